@@ -1,0 +1,84 @@
+"""Files: hashing, and writing so that an interruption leaves the last good state."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from edgeq.errors import StoreError
+
+CHUNK_BYTES = 1 << 20
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Return the hexadecimal sha256 of some bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Return the hexadecimal sha256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target`` that takes its place when the block succeeds.
+
+    The content is flushed to the disk before the rename. When the block raises, the temporary
+    file is removed and ``target`` is as it was.
+
+    Raises:
+        StoreError: The folder can't be written or the disk is full.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{target.name}.", suffix=".part", dir=target.parent
+        )
+        os.close(handle)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def write_bytes(target: Path, data: bytes) -> None:
+    """Write a whole file atomically.
+
+    Raises:
+        StoreError: The folder can't be written or the disk is full.
+    """
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a whole UTF-8 text file atomically.
+
+    Raises:
+        StoreError: The folder can't be written or the disk is full.
+    """
+    write_bytes(target, text.encode("utf-8"))
+
+
+def _cannot_write(target: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"can't be written: {error.strerror or error}",
+        where=target,
+        remedy="Free some space or permit writing there, or choose another folder",
+    )

@@ -1,0 +1,40 @@
+"""The four answers, and one answer with its reason."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class Verdict(str, enum.Enum):
+    """The answer for a case."""
+
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    MISSING = "MISSING"
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gate says about one variant.
+
+    Attributes:
+        status: The verdict.
+        reason: One sentence a person can act on.
+        value: The measured number in the gate's unit, None for proofs and MISSING.
+        limit: The limit in the gate's unit, None for proofs.
+        interval: Lower and upper end of the value's confidence interval, None where exact.
+        next_step: What to do about it, None when there is nothing to do.
+        declared_missing: Whether the spec allows this MISSING.
+        evidence: Plain JSON facts that the reason rests on.
+    """
+
+    status: Verdict
+    reason: str
+    value: float | None = None
+    limit: float | None = None
+    interval: tuple[float, float] | None = None
+    next_step: str | None = None
+    declared_missing: bool = False
+    evidence: dict[str, object] = {}

@@ -1,0 +1,270 @@
+"""The one result model: what a run found, as JSON both ways.
+
+Schema ``edgeq.run/1``. Times are in seconds, sizes in bytes, numbers are plain JSON numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from edgeq.errors import RecordError
+from edgeq.files import write_bytes
+from edgeq.judge.verdict import Verdict
+
+SCHEMA = "edgeq.run/1"
+
+Facts = dict[str, object]
+
+
+class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One gate on one variant.
+
+    Attributes:
+        id: ``model/method/gate``, where method is the variant's name.
+        method: The variant's name.
+        status: A verdict.
+        value: In ``unit``; None for proofs and MISSING.
+        interval: Confidence interval of the value.
+        reason: One sentence.
+        next_step: What to do about it.
+        declared_missing: Whether the spec allows this MISSING.
+        evidence: Facts that the reason rests on.
+    """
+
+    id: str
+    model: str
+    method: str
+    gate: str
+    status: Verdict
+    reason: str
+    unit: str = ""
+    value: float | None = None
+    limit: float | None = None
+    interval: tuple[float, float] | None = None
+    next_step: str | None = None
+    declared_missing: bool = False
+    evidence: Facts = {}
+
+
+class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One variant, or the baseline (``method`` ``"baseline"``).
+
+    Attributes:
+        name: The variant's name, ``"baseline"`` for the baseline.
+        method: Name of the method, ``"float"`` for the baseline, ``"ready-made"`` where a
+            ready-made variant claims none.
+        engine: Library that made it, ``""`` for ready-made ones.
+        sha256: Of the file; ``""`` where it could not be made.
+        bytes: Of the file.
+        file: Path of the file below the store or as given, relative to the spec's root where
+            it lies below it.
+        error: Why it could not be made or run, None when it could.
+        manifest: What it was made from: float model, parameters, calibration, tools.
+        size, operators, agreement, accuracy, latency, memory: What was measured; empty where
+            nothing was.
+    """
+
+    name: str
+    method: str
+    engine: str = ""
+    sha256: str = ""
+    bytes: int = 0
+    file: str = ""
+    error: str | None = None
+    manifest: Facts = {}
+    size: Facts = {}
+    operators: Facts = {}
+    agreement: Facts = {}
+    accuracy: Facts = {}
+    latency: Facts = {}
+    memory: Facts = {}
+
+
+class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One model with its baseline and variants.
+
+    Attributes:
+        name: Name in the spec.
+        source: Source in the spec.
+        trained: Whether the weights are trained ones.
+        notes: What a reader must know, for example about random weights.
+        images: Counts, hashes and sources of the calibration and evaluation sets.
+        preprocessing: As ``edgeq.spec.structs.Preprocessing``.
+        labels: Name and count of the label set.
+        licence, attribution: For the deployment package.
+    """
+
+    name: str
+    source: str
+    trained: bool
+    baseline: VariantRecord
+    variants: tuple[VariantRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+    images: Facts = {}
+    preprocessing: Facts = {}
+    labels: Facts = {}
+    licence: str | None = None
+    attribution: str | None = None
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts by verdict and the answer.
+
+    Attributes:
+        may_ship: Whether the run passes: no FAIL, no undeclared MISSING, nothing declared left
+            without a verdict, INCONCLUSIVE only where the spec lets it pass.
+        not_run: Ids of declared cases without a verdict (deselected, or cut off).
+        complete: Whether every declared case has a verdict and every verdict was declared.
+    """
+
+    passed: int
+    failed: int
+    inconclusive: int
+    missing: int
+    may_ship: bool
+    complete: bool = True
+    not_run: tuple[str, ...] = ()
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run found.
+
+    Attributes:
+        edgeq: Version of edgeq.
+        started: ISO 8601 time in UTC.
+        duration_s: Wall time.
+        spec_sha256: Of the canonical spec.
+        inconclusive: ``"warn"`` or ``"fail"``, as in the spec.
+        commands: Commands that repeat the run.
+        machine: CPU, cores, memory, system.
+        toolchain: Versions of the libraries, kernels, threads.
+    """
+
+    schema: str = SCHEMA
+    edgeq: str
+    started: str
+    duration_s: float
+    spec_sha256: str
+    inconclusive: str = "warn"
+    commands: tuple[str, ...] = ()
+    machine: Facts = {}
+    toolchain: Facts = {}
+    models: tuple[ModelRecord, ...] = ()
+    cases: tuple[CaseRecord, ...] = ()
+    summary: Summary
+
+    def verdicts(self, model: str, method: str) -> tuple[CaseRecord, ...]:
+        """Return the cases of one variant, in order."""
+        return tuple(c for c in self.cases if c.model == model and c.method == method)
+
+
+def summarize(
+    cases: tuple[CaseRecord, ...], declared: tuple[str, ...], *, inconclusive: str
+) -> Summary:
+    """Count verdicts and compare the cases with the inventory, both ways.
+
+    Args:
+        cases: The verdicts of a run.
+        declared: Ids of all cases that the spec declares.
+        inconclusive: ``"warn"`` or ``"fail"``.
+    """
+    count = {verdict: sum(case.status is verdict for case in cases) for verdict in Verdict}
+    judged = {case.id for case in cases}
+    not_run = tuple(case_id for case_id in declared if case_id not in judged)
+    complete = not not_run and judged <= set(declared) and len(judged) == len(cases)
+    bad_missing = any(c.status is Verdict.MISSING and not c.declared_missing for c in cases)
+    unsettled = inconclusive == "fail" and count[Verdict.INCONCLUSIVE] > 0
+    return Summary(
+        passed=count[Verdict.PASS],
+        failed=count[Verdict.FAIL],
+        inconclusive=count[Verdict.INCONCLUSIVE],
+        missing=count[Verdict.MISSING],
+        may_ship=bool(cases)
+        and complete
+        and not count[Verdict.FAIL]
+        and not bad_missing
+        and not unsettled,
+        complete=complete,
+        not_run=not_run,
+    )
+
+
+def to_json(record: RunRecord) -> bytes:
+    """Return the record as indented JSON.
+
+    Raises:
+        RecordError: A number is NaN or infinite.
+    """
+    builtins = msgspec.to_builtins(record)
+    for path, number in _numbers(builtins, "$"):
+        if not math.isfinite(number):
+            raise RecordError("the record holds a number that is not finite", where=path)
+    return msgspec.json.format(msgspec.json.encode(builtins), indent=1) + b"\n"
+
+
+def from_json(data: bytes, *, where: str | Path | None = None) -> RunRecord:
+    """Read a record of this or an older schema.
+
+    Raises:
+        RecordError: The bytes are not a record, or of a newer schema.
+    """
+    try:
+        schema = msgspec.json.decode(data, type=_Schema).schema
+    except msgspec.MsgspecError as error:
+        raise RecordError(f"not an edgeq record: {error}", where=where) from error
+    if schema != SCHEMA:
+        raise RecordError(
+            f"schema {schema!r} is not one this version of edgeq reads ({SCHEMA!r})",
+            where=where,
+            remedy="Upgrade edgeq, or run the gate again with this version",
+        )
+    try:
+        return msgspec.json.decode(data, type=RunRecord)
+    except msgspec.MsgspecError as error:
+        raise RecordError(f"the record is damaged: {error}", where=where) from error
+
+
+def read(path: Path) -> RunRecord:
+    """Read a record's file.
+
+    Raises:
+        RecordError: It is missing or no record.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecordError(
+            f"can't be read: {error.strerror}",
+            where=path,
+            remedy="Run `edgeq gate` first, or name another record",
+        ) from error
+    return from_json(data, where=path)
+
+
+def write(record: RunRecord, path: Path) -> None:
+    """Write a record's file atomically.
+
+    Raises:
+        RecordError: A number is not finite.
+        StoreError: The folder can't be written.
+    """
+    write_bytes(path, to_json(record))
+
+
+class _Schema(msgspec.Struct):
+    schema: str
+
+
+def _numbers(value: object, path: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, float):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _numbers(item, f"{path}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _numbers(item, f"{path}[{index}]")

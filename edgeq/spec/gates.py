@@ -1,0 +1,158 @@
+"""The gates: named limits, and the proofs that are always on.
+
+This is data only. Deciding is the business of ``edgeq.judge``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgeq.registry import Registry
+
+Marker = Literal["size", "agreement", "accuracy", "latency", "memory", "proof"]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One named limit.
+
+    Attributes:
+        name: The key in ``[tool.edgeq.gates]``.
+        marker: The pytest marker of its cases.
+        summary: What it holds, for people.
+        unit: ``"ratio"``, ``"bytes"``, ``"s"``, ``"count"``, or ``""`` for a proof.
+        sense: ``"min"`` when the value must reach the limit, ``"max"`` when it must not exceed
+            it, ``"proof"`` when there is no limit.
+        minimum: Lowest limit that makes sense.
+        maximum: Highest limit that makes sense, None where there is none.
+        needs_images: Whether it needs an evaluation set.
+        needs_labels: Whether the evaluation set must be labelled.
+        needs_training: Whether it means nothing for random weights.
+    """
+
+    name: str
+    marker: Marker
+    summary: str
+    unit: str
+    sense: Literal["min", "max", "proof"]
+    minimum: float = 0.0
+    maximum: float | None = None
+    needs_images: bool = False
+    needs_labels: bool = False
+    needs_training: bool = False
+
+
+GATES: Registry[Gate] = Registry(
+    "gate",
+    [
+        (gate.name, gate)
+        for gate in (
+            Gate("made", "proof", "the variant could be made, read and loaded", "", "proof"),
+            Gate("types", "proof", "the file holds the types that its method claims", "", "proof"),
+            Gate(
+                "outputs",
+                "proof",
+                "every output is finite, and they are not constant or all ties",
+                "",
+                "proof",
+                needs_images=True,
+            ),
+            Gate(
+                "calibration_disjoint",
+                "proof",
+                "no calibration image is an evaluation image",
+                "",
+                "proof",
+                needs_images=True,
+            ),
+            Gate(
+                "size_reduction",
+                "size",
+                "share of the baseline's bytes that the variant saves",
+                "ratio",
+                "min",
+                minimum=-10.0,
+                maximum=1.0,
+            ),
+            Gate("max_bytes", "size", "bytes of the variant's file", "bytes", "max", minimum=1),
+            Gate(
+                "top1_agreement",
+                "agreement",
+                "share of images on which variant and baseline give the same class",
+                "ratio",
+                "min",
+                maximum=1.0,
+                needs_images=True,
+                needs_training=True,
+            ),
+            Gate(
+                "top5_overlap",
+                "agreement",
+                "mean share of the baseline's five best classes among the variant's",
+                "ratio",
+                "min",
+                maximum=1.0,
+                needs_images=True,
+                needs_training=True,
+            ),
+            Gate(
+                "worst_cosine",
+                "agreement",
+                "lowest cosine between the logits of variant and baseline over all images",
+                "ratio",
+                "min",
+                minimum=-1.0,
+                maximum=1.0,
+                needs_images=True,
+                needs_training=True,
+            ),
+            Gate(
+                "accuracy_drop",
+                "accuracy",
+                "top-1 accuracy of the baseline minus that of the variant",
+                "ratio",
+                "max",
+                minimum=-1.0,
+                maximum=1.0,
+                needs_images=True,
+                needs_labels=True,
+                needs_training=True,
+            ),
+            Gate(
+                "latency_ratio",
+                "latency",
+                "median latency of the variant divided by the baseline's",
+                "ratio",
+                "max",
+            ),
+            Gate("max_latency_ms", "latency", "median latency of the variant", "ms", "max"),
+            Gate(
+                "max_peak_memory",
+                "memory",
+                "peak resident memory of a worker that runs the variant",
+                "bytes",
+                "max",
+                minimum=1,
+            ),
+            Gate(
+                "max_partitions",
+                "memory",
+                "partitions that the delegate made of the graph",
+                "count",
+                "max",
+            ),
+        )
+    ],
+)
+
+PROOFS = tuple(name for name, gate in GATES if gate.sense == "proof")
+LIMITS = tuple(name for name, gate in GATES if gate.sense != "proof")
+MARKERS: dict[str, str] = {
+    "size": "gates on the size of a variant",
+    "agreement": "gates on what a variant says beside its baseline",
+    "accuracy": "gates on what a variant says beside the labels",
+    "latency": "gates on the time of an inference",
+    "memory": "gates on memory and on what the kernels took over",
+    "proof": "facts that hold for every variant, without a limit",
+}

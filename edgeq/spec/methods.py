@@ -1,0 +1,168 @@
+"""What each method of quantization is, what it needs, and what it must show in the file.
+
+How a method is made is the business of ``edgeq.quantize``; this table is data that the spec is
+checked against and that the proofs of ``edgeq.judge`` compare files with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeq.errors import SpecError
+from edgeq.registry import Registry, unknown
+
+ENGINES = ("litert", "tensorflow")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to quantize.
+
+    Attributes:
+        name: The name in a spec.
+        summary: What it does, for people.
+        engines: Engines that can make it, the default one first. The order is justified by
+            ``benchmarks/engines.md``.
+        needs_calibration: Whether it needs a calibration set.
+        weight_types: Element types of which at least one must hold most of the weights' bytes.
+        activation_types: Types allowed for the outputs of compute operators (convolutions,
+            matrix products), empty where any will do.
+        io_types: Types allowed for the model's inputs and outputs.
+    """
+
+    name: str
+    summary: str
+    engines: tuple[str, ...]
+    needs_calibration: bool
+    weight_types: frozenset[str]
+    activation_types: frozenset[str]
+    io_types: frozenset[str]
+
+
+_FLOAT = frozenset({"float32"})
+_INT8 = frozenset({"int8"})
+
+METHODS: Registry[Method] = Registry(
+    "method",
+    [
+        (method.name, method)
+        for method in (
+            Method(
+                "dynamic_range",
+                "int8 weights; activations quantized while running",
+                ("litert", "tensorflow"),
+                needs_calibration=False,
+                weight_types=_INT8,
+                activation_types=_FLOAT,
+                io_types=_FLOAT,
+            ),
+            Method(
+                "float16",
+                "float16 weights, float arithmetic",
+                ("litert", "tensorflow"),
+                needs_calibration=False,
+                weight_types=frozenset({"float16"}),
+                activation_types=_FLOAT,
+                io_types=_FLOAT,
+            ),
+            Method(
+                "int8",
+                "int8 weights, activations, input and output",
+                ("litert", "tensorflow"),
+                needs_calibration=True,
+                weight_types=_INT8,
+                activation_types=_INT8,
+                io_types=_INT8,
+            ),
+            Method(
+                "int8_float_io",
+                "int8 weights and activations, float input and output",
+                ("litert", "tensorflow"),
+                needs_calibration=True,
+                weight_types=_INT8,
+                activation_types=_INT8,
+                io_types=_FLOAT,
+            ),
+            Method(
+                "weight_only_int8",
+                "int8 weights, float arithmetic",
+                ("litert",),
+                needs_calibration=False,
+                weight_types=_INT8,
+                activation_types=_FLOAT,
+                io_types=_FLOAT,
+            ),
+            Method(
+                "int16x8",
+                "int8 weights, int16 activations, input and output",
+                ("litert", "tensorflow"),
+                needs_calibration=True,
+                weight_types=_INT8,
+                activation_types=frozenset({"int16"}),
+                io_types=frozenset({"int16", "float32"}),
+            ),
+            Method(
+                "weight_only_int4",
+                "int4 weights, float arithmetic",
+                ("litert",),
+                needs_calibration=False,
+                weight_types=frozenset({"int4"}),
+                activation_types=_FLOAT,
+                io_types=_FLOAT,
+            ),
+            Method(
+                "dynamic_int2",
+                "int2 weights; activations quantized while running (experimental)",
+                ("litert",),
+                needs_calibration=False,
+                weight_types=frozenset({"int2"}),
+                activation_types=_FLOAT,
+                io_types=_FLOAT,
+            ),
+        )
+    ],
+)
+
+
+@dataclass(frozen=True)
+class MethodChoice:
+    """A method as a spec asks for it: ``"int8"``, or ``"int8@tensorflow"`` to name the engine.
+
+    Attributes:
+        label: The text in the spec; names the variant.
+        method: Name in ``METHODS``.
+        engine: Name in ``ENGINES``.
+    """
+
+    label: str
+    method: str
+    engine: str
+
+
+def choose(text: str, *, engine: str | None = None, where: str | None = None) -> MethodChoice:
+    """Return the method and engine that a text of a spec asks for.
+
+    Args:
+        text: ``METHOD`` or ``METHOD@ENGINE``.
+        engine: The spec's own engine, used where the text names none and the method has it.
+        where: The place in the spec, for errors.
+
+    Raises:
+        SpecError: The method or engine is unknown, or the engine can't make the method.
+    """
+    name, _, own = text.partition("@")
+    method = METHODS.get(name, where=where)
+    wanted = own or engine
+    if wanted is None:
+        return MethodChoice(text, name, method.engines[0])
+    if wanted not in ENGINES:
+        raise unknown("engine", wanted, ENGINES, where=where)
+    if wanted in method.engines:
+        return MethodChoice(text, name, wanted)
+    if own:
+        raise SpecError(
+            f"engine {own!r} can't make the method {name!r}",
+            where=where,
+            remedy=f"Engines that can: {', '.join(method.engines)}",
+        )
+    return MethodChoice(text, name, method.engines[0])

@@ -1,0 +1,208 @@
+"""The spec: what to validate, as frozen structs.
+
+Field names are the keys that a user writes. Paths are as written; ``Spec.root`` is the folder
+that relative ones start from.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+Resize = Literal["whole", "centre_crop"]
+Filter = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+Channels = Literal["rgb", "bgr"]
+Kernels = Literal["xnnpack", "builtin", "reference"]
+Weights = str
+
+
+class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a photograph becomes an input tensor.
+
+    ``x = (pixel - mean) / std`` per channel, with pixels from 0 to 255, after the resize.
+
+    Attributes:
+        resize: ``"whole"`` squeezes the whole image; ``"centre_crop"`` cuts the middle square
+            of ``crop_fraction`` of the shorter side first.
+        filter: Pillow's resampling filter.
+        crop_fraction: For ``"centre_crop"`` only, in (0, 1].
+        mean: Subtracted per channel, in pixel units, in RGB order.
+        std: Divided by per channel, in pixel units, in RGB order.
+        channels: Order in which the model expects the channels.
+    """
+
+    resize: Resize = "whole"
+    filter: Filter = "bicubic"
+    crop_fraction: float = 0.875
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    channels: Channels = "rgb"
+
+
+class Images(msgspec.Struct, frozen=True, kw_only=True):
+    """Where photographs and labels come from.
+
+    Attributes:
+        calibration: A folder, or ``"sample:NAME"``, or ``"data:NAME"`` for a set below
+            ``$EDGEQ_DATA``.
+        evaluation: The same for the evaluation set.
+        labels: A csv with ``file,class_index`` or ``file,wordnet_id`` for sets that are not one
+            folder per class; None looks for ``labels.csv`` in or beside the folder.
+        max_calibration: At most so many calibration images, the first by name; None takes all.
+        max_evaluation: The same for the evaluation set.
+    """
+
+    calibration: str | None = None
+    evaluation: str | None = None
+    labels: str | None = None
+    max_calibration: int | None = None
+    max_evaluation: int | None = None
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """One float model, the baseline of its variants.
+
+    Attributes:
+        source: ``"keras:NAME"``, a ``.keras`` file, a SavedModel folder, a ``.tflite`` file,
+            ``"package.module:function"``, or ``"efficientnet-lite0"``.
+        weights: For ``keras:`` sources: ``"imagenet"``, a weights file, or ``"random"``.
+        allow_random_weights: Whether random weights may stand in where ``"imagenet"`` can't be
+            had; then everything that needs trained weights is MISSING by declaration.
+        seed: Seed of random weights.
+        input_size: Height and width for models that leave them open.
+        preprocessing: A preset's name or a table; None takes the source's own.
+        labels: A label set (``"imagenet"``, ``"imagenet-background"``, ``"cifar10"``) or a text
+            file with one name a line; None takes the source's own.
+        images: Overrides the spec's images for this model.
+        methods: Overrides the spec's methods for this model.
+        licence: Licence of the weights, for the deployment package.
+        attribution: Who made the model, for the deployment package.
+    """
+
+    source: str
+    weights: Weights = "imagenet"
+    allow_random_weights: bool = False
+    seed: int = 0
+    input_size: tuple[int, int] | None = None
+    preprocessing: str | Preprocessing | None = None
+    labels: str | None = None
+    images: Images | None = None
+    methods: tuple[str, ...] | None = None
+    licence: str | None = None
+    attribution: str | None = None
+
+
+class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
+    """A ready-made variant.
+
+    Attributes:
+        model: Name of the model whose baseline it is compared with.
+        file: The ``.tflite`` file.
+        method: The method that it claims to be made by, whose types the file must then show;
+            None claims nothing.
+        preprocessing: Where the variant's own differs from the baseline's.
+        labels: Where the variant's own differs (1001 outputs against 1000).
+    """
+
+    model: str
+    file: str
+    method: str | None = None
+    preprocessing: str | Preprocessing | None = None
+    labels: str | None = None
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """How models are executed.
+
+    Attributes:
+        threads: Threads of one interpreter.
+        kernels: ``"xnnpack"``, ``"builtin"`` (no delegate) or ``"reference"``.
+        timeout_s: Seconds that one request to a worker may take without any answer.
+        memory_limit: Bytes that a worker may use.
+    """
+
+    threads: int = 1
+    kernels: Kernels = "xnnpack"
+    timeout_s: float = 120.0
+    memory_limit: int = 4_000_000_000
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """How latency is measured.
+
+    Attributes:
+        rounds: Timed inferences of each model; 64 is the least for a p90 of 99 % confidence.
+        block: Consecutive inferences of one model before the other's turn.
+        warmup: Untimed inferences of each model before the first block.
+        budget_s: Seconds after which no further block is started.
+    """
+
+    rounds: int = 64
+    block: int = 4
+    warmup: int = 3
+    budget_s: float = 60.0
+
+
+Limits = dict[str, float]
+
+
+class Gates(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits by gate: for every method, and for single methods.
+
+    Attributes:
+        every: Limits that hold for every variant.
+        by_method: Limits by method or variant name, over those of ``every`` and the presets.
+        off: Gates that are switched off (``gate = false``), by method or variant name, ``""``
+            for every one.
+    """
+
+    every: Limits = {}
+    by_method: dict[str, Limits] = {}
+    off: dict[str, tuple[str, ...]] = {}
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole configuration.
+
+    Attributes:
+        root: Folder that relative paths start from.
+        origin: The file it was read from, or ``"built-in"``.
+        models: Models by name.
+        variants: Ready-made variants by name.
+        methods: Methods for every model, as ``METHOD`` or ``METHOD@ENGINE``.
+        engine: Engine for methods that name none, where it can make them.
+        images: Photographs for every model.
+        gates: Limits.
+        default_gates: Whether the measured default limits of each method apply.
+        inconclusive: Whether INCONCLUSIVE passes with a warning or fails.
+        confidence: Confidence of intervals, in (0.5, 1).
+        allow_missing: Gates whose verdict may be MISSING without failing.
+        run: How models are executed.
+        latency: How latency is measured.
+        reports: Folder of the reports.
+        store: Folder of the store.
+    """
+
+    root: Path
+    origin: str
+    models: dict[str, Model]
+    variants: dict[str, ReadyVariant] = {}
+    methods: tuple[str, ...] = ("dynamic_range", "float16", "int8", "weight_only_int8")
+    engine: str | None = None
+    images: Images = Images()
+    gates: Gates = Gates()
+    default_gates: bool = True
+    inconclusive: Literal["warn", "fail"] = "warn"
+    confidence: float = 0.95
+    allow_missing: tuple[str, ...] = ()
+    run: Run = Run()
+    latency: Latency = Latency()
+    reports: str = "reports"
+    store: str = ".edgeq"
+
+    def path(self, text: str) -> Path:
+        """Return a path of the spec, absolute."""
+        path = Path(text).expanduser()
+        return path if path.is_absolute() else self.root / path

@@ -140,6 +140,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         spec_sha256: Of the canonical spec.
         inconclusive: ``"warn"`` or ``"fail"``, as in the spec.
         commands: Commands that repeat the run.
+        errors: Bad input that was found on the way, one sentence each; a run with errors does
+            not pass.
         machine: CPU, cores, memory, system.
         toolchain: Versions of the libraries, kernels, threads.
     """
@@ -151,6 +153,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     spec_sha256: str
     inconclusive: str = "warn"
     commands: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
     machine: Facts = {}
     toolchain: Facts = {}
     models: tuple[ModelRecord, ...] = ()
@@ -163,7 +166,11 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def summarize(
-    cases: tuple[CaseRecord, ...], declared: tuple[str, ...], *, inconclusive: str
+    cases: tuple[CaseRecord, ...],
+    declared: tuple[str, ...],
+    *,
+    inconclusive: str,
+    errors: tuple[str, ...] = (),
 ) -> Summary:
     """Count verdicts and compare the cases with the inventory, both ways.
 
@@ -171,6 +178,7 @@ def summarize(
         cases: The verdicts of a run.
         declared: Ids of all cases that the spec declares.
         inconclusive: ``"warn"`` or ``"fail"``.
+        errors: Bad input that was found on the way.
     """
     count = {verdict: sum(case.status is verdict for case in cases) for verdict in Verdict}
     judged = {case.id for case in cases}
@@ -185,6 +193,7 @@ def summarize(
         missing=count[Verdict.MISSING],
         may_ship=bool(cases)
         and complete
+        and not errors
         and not count[Verdict.FAIL]
         and not bad_missing
         and not unsettled,

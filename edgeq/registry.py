@@ -14,8 +14,9 @@ T = TypeVar("T")
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return what to do about an unknown name: the one probably meant, and all valid ones."""
     names = sorted(known)
-    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
-    meant = f"Did you mean {close[0]!r}? " if close else ""
+    spelt = {known_name.lower(): known_name for known_name in names}
+    close = difflib.get_close_matches(name.lower(), spelt, n=1, cutoff=0.6)
+    meant = f"Did you mean {spelt[close[0]]!r}? " if close else ""
     return f"{meant}Valid: {', '.join(names)}" if names else f"{meant}None are known"
 
 

@@ -1,1 +1,1 @@
-"""The spec room."""
+"""WHAT to validate: the spec, as frozen structs, loaded and checked."""

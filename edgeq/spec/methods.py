@@ -28,6 +28,9 @@ class Method:
         activation_types: Types allowed for the outputs of compute operators (convolutions,
             matrix products), empty where any will do.
         io_types: Types allowed for the model's inputs and outputs.
+        weights_dequantized: Whether weights are made float before operators take them (True:
+            float arithmetic) or taken as stored (False: activations are quantized while
+            running); None where the types above say it already.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Method:
     weight_types: frozenset[str]
     activation_types: frozenset[str]
     io_types: frozenset[str]
+    weights_dequantized: bool | None = None
 
 
 _FLOAT = frozenset({"float32"})
@@ -55,6 +59,7 @@ METHODS: Registry[Method] = Registry(
                 weight_types=_INT8,
                 activation_types=_FLOAT,
                 io_types=_FLOAT,
+                weights_dequantized=False,
             ),
             Method(
                 "float16",
@@ -91,6 +96,7 @@ METHODS: Registry[Method] = Registry(
                 weight_types=_INT8,
                 activation_types=_FLOAT,
                 io_types=_FLOAT,
+                weights_dequantized=True,
             ),
             Method(
                 "int16x8",
@@ -109,6 +115,7 @@ METHODS: Registry[Method] = Registry(
                 weight_types=frozenset({"int4"}),
                 activation_types=_FLOAT,
                 io_types=_FLOAT,
+                weights_dequantized=True,
             ),
             Method(
                 "dynamic_int2",
@@ -118,6 +125,7 @@ METHODS: Registry[Method] = Registry(
                 weight_types=frozenset({"int2"}),
                 activation_types=_FLOAT,
                 io_types=_FLOAT,
+                weights_dequantized=False,
             ),
         )
     ],

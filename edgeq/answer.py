@@ -1,0 +1,57 @@
+"""May a variant ship? The answer for one variant, from the verdicts of a record. Pure."""
+
+from __future__ import annotations
+
+import enum
+
+from edgeq.judge.verdict import Verdict
+from edgeq.record import RunRecord, VariantRecord
+
+
+class Answer(str, enum.Enum):
+    """The answer for a variant."""
+
+    SHIPS = "may ship"
+    WARNS = "may ship, with warnings"
+    STOPS = "may not ship"
+    UNMEASURED = "not measured"
+
+
+def answer(record: RunRecord, model: str, variant: VariantRecord) -> Answer:
+    """Return the answer for a variant.
+
+    ``WARNS`` says that something is INCONCLUSIVE, or MISSING by declaration, where the spec lets
+    that pass.
+    """
+    found = {case.status for case in record.verdicts(model, variant.name)}
+    if variant.error is None and found <= {Verdict.MISSING}:
+        return Answer.UNMEASURED
+    if objections(record, model, variant):
+        return Answer.STOPS
+    return Answer.SHIPS if found == {Verdict.PASS} else Answer.WARNS
+
+
+def objections(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, ...]:
+    """Return why a variant may not ship, one sentence each; empty when it may."""
+    cases = record.verdicts(model, variant.name)
+    prefix = f"{model}/{variant.name}/"
+    found = []
+    if variant.error is not None:
+        found.append(f"it could not be made or run: {variant.error}")
+    for case in cases:
+        if case.status is Verdict.FAIL or (
+            case.status is Verdict.MISSING and not case.declared_missing
+        ):
+            found.append(f"{case.gate} is {case.status.value}: {case.reason}")
+        elif case.status is Verdict.INCONCLUSIVE and record.inconclusive == "fail":
+            found.append(
+                f"{case.gate} is INCONCLUSIVE, which the spec does not let pass: {case.reason}"
+            )
+    found += [
+        f"{case_id.removeprefix(prefix)} was declared and not run"
+        for case_id in record.summary.not_run
+        if case_id.startswith(prefix)
+    ]
+    if not any(case.status is Verdict.PASS for case in cases):
+        found.append("no case passed, so nothing is proved")
+    return tuple(found)

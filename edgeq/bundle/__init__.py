@@ -1,0 +1,9 @@
+"""The deployment package: the variants that passed, and all that a device needs to run them."""
+
+from __future__ import annotations
+
+from edgeq.bundle.check import Checked, check
+from edgeq.bundle.pack import BundleResult, pack
+from edgeq.bundle.select import Refusal
+
+__all__ = ["BundleResult", "Checked", "Refusal", "check", "pack"]

@@ -1,0 +1,171 @@
+"""Checking: does a package hold exactly what its manifest says?
+
+This shows damage and omissions. It is no proof of origin: who changes a file can change the
+manifest too; compare the zip's own sha256 with one from a source that you trust for that.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from edgeq.bundle import archive
+from edgeq.bundle.archive import MANIFEST, FileEntry, Manifest
+from edgeq.errors import BundleError
+
+_MANIFEST_MAX_BYTES = 16_000_000
+_SHOWN = 10
+_SYMLINK, _FORMAT = 0o120000, 0o170000
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A package that holds what its manifest says.
+
+    Attributes:
+        path: The folder or zip.
+        variants: ``model/variant`` of what it holds.
+        files: Number of files, with the manifest.
+        bytes: Of all files the manifest lists.
+    """
+
+    path: Path
+    variants: tuple[str, ...]
+    files: int
+    bytes: int
+
+
+def check(path: Path) -> Checked:
+    """Verify a package, a folder or a zip, against its own manifest.
+
+    Raises:
+        BundleError: It can't be read or is no package; a file is missing, changed or extra; a
+            name leads out of the package; a zip declares more than it can hold.
+    """
+    try:
+        if path.is_dir():
+            manifest, found = _read_folder(path)
+        elif path.exists():
+            manifest, found = _read_zip(path)
+        else:
+            raise BundleError("no such package", where=path)
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise BundleError(f"can't be read: {error}", where=path, remedy=_REMEDY) from error
+    problems = _compare(manifest.files, found)
+    if problems:
+        rest = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        raise BundleError("; ".join(problems[:_SHOWN]) + rest, where=path, remedy=_REMEDY)
+    return Checked(
+        path,
+        tuple(f"{one.model}/{one.variant}" for one in manifest.variants),
+        len(found) + 1,
+        sum(entry.bytes for entry in found.values()),
+    )
+
+
+_REMEDY = "Get the package again, or make it again with `edgeq bundle`"
+
+
+def _compare(said: Mapping[str, FileEntry], found: Mapping[str, FileEntry]) -> list[str]:
+    problems = [f"missing: {name}" for name in said if name not in found]
+    problems += [
+        f"changed: {name} ({found[name].bytes} bytes, sha256 {found[name].sha256[:12]}; the "
+        f"manifest says {entry.bytes}, {entry.sha256[:12]})"
+        for name, entry in said.items()
+        if name in found and found[name] != entry
+    ]
+    return problems + [f"not in the manifest: {name}" for name in found if name not in said]
+
+
+def _read_folder(path: Path) -> tuple[Manifest, Mapping[str, FileEntry]]:
+    file = path / MANIFEST
+    if not file.is_file():
+        raise _no_package(path)
+    for item in path.rglob("*"):
+        if item.is_symlink():
+            raise BundleError(
+                f"symbolic link: {item.relative_to(path).as_posix()}", where=path, remedy=_REMEDY
+            )
+    if file.stat().st_size > _MANIFEST_MAX_BYTES:
+        raise _no_package(path)
+    return _manifest(file.read_bytes(), path), archive.files_of(path)
+
+
+def _read_zip(path: Path) -> tuple[Manifest, Mapping[str, FileEntry]]:
+    with zipfile.ZipFile(path) as opened:
+        entries = opened.infolist()
+        _require_honest(path, entries)
+        names = {entry.filename: entry for entry in entries}
+        if MANIFEST not in names or names[MANIFEST].file_size > _MANIFEST_MAX_BYTES:
+            raise _no_package(path)
+        manifest = _manifest(opened.read(names[MANIFEST]), path)
+        found = {
+            name: FileEntry(archive.digest_stream(opened, entry), entry.file_size)
+            for name, entry in names.items()
+            if name != MANIFEST
+        }
+    return manifest, found
+
+
+def _require_honest(path: Path, entries: list[zipfile.ZipInfo]) -> None:
+    """Refuse names and sizes that edgeq never writes, before anything is read."""
+    seen: set[str] = set()
+    for entry in entries:
+        name = entry.filename
+        reason = _unsafe(name)
+        if name in seen:
+            reason = "is there twice"
+        elif entry.is_dir():
+            reason = "is a folder of its own"
+        elif entry.external_attr >> 16 & _FORMAT == _SYMLINK:
+            reason = "is a symbolic link"
+        elif entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
+            reason = f"is compressed ({entry.compress_size} bytes stand for {entry.file_size})"
+        if reason:
+            raise BundleError(f"{name!r} {reason}", where=path, remedy=_REMEDY)
+        seen.add(name)
+    declared = sum(entry.file_size for entry in entries)
+    if declared > path.stat().st_size:
+        raise BundleError(
+            f"declares {declared} bytes of content in a file of {path.stat().st_size}",
+            where=path,
+            remedy=_REMEDY,
+        )
+
+
+def _unsafe(name: str) -> str | None:
+    """Return why a file's name may not be in a package, None when it may."""
+    if not name or "\\" in name or "\0" in name or re.match(r"[A-Za-z]:", name):
+        return "is no plain relative name"
+    if name.startswith("/") or ".." in PurePosixPath(name).parts:
+        return "leads out of the package"
+    if PurePosixPath(name).as_posix() != name:
+        return "is no plain relative name"
+    return None
+
+
+def _manifest(data: bytes, path: Path) -> Manifest:
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise BundleError(f"{MANIFEST} can't be read: {error}", where=path) from error
+    if manifest.schema != archive.SCHEMA:
+        raise BundleError(
+            f"schema {manifest.schema!r} is not one this version of edgeq reads "
+            f"({archive.SCHEMA!r})",
+            where=path,
+            remedy="Check it with the version of edgeq that made it",
+        )
+    for name in manifest.files:
+        if reason := _unsafe(name):
+            raise BundleError(f"{MANIFEST} lists {name!r}, which {reason}", where=path)
+    return manifest
+
+
+def _no_package(path: Path) -> BundleError:
+    return BundleError(f"is no package of edgeq: it has no {MANIFEST}", where=path, remedy=_REMEDY)

@@ -1,0 +1,131 @@
+"""What ``metadata.json`` says about one variant: enough to run it, and what was found about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeq.bundle import running
+from edgeq.bundle.select import Chosen
+from edgeq.judge.verdict import Verdict
+from edgeq.models.model_file import ModelFile
+from edgeq.record import CaseRecord, Facts, RunRecord
+
+SCHEMA = "edgeq.metadata/1"
+MEASURES = ("size", "operators", "agreement", "accuracy", "latency", "memory")
+
+
+@dataclass(frozen=True)
+class Described:
+    """A variant's metadata, and its labels with one name per output, None where unknown."""
+
+    metadata: Facts
+    labels: tuple[str, ...] | None
+
+
+def describe(
+    record: RunRecord,
+    chosen: Chosen,
+    model_file: ModelFile,
+    *,
+    root: Path,
+    labels: tuple[str, ...] | None,
+) -> Described:
+    """Return what the package says about one variant. Pure.
+
+    Args:
+        record: The run that judged it.
+        chosen: The variant, its model and verdicts.
+        model_file: Its file as read.
+        root: Folder below which absolute paths are made relative to.
+        labels: Names of the classes, with or without the background's.
+
+    Raises:
+        UnusableError: The record or the file does not say how to run it.
+    """
+    model, variant = chosen.model, chosen.variant
+    names = running.output_names(model_file, labels)
+    facts: Facts = {
+        "schema": SCHEMA,
+        "edgeq": record.edgeq,
+        "model": model.name,
+        "variant": variant.name,
+        "method": variant.method,
+        "engine": variant.engine or None,
+        "source": portable(model.source, root),
+        "trained": model.trained,
+        "notes": model.notes,
+        "licence": model.licence,
+        "attribution": model.attribution,
+        "file": {"name": "model.tflite", "bytes": variant.bytes, "sha256": variant.sha256},
+        "baseline": {"bytes": model.baseline.bytes, "sha256": model.baseline.sha256},
+        "size_ratio": _ratio(variant.bytes, model.baseline.bytes),
+        "inputs": [running.tensor_facts(model_file.tensors[index]) for index in model_file.inputs],
+        "outputs": [
+            running.tensor_facts(model_file.tensors[index]) for index in model_file.outputs
+        ],
+        "preprocessing": running.preprocessing_facts(running.preprocessing_of(chosen), model_file),
+        "postprocessing": running.VALUE,
+        "labels": None
+        if names is None
+        else {
+            "file": "labels.txt",
+            "count": len(names),
+            "first_is_background": labels is not None and len(names) > len(labels),
+            "of": portable(dict(model.labels), root),
+        },
+        "verdicts": [_verdict(case, root) for case in chosen.cases],
+        "warnings": [
+            f"{case.gate} is {case.status.value}: {portable(case.reason, root)}"
+            for case in chosen.cases
+            if case.status is not Verdict.PASS
+        ],
+        "not_measured": [name for name in MEASURES if not getattr(variant, name)],
+        "made_from": portable(dict(variant.manifest), root),
+        "images": portable(dict(model.images), root),
+        "machine": portable(dict(record.machine), root),
+        "toolchain": portable(dict(record.toolchain), root),
+    }
+    facts |= {name: portable(_figures(getattr(variant, name)), root) for name in MEASURES}
+    return Described(facts, names)
+
+
+def portable(value: object, root: Path) -> object:
+    """Return facts without absolute paths: relative to ``root``, or the file's name alone."""
+    if isinstance(value, str):
+        if "\n" not in value and value.startswith("/") and Path(value).is_absolute():
+            path = Path(value)
+            return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+        return value.replace(f"{root.as_posix()}/", "") if root.is_absolute() else value
+    if isinstance(value, Mapping):
+        return {str(key): portable(item, root) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [portable(item, root) for item in value]
+    return value
+
+
+def _verdict(case: CaseRecord, root: Path) -> Facts:
+    return {
+        "gate": case.gate,
+        "status": case.status.value,
+        "value": case.value,
+        "limit": case.limit,
+        "unit": case.unit,
+        "interval": case.interval,
+        "reason": portable(case.reason, root),
+        "declared_missing": case.declared_missing,
+    }
+
+
+def _figures(facts: Facts) -> Facts:
+    """Return the figures without the lists of single images."""
+    return {
+        key: value
+        for key, value in facts.items()
+        if not (isinstance(value, list | tuple) and any(isinstance(one, dict) for one in value))
+    }
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

@@ -1,0 +1,206 @@
+"""Packing: a record and its variants' files in, a folder and a reproducible zip out."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edgeq.bundle import archive, metadata, texts
+from edgeq.bundle.running import UnusableError
+from edgeq.bundle.select import Chosen, Refusal, select
+from edgeq.errors import BundleError, ModelError
+from edgeq.files import atomic_path, sha256_file
+from edgeq.models.model_file import read_model
+from edgeq.record import ModelRecord, RunRecord
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """Private: all that a package is made from."""
+
+    record: RunRecord
+    root: Path
+    files: Mapping[str, Path]
+    labels: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class BundleResult:
+    """A written package.
+
+    Attributes:
+        folder: The package as a folder.
+        zip: The same as a zip beside it, ``FOLDER.zip``.
+        zip_sha256: Of the zip.
+        packed: ``model/variant`` of every packed variant.
+        refused: The others, with the reasons.
+    """
+
+    folder: Path
+    zip: Path
+    zip_sha256: str
+    packed: tuple[str, ...]
+    refused: tuple[Refusal, ...]
+
+
+def pack(
+    record: RunRecord,
+    target: Path,
+    *,
+    root: Path,
+    files: Mapping[str, Path],
+    labels: Mapping[str, tuple[str, ...]],
+) -> BundleResult:
+    """Write the deployment package of a run.
+
+    Args:
+        record: What the run found.
+        target: The package's folder; an earlier package there is replaced as a whole.
+        root: Folder that paths in the package are made relative to.
+        files: The ``.tflite`` files by ``"model/variant"``.
+        labels: Names of the classes by ``"model"`` or, first, by ``"model/variant"``.
+
+    Raises:
+        BundleError: No variant may be packed, or the target holds something else, or can't be
+            written. What was there before stays as it was.
+        StoreError: The zip can't be written.
+    """
+    zip_path = target.parent / f"{target.name}.zip"
+    _require_replaceable(target, zip_path)
+    sources = _Sources(record, root, files, labels)
+    chosen, refused = select(record)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as name:
+            new = Path(name) / "new"
+            new.mkdir()
+            packed, left_out = _write_variants(sources, chosen, new)
+            refused = tuple(sorted((*refused, *left_out), key=lambda one: (one.model, one.variant)))
+            if not packed:
+                raise _nothing(target, refused)
+            _write_common(record, packed, refused, new)
+            with atomic_path(zip_path) as temporary:
+                archive.write_zip(new, temporary)
+                _replace(target, new, Path(name) / "old")
+    except OSError as error:
+        raise BundleError(
+            f"can't be written: {error.strerror or error}",
+            where=target,
+            remedy="Free some space or permit writing there, or choose another folder",
+        ) from error
+    return BundleResult(
+        target, zip_path, sha256_file(zip_path), tuple(one.key for one in packed), refused
+    )
+
+
+def _write_variants(
+    sources: _Sources, chosen: tuple[Chosen, ...], new: Path
+) -> tuple[list[Chosen], list[Refusal]]:
+    packed, refused = [], []
+    for one in chosen:
+        try:
+            _write_variant(sources, one, new)
+        except (UnusableError, ModelError) as error:
+            refused.append(Refusal(one.model.name, one.variant.name, (str(error),)))
+        else:
+            packed.append(one)
+    return packed, refused
+
+
+def _write_variant(sources: _Sources, one: Chosen, new: Path) -> None:
+    file = sources.files.get(one.key)
+    if file is None:
+        raise UnusableError("its file is not at hand; run the gate again to make it")
+    model_file = read_model(file)
+    if model_file.sha256 != one.variant.sha256:
+        raise UnusableError(
+            f"its file changed since it was judged (sha256 {model_file.sha256[:12]}, judged "
+            f"{one.variant.sha256[:12]}); run the gate again"
+        )
+    labels = sources.labels.get(one.key, sources.labels.get(one.model.name))
+    described = metadata.describe(sources.record, one, model_file, root=sources.root, labels=labels)
+    relative = folder_of(one)
+    folder = new / relative
+    folder.mkdir(parents=True)
+    shutil.copyfile(file, folder / "model.tflite")
+    (folder / "metadata.json").write_bytes(archive.to_json(described.metadata))
+    if described.labels is not None:
+        lines = (" ".join(name.split()) for name in described.labels)
+        (folder / "labels.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    warnings = [str(text) for text in msgspec.convert(described.metadata["warnings"], list[str])]
+    readme = texts.variant_readme(one, relative, warnings)
+    (folder / "README.md").write_text(readme, encoding="utf-8")
+
+
+def _write_common(
+    record: RunRecord, packed: list[Chosen], refused: tuple[Refusal, ...], new: Path
+) -> None:
+    models: dict[str, ModelRecord] = {one.model.name: one.model for one in packed}
+    (new / "LICENSES").mkdir()
+    notice = texts.notice(record, tuple(models.values()), refused)
+    (new / "LICENSES" / "NOTICE.md").write_text(notice, encoding="utf-8")
+    shutil.copyfile(Path(__file__).with_name("example.py"), new / "example.py")
+    manifest = archive.Manifest(
+        edgeq=record.edgeq,
+        variants=tuple(
+            archive.PackedVariant(
+                model=one.model.name, variant=one.variant.name, folder=folder_of(one)
+            )
+            for one in packed
+        ),
+        refused=tuple(
+            archive.RefusedVariant(model=one.model, variant=one.variant, reasons=one.reasons)
+            for one in refused
+        ),
+        files=archive.files_of(new),
+    )
+    (new / archive.MANIFEST).write_bytes(archive.to_json(manifest))
+
+
+def folder_of(one: Chosen) -> str:
+    """Return a variant's folder in the package."""
+    return f"{archive.folder_name(one.model.name)}/{archive.folder_name(one.variant.name)}"
+
+
+def _replace(target: Path, new: Path, old: Path) -> None:
+    """Put the new folder in the old one's place; the old one returns when that fails."""
+    if target.exists():
+        target.rename(old)
+    try:
+        new.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+
+
+def _require_replaceable(target: Path, zip_path: Path) -> None:
+    empty = target.is_dir() and not any(target.iterdir())
+    if target.is_symlink() or (
+        target.exists() and not empty and not (target / archive.MANIFEST).is_file()
+    ):
+        raise _not_ours(target)
+    if zip_path.exists() and not archive.is_package(zip_path):
+        raise _not_ours(zip_path)
+
+
+def _not_ours(path: Path) -> BundleError:
+    return BundleError(
+        "is there already and is no package of edgeq",
+        where=path,
+        remedy="Choose another folder, or remove it",
+    )
+
+
+def _nothing(target: Path, refused: tuple[Refusal, ...]) -> BundleError:
+    reasons = " | ".join(str(one) for one in refused) or "the record holds no variant"
+    return BundleError(
+        f"no variant may be packed: {reasons}",
+        where=target,
+        remedy="Read the report for what to do about each, then run the gate again",
+    )

@@ -1,0 +1,113 @@
+"""How a packed model is run: its inputs, outputs, preprocessing and labels. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from edgeq.bundle.select import Chosen
+from edgeq.models.model_file import ModelFile, Tensor
+from edgeq.record import Facts
+from edgeq.spec.structs import Preprocessing
+
+BACKGROUND = "background"
+DECODED = (
+    "decode the photograph to 8 bits, turn it as its EXIF orientation says, show transparent "
+    "places white, convert it to RGB"
+)
+STORED = (
+    "where the input has a scale: stored = round_half_to_even(x / scale) + zero_point, clipped to "
+    "the range of its dtype"
+)
+VALUE = (
+    "where the output has a scale: value = (stored - zero_point) * scale; the class is the place "
+    "of the highest value, its name that line of the labels"
+)
+
+_PHOTOGRAPH = (3, 4)
+
+
+class UnusableError(Exception):
+    """Private: a variant can't be described well enough to be run from its package."""
+
+
+def preprocessing_of(chosen: Chosen) -> Preprocessing:
+    """Return the variant's own preprocessing where its manifest has one, else the model's.
+
+    Raises:
+        UnusableError: The record does not hold all of it.
+    """
+    own = chosen.variant.manifest.get("preprocessing")
+    facts = own if isinstance(own, dict) else chosen.model.preprocessing
+    absent = [name for name in Preprocessing.__struct_fields__ if name not in facts]
+    if absent:
+        raise UnusableError(f"the record does not hold its preprocessing ({', '.join(absent)})")
+    try:
+        return msgspec.convert(facts, Preprocessing)
+    except msgspec.ValidationError as error:
+        raise UnusableError(f"the record's preprocessing can't be read: {error}") from error
+
+
+def tensor_facts(tensor: Tensor) -> Facts:
+    """Return what a program needs to fill or read one input or output.
+
+    ``scale`` and ``zero_point`` are None where the tensor is not quantized.
+    """
+    quantized = len(tensor.scales) > 0
+    return {
+        "name": tensor.name,
+        "shape": tensor.shape,
+        "shape_signature": tensor.shape_signature,
+        "dtype": tensor.dtype,
+        "scale": float(tensor.scales[0]) if quantized else None,
+        "zero_point": int(tensor.zero_points[0]) if len(tensor.zero_points) else None,
+    }
+
+
+def preprocessing_facts(preprocessing: Preprocessing, model_file: ModelFile) -> Facts:
+    """Return the preprocessing in full: every parameter, the size, and the steps in words.
+
+    Raises:
+        UnusableError: The file has not one input for a photograph (NHWC, three channels).
+    """
+    shapes = [model_file.tensors[index].shape for index in model_file.inputs]
+    if len(shapes) != 1 or (shapes[0][-1:], len(shapes[0])) != (_PHOTOGRAPH[:1], _PHOTOGRAPH[1]):
+        raise UnusableError(
+            f"its inputs have the shapes {list(shapes)}, not one photograph (N, height, width, 3)"
+        )
+    height, width = shapes[0][1:3]
+    crop = (
+        f"crop, before the resize, to the middle square of "
+        f"int({preprocessing.crop_fraction} * shorter side) a side, "
+        "its corner at ((width - side + 1) // 2, (height - side + 1) // 2)"
+        if preprocessing.resize == "centre_crop"
+        else "keep the whole image"
+    )
+    return {
+        **msgspec.to_builtins(preprocessing),
+        "height": height,
+        "width": width,
+        "steps": [
+            DECODED,
+            crop,
+            f"resize to height {height}, width {width}, Pillow's {preprocessing.filter.upper()}",
+            "x = (pixel - mean) / std per channel in float32, pixels 0 to 255, all in RGB order",
+            f"order the channels as {preprocessing.channels.upper()}",
+            STORED,
+        ],
+    }
+
+
+def output_names(model_file: ModelFile, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return one name per output, or None without labels.
+
+    Raises:
+        UnusableError: The labels are neither as many as the outputs nor one fewer.
+    """
+    if labels is None:
+        return None
+    outputs = model_file.tensors[model_file.outputs[0]].shape[-1]
+    if outputs == len(labels):
+        return labels
+    if outputs == len(labels) + 1:
+        return (BACKGROUND, *labels)
+    raise UnusableError(f"it has {outputs} outputs and its label set {len(labels)} names")

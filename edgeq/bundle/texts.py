@@ -1,0 +1,55 @@
+"""The package's pages for people: one README a variant, and the notes on licences. Pure."""
+
+from __future__ import annotations
+
+from edgeq.bundle.select import Chosen, Refusal
+from edgeq.escape import markdown
+from edgeq.record import ModelRecord, RunRecord
+
+_UNKNOWN = "not recorded: find it out before you pass the model on"
+_CHANGED = (
+    "- The variants are changed: quantized from the float model, as each `metadata.json` says."
+)
+
+
+def variant_readme(chosen: Chosen, folder: str, warnings: list[str]) -> str:
+    """Return the README of one variant."""
+    model, variant = chosen.model, chosen.variant
+    saved = 1 - variant.bytes / model.baseline.bytes if model.baseline.bytes else 0.0
+    lines = [
+        f"# {markdown(variant.name)} of {markdown(model.name)}",
+        "",
+        f"{variant.bytes / 1000:,.1f} kB (1000 bytes each), {saved:.1%} less than its baseline.",
+        "`metadata.json` holds what was measured and how the model is run.",
+        "",
+        "Run it on a photograph (needs Python, numpy, Pillow and ai-edge-litert):",
+        "",
+        f"    python example.py {folder} photograph.jpg",
+    ]
+    if model.notes:
+        lines += ["", "## To know", "", *(f"- {markdown(note)}" for note in model.notes)]
+    if warnings:
+        lines += ["", "## Not proved", "", *(f"- {markdown(text)}" for text in warnings)]
+    return "\n".join(lines) + "\n"
+
+
+def notice(record: RunRecord, models: tuple[ModelRecord, ...], refused: tuple[Refusal, ...]) -> str:
+    """Return the notes on the licences and makers of the packed models, and what was left out."""
+    lines = [
+        "# Licences and attribution",
+        "",
+        f"Packed by edgeq {record.edgeq}. `example.py` is part of edgeq (Apache-2.0).",
+        "The models are their makers':",
+    ]
+    for model in models:
+        lines += [
+            "",
+            f"## {markdown(model.name)}",
+            "",
+            f"- Licence: {markdown(model.licence or _UNKNOWN)}",
+            f"- Attribution: {markdown(model.attribution or _UNKNOWN)}",
+            _CHANGED,
+        ]
+    if refused:
+        lines += ["", "## Not packed", "", *(f"- {markdown(str(one))}" for one in refused)]
+    return "\n".join(lines) + "\n"

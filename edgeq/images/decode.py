@@ -1,0 +1,155 @@
+"""Decoding: a set of photographs becomes one array of pixels, once, for everyone.
+
+Only geometry happens here: resize and crop. The range and the channel order are the business of
+``edgeq.images.preprocess``, so models that differ in those alone share one array.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.images.photo import pillow_warnings_are_errors, read_photo
+from edgeq.images.sets import ImageSet, Photo
+from edgeq.spec.structs import Preprocessing
+from edgeq.store import Store
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+KIND = "pixels"
+FILE = "pixels.npy"
+AHEAD = 4 * (os.cpu_count() or 1)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Decoded photographs in a file.
+
+    Attributes:
+        path: A ``.npy`` file of uint8 in C order, RGB.
+        shape: ``(n, h, w, 3)``.
+        sha256: Address of the content in the store: photographs, geometry, decoder.
+    """
+
+    path: Path
+    shape: tuple[int, int, int, int]
+    sha256: str
+
+    def array(self) -> npt.NDArray[np.uint8]:
+        """Return the pixels, memory-mapped and read-only."""
+        pixels: npt.NDArray[np.uint8] = np.load(self.path, mmap_mode="r")
+        return pixels
+
+
+def decode(
+    images: ImageSet,
+    preprocessing: Preprocessing,
+    size: tuple[int, int],
+    store: Store,
+    progress: Progress | None = None,
+) -> Pixels:
+    """Return the photographs' pixels at a model's input size, decoding those not in the store.
+
+    Args:
+        images: The set.
+        preprocessing: Its resize, filter and crop.
+        size: Height and width of the model's input.
+        store: Where the pixels are kept.
+        progress: Called in this thread with (done, total); not called when the store has them.
+
+    Raises:
+        ImageError: A photograph can't be used, or changed since the set was loaded.
+        StoreError: The store can't be written.
+    """
+    shape = (len(images.photos), *size, 3)
+    facts: dict[str, object] = {
+        "photographs": images.content_sha256,
+        "size": list(size),
+        **_geometry(preprocessing),
+        **_decoder(),
+    }
+    entry = store.get_or_make(
+        KIND,
+        facts,
+        lambda folder: _write(folder / FILE, images.photos, preprocessing, shape, progress),
+    )
+    return Pixels(entry.folder / FILE, shape, entry.key)
+
+
+def resized(image: Image.Image, preprocessing: Preprocessing, size: tuple[int, int]) -> Image.Image:
+    """Return an image cut and resized with Pillow's filter.
+
+    The centre crop is the one of the EfficientNet checkpoints: the middle square with
+    ``int(crop_fraction * shorter side)`` pixels a side.
+
+    Args:
+        image: Mode ``RGB``.
+        preprocessing: Its resize, filter and crop.
+        size: Height and width.
+    """
+    from PIL import Image
+
+    height, width = size
+    if preprocessing.resize == "centre_crop":
+        side = max(1, int(preprocessing.crop_fraction * min(image.size)))
+        left, top = (image.width - side + 1) // 2, (image.height - side + 1) // 2
+        # Cut first: resize(box=...) lets pixels beside the box into the filter.
+        image = image.crop((left, top, left + side, top + side))
+    return image.resize((width, height), Image.Resampling[preprocessing.filter.upper()])
+
+
+def _geometry(preprocessing: Preprocessing) -> dict[str, object]:
+    facts: dict[str, object] = {"resize": preprocessing.resize, "filter": preprocessing.filter}
+    if preprocessing.resize == "centre_crop":
+        facts["crop_fraction"] = preprocessing.crop_fraction
+    return facts
+
+
+def _decoder() -> dict[str, object]:
+    """Return what decides, besides the file, about a pixel's value."""
+    import PIL
+    from PIL import features
+
+    return {
+        "pillow": PIL.__version__,
+        "jpeg": features.version("jpg"),
+        "webp": features.version("webp"),
+    }
+
+
+def _write(
+    path: Path,
+    photos: tuple[Photo, ...],
+    preprocessing: Preprocessing,
+    shape: tuple[int, int, int, int],
+    progress: Progress | None,
+) -> None:
+    """Decode in parallel; what is kept in memory does not depend on the number of photographs."""
+
+    def pixels(photo: Photo) -> bytes:
+        image = read_photo(photo.path, sha256=photo.sha256)
+        return resized(image, preprocessing, shape[1:3]).tobytes()
+
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        # Pillow releases the interpreter's lock while it decodes and resizes.
+        with pillow_warnings_are_errors(), ThreadPoolExecutor(os.cpu_count()) as pool:
+            waiting: deque[Future[bytes]] = deque()
+            for done, _ in enumerate(photos, 1):
+                ahead = photos[done - 1 + len(waiting) : done - 1 + AHEAD]
+                waiting.extend(pool.submit(pixels, photo) for photo in ahead)
+                file.write(waiting.popleft().result())
+                if progress is not None:
+                    progress(done, len(photos))

@@ -1,0 +1,259 @@
+"""Photographs in a folder, and their labels.
+
+A folder is read in one of three ways:
+
+- With a labels file (``edgeq.images.label_table``): the one that the spec names, else
+  ``labels.csv`` in the folder, else ``labels.csv`` beside it. It must name every photograph of
+  the folder. A file beside the folder that names none of them is about other folders, and so is
+  the spec's own for calibration, which needs no labels.
+- One folder per class, where the photographs are in sub-folders: the sub-folders' names are class
+  indices, WordNet ids, or class names of the label set. Other names are taken in sorted order
+  when no label set is known or when there are as many of them as classes.
+- Unlabelled, where the photographs are in the folder itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeq.errors import ImageError
+from edgeq.images.label_table import LabelTable, read_table
+from edgeq.images.labels import LabelSet, comparable, is_wordnet_id, label_set
+from edgeq.registry import suggestion
+
+LABELS_FILE = "labels.csv"
+ENDINGS = frozenset(
+    f".{ending}"
+    for ending in (
+        *("apng", "avif", "bmp", "dib", "gif", "jfif", "jp2", "jpe", "jpeg", "jpg", "pbm", "pgm"),
+        *("heic", "heif", "png", "pnm", "ppm", "tga", "tif", "tiff", "webp"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One photograph, not read yet.
+
+    Attributes:
+        path: The file.
+        name: Its path relative to the folder, with ``/``.
+        label: Class index, None where unlabelled.
+    """
+
+    path: Path
+    name: str
+    label: int | None
+
+
+def find_photos(
+    folder: Path, role: str, *, labels_file: Path | None, classes: LabelSet | None
+) -> list[Found]:
+    """Return the photographs of a folder with their labels, in any order.
+
+    Args:
+        folder: Where they are.
+        role: ``"calibration"`` or ``"evaluation"``; with the folder's name, what a labels file's
+            ``split`` column is compared with.
+        labels_file: The labels file that the spec names.
+        classes: The label set.
+
+    Raises:
+        ImageError: There is no folder, no photograph, or something is wrong with the labels.
+    """
+    if not folder.is_dir():
+        raise ImageError(
+            "is no folder" if folder.exists() else "the folder does not exist",
+            where=folder,
+            remedy=f"Correct `{role}` under [tool.edgeq.images]",
+        )
+    folder = folder.absolute()
+    files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
+    table = _table(folder, role, labels_file, classes)
+    if table is not None:
+        labelled = _by_table(files, folder, table)
+        if labelled or not _may_be_about_others(table, folder, role):
+            return _checked(labelled, files, folder, table)
+    photos = {name: path for name, path in files.items() if path.suffix.lower() in ENDINGS}
+    if not photos:
+        raise _no_photo(folder, files)
+    return _by_folder(photos, folder, classes)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield every file that is not hidden; links to folders are followed once."""
+    seen: set[Path] = set()
+
+    def fail(error: OSError) -> None:
+        raise ImageError(
+            f"can't be read: {error.strerror}", where=error.filename, remedy="Permit reading it"
+        ) from error
+
+    for parent, folders, names in os.walk(folder, followlinks=True, onerror=fail):
+        real = Path(parent).resolve()
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
+def _table(
+    folder: Path, role: str, labels_file: Path | None, classes: LabelSet | None
+) -> LabelTable | None:
+    splits = {role, folder.name}
+    if labels_file is not None:
+        return read_table(labels_file, splits, classes)
+    for path in (folder / LABELS_FILE, folder.parent / LABELS_FILE):
+        if path.is_file():
+            return read_table(path, splits, classes)
+    return None
+
+
+def _by_table(files: dict[str, Path], folder: Path, table: LabelTable) -> dict[str, str]:
+    """Return the row's file for every photograph that the labels file names."""
+    base = Path(os.path.relpath(folder, table.path.parent)).as_posix()
+    rows: dict[str, str] = {}
+    for name in files:
+        for row in (name, f"{base}/{name}"):
+            if row in table.labels:
+                rows[name] = row
+                break
+    return rows
+
+
+def _may_be_about_others(table: LabelTable, folder: Path, role: str) -> bool:
+    if table.path == folder / LABELS_FILE:
+        return False
+    return role == "calibration" or table.path == folder.parent / LABELS_FILE
+
+
+def _checked(
+    rows: dict[str, str], files: dict[str, Path], folder: Path, table: LabelTable
+) -> list[Found]:
+    """Return the photographs when labels file and folder name the same ones."""
+    photos = [name for name, path in files.items() if path.suffix.lower() in ENDINGS]
+    unnamed = sorted(name for name in photos if name not in rows)
+    if unnamed:
+        raise ImageError(
+            f"{len(unnamed)} of {len(photos)} photographs have no label in {table.path}; "
+            f"the first is {unnamed[0]!r}",
+            where=folder,
+            remedy="Add them to the labels file, or take them out of the folder",
+        )
+    # Without a `split` column, a file outside the folder may list other folders' photographs.
+    if table.has_split or table.path.parent == folder:
+        absent = sorted(set(table.labels) - set(rows.values()))
+        if absent:
+            raise ImageError(
+                f"{len(absent)} of {len(table.labels)} files in the labels file are not in "
+                f"{folder}; the first is {absent[0]!r}",
+                where=table.path,
+                remedy="Add the photographs, or take them out of the labels file",
+            )
+    if not rows:
+        raise ImageError(
+            f"the labels file names no photograph of {folder}",
+            where=table.path,
+            remedy="Paths are relative to the photographs' folder or to the labels file",
+        )
+    return [Found(files[name], name, table.labels[row]) for name, row in rows.items()]
+
+
+def _no_photo(folder: Path, files: dict[str, Path]) -> ImageError:
+    endings = sorted({path.suffix.lower() or "(none)" for path in files.values()})
+    what = f"files ending in {', '.join(endings)} only" if endings else "is empty"
+    return ImageError(
+        f"holds no photograph: {what}",
+        where=folder,
+        remedy=f"Photographs end in {', '.join(sorted(ENDINGS))}",
+    )
+
+
+def _by_folder(photos: dict[str, Path], folder: Path, classes: LabelSet | None) -> list[Found]:
+    """Label photographs by the sub-folder they are in; none is labelled where there is none."""
+    outside = sorted(name for name in photos if "/" not in name)
+    if len(outside) == len(photos):
+        return [Found(path, name, None) for name, path in photos.items()]
+    if outside:
+        raise ImageError(
+            f"holds photographs beside its class folders; the first is {outside[0]!r}",
+            where=folder,
+            remedy="Move them into class folders, or add a labels.csv that names them all",
+        )
+    names = {name.split("/")[0] for name in photos}
+    empty = sorted(
+        child.name
+        for child in folder.iterdir()
+        if child.is_dir() and not child.name.startswith(".") and child.name not in names
+    )
+    if empty:
+        raise ImageError(
+            f"the class folder {empty[0]!r} holds no photograph",
+            where=folder,
+            remedy="Add some, or remove the folder",
+        )
+    indices = class_folders(sorted(names), folder, classes)
+    return [Found(path, name, indices[name.split("/")[0]]) for name, path in photos.items()]
+
+
+def class_folders(names: list[str], where: Path, classes: LabelSet | None) -> dict[str, int]:
+    """Return the class index of each class folder.
+
+    Args:
+        names: The folders' names, sorted.
+        where: Their parent, for errors.
+        classes: The label set.
+
+    Raises:
+        ImageError: A name is none of the label set's, or two mean the same class.
+    """
+    if all(name.isascii() and name.isdecimal() for name in names):
+        indices = {name: int(name) for name in names}
+    elif all(is_wordnet_id(name) for name in names):
+        known = classes if classes is not None else label_set("imagenet", where)
+        indices = _known(names, known.by_wordnet_id, where, known)
+    elif classes is None or _are_in_order(names, classes):
+        indices = {name: index for index, name in enumerate(names)}
+    else:
+        by_name = {name: classes.by_name.get(comparable(name)) for name in names}
+        indices = _known(names, by_name, where, classes)
+    if len(set(indices.values())) < len(indices):
+        raise ImageError("two class folders mean the same class", where=where, remedy="Merge them")
+    return indices
+
+
+def _are_in_order(names: list[str], classes: LabelSet) -> bool:
+    """Whether folders of unknown names are as many as the classes, so that they can be counted."""
+    return len(names) == classes.classes and not any(
+        comparable(name) in classes.by_name for name in names
+    )
+
+
+def _known(
+    names: list[str], known: dict[str, int] | dict[str, int | None], where: Path, classes: LabelSet
+) -> dict[str, int]:
+    indices: dict[str, int] = {}
+    for name in names:
+        index = known.get(name)
+        if index is None:
+            raise ImageError(
+                f"the class folder {name!r} is not the name of one class of the labels "
+                f"{classes.name!r}",
+                where=where,
+                remedy=_meant(name, classes),
+            )
+        indices[name] = index
+    return indices
+
+
+def _meant(name: str, classes: LabelSet) -> str:
+    if len(classes.names) <= 20:  # noqa: PLR2004 - longer lists fill a screen
+        return suggestion(name, classes.names)
+    close = suggestion(name, classes.names).partition(" Valid: ")[0]
+    meant = f"{close} " if close.startswith("Did you mean") else ""
+    return f"{meant}Name class folders by class index, WordNet id or class name"

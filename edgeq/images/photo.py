@@ -1,0 +1,138 @@
+"""One photograph as 8-bit RGB, as a person sees it.
+
+- Greyscale is repeated in three channels; 16-bit greyscale is divided by 257 (65535 is white).
+- Transparent places show white, as in a browser.
+- CMYK and YCCK are converted without a colour profile; embedded profiles are not applied.
+- EXIF's orientation is applied.
+- Of a JPEG that holds several pictures (a phone's MPO) the first, the photograph, is taken.
+  Animations and files of several pages are refused: one label can't speak for all frames.
+- The content decides about the format, not the file's ending.
+- Damaged files, files that Pillow warns about, and pictures of more pixels than
+  ``PIL.Image.MAX_IMAGE_PIXELS`` are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgeq.errors import ImageError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
+_REMEDY = "Replace the file or take it out of the set"
+
+
+@contextmanager
+def pillow_warnings_are_errors() -> Iterator[None]:
+    """Make Pillow's warnings errors, for ``read_photo`` in this and in other threads.
+
+    Warning filters belong to the process: enter this once around the threads, not in each.
+    """
+    with warnings.catch_warnings():
+        # Damaged metadata is a UserWarning, too many pixels a RuntimeWarning.
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("error", RuntimeWarning)
+        yield
+
+
+def open_photo(path: Path) -> Image.Image:
+    """Return a photograph in mode ``RGB``.
+
+    Raises:
+        ImageError: It is no image, damaged, too large, or of a kind that is refused.
+    """
+    with pillow_warnings_are_errors():
+        return read_photo(path)
+
+
+def read_photo(path: Path, *, sha256: str | None = None) -> Image.Image:
+    """As ``open_photo``, within ``pillow_warnings_are_errors``.
+
+    Args:
+        path: The file.
+        sha256: Of the content that is expected; None takes any.
+
+    Raises:
+        ImageError: As ``open_photo``; or the content is another one.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with path.open("rb") as file:
+            _check_content(path, file, sha256)
+            with Image.open(file) as image:
+                _refuse_several_frames(path, image)
+                image.load()
+                return _upright_rgb(path, image)
+    except ImageError:
+        raise
+    except FileNotFoundError as error:
+        what = "is a broken symbolic link" if path.is_symlink() else "does not exist"
+        raise _refused(path, what) from error
+    except UnidentifiedImageError as error:
+        raise _refused(path, "is no image that Pillow can read") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _refused(
+            path,
+            f"has more than {Image.MAX_IMAGE_PIXELS} pixels",
+            "Scale it down; it may be a decompression bomb",
+        ) from error
+    except Exception as error:  # Pillow's decoders raise many types on damaged files
+        reason = str(error) or type(error).__name__
+        raise _refused(path, f"is damaged or can't be read: {reason}") from error
+
+
+def _check_content(path: Path, file: BufferedReader, sha256: str | None) -> None:
+    if sha256 is not None and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+        raise _refused(path, "has changed since the set was loaded", "Run again")
+    if not file.seek(0, os.SEEK_END):
+        raise _refused(path, "is empty")
+    file.seek(0)
+
+
+def _refuse_several_frames(path: Path, image: Image.Image) -> None:
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":
+        raise _refused(
+            path, f"holds {frames} frames or pages", "Save the one that is meant as an image"
+        )
+
+
+def _upright_rgb(path: Path, image: Image.Image) -> Image.Image:
+    from PIL import Image, ImageOps
+
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in _16_BIT_MODES or (upright.mode == "I" and image.format in ("PNG", "PPM")):
+        if upright.has_transparency_data:
+            raise _refused(path, "is 16-bit greyscale with a transparent value")
+        return _from_16_bit(upright)
+    if upright.mode in ("I", "F", "LAB"):
+        raise _refused(
+            path, f"has samples of mode {upright.mode!r}", "Save it with 8 bits per sample"
+        )
+    if upright.has_transparency_data:
+        colours = upright.convert("RGBA")
+        white = Image.new("RGBA", colours.size, "white")
+        return Image.alpha_composite(white, colours).convert("RGB")
+    return upright.convert("RGB")
+
+
+def _from_16_bit(image: Image.Image) -> Image.Image:
+    import numpy as np
+    from PIL import Image
+
+    values = np.asarray(image).astype(np.uint32).clip(0, 65535)
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
+
+
+def _refused(path: Path, what: str, remedy: str = _REMEDY) -> ImageError:
+    return ImageError(what, where=path, remedy=remedy)

@@ -1,0 +1,204 @@
+"""Sets of photographs: the calibration set and the evaluation set."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.errors import ImageError
+from edgeq.files import sha256_bytes, sha256_file
+from edgeq.images.folders import Found, find_photos
+from edgeq.images.labels import LabelSet
+from edgeq.images.samples import Role, find_sample
+
+__all__ = ["DATA_VARIABLE", "ImageSet", "Photo", "Role", "load_set", "overlap"]
+
+DATA_VARIABLE = "EDGEQ_DATA"
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photograph of a set.
+
+    Attributes:
+        path: The file.
+        name: Its path relative to the set's folder, with ``/``.
+        sha256: Of the file's content when the set was loaded.
+        label: Class index in the data set's own numbering from 0, None where unlabelled.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+    label: int | None
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Photographs in a fixed order (by name).
+
+    Attributes:
+        role: What the set is for.
+        source: As the spec names it.
+        photos: At least one.
+    """
+
+    role: Role
+    source: str
+    photos: tuple[Photo, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of contents, labels and order; paths and names do not enter."""
+        return _digest([(photo.sha256, photo.label) for photo in self.photos])
+
+    @cached_property
+    def content_sha256(self) -> str:
+        """Hash of contents and order alone, for what does not depend on labels."""
+        return _digest([photo.sha256 for photo in self.photos])
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every photograph has a label."""
+        return all(photo.label is not None for photo in self.photos)
+
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Return the class indices, shape ``(n,)``.
+
+        Raises:
+            ImageError: A photograph has no label.
+        """
+        indices: list[int] = []
+        for photo in self.photos:
+            if photo.label is None:
+                raise ImageError(
+                    f"the {self.role} photograph {photo.name!r} has no label",
+                    where=self.source,
+                    remedy="Add a labels.csv, or sort the photographs into one folder per class",
+                )
+            indices.append(photo.label)
+        return np.array(indices, np.int64)
+
+    def require_classes(self, classes: int) -> None:
+        """Check the labels against a model's number of classes.
+
+        Raises:
+            ImageError: A label is ``classes`` or more.
+        """
+        for photo in self.photos:
+            if photo.label is not None and photo.label >= classes:
+                raise ImageError(
+                    f"the label of {photo.name!r} is {photo.label}, but there are {classes} "
+                    f"classes (0 to {classes - 1})",
+                    where=self.source,
+                    remedy="Correct the labels, or name the label set that they count in",
+                )
+
+    def manifest(self) -> dict[str, object]:
+        """Return what a record and a variant say about the set."""
+        return {"source": self.source, "count": len(self.photos), "sha256": self.sha256}
+
+
+def load_set(
+    source: str,
+    role: Role,
+    *,
+    root: Path,
+    labels: str | None = None,
+    label_set: LabelSet | None = None,
+    limit: int | None = None,
+) -> ImageSet:
+    """Find and hash the photographs of a set.
+
+    Args:
+        source: A folder; ``"sample:NAME"``, photographs that a package of the ``samples`` extra
+            carries; or ``"data:NAME"``, the folder ``$EDGEQ_DATA/NAME/ROLE``.
+        role: What the set is for. A sample has other photographs for each role, and rows of a
+            labels file with a ``split`` column are chosen by it.
+        root: Folder that relative paths start from.
+        labels: A labels file for a folder, see ``edgeq.images.folders``. Samples carry their
+            own labels and do not use it.
+        label_set: The classes that labels are checked against.
+        limit: At most so many photographs, the first by name.
+
+    Raises:
+        ImageError: The source, a label or a file can't be used.
+        MissingExtraError: The sample's package is not installed.
+    """
+    if limit is not None and limit < 1:
+        raise ImageError(
+            f"a limit of {limit} leaves no {role} photograph",
+            where=source,
+            remedy="Give at least 1, or leave it out",
+        )
+    found = _find(source, role, root=root, labels=labels, label_set=label_set)
+    chosen = sorted(found, key=lambda item: item.name)[:limit]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        digests = list(pool.map(_hash, chosen))
+    photos = (
+        Photo(item.path, item.name, digest, item.label)
+        for item, digest in zip(chosen, digests, strict=True)
+    )
+    images = ImageSet(role, source, tuple(photos))
+    if label_set is not None:
+        images.require_classes(label_set.classes)
+    return images
+
+
+def overlap(a: ImageSet, b: ImageSet) -> tuple[tuple[str, str], ...]:
+    """Return the names in ``a`` and ``b`` of photographs with the same content."""
+    names = defaultdict(list)
+    for photo in b.photos:
+        names[photo.sha256].append(photo.name)
+    return tuple((photo.name, other) for photo in a.photos for other in names[photo.sha256])
+
+
+def _find(
+    source: str, role: Role, *, root: Path, labels: str | None, label_set: LabelSet | None
+) -> list[Found]:
+    kind, separator, name = source.partition(":")
+    if separator and kind == "sample":
+        return find_sample(name, role)
+    labels_file = None if labels is None else root / Path(labels).expanduser()
+    if separator and kind == "data":
+        folder = _data_folder() / name / role
+    else:
+        folder = root / Path(source).expanduser()
+    return find_photos(folder, role, labels_file=labels_file, classes=label_set)
+
+
+def _data_folder() -> Path:
+    value = os.environ.get(DATA_VARIABLE)
+    if not value:
+        raise ImageError(
+            f"the environment variable {DATA_VARIABLE} is not set",
+            where="data:",
+            remedy="Set it to the folder that holds the data sets, or name a folder instead",
+        )
+    return Path(value)
+
+
+def _hash(item: Found) -> str:
+    try:
+        if not item.path.is_file():
+            problem = "a broken symbolic link" if item.path.is_symlink() else "not a regular file"
+            raise ImageError(f"is {problem}", where=item.path, remedy="Replace or remove it")
+        return sha256_file(item.path)
+    except OSError as error:
+        raise ImageError(
+            f"can't be read: {error.strerror or error}",
+            where=item.path,
+            remedy="Check the file and its permissions",
+        ) from error
+
+
+def _digest(value: object) -> str:
+    return sha256_bytes(msgspec.json.encode(value))

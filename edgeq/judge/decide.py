@@ -1,0 +1,38 @@
+"""The one rule by which a number and a limit become a verdict."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from edgeq.judge.verdict import Verdict
+
+Sense = Literal["min", "max"]
+
+
+def decide(
+    value: float, interval: tuple[float, float] | None, limit: float, sense: Sense
+) -> Verdict:
+    """Return PASS when the whole interval is within the limit, FAIL when all of it is outside.
+
+    Anything between is INCONCLUSIVE. The limit itself is within. An exact value is its own
+    interval and never inconclusive.
+
+    Args:
+        value: The measured number.
+        interval: Lower and upper end of its confidence interval, None where it is exact.
+        limit: The limit, in the same unit.
+        sense: ``"min"`` when the value must reach the limit, ``"max"`` when it must not exceed
+            it.
+    """
+    low, high = (value, value) if interval is None else interval
+    if sense == "max":
+        low, high, limit = -high, -low, -limit
+    if low >= limit:
+        return Verdict.PASS
+    return Verdict.FAIL if high < limit else Verdict.INCONCLUSIVE
+
+
+def half_towards(value: float, interval: tuple[float, float], limit: float) -> float:
+    """Return the half of the interval on the limit's side, which has to shrink off it."""
+    low, high = interval
+    return value - low if value > limit else high - value

@@ -1,0 +1,189 @@
+"""One function per gate on size, agreement and accuracy: numbers and a limit in, an answer out.
+
+The sentences of all of them are alike: the measured facts, the value with its interval, what
+was wanted.
+"""
+
+from __future__ import annotations
+
+from edgeq.judge.advice import SMALLER_METHOD, another_method, more_images
+from edgeq.judge.decide import decide, half_towards
+from edgeq.judge.missing import missing
+from edgeq.judge.text import beside, between, kilobytes, limit_text, plural, rate, wanted
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.accuracy import Accuracy
+from edgeq.measure.agreement import Agreement
+from edgeq.measure.planning import (
+    best_provable_rate,
+    images_needed,
+    images_needed_for_drop,
+    samples_needed,
+)
+from edgeq.measure.size import Size
+
+
+def size_reduction(
+    variant: Size, baseline: Size, limit: float, *, method: str | None = None
+) -> Judgement:
+    """Judge the share of the baseline's bytes that the variant saves; exact."""
+    value = variant.reduction(baseline)
+    status = decide(value, None, limit, "min")
+    return Judgement(
+        status=status,
+        reason=f"{kilobytes(variant.bytes)} against {kilobytes(baseline.bytes)}: reduction "
+        f"{beside(value, limit, 3)}, {wanted(limit_text(limit), 'min')}",
+        value=value,
+        limit=limit,
+        next_step=None if status is Verdict.PASS else _smaller(variant, method),
+        evidence={
+            "bytes": variant.bytes,
+            "baseline_bytes": baseline.bytes,
+            "parts": dict(variant.parts),
+        },
+    )
+
+
+def max_bytes(variant: Size, limit: float, *, method: str | None = None) -> Judgement:
+    """Judge the bytes of the variant's file; exact."""
+    status = decide(variant.bytes, None, limit, "max")
+    return Judgement(
+        status=status,
+        reason=f"{kilobytes(variant.bytes, limit)}, "
+        f"{wanted(kilobytes(limit, variant.bytes), 'max')}",
+        value=float(variant.bytes),
+        limit=limit,
+        next_step=None if status is Verdict.PASS else _smaller(variant, method),
+        evidence={"bytes": variant.bytes, "parts": dict(variant.parts)},
+    )
+
+
+def top1_agreement(found: Agreement, limit: float, *, method: str | None = None) -> Judgement:
+    """Judge the share of images on which the variant gives the baseline's class."""
+    status = decide(found.top1, found.top1_interval, limit, "min")
+    ties = f", {plural(found.ties, 'tie')} counted against it" if found.ties else ""
+    step = None
+    if status is Verdict.INCONCLUSIVE:
+        step = more_images(images_needed(found.top1, limit, found.confidence), found.images)
+    elif status is Verdict.FAIL:
+        step = another_method(method)
+    return Judgement(
+        status=status,
+        reason=f"agrees on {found.agreeing:,} of {plural(found.images, 'image')}, "
+        f"{beside(found.top1, limit, 3)}{between(found.top1_interval, limit)}, "
+        f"{wanted(limit_text(limit), 'min')}{ties}",
+        value=found.top1,
+        limit=limit,
+        interval=found.top1_interval,
+        next_step=step,
+        evidence={
+            "images": found.images,
+            "agreeing": found.agreeing,
+            "ties": found.ties,
+            "nonfinite_images": found.nonfinite_images,
+            "confidence": found.confidence,
+            "interval_method": "Clopper-Pearson",
+            "best_provable_rate": best_provable_rate(found.images, found.confidence),
+        },
+    )
+
+
+def top5_overlap(
+    found: Agreement, limit: float, *, method: str | None = None, declared: bool = False
+) -> Judgement:
+    """Judge the mean share of the baseline's five best classes among the variant's.
+
+    MISSING for a model with five classes or fewer, ``declared`` where the spec lets it be.
+    """
+    value, interval = found.top5_overlap, found.top5_interval
+    if value is None or interval is None:
+        return missing(
+            f"the model has {found.classes} classes: five of them say nothing",
+            declared=declared,
+            next_step="Set `top5_overlap = false` for it",
+        )
+    status = decide(value, interval, limit, "min")
+    step = None
+    if status is Verdict.INCONCLUSIVE:
+        half = half_towards(value, interval, limit)
+        step = more_images(samples_needed(value, half, found.images, limit), found.images)
+    elif status is Verdict.FAIL:
+        step = another_method(method)
+    return Judgement(
+        status=status,
+        reason=f"top-5 overlap on {plural(found.images, 'image')} {beside(value, limit, 3)}"
+        f"{between(interval, limit)}, {wanted(limit_text(limit), 'min')}",
+        value=value,
+        limit=limit,
+        interval=interval,
+        next_step=step,
+        evidence={
+            "images": found.images,
+            "confidence": found.confidence,
+            "interval_method": "Student's t, with one image more at each end of the scale",
+        },
+    )
+
+
+def worst_cosine(found: Agreement, limit: float, *, method: str | None = None) -> Judgement:
+    """Judge the lowest cosine of logits; an exact fact about this evaluation set."""
+    worst = found.worst_images[0]
+    status = decide(found.cosine.worst, None, limit, "min")
+    coarse = " (of log-probabilities)" if "log_probabilities" in found.logits_sources else ""
+    broken = ", which is not finite" if found.nonfinite_images and worst.cosine == -1 else ""
+    return Judgement(
+        status=status,
+        reason=f"lowest cosine{coarse} {beside(worst.cosine, limit, 3)}, image {worst.image} of "
+        f"{found.images:,}{broken} (mean {rate(found.cosine.mean)}), "
+        f"{wanted(limit_text(limit), 'min')}",
+        value=found.cosine.worst,
+        limit=limit,
+        next_step=None
+        if status is Verdict.PASS
+        else f"Look at image {worst.image} beside the other worst ones. {another_method(method)}",
+        evidence={
+            "images": found.images,
+            "mean": found.cosine.mean,
+            "p5": found.cosine.p5,
+            "worst_images": [one.image for one in found.worst_images],
+            "logits_sources": list(found.logits_sources),
+        },
+    )
+
+
+def accuracy_drop(found: Accuracy, limit: float, *, method: str | None = None) -> Judgement:
+    """Judge the baseline's top-1 accuracy minus the variant's, on the same images."""
+    status = decide(found.drop, found.drop_interval, limit, "max")
+    step = None
+    if status is Verdict.INCONCLUSIVE:
+        needed = images_needed_for_drop(
+            found.lost / found.images, found.gained / found.images, limit, found.confidence
+        )
+        step = more_images(needed, found.images)
+    elif status is Verdict.FAIL:
+        step = another_method(method)
+    return Judgement(
+        status=status,
+        reason=f"top-1 {rate(found.baseline_top1.value)} to {rate(found.variant_top1.value)}, "
+        f"{found.lost:,} lost and {found.gained:,} gained of {found.images:,}: drop "
+        f"{beside(found.drop, limit, 3)}{between(found.drop_interval, limit)}, "
+        f"{wanted(limit_text(limit), 'max')}",
+        value=found.drop,
+        limit=limit,
+        interval=found.drop_interval,
+        next_step=step,
+        evidence={
+            "images": found.images,
+            "lost": found.lost,
+            "gained": found.gained,
+            "mcnemar_p": found.mcnemar_p,
+            "confidence": found.confidence,
+            "interval_method": "Tango's paired score",
+        },
+    )
+
+
+def _smaller(size: Size, method: str | None) -> str:
+    """Return what takes most of a file that is too large."""
+    name, largest = max(size.parts.items(), key=lambda part: part[1])
+    advice = SMALLER_METHOD.get(method or "", "Set a limit that this method can reach")
+    return f"Most of it is {name} ({kilobytes(largest)}). {advice}"

@@ -1,0 +1,96 @@
+"""Answers for what was not measured: MISSING, and FAIL where the variant itself is the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from edgeq.errors import EdgeqError
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.spec.gates import Gate
+
+NO_IMAGES = "not measured: there are no evaluation images"
+NO_LABELS = "not measured: the evaluation images have no labels"
+RANDOM_WEIGHTS = "not measured: the model has random weights, so its answers mean nothing"
+_DECLARED = " (absent by declaration)"
+
+
+def missing(reason: str, *, declared: bool = False, next_step: str | None = None) -> Judgement:
+    """Return MISSING.
+
+    Args:
+        reason: Why nothing was measured.
+        declared: Whether the spec says that it may be absent; then the reason says so.
+        next_step: What to do so that it is measured.
+    """
+    return Judgement(
+        status=Verdict.MISSING,
+        reason=f"{reason}{_DECLARED}" if declared else reason,
+        next_step=next_step,
+        declared_missing=declared,
+    )
+
+
+def unmeasurable(
+    gate: Gate,
+    *,
+    images: int,
+    labelled: bool,
+    trained: bool,
+    allow_missing: Collection[str] = (),
+    allow_random_weights: bool = False,
+) -> Judgement | None:
+    """Return MISSING where a gate lacks what it needs, None where it can be measured.
+
+    Args:
+        gate: The gate.
+        images: Number of evaluation images.
+        labelled: Whether they have labels.
+        trained: Whether the model's weights are trained ones.
+        allow_missing: Gates that the spec lets be absent.
+        allow_random_weights: Whether the spec lets random weights stand in.
+    """
+    declared = gate.name in allow_missing
+    if gate.needs_training and not trained:
+        return missing(
+            RANDOM_WEIGHTS,
+            declared=declared or allow_random_weights,
+            next_step="Name a weights file in the spec (`weights`)",
+        )
+    if gate.needs_images and not images:
+        return missing(
+            NO_IMAGES,
+            declared=declared,
+            next_step="Name a set in the spec (`images.evaluation`), or switch the gate off",
+        )
+    if gate.needs_labels and not labelled:
+        return missing(
+            NO_LABELS,
+            declared=declared,
+            next_step="Name a csv in the spec (`images.labels`), or switch the gate off",
+        )
+    return None
+
+
+def not_measured(error: EdgeqError, *, gate: str, allow_missing: Collection[str] = ()) -> Judgement:
+    """Return MISSING for a gate that an error kept from being measured.
+
+    For errors that are not the variant's, for example a baseline that does not run.
+    """
+    return missing(
+        f"not measured: {error.what}", declared=gate in allow_missing, next_step=error.remedy
+    )
+
+
+def broken(error: EdgeqError) -> Judgement:
+    """Return FAIL for a gate on a variant that could not be made or run; the error says why."""
+    return Judgement(
+        status=Verdict.FAIL,
+        reason=f"the variant can't be judged: {error.what}",
+        next_step=error.remedy,
+        evidence={
+            "error": type(error).__name__,
+            "where": error.where,
+            "output": getattr(error, "output", ""),
+            "log": None if (log := getattr(error, "log", None)) is None else str(log),
+        },
+    )

@@ -1,0 +1,243 @@
+"""The proofs that are always on: made, types, outputs, calibration_disjoint. All are exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from edgeq.errors import EdgeqError
+from edgeq.judge.advice import another_method
+from edgeq.judge.missing import broken
+from edgeq.judge.text import kilobytes, names, plural
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.answers import OutputFacts, collapsed
+from edgeq.measure.operators import Operators
+from edgeq.spec.methods import Method
+
+MOST = 0.5
+"""A type holds most of the weights when it holds more than this share of their bytes."""
+
+
+def made(error: EdgeqError | None, *, size: int = 0, made_now: bool = True) -> Judgement:
+    """Prove that the variant could be made, read and loaded.
+
+    Args:
+        error: What went wrong, None when nothing did.
+        size: Bytes of the file.
+        made_now: Whether this run made it; False when the store or the user had it.
+    """
+    if error is not None:
+        return broken(error)
+    return _passed(f"{'made' if made_now else 'read'} and loaded, {kilobytes(size)}", bytes=size)
+
+
+def types(
+    found: Operators, method: Method | None, *, sha256: str, baseline_sha256: str
+) -> Judgement:
+    """Prove that the file holds the types that its method claims, and is not the baseline.
+
+    Args:
+        found: What the variant computes with.
+        method: The method that it claims, None for a ready-made variant that claims none.
+        sha256: Of the variant's file.
+        baseline_sha256: Of the baseline's file.
+    """
+    evidence: dict[str, object] = {
+        "sha256": sha256,
+        "weight_bytes_by_type": dict(found.weight_bytes_by_type),
+        "compute_activation_types": dict(found.compute_activation_types),
+        "float_islands": list(found.float_islands),
+        "input_types": list(found.input_types),
+        "output_types": list(found.output_types),
+    }
+    if sha256 == baseline_sha256:
+        return Judgement(
+            status=Verdict.FAIL,
+            reason="the file is the baseline's, byte for byte",
+            next_step="Name the variant's own file; nothing is quantized here",
+            evidence=evidence,
+        )
+    shown = (
+        f"weights {_by_share(found.weight_bytes_by_type)}, "
+        f"activations {_by_share(found.compute_activation_types)}, "
+        f"input {_listed(found.input_types)}, output {_listed(found.output_types)}"
+    )
+    if method is None:
+        return _passed(f"claims no method and differs from the baseline: {shown}", **evidence)
+    breaks = [*_weights(found, method), *_activations(found, method), *_borders(found, method)]
+    if not breaks:
+        return _passed(f"is what {method.name} claims: {shown}", **evidence)
+    return Judgement(
+        status=Verdict.FAIL,
+        reason=f"is not what {method.name} claims: {breaks[0]}{_more(breaks)}",
+        next_step="Correct the claim (`method`), or make the variant again with "
+        "every operator quantized",
+        evidence={**evidence, "breaks": breaks},
+    )
+
+
+def outputs(found: OutputFacts, baseline: OutputFacts, *, trained: bool = True) -> Judgement:
+    """Prove that outputs are finite, differ between images, and give a class.
+
+    With random weights only finiteness is judged: their probabilities are so even that a
+    quantized SOFTMAX rightly shows zeros.
+
+    Args:
+        found: Facts about the variant's outputs.
+        baseline: Facts about the baseline's.
+        trained: Whether the model's weights are trained ones.
+    """
+    evidence: dict[str, object] = {
+        "images": found.images,
+        "nonfinite_images": found.nonfinite_images,
+        "tied_images": found.tied_images,
+        "distinct_classes": found.distinct_classes,
+        "baseline_distinct_classes": baseline.distinct_classes,
+        "largest_class": found.largest_class,
+        "largest_share": found.largest_share,
+    }
+    problem = _unfit(found, baseline) or (_empty(found, baseline) if trained else None)
+    if problem is not None:
+        reason, step = problem
+        return Judgement(status=Verdict.FAIL, reason=reason, next_step=step, evidence=evidence)
+    if not trained:
+        return _passed(
+            f"finite on {plural(found.images, 'image')}; random weights, so nothing more is judged",
+            **evidence,
+        )
+    return _passed(
+        f"finite on {plural(found.images, 'image')}, {found.distinct_classes:,} different "
+        f"classes (baseline {baseline.distinct_classes:,}), {plural(found.tied_images, 'tie')}",
+        **evidence,
+    )
+
+
+def calibration_disjoint(
+    shared: Sequence[tuple[str, str]], *, calibration: int | None, evaluation: int
+) -> Judgement:
+    """Prove that no calibration image is an evaluation image, by content.
+
+    Args:
+        shared: Names of the same image in the calibration and the evaluation set.
+        calibration: Number of calibration images, None where the method needs none.
+        evaluation: Number of evaluation images.
+    """
+    if calibration is None:
+        return _passed("the method needs no calibration images", evaluation=evaluation)
+    evidence: dict[str, object] = {
+        "calibration": calibration,
+        "evaluation": evaluation,
+        "shared": [list(pair) for pair in shared],
+    }
+    if shared:
+        verb = "is an evaluation image" if len(shared) == 1 else "are evaluation images"
+        return Judgement(
+            status=Verdict.FAIL,
+            reason=f"{plural(len(shared), 'calibration image')} {verb} too: "
+            f"{names([pair[0] for pair in shared])}",
+            next_step="Take them out of one of the two sets",
+            evidence=evidence,
+        )
+    return _passed(
+        f"none of {plural(calibration, 'calibration image')} is among "
+        f"{plural(evaluation, 'evaluation image')}",
+        **evidence,
+    )
+
+
+def _passed(reason: str, **evidence: object) -> Judgement:
+    return Judgement(status=Verdict.PASS, reason=reason, evidence=evidence)
+
+
+def _weights(found: Operators, method: Method) -> Iterator[str]:
+    total = sum(found.weight_bytes_by_type.values())
+    held = sum(found.weight_bytes_by_type.get(name, 0) for name in method.weight_types)
+    if total == 0:
+        yield "no compute operator has weights"
+    elif held <= MOST * total:
+        heavy = max(
+            found.compute,
+            key=lambda one: 0 if one.weight_type in method.weight_types else one.weight_bytes,
+        )
+        claimed = _listed(sorted(method.weight_types))
+        yield (
+            f"{claimed} holds {held / total:.0%} of the weights' bytes "
+            f"(largest other: {heavy.weight_type} of {heavy.label})"
+        )
+    if method.weights_dequantized is None or held == 0:
+        return
+    routed = [one for one in found.compute if one.weight_type in method.weight_types]
+    taken = sum(one.weight_bytes for one in routed)  # shared weights count with every operator
+    dequantized = sum(one.weight_bytes for one in routed if one.dequantized)
+    if (dequantized > MOST * taken) != method.weights_dequantized:
+        yield (
+            "activations are quantized while running, since operators take the weights as stored"
+            if method.weights_dequantized
+            else "the arithmetic is float, since weights are dequantized first"
+        )
+
+
+def _activations(found: Operators, method: Method) -> Iterator[str]:
+    if not method.activation_types:
+        return
+    wrong = [one for one in found.compute if one.activation_type not in method.activation_types]
+    if wrong:
+        kinds = _listed(sorted({one.activation_type for one in wrong}))
+        yield (
+            f"{len(wrong)} of {plural(len(found.compute), 'compute operator')} give {kinds}: "
+            f"{names([one.label for one in wrong])}"
+        )
+
+
+def _borders(found: Operators, method: Method) -> Iterator[str]:
+    for border, kinds in (("input", found.input_types), ("output", found.output_types)):
+        wrong = sorted(set(kinds) - method.io_types)
+        if wrong:
+            yield f"{border} is {_listed(wrong)}, not {_listed(sorted(method.io_types))}"
+
+
+def _unfit(found: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
+    if baseline.nonfinite_images:
+        return (
+            f"the baseline itself is not finite on {baseline.nonfinite_images:,} of "
+            + plural(baseline.images, "image"),
+            "Mend the float model and check its preprocessing first",
+        )
+    if found.nonfinite_images:
+        return (
+            f"NaN or infinity on {found.nonfinite_images:,} of {plural(found.images, 'image')}",
+            "Check the ranges that calibration found; float16 overflows above 65504",
+        )
+    return None
+
+
+def _empty(found: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
+    images = plural(found.images, "image")
+    calibrate = "Check the input's preprocessing and the calibration images"
+    if found.all_zero:
+        return f"every output is 0 on all {images}", calibrate
+    if found.constant:
+        return f"the output is the same on all {images}", calibrate
+    if found.all_tied:
+        return f"the greatest score is tied on all {images}, so no class is given", calibrate
+    if collapsed(baseline, found):
+        given = f"{found.distinct_classes:,} different classes"
+        share = f"class {found.largest_class} on {found.largest_share:.0%} of {images}"
+        return (
+            f"collapsed: gives {given} (baseline {baseline.distinct_classes:,}), {share}",
+            another_method(None),
+        )
+    return None
+
+
+def _more(breaks: Sequence[str]) -> str:
+    """Return how many breaks the evidence holds beside the first."""
+    return f"; and {plural(len(breaks) - 1, 'break')} more" if len(breaks) > 1 else ""
+
+
+def _by_share(sizes: Mapping[str, int]) -> str:
+    """Return the names, the largest first."""
+    return _listed(sorted(sizes, key=lambda name: -sizes[name]))
+
+
+def _listed(kinds: Iterable[str]) -> str:
+    return " + ".join(dict.fromkeys(kinds)) or "none"

@@ -1,0 +1,1 @@
+"""The measure room: arrays and bytes in, numbers out. It judges nothing and runs nothing."""

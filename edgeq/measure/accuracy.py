@@ -1,0 +1,105 @@
+"""What a variant and its baseline say beside the labels."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.measure.agreement import checked_labels, require_same_shape
+from edgeq.measure.answers import Answers, Booleans, Integers
+from edgeq.measure.statistics import clopper_pearson, mcnemar_exact, paired_difference
+
+_BEST = 5
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """A share of the images with its Clopper-Pearson interval."""
+
+    images: int
+    value: float
+    interval: tuple[float, float]
+
+
+class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
+    """Top-1 and top-5 accuracy of both models, and the paired drop of top-1.
+
+    The baseline is right where its first greatest score is the label's. The variant is right
+    only where it is also the only greatest: ties count against it, as in ``agreement``.
+
+    Attributes:
+        images: Number of labelled images n.
+        confidence: Of the intervals.
+        baseline_top1: Images whose label is the baseline's class.
+        variant_top1: The same of the variant.
+        baseline_top5: Images with fewer than five classes at or above the label's logit, the
+            label's own apart; None with five classes or fewer.
+        variant_top5: The same of the variant.
+        lost: Images right in the baseline and wrong in the variant.
+        gained: Images wrong in the baseline and right in the variant.
+        drop: ``(lost - gained) / n``: top-1 of the baseline minus that of the variant.
+        drop_interval: Its Tango score interval.
+        mcnemar_p: McNemar's exact two-sided p of the lost and gained.
+    """
+
+    images: int
+    confidence: float
+    baseline_top1: Rate
+    variant_top1: Rate
+    baseline_top5: Rate | None
+    variant_top5: Rate | None
+    lost: int
+    gained: int
+    drop: float
+    drop_interval: tuple[float, float]
+    mcnemar_p: float
+
+
+def accuracy(
+    baseline: Answers, variant: Answers, labels: npt.ArrayLike, *, confidence: float = 0.95
+) -> Accuracy:
+    """Measure accuracy on the same labelled images.
+
+    Args:
+        baseline: On n images, c classes.
+        variant: On the same images, in the same classes.
+        labels: Class of each image, shape (n,).
+        confidence: Of the intervals, in (0, 1).
+
+    Raises:
+        ModelError: The answers have different shapes.
+        ImageError: The labels do not fit the answers.
+    """
+    require_same_shape(baseline, variant)
+    truth = checked_labels(labels, baseline)
+    n = truth.size
+    before = baseline.predicted == truth
+    after = (variant.predicted == truth) & ~variant.tied
+    lost, gained = int((before & ~after).sum()), int((after & ~before).sum())
+    wide = baseline.scores.shape[1] > _BEST
+    return Accuracy(
+        images=n,
+        confidence=confidence,
+        baseline_top1=_rate(before, confidence),
+        variant_top1=_rate(after, confidence),
+        baseline_top5=_rate(_among_best(baseline, truth), confidence) if wide else None,
+        variant_top5=_rate(_among_best(variant, truth), confidence) if wide else None,
+        lost=lost,
+        gained=gained,
+        drop=(lost - gained) / n,
+        drop_interval=paired_difference(lost, gained, n, confidence),
+        mcnemar_p=mcnemar_exact(lost, gained),
+    )
+
+
+def _rate(right: Booleans, confidence: float) -> Rate:
+    count, n = int(right.sum()), right.size
+    return Rate(images=count, value=count / n, interval=clopper_pearson(count, n, confidence))
+
+
+def _among_best(answers: Answers, truth: Integers) -> Booleans:
+    """Return where the label is among the five best classes; ties count against it."""
+    own = np.take_along_axis(answers.logits, truth[:, None], axis=1)
+    rivals = (answers.logits >= own).sum(axis=1) - 1
+    among: Booleans = rivals < _BEST
+    return among & answers.finite

@@ -1,0 +1,193 @@
+"""What a variant says beside its baseline, image by image."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.errors import ImageError, ModelError
+from edgeq.measure.answers import Answers, Booleans, Integers
+from edgeq.measure.divergence import Doubles, divergence
+from edgeq.measure.flips import Flip, FlipCounts, WorstImage, count_flips, find_flips, worst_images
+from edgeq.measure.statistics import bounded_mean, clopper_pearson
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """A number per image, summed up.
+
+    Attributes:
+        mean: Over the images.
+        p5: 5th percentile.
+        median: 50th percentile.
+        p95: 95th percentile.
+        worst: The worst image's: the lowest cosine, the highest divergence or error.
+    """
+
+    mean: float
+    p5: float
+    median: float
+    p95: float
+    worst: float
+
+
+class Agreement(msgspec.Struct, frozen=True, kw_only=True):
+    """What a variant says beside its baseline.
+
+    An image agrees only where the variant's greatest score is the only one and belongs to the
+    baseline's class: ties, and values that are not finite, count against the variant.
+
+    Attributes:
+        images: Number of images n.
+        classes: Number of classes.
+        confidence: Of the intervals.
+        agreeing: Images that agree.
+        top1: ``agreeing / n``.
+        top1_interval: Its Clopper-Pearson interval.
+        ties: Images on which the variant's greatest score occurs more than once.
+        baseline_ties: The same of the baseline.
+        nonfinite_images: Images on which one of the two is not finite.
+        top5_overlap: Mean share of the baseline's five best classes among the variant's, by
+            logits; None with five classes or fewer.
+        top5_interval: Its interval, see ``statistics.bounded_mean``.
+        js_bits: Jensen-Shannon divergence of probabilities in bits, 0 to 1.
+        cosine: Cosine of logits centred per image; its worst is an exact fact of this set.
+        relative_error: Norm of the difference of centred logits by the baseline's norm; None
+            where no image has one.
+        confidence_drift: Mean of the variant's greatest probability minus the baseline's, over
+            images where both are finite; None where there are none.
+        distinct_classes: Different classes that the variant gives.
+        baseline_distinct_classes: The same of the baseline.
+        logits_sources: Where the logits of baseline and variant come from.
+        flip_counts: None without labels.
+        flips: Every image that does not agree.
+        worst_images: The ten images with the lowest cosine, the worst first.
+    """
+
+    images: int
+    classes: int
+    confidence: float
+    agreeing: int
+    top1: float
+    top1_interval: tuple[float, float]
+    ties: int
+    baseline_ties: int
+    nonfinite_images: int
+    top5_overlap: float | None
+    top5_interval: tuple[float, float] | None
+    js_bits: Spread
+    cosine: Spread
+    relative_error: Spread | None
+    confidence_drift: float | None
+    distinct_classes: int
+    baseline_distinct_classes: int
+    logits_sources: tuple[str, str]
+    flip_counts: FlipCounts | None
+    flips: tuple[Flip, ...]
+    worst_images: tuple[WorstImage, ...]
+
+
+def agreement(
+    baseline: Answers,
+    variant: Answers,
+    labels: npt.ArrayLike | None = None,
+    *,
+    confidence: float = 0.95,
+) -> Agreement:
+    """Compare a variant's answers with its baseline's.
+
+    Args:
+        baseline: On n images, c classes.
+        variant: On the same images, in the same classes.
+        labels: Class of each image, shape (n,); None where there are none.
+        confidence: Of the intervals, in (0, 1).
+
+    Raises:
+        ModelError: The answers have different shapes.
+        ImageError: The labels do not fit the answers.
+    """
+    require_same_shape(baseline, variant)
+    truth = None if labels is None else checked_labels(labels, baseline)
+    agrees = agreeing(baseline, variant)
+    apart = divergence(baseline, variant)
+    n, classes = baseline.scores.shape
+    count = int(agrees.sum())
+    overlap = apart.overlap
+    drift = (apart.variant_confidence - apart.baseline_confidence)[apart.usable]
+    flips = find_flips(baseline, variant, np.flatnonzero(~agrees), apart, truth)
+    return Agreement(
+        images=n,
+        classes=classes,
+        confidence=confidence,
+        agreeing=count,
+        top1=count / n,
+        top1_interval=clopper_pearson(count, n, confidence),
+        ties=int(variant.tied.sum()),
+        baseline_ties=int(baseline.tied.sum()),
+        nonfinite_images=int(n - apart.usable.sum()),
+        top5_overlap=None if overlap is None else float(overlap.mean()),
+        top5_interval=None if overlap is None else bounded_mean(overlap, confidence),
+        js_bits=_spread(apart.js_bits, float(apart.js_bits.max())),
+        cosine=_spread(apart.cosine, float(apart.cosine.min())),
+        relative_error=_spread(apart.relative_error, float(apart.relative_error.max()))
+        if apart.relative_error.size
+        else None,
+        confidence_drift=float(drift.mean()) if drift.size else None,
+        distinct_classes=_distinct(variant),
+        baseline_distinct_classes=_distinct(baseline),
+        logits_sources=(baseline.logits_source, variant.logits_source),
+        flip_counts=None if truth is None else count_flips(flips),
+        flips=flips,
+        worst_images=worst_images(baseline, variant, agrees, apart),
+    )
+
+
+def agreeing(baseline: Answers, variant: Answers) -> Booleans:
+    """Return on which images the variant gives the baseline's class, alone, shape (n,)."""
+    same: Booleans = baseline.predicted == variant.predicted
+    return same & baseline.finite & variant.finite & ~variant.tied
+
+
+def require_same_shape(baseline: Answers, variant: Answers) -> None:
+    """Refuse answers that can't be compared.
+
+    Raises:
+        ModelError: The answers have different shapes.
+    """
+    if baseline.scores.shape != variant.scores.shape:
+        raise ModelError(
+            f"the variant answers with the shape {variant.scores.shape}, "
+            f"the baseline with {baseline.scores.shape}",
+            remedy="Name the variant's own label set in the spec (`labels`)",
+        )
+
+
+def checked_labels(labels: npt.ArrayLike, answers: Answers) -> Integers:
+    """Return the labels as an array that fits the answers, shape (n,).
+
+    Raises:
+        ImageError: There are too many or too few, or one is no class.
+    """
+    truth = np.asarray(labels, np.int64)
+    n, classes = answers.scores.shape
+    if truth.shape != (n,):
+        raise ImageError(f"there are labels of the shape {truth.shape} for {n} images")
+    wrong = np.flatnonzero((truth < 0) | (truth >= classes))
+    if wrong.size:
+        raise ImageError(
+            f"the label {int(truth[wrong[0]])} of image {int(wrong[0])} is out of range: "
+            f"the model has the classes 0 to {classes - 1}",
+            remedy="Check the labels, and `labels` of the model in the spec",
+        )
+    return truth
+
+
+def _spread(values: Doubles, worst: float) -> Spread:
+    p5, median, p95 = np.quantile(values, [0.05, 0.5, 0.95])
+    return Spread(
+        mean=float(values.mean()), p5=float(p5), median=float(median), p95=float(p95), worst=worst
+    )
+
+
+def _distinct(answers: Answers) -> int:
+    return int(np.unique(answers.predicted[answers.finite]).size)

@@ -1,0 +1,181 @@
+"""How far two answers to the same image lie apart: one number an image, in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.measure.answers import Answers, Booleans
+
+Doubles = npt.NDArray[np.float64]
+
+_CHUNK_IMAGES = 2048
+WORST_COSINE = -1.0
+WORST_DIVERGENCE = 1.0
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Numbers per image, each of shape (n,).
+
+    An image with a value that is not finite, in either model, gets the worst number: cosine -1,
+    divergence 1, overlap 0; its confidences are 0 and its relative error is not in the array.
+
+    Attributes:
+        cosine: Cosine of the centred logits, in [-1, 1].
+        js_bits: Jensen-Shannon divergence of the probabilities in bits, in [0, 1].
+        relative_error: Norm of the difference of centred logits divided by the baseline's norm,
+            of the images where that is defined, shape (m,) with m at most n.
+        overlap: Share of the baseline's k best classes among the variant's; None where
+            there are no more than k classes.
+        baseline_confidence: Greatest probability.
+        variant_confidence: The same of the variant.
+        usable: Whether both models' values are finite.
+    """
+
+    cosine: Doubles
+    js_bits: Doubles
+    relative_error: Doubles
+    overlap: Doubles | None
+    baseline_confidence: Doubles
+    variant_confidence: Doubles
+    usable: Booleans
+
+
+def divergence(baseline: Answers, variant: Answers, *, best: int = 5) -> Divergence:
+    """Compare two models' answers image by image.
+
+    Logits are centred for every image, because SOFTMAX gives the same probabilities for logits
+    plus any constant: without that a large common shift makes every cosine 1. Probabilities are
+    ``softmax(logits)`` of both models, so that a quantized SOFTMAX, whose step is 1/256, does
+    not stand between them. Calculated in float64.
+
+    Args:
+        baseline: Answers of the baseline, (n, c).
+        variant: Answers of the variant, (n, c).
+        best: The k of the overlap.
+
+    Where one of the models has no logits but only probabilities, both are compared by logarithms
+    of probabilities with the same floor.
+    """
+    n, classes = baseline.scores.shape
+    usable = baseline.finite & variant.finite
+    cosine = np.full(n, WORST_COSINE)
+    js_bits = np.full(n, WORST_DIVERGENCE)
+    overlap = np.zeros(n)
+    confidences = np.zeros((2, n))
+    relative: list[Doubles] = []
+    floor = _floor(baseline, variant)
+    for rows in _chunks(np.flatnonzero(usable)):
+        first = _centred_logits(baseline, rows, floor)
+        second = _centred_logits(variant, rows, floor)
+        norms = np.linalg.norm(first, axis=1), np.linalg.norm(second, axis=1)
+        cosine[rows] = _cosine(first, second, *norms)
+        flat = norms[0] == 0
+        relative.append(np.linalg.norm(second - first, axis=1)[~flat] / norms[0][~flat])
+        p, q = softmax(first), softmax(second)
+        js_bits[rows] = jensen_shannon(p, q)
+        confidences[:, rows] = p.max(axis=1), q.max(axis=1)
+        if classes > best:
+            overlap[rows] = top_overlap(first, second, best)
+    return Divergence(
+        cosine=cosine,
+        js_bits=js_bits,
+        relative_error=np.concatenate([np.empty(0), *relative]),
+        overlap=overlap if classes > best else None,
+        baseline_confidence=confidences[0],
+        variant_confidence=confidences[1],
+        usable=usable,
+    )
+
+
+def softmax(logits: Doubles) -> Doubles:
+    """Return probabilities along the last axis."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probabilities: Doubles = powers / powers.sum(axis=-1, keepdims=True)
+    return probabilities
+
+
+def jensen_shannon(p: Doubles, q: Doubles) -> Doubles:
+    """Return the Jensen-Shannon divergence of rows of probabilities in bits, in [0, 1].
+
+    Lin, IEEE Transactions on Information Theory 37 (1991), 145-151.
+    """
+    middle = (p + q) / 2.0
+    bits = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2.0
+    clipped: Doubles = np.clip(bits, 0.0, 1.0)  # rounding can leave the range by 1e-16
+    return clipped
+
+
+def top_overlap(baseline: Doubles, variant: Doubles, k: int) -> Doubles:
+    """Return the share of the baseline's k best classes that are among the variant's k best.
+
+    Where classes of the variant tie for its last places, each counts with the chance that it
+    would get one: integer logits tie often there, and the order of the classes means nothing.
+
+    Args:
+        baseline: Shape (n, c).
+        variant: Shape (n, c).
+        k: Below c.
+    """
+    chosen = np.zeros(baseline.shape, np.bool_)
+    best = np.argsort(-baseline, axis=1, kind="stable")[:, :k]
+    np.put_along_axis(chosen, best, values=True, axis=1)
+    threshold = -np.partition(-variant, k - 1, axis=1)[:, k - 1 : k]
+    above, level = variant > threshold, variant == threshold
+    places = k - above.sum(axis=1)
+    chance = places / level.sum(axis=1)
+    found = (chosen & above).sum(axis=1) + chance * (chosen & level).sum(axis=1)
+    share: Doubles = found / k
+    return share
+
+
+def _floor(baseline: Answers, variant: Answers) -> float | None:
+    """Return the highest floor of log-probabilities where a side has no more than those."""
+    floors = [
+        float(one.logits[one.finite].min(initial=0.0))
+        for one in (baseline, variant)
+        if one.logits_source == "log_probabilities"
+    ]
+    return max(floors, default=None)
+
+
+def _centred_logits(answers: Answers, rows: npt.NDArray[np.int64], floor: float | None) -> Doubles:
+    """Return logits less their mean over the classes, (m, c); above a common floor if any."""
+    logits = answers.logits[rows].astype(np.float64)
+    if floor is not None:
+        if answers.logits_source != "log_probabilities":
+            logits = np.log(np.maximum(softmax(logits), np.exp(floor)))
+        logits = np.maximum(logits, floor)
+    return _centred(logits)
+
+
+def _centred(logits: Doubles) -> Doubles:
+    centred: Doubles = logits - logits.mean(axis=1, keepdims=True)
+    # A constant row must be exactly zero, or rounding alone would make its direction.
+    centred[(logits == logits[:, :1]).all(axis=1)] = 0.0
+    return centred
+
+
+def _cosine(first: Doubles, second: Doubles, norm: Doubles, other: Doubles) -> Doubles:
+    """Return cosines of rows; 0 where one of the norms is 0."""
+    product = norm * other
+    dot = np.einsum("ij,ij->i", first, second)
+    cosine = np.divide(dot, product, out=np.zeros_like(dot), where=product > 0)
+    clipped: Doubles = np.clip(cosine, -1.0, 1.0)
+    return clipped
+
+
+def _relative_entropy(p: Doubles, q: Doubles) -> Doubles:
+    # q is p's middle with something: it is 0 beside a p above 0 only where halving underflows.
+    terms = p * np.log2(np.divide(p, q, out=np.ones_like(p), where=(p > 0) & (q > 0)))
+    total: Doubles = terms.sum(axis=1)
+    return total
+
+
+def _chunks(rows: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
+    for start in range(0, rows.size, _CHUNK_IMAGES):
+        yield rows[start : start + _CHUNK_IMAGES]

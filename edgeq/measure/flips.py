@@ -1,0 +1,163 @@
+"""The images on which a variant leaves its baseline: flips, and the worst by cosine."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.measure.answers import Answers, Booleans, Integers
+from edgeq.measure.divergence import Divergence, softmax
+
+FlipKind = Literal["right_to_wrong", "wrong_to_right", "wrong_to_wrong"]
+
+WORST_IMAGES = 10
+_BEST_CLASSES = 3
+
+
+class Guess(msgspec.Struct, frozen=True, kw_only=True):
+    """A class with its probability ``softmax(logits)``."""
+
+    class_index: int
+    probability: float
+
+
+class Flip(msgspec.Struct, frozen=True, kw_only=True):
+    """An image on which the variant does not give the baseline's class.
+
+    Attributes:
+        image: Index in the evaluation set.
+        baseline_class: The baseline's class, None where its output is not finite.
+        variant_class: The same of the variant; the first of several where they tie.
+        baseline_confidence: The baseline's greatest probability.
+        variant_confidence: The same of the variant.
+        baseline_best: The baseline's three best classes by logits.
+        variant_best: The same of the variant.
+        tied: Whether the variant's greatest score occurs more than once.
+        label: The label, None without labels.
+        kind: What became of the answer, None without labels.
+    """
+
+    image: int
+    baseline_class: int | None
+    variant_class: int | None
+    baseline_confidence: float
+    variant_confidence: float
+    baseline_best: tuple[Guess, ...]
+    variant_best: tuple[Guess, ...]
+    tied: bool
+    label: int | None = None
+    kind: FlipKind | None = None
+
+
+class FlipCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Flips by kind; they add up to the images that do not agree."""
+
+    right_to_wrong: int
+    wrong_to_right: int
+    wrong_to_wrong: int
+
+
+class WorstImage(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the images with the lowest cosine."""
+
+    image: int
+    cosine: float
+    js_bits: float
+    baseline_class: int | None
+    variant_class: int | None
+    agrees: bool
+
+
+def _class(answers: Answers, image: int) -> int | None:
+    predicted = int(answers.predicted[image])
+    return None if predicted < 0 else predicted
+
+
+def find_flips(
+    baseline: Answers,
+    variant: Answers,
+    images: npt.NDArray[np.int64],
+    apart: Divergence,
+    truth: Integers | None,
+) -> tuple[Flip, ...]:
+    """Return what became of these images, whose answers do not agree.
+
+    Args:
+        baseline: Answers of the baseline.
+        variant: Answers of the variant.
+        images: Indices of the images that do not agree.
+        apart: The divergence of the two.
+        truth: Labels of all images, shape (n,), if there are any.
+    """
+    found = []
+    for image in images.tolist():
+        label = None if truth is None else int(truth[image])
+        classes = _class(baseline, image), _class(variant, image)
+        tied = bool(variant.tied[image])
+        found.append(
+            Flip(
+                image=image,
+                baseline_class=classes[0],
+                variant_class=classes[1],
+                baseline_confidence=float(apart.baseline_confidence[image]),
+                variant_confidence=float(apart.variant_confidence[image]),
+                baseline_best=_best(baseline, image),
+                variant_best=_best(variant, image),
+                tied=tied,
+                label=label,
+                kind=None
+                if label is None
+                else _kind(
+                    right_before=classes[0] == label, right=classes[1] == label and not tied
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def _kind(*, right_before: bool, right: bool) -> FlipKind:
+    if right_before:
+        return "right_to_wrong"
+    return "wrong_to_right" if right else "wrong_to_wrong"
+
+
+def count_flips(flips: tuple[Flip, ...]) -> FlipCounts:
+    """Count labelled flips by kind."""
+    kinds = [flip.kind for flip in flips]
+    return FlipCounts(
+        right_to_wrong=kinds.count("right_to_wrong"),
+        wrong_to_right=kinds.count("wrong_to_right"),
+        wrong_to_wrong=kinds.count("wrong_to_wrong"),
+    )
+
+
+def _best(answers: Answers, image: int) -> tuple[Guess, ...]:
+    """Return the best classes of one image, none where its output is not finite."""
+    if not answers.finite[image]:
+        return ()
+    probabilities = softmax(answers.logits[image].astype(np.float64))
+    order = np.argsort(-probabilities, kind="stable")[:_BEST_CLASSES]
+    return tuple(
+        Guess(class_index=int(index), probability=float(probabilities[index])) for index in order
+    )
+
+
+def worst_images(
+    baseline: Answers, variant: Answers, agrees: Booleans, apart: Divergence
+) -> tuple[WorstImage, ...]:
+    """Return the images with the lowest cosine, the worst first."""
+    order = np.argsort(apart.cosine, kind="stable")[:WORST_IMAGES]
+    return tuple(
+        WorstImage(
+            image=image,
+            cosine=float(apart.cosine[image]),
+            js_bits=float(apart.js_bits[image]),
+            baseline_class=_class(baseline, image),
+            variant_class=_class(variant, image),
+            agrees=bool(agrees[image]),
+        )
+        for image in order.tolist()
+    )

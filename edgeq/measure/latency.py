@@ -1,0 +1,127 @@
+"""Latency of a variant beside its baseline, from samples timed in alternating blocks."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.measure.bootstrap import median_intervals
+
+LEAST_FOR_P90 = 64
+"""Runs that a 90th percentile needs for 99 % confidence: the rule of MLPerf's loadgen."""
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """Times of one model.
+
+    Attributes:
+        rounds: Timed inferences.
+        init_s: Loading the model and allocating its tensors.
+        first_s: The first inference.
+        median_s: Median of the timed inferences.
+        median_interval_s: Its bootstrap interval within this run, None with too few blocks.
+        mean_s: Mean of the timed inferences.
+        p90_s: 90th percentile, None with fewer than ``LEAST_FOR_P90`` rounds.
+        spread: Median absolute deviation divided by the median.
+        drift: Median of the last third divided by that of the first third, minus 1; None with
+            fewer than 6 rounds.
+    """
+
+    rounds: int
+    init_s: float
+    first_s: float
+    median_s: float
+    median_interval_s: tuple[float, float] | None
+    mean_s: float
+    p90_s: float | None
+    spread: float
+    drift: float | None
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """Times of a variant and its baseline in one worker.
+
+    Attributes:
+        ratio: The variant's median divided by the baseline's.
+        ratio_interval: Its paired bootstrap interval, None with too few blocks.
+        blocks: Pairs of blocks.
+        confidence: Of the intervals.
+    """
+
+    baseline: Timing
+    variant: Timing
+    ratio: float
+    ratio_interval: tuple[float, float] | None
+    blocks: int
+    confidence: float
+
+
+def latency(
+    baseline_samples: npt.ArrayLike,
+    variant_samples: npt.ArrayLike,
+    blocks: npt.ArrayLike,
+    *,
+    inits: tuple[float, float],
+    firsts: tuple[float, float],
+    confidence: float,
+    seed: int = 0,
+) -> Latency:
+    """Summarize paired samples.
+
+    Args:
+        baseline_samples: Seconds, shape (rounds,).
+        variant_samples: Seconds, shape (rounds,), round i timed beside the baseline's round i.
+        blocks: Number of the block that each round belongs to, shape (rounds,).
+        inits: Seconds to load the baseline and the variant.
+        firsts: Seconds of their first inferences.
+        confidence: Of the intervals, in (0, 1).
+        seed: Of the bootstrap.
+
+    Raises:
+        ValueError: There are no samples, they are not paired, or one is not above 0.
+    """
+    baseline = np.asarray(baseline_samples, np.float64)
+    variant = np.asarray(variant_samples, np.float64)
+    numbers = np.asarray(blocks, np.int64)
+    if (
+        baseline.ndim != 1
+        or baseline.size == 0
+        or not (baseline.shape == variant.shape == numbers.shape)
+    ):
+        raise ValueError(f"samples of {baseline.shape} and {variant.shape} are not paired")
+    both = np.concatenate([baseline, variant])
+    if not bool((np.isfinite(both) & (both > 0)).all()):
+        raise ValueError("a sample is not a time above 0")
+    intervals = median_intervals(baseline, variant, numbers, confidence, seed)
+    return Latency(
+        baseline=_timing(baseline, inits[0], firsts[0], intervals.first if intervals else None),
+        variant=_timing(variant, inits[1], firsts[1], intervals.second if intervals else None),
+        ratio=float(np.median(variant) / np.median(baseline)),
+        ratio_interval=intervals.ratio if intervals else None,
+        blocks=int(np.unique(numbers).size),
+        confidence=confidence,
+    )
+
+
+def _timing(
+    samples: npt.NDArray[np.float64],
+    init_s: float,
+    first_s: float,
+    interval: tuple[float, float] | None,
+) -> Timing:
+    median = float(np.median(samples))
+    third = samples.size // 3
+    return Timing(
+        rounds=int(samples.size),
+        init_s=float(init_s),
+        first_s=float(first_s),
+        median_s=median,
+        median_interval_s=interval,
+        mean_s=float(samples.mean()),
+        p90_s=float(np.quantile(samples, 0.9)) if samples.size >= LEAST_FOR_P90 else None,
+        spread=float(np.median(np.abs(samples - median)) / median),
+        drift=float(np.median(samples[-third:]) / np.median(samples[:third]) - 1)
+        if third > 1
+        else None,
+    )

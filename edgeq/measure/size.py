@@ -1,0 +1,96 @@
+"""The size of a model's file, compressed, and what its bytes are."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+
+from edgeq.errors import ModelError
+from edgeq.measure.operators import COMPUTE, Graph
+from edgeq.models.model_file import ModelFile
+
+_CHUNK_BYTES = 1 << 20
+_GZIP_LEVEL = 6
+_GZIP_WRAPPER = 31  # zlib's code for a gzip header; it holds no name and the time 0
+
+
+class Size(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes of a model's file.
+
+    Attributes:
+        bytes: Of the file.
+        gzip_bytes: Of the file after gzip -6, what a download or an over-the-air update costs.
+        parts: What the bytes are: ``"weights TYPE"``, ``"biases"``, ``"constants"`` (all other
+            constant tensors), ``"quantization parameters"``, ``"metadata"`` and ``"graph"``
+            (everything else). They add up to ``bytes``.
+    """
+
+    bytes: int
+    gzip_bytes: int
+    parts: dict[str, int]
+
+    def reduction(self, baseline: Size) -> float:
+        """Return the share of the baseline's bytes that this file saves, below 0 if it grew."""
+        return 1.0 - self.bytes / baseline.bytes
+
+
+def measure_size(model: ModelFile) -> Size:
+    """Measure a model's file.
+
+    Raises:
+        ModelError: The file can't be read, or its parts claim more bytes than it has.
+    """
+    return Size(bytes=model.bytes, gzip_bytes=gzip_bytes(model.path), parts=_parts(model))
+
+
+def gzip_bytes(path: Path) -> int:
+    """Return the bytes of a file after gzip -6; the same for the same content.
+
+    Raises:
+        ModelError: The file can't be read.
+    """
+    compressor = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WRAPPER)
+    total = 0
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                total += len(compressor.compress(chunk))
+    except OSError as error:
+        raise ModelError(f"can't be read: {error.strerror or error}", where=path) from error
+    return total + len(compressor.flush())
+
+
+def _parts(model: ModelFile) -> dict[str, int]:
+    graph = Graph(model)
+    role_of: dict[int, str] = {}  # by buffer, so that shared data counts once
+    for one in model.operators:
+        places = COMPUTE.get(one.name)
+        if places is None:
+            continue
+        bias = graph.stored(one, places.bias)
+        if bias is not None:
+            role_of.setdefault(model.tensors[bias.tensor].buffer, "biases")
+        weights = graph.stored(one, places.weights)
+        if weights is not None:
+            tensor = model.tensors[weights.tensor]
+            role_of[tensor.buffer] = f"weights {tensor.dtype}"
+    parts: Counter[str] = Counter()
+    counted: set[int] = set()
+    for tensor in model.tensors:
+        parts["quantization parameters"] += tensor.quantization_bytes
+        if tensor.data_bytes and tensor.buffer not in counted:
+            counted.add(tensor.buffer)
+            parts[role_of.get(tensor.buffer, "constants")] += tensor.data_bytes
+    parts["metadata"] += model.metadata_bytes
+    rest = model.bytes - parts.total()
+    if rest < 0:
+        raise ModelError(
+            f"its parts claim {-rest} bytes more than the file has",
+            where=model.path,
+            remedy="Make the model again; the file is damaged or its parts overlap",
+        )
+    parts["graph"] = rest
+    return {name: size for name, size in sorted(parts.items()) if size or name == "graph"}

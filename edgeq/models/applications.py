@@ -1,0 +1,140 @@
+"""Keras applications: their names, how each family expects an image, and where weights are.
+
+The names and families are read from the text of the installed Keras, so that its newer
+applications are known without importing it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeq.errors import MissingExtraError, ModelError
+from edgeq.registry import suggestion
+from edgeq.spec.presets import data_folder
+
+WEIGHTS_HOST = "https://storage.googleapis.com/"
+WEIGHTS_SUFFIX = ".weights.h5"
+_PRIVATE_PREFIX = "keras.src.applications."
+_APACHE = "Apache-2.0"
+_PIXELS = "keras-0-255"
+
+
+@dataclass(frozen=True)
+class Family:
+    """What the applications of one Keras module have in common.
+
+    Attributes:
+        preprocessing: Name of a preset: the module's own ``preprocess_input``.
+        licence: Of the ImageNet weights that Keras offers, None where it is not stated.
+        origin: Who trained them.
+        open_size: Height and width used for models that leave them open.
+    """
+
+    preprocessing: str
+    licence: str | None
+    origin: str
+    open_size: tuple[int, int] = (224, 224)
+
+
+_MIT = "MIT"
+_GOOGLE = "Google"
+_INCEPTION_SIZE = (299, 299)
+
+FAMILIES: dict[str, Family] = {
+    "convnext": Family(_PIXELS, _MIT, "Meta Research (ConvNeXt)"),
+    "densenet": Family("keras-torch", "BSD-3-Clause", "Liu, Huang and others (DenseNet)"),
+    "efficientnet": Family(_PIXELS, _APACHE, _GOOGLE),
+    "efficientnet_v2": Family(_PIXELS, _APACHE, _GOOGLE),
+    "inception_resnet_v2": Family("keras-tf", _APACHE, _GOOGLE, _INCEPTION_SIZE),
+    "inception_v3": Family("keras-tf", _APACHE, _GOOGLE, _INCEPTION_SIZE),
+    "mobilenet": Family("keras-tf", _APACHE, _GOOGLE),
+    "mobilenet_v2": Family("keras-tf", _APACHE, _GOOGLE),
+    "mobilenet_v3": Family(_PIXELS, _APACHE, _GOOGLE),
+    "nasnet": Family("keras-tf", _APACHE, _GOOGLE),
+    "resnet": Family("keras-caffe", _MIT, "Kaiming He"),
+    "resnet_v2": Family("keras-tf", _MIT, "Kaiming He"),
+    "vgg16": Family("keras-caffe", "CC-BY-4.0", "Visual Geometry Group, Oxford"),
+    "vgg19": Family("keras-caffe", "CC-BY-4.0", "Visual Geometry Group, Oxford"),
+    "xception": Family("keras-tf", _MIT, "François Chollet", _INCEPTION_SIZE),
+}
+
+
+@dataclass(frozen=True)
+class Application:
+    """One callable of ``keras.applications``.
+
+    Attributes:
+        name: As Keras spells it.
+        family: Its module's traits, None for a module that this version does not know.
+    """
+
+    name: str
+    family: Family | None
+
+
+def find_application(name: str, where: str) -> Application:
+    """Return the application of a name, spelt in any case, with or without dashes.
+
+    Raises:
+        MissingExtraError: Keras is not installed.
+        ModelError: There is no such application; the message names the closest.
+    """
+    modules = known_applications()
+    by_plain = {plain(known): known for known in modules}
+    known = by_plain.get(plain(name))
+    if known is None:
+        raise ModelError(
+            f"unknown Keras application {name!r}", where=where, remedy=suggestion(name, modules)
+        )
+    return Application(known, FAMILIES.get(modules[known]))
+
+
+def known_applications() -> dict[str, str]:
+    """Return the module of each application of the installed Keras, by name, without importing it.
+
+    Raises:
+        MissingExtraError: Keras is not installed.
+    """
+    spec = importlib.util.find_spec("keras")
+    if spec is None or spec.origin is None:
+        raise MissingExtraError("keras", extra="keras", needed_for="a Keras application")
+    listing = Path(spec.origin).parent / "applications" / "__init__.py"
+    tree = ast.parse(listing.read_text("utf-8"))
+    return {
+        alias.name: node.module.removeprefix(_PRIVATE_PREFIX)
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_PRIVATE_PREFIX)
+        for alias in node.names
+        if node.module is not None and alias.name[:1].isupper()
+    }
+
+
+def plain(name: str) -> str:
+    """Return a name in lower case without dashes and underscores."""
+    return name.lower().replace("-", "").replace("_", "")
+
+
+def find_weights(name: str) -> Path | None:
+    """Return the application's weights file below ``$EDGEQ_DATA/weights``, None without one.
+
+    Dashes, underscores and case don't count: ``efficientnetv2-b0.weights.h5`` is for
+    ``EfficientNetV2B0``.
+    """
+    data = data_folder()
+    if data is None:
+        return None
+    found = sorted((data / "weights").glob(f"*{WEIGHTS_SUFFIX}"))
+    return next(
+        (p for p in found if plain(p.name.removesuffix(WEIGHTS_SUFFIX)) == plain(name)), None
+    )
+
+
+def downloaded_before(name: str) -> bool:
+    """Return whether Keras's own cache seems to hold weights of an application."""
+    home = os.environ.get("KERAS_HOME")
+    cache = (Path(home) if home else Path.home() / ".keras") / "models"
+    return any(plain(path.name).find(plain(name)) >= 0 for path in cache.glob("*.h5"))

@@ -1,0 +1,171 @@
+"""Work in a child process: what is slow, large or may crash stays out of the caller's process.
+
+A child is ``python -m MODULE REQUEST.json RESPONSE.json`` in a session of its own. Whatever it and
+its libraries print goes to a log file; the response alone comes back.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import edgeq
+from edgeq.errors import ConversionError, EdgeqError
+from edgeq.files import write_bytes
+from edgeq.store import Store, key_of
+
+REASON_CHARACTERS = 300
+_INSTALLED_IN = frozenset({"site-packages", "dist-packages"})
+
+
+class _Failure(msgspec.Struct, frozen=True):
+    what: str
+    where: str | None = None
+    remedy: str | None = None
+
+
+class _Response(msgspec.Struct, frozen=True):
+    result: dict[str, Any] | None = None
+    failure: _Failure | None = None
+
+
+def log_path(store: Store, kind: str, facts: Mapping[str, object]) -> Path:
+    """Return where the log of making a store entry is kept; it outlives a failure."""
+    return store.root / "logs" / f"{kind}-{key_of(kind, facts)}.log"
+
+
+def run_child(
+    module: str,
+    request: Mapping[str, object],
+    *,
+    log: Path,
+    timeout_s: float = 1800,
+    what: str,
+) -> dict[str, object]:
+    """Run a module in a child process and return its response.
+
+    Args:
+        module: A module whose main calls ``serve``.
+        request: Plain JSON values.
+        log: Receives all that the child prints; replaced when it is there.
+        timeout_s: Seconds after which the child and its children are stopped.
+        what: What is being made, for messages, for example ``"int8 of resnet8"``.
+
+    Raises:
+        ConversionError: The child failed, crashed or took too long, with the library's reason in
+            one line and the log.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgeq-") as folder:
+        asked, answered = Path(folder) / "request.json", Path(folder) / "response.json"
+        asked.write_bytes(msgspec.json.encode(dict(request)))
+        command = [sys.executable, "-P", "-m", module, str(asked), str(answered)]
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("wb") as output:
+                code = _run(command, output.fileno(), timeout_s)
+        except OSError as error:
+            reason = f"can't be written: {error.strerror or error}"
+            raise ConversionError(
+                reason, where=log, remedy="Free some space or permit writing there"
+            ) from error
+        if code is None:
+            raise ConversionError(
+                f"took longer than {timeout_s:.0f} s and was stopped", where=what, log=log
+            )
+        response = _read(answered)
+    if response is None:
+        raise ConversionError(_ending(code, log), where=what, remedy=f"See {log}", log=log)
+    if response.failure is not None:
+        failure = response.failure
+        where = f"{what}: {failure.where}" if failure.where else what
+        remedy = failure.remedy or f"See {log}"
+        raise ConversionError(failure.what, where=where, remedy=remedy, log=log)
+    return dict(response.result or {})
+
+
+def serve(work: Callable[[dict[str, Any]], Mapping[str, object]]) -> None:
+    """Be the child: read the request, do the work, write the response.
+
+    An error becomes the response's failure, its traceback goes to the log.
+    """
+    asked, answered = (Path(argument) for argument in sys.argv[1:3])
+    request = msgspec.json.decode(asked.read_bytes(), type=dict[str, Any])
+    try:
+        response = _Response(result=dict(work(request)))
+    except EdgeqError as error:
+        traceback.print_exc()
+        response = _Response(failure=_Failure(error.what, error.where, error.remedy))
+    except Exception as error:  # noqa: BLE001 (whatever a library raises is its reason)
+        traceback.print_exc()
+        response = _Response(failure=_Failure(one_line(error)))
+    write_bytes(answered, msgspec.json.encode(response))
+
+
+def one_line(error: BaseException) -> str:
+    """Return an exception as one line of bounded length."""
+    text = " ".join(str(error).split())
+    if len(text) > REASON_CHARACTERS:
+        text = f"{text[:REASON_CHARACTERS]} ..."
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _run(command: list[str], output: int, timeout_s: float) -> int | None:
+    """Return the exit code, None when the time was over."""
+    process = subprocess.Popen(  # noqa: S603 (our own module)
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        env=_environment(),
+    )
+    try:
+        return process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    root = Path(edgeq.__file__).parents[1]
+    if root.name not in _INSTALLED_IN:
+        paths = [str(root), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    environment.update(
+        KERAS_BACKEND="tensorflow",
+        CUDA_VISIBLE_DEVICES="-1",
+        PYTHONUNBUFFERED="1",
+        PYTHONHASHSEED="0",
+        PYTHONWARNINGS="default",
+    )
+    return environment
+
+
+def _read(path: Path) -> _Response | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Response)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _ending(code: int, log: Path) -> str:
+    if code < 0:
+        with suppress(ValueError):
+            return f"the process that made it was ended by {signal.Signals(-code).name}"
+    lines = log.read_text("utf-8", errors="replace").splitlines()
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing")
+    return f"the process that made it ended with exit code {code}: {last[:REASON_CHARACTERS]}"

@@ -1,0 +1,71 @@
+"""Noticing within seconds that a download can't be had."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import urllib.error
+import urllib.request
+from typing import Any
+
+SECONDS = 5.0
+
+
+def unreachable(url: str, seconds: float = SECONDS) -> str | None:
+    """Return why a server can't be reached, None when it can.
+
+    Any answer of the server counts as reached. A thread keeps the time, because looking up a name
+    obeys no time-out of its own. Proxies of the environment are used.
+
+    Args:
+        url: An ``https`` address.
+        seconds: Time after which it counts as unreachable.
+    """
+    reasons: list[str | None] = []
+
+    def ask() -> None:
+        try:
+            request = urllib.request.Request(url, method="HEAD")  # noqa: S310 (https, our own)
+            with urllib.request.urlopen(request, timeout=seconds):  # noqa: S310
+                reasons.append(None)
+        except urllib.error.HTTPError as error:
+            error.close()
+            reasons.append(None)
+        except OSError as error:
+            reasons.append(str(getattr(error, "reason", error)))
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return reasons[0] if reasons else f"no answer within {seconds:.0f} s"
+
+
+def bound_network(seconds: float = SECONDS) -> None:
+    """Bound every wait for the network in this process, for libraries that set no time-out.
+
+    A name is looked up in a thread of bounded time and yields at most one address of each family,
+    so that a network that swallows packets costs two time-outs, not one for each address.
+    """
+    socket.setdefaulttimeout(seconds)
+    look_up = socket.getaddrinfo
+
+    def bounded(*args: Any, **kwargs: Any) -> list[Any]:
+        found: list[list[Any]] = []
+        failed: list[OSError] = []
+
+        def ask() -> None:
+            try:
+                found.append(look_up(*args, **kwargs))
+            except OSError as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if failed:
+            raise failed[0]
+        if not found:
+            raise TimeoutError(f"looking up {args[0]!r} took longer than {seconds:.0f} s")
+        return list({entry[0]: entry for entry in reversed(found[0])}.values())
+
+    socket.getaddrinfo = bounded

@@ -1,0 +1,81 @@
+"""Small edits of a model's bytes, applied where the model is loaded.
+
+A quantized softmax output has 256 steps of 1/256, so with many classes most probabilities are 0
+and ties abound. The tensor that feeds the softmax says more, and a runtime hands it out when the
+file lists it among its outputs.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+from edgeq.models.model_file import ModelFile, open_model, read_model
+
+Edit = tuple[int, bytes]
+
+_SOFTMAX = "SOFTMAX"
+_CHANGES_TYPE_ONLY = frozenset({"QUANTIZE", "DEQUANTIZE"})
+_ALIGNMENT = 4
+
+
+def logits_edits(path: Path) -> tuple[Edit, ...]:
+    """Return the edits that make the tensor before the final softmax a second output.
+
+    The new vector of outputs goes to the file's aligned end and the main subgraph's field is
+    pointed at it; nothing else of the file changes.
+
+    Returns:
+        Pairs of an offset and the bytes to write there (the file's length appends), or nothing
+        when the first output is not made by a softmax. The runtime then lists the outputs as
+        probabilities, logits, and what further ones there were.
+
+    Raises:
+        ModelError: The file is missing, not a model, truncated or damaged.
+    """
+    model = read_model(path)
+    logits = logits_tensor(model)
+    if logits is None:
+        return ()
+    first, *rest = model.outputs
+    outputs = (first, logits, *(index for index in rest if index != logits))
+    source = open_model(path)
+    place = source.root().tables(2)[0].place(2)
+    if place is None:  # a model with outputs has the field
+        return ()
+    length = len(source.data)
+    padding = -length % _ALIGNMENT
+    vector = struct.pack(f"<I{len(outputs)}i", len(outputs), *outputs)
+    return (
+        (place, struct.pack("<I", length + padding - place)),
+        (length, bytes(padding) + vector),
+    )
+
+
+def logits_tensor(model: ModelFile) -> int | None:
+    """Return the index of the tensor that feeds the softmax of the first output, if there is one.
+
+    Operators after the softmax that change the type alone are looked through.
+    """
+    if not model.outputs:
+        return None
+    makers = {index: one for one in model.operators for index in one.outputs}
+    tensor = model.outputs[0]
+    for _ in model.operators:
+        maker = makers.get(tensor)
+        if maker is None or not maker.inputs:
+            return None
+        if maker.name == _SOFTMAX:
+            return maker.inputs[0] if maker.inputs[0] >= 0 else None
+        if maker.name not in _CHANGES_TYPE_ONLY:
+            return None
+        tensor = maker.inputs[0]
+    return None
+
+
+def apply_edits(data: bytes, edits: tuple[Edit, ...]) -> bytes:
+    """Return a model's bytes with edits applied."""
+    edited = bytearray(data)
+    for offset, replacement in edits:
+        edited[offset : offset + len(replacement)] = replacement
+    return bytes(edited)

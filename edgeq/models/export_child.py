@@ -1,0 +1,59 @@
+"""The child process that exports a float model: ``python -m edgeq.models.export_child``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from edgeq.models.child import serve
+from edgeq.models.downloads import bound_network
+from edgeq.models.export_request import ExportRequest, ExportResponse
+from edgeq.models.input_size import CHANNELS, fixed_size
+
+
+def export(request: ExportRequest) -> ExportResponse:
+    """Write the model that a request asks for.
+
+    Raises:
+        ModelError: The source names nothing usable.
+    """
+    if request.kind == "saved_model":
+        return _export_saved_model(request)
+    return _export_keras(request)
+
+
+def _export_keras(request: ExportRequest) -> ExportResponse:
+    import keras
+
+    from edgeq.models.keras_sources import DownloadFailedError, build_model, image_shape
+
+    try:
+        model, notes = build_model(request)
+    except DownloadFailedError as error:
+        return ExportResponse(download_failed=str(error))
+    size = fixed_size(image_shape(model, request.name), request)
+    signature = [keras.InputSpec(shape=(1, *size, CHANNELS), dtype="float32")]
+    form = "litert" if request.form == "litert" else "tf_saved_model"
+    model.export(request.output, format=form, input_signature=signature, verbose=False)
+    return ExportResponse(input_size=size, notes=notes)
+
+
+def _export_saved_model(request: ExportRequest) -> ExportResponse:
+    from edgeq.models.saved_model_source import fixed_batch, write_litert, write_saved_model
+
+    module, size = fixed_batch(request)
+    write = write_litert if request.form == "litert" else write_saved_model
+    write(module, request.output)
+    return ExportResponse(input_size=size)
+
+
+def _work(request: dict[str, Any]) -> Mapping[str, object]:
+    bound_network()
+    response = export(msgspec.convert(request, ExportRequest))
+    return dict(msgspec.to_builtins(response))
+
+
+if __name__ == "__main__":
+    serve(_work)

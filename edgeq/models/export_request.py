@@ -1,0 +1,50 @@
+"""What the export child is asked and answers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["application", "keras_file", "saved_model", "function", "lite0"]
+Form = Literal["litert", "saved_model"]
+
+
+class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One export with a fixed batch of 1.
+
+    Attributes:
+        kind: How ``name`` is to be understood.
+        name: An application's name, an absolute path, or ``package.module:function``.
+        root: Folder that user code is imported from.
+        weights: Of an application: ``"imagenet"`` (Keras downloads), a file, or None for random.
+        seed: Of everything random.
+        input_size: Height and width, None takes the model's own.
+        open_size: Height and width for a model that leaves them open when none are asked for.
+        form: What to write.
+        output: The file (``.tflite``) or the folder to write.
+    """
+
+    kind: Kind
+    name: str
+    root: str
+    weights: str | None = None
+    seed: int = 0
+    input_size: tuple[int, int] | None = None
+    open_size: tuple[int, int] | None = None
+    form: Form = "litert"
+    output: str = ""
+
+
+class ExportResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of it.
+
+    Attributes:
+        input_size: Height and width, None when nothing was written.
+        notes: What a reader must know, in sentences.
+        download_failed: Why Keras's download could not be had; nothing was written then.
+    """
+
+    input_size: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
+    download_failed: str | None = None

@@ -1,0 +1,151 @@
+"""Exports of a float model, kept in the store: a ``.tflite`` file, and a SavedModel when asked."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edgeq.errors import ConversionError, ModelError
+from edgeq.files import sha256_file, write_bytes
+from edgeq.models.child import log_path, run_child
+from edgeq.models.export_request import ExportRequest, ExportResponse
+from edgeq.models.float_file import require_float
+from edgeq.models.model_file import read_model
+from edgeq.store import Entry, Store
+
+FLOAT_KIND = "float"
+FOLDER_KIND = "saved_model"
+_FILE = "model.tflite"
+_FOLDER = "saved_model"
+_NOTES = "export.json"
+_CHILD = "edgeq.models.export_child"
+
+
+class DownloadFailedError(Exception):
+    """Weights could not be downloaded; the caller knows what may stand in.
+
+    Attributes:
+        reason: The library's, in one line.
+        log: Holds its output.
+    """
+
+    def __init__(self, reason: str, log: Path):
+        self.reason = reason
+        self.log = log
+        super().__init__(reason)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A float ``.tflite`` file in the store.
+
+    Attributes:
+        path: The file.
+        sha256: Of the file.
+        input_size: Height and width in pixels.
+        outputs: Length of the first output's last dimension.
+        notes: What a reader must know, in sentences.
+        request: What it was exported by.
+        facts: All that it depends on.
+    """
+
+    path: Path
+    sha256: str
+    input_size: tuple[int, int]
+    outputs: int
+    notes: tuple[str, ...]
+    request: ExportRequest
+    facts: Mapping[str, object]
+
+
+def export_float(
+    name: str, request: ExportRequest, facts: Mapping[str, object] | None, store: Store
+) -> Exported:
+    """Return a request's float file, exported unless the store has it.
+
+    Args:
+        name: Name of the model, for messages.
+        request: What to export; form and output are set here.
+        facts: All that the file depends on. None where that can't be known: then the export runs
+            every time, and what is equal is stored once.
+        store: Keeps the file.
+
+    Raises:
+        ModelError: What was exported can't be a baseline.
+        ConversionError: The export failed; carries the log.
+        DownloadFailedError: Weights could not be downloaded.
+    """
+    if facts is None:
+        with tempfile.TemporaryDirectory(prefix="edgeq-") as made:
+            folder = Path(made)
+            _export_file(name, request, folder, log_path(store, FLOAT_KIND, {"name": request.name}))
+            facts = {"source": request.name, "sha256": sha256_file(folder / _FILE)}
+            entry = store.get_or_make(FLOAT_KIND, facts, lambda target: _copy_files(folder, target))
+    else:
+        log = log_path(store, FLOAT_KIND, facts)
+        entry = store.get_or_make(
+            FLOAT_KIND, facts, lambda target: _export_file(name, request, target, log)
+        )
+    return _describe(entry, request, facts)
+
+
+def export_folder(name: str, exported: Exported, store: Store) -> Path:
+    """Return the SavedModel folder of a model whose float file was exported.
+
+    Raises:
+        ConversionError: The export failed; carries the log.
+    """
+    log = log_path(store, FOLDER_KIND, exported.facts)
+
+    def make(target: Path) -> None:
+        request = msgspec.structs.replace(
+            exported.request, form="saved_model", output=str(target / _FOLDER)
+        )
+        response = _run(f"SavedModel of {name}", request, log)
+        if response.download_failed is not None:
+            raise ConversionError(response.download_failed, where=name, log=log)
+
+    entry = store.get_or_make(FOLDER_KIND, exported.facts, make)
+    return entry.folder / _FOLDER
+
+
+def _export_file(name: str, request: ExportRequest, target: Path, log: Path) -> None:
+    path = target / _FILE
+    request = msgspec.structs.replace(request, form="litert", output=str(path))
+    response = _run(f"float file of {name}", request, log)
+    if response.download_failed is not None:
+        raise DownloadFailedError(response.download_failed, log)
+    try:
+        require_float(read_model(path))
+    except ModelError as error:  # the file is about to go, so its path would tell nothing
+        raise ModelError(error.what, where=f"{name}, exported", remedy=error.remedy) from error
+    write_bytes(target / _NOTES, msgspec.json.encode(response))
+
+
+def _run(what: str, request: ExportRequest, log: Path) -> ExportResponse:
+    answer = run_child(_CHILD, msgspec.to_builtins(request), log=log, what=what)
+    return msgspec.convert(answer, ExportResponse)
+
+
+def _copy_files(folder: Path, target: Path) -> None:
+    for path in (folder / _FILE, folder / _NOTES):
+        shutil.copyfile(path, target / path.name)
+
+
+def _describe(entry: Entry, request: ExportRequest, facts: Mapping[str, object]) -> Exported:
+    file = read_model(entry.folder / _FILE)
+    response = msgspec.json.decode((entry.folder / _NOTES).read_bytes(), type=ExportResponse)
+    return Exported(
+        path=file.path,
+        sha256=file.sha256,
+        input_size=require_float(file),
+        outputs=(file.tensors[file.outputs[0]].shape or (0,))[-1],
+        notes=response.notes,
+        request=request,
+        facts=facts,
+    )

@@ -1,0 +1,183 @@
+"""Reading tables of a flatbuffer without trusting it.
+
+Every offset and length is checked against the file before it is followed, and the bytes that are
+decoded are counted, so a damaged file costs one error and never unbounded work. The layout is
+that of https://flatbuffers.dev/internals: a table starts with the signed distance to its vtable,
+a vtable lists the places of the fields, and offsets are unsigned and point forward.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from edgeq.errors import ModelError
+
+_SLACK_BYTES = 1 << 16
+_TIMES_READ = 4
+
+
+def damaged(path: Path, problem: str) -> ModelError:
+    """Return the error for a file whose content can't be a whole model."""
+    return ModelError(
+        f"is damaged or truncated: {problem}",
+        where=path,
+        remedy="Export or copy the model again",
+    )
+
+
+@dataclass
+class Flatbuffer:
+    """The bytes of one file and how many of them may still be decoded.
+
+    Attributes:
+        path: Named in errors.
+        data: The whole file.
+        budget: Bytes that may still be decoded; a healthy file is read about once.
+    """
+
+    path: Path
+    data: bytes
+    budget: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.budget = len(self.data) * _TIMES_READ + _SLACK_BYTES
+
+    def check(self, position: int, size: int) -> None:
+        """Refuse a range of bytes that does not lie inside the file.
+
+        Raises:
+            ModelError: It does not.
+        """
+        if position < 0 or size < 0 or position + size > len(self.data):
+            raise damaged(
+                self.path,
+                f"it refers to {size} bytes at {position}, but has only {len(self.data)} bytes",
+            )
+
+    def number(self, position: int, code: str) -> int:
+        """Return the integer of a ``struct`` type code at a position.
+
+        Raises:
+            ModelError: The position lies outside the file.
+        """
+        size = struct.calcsize(code)
+        self.check(position, size)
+        self.budget -= size
+        if self.budget < 0:
+            raise damaged(self.path, "it refers to the same bytes over and over")
+        return int(struct.unpack_from(f"<{code}", self.data, position)[0])
+
+    def root(self) -> Table:
+        """Return the root table.
+
+        Raises:
+            ModelError: There is none inside the file.
+        """
+        return self.table(self.number(0, "I"))
+
+    def table(self, position: int) -> Table:
+        """Return the table at a position, its vtable checked.
+
+        Raises:
+            ModelError: The table or its vtable lies outside the file.
+        """
+        vtable = position - self.number(position, "i")
+        size = self.number(vtable, "H")
+        table_size = self.number(vtable + 2, "H")
+        self.check(vtable, max(size, 4))
+        self.check(position, max(table_size, 4))
+        return Table(self, position, vtable, size, table_size)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table; fields are addressed by their number in the schema.
+
+    Attributes:
+        source: The file it is in.
+        position: Where it starts.
+        vtable: Where its vtable starts.
+        vtable_size: Bytes of the vtable.
+        size: Bytes of the table's own part.
+    """
+
+    source: Flatbuffer
+    position: int
+    vtable: int
+    vtable_size: int
+    size: int
+
+    def place(self, number: int, size: int = 4) -> int | None:
+        """Return where a field is stored, None when it is absent.
+
+        Raises:
+            ModelError: It is said to lie outside the table.
+        """
+        slot = 4 + 2 * number
+        if slot + 2 > self.vtable_size:
+            return None
+        offset = self.source.number(self.vtable + slot, "H")
+        if offset == 0:
+            return None
+        if offset + size > self.size:
+            raise damaged(self.source.path, f"a field lies outside its table at {self.position}")
+        return self.position + offset
+
+    def integer(self, number: int, code: str, default: int = 0) -> int:
+        """Return an integer field of a ``struct`` type code, the default when it is absent."""
+        place = self.place(number, struct.calcsize(code))
+        return default if place is None else self.source.number(place, code)
+
+    def target(self, number: int) -> int | None:
+        """Return the position that an offset field points to, None when it is absent."""
+        place = self.place(number)
+        return None if place is None else place + self.source.number(place, "I")
+
+    def table(self, number: int) -> Table | None:
+        """Return the table that a field points to, None when it is absent."""
+        target = self.target(number)
+        return None if target is None else self.source.table(target)
+
+    def vector(self, number: int, item_bytes: int) -> tuple[int, int]:
+        """Return the position of a vector's first item and the count, ``(0, 0)`` when absent.
+
+        Raises:
+            ModelError: It does not lie inside the file.
+        """
+        target = self.target(number)
+        if target is None:
+            return 0, 0
+        count = self.source.number(target, "I")
+        self.source.check(target + 4, count * item_bytes)
+        return target + 4, count
+
+    def array(self, number: int, dtype: DTypeLike) -> NDArray[np.generic]:
+        """Return a copy of a vector of numbers, empty when it is absent."""
+        kind = np.dtype(dtype)
+        start, count = self.vector(number, kind.itemsize)
+        self.source.budget -= count * kind.itemsize
+        if self.source.budget < 0:
+            raise damaged(self.source.path, "it refers to the same bytes over and over")
+        return np.frombuffer(self.source.data, kind, count, start).copy()
+
+    def integers(self, number: int) -> tuple[int, ...]:
+        """Return a vector of int32, empty when it is absent."""
+        return tuple(int(value) for value in self.array(number, "<i4"))
+
+    def text(self, number: int) -> str:
+        """Return a string, with a mark in place of bytes that are not UTF-8, ``""`` when absent."""
+        return self.array(number, "u1").tobytes().decode("utf-8", errors="replace")
+
+    def tables(self, number: int) -> tuple[Table, ...]:
+        """Return a vector of tables, empty when it is absent."""
+        start, _ = self.vector(number, 4)
+        offsets = self.array(number, "<u4")
+        return tuple(
+            self.source.table(start + 4 * index + int(offset))
+            for index, offset in enumerate(offsets)
+        )

@@ -1,0 +1,80 @@
+"""What a ``.tflite`` file must be to serve as a baseline."""
+
+from __future__ import annotations
+
+from edgeq.errors import ModelError
+from edgeq.models.model_file import ModelFile, Tensor, require_runnable
+
+_RANK = 4
+_CHANNELS = 3
+_QUANTIZED = frozenset({"float16", "int16", "int8", "uint8", "int4", "uint4", "int2"})
+_READY = "Join a quantized file as a ready-made variant: [tool.edgeq.variants.NAME]"
+
+
+def require_float(model: ModelFile) -> tuple[int, int]:
+    """Return the image size that a float model takes.
+
+    Raises:
+        ModelError: The model can't be run, is quantized, or takes anything but one RGB image of
+            fixed size.
+    """
+    require_runnable(model)
+    tensors = model.tensors
+    if len(model.inputs) != 1:
+        raise ModelError(
+            f"has {len(model.inputs)} inputs",
+            where=model.path,
+            remedy="edgeq validates models that take one image",
+        )
+    if not model.outputs:
+        raise ModelError("has no output", where=model.path, remedy="Export the model again")
+    quantized = next((tensor for tensor in tensors if _is_quantized(tensor)), None)
+    if quantized is not None:
+        raise ModelError(
+            f"is no float model: tensor {quantized.name!r} is {quantized.dtype}",
+            where=model.path,
+            remedy=_READY,
+        )
+    for index in (*model.inputs, model.outputs[0]):
+        if tensors[index].dtype != "float32":
+            raise ModelError(
+                f"is no float model: {tensors[index].name!r} is {tensors[index].dtype}",
+                where=model.path,
+                remedy=_READY,
+            )
+    return image_size(model)
+
+
+def image_size(model: ModelFile) -> tuple[int, int]:
+    """Return height and width of a model's first input.
+
+    Raises:
+        ModelError: It is no RGB image of fixed size with the channels last.
+    """
+    entry = model.tensors[model.inputs[0]]
+    shape = entry.shape_signature
+    if len(shape) != _RANK or shape[-1] != _CHANNELS or shape[0] not in (1, -1):
+        raise ModelError(
+            f"its input {entry.name!r} of shape {list(shape)} is no single image of "
+            "(1, height, width, 3)",
+            where=model.path,
+            remedy="Export a model for RGB images with the channels last and a batch of 1",
+        )
+    _, height, width, _ = shape
+    if height < 1 or width < 1:
+        raise ModelError(
+            f"its input {entry.name!r} leaves the size open: {list(shape)}",
+            where=model.path,
+            remedy="Export the model with a fixed height and width",
+        )
+    return height, width
+
+
+def has_open_batch(model: ModelFile) -> bool:
+    """Return whether the first input leaves the batch open."""
+    return model.tensors[model.inputs[0]].shape_signature[0] < 1
+
+
+def _is_quantized(tensor: Tensor) -> bool:
+    holds_weights = tensor.dtype in _QUANTIZED and tensor.data_bytes > 0
+    return holds_weights or tensor.scales.size > 0

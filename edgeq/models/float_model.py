@@ -1,0 +1,198 @@
+"""The float model of a spec as one ``.tflite`` file: the baseline of its variants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgeq.errors import ModelError
+from edgeq.models import lite0
+from edgeq.models.application_model import export_application
+from edgeq.models.exporting import Exported, export_float, export_folder
+from edgeq.models.float_file import has_open_batch, require_float
+from edgeq.models.model_file import read_model
+from edgeq.models.sources import Export, FloatFile, parse_source
+from edgeq.spec.presets_preprocessing import PREPROCESSING
+from edgeq.spec.structs import Model, Preprocessing, Spec
+from edgeq.store import Store
+
+IMAGENET_LABELS = "imagenet"
+_IMAGENET_CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class FloatModel:
+    """A float model, ready to be a baseline.
+
+    Attributes:
+        name: Name in the spec.
+        source: Source in the spec.
+        path: The ``.tflite`` file.
+        sha256: Of the file.
+        trained: Whether the weights are trained ones.
+        notes: What a reader must know, in sentences.
+        input_size: Height and width in pixels.
+        preprocessing: How a photograph becomes its input.
+        labels: A label set's name, a file, or None where nothing is known.
+        licence: Of the weights, None where nothing is known.
+        attribution: Who made the model, None where nothing is known.
+        export: What it was exported from, None for a file that was there already.
+    """
+
+    name: str
+    source: str
+    path: Path
+    sha256: str
+    trained: bool
+    notes: tuple[str, ...]
+    input_size: tuple[int, int]
+    preprocessing: Preprocessing
+    labels: str | None
+    licence: str | None
+    attribution: str | None
+    export: Exported | None
+
+    def saved_model(self, store: Store) -> Path:
+        """Return the same model as a SavedModel folder; see ``export_saved_model``."""
+        return export_saved_model(self, store)
+
+
+def load_float_model(name: str, model: Model, spec: Spec, store: Store) -> FloatModel:
+    """Return a model of the spec as a float ``.tflite`` file, exported where it must be.
+
+    Args:
+        name: Its name in the spec.
+        model: What the spec says about it.
+        spec: The whole spec.
+        store: Keeps what is exported.
+
+    Raises:
+        ModelError: The source can't be used; the message says what to do.
+        ConversionError: The export failed; carries the log.
+        MissingExtraError: A package that the source needs is not installed.
+        StoreError: The store can't be written.
+    """
+    where = f"{spec.origin}: models.{name}.source"
+    source = parse_source(model, spec, where)
+    if isinstance(source, FloatFile):
+        return _from_file(name, model, source.path)
+    if source.application is not None:
+        return _from_application(name, model, spec, store, source)
+    exported = export_float(name, source.request, source.facts, store)
+    if model.source == lite0.SOURCE:
+        return _describe(
+            name,
+            model,
+            exported,
+            preset=lite0.PREPROCESSING,
+            licence=lite0.LICENCE,
+            attribution=lite0.ATTRIBUTION,
+        )
+    return _describe(name, model, exported)
+
+
+def export_saved_model(model: FloatModel, store: Store) -> Path:
+    """Return the model as a SavedModel folder with a fixed batch of 1, exported when first asked.
+
+    Raises:
+        ModelError: The model came as a bare ``.tflite`` file.
+        ConversionError: The export failed; carries the log.
+    """
+    if model.export is None:
+        raise ModelError(
+            "comes as a .tflite file, which the TensorFlow converter can't start from",
+            where=model.name,
+            remedy='Use engine "litert", or name the Keras model or SavedModel as the source',
+        )
+    return export_folder(model.name, model.export, store)
+
+
+def _from_file(name: str, model: Model, path: Path) -> FloatModel:
+    file = read_model(path)
+    size = require_float(file)
+    if model.input_size not in (None, size):
+        raise ModelError(
+            f"takes images of {list(size)}, not of {list(model.input_size or ())}",
+            where=path,
+            remedy="Remove input_size from the spec, or set it to the model's own",
+        )
+    notes = _preprocessing_notes(model)
+    if has_open_batch(file):
+        notes = (*notes, "The file leaves the batch open; it is run with a batch of 1")
+    return FloatModel(
+        name=name,
+        source=model.source,
+        path=path,
+        sha256=file.sha256,
+        trained=True,
+        notes=notes,
+        input_size=size,
+        preprocessing=_preprocessing(name, model, None),
+        labels=model.labels,
+        licence=model.licence,
+        attribution=model.attribution,
+        export=None,
+    )
+
+
+def _from_application(
+    name: str, model: Model, spec: Spec, store: Store, source: Export
+) -> FloatModel:
+    made = export_application(name, model, spec, store, source)
+    described = _describe(
+        name,
+        model,
+        made.exported,
+        preset=made.preset,
+        licence=made.licence,
+        attribution=made.attribution,
+    )
+    notes = (made.weights.note,) if made.weights.note else ()
+    trained = made.weights.kind != "random"
+    return replace(described, trained=trained, notes=(*notes, *described.notes))
+
+
+def _preprocessing(name: str, model: Model, preset: str | None) -> Preprocessing:
+    asked = model.preprocessing
+    if isinstance(asked, Preprocessing):
+        return asked
+    chosen = asked or preset
+    if chosen is None:
+        return Preprocessing()
+    return PREPROCESSING.get(chosen, where=f"models.{name}.preprocessing")
+
+
+def _preprocessing_notes(model: Model) -> tuple[str, ...]:
+    if model.preprocessing is not None:
+        return ()
+    return (
+        "The spec says nothing about its preprocessing: pixels from 0 to 255 go in as they are",
+    )
+
+
+def _describe(
+    name: str,
+    model: Model,
+    exported: Exported,
+    *,
+    preset: str | None = None,
+    licence: str | None = None,
+    attribution: str | None = None,
+) -> FloatModel:
+    labels = model.labels
+    if labels is None and preset is not None and exported.outputs == _IMAGENET_CLASSES:
+        labels = IMAGENET_LABELS
+    return FloatModel(
+        name=name,
+        source=model.source,
+        path=exported.path,
+        sha256=exported.sha256,
+        trained=True,
+        notes=(*exported.notes, *(() if preset else _preprocessing_notes(model))),
+        input_size=exported.input_size,
+        preprocessing=_preprocessing(name, model, preset),
+        labels=labels,
+        licence=model.licence or licence,
+        attribution=model.attribution or attribution,
+        export=exported,
+    )

@@ -1,0 +1,115 @@
+"""Keras models from their sources; imported in the export child alone."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from edgeq.errors import ModelError
+from edgeq.models.child import one_line
+from edgeq.models.export_request import ExportRequest
+from edgeq.models.input_size import CHANNELS
+from edgeq.models.lite0_network import build
+from edgeq.models.lite0_weights import read_state
+from edgeq.registry import suggestion
+
+
+class DownloadFailedError(Exception):
+    """Keras's own download of weights could not be had."""
+
+
+def build_model(request: ExportRequest) -> tuple[Any, tuple[str, ...]]:
+    """Return the Keras model of a request and what a reader must know about it.
+
+    Raises:
+        ModelError: The source names nothing usable.
+        DownloadFailedError: Weights could not be downloaded.
+    """
+    keras.utils.set_random_seed(request.seed)
+    if request.kind == "application":
+        return _application(request)
+    if request.kind == "keras_file":
+        return keras.saving.load_model(request.name, compile=False, safe_mode=True), ()
+    if request.kind == "lite0":
+        return build(read_state(Path(request.name))), ()
+    return _function(request), ()
+
+
+def image_shape(model: Any, name: str) -> tuple[int | None, ...]:
+    """Return the shape of a Keras model's input.
+
+    Raises:
+        ModelError: It is no Keras model, or has several inputs.
+    """
+    if not isinstance(model, keras.Model):
+        raise ModelError(
+            f"gives a {type(model).__name__}, not a Keras model",
+            where=name,
+            remedy="Return a keras.Model",
+        )
+    inputs = list(model.inputs or [])
+    if len(inputs) != 1:
+        raise ModelError(
+            f"has {len(inputs)} inputs",
+            where=name,
+            remedy="edgeq validates models that take one image; build subclassed models first",
+        )
+    return tuple(inputs[0].shape)
+
+
+def _application(request: ExportRequest) -> tuple[Any, tuple[str, ...]]:
+    make = getattr(keras.applications, request.name)
+    options: dict[str, Any] = {"weights": request.weights}
+    if request.input_size is not None:
+        options["input_shape"] = (*request.input_size, CHANNELS)
+    try:
+        model = make(**options)
+    except Exception as error:
+        if request.weights == "imagenet" and _is_download(error):
+            raise DownloadFailedError(one_line(error)) from error
+        raise
+    if request.weights in (None, "imagenet"):
+        return model, ()
+    return model, _square_deviation(model)
+
+
+def _is_download(error: Exception) -> bool:
+    return isinstance(error, OSError) or "URL fetch failure" in str(error)
+
+
+def _square_deviation(model: Any) -> tuple[str, ...]:
+    """Give EfficientNet B0 to B7 from a file the input scaling that their weights expect.
+
+    The ImageNet weights hold the deviation where Keras expects the variance. Keras makes up for it
+    with one more Rescaling layer, but only for ``weights="imagenet"``; for a file of the same
+    weights it does not, and the answers are plausible and wrong. The squared value is equivalent.
+    See https://github.com/tensorflow/tensorflow/issues/49930.
+    """
+    known = (0.229, 0.224, 0.225)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization) and len(layer.get_weights()) > 1:
+            mean, variance, *rest = layer.get_weights()
+            if np.allclose(np.ravel(variance), known, atol=1e-3):
+                layer.set_weights([mean, np.square(variance), *rest])
+                layer.finalize_state()
+                return ("The input's variance was squared, as ImageNet's weights need it",)
+    return ()
+
+
+def _function(request: ExportRequest) -> Any:
+    sys.path.insert(0, request.root)
+    module_name, _, function_name = request.name.partition(":")
+    module = importlib.import_module(module_name)
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        names = [name for name, value in vars(module).items() if callable(value)]
+        raise ModelError(
+            f"module {module_name!r} has no function {function_name!r}",
+            remedy=suggestion(function_name, names),
+        )
+    return function()

@@ -1,0 +1,268 @@
+"""What a ``.tflite`` file holds, read without running it.
+
+Field numbers are those of the schema ``tensorflow/compiler/mlir/lite/schema/schema.fbs``,
+version 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeq.errors import ModelError
+from edgeq.files import sha256_bytes
+from edgeq.models.attached import attached_bytes
+from edgeq.models.flatbuffer import Flatbuffer, Table, damaged
+
+IDENTIFIER = b"TFL3"
+_CUSTOM = 32
+_HEADER_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of the main subgraph.
+
+    Attributes:
+        index: Its place in the subgraph.
+        name: Its name.
+        shape: Its shape, with 1 where ``shape_signature`` has -1.
+        shape_signature: Its shape with -1 for open dimensions.
+        dtype: ``"float32"``, ``"int8"``, ``"int4"`` and so on, the schema's names in lower case.
+        scales: Quantization scales, one per channel or one, empty when not quantized.
+        zero_points: Quantization zero points, as many.
+        axis: The dimension that channels lie along.
+        data_bytes: Bytes of constant data, 0 for tensors that are computed.
+        buffer: The buffer that holds the data; tensors with the same one share it.
+        quantization_bytes: Bytes of scales, zero points and ranges in the file.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    shape_signature: tuple[int, ...]
+    dtype: str
+    scales: NDArray[np.float32] = field(compare=False)
+    zero_points: NDArray[np.int64] = field(compare=False)
+    axis: int
+    data_bytes: int
+    buffer: int
+    quantization_bytes: int
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of the main subgraph, in the order of execution.
+
+    Attributes:
+        index: Its place in the subgraph.
+        name: ``"CONV_2D"``, or ``"CUSTOM:NAME"``, or ``"FLEX:NAME"``.
+        inputs: Indices of tensors, -1 for an optional one that is absent.
+        outputs: Indices of tensors.
+    """
+
+    index: int
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A whole file.
+
+    Attributes:
+        path: The file.
+        bytes: Its size.
+        sha256: Of its content.
+        subgraphs: Their number; the rest describes the first, the main one.
+        tensors: Of the main subgraph.
+        operators: Of the main subgraph.
+        inputs: Indices of tensors.
+        outputs: Indices of tensors.
+        metadata_bytes: Bytes of the buffers that hold metadata, and of files attached behind.
+        description: What the converter wrote about itself.
+        signature_keys: Names of the signatures.
+        operator_names: Names of all operators of all subgraphs.
+    """
+
+    path: Path
+    bytes: int
+    sha256: str
+    subgraphs: int
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    metadata_bytes: int
+    description: str
+    signature_keys: tuple[str, ...]
+    operator_names: frozenset[str]
+
+
+def read_model(path: Path) -> ModelFile:
+    """Read a ``.tflite`` file.
+
+    Raises:
+        ModelError: It is missing, not a model, truncated or damaged.
+    """
+    source = open_model(path)
+    model = source.root()
+    subgraphs = model.tables(2)
+    if not subgraphs:
+        raise damaged(path, "it holds no subgraph")
+    sizes = [_buffer_bytes(buffer) for buffer in model.tables(4)]
+    names = tuple(_operator_name(code) for code in model.tables(1))
+    operators = [_operators(subgraph, names) for subgraph in subgraphs]
+    metadata = [entry.integer(1, "I") for entry in model.tables(6)]
+    main = subgraphs[0]
+    tensors = _tensors(main, sizes)
+    inputs, outputs = main.integers(1), main.integers(2)
+    wired = [index for one in operators[0] for index in (*one.inputs, *one.outputs)]
+    if any(not -1 <= index < len(tensors) for index in wired) or any(
+        not 0 <= index < len(tensors) for index in (*inputs, *outputs)
+    ):
+        raise damaged(path, f"the graph names a tensor that is none of its {len(tensors)}")
+    if any(index >= len(sizes) for index in metadata):
+        raise damaged(path, "metadata lies in a buffer that is not there")
+    return ModelFile(
+        path=path,
+        bytes=len(source.data),
+        sha256=sha256_bytes(source.data),
+        subgraphs=len(subgraphs),
+        tensors=tensors,
+        operators=operators[0],
+        inputs=inputs,
+        outputs=outputs,
+        metadata_bytes=sum(sizes[index] for index in set(metadata)) + attached_bytes(source.data),
+        description=model.text(3),
+        signature_keys=tuple(entry.text(2) for entry in model.tables(7)),
+        operator_names=frozenset(one.name for some in operators for one in some),
+    )
+
+
+def require_runnable(model: ModelFile) -> None:
+    """Refuse a model with operators that no LiteRT runtime for Python has.
+
+    Raises:
+        ModelError: It has Flex or custom operators; they are named.
+    """
+    flex = sorted(name for name in model.operator_names if name.startswith("FLEX:"))
+    custom = sorted(name for name in model.operator_names if name.startswith("CUSTOM:"))
+    if flex:
+        raise ModelError(
+            f"has TensorFlow (Flex) operators, which no LiteRT runtime can run: {', '.join(flex)}",
+            where=model.path,
+            remedy="Convert it without SELECT_TF_OPS; replace the layers that need them",
+        )
+    if custom:
+        raise ModelError(
+            f"has custom operators, which the runtime does not know: {', '.join(custom)}",
+            where=model.path,
+            remedy="Export the model without them (post-processing belongs outside the graph)",
+        )
+
+
+def open_model(path: Path) -> Flatbuffer:
+    """Return the bytes of a ``.tflite`` file, its identifier checked.
+
+    Raises:
+        ModelError: It is missing, can't be read, or is not a model.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError("no such file", where=path, remedy="Check the path in the spec") from None
+    except OSError as error:
+        raise ModelError(f"can't be read: {error.strerror or error}", where=path) from error
+    if data[4:_HEADER_BYTES] != IDENTIFIER:
+        raise ModelError(
+            "is not a .tflite model: the identifier TFL3 is missing",
+            where=path,
+            remedy="Name a file that a TensorFlow Lite or LiteRT converter wrote",
+        )
+    return Flatbuffer(path, data)
+
+
+def _operator_name(code: Table) -> str:
+    from ai_edge_litert.schema_py_generated import BuiltinOperator
+
+    number = max(code.integer(0, "b"), code.integer(3, "i"))
+    custom = code.text(1)
+    if number == _CUSTOM:
+        return f"FLEX:{custom[4:]}" if custom.startswith("Flex") else f"CUSTOM:{custom}"
+    return _schema_names(BuiltinOperator).get(number, f"BUILTIN_{number}")
+
+
+def _schema_names(enumeration: type) -> dict[int, str]:
+    return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
+
+
+def _buffer_bytes(buffer: Table) -> int:
+    offset, size = buffer.integer(1, "Q"), buffer.integer(2, "Q")
+    if offset > 1:  # data beside the flatbuffer proper, for models over 2 GB
+        buffer.source.check(offset, size)
+        return size
+    return buffer.vector(0, 1)[1]
+
+
+def _operators(subgraph: Table, names: tuple[str, ...]) -> tuple[Operator, ...]:
+    found = []
+    for index, table in enumerate(subgraph.tables(3)):
+        code = table.integer(0, "I")
+        if code >= len(names):
+            raise damaged(subgraph.source.path, f"operator {index} is of no known kind")
+        table.table(4)  # options: only that they lie inside the file
+        found.append(Operator(index, names[code], table.integers(1), table.integers(2)))
+    return tuple(found)
+
+
+class _Quantization(NamedTuple):
+    scales: NDArray[np.float32]
+    zero_points: NDArray[np.int64]
+    axis: int
+    bytes: int
+
+
+def _tensors(subgraph: Table, sizes: list[int]) -> tuple[Tensor, ...]:
+    from ai_edge_litert.schema_py_generated import TensorType
+
+    types = _schema_names(TensorType)
+    found = []
+    for index, table in enumerate(subgraph.tables(0)):
+        buffer, kind = table.integer(2, "I"), table.integer(1, "b")
+        if buffer >= len(sizes):
+            raise damaged(subgraph.source.path, f"tensor {index} lies in no buffer")
+        shape = table.integers(0)
+        quantization = _quantization(table.table(4))
+        found.append(
+            Tensor(
+                index=index,
+                name=table.text(3),
+                shape=shape,
+                shape_signature=table.integers(7) or shape,
+                dtype=types.get(kind, f"type_{kind}").lower(),
+                data_bytes=sizes[buffer],
+                buffer=buffer,
+                scales=quantization.scales,
+                zero_points=quantization.zero_points,
+                axis=quantization.axis,
+                quantization_bytes=quantization.bytes,
+            )
+        )
+    return tuple(found)
+
+
+def _quantization(table: Table | None) -> _Quantization:
+    if table is None:
+        return _Quantization(np.empty(0, np.float32), np.empty(0, np.int64), 0, 0)
+    scales = table.array(2, "<f4").astype(np.float32)
+    zero_points = table.array(3, "<i8").astype(np.int64)
+    ranges = 4 * (table.vector(0, 4)[1] + table.vector(1, 4)[1])
+    return _Quantization(
+        scales, zero_points, table.integer(6, "i"), scales.nbytes + zero_points.nbytes + ranges
+    )

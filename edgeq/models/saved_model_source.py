@@ -1,0 +1,71 @@
+"""SavedModels with a fixed batch of 1; imported in the export child alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from edgeq.errors import ModelError
+from edgeq.models.export_request import ExportRequest
+from edgeq.models.input_size import CHANNELS, fixed_size
+
+SIGNATURE = "serving_default"
+
+
+def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
+    """Return a module whose function ``serve`` takes one image, and the image's size.
+
+    Raises:
+        ModelError: The signature is missing, or takes or gives anything but one tensor.
+    """
+    loaded = tf.saved_model.load(request.name)
+    signatures = dict(loaded.signatures)
+    key = SIGNATURE if SIGNATURE in signatures else next(iter(signatures), None)
+    if key is None or (key != SIGNATURE and len(signatures) > 1):
+        raise ModelError(
+            f"has no signature {SIGNATURE!r}; it has: {', '.join(signatures) or 'none'}",
+            where=request.name,
+            remedy="Save it with model.export(FOLDER), which writes that signature",
+        )
+    function = signatures[key]
+    inputs, outputs = function.structured_input_signature[1], function.structured_outputs
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ModelError(
+            f"its signature {key!r} has {len(inputs)} inputs and {len(outputs)} outputs",
+            where=request.name,
+            remedy="Save a signature that takes one image and gives one tensor",
+        )
+    ((name, spec),) = inputs.items()
+    (output,) = outputs
+    rank = spec.shape.rank
+    size = fixed_size(() if rank is None else spec.shape.as_list(), request)
+
+    module = tf.Module()
+    module.loaded = loaded  # keeps the variables alive
+
+    def serve(image: Any) -> Any:
+        return {output: function(**{name: image})[output]}
+
+    image = tf.TensorSpec((1, *size, CHANNELS), spec.dtype, name="image")
+    module.serve = tf.function(serve, input_signature=[image])
+    return module, size
+
+
+def write_litert(module: Any, path: str) -> None:
+    """Convert a module's ``serve`` to a float ``.tflite`` file."""
+    concrete = module.serve.get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+    # As Keras's export does: what needs Flex is converted, and then named and refused.
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS,
+        tf.lite.OpsSet.SELECT_TF_OPS,
+    ]
+    with open(path, "wb") as file:  # noqa: PTH123 (a path as text, from the request)
+        file.write(converter.convert())
+
+
+def write_saved_model(module: Any, folder: str) -> None:
+    """Save a module with its fixed batch."""
+    concrete = module.serve.get_concrete_function()
+    tf.saved_model.save(module, folder, signatures={SIGNATURE: concrete})

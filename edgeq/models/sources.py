@@ -1,0 +1,156 @@
+"""The sources a spec can name, and what an export of each depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeq.errors import MissingExtraError, ModelError
+from edgeq.files import sha256_file
+from edgeq.models import lite0
+from edgeq.models.applications import Application, find_application
+from edgeq.models.export_request import ExportRequest
+from edgeq.spec.structs import Model, Spec
+
+_KERAS = "keras:"
+_FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_TOOLS = ("tensorflow", "keras", "numpy")
+_VALID = (
+    'Valid: "keras:NAME", a .keras file, a SavedModel folder, a .tflite file, '
+    f'"package.module:function", "{lite0.SOURCE}"'
+)
+EXPORT_RECIPE = 1
+"""Raised when the export itself changes, so that stored files are made again."""
+
+
+@dataclass(frozen=True)
+class FloatFile:
+    """A ``.tflite`` file that is there already."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class Export:
+    """A model to be exported.
+
+    Attributes:
+        request: What the child is asked, the output still open.
+        facts: All that the exported file depends on, None where that can't be known.
+        application: For ``keras:`` sources.
+    """
+
+    request: ExportRequest
+    facts: dict[str, object] | None
+    application: Application | None = None
+
+
+def parse_source(model: Model, spec: Spec, where: str) -> FloatFile | Export:
+    """Return what a model's source means; weights of applications are left open.
+
+    Raises:
+        ModelError: It is none of the kinds, or its file is missing.
+        MissingExtraError: It needs a package that is not installed.
+    """
+    text = model.source
+    if text.startswith(_KERAS):
+        require_keras(text)
+        application = find_application(text.removeprefix(_KERAS), where)
+        open_size = application.family.open_size if application.family else None
+        request = ExportRequest(
+            kind="application",
+            name=application.name,
+            root=str(spec.root),
+            seed=model.seed,
+            input_size=model.input_size,
+            open_size=open_size,
+        )
+        return Export(request, _facts(_KERAS + application.name, request), application)
+    if text == lite0.SOURCE:
+        weights = lite0.weights_file()
+        require_keras(text)
+        request = ExportRequest(
+            kind="lite0", name=str(weights), root=str(spec.root), input_size=model.input_size
+        )
+        return Export(request, _facts(text, request, sha256_file(weights)))
+    path = spec.path(text)
+    if path.suffix.lower() == ".tflite":
+        return FloatFile(path)
+    if path.is_dir() or path.suffix.lower() in {".keras", ".h5", ".pb"}:
+        return _from_files(path, model, spec)
+    if _FUNCTION.fullmatch(text):
+        require_keras(text)
+        request = ExportRequest(
+            kind="function",
+            name=text,
+            root=str(spec.root),
+            seed=model.seed,
+            input_size=model.input_size,
+        )
+        return Export(request, None)
+    raise ModelError(f"unknown source {text!r}", where=where, remedy=_VALID)
+
+
+def require_keras(needed_for: str) -> None:
+    """Refuse to go on without TensorFlow and Keras; neither is imported.
+
+    Raises:
+        MissingExtraError: One of them is not installed.
+    """
+    for package in ("keras", "tensorflow"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, extra="keras", needed_for=f"the source {needed_for!r}")
+
+
+def tool_versions() -> dict[str, str]:
+    """Return the versions of the packages that an export depends on."""
+    return {name: importlib.metadata.version(name) for name in _TOOLS}
+
+
+def _from_files(path: Path, model: Model, spec: Spec) -> Export:
+    request = ExportRequest(
+        kind="saved_model" if path.is_dir() else "keras_file",
+        name=str(path),
+        root=str(spec.root),
+        input_size=model.input_size,
+    )
+    if path.is_dir():
+        if not (path / "saved_model.pb").is_file():
+            raise ModelError(
+                "is no SavedModel: saved_model.pb is missing",
+                where=path,
+                remedy="Name the folder that model.export(FOLDER) wrote",
+            )
+        require_keras(str(path))
+        return Export(request, _facts("saved_model", request, _folder_sha256(path)))
+    if path.suffix.lower() != ".keras":
+        raise ModelError(
+            f"files of the kind {path.suffix} are not read",
+            where=path,
+            remedy="Save the model with model.save('NAME.keras'), or name its SavedModel folder",
+        )
+    if not path.is_file():
+        raise ModelError("no such file", where=path, remedy="Check the path in the spec")
+    require_keras(str(path))
+    return Export(request, _facts("keras_file", request, sha256_file(path)))
+
+
+def _facts(source: str, request: ExportRequest, content: str | None = None) -> dict[str, object]:
+    return {
+        "source": source,
+        "content": content,
+        "input_size": list(request.input_size) if request.input_size else None,
+        "tools": tool_versions(),
+        "recipe": EXPORT_RECIPE,
+    }
+
+
+def _folder_sha256(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256_file(path)}\n".encode())
+    return digest.hexdigest()

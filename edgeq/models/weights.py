@@ -1,0 +1,100 @@
+"""Which weights an application gets: a file, Keras's download, or random ones where allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from edgeq.errors import ModelError
+from edgeq.files import sha256_file
+from edgeq.models.applications import WEIGHTS_HOST, downloaded_before, find_weights
+from edgeq.models.downloads import unreachable
+from edgeq.spec.structs import Model, Spec
+
+IMAGENET = "imagenet"
+RANDOM = "random"
+REMEDY = (
+    "Set weights to a file, put NAME.weights.h5 into $EDGEQ_DATA/weights, connect once so that "
+    "Keras can download them, or set allow_random_weights = true to judge sizes, operators, "
+    "latency and memory alone"
+)
+
+
+@dataclass(frozen=True)
+class WeightsChoice:
+    """Weights of an application.
+
+    Attributes:
+        kind: ``"file"``, ``"imagenet"`` (Keras downloads or has them) or ``"random"``.
+        request: What the export child is asked for.
+        fact: What the exported file depends on.
+        note: What a reader must know, None when there is nothing.
+        name: Name of the file.
+    """
+
+    kind: Literal["file", "imagenet", "random"]
+    request: str | None
+    fact: str
+    note: str | None = None
+    name: str | None = None
+
+
+def local_weights(name: str, model: Model, spec: Spec) -> WeightsChoice | None:
+    """Return the choice that needs no network, None when ImageNet weights must be downloaded.
+
+    Raises:
+        ModelError: The spec names a file that is not there.
+    """
+    if model.weights == RANDOM:
+        return random_weights(model, "the spec asks for them")
+    if model.weights != IMAGENET:
+        path = spec.path(model.weights)
+        if not path.is_file():
+            raise ModelError(
+                "no such weights file",
+                where=path,
+                remedy=f'Check the path; also valid: weights = "{IMAGENET}" or "{RANDOM}"',
+            )
+        return _file(path)
+    found = find_weights(name)
+    return None if found is None else _file(found)
+
+
+def downloadable(name: str) -> str | None:
+    """Return why Keras can't have an application's weights, None when it is worth trying.
+
+    Weights in Keras's cache need no network. Takes a few seconds at most.
+    """
+    return None if downloaded_before(name) else unreachable(WEIGHTS_HOST)
+
+
+def downloaded_weights() -> WeightsChoice:
+    """Return the choice of Keras's own weights; its version says which they are."""
+    return WeightsChoice("imagenet", IMAGENET, IMAGENET)
+
+
+def random_instead(name: str, model: Model, reason: str) -> WeightsChoice:
+    """Return random weights in place of those that can't be had.
+
+    Raises:
+        ModelError: The spec does not allow it.
+    """
+    if not model.allow_random_weights:
+        raise ModelError(f"its ImageNet weights can't be had: {reason}", where=name, remedy=REMEDY)
+    return random_weights(model, f"its ImageNet weights can't be had ({reason})")
+
+
+def random_weights(model: Model, reason: str) -> WeightsChoice:
+    """Return random weights from the spec's seed."""
+    note = (
+        f"The weights are random (seed {model.seed}), because {reason}: sizes, operators, latency "
+        "and memory are real, agreement and accuracy mean nothing"
+    )
+    return WeightsChoice("random", None, f"random:{model.seed}", note)
+
+
+def _file(path: Path) -> WeightsChoice:
+    digest = sha256_file(path)
+    note = f"Weights from the file {path.name} (sha256 {digest[:12]})"
+    return WeightsChoice("file", str(path), f"sha256:{digest}", note, path.name)

@@ -1,0 +1,1 @@
+"""The flow from a spec to a record, as plain code without pytest."""

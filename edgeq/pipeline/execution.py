@@ -1,0 +1,200 @@
+"""Running models: what they load as, answer, and need, kept by content like everything made."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.images.decode import Pixels
+from edgeq.images.labels import LabelSet
+from edgeq.measure.answers import Answers, make_answers
+from edgeq.models.edits import logits_edits
+from edgeq.pipeline.inputs import Say
+from edgeq.run.memory import measure_memory
+from edgeq.run.results import Loaded, MemoryUse
+from edgeq.run.session import Session
+from edgeq.run.targets import Target
+from edgeq.spec.structs import Preprocessing, Run
+from edgeq.store import Store
+
+FORMAT = 1
+"""Raised when what is kept here changes its meaning."""
+
+
+@dataclass(frozen=True)
+class Executable:
+    """A model that is to be run: a baseline or a variant.
+
+    Attributes:
+        key: ``MODEL/VARIANT``, for messages.
+        path: The ``.tflite`` file.
+        sha256: Of the file.
+        preprocessing: How photographs become its input.
+        labels: Its classes, None where nothing is known.
+    """
+
+    key: str
+    path: Path
+    sha256: str
+    preprocessing: Preprocessing
+    labels: LabelSet | None
+
+
+class Executor:
+    """Runs models on a target and keeps what they gave.
+
+    Args:
+        target: Where models run.
+        run: How they are executed.
+        store: Where results are kept.
+        say: Told what is going on.
+    """
+
+    def __init__(self, target: Target, run: Run, store: Store, say: Say) -> None:
+        self.target = target
+        self.run = run
+        self._store = store
+        self._say = say
+
+    def session(self, key: str) -> Session:
+        """Return a fresh worker for a model; the caller closes it."""
+        return Session(
+            self.target,
+            timeout_s=self.run.timeout_s,
+            memory_limit=self.run.memory_limit,
+            where=key,
+        )
+
+    def load(self, model: Executable) -> Loaded:
+        """Return how a model loads: tensors, operators, what the delegate took.
+
+        Raises:
+            WorkerError: It does not load.
+        """
+
+        def make(folder: Path) -> None:
+            self._say(f"{model.key}: loading")
+            with self.session(model.key) as session:
+                loaded = session.load(
+                    model.path, threads=self.run.threads, kernels=self.run.kernels
+                )
+            (folder / "loaded.json").write_bytes(msgspec.json.encode(loaded))
+
+        entry = self._store.get_or_make("loads", self._facts(model), make)
+        return msgspec.json.decode((entry.folder / "loaded.json").read_bytes(), type=Loaded)
+
+    def answers(self, model: Executable, pixels: Pixels) -> Answers:
+        """Return what a model says about photographs, in the classes of its label set.
+
+        Raises:
+            WorkerError: It does not run.
+            ImageError: Its outputs are not those of its label set.
+        """
+
+        def make(folder: Path) -> None:
+            with self.session(model.key) as session:
+                loaded = session.load(
+                    model.path,
+                    threads=self.run.threads,
+                    kernels=self.run.kernels,
+                    edits=logits_edits(model.path),
+                )
+                inferred = session.infer(
+                    loaded.handle,
+                    pixels,
+                    model.preprocessing,
+                    progress=lambda done, total: self._say(
+                        f"{model.key}: evaluating images, {done} of {total}"
+                    ),
+                )
+            np.savez(folder / "outputs.npz", *[np.asarray(one) for one in inferred.outputs])
+
+        facts = {
+            **self._facts(model),
+            "pixels": pixels.sha256,
+            "preprocessing": msgspec.to_builtins(model.preprocessing),
+        }
+        entry = self._store.get_or_make("answers", facts, make)
+        with np.load(entry.folder / "outputs.npz") as kept:
+            outputs = [kept[name] for name in kept.files]
+        return self._answers(model, outputs)
+
+    def memory(self, model: Executable, image: npt.NDArray[np.uint8]) -> MemoryUse:
+        """Return what a model costs in memory, in a worker of its own.
+
+        Raises:
+            WorkerError: It does not run.
+        """
+
+        def make(folder: Path) -> None:
+            self._say(f"{model.key}: measuring memory")
+            used = measure_memory(
+                self.target,
+                model.path,
+                pixels=image[np.newaxis],
+                preprocessing=model.preprocessing,
+                threads=self.run.threads,
+                kernels=self.run.kernels,
+                timeout_s=self.run.timeout_s,
+                memory_limit=self.run.memory_limit,
+                where=model.key,
+            )
+            (folder / "memory.json").write_bytes(msgspec.json.encode(used))
+
+        facts = {
+            **self._facts(model),
+            "image": list(image.shape),
+            "preprocessing": msgspec.to_builtins(model.preprocessing),
+        }
+        entry = self._store.get_or_make("memory", facts, make)
+        return msgspec.json.decode((entry.folder / "memory.json").read_bytes(), type=MemoryUse)
+
+    def _answers(self, model: Executable, outputs: list[npt.NDArray[np.float32]]) -> Answers:
+        tapped = len(logits_edits(model.path)) > 0
+        scores = outputs[0].reshape(len(outputs[0]), -1)
+        logits = outputs[1].reshape(len(scores), -1) if tapped else None
+        if model.labels is not None:
+            scores = model.labels.to_classes(scores)
+            logits = None if logits is None else model.labels.to_classes(logits)
+        return make_answers(scores, logits, is_probability=tapped)
+
+    def _facts(self, model: Executable) -> Mapping[str, object]:
+        return {
+            "format": FORMAT,
+            "model": model.sha256,
+            "kernels": self.run.kernels,
+            "threads": self.run.threads,
+            "target": self.target.name,
+            **runtime_facts(),
+        }
+
+
+@cache
+def runtime_facts() -> Mapping[str, str]:
+    """Return what a model's numbers depend on beside the model: the runtime and the processor."""
+    return {
+        "ai-edge-litert": version("ai-edge-litert"),
+        "architecture": platform.machine(),
+        "processor": processor_name(),
+    }
+
+
+@cache
+def processor_name() -> str:
+    """Return the processor's name, as the system calls it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() in {"model name", "Model"}:
+                return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,153 @@
+"""What one model brings to a run: baseline, labels, calibration and evaluation set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgeq.errors import ImageError
+from edgeq.images.decode import Pixels, decode
+from edgeq.images.labels import LabelSet, label_set
+from edgeq.images.sets import ImageSet, Role, load_set, overlap
+from edgeq.models.float_model import FloatModel, load_float_model
+from edgeq.pipeline.once import Once
+from edgeq.quantize.calibration import Calibration
+from edgeq.spec.presets_preprocessing import PREPROCESSING
+from edgeq.spec.structs import Images, Preprocessing, Spec
+from edgeq.store import Store
+
+Say = Callable[[str], None]
+
+
+class ModelInputs:
+    """The inputs of one model, each made when it is first asked for.
+
+    Args:
+        name: Name of the model in the spec.
+        spec: The spec.
+        store: Where what is made is kept.
+        say: Told what is going on, one line at a time.
+    """
+
+    def __init__(self, name: str, spec: Spec, store: Store, say: Say) -> None:
+        self.name = name
+        self.spec = spec
+        self.model = spec.models[name]
+        self._store = store
+        self._baseline: Once[str, FloatModel] = Once()
+        self._sets: Once[str, ImageSet] = Once()
+        self.say = say
+
+    @property
+    def images(self) -> Images:
+        """The images of the spec that hold for this model."""
+        return self.model.images or self.spec.images
+
+    @property
+    def baseline(self) -> FloatModel:
+        """The float model; see ``load_float_model`` for its errors."""
+        return self._baseline.get(self.name, self._load_baseline)
+
+    def _load_baseline(self) -> FloatModel:
+        self.say(f"{self.name}: preparing the baseline")
+        return load_float_model(self.name, self.model, self.spec, self._store)
+
+    @property
+    def labels(self) -> LabelSet | None:
+        """Names of the baseline's classes, None where nothing is known."""
+        if self.baseline.labels is None:
+            return None
+        return label_set(self.baseline.labels, self.spec.root)
+
+    def labels_of(self, variant: str) -> LabelSet | None:
+        """Return the label set of a variant, which a ready-made one may declare itself."""
+        ready = self.spec.variants.get(variant)
+        if ready is None or ready.labels is None:
+            return self.labels
+        return label_set(ready.labels, self.spec.root)
+
+    def preprocessing_of(self, variant: str) -> Preprocessing:
+        """Return the preprocessing of a variant, which a ready-made one may declare itself."""
+        ready = self.spec.variants.get(variant)
+        if ready is None or ready.preprocessing is None:
+            return self.baseline.preprocessing
+        if isinstance(ready.preprocessing, Preprocessing):
+            return ready.preprocessing
+        return PREPROCESSING.get(ready.preprocessing, where=f"variants.{variant}.preprocessing")
+
+    @property
+    def evaluation(self) -> ImageSet | None:
+        """The evaluation set, None where the spec names none."""
+        return self._load("evaluation", self.images.evaluation, self.images.max_evaluation)
+
+    @property
+    def calibration_set(self) -> ImageSet | None:
+        """The calibration set, None where the spec names none.
+
+        Raises:
+            ImageError: It shares a photograph with the evaluation set.
+        """
+        found = self._load("calibration", self.images.calibration, self.images.max_calibration)
+        if found is not None and self.evaluation is not None:
+            self._refuse_overlap(found, self.evaluation)
+        return found
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The calibration set, decoded for the baseline."""
+        images = self.calibration_set
+        if images is None:
+            return None
+        preprocessing = self.baseline.preprocessing
+        return Calibration(images, self._decode(images, preprocessing), preprocessing)
+
+    def known_baseline(self) -> FloatModel | None:
+        """Return the baseline where it was asked for before."""
+        return self._baseline.done(self.name)
+
+    def known_sets(self) -> tuple[ImageSet, ...]:
+        """Return the sets that were asked for before."""
+        found = (self._sets.done(role) for role in ("calibration", "evaluation"))
+        return tuple(images for images in found if images is not None)
+
+    def pixels(self, preprocessing: Preprocessing) -> Pixels:
+        """Return the evaluation set, decoded at the baseline's input size.
+
+        Raises:
+            ImageError: There is no evaluation set.
+        """
+        if self.evaluation is None:
+            raise ImageError("no evaluation set is named", where=self.spec.origin)
+        return self._decode(self.evaluation, preprocessing)
+
+    def _decode(self, images: ImageSet, preprocessing: Preprocessing) -> Pixels:
+        def progress(done: int, total: int) -> None:
+            self.say(f"{self.name}: decoding {images.role} images, {done} of {total}")
+
+        return decode(images, preprocessing, self.baseline.input_size, self._store, progress)
+
+    def _load(self, role: Role, source: str | None, limit: int | None) -> ImageSet | None:
+        if source is None:
+            return None
+
+        def load() -> ImageSet:
+            return load_set(
+                source,
+                role,
+                root=self.spec.root,
+                labels=self.images.labels,
+                label_set=self.labels,
+                limit=limit,
+            )
+
+        return self._sets.get(role, load)
+
+    def _refuse_overlap(self, calibration: ImageSet, evaluation: ImageSet) -> None:
+        shared = overlap(calibration, evaluation)
+        if shared:
+            raise ImageError(
+                f"{len(shared)} of {len(calibration.photos)} calibration images are evaluation "
+                f"images too, for example {shared[0][0]}",
+                where=f"{self.spec.origin}: images of {self.name!r}",
+                remedy="Take them out of one of the two sets: a variant must be judged on "
+                "photographs that it was not calibrated on",
+            )

@@ -1,0 +1,211 @@
+"""A case and a run in, the case's record out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgeq.errors import (
+    ConversionError,
+    EdgeqError,
+    ImageError,
+    MissingExtraError,
+    ModelError,
+    WorkerError,
+)
+from edgeq.images.sets import overlap
+from edgeq.judge import costs, limits, proofs
+from edgeq.judge.missing import broken, not_measured, unmeasurable
+from edgeq.judge.verdict import Judgement
+from edgeq.measure.answers import outputs_facts
+from edgeq.pipeline.plan import Case, Subject
+from edgeq.pipeline.run import Run
+from edgeq.record import CaseRecord
+from edgeq.spec.methods import METHODS
+from edgeq.spec.structs import Spec
+
+Judge = Callable[[Run, Subject, float], Judgement]
+
+
+def judge(run: Run, case: Case) -> tuple[CaseRecord, EdgeqError | None]:
+    """Return the record of a case, and the error when bad input kept it from being measured.
+
+    A variant that its engine could not make, or that does not run, FAILS: that is a verdict and
+    no error.
+    """
+    try:
+        judgement = _judge(run, case)
+    except (ConversionError, WorkerError) as error:
+        return _record(case, broken(error)), None
+    except MissingExtraError as error:
+        return _record(case, _absent(run, case, error)), error
+    except (ModelError, ImageError) as error:
+        ready = case.subject.choice is None and run.variants.error(case.subject.key) is error
+        judgement = broken(error) if ready else _absent(run, case, error)
+        return _record(case, judgement), error
+    except EdgeqError as error:
+        return _record(case, _absent(run, case, error)), error
+    return _record(case, judgement), None
+
+
+def _absent(run: Run, case: Case, error: EdgeqError) -> Judgement:
+    return not_measured(error, gate=case.gate.name, allow_missing=run.spec.allow_missing)
+
+
+def _judge(run: Run, case: Case) -> Judgement:
+    inputs = run.inputs(case.subject.model)
+    images = inputs.evaluation if case.gate.needs_images else None
+    shortfall = unmeasurable(
+        case.gate,
+        images=0 if images is None else len(images.photos),
+        labelled=images is not None and images.labelled,
+        trained=inputs.baseline.trained,
+        allow_missing=run.spec.allow_missing,
+        allow_random_weights=inputs.model.allow_random_weights,
+    )
+    if shortfall is None:
+        return _JUDGES[case.gate.name](run, case.subject, case.limit or 0.0)
+    if images is not None and case.gate.needs_labels and _is_asked_for(run.spec, case):
+        raise ImageError(
+            f"{case.gate.name} is asked for, but the evaluation images have no labels",
+            where=f"{run.spec.origin}: gates",
+            remedy="Name a csv in images.labels, sort the images into one folder per class, or "
+            f"remove {case.gate.name}",
+        )
+    return shortfall
+
+
+def _is_asked_for(spec: Spec, case: Case) -> bool:
+    """Return whether the spec itself sets the limit, rather than a preset."""
+    scopes = (case.subject.variant, case.subject.method or "")
+    return case.gate.name in spec.gates.every or any(
+        case.gate.name in spec.gates.by_method.get(scope, {}) for scope in scopes
+    )
+
+
+def _made(run: Run, subject: Subject, _: float) -> Judgement:
+    variant = run.variant(subject)
+    run.load(subject.model, subject)
+    return proofs.made(None, size=variant.bytes, made_now=variant.made)
+
+
+def _types(run: Run, subject: Subject, _: float) -> Judgement:
+    return proofs.types(
+        run.operators_of(subject.model, subject),
+        None if subject.method is None else METHODS.get(subject.method),
+        sha256=run.variant(subject).sha256,
+        baseline_sha256=run.inputs(subject.model).baseline.sha256,
+    )
+
+
+def _outputs(run: Run, subject: Subject, _: float) -> Judgement:
+    return proofs.outputs(
+        outputs_facts(run.answers(subject.model, subject)),
+        outputs_facts(run.answers(subject.model, None)),
+        trained=run.inputs(subject.model).baseline.trained,
+    )
+
+
+def _calibration_disjoint(run: Run, subject: Subject, _: float) -> Judgement:
+    inputs = run.inputs(subject.model)
+    calibration, evaluation = inputs.calibration_set, inputs.evaluation
+    shared = overlap(calibration, evaluation) if calibration and evaluation else ()
+    return proofs.calibration_disjoint(
+        shared,
+        calibration=None if calibration is None else len(calibration.photos),
+        evaluation=0 if evaluation is None else len(evaluation.photos),
+    )
+
+
+def _size_reduction(run: Run, subject: Subject, limit: float) -> Judgement:
+    return limits.size_reduction(
+        run.size(subject.model, subject),
+        run.size(subject.model, None),
+        limit,
+        method=subject.method,
+    )
+
+
+def _max_bytes(run: Run, subject: Subject, limit: float) -> Judgement:
+    return limits.max_bytes(run.size(subject.model, subject), limit, method=subject.method)
+
+
+def _top1_agreement(run: Run, subject: Subject, limit: float) -> Judgement:
+    return limits.top1_agreement(run.agreement(subject), limit, method=subject.method)
+
+
+def _top5_overlap(run: Run, subject: Subject, limit: float) -> Judgement:
+    return limits.top5_overlap(
+        run.agreement(subject),
+        limit,
+        method=subject.method,
+        declared="top5_overlap" in run.spec.allow_missing,
+    )
+
+
+def _worst_cosine(run: Run, subject: Subject, limit: float) -> Judgement:
+    return limits.worst_cosine(run.agreement(subject), limit, method=subject.method)
+
+
+def _accuracy_drop(run: Run, subject: Subject, limit: float) -> Judgement:
+    return limits.accuracy_drop(run.accuracy(subject), limit, method=subject.method)
+
+
+def _latency_ratio(run: Run, subject: Subject, limit: float) -> Judgement:
+    return costs.latency_ratio(run.latency(subject).latency, limit)
+
+
+def _max_latency_ms(run: Run, subject: Subject, limit: float) -> Judgement:
+    return costs.max_latency_ms(run.latency(subject).latency, limit)
+
+
+def _max_peak_memory(run: Run, subject: Subject, limit: float) -> Judgement:
+    used = run.memory(subject.model, subject)
+    return costs.max_peak_memory(used.peak, limit, added_bytes=used.added)
+
+
+def _max_partitions(run: Run, subject: Subject, limit: float) -> Judgement:
+    loaded = run.load(subject.model, subject)
+    return costs.max_partitions(
+        loaded.partitions,
+        limit,
+        delegated=loaded.delegated,
+        operators=loaded.operators,
+        kernels=run.spec.run.kernels,
+        declared="max_partitions" in run.spec.allow_missing,
+    )
+
+
+_JUDGES: dict[str, Judge] = {
+    "made": _made,
+    "types": _types,
+    "outputs": _outputs,
+    "calibration_disjoint": _calibration_disjoint,
+    "size_reduction": _size_reduction,
+    "max_bytes": _max_bytes,
+    "top1_agreement": _top1_agreement,
+    "top5_overlap": _top5_overlap,
+    "worst_cosine": _worst_cosine,
+    "accuracy_drop": _accuracy_drop,
+    "latency_ratio": _latency_ratio,
+    "max_latency_ms": _max_latency_ms,
+    "max_peak_memory": _max_peak_memory,
+    "max_partitions": _max_partitions,
+}
+
+
+def _record(case: Case, judgement: Judgement) -> CaseRecord:
+    return CaseRecord(
+        id=case.id,
+        model=case.subject.model,
+        method=case.subject.variant,
+        gate=case.gate.name,
+        status=judgement.status,
+        reason=judgement.reason,
+        unit=case.gate.unit,
+        value=judgement.value,
+        limit=case.limit,
+        interval=judgement.interval,
+        next_step=judgement.next_step,
+        declared_missing=judgement.declared_missing,
+        evidence=judgement.evidence,
+    )

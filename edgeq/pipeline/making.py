@@ -1,0 +1,42 @@
+"""Making a declared variant, or taking the ready-made one."""
+
+from __future__ import annotations
+
+from edgeq.errors import ModelError
+from edgeq.models.float_file import image_size
+from edgeq.models.model_file import read_model
+from edgeq.pipeline.inputs import ModelInputs
+from edgeq.pipeline.plan import Subject
+from edgeq.quantize.make import make_variant, ready_variant
+from edgeq.quantize.variant import Variant
+from edgeq.spec.methods import METHODS
+from edgeq.store import Store
+
+
+def make(subject: Subject, inputs: ModelInputs, store: Store) -> Variant:
+    """Return a declared variant.
+
+    Raises:
+        ConversionError: The engine could not make it.
+        ModelError: The ready-made file can't be used, or takes other images than its baseline.
+        EdgeqError: The baseline or the calibration set can't be used.
+    """
+    if subject.choice is None:
+        return _ready(subject, inputs)
+    inputs.say(f"{subject.key}: making the variant")
+    calibrated = METHODS.get(subject.choice.method).needs_calibration
+    return make_variant(
+        subject.choice, inputs.baseline, inputs.calibration if calibrated else None, store
+    )
+
+
+def _ready(subject: Subject, inputs: ModelInputs) -> Variant:
+    variant = ready_variant(subject.variant, inputs.spec.variants[subject.variant], inputs.spec)
+    size, expected = image_size(read_model(variant.path)), inputs.baseline.input_size
+    if size != expected:
+        raise ModelError(
+            f"takes images of {list(size)}, its baseline {list(expected)}",
+            where=variant.path,
+            remedy="Name the variant of this baseline, or another model as its baseline",
+        )
+    return variant

@@ -1,0 +1,111 @@
+"""The inventory: which variants a spec declares, and which cases each of them must answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeq.errors import SpecError
+from edgeq.registry import unknown
+from edgeq.spec.gates import GATES, PROOFS, Gate
+from edgeq.spec.limits import limits_for
+from edgeq.spec.methods import METHODS, MethodChoice, choose
+from edgeq.spec.structs import Spec
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One declared variant of one model.
+
+    Attributes:
+        model: Name of the model.
+        variant: Name of the variant: the method as the spec writes it, or the ready-made
+            variant's own.
+        method: Name of the method, None for a ready-made variant that claims none.
+        choice: Method and engine, None for a ready-made variant.
+    """
+
+    model: str
+    variant: str
+    method: str | None
+    choice: MethodChoice | None
+
+    @property
+    def key(self) -> str:
+        """The variant's name in the whole run, ``MODEL/VARIANT``."""
+        return f"{self.model}/{self.variant}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One gate on one variant.
+
+    Attributes:
+        subject: The variant.
+        gate: The gate.
+        limit: In the gate's unit, None for a proof.
+    """
+
+    subject: Subject
+    gate: Gate
+    limit: float | None
+
+    @property
+    def id(self) -> str:
+        """The case's name in the record, ``MODEL/VARIANT/GATE``."""
+        return f"{self.subject.key}/{self.gate.name}"
+
+
+def subjects(spec: Spec) -> tuple[Subject, ...]:
+    """Return every declared variant, model by model: its methods, then its ready-made ones."""
+    found = []
+    for name, model in spec.models.items():
+        methods = spec.methods if model.methods is None else model.methods
+        for text in methods:
+            choice = choose(text, engine=spec.engine)
+            found.append(Subject(name, text, choice.method, choice))
+        found += [
+            Subject(name, ready_name, ready.method, None)
+            for ready_name, ready in spec.variants.items()
+            if ready.model == name
+        ]
+    return tuple(found)
+
+
+def cases(spec: Spec) -> tuple[Case, ...]:
+    """Return every declared case: the proofs that apply, then the limits that hold.
+
+    Raises:
+        SpecError: The spec declares no case at all.
+    """
+    found = []
+    for subject in subjects(spec):
+        limits = limits_for(spec, subject.variant, subject.method)
+        found += [
+            Case(subject, GATES.get(name), None)
+            for name in PROOFS
+            if name != "calibration_disjoint" or _is_calibrated(subject)
+        ]
+        found += [Case(subject, gate, limits[name]) for name, gate in GATES if name in limits]
+    if not found:
+        raise SpecError(
+            "nothing is declared to be validated",
+            where=spec.origin,
+            remedy="Add methods, or a ready-made variant under [tool.edgeq.variants.NAME]",
+        )
+    return tuple(found)
+
+
+def find(subjects_: tuple[Subject, ...], key: str) -> Subject:
+    """Return the declared variant of that key (``MODEL/VARIANT``).
+
+    Raises:
+        SpecError: There is none.
+    """
+    for subject in subjects_:
+        if subject.key == key:
+            return subject
+    raise unknown("variant", key, [subject.key for subject in subjects_])
+
+
+def _is_calibrated(subject: Subject) -> bool:
+    return subject.choice is not None and METHODS.get(subject.choice.method).needs_calibration

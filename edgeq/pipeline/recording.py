@@ -1,0 +1,259 @@
+"""What a run measured, as a record."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+import edgeq
+from edgeq.errors import EdgeqError
+from edgeq.files import sha256_bytes
+from edgeq.models.float_model import FloatModel
+from edgeq.pipeline.execution import processor_name
+from edgeq.pipeline.inputs import ModelInputs
+from edgeq.pipeline.plan import Subject
+from edgeq.pipeline.run import BASELINE, Run
+from edgeq.record import (
+    CaseRecord,
+    Facts,
+    ModelRecord,
+    RunRecord,
+    VariantRecord,
+    summarize,
+)
+from edgeq.spec.structs import Spec
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+TOOLS = (
+    "ai-edge-litert",
+    "keras",
+    "litert-quantizer",
+    "msgspec",
+    "numpy",
+    "pillow",
+    "pytest",
+    "pytest-benchmark",
+    "scipy",
+    "tensorflow",
+)
+
+
+def record_run(
+    run: Run,
+    cases: tuple[CaseRecord, ...],
+    models: tuple[ModelRecord, ...],
+    *,
+    started: str,
+    duration_s: float,
+    errors: tuple[str, ...] = (),
+    commands: tuple[str, ...] = (),
+) -> RunRecord:
+    """Return the record of a run.
+
+    Args:
+        run: The run.
+        cases: Verdicts in any order; they are put into the order of the inventory.
+        models: From ``describe_models``.
+        started: ISO 8601 time in UTC.
+        duration_s: Wall time.
+        errors: Bad input that was found on the way.
+        commands: Commands that repeat the run.
+    """
+    declared = tuple(case.id for case in run.cases)
+    place = {case_id: index for index, case_id in enumerate(declared)}
+    ordered = tuple(sorted(cases, key=lambda case: place.get(case.id, len(place))))
+    return RunRecord(
+        edgeq=edgeq.__version__,
+        started=started,
+        duration_s=duration_s,
+        spec_sha256=spec_sha256(run.spec),
+        inconclusive=run.spec.inconclusive,
+        commands=commands,
+        errors=errors,
+        machine=machine_facts(),
+        toolchain={**tool_versions(), **msgspec.to_builtins(run.spec.run)},
+        models=models,
+        cases=ordered,
+        summary=summarize(ordered, declared, inconclusive=run.spec.inconclusive, errors=errors),
+    )
+
+
+def describe_models(run: Run) -> tuple[ModelRecord, ...]:
+    """Return what the run knows about each model and variant; nothing new is measured."""
+    return tuple(
+        _model(run, name, tuple(s for s in run.subjects if s.model == name))
+        for name in run.spec.models
+    )
+
+
+def merge_models(
+    first: tuple[ModelRecord, ...], second: tuple[ModelRecord, ...]
+) -> tuple[ModelRecord, ...]:
+    """Return what two processes of one run know together."""
+    if not first:
+        return second
+    return tuple(
+        _merged(
+            ours,
+            theirs,
+            baseline=_merged(ours.baseline, theirs.baseline),
+            variants=tuple(
+                _merged(a, b) for a, b in zip(ours.variants, theirs.variants, strict=True)
+            ),
+        )
+        for ours, theirs in zip(first, second, strict=True)
+    )
+
+
+def spec_sha256(spec: Spec) -> str:
+    """Return the hash of what a spec says, whatever folder it stands in."""
+    said = msgspec.structs.asdict(spec)
+    for place in ("root", "origin", "reports", "store"):
+        del said[place]
+    return sha256_bytes(msgspec.json.encode(said, order="sorted"))
+
+
+def machine_facts() -> Facts:
+    """Return what latency and memory depend on; no host or user name."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "architecture": platform.machine(),
+        "cores": os.cpu_count() or 0,
+        "memory_bytes": pages,
+        "processor": processor_name(),
+        "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def tool_versions() -> Facts:
+    """Return the versions of the libraries that are installed."""
+    found: Facts = {"python": platform.python_version()}
+    for name in TOOLS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
+    inputs = run.inputs(name)
+    baseline = inputs.known_baseline()
+    variants = tuple(_variant(run, subject) for subject in subjects)
+    if baseline is None:
+        return ModelRecord(
+            name=name,
+            source=inputs.model.source,
+            trained=False,
+            baseline=VariantRecord(name=BASELINE, method="float"),
+            variants=variants,
+        )
+    labels = inputs.labels
+    return ModelRecord(
+        name=name,
+        source=inputs.model.source,
+        trained=baseline.trained,
+        baseline=_baseline(run, name, baseline),
+        variants=variants,
+        notes=baseline.notes,
+        images=_images(inputs),
+        preprocessing=msgspec.to_builtins(baseline.preprocessing),
+        labels={} if labels is None else {"name": labels.name, "count": labels.classes},
+        licence=baseline.licence,
+        attribution=baseline.attribution,
+    )
+
+
+def _images(inputs: ModelInputs) -> Facts:
+    return {
+        images.role: {**images.manifest(), "labelled": images.labelled}
+        for images in inputs.known_sets()
+    }
+
+
+def _baseline(run: Run, model: str, baseline: FloatModel) -> VariantRecord:
+    key = f"{model}/{BASELINE}"
+    described = VariantRecord(
+        name=BASELINE,
+        method="float",
+        sha256=baseline.sha256,
+        bytes=baseline.path.stat().st_size,
+        file=_relative(run, baseline.path),
+    )
+    return msgspec.structs.replace(described, **_measured(run, key))
+
+
+def _variant(run: Run, subject: Subject) -> VariantRecord:
+    variant = run.variants.done(subject.key)
+    error = run.failure(subject)
+    engine = subject.choice.engine if subject.choice else "ready-made"
+    method = subject.method or ""
+    if variant is None:
+        return VariantRecord(name=subject.variant, method=method, engine=engine, error=_said(error))
+    described = VariantRecord(
+        name=subject.variant,
+        method=method,
+        engine=engine,
+        sha256=variant.sha256,
+        bytes=variant.bytes,
+        file=_relative(run, variant.path),
+        error=_said(error),
+        manifest=variant.manifest,
+    )
+    return msgspec.structs.replace(described, **_measured(run, subject.key))
+
+
+def _measured(run: Run, key: str) -> dict[str, Facts]:
+    found: dict[str, Facts] = {}
+    for name, measured in (
+        ("size", run.sizes),
+        ("operators", run.operators),
+        ("agreement", run.agreements),
+        ("accuracy", run.accuracies),
+    ):
+        value = measured.done(key)
+        if value is not None:
+            found[name] = msgspec.to_builtins(value)
+    loaded = run.loads.done(key)
+    if loaded is not None:
+        found["operators"] = {
+            **found.get("operators", {}),
+            "delegated": loaded.delegated,
+            "total": loaded.operators,
+            "partitions": loaded.partitions,
+            "kernels": loaded.kernels,
+        }
+    pair = run.latencies.done(key)
+    if pair is not None:
+        found["latency"] = {
+            **msgspec.to_builtins(pair.latency),
+            "load_average": list(pair.timed.load_average),
+        }
+    used = run.memories.done(key)
+    if used is not None:
+        found["memory"] = {**msgspec.to_builtins(used), "added": used.added}
+    return found
+
+
+def _said(error: EdgeqError | None) -> str | None:
+    return None if error is None else error.what
+
+
+def _relative(run: Run, path: Path) -> str:
+    absolute = path.resolve()
+    root = run.spec.root.resolve()
+    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else absolute.name
+
+
+def _merged(ours: S, theirs: S, **given: object) -> S:
+    """Return the first struct with its empty fields filled from the second."""
+    filled = {
+        field: getattr(ours, field) or getattr(theirs, field) for field in ours.__struct_fields__
+    }
+    return type(ours)(**{**filled, **given})

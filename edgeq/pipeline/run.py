@@ -1,0 +1,281 @@
+"""One run: every variant is made, executed and measured at most once, when first asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.errors import EdgeqError, ImageError, ModelError, WorkerError
+from edgeq.measure.accuracy import Accuracy, accuracy
+from edgeq.measure.agreement import Agreement, agreement
+from edgeq.measure.answers import Answers
+from edgeq.measure.latency import Latency, latency
+from edgeq.measure.operators import Operators, operators
+from edgeq.measure.size import Size, measure_size
+from edgeq.models.model_file import read_model
+from edgeq.pipeline.execution import Executable, Executor
+from edgeq.pipeline.inputs import ModelInputs, Say
+from edgeq.pipeline.making import make
+from edgeq.pipeline.once import Once
+from edgeq.pipeline.plan import Case, Subject, cases, subjects
+from edgeq.quantize.variant import Variant
+from edgeq.run.results import Feed, Loaded, MemoryUse, Timed
+from edgeq.run.targets import Target, local_target
+from edgeq.spec.structs import Spec
+from edgeq.store import Store
+
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class TimedPair:
+    """Baseline and variant, timed beside each other.
+
+    Attributes:
+        timed: The raw samples, the baseline's first.
+        latency: Their summary.
+    """
+
+    timed: Timed
+    latency: Latency
+
+
+class Run:
+    """The state of one run of a spec.
+
+    A variant that can't be made or executed raises its error at every question about it; the
+    questions about the others are not touched.
+
+    Args:
+        spec: What to validate.
+        store: Where what is made is kept; the spec's own where None.
+        target: Where models run; this machine where None.
+        say: Told what is going on, one line at a time.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        *,
+        store: Store | None = None,
+        target: Target | None = None,
+        say: Say = lambda _: None,
+    ) -> None:
+        self.spec = spec
+        self.say = say
+        self.store = store or Store(spec.path(spec.store))
+        self.subjects = subjects(spec)
+        self.cases: tuple[Case, ...] = cases(spec)
+        self.executor = Executor(target or local_target(), spec.run, self.store, say)
+        self._inputs = {name: ModelInputs(name, spec, self.store, say) for name in spec.models}
+        self.variants: Once[str, Variant] = Once()
+        self.loads: Once[str, Loaded] = Once()
+        self.sizes: Once[str, Size] = Once()
+        self.operators: Once[str, Operators] = Once()
+        self._answers: Once[str, Answers] = Once()
+        self.agreements: Once[str, Agreement] = Once()
+        self.accuracies: Once[str, Accuracy] = Once()
+        self.latencies: Once[str, TimedPair] = Once()
+        self.memories: Once[str, MemoryUse] = Once()
+
+    def inputs(self, model: str) -> ModelInputs:
+        """Return the inputs of a model."""
+        return self._inputs[model]
+
+    def variant(self, subject: Subject) -> Variant:
+        """Return a variant, made or read.
+
+        Raises:
+            ConversionError: The engine could not make it.
+            EdgeqError: The input is bad.
+        """
+        return self.variants.get(
+            subject.key, lambda: make(subject, self.inputs(subject.model), self.store)
+        )
+
+    def executable(self, model: str, subject: Subject | None) -> Executable:
+        """Return a variant, or the baseline where ``subject`` is None, ready to be run."""
+        inputs = self.inputs(model)
+        if subject is None:
+            baseline = inputs.baseline
+            return Executable(
+                f"{model}/{BASELINE}",
+                baseline.path,
+                baseline.sha256,
+                baseline.preprocessing,
+                inputs.labels,
+            )
+        variant = self.variant(subject)
+        return Executable(
+            subject.key,
+            variant.path,
+            variant.sha256,
+            inputs.preprocessing_of(subject.variant),
+            inputs.labels_of(subject.variant),
+        )
+
+    def load(self, model: str, subject: Subject | None) -> Loaded:
+        """Return how a model loads.
+
+        Raises:
+            WorkerError: It does not load.
+        """
+        executable = self.executable(model, subject)
+        return self.loads.get(executable.key, lambda: self.executor.load(executable))
+
+    def size(self, model: str, subject: Subject | None) -> Size:
+        """Return what a model's bytes are."""
+        executable = self.executable(model, subject)
+        return self.sizes.get(executable.key, lambda: self._size(executable))
+
+    def _size(self, executable: Executable) -> Size:
+        def make(folder: Path) -> None:
+            size = measure_size(read_model(executable.path))
+            (folder / "size.json").write_bytes(msgspec.json.encode(size))
+
+        entry = self.store.get_or_make("sizes", {"model": executable.sha256}, make)
+        return msgspec.json.decode((entry.folder / "size.json").read_bytes(), type=Size)
+
+    def operators_of(self, model: str, subject: Subject | None) -> Operators:
+        """Return what a model computes with."""
+        executable = self.executable(model, subject)
+        return self.operators.get(executable.key, lambda: operators(read_model(executable.path)))
+
+    def answers(self, model: str, subject: Subject | None) -> Answers:
+        """Return what a model says on its evaluation set.
+
+        Raises:
+            WorkerError: The variant does not run.
+            ModelError: The baseline does not run.
+            ImageError: There is no evaluation set.
+        """
+        executable = self.executable(model, subject)
+
+        def make() -> Answers:
+            pixels = self.inputs(model).pixels(executable.preprocessing)
+            try:
+                return self.executor.answers(executable, pixels)
+            except WorkerError as error:
+                if subject is not None:
+                    raise
+                raise ModelError(
+                    f"the baseline does not run: {error.what}",
+                    where=error.where,
+                    remedy="Nothing can be compared with it; mend or replace the float model",
+                ) from error
+
+        return self._answers.get(executable.key, make)
+
+    def agreement(self, subject: Subject) -> Agreement:
+        """Return what a variant says beside its baseline."""
+        return self.agreements.get(subject.key, lambda: self._agreement(subject))
+
+    def _agreement(self, subject: Subject) -> Agreement:
+        images = self.inputs(subject.model).evaluation
+        return agreement(
+            self.answers(subject.model, None),
+            self.answers(subject.model, subject),
+            images.labels() if images is not None and images.labelled else None,
+            confidence=self.spec.confidence,
+        )
+
+    def accuracy(self, subject: Subject) -> Accuracy:
+        """Return what a variant and its baseline say beside the labels.
+
+        Raises:
+            ImageError: The evaluation set has no labels.
+        """
+        return self.accuracies.get(subject.key, lambda: self._accuracy(subject))
+
+    def _accuracy(self, subject: Subject) -> Accuracy:
+        images = self.inputs(subject.model).evaluation
+        if images is None:
+            raise ImageError("no evaluation set is named", where=self.spec.origin)
+        return accuracy(
+            self.answers(subject.model, None),
+            self.answers(subject.model, subject),
+            images.labels(),
+            confidence=self.spec.confidence,
+        )
+
+    def latency(self, subject: Subject) -> TimedPair:
+        """Return the times of baseline and variant, taken in alternating blocks in one worker.
+
+        Raises:
+            WorkerError: One of them does not run.
+        """
+        return self.latencies.get(subject.key, lambda: self._latency(subject))
+
+    def _latency(self, subject: Subject) -> TimedPair:
+        self._refuse_broken(subject)
+        models = (
+            self.executable(subject.model, None),
+            self.executable(subject.model, subject),
+        )
+        self.say(f"{subject.key}: timing beside its baseline")
+        how = self.spec.latency
+        with self.executor.session(subject.key) as session:
+            loads = [
+                session.load(one.path, threads=self.spec.run.threads, kernels=self.spec.run.kernels)
+                for one in models
+            ]
+            feeds = [
+                Feed(loaded.handle, self._photograph(one, subject.model), one.preprocessing)
+                for loaded, one in zip(loads, models, strict=True)
+            ]
+            timed = session.time(
+                feeds,
+                rounds=how.rounds,
+                block=how.block,
+                warmup=how.warmup,
+                budget_s=how.budget_s,
+            )
+        summary = latency(
+            timed.samples[0],
+            timed.samples[1],
+            timed.blocks,
+            inits=(loads[0].init_s, loads[1].init_s),
+            firsts=(timed.first_s[0], timed.first_s[1]),
+            confidence=self.spec.confidence,
+        )
+        return TimedPair(timed, summary)
+
+    def memory(self, model: str, subject: Subject | None) -> MemoryUse:
+        """Return what a model costs in memory.
+
+        Raises:
+            WorkerError: It does not run.
+        """
+        if subject is not None:
+            self._refuse_broken(subject)
+        executable = self.executable(model, subject)
+        return self.memories.get(
+            executable.key,
+            lambda: self.executor.memory(executable, self._photograph(executable, model)),
+        )
+
+    def failure(self, subject: Subject) -> EdgeqError | None:
+        """Return the first error that a variant met, None where it met none."""
+        for measured in (self.variants, self.loads, self._answers, self.latencies, self.memories):
+            error = measured.error(subject.key)
+            if error is not None:
+                return error
+        return None
+
+    def _refuse_broken(self, subject: Subject) -> None:
+        """Do not run again what crashed or hung before."""
+        error = self.failure(subject)
+        if isinstance(error, WorkerError):
+            raise error
+
+    def _photograph(self, executable: Executable, model: str) -> npt.NDArray[np.uint8]:
+        """Return the photograph that a model is timed on: the first, or noise without any."""
+        inputs = self.inputs(model)
+        if inputs.evaluation is not None:
+            return np.array(inputs.pixels(executable.preprocessing).array()[0])
+        shape = (*inputs.baseline.input_size, 3)
+        return np.random.default_rng(0).integers(0, 256, shape, np.uint8)

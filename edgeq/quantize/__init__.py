@@ -1,0 +1,1 @@
+"""How a variant is made: methods as data, two engines, calibration."""

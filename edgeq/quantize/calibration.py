@@ -1,0 +1,78 @@
+"""The calibration set as the engines use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from edgeq.errors import ImageError
+from edgeq.files import sha256_bytes
+from edgeq.images.decode import Pixels
+from edgeq.images.sets import ImageSet
+from edgeq.spec.structs import Preprocessing
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Photographs that ranges of activations are found with.
+
+    Attributes:
+        images: The calibration set.
+        pixels: Its photographs, decoded and resized for the model.
+        preprocessing: How pixels become the model's input.
+    """
+
+    images: ImageSet
+    pixels: Pixels
+    preprocessing: Preprocessing
+
+    def facts(self) -> dict[str, object]:
+        """Return all that a variant's content depends on, as plain JSON values.
+
+        Names, places and labels of the photographs do not enter.
+        """
+        return {
+            "images_sha256": self.images.content_sha256,
+            "count": len(self.images.photos),
+            "pixels": self.pixels.sha256,
+            "preprocessing": msgspec.to_builtins(self.preprocessing),
+        }
+
+    def require_size(self, size: tuple[int, int], *, where: str) -> None:
+        """Refuse to calibrate a model that takes other photographs, or with none.
+
+        TensorFlow's converter would make ranges of either, without a word.
+
+        Args:
+            size: Height and width of the model's input.
+            where: The variant, for the message.
+
+        Raises:
+            ImageError: The photographs don't fit, or there are none.
+        """
+        count, height, width, _ = self.pixels.shape
+        if count == 0:
+            raise ImageError(
+                "the calibration set is empty", where=where, remedy="Add photographs to it"
+            )
+        if (height, width) != size:
+            raise ImageError(
+                f"the calibration photographs are {height}x{width}, "
+                f"the model takes {size[0]}x{size[1]}",
+                where=where,
+                remedy="Decode them at the model's own size",
+            )
+
+    @property
+    def sha256(self) -> str:
+        """Hash of ``facts()``."""
+        return sha256_bytes(msgspec.json.encode(self.facts(), order="sorted"))
+
+    def manifest(self) -> dict[str, object]:
+        """Return what the variant's manifest says about the calibration."""
+        return {
+            **self.images.manifest(),
+            "preprocessing": msgspec.to_builtins(self.preprocessing),
+            "calibration_sha256": self.sha256,
+        }

@@ -1,0 +1,148 @@
+"""The child process of the engine ``litert``: calibration runs and quantization.
+
+Started as ``python -m edgeq.quantize.litert_child REQUEST RESPONSE``.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from edgeq.images.preprocess import to_input
+from edgeq.models.child import serve
+from edgeq.models.model_file import read_model
+from edgeq.quantize.statistics import Statistics, extent, ranges
+from edgeq.spec.structs import Preprocessing
+
+# The order of additions, and with it the last bit of a range, must not depend on the machine's
+# number of cores.
+THREADS = 1
+
+
+class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_field="task"):
+    """Find the extents of all activations.
+
+    Attributes:
+        model: The float ``.tflite`` file.
+        pixels: A ``.npy`` file, uint8, shape ``(n, h, w, 3)``, RGB.
+        preprocessing: How pixels become the model's input.
+        output: The file that ``Statistics`` are written to.
+    """
+
+    model: str
+    pixels: str
+    preprocessing: Preprocessing
+    output: str
+
+
+class Quantize(msgspec.Struct, frozen=True, kw_only=True, tag="quantize", tag_field="task"):
+    """Make one variant.
+
+    Attributes:
+        model: The float ``.tflite`` file.
+        steps: litert-quantizer's recipe.
+        statistics: File of ``Statistics``, None for methods that need none.
+        percentile: See ``statistics.ranges``.
+        output: The file that the variant is written to.
+    """
+
+    model: str
+    steps: list[dict[str, Any]]
+    output: str
+    statistics: str | None = None
+    percentile: float | None = None
+
+
+def calibrate(request: Calibrate) -> dict[str, object]:
+    """Run every photograph through the float model and write what its activations were.
+
+    One image is in memory at a time.
+
+    Raises:
+        ValueError: The model computes NaN.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    with warnings.catch_warnings():
+        # It warns that keeping all tensors is for debugging; reading them is the purpose here.
+        warnings.simplefilter("ignore", UserWarning)
+        interpreter = Interpreter(
+            request.model, num_threads=THREADS, experimental_preserve_all_tensors=True
+        )
+    interpreter.allocate_tensors()
+    (entry,) = interpreter.get_input_details()
+    pixels = np.load(request.pixels, mmap_mode="r")
+    wanted = _activations(interpreter, Path(request.model))
+    rows = []
+    for photo in pixels:
+        interpreter.set_tensor(entry["index"], to_input(photo[np.newaxis], request.preprocessing))
+        interpreter.invoke()
+        rows.append(
+            [extent(interpreter.tensor(index)(), name=name) for name, index in wanted.items()]
+        )
+    found = Statistics(tuple(wanted), np.array(rows, np.float32), (entry["name"],))
+    found.save(Path(request.output))
+    return {"images": len(rows), "tensors": len(wanted)}
+
+
+def quantize(request: Quantize) -> dict[str, object]:
+    """Write the variant that litert-quantizer makes of a float model."""
+    from litert_quantizer import quantizer
+
+    maker = quantizer.Quantizer(_with_signatures(Path(request.model)), request.steps)
+    found = None
+    if request.statistics is not None and request.percentile is not None:
+        statistics = Statistics.load(Path(request.statistics))
+        limits = ranges(statistics, request.percentile)
+        found = {
+            name: {"min": low.reshape(1), "max": high.reshape(1)}
+            for name, (low, high) in zip(statistics.names, limits, strict=True)
+        }
+    result = maker.quantize(found, enable_progress_report=False)
+    content = bytes(result.quantized_model)
+    Path(request.output).write_bytes(content)
+    return {"bytes": len(content)}
+
+
+def _with_signatures(path: Path) -> bytes:
+    """Return a model's bytes with a list of signatures, empty where the file has none.
+
+    litert-quantizer 0.11 ends with "'NoneType' object is not iterable" without one when inputs
+    or outputs change. Older converters write none.
+    """
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    content = path.read_bytes()
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    if model.signatureDefs is not None:
+        return content
+    model.signatureDefs = []
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _activations(interpreter: Any, path: Path) -> dict[str, int]:
+    """Return the float tensors that operators compute or the model is given, by name."""
+    model = read_model(path)
+    indices = (*model.inputs, *(i for one in model.operators for i in one.outputs))
+    held = {detail["index"] for detail in interpreter.get_tensor_details()}
+    return {
+        model.tensors[index].name: index
+        for index in dict.fromkeys(indices)
+        if index in held and model.tensors[index].dtype == "float32"
+    }
+
+
+def work(request: dict[str, Any]) -> dict[str, object]:
+    """Do what a request asks for."""
+    task: Calibrate | Quantize = msgspec.convert(request, Calibrate | Quantize)
+    return calibrate(task) if isinstance(task, Calibrate) else quantize(task)
+
+
+if __name__ == "__main__":
+    os.environ["TQDM_DISABLE"] = "1"  # progress bars would fill the log
+    serve(work)

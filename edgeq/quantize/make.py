@@ -1,0 +1,155 @@
+"""Making a variant, or taking a ready-made one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from edgeq.errors import ConversionError, ModelError, SpecError
+from edgeq.models.child import log_path
+from edgeq.models.float_model import FloatModel
+from edgeq.models.model_file import ModelFile, read_model, require_runnable
+from edgeq.quantize.calibration import Calibration
+from edgeq.quantize.engines import ENGINES, FORMAT, Job, Recipe
+from edgeq.quantize.variant import Variant
+from edgeq.spec.methods import METHODS, MethodChoice
+from edgeq.spec.structs import ReadyVariant, Spec
+from edgeq.store import Store
+
+KIND = "variants"
+FILE = "model.tflite"
+READY_MADE = "ready-made"
+
+
+def make_variant(
+    choice: MethodChoice,
+    model: FloatModel,
+    calibration: Calibration | None,
+    store: Store,
+    *,
+    recipe: Recipe | None = None,
+) -> Variant:
+    """Return the variant that a method makes of a model, from the store when it is there.
+
+    Args:
+        choice: The method and the engine.
+        model: The float model.
+        calibration: Used by methods that need one, and by no other.
+        store: Where variants are kept. Logs are in its folder ``logs``.
+        recipe: In place of the engine's own for the method.
+
+    Raises:
+        ConversionError: The library failed, with its reason in one line and its log.
+        ImageError: The calibration set is empty or decoded at another size than the model's.
+        MissingExtraError: The engine is not installed.
+        ModelError: The engine can't start from this model.
+        SpecError: The method needs a calibration set and there is none.
+        StoreError: The store can't be written.
+    """
+    engine, method = ENGINES.get(choice.engine), METHODS.get(choice.method)
+    what = f"{model.name}/{choice.label}"
+    if choice.method not in engine.recipes:
+        raise SpecError(
+            f"engine {engine.name!r} can't make the method {method.name!r}",
+            where=what,
+            remedy=f"Engines that can: {', '.join(method.engines)}",
+        )
+    if method.needs_calibration and calibration is None:
+        raise SpecError(
+            f"the method {method.name!r} needs a calibration set",
+            where=what,
+            remedy="Set `calibration` in [tool.edgeq.images]",
+        )
+    used = calibration if method.needs_calibration else None
+    if used is not None:
+        used.require_size(model.input_size, where=what)
+    chosen = recipe if recipe is not None else engine.recipes[choice.method]
+    origin: dict[str, object] = {
+        "engine": engine.name,
+        "method": method.name,
+        "parameters": msgspec.to_builtins(chosen),
+        "tools": engine.versions(),
+    }
+    facts = {
+        **origin,
+        "float_sha256": model.sha256,
+        "calibration": None if used is None else used.facts(),
+        "format": FORMAT,
+    }
+    log = log_path(store, KIND, facts)
+
+    def make(folder: Path) -> None:
+        output = folder / FILE
+        engine.run(Job(what, chosen, model, used, store, output, log))
+        _require_model(output, what=what, log=log)
+
+    entry = store.get_or_make(KIND, facts, make)
+    made = read_model(entry.folder / FILE)
+    manifest = {
+        **origin,
+        "float_model": {"name": model.name, "source": model.source, "sha256": model.sha256},
+        "calibration": None if used is None else used.manifest(),
+    }
+    return _variant(choice.label, method.name, engine.name, made, manifest, made_now=entry.made)
+
+
+def ready_variant(name: str, ready: ReadyVariant, spec: Spec) -> Variant:
+    """Return a ready-made variant.
+
+    Args:
+        name: Its name in the spec.
+        ready: What the spec says about it.
+        spec: Relative paths start from its root.
+
+    Raises:
+        ModelError: The file is missing, not a model, damaged, or has operators that no LiteRT
+            runtime for Python has.
+    """
+    model = read_model(spec.path(ready.file))
+    require_runnable(model)
+    manifest: dict[str, object] = {
+        "engine": READY_MADE,
+        "method": ready.method,
+        "file": ready.file,
+        "description": model.description,
+    }
+    return _variant(name, ready.method, READY_MADE, model, manifest, made_now=False)
+
+
+def _require_model(path: Path, *, what: str, log: Path) -> None:
+    """Refuse what an engine wrote if no runtime could read it.
+
+    Raises:
+        ConversionError: It could not.
+    """
+    try:
+        require_runnable(read_model(path))
+    except ModelError as error:
+        raise ConversionError(
+            f"the engine wrote a file that can't be used: it {error.what}",
+            where=what,
+            remedy=f"See {log}",
+            log=log,
+        ) from error
+
+
+def _variant(
+    name: str,
+    method: str | None,
+    engine: str,
+    model: ModelFile,
+    manifest: dict[str, object],
+    *,
+    made_now: bool,
+) -> Variant:
+    return Variant(
+        name=name,
+        method=method,
+        engine=engine,
+        path=model.path,
+        sha256=model.sha256,
+        bytes=model.bytes,
+        manifest=manifest,
+        made=made_now,
+    )

@@ -1,0 +1,178 @@
+"""How each method is made by each engine, as data.
+
+The recipes are part of a variant's address and manifest. The choices in them (percentile of the
+ranges, how weights' scales are found) are measured in ``benchmarks/engines.md``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+MINMAX = "min_max_uniform_quantize"
+MSE = "MSE"
+SYMMETRIC_BITS = 16
+WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+
+
+class Numbers(msgspec.Struct, frozen=True, kw_only=True):
+    """How a kind of tensor is quantized; field names are litert-quantizer's.
+
+    Attributes:
+        num_bits: Width of an element.
+        symmetric: Whether the zero point is 0.
+        granularity: ``"CHANNELWISE"`` or ``"TENSORWISE"``.
+        dtype: ``"INT"`` or ``"FLOAT"``.
+    """
+
+    num_bits: int
+    symmetric: bool = True
+    granularity: Literal["CHANNELWISE", "TENSORWISE"] = "CHANNELWISE"
+    dtype: Literal["INT", "FLOAT"] = "INT"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """Settings of one step; field names are litert-quantizer's.
+
+    Attributes:
+        weight_tensor_config: How weights are quantized.
+        activation_tensor_config: How activations are quantized, left out for methods that leave
+            them in float32.
+        compute_precision: ``"INTEGER"`` or ``"FLOAT"`` arithmetic.
+        explicit_dequantize: Whether weights are turned into floats before the operator.
+    """
+
+    weight_tensor_config: Numbers | msgspec.UnsetType = msgspec.UNSET
+    activation_tensor_config: Numbers | msgspec.UnsetType = msgspec.UNSET
+    compute_precision: Literal["INTEGER", "FLOAT"] = "INTEGER"
+    explicit_dequantize: bool = False
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings for some operators; a later step wins. Field names are litert-quantizer's.
+
+    Attributes:
+        op_config: The settings.
+        operation: An operator's name, ``"INPUT"``, ``"OUTPUT"``, or ``"*"`` for all.
+        algorithm_key: How scales are found.
+        regex: Names of the tensors that it holds for.
+    """
+
+    op_config: Settings
+    operation: str = "*"
+    algorithm_key: str = MINMAX
+    regex: str = ".*"
+
+
+class LitertRecipe(msgspec.Struct, frozen=True, kw_only=True):
+    """A method as litert-quantizer makes it.
+
+    Attributes:
+        steps: In order.
+        percentile: Which range of an activation follows from the calibration images, see
+            ``statistics.ranges``; None for methods that need none.
+    """
+
+    steps: tuple[Step, ...]
+    percentile: float | None = None
+
+
+class TensorflowRecipe(msgspec.Struct, frozen=True, kw_only=True):
+    """A method as TensorFlow's converter makes it.
+
+    Attributes:
+        operators: ``"TFLITE_BUILTINS_INT8"`` and so on, a name in ``tf.lite.OpsSet``; None
+            leaves the default.
+        types: Names of types for ``target_spec.supported_types``.
+        io_type: Type of the model's input and output.
+        calibrated: Whether photographs are run through the model to find ranges.
+    """
+
+    operators: str | None = None
+    types: tuple[str, ...] = ()
+    io_type: str = "float32"
+    calibrated: bool = False
+
+
+def weights_only(bits: int, *, dynamic: bool) -> LitertRecipe:
+    """Return the recipe of a method that quantizes weights alone.
+
+    Args:
+        bits: Width of a weight.
+        dynamic: Whether kernels quantize activations while running; otherwise weights are
+            turned into floats first.
+    """
+    settings = Settings(
+        weight_tensor_config=Numbers(num_bits=bits),
+        compute_precision="INTEGER" if dynamic else "FLOAT",
+        explicit_dequantize=not dynamic,
+    )
+    return LitertRecipe(steps=(Step(op_config=settings),))
+
+
+def static(
+    bits: int, *, percentile: float, float_io: bool = False, weights: str = MINMAX
+) -> LitertRecipe:
+    """Return the recipe of a method with int8 weights and integer activations.
+
+    Args:
+        bits: Width of activations; 16-bit ones are symmetric, as the kernels demand.
+        percentile: See ``LitertRecipe``.
+        float_io: Whether input and output stay float32.
+        weights: How the scales of weights are found, ``MINMAX`` or ``MSE``.
+    """
+    settings = Settings(
+        weight_tensor_config=Numbers(num_bits=8),
+        activation_tensor_config=Numbers(
+            num_bits=bits,
+            symmetric=bits == SYMMETRIC_BITS,
+            granularity="TENSORWISE",
+        ),
+    )
+    every = Step(op_config=settings)
+    steps = [every]
+    if weights != MINMAX:
+        steps += [
+            msgspec.structs.replace(every, operation=name, algorithm_key=weights)
+            for name in WITH_WEIGHTS
+        ]
+    if float_io:
+        untouched = Step(op_config=Settings(compute_precision="FLOAT"), algorithm_key="no_quantize")
+        steps += [
+            msgspec.structs.replace(untouched, operation=name) for name in ("INPUT", "OUTPUT")
+        ]
+    return LitertRecipe(steps=tuple(steps), percentile=percentile)
+
+
+_FLOAT16 = Settings(
+    weight_tensor_config=Numbers(num_bits=16, granularity="TENSORWISE", dtype="FLOAT"),
+    compute_precision="FLOAT",
+    explicit_dequantize=True,
+)
+# Ranges of int8 leave out the extremes of the most extreme images, since every step counts;
+# 16 bits have steps to spare.
+INT8_PERCENTILE = 90.0
+INT16_PERCENTILE = 100.0
+
+LITERT: dict[str, LitertRecipe] = {
+    "dynamic_range": weights_only(8, dynamic=True),
+    "float16": LitertRecipe(steps=(Step(op_config=_FLOAT16, algorithm_key="float_casting"),)),
+    "int8": static(8, percentile=INT8_PERCENTILE),
+    "int8_float_io": static(8, percentile=INT8_PERCENTILE, float_io=True),
+    "weight_only_int8": weights_only(8, dynamic=False),
+    "int16x8": static(16, percentile=INT16_PERCENTILE),
+    "weight_only_int4": weights_only(4, dynamic=False),
+    "dynamic_int2": weights_only(2, dynamic=True),
+}
+
+_INT8_ONLY = "TFLITE_BUILTINS_INT8"
+_INT16_ONLY = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
+
+TENSORFLOW: dict[str, TensorflowRecipe] = {
+    "dynamic_range": TensorflowRecipe(),
+    "float16": TensorflowRecipe(types=("float16",)),
+    "int8": TensorflowRecipe(operators=_INT8_ONLY, io_type="int8", calibrated=True),
+    "int8_float_io": TensorflowRecipe(operators=_INT8_ONLY, calibrated=True),
+    "int16x8": TensorflowRecipe(operators=_INT16_ONLY, io_type="int16", calibrated=True),
+}

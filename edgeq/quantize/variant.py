@@ -1,0 +1,32 @@
+"""A variant: a model that a method made, or one that came ready-made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One variant of one model.
+
+    Attributes:
+        name: What the spec calls it: ``"int8"``, ``"int8@tensorflow"``, or a ready-made name.
+        method: Name in ``METHODS``, None for a ready-made variant that claims nothing.
+        engine: Name in ``ENGINES``, or ``"ready-made"``.
+        path: The ``.tflite`` file.
+        sha256: Of the file's content.
+        bytes: Size of the file.
+        manifest: What it was made from, as plain JSON values: engine, method, parameters, float
+            model, calibration set, tools' versions.
+        made: Whether this call made it (False when it was read from the store or came ready).
+    """
+
+    name: str
+    method: str | None
+    engine: str
+    path: Path
+    sha256: str
+    bytes: int
+    manifest: dict[str, object]
+    made: bool

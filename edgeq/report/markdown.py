@@ -1,0 +1,80 @@
+"""The summary in Markdown, short enough for a comment on a pull request. Pure."""
+
+from __future__ import annotations
+
+from edgeq.escape import markdown
+from edgeq.record import RunRecord
+from edgeq.report.cells import HEADINGS
+from edgeq.report.variant_view import CaseView, VariantView
+from edgeq.report.view import ModelView, ReportView, view
+
+MOST_CASES = 40
+MOST_ROWS = 60
+_LONGEST = 300
+
+
+def render(record: RunRecord) -> str:
+    """Return the summary; it stays under GitHub's limit of 65,536 characters a comment."""
+    shown = view(record)
+    counts = " · ".join(f"{mark.symbol} {number} {mark.word}" for mark, number in shown.counts)
+    verb = "passes" if record.summary.may_ship else "fails"
+    blocks = [
+        f"## {shown.mark.symbol} {_text(shown.headline)}",
+        f"The run {verb}: {_text(shown.because)}.",
+        counts,
+        "\n".join(f"- **Note:** {_text(note)}" for note in shown.notes[:MOST_CASES]),
+        *(_model(model) for model in shown.models[:MOST_ROWS]),
+        _trouble(shown),
+        f"<sub>edgeq {_text(shown.edgeq)} · {_text(shown.started)} · 1 kB = 1000 bytes</sub>",
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _model(model: ModelView) -> str:
+    lines = [
+        f"### {_text(model.name)}",
+        "",
+        f"| Variant | {' | '.join(HEADINGS.values())} | Answer |",
+        f"|:--|{'--:|' * len(HEADINGS)}:--|",
+        *(_row(one) for one in (model.baseline, *model.variants[:MOST_ROWS])),
+    ]
+    more = len(model.variants) - MOST_ROWS
+    if more > 0:
+        lines += ["", f"{more} more variants are in the report."]
+    return "\n".join(lines)
+
+
+def _row(one: VariantView) -> str:
+    cells = []
+    for name in HEADINGS:
+        cell = one.cells[name]
+        interval = f" ({cell.detail})" if cell.detail and name == "agreement" else ""
+        cells.append(_text(cell.text + interval))
+    return f"| {_text(one.name)} | {' | '.join(cells)} | {one.mark.symbol} {one.mark.word} |"
+
+
+def _trouble(shown: ReportView) -> str:
+    cases = [case for model in shown.models for one in model.variants for case in one.trouble]
+    cases += shown.orphans
+    if not cases:
+        return ""
+    cases.sort(key=lambda case: _ORDER.index(case.mark.word))
+    lines = [_case(case) for case in cases[:MOST_CASES]]
+    if len(cases) > MOST_CASES:
+        lines.append(f"- {len(cases) - MOST_CASES} more are in the report")
+    body = "\n".join(lines)
+    return f"<details><summary>What did not pass</summary>\n\n{body}\n\n</details>"
+
+
+def _case(case: CaseView) -> str:
+    declared = " as declared" if case.declared else ""
+    step = f" *Next:* {_text(case.next_step)}" if case.next_step else ""
+    head = f"{case.mark.symbol} **{case.mark.word}{declared}** {_text(case.id)}"
+    return f"- {head}: {_text(case.reason)}{step}"
+
+
+def _text(text: str) -> str:
+    return markdown(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
+
+
+_ORDER = ("FAIL", "MISSING", "INCONCLUSIVE", "PASS")

@@ -1,0 +1,101 @@
+"""The table of verdicts for pytest's terminal summary: ASCII, at most 100 columns. Pure."""
+
+from __future__ import annotations
+
+from edgeq.answer import Answer
+from edgeq.escape import columns, fitted, printable, wrapped
+from edgeq.record import RunRecord
+from edgeq.report.variant_view import CaseView, VariantView
+from edgeq.report.view import ModelView, ReportView, view
+
+WIDTH = 100
+MOST_CASES = 20
+
+_HEAD_WIDTH = 21
+_CELL_WIDTHS = (10, 18)
+_ANSWERS = {
+    Answer.SHIPS: "may ship",
+    Answer.WARNS: "with warnings",
+    Answer.STOPS: "may not ship",
+    Answer.UNMEASURED: "not measured",
+}
+_ASCII = str.maketrans({"−": "-", "×": "x", "–": "", "…": "~"})  # noqa: RUF001
+
+
+def render(record: RunRecord) -> str:
+    """Return a table of gates by variants for every model, and what did not pass."""
+    shown = view(record)
+    verb = "passes" if record.summary.may_ship else "fails"
+    blocks = [
+        *(f"note: {note}" for note in shown.notes),
+        *(_table(model, part) for model in shown.models for part in _parts(model)),
+        _trouble(shown),
+        f"{shown.headline}. The run {verb}: {shown.because}.",
+    ]
+    lines = "\n".join(block for block in blocks if block).splitlines()
+    return "\n".join(
+        one for line in lines for one in wrapped(line.translate(_ASCII), WIDTH, indent="    ")
+    )
+
+
+def _parts(model: ModelView) -> list[tuple[VariantView, ...]]:
+    """Return the variants in groups that fit beside each other."""
+    groups: list[tuple[VariantView, ...]] = [()]
+    for one in model.variants:
+        wider = (*groups[-1], one)
+        if groups[-1] and _HEAD_WIDTH + sum(2 + _width(v) for v in wider) > WIDTH:
+            groups.append((one,))
+        else:
+            groups[-1] = wider
+    return [group for group in groups if group]
+
+
+def _width(one: VariantView) -> int:
+    texts = [_plain(one.name), *(_cell(case) for case in one.cases)]
+    texts.append(_ANSWERS[one.answer] if one.answer else "")
+    low, high = _CELL_WIDTHS
+    return min(high, max(low, *(columns(text) for text in texts)))
+
+
+def _table(model: ModelView, group: tuple[VariantView, ...]) -> str:
+    gates = tuple(dict.fromkeys(case.gate for one in group for case in one.cases))
+    by_gate = [{case.gate: _cell(case) for case in one.cases} for one in group]
+    rows = [
+        (model.name, [one.name for one in group]),
+        *((gate, [cells.get(gate, "") for cells in by_gate]) for gate in gates),
+        ("answer", [_ANSWERS[one.answer] if one.answer else "" for one in group]),
+    ]
+    widths = [_width(one) for one in group]
+    return "\n".join(_row(head, cells, widths) for head, cells in rows)
+
+
+def _row(head: str, cells: list[str], widths: list[int]) -> str:
+    padded = [_padded(head, _HEAD_WIDTH)]
+    padded += [_padded(cell, width) for cell, width in zip(cells, widths, strict=True)]
+    return "  ".join(padded).rstrip()
+
+
+def _padded(text: str, width: int) -> str:
+    cut = fitted(_plain(text), width)
+    return cut + " " * (width - columns(cut))
+
+
+def _cell(case: CaseView) -> str:
+    return f"{case.mark.ascii} {_plain(case.value) or case.mark.word}".strip()
+
+
+def _trouble(shown: ReportView) -> str:
+    cases = [case for model in shown.models for one in model.variants for case in one.trouble]
+    cases += shown.orphans
+    lines = []
+    for case in cases[:MOST_CASES]:
+        declared = " (declared)" if case.declared else ""
+        step = f" {case.next_step}." if case.next_step else ""
+        lines.append(f"{case.mark.word}{declared} {case.id}: {case.reason}.{step}")
+    if len(cases) > MOST_CASES:
+        lines.append(f"and {len(cases) - MOST_CASES} more in the report")
+    return "\n".join(printable(line) for line in lines)
+
+
+def _plain(text: str) -> str:
+    return printable(text.translate(_ASCII))

@@ -1,0 +1,174 @@
+"""The pipes to one worker process: frames out, frames in, and what became of the process."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from edgeq.run.protocol import Decoder, Frame, encode
+from edgeq.run.targets import Target
+
+READ_BYTES = 1 << 20
+KEPT_OUTPUT_BYTES = 1 << 14
+LOOK_S = 0.5
+END_S = 2.0
+SHELL_SIGNAL = 128
+
+
+class Silence(Exception):  # noqa: N818 - what happened, not yet whose error it is
+    """No frame came in time."""
+
+
+class Ended(Exception):  # noqa: N818 - as above
+    """The worker closed its pipe."""
+
+
+class Channel:
+    """A worker process of its own session, and the three pipes to it.
+
+    Args:
+        target: Says how to start it.
+        look: Called with the process id every half second while waiting; what it raises ends the
+            wait.
+
+    Raises:
+        OSError: The command can't be started.
+    """
+
+    def __init__(self, target: Target, look: Callable[[int], None]):
+        self._look = look
+        self._process = subprocess.Popen(  # noqa: S603 - a target's command is the user's own
+            target.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **target.environment},
+            start_new_session=True,
+        )
+        self._stdin, self._stdout, self._stderr = (
+            _pipe(self._process.stdin),
+            _pipe(self._process.stdout),
+            _pipe(self._process.stderr),
+        )
+        self._decoder = Decoder()
+        self._output = b""
+
+    @property
+    def output(self) -> str:
+        """The last of what the worker wrote to standard error."""
+        return self._output.decode("utf-8", "replace").strip()
+
+    def exchange(self, request: Frame | None, timeout_s: float) -> Frame:
+        """Send a request, if there is one, and return the next frame.
+
+        Raises:
+            Silence: Neither could the request be sent nor a frame received in time.
+            Ended: The worker closed its pipe.
+            FrameError: What came is no frame.
+        """
+        todo = memoryview(b"" if request is None else encode(request))
+        deadline = time.monotonic() + timeout_s
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._stdout, selectors.EVENT_READ)
+            selector.register(self._stderr, selectors.EVENT_READ)
+            if todo:
+                selector.register(self._stdin, selectors.EVENT_WRITE)
+            while (frame := self._decoder.next()) is None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise Silence
+                ready = {key.fileobj for key, _ in selector.select(min(left, LOOK_S))}
+                self._look(self._process.pid)
+                if self._stdin in ready:
+                    todo = self._write(todo)
+                    if not todo:
+                        selector.unregister(self._stdin)
+                if self._stderr in ready and not self._read_output():
+                    selector.unregister(self._stderr)
+                if self._stdout in ready:
+                    data = os.read(self._stdout.fileno(), READ_BYTES)
+                    if not data:
+                        raise Ended
+                    self._decoder.feed(data)
+                    deadline = time.monotonic() + timeout_s
+            return frame
+
+    def end(self) -> int | None:
+        """Return the exit code of a worker that is about to end, None where it has to be killed.
+
+        Negative for a signal, as in ``subprocess``.
+        """
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_S)
+        while self._read_output():
+            pass
+        return self._process.returncode
+
+    def close(self, goodbye: Frame | None = None) -> None:
+        """End the worker with everything it started; it may say goodbye first."""
+        if goodbye is not None and self._process.poll() is None:
+            self._write(memoryview(encode(goodbye)))
+            with suppress(BrokenPipeError):
+                self._stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(END_S)
+        if self._process.poll() is None:  # its number, once reaped, may be another process's
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for pipe in (self._stdin, self._stdout, self._stderr):
+            with suppress(BrokenPipeError):
+                pipe.close()
+
+    def _write(self, data: memoryview) -> memoryview:
+        """Write what the pipe takes and return the rest, nothing when nobody reads any more."""
+        try:
+            return data[os.write(self._stdin.fileno(), data) :]
+        except BlockingIOError:
+            return data
+        except BrokenPipeError:  # what the worker had to say may still be in its own pipe
+            return data[:0]
+
+    def _read_output(self) -> bool:
+        """Keep what the worker wrote to standard error; False when there is no more."""
+        try:
+            data = os.read(self._stderr.fileno(), READ_BYTES)
+        except BlockingIOError:
+            return False
+        self._output = (self._output + data)[-KEPT_OUTPUT_BYTES:]
+        return bool(data)
+
+
+def describe_end(code: int) -> str:
+    """Return how a process ended: by a signal's name or with an exit code.
+
+    Programs in between, such as ``ssh`` or a shell, report a signal as 128 + its number.
+    """
+    number = -code if code < 0 else code - SHELL_SIGNAL
+    with suppress(ValueError):
+        name = signal.Signals(number).name
+        return f"by {name}" if code < 0 else f"with exit code {code} ({name})"
+    return f"with exit code {code}"
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of a local process, 0 where it can't be read."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    """Return a pipe that never makes its reader or writer wait."""
+    if stream is None:  # pragma: no cover - all three are asked for
+        raise OSError("no pipe")
+    os.set_blocking(stream.fileno(), False)
+    return stream

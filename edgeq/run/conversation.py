@@ -1,0 +1,174 @@
+"""Requests to one worker and its answers, with every way in which that can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from edgeq.errors import WorkerError
+from edgeq.run.channel import Channel, Ended, Silence, resident_bytes
+from edgeq.run.failures import Circumstances
+from edgeq.run.protocol import PROTOCOL, AnyArray, Frame, FrameError
+from edgeq.run.results import WorkerFacts
+from edgeq.run.targets import Target
+
+Progress = Callable[[int, int], None]
+T = TypeVar("T")
+
+
+class _TooBigError(Exception):
+    """The worker is seen to use more memory than it may."""
+
+
+class Conversation:
+    """A running worker that is asked one thing at a time; see ``Session`` for the arguments.
+
+    Attributes:
+        facts: What the worker said of itself.
+
+    Raises:
+        WorkerError: The worker can't be started or speaks another protocol.
+    """
+
+    def __init__(self, target: Target, *, timeout_s: float, memory_limit: int | None, where: str):
+        self._timeout_s = timeout_s
+        self._memory_limit = memory_limit
+        self._where = where or None
+        self._requests = 0
+        self._over = False
+        try:
+            self._channel = Channel(target, self._look)
+        except OSError as error:
+            raise WorkerError(
+                f"the worker of target {target.name!r} can't be started: {error}",
+                where=self._where,
+                remedy=f"Check the command: {' '.join(target.command)}",
+            ) from error
+        answer = self.ask("hello", {"memory_limit": memory_limit})
+        self.facts = self.convert("hello", answer, WorkerFacts)
+        if self.facts.protocol != PROTOCOL:
+            self.close()
+            raise WorkerError(
+                f"the worker speaks protocol {self.facts.protocol}, not {PROTOCOL}",
+                where=self._where,
+                remedy="Copy this version's edgeq/run/worker.py to the target",
+            )
+
+    def ask(
+        self,
+        op: str,
+        fields: Mapping[str, Any],
+        blobs: tuple[AnyArray, ...] = (),
+        *,
+        images: tuple[int, int] | None = None,
+        progress: Progress | None = None,
+    ) -> Frame:
+        """Send a request and return its result.
+
+        Args:
+            op: Name of the request.
+            fields: The rest of its header.
+            blobs: Its arrays.
+            images: Of a part of a longer job: images done before, and images in all.
+            progress: Called with the images done and their number.
+
+        Raises:
+            WorkerError: Crashed, silent, out of memory, refused; the worker is ended but for the
+                last.
+        """
+        if self._over:
+            raise WorkerError("this worker has ended", where=self._where)
+        self._requests += 1
+        doing = _doing(op, images)
+        request = Frame({"op": op, "id": self._requests, **fields}, blobs)
+        frame = self._exchange(request, doing)
+        while frame.header.get("kind") == "progress":
+            done = frame.header.get("done")
+            if images and isinstance(done, int):
+                doing = _doing(op, images, done)
+                self._tell(progress, images[0] + done, images[1])
+            frame = self._exchange(None, doing)
+        return self._result(frame, doing)
+
+    def convert(self, op: str, frame: Frame, kind: type[T]) -> T:
+        """Return a result's header as a struct.
+
+        Raises:
+            WorkerError: It is none; the worker is ended.
+        """
+        try:
+            return msgspec.convert(frame.header, kind)
+        except msgspec.ValidationError as error:
+            raise self._ended(self.circumstances(op).babble(error)) from error
+
+    def circumstances(self, doing: str) -> Circumstances:
+        """Return under what the worker works."""
+        return Circumstances(
+            where=self._where,
+            doing=doing,
+            output=self._channel.output,
+            timeout_s=self._timeout_s,
+            memory_limit=self._memory_limit,
+        )
+
+    def close(self) -> None:
+        """End the worker, once."""
+        if not self._over:
+            self._over = True
+            self._channel.close(Frame({"op": "bye", "id": 0}))
+
+    def _exchange(self, request: Frame | None, doing: str) -> Frame:
+        """Return the next frame, or end the worker and say why there is none."""
+        try:
+            return self._channel.exchange(request, self._timeout_s)
+        except Silence as error:
+            raise self._ended(self.circumstances(doing).silent()) from error
+        except _TooBigError as error:
+            raise self._ended(self.circumstances(doing).out_of_memory()) from error
+        except Ended as error:
+            code = self._channel.end()
+            raise self._ended(self.circumstances(doing).ended(code)) from error
+        except FrameError as error:
+            raise self._ended(self.circumstances(doing).babble(error)) from error
+        except BaseException:  # an answer that nobody waited for would be taken for the next one
+            self._kill()
+            raise
+
+    def _tell(self, progress: Progress | None, done: int, total: int) -> None:
+        """Report progress; where that raises, the answer under way has no reader any more."""
+        try:
+            if progress is not None:
+                progress(done, total)
+        except BaseException:
+            self._kill()
+            raise
+
+    def _result(self, frame: Frame, doing: str) -> Frame:
+        kind, number = frame.header.get("kind"), frame.header.get("id")
+        if kind not in {"result", "error"} or number != self._requests:
+            what = f"{kind!r} number {number!r}"
+            raise self._ended(self.circumstances(doing).babble(what))
+        if kind == "error":
+            error = self.circumstances(doing).said(frame.header)
+            if self._requests == 1:  # it has not even said hello
+                self._ended(error)
+            raise error
+        return frame
+
+    def _look(self, pid: int) -> None:
+        if self._memory_limit is not None and resident_bytes(pid) > self._memory_limit:
+            raise _TooBigError
+
+    def _ended(self, error: WorkerError) -> WorkerError:
+        self._kill()
+        return error
+
+    def _kill(self) -> None:
+        self._over = True
+        self._channel.close()
+
+
+def _doing(op: str, images: tuple[int, int] | None, done: int = 0) -> str:
+    return f"{op} (image {images[0] + done} or later of {images[1]})" if images else op

@@ -1,0 +1,111 @@
+"""What went wrong with a worker, as the one error that says so."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgeq.errors import (
+    ModelRefusedError,
+    WorkerCrashedError,
+    WorkerError,
+    WorkerMemoryError,
+    WorkerTimeoutError,
+)
+from edgeq.run.channel import describe_end
+
+MESSAGE_LENGTH = 400
+_MEMORY_WORDS = ("bad_alloc", "memoryerror", "cannot allocate memory")
+_REFUSALS = ("ValueError", "RuntimeError")
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """Under what a worker failed.
+
+    Attributes:
+        where: The variant, for people.
+        doing: The request, for people.
+        output: The last of the worker's standard error.
+        timeout_s: Seconds that an answer may take.
+        memory_limit: Bytes that the worker may use, None for any number.
+    """
+
+    where: str | None
+    doing: str
+    output: str
+    timeout_s: float
+    memory_limit: int | None
+
+    def ended(self, code: int | None) -> WorkerError:
+        """Return the error for a worker that ended with an exit code, or closed its pipe."""
+        said = self.output.lower()
+        if self.memory_limit is not None and any(word in said for word in _MEMORY_WORDS):
+            return self.out_of_memory()
+        if code is None:
+            return self._error(
+                WorkerCrashedError, f"the worker closed its pipe while it ran {self.doing}"
+            )
+        remedy = None
+        if code == -signal.SIGKILL:
+            remedy = "Something else stopped it: the system may have run out of memory"
+        return self._error(
+            WorkerCrashedError,
+            f"the worker ended {describe_end(code)} while it ran {self.doing}",
+            remedy,
+        )
+
+    def silent(self) -> WorkerError:
+        """Return the error for a worker that did not answer in time."""
+        return self._error(
+            WorkerTimeoutError,
+            f"the worker gave no answer for {self.timeout_s:g} s while it ran {self.doing}, "
+            "and was stopped",
+            "Raise run.timeout_s if the model is that slow",
+        )
+
+    def out_of_memory(self) -> WorkerError:
+        """Return the error for a worker that went over its memory limit."""
+        limit = (self.memory_limit or 0) / 1e6
+        return self._error(
+            WorkerMemoryError,
+            f"the worker went over its memory limit of {limit:g} MB while it ran {self.doing}",
+            "Raise run.memory_limit if the model may need that much",
+        )
+
+    def babble(self, found: object) -> WorkerError:
+        """Return the error for a worker whose answer is none."""
+        return self._error(
+            WorkerError, f"the worker answered {self.doing} with what is no answer: {found}"
+        )
+
+    def said(self, header: Mapping[str, Any]) -> WorkerError:
+        """Return the error that a worker reported itself."""
+        kinds = [str(kind) for kind in header.get("kinds", ())]
+        message = one_line(str(header.get("message", "")))
+        if "MemoryError" in kinds and self.memory_limit is not None:
+            return self.out_of_memory()
+        if any(kind in kinds for kind in _REFUSALS):
+            reason = message or "no reason given"
+            return self._error(ModelRefusedError, f"the runtime refused {self.doing}: {reason}")
+        if "ImportError" in kinds:
+            return self._error(
+                WorkerError,
+                f"the worker can't start: {message}",
+                "Install ai-edge-litert and numpy for the Python that runs the worker",
+            )
+        kind = kinds[0] if kinds else "an error"
+        return self._error(
+            WorkerError, f"the worker failed while it ran {self.doing}: {kind} {message}".strip()
+        )
+
+    def _error(self, kind: type[WorkerError], what: str, remedy: str | None = None) -> WorkerError:
+        return kind(what, where=self.where or None, remedy=remedy, output=self.output)
+
+
+def one_line(text: str) -> str:
+    """Return a library's message on one line, without a full stop and not without end."""
+    line = " ".join(text.split()).rstrip(". ")
+    return line if len(line) <= MESSAGE_LENGTH else line[: MESSAGE_LENGTH - 4] + " ..."

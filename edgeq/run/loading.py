@@ -1,0 +1,156 @@
+"""Loading, the client's side: edits of the file, and what a worker says about the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from edgeq.errors import ModelRefusedError, WorkerError
+from edgeq.models.edits import Edit
+from edgeq.run.protocol import AnyArray
+from edgeq.run.results import IMAGE_AXES, REAL_TYPES, RGB, Loaded, TensorSpec
+from edgeq.spec.structs import Kernels
+
+_DELEGATE = "DELEGATE"
+
+Node = tuple[str, Sequence[int], Sequence[int]]
+
+
+def patched(content: bytes, edits: Sequence[Edit]) -> bytes:
+    """Return a file's bytes after its edits, one after the other.
+
+    Raises:
+        WorkerError: An edit is neither inside the bytes nor at their very end.
+    """
+    data = bytearray(content)
+    for offset, new in edits:
+        inside = 0 <= offset <= len(data) - len(new)
+        if not inside and offset != len(data):
+            raise WorkerError(
+                f"an edit of {len(new)} bytes at {offset} is outside {len(data)} bytes"
+            )
+        data[offset : offset + len(new)] = new
+    return bytes(data)
+
+
+def delegation(nodes: Sequence[Node]) -> tuple[int, int, int]:
+    """Return the numbers of operators, of those that a delegate took over, and of partitions.
+
+    The runtime keeps the operators that a delegate replaced in its list and appends one DELEGATE
+    node per partition. So the replaced ones are those on the way from such a node's outputs back
+    to its inputs.
+
+    Args:
+        nodes: Name, input and output tensors of every node.
+    """
+    own = [node for node in nodes if node[0] != _DELEGATE]
+    delegates = [node for node in nodes if node[0] == _DELEGATE]
+    maker = {tensor: number for number, node in enumerate(own) for tensor in node[2]}
+    taken: set[int] = set()
+    for _, inputs, outputs in delegates:
+        todo = list(outputs)
+        while todo:
+            tensor = todo.pop()
+            number = None if tensor in inputs else maker.get(tensor)
+            if number is not None and number not in taken:
+                taken.add(number)
+                todo += own[number][1]
+    return len(own), len(taken), len(delegates)
+
+
+class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker's answer to ``load``; ``nodes`` are the runtime's, after it called delegates."""
+
+    handle: int
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    batch: int
+    init_s: float
+    nodes: tuple[Node, ...]
+
+
+def understand(report: LoadReport, *, kernels: Kernels, threads: int, where: str) -> Loaded:
+    """Return the loaded model that a worker reports.
+
+    Args:
+        report: The answer.
+        kernels: Those asked for.
+        threads: Those asked for.
+        where: The variant, for errors.
+
+    Raises:
+        ModelRefusedError: An input or output is quantized per channel.
+    """
+    for tensor in (*report.inputs, *report.outputs):
+        if tensor.channels > 1:
+            raise ModelRefusedError(
+                f"{tensor.name!r} has {tensor.channels} scales, and an input or output has one",
+                where=where or None,
+            )
+    operators, delegated, partitions = delegation(report.nodes)
+    return Loaded(
+        handle=report.handle,
+        inputs=report.inputs,
+        outputs=report.outputs,
+        batch=report.batch,
+        init_s=report.init_s,
+        operators=operators,
+        delegated=delegated,
+        partitions=partitions,
+        kernels="builtin" if kernels == "xnnpack" and not partitions else kernels,
+        threads=threads,
+    )
+
+
+def require_image_model(loaded: Loaded, size: tuple[int, int], *, where: str) -> None:
+    """Refuse a model that can't be fed RGB images of some height and width, as NHWC or NCHW.
+
+    Raises:
+        ModelRefusedError: It has several inputs, another shape or type, or outputs of other types.
+    """
+    takes = ", ".join(map(str, loaded.inputs)) or "nothing"
+    if len(loaded.inputs) != 1:
+        raise ModelRefusedError(
+            f"the model takes {len(loaded.inputs)} inputs ({takes}), not one image",
+            where=where or None,
+            remedy="Feed its tensors one by one",
+        )
+    tensor = loaded.inputs[0]
+    last, first = (*size, RGB), (RGB, *size)
+    if tensor.shape[1:] not in (last, first) or tensor.dtype not in REAL_TYPES:
+        grey = len(tensor.shape) == IMAGE_AXES and 1 in (tensor.shape[1], tensor.shape[3])
+        raise ModelRefusedError(
+            f"the model takes {takes}, and is given RGB images of {size[0]}x{size[1]} pixels",
+            where=where or None,
+            remedy="Models of one channel can't be fed photographs" if grey else None,
+        )
+    for output in loaded.outputs:
+        if output.dtype not in REAL_TYPES:
+            raise ModelRefusedError(
+                f"output {output.name!r} is {output.dtype}",
+                where=where or None,
+                remedy=f"Outputs that can be read as numbers: {', '.join(REAL_TYPES)}",
+            )
+
+
+def require_tensors(loaded: Loaded, given: Sequence[AnyArray], *, where: str) -> None:
+    """Refuse arrays that are not what a model's inputs take, one for one.
+
+    Raises:
+        ModelRefusedError: Their number, a shape or a type differs.
+    """
+    fits = len(given) == len(loaded.inputs) and all(
+        tensor.shape == array.shape
+        and (
+            array.dtype.name == tensor.dtype
+            or (array.dtype.kind == "f" and tensor.dtype in REAL_TYPES)
+        )
+        for tensor, array in zip(loaded.inputs, given, strict=True)
+    )
+    if not fits:
+        shapes = ", ".join(f"{one.dtype} {'x'.join(map(str, one.shape))}" for one in given)
+        raise ModelRefusedError(
+            f"the model takes {', '.join(map(str, loaded.inputs))}, and is given {shapes}",
+            where=where or None,
+        )

@@ -1,0 +1,63 @@
+"""Memory of one model, measured in a worker of its own; and what versions a target has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.images.decode import Pixels
+from edgeq.run.results import MemoryUse
+from edgeq.run.session import Session
+from edgeq.run.targets import Target
+from edgeq.spec.structs import Kernels, Preprocessing
+
+INFERENCES = 8
+START_TIMEOUT_S = 120.0
+
+
+def measure_memory(
+    target: Target,
+    path: Path,
+    *,
+    threads: int,
+    kernels: Kernels,
+    pixels: Pixels | npt.NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    timeout_s: float,
+    memory_limit: int | None,
+    where: str = "",
+) -> MemoryUse:
+    """Return what a model costs in memory, over up to ``INFERENCES`` photographs.
+
+    Raises:
+        WorkerError: As in ``Session.load``.
+        ModelRefusedError: The model does not take such images.
+    """
+    count = min(INFERENCES, pixels.shape[0])
+    with Session(target, timeout_s=timeout_s, memory_limit=memory_limit, where=where) as session:
+        before = session.memory(reset=True)
+        handle = session.load(path, threads=threads, kernels=kernels).handle
+        loaded = session.memory()
+        session.infer(handle, pixels, preprocessing, count=1)
+        first = session.memory()
+        session.infer(handle, pixels, preprocessing, count=count)
+        last = session.memory()
+    return MemoryUse(
+        before=before.resident,
+        loaded=loaded.resident,
+        first=first.resident,
+        peak=last.peak,
+        inferences=count + 1,
+    )
+
+
+def versions(target: Target) -> dict[str, str]:
+    """Return the versions of python, numpy and ai-edge-litert there, and the machine's kind.
+
+    Raises:
+        WorkerError: The worker can't be started there.
+    """
+    with Session(target, timeout_s=START_TIMEOUT_S, memory_limit=None) as session:
+        return dict(session.facts.versions)

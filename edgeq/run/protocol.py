@@ -1,0 +1,137 @@
+"""Frames, the client's side: a length, a JSON header, the raw bytes of arrays.
+
+``uint32`` little-endian: bytes of the header. Header: JSON object whose ``blobs`` lists ``dtype``
+and ``shape`` of each array. Then the arrays' bytes, little-endian, C order. The worker holds its
+own few lines of this, because it is one self-contained file.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+PROTOCOL = 1
+MAX_HEADER_BYTES = 1 << 24
+MAX_BLOB_BYTES = 1 << 36
+DTYPES = frozenset(
+    ["bool", "float16", "float32", "float64"]
+    + [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+)
+_LENGTH = struct.Struct("<I")
+
+AnyArray = npt.NDArray[Any]
+
+
+class FrameError(ValueError):
+    """The bytes are no frame."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One message: a JSON object and arrays."""
+
+    header: Mapping[str, Any]
+    blobs: tuple[AnyArray, ...] = ()
+
+
+class _Blob(msgspec.Struct, frozen=True):
+    dtype: str
+    shape: tuple[int, ...]
+
+    def check(self) -> None:
+        if self.dtype not in DTYPES or any(size < 0 for size in self.shape):
+            raise FrameError(f"an array of {self.dtype} {self.shape}")
+        if self.bytes > MAX_BLOB_BYTES:
+            raise FrameError(f"an array of {self.bytes} bytes")
+
+    @property
+    def bytes(self) -> int:
+        count = 1
+        for size in self.shape:
+            count *= size
+        return count * np.dtype(self.dtype).itemsize
+
+
+class _Header(msgspec.Struct, frozen=True):
+    blobs: tuple[_Blob, ...]
+
+
+def encode(frame: Frame) -> bytes:
+    """Return a frame's bytes.
+
+    Raises:
+        FrameError: An array's type can't be sent, or the header is too long.
+    """
+    for blob in frame.blobs:
+        if blob.dtype.name not in DTYPES:
+            raise FrameError(f"an array of {blob.dtype.name}")
+    facts = [{"dtype": blob.dtype.name, "shape": list(blob.shape)} for blob in frame.blobs]
+    header = json.dumps({**frame.header, "blobs": facts}, allow_nan=False).encode()
+    if len(header) > MAX_HEADER_BYTES:
+        raise FrameError(f"a header of {len(header)} bytes")
+    little = [blob.astype(blob.dtype.newbyteorder("<"), copy=False) for blob in frame.blobs]
+    return b"".join([_LENGTH.pack(len(header)), header, *(blob.tobytes() for blob in little)])
+
+
+class Decoder:
+    """Frames out of bytes that arrive in pieces of any size."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Take more bytes."""
+        self._data += data
+
+    @property
+    def pending(self) -> bool:
+        """Whether bytes of an unfinished frame are held."""
+        return bool(self._data)
+
+    def next(self) -> Frame | None:
+        """Return the next whole frame, None until there is one.
+
+        The frame's arrays own their memory.
+
+        Raises:
+            FrameError: What arrived is no frame; the decoder is of no use any more.
+        """
+        if len(self._data) < _LENGTH.size:
+            return None
+        size = _LENGTH.unpack_from(self._data)[0]
+        if size > MAX_HEADER_BYTES:
+            raise FrameError(f"a header of {size} bytes")
+        start = _LENGTH.size + size
+        if len(self._data) < start:
+            return None
+        header, blobs = _parse(bytes(self._data[_LENGTH.size : start]))
+        if len(self._data) < start + sum(blob.bytes for blob in blobs):
+            return None
+        arrays = []
+        for blob in blobs:
+            content = self._data[start : start + blob.bytes]
+            start += blob.bytes
+            kind = np.dtype(blob.dtype).newbyteorder("<")
+            array = np.frombuffer(content, kind).reshape(blob.shape)
+            arrays.append(array.astype(blob.dtype, copy=True))
+        del self._data[:start]
+        return Frame(header, tuple(arrays))
+
+
+def _parse(text: bytes) -> tuple[dict[str, Any], Sequence[_Blob]]:
+    try:
+        header = json.loads(text)
+        blobs = msgspec.convert(header, _Header).blobs
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+        raise FrameError(f"a header that is not one: {text[:40]!r}") from error
+    for blob in blobs:
+        blob.check()
+    del header["blobs"]
+    return header, blobs

@@ -1,0 +1,282 @@
+"""A session: one worker process and the requests to it.
+
+When the worker crashes, hangs or outgrows its memory, the session is over and says why; the
+caller starts another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.errors import ModelRefusedError, WorkerError
+from edgeq.images.decode import Pixels
+from edgeq.models.edits import Edit
+from edgeq.run.conversation import Conversation, Progress
+from edgeq.run.loading import (
+    LoadReport,
+    patched,
+    require_image_model,
+    require_tensors,
+    understand,
+)
+from edgeq.run.protocol import AnyArray
+from edgeq.run.results import Feed, Inferred, Loaded, MemoryNow, Timed, WorkerFacts
+from edgeq.run.targets import Target
+from edgeq.spec.structs import Kernels, Preprocessing
+
+CHUNK_IMAGES = 64
+
+
+class _Fed(msgspec.Struct, frozen=True):
+    clipped: int
+    fed: int
+
+
+class _Turns(msgspec.Struct, frozen=True):
+    first_s: tuple[float, ...]
+    load: tuple[float, float]
+
+
+class Session:
+    """One worker process. A context manager; not for several threads at once.
+
+    Args:
+        target: Where it runs.
+        timeout_s: Seconds that one answer may take. Workers report progress every second
+            between inferences, so this bounds one inference, not a whole set.
+        memory_limit: Bytes that the worker may use, None for any number. The worker's mallocs
+            fail beyond it (RLIMIT_DATA), and where it runs on this machine its resident memory
+            is watched too.
+        where: The model or variant, for errors.
+
+    Raises:
+        WorkerError: The worker can't be started; and see ``load`` for its other ends.
+    """
+
+    def __init__(
+        self, target: Target, *, timeout_s: float, memory_limit: int | None, where: str = ""
+    ):
+        self._target = target
+        self._limits = (timeout_s, memory_limit)
+        self._where = where
+        self._models: dict[int, Loaded] = {}
+        self._worker = Conversation(
+            target, timeout_s=timeout_s, memory_limit=memory_limit, where=where
+        )
+
+    @property
+    def facts(self) -> WorkerFacts:
+        """What is where the worker runs."""
+        return self._worker.facts
+
+    def load(
+        self,
+        path: Path,
+        *,
+        threads: int,
+        kernels: Kernels,
+        edits: Sequence[Edit] = (),
+        input_size: tuple[int, int] | None = None,
+    ) -> Loaded:
+        """Load a model; an open batch is pinned to 1.
+
+        Args:
+            path: A ``.tflite`` file.
+            threads: Threads of the interpreter.
+            kernels: Which kernels run the operators.
+            edits: Of the file's bytes, from ``models.logits_edits``; the file itself stays.
+            input_size: Height and width where the file leaves them open.
+
+        Raises:
+            ModelRefusedError: The runtime refused the model.
+            WorkerCrashedError: The worker ended by a signal or an exit code.
+            WorkerTimeoutError: It did not answer in time.
+            WorkerMemoryError: It went over its memory limit.
+            WorkerError: Anything else; the parent of these.
+        """
+        request = {
+            "path": str(path) if self._target.local_files and not edits else None,
+            "threads": threads,
+            "kernels": kernels,
+            "input_size": input_size or (),
+        }
+        blobs: tuple[AnyArray, ...] = ()
+        if request["path"] is None:
+            blobs = (np.frombuffer(patched(path.read_bytes(), edits), np.uint8),)
+        try:
+            answer = self._worker.ask("load", request, blobs)
+        except ModelRefusedError as refusal:
+            if self._loads_with_more_memory(request, blobs):
+                raise self._worker.circumstances("load").out_of_memory() from refusal
+            raise
+        report = self._worker.convert("load", answer, LoadReport)
+        loaded = understand(report, kernels=kernels, threads=threads, where=self._where)
+        self._models[loaded.handle] = loaded
+        return loaded
+
+    def unload(self, handle: int) -> None:
+        """Forget a model."""
+        self._worker.ask("unload", {"handle": handle})
+        del self._models[handle]
+
+    def infer(
+        self,
+        handle: int,
+        pixels: Pixels | npt.NDArray[np.uint8],
+        preprocessing: Preprocessing,
+        *,
+        start: int = 0,
+        count: int | None = None,
+        progress: Progress | None = None,
+    ) -> Inferred:
+        """Run a model on photographs.
+
+        Args:
+            handle: From ``load``.
+            pixels: uint8 ``(n, h, w, 3)``, RGB, of the model's input size.
+            preprocessing: Only mean, std and channel order are used.
+            start: First photograph.
+            count: How many; None for all that follow.
+            progress: Called with the photographs done and their number.
+
+        Raises:
+            ModelRefusedError: The model does not take such images.
+            WorkerError: As in ``load``.
+        """
+        total = len(range(pixels.shape[0])[start:][:count])
+        loaded = self._models[handle]
+        if total == 0:
+            raise WorkerError("there are no images to run", where=self._where or None)
+        require_image_model(loaded, (pixels.shape[1], pixels.shape[2]), where=self._where)
+        request = {"handle": handle, "preprocessing": _numbers(preprocessing)}
+        parts: list[tuple[AnyArray, ...]] = []
+        done = clipped = fed = 0
+        for place, blobs in self._portions(pixels, start, total, loaded.batch):
+            answer = self._worker.ask(
+                "infer", {**request, **place}, blobs, images=(done, total), progress=progress
+            )
+            facts = self._worker.convert("infer", answer, _Fed)
+            parts.append(answer.blobs)
+            done += place["count"]
+            clipped += facts.clipped
+            fed += facts.fed
+            if progress is not None:
+                progress(done, total)
+        columns = zip(*parts, strict=True)
+        outputs = tuple(rows[0] if len(rows) == 1 else np.concatenate(rows) for rows in columns)
+        bad = tuple(int(np.count_nonzero(~np.isfinite(values))) for values in outputs)
+        return Inferred(outputs, bad, clipped / fed)
+
+    def infer_tensors(self, handle: int, inputs: Sequence[AnyArray]) -> tuple[AnyArray, ...]:
+        """Run a model once on one array per input and return one per output.
+
+        Float arrays are quantized for inputs that are; arrays of an input's own type go in as
+        they are. Outputs of ``REAL_TYPES`` come back as float32, others as they are.
+
+        Raises:
+            ModelRefusedError: The arrays don't fit the inputs.
+            WorkerError: As in ``load``.
+        """
+        require_tensors(self._models[handle], inputs, where=self._where)
+        return self._worker.ask("infer_tensors", {"handle": handle}, tuple(inputs)).blobs
+
+    def time(
+        self, feeds: Sequence[Feed], *, rounds: int, block: int, warmup: int, budget_s: float
+    ) -> Timed:
+        """Time models in turns: blocks of inferences, A B, B A, ..., each on one photograph.
+
+        Args:
+            feeds: The models, the baseline first.
+            rounds: Timed inferences of each.
+            block: Consecutive inferences of one model.
+            warmup: Untimed inferences of each before the first block.
+            budget_s: Seconds after which no further block is started.
+
+        Raises:
+            ModelRefusedError: A model does not take such an image.
+            WorkerError: As in ``load``.
+        """
+        for feed in feeds:
+            height, width, _ = feed.image.shape
+            require_image_model(self._models[feed.handle], (height, width), where=self._where)
+        request = {
+            "handles": [feed.handle for feed in feeds],
+            "preprocessing": [_numbers(feed.preprocessing) for feed in feeds],
+            "rounds": rounds,
+            "block": block,
+            "warmup": warmup,
+            "budget_s": budget_s,
+        }
+        answer = self._worker.ask("time", request, tuple(feed.image[np.newaxis] for feed in feeds))
+        facts = self._worker.convert("time", answer, _Turns)
+        blocks = np.arange(len(answer.blobs[0]), dtype=np.int64) // block
+        return Timed(facts.first_s, answer.blobs, blocks, rounds, facts.load)
+
+    def memory(self, *, reset: bool = False) -> MemoryNow:
+        """Return the worker's memory, after starting a new peak if asked to.
+
+        Raises:
+            WorkerError: As in ``load``.
+        """
+        return self._worker.convert(
+            "memory", self._worker.ask("memory", {"reset": reset}), MemoryNow
+        )
+
+    def close(self) -> None:
+        """End the worker."""
+        self._worker.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _portions(
+        self, pixels: Pixels | npt.NDArray[np.uint8], start: int, total: int, batch: int
+    ) -> Iterator[tuple[dict[str, Any], tuple[AnyArray, ...]]]:
+        """Yield what of the images goes into one request: a file's part, or arrays."""
+        if isinstance(pixels, Pixels) and self._target.local_files:
+            yield {"path": str(pixels.path), "start": start, "count": total}, ()
+            return
+        array = pixels if isinstance(pixels, np.ndarray) else pixels.array()
+        size = -(-CHUNK_IMAGES // batch) * batch
+        for first in range(start, start + total, size):
+            chunk = array[first : min(first + size, start + total)]
+            yield {"path": None, "start": 0, "count": len(chunk)}, (chunk,)
+
+    def _loads_with_more_memory(self, request: dict[str, Any], blobs: tuple[AnyArray, ...]) -> bool:
+        """Whether a refused model loads in twice the memory.
+
+        XNNPACK answers a failed malloc with "failed to create runtime" and nothing more.
+        """
+        timeout_s, limit = self._limits
+        if limit is None:
+            return False
+        try:
+            with Session(self._target, timeout_s=timeout_s, memory_limit=2 * limit) as roomy:
+                roomy._worker.ask("load", request, blobs)
+        except WorkerError:
+            return False
+        return True
+
+
+def _numbers(preprocessing: Preprocessing) -> dict[str, Any]:
+    """Return what of the preprocessing happens in the worker."""
+    return {
+        "mean": preprocessing.mean,
+        "std": preprocessing.std,
+        "channels": preprocessing.channels,
+    }

@@ -1,0 +1,37 @@
+"""Targets: the places where models run, each a command line that starts the worker there."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+WORKER = Path(__file__).with_name("worker.py")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A place where models run.
+
+    Attributes:
+        name: For people and records.
+        command: Starts the worker there with its standard input and output joined to ours; an
+            ``ssh`` or ``qemu`` command does as well as a local one.
+        local_files: Whether the worker can read this machine's files; where it can't, models and
+            pixels are sent through the pipe.
+        environment: Variables set for the command, over those of this process.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    local_files: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def local_target() -> Target:
+    """Return this machine, with the Python that runs now.
+
+    ``-P`` keeps the worker's folder out of its import path, where its neighbours could shadow
+    other packages' modules.
+    """
+    return Target("local", (sys.executable, "-P", str(WORKER)), local_files=True)

@@ -1,0 +1,300 @@
+"""The worker: runs ``.tflite`` models for a client that talks to it over two pipes.
+
+One file that needs Python 3.9, numpy and ai-edge-litert alone, so that it runs as it is on a
+board. A frame on standard input or output is a little-endian uint32, a JSON header of so many
+bytes, then the raw bytes of the arrays in ``header["blobs"]`` (``dtype``, ``shape``). A request
+names its ``op``; its answer has ``kind`` ``result`` or ``error`` after any number of ``progress``.
+What can be checked from the facts of ``load`` is checked by the client.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import json
+import os
+import platform
+import resource
+import select
+import struct
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Any, BinaryIO
+
+if __name__ == "__main__":  # before numpy, whose own threads would cost memory and time
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+with suppress(ImportError):  # said in the answer to hello, where the client can read it
+    import numpy as np
+
+PROTOCOL, PROGRESS_S, GRACE_S = 1, 1.0, 5.0
+REAL_TYPES = ("float32", "float16", "int8", "uint8", "int16")
+GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+RESOLVERS = {"xnnpack": "AUTO", "reference": "BUILTIN_REF"}
+RESOLVERS["builtin"] = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
+Json = dict[str, Any]
+Arrays = Sequence[Any]
+Frame = tuple[Json, Arrays]
+
+
+def read_frame(stream: BinaryIO) -> Frame | None:
+    """Return the next frame, None at the end of the stream."""
+    start = stream.read(4)
+    if len(start) < 4:  # noqa: PLR2004
+        return None
+    header = json.loads(stream.read(struct.unpack("<I", start)[0]))
+    blobs = []
+    for blob in header["blobs"]:
+        kind, shape = np.dtype(blob["dtype"]), blob["shape"]
+        data = stream.read(int(np.prod(shape, dtype=np.int64)) * kind.itemsize)
+        blobs.append(np.frombuffer(data, kind).reshape(shape))
+    return header, blobs
+
+
+def write_frame(stream: BinaryIO, header: Json, blobs: Arrays = ()) -> None:
+    """Write one frame."""
+    facts = [{"dtype": blob.dtype.name, "shape": blob.shape} for blob in blobs]
+    text = json.dumps({**header, "blobs": facts}, allow_nan=False).encode()
+    stream.write(struct.pack("<I", len(text)) + text)
+    stream.writelines(blob.tobytes() for blob in blobs)
+    stream.flush()
+
+
+def quantize(values: Any, dtype: str, scale: float, zero_point: int) -> tuple[Any, Any]:
+    """Return values in a tensor's own type, and which of them it can't hold (bool).
+
+    ``round(value * (1 / scale)) + zero_point`` in float32, halves to even: bit by bit what
+    XNNPACK's and the optimized QUANTIZE kernels give (measured with LiteRT 2.3; the reference
+    kernel divides and rounds halves away from zero). A scale of 0: the tensor is not quantized.
+    """
+    if np.dtype(dtype).kind == "f":
+        with np.errstate(over="ignore"):
+            real = np.asarray(values).astype(dtype)
+        return real, ~np.isfinite(real)
+    ends = np.iinfo(dtype)
+    per_step = np.float32(1) / np.float32(scale or 1.0)
+    steps = np.rint(np.asarray(values, np.float32) * per_step) + zero_point
+    held = (steps >= ends.min) & (steps <= ends.max)
+    return np.clip(np.nan_to_num(steps, nan=zero_point), ends.min, ends.max).astype(dtype), ~held
+
+
+def dequantize(values: Any, scale: float, zero_point: int) -> Any:
+    """Return the real values of a tensor of ``REAL_TYPES`` as float32; others as they are."""
+    if values.dtype.name not in REAL_TYPES:
+        return values
+    return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale or 1.0)
+
+
+def tensor_facts(detail: Json) -> Json:
+    """Return what there is to know of an input or output; (0, 0) where it is not quantized."""
+    scales, zeros = (detail["quantization_parameters"][k] for k in ("scales", "zero_points"))
+    facts: Json = {key: detail[key].tolist() for key in ("shape", "shape_signature")}
+    facts.update(name=detail["name"], index=detail["index"], channels=len(scales))
+    pair = [float(scales[0]), int(zeros[0])] if len(scales) else [0.0, 0]
+    return {**facts, "dtype": np.dtype(detail["dtype"]).name, "quantization": pair}
+
+
+class Model:
+    """A model that the runtime accepted; open dimensions are pinned, the batch to 1."""
+
+    def __init__(self, source: Json, request: Json):
+        from ai_edge_litert import interpreter as litert
+
+        kernels = getattr(litert.OpResolverType, RESOLVERS[request["kernels"]])
+        options = {"num_threads": request["threads"], "experimental_op_resolver_type": kernels}
+        start = time.perf_counter()
+        self.interpreter = litert.Interpreter(**options, **source)
+        for detail in self.interpreter.get_input_details():
+            shape, sizes = detail["shape_signature"].tolist(), iter(request["input_size"])
+            pinned = [n if n >= 0 else next(sizes, 1) if at else 1 for at, n in enumerate(shape)]
+            if pinned != shape:
+                self.interpreter.resize_tensor_input(detail["index"], pinned)
+        self.interpreter.allocate_tensors()
+        self.init_s, self.first_s = time.perf_counter() - start, -1.0
+        self.inputs = [tensor_facts(detail) for detail in self.interpreter.get_input_details()]
+        self.outputs = [tensor_facts(detail) for detail in self.interpreter.get_output_details()]
+        self.batch: int = (self.inputs[0]["shape"] or [1])[0]
+
+    def invoke(self) -> float:
+        """Run the model once and return the seconds that it took."""
+        start = time.perf_counter()
+        self.interpreter.invoke()
+        seconds = time.perf_counter() - start
+        self.first_s = seconds if self.first_s < 0 else self.first_s
+        return seconds
+
+    def feeder(self, preprocessing: Json) -> Callable[[Any], int]:
+        """Return what sets the input from pixels (m, h, w, 3) and counts values that clip."""
+        tensor = self.inputs[0]
+        nchw = tensor["shape"][3] != 3  # noqa: PLR2004
+        mean, std = (np.asarray(preprocessing[key], np.float32) for key in ("mean", "std"))
+        real = (np.arange(256, dtype=np.float32)[:, None] - mean) / std  # of every pixel value
+        table, clipped = quantize(real, tensor["dtype"], *tensor["quantization"])
+        step = -1 if preprocessing["channels"] == "bgr" else 1
+
+        def feed(pixels: Any) -> int:
+            entry = pixels * np.intp(3) + np.arange(3)
+            values = table.take(entry)[..., ::step]
+            values = np.pad(values, [(0, self.batch - len(values)), *[(0, 0)] * 3], "edge")
+            values = values.transpose(0, 3, 1, 2) if nchw else values
+            self.interpreter.set_tensor(tensor["index"], np.ascontiguousarray(values))
+            return int(np.count_nonzero(clipped.take(entry))) if clipped.any() else 0
+
+        return feed
+
+    def answers(self) -> list[Any]:
+        """Return the outputs, as real values where they have any."""
+        found = ((self.interpreter.get_tensor(one["index"]), one) for one in self.outputs)
+        return [dequantize(values, *one["quantization"]) for values, one in found]
+
+
+class Worker:
+    """Answers requests: ``op_NAME`` takes a request's header and arrays and returns an answer's."""
+
+    def __init__(self, stdout: BinaryIO):
+        self.stdout, self.told = stdout, 0.0
+        self.models: dict[int, Model] = {}
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell the client once a second that the work goes on."""
+        if time.perf_counter() - self.told > PROGRESS_S:
+            write_frame(self.stdout, {"kind": "progress", "done": done, "total": total})
+            self.told = time.perf_counter()
+
+    def op_hello(self, request: Json, _: Arrays) -> Frame:
+        """Say what is here, and from now on let mallocs beyond the memory limit fail."""
+        import ai_edge_litert.interpreter  # noqa: F401
+
+        versions = {name: metadata.version(name) for name in ("ai-edge-litert", "numpy")}
+        versions.update(python=platform.python_version(), machine=platform.machine())
+        if request["memory_limit"]:
+            hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+            resource.setrlimit(resource.RLIMIT_DATA, (request["memory_limit"], hard))
+        governor = GOVERNOR.read_text("ascii").strip() if GOVERNOR.exists() else ""
+        facts = {"protocol": PROTOCOL, "cpus": os.cpu_count(), "governor": governor}
+        return {**facts, "versions": versions}, ()
+
+    def op_load(self, request: Json, blobs: Arrays) -> Frame:
+        """Load the model at ``path``, or in the first array."""
+        path = request["path"]
+        source = {"model_path": path} if path else {"model_content": blobs[0].tobytes()}
+        model = self.models[request["id"]] = Model(source, request)
+        io = {"inputs": model.inputs, "outputs": model.outputs, "init_s": model.init_s}
+        details = model.interpreter._get_ops_details()  # noqa: SLF001 - there is no other way
+        nodes = [[op["op_name"], op["inputs"].tolist(), op["outputs"].tolist()] for op in details]
+        return {"handle": request["id"], "batch": model.batch, "nodes": nodes, **io}, ()
+
+    def op_unload(self, request: Json, _: Arrays) -> Frame:
+        """Forget a model."""
+        del self.models[request["handle"]]
+        return {}, ()
+
+    def op_infer(self, request: Json, blobs: Arrays) -> Frame:
+        """Run a model on pixels (n, h, w, 3) and return float32 (n, ...) per output."""
+        pixels = np.load(request["path"], mmap_mode="r") if request["path"] else blobs[0]
+        pixels = pixels[request["start"] :][: request["count"]]
+        model, total = self.models[request["handle"]], len(pixels)
+        feed, clipped = model.feeder(request["preprocessing"]), 0
+        results: list[Any] = []
+        for first in range(0, total, model.batch):
+            self.progress(first, total)
+            clipped += feed(pixels[first : first + model.batch])
+            model.invoke()
+            for number, values in enumerate(model.answers()):
+                rows = values if values.shape[:1] == (model.batch,) else values[None]
+                if first == 0:
+                    results.append(np.empty((total, *rows.shape[1:]), np.float32))
+                results[number][first : first + model.batch] = rows[: total - first]
+        return {"clipped": clipped, "fed": pixels.size}, results
+
+    def op_infer_tensors(self, request: Json, blobs: Arrays) -> Frame:
+        """Run a model once on an array per input; real ones are quantized where the input is."""
+        model = self.models[request["handle"]]
+        for tensor, given in zip(model.inputs, blobs):  # noqa: B905
+            real = given.dtype.kind == "f" and tensor["dtype"] in REAL_TYPES
+            values = quantize(given, tensor["dtype"], *tensor["quantization"])[0] if real else given
+            model.interpreter.set_tensor(tensor["index"], values)
+        model.invoke()
+        return {}, model.answers()
+
+    def op_time(self, request: Json, blobs: Arrays) -> Frame:
+        """Time models on one photograph (1, h, w, 3) each, in blocks: A B, B A, ..."""
+        end, load = time.perf_counter() + request["budget_s"], os.getloadavg()[0]
+        models = [self.models[handle] for handle in request["handles"]]
+        feeds = [m.feeder(how) for m, how in zip(models, request["preprocessing"])]  # noqa: B905
+        for model, feed, image in zip(models, feeds, blobs):  # noqa: B905
+            feed(image)
+            for _ in range(request["warmup"] + (model.first_s < 0)):
+                model.invoke()
+        samples: list[list[float]] = [[] for _ in models]
+        turns = list(range(len(models)))
+        for done in range(0, request["rounds"], request["block"]):
+            if done and time.perf_counter() > end:
+                break
+            for turn in turns:
+                feeds[turn](blobs[turn])
+                times = range(min(request["block"], request["rounds"] - done))
+                samples[turn] += [models[turn].invoke() for _ in times]
+            turns.reverse()
+            self.progress(done, request["rounds"])
+        facts = {"first_s": [model.first_s for model in models], "load": [load, os.getloadavg()[0]]}
+        return facts, [np.array(one, np.float64) for one in samples]
+
+    def op_memory(self, request: Json, _: Arrays) -> Frame:
+        """Return resident bytes now and at most, after starting a new peak if asked to."""
+        with suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5" * request["reset"], "ascii")
+        try:
+            rows = Path("/proc/self/status").read_text("ascii", "replace").splitlines()
+            sizes = {key: text.split() for key, text in (row.split(":", 1) for row in rows)}
+            resident, peak = (int(sizes[key][0]) * 1024 for key in ("VmRSS", "VmHWM"))
+        except OSError:  # not Linux, where this number would include the parent's size at the fork
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            resident = peak = peak if sys.platform == "darwin" else peak * 1024
+        return {"resident": resident, "peak": peak}, ()
+
+
+def answer(worker: Worker, request: Json, blobs: Arrays) -> Frame:
+    """Return the answer to a request; what goes wrong is an answer too."""
+    try:
+        header, arrays = getattr(worker, "op_" + request["op"])(request, blobs)
+    except Exception as error:  # noqa: BLE001 - the client decides what it costs
+        traceback.print_exc()
+        kinds = [kind.__name__ for kind in type(error).__mro__]
+        return {"kind": "error", "kinds": kinds, "message": f"{error}"}, ()
+    return {"kind": "result", **header}, arrays
+
+
+def watch(stdin: int) -> None:
+    """End this process when the client is gone, even in the middle of an inference."""
+    gone = select.poll()
+    gone.register(stdin, 0)
+    gone.poll()
+    time.sleep(GRACE_S)  # requests that came before the end may still be answered
+    os._exit(0)
+
+
+def main() -> int:
+    """Serve until the client says bye or is gone."""
+    faulthandler.enable()
+    threading.Thread(target=watch, args=(0,), daemon=True).start()
+    stdout = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what native code prints must not get between frames
+    worker = Worker(stdout)
+    gc.disable()  # never in the middle of a timed block
+    while True:
+        frame = read_frame(sys.stdin.buffer)
+        if frame is None or frame[0]["op"] == "bye":
+            return 0
+        gc.collect()
+        header, arrays = answer(worker, *frame)
+        write_frame(stdout, {"id": frame[0]["id"], **header}, arrays)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+"""The limits that hold for one variant: presets, then every, then its method, then itself."""
+
+from __future__ import annotations
+
+from edgeq.spec.presets import DEFAULT_LIMITS, UNCLAIMED_LIMITS
+from edgeq.spec.structs import Limits, Spec
+
+
+def limits_for(spec: Spec, variant: str, method: str | None) -> Limits:
+    """Return the limits by gate that hold for a variant.
+
+    Args:
+        spec: The spec.
+        variant: The variant's name.
+        method: Name of its method, None for a ready-made one that claims none.
+    """
+    limits: Limits = {}
+    if spec.default_gates:
+        limits |= UNCLAIMED_LIMITS if method is None else DEFAULT_LIMITS.get(method, {})
+    scopes = ["", *([method] if method else []), *([variant] if variant != method else [])]
+    for scope in scopes:
+        limits |= spec.gates.by_method.get(scope, {}) if scope else spec.gates.every
+        for gate in spec.gates.off.get(scope, ()):
+            limits.pop(gate, None)
+    return limits

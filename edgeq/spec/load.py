@@ -1,0 +1,111 @@
+"""Finding and reading a spec: ``edgeq.toml``, or ``[tool.edgeq]`` in ``pyproject.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edgeq.errors import SpecError
+from edgeq.spec.check import check
+from edgeq.spec.gate_table import parse_gates
+from edgeq.spec.keys import refuse_unknown_keys
+from edgeq.spec.presets import built_in
+from edgeq.spec.structs import Spec
+
+OWN_FILE = "edgeq.toml"
+SHARED_FILE = "pyproject.toml"
+_NOT_KEYS = {"root", "origin", "gates"}
+
+
+def load_spec(start: Path, *, file: Path | None = None) -> Spec:
+    """Return the spec for a folder.
+
+    Args:
+        start: Folder to start from; it and its parents are searched for ``edgeq.toml`` or a
+            ``pyproject.toml`` with ``[tool.edgeq]``.
+        file: A configuration file to read instead of searching.
+
+    Returns:
+        The spec of the nearest file, or the built-in one where there is none.
+
+    Raises:
+        SpecError: The file can't be read or says something that is not valid.
+    """
+    if file is not None:
+        whole = _read(file)
+        table = _tool_table(whole, file) if file.name == SHARED_FILE else whole
+        if table is None:
+            raise SpecError("has no table [tool.edgeq]", where=file, remedy="Add one")
+        return parse(table, root=file.resolve().parent, origin=file)
+    for folder in (start, *start.resolve().parents):
+        own, shared = folder / OWN_FILE, folder / SHARED_FILE
+        if own.is_file():
+            return parse(_read(own), root=folder.resolve(), origin=own)
+        if shared.is_file():
+            tool = _tool_table(_read(shared), shared)
+            if tool is not None:
+                return parse(tool, root=folder.resolve(), origin=shared)
+    return built_in(start.resolve())
+
+
+def parse(table: dict[str, Any], *, root: Path, origin: Path) -> Spec:
+    """Return the spec that a table of TOML describes.
+
+    Raises:
+        SpecError: A key is unknown or a value is not valid.
+    """
+    where = str(origin)
+    refuse_unknown_keys(table, where)
+    gates = parse_gates(table.get("gates", {}), where=where)
+    values = {key: value for key, value in table.items() if key not in _NOT_KEYS}
+    values |= {"root": str(root), "origin": where, "models": values.get("models", {})}
+    try:
+        spec = msgspec.convert(values, Spec, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise SpecError(_in_words(str(error)), where=where) from error
+    spec = msgspec.structs.replace(spec, gates=gates)
+    check(spec)
+    return spec
+
+
+def _path(kind: type, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    raise NotImplementedError(kind)
+
+
+def _in_words(message: str) -> str:
+    """Turn msgspec's ``$.models[...].seed`` into the way the key is written in TOML."""
+    problem, _, place = message.partition(" - at `$.")
+    place = place.rstrip("`").replace("[...]", ".*")
+    problem = problem.replace("`", "")
+    return f"{place}: {problem[0].lower()}{problem[1:]}" if place else problem
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(
+            f"can't be read: {error.strerror or error}",
+            where=path,
+            remedy="Name an existing file, or write one with `edgeq init`",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SpecError(
+            f"is not UTF-8 (byte {error.start})", where=path, remedy="Save it as UTF-8"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"is not valid TOML: {error}", where=path) from error
+    except RecursionError as error:
+        raise SpecError("is nested too deeply", where=path) from error
+
+
+def _tool_table(table: dict[str, Any], path: Path) -> dict[str, Any] | None:
+    tool = table.get("tool", {}).get("edgeq")
+    if tool is None or isinstance(tool, dict):
+        return tool
+    raise SpecError("tool.edgeq is not a table", where=path, remedy="Write [tool.edgeq]")

@@ -1,0 +1,111 @@
+"""Presets as data: the measured default limits, and the spec of a run with no configuration.
+
+The limits come from ``benchmarks/defaults.md``: each leaves room below what the method reaches on
+EfficientNetV2-B0 and EfficientNet-Lite0, and none lets a collapsed variant through.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edgeq.spec.structs import Gates, Images, Limits, Model, Spec
+
+DEFAULT_LIMITS: dict[str, Limits] = {
+    "dynamic_range": {
+        "size_reduction": 0.68,
+        "top1_agreement": 0.94,
+        "worst_cosine": 0.5,
+        "accuracy_drop": 0.03,
+        "latency_ratio": 1.1,
+    },
+    "float16": {
+        "size_reduction": 0.48,
+        "top1_agreement": 0.98,
+        "worst_cosine": 0.99,
+        "accuracy_drop": 0.01,
+        "latency_ratio": 1.1,
+    },
+    "int8": {
+        "size_reduction": 0.68,
+        "top1_agreement": 0.92,
+        "worst_cosine": 0.3,
+        "accuracy_drop": 0.04,
+        "latency_ratio": 0.9,
+    },
+    "int8_float_io": {
+        "size_reduction": 0.68,
+        "top1_agreement": 0.92,
+        "worst_cosine": 0.3,
+        "accuracy_drop": 0.04,
+        "latency_ratio": 0.9,
+    },
+    "weight_only_int8": {
+        "size_reduction": 0.68,
+        "top1_agreement": 0.96,
+        "worst_cosine": 0.8,
+        "accuracy_drop": 0.02,
+        "latency_ratio": 1.1,
+    },
+    "int16x8": {
+        "size_reduction": 0.68,
+        "top1_agreement": 0.96,
+        "worst_cosine": 0.8,
+        "accuracy_drop": 0.02,
+    },
+    "weight_only_int4": {
+        "size_reduction": 0.8,
+        "top1_agreement": 0.92,
+        "worst_cosine": 0.3,
+        "accuracy_drop": 0.04,
+        "latency_ratio": 1.1,
+    },
+    "dynamic_int2": {
+        "size_reduction": 0.85,
+        "top1_agreement": 0.92,
+        "accuracy_drop": 0.04,
+    },
+}
+"""Limits by method that hold where the spec sets none and has not switched them off."""
+
+UNCLAIMED_LIMITS: Limits = {"top1_agreement": 0.92, "accuracy_drop": 0.04}
+"""Limits of a ready-made variant that claims no method."""
+
+DATA_VARIABLE = "EDGEQ_DATA"
+SAMPLE_IMAGES = "sample:imagenet"
+DATA_IMAGES = "data:imagenet"
+
+
+def data_folder() -> Path | None:
+    """Return the folder that ``$EDGEQ_DATA`` names, None where it is unset or no folder."""
+    value = os.environ.get(DATA_VARIABLE)
+    folder = Path(value) if value else None
+    return folder.resolve() if folder is not None and folder.is_dir() else None
+
+
+def built_in(root: Path) -> Spec:
+    """Return the spec of a run with no configuration.
+
+    It validates EfficientNet-Lite0 with its real weights on the built-in photographs, and
+    EfficientNetV2-B0 on what is there: trained weights and 600 photographs below ``$EDGEQ_DATA``,
+    else Keras's download, else random weights whose verdicts on answers are MISSING by
+    declaration.
+    """
+    data = data_folder()
+    photographs = DATA_IMAGES if data and (data / "imagenet").is_dir() else SAMPLE_IMAGES
+    return Spec(
+        root=root,
+        origin="built-in",
+        models={
+            "efficientnet-lite0": Model(
+                source="efficientnet-lite0",
+                images=Images(calibration=SAMPLE_IMAGES, evaluation=SAMPLE_IMAGES),
+            ),
+            "efficientnetv2-b0": Model(source="keras:EfficientNetV2B0", allow_random_weights=True),
+        },
+        images=Images(calibration=photographs, evaluation=photographs),
+        gates=Gates(
+            every={"max_peak_memory": 250_000_000, "max_partitions": 1},
+            by_method={"dynamic_range": {"max_partitions": 20}},
+        ),
+    )

@@ -1,0 +1,111 @@
+"""The package alone runs its models: nothing of edgeq is at hand in these child processes."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgeq.images.decode import resized
+from edgeq.images.photo import open_photo
+from edgeq.images.preprocess import to_input
+from edgeq.spec.structs import Preprocessing
+from tests.unit.bundle import packages
+from tests.unit.report import records
+
+_PROBE = """
+import runpy, sys
+sys.argv = ["example.py", *sys.argv[1:]]
+runpy.run_path("example.py", run_name="__main__")
+assert not [name for name in sys.modules if name.partition(".")[0] == "edgeq"]
+"""
+
+
+def photograph(path: Path, mode: str = "RGB") -> Path:
+    pixels = np.random.default_rng(7).integers(0, 256, (31, 47, 3), np.uint8)
+    image = Image.fromarray(pixels).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray(pixels[..., 0]))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(path, exif=exif)
+    return path
+
+
+def tiny_scores(path: Path, preprocessing: Preprocessing) -> np.ndarray[Any, Any]:
+    """Return what the tiny classifier of seed 3 says, worked out with numpy alone."""
+    x = to_input(np.asarray(resized(open_photo(path), preprocessing, (6, 8))), preprocessing)
+    generator = np.random.default_rng(3)
+    weights = generator.normal(0, 0.01, (5, 3)).astype(np.float32)
+    bias = generator.normal(0, 0.1, 5).astype(np.float32)
+    logits = weights @ np.rint(x).clip(0, 255).mean((0, 1)) + bias
+    powers = np.exp(logits - logits.max())
+    return np.asarray(powers / powers.sum())
+
+
+@pytest.mark.parametrize("variant", packages.KINDS)
+def test_the_zip_alone_is_enough(tmp_path: Path, variant: str) -> None:
+    made = packages.make(tmp_path / "project")
+    with zipfile.ZipFile(made.pack(tmp_path / "bundle").zip) as opened:
+        opened.extractall(tmp_path / "device")
+    photo = photograph(tmp_path / "photo.png")
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE, f"{records.MODEL}/{variant}", str(photo)],
+        cwd=tmp_path / "device",
+        env={"PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = [line.split() for line in done.stdout.splitlines()]
+    expected = tiny_scores(photo, Preprocessing())
+    order = np.argsort(-expected, kind="stable")
+    tolerance = 0.001 if variant == "float16" else 0.004
+    by_name = {name: float(score) for score, name in said}
+    assert by_name == pytest.approx(
+        {packages.LABELS[place]: float(expected[place]) for place in order}, abs=tolerance
+    )
+    assert said[0][1] == packages.LABELS[order[0]]
+
+
+def example(folder: Path) -> Any:
+    spec = importlib.util.spec_from_file_location("packed_example", folder / "example.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+@pytest.mark.parametrize(
+    "preprocessing",
+    [
+        Preprocessing(),
+        Preprocessing(resize="centre_crop", filter="lanczos", crop_fraction=0.7, channels="bgr"),
+        Preprocessing(mean=(124.0, 116.0, 104.0), std=(58.0, 57.0, 57.5), filter="nearest"),
+    ],
+    ids=["whole", "crop", "normalized"],
+)
+def test_a_photograph_becomes_the_same_tensor_as_in_the_gate(
+    tmp_path: Path, mode: str, preprocessing: Preprocessing
+) -> None:
+    source = Path(sys.modules["edgeq.bundle.pack"].__file__ or "").parent
+    photo = photograph(tmp_path / "photo.png", mode)
+    how = {name: getattr(preprocessing, name) for name in Preprocessing.__struct_fields__} | {
+        "height": 6,
+        "width": 8,
+    }
+    found = example(source).prepare(photo, how)
+    wanted = to_input(np.asarray(resized(open_photo(photo), preprocessing, (6, 8))), preprocessing)
+    assert found.shape == (1, 6, 8, 3)
+    np.testing.assert_array_equal(found[0], wanted)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from edgeq.bundle.metadata import MEASURES, describe, portable
+from edgeq.bundle.select import select
+from edgeq.judge.verdict import Verdict
+from edgeq.models.model_file import read_model
+from edgeq.record import RunRecord
+from tests.unit.bundle import packages
+from tests.unit.report import records
+
+
+def described(made: packages.Made, record: RunRecord | None = None) -> dict[str, Any]:
+    run = made.record if record is None else record
+    chosen = next(one for one in select(run)[0] if one.variant.name == "int8")
+    found = describe(
+        run,
+        chosen,
+        read_model(made.files[chosen.key]),
+        root=made.root,
+        labels=packages.LABELS,
+    ).metadata
+    return dict(json.loads(json.dumps(found)))
+
+
+def test_everything_found_is_said(tmp_path: Path) -> None:
+    found = described(packages.make(tmp_path))
+    assert found["file"]["bytes"] > 0
+    assert found["baseline"] == {"bytes": records.BASELINE_BYTES, "sha256": "cd" * 32}
+    assert found["size_ratio"] == found["file"]["bytes"] / records.BASELINE_BYTES
+    assert found["agreement"]["top1"] == 0.982
+    assert found["latency"]["ratio_interval"]
+    assert found["verdicts"][0]["status"] == "PASS"
+    assert found["toolchain"]["ai-edge-litert"] == "2.3.0"
+    assert found["inputs"] == [
+        {
+            "name": "input",
+            "shape": [1, 6, 8, 3],
+            "shape_signature": [1, 6, 8, 3],
+            "dtype": "int8",
+            "scale": 1.0,
+            "zero_point": -128,
+        }
+    ]
+    assert found["outputs"][0]["scale"] == 1 / 256
+
+
+def test_what_was_not_measured_is_named(tmp_path: Path) -> None:
+    found = described(packages.make(tmp_path))
+    assert found["not_measured"] == ["size", "operators", "accuracy", "memory"]
+    assert set(found["not_measured"]) < set(MEASURES)
+
+
+def test_single_images_stay_out(tmp_path: Path) -> None:
+    found = described(packages.make(tmp_path))
+    assert "flips" not in found["agreement"]
+    assert "worst_images" not in found["agreement"]
+    assert found["agreement"]["top1_interval"]
+
+
+def test_what_lets_pass_is_a_warning(tmp_path: Path) -> None:
+    made = packages.make(tmp_path)
+    cases = (
+        *made.record.cases,
+        records.case("int8", "accuracy_drop", Verdict.INCONCLUSIVE, reason="either side"),
+        records.case("int8", "worst_cosine", Verdict.MISSING, reason="random", declared=True),
+    )
+    record = records.record(made.record.models[0].variants, cases)
+    assert described(made, record)["warnings"] == [
+        "accuracy_drop is INCONCLUSIVE: either side",
+        "worst_cosine is MISSING: random",
+    ]
+
+
+def test_no_absolute_path_and_no_time_of_the_run(tmp_path: Path) -> None:
+    made = packages.make(tmp_path)
+    text = json.dumps(described(made))
+    assert str(tmp_path) not in text
+    assert str(records.ROOT) not in text
+    assert made.record.started not in text
+    found = described(made)
+    assert found["made_from"]["calibration"]["source"] == "data/calibration"
+    assert found["verdicts"][0]["reason"] == "read from .edgeq/int8.tflite"
+
+
+def test_portable() -> None:
+    root = Path("/home/someone/project")
+    assert portable("/home/someone/project/a/b", root) == "a/b"
+    assert portable("/other/place/c.tflite", root) == "c.tflite"
+    assert portable({"a": ["/other/d", 3, None]}, root) == {"a": ["d", 3, None]}
+    assert portable("keras:EfficientNetV2B0", root) == "keras:EfficientNetV2B0"

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeq.bundle import running
+from edgeq.bundle.running import UnusableError
+from edgeq.bundle.select import Chosen
+from edgeq.models.model_file import ModelFile, read_model
+from edgeq.record import VariantRecord
+from edgeq.spec.structs import Preprocessing
+from tests.unit.report import records
+from tests.unit.tiny_model import classifier
+
+
+def model_file(tmp_path: Path, data: bytes) -> ModelFile:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(data)
+    return read_model(path)
+
+
+def chosen(variant: VariantRecord | None = None, **model: Any) -> Chosen:
+    one = variant or VariantRecord(name="int8", method="int8")
+    return Chosen(records.record((one,), (), **model).models[0], one, ())
+
+
+def test_preprocessing_is_complete(tmp_path: Path) -> None:
+    facts = running.preprocessing_facts(
+        Preprocessing(resize="centre_crop", filter="lanczos", channels="bgr", std=(2.0, 3.0, 4.0)),
+        model_file(tmp_path, classifier(size=(6, 8))),
+    )
+    steps = facts.pop("steps")
+    assert facts == {
+        "resize": "centre_crop",
+        "filter": "lanczos",
+        "crop_fraction": 0.875,
+        "mean": (0.0, 0.0, 0.0),
+        "std": (2.0, 3.0, 4.0),
+        "channels": "bgr",
+        "height": 6,
+        "width": 8,
+    }
+    assert "LANCZOS" in str(steps)
+    assert "BGR" in str(steps)
+    assert "0.875" in str(steps)
+
+
+def test_other_inputs_than_one_photograph_are_refused(tmp_path: Path) -> None:
+    for data in (classifier(channels=1), classifier(nchw=True, size=(6, 8))):
+        with pytest.raises(UnusableError, match="not one photograph"):
+            running.preprocessing_facts(Preprocessing(), model_file(tmp_path, data))
+
+
+def test_a_float_tensor_has_no_scale(tmp_path: Path) -> None:
+    model = model_file(tmp_path, classifier())
+    facts = running.tensor_facts(model.tensors[model.inputs[0]])
+    assert facts["dtype"] == "float32"
+    assert facts["scale"] is None
+    assert facts["zero_point"] is None
+
+
+def test_one_name_per_output(tmp_path: Path) -> None:
+    names = ("a", "b", "c", "d")
+    four = model_file(tmp_path, classifier(classes=4))
+    assert running.output_names(four, names) == names
+    five = model_file(tmp_path, classifier(classes=5))
+    assert running.output_names(five, names) == ("background", *names)
+    assert running.output_names(five, None) is None
+    six = model_file(tmp_path, classifier(classes=6))
+    with pytest.raises(UnusableError, match="6 outputs and its label set 4 names"):
+        running.output_names(six, names)
+
+
+def test_the_variants_own_preprocessing_comes_first() -> None:
+    own = {
+        "resize": "whole",
+        "filter": "nearest",
+        "crop_fraction": 1.0,
+        "mean": [1, 2, 3],
+        "std": [1, 1, 1],
+        "channels": "rgb",
+    }
+    variant = VariantRecord(name="v", method="ready-made", manifest={"preprocessing": own})
+    assert running.preprocessing_of(chosen(variant)).filter == "nearest"
+    assert running.preprocessing_of(chosen()).filter == "bicubic"
+
+
+def test_nothing_is_made_up_for_what_the_record_lacks() -> None:
+    with pytest.raises(UnusableError, match=r"does not hold its preprocessing .*std"):
+        running.preprocessing_of(chosen(preprocessing={"resize": "whole"}))
+    broken = dict.fromkeys(Preprocessing.__struct_fields__, "nonsense")
+    with pytest.raises(UnusableError, match="can't be read"):
+        running.preprocessing_of(chosen(preprocessing=broken))

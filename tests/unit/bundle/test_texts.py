@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from edgeq.bundle import texts
+from edgeq.bundle.select import Refusal, select
+from tests.unit.report import records
+
+
+def test_notice_names_licence_and_maker() -> None:
+    record = records.full_record()
+    text = texts.notice(record, record.models, (Refusal("m", records.HOSTILE, ("FAIL: <b>",)),))
+    assert "- Licence: Apache-2.0" in text
+    assert "- Attribution: Google" in text
+    assert "&lt;img src=x" in text
+    assert "<b>" not in text
+
+
+def test_notice_does_not_invent_a_licence() -> None:
+    record = records.record((), (), licence=None, attribution=None)
+    text = texts.notice(record, record.models, ())
+    assert text.count("not recorded") == 2
+    assert "Not packed" not in text
+
+
+def test_readme_says_what_is_not_proved() -> None:
+    record = records.record(records.full_record().models[0].variants, records.passing("float16"))
+    chosen = select(record)[0][0]
+    text = texts.variant_readme(chosen, "m/float16", ["accuracy_drop is INCONCLUSIVE: <x>"])
+    assert "14,413.5 kB" in text
+    assert "python example.py m/float16 photograph.jpg" in text
+    assert "## Not proved" in text
+    assert "<x>" not in text
+    assert "## Not proved" not in texts.variant_readme(chosen, "m/float16", [])
+
+
+def test_readme_says_that_weights_are_random() -> None:
+    record = records.record(
+        records.full_record().models[0].variants,
+        records.passing("float16"),
+        notes=("random weights: answers mean nothing",),
+    )
+    text = texts.variant_readme(select(record)[0][0], "m/float16", [])
+    assert "- random weights: answers mean nothing" in text

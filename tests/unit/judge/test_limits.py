@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+import pytest
+
+from edgeq.judge.limits import (
+    accuracy_drop,
+    max_bytes,
+    size_reduction,
+    top1_agreement,
+    top5_overlap,
+    worst_cosine,
+)
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.accuracy import Accuracy, accuracy
+from edgeq.measure.agreement import Agreement, agreement
+from edgeq.measure.answers import Answers, make_answers
+from edgeq.measure.size import Size
+
+LONGEST = 160
+
+
+def answers(classes: np.ndarray, count: int = 10) -> Answers:
+    return make_answers(np.eye(count)[classes], None, is_probability=False)
+
+
+def agreeing(agreed: int, images: int) -> Agreement:
+    baseline = np.arange(images) % 9
+    variant = np.where(np.arange(images) < agreed, baseline, 9)
+    return agreement(answers(baseline), answers(variant))
+
+
+def labelled(lost: int, gained: int, images: int) -> Accuracy:
+    labels = np.zeros(images, int)
+    baseline, variant = labels.copy(), labels.copy()
+    variant[:lost] = 1
+    baseline[lost : lost + gained] = 1
+    return accuracy(answers(baseline), answers(variant), labels)
+
+
+def check(found: Judgement, status: Verdict) -> Judgement:
+    """Every judgement is JSON, short, and says what to do unless it passes."""
+    msgspec.json.encode(found)
+    assert found.status is status
+    assert len(found.reason) <= LONGEST
+    assert (found.next_step is None) is (status is Verdict.PASS)
+    return found
+
+
+def test_agreement_that_passes_in_words() -> None:
+    found = check(top1_agreement(agreeing(481, 500), 0.93), Verdict.PASS)
+    expected = "agrees on 481 of 500 images, 0.962 (0.941 to 0.977), at least 0.93 wanted"
+    assert found.reason == expected
+    assert found.value == 0.962
+    assert found.interval is not None
+    assert found.evidence["interval_method"] == "Clopper-Pearson"
+
+
+def test_few_images_can_prove_a_failure() -> None:
+    found = check(top1_agreement(agreeing(10, 20), 0.93, method="int8"), Verdict.FAIL)
+    assert "(0.272 to 0.728)" in found.reason
+    assert "weight_only_int8" in str(found.next_step)
+
+
+def test_all_of_few_images_settle_nothing_and_say_how_many_would() -> None:
+    found = check(top1_agreement(agreeing(20, 20), 0.97), Verdict.INCONCLUSIVE)
+    assert "about 130 images in all (now 20)" in str(found.next_step)
+
+
+def test_a_rate_at_its_limit_asks_for_another_limit() -> None:
+    found = check(top1_agreement(agreeing(9, 10), 0.9), Verdict.INCONCLUSIVE)
+    assert "the value lies at the limit" in str(found.next_step)
+
+
+def test_ties_are_named() -> None:
+    tied = make_answers(np.ones((4, 10)), None, is_probability=False)
+    found = check(top1_agreement(agreement(answers(np.arange(4)), tied), 0.93), Verdict.FAIL)
+    assert "4 ties counted against it" in found.reason
+
+
+def test_top_5_overlap() -> None:
+    generator = np.random.default_rng(1)
+    scores = generator.normal(0, 1, (400, 40))
+    other = scores + generator.normal(0, 0.3, scores.shape)
+    found = agreement(
+        make_answers(scores, None, is_probability=False),
+        make_answers(other, None, is_probability=False),
+    )
+    assert found.top5_overlap is not None
+    check(top5_overlap(found, 0.5), Verdict.PASS)
+    check(top5_overlap(found, 0.99, method="float16"), Verdict.FAIL)
+    close = check(top5_overlap(found, found.top5_overlap - 0.005), Verdict.INCONCLUSIVE)
+    assert "images in all (now 400)" in str(close.next_step)
+
+
+def test_top_5_of_five_classes_is_missing() -> None:
+    found = agreement(answers(np.arange(5), 5), answers(np.arange(5), 5))
+    assert not check(top5_overlap(found, 0.9), Verdict.MISSING).declared_missing
+    assert top5_overlap(found, 0.9, declared=True).declared_missing
+
+
+def test_worst_cosine_names_the_image_and_is_exact() -> None:
+    found = check(worst_cosine(agreeing(29, 30), 0.5, method="int8"), Verdict.FAIL)
+    assert "image 29 of 30" in found.reason
+    assert "image 29" in str(found.next_step)
+    assert found.interval is None
+    check(worst_cosine(agreeing(30, 30), 0.999), Verdict.PASS)
+
+
+def test_worst_cosine_of_a_broken_image() -> None:
+    scores = np.eye(10)[:3]
+    scores[1, 1] = math.inf
+    broken = make_answers(scores, None, is_probability=False)
+    found = check(worst_cosine(agreement(answers(np.arange(3)), broken), 0.5), Verdict.FAIL)
+    assert "image 1 of 3, which is not finite" in found.reason
+    assert found.value == -1
+
+
+def test_worst_cosine_says_what_it_stands_on() -> None:
+    bare = make_answers(np.eye(10)[:3], None, is_probability=True)
+    found = worst_cosine(agreement(bare, bare), 0.5)
+    assert "lowest cosine (of log-probabilities)" in found.reason
+
+
+def test_accuracy_drop_in_words() -> None:
+    found = check(accuracy_drop(labelled(8, 3, 500), 0.05), Verdict.PASS)
+    assert "8 lost and 3 gained of 500: drop 0.010 (" in found.reason
+    assert found.reason.startswith("top-1 0.994 to 0.984, ")
+    assert found.reason.endswith("at most 0.05 wanted")
+
+
+def test_accuracy_drop_of_no_change_on_few_images_is_inconclusive() -> None:
+    found = check(accuracy_drop(labelled(0, 0, 20), 0.02), Verdict.INCONCLUSIVE)
+    assert found.interval == pytest.approx((-0.1611, 0.1611), abs=1e-4)
+    assert "about 190 images in all" in str(found.next_step)
+
+
+def test_accuracy_drop_that_fails() -> None:
+    found = check(accuracy_drop(labelled(60, 2, 500), 0.02, method="int16x8"), Verdict.FAIL)
+    assert found.evidence["lost"] == 60
+
+
+def size(number: int) -> Size:
+    return Size(bytes=number, gzip_bytes=number, parts={"weights int8": number - 100, "graph": 100})
+
+
+def test_size_reduction_is_exact() -> None:
+    found = check(size_reduction(size(8_423_296), size(28_529_820), 0.7), Verdict.PASS)
+    assert found.reason == ("8,423 kB against 28,530 kB: reduction 0.705, at least 0.7 wanted")
+    failed = check(size_reduction(size(300), size(1000), 0.71), Verdict.FAIL)
+    assert "weights int8" in str(failed.next_step)
+    check(size_reduction(size(2000), size(1000), 0.5, method="float16"), Verdict.FAIL)
+
+
+def test_max_bytes_tells_one_byte() -> None:
+    found = check(max_bytes(size(8_423_297), 8_423_296), Verdict.FAIL)
+    assert found.reason == "8,423.297 kB, at most 8,423.296 kB wanted"
+    check(max_bytes(size(8_423_296), 8_423_296), Verdict.PASS)

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+import pytest
+
+from edgeq.errors import WorkerCrashedError
+from edgeq.judge.proofs import calibration_disjoint, made, outputs, types
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.answers import OutputFacts, make_answers, outputs_facts
+from edgeq.measure.operators import Compute, Operators
+from edgeq.spec.methods import METHODS
+
+
+def check(found: Judgement, status: Verdict) -> Judgement:
+    msgspec.json.encode(found)
+    assert found.status is status
+    assert len(found.reason) <= 160
+    assert found.value is None
+    return found
+
+
+def compute(
+    index: int, activation: str, weight: str | None, size: int, *, dequantized: bool = False
+) -> Compute:
+    return Compute(
+        index=index,
+        name="CONV_2D",
+        output=f"output {index}",
+        activation_type=activation,
+        weight_type=weight,
+        weight_bytes=size,
+        dequantized=dequantized,
+    )
+
+
+def operators(*found: Compute, io: tuple[str, str] = ("float32", "float32")) -> Operators:
+    sizes: dict[str, int] = {}
+    activations: dict[str, int] = {}
+    for one in found:
+        activations[one.activation_type] = activations.get(one.activation_type, 0) + 1
+        if one.weight_type is not None:
+            sizes[one.weight_type] = sizes.get(one.weight_type, 0) + one.weight_bytes
+    return Operators(
+        counts={"CONV_2D": len(found)},
+        compute=found,
+        weight_bytes_by_type=sizes,
+        compute_activation_types=activations,
+        float_islands=(),
+        input_types=(io[0],),
+        output_types=(io[1],),
+        custom=(),
+        ends_in_softmax=True,
+    )
+
+
+def proved(found: Operators, method: str | None) -> Judgement:
+    claim = None if method is None else METHODS.get(method)
+    return types(found, claim, sha256="a", baseline_sha256="b")
+
+
+INT8 = operators(*(compute(i, "int8", "int8", 100) for i in range(5)), io=("int8", "int8"))
+DYNAMIC = operators(compute(0, "float32", "int8", 100), compute(1, "float32", "float32", 9))
+WEIGHT_ONLY = operators(compute(0, "float32", "int8", 100, dequantized=True))
+FLOAT16 = operators(compute(0, "float32", "float16", 100, dequantized=True))
+FLOAT = operators(compute(0, "float32", "float32", 100))
+
+
+@pytest.mark.parametrize(
+    ("found", "method"),
+    [
+        (INT8, "int8"),
+        (DYNAMIC, "dynamic_range"),
+        (WEIGHT_ONLY, "weight_only_int8"),
+        (FLOAT16, "float16"),
+        (FLOAT, None),
+    ],
+)
+def test_what_is_what_it_claims_passes(found: Operators, method: str | None) -> None:
+    assert check(proved(found, method), Verdict.PASS).next_step is None
+
+
+@pytest.mark.parametrize(
+    ("found", "method", "words"),
+    [
+        (FLOAT, "dynamic_range", "int8 holds 0% of the weights' bytes"),
+        (FLOAT, "float16", "largest other: float32 of CONV_2D 0"),
+        (DYNAMIC, "weight_only_int8", "activations are quantized while running"),
+        (WEIGHT_ONLY, "dynamic_range", "the arithmetic is float"),
+        (INT8, "int8_float_io", "input is int8, not float32; and 1 break more"),
+        (INT8, "int16x8", "5 of 5 compute operators give int8: CONV_2D 0, CONV_2D 1, CONV_2D 2"),
+        (operators(), "int8", "no compute operator has weights"),
+    ],
+)
+def test_what_is_not_what_it_claims_says_where(found: Operators, method: str, words: str) -> None:
+    failed = check(proved(found, method), Verdict.FAIL)
+    assert words in failed.reason
+    assert failed.next_step is not None
+
+
+def test_a_float_island_breaks_int8() -> None:
+    found = operators(
+        compute(3, "int8", "int8", 100), compute(7, "float32", "int8", 10), io=("int8", "int8")
+    )
+    failed = check(proved(found, "int8"), Verdict.FAIL)
+    assert "1 of 2 compute operators give float32: CONV_2D 7" in failed.reason
+
+
+@pytest.mark.parametrize("method", ["int8", None])
+def test_the_baseline_itself_is_no_variant(method: str | None) -> None:
+    claim = None if method is None else METHODS.get(method)
+    found = types(INT8, claim, sha256="same", baseline_sha256="same")
+    assert "byte for byte" in check(found, Verdict.FAIL).reason
+
+
+def facts(scores: object) -> OutputFacts:
+    return outputs_facts(make_answers(np.array(scores), None, is_probability=False))
+
+
+HEALTHY = facts(np.eye(12))
+
+
+def test_healthy_outputs_pass() -> None:
+    found = check(outputs(HEALTHY, HEALTHY), Verdict.PASS)
+    assert found.reason == "finite on 12 images, 12 different classes (baseline 12), 0 ties"
+
+
+@pytest.mark.parametrize(
+    ("scores", "words"),
+    [
+        (np.zeros((12, 12)), "every output is 0 on all 12 images"),
+        (np.tile(np.arange(12.0), (12, 1)), "the same on all 12 images"),
+        (np.arange(12.0)[:, None] * np.ones(12), "tied on all 12 images"),
+        (np.where(np.eye(12) > 0, math.nan, 0.0), "NaN or infinity on 12 of 12 images"),
+        (np.eye(12)[[0] * 11 + [1]], "collapsed: gives 2 different classes (baseline 12), class 0"),
+    ],
+)
+def test_sick_outputs_fail_by_name(scores: np.ndarray, words: str) -> None:
+    found = check(outputs(facts(scores), HEALTHY), Verdict.FAIL)
+    assert words in found.reason
+    assert found.next_step is not None
+
+
+def test_a_baseline_that_is_not_finite_is_named_first() -> None:
+    sick = facts(np.full((12, 12), math.nan))
+    assert "the baseline itself" in check(outputs(sick, sick), Verdict.FAIL).reason
+
+
+def test_random_weights_are_judged_on_finiteness_alone() -> None:
+    zeros = facts(np.zeros((12, 12)))
+    found = check(outputs(zeros, HEALTHY, trained=False), Verdict.PASS)
+    assert "random weights" in found.reason
+    sick = facts(np.full((12, 12), math.nan))
+    check(outputs(sick, HEALTHY, trained=False), Verdict.FAIL)
+
+
+def test_calibration_images_in_the_evaluation_set_are_named() -> None:
+    found = check(
+        calibration_disjoint([("a.png", "b.png")], calibration=100, evaluation=500), Verdict.FAIL
+    )
+    assert found.reason == "1 calibration image is an evaluation image too: a.png"
+    assert found.evidence["shared"] == [["a.png", "b.png"]]
+
+
+def test_disjoint_sets_pass() -> None:
+    found = check(calibration_disjoint([], calibration=100, evaluation=500), Verdict.PASS)
+    assert found.reason == "none of 100 calibration images is among 500 evaluation images"
+    assert "needs no" in calibration_disjoint([], calibration=None, evaluation=500).reason
+
+
+def test_made() -> None:
+    assert check(made(None, size=8_423_296), Verdict.PASS).reason == "made and loaded, 8,423 kB"
+    assert made(None, size=1000, made_now=False).reason == "read and loaded, 1 kB"
+    failed = made(WorkerCrashedError("ended by SIGSEGV at invoke", output="last words"))
+    assert "ended by SIGSEGV at invoke" in check(failed, Verdict.FAIL).reason
+    assert failed.evidence["output"] == "last words"

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from edgeq.measure.planning import (
+    best_provable_rate,
+    images_needed,
+    images_needed_for_drop,
+    images_to_see_drop,
+    samples_needed,
+)
+from edgeq.measure.statistics import clopper_pearson, paired_difference
+
+
+def test_a_perfect_rate_needs_the_closed_form() -> None:
+    # every image agrees: (0.05 / 2) ** (1 / n) >= 0.97 from n = 122 on
+    assert images_needed(1.0, 0.97, 0.95) == 122
+    assert best_provable_rate(122, 0.95) >= 0.97 > best_provable_rate(121, 0.95)
+
+
+def test_a_rate_at_its_limit_is_never_settled() -> None:
+    assert images_needed(0.93, 0.93, 0.95) is None
+    assert images_needed_for_drop(0.03, 0.01, 0.02, 0.95) is None
+    assert samples_needed(0.5, 0.1, 64, 0.5) is None
+
+
+def test_a_rate_beside_its_limit_needs_more_than_any_set() -> None:
+    assert images_needed(0.93, 0.93 + 1e-6, 0.95) is None
+
+
+@given(st.floats(0.05, 1.0), st.floats(0.05, 0.95))
+def test_the_number_settles_the_rate_and_one_less_does_not(rate: float, limit: float) -> None:
+    assume(abs(rate - limit) > 0.01)
+    n = images_needed(rate, limit, 0.95)
+    assert n is not None
+
+    def settled(images: int) -> bool:
+        low, high = clopper_pearson(rate * images, images, 0.95)
+        return low >= limit if rate > limit else high < limit
+
+    assert settled(n)
+    assert n == 1 or not settled(n - 1)
+
+
+def test_the_number_settles_a_drop() -> None:
+    n = images_needed_for_drop(0.02, 0.01, 0.03, 0.95)
+    assert n is not None
+    assert paired_difference(0.02 * n, 0.01 * n, n, 0.95)[1] <= 0.03
+    assert paired_difference(0.02 * (n - 1), 0.01 * (n - 1), n - 1, 0.95)[1] > 0.03
+
+
+def test_a_lost_case_is_settled_too() -> None:
+    n = images_needed_for_drop(0.1, 0.0, 0.02, 0.95)
+    assert n is not None
+    assert paired_difference(0.1 * n, 0.0, n, 0.95)[0] > 0.02
+
+
+def test_half_the_width_needs_four_times_the_samples() -> None:
+    assert samples_needed(0.95, 0.02, 100, 0.94) == pytest.approx(400, abs=1)
+
+
+@pytest.mark.parametrize(("drop", "about"), [(0.01, 3100), (0.02, 770)])
+def test_seeing_a_drop_with_five_percent_flips(drop: float, about: int) -> None:
+    assert images_to_see_drop(drop, 0.05) == pytest.approx(about, rel=0.02)
+
+
+def test_a_drop_can_not_exceed_its_flips() -> None:
+    with pytest.raises(ValueError, match="flips"):
+        images_to_see_drop(0.06, 0.05)

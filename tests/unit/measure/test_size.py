@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import gzip
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from edgeq.errors import ModelError
+from edgeq.measure.size import gzip_bytes, measure_size
+from edgeq.models.model_file import ModelFile, read_model
+from tests.unit.tiny_model import Op, Tensor, build, classifier
+
+
+def read(folder: Path, data: bytes) -> ModelFile:
+    path = folder / "model.tflite"
+    path.write_bytes(data)
+    return read_model(path)
+
+
+def test_parts_of_a_classifier(tmp_path: Path) -> None:
+    found = measure_size(read(tmp_path, classifier(classes=5)))
+    assert found.parts["weights float32"] == 60
+    assert found.parts["biases"] == 20
+    assert found.parts["constants"] == 8  # the axes of MEAN
+    assert sum(found.parts.values()) == found.bytes
+    assert found.parts["graph"] > 0
+    msgspec.json.encode(found)
+
+
+def test_quantization_parameters_and_shared_data(tmp_path: Path) -> None:
+    weights = np.ones((4, 4), np.int8)
+    scales, zeros = (0.1, 0.2, 0.3, 0.4), (0, 0, 0, 0)
+    data = build(
+        [
+            Tensor("x", (1, 4)),
+            Tensor("w", (4, 4), "int8", weights, scales, zeros),
+            Tensor("y", (1, 4)),
+            Tensor("z", (1, 4)),
+        ],
+        [Op("FULLY_CONNECTED", ("x", "w"), ("y",)), Op("FULLY_CONNECTED", ("y", "w"), ("z",))],
+        ["x"],
+        ["z"],
+    )
+    found = measure_size(read(tmp_path, data))
+    assert found.parts["weights int8"] == 16
+    assert found.parts["quantization parameters"] == 4 * (4 + 8)
+    assert sum(found.parts.values()) == len(data)
+
+
+def test_gzip_is_that_of_gzip_and_repeats(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(bytes(range(256)) * 10_000)
+    assert gzip_bytes(path) == len(gzip.compress(path.read_bytes(), 6, mtime=0))
+    assert gzip_bytes(path) == gzip_bytes(path)
+
+
+def test_reduction_may_be_negative(tmp_path: Path) -> None:
+    small = measure_size(read(tmp_path, classifier()))
+    large = msgspec.structs.replace(small, bytes=small.bytes * 4)
+    assert small.reduction(large) == 0.75
+    assert large.reduction(small) == -3.0
+
+
+def test_parts_that_overlap_are_refused(tmp_path: Path) -> None:
+    model = replace(read(tmp_path, classifier()), metadata_bytes=10_000_000)
+    with pytest.raises(ModelError, match="more than the file has"):
+        measure_size(model)
+
+
+def test_a_file_that_went_away_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="can't be read"):
+        gzip_bytes(tmp_path / "none.tflite")

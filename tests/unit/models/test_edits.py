@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeq.models.edits import apply_edits, logits_edits, logits_tensor
+from edgeq.models.model_file import read_model
+from tests.unit.tiny_model import IoType, classifier
+
+RUN = """
+import json, sys
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+interpreter = Interpreter(model_path=sys.argv[1], num_threads=1)
+interpreter.allocate_tensors()
+entry = interpreter.get_input_details()[0]
+image = np.arange(np.prod(entry["shape"])).reshape(entry["shape"]) % 100
+interpreter.set_tensor(entry["index"], image.astype(entry["dtype"]))
+interpreter.invoke()
+outputs = []
+for one in interpreter.get_output_details():
+    value = interpreter.get_tensor(one["index"]).astype(float)
+    scale, zero = one["quantization"]
+    outputs.append((((value - zero) * scale) if scale else value).tolist())
+nodes = [node["op_name"] for node in interpreter._get_ops_details()]
+print(json.dumps({"outputs": outputs, "delegated": nodes.count("DELEGATE")}))
+"""
+
+
+def run(path: Path) -> tuple[list[np.ndarray[Any, Any]], int]:
+    """Return the outputs and the delegate's partitions; no model runs in pytest's process."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(path)], capture_output=True, check=True, text=True
+    )
+    answer = json.loads(done.stdout.splitlines()[-1])
+    return [np.array(one) for one in answer["outputs"]], answer["delegated"]
+
+
+def check_logits(path: Path, edited: Path, tolerance: float) -> None:
+    edited.write_bytes(apply_edits(path.read_bytes(), logits_edits(path)))
+    (plain,), partitions = run(path)
+    (probabilities, logits), partitions_edited = run(edited)
+    np.testing.assert_array_equal(plain, probabilities)
+    raised = np.exp(logits - logits.max())
+    np.testing.assert_allclose(raised / raised.sum(), probabilities, atol=tolerance)
+    assert partitions_edited == partitions
+
+
+@pytest.mark.parametrize("io", ["float32", "int8", "uint8"])
+def test_logits_become_the_second_output(tmp_path: Path, io: IoType) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(classifier(io=io))
+    check_logits(path, tmp_path / "edited.tflite", 1e-6 if io == "float32" else 1 / 256)
+
+
+@pytest.mark.parametrize("name", ["resnet8_cifar10_float", "resnet8_cifar10_int8"])
+def test_real_models_give_their_logits(tmp_path: Path, name: str) -> None:
+    data = os.environ.get("EDGEQ_DATA")
+    if not data:
+        pytest.skip("EDGEQ_DATA is unset")
+    check_logits(Path(data) / "models" / f"{name}.tflite", tmp_path / "edited.tflite", 1 / 256)
+
+
+def test_the_edited_file_is_whole(tmp_path: Path) -> None:
+    path, edited = tmp_path / "model.tflite", tmp_path / "edited.tflite"
+    path.write_bytes(classifier() + b"\x00")  # an odd length needs padding
+    edits = logits_edits(path)
+    edited.write_bytes(apply_edits(path.read_bytes(), edits))
+    before, after = read_model(path), read_model(edited)
+    assert [after.tensors[index].name for index in after.outputs] == ["probabilities", "logits"]
+    assert (after.tensors, after.operators) == (before.tensors, before.operators)
+    assert len(edits[0][1]) == 4
+    assert edited.stat().st_size % 4 == 0
+
+
+def test_a_model_that_ends_in_logits_needs_no_edit(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(classifier(softmax=False))
+    assert logits_edits(path) == ()
+    assert logits_tensor(read_model(path)) is None

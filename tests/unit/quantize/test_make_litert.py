@@ -1,0 +1,209 @@
+"""The engine ``litert``: every method, and what the file then holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeq.errors import ConversionError, ImageError, SpecError
+from edgeq.models.model_file import ModelFile, read_model
+from edgeq.quantize import recipes
+from edgeq.quantize.make import make_variant
+from edgeq.quantize.variant import Variant
+from edgeq.spec.methods import METHODS, MethodChoice
+from edgeq.store import Store
+from tests.unit.quantize.network import calibration, float_model, network
+
+COMPUTE = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
+WEIGHTS = {"conv_weights", "depthwise_weights", "dense_weights"}
+LITERT_METHODS = tuple(recipes.LITERT)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("litert")
+
+
+def made(folder: Path, method: str, store: str = "store") -> Variant:
+    choice = MethodChoice(method, method, "litert")
+    return make_variant(choice, float_model(folder), calibration(folder), Store(folder / store))
+
+
+def weight_types(model: ModelFile) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for tensor in model.tensors:
+        if len(tensor.shape) > 1:
+            sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + tensor.data_bytes
+    return sizes
+
+
+def test_every_method_of_the_table_has_a_recipe() -> None:
+    for name, method in METHODS:
+        assert ("litert" in method.engines) == (name in recipes.LITERT)
+        assert ("tensorflow" in method.engines) == (name in recipes.TENSORFLOW)
+        if name in recipes.LITERT:
+            assert method.needs_calibration == (recipes.LITERT[name].percentile is not None)
+        if name in recipes.TENSORFLOW:
+            assert method.needs_calibration == recipes.TENSORFLOW[name].calibrated
+
+
+@pytest.mark.parametrize("name", LITERT_METHODS)
+def test_a_variant_holds_the_types_that_its_method_claims(folder: Path, name: str) -> None:
+    method, variant = METHODS.get(name), made(folder, name)
+    model = read_model(variant.path)
+    tensors = model.tensors
+    ends = {tensors[index].dtype for index in (*model.inputs, *model.outputs)}
+    assert ends <= method.io_types
+    computed = {
+        tensors[index].dtype
+        for one in model.operators
+        if one.name in COMPUTE
+        for index in one.outputs
+    }
+    assert computed
+    assert computed <= method.activation_types
+    sizes = weight_types(model)
+    assert sum(sizes.get(kind, 0) for kind in method.weight_types) > sum(sizes.values()) / 2
+    assert variant.sha256 == model.sha256
+    assert variant.bytes == model.bytes == variant.path.stat().st_size
+
+
+@pytest.mark.parametrize("name", LITERT_METHODS)
+def test_the_same_input_gives_the_same_bytes(folder: Path, name: str) -> None:
+    first, second = made(folder, name), made(folder, name, "another")
+    assert first.path != second.path
+    assert first.path.read_bytes() == second.path.read_bytes()
+
+
+def test_a_variant_is_made_once(folder: Path) -> None:
+    store = "once"
+    first, second = made(folder, "int8", store), made(folder, "int8", store)
+    assert (first.made, second.made) == (True, False)
+    assert dataclasses.replace(second, made=True) == first
+
+
+def test_one_calibration_serves_all_static_methods(folder: Path) -> None:
+    for method in ("int8", "int8_float_io", "int16x8"):
+        made(folder, method, "shared")
+    assert len(list((folder / "shared" / "statistics").iterdir())) == 1
+
+
+def test_the_manifest_says_what_it_was_made_from(folder: Path) -> None:
+    variant, model = made(folder, "int8"), float_model(folder)
+    manifest = variant.manifest
+    assert manifest["engine"] == variant.engine == "litert"
+    assert manifest["method"] == variant.method == "int8"
+    assert manifest["float_model"] == {
+        "name": "tiny",
+        "source": "float.tflite",
+        "sha256": model.sha256,
+    }
+    assert isinstance(manifest["tools"], dict)
+    assert set(manifest["tools"]) == {"litert-quantizer", "ai-edge-litert", "numpy"}
+    assert isinstance(manifest["calibration"], dict)
+    assert manifest["calibration"]["count"] == 6
+    assert isinstance(manifest["parameters"], dict)
+    assert manifest["parameters"]["percentile"] == recipes.INT8_PERCENTILE
+    assert made(folder, "float16").manifest["calibration"] is None
+
+
+@pytest.mark.parametrize("changed", ["photographs", "model", "recipe"])
+def test_another_input_gives_another_variant(folder: Path, tmp_path: Path, changed: str) -> None:
+    usual = made(folder, "int8")
+    model = float_model(tmp_path, network(seed=1 if changed == "model" else 0))
+    photographs = calibration(tmp_path, seed=1 if changed == "photographs" else 0)
+    recipe = recipes.static(8, percentile=100) if changed == "recipe" else None
+    choice = MethodChoice("int8", "int8", "litert")
+    store = Store(folder / "store")
+    assert make_variant(choice, model, photographs, store, recipe=recipe).sha256 != usual.sha256
+
+
+def test_the_place_and_name_of_the_photographs_do_not_matter(folder: Path, tmp_path: Path) -> None:
+    usual = made(folder, "int8")
+    photographs = calibration(tmp_path, source="elsewhere")
+    choice = MethodChoice("mine", "int8", "litert")
+    again = make_variant(choice, float_model(tmp_path), photographs, Store(folder / "store"))
+    assert (again.made, again.path, again.name) == (False, usual.path, "mine")
+    assert isinstance(again.manifest["calibration"], dict)
+    assert again.manifest["calibration"]["source"] == "elsewhere"
+
+
+def test_an_int8_variant_answers_like_its_float_model(folder: Path) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    photographs = calibration(folder).pixels.array().astype(np.float32) / 127.5 - 1
+
+    def answers(path: Path) -> np.ndarray:
+        interpreter = Interpreter(str(path), num_threads=1)
+        interpreter.allocate_tensors()
+        (given,), (told,) = interpreter.get_input_details(), interpreter.get_output_details()
+        rows = []
+        for photo in photographs:
+            interpreter.set_tensor(given["index"], photo[np.newaxis])
+            interpreter.invoke()
+            rows.append(interpreter.get_tensor(told["index"])[0])
+        return np.stack(rows)
+
+    usual = answers(float_model(folder).path)
+    variant = answers(made(folder, "int8_float_io").path)
+    assert np.abs(usual - variant).max() < 0.05
+    assert not np.array_equal(usual, variant)
+
+
+def test_a_static_method_without_calibration_is_refused(tmp_path: Path) -> None:
+    choice = MethodChoice("int8", "int8", "litert")
+    with pytest.raises(SpecError, match="tiny/int8: the method 'int8' needs a calibration set"):
+        make_variant(choice, float_model(tmp_path), None, Store(tmp_path))
+
+
+def test_an_engine_that_has_no_recipe_is_refused(tmp_path: Path) -> None:
+    choice = MethodChoice("weight_only_int8", "weight_only_int8", "tensorflow")
+    with pytest.raises(SpecError, match="Engines that can: litert"):
+        make_variant(choice, float_model(tmp_path), None, Store(tmp_path))
+
+
+def test_the_librarys_reason_is_one_line_and_its_log_stays(tmp_path: Path) -> None:
+    choice = MethodChoice("dynamic_range", "dynamic_range", "litert")
+    settings = recipes.LITERT["dynamic_range"].steps[0].op_config
+    recipe = recipes.LitertRecipe(steps=(recipes.Step(op_config=settings, algorithm_key="none"),))
+    with pytest.raises(ConversionError) as caught:
+        make_variant(choice, float_model(tmp_path), None, Store(tmp_path / "s"), recipe=recipe)
+    error = caught.value
+    assert error.where == "tiny/dynamic_range"
+    assert "Unsupported algorithm" in error.what
+    assert "\n" not in str(error)
+    assert error.log is not None
+    assert "Traceback" in error.log.read_text()
+    assert not (tmp_path / "s" / "variants").exists()
+
+
+@pytest.mark.parametrize("engine", ["litert", "tensorflow"])
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [((6, 9, 9, 3), "are 9x9, the model takes 8x8"), ((0, 8, 8, 3), "calibration set is empty")],
+)
+def test_photographs_that_do_not_fit_are_refused(
+    tmp_path: Path, engine: str, shape: tuple[int, int, int, int], said: str
+) -> None:
+    photographs = calibration(tmp_path)
+    unfit = dataclasses.replace(
+        photographs, pixels=dataclasses.replace(photographs.pixels, shape=shape)
+    )
+    choice = MethodChoice("int8", "int8", engine)
+    with pytest.raises(ImageError, match=said):
+        make_variant(choice, float_model(tmp_path), unfit, Store(tmp_path / "s"))
+
+
+def test_a_model_that_computes_nan_is_refused_by_tensor(tmp_path: Path) -> None:
+    content = network()
+    first = np.random.default_rng(0).normal(0, 0.3, (32, 3, 3, 3)).astype(np.float32).tobytes()[:4]
+    assert content.count(first) == 1
+    broken = content.replace(first, np.array([np.nan], np.float32).tobytes())
+    choice = MethodChoice("int8", "int8", "litert")
+    with pytest.raises(ConversionError, match="computes NaN in the tensor 'conv'"):
+        make_variant(
+            choice, float_model(tmp_path, broken), calibration(tmp_path), Store(tmp_path / "s")
+        )

@@ -1,0 +1,61 @@
+"""Ready-made variants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgeq.errors import ModelError
+from edgeq.files import sha256_bytes
+from edgeq.quantize.make import ready_variant
+from edgeq.spec.structs import ReadyVariant, Spec
+from tests.unit.quantize.network import network
+from tests.unit.tiny_model import Op, Tensor, build
+
+
+def ready(folder: Path, file: str = "vendor.tflite", method: str | None = None) -> ReadyVariant:
+    return ReadyVariant(model="tiny", file=file, method=method)
+
+
+def spec(folder: Path) -> Spec:
+    return Spec(root=folder, origin="edgeq.toml", models={})
+
+
+def test_a_file_beside_the_spec_is_taken_as_it_is(tmp_path: Path) -> None:
+    content = network()
+    (tmp_path / "vendor.tflite").write_bytes(content)
+    variant = ready_variant("vendor", ready(tmp_path, method="int8"), spec(tmp_path))
+    assert variant.path == tmp_path / "vendor.tflite"
+    assert (variant.name, variant.method, variant.engine) == ("vendor", "int8", "ready-made")
+    assert (variant.sha256, variant.bytes) == (sha256_bytes(content), len(content))
+    assert not variant.made
+    assert variant.manifest == {
+        "engine": "ready-made",
+        "method": "int8",
+        "file": "vendor.tflite",
+        "description": "made by a test",
+    }
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such file") as caught:
+        ready_variant("vendor", ready(tmp_path), spec(tmp_path))
+    assert caught.value.where == str(tmp_path / "vendor.tflite")
+
+
+@pytest.mark.parametrize("keep", [0, 3, 100, -64])
+def test_a_truncated_file_is_refused(tmp_path: Path, keep: int) -> None:
+    (tmp_path / "vendor.tflite").write_bytes(network()[:keep])
+    with pytest.raises(ModelError, match=r"vendor\.tflite"):
+        ready_variant("vendor", ready(tmp_path), spec(tmp_path))
+
+
+def test_flex_operators_are_refused(tmp_path: Path) -> None:
+    tensors = [Tensor("image", (1, 4, 4, 3)), Tensor("scores", (1, 4, 4, 3))]
+    content = build(
+        tensors, [Op("CUSTOM", ("image",), ("scores",), "FlexErf")], ["image"], ["scores"]
+    )
+    (tmp_path / "vendor.tflite").write_bytes(content)
+    with pytest.raises(ModelError, match="FLEX:Erf"):
+        ready_variant("vendor", ready(tmp_path), spec(tmp_path))

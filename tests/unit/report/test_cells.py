@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from edgeq.record import VariantRecord
+from edgeq.report.cells import HEADINGS, Cell, cells
+from tests.unit.report import records
+
+
+def row(name: str) -> dict[str, str]:
+    model = records.full_record().models[0]
+    one = next(v for v in model.variants if v.name == name)
+    return {key: _text(cell) for key, cell in cells(model, one, is_baseline=False).items()}
+
+
+def _text(cell: Cell) -> str:
+    shown = f"{cell.text} [{cell.detail}]" if cell.detail else cell.text
+    return shown.replace("\u00a0", " ").replace("\u2212", "-").replace("\u00d7", "x")
+
+
+def test_a_variant_that_was_measured() -> None:
+    assert row("float16") == {
+        "size": "14,413.5 kB [11,819.1 kB with gzip]",
+        "reduction": "49.5 %",
+        "agreement": "100.0 % [98.0 % to 100.0 %]",
+        "accuracy": "94.6 % [0.0 points]",
+        "latency": "1.01x [0.99x to 1.04x, 18.10 ms]",
+        "memory": "93,000.0 kB [41,000.0 kB by the model]",
+    }
+
+
+def test_what_was_not_measured_says_so() -> None:
+    assert row("int8@tensorflow")["accuracy"] == "not measured"
+    assert row("int8@tensorflow")["memory"] == "not measured"
+    assert set(row(records.HOSTILE).values()) == {"not measured"}
+
+
+def test_the_baseline_takes_its_numbers_from_what_ran_beside_it() -> None:
+    model = records.full_record().models[0]
+    found = cells(model, model.baseline, is_baseline=True)
+    assert _text(found["latency"]) == "1 [18.00 ms]"
+    assert _text(found["accuracy"]) == "94.6 %"
+    assert found["memory"].absent
+
+
+def test_no_reduction_without_a_baseline_size() -> None:
+    lost = VariantRecord(name="baseline", method="float", error="can't be exported")
+    record = records.record((records.variant("int8", 100),), (), baseline=lost)
+    model = record.models[0]
+    found = cells(model, model.variants[0], is_baseline=False)
+    assert found["reduction"].absent
+    assert set(found) == set(HEADINGS)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from typing import Any
+
+from edgeq.report.flips import SHOWN, flips_view
+from tests.unit.report.records import agreement_facts
+
+
+def test_nothing_measured_shows_nothing() -> None:
+    assert flips_view({}) is None
+
+
+def test_counts_kinds_and_ties_in_words() -> None:
+    found = flips_view(agreement_facts(473))
+    assert found is not None
+    assert found.summary == (
+        "473 of 500 images agree: 27 right to wrong, 0 wrong to right, 0 wrong to another wrong, "
+        "2 with a tie (counted against)"
+    )
+    assert len(found.lines) == SHOWN
+    assert found.more == 27 - SHOWN
+    assert found.lines[0].kind == "right to wrong, tied"
+    assert found.lines[0].variant.startswith("class 282 (44.0")
+
+
+def test_full_agreement_has_no_lines() -> None:
+    found = flips_view(agreement_facts(500))
+    assert found is not None
+    assert found.lines == ()
+    assert "right to wrong" not in found.summary
+
+
+def test_harmful_flips_come_first_and_names_are_used() -> None:
+    agreement: dict[str, Any] = agreement_facts(498)
+    agreement["flips"][0] |= {"kind": "wrong_to_wrong", "name": "cat/1.png"}
+    agreement["flips"][1] |= {"label_name": "tabby", "baseline_name": "tabby"}
+    found = flips_view(agreement)
+    assert found is not None
+    assert [line.image for line in found.lines] == ["image 1", "cat/1.png"]
+    assert found.lines[0].label == "tabby"
+
+
+def test_unlabelled_flips_are_said_to_be() -> None:
+    agreement: dict[str, Any] = agreement_facts(499)
+    agreement["flip_counts"] = None
+    agreement["flips"][0] |= {"kind": None, "label": None, "tied": False, "baseline_class": None}
+    found = flips_view(agreement)
+    assert found is not None
+    assert found.summary.startswith("499 of 500 images agree, 2")
+    assert found.lines[0].kind == "not labelled"
+    assert found.lines[0].label == "\u2013"
+    assert found.lines[0].baseline.startswith("\u2013 (61")

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edgeq.errors import RecordError
+from edgeq.judge.verdict import Verdict
+from edgeq.record import RunRecord, VariantRecord, from_json
+from edgeq.report import html
+from tests.unit.report import records
+
+VOID = {"meta", "link", "br", "line", "path", "circle", "rect"}
+
+
+class Page(HTMLParser):
+    """Elements, attributes, and text of a page; fails where tags do not match."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+        self.script = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.script += data
+        else:
+            self.text += data
+
+
+def page(record: RunRecord) -> Page:
+    return Page(html.render(record))
+
+
+def test_the_page_needs_nothing_else() -> None:
+    shown = page(records.full_record())
+    for tag, name, value in shown.attributes:
+        assert not name.startswith("on"), (tag, name)
+        if name in {"src", "href", "srcset", "action", "data", "xlink:href"}:
+            assert value.startswith("#") or value == "data:,", (tag, value)
+    assert not re.search(r"@import|url\(", html.render(records.full_record()))
+    assert "img" not in shown.tags
+    assert "iframe" not in shown.tags
+
+
+def test_the_only_script_is_the_record() -> None:
+    record = records.full_record()
+    shown = page(record)
+    assert shown.tags.count("script") == 1
+    assert ("script", "type", "application/json") in shown.attributes
+    assert from_json(shown.script.encode()) == record
+
+
+def test_hostile_names_are_text() -> None:
+    shown = page(records.full_record())
+    assert records.HOSTILE in shown.text
+    assert records.HOSTILE_REASON in shown.text
+
+
+def test_links_lead_to_something() -> None:
+    shown = page(records.full_record())
+    places = {value for _, name, value in shown.attributes if name == "id"}
+    links = [value for _, name, value in shown.attributes if name == "href" and value[0] == "#"]
+    assert len(links) == 5
+    assert {link[1:] for link in links} <= places
+
+
+def test_everything_a_reader_needs_is_there() -> None:
+    text = " ".join(page(records.full_record()).text.split())
+    for needle in (
+        "2 of 5 variants may ship",
+        "28,529.8 kB",
+        "may not ship",
+        "not measured",
+        "Use about 2,900 labelled images instead of 500",
+        "ended by SIGSEGV at invoke",
+        "DEPTHWISE_CONV_2D",
+        "quantization parameters",
+        "473 of 500 images agree",
+        "bicubic",
+        "ai-edge-litert",
+        "pytest -m size",
+    ):
+        assert needle in text, needle
+
+
+def test_symbols_stand_beside_colours() -> None:
+    shown = html.render(records.full_record())
+    for tone, symbol, word in (
+        ("good", "\u2713", "PASS"),
+        ("bad", "\u2717", "FAIL"),
+        ("warn", "?", "INCONCLUSIVE"),
+        ("none", "\u25cb", "MISSING"),
+    ):
+        mark = f'<span class="mark {tone}"><span aria-hidden="true">{symbol}</span>{word}</span>'
+        assert mark in shown
+
+
+def test_an_empty_record_has_a_page() -> None:
+    assert "There is no variant to ship" in page(records.record((), ())).text
+
+
+def test_a_variant_without_facts_has_a_page() -> None:
+    bare = VariantRecord(name="int8", method="int8")
+    shown = page(records.record((bare,), ()))
+    assert "No case of this variant was judged." in shown.text
+    assert "not measured" in shown.text
+
+
+def test_a_number_that_is_not_finite_is_refused() -> None:
+    bad = records.case("int8", "size_reduction", Verdict.PASS, value=float("nan"))
+    record = records.record((records.variant("int8", 10),), (bad,))
+    with pytest.raises(RecordError, match="not finite"):
+        html.render(record)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_no_text_breaks_the_page(text: str) -> None:
+    clean = page(records.full_record())
+    variant = VariantRecord(name=text, method=text, engine=text, error=text)
+    one = records.case(text, "made", Verdict.FAIL, reason=text, next_step=text)
+    record = records.record((variant,), (one,), notes=(text,))
+    shown = page(record)
+    assert set(shown.tags) <= set(clean.tags)
+    assert shown.tags.count("script") == 1
+    assert from_json(shown.script.encode()) == record

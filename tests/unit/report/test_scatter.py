@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeq.report import scatter
+from edgeq.report.scatter import BOTTOM, LEFT, RIGHT, TOP, Chart
+from edgeq.report.view import view
+from tests.unit.report import records
+
+
+def chart_of(*variants: tuple[str, int, int]) -> Chart | None:
+    made = [
+        records.variant(name, size, agreement=records.agreement_facts(agreeing))
+        for name, size, agreeing in variants
+    ]
+    return view(records.record(made, ())).models[0].chart
+
+
+def test_shapes_and_words_tell_the_answers_apart() -> None:
+    chart = view(records.full_record()).models[0].chart
+    assert chart is not None
+    shapes = {point.title.partition(":")[0]: point.shape for point in chart.points}
+    assert shapes == {
+        "baseline": "diamond",
+        "float16": "circle",
+        "dynamic_range": "ring",
+        "int8@tensorflow": "cross",
+        "weight_only_int4": "cross",
+    }
+    assert chart.absent == (records.HOSTILE,)
+    assert "may not ship" in chart.description
+
+
+def test_nothing_to_draw_is_no_chart() -> None:
+    assert view(records.record((records.variant("int8", 10),), ())).models[0].chart is None
+
+
+def test_smaller_is_left_and_closer_is_up() -> None:
+    chart = chart_of(("small", 1_000_000, 400), ("large", 20_000_000, 490))
+    assert chart is not None
+    at = {point.title.partition(":")[0]: point for point in chart.points}
+    assert at["small"].x < at["large"].x < at["baseline"].x
+    assert at["small"].y > at["large"].y > at["baseline"].y
+
+
+def test_equal_points_keep_readable_labels() -> None:
+    chart = chart_of(*((f"variant-{n}", 8_000_000 + n, 480) for n in range(6)))
+    assert chart is not None
+    ends = [(point.label_x, point.label_y, point.end) for point in chart.points]
+    assert len(set(ends)) == len(ends)
+
+
+@given(st.lists(st.tuples(st.integers(1, 10**10), st.integers(0, 500)), min_size=1, max_size=6))
+def test_every_point_lies_inside(sizes: list[tuple[int, int]]) -> None:
+    chart = chart_of(*((f"v{n}", size, agreeing) for n, (size, agreeing) in enumerate(sizes)))
+    assert chart is not None
+    assert len(chart.points) == len(sizes) + 1
+    for point in chart.points:
+        assert LEFT - 0.1 <= point.x <= RIGHT + 0.1
+        assert TOP - 0.1 <= point.y <= BOTTOM + 0.1
+    assert 2 <= len(chart.x_ticks) <= 7
+    assert 2 <= len(chart.y_ticks) <= 7
+    assert chart.x_ticks[-1].at <= scatter.WIDTH

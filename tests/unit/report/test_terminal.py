@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from edgeq.escape import columns
+from edgeq.judge.verdict import Verdict
+from edgeq.report import terminal
+from tests.unit.report import records
+
+
+def test_the_table_has_gates_by_variants() -> None:
+    lines = terminal.render(records.full_record()).splitlines()
+    head = next(i for i, line in enumerate(lines) if line.startswith("efficientnetv2-b0 "))
+    assert lines[head].split()[1:] == [
+        "float16",
+        "dynamic_range",
+        "int8@tensorflow",
+        "weight_only_int4",
+    ]
+    by_gate = {line[:21].strip(): line[21:] for line in lines[head + 1 : head + 9]}
+    assert "x 50.6 %" in by_gate["top1_agreement"]
+    assert "? +0.4 points" in by_gate["accuracy_drop"]
+    assert by_gate["answer"].split("  ")[1].strip() == "may ship"
+
+
+def test_it_is_ascii_and_fits() -> None:
+    text = terminal.render(records.full_record())
+    assert text.isascii()
+    assert max(len(line) for line in text.splitlines()) <= terminal.WIDTH
+
+
+def test_what_did_not_pass_comes_with_reason_and_next_step() -> None:
+    text = " ".join(terminal.render(records.full_record()).split())
+    assert "FAIL efficientnetv2-b0/weight_only_int4/top1_agreement:" in text
+    assert "Try weight_only_int8." in text
+    assert "MISSING (declared) efficientnetv2-b0/weight_only_int4/worst_cosine" in text
+
+
+def test_the_last_line_is_the_answer() -> None:
+    record = records.record((records.variant("int8", 10),), (records.case("int8", "made"),))
+    last = terminal.render(record).splitlines()[-1]
+    assert last == "The variant may ship. The run passes: all 1 case passed."
+
+
+def test_escape_sequences_and_wide_names_do_no_harm() -> None:
+    name = "\x1b[31mred\x1b[0m\u4e2d\u6587" * 9
+    case = records.case(name, "made", Verdict.FAIL, reason="\x1b[2J " + "\u4e2d" * 200)
+    text = terminal.render(records.record((records.variant(name, 10),), (case,)))
+    assert "\x1b" not in text
+    assert max(columns(line) for line in text.splitlines()) <= terminal.WIDTH
+
+
+def test_many_variants_are_split_into_tables_that_fit() -> None:
+    names = [f"variant-number-{number}" for number in range(12)]
+    cases = [records.case(name, "made") for name in names]
+    text = terminal.render(records.record([records.variant(n, 10) for n in names], cases))
+    assert max(len(line) for line in text.splitlines()) <= terminal.WIDTH
+    assert all(name in text for name in names)
+
+
+def test_a_long_list_of_failures_is_cut() -> None:
+    names = [f"v{number}" for number in range(30)]
+    cases = [records.case(name, "made", Verdict.FAIL) for name in names]
+    text = terminal.render(records.record([records.variant(n, 10) for n in names], cases))
+    assert text.count("FAIL efficientnetv2-b0/") == terminal.MOST_CASES
+    assert "and 10 more in the report" in text

@@ -1,0 +1,259 @@
+"""Workers that die, hang, babble or eat memory: each is one named error, and none stays behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeq.errors import (
+    ModelRefusedError,
+    WorkerCrashedError,
+    WorkerError,
+    WorkerMemoryError,
+    WorkerTimeoutError,
+)
+from edgeq.run.conversation import Conversation
+from edgeq.run.protocol import Frame
+from edgeq.run.targets import Target
+
+Scripted = Callable[[str], Target]
+
+
+def talk(target: Target, *, timeout_s: float = 30, limit: int | None = None) -> Conversation:
+    return Conversation(target, timeout_s=timeout_s, memory_limit=limit, where="net/int8")
+
+
+def failure(
+    target: Target, *, timeout_s: float = 30, limit: int | None = None, images: bool = False
+) -> WorkerError:
+    """Return the error of one request to a worker that fails."""
+    conversation = talk(target, timeout_s=timeout_s, limit=limit)
+    with pytest.raises(WorkerError) as caught:
+        conversation.ask("infer", {}, images=(0, 5) if images else None)
+    conversation.close()
+    return caught.value
+
+
+def test_a_signal_is_named_with_the_last_words(scripted: Scripted) -> None:
+    error = failure(
+        scripted(
+            "hello(); read()\nprint('last words', file=sys.stderr, flush=True)\n"
+            "os.kill(os.getpid(), signal.SIGSEGV)"
+        )
+    )
+    assert type(error) is WorkerCrashedError
+    assert str(error) == "net/int8: the worker ended by SIGSEGV while it ran infer"
+    assert error.output == "last words"
+
+
+def test_a_crash_tells_how_far_the_work_was(scripted: Scripted) -> None:
+    script = "hello(); read(); write(kind='progress', done=3, total=5)\nos.abort()"
+    error = failure(scripted(script), images=True)
+    assert "ended by SIGABRT while it ran infer (image 3 or later of 5)" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [(3, "with exit code 3 "), (139, "with exit code 139 (SIGSEGV) ")]
+)
+def test_an_exit_code_is_named(scripted: Scripted, code: int, said: str) -> None:
+    error = failure(scripted(f"hello(); read(); sys.exit({code})"))
+    assert type(error) is WorkerCrashedError
+    assert said in str(error)
+
+
+def test_something_that_kills_the_worker_is_suspected_to_be_the_system(scripted: Scripted) -> None:
+    error = failure(scripted("hello(); read(); os.kill(os.getpid(), signal.SIGKILL)"))
+    assert "ended by SIGKILL" in str(error)
+    assert error.remedy is not None
+    assert "memory" in error.remedy
+
+
+def test_a_worker_that_closes_its_pipe_and_stays_is_stopped(scripted: Scripted) -> None:
+    error = failure(scripted("hello(); read(); os.close(1); time.sleep(600)"))
+    assert type(error) is WorkerCrashedError
+    assert "closed its pipe" in str(error)
+
+
+def test_a_hang_ends_at_the_time_limit(scripted: Scripted) -> None:
+    error = failure(scripted("hello(); read(); time.sleep(600)"), timeout_s=0.5)
+    assert type(error) is WorkerTimeoutError
+    assert "no answer for 0.5 s while it ran infer" in str(error)
+
+
+def test_progress_starts_the_time_limit_again(scripted: Scripted) -> None:
+    script = (
+        "hello(); asked = read()\n"
+        "for done in range(8):\n"
+        "    time.sleep(0.25); write(kind='progress', done=done, total=8)\n"
+        "write(kind='result', id=asked['id'])"
+    )
+    told: list[tuple[int, int]] = []
+    conversation = talk(scripted(script), timeout_s=1.5)
+    conversation.ask("infer", {}, images=(2, 10), progress=lambda *now: told.append(now))
+    conversation.close()
+    assert told == [(2 + done, 10) for done in range(8)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "sys.stdout.buffer.write(b'Hello, world'); sys.stdout.flush()",
+        "write(kind='surprise', id=2)",
+        "write(kind='result', id=77)",
+        "write(id=2)",
+    ],
+)
+def test_an_answer_that_is_none_ends_the_worker(scripted: Scripted, answer: str) -> None:
+    error = failure(scripted(f"hello(); read()\n{answer}\ntime.sleep(600)"))
+    assert type(error) is WorkerError
+    assert "what is no answer" in str(error)
+
+
+@pytest.mark.parametrize(
+    "words", ["terminate called: std::bad_alloc", "cannot allocate memory for thread-local data"]
+)
+def test_a_crash_for_want_of_memory_names_the_limit(scripted: Scripted, words: str) -> None:
+    script = f"hello(); read(); print({words!r}, file=sys.stderr, flush=True); os.abort()"
+    error = failure(scripted(script), limit=2_000_000_000)
+    assert type(error) is WorkerMemoryError
+    assert "its memory limit of 2000 MB while it ran infer" in str(error)
+    without = failure(scripted(script))
+    assert type(without) is WorkerCrashedError
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
+def test_resident_memory_is_watched(scripted: Scripted) -> None:
+    script = "hello(); read(); block = b'x' * 300_000_000; time.sleep(600)"
+    error = failure(scripted(script), limit=150_000_000)
+    assert type(error) is WorkerMemoryError
+
+
+@pytest.mark.parametrize(
+    ("kinds", "kind"),
+    [
+        (["ValueError"], ModelRefusedError),
+        (["RuntimeError"], ModelRefusedError),
+        (["ModuleNotFoundError", "ImportError"], WorkerError),
+        (["KeyError"], WorkerError),
+        (["MemoryError"], WorkerMemoryError),
+    ],
+)
+def test_what_the_worker_reports_becomes_its_own_error(
+    scripted: Scripted, kinds: list[str], kind: type[WorkerError]
+) -> None:
+    script = f"hello(); read(); write(kind='error', id=2, kinds={kinds}, message='the\\nreason')"
+    error = failure(scripted(script), limit=2_000_000_000)
+    assert type(error) is kind
+    assert "the reason" in str(error) or kind is WorkerMemoryError
+
+
+def test_an_error_that_the_worker_reports_does_not_end_it(scripted: Scripted) -> None:
+    conversation = talk(
+        scripted(
+            "hello(); read(); write(kind='error', id=2, kinds=['ValueError'], message='no')\n"
+            "read(); write(kind='result', id=3, fine=True)\nread()"
+        )
+    )
+    with pytest.raises(ModelRefusedError):
+        conversation.ask("load", {})
+    assert conversation.ask("load", {}).header["fine"] is True
+    conversation.close()
+
+
+def test_after_its_end_a_worker_is_not_asked_again(scripted: Scripted) -> None:
+    conversation = talk(scripted("hello(); read(); os.abort()"))
+    with pytest.raises(WorkerCrashedError):
+        conversation.ask("infer", {})
+    with pytest.raises(WorkerError, match="this worker has ended"):
+        conversation.ask("infer", {})
+    conversation.close()
+
+
+def test_a_caller_that_gives_up_in_the_middle_leaves_no_worker(scripted: Scripted) -> None:
+    script = "hello(); read(); write(kind='progress', done=0, total=1); time.sleep(600)"
+    conversation = talk(scripted(script))
+
+    def give_up(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        conversation.ask("infer", {}, images=(0, 1), progress=give_up)
+    with pytest.raises(WorkerError, match="has ended"):
+        conversation.ask("infer", {})
+
+
+def test_another_protocol_is_refused(scripted: Scripted) -> None:
+    with pytest.raises(WorkerError, match="speaks protocol 99") as caught:
+        talk(scripted("hello(99); read()"))
+    assert caught.value.remedy is not None
+    assert "worker.py" in caught.value.remedy
+
+
+def test_a_first_answer_without_the_facts_is_none(scripted: Scripted) -> None:
+    with pytest.raises(WorkerError, match="what is no answer"):
+        talk(scripted("first = read(); write(kind='result', id=first['id']); time.sleep(600)"))
+
+
+def test_a_command_that_does_not_exist_is_named() -> None:
+    with pytest.raises(WorkerError, match="target 'board' can't be started") as caught:
+        talk(Target("board", ("no-such-command-anywhere", "worker.py")))
+    assert caught.value.remedy == "Check the command: no-such-command-anywhere worker.py"
+
+
+def test_a_large_request_to_a_chatty_worker_does_not_lock(scripted: Scripted) -> None:
+    # Both pipes fill: the worker writes a megabyte of log before it reads four of request.
+    script = (
+        "hello(); sys.stderr.write('x' * 1_000_000); sys.stderr.flush()\n"
+        "asked = read(); rest = sys.stdin.buffer.read(4_000_000)\n"
+        "write(kind='result', id=asked['id'], got=len(rest)); read()"
+    )
+    conversation = talk(scripted(script))
+    frame: Frame = conversation.ask("load", {}, (np.zeros(4_000_000, np.uint8),))
+    assert frame.header["got"] == 4_000_000
+    conversation.close()
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+    return status.rsplit(")", 1)[1].split()[0] != "Z"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_worker_does_not_outlive_a_client_that_is_killed(tmp_path: Path) -> None:
+    client = tmp_path / "client.py"
+    client.write_text(
+        "import os, signal\n"
+        "from edgeq.run.session import Session\n"
+        "from edgeq.run.targets import local_target\n"
+        "session = Session(local_target(), timeout_s=60, memory_limit=None)\n"
+        "print(session._worker._channel._process.pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n",
+        "utf-8",
+    )
+    import subprocess
+
+    ended = subprocess.run(
+        [sys.executable, str(client)],
+        capture_output=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert ended.returncode == -signal.SIGKILL
+    pid = int(ended.stdout)
+    for _ in range(300):
+        if not alive(pid):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"worker {pid} is still there")

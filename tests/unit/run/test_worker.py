@@ -1,0 +1,183 @@
+"""The worker's arithmetic against exact fractions, and the worker as a bare program."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import struct
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeq.images.preprocess import to_input
+from edgeq.run import worker
+from edgeq.run.targets import WORKER
+from edgeq.spec.structs import Preprocessing
+
+INTEGERS = ("int8", "uint8", "int16")
+real = st.floats(-1e6, 1e6, width=32)
+scales = st.floats(2**-20, 2**10, width=32, exclude_min=True)
+
+
+def exact_step(value: float, scale: float, zero_point: int, dtype: str) -> tuple[int, bool]:
+    """Return the quantized value and whether it clipped, by fractions."""
+    per_step = np.float32(Fraction(1) / Fraction(scale))
+    product = Fraction(float(np.float32(value))) * Fraction(float(per_step))
+    rounded = round(Fraction(float(np.float32(product)))) + zero_point  # halves to even
+    ends = np.iinfo(dtype)
+    return max(ends.min, min(ends.max, rounded)), not ends.min <= rounded <= ends.max
+
+
+@given(st.lists(real, min_size=1, max_size=8), scales, st.sampled_from(INTEGERS), st.data())
+def test_quantize_is_exact(
+    values: list[float], scale: float, dtype: str, data: st.DataObject
+) -> None:
+    ends = np.iinfo(dtype)
+    zero_point = data.draw(st.integers(max(ends.min, -255), min(ends.max, 255)))
+    steps, clipped = worker.quantize(np.array(values, np.float32), dtype, scale, zero_point)
+    expected = [exact_step(value, scale, zero_point, dtype) for value in values]
+    assert list(zip(steps.tolist(), clipped.tolist(), strict=True)) == expected
+    assert steps.dtype == np.dtype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("value", "step"), [(0.5, 0), (1.5, 2), (2.5, 2), (-0.5, 0), (-1.5, -2), (-2.5, -2)]
+)
+def test_halves_round_to_even(value: float, step: int) -> None:
+    assert worker.quantize(np.array([value]), "int8", 1.0, 0)[0].tolist() == [step]
+
+
+def test_values_beyond_the_ends_clip_and_say_so() -> None:
+    steps, clipped = worker.quantize(
+        np.array([-math.inf, -129.0, -128.0, 127.0, 128.0, math.inf, math.nan]), "int8", 1.0, 0
+    )
+    assert steps.tolist() == [-128, -128, -128, 127, 127, 127, 0]
+    assert clipped.tolist() == [True, True, False, False, True, True, True]
+
+
+def test_an_integer_input_without_a_scale_takes_the_values_themselves() -> None:
+    assert worker.quantize(np.array([0.0, 200.0]), "uint8", 0.0, 0)[0].tolist() == [0, 200]
+
+
+def test_float16_keeps_what_it_can_and_counts_what_it_cannot() -> None:
+    halves, clipped = worker.quantize(np.array([1.0, 1e6], np.float32), "float16", 0.0, 0)
+    assert halves.tolist() == [1.0, math.inf]
+    assert clipped.tolist() == [False, True]
+
+
+@given(st.sampled_from(INTEGERS), scales, st.data())
+def test_dequantize_is_the_nearest_float(dtype: str, scale: float, data: st.DataObject) -> None:
+    ends = np.iinfo(dtype)
+    step = data.draw(st.integers(int(ends.min), int(ends.max)))
+    zero_point = data.draw(st.integers(max(ends.min, -255), min(ends.max, 255)))
+    found = worker.dequantize(np.array([step], dtype), scale, zero_point)
+    assert found.dtype == np.float32
+    assert found[0] == np.float32((step - zero_point) * Fraction(scale))
+
+
+def test_dequantize_leaves_nan_and_types_that_are_no_numbers_of_ours() -> None:
+    assert math.isnan(worker.dequantize(np.array([math.nan], np.float32), 0.0, 0)[0])
+    assert worker.dequantize(np.array([3], np.int64), 0.0, 0).dtype == np.int64
+
+
+@given(st.tuples(real, real, real), st.sampled_from(["rgb", "bgr"]), st.booleans())
+def test_a_float_input_is_what_the_images_room_makes(
+    mean: tuple[float, float, float], channels: Any, nchw: bool
+) -> None:
+    how = Preprocessing(mean=mean, std=(58.395, 57.12, 57.375), channels=channels)
+    photo = np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3) * 5
+
+    class Sink:
+        def set_tensor(self, _: int, values: Any) -> None:
+            self.values = values
+
+    model = worker.Model.__new__(worker.Model)
+    model.interpreter, model.batch = Sink(), 2
+    shape = [2, 3, 4, 4] if nchw else [2, 4, 4, 3]
+    model.inputs = [{"index": 0, "shape": shape, "dtype": "float32", "quantization": [0.0, 0]}]
+    numbers = {"mean": how.mean, "std": how.std, "channels": how.channels}
+    assert model.feeder(numbers)(photo) == 0
+    given = model.interpreter.values
+    assert given.flags.c_contiguous
+    images = given.transpose(0, 2, 3, 1) if nchw else given
+    expected = to_input(photo, how)
+    assert np.array_equal(images, np.concatenate([expected, expected]))
+
+
+def test_it_is_one_file_for_python_3_9() -> None:
+    source = WORKER.read_text("utf-8")
+    tree = ast.parse(source, feature_version=(3, 9))
+    names = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert names - sys.stdlib_module_names == {"ai_edge_litert", "numpy"}
+
+
+def ask(request: dict[str, Any], *options: str) -> dict[str, Any]:
+    """Start the worker as a program, ask it one thing and close its input."""
+    text = json.dumps({"blobs": [], **request}).encode()
+    ended = subprocess.run(
+        [sys.executable, *options, str(WORKER)],
+        input=struct.pack("<I", len(text)) + text,
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    size = struct.unpack("<I", ended.stdout[:4])[0]
+    answer: dict[str, Any] = json.loads(ended.stdout[4 : 4 + size])
+    assert len(ended.stdout) == 4 + size
+    return answer
+
+
+def test_without_its_packages_it_says_which_one_is_missing() -> None:
+    answer = ask({"op": "hello", "id": 4, "memory_limit": None}, "-S", "-E")
+    assert answer["kind"] == "error"
+    assert answer["id"] == 4
+    assert "ImportError" in answer["kinds"]
+    assert "ai_edge_litert" in answer["message"]
+
+
+def test_an_unknown_request_is_an_error_and_not_the_end() -> None:
+    assert ask({"op": "dance", "id": 1})["kind"] == "error"
+
+
+def test_what_a_model_prints_stays_out_of_the_frames(tmp_path: Path) -> None:
+    script = tmp_path / "noisy.py"
+    script.write_text(
+        "import os, runpy, sys\n"
+        "module = runpy.run_path(sys.argv[1])\n"
+        "def op_shout(self, request, blobs):\n"
+        "    print('from python', flush=True)\n"
+        "    os.write(1, b'from native code')\n"
+        "    return {'done': True}, ()\n"
+        "module['Worker'].op_shout = op_shout\n"
+        "sys.exit(module['main']())\n",
+        "utf-8",
+    )
+    text = json.dumps({"op": "shout", "id": 1, "blobs": []}).encode()
+    ended = subprocess.run(
+        [sys.executable, str(script), str(WORKER)],
+        input=struct.pack("<I", len(text)) + text,
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    assert json.loads(ended.stdout[4:])["done"] is True
+    assert b"from native code" in ended.stderr
+    assert b"from python" in ended.stderr

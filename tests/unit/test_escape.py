@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeq.escape import columns, fitted, markdown, printable, wrapped
+
+
+def test_markup_shows_as_it_is() -> None:
+    assert markdown("<img src=x> & a|b") == "&lt;img src=x&gt; &amp; a&#124;b"
+    assert markdown("weight_only `x` **b** [a](u)") == (
+        "weight\\_only \\`x\\` \\*\\*b\\*\\* \\[a\\](u)"
+    )
+
+
+def test_mentions_and_links_are_broken() -> None:
+    assert "@all" not in markdown("ask @all")
+    assert "#12" not in markdown("see #12")
+    assert "https://" not in markdown("https://host.example/x")
+    assert "www." not in markdown("www.host.example")
+
+
+def test_a_sign_within_a_name_stays() -> None:
+    assert markdown("int8@tensorflow") == "int8@tensorflow"
+
+
+@given(st.text())
+def test_no_text_escapes(text: str) -> None:
+    shown = markdown(text)
+    assert "\n" not in shown
+    assert "<" not in shown
+    assert "|" not in shown
+    assert not re.search(r"(?<!\\)(\\\\)*[`*_\[\]]", shown)
+
+
+def test_control_and_direction_characters_are_visible() -> None:
+    assert printable("a\x1b[31mb\u202ec\nd\te") == "a?[31mb?c d e"
+
+
+@given(st.text(), st.integers(1, 30))
+def test_fitted_fits(text: str, width: int) -> None:
+    assert columns(fitted(printable(text), width)) <= width
+
+
+def test_wide_signs_take_two_columns() -> None:
+    assert columns("ab\u4e2d") == 4
+    assert fitted("\u4e2d\u4e2d\u4e2d", 4) == "\u4e2d~"
+
+
+@given(st.text(), st.integers(8, 30))
+def test_wrapped_fits_and_loses_nothing(text: str, width: int) -> None:
+    plain = printable(text)
+    lines = wrapped(plain, width, indent="  ")
+    assert max(columns(line) for line in lines) <= width
+    assert "".join(lines).replace(" ", "") == plain.replace(" ", "")
+
+
+def test_wrapped_breaks_at_words() -> None:
+    assert wrapped("one two three", 8, indent="  ") == ["one two", "  three"]

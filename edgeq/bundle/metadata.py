@@ -87,7 +87,7 @@ def describe(
         "machine": portable(dict(record.machine), root),
         "toolchain": portable(dict(record.toolchain), root),
     }
-    facts |= {name: portable(_figures(getattr(variant, name)), root) for name in MEASURES}
+    facts |= {name: portable(_figures(getattr(variant, name)) or None, root) for name in MEASURES}
     return Described(facts, names)
 
 

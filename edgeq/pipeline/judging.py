@@ -35,16 +35,16 @@ def judge(run: Run, case: Case) -> tuple[CaseRecord, EdgeqError | None]:
     try:
         judgement = _judge(run, case)
     except (ConversionError, WorkerError) as error:
-        return _record(case, broken(error)), None
+        return recorded(case, broken(error)), None
     except MissingExtraError as error:
-        return _record(case, _absent(run, case, error)), error
+        return recorded(case, _absent(run, case, error)), error
     except (ModelError, ImageError) as error:
         ready = case.subject.choice is None and run.variants.error(case.subject.key) is error
         judgement = broken(error) if ready else _absent(run, case, error)
-        return _record(case, judgement), error
+        return recorded(case, judgement), error
     except EdgeqError as error:
-        return _record(case, _absent(run, case, error)), error
-    return _record(case, judgement), None
+        return recorded(case, _absent(run, case, error)), error
+    return recorded(case, judgement), None
 
 
 def _absent(run: Run, case: Case, error: EdgeqError) -> Judgement:
@@ -193,7 +193,8 @@ _JUDGES: dict[str, Judge] = {
 }
 
 
-def _record(case: Case, judgement: Judgement) -> CaseRecord:
+def recorded(case: Case, judgement: Judgement) -> CaseRecord:
+    """Return a judgement as the record of its case."""
     return CaseRecord(
         id=case.id,
         model=case.subject.model,

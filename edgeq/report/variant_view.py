@@ -55,7 +55,9 @@ class VariantView:
         bytes: Of the file, None where it could not be made.
         agreement: Share of images, None where not measured.
         cells: By the names in ``HEADINGS``.
-        made_from: Its manifest as names and texts.
+        flips: None where agreement was not measured.
+        operators, parts: Breakdowns, the greatest first.
+        types, times: As names and texts.
     """
 
     anchor: str
@@ -75,6 +77,14 @@ class VariantView:
     parts: tuple[Share, ...]
     types: tuple[tuple[str, str], ...]
     times: tuple[tuple[str, str], ...]
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from: method and engine, or what a ready-made one claims."""
+        if self.engine in {"", "ready-made"}:
+            claims = self.method not in {"", "ready-made"}
+            return f"ready-made, claims {self.method}" if claims else "ready-made"
+        return f"{self.method} by {self.engine}"
 
     @property
     def trouble(self) -> tuple[CaseView, ...]:
@@ -155,8 +165,19 @@ def _types(variant: VariantRecord) -> tuple[tuple[str, str], ...]:
         "compute operators": ", ".join(f"{one.text} in {one.name}" for one in compute),
         "float islands": ", ".join(facts.texts(found, "float_islands")),
         "custom operators": ", ".join(facts.texts(found, "custom")),
+        "delegate": _delegate(found),
     }
     return tuple((name, text) for name, text in lines.items() if text)
+
+
+def _delegate(found: Facts) -> str:
+    """Return what the delegate took over, empty where it was not seen."""
+    taken, total = facts.number(found, "delegated"), facts.number(found, "total")
+    partitions, kernels = facts.number(found, "partitions"), facts.text(found, "kernels")
+    if taken is None or total is None or partitions is None:
+        return ""
+    pieces = words.count(round(partitions), "partition")
+    return f"{taken:.0f} of {total:.0f} operators in {pieces} ({kernels or 'kernels not known'})"
 
 
 def _times(variant: VariantRecord) -> tuple[tuple[str, str], ...]:

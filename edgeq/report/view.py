@@ -129,6 +129,8 @@ def _headline(record: RunRecord) -> str:
 def _because(record: RunRecord) -> str:
     summary = record.summary
     parts = []
+    if record.errors:
+        parts.append(f"{words.count(len(record.errors), 'input')} could not be used")
     if summary.failed:
         parts.append(f"{words.count(summary.failed, 'case')} FAIL")
     undeclared = sum(c.status.value == "MISSING" and not c.declared_missing for c in record.cases)
@@ -149,7 +151,7 @@ def _because(record: RunRecord) -> str:
 
 
 def _notes(record: RunRecord) -> tuple[str, ...]:
-    notes: list[str] = []
+    notes = [f"Bad input: {error}" for error in record.errors]
     for model in record.models:
         notes += [f"{model.name}: {note}" for note in model.notes]
         gates = dict.fromkeys(

@@ -88,7 +88,7 @@ class Circumstances:
         if "MemoryError" in kinds and self.memory_limit is not None:
             return self.out_of_memory()
         if any(kind in kinds for kind in _REFUSALS):
-            reason = message or "no reason given"
+            reason = message or "no reason given, as after a failed allocation"
             return self._error(ModelRefusedError, f"the runtime refused {self.doing}: {reason}")
         if "ImportError" in kinds:
             return self._error(

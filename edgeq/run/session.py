@@ -32,6 +32,7 @@ from edgeq.run.targets import Target
 from edgeq.spec.structs import Kernels, Preprocessing
 
 CHUNK_IMAGES = 64
+ROOMY = 4
 
 
 class _Fed(msgspec.Struct, frozen=True):
@@ -151,7 +152,7 @@ class Session:
             WorkerError: As in ``load``.
         """
         total = len(range(pixels.shape[0])[start:][:count])
-        loaded = self._models[handle]
+        loaded = self._model(handle)
         if total == 0:
             raise WorkerError("there are no images to run", where=self._where or None)
         require_image_model(loaded, (pixels.shape[1], pixels.shape[2]), where=self._where)
@@ -184,7 +185,7 @@ class Session:
             ModelRefusedError: The arrays don't fit the inputs.
             WorkerError: As in ``load``.
         """
-        require_tensors(self._models[handle], inputs, where=self._where)
+        require_tensors(self._model(handle), inputs, where=self._where)
         return self._worker.ask("infer_tensors", {"handle": handle}, tuple(inputs)).blobs
 
     def time(
@@ -205,7 +206,7 @@ class Session:
         """
         for feed in feeds:
             height, width, _ = feed.image.shape
-            require_image_model(self._models[feed.handle], (height, width), where=self._where)
+            require_image_model(self._model(feed.handle), (height, width), where=self._where)
         request = {
             "handles": [feed.handle for feed in feeds],
             "preprocessing": [_numbers(feed.preprocessing) for feed in feeds],
@@ -244,6 +245,11 @@ class Session:
     ) -> None:
         self.close()
 
+    def _model(self, handle: int) -> Loaded:
+        if handle not in self._models:
+            raise WorkerError(f"no model {handle} is loaded", where=self._where or None)
+        return self._models[handle]
+
     def _portions(
         self, pixels: Pixels | npt.NDArray[np.uint8], start: int, total: int, batch: int
     ) -> Iterator[tuple[dict[str, Any], tuple[AnyArray, ...]]]:
@@ -258,15 +264,15 @@ class Session:
             yield {"path": None, "start": 0, "count": len(chunk)}, (chunk,)
 
     def _loads_with_more_memory(self, request: dict[str, Any], blobs: tuple[AnyArray, ...]) -> bool:
-        """Whether a refused model loads in twice the memory.
+        """Whether a refused model loads in ``ROOMY`` times the memory.
 
-        XNNPACK answers a failed malloc with "failed to create runtime" and nothing more.
+        After a failed malloc XNNPACK says "failed to create runtime", the arena nothing at all.
         """
         timeout_s, limit = self._limits
         if limit is None:
             return False
         try:
-            with Session(self._target, timeout_s=timeout_s, memory_limit=2 * limit) as roomy:
+            with Session(self._target, timeout_s=timeout_s, memory_limit=ROOMY * limit) as roomy:
                 roomy._worker.ask("load", request, blobs)
         except WorkerError:
             return False

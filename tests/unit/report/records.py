@@ -203,7 +203,13 @@ def variant(name: str, total: int, kind: str = "int8", **measured: Any) -> Varia
         file=f".edgeq/variant/{name}.tflite",
         manifest={"calibration": {"source": f"{ROOT}/data/calibration", "count": 100}},
         size=size_facts(total, kind),
-        operators=operator_facts(kind),
+        operators={
+            **operator_facts(kind),
+            "delegated": 198,
+            "total": 199,
+            "partitions": 1,
+            "kernels": "xnnpack",
+        },
         **measured,
     )
 
@@ -323,6 +329,7 @@ def record(
     *,
     declared: tuple[str, ...] | None = None,
     inconclusive: str = "warn",
+    errors: tuple[str, ...] = (),
     **model: Any,
 ) -> RunRecord:
     """Return a record of one model with these variants and cases."""
@@ -357,6 +364,7 @@ def record(
         duration_s=83.4,
         spec_sha256="ef" * 32,
         inconclusive=inconclusive,
+        errors=errors,
         commands=("edgeq gate", "pytest -m size"),
         machine={"cpu": "a processor", "cores": 2},
         toolchain={"ai-edge-litert": "2.3.0", "kernels": "xnnpack", "threads": 1},
@@ -373,6 +381,7 @@ def record(
             tuple(cases),
             tuple(one.id for one in cases) if declared is None else declared,
             inconclusive=inconclusive,
+            errors=errors,
         ),
     )
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edgeq.judge.verdict import Verdict
-from edgeq.record import Facts
+from edgeq.record import Facts, VariantRecord
 from edgeq.report.view import flat, view
 from tests.unit.report import records
 
@@ -65,6 +65,13 @@ def test_random_weights_are_said_at_the_top() -> None:
     assert ("Weights", "random, not trained") in view(record).models[0].about
 
 
+def test_bad_input_is_said_at_the_top() -> None:
+    shown = view(records.record(BOTH[:1], (GOOD,), errors=("data/x: no such folder",)))
+    assert shown.mark.word == "FAIL"
+    assert shown.notes == ("Bad input: data/x: no such folder",)
+    assert shown.because == "1 input could not be used"
+
+
 def test_cases_that_were_not_run_are_named() -> None:
     record = records.record(BOTH[:1], (GOOD,), declared=(GOOD.id, "m/int8/types"))
     shown = view(record)
@@ -84,6 +91,7 @@ def test_variants_show_types_times_parts_and_operators() -> None:
     assert [share.name for share in one.operators][:2] == ["MUL", "CONV_2D"]
     assert sum(share.share for share in one.parts) == pytest.approx(1.0)
     assert dict(one.types)["inputs"] == "float32"
+    assert dict(one.types)["delegate"] == "198 of 199 operators in 1 partition (xnnpack)"
     assert dict(one.times)["median"].startswith("9.80")
     assert [case.gate for case in one.trouble] == ["accuracy_drop"]
 
@@ -97,3 +105,14 @@ def test_anchors_are_unique() -> None:
 def test_flat_facts() -> None:
     table: Facts = {"a_b": {"c": [1, 2]}, "d": None, "e": []}
     assert flat(table) == (("a b: c", "1, 2"), ("d", "not known"), ("e", "none"))
+
+
+def test_origin_of_made_and_ready_made_variants() -> None:
+    ready = VariantRecord(name="a", method="", engine="ready-made")
+    claims = VariantRecord(name="b", method="int8", engine="ready-made")
+    shown = view(records.record((ready, claims, BOTH[0]), ())).models[0].variants
+    assert [one.origin for one in shown] == [
+        "ready-made",
+        "ready-made, claims int8",
+        "int8 by litert",
+    ]

@@ -27,6 +27,7 @@ def hello(protocol=1):
     first = read()
     facts = {"protocol": protocol, "versions": VERSIONS, "cpus": 1, "governor": ""}
     write(kind="result", id=first["id"], **facts)
+    return first
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -241,8 +242,6 @@ def test_a_worker_does_not_outlive_a_client_that_is_killed(tmp_path: Path) -> No
         "os.kill(os.getpid(), signal.SIGKILL)\n",
         "utf-8",
     )
-    import subprocess
-
     ended = subprocess.run(
         [sys.executable, str(client)],
         capture_output=True,

@@ -181,3 +181,35 @@ def test_what_a_model_prints_stays_out_of_the_frames(tmp_path: Path) -> None:
     assert json.loads(ended.stdout[4:])["done"] is True
     assert b"from native code" in ended.stderr
     assert b"from python" in ended.stderr
+
+
+def test_a_client_that_is_gone_ends_it_in_the_middle_of_the_work(tmp_path: Path) -> None:
+    script = tmp_path / "busy.py"
+    script.write_text(
+        "import runpy, sys, time\n"
+        "module = runpy.run_path(sys.argv[1])\n"
+        "def op_work(self, request, blobs):\n"
+        "    print('busy', file=sys.stderr, flush=True)\n"
+        "    time.sleep(600)\n"
+        "module['Worker'].op_work = op_work\n"
+        "module['main'].__globals__['GRACE_S'] = 0.0\n"
+        "sys.exit(module['main']())\n",
+        "utf-8",
+    )
+    text = json.dumps({"op": "work", "id": 1, "blobs": []}).encode()
+    with subprocess.Popen(
+        [sys.executable, str(script), str(WORKER)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(struct.pack("<I", len(text)) + text)
+        process.stdin.flush()
+        assert process.stderr.readline() == b"busy\n"
+        process.stdin.close()
+        try:
+            assert process.wait(60) == 0
+        finally:
+            process.kill()

@@ -1,0 +1,1 @@
+"""The plugin comes through its entry point; nothing else is needed here."""

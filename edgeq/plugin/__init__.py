@@ -1,0 +1,38 @@
+"""pytest glue: options, fixtures, parametrization, collecting cases into a record.
+
+Importing this costs next to nothing; the rooms below are imported when a test first asks for
+them.
+"""
+
+from edgeq.plugin.fixtures import (
+    edgeq_baseline,
+    edgeq_case,
+    edgeq_evaluation,
+    edgeq_outputs,
+    edgeq_run,
+    edgeq_spec,
+    edgeq_subject,
+    edgeq_variant,
+)
+from edgeq.plugin.options import pytest_addoption, pytest_configure
+from edgeq.plugin.outcomes import pytest_report_teststatus, pytest_runtest_makereport
+from edgeq.plugin.parametrize import pytest_generate_tests
+from edgeq.plugin.terminal import pytest_report_header, pytest_terminal_summary
+
+__all__ = [
+    "edgeq_baseline",
+    "edgeq_case",
+    "edgeq_evaluation",
+    "edgeq_outputs",
+    "edgeq_run",
+    "edgeq_spec",
+    "edgeq_subject",
+    "edgeq_variant",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_generate_tests",
+    "pytest_report_header",
+    "pytest_report_teststatus",
+    "pytest_runtest_makereport",
+    "pytest_terminal_summary",
+]

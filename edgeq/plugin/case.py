@@ -1,0 +1,107 @@
+"""Answering a case inside a test: verdict in, pytest's pass, fail or skip out."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from edgeq.errors import EdgeqError
+from edgeq.judge.missing import missing
+from edgeq.judge.verdict import Verdict
+from edgeq.pipeline.judging import judge, recorded
+from edgeq.pipeline.plan import Case
+from edgeq.pipeline.run import Run
+from edgeq.plugin.state import state_of
+from edgeq.record import CaseRecord
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+ANSWER: pytest.StashKey[tuple[CaseRecord, str | None]] = pytest.StashKey()
+
+
+class CaseCheck:
+    """One case of one test.
+
+    Args:
+        request: The test's request; the answer is left on its node.
+        run: The session's run.
+        case: The case.
+    """
+
+    def __init__(self, request: pytest.FixtureRequest, run: Run, case: Case) -> None:
+        self._request = request
+        self._run = run
+        self.case = case
+
+    def check(self) -> CaseRecord:
+        """Judge the case; pass, fail or skip the test accordingly.
+
+        FAIL and MISSING fail the test. MISSING by declaration skips it. INCONCLUSIVE passes it,
+        or fails it where the spec says ``inconclusive = "fail"``.
+        """
+        return self._answer(*judge(self._run, self.case))
+
+    def check_latency(self, benchmark: BenchmarkFixture) -> CaseRecord:
+        """Judge a latency case and record the variant's samples with pytest-benchmark.
+
+        Where benchmarks are switched off, as under xdist, nothing is timed: MISSING.
+        """
+        from edgeq.plugin.latency import replay
+
+        if benchmark.disabled:
+            return self._answer(recorded(self.case, _untimed()), None)
+        record, error = judge(self._run, self.case)
+        pair = self._run.latencies.done(self.case.subject.key)
+        if pair is not None:
+            replay(benchmark, pair)
+        return self._answer(record, error)
+
+    def _answer(self, record: CaseRecord, error: EdgeqError | None) -> CaseRecord:
+        node = self._request.node
+        node.stash[ANSWER] = (record, None if error is None else str(error))
+        node.user_properties += properties(record)
+        if record.status is Verdict.MISSING and record.declared_missing:
+            pytest.skip(f"MISSING: {record.reason}")
+        if record.status in (Verdict.FAIL, Verdict.MISSING) or self._is_too_open(record):
+            pytest.fail(_in_words(record), pytrace=False)
+        return record
+
+    def _is_too_open(self, record: CaseRecord) -> bool:
+        spec = state_of(self._request.config).spec
+        return record.status is Verdict.INCONCLUSIVE and spec.inconclusive == "fail"
+
+
+def properties(record: CaseRecord) -> list[tuple[str, Any]]:
+    """Return a case as flat JUnit properties."""
+    low, high = record.interval or (None, None)
+    found: list[tuple[str, Any]] = [
+        ("edgeq.id", record.id),
+        ("edgeq.status", record.status.value),
+        ("edgeq.reason", record.reason),
+        ("edgeq.unit", record.unit),
+        ("edgeq.value", record.value),
+        ("edgeq.limit", record.limit),
+        ("edgeq.interval_low", low),
+        ("edgeq.interval_high", high),
+    ]
+    return [(name, value) for name, value in found if value not in (None, "")]
+
+
+def _in_words(record: CaseRecord) -> str:
+    step = f"\nNext: {record.next_step}" if record.next_step else ""
+    return f"{record.id} is {record.status.value}: {record.reason}{step}"
+
+
+def _untimed() -> Any:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return missing(
+            "not measured: under xdist other tests take the processor's time away",
+            next_step='Run `pytest -m latency` without -n, and the others with -m "not latency"',
+        )
+    return missing(
+        "not measured: benchmarks are switched off",
+        next_step="Leave out --benchmark-disable",
+    )

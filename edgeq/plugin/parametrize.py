@@ -1,0 +1,54 @@
+"""One test per case: ids read ``efficientnet-lite0-int8``."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgeq.errors import EdgeqError
+from edgeq.plugin.state import state_of
+
+MARKER = "edgeq"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrize tests of a gate by its cases, and tests of variants by the variants."""
+    wants_case = "edgeq_case" in metafunc.fixturenames
+    if not wants_case and "edgeq_subject" not in metafunc.fixturenames:
+        return
+    state = state_of(metafunc.config)
+    try:
+        if wants_case:
+            gate = _gate_of(metafunc)
+            chosen = [case for case in state.cases.values() if case.gate.name == gate]
+            metafunc.parametrize(
+                "edgeq_case",
+                [case.id for case in chosen],
+                ids=[variant_id(case.subject.key) for case in chosen],
+                indirect=True,
+            )
+        else:
+            metafunc.parametrize(
+                "edgeq_subject",
+                list(state.subjects),
+                ids=[variant_id(key) for key in state.subjects],
+                indirect=True,
+            )
+    except EdgeqError as error:
+        pytest.exit(str(error), returncode=error.exit_code)
+
+
+def variant_id(key: str) -> str:
+    """Return how a variant reads in a test's id."""
+    return key.replace("/", "-")
+
+
+def _gate_of(metafunc: pytest.Metafunc) -> str:
+    from edgeq.spec.gates import GATES
+
+    marker = metafunc.definition.get_closest_marker(MARKER)
+    if marker is None or len(marker.args) != 1:
+        raise pytest.UsageError(
+            f"{metafunc.definition.nodeid} uses the fixture edgeq_case: mark it with the gate it "
+            "answers, for example @pytest.mark.edgeq('top1_agreement')"
+        )
+    return GATES.get(str(marker.args[0]), where=metafunc.definition.nodeid).name

@@ -1,0 +1,40 @@
+"""What is going on, on one line of a terminal; silent elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+import pytest
+
+
+class Progress:
+    """Writes one line over another to standard error while tests run.
+
+    Args:
+        config: Its capture manager is paused for each line; ``-q`` silences.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._capture = config.pluginmanager.getplugin("capturemanager")
+        self._shown = sys.__stderr__ is not None and config.get_verbosity() >= 0
+        self._shown = self._shown and not hasattr(config, "workerinput")
+        config.add_cleanup(self.clear)
+
+    def say(self, line: str) -> None:
+        """Show a line in place of the one before."""
+        self._write(f"edgeq: {line}")
+
+    def clear(self) -> None:
+        """Leave no line behind."""
+        self._write("")
+
+    def _write(self, text: str) -> None:
+        if not self._shown or self._capture is None:
+            return
+        with self._capture.global_and_fixture_disabled():
+            stream = sys.stderr
+            if stream.isatty():
+                width = shutil.get_terminal_size().columns - 1
+                stream.write(f"\r\x1b[K{text[:width]}\r" if text else "\r\x1b[K")
+                stream.flush()

@@ -1,0 +1,135 @@
+"""Collecting the cases of a session into one record, under xdist too."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from edgeq.errors import EdgeqError
+from edgeq.plugin.outcomes import ATTRIBUTE
+from edgeq.plugin.state import State
+
+MODELS = "edgeq_models"
+DESELECTED = "edgeq_deselected"
+CASE = "edgeq_case"
+LATEST = "latest"
+EXIT_BAD_INPUT = 2
+
+
+class Collector:
+    """The plugin's part that lives for one session.
+
+    Args:
+        state: Where findings are noted.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._found = state.found
+
+    def pytest_sessionstart(self) -> None:
+        """Refuse a bad spec at once, before anything is collected."""
+        if self._state.spec_file is None:
+            return
+        try:
+            self._state.cases  # noqa: B018 - reading it checks the whole spec
+        except EdgeqError as error:
+            pytest.exit(str(error), returncode=error.exit_code)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Take out the tests of gates that the spec does not declare."""
+        items[:] = [item for item in items if not _is_undeclared(item)]
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Note that the user asked for a part only."""
+        self._found.deselected = self._found.deselected or bool(items)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the verdict off a report. In xdist's controller this is where they arrive."""
+        text: str | None = getattr(report, ATTRIBUTE, None)
+        if text is None:
+            return
+        from edgeq.plugin.transport import decode_answer
+
+        case, error = decode_answer(text)
+        self._found.cases[case.id] = case
+        if error is not None:
+            self._found.add_error(error)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a worker of xdist knows about the models."""
+        sent = getattr(node, "workeroutput", {})
+        self._found.deselected = self._found.deselected or sent.get(DESELECTED, False)
+        if MODELS in sent:
+            from edgeq.pipeline.recording import merge_models
+            from edgeq.plugin.transport import decode_models
+
+            self._found.models = merge_models(self._found.models, decode_models(sent[MODELS]))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the record and its report; set the exit code that bad input asks for."""
+        run = self._state.run_if_asked_for()
+        if run is not None:
+            from edgeq.pipeline.recording import describe_models, merge_models
+
+            self._found.models = merge_models(self._found.models, describe_models(run))
+        if hasattr(session.config, "workeroutput"):
+            from edgeq.plugin.transport import encode_models
+
+            session.config.workeroutput[MODELS] = encode_models(self._found.models)
+            session.config.workeroutput[DESELECTED] = self._found.deselected
+            return
+        if not self._found.cases:
+            return
+        try:
+            _write(self._state)
+        except EdgeqError as error:
+            self._found.add_error(str(error))
+        if self._found.errors:
+            session.exitstatus = EXIT_BAD_INPUT
+        elif _is_incomplete(session, self._state) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _is_undeclared(item: pytest.Item) -> bool:
+    """Return whether a test has no case: pytest left a place holder where it had none to give."""
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and not isinstance(callspec.params.get(CASE, ""), str)
+
+
+def _write(state: State) -> None:
+    from edgeq import report
+    from edgeq.pipeline.recording import record_run
+
+    found = state.found
+    found.record = record_run(
+        state.run,
+        tuple(found.cases.values()),
+        found.models,
+        started=state.started.isoformat(timespec="seconds"),
+        duration_s=round(time.monotonic() - state.clock, 3),
+        errors=tuple(found.errors),
+        commands=(_command(state.config),),
+    )
+    found.folder = state.reports / LATEST
+    report.write(found.record, found.folder)
+
+
+def _is_incomplete(session: pytest.Session, state: State) -> bool:
+    """Return whether declared cases went without a test that nobody chose to leave out."""
+    chosen = state.found.deselected or session.shouldstop or session.shouldfail
+    named = any("::" in argument for argument in session.config.args)
+    record = state.found.record
+    return record is not None and bool(record.summary.not_run) and not chosen and not named
+
+
+def _command(config: pytest.Config) -> str:
+    return shlex.join(["pytest", *(str(one) for one in config.invocation_params.args)])

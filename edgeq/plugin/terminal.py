@@ -1,0 +1,46 @@
+"""The terminal: a table of variants by gate, bad input, and the report's address last."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from edgeq.plugin.session import LATEST
+from edgeq.plugin.state import state_of
+
+REPORT = "report.html"
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say which spec holds."""
+    state = state_of(config)
+    if state.spec_file is None:
+        return None
+    return f"edgeq: {_short(state.spec_file, state.start)}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what was found."""
+    state = state_of(terminalreporter.config)
+    found = state.found
+    if found.record is not None:
+        from edgeq.report import terminal
+
+        terminalreporter.section("edgeq")
+        for line in terminal.render(found.record).rstrip().splitlines():
+            terminalreporter.write_line(line)
+    if found.errors:
+        terminalreporter.section("edgeq: bad input", red=True)
+        for error in found.errors:
+            terminalreporter.write_line(error, red=True)
+    if found.record is not None and found.folder is not None:
+        page = _short(state.reports / LATEST / REPORT, state.start)
+        terminalreporter.write_line(f"Report: {page}")
+
+
+def _short(path: Path, start: Path) -> str:
+    """Return a path as seen from where pytest was called, where that is shorter."""
+    return min(os.path.relpath(path, start), str(path), key=len)

@@ -1,0 +1,46 @@
+"""How a process ended, in words, and what it takes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from edgeq.run.channel import KEPT_OUTPUT_BYTES, Channel, Ended, describe_end, resident_bytes
+from edgeq.run.targets import Target
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (-11, "by SIGSEGV"),
+        (-6, "by SIGABRT"),
+        (-4, "by SIGILL"),
+        (0, "with exit code 0"),
+        (1, "with exit code 1"),
+        (127, "with exit code 127"),
+        (128, "with exit code 128"),
+        (134, "with exit code 134 (SIGABRT)"),
+        (255, "with exit code 255"),
+    ],
+)
+def test_an_end_is_named(code: int, words: str) -> None:
+    assert describe_end(code) == words
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+def test_resident_memory_of_a_process_and_of_none() -> None:
+    assert resident_bytes(os.getpid()) > 1_000_000
+    assert resident_bytes(2**31 - 1) == 0
+
+
+def test_only_the_last_of_the_output_is_kept(scripted: Callable[[str], Target]) -> None:
+    channel = Channel(scripted("print('a' * 60_000 + ' the end', file=sys.stderr)"), lambda _: None)
+    with pytest.raises(Ended):
+        channel.exchange(None, 30)
+    assert channel.end() == 0
+    channel.close()
+    assert channel.output.endswith("a the end")
+    assert len(channel.output) <= KEPT_OUTPUT_BYTES

@@ -1,0 +1,52 @@
+"""What is said about a worker that failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgeq.errors import ModelRefusedError
+from edgeq.run.failures import MESSAGE_LENGTH, Circumstances, one_line
+
+
+def circumstances(where: str | None = "net/int8", limit: int | None = None) -> Circumstances:
+    return Circumstances(where=where, doing="load", output="log", timeout_s=1.0, memory_limit=limit)
+
+
+def test_every_error_carries_the_output() -> None:
+    here = circumstances(limit=10**9)
+    errors = [
+        here.ended(-11),
+        here.ended(None),
+        here.silent(),
+        here.out_of_memory(),
+        here.babble("?"),
+        here.said({"kinds": ["ValueError"], "message": "no"}),
+        here.said({}),
+    ]
+    assert [error.output for error in errors] == ["log"] * 7
+    assert all(error.where == "net/int8" for error in errors)
+
+
+def test_without_a_limit_a_memory_error_is_the_workers_own_failure() -> None:
+    error = circumstances().said({"kinds": ["MemoryError"], "message": "bad"})
+    assert str(error) == "net/int8: the worker failed while it ran load: MemoryError bad"
+
+
+def test_a_refusal_without_words_says_so() -> None:
+    error = circumstances(where=None).said({"kinds": ["ValueError"], "message": " \n"})
+    assert type(error) is ModelRefusedError
+    assert str(error) == "the runtime refused load: no reason given, as after a failed allocation"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("one", "one"),
+        ("one.\n  two.\n", "one. two"),
+        ("", ""),
+        ("x" * MESSAGE_LENGTH, "x" * MESSAGE_LENGTH),
+        ("x" * (MESSAGE_LENGTH + 1), "x" * (MESSAGE_LENGTH - 4) + " ..."),
+    ],
+)
+def test_a_librarys_message_becomes_one_line(text: str, line: str) -> None:
+    assert one_line(text) == line

@@ -1,0 +1,360 @@
+"""Real workers on tiny models: what comes back is what the model says, for every type."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from edgeq.errors import ModelRefusedError, WorkerError, WorkerMemoryError
+from edgeq.images.decode import Pixels
+from edgeq.models.edits import logits_edits
+from edgeq.run.results import Feed, Loaded
+from edgeq.run.session import Session
+from edgeq.run.targets import Target, local_target
+from edgeq.spec.structs import Kernels, Preprocessing
+from tests.unit.tiny_model import IoType, Op, Tensor, build, classifier
+
+PLAIN = Preprocessing()
+TOLERANCE: dict[IoType, float] = {
+    "float32": 1e-6,
+    "float16": 1e-3,
+    "int8": 0.51 / 256,
+    "uint8": 0.51 / 256,
+    "int16": 1e-4,
+}
+Bytes = npt.NDArray[np.uint8]
+
+
+def expected(pixels: Bytes, *, classes: int = 5) -> npt.NDArray[np.float64]:
+    """Return what ``classifier`` answers, computed here."""
+    generator = np.random.default_rng(0)
+    weights = generator.normal(0, 0.01, (classes, 3)).astype(np.float32)
+    bias = generator.normal(0, 0.1, classes).astype(np.float32)
+    logits = pixels.astype(np.float64).mean(axis=(1, 2)) @ weights.T + bias
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    result: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return result
+
+
+def load(session: Session, folder: Path, content: bytes, kernels: Kernels = "xnnpack") -> Loaded:
+    file = folder / "model.tflite"
+    file.write_bytes(content)
+    return session.load(file, threads=1, kernels=kernels)
+
+
+@pytest.mark.parametrize("io", list(TOLERANCE))
+@pytest.mark.parametrize("nchw", [False, True])
+@pytest.mark.parametrize(("batch", "dynamic"), [(1, False), (1, True), (3, False)])
+def test_every_type_layout_and_batch_answers_alike(
+    session: Session,
+    tmp_path: Path,
+    pixels: Bytes,
+    io: IoType,
+    batch: int,
+    *,
+    nchw: bool,
+    dynamic: bool,
+) -> None:
+    model = load(session, tmp_path, classifier(io=io, nchw=nchw, batch=batch, dynamic=dynamic))
+    found = session.infer(model.handle, pixels, PLAIN)
+    assert model.batch == batch
+    assert model.dynamic_batch is dynamic
+    assert model.inputs[0].dtype == io
+    assert len(found.outputs) == 1
+    assert found.outputs[0].dtype == np.float32
+    assert found.outputs[0].flags.owndata
+    assert found.nonfinite == (0,)
+    assert found.saturated_input == 0.0
+    np.testing.assert_allclose(found.outputs[0], expected(pixels), rtol=0, atol=TOLERANCE[io])
+
+
+def test_kernels_are_chosen_and_reported(session: Session, tmp_path: Path, pixels: Bytes) -> None:
+    taken: dict[Kernels, tuple[int, int]] = {
+        "xnnpack": (3, 1),
+        "builtin": (0, 0),
+        "reference": (0, 0),
+    }
+    for kernels, counts in taken.items():
+        model = load(session, tmp_path, classifier(), kernels)
+        assert (model.kernels, model.operators) == (kernels, 3)
+        assert (model.delegated, model.partitions) == counts
+        found = session.infer(model.handle, pixels, PLAIN).outputs[0]
+        np.testing.assert_allclose(found, expected(pixels), rtol=0, atol=1e-6)
+
+
+def test_a_window_of_the_images_is_run(session: Session, tmp_path: Path, pixels: Bytes) -> None:
+    model = load(session, tmp_path, classifier(batch=3))
+    whole = session.infer(model.handle, pixels, PLAIN).outputs[0]
+    assert whole.shape == (7, 5)
+    part = session.infer(model.handle, pixels, PLAIN, start=2, count=4).outputs[0]
+    assert np.array_equal(part, whole[2:6])
+    tail = session.infer(model.handle, pixels, PLAIN, start=5).outputs[0]
+    assert np.array_equal(tail, whole[5:])
+    with pytest.raises(WorkerError, match="no images"):
+        session.infer(model.handle, pixels, PLAIN, start=7)
+
+
+def test_a_far_target_is_sent_files_and_pixels_in_portions(
+    session: Session, tmp_path: Path
+) -> None:
+    many = np.random.default_rng(1).integers(0, 256, (150, 4, 4, 3), dtype=np.uint8)
+    file = tmp_path / "pixels.npy"
+    np.save(file, many)
+    kept = Pixels(path=file, shape=(150, 4, 4, 3), sha256="")
+    here = session.infer(load(session, tmp_path, classifier(batch=3)).handle, kept, PLAIN)
+    far = Target("far", local_target().command, local_files=False)
+    told: list[tuple[int, int]] = []
+    with Session(far, timeout_s=60, memory_limit=None) as remote:
+        model = load(remote, tmp_path, classifier(batch=3))
+        there = remote.infer(
+            model.handle, kept, PLAIN, start=1, progress=lambda *now: told.append(now)
+        )
+    assert np.array_equal(there.outputs[0], here.outputs[0][1:])
+    assert told[-1] == (149, 149)
+    assert len(told) >= 3
+
+
+def test_edits_add_the_logits_and_leave_the_file(
+    session: Session, tmp_path: Path, pixels: Bytes
+) -> None:
+    file = tmp_path / "model.tflite"
+    content = classifier()
+    file.write_bytes(content)
+    model = session.load(file, threads=1, kernels="xnnpack", edits=logits_edits(file))
+    probabilities, logits = session.infer(model.handle, pixels, PLAIN).outputs
+    powers = np.exp(logits.astype(np.float64))
+    np.testing.assert_allclose(powers / powers.sum(axis=1, keepdims=True), probabilities, atol=1e-6)
+    assert [output.name for output in model.outputs] == ["probabilities", "logits"]
+    assert file.read_bytes() == content
+
+
+def test_preprocessing_happens_in_the_worker(
+    session: Session, tmp_path: Path, pixels: Bytes
+) -> None:
+    model = load(session, tmp_path, classifier())
+    how = Preprocessing(mean=(10.0, 20.0, 30.0), std=(2.0, 1.0, 0.5), channels="bgr")
+    found = session.infer(model.handle, pixels, how).outputs[0]
+    fed = ((pixels - np.array([10.0, 20.0, 30.0])) / np.array([2.0, 1.0, 0.5]))[..., ::-1]
+    np.testing.assert_allclose(found, expected(fed), rtol=1e-4, atol=1e-6)
+
+
+def test_nan_is_passed_on_and_counted(session: Session, tmp_path: Path, pixels: Bytes) -> None:
+    content = build(
+        [
+            Tensor("image", (1, 4, 4, 3)),
+            Tensor("axes", (2,), "int32", np.array([1, 2], np.int32)),
+            Tensor("features", (1, 3)),
+            Tensor("logs", (1, 3)),
+        ],
+        [Op("MEAN", ("image", "axes"), ("features",)), Op("LOG", ("features",), ("logs",))],
+        ["image"],
+        ["features", "logs"],
+    )
+    model = load(session, tmp_path, content)
+    found = session.infer(model.handle, pixels, Preprocessing(mean=(300.0, 0.0, 300.0)))
+    assert found.nonfinite == (0, 14)
+    assert np.isnan(found.outputs[1][:, [0, 2]]).all()
+    assert np.isfinite(found.outputs[1][:, 1]).all()
+
+
+def test_the_share_of_clipped_input_is_counted(
+    session: Session, tmp_path: Path, pixels: Bytes
+) -> None:
+    model = load(session, tmp_path, classifier(io="int8", batch=3))
+    found = session.infer(model.handle, pixels, Preprocessing(std=(0.5, 1.0, 1.0)))
+    beyond = np.count_nonzero(pixels[..., 0] > 127)
+    assert 0 < beyond < pixels[..., 0].size
+    assert found.saturated_input == beyond / pixels.size
+
+
+def test_several_inputs_and_outputs(session: Session, tmp_path: Path) -> None:
+    content = build(
+        [
+            Tensor("a", (2, 3)),
+            Tensor("b", (2, 3)),
+            Tensor("sum", (2, 3)),
+            Tensor("coarse", (2, 3), "int8", None, (0.5,), (10,)),
+            Tensor("m", (4,), "int32"),
+            Tensor("twice", (4,), "int32"),
+        ],
+        [
+            Op("ADD", ("a", "b"), ("sum",)),
+            Op("QUANTIZE", ("sum",), ("coarse",)),
+            Op("ADD", ("m", "m"), ("twice",)),
+        ],
+        ["a", "b", "m"],
+        ["sum", "coarse", "twice"],
+    )
+    model = load(session, tmp_path, content)
+    assert [one.name for one in model.inputs] == ["a", "b", "m"]
+    a = np.array([[1, 2, 3], [4, 5, 6.25]], np.float32)
+    whole = np.arange(4, dtype=np.int32)
+    total, coarse, twice = session.infer_tensors(model.handle, [a, a * 2, whole])
+    assert np.array_equal(total, a * 3)
+    assert np.array_equal(coarse, np.rint(a * 3 * 2) / 2)
+    assert coarse.dtype == np.float32
+    assert twice.dtype == np.int32
+    assert twice.tolist() == [0, 2, 4, 6]
+    with pytest.raises(ModelRefusedError, match="takes float32 2x3, float32 2x3, int32 4"):
+        session.infer_tensors(model.handle, [a, a])
+
+
+def test_tensors_of_quantized_inputs_may_be_real_or_raw(session: Session, tmp_path: Path) -> None:
+    model = load(session, tmp_path, classifier(io="int8"))
+    real = np.full((1, 4, 4, 3), 200.0, np.float32)
+    raw = np.full((1, 4, 4, 3), 72, np.int8)
+    from_real = session.infer_tensors(model.handle, [real])[0]
+    assert np.array_equal(from_real, session.infer_tensors(model.handle, [raw])[0])
+    assert from_real.sum() == pytest.approx(1.0, abs=0.02)
+
+
+def test_open_height_and_width_are_pinned_to_the_given_size(
+    session: Session, tmp_path: Path
+) -> None:
+    content = build(
+        [
+            Tensor("image", (1, 1, 1, 3), signature=(-1, -1, -1, 3)),
+            Tensor("axes", (2,), "int32", np.array([1, 2], np.int32)),
+            Tensor("features", (1, 3), signature=(-1, 3)),
+        ],
+        [Op("MEAN", ("image", "axes"), ("features",))],
+        ["image"],
+        ["features"],
+    )
+    file = tmp_path / "open.tflite"
+    file.write_bytes(content)
+    model = session.load(file, threads=1, kernels="xnnpack", input_size=(2, 4))
+    assert model.inputs[0].shape == (1, 2, 4, 3)
+    pixels = np.arange(24, dtype=np.uint8).reshape(1, 2, 4, 3)
+    found = session.infer(model.handle, pixels, PLAIN).outputs[0]
+    np.testing.assert_allclose(found, pixels.mean(axis=(1, 2)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a model at all, but long enough to look at",
+        classifier()[:300],
+        build(
+            [Tensor("a", (1,)), Tensor("b", (1,))],
+            [Op("CUSTOM", ("a",), ("b",), custom="FlexErf")],
+            ["a"],
+            ["b"],
+        ),
+    ],
+    ids=["empty", "text", "truncated", "flex"],
+)
+def test_what_the_runtime_refuses_costs_only_that_model(
+    session: Session, tmp_path: Path, pixels: Bytes, content: bytes
+) -> None:
+    with pytest.raises(ModelRefusedError) as caught:
+        load(session, tmp_path, content)
+    assert str(caught.value).startswith("tiny: the runtime refused load: ")
+    assert "\n" not in str(caught.value)
+    model = load(session, tmp_path, classifier())
+    assert session.infer(model.handle, pixels, PLAIN).outputs[0].shape == (7, 5)
+
+
+def test_a_per_channel_input_is_refused(session: Session, tmp_path: Path) -> None:
+    content = build(
+        [
+            Tensor("image", (1, 4, 4, 3), "int8", None, (1.0, 0.5, 0.25), (0, 0, 0), 3),
+            Tensor("real", (1, 4, 4, 3)),
+        ],
+        [Op("DEQUANTIZE", ("image",), ("real",))],
+        ["image"],
+        ["real"],
+    )
+    with pytest.raises(ModelRefusedError, match="'image' has 3 scales"):
+        load(session, tmp_path, content, "reference")
+
+
+def test_a_greyscale_model_is_refused(session: Session, tmp_path: Path, pixels: Bytes) -> None:
+    model = load(session, tmp_path, classifier(channels=1))
+    with pytest.raises(ModelRefusedError, match="one channel"):
+        session.infer(model.handle, pixels, PLAIN)
+
+
+def test_a_model_that_is_unloaded_is_gone(session: Session, tmp_path: Path, pixels: Bytes) -> None:
+    model = load(session, tmp_path, classifier())
+    session.unload(model.handle)
+    with pytest.raises(WorkerError, match="no model"):
+        session.infer(model.handle, pixels, PLAIN)
+
+
+def test_models_take_turns_in_blocks(session: Session, tmp_path: Path, pixels: Bytes) -> None:
+    handles = [load(session, tmp_path, classifier(batch=batch)).handle for batch in (1, 3)]
+    feeds = [Feed(handle, pixels[0], PLAIN) for handle in handles]
+    timed = session.time(feeds, rounds=10, block=4, warmup=2, budget_s=60)
+    assert [samples.shape for samples in timed.samples] == [(10,), (10,)]
+    assert all(samples.dtype == np.float64 and samples.min() > 0 for samples in timed.samples)
+    assert timed.blocks.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]
+    assert len(timed.first_s) == 2
+    assert min(timed.first_s) > 0
+    assert timed.rounds_asked == 10
+    again = session.time(feeds, rounds=1, block=4, warmup=0, budget_s=60)
+    assert again.first_s == timed.first_s
+
+
+def test_without_time_one_block_of_each_is_done(
+    session: Session, tmp_path: Path, pixels: Bytes
+) -> None:
+    feeds = [Feed(load(session, tmp_path, classifier()).handle, pixels[0], PLAIN) for _ in range(2)]
+    timed = session.time(feeds, rounds=64, block=4, warmup=0, budget_s=0)
+    assert [len(samples) for samples in timed.samples] == [4, 4]
+    assert timed.rounds_asked == 64
+
+
+def test_a_photograph_of_another_size_is_not_timed(session: Session, tmp_path: Path) -> None:
+    model = load(session, tmp_path, classifier())
+    photo = np.zeros((5, 4, 3), np.uint8)
+    with pytest.raises(ModelRefusedError, match="images of 5x4"):
+        session.time([Feed(model.handle, photo, PLAIN)], rounds=1, block=1, warmup=0, budget_s=1)
+
+
+def test_memory_beyond_the_limit_is_named(tmp_path: Path) -> None:
+    hungry = Session(local_target(), timeout_s=60, memory_limit=400_000_000, where="net/int8")
+    with hungry, pytest.raises(WorkerMemoryError, match=r"net/int8: .* limit of 400 MB"):
+        load(hungry, tmp_path, classifier(size=(10_000, 10_000)), "builtin")
+
+
+def test_a_limit_below_the_workers_own_needs_is_named() -> None:
+    with pytest.raises(WorkerMemoryError, match="limit of 1 MB while it ran hello"):
+        Session(local_target(), timeout_s=60, memory_limit=1_000_000)
+
+
+@pytest.mark.parametrize(("enough", "kind"), [(500, WorkerMemoryError), (1500, ModelRefusedError)])
+def test_a_refusal_for_want_of_memory_is_told_from_a_true_one(
+    scripted: Callable[[str], Target], tmp_path: Path, enough: int, kind: type[WorkerError]
+) -> None:
+    target = scripted(
+        "limit = hello()['memory_limit']\n"
+        "while True:\n"
+        "    asked = read()\n"
+        "    if asked['op'] == 'bye': break\n"
+        f"    if limit < {enough} * 10**6:\n"
+        "        write(kind='error', id=asked['id'], kinds=['RuntimeError'], message='no')\n"
+        "    else:\n"
+        "        write(kind='result', id=asked['id'])\n"
+    )
+    session = Session(target, timeout_s=60, memory_limit=300_000_000)
+    with session, pytest.raises(WorkerError) as caught:
+        load(session, tmp_path, b"")
+    assert type(caught.value) is kind
+
+
+def test_the_worker_says_what_it_is(session: Session) -> None:
+    assert set(session.facts.versions) == {"python", "numpy", "ai-edge-litert", "machine"}
+    assert session.facts.versions["numpy"] == np.__version__
+
+
+def test_an_infinite_value_is_an_input_like_any_other(session: Session, tmp_path: Path) -> None:
+    model = load(session, tmp_path, classifier())
+    given = np.full((1, 4, 4, 3), math.inf, np.float32)
+    assert np.isnan(session.infer_tensors(model.handle, [given])[0]).any()

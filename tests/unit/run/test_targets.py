@@ -1,0 +1,35 @@
+"""The worker is found, and started without its neighbours in the import path."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from edgeq.run.targets import WORKER, Target, local_target
+
+
+def test_the_local_target_is_this_python() -> None:
+    target = local_target()
+    assert target.command[0] == sys.executable
+    assert target.command[-1] == str(WORKER)
+    assert WORKER.is_file()
+    assert target.local_files
+
+
+def test_neighbours_of_the_worker_shadow_nothing() -> None:
+    *start, script = local_target().command
+    code = f"import sys; print({str(WORKER.parent)!r} in sys.path)"
+    ended = subprocess.run(
+        [*start, "-c", code],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
+        cwd=WORKER.parent,
+    )
+    assert script == str(WORKER)
+    assert ended.stdout.strip() == "False"
+
+
+def test_a_target_reads_no_local_files_unless_it_says_so() -> None:
+    assert not Target("board", ("ssh", "board", "python3", "worker.py")).local_files

@@ -1,4 +1,4 @@
-"""Which engine, and which ranges, make the better variant: EfficientNetV2-B0 on photographs.
+"""Which engine, and which recipe, makes the better variant: EfficientNetV2-B0 on photographs.
 
 Run ``EDGEQ_DATA=FOLDER python benchmarks/engines.py`` (10 to 20 minutes, half of it int16x8); it
 prints the tables of ``engines.md``. ``--source efficientnet-lite0`` takes another model.
@@ -39,6 +39,7 @@ from edgeq.store import Store
 # 0.3 to 0.5 s an image: no kernel of XNNPACK takes 16-bit activations.
 SLOW = {"int16x8": 100}
 TIMED_ROUNDS = {"int16x8": 16}
+WEIGHT_METHODS = {"dynamic_range": 8, "weight_only_int8": 8, "weight_only_int4": 4}
 PERCENTILES = (75.0, 90.0, 95.0, 99.0, 100.0)
 HEADER = (
     "| method | made by | bytes | images | top-1 | agreement | ties | relative error of logits | "
@@ -134,8 +135,8 @@ def engine_rows(bench: Bench, baseline: Answers) -> Iterator[str]:
             yield row(bench, baseline, variant.path, name, engine)
 
 
-def range_rows(bench: Bench, baseline: Answers) -> Iterator[str]:
-    """Yield a line for every way to find the scales of the engine ``litert``."""
+def recipe_rows(bench: Bench, baseline: Answers) -> Iterator[str]:
+    """Yield a line for every recipe of the engine ``litert`` that was considered."""
     tried: list[tuple[str, str, Recipe]] = [
         ("int8", f"ranges {percentile:g} %, weights {weights}", recipe)
         for weights in (recipes.MINMAX, recipes.MSE)
@@ -145,6 +146,12 @@ def range_rows(bench: Bench, baseline: Answers) -> Iterator[str]:
     tried += [
         ("int16x8", f"ranges {percentile:g} %", recipes.static(16, percentile=percentile))
         for percentile in (90.0, 100.0)
+    ]
+    tried += [
+        (name, f"weights of {least} elements and more", recipe)
+        for name, bits in WEIGHT_METHODS.items()
+        for least in (0, 1024)
+        for recipe in [recipes.weights_only(bits, dynamic=name == "dynamic_range", least=least)]
     ]
     for name, maker, recipe in tried:
         choice = MethodChoice(name, name, "litert")
@@ -165,7 +172,7 @@ def main() -> None:
     print(". ".join((f"Model: {bench.model.name}", *bench.model.notes)))
     print(f"Calibration: {len(bench.calibration.images.photos)} photographs\n")
     baseline = answers(bench, bench.model.path, len(bench.images.photos))
-    for title, rows in (("Engines", engine_rows), ("Ranges", range_rows)):
+    for title, rows in (("Engines", engine_rows), ("Recipes of the engine litert", recipe_rows)):
         print(f"## {title}\n\n{HEADER}", flush=True)
         for line in rows(bench, baseline):
             print(line, flush=True)

@@ -41,12 +41,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
             them in float32.
         compute_precision: ``"INTEGER"`` or ``"FLOAT"`` arithmetic.
         explicit_dequantize: Whether weights are turned into floats before the operator.
+        min_weight_elements: Weights with fewer elements stay in float32.
     """
 
     weight_tensor_config: Numbers | msgspec.UnsetType = msgspec.UNSET
     activation_tensor_config: Numbers | msgspec.UnsetType = msgspec.UNSET
     compute_precision: Literal["INTEGER", "FLOAT"] = "INTEGER"
     explicit_dequantize: bool = False
+    min_weight_elements: int = 0
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,18 +97,20 @@ class TensorflowRecipe(msgspec.Struct, frozen=True, kw_only=True):
     calibrated: bool = False
 
 
-def weights_only(bits: int, *, dynamic: bool) -> LitertRecipe:
+def weights_only(bits: int, *, dynamic: bool, least: int = 0) -> LitertRecipe:
     """Return the recipe of a method that quantizes weights alone.
 
     Args:
         bits: Width of a weight.
         dynamic: Whether kernels quantize activations while running; otherwise weights are
             turned into floats first.
+        least: Weights with fewer elements stay in float32.
     """
     settings = Settings(
         weight_tensor_config=Numbers(num_bits=bits),
         compute_precision="INTEGER" if dynamic else "FLOAT",
         explicit_dequantize=not dynamic,
+        min_weight_elements=least,
     )
     return LitertRecipe(steps=(Step(op_config=settings),))
 

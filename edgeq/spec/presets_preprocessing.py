@@ -13,10 +13,16 @@ from edgeq.spec.structs import Preprocessing
 PREPROCESSING: Registry[Preprocessing] = Registry(
     "preprocessing",
     [
-        # (x - 127) / 128, the constants of the EfficientNet-Lite checkpoints.
+        # (x - 127) / 128 on the middle 224/256 of the shorter side: the constants and the crop of
+        # EfficientNet-Lite's own evaluation.
         (
             "efficientnet-lite",
-            Preprocessing(mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0)),
+            Preprocessing(
+                resize="centre_crop",
+                crop_fraction=0.875,
+                mean=(127.0, 127.0, 127.0),
+                std=(128.0, 128.0, 128.0),
+            ),
         ),
         # The model rescales by itself (EfficientNet, EfficientNetV2, MobileNetV3), or was trained
         # on pixel values (the CIFAR-10 ResNet of MLPerf Tiny).

@@ -98,6 +98,7 @@ class Executor:
             WorkerError: It does not run.
             ImageError: Its outputs are not those of its label set.
         """
+        edits = logits_edits(model.path)
 
         def make(folder: Path) -> None:
             with self.session(model.key) as session:
@@ -105,7 +106,7 @@ class Executor:
                     model.path,
                     threads=self.run.threads,
                     kernels=self.run.kernels,
-                    edits=logits_edits(model.path),
+                    edits=edits,
                 )
                 inferred = session.infer(
                     loaded.handle,
@@ -125,7 +126,7 @@ class Executor:
         entry = self._store.get_or_make("answers", facts, make)
         with np.load(entry.folder / "outputs.npz") as kept:
             outputs = [kept[name] for name in kept.files]
-        return self._answers(model, outputs)
+        return _answers(model, outputs, tapped=bool(edits))
 
     def memory(self, model: Executable, image: npt.NDArray[np.uint8]) -> MemoryUse:
         """Return what a model costs in memory, in a worker of its own.
@@ -157,15 +158,6 @@ class Executor:
         entry = self._store.get_or_make("memory", facts, make)
         return msgspec.json.decode((entry.folder / "memory.json").read_bytes(), type=MemoryUse)
 
-    def _answers(self, model: Executable, outputs: list[npt.NDArray[np.float32]]) -> Answers:
-        tapped = len(logits_edits(model.path)) > 0
-        scores = outputs[0].reshape(len(outputs[0]), -1)
-        logits = outputs[1].reshape(len(scores), -1) if tapped else None
-        if model.labels is not None:
-            scores = model.labels.to_classes(scores)
-            logits = None if logits is None else model.labels.to_classes(logits)
-        return make_answers(scores, logits, is_probability=tapped)
-
     def _facts(self, model: Executable) -> Mapping[str, object]:
         return {
             "format": FORMAT,
@@ -175,6 +167,16 @@ class Executor:
             "target": self.target.name,
             **runtime_facts(),
         }
+
+
+def _answers(model: Executable, outputs: list[npt.NDArray[np.float32]], *, tapped: bool) -> Answers:
+    """Return outputs as answers; ``tapped`` says that the second one feeds the SOFTMAX."""
+    scores = outputs[0].reshape(len(outputs[0]), -1)
+    logits = outputs[1].reshape(len(scores), -1) if tapped else None
+    if model.labels is not None:
+        scores = model.labels.to_classes(scores)
+        logits = None if logits is None else model.labels.to_classes(logits)
+    return make_answers(scores, logits, is_probability=tapped)
 
 
 @cache

@@ -11,7 +11,7 @@ from edgeq.images.sets import ImageSet, Role, load_set, overlap
 from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.pipeline.once import Once
 from edgeq.quantize.calibration import Calibration
-from edgeq.spec.presets_preprocessing import PREPROCESSING
+from edgeq.spec.presets_preprocessing import find_preprocessing
 from edgeq.spec.structs import Images, Preprocessing, Spec
 from edgeq.store import Store
 
@@ -36,11 +36,6 @@ class ModelInputs:
         self._baseline: Once[str, FloatModel] = Once()
         self._sets: Once[str, ImageSet] = Once()
         self.say = say
-
-    @property
-    def images(self) -> Images:
-        """The images of the spec that hold for this model."""
-        return self.model.images or self.spec.images
 
     @property
     def baseline(self) -> FloatModel:
@@ -70,14 +65,12 @@ class ModelInputs:
         ready = self.spec.variants.get(variant)
         if ready is None or ready.preprocessing is None:
             return self.baseline.preprocessing
-        if isinstance(ready.preprocessing, Preprocessing):
-            return ready.preprocessing
-        return PREPROCESSING.get(ready.preprocessing, where=f"variants.{variant}.preprocessing")
+        return find_preprocessing(ready.preprocessing, where=f"variants.{variant}.preprocessing")
 
     @property
     def evaluation(self) -> ImageSet | None:
         """The evaluation set, None where the spec names none."""
-        return self._load("evaluation", self.images.evaluation, self.images.max_evaluation)
+        return self._load("evaluation")
 
     @property
     def calibration_set(self) -> ImageSet | None:
@@ -86,7 +79,7 @@ class ModelInputs:
         Raises:
             ImageError: It shares a photograph with the evaluation set.
         """
-        found = self._load("calibration", self.images.calibration, self.images.max_calibration)
+        found = self._load("calibration")
         if found is not None and self.evaluation is not None:
             self._refuse_overlap(found, self.evaluation)
         return found
@@ -125,16 +118,21 @@ class ModelInputs:
 
         return decode(images, preprocessing, self.baseline.input_size, self._store, progress)
 
-    def _load(self, role: Role, source: str | None, limit: int | None) -> ImageSet | None:
+    def _load(self, role: Role) -> ImageSet | None:
+        own, shared = self.model.images or Images(), self.spec.images
+        source = getattr(own, role) or getattr(shared, role)
         if source is None:
             return None
+        # A labels file belongs to the photographs that it was named beside.
+        labels = own.labels if getattr(own, role) else own.labels or shared.labels
+        limit = getattr(own, f"max_{role}") or getattr(shared, f"max_{role}")
 
         def load() -> ImageSet:
             return load_set(
                 source,
                 role,
                 root=self.spec.root,
-                labels=self.images.labels,
+                labels=labels,
                 label_set=self.labels,
                 limit=limit,
             )

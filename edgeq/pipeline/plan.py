@@ -58,9 +58,8 @@ class Case:
 def subjects(spec: Spec) -> tuple[Subject, ...]:
     """Return every declared variant, model by model: its methods, then its ready-made ones."""
     found = []
-    for name, model in spec.models.items():
-        methods = spec.methods if model.methods is None else model.methods
-        for text in methods:
+    for name in spec.models:
+        for text in spec.methods_of(name):
             choice = choose(text, engine=spec.engine)
             found.append(Subject(name, text, choice.method, choice))
         found += [

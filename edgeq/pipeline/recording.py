@@ -16,8 +16,10 @@ from edgeq.files import sha256_bytes
 from edgeq.models.float_model import FloatModel
 from edgeq.pipeline.execution import processor_name
 from edgeq.pipeline.inputs import ModelInputs
+from edgeq.pipeline.names import named
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import BASELINE, Run
+from edgeq.quantize.make import READY_MADE
 from edgeq.record import (
     CaseRecord,
     Facts,
@@ -51,6 +53,7 @@ def record_run(
     *,
     started: str,
     duration_s: float,
+    partial: bool = False,
     errors: tuple[str, ...] = (),
     commands: tuple[str, ...] = (),
 ) -> RunRecord:
@@ -62,6 +65,7 @@ def record_run(
         models: From ``describe_models``.
         started: ISO 8601 time in UTC.
         duration_s: Wall time.
+        partial: Whether a part of the gate was asked for.
         errors: Bad input that was found on the way.
         commands: Commands that repeat the run.
     """
@@ -74,6 +78,7 @@ def record_run(
         duration_s=duration_s,
         spec_sha256=spec_sha256(run.spec),
         inconclusive=run.spec.inconclusive,
+        partial=partial,
         commands=commands,
         errors=errors,
         machine=machine_facts(),
@@ -192,8 +197,8 @@ def _baseline(run: Run, model: str, baseline: FloatModel) -> VariantRecord:
 def _variant(run: Run, subject: Subject) -> VariantRecord:
     variant = run.variants.done(subject.key)
     error = run.failure(subject)
-    engine = subject.choice.engine if subject.choice else "ready-made"
-    method = subject.method or ""
+    engine = subject.choice.engine if subject.choice else READY_MADE
+    method = subject.method or READY_MADE
     if variant is None:
         return VariantRecord(name=subject.variant, method=method, engine=engine, error=_said(error))
     described = VariantRecord(
@@ -206,7 +211,11 @@ def _variant(run: Run, subject: Subject) -> VariantRecord:
         error=_said(error),
         manifest=variant.manifest,
     )
-    return msgspec.structs.replace(described, **_measured(run, subject.key))
+    measured = _measured(run, subject.key)
+    if "agreement" in measured:
+        inputs = run.inputs(subject.model)
+        measured["agreement"] = named(measured["agreement"], inputs.evaluation, inputs.labels)
+    return msgspec.structs.replace(described, **measured)
 
 
 def _measured(run: Run, key: str) -> dict[str, Facts]:
@@ -252,8 +261,15 @@ def _relative(run: Run, path: Path) -> str:
 
 
 def _merged(ours: S, theirs: S, **given: object) -> S:
-    """Return the first struct with its empty fields filled from the second."""
+    """Return the first struct with its empty fields and its tables filled from the second."""
     filled = {
-        field: getattr(ours, field) or getattr(theirs, field) for field in ours.__struct_fields__
+        field: _filled(getattr(ours, field), getattr(theirs, field))
+        for field in ours.__struct_fields__
     }
     return type(ours)(**{**filled, **given})
+
+
+def _filled(ours: object, theirs: object) -> object:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return {**theirs, **ours}
+    return ours or theirs

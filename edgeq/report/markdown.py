@@ -17,10 +17,9 @@ def render(record: RunRecord) -> str:
     """Return the summary; it stays under GitHub's limit of 65,536 characters a comment."""
     shown = view(record)
     counts = " · ".join(f"{mark.symbol} {number} {mark.word}" for mark, number in shown.counts)
-    verb = "passes" if record.summary.may_ship else "fails"
     blocks = [
         f"## {shown.mark.symbol} {_text(shown.headline)}",
-        f"The run {verb}: {_text(shown.because)}.",
+        f"{_text(shown.verdict)}.",
         counts,
         "\n".join(f"- **Note:** {_text(note)}" for note in shown.notes[:MOST_CASES]),
         *(_model(model) for model in shown.models[:MOST_ROWS]),

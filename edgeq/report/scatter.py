@@ -73,6 +73,7 @@ _SHAPES = {
     "may ship": "circle",
     "may ship, with warnings": "ring",
     "may not ship": "cross",
+    "partly run": "square",
     "not measured": "square",
 }
 

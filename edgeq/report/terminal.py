@@ -17,6 +17,7 @@ _ANSWERS = {
     Answer.SHIPS: "may ship",
     Answer.WARNS: "with warnings",
     Answer.STOPS: "may not ship",
+    Answer.PARTIAL: "partly run",
     Answer.UNMEASURED: "not measured",
 }
 _ASCII = str.maketrans({"−": "-", "×": "x", "–": "", "…": "~"})  # noqa: RUF001
@@ -25,12 +26,11 @@ _ASCII = str.maketrans({"−": "-", "×": "x", "–": "", "…": "~"})  # noqa: 
 def render(record: RunRecord) -> str:
     """Return a table of gates by variants for every model, and what did not pass."""
     shown = view(record)
-    verb = "passes" if record.summary.may_ship else "fails"
     blocks = [
         *(f"note: {note}" for note in shown.notes),
         *(_table(model, part) for model in shown.models for part in _parts(model)),
         _trouble(shown),
-        f"{shown.headline}. The run {verb}: {shown.because}.",
+        f"{shown.headline}. {shown.verdict}.",
     ]
     lines = "\n".join(block for block in blocks if block).splitlines()
     return "\n".join(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeq.answer import Answer, answer
 from edgeq.record import Facts, ModelRecord, RunRecord
-from edgeq.report import facts, scatter, words
+from edgeq.report import facts, scatter, sentences, words
 from edgeq.report.variant_view import CaseView, VariantView, case_view, variant_view
 from edgeq.report.words import Mark
 
@@ -42,7 +41,7 @@ class ReportView:
     Attributes:
         mark: Whether the run passes.
         headline: The answer in one sentence.
-        because: Why it is so.
+        verdict: Whether the run passes, and why, in one sentence.
         counts: Verdicts with their numbers.
         notes: What a reader must know before the numbers, the same for no two models.
         orphans: Cases that belong to no variant of the record.
@@ -51,7 +50,7 @@ class ReportView:
 
     mark: Mark
     headline: str
-    because: str
+    verdict: str
     counts: tuple[tuple[Mark, int], ...]
     notes: tuple[str, ...]
     models: tuple[ModelView, ...]
@@ -69,11 +68,9 @@ def view(record: RunRecord) -> ReportView:
     summary = record.summary
     known = {(model.name, one.name) for model in record.models for one in model.variants}
     return ReportView(
-        mark=words.Mark("✓", "+", "PASS", "good")
-        if summary.may_ship
-        else words.Mark("✗", "x", "FAIL", "bad"),
-        headline=_headline(record),
-        because=_because(record),
+        mark=sentences.mark(record),
+        headline=sentences.headline(record),
+        verdict=sentences.verdict(record),
         counts=tuple(
             (words.VERDICTS[verdict], number)
             for verdict, number in zip(
@@ -82,7 +79,7 @@ def view(record: RunRecord) -> ReportView:
                 strict=True,
             )
         ),
-        notes=_notes(record),
+        notes=sentences.notes(record),
         models=tuple(_model(record, model) for model in record.models),
         orphans=tuple(case_view(c) for c in record.cases if (c.model, c.method) not in known),
         facts=(
@@ -110,64 +107,6 @@ def flat(table: Facts, prefix: str = "") -> tuple[tuple[str, str], ...]:
         else:
             found.append((name, "not known" if value is None else str(value)))
     return tuple(found)
-
-
-def _headline(record: RunRecord) -> str:
-    answers = [answer(record, model.name, one) for model in record.models for one in model.variants]
-    ships = sum(one in {Answer.SHIPS, Answer.WARNS} for one in answers)
-    if not answers:
-        return "There is no variant to ship"
-    if ships == len(answers):
-        said = "The variant" if ships == 1 else f"All {ships} variants"
-        warns = sum(one is Answer.WARNS for one in answers)
-        return f"{said} may ship" + (f", {warns} with warnings" if warns else "")
-    if not ships:
-        return "The variant may not ship" if len(answers) == 1 else "No variant may ship"
-    return f"{ships} of {len(answers)} variants may ship"
-
-
-def _because(record: RunRecord) -> str:
-    summary = record.summary
-    parts = []
-    if record.errors:
-        parts.append(f"{words.count(len(record.errors), 'input')} could not be used")
-    if summary.failed:
-        parts.append(f"{words.count(summary.failed, 'case')} FAIL")
-    undeclared = sum(c.status.value == "MISSING" and not c.declared_missing for c in record.cases)
-    if undeclared:
-        parts.append(f"{words.count(undeclared, 'case')} MISSING without being declared")
-    if summary.inconclusive:
-        rule = "which warns" if record.inconclusive == "warn" else "which fails"
-        parts.append(f"{words.count(summary.inconclusive, 'case')} INCONCLUSIVE, {rule}")
-    if summary.missing - undeclared:
-        parts.append(f"{words.count(summary.missing - undeclared, 'case')} MISSING as declared")
-    if summary.not_run:
-        parts.append(f"{words.count(len(summary.not_run), 'declared case')} not run")
-    elif not summary.complete:
-        parts.append("verdicts and declared cases do not match")
-    if not record.cases:
-        parts.append("nothing was judged")
-    return "; ".join(parts) or f"all {words.count(summary.passed, 'case')} passed"
-
-
-def _notes(record: RunRecord) -> tuple[str, ...]:
-    notes = [f"Bad input: {error}" for error in record.errors]
-    for model in record.models:
-        notes += [f"{model.name}: {note}" for note in model.notes]
-        gates = dict.fromkeys(
-            c.gate for c in record.cases if c.model == model.name and c.declared_missing
-        )
-        if gates:
-            why = "" if model.trained else " because its weights are random"
-            notes.append(
-                f"{model.name}: MISSING by declaration{why}: {', '.join(gates)}. The answers "
-                "below say nothing about them."
-            )
-    if record.summary.not_run:
-        shown = ", ".join(record.summary.not_run[:12])
-        more = len(record.summary.not_run) - 12
-        notes.append(f"Declared and not run: {shown}" + (f" and {more} more" if more > 0 else ""))
-    return tuple(notes)
 
 
 def _model(record: RunRecord, model: ModelRecord) -> ModelView:

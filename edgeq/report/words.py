@@ -44,6 +44,7 @@ ANSWERS = {
     Answer.SHIPS: Mark("✓", "+", Answer.SHIPS.value, "good"),
     Answer.WARNS: Mark("!", "!", Answer.WARNS.value, "warn"),
     Answer.STOPS: Mark("✗", "x", Answer.STOPS.value, "bad"),
+    Answer.PARTIAL: Mark("○", "o", Answer.PARTIAL.value, "none"),
     Answer.UNMEASURED: Mark("○", "o", Answer.UNMEASURED.value, "none"),
 }
 

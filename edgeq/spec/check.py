@@ -1,17 +1,20 @@
-"""Checks that need the whole spec: names that refer to others, and numbers in range."""
+"""Checks that need the whole spec: names that refer to others, and what contradicts itself."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from edgeq.errors import SpecError
 from edgeq.registry import unknown
 from edgeq.spec.gates import GATES
 from edgeq.spec.methods import ENGINES, METHODS, choose
-from edgeq.spec.structs import Model, Preprocessing, Spec
+from edgeq.spec.presets_preprocessing import PREPROCESSING
+from edgeq.spec.ranges import check_ranges
+from edgeq.spec.structs import Images, Model, ReadyVariant, Spec
+from edgeq.spec.tables import header, key_text
 
-LEAST_CONFIDENCE = 0.5
-MOST_THREADS = 256
+BASELINE = "baseline"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
 
 
@@ -26,17 +29,21 @@ def check(spec: Spec) -> None:
         raise SpecError(
             "no model is declared",
             where=where,
-            remedy='Add [tool.edgeq.models.NAME] with source = "..."',
+            remedy=f'Add {header(where, "models", "NAME")} with source = "..."',
         )
     if spec.engine is not None and spec.engine not in ENGINES:
         raise unknown("engine", spec.engine, ENGINES, where=f"{where}: engine")
+    check_ranges(spec)
+    _check_folders(spec)
+    _check_images(spec.images, f"{where}: images")
+    _check_methods(spec.methods, f"{where}: methods", spec.engine)
     for name, model in spec.models.items():
         _check_name("model", name, where)
-        _check_model(model, f"{where}: models.{name}", spec)
-    _check_methods(spec.methods, f"{where}: methods", spec.engine)
-    _check_variants(spec)
+        _check_model(model, f"{where}: {key_text('models', name)}", spec)
+    for name, variant in spec.variants.items():
+        _check_name("variant", name, where)
+        _check_variant(name, variant, f"{where}: {key_text('variants', name)}", spec)
     _check_gates(spec)
-    _check_numbers(spec)
 
 
 def _check_name(kind: str, name: str, where: str) -> None:
@@ -48,72 +55,112 @@ def _check_name(kind: str, name: str, where: str) -> None:
         )
 
 
+def _check_path(text: str | None, where: str) -> None:
+    if text is None:
+        return
+    if not text.strip() or "\0" in text:
+        raise SpecError(
+            f"{text!r} names no file or folder", where=where, remedy="Write its path or name"
+        )
+    try:
+        Path(text).expanduser()
+    except RuntimeError as error:
+        raise SpecError(
+            f"{text!r} names the home folder of nobody here",
+            where=where,
+            remedy="Write a path that begins with ~/ or with /, or a relative one",
+        ) from error
+
+
+def _check_folders(spec: Spec) -> None:
+    for key in ("reports", "store"):
+        text = getattr(spec, key)
+        _check_path(text, f"{spec.origin}: {key}")
+        if spec.path(text).resolve() == spec.root.resolve():
+            raise SpecError(
+                f"{text!r} is the folder of the spec itself",
+                where=f"{spec.origin}: {key}",
+                remedy="Name a folder of its own",
+            )
+
+
+def _check_images(images: Images, where: str) -> None:
+    for key in ("calibration", "evaluation", "labels"):
+        _check_path(getattr(images, key), f"{where}.{key}")
+
+
 def _check_methods(methods: tuple[str, ...], where: str, engine: str | None) -> None:
+    named: dict[tuple[str, str], str] = {}
     for text in methods:
-        choose(text, engine=engine, where=where)
-    if len(set(methods)) != len(methods):
+        choice = choose(text, engine=engine, where=where)
+        before = named.setdefault((choice.method, choice.engine), text)
+        if before != text:
+            raise SpecError(
+                f"{before!r} and {text!r} are the same method, made by the same engine",
+                where=where,
+                remedy="Keep one of them",
+            )
+    if len(named) != len(methods):
         raise SpecError("a method is named twice", where=where, remedy="Name it once")
 
 
 def _check_model(model: Model, where: str, spec: Spec) -> None:
-    if not model.source:
-        raise SpecError("source is empty", where=where, remedy='Write source = "keras:NAME"')
     if model.methods is not None:
         _check_methods(model.methods, f"{where}.methods", spec.engine)
-    if isinstance(model.preprocessing, Preprocessing):
-        _check_preprocessing(model.preprocessing, f"{where}.preprocessing")
+    if model.images is not None:
+        _check_images(model.images, f"{where}.images")
+    if isinstance(model.preprocessing, str):
+        PREPROCESSING.get(model.preprocessing, where=f"{where}.preprocessing")
+    _check_path(model.source, f"{where}.source")
+    _check_path(model.weights, f"{where}.weights")
+    _check_path(model.labels, f"{where}.labels")
     if model.weights == "random" and not model.allow_random_weights:
         raise SpecError(
             'weights = "random" needs a declaration, because answers then mean nothing',
             where=where,
             remedy="Add allow_random_weights = true, or name trained weights",
         )
-    if model.input_size is not None and min(model.input_size) < 1:
+
+
+def _check_variant(name: str, variant: ReadyVariant, where: str, spec: Spec) -> None:
+    if variant.model not in spec.models:
+        raise unknown("model", variant.model, spec.models, where=where)
+    if variant.method is not None:
+        METHODS.get(variant.method, where=where)
+    if isinstance(variant.preprocessing, str):
+        PREPROCESSING.get(variant.preprocessing, where=f"{where}.preprocessing")
+    _check_path(variant.file, f"{where}.file")
+    _check_path(variant.labels, f"{where}.labels")
+    taken = {word for model in spec.models for word in _method_names(spec, model)}
+    if name in taken or name == BASELINE:
         raise SpecError(
-            f"input_size = {list(model.input_size)} is not valid",
+            f"the name {name!r} is taken" + ("" if name == BASELINE else " by a method"),
             where=where,
-            remedy="Write input_size = [HEIGHT, WIDTH] in pixels",
+            remedy="Give the ready-made variant a name of its own",
         )
 
 
-def _check_preprocessing(preprocessing: Preprocessing, where: str) -> None:
-    if not 0 < preprocessing.crop_fraction <= 1:
-        raise SpecError(
-            f"crop_fraction = {preprocessing.crop_fraction} is outside its range",
-            where=where,
-            remedy="Valid: above 0, at most 1",
-        )
-    if any(value == 0 for value in preprocessing.std):
-        raise SpecError("std holds a zero", where=where, remedy="Pixels are divided by std")
-
-
-def _check_variants(spec: Spec) -> None:
-    for name, variant in spec.variants.items():
-        where = f"{spec.origin}: variants.{name}"
-        _check_name("variant", name, spec.origin)
-        if variant.model not in spec.models:
-            raise unknown("model", variant.model, spec.models, where=where)
-        if variant.method is not None:
-            METHODS.get(variant.method, where=where)
-        if isinstance(variant.preprocessing, Preprocessing):
-            _check_preprocessing(variant.preprocessing, f"{where}.preprocessing")
-        methods = spec.models[variant.model].methods
-        taken = spec.methods if methods is None else methods
-        if name in taken or name == "baseline":
-            raise SpecError(
-                f"{name!r} is taken by a method of model {variant.model!r}",
-                where=where,
-                remedy="Give the ready-made variant a name of its own",
-            )
+def _method_names(spec: Spec, model: str) -> set[str]:
+    """Return what the methods of a model are called: ``int8@tensorflow``, and ``int8`` too."""
+    texts = spec.methods_of(model)
+    return {*texts, *(text.partition("@")[0] for text in texts)}
 
 
 def _check_gates(spec: Spec) -> None:
-    used = {text for model in spec.models.values() for text in model.methods or spec.methods}
-    used |= {text.partition("@")[0] for text in used} | set(spec.variants)
+    used = {word for model in spec.models for word in _method_names(spec, model)}
+    used |= set(spec.variants)
+    used |= {one.method for one in spec.variants.values() if one.method is not None}
     for name in (*spec.gates.by_method, *spec.gates.off):
+        where = f"{spec.origin}: {key_text('gates', name)}"
+        both = set(spec.gates.off.get(name, ())) & set(spec.gates.limits(name))
+        if both:
+            raise SpecError(
+                f"{min(both)} is switched off and has a limit",
+                where=where,
+                remedy="Decide for one of them",
+            )
         if not name or name in used:
             continue
-        where = f"{spec.origin}: gates.{name}"
         if name in METHODS:
             raise SpecError(
                 f"limits are set for {name!r}, which no model uses",
@@ -123,29 +170,3 @@ def _check_gates(spec: Spec) -> None:
         raise unknown("method or variant", name, used, where=where)
     for name in spec.allow_missing:
         GATES.get(name, where=f"{spec.origin}: allow_missing")
-
-
-def _check_numbers(spec: Spec) -> None:
-    rules = (
-        ("confidence", LEAST_CONFIDENCE < spec.confidence < 1, "above 0.5 and below 1"),
-        ("run.threads", 1 <= spec.run.threads <= MOST_THREADS, f"from 1 to {MOST_THREADS}"),
-        ("run.timeout_s", spec.run.timeout_s > 0, "above 0"),
-        ("run.memory_limit", spec.run.memory_limit >= 1, "at least 1"),
-        ("latency.rounds", spec.latency.rounds > 1, "at least 2"),
-        ("latency.block", 1 <= spec.latency.block <= spec.latency.rounds, "from 1 to rounds"),
-        ("latency.warmup", spec.latency.warmup >= 0, "at least 0"),
-        ("latency.budget_s", spec.latency.budget_s > 0, "above 0"),
-    )
-    for key, valid, span in rules:
-        if not valid:
-            raise SpecError(
-                f"{key} is outside its range", where=spec.origin, remedy=f"Valid: {span}"
-            )
-    for images in (spec.images, *(m.images for m in spec.models.values() if m.images)):
-        for count in (images.max_calibration, images.max_evaluation):
-            if count is not None and count < 1:
-                raise SpecError(
-                    f"a maximum of {count} images is not valid",
-                    where=f"{spec.origin}: images",
-                    remedy="Write at least 1, or leave the key out",
-                )

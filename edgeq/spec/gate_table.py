@@ -9,7 +9,9 @@ from typing import Any
 from edgeq.errors import SpecError
 from edgeq.registry import unknown
 from edgeq.spec.gates import GATES, LIMITS, PROOFS, Gate
+from edgeq.spec.ranges import shown
 from edgeq.spec.structs import Gates, Limits
+from edgeq.spec.tables import header, key_text
 
 _UNITS = {
     "": 1,
@@ -21,6 +23,7 @@ _UNITS = {
     "MiB": 1024**2,
     "GiB": 1024**3,
 }
+_WHOLE = {"bytes", "count"}
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -34,7 +37,9 @@ def parse_gates(table: Any, *, where: str) -> Gates:
         SpecError: A gate is unknown, or a limit is outside what makes sense.
     """
     if not isinstance(table, dict):
-        raise SpecError("gates is not a table", where=where, remedy="Write [tool.edgeq.gates]")
+        raise SpecError(
+            "is not a table", where=f"{where}: gates", remedy=f"Write {header(where, 'gates')}"
+        )
     every, off_every = _limits(
         {key: value for key, value in table.items() if not isinstance(value, dict)},
         f"{where}: gates",
@@ -43,7 +48,8 @@ def parse_gates(table: Any, *, where: str) -> Gates:
     off: dict[str, tuple[str, ...]] = {"": off_every} if off_every else {}
     for name, subtable in table.items():
         if isinstance(subtable, dict):
-            by_method[name], off_here = _limits(subtable, f"{where}: gates.{name}")
+            place = f"{where}: {key_text('gates', name)}"
+            by_method[name], off_here = _limits(subtable, place)
             if off_here:
                 off[name] = off_here
     return Gates(every=every, by_method=by_method, off=off)
@@ -58,7 +64,8 @@ def parse_size(text: str) -> float:
     match = _SIZE.fullmatch(text)
     if match is None or match[2] not in _UNITS:
         raise ValueError(text)
-    return float(match[1]) * _UNITS[match[2]]
+    size = float(match[1]) * _UNITS[match[2]]
+    return float(round(size)) if math.isfinite(size) else size
 
 
 def _limits(table: dict[str, Any], where: str) -> tuple[Limits, tuple[str, ...]]:
@@ -83,13 +90,21 @@ def _limits(table: dict[str, Any], where: str) -> tuple[Limits, tuple[str, ...]]
 def _limit(gate: Gate, value: Any, where: str) -> float:
     number = _number(gate, value, where)
     highest = math.inf if gate.maximum is None else gate.maximum
+    if gate.unit in _WHOLE and math.isfinite(number) and number != int(number):
+        raise SpecError(
+            f"{gate.name} = {value!r} is no whole number",
+            where=where,
+            remedy="Write one without a fraction",
+        )
     if math.isfinite(number) and gate.minimum <= number <= highest:
         return number
     span = f"at least {gate.minimum:g}"
     if gate.maximum is not None:
         span = f"from {gate.minimum:g} to {gate.maximum:g}"
     raise SpecError(
-        f"{gate.name} = {value!r} is outside its range", where=where, remedy=f"Valid: {span}"
+        f"{gate.name} = {shown(value)} is outside its range",
+        where=where,
+        remedy=f"Valid: {span}",
     )
 
 
@@ -99,14 +114,17 @@ def _number(gate: Gate, value: Any, where: str) -> float:
             return parse_size(value)
         except ValueError:
             raise SpecError(
-                f"{gate.name} = {value!r} is no size",
+                f"{gate.name} = {shown(value)} is no size",
                 where=where,
                 remedy=f"Write bytes or a text with one of: {', '.join(filter(None, _UNITS))}",
             ) from None
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf
     raise SpecError(
-        f"{gate.name} = {value!r} is not a number",
+        f"{gate.name} = {shown(value)} is not a number",
         where=where,
         remedy="Write a number, or false to switch the gate off",
     )

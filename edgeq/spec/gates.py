@@ -21,7 +21,7 @@ class Gate:
         name: The key in ``[tool.edgeq.gates]``.
         marker: The pytest marker of its cases.
         summary: What it holds, for people.
-        unit: ``"ratio"``, ``"bytes"``, ``"s"``, ``"count"``, or ``""`` for a proof.
+        unit: ``"ratio"``, ``"bytes"``, ``"ms"``, ``"count"``, or ``""`` for a proof.
         sense: ``"min"`` when the value must reach the limit, ``"max"`` when it must not exceed
             it, ``"proof"`` when there is no limit.
         minimum: Lowest limit that makes sense.

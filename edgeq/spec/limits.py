@@ -19,7 +19,7 @@ def limits_for(spec: Spec, variant: str, method: str | None) -> Limits:
         limits |= UNCLAIMED_LIMITS if method is None else DEFAULT_LIMITS.get(method, {})
     scopes = ["", *([method] if method else []), *([variant] if variant != method else [])]
     for scope in scopes:
-        limits |= spec.gates.by_method.get(scope, {}) if scope else spec.gates.every
+        limits |= spec.gates.limits(scope)
         for gate in spec.gates.off.get(scope, ()):
             limits.pop(gate, None)
     return limits

@@ -6,18 +6,15 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from edgeq.errors import SpecError
 from edgeq.spec.check import check
 from edgeq.spec.gate_table import parse_gates
-from edgeq.spec.keys import refuse_unknown_keys
 from edgeq.spec.presets import built_in
 from edgeq.spec.structs import Spec
+from edgeq.spec.tables import build
 
 OWN_FILE = "edgeq.toml"
 SHARED_FILE = "pyproject.toml"
-_NOT_KEYS = {"root", "origin", "gates"}
 
 
 def load_spec(start: Path, *, file: Path | None = None) -> Spec:
@@ -58,36 +55,16 @@ def parse(table: dict[str, Any], *, root: Path, origin: Path) -> Spec:
         SpecError: A key is unknown or a value is not valid.
     """
     where = str(origin)
-    refuse_unknown_keys(table, where)
     gates = parse_gates(table.get("gates", {}), where=where)
-    values = {key: value for key, value in table.items() if key not in _NOT_KEYS}
-    values |= {"root": str(root), "origin": where, "models": values.get("models", {})}
-    try:
-        spec = msgspec.convert(values, Spec, dec_hook=_path)
-    except msgspec.ValidationError as error:
-        raise SpecError(_in_words(str(error)), where=where) from error
-    spec = msgspec.structs.replace(spec, gates=gates)
+    values = {"models": {}} | table
+    spec = build(Spec, values, where=where, read={"gates": gates}, root=root, origin=where)
     check(spec)
     return spec
 
 
-def _path(kind: type, value: Any) -> Any:
-    if kind is Path:
-        return Path(value)
-    raise NotImplementedError(kind)
-
-
-def _in_words(message: str) -> str:
-    """Turn msgspec's ``$.models[...].seed`` into the way the key is written in TOML."""
-    problem, _, place = message.partition(" - at `$.")
-    place = place.rstrip("`").replace("[...]", ".*")
-    problem = problem.replace("`", "")
-    return f"{place}: {problem[0].lower()}{problem[1:]}" if place else problem
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SpecError(
             f"can't be read: {error.strerror or error}",
@@ -98,14 +75,17 @@ def _read(path: Path) -> dict[str, Any]:
         raise SpecError(
             f"is not UTF-8 (byte {error.start})", where=path, remedy="Save it as UTF-8"
         ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"is not valid TOML: {error}", where=path) from error
+    except ValueError as error:  # TOMLDecodeError, and integers of thousands of digits
+        raise SpecError(
+            f"is not valid TOML: {error}", where=path, remedy="Correct the file there"
+        ) from error
     except RecursionError as error:
-        raise SpecError("is nested too deeply", where=path) from error
+        raise SpecError("is nested too deeply", where=path, remedy="Use fewer levels") from error
 
 
 def _tool_table(table: dict[str, Any], path: Path) -> dict[str, Any] | None:
-    tool = table.get("tool", {}).get("edgeq")
+    tools = table.get("tool", {})
+    tool = tools.get("edgeq") if isinstance(tools, dict) else None
     if tool is None or isinstance(tool, dict):
         return tool
     raise SpecError("tool.edgeq is not a table", where=path, remedy="Write [tool.edgeq]")

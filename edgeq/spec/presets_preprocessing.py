@@ -41,3 +41,12 @@ PREPROCESSING: Registry[Preprocessing] = Registry(
         ("unit", Preprocessing(std=(255.0, 255.0, 255.0))),
     ],
 )
+
+
+def find_preprocessing(asked: str | Preprocessing, *, where: str) -> Preprocessing:
+    """Return the preprocessing that a spec asks for, by the name of a preset or in full.
+
+    Raises:
+        SpecError: There is no preset of that name.
+    """
+    return asked if isinstance(asked, Preprocessing) else PREPROCESSING.get(asked, where=where)

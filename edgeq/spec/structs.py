@@ -75,7 +75,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         preprocessing: A preset's name or a table; None takes the source's own.
         labels: A label set (``"imagenet"``, ``"imagenet-background"``, ``"cifar10"``) or a text
             file with one name a line; None takes the source's own.
-        images: Overrides the spec's images for this model.
+        images: Overrides the spec's images for this model, key by key; the spec's ``labels``
+            hold only for sets that the model takes from the spec too.
         methods: Overrides the spec's methods for this model.
         licence: Licence of the weights, for the deployment package.
         attribution: Who made the model, for the deployment package.
@@ -162,6 +163,10 @@ class Gates(msgspec.Struct, frozen=True, kw_only=True):
     by_method: dict[str, Limits] = {}
     off: dict[str, tuple[str, ...]] = {}
 
+    def limits(self, name: str) -> Limits:
+        """Return the limits set for a method or variant, for ``""`` those for every one."""
+        return self.by_method.get(name, {}) if name else self.every
+
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration.
@@ -202,7 +207,12 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     reports: str = "reports"
     store: str = ".edgeq"
 
+    def methods_of(self, model: str) -> tuple[str, ...]:
+        """Return the methods that hold for a model."""
+        own = self.models[model].methods
+        return self.methods if own is None else own
+
     def path(self, text: str) -> Path:
-        """Return a path of the spec, absolute."""
+        """Return a path of the spec; relative ones start from ``root``."""
         path = Path(text).expanduser()
         return path if path.is_absolute() else self.root / path

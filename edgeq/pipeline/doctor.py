@@ -1,0 +1,174 @@
+"""What is there: for the spec that holds, and on this machine. Nothing is made or measured."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from edgeq.errors import EdgeqError, ImageError, MissingExtraError, SpecError
+from edgeq.images.samples import SAMPLES
+from edgeq.images.sets import DATA_VARIABLE, Role, count_photos
+from edgeq.models import lite0
+from edgeq.models.applications import WEIGHTS_SUFFIX
+from edgeq.pipeline.needs import images_of, ready_of, tools_of, weights_of
+from edgeq.pipeline.plan import cases, subjects
+from edgeq.pipeline.recording import machine_facts, tool_versions
+from edgeq.run.probe import probe
+from edgeq.run.targets import local_target
+from edgeq.spec.load import load_spec
+from edgeq.spec.presets import data_folder
+from edgeq.spec.structs import Spec
+
+State = Literal["ok", "absent", "bad"]
+ROLES: tuple[Role, ...] = ("calibration", "evaluation")
+EXTRAS = {
+    "keras": ("keras", "tensorflow"),
+    "samples": (lite0.PACKAGE, "foolbox"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked for.
+
+    Attributes:
+        area: What it is about; findings of one area follow each other.
+        state: ``"bad"`` keeps the gate from running; ``"absent"`` is nothing that the spec needs.
+        text: What was found.
+    """
+
+    area: str
+    state: State
+    text: str
+
+
+def examine(start: Path, *, file: Path | None = None) -> tuple[Finding, ...]:
+    """Look for everything that a run needs, and for what else is there.
+
+    Args:
+        start: Folder that the spec is searched from.
+        file: The spec's file, in place of searching.
+    """
+    try:
+        spec = load_spec(start, file=file)
+        declared = len(cases(spec))
+    except SpecError as error:
+        return (Finding("spec", "bad", str(error)), *_machine(None))
+    said = f"{spec.origin}: {declared} cases"
+    return (Finding("spec", "ok", said), *_needs(spec), *_machine(spec))
+
+
+def _needs(spec: Spec) -> Iterator[Finding]:
+    every = subjects(spec)
+    for name in spec.models:
+        own = [subject for subject in every if subject.model == name]
+        names = ", ".join(subject.variant for subject in own)
+        yield Finding("models", "ok", f"{name}: {names or 'no variant'}")
+        yield _tried("weights", lambda name=name: f"{name}: {weights_of(spec, name)}")
+        for role in ROLES:
+            yield _tried(
+                "images", lambda name=name, role=role: f"{name}: {images_of(spec, name, role)}"
+            )
+    for name in spec.variants:
+        yield _tried("variants", lambda name=name: f"{name}: {ready_of(spec, name)}")
+    for subject in every:
+        try:
+            tools_of(subject)
+        except EdgeqError as error:
+            yield Finding("engines", "bad", f"{subject.key}: {error}")
+
+
+def _machine(spec: Spec | None) -> Iterator[Finding]:
+    machine = machine_facts()
+    memory = int(str(machine["memory_bytes"])) / 1e9
+    yield Finding(
+        "machine",
+        "ok",
+        f"{machine['processor']}, {machine['cores']} cores, {memory:.1f} GB, {machine['system']} "
+        f"{machine['architecture']}",
+    )
+    tools = ", ".join(f"{name} {said}" for name, said in tool_versions().items())
+    yield Finding("tools", "ok", tools)
+    yield from (_extra(name, packages) for name, packages in EXTRAS.items())
+    yield from _data()
+    yield from _samples()
+    yield _tried("kernels", _kernels)
+    if spec is not None:
+        yield Finding("store", "ok", _store(spec))
+
+
+def _tried(area: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(area, "ok", look())
+    except EdgeqError as error:
+        return Finding(area, "bad", str(error))
+
+
+def _extra(name: str, packages: tuple[str, ...]) -> Finding:
+    found, absent = [], []
+    for package in packages:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            absent.append(package)
+    if absent:
+        text = f"{name}: {', '.join(absent)} not installed; pip install 'edgeq[{name}]'"
+        return Finding("extras", "absent", text)
+    return Finding("extras", "ok", f"{name}: {', '.join(found)}")
+
+
+def _data() -> Iterator[Finding]:
+    folder = data_folder()
+    if folder is None:
+        value = os.environ.get(DATA_VARIABLE)
+        said = f"${DATA_VARIABLE} " + (f"is no folder: {value}" if value else "is not set")
+        yield Finding("data", "absent", said)
+        return
+    yield Finding("data", "ok", f"${DATA_VARIABLE}: {folder}")
+    weights = sorted((folder / "weights").glob(f"*{WEIGHTS_SUFFIX}"))
+    if weights:
+        yield Finding("data", "ok", f"weights: {', '.join(path.name for path in weights)}")
+    for path in sorted(folder.iterdir()):
+        for role in ROLES:
+            if (path / role).is_dir():
+                yield Finding("data", *_count(f"data:{path.name}", role))
+
+
+def _samples() -> Iterator[Finding]:
+    for name in SAMPLES.names():
+        for role in ROLES:
+            yield Finding("samples", *_count(f"sample:{name}", role))
+
+
+def _count(source: str, role: Role) -> tuple[State, str]:
+    try:
+        count, labelled = count_photos(source, role, root=Path())
+    except MissingExtraError as error:
+        return "absent", f"{source}, {role}: package {error.extra} not installed"
+    except ImageError as error:
+        return "absent", str(error)
+    return "ok", f"{source}, {role}: {count}{', labelled' if labelled else ''}"
+
+
+def _kernels() -> str:
+    found = probe(local_target())
+    versions = found.facts.versions
+    xnnpack = "XNNPACK, built-in, reference" if found.xnnpack else "built-in, reference; no XNNPACK"
+    return (
+        f"target local: {xnnpack} (ai-edge-litert {versions['ai-edge-litert']}, "
+        f"numpy {versions['numpy']}, python {versions['python']}, {versions['machine']})"
+    )
+
+
+def _store(spec: Spec) -> str:
+    folder = spec.path(spec.store)
+    if not folder.is_dir():
+        return f"{spec.store}: empty"
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    entries = sum(path.name == "entry.json" for path in files)
+    return f"{spec.store}: {entries} entries, {sum(p.stat().st_size for p in files) / 1e6:,.1f} MB"

@@ -1,0 +1,95 @@
+"""What single models, variants and sets of a spec need, looked up without making anything."""
+
+from __future__ import annotations
+
+from edgeq.images.labels import LabelSet, label_set
+from edgeq.images.sets import Role, count_photos
+from edgeq.models import lite0
+from edgeq.models.applications import downloaded_before
+from edgeq.models.float_file import require_float
+from edgeq.models.model_file import read_model, require_runnable
+from edgeq.models.sources import FloatFile, parse_source
+from edgeq.models.weights import local_weights
+from edgeq.pipeline.plan import Subject
+from edgeq.quantize.engines import ENGINES
+from edgeq.spec.structs import Images, Spec
+
+_IMAGENET = "imagenet"
+
+
+def weights_of(spec: Spec, name: str) -> str:
+    """Return where a model and its weights come from.
+
+    Raises:
+        EdgeqError: They can't be had.
+    """
+    model = spec.models[name]
+    source = parse_source(model, spec, name)
+    if isinstance(source, FloatFile):
+        require_float(read_model(source.path))
+        return f"{model.source}, {source.path.stat().st_size / 1000:,.1f} kB"
+    if source.application is None:
+        inside = model.source == lite0.SOURCE
+        return f"ImageNet weights of the package {lite0.PACKAGE}" if inside else model.source
+    application = source.application.name
+    chosen = local_weights(application, model, spec)
+    if chosen is not None:
+        return chosen.note or chosen.kind
+    if downloaded_before(application):
+        return "in Keras's cache"
+    instead = (
+        "random ones stand in where it can't, and agreement and accuracy are then MISSING"
+        if model.allow_random_weights
+        else "nothing stands in where it can't"
+    )
+    return f"not here; Keras downloads them when the gate first needs them ({instead})"
+
+
+def images_of(spec: Spec, name: str, role: Role) -> str:
+    """Return how many photographs a model has for a role.
+
+    Raises:
+        EdgeqError: The set can't be used.
+    """
+    own, shared = spec.models[name].images or Images(), spec.images
+    source = getattr(own, role) or getattr(shared, role)
+    if source is None:
+        return f"no {role} set is named"
+    labels = own.labels if getattr(own, role) else own.labels or shared.labels
+    count, labelled = count_photos(
+        source, role, root=spec.root, labels=labels, label_set=_classes(spec, name)
+    )
+    most = getattr(own, f"max_{role}") or getattr(shared, f"max_{role}")
+    used = f", the first {most} used" if most is not None and most < count else ""
+    kind = ", labelled" if labelled and role == "evaluation" else ""
+    return f"{role} {source}: {count} photographs{kind}{used}"
+
+
+def ready_of(spec: Spec, name: str) -> str:
+    """Return what a ready-made variant's file is.
+
+    Raises:
+        ModelError: It can't be used.
+    """
+    ready = spec.variants[name]
+    model = read_model(spec.path(ready.file))
+    require_runnable(model)
+    claim = f", claims {ready.method}" if ready.method else ""
+    return f"of {ready.model}, {ready.file}, {model.bytes / 1000:,.1f} kB{claim}"
+
+
+def tools_of(subject: Subject) -> None:
+    """Refuse a variant whose engine is not installed.
+
+    Raises:
+        MissingExtraError: It is not.
+    """
+    if subject.choice is not None:
+        ENGINES.get(subject.choice.engine).versions()
+
+
+def _classes(spec: Spec, name: str) -> LabelSet | None:
+    model = spec.models[name]
+    known = model.source == lite0.SOURCE or model.source.startswith("keras:")
+    labels = model.labels or (_IMAGENET if known else None)
+    return None if labels is None else label_set(labels, spec.root)

@@ -1,0 +1,120 @@
+"""What a run comes to, in sentences. Pure."""
+
+from __future__ import annotations
+
+from edgeq.answer import Answer, answer
+from edgeq.judge.verdict import Verdict
+from edgeq.record import RunRecord
+from edgeq.report import words
+from edgeq.report.words import Mark
+
+EXAMPLES = 2
+"""How many of the cases that were not run a note names."""
+
+_SHIPPING = {Answer.SHIPS, Answer.WARNS}
+
+
+def mark(record: RunRecord) -> Mark:
+    """Return whether the run passes, fails, or was asked for a part only and found no fault."""
+    if record.summary.may_ship:
+        return Mark("✓", "+", "PASS", "good")
+    return Mark("○", "o", "PARTIAL", "none") if _is_open(record) else Mark("✗", "x", "FAIL", "bad")
+
+
+def headline(record: RunRecord) -> str:
+    """Return the answer of a run in one sentence, without a full stop."""
+    answers = _answers(record)
+    number, ships = len(answers), sum(one in _SHIPPING for one in answers)
+    if _is_open(record):
+        said = "Part of the gate was run"
+        return f"{said}: {ships} of {number} variants may ship" if ships else said
+    if not number:
+        return "There is no variant to ship"
+    if ships == number:
+        said = "The variant" if ships == 1 else f"All {ships} variants"
+        warns = sum(one is Answer.WARNS for one in answers)
+        return f"{said} may ship" + (f", {warns} with warnings" if warns else "")
+    if number == 1 and Answer.PARTIAL not in answers:
+        return "The variant may not ship"
+    if record.partial and not ships and (stops := answers.count(Answer.STOPS)):
+        return f"{stops} of {number} variants may not ship"
+    return f"{ships} of {number} variants may ship" if ships else "No variant may ship"
+
+
+def verdict(record: RunRecord) -> str:
+    """Return whether the run passes and why, without a full stop."""
+    summary, parts = record.summary, _parts(record)
+    if summary.not_run:
+        were = "was" if len(summary.not_run) == 1 else "were"
+        left = f"{words.count(len(summary.not_run), 'declared case')} {were} not run"
+        parts.append(left + (f", so nothing is said about {_rest(record)}" * record.partial))
+    elif not summary.complete:
+        parts.append("verdicts and declared cases do not match")
+    if not record.cases:
+        parts.append("nothing was judged")
+    said = "; ".join(parts) or f"all {words.count(summary.passed, 'case')} passed"
+    if _is_open(record):
+        return said
+    return f"The run {'passes' if summary.may_ship else 'fails'}: {said}"
+
+
+def notes(record: RunRecord) -> tuple[str, ...]:
+    """Return what a reader must know before the numbers, one sentence each."""
+    found = [f"Bad input: {error}" for error in record.errors]
+    for model in record.models:
+        found += [f"{model.name}: {note}" for note in model.notes]
+        gates = dict.fromkeys(
+            c.gate for c in record.cases if c.model == model.name and c.declared_missing
+        )
+        if gates:
+            why = "" if model.trained else " because its weights are random"
+            found.append(
+                f"{model.name}: MISSING by declaration{why}: {', '.join(gates)}. The answers "
+                "below say nothing about them."
+            )
+    left = record.summary.not_run
+    if left:
+        example = ", for example " if len(left) > EXAMPLES else ": "
+        shown = " and ".join(left[:EXAMPLES])
+        found.append(f"{words.count(len(left), 'declared case')} not run{example}{shown}")
+    return tuple(found)
+
+
+def _parts(record: RunRecord) -> list[str]:
+    summary, undeclared = record.summary, _undeclared(record)
+    parts = []
+    if record.errors:
+        parts.append(f"{words.count(len(record.errors), 'input')} could not be used")
+    if summary.failed:
+        parts.append(f"{words.count(summary.failed, 'case')} FAIL")
+    if undeclared:
+        parts.append(f"{words.count(undeclared, 'case')} MISSING without being declared")
+    if summary.inconclusive:
+        rule = "which warns" if record.inconclusive == "warn" else "which fails"
+        parts.append(f"{words.count(summary.inconclusive, 'case')} INCONCLUSIVE, {rule}")
+    if summary.missing - undeclared:
+        parts.append(f"{words.count(summary.missing - undeclared, 'case')} MISSING as declared")
+    return parts
+
+
+def _is_open(record: RunRecord) -> bool:
+    """Return whether a part was asked for, and nothing in it fails."""
+    summary = record.summary
+    return (
+        record.partial
+        and bool(summary.not_run and record.cases)
+        and not (summary.failed or record.errors or _undeclared(record))
+        and not (summary.inconclusive and record.inconclusive == "fail")
+    )
+
+
+def _rest(record: RunRecord) -> str:
+    return "the others" if any(one in _SHIPPING for one in _answers(record)) else "shipping"
+
+
+def _answers(record: RunRecord) -> list[Answer]:
+    return [answer(record, model.name, one) for model in record.models for one in model.variants]
+
+
+def _undeclared(record: RunRecord) -> int:
+    return sum(c.status is Verdict.MISSING and not c.declared_missing for c in record.cases)

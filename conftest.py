@@ -1,1 +1,3 @@
-"""The plugin comes through its entry point; nothing else is needed here."""
+"""The plugin comes through its entry point; tests of it run pytest inside pytest."""
+
+pytest_plugins = ["pytester"]

@@ -21,6 +21,11 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def encodable(text: str) -> str:
+    """Return a text that UTF-8 can hold: a file's name need not be one."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class EdgeqError(Exception):
     """Bad input or a failed tool, said in one line: what, where and what to do.
 
@@ -33,9 +38,9 @@ class EdgeqError(Exception):
     exit_code = 2
 
     def __init__(self, what: str, *, where: str | Path | None = None, remedy: str | None = None):
-        self.what = what
-        self.where = None if where is None else str(where)
-        self.remedy = remedy
+        self.what = encodable(what)
+        self.where = None if where is None else encodable(str(where))
+        self.remedy = None if remedy is None else encodable(remedy)
         super().__init__(str(self))
 
     def __str__(self) -> str:

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import msgspec
 
+from edgeq.change import Change
 from edgeq.errors import RecordError
 from edgeq.files import write_bytes
 from edgeq.judge.verdict import Verdict
 
 SCHEMA = "edgeq.run/1"
+
+_NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 Facts = dict[str, object]
 
@@ -57,7 +60,8 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
         name: The variant's name, ``"baseline"`` for the baseline.
         method: Name of the method, ``"float"`` for the baseline, ``"ready-made"`` where a
             ready-made variant claims none.
-        engine: Library that made it, ``""`` for ready-made ones.
+        engine: Library that made it, ``"ready-made"`` for a ready-made one, ``""`` for the
+            baseline.
         sha256: Of the file; ``""`` where it could not be made.
         bytes: Of the file.
         file: Path of the file below the store or as given, relative to the spec's root where
@@ -139,11 +143,14 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         duration_s: Wall time.
         spec_sha256: Of the canonical spec.
         inconclusive: ``"warn"`` or ``"fail"``, as in the spec.
+        partial: Whether a part of the gate was asked for (``-m``, ``-k``, single tests); what
+            was not run is then no failure, and nothing is said about shipping.
         commands: Commands that repeat the run.
         errors: Bad input that was found on the way, one sentence each; a run with errors does
             not pass.
         machine: CPU, cores, memory, system.
         toolchain: Versions of the libraries, kernels, threads.
+        changes: What became of each case since the accepted record of its model.
     """
 
     schema: str = SCHEMA
@@ -152,12 +159,14 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float
     spec_sha256: str
     inconclusive: str = "warn"
+    partial: bool = False
     commands: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     machine: Facts = {}
     toolchain: Facts = {}
     models: tuple[ModelRecord, ...] = ()
     cases: tuple[CaseRecord, ...] = ()
+    changes: tuple[Change, ...] = ()
     summary: Summary
 
     def verdicts(self, model: str, method: str) -> tuple[CaseRecord, ...]:
@@ -223,8 +232,10 @@ def from_json(data: bytes, *, where: str | Path | None = None) -> RunRecord:
     """
     try:
         schema = msgspec.json.decode(data, type=_Schema).schema
-    except msgspec.MsgspecError as error:
-        raise RecordError(f"not an edgeq record: {error}", where=where) from error
+    except _NOT_JSON as error:
+        raise RecordError(
+            f"not an edgeq record: {error}", where=where, remedy="Name a run.json of a report"
+        ) from error
     if schema != SCHEMA:
         raise RecordError(
             f"schema {schema!r} is not one this version of edgeq reads ({SCHEMA!r})",
@@ -233,8 +244,10 @@ def from_json(data: bytes, *, where: str | Path | None = None) -> RunRecord:
         )
     try:
         return msgspec.json.decode(data, type=RunRecord)
-    except msgspec.MsgspecError as error:
-        raise RecordError(f"the record is damaged: {error}", where=where) from error
+    except _NOT_JSON as error:
+        raise RecordError(
+            f"the record is damaged: {error}", where=where, remedy="Run the gate again"
+        ) from error
 
 
 def read(path: Path) -> RunRecord:

@@ -1,16 +1,18 @@
 """The store: everything made is addressed by what it was made from.
 
 An entry is a folder ``KIND/KEY`` with the files that were made and ``entry.json``, which holds
-the key's facts and the sha256 of every file. It appears by one rename under a lock, so a reader
-sees a whole entry or none. A damaged entry is set aside and made again.
+the key's facts and the sha256 of every file. It appears by one rename, so a reader sees a whole
+entry or none. Making an entry and setting a damaged one aside happen under the key's lock: what
+an interrupted run left for a key is then known to be abandoned, and is removed. Every read
+hashes every file, because a verdict must not rest on a file that changed.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +26,12 @@ from edgeq.errors import StoreError
 from edgeq.files import sha256_bytes, sha256_file, write_bytes
 
 ENTRY_FILE = "entry.json"
+LOCK_NOTICE_S = 5.0
 LOCK_TIMEOUT_S = 1800.0
+
+_DAMAGE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO, errno.ELOOP})
+_NO_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+_PERMIT = "Permit writing there, or set `store` in the spec to another folder"
 
 
 class _EntryFile(msgspec.Struct, frozen=True):
@@ -82,43 +89,44 @@ class Store:
             StoreError: The store can't be written, or another process holds the lock too long.
             EdgeqError: Whatever ``make`` raises; nothing is stored then.
         """
-        entry = self.find(kind, facts)
-        if entry is not None:
-            return entry
-        with self._locked(kind, key_of(kind, facts)):
-            entry = self.find(kind, facts)
-            if entry is not None:
-                return entry
-            return self._make(kind, facts, make)
-
-    def find(self, kind: str, facts: Mapping[str, object]) -> Entry | None:
-        """Return the entry for these facts when it is there and undamaged, else None."""
         key = key_of(kind, facts)
         folder = self.root / kind / key
-        try:
-            entry = msgspec.json.decode((folder / ENTRY_FILE).read_bytes(), type=_EntryFile)
-            damaged = [n for n, digest in entry.files.items() if sha256_file(folder / n) != digest]
-        except FileNotFoundError:
-            if not folder.exists():
-                return None
-            self._set_aside(folder, "a file is missing")
-            return None
-        except (OSError, msgspec.MsgspecError) as error:
-            self._set_aside(folder, str(error))
-            return None
-        if damaged:
-            self._set_aside(folder, f"content differs from its sha256: {', '.join(damaged)}")
-            return None
-        return Entry(folder, key, entry.facts, made=False)
+        entry, _ = _read(folder, key)
+        if entry is not None:
+            return entry
+        with self._locked(kind, key):
+            entry = self._settled(folder, key)
+            return entry or self._make(kind, facts, make)
+
+    def find(self, kind: str, facts: Mapping[str, object]) -> Entry | None:
+        """Return the entry for these facts when it is there and undamaged, else None.
+
+        Raises:
+            StoreError: The entry can't be read, or is damaged and can't be set aside.
+        """
+        key = key_of(kind, facts)
+        folder = self.root / kind / key
+        entry, damage = _read(folder, key)
+        if damage is None:
+            return entry
+        with self._locked(kind, key):
+            return self._settled(folder, key)
+
+    def _settled(self, folder: Path, key: str) -> Entry | None:
+        """Return the entry, None where there is none (any more); the caller holds its lock."""
+        entry, damage = _read(folder, key)
+        if damage is not None:
+            self._set_aside(folder, damage)
+        return entry
 
     def _make(self, kind: str, facts: Mapping[str, object], make: Callable[[Path], None]) -> Entry:
         key = key_of(kind, facts)
         target = self.root / kind / key
-        temporary = self._temporary_folder()
+        temporary = self._temporary_folder(kind, key)
         try:
             make(temporary)
             files = {
-                str(path.relative_to(temporary)): sha256_file(path)
+                path.relative_to(temporary).as_posix(): sha256_file(path)
                 for path in sorted(temporary.rglob("*"))
                 if path.is_file()
             }
@@ -129,29 +137,28 @@ class Store:
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary.rename(target)
         except OSError as error:
-            raise StoreError(
-                f"can't be written: {error.strerror or error}",
-                where=target,
-                remedy="Free some space or permit writing there, or set `store` in the spec",
-            ) from error
+            raise _not_made(target, error) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return Entry(target, key, dict(facts), made=True)
 
-    def _temporary_folder(self) -> Path:
+    def _temporary_folder(self, kind: str, key: str) -> Path:
+        """Return a new folder to make an entry in; the caller holds the entry's lock."""
         parent = self.root / "tmp"
         try:
             parent.mkdir(parents=True, exist_ok=True)
             ignore = self.root / ".gitignore"
             if not ignore.exists():
                 write_bytes(ignore, b"*\n")
-            return Path(tempfile.mkdtemp(dir=parent))
+            for abandoned in parent.glob(f"{kind}-{key}-*"):
+                shutil.rmtree(abandoned, ignore_errors=True)
+            folder = parent / f"{kind}-{key}-{uuid.uuid4().hex[:8]}"
+            folder.mkdir()
         except OSError as error:
             raise StoreError(
-                f"can't be written: {error.strerror or error}",
-                where=self.root,
-                remedy="Permit writing there, or set `store` in the spec to another folder",
+                f"can't be written: {error.strerror or error}", where=self.root, remedy=_PERMIT
             ) from error
+        return folder
 
     @contextmanager
     def _locked(self, kind: str, key: str) -> Iterator[None]:
@@ -159,7 +166,7 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(path)
-            lock.acquire(timeout=LOCK_TIMEOUT_S)
+            _acquire(lock, path)
         except filelock.Timeout as error:
             raise StoreError(
                 f"another process holds the lock for over {LOCK_TIMEOUT_S:.0f} s",
@@ -169,8 +176,8 @@ class Store:
         except OSError as error:
             raise StoreError(
                 f"can't be locked: {error.strerror or error}",
-                where=path,
-                remedy="Permit writing there, or set `store` in the spec to another folder",
+                where=path.parent,  # the same for every entry, so that it is said once
+                remedy=_PERMIT,
             ) from error
         try:
             yield
@@ -189,6 +196,52 @@ class Store:
                 remedy="Remove the folder",
             ) from error
         sys.stderr.write(f"edgeq: a damaged store entry was set aside: {folder}: {reason}\n")
+
+
+def _read(folder: Path, key: str) -> tuple[Entry | None, str | None]:
+    """Return the entry of a folder, or what is damaged about it; neither where there is none."""
+    try:
+        entry = msgspec.json.decode((folder / ENTRY_FILE).read_bytes(), type=_EntryFile)
+        damaged = [n for n, digest in entry.files.items() if sha256_file(folder / n) != digest]
+    except OSError as error:
+        if not folder.exists():
+            return None, None
+        if error.errno not in _DAMAGE:
+            raise StoreError(
+                f"can't be read: {error.strerror or error}",
+                where=folder,
+                remedy="Permit reading there, or set `store` in the spec to another folder",
+            ) from error
+        missing = error.errno == errno.ENOENT
+        return None, "a file is missing" if missing else error.strerror
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return None, f"{ENTRY_FILE} is no description: {error}"
+    if key_of(entry.kind, entry.facts) != key:
+        return None, f"{ENTRY_FILE} describes another entry"
+    if damaged:
+        return None, f"content differs from its sha256: {', '.join(damaged)}"
+    return Entry(folder, key, entry.facts, made=False), None
+
+
+def _acquire(lock: filelock.BaseFileLock, path: Path) -> None:
+    """Take a lock, and say so when another process makes us wait."""
+    try:
+        lock.acquire(timeout=min(LOCK_NOTICE_S, LOCK_TIMEOUT_S))
+    except filelock.Timeout:
+        sys.stderr.write(f"edgeq: waiting for another process that holds {path}\n")
+        lock.acquire(timeout=max(0.0, LOCK_TIMEOUT_S - LOCK_NOTICE_S))
+
+
+def _not_made(target: Path, error: OSError) -> StoreError:
+    if error.errno in _NO_WRITING:
+        return StoreError(
+            f"can't be written: {error.strerror}",
+            where=target,
+            remedy="Free some space or permit writing there, or set `store` in the spec",
+        )
+    return StoreError(
+        f"can't be made: {error}", where=target, remedy="Mend what it is made from and run again"
+    )
 
 
 def _flush(path: Path) -> None:

@@ -19,7 +19,7 @@ from edgeq.images.folders import Found, find_photos
 from edgeq.images.labels import LabelSet
 from edgeq.images.samples import Role, find_sample
 
-__all__ = ["DATA_VARIABLE", "ImageSet", "Photo", "Role", "load_set", "overlap"]
+__all__ = ["DATA_VARIABLE", "ImageSet", "Photo", "Role", "count_photos", "load_set", "overlap"]
 
 DATA_VARIABLE = "EDGEQ_DATA"
 
@@ -151,6 +151,26 @@ def load_set(
     if label_set is not None:
         images.require_classes(label_set.classes)
     return images
+
+
+def count_photos(
+    source: str,
+    role: Role,
+    *,
+    root: Path,
+    labels: str | None = None,
+    label_set: LabelSet | None = None,
+) -> tuple[int, bool]:
+    """Return how many photographs a set has and whether all are labelled; none is read.
+
+    The arguments are those of ``load_set``.
+
+    Raises:
+        ImageError: The source or a label can't be used.
+        MissingExtraError: The sample's package is not installed.
+    """
+    found = _find(source, role, root=root, labels=labels, label_set=label_set)
+    return len(found), all(item.label is not None for item in found)
 
 
 def overlap(a: ImageSet, b: ImageSet) -> tuple[tuple[str, str], ...]:

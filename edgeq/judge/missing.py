@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from edgeq.errors import EdgeqError
+from edgeq.errors import ConversionError, EdgeqError, ModelError
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.spec.gates import Gate
 
@@ -77,15 +77,16 @@ def not_measured(error: EdgeqError, *, gate: str, allow_missing: Collection[str]
     For errors that are not the variant's, for example a baseline that does not run.
     """
     return missing(
-        f"not measured: {error.what}", declared=gate in allow_missing, next_step=error.remedy
+        f"not measured: {_placed(error)}", declared=gate in allow_missing, next_step=error.remedy
     )
 
 
 def broken(error: EdgeqError) -> Judgement:
     """Return FAIL for a gate on a variant that could not be made or run; the error says why."""
+    of_a_file = isinstance(error, ModelError) and not isinstance(error, ConversionError)
     return Judgement(
         status=Verdict.FAIL,
-        reason=f"the variant can't be judged: {error.what}",
+        reason=f"the variant can't be judged: {_placed(error) if of_a_file else error.what}",
         next_step=error.remedy,
         evidence={
             "error": type(error).__name__,
@@ -94,3 +95,7 @@ def broken(error: EdgeqError) -> Judgement:
             "log": None if (log := getattr(error, "log", None)) is None else str(log),
         },
     )
+
+
+def _placed(error: EdgeqError) -> str:
+    return f"{error.where}: {error.what}" if error.where else error.what

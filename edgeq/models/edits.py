@@ -8,8 +8,10 @@ file lists it among its outputs.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
+from edgeq.errors import ModelError
 from edgeq.models.model_file import ModelFile, open_model, read_model
 
 Edit = tuple[int, bytes]
@@ -35,11 +37,31 @@ def logits_edits(path: Path) -> tuple[Edit, ...]:
     """
     model = read_model(path)
     logits = logits_tensor(model)
-    if logits is None:
-        return ()
-    first, *rest = model.outputs
-    outputs = (first, logits, *(index for index in rest if index != logits))
-    source = open_model(path)
+    return () if logits is None else _outputs_edits(model, (logits,), after=1)
+
+
+def outputs_edits(path: Path, tensors: Sequence[int]) -> tuple[Edit, ...]:
+    """Return the edits that make tensors outputs, behind those that the main graph has.
+
+    Args:
+        path: A ``.tflite`` file.
+        tensors: Indices of tensors, for example of what layers compute. Those that are outputs
+            already are not repeated.
+
+    Raises:
+        ModelError: The file is missing, not a model, truncated or damaged; or a tensor is none of
+            its own.
+    """
+    model = read_model(path)
+    if any(not 0 <= index < len(model.tensors) for index in tensors):
+        raise ModelError(f"has the tensors 0 to {len(model.tensors) - 1} only", where=path)
+    return _outputs_edits(model, tensors, after=len(model.outputs))
+
+
+def _outputs_edits(model: ModelFile, tensors: Sequence[int], *, after: int) -> tuple[Edit, ...]:
+    """Return the edits that put tensors behind the first outputs, without saying any twice."""
+    outputs = tuple(dict.fromkeys((*model.outputs[:after], *tensors, *model.outputs[after:])))
+    source = open_model(model.path)
     place = source.root().tables(2)[0].place(2)
     if place is None:  # a model with outputs has the field
         return ()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -69,13 +69,10 @@ def _needs(spec: Spec) -> Iterator[Finding]:
         own = [subject for subject in every if subject.model == name]
         names = ", ".join(subject.variant for subject in own)
         yield Finding("models", "ok", f"{name}: {names or 'no variant'}")
-        yield _tried("weights", lambda name=name: f"{name}: {weights_of(spec, name)}")
-        for role in ROLES:
-            yield _tried(
-                "images", lambda name=name, role=role: f"{name}: {images_of(spec, name, role)}"
-            )
+        yield _tried("models", partial(weights_of, spec, name), "weights: ")
+        yield from (_tried("models", partial(images_of, spec, name, role)) for role in ROLES)
     for name in spec.variants:
-        yield _tried("variants", lambda name=name: f"{name}: {ready_of(spec, name)}")
+        yield _tried("variants", partial(ready_of, spec, name), f"{name}: ")
     for subject in every:
         try:
             tools_of(subject)
@@ -102,11 +99,11 @@ def _machine(spec: Spec | None) -> Iterator[Finding]:
         yield Finding("store", "ok", _store(spec))
 
 
-def _tried(area: str, look: Callable[[], str]) -> Finding:
+def _tried(area: str, look: Callable[[], str], head: str = "") -> Finding:
     try:
-        return Finding(area, "ok", look())
+        return Finding(area, "ok", f"{head}{look()}")
     except EdgeqError as error:
-        return Finding(area, "bad", str(error))
+        return Finding(area, "bad", f"{head}{error}")
 
 
 def _extra(name: str, packages: tuple[str, ...]) -> Finding:
@@ -149,7 +146,7 @@ def _count(source: str, role: Role) -> tuple[State, str]:
     try:
         count, labelled = count_photos(source, role, root=Path())
     except MissingExtraError as error:
-        return "absent", f"{source}, {role}: package {error.extra} not installed"
+        return "absent", f"{source}, {role}: comes with the extra {error.extra}"
     except ImageError as error:
         return "absent", str(error)
     return "ok", f"{source}, {role}: {count}{', labelled' if labelled else ''}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -13,6 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.errors import ModelError, WorkerError
 from edgeq.images.decode import Pixels
 from edgeq.images.labels import LabelSet
 from edgeq.measure.answers import Answers, make_answers
@@ -39,6 +41,7 @@ class Executable:
         sha256: Of the file.
         preprocessing: How photographs become its input.
         labels: Its classes, None where nothing is known.
+        is_baseline: Whether it is the one that variants are compared with.
     """
 
     key: str
@@ -46,6 +49,7 @@ class Executable:
     sha256: str
     preprocessing: Preprocessing
     labels: LabelSet | None
+    is_baseline: bool = False
 
 
 class Executor:
@@ -82,7 +86,7 @@ class Executor:
 
         def make(folder: Path) -> None:
             self._say(f"{model.key}: loading")
-            with self.session(model.key) as session:
+            with blaming(model), self.session(model.key) as session:
                 loaded = session.load(
                     model.path, threads=self.run.threads, kernels=self.run.kernels
                 )
@@ -101,7 +105,7 @@ class Executor:
         edits = logits_edits(model.path)
 
         def make(folder: Path) -> None:
-            with self.session(model.key) as session:
+            with blaming(model), self.session(model.key) as session:
                 loaded = session.load(
                     model.path,
                     threads=self.run.threads,
@@ -137,17 +141,8 @@ class Executor:
 
         def make(folder: Path) -> None:
             self._say(f"{model.key}: measuring memory")
-            used = measure_memory(
-                self.target,
-                model.path,
-                pixels=image[np.newaxis],
-                preprocessing=model.preprocessing,
-                threads=self.run.threads,
-                kernels=self.run.kernels,
-                timeout_s=self.run.timeout_s,
-                memory_limit=self.run.memory_limit,
-                where=model.key,
-            )
+            with blaming(model):
+                used = self._measure(model, image)
             (folder / "memory.json").write_bytes(msgspec.json.encode(used))
 
         facts = {
@@ -158,6 +153,19 @@ class Executor:
         entry = self._store.get_or_make("memory", facts, make)
         return msgspec.json.decode((entry.folder / "memory.json").read_bytes(), type=MemoryUse)
 
+    def _measure(self, model: Executable, image: npt.NDArray[np.uint8]) -> MemoryUse:
+        return measure_memory(
+            self.target,
+            model.path,
+            pixels=image[np.newaxis],
+            preprocessing=model.preprocessing,
+            threads=self.run.threads,
+            kernels=self.run.kernels,
+            timeout_s=self.run.timeout_s,
+            memory_limit=self.run.memory_limit,
+            where=model.key,
+        )
+
     def _facts(self, model: Executable) -> Mapping[str, object]:
         return {
             "format": FORMAT,
@@ -167,6 +175,26 @@ class Executor:
             "target": self.target.name,
             **runtime_facts(),
         }
+
+
+@contextmanager
+def blaming(model: Executable) -> Iterator[None]:
+    """Turn a worker's failure on the baseline into bad input.
+
+    Raises:
+        ModelError: The baseline does not run.
+        WorkerError: A variant does not.
+    """
+    try:
+        yield
+    except WorkerError as error:
+        if not model.is_baseline:
+            raise
+        raise ModelError(
+            f"the baseline does not run: {error.what}",
+            where=error.where,
+            remedy="Nothing can be compared with it; mend or replace the float model",
+        ) from error
 
 
 def _answers(model: Executable, outputs: list[npt.NDArray[np.float32]], *, tapped: bool) -> Answers:

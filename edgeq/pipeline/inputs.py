@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
 
 from edgeq.errors import ImageError
 from edgeq.images.decode import Pixels, decode
@@ -16,6 +20,33 @@ from edgeq.spec.structs import Images, Preprocessing, Spec
 from edgeq.store import Store
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class NamedImages:
+    """The photographs that a spec names for one role of a model.
+
+    Attributes:
+        source: As written, None where none is named.
+        labels: The labels file, None where none is named.
+        limit: At most so many, None for all.
+    """
+
+    source: str | None
+    labels: str | None
+    limit: int | None
+
+
+def named_images(spec: Spec, model: str, role: Role) -> NamedImages:
+    """Return the photographs that a spec names for a role: the model's own over the shared."""
+    own, shared = spec.models[model].images or Images(), spec.images
+    source: str | None = getattr(own, role)
+    return NamedImages(
+        source or getattr(shared, role),
+        # A labels file belongs to the photographs that it was named beside.
+        own.labels if source else own.labels or shared.labels,
+        getattr(own, f"max_{role}") or getattr(shared, f"max_{role}"),
+    )
 
 
 class ModelInputs:
@@ -74,24 +105,38 @@ class ModelInputs:
 
     @property
     def calibration_set(self) -> ImageSet | None:
-        """The calibration set, None where the spec names none.
+        """The calibration set, None where the spec names none."""
+        return self._load("calibration")
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The calibration set, decoded for the baseline.
 
         Raises:
             ImageError: It shares a photograph with the evaluation set.
         """
-        found = self._load("calibration")
-        if found is not None and self.evaluation is not None:
-            self._refuse_overlap(found, self.evaluation)
-        return found
-
-    @property
-    def calibration(self) -> Calibration | None:
-        """The calibration set, decoded for the baseline."""
         images = self.calibration_set
         if images is None:
             return None
+        if self.evaluation is not None:
+            self._refuse_overlap(images, self.evaluation)
         preprocessing = self.baseline.preprocessing
         return Calibration(images, self._decode(images, preprocessing), preprocessing)
+
+    def relabel(self, labels: npt.NDArray[np.int64]) -> None:
+        """Put other labels on the evaluation set, before anything was asked of it.
+
+        Args:
+            labels: Class indices, shape ``(n,)``.
+        """
+        images = ModelInputs(self.name, self.spec, self._store, self.say).evaluation
+        if images is None:
+            raise ImageError("no evaluation set is named", where=self.spec.origin)
+        photos = tuple(
+            replace(photo, label=int(label))
+            for photo, label in zip(images.photos, labels, strict=True)
+        )
+        self._sets.get(images.role, lambda: replace(images, photos=photos))
 
     def known_baseline(self) -> FloatModel | None:
         """Return the baseline where it was asked for before."""
@@ -119,22 +164,19 @@ class ModelInputs:
         return decode(images, preprocessing, self.baseline.input_size, self._store, progress)
 
     def _load(self, role: Role) -> ImageSet | None:
-        own, shared = self.model.images or Images(), self.spec.images
-        source = getattr(own, role) or getattr(shared, role)
+        named = named_images(self.spec, self.name, role)
+        source = named.source
         if source is None:
             return None
-        # A labels file belongs to the photographs that it was named beside.
-        labels = own.labels if getattr(own, role) else own.labels or shared.labels
-        limit = getattr(own, f"max_{role}") or getattr(shared, f"max_{role}")
 
         def load() -> ImageSet:
             return load_set(
                 source,
                 role,
                 root=self.spec.root,
-                labels=labels,
+                labels=named.labels,
                 label_set=self.labels,
-                limit=limit,
+                limit=named.limit,
             )
 
         return self._sets.get(role, load)

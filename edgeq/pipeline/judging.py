@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from edgeq.errors import (
     ConversionError,
     EdgeqError,
     ImageError,
-    MissingExtraError,
     ModelError,
     WorkerError,
 )
@@ -30,25 +30,21 @@ def judge(run: Run, case: Case) -> tuple[CaseRecord, EdgeqError | None]:
     """Return the record of a case, and the error when bad input kept it from being measured.
 
     A variant that its engine could not make, or that does not run, FAILS: that is a verdict and
-    no error.
+    no error. Places in an error are named as seen from the project's folder, because records are
+    read on other machines.
     """
     try:
-        judgement = _judge(run, case)
-    except (ConversionError, WorkerError) as error:
-        return recorded(case, broken(error)), None
-    except MissingExtraError as error:
-        return recorded(case, _absent(run, case, error)), error
-    except (ModelError, ImageError) as error:
-        ready = case.subject.choice is None and run.variants.error(case.subject.key) is error
-        judgement = broken(error) if ready else _absent(run, case, error)
-        return recorded(case, judgement), error
+        return recorded(case, _judge(run, case)), None
     except EdgeqError as error:
-        return recorded(case, _absent(run, case, error)), error
-    return recorded(case, judgement), None
-
-
-def _absent(run: Run, case: Case, error: EdgeqError) -> Judgement:
-    return not_measured(error, gate=case.gate.name, allow_missing=run.spec.allow_missing)
+        if error.where is not None:
+            error.where = error.where.replace(f"{run.spec.root}{os.sep}", "")
+        if isinstance(error, ConversionError | WorkerError):
+            return recorded(case, broken(error)), None
+        ready = case.subject.choice is None and run.variants.error(case.subject.key) is error
+        if ready and isinstance(error, ModelError | ImageError):
+            return recorded(case, broken(error)), error
+        absent = not_measured(error, gate=case.gate.name, allow_missing=run.spec.allow_missing)
+        return recorded(case, absent), error
 
 
 def _judge(run: Run, case: Case) -> Judgement:

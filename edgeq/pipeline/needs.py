@@ -10,9 +10,10 @@ from edgeq.models.float_file import require_float
 from edgeq.models.model_file import read_model, require_runnable
 from edgeq.models.sources import FloatFile, parse_source
 from edgeq.models.weights import local_weights
+from edgeq.pipeline.inputs import named_images
 from edgeq.pipeline.plan import Subject
 from edgeq.quantize.engines import ENGINES
-from edgeq.spec.structs import Images, Spec
+from edgeq.spec.structs import Spec
 
 _IMAGENET = "imagenet"
 
@@ -27,14 +28,15 @@ def weights_of(spec: Spec, name: str) -> str:
     source = parse_source(model, spec, name)
     if isinstance(source, FloatFile):
         require_float(read_model(source.path))
-        return f"{model.source}, {source.path.stat().st_size / 1000:,.1f} kB"
+        return f"those of {model.source}, {source.path.stat().st_size / 1000:,.1f} kB"
     if source.application is None:
         inside = model.source == lite0.SOURCE
-        return f"ImageNet weights of the package {lite0.PACKAGE}" if inside else model.source
+        return f"ImageNet, of the package {lite0.PACKAGE}" if inside else f"those of {model.source}"
     application = source.application.name
     chosen = local_weights(application, model, spec)
     if chosen is not None:
-        return chosen.note or chosen.kind
+        asked = f"random, seed {model.seed}: agreement and accuracy are MISSING"
+        return f"the file {chosen.name}" if chosen.kind == "file" else asked
     if downloaded_before(application):
         return "in Keras's cache"
     instead = (
@@ -51,18 +53,17 @@ def images_of(spec: Spec, name: str, role: Role) -> str:
     Raises:
         EdgeqError: The set can't be used.
     """
-    own, shared = spec.models[name].images or Images(), spec.images
-    source = getattr(own, role) or getattr(shared, role)
-    if source is None:
-        return f"no {role} set is named"
-    labels = own.labels if getattr(own, role) else own.labels or shared.labels
+    named = named_images(spec, name, role)
+    if named.source is None:
+        return f"{role}: no set is named"
+    classes = _classes(spec, name)
     count, labelled = count_photos(
-        source, role, root=spec.root, labels=labels, label_set=_classes(spec, name)
+        named.source, role, root=spec.root, labels=named.labels, label_set=classes
     )
-    most = getattr(own, f"max_{role}") or getattr(shared, f"max_{role}")
+    most = named.limit
     used = f", the first {most} used" if most is not None and most < count else ""
     kind = ", labelled" if labelled and role == "evaluation" else ""
-    return f"{role} {source}: {count} photographs{kind}{used}"
+    return f"{role}: {named.source}, {count} photographs{kind}{used}"
 
 
 def ready_of(spec: Spec, name: str) -> str:

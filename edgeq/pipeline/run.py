@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.errors import EdgeqError, ImageError, ModelError, WorkerError
+from edgeq.errors import EdgeqError, ImageError, WorkerError
+from edgeq.images.sets import ImageSet
 from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.answers import Answers
@@ -108,6 +109,7 @@ class Run:
                 baseline.sha256,
                 baseline.preprocessing,
                 inputs.labels,
+                is_baseline=True,
             )
         variant = self.variant(subject)
         return Executable(
@@ -157,16 +159,7 @@ class Run:
 
         def make() -> Answers:
             pixels = self.inputs(model).pixels(executable.preprocessing)
-            try:
-                return self.executor.answers(executable, pixels)
-            except WorkerError as error:
-                if subject is not None:
-                    raise
-                raise ModelError(
-                    f"the baseline does not run: {error.what}",
-                    where=error.where,
-                    remedy="Nothing can be compared with it; mend or replace the float model",
-                ) from error
+            return self.executor.answers(executable, pixels)
 
         return self._answers.get(executable.key, make)
 
@@ -176,10 +169,11 @@ class Run:
 
     def _agreement(self, subject: Subject) -> Agreement:
         images = self.inputs(subject.model).evaluation
+        baseline = self.answers(subject.model, None)
         return agreement(
-            self.answers(subject.model, None),
+            baseline,
             self.answers(subject.model, subject),
-            images.labels() if images is not None and images.labelled else None,
+            _labels(images, baseline) if images is not None and images.labelled else None,
             confidence=self.spec.confidence,
         )
 
@@ -187,7 +181,7 @@ class Run:
         """Return what a variant and its baseline say beside the labels.
 
         Raises:
-            ImageError: The evaluation set has no labels.
+            ImageError: The evaluation set has no labels, or labels of other classes.
         """
         return self.accuracies.get(subject.key, lambda: self._accuracy(subject))
 
@@ -195,10 +189,11 @@ class Run:
         images = self.inputs(subject.model).evaluation
         if images is None:
             raise ImageError("no evaluation set is named", where=self.spec.origin)
+        baseline = self.answers(subject.model, None)
         return accuracy(
-            self.answers(subject.model, None),
+            baseline,
             self.answers(subject.model, subject),
-            images.labels(),
+            _labels(images, baseline),
             confidence=self.spec.confidence,
         )
 
@@ -218,6 +213,7 @@ class Run:
         )
         self.say(f"{subject.key}: timing beside its baseline")
         how = self.spec.latency
+        self.memory(subject.model, None)  # a baseline that does not run is not the variant's fault
         with self.executor.session(subject.key) as session:
             loads = [
                 session.load(one.path, threads=self.spec.run.threads, kernels=self.spec.run.kernels)
@@ -279,3 +275,9 @@ class Run:
             return np.array(inputs.pixels(executable.preprocessing).array()[0])
         shape = (*inputs.baseline.input_size, 3)
         return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def _labels(images: ImageSet, answers: Answers) -> npt.NDArray[np.int64]:
+    """Return the labels of a set, checked against the classes that a model tells."""
+    images.require_classes(answers.scores.shape[1])
+    return images.labels()

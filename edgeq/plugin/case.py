@@ -9,10 +9,11 @@ import pytest
 
 from edgeq.errors import EdgeqError
 from edgeq.judge.missing import missing
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.judging import judge, recorded
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
+from edgeq.plugin.latency import has_benchmarks, leave_out, replay, save
 from edgeq.plugin.state import state_of
 from edgeq.record import CaseRecord
 
@@ -49,14 +50,16 @@ class CaseCheck:
 
         Where benchmarks are switched off, as under xdist, nothing is timed: MISSING.
         """
-        from edgeq.plugin.latency import replay
-
         if benchmark.disabled:
-            return self._answer(recorded(self.case, _untimed()), None)
+            leave_out(benchmark)
+            return self._answer(recorded(self.case, self._untimed()), None)
         record, error = judge(self._run, self.case)
         pair = self._run.latencies.done(self.case.subject.key)
-        if pair is not None:
+        if pair is None:
+            leave_out(benchmark)
+        else:
             replay(benchmark, pair)
+            save(self._request.config)
         return self._answer(record, error)
 
     def _answer(self, record: CaseRecord, error: EdgeqError | None) -> CaseRecord:
@@ -68,6 +71,12 @@ class CaseCheck:
         if record.status in (Verdict.FAIL, Verdict.MISSING) or self._is_too_open(record):
             pytest.fail(_in_words(record), pytrace=False)
         return record
+
+    def _untimed(self) -> Judgement:
+        config = self._request.config
+        reason, step = _why_untimed(config)
+        declared = self.case.gate.name in state_of(config).spec.allow_missing
+        return missing(f"not measured: {reason}", declared=declared, next_step=step)
 
     def _is_too_open(self, record: CaseRecord) -> bool:
         spec = state_of(self._request.config).spec
@@ -95,13 +104,13 @@ def _in_words(record: CaseRecord) -> str:
     return f"{record.id} is {record.status.value}: {record.reason}{step}"
 
 
-def _untimed() -> Any:
+def _why_untimed(config: pytest.Config) -> tuple[str, str]:
+    """Return why no time is taken in this session, and what to do about it."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        return missing(
-            "not measured: under xdist other tests take the processor's time away",
-            next_step='Run `pytest -m latency` without -n, and the others with -m "not latency"',
+        return (
+            "under xdist other tests take the processor's time away",
+            'Run `pytest -m latency` without -n, and the others with -m "not latency"',
         )
-    return missing(
-        "not measured: benchmarks are switched off",
-        next_step="Leave out --benchmark-disable",
-    )
+    if not has_benchmarks(config):
+        return "pytest-benchmark is not loaded", "Leave out -p no:benchmark"
+    return "benchmarks are switched off", "Leave out --benchmark-disable"

@@ -7,12 +7,21 @@ comparisons hold the time of the inference alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from edgeq.pipeline.run import TimedPair
+
+
+SAVES: pytest.StashKey[bool] = pytest.StashKey()
+"""Whether pytest-benchmark is to save its files though the user asked for none."""
+
+AUTOSAVE = "edgeq"
 
 
 class WorkerClock:
@@ -59,3 +68,45 @@ def replay(benchmark: BenchmarkFixture, pair: TimedPair) -> None:
         }
     )
     benchmark.pedantic(one_round, setup=worker_clock.start, rounds=len(pair.timed.samples[1]))
+
+
+def leave_out(benchmark: BenchmarkFixture) -> None:
+    """Record nothing: pytest-benchmark warns of a fixture that was not used at all."""
+    benchmark.disabled = True
+    benchmark(_nothing)
+
+
+def save(config: pytest.Config) -> None:
+    """Let pytest-benchmark save the session, where it is to.
+
+    Not before a benchmark is there: with nothing to save it warns, and where warnings are errors
+    that ends the session.
+    """
+    if config.stash.get(SAVES, False):
+        session = config.pluginmanager.get_plugin("pytest-benchmark")
+        if session is not None:
+            session.autosave = AUTOSAVE
+
+
+def has_benchmarks(config: pytest.Config) -> bool:
+    """Return whether pytest-benchmark is loaded, which ``-p no:benchmark`` prevents."""
+    return hasattr(config.option, "benchmark_disable")
+
+
+class Untimed:
+    """Stands in for pytest-benchmark where it is not loaded: nothing is timed."""
+
+    disabled = True
+
+    @pytest.fixture
+    def benchmark(self) -> Untimed:
+        """Say that benchmarks are disabled."""
+        return self
+
+    def __call__(self, function: Callable[[], None]) -> None:
+        """Run a function, as pytest-benchmark does where benchmarks are disabled."""
+        function()
+
+
+def _nothing() -> None:
+    """Stand for what was not timed."""

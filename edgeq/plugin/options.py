@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
 
 from edgeq.errors import EdgeqError
+from edgeq.plugin.latency import SAVES, Untimed, has_benchmarks
 from edgeq.plugin.session import Collector
 from edgeq.plugin.state import STATE, State
+from edgeq.plugin.terminal import Address
 
 BENCHMARK_DEFAULT = "file://./.benchmarks"
 BENCHMARKS = "benchmarks"
@@ -39,6 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="write reports below DIR (default: the spec's `reports`)",
     )
+    # What `edgeq gate` passes on, so that the record names the command that a reader can repeat.
+    group.addoption("--edgeq-command", metavar="TEXT", help=argparse.SUPPRESS)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -46,14 +51,23 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; keep benchmarks below the reports where the project has a spec."""
     for line in MARKERS:
         config.addinivalue_line("markers", line)
-    state = config.stash[STATE] = State(config)
+    state = config.stash.setdefault(STATE, State(config))
     config.pluginmanager.register(Collector(state), "edgeq-collector")
+    config.pluginmanager.register(Address(), "edgeq-address")
+    if not has_benchmarks(config):
+        config.addinivalue_line("markers", "benchmark: a time that is not measured here")
+        config.pluginmanager.register(Untimed(), "edgeq-untimed")
+    if state.spec_file is not None:
+        keep_benchmarks(config)
+
+
+def keep_benchmarks(config: pytest.Config) -> None:
+    """Let pytest-benchmark save every run below the reports, unless the user chose otherwise."""
     option = config.option
-    if state.spec_file is None or getattr(option, "benchmark_storage", "") != BENCHMARK_DEFAULT:
+    if getattr(option, "benchmark_storage", "") != BENCHMARK_DEFAULT:
         return
     try:
-        option.benchmark_storage = f"file://{state.reports / BENCHMARKS}"
+        option.benchmark_storage = f"file://{config.stash[STATE].reports / BENCHMARKS}"
     except EdgeqError:
         return  # said, in words, when the session starts
-    if not option.benchmark_autosave and not option.benchmark_save:
-        option.benchmark_autosave = "edgeq"
+    config.stash[SAVES] = not option.benchmark_autosave and not option.benchmark_save

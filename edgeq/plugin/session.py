@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edgeq.errors import EdgeqError
+from edgeq.plugin.command import command_line
 from edgeq.plugin.outcomes import ATTRIBUTE
 from edgeq.plugin.state import State
+
+if TYPE_CHECKING:
+    from edgeq.record import RunRecord
 
 MODELS = "edgeq_models"
 DESELECTED = "edgeq_deselected"
@@ -40,10 +43,13 @@ class Collector:
         except EdgeqError as error:
             pytest.exit(str(error), returncode=error.exit_code)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Take out the tests of gates that the spec does not declare."""
-        items[:] = [item for item in items if not _is_undeclared(item)]
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pycollect_makeitem(self) -> Generator[None, object, object]:
+        """Leave out the tests of gates that the spec does not declare."""
+        found = yield
+        if not isinstance(found, list):
+            return found
+        return [item for item in found if not _is_undeclared(item)]
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Note that the user asked for a part only."""
@@ -90,46 +96,59 @@ class Collector:
         if not self._found.cases:
             return
         try:
-            _write(self._state)
+            _write(self._state, partial=_is_partial(session, self._state))
         except EdgeqError as error:
             self._found.add_error(str(error))
         if self._found.errors:
             session.exitstatus = EXIT_BAD_INPUT
-        elif _is_incomplete(session, self._state) and session.exitstatus == pytest.ExitCode.OK:
+        elif _is_stopped(self._found.record) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def _is_undeclared(item: pytest.Item) -> bool:
+def _is_undeclared(item: object) -> bool:
     """Return whether a test has no case: pytest left a place holder where it had none to give."""
     callspec = getattr(item, "callspec", None)
     return callspec is not None and not isinstance(callspec.params.get(CASE, ""), str)
 
 
-def _write(state: State) -> None:
+def _write(state: State, *, partial: bool) -> None:
     from edgeq import report
+    from edgeq.history.accepted import FOLDER
+    from edgeq.history.hold import hold
     from edgeq.pipeline.recording import record_run
 
     found = state.found
-    found.record = record_run(
+    record = record_run(
         state.run,
         tuple(found.cases.values()),
         found.models,
         started=state.started.isoformat(timespec="seconds"),
         duration_s=round(time.monotonic() - state.clock, 3),
+        partial=partial,
         errors=tuple(found.errors),
-        commands=(_command(state.config),),
+        commands=(command_line(state.config),),
     )
-    found.folder = state.reports / LATEST
-    report.write(found.record, found.folder)
+    found.record = hold(record, state.spec.path(state.spec.reports) / FOLDER)
+    for error in found.record.errors:
+        found.add_error(error)
+    folder = state.reports / LATEST
+    report.write(found.record, folder)
+    found.folder = folder
 
 
-def _is_incomplete(session: pytest.Session, state: State) -> bool:
-    """Return whether declared cases went without a test that nobody chose to leave out."""
-    chosen = state.found.deselected or session.shouldstop or session.shouldfail
+def _is_partial(session: pytest.Session, state: State) -> bool:
+    """Return whether the user asked for a part of the gate."""
     named = any("::" in argument for argument in session.config.args)
-    record = state.found.record
-    return record is not None and bool(record.summary.not_run) and not chosen and not named
+    return state.found.deselected or named or bool(session.config.getoption("lf", default=False))
 
 
-def _command(config: pytest.Config) -> str:
-    return shlex.join(["pytest", *(str(one) for one in config.invocation_params.args)])
+def _is_stopped(record: RunRecord | None) -> bool:
+    """Return whether a run fails for what no test can say.
+
+    Declared cases went without a test that nobody chose to leave out, or a case is worse than
+    its accepted record.
+    """
+    if record is None:
+        return False
+    left_out = bool(record.summary.not_run) and not record.partial
+    return left_out or any(change.fails for change in record.changes)

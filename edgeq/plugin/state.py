@@ -64,16 +64,24 @@ class State:
 
     @cached_property
     def spec_file(self) -> Path | None:
-        """The spec's file, found without reading it through; None where there is none."""
+        """The spec's file, None where there is none.
+
+        A look at the bytes keeps the readers unloaded in projects that do not use edgeq.
+
+        Raises:
+            SpecError: A ``pyproject.toml`` that speaks of edgeq can't be read.
+        """
         given: Path | None = self.config.getoption("edgeq_config", None)
         if given is not None:
             return self.start / given
         for folder in (self.start, *self.start.parents):
-            if (folder / OWN_FILE).is_file():
-                return folder / OWN_FILE
             shared = folder / SHARED_FILE
-            if shared.is_file() and SHARED_TABLE in shared.read_bytes():
-                return shared
+            if (folder / OWN_FILE).is_file() or (
+                shared.is_file() and SHARED_TABLE in shared.read_bytes()
+            ):
+                from edgeq.spec.load import find_spec_file
+
+                return find_spec_file(folder)
         return None
 
     @cached_property

@@ -1,13 +1,13 @@
-"""The terminal: a table of variants by gate, bad input, and the report's address last."""
+"""The terminal: a table of variants by gate, bad input, and the report's address at the end."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from edgeq.plugin.session import LATEST
 from edgeq.plugin.state import state_of
 
 REPORT = "report.html"
@@ -18,7 +18,7 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     state = state_of(config)
     if state.spec_file is None:
         return None
-    return f"edgeq: {_short(state.spec_file, state.start)}"
+    return f"edgeq: {short(state.spec_file, state.start)}"
 
 
 @pytest.hookimpl(trylast=True)
@@ -36,11 +36,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("edgeq: bad input", red=True)
         for error in found.errors:
             terminalreporter.write_line(error, red=True)
-    if found.record is not None and found.folder is not None:
-        page = _short(state.reports / LATEST / REPORT, state.start)
-        terminalreporter.write_line(f"Report: {page}")
 
 
-def _short(path: Path, start: Path) -> str:
+class Address:
+    """Names the report's page after pytest's own list of failures, which may be long."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter
+    ) -> Generator[None, None, None]:
+        """Write the address when everything else is written."""
+        yield
+        state = state_of(terminalreporter.config)
+        if state.found.folder is not None:
+            page = short(state.found.folder / REPORT, state.start)
+            terminalreporter.write_line(f"Report: {page}")
+
+
+def short(path: Path, start: Path) -> str:
     """Return a path as seen from where pytest was called, where that is shorter."""
     return min(os.path.relpath(path, start), str(path), key=len)

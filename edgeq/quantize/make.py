@@ -14,6 +14,7 @@ from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.engines import ENGINES, FORMAT, Job, Recipe
 from edgeq.quantize.variant import Variant
 from edgeq.spec.methods import METHODS, MethodChoice
+from edgeq.spec.presets_preprocessing import find_preprocessing
 from edgeq.spec.structs import ReadyVariant, Spec
 from edgeq.store import Store
 
@@ -105,6 +106,7 @@ def ready_variant(name: str, ready: ReadyVariant, spec: Spec) -> Variant:
     Raises:
         ModelError: The file is missing, not a model, damaged, or has operators that no LiteRT
             runtime for Python has.
+        SpecError: It names a preprocessing that there is not.
     """
     model = read_model(spec.path(ready.file))
     require_runnable(model)
@@ -114,6 +116,9 @@ def ready_variant(name: str, ready: ReadyVariant, spec: Spec) -> Variant:
         "file": ready.file,
         "description": model.description,
     }
+    if ready.preprocessing is not None:
+        own = find_preprocessing(ready.preprocessing, where=f"variants.{name}.preprocessing")
+        manifest["preprocessing"] = msgspec.to_builtins(own)
     return _variant(name, ready.method, READY_MADE, model, manifest, made_now=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgeq.escape import markdown
 from edgeq.record import RunRecord
+from edgeq.report import changes
 from edgeq.report.cells import HEADINGS
 from edgeq.report.variant_view import CaseView, VariantView
 from edgeq.report.view import ModelView, ReportView, view
@@ -24,6 +25,7 @@ def render(record: RunRecord) -> str:
         "\n".join(f"- **Note:** {_text(note)}" for note in shown.notes[:MOST_CASES]),
         *(_model(model) for model in shown.models[:MOST_ROWS]),
         _trouble(shown),
+        _changes(shown),
         f"<sub>edgeq {_text(shown.edgeq)} · {_text(shown.started)} · 1 kB = 1000 bytes</sub>",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -63,6 +65,14 @@ def _trouble(shown: ReportView) -> str:
         lines.append(f"- {len(cases) - MOST_CASES} more are in the report")
     body = "\n".join(lines)
     return f"<details><summary>What did not pass</summary>\n\n{body}\n\n</details>"
+
+
+def _changes(shown: ReportView) -> str:
+    if shown.changes is None:
+        return ""
+    head = f"### {changes.TITLE}\n\n{shown.changes.summary}"
+    lines = changes.markdown_lines(shown.changes)
+    return "\n\n".join([head, "\n".join(lines)] if lines else [head])
 
 
 def _case(case: CaseView) -> str:

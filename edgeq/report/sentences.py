@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgeq.answer import Answer, answer
+from edgeq.change import ChangeKind
 from edgeq.judge.verdict import Verdict
 from edgeq.record import RunRecord
 from edgeq.report import words
@@ -25,20 +26,24 @@ def headline(record: RunRecord) -> str:
     """Return the answer of a run in one sentence, without a full stop."""
     answers = _answers(record)
     number, ships = len(answers), sum(one in _SHIPPING for one in answers)
-    if _is_open(record):
-        said = "Part of the gate was run"
-        return f"{said}: {ships} of {number} variants may ship" if ships else said
+    if record.partial and record.summary.not_run:
+        return _headline_of_a_part(number, ships, answers.count(Answer.STOPS))
     if not number:
         return "There is no variant to ship"
     if ships == number:
         said = "The variant" if ships == 1 else f"All {ships} variants"
         warns = sum(one is Answer.WARNS for one in answers)
         return f"{said} may ship" + (f", {warns} with warnings" if warns else "")
-    if number == 1 and Answer.PARTIAL not in answers:
-        return "The variant may not ship"
-    if record.partial and not ships and (stops := answers.count(Answer.STOPS)):
-        return f"{stops} of {number} variants may not ship"
-    return f"{ships} of {number} variants may ship" if ships else "No variant may ship"
+    if not ships:
+        return "The variant may not ship" if number == 1 else "No variant may ship"
+    return f"{ships} of {number} variants may ship"
+
+
+def _headline_of_a_part(number: int, ships: int, stops: int) -> str:
+    said = "Part of the gate was run"
+    if stops:
+        return f"{said}: {stops} of {words.count(number, 'variant')} may not ship"
+    return f"{said}: {ships} of {words.count(number, 'variant')} may ship" if ships else said
 
 
 def verdict(record: RunRecord) -> str:
@@ -94,6 +99,11 @@ def _parts(record: RunRecord) -> list[str]:
         parts.append(f"{words.count(summary.inconclusive, 'case')} INCONCLUSIVE, {rule}")
     if summary.missing - undeclared:
         parts.append(f"{words.count(summary.missing - undeclared, 'case')} MISSING as declared")
+    for kind in (ChangeKind.WORSE, ChangeKind.GONE):
+        number = sum(change.fails and change.kind is kind for change in record.changes)
+        if number:
+            against = "than accepted" if kind is ChangeKind.WORSE else "since the accepted record"
+            parts.append(f"{words.count(number, 'case')} {kind.value} {against}")
     return parts
 
 
@@ -104,6 +114,7 @@ def _is_open(record: RunRecord) -> bool:
         record.partial
         and bool(summary.not_run and record.cases)
         and not (summary.failed or record.errors or _undeclared(record))
+        and not any(change.fails for change in record.changes)
         and not (summary.inconclusive and record.inconclusive == "fail")
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgeq.answer import Answer
 from edgeq.escape import columns, fitted, printable, wrapped
 from edgeq.record import RunRecord
+from edgeq.report import changes
 from edgeq.report.variant_view import CaseView, VariantView
 from edgeq.report.view import ModelView, ReportView, view
 
@@ -30,6 +31,7 @@ def render(record: RunRecord) -> str:
         *(f"note: {note}" for note in shown.notes),
         *(_table(model, part) for model in shown.models for part in _parts(model)),
         _trouble(shown),
+        _changes(shown),
         f"{shown.headline}. {shown.verdict}.",
     ]
     lines = "\n".join(block for block in blocks if block).splitlines()
@@ -95,6 +97,13 @@ def _trouble(shown: ReportView) -> str:
     if len(cases) > MOST_CASES:
         lines.append(f"and {len(cases) - MOST_CASES} more in the report")
     return "\n".join(printable(line) for line in lines)
+
+
+def _changes(shown: ReportView) -> str:
+    if shown.changes is None:
+        return ""
+    head = f"{changes.TITLE}: {shown.changes.summary}"
+    return "\n".join([head, *changes.terminal_lines(shown.changes)])
 
 
 def _plain(text: str) -> str:

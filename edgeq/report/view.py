@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from edgeq.record import Facts, ModelRecord, RunRecord
 from edgeq.report import facts, scatter, sentences, words
+from edgeq.report.changes import ChangesView, changes_view
 from edgeq.report.variant_view import CaseView, VariantView, case_view, variant_view
 from edgeq.report.words import Mark
 
@@ -45,6 +46,7 @@ class ReportView:
         counts: Verdicts with their numbers.
         notes: What a reader must know before the numbers, the same for no two models.
         orphans: Cases that belong to no variant of the record.
+        changes: What changed since the accepted record, None where none is known.
         facts: Tables of names and texts: data, environment.
     """
 
@@ -55,6 +57,7 @@ class ReportView:
     notes: tuple[str, ...]
     models: tuple[ModelView, ...]
     orphans: tuple[CaseView, ...]
+    changes: ChangesView | None
     facts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     commands: tuple[str, ...]
     started: str
@@ -82,6 +85,7 @@ def view(record: RunRecord) -> ReportView:
         notes=sentences.notes(record),
         models=tuple(_model(record, model) for model in record.models),
         orphans=tuple(case_view(c) for c in record.cases if (c.model, c.method) not in known),
+        changes=changes_view(record.changes),
         facts=(
             *((f"Data of {model.name}", _data(model)) for model in record.models),
             ("Machine", flat(record.machine)),

@@ -17,6 +17,21 @@ OWN_FILE = "edgeq.toml"
 SHARED_FILE = "pyproject.toml"
 
 
+def find_spec_file(start: Path) -> Path | None:
+    """Return the nearest file that holds a spec, from a folder upwards; None where there is none.
+
+    Raises:
+        SpecError: A ``pyproject.toml`` on the way can't be read.
+    """
+    for folder in (start, *start.resolve().parents):
+        if (folder / OWN_FILE).is_file():
+            return folder / OWN_FILE
+        shared = folder / SHARED_FILE
+        if shared.is_file() and _tool_table(_read(shared), shared) is not None:
+            return shared
+    return None
+
+
 def load_spec(start: Path, *, file: Path | None = None) -> Spec:
     """Return the spec for a folder.
 
@@ -31,21 +46,14 @@ def load_spec(start: Path, *, file: Path | None = None) -> Spec:
     Raises:
         SpecError: The file can't be read or says something that is not valid.
     """
-    if file is not None:
-        whole = _read(file)
-        table = _tool_table(whole, file) if file.name == SHARED_FILE else whole
-        if table is None:
-            raise SpecError("has no table [tool.edgeq]", where=file, remedy="Add one")
-        return parse(table, root=file.resolve().parent, origin=file)
-    for folder in (start, *start.resolve().parents):
-        own, shared = folder / OWN_FILE, folder / SHARED_FILE
-        if own.is_file():
-            return parse(_read(own), root=folder.resolve(), origin=own)
-        if shared.is_file():
-            tool = _tool_table(_read(shared), shared)
-            if tool is not None:
-                return parse(tool, root=folder.resolve(), origin=shared)
-    return built_in(start.resolve())
+    found = file if file is not None else find_spec_file(start)
+    if found is None:
+        return built_in(start.resolve())
+    whole = _read(found)
+    table = _tool_table(whole, found) if found.name == SHARED_FILE else whole
+    if table is None:
+        raise SpecError("has no table [tool.edgeq]", where=found, remedy="Add one")
+    return parse(table, root=found.resolve().parent, origin=found)
 
 
 def parse(table: dict[str, Any], *, root: Path, origin: Path) -> Spec:

@@ -63,6 +63,14 @@ def test_a_declared_case_that_was_not_run_stops() -> None:
     assert against(record) == ("outputs was declared and not run",)
 
 
+def test_a_declared_case_that_was_left_out_on_purpose_settles_nothing() -> None:
+    declared = (PASSED.id, FAILED.id, f"{records.MODEL}/int8/outputs")
+    record = run(PASSED, declared=declared, partial=True)
+    assert said(record) is Answer.PARTIAL
+    assert against(record)[-1] == "outputs was declared and not run"
+    assert said(run(PASSED, FAILED, declared=declared, partial=True)) is Answer.STOPS
+
+
 def test_a_variant_that_could_not_be_made_stops() -> None:
     record = run(error="ended by SIGSEGV at invoke")
     assert said(record) is Answer.STOPS

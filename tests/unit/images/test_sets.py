@@ -10,7 +10,7 @@ import pytest
 
 from edgeq.errors import ImageError
 from edgeq.images.labels import LabelSet
-from edgeq.images.sets import ImageSet, Photo, load_set, overlap
+from edgeq.images.sets import ImageSet, Photo, count_photos, load_set, overlap
 
 TWO = LabelSet("two", ("cat", "dog"))
 
@@ -42,6 +42,17 @@ def test_limit_takes_the_first_by_name(tmp_path: Path) -> None:
     images = load_set(str(tmp_path), "calibration", root=Path("elsewhere"), limit=1)
 
     assert [photo.name for photo in images.photos] == ["a.png"]
+
+
+def test_photographs_are_counted_without_being_read(tmp_path: Path) -> None:
+    make(tmp_path / "sorted", {"a/1.png": "", "b/2.png": ""})
+    make(tmp_path / "flat", {"1.png": "x"})
+    (tmp_path / "sorted" / "a" / "3.png").symlink_to("gone")
+
+    assert count_photos("sorted", "evaluation", root=tmp_path) == (3, True)
+    assert count_photos("flat", "evaluation", root=tmp_path) == (1, False)
+    with pytest.raises(ImageError, match="does not exist"):
+        count_photos("none", "evaluation", root=tmp_path)
 
 
 @pytest.mark.parametrize("limit", [0, -3])

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edgeq.errors import ConversionError, WorkerTimeoutError
+from edgeq.errors import ConversionError, ModelError, WorkerTimeoutError
 from edgeq.judge.missing import broken, missing, not_measured, unmeasurable
 from edgeq.judge.verdict import Verdict
 from edgeq.spec.gates import GATES
@@ -80,3 +80,11 @@ def test_an_error_of_another_is_missing() -> None:
     assert found.status is Verdict.MISSING
     assert found.declared_missing
     assert "did not answer in 120 s" in found.reason
+
+
+def test_a_file_that_is_to_blame_is_named() -> None:
+    error = ModelError("no such file", where="models/net.tflite")
+    assert not_measured(error, gate="types").reason == (
+        "not measured: models/net.tflite: no such file"
+    )
+    assert broken(error).reason == "the variant can't be judged: models/net.tflite: no such file"

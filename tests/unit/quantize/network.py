@@ -15,7 +15,7 @@ from edgeq.spec.structs import Preprocessing
 from tests.unit.tiny_model import Op, Tensor, build
 
 SIZE = (8, 8)
-WIDTH = 32
+WIDTH = 64  # gives the convolution over 1,024 weights; with fewer they may stay in float32
 CLASSES = 256  # makes the dense layer outweigh the depthwise one, which 4 and 2 bits leave alone
 SIGNED_UNIT = Preprocessing(mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5))
 

@@ -15,7 +15,7 @@ from edgeq.quantize.make import make_variant
 from edgeq.quantize.variant import Variant
 from edgeq.spec.methods import METHODS, MethodChoice
 from edgeq.store import Store
-from tests.unit.quantize.network import calibration, float_model, network
+from tests.unit.quantize.network import WIDTH, calibration, float_model, network
 
 COMPUTE = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
 WEIGHTS = {"conv_weights", "depthwise_weights", "dense_weights"}
@@ -199,7 +199,9 @@ def test_photographs_that_do_not_fit_are_refused(
 
 def test_a_model_that_computes_nan_is_refused_by_tensor(tmp_path: Path) -> None:
     content = network()
-    first = np.random.default_rng(0).normal(0, 0.3, (32, 3, 3, 3)).astype(np.float32).tobytes()[:4]
+    first = (
+        np.random.default_rng(0).normal(0, 0.3, (WIDTH, 3, 3, 3)).astype(np.float32).tobytes()[:4]
+    )
     assert content.count(first) == 1
     broken = content.replace(first, np.array([np.nan], np.float32).tobytes())
     choice = MethodChoice("int8", "int8", "litert")

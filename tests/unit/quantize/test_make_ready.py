@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import convert
+from msgspec.structs import replace
 
-from edgeq.errors import ModelError
+from edgeq.errors import ModelError, SpecError
 from edgeq.files import sha256_bytes
 from edgeq.quantize.make import ready_variant
-from edgeq.spec.structs import ReadyVariant, Spec
+from edgeq.spec.presets_preprocessing import PREPROCESSING
+from edgeq.spec.structs import Preprocessing, ReadyVariant, Spec
 from tests.unit.quantize.network import network
 from tests.unit.tiny_model import Op, Tensor, build
 
@@ -36,6 +39,28 @@ def test_a_file_beside_the_spec_is_taken_as_it_is(tmp_path: Path) -> None:
         "file": "vendor.tflite",
         "description": "made by a test",
     }
+
+
+@pytest.mark.parametrize(
+    "asked", ["keras-tf", Preprocessing(mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5))]
+)
+def test_its_own_preprocessing_is_in_the_manifest_in_full(
+    tmp_path: Path, asked: str | Preprocessing
+) -> None:
+    (tmp_path / "vendor.tflite").write_bytes(network())
+    own = replace(ready(tmp_path), preprocessing=asked)
+    told = ready_variant("vendor", own, spec(tmp_path)).manifest["preprocessing"]
+    assert convert(told, Preprocessing) == PREPROCESSING.get("keras-tf")
+    assert isinstance(told, dict)
+    assert set(told) == set(Preprocessing.__struct_fields__)
+
+
+def test_a_preprocessing_that_there_is_not_is_named(tmp_path: Path) -> None:
+    (tmp_path / "vendor.tflite").write_bytes(network())
+    own = replace(ready(tmp_path), preprocessing="keras-tv")
+    with pytest.raises(SpecError, match="keras-tf") as caught:
+        ready_variant("vendor", own, spec(tmp_path))
+    assert caught.value.where == "variants.vendor.preprocessing"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -329,6 +329,7 @@ def record(
     *,
     declared: tuple[str, ...] | None = None,
     inconclusive: str = "warn",
+    partial: bool = False,
     errors: tuple[str, ...] = (),
     **model: Any,
 ) -> RunRecord:
@@ -364,6 +365,7 @@ def record(
         duration_s=83.4,
         spec_sha256="ef" * 32,
         inconclusive=inconclusive,
+        partial=partial,
         errors=errors,
         commands=("edgeq gate", "pytest -m size"),
         machine={"cpu": "a processor", "cores": 2},

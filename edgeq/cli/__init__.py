@@ -1,0 +1,53 @@
+"""The command line. Importing it imports click alone; each command imports the rooms it needs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from edgeq import __version__
+from edgeq.cli.accept import accept
+from edgeq.cli.bundle import bundle
+from edgeq.cli.challenge import challenge
+from edgeq.cli.compare import compare
+from edgeq.cli.doctor import doctor
+from edgeq.cli.gate import gate
+from edgeq.cli.init import init
+from edgeq.cli.report import report
+from edgeq.errors import EdgeqError
+
+__all__ = ["edgeq", "main"]
+
+EXIT_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="edgeq", message="%(prog)s %(version)s")
+def edgeq() -> None:
+    """The regression gate for quantized edge models.
+
+    Says whether a quantized model may ship in place of its float baseline. Exit codes: 0 it may,
+    1 a verdict stops it, 2 bad input, 130 interrupted.
+    """
+
+
+for command in (init, doctor, gate, accept, compare, challenge, report, bundle):
+    edgeq.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; errors become one line on standard error."""
+    try:
+        code = edgeq.main(arguments, prog_name="edgeq", standalone_mode=False)
+    except EdgeqError as error:
+        sys.stderr.write(f"edgeq: {' '.join(str(error).split())}\n")
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("edgeq: interrupted\n")
+        return EXIT_INTERRUPTED
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,91 @@
+"""``edgeq accept``: a run's figures become the ones that later runs are held against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgeq.cli.paths import shown
+
+if TYPE_CHECKING:
+    from edgeq.history.accept import Accepting
+
+
+@click.command(short_help="Hold later runs against this run's figures.")
+@click.option(
+    "-k",
+    "expression",
+    metavar="EXPR",
+    default="",
+    help="Only the cases that EXPR chooses, as pytest's -k: 'int8 and not latency'.",
+)
+@click.option("--reason", metavar="TEXT", required=True, help="Why; kept with the figures.")
+@click.option(
+    "--prune", is_flag=True, help="Remove accepted cases that the run does not declare any more."
+)
+@click.option(
+    "--record",
+    metavar="RUN.json",
+    type=click.Path(path_type=Path),
+    help="Accept this record (default: reports/latest/run.json).",
+)
+@click.option(
+    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
+)
+def accept(
+    expression: str, reason: str, record: Path | None, config: Path | None, *, prune: bool
+) -> int:
+    """Make a run's figures the ones that later runs are held against.
+
+    Writes one file per model into reports/accepted/, which belongs into git. Later runs fail
+    where a figure is worse than accepted, or an accepted case is gone. Cases that are not chosen
+    keep what was accepted before. What fails its own limit, or was not run, can't be accepted.
+    """
+    from datetime import UTC, datetime
+
+    from edgeq import record as records
+    from edgeq.history import accepted
+    from edgeq.history.accept import Signature
+    from edgeq.history.accept import accept as merge
+    from edgeq.history.commit import checked_out
+    from edgeq.history.selection import select
+    from edgeq.spec.load import load_spec
+
+    spec = load_spec(Path(), file=config)
+    reports = shown(spec.path(spec.reports))
+    folder = reports / accepted.FOLDER
+    found = records.read(record or reports / "latest" / "run.json")
+    selected = select(expression)
+    known = {one.model: one for one in accepted.read_all(folder)}
+    signature = Signature(
+        reason=reason,
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        commit=checked_out(spec.root),
+    )
+    done = merge(found, known, selected, signature, prune=prune)
+    places = {model: accepted.path_of(folder, model) for model in done.records}
+    for model, one in done.records.items():
+        if one is None:
+            places[model].unlink()
+        else:
+            accepted.write(one, folder)
+    _show(done, places)
+    return 0
+
+
+def _show(done: Accepting, places: dict[str, Path]) -> None:
+    from edgeq.judge.text import names, plural
+
+    click.echo(f"Accepted: {plural(len(done.taken), 'case')}")
+    for model, one in done.records.items():
+        click.echo(f"  {places[model]}" + (" removed, nothing is left of it" * (one is None)))
+    if not done.vanished:
+        return
+    said = f"{plural(len(done.vanished), 'accepted case')} that the run does not declare"
+    if done.pruned:
+        click.echo(f"Pruned: {said}: {names(done.vanished)}")
+    else:
+        click.echo(f"Kept: {said}, and a full run will fail for: {names(done.vanished)}")
+        click.echo("  --prune removes them")

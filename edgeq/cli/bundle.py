@@ -1,0 +1,92 @@
+"""``edgeq bundle``: the deployment package of a run, or the verification of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgeq.cli.paths import shown
+
+if TYPE_CHECKING:
+    from edgeq.bundle import BundleResult
+
+
+@click.command(short_help="Pack the variants that may ship, or verify a package.")
+@click.option(
+    "--record",
+    metavar="RUN.json",
+    type=click.Path(path_type=Path),
+    help="Pack from this record (default: reports/latest/run.json).",
+)
+@click.option(
+    "--output",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write the package into DIR and DIR.zip (default: reports/bundle).",
+)
+@click.option(
+    "--check",
+    "package",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Verify a package, a folder or a zip, instead.",
+)
+@click.option(
+    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
+)
+def bundle(
+    record: Path | None, output: Path | None, package: Path | None, config: Path | None
+) -> int:
+    """Pack the variants that may ship, as a folder and a reproducible zip.
+
+    Every variant that is left out is named with the reasons. The exit code is 2 where none may
+    ship, or a package does not hold what its manifest says.
+    """
+    if package is not None:
+        if record is not None or output is not None or config is not None:
+            raise click.UsageError("--check goes with no other option")
+        return _check(package)
+
+    from edgeq import record as records
+    from edgeq.pipeline import bundling
+    from edgeq.spec.load import load_spec
+
+    spec = load_spec(Path(), file=config)
+    reports = shown(spec.path(spec.reports))
+    found = records.read(record or reports / "latest" / "run.json")
+    if bundling.is_outdated(found, spec):
+        click.echo(
+            "Note: the spec has changed since this record; `edgeq gate` judges by the new one.",
+            err=True,
+        )
+    _show(bundling.pack(found, output or reports / "bundle", spec))
+    return 0
+
+
+def _show(result: BundleResult) -> None:
+    click.echo(f"Packed: {len(result.packed)} of {len(result.packed) + len(result.refused)}")
+    for key in result.packed:
+        click.echo(f"  {key}")
+    if result.refused:
+        click.echo("Not packed:")
+    for one in result.refused:
+        click.echo(f"  {one.model}/{one.variant}")
+        for reason in one.reasons:
+            click.echo(f"    {reason}")
+    click.echo(f"Package: {result.folder}")
+    click.echo(f"Zip: {result.zip} (sha256 {result.zip_sha256})")
+
+
+def _check(package: Path) -> int:
+    from edgeq.bundle import check
+
+    found = check(package)
+    click.echo(
+        f"{found.path} holds what its manifest says: {found.files} files, "
+        f"{found.bytes / 1000:,.1f} kB"
+    )
+    for key in found.variants:
+        click.echo(f"  {key}")
+    return 0

@@ -1,0 +1,73 @@
+"""``edgeq challenge``: how strong is my gate?"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+WIDTH = 100
+
+
+@click.command(short_help="Make good variants faulty and say which faults the gate catches.")
+@click.option(
+    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
+)
+@click.option("--model", "models", metavar="NAME", multiple=True, help="Challenge this model only.")
+@click.option(
+    "--variant",
+    metavar="NAME",
+    help="Make this variant faulty (default: one that passes its gates, int8 first).",
+)
+@click.option("--fault", "names", metavar="NAME", multiple=True, help="Try this fault only.")
+@click.option("--list", "show", is_flag=True, help="List the catalogue and stop.")
+@click.option(
+    "--json", "output", metavar="FILE", type=click.Path(path_type=Path), help="Write the answer."
+)
+def challenge(
+    config: Path | None,
+    models: tuple[str, ...],
+    variant: str | None,
+    names: tuple[str, ...],
+    output: Path | None,
+    *,
+    show: bool,
+) -> int:
+    """Mutation testing for models: how strong is my gate?
+
+    Takes a variant that passes its gates, makes it faulty in one way after the other, and runs
+    the declared gates on each. Harmless changes are tried too, and must pass. Every fault is
+    caught, INCONCLUSIVE, missed, or not applicable; the score is caught / applicable.
+
+    The exit code is 1 where a fault was missed or a harmless change stopped.
+    """
+    from edgeq.faults import table
+    from edgeq.faults.answers import to_json
+    from edgeq.faults.catalogue import faults
+    from edgeq.faults.challenge import challenge as run
+    from edgeq.files import write_bytes
+    from edgeq.spec.load import load_spec
+
+    if show:
+        click.echo("\n".join(table.catalogue(tuple(one for _, one in faults()), WIDTH)))
+        return 0
+    spec = load_spec(Path(), file=config)
+    try:
+        found = run(spec, models=models, variant=variant, names=names, say=_say)
+    finally:
+        _say("")
+    click.echo("\n".join(table.lines(found, WIDTH)))
+    if output is not None:
+        write_bytes(output, to_json(found))
+    return 0 if found.passed else 1
+
+
+def _say(line: str) -> None:
+    """Show what is going on, one line over another on a terminal, silent elsewhere."""
+    stream = sys.stderr
+    if stream.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        stream.write(f"\r\x1b[K{f'edgeq: {line}'[:width] if line else ''}\r")
+        stream.flush()

@@ -1,0 +1,123 @@
+"""``edgeq compare``: what changed between two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgeq.cli.paths import shown
+
+if TYPE_CHECKING:
+    from edgeq.change import Change
+
+SCHEMA = "edgeq.compare/1"
+EXIT_WORSE = 1
+WIDTH = 100
+FAIL_ON = {"worse": ("worse",), "gone": ("worse", "gone"), "never": ()}
+
+
+@click.command(short_help="Say what changed between two runs, or since the accepted one.")
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    help="How to say it (default: text).",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(list(FAIL_ON)),
+    default="worse",
+    help="What makes the exit code 1; gone includes worse (default: worse).",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0.0),
+    metavar="SHARE",
+    help="Of pytest-benchmark's medians: differences up to this are within noise (default: 0.05).",
+)
+@click.option(
+    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
+)
+def compare(
+    before: str,
+    after: str,
+    *,
+    style: str,
+    fail_on: str,
+    tolerance: float | None,
+    config: Path | None,
+) -> int:
+    """Say case by case what changed from A to B.
+
+    A and B are two records of edgeq, or two files of pytest-benchmark: a run.json, a folder that
+    holds one, or the word `accepted` for the accepted records of the spec. Figures are compared
+    where they were measured alike, else they are incomparable, with the reason.
+
+    \b
+      edgeq compare accepted reports/latest
+      edgeq compare main/run.json reports/latest --format markdown
+
+    The exit code is 0 where nothing is worse, 1 where something is, 2 for bad input.
+    """  # noqa: D301 - click reads the escaped mark
+    from edgeq.history.accepted import FOLDER
+    from edgeq.history.benchmarks import TOLERANCE
+    from edgeq.history.sources import ACCEPTED, compare_sources, load
+
+    folder = Path(FOLDER)
+    if ACCEPTED in {before, after}:
+        from edgeq.spec.load import load_spec
+
+        spec = load_spec(Path(), file=config)
+        folder = shown(spec.path(spec.reports)) / FOLDER
+    changes = compare_sources(
+        load(before, folder),
+        load(after, folder),
+        tolerance=TOLERANCE if tolerance is None else tolerance,
+    )
+    show = {"text": _text, "markdown": _markdown, "json": _json}[style]
+    click.echo(show(before, after, changes))
+    bad = any(change.kind.value in FAIL_ON[fail_on] for change in changes)
+    return EXIT_WORSE if bad else 0
+
+
+def _text(before: str, after: str, changes: Sequence[Change]) -> str:
+    from edgeq.escape import printable, wrapped
+    from edgeq.report.changes import changes_view, terminal_lines
+
+    view = changes_view(changes, most=None)
+    said = view.summary if view else "there is nothing to compare"
+    lines = [f"{printable(before)}, then {printable(after)}: {said}"]
+    lines += terminal_lines(view) if view else []
+    return "\n".join(part for line in lines for part in wrapped(line, WIDTH, indent="    "))
+
+
+def _markdown(before: str, after: str, changes: Sequence[Change]) -> str:
+    from edgeq.escape import markdown
+    from edgeq.report.changes import changes_view, markdown_lines
+
+    view = changes_view(changes, most=None)
+    head = f"### From {markdown(before)} to {markdown(after)}"
+    said = f"**{view.summary}**" if view else "There is nothing to compare."
+    return "\n".join([head, "", said, "", *(markdown_lines(view) if view else [])]).rstrip()
+
+
+def _json(before: str, after: str, changes: Sequence[Change]) -> str:
+    import msgspec
+
+    from edgeq.change import ChangeKind
+
+    counts = {kind.value: sum(one.kind is kind for one in changes) for kind in ChangeKind}
+    told = {
+        "schema": SCHEMA,
+        "before": before,
+        "after": after,
+        "counts": counts,
+        "changes": changes,
+    }
+    return msgspec.json.format(msgspec.json.encode(told), indent=1).decode()

@@ -1,0 +1,58 @@
+"""``edgeq gate``: the shipped suite without a test file."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+SUITE = "edgeq.gate.suite"
+SETTINGS = Path(__file__).parents[1] / "gate" / "pytest.ini"
+PLUGINS = ("edgeq.plugin", "benchmark", "edgeq.gate.shipped")
+
+
+@click.command(
+    short_help="Make, run and judge every declared variant.",
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PYTEST ARGUMENTS]...")
+def gate(arguments: tuple[str, ...]) -> int:
+    """Make, run and judge every declared variant; write reports/latest/.
+
+    Runs the shipped suite in the current folder, without any test file, under the spec that is
+    found from here upwards, or the built-in one. All arguments go to pytest:
+
+    \b
+      edgeq gate -m "not latency"     without the timed cases (markers: size, agreement,
+                                      accuracy, latency, memory, proof)
+      edgeq gate -k int8              the variants or gates of that name
+      edgeq gate --lf -x              those that failed last time, up to the first that fails again
+      edgeq gate --edgeq-config FILE  with another spec
+
+    The project's own pytest settings and conftest.py files are for its own tests and are left
+    out; PYTEST_ADDOPTS holds. Where the gate is to run among your own tests, put
+    `from edgeq.gate import *` into a test file (edgeq init writes one) and run pytest.
+
+    The exit code is pytest's: 0 passed, 1 a case stops a variant, 2 bad input, 5 no such case.
+    """  # noqa: D301 - click reads the escaped mark
+    import pytest
+
+    return int(pytest.main(pytest_arguments(arguments)))
+
+
+def pytest_arguments(arguments: tuple[str, ...]) -> list[str]:
+    """Return what pytest is called with.
+
+    Args:
+        arguments: The user's. Where they name single tests of the suite, those alone are run.
+    """
+    chosen = any(one.startswith(f"{SUITE}::") for one in arguments)
+    return [
+        *("-c", str(SETTINGS), "--rootdir=.", "--noconftest", "--no-header"),
+        *(word for name in PLUGINS for word in ("-p", name)),
+        *("--edgeq-command", shlex.join(["edgeq", "gate", *arguments])),
+        "--pyargs",
+        *([] if chosen else [SUITE]),
+        *arguments,
+    ]

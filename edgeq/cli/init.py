@@ -1,0 +1,91 @@
+"""``edgeq init``: the first files of a project of one's own."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import click
+
+from edgeq.errors import SpecError
+
+STARTERS = {"edgeq.toml": "starter.toml", "tests/test_gate.py": "starter_test.py.txt"}
+
+
+@click.command(short_help="Write a commented edgeq.toml and tests/test_gate.py.")
+@click.argument(
+    "folder",
+    default=".",
+    metavar="[DIR]",
+    type=click.Path(path_type=Path, file_okay=False),
+)
+def init(folder: Path) -> int:
+    """Write tests/test_gate.py and a commented edgeq.toml into DIR (default: here).
+
+    Files that are there already are never touched.
+    """
+    write_starters(folder)
+    go = "" if folder == Path() else f"cd {folder}, "
+    click.echo(f"Wrote {' and '.join(str(folder / name) for name in STARTERS)}.")
+    click.echo(f"Next: {go}name your models and photographs in edgeq.toml, then")
+    click.echo("  edgeq doctor    says whether all that it names is there")
+    click.echo("  pytest          runs the gate; the report is reports/latest/report.html")
+    click.echo("  edgeq bundle    packs the variants that passed")
+    click.echo("Keep reports/ out of git, all but reports/accepted/, which `edgeq accept` writes;")
+    click.echo(".edgeq/, where variants are kept, sees to that itself.")
+    return 0
+
+
+def write_starters(folder: Path) -> None:
+    """Write all starter files, or none.
+
+    Raises:
+        SpecError: The folder has one of them, or a spec, already.
+        StoreError: They can't be written.
+    """
+    from edgeq.files import write_text
+
+    refuse_existing(folder)
+    texts = {
+        folder / name: Path(__file__).with_name(starter).read_text(encoding="utf-8")
+        for name, starter in STARTERS.items()
+    }
+    written: list[Path] = []
+    try:
+        for path, text in texts.items():
+            write_text(path, text)
+            written.append(path)
+    finally:
+        if len(written) < len(texts):
+            for path in written:
+                path.unlink(missing_ok=True)
+
+
+def refuse_existing(folder: Path) -> None:
+    """Refuse to write over files, or a second spec beside one in ``pyproject.toml``.
+
+    Raises:
+        SpecError: It names them.
+    """
+    there = [str(folder / name) for name in STARTERS if (folder / name).exists()]
+    if there:
+        are = "is" if len(there) == 1 else "are"
+        raise SpecError(
+            f"{' and '.join(there)} {are} there already",
+            remedy="Nothing was written; remove what you no longer want, or choose another folder",
+        )
+    shared = folder / "pyproject.toml"
+    if shared.is_file() and "edgeq" in _tools(shared):
+        raise SpecError(
+            "has a spec already, in [tool.edgeq]",
+            where=shared,
+            remedy="Nothing was written; an edgeq.toml would take its place",
+        )
+
+
+def _tools(path: Path) -> dict[str, object]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,98 @@
+"""The pytest plugin behind ``edgeq gate``: the shipped suite in any folder, without a test file.
+
+It is loaded by that command alone, with ``-p``, and so by the workers of xdist too.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from edgeq.errors import EdgeqError
+from edgeq.plugin.options import keep_benchmarks
+from edgeq.plugin.state import STATE, State
+from edgeq.plugin.terminal import short
+
+SUITE = "edgeq.gate.suite"
+EXIT_INTERRUPTED = 130
+
+_FILE = Path(__file__).with_name("suite.py")
+
+
+class Interruption:
+    """Tells a run that the user stopped from one with bad input, which pytest does not."""
+
+    def __init__(self) -> None:
+        self._by_user = False
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note who it was: what pytest raises itself has types of its own."""
+        self._by_user = excinfo.type is KeyboardInterrupt
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        """Set the exit code that shells know."""
+        yield
+        if self._by_user:
+            session.exitstatus = EXIT_INTERRUPTED
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Say what is to be validated, or refuse a bad spec, before anything else is shown."""
+    option = config.option
+    if hasattr(config, "workerinput") or option.help or option.version:
+        return None
+    state = config.stash.setdefault(STATE, State(config))
+    try:
+        lines = announcement(state)
+    except EdgeqError as error:
+        sys.stderr.write(f"edgeq: {' '.join(str(error).split())}\n")
+        return error.exit_code
+    if config.get_verbosity() >= 0:
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+    return None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the benchmarks below the reports with no configuration too."""
+    keep_benchmarks(config)
+    config.pluginmanager.register(Interruption(), "edgeq-interruption")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
+) -> pytest.Module | None:
+    """Name the suite by its module: ids are then short, and the same wherever it is installed."""
+    if module_path != _FILE:
+        return None
+    suite: pytest.Module = pytest.Module.from_parent(parent, path=module_path, nodeid=SUITE)
+    return suite
+
+
+def announcement(state: State) -> tuple[str, str, str]:
+    """Return which spec holds, which models, and how many cases, one line each.
+
+    Raises:
+        EdgeqError: The spec is not valid.
+    """
+    variants = {
+        model: sum(subject.model == model for subject in state.subjects.values())
+        for model in state.spec.models
+    }
+    models = ", ".join(
+        f"{model} ({count} {'variant' if count == 1 else 'variants'})"
+        for model, count in variants.items()
+    )
+    return (f"Spec: {_spec(state)}", f"Models: {models}", f"Cases: {len(state.cases)}")
+
+
+def _spec(state: State) -> str:
+    if state.spec_file is None:
+        return "built-in (there is no edgeq.toml here or above; `edgeq init` writes one)"
+    return short(state.spec_file, state.start)

@@ -1,0 +1,1 @@
+"""Records over time: accepting one, and saying what another changed."""

@@ -1,0 +1,185 @@
+"""Making a run's figures the ones that later runs are held against. Pure: returns what to write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from edgeq.errors import RecordError
+from edgeq.history.accepted import Acceptance, Accepted, AcceptedCase
+from edgeq.history.selection import Selection
+from edgeq.history.side import Figure, of_record
+from edgeq.judge.text import names, plural
+from edgeq.judge.verdict import Verdict
+from edgeq.record import CaseRecord, RunRecord
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Who says so.
+
+    Attributes:
+        reason: Why, in the words of who accepts.
+        date: ISO 8601 in UTC.
+        commit: The commit that is checked out, None outside of a repository.
+    """
+
+    reason: str
+    date: str
+    commit: str | None
+
+
+@dataclass(frozen=True)
+class Accepting:
+    """What an acceptance comes to.
+
+    Attributes:
+        records: The accepted records to write, by model, with None where one is left empty.
+        taken: Ids of the cases whose figures are accepted now.
+        vanished: Ids of accepted cases that the run does not declare any more.
+        pruned: Whether those are removed.
+    """
+
+    records: dict[str, Accepted | None]
+    taken: tuple[str, ...]
+    vanished: tuple[str, ...]
+    pruned: bool
+
+
+def accept(
+    record: RunRecord,
+    existing: Mapping[str, Accepted],
+    selected: Selection,
+    signature: Signature,
+    *,
+    prune: bool = False,
+) -> Accepting:
+    """Return the accepted records with a run's selected figures merged into them.
+
+    Args:
+        record: The run.
+        existing: What was accepted before, by model.
+        selected: Which cases are meant.
+        signature: Why, when, and at which commit.
+        prune: Whether to remove accepted cases that the run does not declare any more.
+
+    Raises:
+        RecordError: No case is selected, or one of them has no figure that can be held.
+    """
+    if not signature.reason.strip():
+        raise RecordError("an acceptance needs a reason", remedy="Say in words why, with --reason")
+    refuse(record, selected)
+    figures = of_record(record).figures
+    taken = tuple(case_id for case_id in figures if selected(case_id))
+    declared = {*figures, *record.summary.not_run}
+    vanished = tuple(
+        case_id
+        for one in existing.values()
+        for case_id in one.cases
+        if case_id not in declared and selected(case_id)
+    )
+    if not taken and not (prune and vanished):
+        raise RecordError(
+            "no case of the record is selected",
+            where="-k",
+            remedy=f"Its cases are {names(tuple(figures)) or 'none'}",
+        )
+    dropped = set(vanished) if prune else set()
+    touched = {case_id.partition("/")[0] for case_id in (*taken, *dropped)}
+    records = {}
+    for model in sorted(touched):
+        new = tuple(figures[case_id] for case_id in taken if figures[case_id].model == model)
+        merged = _merged(
+            existing.get(model, Accepted(model=model)), record, new, signature, dropped
+        )
+        records[model] = merged if merged.cases else None
+    return Accepting(records=records, taken=taken, vanished=vanished, pruned=prune)
+
+
+def refuse(record: RunRecord, selected: Selection) -> None:
+    """Refuse a record that has no good figure for each of the selected cases.
+
+    Raises:
+        RecordError: It names the cases.
+    """
+    if record.errors:
+        raise RecordError(
+            f"the run met bad input: {record.errors[0]}", remedy="Mend it and run the gate again"
+        )
+    not_run = [case_id for case_id in record.summary.not_run if selected(case_id)]
+    if not_run:
+        raise RecordError(
+            f"{plural(len(not_run), 'selected case')} of the record not run: {names(not_run)}",
+            remedy="Run them, or choose with -k what was run",
+        )
+    bad = [case for case in record.cases if selected(case.id) and _is_bad(case, record)]
+    if bad:
+        said = names([f"{case.id} is {case.status.value}" for case in bad])
+        raise RecordError(
+            f"{said}: what fails its own limit is no figure to hold later runs against",
+            remedy="Mend the variant or its limit and run again, or leave it out: -k 'not NAME'",
+        )
+
+
+def _is_bad(case: CaseRecord, record: RunRecord) -> bool:
+    if case.status is Verdict.INCONCLUSIVE:
+        return record.inconclusive == "fail"
+    return case.status is Verdict.FAIL or (
+        case.status is Verdict.MISSING and not case.declared_missing
+    )
+
+
+def _merged(
+    before: Accepted,
+    record: RunRecord,
+    new: tuple[Figure, ...],
+    signature: Signature,
+    dropped: set[str],
+) -> Accepted:
+    """Return what was accepted of a model with new figures over it, and nothing that is unused."""
+    cases = {name: case for name, case in before.cases.items() if name not in dropped}
+    acceptances = dict(before.acceptances)
+    if new:
+        key = str(1 + max((int(key) for key in acceptances if key.isdecimal()), default=0))
+        cases |= {figure.id: _case(figure, key) for figure in new}
+        acceptances[key] = Acceptance(
+            reason=signature.reason.strip(),
+            date=signature.date,
+            commit=signature.commit,
+            run=record.started,
+            edgeq=record.edgeq,
+            measured_with=new[0].conditions,
+            variants={figure.method: figure.variant for figure in new},
+        )
+    used: dict[str, set[str]] = {}
+    for case_id, case in cases.items():
+        used.setdefault(case.acceptance, set()).add(case_id.split("/")[1])
+    return Accepted(
+        model=before.model,
+        acceptances={
+            key: _only(acceptance, used[key])
+            for key, acceptance in acceptances.items()
+            if key in used
+        },
+        cases=cases,
+    )
+
+
+def _only(acceptance: Acceptance, methods: set[str]) -> Acceptance:
+    kept = {name: facts for name, facts in acceptance.variants.items() if name in methods}
+    return msgspec.structs.replace(acceptance, variants=kept)
+
+
+def _case(figure: Figure, acceptance: str) -> AcceptedCase:
+    return AcceptedCase(
+        acceptance=acceptance,
+        status=figure.status,
+        value=figure.value,
+        interval=figure.interval,
+        limit=figure.limit,
+        unit=figure.unit,
+        declared_missing=figure.declared_missing,
+        reason=figure.reason if figure.status is Verdict.MISSING else "",
+    )

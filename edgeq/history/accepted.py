@@ -1,0 +1,236 @@
+"""The accepted record of one model: the figures that later runs are held against.
+
+One readable JSON file per model, meant for git: ``reports/accepted/MODEL.json``. Keys are in a
+stable order, so that a difference shows what was accepted and nothing else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from edgeq.errors import RecordError
+from edgeq.files import write_bytes
+from edgeq.judge.verdict import Verdict
+from edgeq.record import Facts
+
+SCHEMA = "edgeq.accepted/1"
+FOLDER = "accepted"
+
+_NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_RESTORE = "Restore it from git, or remove it and accept a run again"
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """The class of a machine: what latency and memory are alike on."""
+
+    architecture: str = ""
+    processor: str = ""
+    cores: int = 0
+
+
+class Conditions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the figures of a model were measured with.
+
+    Attributes:
+        baseline_sha256: Of the float model.
+        evaluation_sha256: Of the evaluation set's content and labels, None without one.
+        evaluation_images: Its number of images.
+        preprocessing: The baseline's.
+        kernels: Kernels of the runtime.
+        threads: Threads of one interpreter.
+        runtime: Version of ai-edge-litert.
+        machine: Class of the machine.
+    """
+
+    baseline_sha256: str = ""
+    evaluation_sha256: str | None = None
+    evaluation_images: int | None = None
+    preprocessing: Facts = {}
+    kernels: str = ""
+    threads: int = 0
+    runtime: str = ""
+    machine: Machine = Machine()
+
+
+class VariantFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A variant that figures were taken of.
+
+    Attributes:
+        sha256: Of the file, ``""`` where it could not be made.
+        bytes: Of the file.
+        preprocessing: The variant's own, where it differs from the baseline's.
+        flips: The images on which it left its baseline, by name, with the kind of the flip
+            (``"changed"`` without labels); None where they are not known by name.
+    """
+
+    sha256: str = ""
+    bytes: int = 0
+    preprocessing: Facts = {}
+    flips: dict[str, str] | None = None
+
+
+class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of ``edgeq accept``.
+
+    Attributes:
+        reason: Why, in the words of who accepted.
+        date: When, ISO 8601 in UTC.
+        commit: The commit that was checked out, None outside of a repository.
+        run: When the accepted run was started.
+        edgeq: Version of edgeq that ran it.
+        measured_with: What its figures hold for.
+        variants: The variants that it accepted figures of, by name.
+    """
+
+    reason: str
+    date: str
+    commit: str | None
+    run: str
+    edgeq: str
+    measured_with: Conditions
+    variants: dict[str, VariantFacts] = {}
+
+
+class AcceptedCase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One case as it was accepted.
+
+    Attributes:
+        acceptance: Key of the acceptance that it came with.
+        status, value, interval, limit, unit, declared_missing: As in the record.
+        reason: Why there is no value where one belongs, else empty.
+    """
+
+    acceptance: str
+    status: Verdict
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    limit: float | None = None
+    unit: str = ""
+    declared_missing: bool = False
+    reason: str = ""
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """What was accepted of one model.
+
+    Attributes:
+        model: Its name.
+        acceptances: By key: whole numbers in the order of acceptance.
+        cases: By case id.
+    """
+
+    schema: str = SCHEMA
+    model: str
+    acceptances: dict[str, Acceptance] = {}
+    cases: dict[str, AcceptedCase] = {}
+
+
+def path_of(folder: Path, model: str) -> Path:
+    """Return the file of a model's accepted record.
+
+    Raises:
+        RecordError: The name is none that a file can have.
+    """
+    if not model or model.startswith(".") or Path(model).name != model:
+        raise RecordError(
+            f"the model's name {model!r} is no file name",
+            where=folder,
+            remedy="Name a record that edgeq wrote",
+        )
+    return folder / f"{model}.json"
+
+
+def to_json(accepted: Accepted) -> bytes:
+    """Return the accepted record as indented JSON in a stable order."""
+    return (
+        msgspec.json.format(msgspec.json.encode(accepted, order="deterministic"), indent=1) + b"\n"
+    )
+
+
+def from_json(data: bytes, *, where: str | Path | None = None) -> Accepted:
+    """Read an accepted record of this or an older schema.
+
+    Raises:
+        RecordError: The bytes are no accepted record, or of a newer schema.
+    """
+    try:
+        schema = msgspec.json.decode(data, type=_Schema).schema
+    except _NOT_JSON as error:
+        raise RecordError(
+            f"not an accepted record: {error}", where=where, remedy=_RESTORE
+        ) from error
+    if schema != SCHEMA:
+        raise RecordError(
+            f"schema {schema!r} is not one this version of edgeq reads ({SCHEMA!r})",
+            where=where,
+            remedy="Upgrade edgeq, or accept a run of this version anew",
+        )
+    try:
+        accepted = msgspec.json.decode(data, type=Accepted)
+    except _NOT_JSON as error:
+        raise RecordError(
+            f"the accepted record is damaged: {error}", where=where, remedy=_RESTORE
+        ) from error
+    for case_id, case in accepted.cases.items():
+        if case.acceptance not in accepted.acceptances or not _is_case(case_id, accepted.model):
+            raise RecordError(
+                f"the accepted record is damaged: the case {case_id!r} belongs to no acceptance "
+                f"of {accepted.model!r}",
+                where=where,
+                remedy=_RESTORE,
+            )
+    return accepted
+
+
+def read(path: Path) -> Accepted:
+    """Read the accepted record of the model that the file is named after.
+
+    Raises:
+        RecordError: It can't be read, or is another model's.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecordError(
+            f"can't be read: {error.strerror}", where=path, remedy=_RESTORE
+        ) from error
+    accepted = from_json(data, where=path)
+    if accepted.model != path.stem:
+        raise RecordError(
+            f"holds the figures of another model, {accepted.model!r}",
+            where=path,
+            remedy=f"Name the file {accepted.model}.json, or accept a run anew",
+        )
+    return accepted
+
+
+def read_all(folder: Path) -> tuple[Accepted, ...]:
+    """Read every accepted record of a folder, none where there is no folder.
+
+    Raises:
+        RecordError: One can't be read.
+    """
+    return tuple(read(path) for path in sorted(folder.glob("*.json")))
+
+
+def write(accepted: Accepted, folder: Path) -> Path:
+    """Write a model's accepted record atomically and return its file.
+
+    Raises:
+        RecordError: The model's name is no file name.
+        StoreError: The folder can't be written.
+    """
+    path = path_of(folder, accepted.model)
+    write_bytes(path, to_json(accepted))
+    return path
+
+
+class _Schema(msgspec.Struct):
+    schema: str
+
+
+def _is_case(case_id: str, model: str) -> bool:
+    parts = case_id.split("/")
+    return len(parts) == 3 and parts[0] == model and all(parts)  # noqa: PLR2004 - model/method/gate

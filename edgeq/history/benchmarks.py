@@ -1,0 +1,164 @@
+"""Two files of pytest-benchmark: medians by name, with what their spread allows to be said.
+
+The 95 % interval of a median is its notch, median ± 1.57 IQR / √n: McGill, Tukey and Larsen,
+American Statistician 32 (1978), 12-16. A difference counts where the notches are further apart
+than the tolerance and the fastest rounds moved the same way: load slows many rounds, seldom the
+fastest.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import msgspec
+
+from edgeq.change import Change, ChangeKind
+from edgeq.errors import RecordError
+from edgeq.history.accepted import Machine
+from edgeq.judge.text import beside, plural
+
+TOLERANCE = 0.05
+LEAST_ROUNDS = 5
+_NOTCH = 1.57
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """Times in seconds."""
+
+    min: float
+    median: float
+    iqr: float
+    rounds: int
+
+    @property
+    def notch(self) -> tuple[float, float]:
+        """The interval of the median."""
+        half = _NOTCH * self.iqr / math.sqrt(max(self.rounds, 1))
+        return self.median - half, self.median + half
+
+
+class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
+    """One benchmark."""
+
+    name: str
+    stats: Stats
+
+
+class Cpu(msgspec.Struct, frozen=True, kw_only=True):
+    """The processor as pytest-benchmark says it."""
+
+    brand_raw: str = ""
+    count: int = 0
+
+
+class MachineInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine as pytest-benchmark says it."""
+
+    machine: str = ""
+    cpu: Cpu = Cpu()
+
+    def machine_class(self) -> Machine:
+        """Return what times are alike on."""
+        return Machine(
+            architecture=self.machine, processor=self.cpu.brand_raw, cores=self.cpu.count
+        )
+
+
+class BenchmarkFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of pytest-benchmark, as far as medians go."""
+
+    machine_info: MachineInfo
+    benchmarks: tuple[Benchmark, ...]
+
+    def by_name(self) -> dict[str, Stats]:
+        """Return the times by the benchmark's name."""
+        return {one.name: one.stats for one in self.benchmarks}
+
+
+def from_json(data: bytes, *, where: str | Path) -> BenchmarkFile:
+    """Read a file of pytest-benchmark.
+
+    Raises:
+        RecordError: It is none.
+    """
+    try:
+        return msgspec.json.decode(data, type=BenchmarkFile)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise RecordError(
+            f"not a file of pytest-benchmark: {error}",
+            where=where,
+            remedy="Name one that --benchmark-json or --benchmark-autosave wrote",
+        ) from error
+
+
+def compare_benchmarks(
+    before: BenchmarkFile, after: BenchmarkFile, *, tolerance: float = TOLERANCE
+) -> tuple[Change, ...]:
+    """Return what became of every benchmark, those that are gone last.
+
+    Args:
+        before: The first file.
+        after: The second file.
+        tolerance: Differences up to this share are within noise.
+    """
+    one, two = before.by_name(), after.by_name()
+    classes = before.machine_info.machine_class(), after.machine_info.machine_class()
+    other = "" if classes[0] == classes[1] else "other machine class"
+    found = [_change(name, one.get(name), stats, other, tolerance) for name, stats in two.items()]
+    return (*found, *(_gone(name, stats) for name, stats in one.items() if name not in two))
+
+
+def _change(name: str, before: Stats | None, after: Stats, other: str, tolerance: float) -> Change:
+    if before is None:
+        kind, reason = ChangeKind.NEW, f"{_ms(after.median)}, with nothing to compare it with"
+    else:
+        kind, reason = _judged(before, after, other, tolerance)
+    return Change(
+        id=name,
+        kind=kind,
+        reason=reason,
+        unit="s",
+        before=None if before is None else before.median,
+        after=after.median,
+        fails=kind is ChangeKind.WORSE,
+    )
+
+
+def _gone(name: str, stats: Stats) -> Change:
+    return Change(
+        id=name,
+        kind=ChangeKind.GONE,
+        reason=f"was {_ms(stats.median)}, and there is no such benchmark any more",
+        unit="s",
+        before=stats.median,
+        fails=True,
+    )
+
+
+def _judged(before: Stats, after: Stats, other: str, tolerance: float) -> tuple[ChangeKind, str]:
+    if other:
+        return ChangeKind.INCOMPARABLE, other
+    least = min(before.rounds, after.rounds)
+    if least < LEAST_ROUNDS:
+        few = f"{plural(least, 'round')} of one side, {LEAST_ROUNDS} are needed"
+        return ChangeKind.INCOMPARABLE, few
+    if before == after:
+        return ChangeKind.UNCHANGED, f"median {_ms(before.median)}"
+    said = f"median {_ms(before.median)}, then {_ms(after.median)}"
+    slack = tolerance * min(before.median, after.median)
+    (low, high), (new_low, new_high) = before.notch, after.notch
+    if new_low - high > slack:
+        kind, moved = ChangeKind.WORSE, after.min > before.min
+    elif low - new_high > slack:
+        kind, moved = ChangeKind.BETTER, after.min < before.min
+    else:
+        return ChangeKind.NOISE, f"{said}; within the spread and {tolerance:.0%}"
+    if not moved:
+        return ChangeKind.NOISE, f"{said}; but the fastest rounds did not move with it"
+    factor = after.median / before.median if before.median else 0.0
+    return kind, f"{said}" + (f", {beside(factor, 1.0, 2)} times" if factor else "")
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:,.4g} ms"

@@ -1,0 +1,180 @@
+"""The figures of a run or of accepted records, in one shape that can be compared. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from edgeq.history.accepted import Accepted, Conditions, Machine, VariantFacts
+from edgeq.judge.verdict import Verdict
+from edgeq.record import CaseRecord, Facts, ModelRecord, RunRecord, VariantRecord
+
+READY_MADE = "ready-made"
+UNLABELLED = "changed"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One case with all that its value rests on.
+
+    Attributes:
+        id, model, method, gate, status, value, interval, limit, unit, declared_missing: As in
+            the record.
+        reason: The verdict's sentence, or ``""``.
+        conditions: What it was measured with.
+        variant: What it was measured on.
+    """
+
+    id: str
+    model: str
+    method: str
+    gate: str
+    status: Verdict
+    value: float | None
+    interval: tuple[float, float] | None
+    limit: float | None
+    unit: str
+    declared_missing: bool
+    reason: str
+    conditions: Conditions
+    variant: VariantFacts
+
+    @property
+    def preprocessing(self) -> Facts:
+        """The preprocessing of the images that the variant saw."""
+        return self.variant.preprocessing or self.conditions.preprocessing
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two things that are compared.
+
+    Attributes:
+        figures: By case id, in the order of the record.
+        models: Names of its models.
+        not_run: Ids of declared cases that were not run.
+        partial: Whether a part of the gate was asked for.
+    """
+
+    figures: dict[str, Figure]
+    models: frozenset[str]
+    not_run: frozenset[str] = field(default_factory=frozenset)
+    partial: bool = False
+
+
+def of_record(record: RunRecord) -> Side:
+    """Return the figures of a run."""
+    models = {model.name: model for model in record.models}
+    conditions = {name: _conditions(record, model) for name, model in models.items()}
+    variants = {
+        (model.name, one.name): _variant(one) for model in record.models for one in model.variants
+    }
+    return Side(
+        figures={
+            case.id: _figure(
+                case,
+                conditions.get(case.model, Conditions()),
+                variants.get((case.model, case.method), VariantFacts()),
+            )
+            for case in record.cases
+        },
+        models=frozenset(models) | {case.model for case in record.cases},
+        not_run=frozenset(record.summary.not_run),
+        partial=record.partial,
+    )
+
+
+def of_accepted(accepted: Sequence[Accepted]) -> Side:
+    """Return the figures of accepted records."""
+    figures = {}
+    for one in accepted:
+        for case_id, case in one.cases.items():
+            model, method, gate = case_id.split("/")
+            acceptance = one.acceptances[case.acceptance]
+            figures[case_id] = Figure(
+                id=case_id,
+                model=model,
+                method=method,
+                gate=gate,
+                status=case.status,
+                value=case.value,
+                interval=case.interval,
+                limit=case.limit,
+                unit=case.unit,
+                declared_missing=case.declared_missing,
+                reason=case.reason,
+                conditions=acceptance.measured_with,
+                variant=acceptance.variants.get(method, VariantFacts()),
+            )
+    return Side(figures=figures, models=frozenset(one.model for one in accepted))
+
+
+def _figure(case: CaseRecord, conditions: Conditions, variant: VariantFacts) -> Figure:
+    return Figure(
+        id=case.id,
+        model=case.model,
+        method=case.method,
+        gate=case.gate,
+        status=case.status,
+        value=case.value,
+        interval=case.interval,
+        limit=case.limit,
+        unit=case.unit,
+        declared_missing=case.declared_missing,
+        reason=case.reason,
+        conditions=conditions,
+        variant=variant,
+    )
+
+
+def _conditions(record: RunRecord, model: ModelRecord) -> Conditions:
+    evaluation = _table(model.images.get("evaluation"))
+    machine, tools = record.machine, record.toolchain
+    sha256, count = evaluation.get("sha256"), evaluation.get("count")
+    return Conditions(
+        baseline_sha256=model.baseline.sha256,
+        evaluation_sha256=sha256 if isinstance(sha256, str) else None,
+        evaluation_images=count if isinstance(count, int) else None,
+        preprocessing=model.preprocessing,
+        kernels=_text(tools.get("kernels")),
+        threads=_whole(tools.get("threads")),
+        runtime=_text(tools.get("ai-edge-litert")),
+        machine=Machine(
+            architecture=_text(machine.get("architecture")),
+            processor=_text(machine.get("processor")),
+            cores=_whole(machine.get("cores")),
+        ),
+    )
+
+
+def _variant(one: VariantRecord) -> VariantFacts:
+    own = one.manifest.get("preprocessing") if one.engine == READY_MADE else None
+    return VariantFacts(
+        sha256=one.sha256, bytes=one.bytes, preprocessing=_table(own), flips=_flips(one.agreement)
+    )
+
+
+def _flips(agreement: Facts) -> dict[str, str] | None:
+    """Return the flipped images by name, None where one has no name or none were looked for."""
+    rows = agreement.get("flips")
+    if not isinstance(rows, list | tuple):
+        return None
+    found: dict[str, str] = {}
+    for row in rows:
+        name, kind = _table(row).get("name"), _table(row).get("kind")
+        if not isinstance(name, str):
+            return None
+        found[name] = kind if isinstance(kind, str) else UNLABELLED
+    return found
+
+
+def _table(value: object) -> Facts:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,99 @@
+"""What `edgeq compare` is given: runs, accepted records or files of pytest-benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from edgeq import record as records
+from edgeq.change import Change
+from edgeq.errors import RecordError
+from edgeq.history import accepted, benchmarks
+from edgeq.history.benchmarks import BenchmarkFile, compare_benchmarks
+from edgeq.history.compare import compare
+from edgeq.history.side import Side, of_accepted, of_record
+
+ACCEPTED = "accepted"
+RECORD_FILE = "run.json"
+_READS = "Name a run.json, a folder that holds one, `accepted`, or a file of pytest-benchmark"
+
+
+def load(text: str, folder: Path) -> Side | BenchmarkFile:
+    """Return what one argument of ``edgeq compare`` names, told by its content.
+
+    Args:
+        text: A file, a folder with a ``run.json``, or ``"accepted"``.
+        folder: The folder of the accepted records.
+
+    Raises:
+        RecordError: It is none of these, or can't be read.
+    """
+    if text == ACCEPTED:
+        known = accepted.read_all(folder)
+        if not known:
+            raise RecordError(
+                "nothing is accepted yet",
+                where=folder,
+                remedy="Accept a run first: edgeq accept --reason TEXT",
+            )
+        return of_accepted(known)
+    path = Path(text)
+    if path.is_dir():
+        path /= RECORD_FILE
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"can't be read: {error.strerror}", where=path, remedy=_READS) from error
+    return _read(data, path)
+
+
+def compare_sources(
+    before: Side | BenchmarkFile, after: Side | BenchmarkFile, *, tolerance: float
+) -> tuple[Change, ...]:
+    """Compare two loaded things.
+
+    Args:
+        before: The first.
+        after: The second.
+        tolerance: Of the medians of pytest-benchmark, as a share.
+
+    Raises:
+        RecordError: They are not of one kind, or have no model in common.
+    """
+    if isinstance(before, BenchmarkFile) and isinstance(after, BenchmarkFile):
+        return compare_benchmarks(before, after, tolerance=tolerance)
+    if isinstance(before, BenchmarkFile) or isinstance(after, BenchmarkFile):
+        raise RecordError(
+            "a file of pytest-benchmark can't be compared with a record of edgeq",
+            remedy="Name two of one kind",
+        )
+    if not before.models & after.models:
+        raise RecordError(
+            f"the two have no model in common: {_names(before)}, then {_names(after)}",
+            remedy="Name two records of the same models",
+        )
+    return compare(before, after)
+
+
+def _read(data: bytes, path: Path) -> Side | BenchmarkFile:
+    try:
+        known = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise RecordError(f"is no JSON: {error}", where=path, remedy=_READS) from error
+    if isinstance(known, Mapping):
+        if "benchmarks" in known and "machine_info" in known:
+            return benchmarks.from_json(data, where=path)
+        schema = str(known.get("schema"))
+        if schema.startswith("edgeq.accepted/"):
+            return of_accepted([accepted.from_json(data, where=path)])
+        if schema.startswith("edgeq.run/"):
+            return of_record(records.from_json(data, where=path))
+    raise RecordError(
+        "is neither a record nor a file of pytest-benchmark", where=path, remedy=_READS
+    )
+
+
+def _names(side: Side) -> str:
+    return ", ".join(sorted(side.models)) or "none"

@@ -1,0 +1,105 @@
+"""Constant tensors of a model as real numbers, and as they are stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeq.errors import ModelError
+from edgeq.models.flatbuffer import Table, damaged
+from edgeq.models.model_file import ModelFile, Tensor, open_model
+
+_PLAIN = frozenset(
+    {"float32", "float64", "float16", "int8", "uint8", "int16", "int32", "int64", "bool"}
+)
+_PACKED_BITS = {"int4": 4, "int2": 2}
+
+
+class Constants:
+    """The stored data of one model's main graph.
+
+    Args:
+        model: What the file holds.
+
+    Raises:
+        ModelError: The file is missing, truncated or damaged.
+    """
+
+    def __init__(self, model: ModelFile) -> None:
+        self._path = model.path
+        self._source = open_model(model.path)
+        self._buffers = self._source.root().tables(4)
+
+    def stored(self, tensor: Tensor) -> NDArray[np.generic]:
+        """Return a constant as it is stored, packed types unpacked to int8, in its shape.
+
+        Raises:
+            ModelError: It is no constant, of another type than numbers, or of another size than
+                its shape asks for.
+        """
+        data = self._data(self._buffers[tensor.buffer])
+        bits = _PACKED_BITS.get(tensor.dtype)
+        if bits is None and tensor.dtype not in _PLAIN:
+            raise ModelError(
+                f"tensor {tensor.name!r} of type {tensor.dtype} can't be read as numbers",
+                where=self._path,
+            )
+        count = int(np.prod(tensor.shape, dtype=np.int64))
+        if bits is None:
+            kind = np.dtype(tensor.dtype)
+            if count == 0 or len(data) != count * kind.itemsize:
+                raise _wrong_size(self._path, tensor, len(data))
+            return np.frombuffer(data, kind).reshape(tensor.shape)
+        if count == 0 or len(data) != -(-count * bits // 8):
+            raise _wrong_size(self._path, tensor, len(data))
+        return _unpacked(np.frombuffer(data, np.uint8), bits)[:count].reshape(tensor.shape)
+
+    def real(self, tensor: Tensor) -> NDArray[np.float32]:
+        """Return a constant as real numbers: ``(stored - zero point) * scale`` per channel.
+
+        Raises:
+            ModelError: As ``stored``, or the scales do not fit the shape.
+        """
+        stored = self.stored(tensor)
+        if not tensor.scales.size:
+            return stored.astype(np.float32)
+        scales, points = along_axis(tensor, tensor.scales), along_axis(tensor, tensor.zero_points)
+        real = (stored.astype(np.float64) - points) * scales
+        return np.asarray(real, np.float32)
+
+    def _data(self, buffer: Table) -> bytes:
+        offset, size = buffer.integer(1, "Q"), buffer.integer(2, "Q")
+        if offset <= 1:
+            offset, size = buffer.vector(0, 1)
+        return self._source.data[offset : offset + size]
+
+
+def along_axis(tensor: Tensor, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return a value per channel in the shape that broadcasts over the tensor.
+
+    Raises:
+        ModelError: There are neither one nor as many values as the axis has channels.
+    """
+    if values.size == 1:
+        return values.reshape(())
+    fits = 0 <= tensor.axis < len(tensor.shape) and tensor.shape[tensor.axis] == values.size
+    if not fits:
+        raise ModelError(
+            f"tensor {tensor.name!r} has {values.size} scales, which do not fit axis "
+            f"{tensor.axis} of its shape {tensor.shape}"
+        )
+    return values.reshape([-1 if at == tensor.axis else 1 for at in range(len(tensor.shape))])
+
+
+def _unpacked(data: NDArray[np.uint8], bits: int) -> NDArray[np.int8]:
+    """Return signed values of a few bits each, the lowest bits of a byte first."""
+    shifts = np.arange(0, 8, bits, dtype=np.uint8)
+    fields = (data[:, np.newaxis] >> shifts) & np.uint8((1 << bits) - 1)
+    signed = fields.astype(np.int8)
+    return np.where(signed >= 1 << (bits - 1), signed - (1 << bits), signed).astype(np.int8).ravel()
+
+
+def _wrong_size(path: Path, tensor: Tensor, size: int) -> ModelError:
+    return damaged(path, f"tensor {tensor.name!r} of shape {tensor.shape} is stored in {size} bytes")

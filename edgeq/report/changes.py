@@ -1,0 +1,138 @@
+"""What changed since another record, as lines for every format. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeq.change import Change, ChangeKind
+from edgeq.escape import markdown, printable
+from edgeq.report.words import Mark, count
+
+TITLE = "What changed since the accepted record"
+MOST_LINES = 20
+
+MARKS = {
+    ChangeKind.WORSE: Mark("✗", "x", "worse", "bad"),
+    ChangeKind.GONE: Mark("✗", "x", "gone", "bad"),
+    ChangeKind.BETTER: Mark("✓", "+", "better", "good"),
+    ChangeKind.NEW: Mark("○", "o", "new", "none"),
+    ChangeKind.INCOMPARABLE: Mark("?", "?", "incomparable", "warn"),
+    ChangeKind.NOISE: Mark("≈", "~", "within noise", "none"),
+    ChangeKind.UNCHANGED: Mark("=", "=", "unchanged", "none"),
+}
+
+_ALWAYS = (ChangeKind.WORSE, ChangeKind.GONE, ChangeKind.BETTER)
+
+
+@dataclass(frozen=True)
+class ChangeLine:
+    """One line.
+
+    Attributes:
+        about: The case, or how many cases the line speaks of.
+        reason: One sentence.
+    """
+
+    mark: Mark
+    about: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ChangesView:
+    """All that changed.
+
+    Attributes:
+        summary: Counts by kind in one sentence.
+        lines: The worst first.
+        more: How many lines were left out.
+        steps: What to do about it.
+    """
+
+    summary: str
+    lines: tuple[ChangeLine, ...]
+    more: int
+    steps: tuple[str, ...]
+
+
+def changes_view(changes: Sequence[Change], most: int | None = MOST_LINES) -> ChangesView | None:
+    """Return what a report says about changes, None where there were none to speak of.
+
+    Args:
+        changes: From a record, or of two records.
+        most: Lines at most; None shows every case within noise too.
+    """
+    if not changes:
+        return None
+    by_kind = {kind: [one for one in changes if one.kind is kind] for kind in MARKS}
+    lines = [
+        ChangeLine(MARKS[kind], one.id, one.reason) for kind in _ALWAYS for one in by_kind[kind]
+    ]
+    for kind in (ChangeKind.NEW, ChangeKind.INCOMPARABLE):
+        lines += _grouped(kind, by_kind[kind])
+    moved = [
+        one
+        for one in by_kind[ChangeKind.NOISE]
+        if most is None or one.images_worse or one.images_better
+    ]
+    lines += [ChangeLine(MARKS[ChangeKind.NOISE], one.id, one.reason) for one in moved]
+    return ChangesView(
+        summary=", ".join(f"{len(found)} {kind.value}" for kind, found in by_kind.items() if found),
+        lines=tuple(lines[:most]),
+        more=0 if most is None else max(0, len(lines) - most),
+        steps=_steps(by_kind),
+    )
+
+
+def terminal_lines(view: ChangesView) -> list[str]:
+    """Return the lines for a terminal, of any length."""
+    said = [
+        f"{one.mark.ascii} {one.mark.word} {printable(one.about)}: {printable(one.reason)}"
+        for one in view.lines
+    ]
+    if view.more:
+        said.append(f"and {view.more} more in the report")
+    return [*said, *view.steps]
+
+
+def markdown_lines(view: ChangesView) -> list[str]:
+    """Return the lines for Markdown."""
+    said = [
+        f"- {one.mark.symbol} **{one.mark.word}** {markdown(one.about)}: {markdown(one.reason)}"
+        for one in view.lines
+    ]
+    if view.more:
+        said.append(f"- {view.more} more are in the report")
+    return said + [f"- *Next:* {markdown(step)}" for step in view.steps]
+
+
+def _grouped(kind: ChangeKind, changes: Sequence[Change]) -> list[ChangeLine]:
+    """Return one line for all cases with the same reason; new ones need none of their own."""
+    groups: dict[str, list[Change]] = {}
+    for one in changes:
+        reason = "with nothing to compare with" if kind is ChangeKind.NEW else one.reason
+        groups.setdefault(reason, []).append(one)
+    found = []
+    for reason, group in groups.items():
+        if len(group) == 1:
+            found.append(ChangeLine(MARKS[kind], group[0].id, group[0].reason))
+        else:
+            about = f"{count(len(group), 'case')}, for example {group[0].id}"
+            found.append(ChangeLine(MARKS[kind], about, reason))
+    return found
+
+
+def _steps(by_kind: dict[ChangeKind, list[Change]]) -> tuple[str, ...]:
+    """Return what to do; benchmarks, which belong to no model, can't be accepted."""
+    known = {kind for kind, found in by_kind.items() if any(one.model for one in found)}
+    steps = []
+    if ChangeKind.WORSE in known:
+        steps.append("Where worse is meant, say why: edgeq accept -k CASE --reason TEXT")
+    if ChangeKind.GONE in known:
+        steps.append(
+            "Where cases are meant to be gone, say why: edgeq accept --prune --reason TEXT"
+        )
+    if ChangeKind.BETTER in known and not known & {ChangeKind.WORSE, ChangeKind.GONE}:
+        steps.append("Hold later runs against the better figures: edgeq accept --reason TEXT")
+    return tuple(steps)

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.plugin.projects import Project
+
+XDIST = ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID")
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store for all projects, and for all processes of this session."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if base.name.startswith("popen-") else base) / "store"
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, store: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project whose gate passes; nothing in it knows of the session around it."""
+    for name in (*XDIST, "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    return Project(pytester, store)

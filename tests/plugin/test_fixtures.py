@@ -1,0 +1,57 @@
+"""The fixtures for suites of one's own."""
+
+from __future__ import annotations
+
+from tests.plugin.projects import Project, text_of
+
+MINE = """
+def test_mine(
+    edgeq_variant, edgeq_baseline, edgeq_evaluation, edgeq_outputs, edgeq_spec, edgeq_run
+):
+    assert edgeq_variant.name in {"tiny/float16", "tiny/vendor"}
+    assert edgeq_baseline.name == "tiny/baseline"
+    assert edgeq_variant.path.stat().st_size == edgeq_variant.bytes
+    assert edgeq_variant.sha256 != edgeq_baseline.sha256
+    assert edgeq_baseline.operators.counts["SOFTMAX"] == 1
+    assert len(edgeq_evaluation.photos) == 12
+    assert edgeq_evaluation.labels().tolist() == [0] * 3 + [1] * 3 + [2] * 2 + [3] * 2 + [4] * 2
+    assert edgeq_outputs.baseline.scores.shape == edgeq_outputs.variant.scores.shape == (12, 40)
+    assert edgeq_spec.models["tiny"].source == "net.tflite"
+    assert edgeq_run.spec is edgeq_spec
+"""
+ONE = "def test_one(edgeq_variant): assert edgeq_variant.bytes\n"
+IMAGES = "def test_images(edgeq_evaluation): assert edgeq_evaluation.photos\n"
+
+
+def test_they_run_once_for_every_variant(project: Project) -> None:
+    (project.root / "test_gate.py").write_text(MINE, encoding="utf-8")
+    result = project.run("-v")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        ["*::test_mine[[]tiny-float16] PASSED*", "*::test_mine[[]tiny-vendor] PASSED*"]
+    )
+    assert not (project.root / "reports" / "latest").exists()
+
+
+def test_beside_the_shipped_suite_they_count_for_pytest_alone(project: Project) -> None:
+    (project.root / "test_own.py").write_text(
+        ONE + "def test_two(edgeq_variant): assert False\n", encoding="utf-8"
+    )
+    result = project.run("-m", "size or not size", "-k", "size or max_bytes or one or two")
+    assert result.ret == 1
+    result.assert_outcomes(passed=6, failed=2, deselected=16)
+    assert len(project.record.cases) == 4
+
+
+def test_what_they_cant_give_is_said_in_one_line(project: Project) -> None:
+    (project.root / "test_gate.py").write_text(ONE + IMAGES, encoding="utf-8")
+    project.spec["variants"]["vendor"]["file"] = "nowhere.tflite"
+    project.spec["images"] = {}
+    result = project.run()
+    assert result.ret == 1
+    result.assert_outcomes(passed=1, errors=3)
+    said = text_of(result)
+    assert "nowhere.tflite: no such file. Check the path in the spec" in said
+    assert "no evaluation set is named in the spec (`images.evaluation`)" in said
+    assert "Traceback" not in said
+    assert "edgeq/plugin" not in said

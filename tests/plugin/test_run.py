@@ -1,0 +1,115 @@
+"""One whole run: what it answers, and what it leaves behind."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+from edgeq.judge.verdict import Verdict
+from tests.plugin.projects import GATES, Project, plain, text_of
+
+VARIANTS = ("float16", "vendor")
+PROOFS = ("made", "types", "outputs")
+NUMBERS = {"edgeq.value", "edgeq.limit", "edgeq.interval_low", "edgeq.interval_high"}
+REFUSE_PROCESSES = """
+import subprocess
+
+import pytest
+
+class Refused(subprocess.Popen):
+    def __init__(self, command, *_, **__):
+        raise AssertionError(f"a process was started: {command}")
+
+@pytest.fixture(autouse=True)
+def refuse(monkeypatch):
+    monkeypatch.setattr(subprocess, "Popen", Refused)
+"""
+TEXTS = {"edgeq.id", "edgeq.status", "edgeq.reason", "edgeq.unit"}
+
+
+def test_a_run_answers_every_case_and_writes_its_report(project: Project) -> None:
+    result = project.run("-v", "--junitxml=junit.xml")
+
+    assert result.ret == 0
+    gates = (*PROOFS, *GATES)
+    for gate in gates:
+        for variant in VARIANTS:
+            result.stdout.fnmatch_lines([f"*test_gate.py::test_{gate}[[]tiny-{variant}] PASSED*"])
+    result.assert_outcomes(passed=len(gates) * len(VARIANTS))
+
+    record = project.record
+    assert {case.id for case in record.cases} == {f"tiny/{v}/{g}" for v in VARIANTS for g in gates}
+    assert {case.status for case in record.cases} == {Verdict.PASS}
+    assert record.summary.may_ship
+    assert record.summary.complete
+    assert not record.partial
+    assert record.errors == ()
+    assert [command.endswith(" -v --junitxml=junit.xml") for command in record.commands] == [True]
+    model = record.models[0]
+    assert model.images["evaluation"] == {
+        "source": "evaluation",
+        "count": 12,
+        "sha256": model.images["evaluation"]["sha256"],  # type: ignore[index]
+        "labelled": True,
+    }
+    for one in (model.baseline, *model.variants):
+        assert one.size["bytes"] == one.bytes > 0
+    for one in model.variants:
+        assert one.operators["counts"]
+        assert one.agreement["images"] == 12
+        assert one.accuracy["images"] == 12
+        assert one.latency["ratio"]
+        assert one.memory["peak"]
+    assert str(project.root) not in str(plain(record))
+
+    summary = (project.reports / "summary.md").read_text(encoding="utf-8")
+    assert summary.startswith("## \u2713 All 2 variants may ship")
+    page = (project.reports / "report.html").read_text(encoding="utf-8")
+    assert "<h1>All 2 variants may ship</h1>" in page
+
+    result.stdout.fnmatch_lines(
+        [
+            "edgeq: edgeq.toml",
+            "tiny * float16 * vendor",
+            "made * + PASS * + PASS",
+            "top1_agreement * + 100.0 % * + 100.0 %",
+            "answer * may ship * may ship",
+            "All 2 variants may ship. The run passes: all 20 cases passed.",
+        ]
+    )
+    assert "Traceback" not in text_of(result)
+
+    document = ET.parse(project.root / "junit.xml")  # noqa: S314 - pytest wrote it
+    found = {}
+    for test in document.iter("testcase"):
+        properties = {one.attrib["name"]: one.attrib["value"] for one in test.iter("property")}
+        assert set(properties) <= NUMBERS | TEXTS
+        for name in NUMBERS & set(properties):
+            float(properties[name])
+        found[properties["edgeq.id"]] = properties
+    assert {case.id for case in record.cases} == set(found)
+    for case in record.cases:
+        told = found[case.id]
+        assert told["edgeq.status"] == case.status.value
+        assert told["edgeq.reason"] == case.reason
+        assert (float(told["edgeq.value"]) if "edgeq.value" in told else None) == case.value
+        assert (float(told["edgeq.limit"]) if "edgeq.limit" in told else None) == case.limit
+
+
+def test_the_address_of_the_report_comes_last(project: Project) -> None:
+    project.spec["gates"]["size_reduction"] = 0.99
+    result = project.run("-m", "size", "--edgeq-reports", "elsewhere")
+    lines = [line for line in result.outlines if line.strip()]
+    assert lines[-2] == "Report: elsewhere/latest/report.html"
+    assert "2 failed" in lines[-1]
+    assert (project.root / "elsewhere" / "latest" / "run.json").is_file()
+    assert not (project.root / "reports" / "latest").exists()
+
+
+def test_a_second_run_makes_nothing_again(project: Project) -> None:
+    project.run("-m", "not latency")
+    first = project.record
+    (project.root / "conftest.py").write_text(REFUSE_PROCESSES, encoding="utf-8")
+    assert project.run("-m", "not latency").ret == 0
+    again = project.record
+    values = {case.id: case.value for case in first.cases}
+    assert {case.id: case.value for case in again.cases} == values

@@ -1,0 +1,85 @@
+"""The four verdicts in pytest's own words and exit codes."""
+
+from __future__ import annotations
+
+from edgeq.judge.verdict import Verdict
+from tests.plugin.projects import Project, case, save_photographs, statuses, text_of
+
+
+def test_fail_fails_in_one_line_with_the_next_step(project: Project) -> None:
+    project.spec["gates"]["size_reduction"] = 0.99
+    result = project.run("-m", "size")
+    assert result.ret == 1
+    result.assert_outcomes(failed=2, passed=2, deselected=16)
+    judged = case(project.record, "tiny/float16/size_reduction")
+    assert judged.status is Verdict.FAIL
+    start = result.outlines.index(f"tiny/float16/size_reduction is FAIL: {judged.reason}")
+    assert result.outlines[start + 1] == f"Next: {judged.next_step}"
+    assert result.outlines[start - 1].startswith("____")
+    assert "Traceback" not in text_of(result)
+    assert "suite.py" not in text_of(result)
+
+
+def test_inconclusive_passes_under_its_own_name(project: Project) -> None:
+    project.spec["gates"]["top1_agreement"] = 0.95
+    result = project.run("-m", "agreement", "-rA")
+    assert result.ret == 0
+    assert "test_gate.py II.." in text_of(result)
+    assert "2 passed, 16 deselected, 2 inconclusive" in result.outlines[-1]
+    assert statuses(project.record)["tiny/float16/top1_agreement"] is Verdict.INCONCLUSIVE
+    result = project.run("-m", "agreement", "-v")
+    result.stdout.fnmatch_lines(["*::test_top1_agreement[[]tiny-float16] INCONCLUSIVE*"])
+
+
+def test_inconclusive_fails_where_the_spec_says_so(project: Project) -> None:
+    project.spec["gates"]["top1_agreement"] = 0.95
+    project.spec["inconclusive"] = "fail"
+    result = project.run("-m", "agreement")
+    assert result.ret == 1
+    result.assert_outcomes(failed=2, passed=2, deselected=16)
+    result.stdout.fnmatch_lines(
+        ["tiny/float16/top1_agreement is INCONCLUSIVE: agrees on 12 of 12*"]
+    )
+    assert not project.record.summary.may_ship
+
+
+def test_missing_by_declaration_is_skipped_with_its_reason(project: Project) -> None:
+    project.spec["images"]["evaluation"] = "flat"
+    project.spec["allow_missing"] = ["accuracy_drop"]
+    project.spec["default_gates"] = True
+    project.spec["gates"] = {"latency_ratio": False, "size_reduction": -1.0}
+    save_photographs(project.root / "flat", flat=True)
+    result = project.run("-m", "proof or accuracy")
+    assert result.ret == 0
+    assert "2 missing by declaration" in result.outlines[-1]
+    judged = case(project.record, "tiny/float16/accuracy_drop")
+    assert judged.status is Verdict.MISSING
+    assert judged.declared_missing
+    assert judged.reason.endswith("have no labels (absent by declaration)")
+    assert "The run fails" not in text_of(result)
+    verbose = project.run("-v", "-m", "accuracy")
+    verbose.stdout.fnmatch_lines(["*::test_accuracy_drop[[]tiny-float16] MISSING*"])
+    assert "test_gate.py MM" in text_of(project.run("-m", "accuracy"))
+
+
+def test_missing_without_declaration_fails(project: Project) -> None:
+    project.spec["images"]["evaluation"] = "flat"
+    project.spec["default_gates"] = True
+    project.spec["gates"] = {"latency_ratio": False, "size_reduction": -1.0}
+    save_photographs(project.root / "flat", flat=True)
+    result = project.run("-m", "accuracy")
+    assert result.ret == 1
+    result.assert_outcomes(failed=2, deselected=11)
+    result.stdout.fnmatch_lines(["tiny/float16/accuracy_drop is MISSING: *", "Next: Name a csv*"])
+
+
+def test_a_gate_that_is_off_vanishes(project: Project) -> None:
+    project.spec["default_gates"] = True
+    project.spec["gates"] = {"latency_ratio": False, "vendor": {"top1_agreement": False}}
+    result = project.run("--co", "-q")
+    assert result.ret == 0
+    text = text_of(result)
+    assert "test_top1_agreement[tiny-float16]" in text
+    assert "test_top1_agreement[tiny-vendor]" not in text
+    assert "test_latency_ratio" not in text
+    assert "test_max_bytes" not in text

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgeq.cli import main
+from edgeq.pipeline import doctor
+from tests.unit.cli.project import write
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EDGEQ_DATA", raising=False)
+    return tmp_path
+
+
+def test_a_project_that_can_be_gated(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "spec      ok edgeq.toml: 4 cases" in lines
+    assert "models    ok tiny: vendor" in lines
+    assert lines[-1] == "The gate can run: `edgeq gate`."
+    assert max(map(len, lines)) <= 100
+
+
+def test_what_keeps_the_gate_from_running_is_marked(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "vendor.tflite").unlink()
+    assert main(["doctor"]) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("variants  !! vendor:")]
+    assert lines[-1] == "1 of these keeps the gate from running (marked !!)."
+
+
+def test_another_spec_may_be_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--config", "none.toml"]) == 2
+    assert "spec      !! none.toml: can't be read" in capsys.readouterr().out
+
+
+def test_lines_are_broken_below_their_text(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = doctor.Finding("tools", "absent", "word " * 30 + "end")
+    monkeypatch.setattr(doctor, "examine", lambda *_, **__: (long, long))
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()[1:-1]
+    assert [line[:13] for line in lines] == ["tools     -- ", " " * 13, " " * 10 + "-- ", " " * 13]
+    assert {line[13:17] for line in lines} == {"word"}

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import edgeq as package
+from edgeq import cli
+from edgeq.errors import SpecError
+
+COMMANDS = ["accept", "bundle", "challenge", "compare", "doctor", "gate", "init", "report"]
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"edgeq {package.__version__}\n"
+
+
+def test_help_names_every_command_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    listed = lines[lines.index("Commands:") + 1 :]
+    assert [line.split()[0] for line in listed] == COMMANDS
+    assert not [line for line in listed if line.endswith("...")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([command, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"Usage: edgeq {command} ")
+    assert max(map(len, said.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("arguments", [["nosuch"], ["report"], ["bundle", "--nosuch"]])
+def test_wrong_usage_is_bad_input(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 2
+    assert "Usage: edgeq" in capsys.readouterr().err
+
+
+def test_an_error_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise SpecError("has two\n  lines", where="edgeq.toml", remedy="Write one")
+
+    monkeypatch.setitem(cli.edgeq.commands, "fail", click.Command("fail", callback=fail))
+    assert cli.main(["fail"]) == 2
+    assert capsys.readouterr() == ("", "edgeq: edgeq.toml: has two lines. Write one\n")
+
+
+def test_an_interruption_has_the_code_that_shells_know(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(cli.edgeq.commands, "stop", click.Command("stop", callback=stop))
+    assert cli.main(["stop"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_importing_the_command_line_imports_click_alone(tmp_path: Path) -> None:
+    script = (
+        "import sys; before = set(sys.modules); import edgeq.cli; "
+        "names = {name.partition('.')[0] for name in set(sys.modules) - before}; "
+        "print(*sorted(names - set(sys.stdlib_module_names)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["click", "edgeq"]

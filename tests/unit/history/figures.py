@@ -1,0 +1,152 @@
+"""Small runs for the tests of history: one model, one variant, a figure of every gate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from edgeq.history.side import Figure, of_record
+from edgeq.judge.verdict import Verdict
+from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord, summarize
+from edgeq.spec.gates import GATES
+
+MODEL, METHOD = "net", "int8"
+IMAGES = 100
+INTERVALS = {
+    "top1_agreement": (0.92, 0.99),
+    "top5_overlap": (0.92, 0.99),
+    "accuracy_drop": (-0.02, 0.03),
+    "latency_ratio": (0.49, 0.51),
+    "max_latency_ms": (4.9, 5.1),
+}
+VALUES: dict[str, float | None] = {
+    "made": None,
+    "types": None,
+    "size_reduction": 0.7,
+    "max_bytes": 8_000_000.0,
+    "top1_agreement": 0.97,
+    "top5_overlap": 0.96,
+    "worst_cosine": 0.9,
+    "accuracy_drop": 0.01,
+    "latency_ratio": 0.5,
+    "max_latency_ms": 5.0,
+    "max_peak_memory": 60_000_000.0,
+    "max_partitions": 1.0,
+}
+
+
+def case_id(gate: str, *, model: str = MODEL, method: str = METHOD) -> str:
+    return f"{model}/{method}/{gate}"
+
+
+def case(
+    gate: str,
+    status: Verdict = Verdict.PASS,
+    *,
+    model: str = MODEL,
+    method: str = METHOD,
+    **given: Any,
+) -> CaseRecord:
+    said: dict[str, Any] = {
+        "value": VALUES[gate] if status is not Verdict.MISSING else None,
+        "interval": INTERVALS.get(gate) if status is not Verdict.MISSING else None,
+        "reason": f"as measured, {status.value}",
+        **given,
+    }
+    return CaseRecord(
+        id=case_id(gate, model=model, method=method),
+        model=model,
+        method=method,
+        gate=gate,
+        status=status,
+        unit=GATES.get(gate).unit,
+        **said,
+    )
+
+
+def flips(**kinds: str | None) -> dict[str, object]:
+    """Return the agreement of a variant that flips these images, given by name and kind."""
+    rows = [
+        {"image": index, "name": f"{name}.jpg", "kind": kind}
+        for index, (name, kind) in enumerate(kinds.items())
+    ]
+    return {"images": IMAGES, "flips": rows}
+
+
+def run(
+    *cases: CaseRecord,
+    model: str = MODEL,
+    method: str = METHOD,
+    agreement: dict[str, object] | None = None,
+    variant: dict[str, Any] | None = None,
+    described: dict[str, Any] | None = None,
+    machine: dict[str, object] | None = None,
+    toolchain: dict[str, object] | None = None,
+    declared: tuple[str, ...] | None = None,
+    **given: Any,
+) -> RunRecord:
+    """Return a run of one variant; every gate passes where no cases are given."""
+    found = cases or tuple(case(gate, model=model, method=method) for gate in VALUES)
+    facts: dict[str, Any] = {
+        "engine": "litert",
+        "sha256": "ab" * 32,
+        "bytes": 8_000_000,
+        "agreement": flips() if agreement is None else agreement,
+        **(variant or {}),
+    }
+    about: dict[str, Any] = {
+        "images": {"evaluation": {"source": "photos", "count": IMAGES, "sha256": "cd" * 32}},
+        "preprocessing": {"filter": "bicubic", "mean": [0.0, 0.0, 0.0]},
+        "baseline": VariantRecord(name="baseline", method="float", sha256="ef" * 32),
+        **(described or {}),
+    }
+    inventory = tuple(one.id for one in found) if declared is None else declared
+    return RunRecord(
+        edgeq="1.0",
+        started="2026-01-01T00:00:00+00:00",
+        duration_s=1.0,
+        spec_sha256="00",
+        machine={"architecture": "x86_64", "processor": "A", "cores": 2, **(machine or {})},
+        toolchain={
+            "ai-edge-litert": "2.3.0",
+            "kernels": "xnnpack",
+            "threads": 1,
+            **(toolchain or {}),
+        },
+        models=(
+            ModelRecord(
+                name=model,
+                source="net.tflite",
+                trained=True,
+                variants=(VariantRecord(name=method, method=method, **facts),),
+                **about,
+            ),
+        ),
+        cases=found,
+        summary=summarize(found, inventory, inconclusive=given.get("inconclusive", "warn")),
+        **given,
+    )
+
+
+def figure(record: RunRecord, gate: str) -> Figure:
+    return of_record(record).figures[case_id(gate)]
+
+
+def with_value(
+    gate: str, value: float, interval: tuple[float, float] | None = None, **given: Any
+) -> RunRecord:
+    """Return a run of one case with this value."""
+    return run(case(gate, value=value, interval=interval), **given)
+
+
+def together(*records: RunRecord) -> RunRecord:
+    """Return one run that holds the models and cases of several."""
+    cases = tuple(one for record in records for one in record.cases)
+    left = tuple(name for record in records for name in record.summary.not_run)
+    return msgspec.structs.replace(
+        records[0],
+        models=tuple(model for record in records for model in record.models),
+        cases=cases,
+        summary=summarize(cases, (*(one.id for one in cases), *left), inconclusive="warn"),
+    )

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgeq.change import Change, ChangeKind
+from edgeq.history.compare import compare
+from edgeq.history.side import of_record
+from edgeq.judge.verdict import Verdict
+from edgeq.record import RunRecord
+from tests.unit.history.figures import VALUES, case, case_id, flips, run, with_value
+
+WORSE, BETTER, NOISE = ChangeKind.WORSE, ChangeKind.BETTER, ChangeKind.NOISE
+UNCHANGED, INCOMPARABLE = ChangeKind.UNCHANGED, ChangeKind.INCOMPARABLE
+NEW, GONE = ChangeKind.NEW, ChangeKind.GONE
+MIRROR = {WORSE: BETTER, BETTER: WORSE, NEW: GONE, GONE: NEW}
+UNNAMED: dict[str, Any] = {"agreement": {"images": 100}}
+
+
+def changes(before: RunRecord, after: RunRecord) -> dict[str, Change]:
+    return {one.gate: one for one in compare(of_record(before), of_record(after))}
+
+
+def only(before: RunRecord, after: RunRecord) -> Change:
+    (found,) = changes(before, after).values()
+    return found
+
+
+@st.composite
+def records(draw: st.DrawFn) -> RunRecord:
+    """Draw a run with some gates, values near those of every other, flips of a few images."""
+    gates = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, unique=True))
+    cases = []
+    for gate in gates:
+        status = draw(st.sampled_from(Verdict))
+        given_: dict[str, Any] = {"declared_missing": draw(st.booleans())}
+        usual = VALUES[gate]
+        if status is Verdict.MISSING or usual is None or draw(st.integers(0, 9)) == 0:
+            given_ |= {"value": None, "interval": None}
+        else:
+            value = usual * draw(st.sampled_from([0.4, 0.95, 0.99999, 1.0, 1.04, 1.6]))
+            half = abs(value) * draw(st.sampled_from([0.001, 0.02, 0.3]))
+            known = draw(st.booleans())
+            given_ |= {"value": value, "interval": (value - half, value + half) if known else None}
+        cases.append(case(gate, status, **given_))
+    kinds = st.sampled_from(["right_to_wrong", "wrong_to_right", "wrong_to_wrong"])
+    names = st.dictionaries(st.sampled_from("abcdefghijklmnop"), kinds, max_size=16)
+    return run(
+        *cases,
+        agreement=draw(st.just({"images": 100}) | names.map(lambda drawn: flips(**drawn))),
+        toolchain={"kernels": draw(st.sampled_from(["xnnpack", "reference"]))},
+        partial=draw(st.booleans()),
+    )
+
+
+@settings(max_examples=80, deadline=None)
+@given(records())
+def test_a_record_beside_itself_says_that_nothing_changed(one: RunRecord) -> None:
+    found = compare(of_record(one), of_record(one))
+    assert [change.id for change in found] == [made.id for made in one.cases]
+    assert {change.kind for change in found} == {UNCHANGED}
+    assert not any(change.fails for change in found)
+
+
+@settings(max_examples=200, deadline=None)
+@given(records(), records())
+def test_swapping_the_sides_swaps_better_and_worse(one: RunRecord, two: RunRecord) -> None:
+    forth, back = changes(one, two), changes(two, one)
+    assert set(forth) == set(back)
+    for gate, change in forth.items():
+        assert back[gate].kind is MIRROR.get(change.kind, change.kind)
+        assert (back[gate].before, back[gate].after) == (change.after, change.before)
+        assert (back[gate].images_worse, back[gate].images_better) == (
+            change.images_better,
+            change.images_worse,
+        )
+
+
+@pytest.mark.parametrize(
+    ("gate", "value", "kind"),
+    [
+        ("size_reduction", 0.6999999, WORSE),
+        ("size_reduction", 0.7000001, BETTER),
+        ("max_bytes", 8_000_001.0, WORSE),
+        ("max_bytes", 7_999_999.0, BETTER),
+        ("worst_cosine", 0.89995, NOISE),
+        ("worst_cosine", 0.8998, WORSE),
+        ("worst_cosine", 0.9002, BETTER),
+        ("max_peak_memory", 61_000_000.0, NOISE),
+        ("max_peak_memory", 61_300_000.0, WORSE),
+        ("max_peak_memory", 57_000_000.0, BETTER),
+        ("max_partitions", 2.0, WORSE),
+        ("max_partitions", 0.0, BETTER),
+    ],
+)
+def test_exact_facts_have_a_tolerance(gate: str, value: float, kind: ChangeKind) -> None:
+    usual = VALUES[gate]
+    assert usual is not None
+    found = only(with_value(gate, usual), with_value(gate, value))
+    assert found.kind is kind
+    assert (found.before, found.after) == (usual, value)
+    assert found.fails is (kind is WORSE)
+
+
+@pytest.mark.parametrize(
+    ("gate", "ends", "kind"),
+    [
+        ("latency_ratio", (0.52, 0.54), NOISE),
+        ("latency_ratio", (0.54, 0.56), WORSE),
+        ("latency_ratio", (0.44, 0.46), BETTER),
+        ("latency_ratio", (0.46, 0.48), NOISE),
+        ("max_latency_ms", (5.9, 6.1), NOISE),
+        ("max_latency_ms", (6.7, 6.9), WORSE),
+        ("max_latency_ms", (3.0, 3.2), BETTER),
+        ("top5_overlap", (0.90, 0.93), NOISE),
+        ("top5_overlap", (0.88, 0.91), WORSE),
+        ("top5_overlap", (0.991, 1.0), BETTER),
+    ],
+)
+def test_estimates_differ_where_their_intervals_do(
+    gate: str, ends: tuple[float, float], kind: ChangeKind
+) -> None:
+    after = with_value(gate, sum(ends) / 2, ends)
+    assert only(run(case(gate)), after).kind is kind
+
+
+def test_without_an_interval_nothing_can_be_told_of_an_estimate() -> None:
+    found = only(run(case("latency_ratio")), with_value("latency_ratio", 5.0))
+    assert found.kind is INCOMPARABLE
+    assert "too few samples" in found.reason
+
+
+def test_agreement_is_paired_by_image() -> None:
+    names = {f"img{number}": "right_to_wrong" for number in range(8)}
+    before = with_value("top1_agreement", 0.99, (0.95, 1.0), agreement=flips(img0="right_to_wrong"))
+    after = with_value("top1_agreement", 0.92, (0.85, 0.97), agreement=flips(**names))
+    found = only(before, after)
+    assert found.kind is WORSE
+    assert found.images_worse == tuple(f"img{number}.jpg" for number in range(1, 8))
+    assert found.images_better == ()
+    p = 2 * 0.5**7
+    assert found.reason.startswith(
+        f"0.990, then 0.920; 7 images got worse and none better (exact McNemar p {p:.2g}): "
+        "img1.jpg, img2.jpg, img3.jpg and 4 more"
+    )
+    assert "the variant's file is the same" in found.reason
+    assert only(after, before).kind is BETTER
+
+
+def test_few_images_that_changed_are_named_and_may_be_chance() -> None:
+    after = with_value("top1_agreement", 0.96, agreement=flips(a=None, b=None, c=None, d=None))
+    found = only(with_value("top1_agreement", 1.0), after)
+    assert found.kind is NOISE
+    assert found.images_worse == ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    assert "4 images got worse" in found.reason
+    assert not found.fails
+
+
+def test_agreement_without_names_goes_by_its_intervals() -> None:
+    before = with_value("top1_agreement", 0.99, (0.97, 1.0), **UNNAMED)
+    assert only(before, with_value("top1_agreement", 0.95, (0.92, 0.98))).kind is NOISE
+    assert only(before, with_value("top1_agreement", 0.9, (0.86, 0.94))).kind is WORSE
+
+
+def test_accuracy_is_paired_by_image() -> None:
+    lost = {f"img{number}": "right_to_wrong" for number in range(6)}
+    other = {f"img{number}": "wrong_to_wrong" for number in range(6)}
+    before = with_value("accuracy_drop", 0.0, (-0.1, 0.1))
+    after = with_value("accuracy_drop", 0.06, (-0.1, 0.2), agreement=flips(**lost))
+    assert only(before, after).kind is WORSE
+    same = with_value("accuracy_drop", 0.0, (-0.1, 0.1), agreement=flips(**other))
+    assert only(before, same).kind is UNCHANGED
+
+
+def test_a_proof_goes_by_its_verdict() -> None:
+    holds = run(case("types"))
+    broken = run(case("types", Verdict.FAIL, reason="weights are float32"))
+    found = only(holds, broken)
+    assert (found.kind, found.reason) == (WORSE, "PASS, then FAIL: weights are float32")
+    assert only(broken, holds).kind is BETTER
+    assert only(broken, broken).kind is UNCHANGED
+
+
+def test_a_variant_that_does_not_run_any_more_is_worse() -> None:
+    crashed = run(case("max_bytes", Verdict.FAIL, value=None, reason="ended by SIGSEGV"))
+    found = only(run(case("max_bytes")), crashed)
+    assert found.kind is WORSE
+    assert "ended by SIGSEGV" in found.reason
+
+
+def test_a_figure_that_is_missing_now_is_gone() -> None:
+    missing = run(case("accuracy_drop", Verdict.MISSING, reason="no labels"))
+    found = only(run(case("accuracy_drop")), missing)
+    assert (found.kind, found.fails) == (GONE, True)
+    assert found.reason == "was 0.01, and is MISSING now: no labels"
+    assert only(missing, run(case("accuracy_drop"))).kind is NEW
+
+
+def test_missing_by_declaration_is_no_loss() -> None:
+    missing = run(case("accuracy_drop", Verdict.MISSING, declared_missing=True, reason="no labels"))
+    found = only(run(case("accuracy_drop")), missing)
+    assert (found.kind, found.fails) == (INCOMPARABLE, False)
+
+
+def test_cases_of_one_side_are_new_and_gone() -> None:
+    found = changes(run(case("made"), case("max_bytes")), run(case("made"), case("latency_ratio")))
+    assert {gate: one.kind for gate, one in found.items()} == {
+        "made": UNCHANGED,
+        "latency_ratio": NEW,
+        "max_bytes": GONE,
+    }
+    assert found["max_bytes"].fails
+    assert not found["latency_ratio"].fails
+    assert (found["max_bytes"].before, found["max_bytes"].after) == (8_000_000.0, None)
+
+
+def test_what_was_not_run_is_neither_new_nor_gone() -> None:
+    whole = run(case("made"), case("max_bytes"))
+    part = run(case("made"), declared=(case_id("made"), case_id("max_bytes")), partial=True)
+    assert set(changes(whole, part)) == {"made"}
+    assert set(changes(part, whole)) == {"made"}
+
+
+def test_a_part_says_what_is_gone_and_does_not_fail_for_it() -> None:
+    found = changes(run(case("made"), case("max_bytes")), run(case("made"), partial=True))
+    assert found["max_bytes"].kind is GONE
+    assert not found["max_bytes"].fails
+
+
+def test_a_change_says_what_else_is_other() -> None:
+    found = only(
+        with_value("worst_cosine", 0.9),
+        with_value(
+            "worst_cosine",
+            0.5,
+            toolchain={"ai-edge-litert": "2.4.0"},
+            variant={"sha256": "12" * 32},
+        ),
+    )
+    assert found.kind is WORSE
+    assert found.reason == "0.900, then 0.500; runtime 2.3.0, then 2.4.0"
+
+
+def test_values_that_differ_never_read_the_same() -> None:
+    found = only(with_value("size_reduction", 0.7), with_value("size_reduction", 0.69999))
+    first, second = found.reason.split("; ")[0].split(", then ")
+    assert first != second
+    assert math.isclose(float(second), 0.69999)
+
+
+def test_a_gate_that_this_version_does_not_know_goes_by_its_verdict() -> None:
+    before = run(case("made"))
+    strange = case("made", value=1.0)
+    made = [
+        type(strange)(**{**{f: getattr(strange, f) for f in strange.__struct_fields__}, **other})
+        for other in (
+            {"gate": "odd", "id": "net/int8/odd"},
+            {"gate": "odd", "id": "net/int8/odd", "value": 9.0},
+        )
+    ]
+    assert only(run(made[0]), run(made[1])).kind is UNCHANGED
+    assert changes(before, run(made[0]))["odd"].kind is NEW

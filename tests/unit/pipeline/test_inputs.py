@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeq.errors import ImageError, ModelError, SpecError
+from edgeq.images.sets import Role
+from edgeq.pipeline.inputs import ModelInputs, NamedImages, named_images
+from edgeq.spec.presets_preprocessing import PREPROCESSING
+from edgeq.spec.structs import Preprocessing
+from edgeq.store import Store
+from tests.unit.images.pictures import save
+from tests.unit.pipeline.project import CALIBRATION, EVALUATION, NAMES, spec
+from tests.unit.tiny_model import classifier
+
+
+def inputs(root: Path, model: dict[str, Any] | None = None, **keys: Any) -> ModelInputs:
+    return ModelInputs("net", spec(root, model, **keys), Store(root / ".edgeq"), lambda _: None)
+
+
+SHARED = {"calibration": "c", "evaluation": "e", "labels": "shared.csv", "max_evaluation": 5}
+
+
+@pytest.mark.parametrize(
+    ("own", "role", "expected"),
+    [
+        ({}, "evaluation", NamedImages("e", "shared.csv", 5)),
+        ({"evaluation": "mine"}, "evaluation", NamedImages("mine", None, 5)),
+        ({"evaluation": "mine"}, "calibration", NamedImages("c", "shared.csv", None)),
+        (
+            {"evaluation": "mine", "labels": "my.csv"},
+            "evaluation",
+            NamedImages("mine", "my.csv", 5),
+        ),
+        ({"labels": "my.csv"}, "evaluation", NamedImages("e", "my.csv", 5)),
+        ({"max_evaluation": 2}, "evaluation", NamedImages("e", "shared.csv", 2)),
+        ({"max_calibration": 2}, "calibration", NamedImages("c", "shared.csv", 2)),
+    ],
+    ids=str,
+)
+def test_every_key_of_a_models_images_falls_back_on_its_own(
+    project: Path, own: dict[str, Any], role: Role, expected: NamedImages
+) -> None:
+    found = spec(project, {"images": own} if own else None, images=SHARED)
+    assert named_images(found, "net", role) == expected
+
+
+def test_a_model_with_its_own_evaluation_is_calibrated_on_the_shared_set(tmp_path: Path) -> None:
+    (tmp_path / "net.tflite").write_bytes(classifier(classes=len(NAMES)))
+    (tmp_path / "labels.txt").write_text("\n".join(NAMES), "utf-8")
+    save(tmp_path / "calibration" / "a.png", seed=1)
+    for seed in (2, 3):
+        save(tmp_path / "mine" / "3" / f"{seed}.png", seed=seed)
+    found = inputs(tmp_path, {"images": {"evaluation": "mine", "max_evaluation": 1}})
+    assert found.evaluation is not None
+    assert found.calibration_set is not None
+    assert found.evaluation.source == "mine"
+    assert len(found.evaluation.photos) == 1
+    assert found.calibration_set.source == "calibration"
+
+
+def test_the_baseline_and_its_classes(project: Path) -> None:
+    found = inputs(project)
+    assert found.known_baseline() is None
+    baseline = found.baseline
+    assert (baseline.path, baseline.input_size) == (project / "net.tflite", (4, 4))
+    assert found.known_baseline() is found.baseline is baseline
+    assert found.labels is not None
+    assert found.labels.names == NAMES
+
+
+def test_a_baseline_that_can_not_be_used_is_tried_once(project: Path) -> None:
+    said: list[str] = []
+    found = ModelInputs(
+        "net", spec(project, {"source": "cut.tflite"}), Store(project / ".edgeq"), said.append
+    )
+    for _ in range(2):
+        with pytest.raises(ModelError):
+            _ = found.baseline
+    assert said == ["net: preparing the baseline"]
+
+
+def test_sets_are_loaded_once_and_known_then(project: Path) -> None:
+    found = inputs(project)
+    assert found.known_sets() == ()
+    evaluation = found.evaluation
+    assert evaluation is not None
+    assert found.evaluation is evaluation
+    assert len(evaluation.photos) == EVALUATION
+    assert evaluation.labelled
+    assert [one.role for one in found.known_sets()] == ["evaluation"]
+    assert found.calibration_set is not None
+    assert len(found.calibration_set.photos) == CALIBRATION
+    assert [one.role for one in found.known_sets()] == ["calibration", "evaluation"]
+
+
+def test_sets_that_the_spec_does_not_name(project: Path) -> None:
+    found = inputs(project, images={})
+    assert found.evaluation is None
+    assert found.calibration_set is None
+    assert found.calibration is None
+    with pytest.raises(ImageError, match="no evaluation set is named"):
+        found.pixels(Preprocessing())
+
+
+def test_an_image_in_both_sets_is_refused(project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project, tmp_path, dirs_exist_ok=True)
+    shutil.copy(tmp_path / "evaluation" / "5" / "5.png", tmp_path / "calibration" / "copy.png")
+    with pytest.raises(ImageError) as caught:
+        _ = inputs(tmp_path).calibration
+    assert "1 of 4 calibration images are evaluation images too" in caught.value.what
+    assert "copy.png" in caught.value.what
+    assert caught.value.remedy
+
+
+def test_photographs_are_decoded_at_the_baselines_size(project: Path) -> None:
+    said: list[str] = []
+    found = ModelInputs("net", spec(project), Store(project / ".edgeq"), said.append)
+    pixels = found.pixels(Preprocessing(filter="nearest"))
+    assert pixels.shape == (EVALUATION, 4, 4, 3)
+    assert f"net: decoding evaluation images, {EVALUATION} of {EVALUATION}" in said
+    said.clear()
+    assert found.pixels(Preprocessing(filter="nearest")).sha256 == pixels.sha256
+    assert said == []
+
+
+def test_calibration_takes_the_baselines_preprocessing(project: Path) -> None:
+    found = inputs(project, {"preprocessing": "unit"})
+    calibration = found.calibration
+    assert calibration is not None
+    assert calibration.preprocessing == PREPROCESSING.get("unit")
+    assert calibration.pixels.shape == (CALIBRATION, 4, 4, 3)
+
+
+def test_a_ready_made_variant_may_see_and_answer_otherwise(project: Path) -> None:
+    (project / "six.txt").write_text("background\n" + "\n".join(NAMES), "utf-8")
+    ready = {"model": "net", "file": "same.tflite"}
+    variants = {
+        "plain": ready,
+        "preset": {**ready, "preprocessing": "unit", "labels": "six.txt"},
+        "full": {**ready, "preprocessing": {"std": [2, 2, 2]}},
+    }
+    found = inputs(project, variants=variants)
+    assert found.preprocessing_of("plain") == found.baseline.preprocessing
+    assert found.preprocessing_of("preset") == PREPROCESSING.get("unit")
+    assert found.preprocessing_of("full") == Preprocessing(std=(2.0, 2.0, 2.0))
+    plain, preset = found.labels_of("plain"), found.labels_of("preset")
+    assert plain == found.labels
+    assert preset is not None
+    assert (preset.background, preset.names) == (True, NAMES)
+
+
+def test_an_unknown_preset_is_refused_before_anything_runs(project: Path) -> None:
+    with pytest.raises(SpecError, match="unknown preprocessing 'untit'"):
+        inputs(project, {"preprocessing": "untit"})

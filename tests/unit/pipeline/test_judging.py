@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeq.errors import (
+    ConversionError,
+    EdgeqError,
+    ImageError,
+    MissingExtraError,
+    ModelError,
+    SpecError,
+    WorkerCrashedError,
+)
+from edgeq.judge.verdict import Verdict
+from edgeq.pipeline import judging
+from edgeq.pipeline.judging import judge
+from edgeq.pipeline.run import Run
+from edgeq.record import CaseRecord
+from edgeq.spec.gates import GATES, LIMITS
+from tests.unit.images.pictures import save
+from tests.unit.pipeline.project import case, spec
+
+
+def answer(run: Run, variant: str, gate: str) -> tuple[CaseRecord, EdgeqError | None]:
+    return judge(run, case(run, f"net/{variant}/{gate}"))
+
+
+def test_every_gate_has_a_judge() -> None:
+    assert set(judging._JUDGES) == set(GATES.names())
+
+
+@pytest.mark.parametrize("gate", [*LIMITS, "made", "types", "outputs"])
+def test_every_gate_is_answered_in_its_unit(run: Run, gate: str) -> None:
+    declared = case(run, f"net/same/{gate}")
+    record, error = judge(run, declared)
+    assert error is None
+    assert (record.id, record.model, record.method) == (f"net/same/{gate}", "net", "same")
+    assert (record.gate, record.unit) == (gate, GATES.get(gate).unit)
+    assert record.limit == declared.limit
+    assert record.reason
+    assert record.status is not Verdict.MISSING
+    assert (record.value is None) is (gate not in LIMITS)
+
+
+def test_a_variant_that_answers_otherwise_fails(project: Path) -> None:
+    run = Run(spec(project, gates={"top1_agreement": 0.99}))
+    record, error = answer(run, "other", "top1_agreement")
+    assert (record.status, error) == (Verdict.FAIL, None)
+    assert record.next_step
+
+
+@pytest.mark.parametrize("gate", ["made", "types", "max_bytes", "top1_agreement", "latency_ratio"])
+@pytest.mark.parametrize("variant", ["cut", "wide"])
+def test_a_ready_made_file_that_can_not_be_used_fails_and_is_an_error(
+    run: Run, variant: str, gate: str
+) -> None:
+    record, error = answer(run, variant, gate)
+    assert record.status is Verdict.FAIL
+    assert isinstance(error, ModelError)
+    assert error.what in record.reason
+
+
+def failing(run: Run, error: EdgeqError, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setitem(judging._JUDGES, "made", fail)
+
+
+@pytest.mark.parametrize("error", [ConversionError("no"), WorkerCrashedError("ended by SIGSEGV")])
+def test_what_a_variant_does_wrong_is_a_verdict(
+    run: Run, error: EdgeqError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(run, error, monkeypatch)
+    record, found = answer(run, "same", "made")
+    assert (record.status, found) == (Verdict.FAIL, None)
+    assert error.what in record.reason
+    assert record.evidence["error"] == type(error).__name__
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImageError("an empty folder"),
+        ModelError("no such file"),
+        SpecError("no calibration set"),
+        MissingExtraError("foolbox", extra="samples", needed_for="the sample"),
+    ],
+)
+def test_bad_input_is_missing_and_an_error(
+    run: Run, error: EdgeqError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(run, error, monkeypatch)
+    record, found = answer(run, "same", "made")
+    assert record.status is Verdict.MISSING
+    assert not record.declared_missing
+    assert found is error
+    assert record.next_step == error.remedy
+
+
+def test_bad_input_stays_an_error_where_missing_is_allowed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = ImageError("an empty folder")
+    failing(Run(spec(project)), error, monkeypatch)
+    record, found = answer(Run(spec(project, allow_missing=["made"])), "same", "made")
+    assert record.declared_missing
+    assert found is error
+
+
+def test_bad_input_is_named_from_the_projects_folder(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(run, ImageError("is no image", where=run.spec.root / "data" / "a.png"), monkeypatch)
+    _, found = answer(run, "same", "made")
+    assert str(found) == "data/a.png: is no image"
+
+
+def test_a_bug_is_not_taken_for_bad_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(judging._JUDGES, "made", fail)
+    with pytest.raises(ZeroDivisionError):
+        answer(run, "same", "made")
+
+
+@pytest.fixture
+def unlabelled(project: Path) -> dict[str, Any]:
+    save(project / "flat" / "a.png", seed=50)
+    save(project / "flat" / "b.png", seed=51)
+    return {"images": {"evaluation": "flat"}}
+
+
+def test_a_limit_that_the_spec_sets_needs_labels(project: Path, unlabelled: dict[str, Any]) -> None:
+    for gates in ({"accuracy_drop": 0.1}, {"same": {"accuracy_drop": 0.1}}):
+        run = Run(spec(project, **unlabelled, gates=gates))
+        record, error = answer(run, "same", "accuracy_drop")
+        assert record.status is Verdict.MISSING
+        assert isinstance(error, ImageError)
+        assert "accuracy_drop is asked for, but the evaluation images have no labels" in str(error)
+        assert "csv" in (error.remedy or "")
+
+
+def test_a_limit_of_a_preset_is_missing_without_labels(
+    project: Path, unlabelled: dict[str, Any]
+) -> None:
+    record, error = answer(Run(spec(project, **unlabelled)), "same", "accuracy_drop")
+    assert (record.status, error) == (Verdict.MISSING, None)
+    assert "have no labels" in record.reason
+    assert not record.declared_missing
+
+
+def test_without_evaluation_images_answers_are_missing_by_declaration(project: Path) -> None:
+    run = Run(spec(project, images={}, allow_missing=["top1_agreement"]))
+    record, error = answer(run, "same", "top1_agreement")
+    assert (record.status, record.declared_missing, error) == (Verdict.MISSING, True, None)
+    record, error = answer(run, "same", "outputs")
+    assert (record.status, record.declared_missing, error) == (Verdict.MISSING, False, None)
+    record, error = answer(run, "same", "made")
+    assert (record.status, error) == (Verdict.PASS, None)
+
+
+def test_a_shared_photograph_fails_the_proof_by_name(project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project, tmp_path, dirs_exist_ok=True)
+    shutil.copy(tmp_path / "evaluation" / "5" / "5.png", tmp_path / "calibration" / "copy.png")
+    run = Run(spec(tmp_path, {"methods": ("int8",)}))
+    record, error = answer(run, "int8", "calibration_disjoint")
+    assert (record.status, error) == (Verdict.FAIL, None)
+    assert "copy.png" in record.reason
+    made, refusal = answer(run, "int8", "made")
+    assert made.status is Verdict.MISSING
+    assert isinstance(refusal, ImageError)

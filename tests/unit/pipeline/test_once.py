@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from edgeq.errors import ModelError
+from edgeq.pipeline.once import Once
+
+
+def test_a_thing_is_made_once_per_key() -> None:
+    once: Once[str, list[int]] = Once()
+    first = once.get("a", lambda: [1])
+    assert once.get("a", lambda: [2]) is first
+    assert once.get("b", lambda: [2]) == [2]
+    assert once.done("a") is first
+    assert once.done("c") is None
+    assert once.error("a") is None
+
+
+def test_nothing_is_a_result_too() -> None:
+    once: Once[str, None] = Once()
+    calls: list[int] = []
+    for _ in range(2):
+        once.get("a", lambda: calls.append(1))
+    assert calls == [1]
+
+
+def test_an_error_is_kept_and_raised_again() -> None:
+    once: Once[str, int] = Once()
+    error, calls = ModelError("crashed"), []
+
+    def fail() -> int:
+        calls.append(1)
+        raise error
+
+    for _ in range(2):
+        with pytest.raises(ModelError) as caught:
+            once.get("a", fail)
+        assert caught.value is error
+    assert calls == [1]
+    assert once.error("a") is error
+    assert once.done("a") is None
+
+
+def test_a_bug_or_an_interruption_is_not_kept() -> None:
+    once: Once[str, int] = Once()
+
+    def interrupt() -> int:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        once.get("a", interrupt)
+    assert once.get("a", lambda: 1) == 1

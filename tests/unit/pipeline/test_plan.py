@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edgeq.errors import SpecError
+from edgeq.pipeline.plan import Subject, cases, subjects
+from edgeq.spec.gates import PROOFS
+from edgeq.spec.methods import MethodChoice
+from tests.unit.spec.writing import spec
+
+READY = {"model": "net", "file": "v.tflite"}
+
+
+def ids(**keys: Any) -> list[str]:
+    return [case.id for case in cases(spec(default_gates=False, **keys))]
+
+
+def test_variants_come_model_by_model_methods_first() -> None:
+    found = subjects(
+        spec(
+            models={"b": {"source": "x", "methods": ["float16"]}, "a": {"source": "y"}},
+            methods=["int8@tensorflow"],
+            variants={
+                "v": {"model": "a", "file": "x", "method": "int8"},
+                "w": {"model": "b", "file": "x"},
+            },
+        )
+    )
+    assert [one.key for one in found] == ["b/float16", "b/w", "a/int8@tensorflow", "a/v"]
+    choice = MethodChoice("int8@tensorflow", "int8", "tensorflow")
+    assert found[2] == Subject("a", "int8@tensorflow", "int8", choice)
+    assert found[1] == Subject("b", "w", None, None)
+    assert found[3] == Subject("a", "v", "int8", None)
+
+
+def test_the_specs_engine_reaches_the_variants() -> None:
+    [found] = subjects(spec(methods=["int8"], engine="tensorflow"))
+    assert found.choice == MethodChoice("int8", "int8", "tensorflow")
+
+
+def test_cases_are_the_proofs_that_apply_and_the_limits_that_hold() -> None:
+    assert ids(methods=["int8", "float16"], gates={"max_bytes": 5, "size_reduction": 0.1}) == [
+        *(f"net/int8/{proof}" for proof in PROOFS),
+        "net/int8/size_reduction",
+        "net/int8/max_bytes",
+        *(f"net/float16/{proof}" for proof in PROOFS if proof != "calibration_disjoint"),
+        "net/float16/size_reduction",
+        "net/float16/max_bytes",
+    ]
+
+
+def test_a_ready_made_variant_is_not_asked_for_its_calibration() -> None:
+    found = ids(methods=[], variants={"v": {**READY, "method": "int8"}})
+    assert found == ["net/v/made", "net/v/types", "net/v/outputs"]
+
+
+def test_a_case_carries_its_limit() -> None:
+    found = {one.id: one.limit for one in cases(spec(gates={"int8": {"max_bytes": "1 kB"}}))}
+    assert found["net/int8/max_bytes"] == 1000
+    assert found["net/int8/types"] is None
+    assert "net/float16/max_bytes" not in found
+
+
+def test_every_case_has_an_id_of_its_own() -> None:
+    found = [one.id for one in cases(spec(variants={"v": READY}))]
+    assert len(set(found)) == len(found)
+
+
+def test_a_spec_that_declares_nothing_is_refused() -> None:
+    with pytest.raises(SpecError, match="nothing is declared to be validated") as caught:
+        cases(spec(methods=[]))
+    assert caught.value.remedy

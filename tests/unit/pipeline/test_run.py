@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeq.errors import ImageError, ModelError, WorkerCrashedError, WorkerError
+from edgeq.pipeline.execution import Executable, Executor
+from edgeq.pipeline.run import Run
+from edgeq.store import Store
+from tests.unit.pipeline.project import EVALUATION, NAMES, spec, subject
+
+
+def test_everything_is_measured_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    same = subject(run, "same")
+
+    def ask() -> tuple[object, ...]:
+        return (
+            run.variant(same),
+            run.load("net", same),
+            run.size("net", same),
+            run.operators_of("net", same),
+            run.answers("net", None),
+            run.answers("net", same),
+            run.agreement(same),
+            run.accuracy(same),
+            run.memory("net", same),
+        )
+
+    first = ask()
+    monkeypatch.delattr(run, "executor")
+    monkeypatch.delattr(run, "store")
+    assert all(one is other for one, other in zip(first, ask(), strict=True))
+
+
+def test_sizes_are_those_of_the_files(run: Run) -> None:
+    root = run.spec.root
+    assert run.size("net", None).bytes == (root / "net.tflite").stat().st_size
+    other = run.size("net", subject(run, "other"))
+    assert other.bytes == (root / "other.tflite").stat().st_size
+
+
+def test_baseline_and_variant_answer_beside_each_other(run: Run) -> None:
+    same, other = run.agreement(subject(run, "same")), run.agreement(subject(run, "other"))
+    assert same.images == other.images == EVALUATION
+    assert same.classes == len(NAMES)
+    assert other.agreeing == EVALUATION - len(other.flips) < EVALUATION
+    assert same.agreeing > other.agreeing
+    assert other.flip_counts is not None
+
+
+def test_accuracy_counts_the_labels(run: Run) -> None:
+    found = run.accuracy(subject(run, "same"))
+    evaluation = run.inputs("net").evaluation
+    assert evaluation is not None
+    right = run.answers("net", None).predicted == evaluation.labels()
+    assert found.baseline_top1.value == pytest.approx(float(np.mean(right)))
+
+
+def test_latency_is_taken_beside_the_baseline(run: Run) -> None:
+    pair = run.latency(subject(run, "same"))
+    assert [len(samples) for samples in pair.timed.samples] == [8, 8]
+    assert pair.latency.ratio > 0
+
+
+def test_a_model_is_timed_on_noise_without_photographs(project: Path) -> None:
+    run = Run(spec(project, images={}))
+    assert run.memory("net", subject(run, "same")).peak > 0
+    baseline = run.executable("net", None)
+    noise = run._photograph(baseline, "net")
+    assert noise.shape == (4, 4, 3)
+    assert np.array_equal(noise, run._photograph(baseline, "net"))
+    with pytest.raises(ImageError, match="no evaluation set is named"):
+        run.accuracy(subject(run, "same"))
+
+
+def crash(monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:
+    """Let the executor's method crash; return the models that it was asked about."""
+    asked: list[str] = []
+
+    def fail(_: Executor, model: Executable | str, *__: object) -> None:
+        asked.append(model if isinstance(model, str) else model.key)
+        raise WorkerCrashedError("the worker ended by SIGSEGV", where=asked[-1])
+
+    monkeypatch.setattr(Executor, name, fail)
+    return asked
+
+
+@pytest.mark.parametrize("measure", ["agreement", "latency"])
+def test_a_baseline_that_does_not_run_is_a_bad_model(
+    project: Path, monkeypatch: pytest.MonkeyPatch, measure: str
+) -> None:
+    folder = project / f"{measure}-store"  # an empty store: nothing is known about the baseline
+    run = Run(spec(project), store=Store(folder))
+    crash(monkeypatch, "session")
+    crash(monkeypatch, "_measure")
+    with pytest.raises(
+        ModelError, match="the baseline does not run: the worker ended by"
+    ) as caught:
+        getattr(run, measure)(subject(run, "same"))
+    assert not isinstance(caught.value, WorkerError)
+    assert caught.value.remedy
+
+
+def test_what_crashed_is_not_run_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(spec(project))
+    same, other = subject(run, "same"), subject(run, "other")
+    asked = crash(monkeypatch, "load")
+    assert run.failure(same) is None
+    for ask in (run.load, run.memory, run.load):
+        with pytest.raises(WorkerCrashedError):
+            ask("net", same)
+    with pytest.raises(WorkerCrashedError):
+        run.latency(same)
+    assert asked == ["net/same"]
+    assert isinstance(run.failure(same), WorkerCrashedError)
+    assert run.failure(other) is None

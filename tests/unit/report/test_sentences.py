@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edgeq.judge.verdict import Verdict
+from edgeq.record import CaseRecord, RunRecord, VariantRecord
+from edgeq.report import html, markdown, sentences, terminal
+from tests.unit.report import records
+
+GOOD = records.case("int8", "made")
+ALSO_GOOD = records.case("float16", "made")
+SPLIT = records.case("int8", "accuracy_drop", Verdict.INCONCLUSIVE)
+MISSING = records.case("int8", "latency_ratio", Verdict.MISSING)
+BAD = records.case("float16", "types", Verdict.FAIL)
+BOTH = (records.variant("int8", 10), records.variant("float16", 20))
+LEFT = (f"{records.MODEL}/int8/types", f"{records.MODEL}/float16/outputs")
+
+
+def part(*cases: CaseRecord, **changes: Any) -> RunRecord:
+    """Return a run that was asked for a part of two variants' cases."""
+    declared = (*(case.id for case in cases), *LEFT)
+    return records.record(BOTH, cases, declared=declared, partial=True, **changes)
+
+
+@pytest.mark.parametrize(
+    ("variants", "cases", "headline"),
+    [
+        (BOTH, (GOOD, ALSO_GOOD), "All 2 variants may ship"),
+        (BOTH[:1], (GOOD,), "The variant may ship"),
+        (BOTH[:1], (GOOD, SPLIT), "The variant may ship, 1 with warnings"),
+        (BOTH, (GOOD, BAD), "1 of 2 variants may ship"),
+        (BOTH[1:], (BAD,), "The variant may not ship"),
+        (BOTH, (BAD,), "No variant may ship"),
+        ((), (), "There is no variant to ship"),
+    ],
+)
+def test_headline(
+    variants: tuple[VariantRecord, ...], cases: tuple[CaseRecord, ...], headline: str
+) -> None:
+    assert sentences.headline(records.record(variants, cases)) == headline
+
+
+@pytest.mark.parametrize(
+    ("record", "verdict"),
+    [
+        (
+            records.full_record(),
+            (
+                "The run fails: 2 cases FAIL; 1 case MISSING without being declared; "
+                "1 case INCONCLUSIVE, which warns; 1 case MISSING as declared"
+            ),
+        ),
+        (records.record(BOTH[:1], (GOOD,)), "The run passes: all 1 case passed"),
+        (records.record((), ()), "The run fails: nothing was judged"),
+        (
+            records.record(BOTH[:1], (GOOD,), errors=("data/x: no such folder",)),
+            "The run fails: 1 input could not be used",
+        ),
+        (
+            records.record(BOTH[:1], (GOOD,), declared=(GOOD.id, LEFT[0])),
+            "The run fails: 1 declared case was not run",
+        ),
+    ],
+)
+def test_verdict(record: RunRecord, verdict: str) -> None:
+    assert sentences.verdict(record) == verdict
+    passes = verdict.startswith("The run passes")
+    assert sentences.mark(record).word == ("PASS" if passes else "FAIL")
+
+
+@pytest.mark.parametrize(
+    ("record", "mark", "headline", "verdict"),
+    [
+        (
+            part(GOOD, ALSO_GOOD),
+            "PARTIAL",
+            "Part of the gate was run",
+            "2 declared cases were not run, so nothing is said about shipping",
+        ),
+        (
+            part(GOOD, SPLIT, ALSO_GOOD),
+            "PARTIAL",
+            "Part of the gate was run",
+            (
+                "1 case INCONCLUSIVE, which warns; "
+                "2 declared cases were not run, so nothing is said about shipping"
+            ),
+        ),
+        (
+            part(GOOD, SPLIT, ALSO_GOOD, inconclusive="fail"),
+            "FAIL",
+            "Part of the gate was run: 1 of 2 variants may not ship",
+            (
+                "The run fails: 1 case INCONCLUSIVE, which fails; "
+                "2 declared cases were not run, so nothing is said about shipping"
+            ),
+        ),
+        (
+            part(GOOD, BAD),
+            "FAIL",
+            "Part of the gate was run: 1 of 2 variants may not ship",
+            (
+                "The run fails: 1 case FAIL; "
+                "2 declared cases were not run, so nothing is said about shipping"
+            ),
+        ),
+        (
+            part(MISSING),
+            "FAIL",
+            "Part of the gate was run",
+            (
+                "The run fails: 1 case MISSING without being declared; "
+                "2 declared cases were not run, so nothing is said about shipping"
+            ),
+        ),
+        (
+            records.record(BOTH, (GOOD,), declared=(GOOD.id, LEFT[1]), partial=True),
+            "PARTIAL",
+            "Part of the gate was run: 1 of 2 variants may ship",
+            "1 declared case was not run, so nothing is said about the others",
+        ),
+    ],
+)
+def test_a_part_says_nothing_about_the_whole(
+    record: RunRecord, mark: str, headline: str, verdict: str
+) -> None:
+    assert sentences.mark(record).word == mark
+    assert sentences.headline(record) == headline
+    assert sentences.verdict(record) == verdict
+
+
+def test_a_part_that_was_the_whole_is_no_part() -> None:
+    record = records.record(BOTH[:1], (GOOD,), partial=True)
+    assert sentences.mark(record).word == "PASS"
+    assert sentences.headline(record) == "The variant may ship"
+
+
+def test_terminal_page_and_summary_say_the_same() -> None:
+    record = part(GOOD, ALSO_GOOD)
+    headline, verdict = sentences.headline(record), sentences.verdict(record)
+    assert terminal.render(record).splitlines()[-1] == f"{headline}. {verdict}."
+    assert f"<h1>{headline}</h1>\n<p>{verdict}.</p>" in html.render(record)
+    assert markdown.render(record).startswith(f"## ○ {headline}\n\n{verdict}.")
+    for text in (terminal.render(record), html.render(record), markdown.render(record)):
+        assert "run fails" not in text
+        assert "may not ship" not in text.partition('<script type="application/json"')[0]
+
+
+def test_random_weights_are_said_at_the_top() -> None:
+    missing = records.case("int8", "top1_agreement", Verdict.MISSING, declared=True)
+    record = records.record(BOTH[:1], (GOOD, missing), trained=False, notes=("random weights",))
+    notes = sentences.notes(record)
+    assert notes[0] == f"{records.MODEL}: random weights"
+    assert "MISSING by declaration because its weights are random: top1_agreement" in notes[1]
+
+
+def test_bad_input_is_said_at_the_top() -> None:
+    record = records.record(BOTH[:1], (GOOD,), errors=("data/x: no such folder",))
+    assert sentences.notes(record) == ("Bad input: data/x: no such folder",)
+
+
+@pytest.mark.parametrize(
+    ("left", "note"),
+    [
+        (("m/a/types",), "1 declared case not run: m/a/types"),
+        (("m/a/types", "m/b/types"), "2 declared cases not run: m/a/types and m/b/types"),
+        (
+            tuple(f"m/{number}/types" for number in range(74)),
+            "74 declared cases not run, for example m/0/types and m/1/types",
+        ),
+    ],
+)
+def test_cases_that_were_not_run_are_counted_with_examples(
+    left: tuple[str, ...], note: str
+) -> None:
+    record = records.record(BOTH[:1], (GOOD,), declared=(GOOD.id, *left))
+    assert sentences.notes(record) == (note,)

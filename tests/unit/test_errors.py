@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from edgeq import errors
+from edgeq.errors import (
+    ConversionError,
+    EdgeqError,
+    MissingExtraError,
+    SpecError,
+    WorkerCrashedError,
+    encodable,
+)
+
+KINDS = [one for _, one in inspect.getmembers(errors, inspect.isclass) if one is not EdgeqError]
+
+
+def test_an_error_says_what_where_and_what_to_do() -> None:
+    error = SpecError("is empty", where=Path("edgeq.toml"), remedy="Add a model")
+    assert str(error) == "edgeq.toml: is empty. Add a model"
+    assert (error.what, error.where, error.remedy) == ("is empty", "edgeq.toml", "Add a model")
+
+
+def test_place_and_remedy_may_be_unknown() -> None:
+    assert str(EdgeqError("broke")) == "broke"
+
+
+@pytest.mark.parametrize("kind", [one for one in KINDS if issubclass(one, Exception)])
+def test_every_error_is_bad_input_with_exit_code_2(kind: type[Exception]) -> None:
+    assert issubclass(kind, EdgeqError)
+    assert kind.exit_code == 2
+
+
+def test_the_tree_at_the_top_is_the_tree() -> None:
+    tree = errors.__doc__ or ""
+    for kind in KINDS:
+        if issubclass(kind, EdgeqError):
+            depth = kind.mro().index(EdgeqError)
+            line = next(line for line in tree.splitlines() if f" {kind.__name__} " in line)
+            assert line.index(kind.__name__) == 4 * depth
+
+
+def test_a_missing_extra_says_how_to_install_it() -> None:
+    error = MissingExtraError("tensorflow", extra="keras", needed_for="keras:ResNet50")
+    assert error.extra == "keras"
+    assert str(error) == (
+        "keras:ResNet50 needs the package 'tensorflow', which is not installed. "
+        "Install it with: pip install 'edgeq[keras]'"
+    )
+
+
+def test_errors_of_tools_carry_what_the_tool_said() -> None:
+    log = Path("convert.log")
+    assert ConversionError("failed", log=log).log == log
+    assert WorkerCrashedError("ended by SIGSEGV", output="last words").output == "last words"
+
+
+def test_the_name_of_a_file_that_is_no_utf8_can_still_be_told() -> None:
+    name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    error = EdgeqError("is no image", where=name, remedy=f"Rename {name}")
+    assert str(error).encode() == b"caf\\udce9.png: is no image. Rename caf\\udce9.png"
+    assert encodable("caf\u00e9 \U0001f408") == "caf\u00e9 \U0001f408"

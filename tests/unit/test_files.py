@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from edgeq.errors import StoreError
+from edgeq.files import atomic_path, sha256_bytes, sha256_file, write_bytes, write_text
+
+CONTENT = os.urandom(3_000_000)
+
+
+def test_hashes_are_those_of_the_content(tmp_path: Path) -> None:
+    file = tmp_path / "data"
+    file.write_bytes(CONTENT)
+    assert sha256_file(file) == sha256_bytes(CONTENT) == hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_a_file_is_written_whole_with_the_folders_it_needs(tmp_path: Path) -> None:
+    target = tmp_path / "a" / "b" / "text.txt"
+    write_text(target, "für alle\n")
+    assert target.read_bytes() == "für alle\n".encode()
+    assert target.stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in target.parent.iterdir()] == ["text.txt"]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "record.json"
+    write_bytes(target, b"good")
+
+    def write_half() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(b"hal")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert target.read_bytes() == b"good"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_nobody_sees_a_half_written_file(tmp_path: Path) -> None:
+    target = tmp_path / "record.json"
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(b"half")
+        assert temporary.parent == tmp_path
+        assert not target.exists()
+    assert target.read_bytes() == b"half"
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError) as caught:
+        write_bytes(tmp_path / "record.json", b"data")
+    assert caught.value.what == "can't be written: No space left on device"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "reports").write_bytes(b"")
+    target = tmp_path / "reports" / "run.json"
+    with pytest.raises(StoreError, match="can't be written") as caught:
+        write_bytes(target, b"data")
+    assert caught.value.where == str(target)
+    assert caught.value.remedy

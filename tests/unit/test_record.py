@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgeq.change import Change, ChangeKind
+from edgeq.errors import RecordError
+from edgeq.judge.verdict import Verdict
+from edgeq.record import (
+    SCHEMA,
+    CaseRecord,
+    ModelRecord,
+    RunRecord,
+    Summary,
+    VariantRecord,
+    from_json,
+    read,
+    summarize,
+    to_json,
+    write,
+)
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+WHOLE = st.integers(-(2**63), 2**63 - 1)
+JSON = st.recursive(
+    st.none() | st.booleans() | WHOLE | NUMBERS | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=4,
+)
+FACTS = st.dictionaries(TEXT, JSON, max_size=3)
+
+
+def structs(kind: type[msgspec.Struct], **given_: st.SearchStrategy[Any]) -> Any:
+    """Return a strategy for a struct: drawn by the types of its fields."""
+    fields = {f.name: f for f in msgspec.structs.fields(kind)}
+    drawn = {
+        name: given_[name] if name in given_ else _of(field.type)
+        for name, field in fields.items()
+        if name != "schema"
+    }
+    return st.builds(kind, **drawn)
+
+
+def _of(kind: Any) -> st.SearchStrategy[Any]:
+    known: dict[Any, st.SearchStrategy[Any]] = {
+        str: TEXT,
+        int: WHOLE,
+        bool: st.booleans(),
+        float: NUMBERS,
+        str | None: st.none() | TEXT,
+        float | None: st.none() | NUMBERS,
+        tuple[float, float] | None: st.none() | st.tuples(NUMBERS, NUMBERS),
+        tuple[str, ...]: st.lists(TEXT, max_size=2).map(tuple),
+        Verdict: st.sampled_from(Verdict),
+        ChangeKind: st.sampled_from(ChangeKind),
+        dict[str, object]: FACTS,
+    }
+    return known[kind]
+
+
+VARIANTS = structs(VariantRecord)
+MODELS = structs(ModelRecord, baseline=VARIANTS, variants=st.lists(VARIANTS, max_size=2).map(tuple))
+RECORDS: st.SearchStrategy[RunRecord] = structs(
+    RunRecord,
+    models=st.lists(MODELS, max_size=2).map(tuple),
+    cases=st.lists(structs(CaseRecord), max_size=2).map(tuple),
+    changes=st.lists(structs(Change), max_size=2).map(tuple),
+    summary=structs(Summary),
+)
+
+
+def case(gate: str = "types", status: Verdict = Verdict.PASS, **options: Any) -> CaseRecord:
+    return CaseRecord(
+        id=f"net/int8/{gate}",
+        model="net",
+        method="int8",
+        gate=gate,
+        status=status,
+        reason="so it is",
+        **options,
+    )
+
+
+def record(**options: Any) -> RunRecord:
+    summary = Summary(passed=1, failed=0, inconclusive=0, missing=0, may_ship=True)
+    given_ = {"edgeq": "1", "started": "2026-01-01", "duration_s": 1.5, "spec_sha256": "ab"}
+    return RunRecord(**{**given_, "summary": summary, "cases": (case(),), **options})
+
+
+@settings(max_examples=60, deadline=None)
+@given(RECORDS)
+def test_a_record_survives_json(one: RunRecord) -> None:
+    assert from_json(to_json(one)) == one
+
+
+def test_the_json_is_indented_plain_and_named(tmp_path: Path) -> None:
+    text = to_json(record()).decode()
+    plain = json.loads(text)
+    assert plain["schema"] == SCHEMA == "edgeq.run/1"
+    assert plain["cases"][0]["status"] == Verdict.PASS.value
+    assert text.endswith("}\n")
+    assert '\n "edgeq": "1"' in text
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        (lambda n: {"duration_s": n}, "$.duration_s"),
+        (lambda n: {"cases": (case(value=n),)}, "$.cases[0].value"),
+        (lambda n: {"cases": (case(interval=(0.0, n)),)}, "$.cases[0].interval[1]"),
+        (lambda n: {"machine": {"load": [1.0, {"x": n}]}}, "$.machine.load[1].x"),
+    ],
+)
+def test_a_number_that_is_not_finite_is_refused_by_place(
+    tmp_path: Path, number: float, options: Any, place: str
+) -> None:
+    with pytest.raises(RecordError, match="not finite") as caught:
+        write(record(**options(number)), tmp_path / "run.json")
+    assert caught.value.where == place
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_a_record_is_read_back_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "reports" / "run.json"
+    write(record(), path)
+    assert read(path) == record()
+
+
+def test_a_missing_record_is_refused_with_advice(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="can't be read: No such file") as caught:
+        read(tmp_path / "run.json")
+    assert "edgeq gate" in (caught.value.remedy or "")
+
+
+def test_a_newer_schema_is_refused_with_advice(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    newer = {**json.loads(to_json(record())), "schema": "edgeq.run/2", "cases": "other"}
+    path.write_text(json.dumps(newer), "utf-8")
+    with pytest.raises(RecordError, match=r"edgeq\.run/2") as caught:
+        read(path)
+    assert caught.value.where == str(path)
+    assert "Upgrade edgeq" in (caught.value.remedy or "")
+
+
+def test_what_an_older_writer_left_out_has_its_default() -> None:
+    plain = json.loads(to_json(record()))
+    required = {"schema", "edgeq", "started", "duration_s", "spec_sha256", "summary"}
+    older = {key: value for key, value in plain.items() if key in required}
+    assert from_json(json.dumps(older).encode()) == record(cases=())
+
+
+def test_what_a_newer_writer_added_to_this_schema_is_passed_over() -> None:
+    plain = json.loads(to_json(record()))
+    plain["weather"] = plain["cases"][0]["mood"] = "fine"
+    assert from_json(json.dumps(plain).encode()) == record()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xfe",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"schema": 1}',
+        b'{"schema": "\xff"}',
+        b'{"schema": "edgeq.run/1", "x": ' + b"[" * 100_000,
+        b"<html>",
+    ],
+)
+def test_what_is_no_record_is_refused(data: bytes) -> None:
+    with pytest.raises(RecordError, match="not an edgeq record") as caught:
+        from_json(data, where="run.json")
+    assert caught.value.where == "run.json"
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("summary", None),
+        ("duration_s", "long"),
+        ("cases", [{"id": "x"}]),
+        ("models", 3),
+        ("edgeq", b"\xff"),
+    ],
+)
+def test_a_damaged_record_is_refused(key: str, value: object) -> None:
+    plain = json.loads(to_json(record()))
+    text = json.dumps({**plain, key: "?" if isinstance(value, bytes) else value}).encode()
+    with pytest.raises(RecordError, match="the record is damaged"):
+        from_json(text.replace(b'"?"', b'"\xff"'))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_cut_or_flipped_record_raises_nothing_else(data: st.DataObject) -> None:
+    content = bytearray(to_json(record()))
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] ^= 1 << data.draw(st.integers(0, 7))
+    cut = data.draw(st.integers(0, len(content)))
+    try:
+        found = from_json(bytes(content[: cut or None]))
+    except RecordError:
+        return
+    assert isinstance(found, RunRecord)
+
+
+DECLARED = ("net/int8/types", "net/int8/made")
+BOTH = (case("types"), case("made"))
+
+
+def test_the_summary_counts_verdicts() -> None:
+    cases = (
+        case("a", Verdict.PASS),
+        case("b", Verdict.FAIL),
+        case("c", Verdict.INCONCLUSIVE),
+        case("d", Verdict.MISSING),
+        case("e", Verdict.PASS),
+    )
+    found = summarize(cases, tuple(one.id for one in cases), inconclusive="warn")
+    counts = (found.passed, found.failed, found.inconclusive, found.missing)
+    assert counts == (2, 1, 1, 1)
+    assert found.complete
+    assert not found.may_ship
+
+
+@pytest.mark.parametrize(
+    ("last", "inconclusive", "may_ship"),
+    [
+        (case("made"), "fail", True),
+        (case("made", Verdict.FAIL), "warn", False),
+        (case("made", Verdict.INCONCLUSIVE), "warn", True),
+        (case("made", Verdict.INCONCLUSIVE), "fail", False),
+        (case("made", Verdict.MISSING), "warn", False),
+        (case("made", Verdict.MISSING, declared_missing=True), "fail", True),
+    ],
+)
+def test_what_may_ship(last: CaseRecord, inconclusive: str, *, may_ship: bool) -> None:
+    found = summarize((case("types"), last), DECLARED, inconclusive=inconclusive)
+    assert found.may_ship is may_ship
+
+
+def test_what_was_not_run_does_not_ship() -> None:
+    found = summarize((case("types"),), DECLARED, inconclusive="warn")
+    assert found.not_run == ("net/int8/made",)
+    assert not found.complete
+    assert not found.may_ship
+
+
+@pytest.mark.parametrize("cases", [(*BOTH, case("extra")), (*BOTH, case("made"))])
+def test_verdicts_that_nobody_declared_do_not_ship(cases: tuple[CaseRecord, ...]) -> None:
+    found = summarize(cases, DECLARED, inconclusive="warn")
+    assert not found.complete
+    assert not found.may_ship
+
+
+def test_nothing_and_errors_do_not_ship() -> None:
+    assert summarize(BOTH, DECLARED, inconclusive="warn").may_ship
+    assert not summarize((), (), inconclusive="warn").may_ship
+    assert not summarize(BOTH, DECLARED, inconclusive="warn", errors=("no image",)).may_ship
+
+
+def test_verdicts_of_one_variant_come_in_order() -> None:
+    other = msgspec.structs.replace(case("made"), method="float16")
+    assert record(cases=(*BOTH, other)).verdicts("net", "int8") == BOTH

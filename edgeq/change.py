@@ -1,0 +1,50 @@
+"""What became of a case since another record: one struct."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class ChangeKind(str, enum.Enum):
+    """The answer for a case that two records are compared about."""
+
+    WORSE = "worse"
+    GONE = "gone"
+    BETTER = "better"
+    NEW = "new"
+    INCOMPARABLE = "incomparable"
+    NOISE = "within noise"
+    UNCHANGED = "unchanged"
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One case, before and after.
+
+    Attributes:
+        id: The case, or the full name of a benchmark.
+        model, method, gate: As in the record; empty for a benchmark.
+        kind: What became of it.
+        reason: One sentence.
+        unit: Of ``before`` and ``after``.
+        before: The value in the first record, None where there is none.
+        after: The value in the second.
+        images_worse: Names of the images that the second record has wrong and the first has
+            right, where both name their images.
+        images_better: The reverse.
+        fails: Whether a run with this change fails.
+    """
+
+    id: str
+    model: str = ""
+    method: str = ""
+    gate: str = ""
+    kind: ChangeKind
+    reason: str
+    unit: str = ""
+    before: float | None = None
+    after: float | None = None
+    images_worse: tuple[str, ...] = ()
+    images_better: tuple[str, ...] = ()
+    fails: bool = False

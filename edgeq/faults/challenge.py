@@ -1,0 +1,234 @@
+"""The challenge: every fault against the gates that let the good variant pass."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeq.errors import ConversionError, EdgeqError, SpecError
+from edgeq.faults.answers import Caught, Challenge, ControlAnswer, FaultAnswer, Passed, summed
+from edgeq.faults.catalogue import faults as catalogue
+from edgeq.faults.fault import Fault, Faulty, NotApplicableError
+from edgeq.faults.good import Good
+from edgeq.faults.joining import alone, faulty_target, join, with_variant
+from edgeq.faults.misses import would_catch
+from edgeq.judge.verdict import Verdict
+from edgeq.pipeline.inputs import Say
+from edgeq.pipeline.judging import judge
+from edgeq.pipeline.plan import Subject, find
+from edgeq.pipeline.run import Run
+from edgeq.record import CaseRecord
+from edgeq.spec.structs import Spec
+from edgeq.store import Store
+
+PREFERRED = ("int8", "int8_float_io", "int16x8", "dynamic_range", "weight_only_int8", "float16")
+NOTHING = "it changes nothing here"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A fault and what came of making it.
+
+    Attributes:
+        fault: The fault.
+        faulty: What it made of the good variant, None where it could not.
+        inapplicable: Why it can't happen here, None where it can.
+        refusal: What the engine said where it refused to make the variant again.
+    """
+
+    fault: Fault
+    faulty: Faulty | None = None
+    inapplicable: str | None = None
+    refusal: str | None = None
+
+
+def challenge(
+    spec: Spec,
+    *,
+    models: Sequence[str] = (),
+    variant: str | None = None,
+    names: Sequence[str] = (),
+    store: Store | None = None,
+    say: Say = lambda _: None,
+) -> Challenge:
+    """Make good variants faulty, one fault at a time, and ask the spec's gates about each.
+
+    Args:
+        spec: The user's own.
+        models: Models to challenge, all where none is named.
+        variant: The variant to make faulty; a good one of each model where None, ``int8`` first.
+        names: Faults and controls, all where none is named.
+        store: As for ``Run``.
+        say: Told what is going on.
+
+    Raises:
+        SpecError: A name is unknown, or no variant passes its own gates.
+        EdgeqError: The models or images can't be used.
+    """
+    every = catalogue()
+    chosen = tuple(every.get(name) for name in names) or tuple(one for _, one in every)
+    kept = store or Store(spec.path(spec.store))
+    for model in models:
+        if model not in spec.models:
+            raise SpecError(
+                f"unknown model {model!r}",
+                where=spec.origin,
+                remedy=f"Models: {', '.join(spec.models)}",
+            )
+    faults: list[FaultAnswer] = []
+    controls: list[ControlAnswer] = []
+    for model in models or spec.models:
+        run = Run(alone(spec, model), store=kept, say=say)
+        with tempfile.TemporaryDirectory(prefix="edgeq-challenge-") as folder:
+            good = choose_good(run, model, variant, Path(folder))
+            answers = _answers(good, chosen, kept, say)
+        faults += [one for one in answers if isinstance(one, FaultAnswer)]
+        controls += [one for one in answers if isinstance(one, ControlAnswer)]
+    return summed(tuple(faults), tuple(controls))
+
+
+def choose_good(run: Run, model: str, variant: str | None, scratch: Path) -> Good:
+    """Return a variant that passes its own gates.
+
+    Raises:
+        SpecError: There is none.
+        EdgeqError: A case could not be measured for a reason that is not the variant's.
+    """
+    declared = tuple(one for one in run.subjects if one.model == model)
+    if variant is not None:
+        declared = (find(declared, f"{model}/{variant}"),)
+    problems = []
+    for subject in sorted(declared, key=_preference):
+        problem = None
+        for case in run.cases:
+            if case.subject == subject and problem is None:
+                run.say(f"{subject.key}: is it good? {case.gate.name}")
+                record, error = judge(run, case)
+                if error is not None:
+                    raise error
+                problem = f"{case.gate.name}: {record.reason}" if stops(record) else None
+        if problem is None:
+            narrowed = Run(
+                with_variant(run.spec, Good(run, subject, scratch)), store=run.store, say=run.say
+            )
+            return Good(narrowed, subject, scratch)
+        problems.append(f"{subject.variant} ({problem})")
+    raise SpecError(
+        f"no variant of {model!r} passes its own gates, so there is none to make faulty: "
+        f"{'; '.join(problems)}",
+        where=run.spec.origin,
+        remedy="Mend the variant or its limits first: `edgeq gate`",
+    )
+
+
+def stops(record: CaseRecord, inconclusive: str = "warn") -> bool:
+    """Return whether a case keeps a variant from shipping."""
+    missing = record.status is Verdict.MISSING and not record.declared_missing
+    open_ = record.status is Verdict.INCONCLUSIVE and inconclusive == "fail"
+    return record.status is Verdict.FAIL or missing or open_
+
+
+def _preference(subject: Subject) -> int:
+    method = subject.method or ""
+    return PREFERRED.index(method) if method in PREFERRED else len(PREFERRED)
+
+
+def _answers(
+    good: Good, faults: Sequence[Fault], store: Store, say: Say
+) -> list[FaultAnswer | ControlAnswer]:
+    made = []
+    for one in faults:
+        say(f"{good.subject.key}: making {one.name}")
+        made.append(_make(one, good))
+    joining = {
+        one.fault.name: one.faulty
+        for one in made
+        if one.faulty is not None and one.faulty.labels is None
+    }
+    joined = Run(join(good, joining), store=store, target=faulty_target(), say=say)
+    found = []
+    for number, tried in enumerate(made, 1):
+        say(f"{good.subject.key}: {tried.fault.name} ({number} of {len(made)})")
+        found.append(_answer(tried, good, joined))
+    return found
+
+
+def _make(fault: Fault, good: Good) -> Made:
+    try:
+        faulty = fault.make(good)
+    except NotApplicableError as reason:
+        return Made(fault, inapplicable=str(reason))
+    except ConversionError as error:
+        return Made(fault, refusal=error.what)
+    except EdgeqError:
+        raise
+    except Exception as error:
+        raise SpecError(
+            f"the fault {fault.name!r} could not be made: {type(error).__name__}: {error}",
+            where=good.subject.key,
+            remedy="Leave it out, or mend the package that registers it",
+        ) from error
+    same = faulty.content in (None, good.content) and faulty.preprocessing is None
+    if same and faulty.labels is None and faulty.conduct is None:
+        return Made(fault, inapplicable=NOTHING)
+    return Made(fault, faulty)
+
+
+def _answer(made: Made, good: Good, joined: Run) -> FaultAnswer | ControlAnswer:
+    fault = made.fault
+    if made.inapplicable is not None:
+        if fault.control:
+            return _control(fault, good, "not applicable", made.inapplicable)
+        return _fault(fault, good, "not applicable", (), made.inapplicable)
+    if made.faulty is None:
+        return _fault(fault, good, "caught", ("made",), made.refusal or "")
+    run, subject = _place(made.faulty, fault, good, joined)
+    records = [judge(run, case)[0] for case in run.cases if case.subject == subject]
+    stopping = tuple(
+        one.gate for one in records if stops(one, inconclusive=good.run.spec.inconclusive)
+    )
+    is_open = any(one.status is Verdict.INCONCLUSIVE for one in records)
+    if fault.control:
+        note = next((one.reason for one in records if one.gate in stopping), "")
+        passed: Passed = "INCONCLUSIVE" if is_open else "PASS"
+        return _control(fault, good, "FAIL" if stopping else passed, note)
+    if stopping:
+        return _fault(fault, good, "caught", stopping, "")
+    note = would_catch(fault, good, run, subject, records)
+    return _fault(fault, good, "INCONCLUSIVE" if is_open else "missed", (), note)
+
+
+def _place(faulty: Faulty, fault: Fault, good: Good, joined: Run) -> tuple[Run, Subject]:
+    """Return the run in which a fault is judged, and the variant that it is there."""
+    if faulty.labels is None:
+        return joined, find(joined.subjects, f"{good.subject.model}/{fault.name}")
+    run = Run(good.run.spec, store=good.run.store, say=good.run.say)
+    run.inputs(good.subject.model).relabel(faulty.labels)
+    return run, good.subject
+
+
+def _fault(
+    fault: Fault, good: Good, verdict: Caught, caught_by: tuple[str, ...], note: str
+) -> FaultAnswer:
+    return FaultAnswer(
+        model=good.subject.model,
+        variant=good.subject.variant,
+        name=fault.name,
+        place=fault.place,
+        severity=fault.severity,
+        verdict=verdict,
+        caught_by=caught_by,
+        note=note,
+    )
+
+
+def _control(fault: Fault, good: Good, verdict: Passed, note: str) -> ControlAnswer:
+    return ControlAnswer(
+        model=good.subject.model,
+        variant=good.subject.variant,
+        name=fault.name,
+        verdict=verdict,
+        note=note,
+    )

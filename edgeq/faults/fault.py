@@ -1,0 +1,107 @@
+"""What a fault is: a named way in which a good variant goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.registry import Registry
+from edgeq.spec.structs import Preprocessing
+
+if TYPE_CHECKING:
+    from edgeq.faults.good import Good
+
+Severity = Literal["high", "medium", "low"]
+Place = Literal[
+    "quantization",
+    "weights",
+    "bias",
+    "activations",
+    "preprocessing",
+    "labels",
+    "file",
+    "run time",
+    "control",
+]
+
+
+class NotApplicableError(Exception):
+    """A fault can't happen to this variant; the message says why."""
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """What a fault makes of a good variant; what is None stays as it was.
+
+    Attributes:
+        content: Bytes of the file.
+        preprocessing: How photographs become the variant's input.
+        labels: Labels of the evaluation set, int64, shape ``(n,)``.
+        conduct: What the worker does wrong when it runs the variant, as ``faulty_worker`` reads
+            it.
+    """
+
+    content: bytes | None = None
+    preprocessing: Preprocessing | None = None
+    labels: npt.NDArray[np.int64] | None = None
+    conduct: dict[str, object] | None = None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way to go wrong, or a harmless change where the place is ``"control"``.
+
+    Attributes:
+        name: Unique in the catalogue.
+        place: Where it happens.
+        severity: ``"high"`` ruins most answers, ``"low"`` is hard to see.
+        cause: What a diagnosis should name.
+        summary: What is wrong, in a few words.
+        make: Returns what it makes of a good variant. Raises ``NotApplicableError`` where it
+            can't happen, ``EdgeqError`` where the making itself fails.
+    """
+
+    name: str
+    place: Place
+    severity: Severity
+    cause: str
+    summary: str
+    make: Callable[[Good], Faulty]
+
+    @property
+    def control(self) -> bool:
+        """Whether it is a harmless change, which every gate must let pass."""
+        return self.place == "control"
+
+
+BUILT_IN: Registry[Fault] = Registry("fault")
+"""The faults of this package; ``catalogue.faults`` has those of other packages too."""
+
+Maker = Callable[["Good"], "bytes | Faulty"]
+
+
+def fault(name: str, place: Place, severity: Severity, cause: str) -> Callable[[Maker], Fault]:
+    """Register a function as a fault; its docstring's first line says what is wrong.
+
+    The function returns the bytes of the faulty file, or ``Faulty``.
+    """
+
+    def register(maker: Maker) -> Fault:
+        return BUILT_IN.add(name, new_fault(maker, name, place, severity, cause))
+
+    return register
+
+
+def new_fault(maker: Maker, name: str, place: Place, severity: Severity, cause: str) -> Fault:
+    """Return a fault made by a function, without registering it."""
+
+    def make(good: Good) -> Faulty:
+        made = maker(good)
+        return made if isinstance(made, Faulty) else Faulty(content=made)
+
+    summary = (maker.__doc__ or name).strip().splitlines()[0].rstrip(".")
+    return Fault(name, place, severity, cause, summary, make)

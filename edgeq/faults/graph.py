@@ -1,0 +1,220 @@
+"""Editing a ``.tflite`` file through the schema's objects.
+
+Arrays of the objects are views of the file's bytes: numbers that are changed in place leave
+everything else of the file as it was (``patched``). What changes the graph's shape is written
+anew (``packed``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.faults.fault import NotApplicableError
+from edgeq.measure.operators import COMPUTE
+from edgeq.models.model_file import IDENTIFIER
+
+Array = npt.NDArray[Any]
+EDITABLE = ("float32", "float16", "int8", "uint8", "int16", "int32")
+DATA_ALIGNMENT = 16
+_SAME_VALUES = frozenset({"DEQUANTIZE", "QUANTIZE"})
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A compute operator with stored weights; tensors by their index.
+
+    Attributes:
+        operator: Its index in the graph.
+        name: Of the operator.
+        input: The activation that it takes.
+        weights: The stored weights, behind a DEQUANTIZE where there is one.
+        bias: The stored bias, None where it has none.
+        output: The activation that it gives.
+    """
+
+    operator: int
+    name: str
+    input: int
+    weights: int
+    bias: int | None
+    output: int
+
+
+class Graph:
+    """The main graph of a model, to be edited.
+
+    Args:
+        content: A ``.tflite`` file.
+
+    Attributes:
+        model: ``ModelT`` of the schema.
+        main: Its first subgraph.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        from ai_edge_litert import schema_py_generated as schema
+
+        self._bytes = bytearray(content)
+        self.schema: Any = schema
+        self.model: Any = schema.ModelT.InitFromPackedBuf(self._bytes, 0)
+        self.main: Any = self.model.subgraphs[0]
+        for buffer in self.model.buffers:
+            if buffer.offset > 1:  # stored behind the flatbuffer proper
+                buffer.data = np.frombuffer(self._bytes, np.uint8, buffer.size, buffer.offset)
+
+    def patched(self) -> bytes:
+        """Return the file with the numbers that were changed in place."""
+        return bytes(self._bytes)
+
+    def packed(self) -> bytes:
+        """Return the model written anew."""
+        from flatbuffers import Builder
+
+        class Aligned(Builder):  # type: ignore[misc] # flatbuffers has no types
+            """Starts stored data at multiples of 16, as the schema asks for."""
+
+            def CreateNumpyVector(self, x: Array) -> Any:  # noqa: N802 - flatbuffers' own name
+                if x.dtype != np.uint8:
+                    return super().CreateNumpyVector(x)
+                self.StartVector(1, x.size, DATA_ALIGNMENT)
+                self.head -= x.size
+                self.Bytes[self.head : self.head + x.size] = x.tobytes()
+                return self.EndVector()
+
+        for buffer in self.model.buffers:
+            buffer.offset = buffer.size = 0
+        builder = Aligned(len(self._bytes) + 4096)
+        builder.Finish(self.model.Pack(builder), IDENTIFIER)
+        return bytes(builder.Output())
+
+    def names(self) -> tuple[str, ...]:
+        """Return the operators' names in order."""
+        numbers = {v: k for k, v in vars(self.schema.BuiltinOperator).items() if k.isupper()}
+        codes = self.model.operatorCodes
+        used = (codes[one.opcodeIndex] for one in self.main.operators)
+        return tuple(numbers[max(one.builtinCode, one.deprecatedBuiltinCode)] for one in used)
+
+    def layers(self, *names: str) -> tuple[Layer, ...]:
+        """Return the compute operators with stored weights, those of some names if any is given.
+
+        Raises:
+            NotApplicableError: There is none.
+        """
+        kinds = self.names()
+        maker = {
+            int(made): at for at, one in enumerate(self.main.operators) for made in one.outputs
+        }
+
+        def stored(inputs: Sequence[int], position: int | None) -> int | None:
+            if position is None or position >= len(inputs):
+                return None
+            tensor = int(inputs[position])
+            while (at := maker.get(tensor)) is not None and kinds[at] in _SAME_VALUES:
+                tensor = int(self.main.operators[at].inputs[0])
+            return tensor if tensor >= 0 and self._data(tensor) is not None else None
+
+        found = []
+        for at, one in enumerate(self.main.operators):
+            if kinds[at] not in (names or COMPUTE) or kinds[at] not in COMPUTE:
+                continue
+            places = COMPUTE[kinds[at]]
+            weights, bias = stored(one.inputs, places.weights), stored(one.inputs, places.bias)
+            if weights is not None and self.dtype(weights) in EDITABLE:
+                given = int(one.inputs[2 if kinds[at] == "TRANSPOSE_CONV" else 0])
+                found.append(Layer(at, kinds[at], given, weights, bias, int(one.outputs[0])))
+        if not found:
+            kind = " or ".join(names) or "layer"
+            raise NotApplicableError(f"the model has no {kind} with weights that can be edited")
+        return tuple(found)
+
+    def middle(self, *names: str) -> Layer:
+        """Return the layer with the most weights in the middle third of the layers."""
+        layers = self.layers(*names)
+        third = len(layers) // 3
+        return max(
+            layers[third : len(layers) - third] or layers,
+            key=lambda one: self.values(one.weights).size,
+        )
+
+    def dtype(self, tensor: int) -> str:
+        """Return the name of a tensor's type, in lower case."""
+        number = self.main.tensors[tensor].type
+        types: dict[str, object] = vars(self.schema.TensorType)
+        return next(name.lower() for name, value in types.items() if value == number)
+
+    def values(self, tensor: int) -> Array:
+        """Return the stored values of a tensor as a view of the file; writing changes it.
+
+        Raises:
+            NotApplicableError: It has none, or of a type that is not edited.
+        """
+        data, dtype = self._data(tensor), self.dtype(tensor)
+        if data is None or dtype not in EDITABLE:
+            raise NotApplicableError(f"tensor {tensor} of type {dtype} can't be edited")
+        shape = self.main.tensors[tensor].shape
+        return np.asarray(data).view(np.dtype(dtype)).reshape(tuple(int(n) for n in shape))
+
+    def scales(self, tensor: int) -> tuple[Array, Array]:
+        """Return the scales and zero points of a tensor as views of the file.
+
+        Raises:
+            NotApplicableError: The tensor is not quantized.
+        """
+        found = self.main.tensors[tensor].quantization
+        if found is None or found.scale is None or not len(found.scale):
+            raise NotApplicableError(f"tensor {tensor} has no scale: it is not quantized")
+        return found.scale, found.zeroPoint
+
+    def activations(self) -> tuple[int, ...]:
+        """Return the quantized tensors between input and output that operators compute.
+
+        Raises:
+            NotApplicableError: Activations are float.
+        """
+        border = {int(one) for one in (*self.main.inputs, *self.main.outputs)}
+        made = [int(t) for one in self.main.operators for t in one.outputs if int(t) not in border]
+        found = tuple(t for t in made if self.dtype(t) in {"int8", "uint8", "int16"})
+        if not found:
+            raise NotApplicableError("the variant's activations are not quantized")
+        return found
+
+    def code(self, name: str, version: int = 1) -> int:
+        """Return the index of an operator's code, added where it is not there."""
+        number = getattr(self.schema.BuiltinOperator, name)
+        for index, one in enumerate(self.model.operatorCodes):
+            if number == max(one.builtinCode, one.deprecatedBuiltinCode) and one.version >= version:
+                return index
+        made = self.schema.OperatorCodeT()
+        made.builtinCode, made.deprecatedBuiltinCode = number, min(number, 127)
+        made.version = version
+        self.model.operatorCodes.append(made)
+        return len(self.model.operatorCodes) - 1
+
+    def add_tensor(self, like: int, name: str, dtype: str, data: Array | None = None) -> int:
+        """Add a tensor of another's shape, without quantization, and return its index."""
+        made, source = self.schema.TensorT(), self.main.tensors[like]
+        made.name, made.shape = name, list(source.shape if data is None else data.shape)
+        made.type = getattr(self.schema.TensorType, dtype.upper())
+        if data is not None:
+            buffer = self.schema.BufferT()
+            buffer.data = np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)
+            made.buffer = len(self.model.buffers)
+            self.model.buffers.append(buffer)
+        self.main.tensors.append(made)
+        return len(self.main.tensors) - 1
+
+    def operator(self, name: str, inputs: Sequence[int], outputs: Sequence[int]) -> Any:
+        """Return a new operator without options; the caller puts it into the graph."""
+        made = self.schema.OperatorT()
+        made.opcodeIndex = self.code(name, 2 if name in _SAME_VALUES else 1)
+        made.inputs, made.outputs = list(inputs), list(outputs)
+        return made
+
+    def _data(self, tensor: int) -> Array | None:
+        data = self.model.buffers[self.main.tensors[tensor].buffer].data
+        return None if data is None or not len(data) else data

@@ -1,0 +1,85 @@
+"""Faults of labels: classes in another order, for the variant or for the evaluation set."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.faults.fault import Faulty, NotApplicableError, fault
+from edgeq.faults.good import Good
+from edgeq.faults.graph import Array
+
+SEED = 24
+Order = npt.NDArray[np.intp]
+
+
+def _classes(good: Good) -> int:
+    return int(good.run.answers(good.subject.model, good.subject).scores.shape[1])
+
+
+def _reordered(good: Good, order: Order) -> bytes:
+    """Return the variant with the outputs of its last layer in another order."""
+    graph = good.graph()
+    layer = graph.layers()[-1]
+    values = graph.values(layer.weights)
+    outputs = len(values)
+    if outputs < _classes(good) or layer.name == "DEPTHWISE_CONV_2D":
+        raise NotApplicableError("the last layer does not give the classes")
+    order = np.concatenate([order, np.arange(len(order), outputs)])
+    parts: list[Array] = [values]
+    if layer.bias is not None:
+        parts.append(graph.values(layer.bias))
+    for tensor in (layer.weights, layer.bias):
+        quantization = None if tensor is None else graph.main.tensors[tensor].quantization
+        if quantization is not None:
+            parts += [
+                one for one in (quantization.scale, quantization.zeroPoint) if one is not None
+            ]
+    for part in parts:
+        if len(part) == outputs:
+            part[...] = part[order].copy()
+    return graph.patched()
+
+
+@fault("classes_shifted", "labels", "high", "label_offset")
+def classes_shifted(good: Good) -> bytes:
+    """The variant's classes are one too high."""
+    return _reordered(good, np.roll(np.arange(_classes(good)), 1))
+
+
+@fault("classes_after_background", "labels", "high", "label_offset")
+def classes_after_background(good: Good) -> bytes:
+    """The variant's classes are one too low, as if a background class had been dropped twice."""
+    return _reordered(good, np.roll(np.arange(_classes(good)), -1))
+
+
+@fault("classes_permuted", "labels", "high", "label_order")
+def classes_permuted(good: Good) -> bytes:
+    """The variant's classes are in another order."""
+    return _reordered(good, np.random.default_rng(SEED).permutation(_classes(good)))
+
+
+@fault("classes_by_name", "labels", "high", "label_order")
+def classes_by_name(good: Good) -> bytes:
+    """The variant's classes are in the order of their numbers as text: 0, 1, 10, 100, 101."""
+    texts = [str(number) for number in range(_classes(good))]
+    order = np.argsort(np.array(texts), kind="stable")
+    if (order == np.arange(len(order))).all():
+        raise NotApplicableError("there are too few classes for another order")
+    return _reordered(good, order)
+
+
+@fault("evaluation_labels_shifted", "labels", "high", "label_offset")
+def evaluation_labels_shifted(good: Good) -> Faulty:
+    """The labels of the evaluation set are one too high."""
+    return Faulty(labels=(good.evaluation_labels + 1) % _classes(good))
+
+
+@fault("evaluation_labels_permuted", "labels", "high", "label_order")
+def evaluation_labels_permuted(good: Good) -> Faulty:
+    """The labels of the evaluation set belong to other photographs."""
+    labels = good.evaluation_labels
+    other = np.random.default_rng(SEED).permutation(labels)
+    if (other == labels).all():
+        raise NotApplicableError("the labels are all alike")
+    return Faulty(labels=other)

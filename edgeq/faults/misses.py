@@ -1,0 +1,91 @@
+"""What would have caught a fault that no gate stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgeq.errors import EdgeqError
+from edgeq.faults.fault import Fault
+from edgeq.faults.good import Good
+from edgeq.judge.verdict import Verdict
+from edgeq.measure.planning import images_needed
+from edgeq.pipeline.plan import Subject
+from edgeq.pipeline.run import Run
+from edgeq.record import CaseRecord
+
+COSTS = {"latency": "latency_ratio", "memory": "max_peak_memory", "partitions": "max_partitions"}
+"""By cause: the gate that looks at it."""
+
+LABELS = frozenset({"label_offset", "label_order"})
+
+LEAST_SHARE = 0.1
+"""A value tells a fault from the good variant where it uses up this share of what was left."""
+
+
+def would_catch(
+    fault: Fault, good: Good, run: Run, subject: Subject, records: Sequence[CaseRecord]
+) -> str:
+    """Return the gate or the number of images that would have caught a fault.
+
+    Args:
+        fault: The fault.
+        good: The good variant.
+        run: In which the fault was judged.
+        subject: The faulty variant in it.
+        records: Its cases.
+    """
+    open_ = [one for one in records if one.status is Verdict.INCONCLUSIVE]
+    if fault.cause in COSTS:
+        return _cost(COSTS[fault.cause], records, open_)
+    if fault.cause in LABELS and subject == good.subject:
+        return _labels(run, subject)
+    try:
+        values, before = _values(run, subject), _values(good.run, good.subject)
+    except EdgeqError as error:
+        return f"nothing compares its answers: {error.what}"
+    if all(abs(values[gate] - before[gate]) < 1e-6 for gate in values):  # noqa: PLR2004
+        return "its answers are the good variant's: no gate on answers sees it"
+    gate = max(values, key=lambda name: (before[name] - values[name]) / (1.001 - before[name]))
+    drop = before[gate] - values[gate]
+    if drop < LEAST_SHARE * (1.001 - before[gate]):
+        return "it is no worse than the good variant on these images"
+    middle = (values[gate] + before[gate]) / 2
+    note = f"{gate} = {middle:.3f} (good {before[gate]:.3f}, faulty {values[gate]:.3f})"
+    images = _images(run, subject, good, values["top1_agreement"])
+    return f"{note}{images}"
+
+
+def _cost(gate: str, records: Sequence[CaseRecord], open_: Sequence[CaseRecord]) -> str:
+    for one in open_:
+        if one.gate == gate and one.next_step:
+            return one.next_step
+    declared = any(one.gate == gate for one in records)
+    return f"a closer limit of {gate}" if declared else f"a limit of {gate}: the spec has none"
+
+
+def _labels(run: Run, subject: Subject) -> str:
+    """Say how little the baseline is right: variant and baseline are wrong alike."""
+    found = run.accuracy(subject).baseline_top1
+    return (
+        f"the baseline itself is right on {found.value:.1%} of {found.images:,} images: "
+        "a check of the baseline's own accuracy"
+    )
+
+
+def _values(run: Run, subject: Subject) -> dict[str, float]:
+    """Return what agreement's gates look at, from 1 downwards."""
+    found = run.agreement(subject)
+    values = {"top1_agreement": found.top1, "worst_cosine": found.cosine.worst}
+    return values if found.top5_overlap is None else {**values, "top5_overlap": found.top5_overlap}
+
+
+def _images(run: Run, subject: Subject, good: Good, value: float) -> str:
+    """Return how many images show that agreement is below its limit, where it is."""
+    limit = good.limits.get("top1_agreement")
+    if limit is None or value >= limit:
+        return ""
+    needed = images_needed(value, limit, run.spec.confidence)
+    have = run.agreement(subject).images
+    if needed is None or needed <= have:
+        return ""
+    return f", or about {needed:,} images (now {have:,})"

@@ -1,0 +1,107 @@
+"""Faults of preprocessing: the variant is fed with something else than its baseline."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from edgeq.faults.fault import Faulty, NotApplicableError, fault
+from edgeq.faults.good import Good
+from edgeq.spec.structs import Preprocessing
+
+Three = tuple[float, float, float]
+_ZERO, _ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+_TORCH = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+_TINY = 1e-6
+
+
+def _other(good: Good, mean: Three, std: Three) -> Faulty:
+    own = good.preprocessing
+    if max(abs(a - b) for a, b in zip(own.mean + own.std, mean + std, strict=True)) < _TINY:
+        raise NotApplicableError("this is the range that the variant takes")
+    return Faulty(preprocessing=msgspec.structs.replace(own, mean=mean, std=std))
+
+
+@fault("channels_swapped", "preprocessing", "medium", "channel_order")
+def channels_swapped(good: Good) -> Faulty:
+    """Red and blue are swapped."""
+    own = good.preprocessing
+    order: Literal["rgb", "bgr"] = "rgb" if own.channels == "bgr" else "bgr"
+    return Faulty(preprocessing=msgspec.structs.replace(own, channels=order))
+
+
+@fault("range_0_1", "preprocessing", "high", "input_range")
+def range_0_1(good: Good) -> Faulty:
+    """Pixels go in from 0 to 1."""
+    return _other(good, _ZERO, (255.0, 255.0, 255.0))
+
+
+@fault("range_minus_1_1", "preprocessing", "high", "input_range")
+def range_minus_1_1(good: Good) -> Faulty:
+    """Pixels go in from -1 to 1."""
+    own = good.preprocessing
+    if all(
+        abs(a - 127.5) < 1 and abs(b - 127.5) < 1 for a, b in zip(own.mean, own.std, strict=True)
+    ):
+        raise NotApplicableError("this is the range that the variant takes")
+    return _other(good, (127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
+
+
+@fault("range_0_255", "preprocessing", "high", "input_range")
+def range_0_255(good: Good) -> Faulty:
+    """Pixels go in from 0 to 255: a rescaling is missing."""
+    return _other(good, _ZERO, _ONE)
+
+
+@fault("range_torch", "preprocessing", "high", "input_range")
+def range_torch(good: Good) -> Faulty:
+    """Pixels go in with ImageNet's mean and deviation."""
+    return _other(good, *_TORCH)
+
+
+@fault("rescaled_twice", "preprocessing", "high", "input_range")
+def rescaled_twice(good: Good) -> Faulty:
+    """The rescaling is done twice."""
+    own = good.preprocessing
+    mean, std = zip(
+        *((m + s * m, s * s) for m, s in zip(own.mean, own.std, strict=True)), strict=True
+    )
+    return _other(good, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
+
+
+@fault("mean_missing", "preprocessing", "high", "input_range")
+def mean_missing(good: Good) -> Faulty:
+    """The mean is not subtracted."""
+    return _other(good, _ZERO, good.preprocessing.std)
+
+
+@fault("resize_nearest", "preprocessing", "low", "resize")
+def resize_nearest(good: Good) -> Faulty:
+    """Photographs are resized by picking the nearest pixel."""
+    own = good.preprocessing
+    if own.filter == "nearest":
+        raise NotApplicableError("this is the filter that the variant takes")
+    return Faulty(preprocessing=msgspec.structs.replace(own, filter="nearest"))
+
+
+@fault("cropped", "preprocessing", "medium", "resize")
+def cropped(good: Good) -> Faulty:
+    """Photographs are cut to half their middle square."""
+    cut = Preprocessing(resize="centre_crop", crop_fraction=0.5)
+    own = good.preprocessing
+    return Faulty(
+        preprocessing=msgspec.structs.replace(
+            own, resize=cut.resize, crop_fraction=cut.crop_fraction
+        )
+    )
+
+
+@fault("resize_geometry", "preprocessing", "low", "resize")
+def resize_geometry(good: Good) -> Faulty:
+    """The whole photograph is squeezed where its middle is to be cut out, or the other way."""
+    own = good.preprocessing
+    other: Literal["whole", "centre_crop"] = (
+        "whole" if own.resize == "centre_crop" else "centre_crop"
+    )
+    return Faulty(preprocessing=msgspec.structs.replace(own, resize=other))

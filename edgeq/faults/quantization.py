@@ -1,0 +1,143 @@
+"""Faults of quantization parameters: scales, zero points, granularity, axis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeq.faults.fault import NotApplicableError, fault
+from edgeq.faults.good import Good
+from edgeq.faults.graph import Graph, Layer
+
+SEED = 20
+
+
+def _per_channel(graph: Graph) -> list[Layer]:
+    """Return the layers whose weights have a scale per channel."""
+    found = []
+    for layer in graph.layers():
+        quantization = graph.main.tensors[layer.weights].quantization
+        if quantization is not None and quantization.scale is not None:
+            found += [layer] if len(quantization.scale) > 1 else []
+    if not found:
+        raise NotApplicableError("no weights have a scale per channel")
+    return found
+
+
+@fault("weight_scale_halved", "quantization", "medium", "damaged_tensor")
+def weight_scale_halved(good: Good) -> bytes:
+    """The weights of one layer are read with half their scale."""
+    graph = good.graph()
+    graph.scales(graph.middle().weights)[0][...] *= np.float32(0.5)
+    return graph.patched()
+
+
+@fault("weight_scales_shuffled", "quantization", "high", "damaged_tensor")
+def weight_scales_shuffled(good: Good) -> bytes:
+    """The scales of all layers' channels are in another order."""
+    graph = good.graph()
+    generator = np.random.default_rng(SEED)
+    for layer in _per_channel(graph):
+        scales, _ = graph.scales(layer.weights)
+        scales[...] = generator.permutation(scales)
+    return graph.patched()
+
+
+@fault("per_tensor_for_per_channel", "quantization", "high", "damaged_tensor")
+def per_tensor_for_per_channel(good: Good) -> bytes:
+    """Every layer's weights are read with the first channel's scale."""
+    graph = good.graph()
+    for layer in _per_channel(graph):
+        scales, _ = graph.scales(layer.weights)
+        scales[...] = scales[0]
+    return graph.patched()
+
+
+@fault("wrong_axis", "quantization", "high", "damaged_tensor")
+def wrong_axis(good: Good) -> bytes:
+    """The scales of one layer's weights belong to another axis."""
+    graph = good.graph()
+    layers = _per_channel(graph)
+    tensor = graph.main.tensors[layers[len(layers) // 2].weights]
+    tensor.quantization.quantizedDimension = (tensor.quantization.quantizedDimension + 1) % len(
+        tensor.shape
+    )
+    return graph.packed()
+
+
+@fault("activation_zero_point", "quantization", "high", "saturated_activations")
+def activation_zero_point(good: Good) -> bytes:
+    """The zero point of one layer's activations is at the wrong end of their range."""
+    graph = good.graph()
+    layer = graph.middle()
+    _require_activation(graph, layer.output)
+    _to_other_end(graph, layer.output)
+    return graph.patched()
+
+
+@fault("activation_scale_tiny", "quantization", "high", "saturated_activations")
+def activation_scale_tiny(good: Good) -> bytes:
+    """The scale of one layer's activations is a sixteenth, so that they saturate."""
+    graph = good.graph()
+    layer = graph.middle()
+    _require_activation(graph, layer.output)
+    graph.scales(layer.output)[0][...] /= np.float32(16)
+    return graph.patched()
+
+
+@fault("activation_scale_huge", "quantization", "high", "damaged_tensor")
+def activation_scale_huge(good: Good) -> bytes:
+    """The scale of one layer's activations is sixteenfold, so that few steps are left."""
+    graph = good.graph()
+    layer = graph.middle()
+    _require_activation(graph, layer.output)
+    graph.scales(layer.output)[0][...] *= np.float32(16)
+    return graph.patched()
+
+
+@fault("activation_scale_nan", "quantization", "high", "damaged_tensor")
+def activation_scale_nan(good: Good) -> bytes:
+    """The scale of one layer's activations is NaN."""
+    graph = good.graph()
+    layer = graph.middle()
+    _require_activation(graph, layer.output)
+    graph.scales(layer.output)[0][...] = np.nan
+    return graph.patched()
+
+
+@fault("input_zero_point", "quantization", "high", "input_range")
+def input_zero_point(good: Good) -> bytes:
+    """The input's zero point is at the wrong end of its range."""
+    graph = good.graph()
+    _to_other_end(graph, int(graph.main.inputs[0]))
+    return graph.patched()
+
+
+@fault("input_scale", "quantization", "high", "input_range")
+def input_scale(good: Good) -> bytes:
+    """The input's scale is an eighth, so that most pixels saturate."""
+    graph = good.graph()
+    graph.scales(int(graph.main.inputs[0]))[0][...] /= np.float32(8)
+    return graph.patched()
+
+
+@fault("output_scale", "quantization", "medium", "output_quantization")
+def output_scale(good: Good) -> bytes:
+    """The scale of the last layer's output is a quarter, so that high scores saturate."""
+    graph = good.graph()
+    layer = graph.layers()[-1]
+    _require_activation(graph, layer.output)
+    graph.scales(layer.output)[0][...] /= np.float32(4)
+    return graph.patched()
+
+
+def _to_other_end(graph: Graph, tensor: int) -> None:
+    """Move a zero point to the end of the type's range that it is farther from."""
+    points = graph.scales(tensor)[1]
+    ends = np.iinfo(graph.dtype(tensor))
+    middle = (ends.min + ends.max) / 2
+    points[...] = np.where(points > middle, ends.min, ends.max)
+
+
+def _require_activation(graph: Graph, tensor: int) -> None:
+    if graph.dtype(tensor) not in {"int8", "uint8", "int16"}:
+        raise NotApplicableError("the variant's activations are not quantized")

@@ -1,0 +1,149 @@
+"""Faults at run time: what the worker does wrong, and graphs that run badly."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.faults.fault import Faulty, NotApplicableError, fault
+from edgeq.faults.good import Good
+from edgeq.spec.structs import Kernels
+
+MOST_SLOWDOWN = 20.0
+MOST_BYTES = 1_000_000_000
+BREAKS = 6
+
+
+@fault("nan_outputs", "run time", "high", "not_finite")
+def nan_outputs(good: Good) -> Faulty:
+    """One output in every answer is NaN."""
+    if good.run.inputs(good.subject.model).evaluation is None:
+        raise NotApplicableError("without evaluation images no answer is asked for")
+    return Faulty(conduct={"do": "nan"})
+
+
+@fault("constant_output", "run time", "high", "constant_output")
+def constant_output(good: Good) -> Faulty:
+    """Every answer is that of the first photograph."""
+    return _answering(good, "constant")
+
+
+@fault("stale_output", "run time", "high", "stale_output")
+def stale_output(good: Good) -> Faulty:
+    """Every answer is that of the photograph before."""
+    return _answering(good, "stale")
+
+
+@fault("nondeterministic", "run time", "high", "nondeterminism")
+def nondeterministic(good: Good) -> Faulty:
+    """Answers change from run to run by noise as large as their own spread."""
+    return _answering(good, "noise")
+
+
+@fault("crash_at_invoke", "run time", "high", "crash")
+def crash_at_invoke(good: Good) -> Faulty:
+    """The runtime crashes at the third inference."""
+    del good
+    return Faulty(conduct={"do": "crash", "after": 2})
+
+
+@fault("crash_at_load", "run time", "high", "crash")
+def crash_at_load(good: Good) -> Faulty:
+    """The runtime crashes while it loads the model."""
+    del good
+    return Faulty(conduct={"do": "crash", "after": -1})
+
+
+@fault("refused", "run time", "high", "refused")
+def refused(good: Good) -> Faulty:
+    """The runtime refuses the model."""
+    del good
+    return Faulty(conduct={"do": "refuse"})
+
+
+@fault("slower_10", "run time", "low", "latency")
+def slower_10(good: Good) -> Faulty:
+    """An inference takes 10 % longer than its limit allows."""
+    return _slower(good, 0.10)
+
+
+@fault("slower_20", "run time", "medium", "latency")
+def slower_20(good: Good) -> Faulty:
+    """An inference takes 20 % longer than its limit allows."""
+    return _slower(good, 0.20)
+
+
+@fault("slower_50", "run time", "medium", "latency")
+def slower_50(good: Good) -> Faulty:
+    """An inference takes 50 % longer than its limit allows."""
+    return _slower(good, 0.50)
+
+
+@fault("more_memory", "run time", "medium", "memory")
+def more_memory(good: Good) -> Faulty:
+    """The worker takes a tenth more memory than the limit allows, twice as much without one."""
+    peak = good.memory.peak
+    limit = good.limits.get("max_peak_memory", 2 * peak / 1.1)
+    more = int(1.1 * limit) - peak
+    if more > MOST_BYTES:
+        raise NotApplicableError(f"the limit leaves more than {MOST_BYTES / 1e9:g} GB")
+    return Faulty(conduct={"do": "memory", "bytes": max(more, 0)})
+
+
+@fault("more_partitions", "run time", "medium", "partitions")
+def more_partitions(good: Good) -> bytes:
+    """Operators that the delegate does not take cut the graph into more partitions than allowed."""
+    kernels: Kernels = good.run.spec.run.kernels
+    if kernels != "xnnpack":
+        raise NotApplicableError(f"the kernels {kernels!r} know no partitions")
+    loaded = good.run.load(good.subject.model, good.subject)
+    if not loaded.delegated:
+        raise NotApplicableError("the delegate takes no operator of this variant")
+    graph = good.graph()
+    layers = graph.layers()
+    allowed = int(good.limits.get("max_partitions", 1))
+    cuts = max(BREAKS, allowed - loaded.partitions + 2)
+    step = max(1, len(layers) // (cuts + 1))
+    chosen = sorted({layer.operator for layer in layers[step::step]}, reverse=True)[:cuts]
+    operators = list(graph.main.operators)
+    for at in chosen or [layers[0].operator]:
+        output = int(operators[at].outputs[0])
+        if graph.main.tensors[output].shape[0] != 1:
+            raise NotApplicableError("the batch is not 1")
+        inner = graph.add_tensor(output, f"before/{output}", graph.dtype(output))
+        graph.main.tensors[inner].quantization = graph.main.tensors[output].quantization
+        axis = graph.add_tensor(output, f"axis/{output}", "int32", _first_axis())
+        operators[at].outputs = [inner]
+        turn = graph.operator("REVERSE_V2", [inner, axis], [output])
+        turn.builtinOptions = graph.schema.ReverseV2OptionsT()
+        turn.builtinOptionsType = graph.schema.BuiltinOptions.ReverseV2Options
+        operators.insert(at + 1, turn)
+    graph.main.operators = operators
+    return graph.packed()
+
+
+def _first_axis() -> npt.NDArray[np.int32]:
+    """Return the axis of the batch: of one image, its reverse is itself."""
+    return np.zeros(1, np.int32)
+
+
+def _answering(good: Good, what: str) -> Faulty:
+    images = good.run.inputs(good.subject.model).evaluation
+    if images is None or len(images.photos) == 1:
+        raise NotApplicableError("it takes two evaluation images or more to see it")
+    return Faulty(conduct={"do": what})
+
+
+def _slower(good: Good, by: float) -> Faulty:
+    """Return a worker that is slower than the limit, than before where there is no limit."""
+    found, limits = good.latency, good.limits
+    wanted = [
+        limit / value
+        for limit, value in (
+            (limits.get("latency_ratio"), found.ratio),
+            (limits.get("max_latency_ms"), found.variant.median_s * 1000),
+        )
+        if limit is not None
+    ]
+    factor = min(min(wanted, default=1.0) * (1 + by), MOST_SLOWDOWN) - 1
+    return Faulty(conduct={"do": "slower", "factor": round(factor, 4)})

@@ -1,0 +1,85 @@
+"""A challenge as lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from edgeq.escape import fitted, printable, wrapped
+from edgeq.faults.answers import SEPARATOR, Challenge, FaultAnswer
+from edgeq.faults.fault import Fault
+
+NAME, PLACE, SEVERITY, VERDICT = 28, 14, 8, 14
+INDENT = "    "
+
+
+def lines(found: Challenge, width: int) -> list[str]:
+    """Return the table of a challenge: fault by verdict, controls, score."""
+    told: list[str] = []
+    for model in found.model.split(SEPARATOR):
+        told += _model(found, model, width)
+    told += _summary(found, width)
+    return told
+
+
+def catalogue(faults: Sequence[Fault], width: int) -> list[str]:
+    """Return the faults and controls with what is wrong, one a line."""
+    found = []
+    for one in faults:
+        head = f"{printable(one.name):<{NAME}} {one.place:<{PLACE}} {one.severity:<{SEVERITY}} "
+        found.append(head + fitted(printable(one.summary), width - len(head)))
+    controls = sum(one.control for one in faults)
+    return [*found, f"{len(faults) - controls} faults, {controls} controls"]
+
+
+def _model(found: Challenge, model: str, width: int) -> Iterator[str]:
+    faults = [one for one in found.faults if one.model == model]
+    controls = [one for one in found.controls if one.model == model]
+    variants = [*(one.variant for one in faults), *(one.variant for one in controls)]
+    yield f"{model}: faults in {variants[0]}"
+    yield (
+        f"{'fault':<{NAME}} {'place':<{PLACE}} {'severity':<{SEVERITY}} {'verdict':<{VERDICT}} "
+        "caught by"
+    )
+    for one in faults:
+        head = (
+            f"{fitted(printable(one.name), NAME):<{NAME}} {one.place:<{PLACE}} "
+            f"{one.severity:<{SEVERITY}} {one.verdict:<{VERDICT}} "
+        )
+        yield (head + fitted(", ".join(one.caught_by), width - len(head))).rstrip()
+    if controls:
+        yield ""
+        yield f"{'control (must pass)':<{NAME + PLACE + SEVERITY + 2}} verdict"
+        for control in controls:
+            name = fitted(printable(control.name), NAME)
+            yield f"{name:<{NAME + PLACE + SEVERITY + 2}} {control.verdict}"
+    yield ""
+
+
+def _summary(found: Challenge, width: int) -> Iterator[str]:
+    for verdict, head in (
+        ("missed", "Missed, and what would have caught it:"),
+        ("INCONCLUSIVE", "INCONCLUSIVE, and what would have caught it:"),
+        ("not applicable", "Not applicable (not counted):"),
+    ):
+        chosen = [one for one in found.faults if one.verdict == verdict]
+        yield from _noted(head, chosen, width)
+    for control in found.alarms:
+        yield from wrapped(
+            f"False alarm: {control.name}: {printable(control.note)}", width, indent=INDENT
+        )
+    applicable = [one for one in found.faults if one.verdict != "not applicable"]
+    caught = sum(one.verdict == "caught" for one in applicable)
+    score = "none" if found.score is None else f"{found.score:.1%}"
+    yield (
+        f"Mutation score {score}: {caught} of {len(applicable)} applicable faults caught, "
+        f"{len(found.missed)} missed; {len(found.alarms)} of {len(found.controls)} controls failed."
+    )
+
+
+def _noted(head: str, chosen: Sequence[FaultAnswer], width: int) -> Iterator[str]:
+    if not chosen:
+        return
+    yield head
+    for one in chosen:
+        yield from wrapped(f"  {one.name}: {printable(one.note)}", width, indent=INDENT)
+    yield ""

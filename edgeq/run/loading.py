@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from edgeq.errors import ModelRefusedError, WorkerError
 from edgeq.models.edits import Edit
@@ -32,6 +36,28 @@ def patched(content: bytes, edits: Sequence[Edit]) -> bytes:
             )
         data[offset : offset + len(new)] = new
     return bytes(data)
+
+
+@contextmanager
+def delivered(
+    path: Path, edits: Sequence[Edit], *, local_files: bool
+) -> Iterator[tuple[str | None, tuple[AnyArray, ...]]]:
+    """Yield the path of an edited model, or None and its bytes for a target without our files.
+
+    An edited model becomes a file too: the runtime maps files, and a kernel that reads beyond a
+    tensor behaves as it does with the file that ships.
+    """
+    if local_files and not edits:
+        yield str(path), ()
+        return
+    content = patched(path.read_bytes(), edits)
+    if not local_files:
+        yield None, (np.frombuffer(content, np.uint8),)
+        return
+    with tempfile.NamedTemporaryFile(prefix="edgeq-", suffix=".tflite") as file:
+        file.write(content)
+        file.flush()
+        yield file.name, ()
 
 
 def delegation(nodes: Sequence[Node]) -> tuple[int, int, int]:

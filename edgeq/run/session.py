@@ -21,7 +21,7 @@ from edgeq.models.edits import Edit
 from edgeq.run.conversation import Conversation, Progress
 from edgeq.run.loading import (
     LoadReport,
-    patched,
+    delivered,
     require_image_model,
     require_tensors,
     understand,
@@ -102,21 +102,19 @@ class Session:
             WorkerMemoryError: It went over its memory limit.
             WorkerError: Anything else; the parent of these.
         """
-        request = {
-            "path": str(path) if self._target.local_files and not edits else None,
+        request: dict[str, object] = {
             "threads": threads,
             "kernels": kernels,
             "input_size": input_size or (),
         }
-        blobs: tuple[AnyArray, ...] = ()
-        if request["path"] is None:
-            blobs = (np.frombuffer(patched(path.read_bytes(), edits), np.uint8),)
-        try:
-            answer = self._worker.ask("load", request, blobs)
-        except ModelRefusedError as refusal:
-            if self._loads_with_more_memory(request, blobs):
-                raise self._worker.circumstances("load").out_of_memory() from refusal
-            raise
+        with delivered(path, edits, local_files=self._target.local_files) as (place, blobs):
+            request["path"] = place
+            try:
+                answer = self._worker.ask("load", request, blobs)
+            except ModelRefusedError as refusal:
+                if self._loads_with_more_memory(request, blobs):
+                    raise self._worker.circumstances("load").out_of_memory() from refusal
+                raise
         report = self._worker.convert("load", answer, LoadReport)
         loaded = understand(report, kernels=kernels, threads=threads, where=self._where)
         self._models[loaded.handle] = loaded

@@ -14,14 +14,12 @@ from edgeq.change import Change, ChangeKind
 from edgeq.history.images import moved
 from edgeq.history.rules import RULES, Rule, unlike
 from edgeq.history.side import Figure, Side
-from edgeq.judge.text import beside, kilobytes
+from edgeq.history.words import alone, background, then
 from edgeq.judge.verdict import Verdict
 from edgeq.spec.gates import GATES
 
 ALPHA = 0.05
 """Images that changed sides count where chance alone moves as many less often than this."""
-
-_DECIMALS = 3
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def _gone(figure: Figure, *, fails: bool) -> Change:
         method=figure.method,
         gate=figure.gate,
         kind=ChangeKind.GONE,
-        reason=f"was {_shown(figure)}, and there is no such case any more",
+        reason=f"was {alone(figure)}, and there is no such case any more",
         unit=figure.unit,
         before=figure.value,
         fails=fails,
@@ -72,7 +70,7 @@ def _gone(figure: Figure, *, fails: bool) -> Change:
 
 def _change(before: Figure | None, after: Figure) -> Change:
     found = (
-        Finding(ChangeKind.NEW, f"{_shown(after)}, with nothing to compare it with")
+        Finding(ChangeKind.NEW, f"{alone(after)}, with nothing to compare it with")
         if before is None
         else compare_figures(before, after)
     )
@@ -103,14 +101,12 @@ def compare_figures(before: Figure, after: Figure) -> Finding:
     differs = unlike(before, after, rule)
     if differs:
         return Finding(ChangeKind.INCOMPARABLE, differs)
-    values = beside(before.value, after.value, _DECIMALS), beside(after.value, before.value, 3)
-    if after.unit == "bytes":
-        values = kilobytes(before.value, after.value), kilobytes(after.value, before.value)
     found = _compare_values(before, after, rule, "min" if sense == "min" else "max")
-    said = f"{values[0]}, then {values[1]}" if before.value != after.value else values[0]
+    counts = found.kind in {ChangeKind.WORSE, ChangeKind.BETTER}
+    parts = then(before, after), found.reason, background(before, after) if counts else ""
     return Finding(
         found.kind,
-        "; ".join(part for part in (said, found.reason, _background(before, after, found)) if part),
+        "; ".join(part for part in parts if part),
         found.images_worse,
         found.images_better,
     )
@@ -124,8 +120,8 @@ def _missing(before: Figure, after: Figure) -> Finding:
     if missing[0].declared_missing:
         return Finding(ChangeKind.INCOMPARABLE, f"by declaration {why}")
     if missing[0] is before:
-        return Finding(ChangeKind.NEW, f"{_shown(after)}, was MISSING")
-    return Finding(ChangeKind.GONE, f"was {_shown(before)}, and is MISSING now: {why}")
+        return Finding(ChangeKind.NEW, f"{alone(after)}, was MISSING")
+    return Finding(ChangeKind.GONE, f"was {alone(before)}, and is MISSING now: {why}")
 
 
 def _by_status(before: Figure, after: Figure) -> Finding:
@@ -184,23 +180,3 @@ def _allowance(rule: Rule, slack: float) -> str:
     if rule.exact:
         return allowed
     return f"the intervals meet or are near{f', {allowed}' if allowed else ''}"
-
-
-def _background(before: Figure, after: Figure, found: Finding) -> str:
-    """Return what else differs between figures that differ: the file, the runtime."""
-    if found.kind not in {ChangeKind.WORSE, ChangeKind.BETTER}:
-        return ""
-    runtimes = before.conditions.runtime, after.conditions.runtime
-    parts = [] if runtimes[0] == runtimes[1] else [f"runtime {runtimes[0]}, then {runtimes[1]}"]
-    if before.variant.sha256 and before.variant.sha256 == after.variant.sha256:
-        parts.append("the variant's file is the same")
-    return "; ".join(parts)
-
-
-def _shown(figure: Figure) -> str:
-    """Return a figure in a few words."""
-    if figure.value is None:
-        return figure.status.value
-    if figure.unit == "bytes":
-        return kilobytes(figure.value)
-    return f"{figure.value:,.4g}{' ms' if figure.unit == 'ms' else ''}"

@@ -130,7 +130,7 @@ class Executor:
         entry = self._store.get_or_make("answers", facts, make)
         with np.load(entry.folder / "outputs.npz") as kept:
             outputs = [kept[name] for name in kept.files]
-        return _answers(model, outputs, tapped=bool(edits))
+        return as_answers(model, outputs, tapped=bool(edits))
 
     def memory(self, model: Executable, image: npt.NDArray[np.uint8]) -> MemoryUse:
         """Return what a model costs in memory, in a worker of its own.
@@ -197,7 +197,9 @@ def blaming(model: Executable) -> Iterator[None]:
         ) from error
 
 
-def _answers(model: Executable, outputs: list[npt.NDArray[np.float32]], *, tapped: bool) -> Answers:
+def as_answers(
+    model: Executable, outputs: list[npt.NDArray[np.float32]], *, tapped: bool
+) -> Answers:
     """Return outputs as answers; ``tapped`` says that the second one feeds the SOFTMAX."""
     scores = outputs[0].reshape(len(outputs[0]), -1)
     logits = outputs[1].reshape(len(scores), -1) if tapped else None

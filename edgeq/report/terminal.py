@@ -10,7 +10,7 @@ from edgeq.report.variant_view import CaseView, VariantView
 from edgeq.report.view import ModelView, ReportView, view
 
 WIDTH = 100
-MOST_CASES = 20
+MOST_LINES = 20
 
 _HEAD_WIDTH = 21
 _CELL_WIDTHS = (10, 18)
@@ -89,14 +89,21 @@ def _cell(case: CaseView) -> str:
 def _trouble(shown: ReportView) -> str:
     cases = [case for model in shown.models for one in model.variants for case in one.trouble]
     cases += shown.orphans
-    lines = []
-    for case in cases[:MOST_CASES]:
+    same: dict[tuple[str, str], list[CaseView]] = {}
+    for case in cases:
         declared = " (declared)" if case.declared else ""
         step = f" {case.next_step}." if case.next_step else ""
-        lines.append(f"{case.mark.word}{declared} {case.id}: {case.reason}.{step}")
-    if len(cases) > MOST_CASES:
-        lines.append(f"and {len(cases) - MOST_CASES} more in the report")
+        same.setdefault((f"{case.mark.word}{declared}", f"{case.reason}.{step}"), []).append(case)
+    lines = [f"{word} {_ids(found)}: {text}" for (word, text), found in same.items()]
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES:] = [f"and {len(lines) - MOST_LINES} more in the report"]
     return "\n".join(printable(line) for line in lines)
+
+
+def _ids(found: list[CaseView]) -> str:
+    """Return the ids of cases that have one reason: the first, and how many more."""
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"{found[0].id}{more}"
 
 
 def _changes(shown: ReportView) -> str:

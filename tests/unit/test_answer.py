@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from edgeq.answer import Answer, answer, objections
+from edgeq.change import Change, ChangeKind
 from edgeq.judge.verdict import Verdict
 from edgeq.record import CaseRecord, RunRecord, VariantRecord
 from tests.unit.report import records
@@ -82,3 +84,29 @@ def test_objections_name_gate_verdict_and_reason() -> None:
         "types is FAIL: float islands",
         "accuracy_drop is MISSING: no labels",
     )
+
+
+@pytest.mark.parametrize(
+    ("fails", "method", "expected"),
+    [
+        (True, "int8", Answer.STOPS),
+        (False, "int8", Answer.SHIPS),
+        (True, "float16", Answer.SHIPS),
+    ],
+)
+def test_worse_than_accepted_stops_the_variant_that_is(
+    *, fails: bool, method: str, expected: Answer
+) -> None:
+    change = Change(
+        id=f"{records.MODEL}/{method}/made",
+        model=records.MODEL,
+        method=method,
+        gate="made",
+        kind=ChangeKind.WORSE,
+        reason="1 kB, then 2 kB",
+        fails=fails,
+    )
+    record = msgspec.structs.replace(run(PASSED), changes=(change,))
+    assert said(record) is expected
+    if expected is Answer.STOPS:
+        assert against(record) == ("made is worse against the accepted record: 1 kB, then 2 kB",)

@@ -274,3 +274,9 @@ def test_nothing_and_errors_do_not_ship() -> None:
 def test_verdicts_of_one_variant_come_in_order() -> None:
     other = msgspec.structs.replace(case("made"), method="float16")
     assert record(cases=(*BOTH, other)).verdicts("net", "int8") == BOTH
+
+
+def test_a_record_from_before_changes_were_known_is_read() -> None:
+    plain = json.loads(to_json(record()))
+    del plain["changes"]
+    assert from_json(json.dumps(plain).encode()) == record()

@@ -10,7 +10,7 @@ from edgeq.history.compare import compare
 from edgeq.history.selection import select
 from edgeq.history.side import of_accepted, of_record
 from edgeq.judge.verdict import Verdict
-from edgeq.record import RunRecord
+from edgeq.record import CaseRecord, RunRecord
 from tests.unit.history.figures import case, case_id, flips, run, together, with_value
 
 FIRST = Signature(reason="first", date="2026-01-01T00:00:00+00:00", commit=None)
@@ -125,8 +125,8 @@ def test_a_model_that_is_gone_is_removed_whole() -> None:
         (case("accuracy_drop", Verdict.INCONCLUSIVE), "fail", True),
     ],
 )
-def test_what_fails_is_refused(case_: object, rule: str, refused: bool) -> None:  # noqa: FBT001
-    record = run(case("made"), case_, inconclusive=rule)  # type: ignore[arg-type]
+def test_what_fails_is_refused(case_: CaseRecord, rule: str, refused: bool) -> None:
+    record = run(case("made"), case_, inconclusive=rule)
     assert accepted(record, k="made").taken == (case_id("made"),)
     if not refused:
         assert len(accepted(record).taken) == 2

@@ -54,10 +54,9 @@ def test_the_images_of_accuracy_are_those_whose_rightness_differs(
 
 def test_nothing_is_known_without_names_or_labels() -> None:
     unnamed: dict[str, object] = {"images": 9, "flips": [{"image": 0, "kind": None}]}
+    none: dict[str, object] = {"images": 9}
     named = run(agreement=flips(a=None))
-    for gate, other in itertools.product(
-        ("top1_agreement", "accuracy_drop"), (unnamed, {"images": 9})
-    ):
+    for gate, other in itertools.product(("top1_agreement", "accuracy_drop"), (unnamed, none)):
         assert moved(figure(named, gate), figure(run(agreement=other), gate)) is None
     assert moved(figure(named, "accuracy_drop"), figure(named, "accuracy_drop")) is None
     assert moved(figure(named, "worst_cosine"), figure(named, "worst_cosine")) is None

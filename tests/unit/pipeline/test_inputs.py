@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgeq.errors import ImageError, ModelError, SpecError
@@ -156,3 +157,20 @@ def test_a_ready_made_variant_may_see_and_answer_otherwise(project: Path) -> Non
 def test_an_unknown_preset_is_refused_before_anything_runs(project: Path) -> None:
     with pytest.raises(SpecError, match="unknown preprocessing 'untit'"):
         inputs(project, {"preprocessing": "untit"})
+
+
+def test_other_labels_can_be_put_on_the_evaluation_set(project: Path) -> None:
+    before = inputs(project).evaluation
+    found = inputs(project)
+    found.relabel(np.arange(EVALUATION)[::-1])
+    assert before is not None
+    assert found.evaluation is not None
+    assert [photo.label for photo in found.evaluation.photos] == list(range(EVALUATION))[::-1]
+    assert found.evaluation.content_sha256 == before.content_sha256
+    assert found.evaluation.sha256 != before.sha256
+
+
+def test_where_no_evaluation_set_is_named_there_is_nothing_to_label(project: Path) -> None:
+    found = inputs(project, images={"calibration": "calibration"})
+    with pytest.raises(ImageError, match="no evaluation set"):
+        found.relabel(np.arange(EVALUATION))

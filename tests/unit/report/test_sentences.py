@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from edgeq.change import Change, ChangeKind
 from edgeq.judge.verdict import Verdict
 from edgeq.record import CaseRecord, RunRecord, VariantRecord
 from edgeq.report import html, markdown, sentences, terminal
@@ -177,3 +179,20 @@ def test_cases_that_were_not_run_are_counted_with_examples(
 ) -> None:
     record = records.record(BOTH[:1], (GOOD,), declared=(GOOD.id, *left))
     assert sentences.notes(record) == (note,)
+
+
+def test_worse_than_accepted_fails_a_whole_run_and_a_part() -> None:
+    changes = tuple(
+        Change(id="x", kind=kind, reason="so", fails=kind is not ChangeKind.BETTER)
+        for kind in (ChangeKind.WORSE, ChangeKind.GONE, ChangeKind.GONE, ChangeKind.BETTER)
+    )
+    whole = records.record(BOTH, (GOOD, ALSO_GOOD))
+    held = msgspec.structs.replace(
+        whole, changes=changes, summary=msgspec.structs.replace(whole.summary, may_ship=False)
+    )
+    why = "1 case worse than accepted; 2 cases gone since the accepted record"
+    assert sentences.verdict(held) == f"The run fails: {why}"
+    assert sentences.mark(held).word == "FAIL"
+    cut = msgspec.structs.replace(part(GOOD, ALSO_GOOD), changes=changes)
+    assert sentences.verdict(cut).startswith(f"The run fails: {why}; ")
+    assert sentences.mark(cut).word == "FAIL"

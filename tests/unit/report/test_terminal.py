@@ -58,7 +58,15 @@ def test_many_variants_are_split_into_tables_that_fit() -> None:
 
 def test_a_long_list_of_failures_is_cut() -> None:
     names = [f"v{number}" for number in range(30)]
-    cases = [records.case(name, "made", Verdict.FAIL) for name in names]
+    cases = [records.case(name, "made", Verdict.FAIL, reason=f"no {name}") for name in names]
     text = terminal.render(records.record([records.variant(n, 10) for n in names], cases))
-    assert text.count("FAIL efficientnetv2-b0/") == terminal.MOST_CASES
+    assert text.count("FAIL efficientnetv2-b0/") == terminal.MOST_LINES
     assert "and 10 more in the report" in text
+
+
+def test_cases_of_one_reason_share_a_line() -> None:
+    names = ["v1", "v2", "v3"]
+    cases = [records.case(name, "made", Verdict.FAIL, reason="no engine") for name in names]
+    text = terminal.render(records.record([records.variant(n, 10) for n in names], cases))
+    assert "FAIL efficientnetv2-b0/v1/made and 2 more: no engine." in text
+    assert text.count("no engine") == 1

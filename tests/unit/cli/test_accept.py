@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgeq import cli
+from edgeq import record as records
+from edgeq.history import accepted
+from edgeq.judge.verdict import Verdict
+from edgeq.record import RunRecord
+from tests.unit.history.figures import case, case_id, run
+
+SPEC = '[models.net]\nsource = "net.tflite"\n'
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "edgeq.toml").write_text(SPEC, encoding="utf-8")
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    return tmp_path
+
+
+def ran(record: RunRecord, name: str = "reports/latest/run.json") -> None:
+    records.write(record, Path(name))
+
+
+def net() -> accepted.Accepted:
+    return accepted.read(Path("reports/accepted/net.json"))
+
+
+def test_the_last_run_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    ran(run())
+    assert cli.main(["accept", "--reason", "the first"]) == 0
+    said = capsys.readouterr().out
+    assert said == "Accepted: 12 cases\n  reports/accepted/net.json\n"
+    (acceptance,) = net().acceptances.values()
+    assert acceptance.reason == "the first"
+    assert acceptance.commit is None
+    assert acceptance.date.endswith("+00:00")
+    assert set(net().cases) == {one.id for one in run().cases}
+
+
+def test_a_part_of_another_record_from_below(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran(run(), "old.json")
+    monkeypatch.chdir("sub")
+    arguments = ["accept", "-k", "size or latency", "--reason", "x", "--record", "../old.json"]
+    assert cli.main(arguments) == 0
+    assert capsys.readouterr().out.endswith("  ../reports/accepted/net.json\n")
+    monkeypatch.chdir("..")
+    assert set(net().cases) == {
+        case_id(gate) for gate in ("size_reduction", "max_bytes", "latency_ratio", "max_latency_ms")
+    }
+
+
+def test_vanished_cases_are_named_and_pruned(capsys: pytest.CaptureFixture[str]) -> None:
+    ran(run(case("made"), case("types")))
+    cli.main(["accept", "--reason", "x"])
+    ran(run(case("made")))
+    capsys.readouterr()
+    assert cli.main(["accept", "--reason", "x"]) == 0
+    assert "Kept: 1 accepted case that the run does not declare" in capsys.readouterr().out
+    assert cli.main(["accept", "--reason", "x", "--prune"]) == 0
+    assert "Pruned: 1 accepted case" in capsys.readouterr().out
+    assert set(net().cases) == {case_id("made")}
+
+
+def test_a_model_that_is_gone_loses_its_file(capsys: pytest.CaptureFixture[str]) -> None:
+    ran(run(case("made")))
+    cli.main(["accept", "--reason", "x"])
+    ran(run(case("made", model="lite"), model="lite"))
+    assert cli.main(["accept", "--reason", "x", "--prune"]) == 0
+    assert "net.json removed" in capsys.readouterr().out
+    assert [path.name for path in Path("reports/accepted").iterdir()] == ["lite.json"]
+
+
+def test_a_refusal_leaves_what_was_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    ran(run(case("made")))
+    cli.main(["accept", "--reason", "x"])
+    before = Path("reports/accepted/net.json").read_bytes()
+    ran(run(case("made"), case("types", Verdict.FAIL)))
+    capsys.readouterr()
+    assert cli.main(["accept", "--reason", "y"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("edgeq: net/int8/types is FAIL: ")
+    assert err.count("\n") == 1
+    assert Path("reports/accepted/net.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Missing option '--reason'"),
+        (["--reason", ""], "an acceptance needs a reason"),
+        (["--reason", "x", "-k", "nothing"], "no case of the record is selected"),
+        (["--reason", "x", "-k", "a b"], "'b' is not expected there"),
+        (["--reason", "x", "--record", "none.json"], "none.json: can't be read"),
+    ],
+)
+def test_bad_input(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    ran(run())
+    assert cli.main(["accept", *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert not Path("reports/accepted").exists()

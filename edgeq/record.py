@@ -36,6 +36,8 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
         next_step: What to do about it.
         declared_missing: Whether the spec allows this MISSING.
         evidence: Facts that the reason rests on.
+        cause: What probably made it fail, said as probable; its facts are ``evidence["cause"]``.
+            None where nothing was found.
     """
 
     id: str
@@ -51,6 +53,7 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     next_step: str | None = None
     declared_missing: bool = False
     evidence: Facts = {}
+    cause: str | None = None
 
 
 class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):

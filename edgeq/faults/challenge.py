@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from edgeq.faults.good import Good
 from edgeq.faults.joining import alone, faulty_target, join, with_variant
 from edgeq.faults.misses import would_catch
 from edgeq.judge.verdict import Verdict
+from edgeq.pipeline.explaining import cause_of
 from edgeq.pipeline.inputs import Say
 from edgeq.pipeline.judging import judge
 from edgeq.pipeline.plan import Subject, find
@@ -25,6 +26,9 @@ from edgeq.store import Store
 
 PREFERRED = ("int8", "int8_float_io", "int16x8", "dynamic_range", "weight_only_int8", "float16")
 NOTHING = "it changes nothing here"
+
+Diagnose = Callable[[Run, Subject], "str | None"]
+"""Returns the name of the probable cause for which a variant does not pass, None for none."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ def challenge(
     variant: str | None = None,
     names: Sequence[str] = (),
     store: Store | None = None,
+    diagnose: Diagnose | None = None,
     say: Say = lambda _: None,
 ) -> Challenge:
     """Make good variants faulty, one fault at a time, and ask the spec's gates about each.
@@ -61,6 +66,8 @@ def challenge(
         variant: The variant to make faulty; a good one of each model where None, ``int8`` first.
         names: Faults and controls, all where none is named.
         store: As for ``Run``.
+        diagnose: Names the cause of a caught fault, to be compared with the fault's own; what
+            its cases say where None.
         say: Told what is going on.
 
     Raises:
@@ -83,7 +90,7 @@ def challenge(
         run = Run(alone(spec, model), store=kept, say=say)
         with tempfile.TemporaryDirectory(prefix="edgeq-challenge-") as folder:
             good = choose_good(run, model, variant, Path(folder))
-            answers = _answers(good, chosen, kept, say)
+            answers = tuple(_answers(good, chosen, diagnose, say))
         faults += [one for one in answers if isinstance(one, FaultAnswer)]
         controls += [one for one in answers if isinstance(one, ControlAnswer)]
     return summed(tuple(faults), tuple(controls))
@@ -136,23 +143,11 @@ def _preference(subject: Subject) -> int:
 
 
 def _answers(
-    good: Good, faults: Sequence[Fault], store: Store, say: Say
-) -> list[FaultAnswer | ControlAnswer]:
-    made = []
-    for one in faults:
-        say(f"{good.subject.key}: making {one.name}")
-        made.append(_make(one, good))
-    joining = {
-        one.fault.name: one.faulty
-        for one in made
-        if one.faulty is not None and one.faulty.labels is None
-    }
-    joined = Run(join(good, joining), store=store, target=faulty_target(), say=say)
-    found = []
-    for number, tried in enumerate(made, 1):
-        say(f"{good.subject.key}: {tried.fault.name} ({number} of {len(made)})")
-        found.append(_answer(tried, good, joined))
-    return found
+    good: Good, faults: Sequence[Fault], diagnose: Diagnose | None, say: Say
+) -> Iterator[FaultAnswer | ControlAnswer]:
+    for number, fault in enumerate(faults, 1):
+        say(f"{good.subject.key}: {fault.name} ({number} of {len(faults)})")
+        yield _answer(_make(fault, good), good, diagnose)
 
 
 def _make(fault: Fault, good: Good) -> Made:
@@ -176,7 +171,7 @@ def _make(fault: Fault, good: Good) -> Made:
     return Made(fault, faulty)
 
 
-def _answer(made: Made, good: Good, joined: Run) -> FaultAnswer | ControlAnswer:
+def _answer(made: Made, good: Good, diagnose: Diagnose | None) -> FaultAnswer | ControlAnswer:
     fault = made.fault
     if made.inapplicable is not None:
         if fault.control:
@@ -184,7 +179,7 @@ def _answer(made: Made, good: Good, joined: Run) -> FaultAnswer | ControlAnswer:
         return _fault(fault, good, "not applicable", (), made.inapplicable)
     if made.faulty is None:
         return _fault(fault, good, "caught", ("made",), made.refusal or "")
-    run, subject = _place(made.faulty, fault, good, joined)
+    run, subject = _place(made.faulty, fault, good)
     records = [judge(run, case)[0] for case in run.cases if case.subject == subject]
     stopping = tuple(
         one.gate for one in records if stops(one, inconclusive=good.run.spec.inconclusive)
@@ -195,22 +190,32 @@ def _answer(made: Made, good: Good, joined: Run) -> FaultAnswer | ControlAnswer:
         passed: Passed = "INCONCLUSIVE" if is_open else "PASS"
         return _control(fault, good, "FAIL" if stopping else passed, note)
     if stopping:
-        return _fault(fault, good, "caught", stopping, "")
+        cause = cause_of(records) if diagnose is None else diagnose(run, subject)
+        return _fault(fault, good, "caught", stopping, "", cause_named=cause == fault.cause)
     note = would_catch(fault, good, run, subject, records)
     return _fault(fault, good, "INCONCLUSIVE" if is_open else "missed", (), note)
 
 
-def _place(faulty: Faulty, fault: Fault, good: Good, joined: Run) -> tuple[Run, Subject]:
+def _place(faulty: Faulty, fault: Fault, good: Good) -> tuple[Run, Subject]:
     """Return the run in which a fault is judged, and the variant that it is there."""
+    store, say = good.run.store, good.run.say
     if faulty.labels is None:
-        return joined, find(joined.subjects, f"{good.subject.model}/{fault.name}")
-    run = Run(good.run.spec, store=good.run.store, say=good.run.say)
+        spec = join(good, fault.name, faulty)
+        run = Run(spec, store=store, target=faulty_target(), say=say)
+        return run, run.subjects[0]
+    run = Run(good.run.spec, store=store, say=say)
     run.inputs(good.subject.model).relabel(faulty.labels)
     return run, good.subject
 
 
 def _fault(
-    fault: Fault, good: Good, verdict: Caught, caught_by: tuple[str, ...], note: str
+    fault: Fault,
+    good: Good,
+    verdict: Caught,
+    caught_by: tuple[str, ...],
+    note: str,
+    *,
+    cause_named: bool | None = None,
 ) -> FaultAnswer:
     return FaultAnswer(
         model=good.subject.model,
@@ -220,6 +225,7 @@ def _fault(
         severity=fault.severity,
         verdict=verdict,
         caught_by=caught_by,
+        cause_named=cause_named,
         note=note,
     )
 

@@ -1,9 +1,8 @@
-"""Letting faulty variants join a spec, under the limits of the good one."""
+"""Letting a faulty variant join a spec, under the limits of the good one."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,7 +13,7 @@ from edgeq.faults.good import Good
 from edgeq.files import write_bytes
 from edgeq.run.targets import WORKER, Target
 from edgeq.spec.gates import LIMITS
-from edgeq.spec.structs import Gates, Limits, ReadyVariant, Spec
+from edgeq.spec.structs import Gates, ReadyVariant, Spec
 
 FAULTY_WORKER = Path(__file__).with_name("faulty_worker.py")
 
@@ -44,35 +43,38 @@ def with_variant(spec: Spec, good: Good) -> Spec:
     return msgspec.structs.replace(spec, models={subject.model: model}, variants=ready)
 
 
-def join(good: Good, faulty: Mapping[str, Faulty]) -> Spec:
-    """Return the spec in which faulty files stand in place of the good variant.
+def join(good: Good, name: str, faulty: Faulty) -> Spec:
+    """Return the spec in which a faulty file stands in place of the good variant.
 
     Args:
-        good: The good variant; its limits, preprocessing and labels hold for all.
-        faulty: By name. Their files are written to the scratch folder.
+        good: The good variant; its limits, preprocessing and labels hold.
+        name: What the faulty variant is called.
+        faulty: What is wrong. A file is written to the scratch folder, over the one before.
     """
     spec, subject = good.run.spec, good.subject
     own = spec.variants.get(subject.variant)
-    variants: dict[str, ReadyVariant] = {}
-    for name, one in faulty.items():
-        content = good.content if one.content is None else one.content
-        if one.conduct is not None:
-            content = marked(content, one.conduct)
-        path = good.scratch / f"{name}.tflite"
-        write_bytes(path, content)
-        variants[name] = ReadyVariant(
-            model=subject.model,
-            file=str(path),
-            method=subject.method,
-            preprocessing=one.preprocessing or (own.preprocessing if own else None),
-            labels=own.labels if own else None,
-        )
-    limits = dict.fromkeys(variants, good.limits)
-    off = dict.fromkeys(variants, tuple(name for name in LIMITS if name not in good.limits))
-    model = msgspec.structs.replace(spec.models[subject.model], methods=())
+    variant = ReadyVariant(
+        model=subject.model,
+        file=str(_file(good, faulty)),
+        method=subject.method,
+        preprocessing=faulty.preprocessing or (own.preprocessing if own else None),
+        labels=own.labels if own else None,
+    )
+    off = tuple(gate for gate in LIMITS if gate not in good.limits)
     return msgspec.structs.replace(
         spec,
-        models={subject.model: model},
-        variants=variants,
-        gates=Gates(every=Limits(), by_method=limits, off=off),
+        models={subject.model: msgspec.structs.replace(spec.models[subject.model], methods=())},
+        variants={name: variant},
+        gates=Gates(by_method={name: good.limits}, off={name: off}),
     )
+
+
+def _file(good: Good, faulty: Faulty) -> Path:
+    if faulty.content is None and faulty.conduct is None:
+        return good.run.variant(good.subject).path
+    content = good.content if faulty.content is None else faulty.content
+    if faulty.conduct is not None:
+        content = marked(content, faulty.conduct)
+    path = good.scratch / "faulty.tflite"
+    write_bytes(path, content)
+    return path

@@ -8,7 +8,8 @@ from edgeq.escape import fitted, printable, wrapped
 from edgeq.faults.answers import SEPARATOR, Challenge, FaultAnswer
 from edgeq.faults.fault import Fault
 
-NAME, PLACE, SEVERITY, VERDICT = 28, 14, 8, 14
+NAME, PLACE, SEVERITY, VERDICT, CAUSE = 26, 13, 8, 14, 5
+NAMED = {True: "yes", False: "no", None: "-"}
 INDENT = "    "
 
 
@@ -36,15 +37,19 @@ def _model(found: Challenge, model: str, width: int) -> Iterator[str]:
     controls = [one for one in found.controls if one.model == model]
     variants = [*(one.variant for one in faults), *(one.variant for one in controls)]
     yield f"{model}: faults in {variants[0]}"
+    diagnosed = any(one.cause_named is not None for one in faults)
     yield (
         f"{'fault':<{NAME}} {'place':<{PLACE}} {'severity':<{SEVERITY}} {'verdict':<{VERDICT}} "
-        "caught by"
+        + (f"{'cause':<{CAUSE}} " if diagnosed else "")
+        + "caught by"
     )
     for one in faults:
         head = (
             f"{fitted(printable(one.name), NAME):<{NAME}} {one.place:<{PLACE}} "
             f"{one.severity:<{SEVERITY}} {one.verdict:<{VERDICT}} "
         )
+        if diagnosed:
+            head += f"{NAMED[one.cause_named]:<{CAUSE}} "
         yield (head + fitted(", ".join(one.caught_by), width - len(head))).rstrip()
     if controls:
         yield ""

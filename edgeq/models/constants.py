@@ -65,9 +65,9 @@ class Constants:
         stored = self.stored(tensor)
         if not tensor.scales.size:
             return stored.astype(np.float32)
-        scales, points = along_axis(tensor, tensor.scales), along_axis(tensor, tensor.zero_points)
-        real = (stored.astype(np.float64) - points) * scales
-        return np.asarray(real, np.float32)
+        scales = along_axis(tensor, tensor.scales.astype(np.float64))
+        points = along_axis(tensor, tensor.zero_points.astype(np.float64))
+        return np.asarray((stored.astype(np.float64) - points) * scales, np.float32)
 
     def _data(self, buffer: Table) -> bytes:
         offset, size = buffer.integer(1, "Q"), buffer.integer(2, "Q")
@@ -76,7 +76,7 @@ class Constants:
         return self._source.data[offset : offset + size]
 
 
-def along_axis(tensor: Tensor, values: NDArray[np.generic]) -> NDArray[np.generic]:
+def along_axis(tensor: Tensor, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a value per channel in the shape that broadcasts over the tensor.
 
     Raises:
@@ -102,4 +102,6 @@ def _unpacked(data: NDArray[np.uint8], bits: int) -> NDArray[np.int8]:
 
 
 def _wrong_size(path: Path, tensor: Tensor, size: int) -> ModelError:
-    return damaged(path, f"tensor {tensor.name!r} of shape {tensor.shape} is stored in {size} bytes")
+    return damaged(
+        path, f"tensor {tensor.name!r} of shape {tensor.shape} is stored in {size} bytes"
+    )

@@ -17,6 +17,7 @@ from edgeq.judge import costs, limits, proofs
 from edgeq.judge.missing import broken, not_measured, unmeasurable
 from edgeq.judge.verdict import Judgement
 from edgeq.measure.answers import outputs_facts
+from edgeq.pipeline.explaining import explained
 from edgeq.pipeline.plan import Case, Subject
 from edgeq.pipeline.run import Run
 from edgeq.record import CaseRecord
@@ -34,15 +35,15 @@ def judge(run: Run, case: Case) -> tuple[CaseRecord, EdgeqError | None]:
     read on other machines.
     """
     try:
-        return recorded(case, _judge(run, case)), None
+        return explained(run, case, recorded(case, _judge(run, case))), None
     except EdgeqError as error:
         if error.where is not None:
             error.where = error.where.replace(f"{run.spec.root}{os.sep}", "")
         if isinstance(error, ConversionError | WorkerError):
-            return recorded(case, broken(error)), None
+            return explained(run, case, recorded(case, broken(error)), error), None
         ready = case.subject.choice is None and run.variants.error(case.subject.key) is error
         if ready and isinstance(error, ModelError | ImageError):
-            return recorded(case, broken(error)), error
+            return explained(run, case, recorded(case, broken(error)), error), error
         absent = not_measured(error, gate=case.gate.name, allow_missing=run.spec.allow_missing)
         return recorded(case, absent), error
 

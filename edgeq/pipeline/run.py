@@ -18,6 +18,7 @@ from edgeq.measure.latency import Latency, latency
 from edgeq.measure.operators import Operators, operators
 from edgeq.measure.size import Size, measure_size
 from edgeq.models.model_file import read_model
+from edgeq.pipeline.diagnosis.cause import Diagnosis
 from edgeq.pipeline.execution import Executable, Executor
 from edgeq.pipeline.inputs import ModelInputs, Say
 from edgeq.pipeline.making import make
@@ -82,6 +83,7 @@ class Run:
         self.accuracies: Once[str, Accuracy] = Once()
         self.latencies: Once[str, TimedPair] = Once()
         self.memories: Once[str, MemoryUse] = Once()
+        self.diagnoses: Once[str, Diagnosis] = Once()
 
     def inputs(self, model: str) -> ModelInputs:
         """Return the inputs of a model."""

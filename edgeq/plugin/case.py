@@ -90,6 +90,7 @@ def properties(record: CaseRecord) -> list[tuple[str, Any]]:
         ("edgeq.id", record.id),
         ("edgeq.status", record.status.value),
         ("edgeq.reason", record.reason),
+        ("edgeq.cause", record.cause),
         ("edgeq.unit", record.unit),
         ("edgeq.value", record.value),
         ("edgeq.limit", record.limit),
@@ -101,7 +102,8 @@ def properties(record: CaseRecord) -> list[tuple[str, Any]]:
 
 def _in_words(record: CaseRecord) -> str:
     step = f"\nNext: {record.next_step}" if record.next_step else ""
-    return f"{record.id} is {record.status.value}: {record.reason}{step}"
+    cause = f"\n{record.cause[0].upper()}{record.cause[1:]}" if record.cause else ""
+    return f"{record.id} is {record.status.value}: {record.reason}{cause}{step}"
 
 
 def _why_untimed(config: pytest.Config) -> tuple[str, str]:

@@ -78,8 +78,9 @@ def _changes(shown: ReportView) -> str:
 def _case(case: CaseView) -> str:
     declared = " as declared" if case.declared else ""
     step = f" *Next:* {_text(case.next_step)}" if case.next_step else ""
+    cause = f". {_text(case.cause)}" if case.cause else ""
     head = f"{case.mark.symbol} **{case.mark.word}{declared}** {_text(case.id)}"
-    return f"- {head}: {_text(case.reason)}{step}"
+    return f"- {head}: {_text(case.reason)}{cause}{step}"
 
 
 def _text(text: str) -> str:

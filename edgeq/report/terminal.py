@@ -89,12 +89,19 @@ def _cell(case: CaseView) -> str:
 def _trouble(shown: ReportView) -> str:
     cases = [case for model in shown.models for one in model.variants for case in one.trouble]
     cases += shown.orphans
-    same: dict[tuple[str, str], list[CaseView]] = {}
+    same: dict[tuple[str, str, str, str], list[CaseView]] = {}
     for case in cases:
         declared = " (declared)" if case.declared else ""
         step = f" {case.next_step}." if case.next_step else ""
-        same.setdefault((f"{case.mark.word}{declared}", f"{case.reason}.{step}"), []).append(case)
-    lines = [f"{word} {_ids(found)}: {text}" for (word, text), found in same.items()]
+        key = (f"{case.mark.word}{declared}", f"{case.reason}.", case.cause, step)
+        same.setdefault(key, []).append(case)
+    lines = []
+    said = {""}
+    for (word, reason, cause, step), found in same.items():
+        # The cause is the variant's: its first case says it, the others have their own reasons.
+        why = f" {cause}." if cause not in said else ""
+        said.add(cause)
+        lines.append(f"{word} {_ids(found)}: {reason}{why}{step}")
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"and {len(lines) - MOST_LINES} more in the report"]
     return "\n".join(printable(line) for line in lines)

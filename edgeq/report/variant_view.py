@@ -17,6 +17,7 @@ class CaseView:
     """One case.
 
     Attributes:
+        cause: What probably made it fail, empty where nothing was found.
         declared: Whether the spec allows it to be MISSING.
     """
 
@@ -27,6 +28,7 @@ class CaseView:
     interval: str
     limit: str
     reason: str
+    cause: str
     next_step: str
     declared: bool
 
@@ -137,9 +139,15 @@ def case_view(case: CaseRecord) -> CaseView:
         ),
         limit=words.quantity(case.gate, case.unit, case.limit),
         reason=case.reason,
+        cause=sentence(case.cause),
         next_step=case.next_step or "",
         declared=case.declared_missing,
     )
+
+
+def sentence(text: str | None) -> str:
+    """Return a text with a capital letter, empty where there is none."""
+    return "" if not text else text[0].upper() + text[1:]
 
 
 def _place(model: ModelRecord, variant: VariantRecord) -> int:

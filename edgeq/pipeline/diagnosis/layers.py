@@ -34,6 +34,11 @@ class Layer:
         """The dimension of the weights that output channels lie along."""
         return len(self.weights.shape) - 1 if self.name == "DEPTHWISE_CONV_2D" else 0
 
+    @property
+    def label(self) -> str:
+        """A short name for messages."""
+        return f"{self.name} {self.operator} ({short(self.weights.name)})"
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -41,6 +46,12 @@ class Pair:
 
     baseline: Layer
     variant: Layer
+
+
+def short(name: str) -> str:
+    """Return a tensor's name for messages: the first of joined names, without its root."""
+    parts = name.split(";", maxsplit=1)[0].split("/")
+    return "/".join(parts[1:] if len(parts) > 2 else parts)  # noqa: PLR2004 - root, layer, tensor
 
 
 def layers(model: ModelFile) -> tuple[Layer, ...]:

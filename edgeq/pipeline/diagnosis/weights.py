@@ -10,14 +10,23 @@ import numpy.typing as npt
 
 Reals = npt.NDArray[np.float32]
 Change = Literal[
-    "zeroed", "negated", "scaled", "transposed", "reordered", "rescaled", "foreign", "changed"
+    "zeroed",
+    "negated",
+    "scaled",
+    "transposed",
+    "reordered",
+    "rescaled",
+    "coarse",
+    "foreign",
+    "changed",
 ]
 
 ROUNDING = 0.29
 """Root mean square of a rounding error, in steps: 1 / sqrt(12)."""
 TIMES_ROUNDING = 4.0
 LEAST_ERROR = 0.1
-ALIKE = 0.95
+ALIKE = 0.9
+SAME = 0.99
 UNLIKE = 0.3
 _KERNEL_AXES = 4
 _TINY = 1e-12
@@ -84,7 +93,7 @@ def steps(baseline: Reals, scales: npt.NDArray[np.float32], largest: int) -> flo
     return float(np.sqrt(np.mean(np.minimum(np.abs(scales.astype(np.float64)), bound) ** 2)))
 
 
-def _change(
+def _change(  # noqa: PLR0911 - one answer a line
     ours: npt.NDArray[np.float64],
     theirs: npt.NDArray[np.float64],
     cosine: float,
@@ -93,15 +102,17 @@ def _change(
 ) -> Change:
     if not theirs.any():
         return "zeroed"
-    if cosine < -ALIKE:
+    if cosine < -SAME:
         return "negated"
     if cosine > 1 - allowed**2 / 2:
         return "scaled"
     square = ours.ndim == _KERNEL_AXES and ours.shape[1] == ours.shape[2] > 1
     if square and _error(ours, theirs.transpose(0, 2, 1, 3)) <= allowed:
         return "transposed"
-    if _per_channel(ours, theirs, channel_axis) > ALIKE:
+    if _per_channel(ours, theirs, channel_axis) > SAME:
         return "rescaled"
+    if cosine > ALIKE:
+        return "coarse"
     # The same values in another order have the same distribution to the last step.
     if _error(np.sort(ours, axis=None), np.sort(theirs, axis=None)) <= allowed / 2:
         return "reordered"

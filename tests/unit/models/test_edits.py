@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeq.models.edits import apply_edits, logits_edits, logits_tensor
+from edgeq.errors import ModelError
+from edgeq.models.edits import apply_edits, logits_edits, logits_tensor, outputs_edits
 from edgeq.models.model_file import read_model
 from tests.unit.tiny_model import IoType, classifier
 
@@ -85,3 +86,24 @@ def test_a_model_that_ends_in_logits_needs_no_edit(tmp_path: Path) -> None:
     path.write_bytes(classifier(softmax=False))
     assert logits_edits(path) == ()
     assert logits_tensor(read_model(path)) is None
+
+
+def test_any_tensor_becomes_an_output(tmp_path: Path) -> None:
+    path, edited = tmp_path / "model.tflite", tmp_path / "edited.tflite"
+    path.write_bytes(classifier())
+    model = read_model(path)
+    features = next(one.index for one in model.tensors if one.name == "features")
+    edits = outputs_edits(path, [features, model.outputs[0]])
+    edited.write_bytes(apply_edits(path.read_bytes(), edits))
+    (plain,), _ = run(path)
+    (probabilities, means), _ = run(edited)
+    np.testing.assert_array_equal(plain, probabilities)
+    assert means.shape == (1, 3)
+    assert means.max() > 1
+
+
+def test_a_tensor_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(classifier())
+    with pytest.raises(ModelError, match="has the tensors"):
+        outputs_edits(path, [99])

@@ -1,0 +1,233 @@
+"""The bench: a failing variant, its baseline, and the experiments that can be made with them.
+
+Everything is made when it is first asked for, on few photographs: those on which the variant is
+worst, and some others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.errors import EdgeqError, ImageError
+from edgeq.images.decode import decode
+from edgeq.images.sets import ImageSet
+from edgeq.measure.agreement import agreeing, require_same_shape
+from edgeq.measure.answers import Answers
+from edgeq.models.constants import Constants
+from edgeq.models.edits import logits_edits, outputs_edits
+from edgeq.models.model_file import ModelFile, read_model
+from edgeq.pipeline.diagnosis.layers import Pair, pairs
+from edgeq.pipeline.execution import as_answers
+from edgeq.pipeline.plan import Subject
+from edgeq.pipeline.run import Run
+from edgeq.run.session import Session
+from edgeq.spec.structs import Kernels, Preprocessing
+
+MOST_IMAGES = 24
+FEW_IMAGES = 4
+"""Where no operator is delegated, an inference takes long."""
+DISAGREEING = 0.75
+"""Share of the images that is left to those on which the variant is worst."""
+
+Order = npt.NDArray[np.intp]
+Reals = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The variant's answers in one experiment, beside the baseline's.
+
+    Attributes:
+        agreeing: Share of the images with the baseline's class.
+        error: Median over the images of the relative error of centred logits.
+    """
+
+    agreeing: float
+    error: float
+
+
+class Bench:
+    """One failing variant.
+
+    Args:
+        run: The run that it failed in.
+        subject: The variant.
+        error: What kept it from being run, None where it ran.
+    """
+
+    def __init__(self, run: Run, subject: Subject, error: EdgeqError | None = None) -> None:
+        self.run = run
+        self.subject = subject
+        self.error = error
+        self.inputs = run.inputs(subject.model)
+
+    @cached_property
+    def baseline_file(self) -> ModelFile:
+        """What the baseline's file holds."""
+        return read_model(self.inputs.baseline.path)
+
+    @cached_property
+    def variant_file(self) -> ModelFile:
+        """What the variant's file holds."""
+        return read_model(self.run.variant(self.subject).path)
+
+    @cached_property
+    def baseline_constants(self) -> Constants:
+        """The baseline's stored data."""
+        return Constants(self.baseline_file)
+
+    @cached_property
+    def variant_constants(self) -> Constants:
+        """The variant's stored data."""
+        return Constants(self.variant_file)
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The layers that both have."""
+        return pairs(self.baseline_file, self.variant_file)
+
+    @cached_property
+    def preprocessing(self) -> Preprocessing:
+        """The variant's own."""
+        return self.inputs.preprocessing_of(self.subject.variant)
+
+    @cached_property
+    def baseline_answers(self) -> Answers:
+        """The baseline's answers on the whole evaluation set."""
+        return self.run.answers(self.subject.model, None)
+
+    @cached_property
+    def variant_answers(self) -> Answers:
+        """The variant's answers on the whole evaluation set."""
+        found = self.run.answers(self.subject.model, self.subject)
+        require_same_shape(self.baseline_answers, found)
+        return found
+
+    @cached_property
+    def images(self) -> ImageSet:
+        """The evaluation set.
+
+        Raises:
+            ImageError: There is none.
+        """
+        found = self.inputs.evaluation
+        if found is None:
+            raise ImageError("no evaluation set is named", where=self.run.spec.origin)
+        return found
+
+    @cached_property
+    def chosen(self) -> Order:
+        """Places of the photographs for experiments, the worst first."""
+        loaded = self.run.load(self.subject.model, self.subject)
+        most = MOST_IMAGES if loaded.delegated else FEW_IMAGES
+        errors = relative_errors(self.baseline_answers, self.variant_answers)
+        worst = np.argsort(-np.where(np.isnan(errors), np.inf, errors), kind="stable")
+        first = worst[: round(most * DISAGREEING)]
+        others = np.setdiff1d(np.arange(len(errors)), first)
+        spread = others[np.linspace(0, len(others) - 1, most - len(first), dtype=int)]
+        return np.concatenate([first, np.unique(spread)] if len(others) else [first])
+
+    def pixels(self, preprocessing: Preprocessing, chosen: Order) -> npt.NDArray[np.uint8]:
+        """Return chosen photographs, decoded in some geometry."""
+        photos = tuple(self.images.photos[place] for place in chosen)
+        size = self.inputs.baseline.input_size
+        return np.array(
+            decode(replace(self.images, photos=photos), preprocessing, size, self.run.store).array()
+        )
+
+    def computed(self, *, baseline: bool, chosen: Order) -> Iterator[tuple[Reals, ...]]:
+        """Yield for each chosen photograph what each common layer computes, as real numbers.
+
+        Raises:
+            WorkerError: The model does not run.
+        """
+        model = self.run.executable(self.subject.model, None if baseline else self.subject)
+        tensors = [(one.baseline if baseline else one.variant).output.index for one in self.pairs]
+        pixels = self.pixels(model.preprocessing, chosen)
+        with self.run.executor.session(model.key) as session:
+            loaded = session.load(
+                model.path,
+                threads=self.run.spec.run.threads,
+                kernels=self.run.spec.run.kernels,
+                edits=outputs_edits(model.path, tensors),
+            )
+            places = {one.index: place for place, one in enumerate(loaded.outputs)}
+            for at in range(len(pixels)):
+                found = session.infer(
+                    loaded.handle, pixels, model.preprocessing, start=at, count=1
+                ).outputs
+                yield tuple(np.asarray(found[places[index]]) for index in tensors)
+
+    @contextmanager
+    def laid_out(self, kernels: Kernels | None = None) -> Iterator[Laid]:
+        """Yield the variant, loaded in a worker of its own.
+
+        Raises:
+            WorkerError: It does not load.
+        """
+        model = self.run.executable(self.subject.model, self.subject)
+        with self.run.executor.session(model.key) as session:
+            loaded = session.load(
+                model.path,
+                threads=self.run.spec.run.threads,
+                kernels=kernels or self.run.spec.run.kernels,
+                edits=logits_edits(model.path),
+            )
+            yield Laid(self, session, loaded.handle)
+
+
+@dataclass(frozen=True)
+class Laid:
+    """The variant in a worker, ready for experiments."""
+
+    bench: Bench
+    session: Session
+    handle: int
+
+    def answers(self, pixels: npt.NDArray[np.uint8], preprocessing: Preprocessing) -> Answers:
+        """Return the variant's answers on pixels."""
+        model = self.bench.run.executable(self.bench.subject.model, self.bench.subject)
+        found = self.session.infer(self.handle, pixels, preprocessing)
+        tapped = bool(logits_edits(model.path))
+        return as_answers(model, [np.asarray(one) for one in found.outputs], tapped=tapped)
+
+    def attempt(self, preprocessing: Preprocessing, chosen: Order | None = None) -> Trial:
+        """Return how the variant compares when it is fed in some way."""
+        places = self.bench.chosen if chosen is None else chosen
+        found = self.answers(self.bench.pixels(preprocessing, places), preprocessing)
+        return trial(part(self.bench.baseline_answers, places), found)
+
+
+def part(answers: Answers, places: Order) -> Answers:
+    """Return the answers on some of the images."""
+    return replace(answers, scores=answers.scores[places], logits=answers.logits[places])
+
+
+def trial(baseline: Answers, variant: Answers) -> Trial:
+    """Return how answers compare on the same images."""
+    errors = relative_errors(baseline, variant)
+    usable = errors[~np.isnan(errors)]
+    middle = float(np.median(usable)) if usable.size else float("inf")
+    return Trial(float(agreeing(baseline, variant).mean()), middle)
+
+
+def relative_errors(baseline: Answers, variant: Answers) -> npt.NDArray[np.float64]:
+    """Return the relative error of centred logits per image, NaN where it has none."""
+    require_same_shape(baseline, variant)
+    finite = baseline.finite & variant.finite
+    ours, theirs = (
+        np.where(finite[:, np.newaxis], one.logits, 0).astype(np.float64)
+        for one in (baseline, variant)
+    )
+    ours -= ours.mean(axis=1, keepdims=True)
+    theirs -= theirs.mean(axis=1, keepdims=True)
+    sizes = np.linalg.norm(ours, axis=1)
+    usable = finite & (sizes > 0)
+    errors = np.linalg.norm(theirs - ours, axis=1) / np.where(usable, sizes, 1)
+    return np.where(usable, errors, np.nan)

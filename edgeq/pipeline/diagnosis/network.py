@@ -1,0 +1,87 @@
+"""Hypotheses about the run through the network: where baseline and variant part, and kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeq.pipeline.diagnosis.bench import Bench
+from edgeq.pipeline.diagnosis.cause import Cause
+
+IMAGES = 2
+RECOVERED = 0.5
+APART = 0.6
+JUMP = 4.0
+CLOSE = 0.02
+
+
+def kernels(bench: Bench) -> Cause | None:
+    """The variant agrees on the reference kernels, and not on those of the run."""
+    own = bench.run.spec.run.kernels
+    if own == "reference":
+        return None
+    places = bench.chosen[:IMAGES]
+    with bench.laid_out("reference") as laid:
+        after = laid.attempt(bench.preprocessing, places)
+    with bench.laid_out() as laid:
+        before = laid.attempt(bench.preprocessing, places)
+    if after.error > RECOVERED * before.error:
+        return None
+    return Cause(
+        "kernels",
+        f"on the reference kernels the error of the logits is {after.error:.2g}, on {own} "
+        f"{before.error:.2g} ({len(places)} images)",
+        {"kernels": own, "logits_error": [round(before.error, 4), round(after.error, 4)]},
+    )
+
+
+def parting(bench: Bench) -> Cause | None:
+    """One layer's output leaves the baseline's at once, after layers that follow it."""
+    if not bench.pairs:
+        return None
+    errors = part_errors(bench)
+    place = first_jump(errors)
+    if place is None:
+        return None
+    layer = bench.pairs[place].variant
+    before = max(errors[:place], default=0.0)
+    return Cause(
+        "damaged_tensor",
+        f"baseline and variant part at layer {layer.label}: relative error {errors[place]:.2f}, "
+        f"before it at most {before:.2f}",
+        {
+            "tensor": layer.output.name,
+            "layer": place,
+            "layers": len(errors),
+            "relative_error": round(errors[place], 4),
+            "before": round(before, 4),
+        },
+    )
+
+
+def part_errors(bench: Bench) -> list[float]:
+    """Return the relative error of each common layer's output, the mean over few images."""
+    places = bench.chosen[:IMAGES]
+    found = []
+    both = zip(
+        bench.computed(baseline=True, chosen=places),
+        bench.computed(baseline=False, chosen=places),
+        strict=True,
+    )
+    for ours, theirs in both:
+        found.append(
+            [
+                float(np.linalg.norm(b - a) / max(float(np.linalg.norm(a)), 1e-12))
+                for a, b in zip(ours, theirs, strict=True)
+            ]
+        )
+    return [float(one) for one in np.nan_to_num(np.mean(found, axis=0), nan=np.inf)]
+
+
+def first_jump(errors: list[float]) -> int | None:
+    """Return the first layer whose error is far above that of all before it."""
+    greatest = CLOSE
+    for place, error in enumerate(errors):
+        if error > APART and error > JUMP * greatest:
+            return place
+        greatest = max(greatest, error)
+    return None

@@ -1,0 +1,89 @@
+"""The hypotheses in the order in which they are tried: what is certain and cheap comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from edgeq.errors import EdgeqError
+from edgeq.pipeline.diagnosis import (
+    conduct,
+    failures,
+    feeding,
+    labels,
+    network,
+    parameters,
+    ranges,
+)
+from edgeq.pipeline.diagnosis.bench import Bench
+from edgeq.pipeline.diagnosis.cause import Cause, Diagnosis
+from edgeq.registry import Registry
+
+Needs = Literal["error", "file", "answers"]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One way to explain a failure.
+
+    Attributes:
+        needs: What must be there: the error that kept the variant from running, its readable
+            file, or its answers.
+        test: Returns the cause where the hypothesis holds.
+    """
+
+    needs: Needs
+    test: Callable[[Bench], Cause | None]
+
+
+HYPOTHESES: Registry[Hypothesis] = Registry(
+    "hypothesis",
+    [
+        ("unreadable", Hypothesis("error", failures.unreadable)),
+        ("broken_parameters", Hypothesis("file", parameters.broken_parameters)),
+        ("first_layer_order", Hypothesis("file", parameters.first_layer_order)),
+        ("class_order", Hypothesis("file", parameters.class_order)),
+        ("stored_values", Hypothesis("file", parameters.stored_values)),
+        ("not_run", Hypothesis("error", failures.not_run)),
+        ("not_finite", Hypothesis("answers", conduct.not_finite)),
+        ("unsteady", Hypothesis("answers", conduct.unsteady)),
+        ("wrong_labels", Hypothesis("answers", labels.wrong_labels)),
+        ("shifted_answers", Hypothesis("answers", labels.shifted_answers)),
+        ("other_feeding", Hypothesis("answers", feeding.other_feeding)),
+        ("activation_ranges", Hypothesis("answers", ranges.activation_ranges)),
+        ("parting", Hypothesis("answers", network.parting)),
+        ("kernels", Hypothesis("answers", network.kernels)),
+        ("constant", Hypothesis("answers", conduct.constant)),
+    ],
+)
+
+
+def diagnose(bench: Bench) -> Diagnosis:
+    """Try the hypotheses one after the other until one holds.
+
+    An experiment that can't be made is noted and passed over: a diagnosis changes no verdict.
+    """
+    notes: list[str] = []
+    for name, hypothesis in HYPOTHESES:
+        if not _possible(hypothesis, bench):
+            continue
+        bench.run.say(f"{bench.subject.key}: looking for the cause: {name}")
+        try:
+            cause = hypothesis.test(bench)
+        except EdgeqError as error:
+            notes.append(f"{name}: {error.what}")
+            continue
+        except (ValueError, IndexError, ArithmeticError) as error:
+            # Faulty files are odd in ways that nobody foresaw; the verdict stands without it.
+            notes.append(f"{name}: {type(error).__name__}: {error}")
+            continue
+        if cause is not None:
+            return Diagnosis(cause, tuple(notes))
+    return Diagnosis(None, tuple(notes))
+
+
+def _possible(hypothesis: Hypothesis, bench: Bench) -> bool:
+    if hypothesis.needs == "error":
+        return bench.error is not None
+    return hypothesis.needs == "file" or bench.error is None

@@ -1,0 +1,177 @@
+"""The challenge end to end, on a small network and generated photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edgeq.errors import SpecError
+from edgeq.faults import catalogue
+from edgeq.faults.answers import Challenge, FaultAnswer, to_json
+from edgeq.faults.challenge import challenge
+from edgeq.faults.fault import Fault, new_fault
+from edgeq.faults.good import Good
+from edgeq.pipeline.plan import Subject
+from edgeq.pipeline.run import Run
+from edgeq.registry import Registry
+from tests.unit.faults import project
+
+TRIED = (
+    "layer_zeroed",
+    "range_0_255",
+    "range_minus_1_1",
+    "cut_short",
+    "unquantized",
+    "classes_permuted",
+    "evaluation_labels_shifted",
+    "crash_at_invoke",
+    "more_memory",
+    "more_partitions",
+    "renamed_tensors",
+    "other_metadata",
+)
+
+
+@pytest.fixture(scope="module")
+def found(root: Path) -> Challenge:
+    return challenge(project.spec(root), names=TRIED)
+
+
+def by_name(found: Challenge) -> dict[str, FaultAnswer]:
+    return {one.name: one for one in found.faults}
+
+
+def test_faults_are_caught_by_the_gates_that_look_at_them(found: Challenge) -> None:
+    caught = {one.name: one.caught_by for one in found.faults if one.verdict == "caught"}
+    assert "worst_cosine" in caught["layer_zeroed"]
+    assert "worst_cosine" in caught["range_0_255"]
+    assert "top1_agreement" in caught["classes_permuted"]
+    assert "made" in caught["cut_short"]
+    assert "types" in caught["unquantized"]
+    assert "outputs" in caught["crash_at_invoke"]
+    assert caught["more_memory"] == ("max_peak_memory",)
+    assert "max_partitions" in caught["more_partitions"]
+
+
+def test_a_fault_that_no_gate_sees_is_missed_and_says_what_would_see_it(found: Challenge) -> None:
+    missed = by_name(found)["evaluation_labels_shifted"]
+    assert missed.verdict in {"missed", "INCONCLUSIVE"}
+    assert missed.caught_by == ()
+    assert "baseline's own accuracy" in missed.note
+
+
+def test_what_can_not_happen_here_is_said_and_not_counted(found: Challenge) -> None:
+    inapplicable = by_name(found)["range_minus_1_1"]
+    assert inapplicable.verdict == "not applicable"
+    assert "the range that the variant takes" in inapplicable.note
+    assert found.score == round(8 / 9, 4)
+
+
+def test_controls_pass(found: Challenge) -> None:
+    assert {one.name for one in found.controls} == {"renamed_tensors", "other_metadata"}
+    assert not found.alarms
+
+
+def test_the_json_is_what_is_promised(found: Challenge) -> None:
+    told = msgspec.json.decode(to_json(found))
+    assert told["schema"] == "edgeq.challenge/1"
+    assert told["model"] == "net"
+    assert told["score"] == found.score
+    assert {"name", "place", "severity", "verdict", "caught_by", "cause_named"} <= set(
+        told["faults"][0]
+    )
+    assert {"name", "verdict"} <= set(told["controls"][0])
+
+
+def test_a_gate_that_is_missing_is_named(root: Path) -> None:
+    gates = {name: limit for name, limit in project.GATES.items() if name != "max_peak_memory"}
+    found = challenge(project.spec(root, gates=gates), names=("more_memory",))
+    (answer,) = found.faults
+    assert answer.caught_by == ()
+    assert answer.note == "a limit of max_peak_memory: the spec has none"
+    assert answer.verdict != "caught"
+
+
+def test_another_variant_can_be_asked_for(root: Path) -> None:
+    found = challenge(
+        project.spec(root, methods=["int8", "float16"]), variant="float16", names=("layer_zeroed",)
+    )
+    assert [one.variant for one in found.faults] == ["float16"]
+
+
+def test_a_ready_made_variant_can_be_made_faulty(root: Path, good: Good) -> None:
+    (root / "vendor.tflite").write_bytes(good.content)
+    ready = {"vendor": {"model": "net", "file": "vendor.tflite", "method": "int8"}}
+    found = challenge(
+        project.spec(root, methods=[], variants=ready),
+        names=("layer_zeroed", "calibrated_on_noise"),
+    )
+    verdicts = {one.name: one.verdict for one in found.faults}
+    assert verdicts == {"layer_zeroed": "caught", "calibrated_on_noise": "not applicable"}
+
+
+def test_without_a_good_variant_there_is_nothing_to_challenge(root: Path) -> None:
+    gates = {**project.GATES, "max_bytes": 1000}
+    with pytest.raises(SpecError, match=r"no variant of 'net' passes.*max_bytes"):
+        challenge(project.spec(root, gates=gates), names=("layer_zeroed",))
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [
+        ({"names": ("layer_zero",)}, "unknown fault 'layer_zero'"),
+        ({"models": ("nett",)}, "unknown model 'nett'"),
+        ({"variant": "int4"}, "unknown variant 'net/int4'"),
+    ],
+)
+def test_unknown_names_are_refused(root: Path, asked: dict[str, object], what: str) -> None:
+    with pytest.raises(SpecError, match=what):
+        challenge(project.spec(root), **asked)  # type: ignore[arg-type]
+
+
+def test_a_diagnosis_is_compared_with_the_fault(root: Path) -> None:
+    asked = []
+
+    def diagnose(run: Run, subject: Subject) -> str:
+        asked.append((subject.variant, run.agreement(subject).images))
+        return "input_range"
+
+    found = challenge(
+        project.spec(root), names=("layer_zeroed", "range_0_255", "more_memory"), diagnose=diagnose
+    )
+    assert [one.cause_named for one in found.faults] == [False, True, False]
+    assert asked[:2] == [("layer_zeroed", 12), ("range_0_255", 12)]
+
+
+def failing(good: Good) -> bytes:
+    """Fails while it is made."""
+    raise ValueError(good.subject.key)
+
+
+def unchanged(good: Good) -> bytes:
+    """Changes nothing."""
+    return good.content
+
+
+def only(monkeypatch: pytest.MonkeyPatch, one: Fault) -> None:
+    registry = Registry("fault", [(one.name, one)])
+    monkeypatch.setattr("edgeq.faults.challenge.catalogue", lambda: registry)
+    assert one.name not in catalogue.faults()
+
+
+def test_a_fault_that_fails_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, new_fault(failing, "failing", "file", "low", "other"))
+    with pytest.raises(SpecError, match="the fault 'failing' could not be made"):
+        challenge(project.spec(root))
+
+
+def test_a_fault_that_changes_nothing_does_not_count(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, new_fault(unchanged, "unchanged", "file", "low", "other"))
+    found = challenge(project.spec(root))
+    assert [one.verdict for one in found.faults] == ["not applicable"]
+    assert found.score is None
+    assert found.passed

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgeq.pipeline.diagnosis import conduct, feeding, ranges
+from edgeq.pipeline.diagnosis.bench import Trial
+from edgeq.pipeline.diagnosis.labels import best_offset, same_classes
+from edgeq.pipeline.diagnosis.network import first_jump
+from edgeq.pipeline.diagnosis.ranges import Range
+from edgeq.pipeline.diagnosis.weights import compare, steps
+from edgeq.spec.structs import Preprocessing
+
+KERNEL = np.random.default_rng(0).normal(0, 1, (16, 3, 3, 8)).astype(np.float32)
+
+
+def change(theirs: np.ndarray, step: float = 0.0) -> str | None:
+    return compare(KERNEL, theirs.astype(np.float32), step=step, channel_axis=0).change
+
+
+def test_what_happened_to_weights_is_told() -> None:
+    per_channel = np.random.default_rng(1).uniform(0.2, 5, (16, 1, 1, 1))
+    assert change(KERNEL) is None
+    assert change(0 * KERNEL) == "zeroed"
+    assert change(-KERNEL) == "negated"
+    assert change(1.5 * KERNEL) == "scaled"
+    assert change(KERNEL.transpose(0, 2, 1, 3)) == "transposed"
+    assert change(per_channel * KERNEL) == "rescaled"
+    assert change(np.roll(KERNEL, 1, axis=0)) == "reordered"
+    assert change(np.rint(KERNEL)) == "coarse"
+    assert change(np.random.default_rng(2).normal(0.1, 1.2, KERNEL.shape)) == "foreign"
+
+
+@pytest.mark.parametrize(("bits", "expected"), [(8, None), (4, None), (3, "coarse")])
+def test_rounding_explains_as_much_as_its_step(bits: int, expected: str | None) -> None:
+    scale = np.abs(KERNEL).max() / (2 ** (bits - 1) - 1)
+    rounded = np.rint(KERNEL / scale) * scale
+    claimed = np.abs(KERNEL).max() / (127 if bits == 8 else 7)
+    assert change(rounded, step=float(claimed) / (1 if bits != 3 else 5)) == expected
+
+
+def test_scales_that_are_too_large_excuse_nothing() -> None:
+    sound = float(np.abs(KERNEL).max()) / 127
+    assert steps(KERNEL, np.full(16, 1000, np.float32), 127) == pytest.approx(sound)
+    assert steps(KERNEL, np.empty(0, np.float32), 1) == 0
+
+
+def inner(
+    covered: float, clipped: float, *, place: str = "inner", width: float | None = None
+) -> Range:
+    high = width or covered
+    return Range(place, place, 0.0, high, 0.0, 1.0, clipped, symmetric=False)
+
+
+GOOD = [inner(1, 0), inner(0.6, 0.004), inner(1, 0, place="last")]
+
+
+@pytest.mark.parametrize(
+    ("every", "name"),
+    [
+        ([inner(1, 0, place="input"), *GOOD], None),
+        ([inner(0.95, 0.03, place="input"), *GOOD], "calibration"),
+        ([inner(0.1, 0.8, place="input"), *GOOD], "input_range"),
+        ([*GOOD[:2], inner(0.2, 0.2, place="last")], "output_quantization"),
+        ([*GOOD, inner(0.06, 0.3)], "saturated_activations"),
+        ([*GOOD, inner(1, 0, width=16)], "damaged_tensor"),
+        ([*GOOD, inner(0.5, 0.03), inner(0.4, 0.06)], "calibration"),
+        (
+            [inner(1, 0, place="input"), *[inner(0.25, 0.3)] * 5, inner(1, 0)],
+            "saturated_activations",
+        ),
+        ([inner(0.1, 0.8, place="input"), *[inner(0.25, 0.3)] * 5], "calibration"),
+    ],
+)
+def test_ranges_are_explained(every: list[Range], name: str | None) -> None:
+    found = ranges.explain(tuple(every))
+    assert (None if found is None else found.name) == name
+
+
+def test_only_a_way_that_recovers_is_named() -> None:
+    swap = feeding.Way("channel_order", "swapped", Preprocessing(channels="bgr"))
+    unit = feeding.Way("input_range", "unit", Preprocessing(std=(255.0, 255.0, 255.0)))
+    before = Trial(0.4, 1.0)
+    assert feeding.explain(before, [(swap, Trial(0.5, 0.6))], 20) is None
+    assert feeding.explain(before, [(swap, Trial(0.3, 0.1))], 20) is None
+    assert feeding.explain(before, [], 20) is None
+    found = feeding.explain(before, [(swap, Trial(0.9, 0.3)), (unit, Trial(1.0, 0.1))], 20)
+    assert found is not None
+    assert found.name == "input_range"
+    assert "agrees on 100% of 20 images" in found.sentence
+
+
+ROWS = np.random.default_rng(3).normal(size=(6, 4)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("forth", "back", "again", "name"),
+    [
+        (ROWS, ROWS[::-1], ROWS + 1, "nondeterminism"),
+        (np.tile(ROWS[0], (6, 1)), np.tile(ROWS[5], (6, 1)), None, "constant_output"),
+        (ROWS[[0, 0, 1, 2, 3, 4]], ROWS[[1, 2, 3, 4, 5, 5]], None, "stale_output"),
+    ],
+)
+def test_unsteady_answers_are_told_apart(
+    forth: np.ndarray, back: np.ndarray, again: np.ndarray | None, name: str
+) -> None:
+    found = conduct.explain(forth, back, forth if again is None else again)
+    assert found.name == name
+    assert ("the photograph before" in found.sentence) == (name == "stale_output")
+
+
+def test_an_offset_needs_several_classes() -> None:
+    classes = np.array([4, 7, 1, 1, 9, 3, 2])
+    assert best_offset(classes, classes + 1, 10) == (1, 1.0)
+    assert best_offset(classes, (classes - 2) % 10, 10) == (-2, 1.0)
+    assert best_offset(classes, classes, 10) is None
+    assert best_offset(classes, np.random.default_rng(0).permutation(classes), 10) is None
+    assert best_offset(np.full(7, 3), np.full(7, 4), 10) is None
+    assert same_classes(classes, classes[::-1]) == 1
+    assert same_classes(classes, classes + 20) == 0
+
+
+def test_the_first_jump_is_where_the_error_leaves_what_was_before() -> None:
+    assert first_jump([0.01, 0.02, 0.9, 1.0]) == 2
+    assert first_jump([0.05, 0.15, 0.3, 0.5, 0.7]) is None
+    assert first_jump([]) is None

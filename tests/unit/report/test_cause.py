@@ -1,0 +1,45 @@
+"""A probable cause is shown beside the reason, in every form of the report."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from edgeq.judge.verdict import Verdict
+from edgeq.record import RunRecord, from_json, to_json
+from edgeq.report import html, markdown, terminal
+from tests.unit.report import records
+
+CAUSE = "probable cause: the input range"
+
+
+@pytest.fixture(name="caused")
+def _caused() -> RunRecord:
+    record = records.full_record()
+    model = next(case for case in record.cases if case.status is Verdict.FAIL)
+    cases = tuple(
+        msgspec.structs.replace(case, cause=CAUSE, reason=f"reason {place}")
+        if case.method == model.method and case.status is not Verdict.MISSING
+        else case
+        for place, case in enumerate(record.cases)
+    )
+    return msgspec.structs.replace(record, cases=cases)
+
+
+def test_html_and_markdown_show_it(caused: RunRecord) -> None:
+    assert "Probable cause: the input range" in html.render(caused)
+    assert ". Probable cause: the input range" in markdown.render(caused)
+
+
+def test_the_terminal_says_it_once_for_a_variant(caused: RunRecord) -> None:
+    failed = [case for case in caused.cases if case.cause and case.status is Verdict.FAIL]
+    assert failed
+    assert terminal.render(caused).count("Probable cause: the input range") == 1
+
+
+def test_records_without_it_are_read(caused: RunRecord) -> None:
+    assert from_json(to_json(caused)) == caused
+    old = to_json(records.full_record()).replace(b'"cause": null,', b"")
+    old = old.replace(b',\n   "cause": null', b"")
+    assert b'"cause"' not in old
+    assert all(case.cause is None for case in from_json(old).cases)

@@ -21,6 +21,12 @@ from edgeq.measure.planning import (
 )
 from edgeq.measure.size import Size
 
+LEAST_CLASSES = 50
+"""With fewer classes chance alone is right too often for a small set to tell."""
+
+USABLE = 0.25
+"""A baseline whose accuracy may still be this high is not called a guess."""
+
 
 def size_reduction(
     variant: Size, baseline: Size, limit: float, *, method: str | None = None
@@ -151,7 +157,13 @@ def worst_cosine(found: Agreement, limit: float, *, method: str | None = None) -
 
 
 def accuracy_drop(found: Accuracy, limit: float, *, method: str | None = None) -> Judgement:
-    """Judge the baseline's top-1 accuracy minus the variant's, on the same images."""
+    """Judge the baseline's top-1 accuracy minus the variant's, on the same images.
+
+    FAIL where the baseline itself guesses: labels that are shifted or permuted make both models
+    wrong alike, and a drop between two guesses says nothing.
+    """
+    if _guesses(found):
+        return _guessing(found, limit)
     status = decide(found.drop, found.drop_interval, limit, "max")
     step = None
     if status is Verdict.INCONCLUSIVE:
@@ -179,6 +191,31 @@ def accuracy_drop(found: Accuracy, limit: float, *, method: str | None = None) -
             "confidence": found.confidence,
             "interval_method": "Tango's paired score",
         },
+    )
+
+
+def _guesses(found: Accuracy) -> bool:
+    """Return whether the baseline is not shown to be better than chance.
+
+    With few classes, or so few images that a usable model could look like this by accident, the
+    question is left alone.
+    """
+    low, high = found.baseline_top1.interval
+    return found.classes >= LEAST_CLASSES and low <= 1 / found.classes and high < USABLE
+
+
+def _guessing(found: Accuracy, limit: float) -> Judgement:
+    right = round(found.baseline_top1.value * found.images)
+    return Judgement(
+        status=Verdict.FAIL,
+        reason=f"the baseline itself is right on {right:,} of {plural(found.images, 'image')}, no "
+        "better than chance: a drop from there says nothing",
+        value=found.drop,
+        limit=limit,
+        interval=found.drop_interval,
+        next_step="Check the labels (order, an offset by one, the right file) and the baseline's "
+        "preprocessing",
+        evidence={"images": found.images, "classes": found.classes, "baseline_right": right},
     )
 
 

@@ -29,6 +29,7 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         images: Number of labelled images n.
+        classes: Number of classes.
         confidence: Of the intervals.
         baseline_top1: Images whose label is the baseline's class.
         variant_top1: The same of the variant.
@@ -43,6 +44,7 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     images: int
+    classes: int
     confidence: float
     baseline_top1: Rate
     variant_top1: Rate
@@ -79,6 +81,7 @@ def accuracy(
     wide = baseline.scores.shape[1] > _BEST
     return Accuracy(
         images=n,
+        classes=baseline.scores.shape[1],
         confidence=confidence,
         baseline_top1=_rate(before, confidence),
         variant_top1=_rate(after, confidence),

@@ -159,3 +159,30 @@ def test_max_bytes_tells_one_byte() -> None:
     found = check(max_bytes(size(8_423_297), 8_423_296), Verdict.FAIL)
     assert found.reason == "8,423.297 kB, at most 8,423.296 kB wanted"
     check(max_bytes(size(8_423_296), 8_423_296), Verdict.PASS)
+
+
+def right_on(right: int, images: int, classes: int) -> Accuracy:
+    truth = np.arange(images) % classes
+    predicted = truth.copy()
+    predicted[right:] = (truth[right:] + 1) % classes
+    scores = np.eye(classes, dtype=np.float32)[predicted]
+    both = make_answers(scores, None, is_probability=False)
+    return accuracy(both, both, truth)
+
+
+@pytest.mark.parametrize(("right", "images"), [(0, 500), (1, 500), (0, 20)])
+def test_a_drop_between_two_guesses_fails(right: int, images: int) -> None:
+    found = accuracy_drop(right_on(right, images, 1000), 0.03)
+    assert found.status is Verdict.FAIL
+    assert f"right on {right} of {images} images, no better than chance" in found.reason
+    assert found.next_step is not None
+    assert "labels" in found.next_step
+
+
+@pytest.mark.parametrize(
+    ("right", "images", "classes"),
+    [(10, 500, 1000), (0, 8, 1000), (5, 40, 7), (473, 500, 1000)],
+)
+def test_a_baseline_that_may_be_usable_is_no_guess(right: int, images: int, classes: int) -> None:
+    found = accuracy_drop(right_on(right, images, classes), 0.9)
+    assert found.status is Verdict.PASS

@@ -152,6 +152,7 @@ def accuracy_facts(right: int, images: int = 500) -> Facts:
     return facts(
         Accuracy(
             images=images,
+            classes=1000,
             confidence=0.95,
             baseline_top1=rate(473),
             variant_top1=rate(right),

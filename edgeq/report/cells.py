@@ -56,7 +56,7 @@ def _cell(text: str | None, detail: str = "") -> Cell:
 
 def _gzip(variant: VariantRecord) -> str:
     compressed = facts.number(variant.size, "gzip_bytes")
-    return "" if compressed is None else f"{words.kilobytes(compressed)} with gzip"
+    return "" if compressed is None else f"gzip {words.kilobytes(compressed)}"
 
 
 def _agreement(variant: VariantRecord) -> Cell:
@@ -103,5 +103,5 @@ def _memory(variant: VariantRecord) -> Cell:
     before = facts.number(variant.memory, "before")
     detail = ""
     if peak is not None and before is not None:
-        detail = f"{words.kilobytes(max(0.0, peak - before))} by the model"
+        detail = f"adds {words.kilobytes(max(0.0, peak - before))}"
     return _cell(None if peak is None else words.kilobytes(peak), detail)

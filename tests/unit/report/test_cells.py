@@ -18,12 +18,12 @@ def _text(cell: Cell) -> str:
 
 def test_a_variant_that_was_measured() -> None:
     assert row("float16") == {
-        "size": "14,413.5 kB [11,819.1 kB with gzip]",
+        "size": "14,413.5 kB [gzip 11,819.1 kB]",
         "reduction": "49.5 %",
         "agreement": "100.0 % [98.0 % to 100.0 %]",
         "accuracy": "94.6 % [0.0 points]",
         "latency": "1.01x [0.99x to 1.04x, 18.10 ms]",
-        "memory": "93,000.0 kB [41,000.0 kB by the model]",
+        "memory": "93,000.0 kB [adds 41,000.0 kB]",
     }
 
 

@@ -226,7 +226,7 @@ def test_no_table_raises_anything_but_a_spec_error(changes: dict[str, Any], leas
 def test_no_content_raises_anything_but_a_spec_error(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
-    file = write(tmp_path_factory.getbasetemp() / "edgeq.toml", content)
+    file = write(tmp_path_factory.mktemp("any") / "edgeq.toml", content)
     with pytest.raises(SpecError):
         load_spec(file.parent, file=file)
 

@@ -8,6 +8,7 @@ from edgeq.gate import *
 from edgeq.gate.suite import (
     test_accuracy_drop,
     test_calibration_disjoint,
+    test_calibration_set,
     test_latency_ratio,
     test_made,
     test_max_bytes,
@@ -25,6 +26,7 @@ from edgeq.gate.suite import (
 __all__ = [
     "test_accuracy_drop",
     "test_calibration_disjoint",
+    "test_calibration_set",
     "test_latency_ratio",
     "test_made",
     "test_max_bytes",

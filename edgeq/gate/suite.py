@@ -42,6 +42,13 @@ def test_calibration_disjoint(edgeq_case: CaseCheck) -> None:
     edgeq_case.check()
 
 
+@pytest.mark.proof
+@pytest.mark.edgeq("calibration_set")
+def test_calibration_set(edgeq_case: CaseCheck) -> None:
+    """The calibration images are photographs, and not all the same one."""
+    edgeq_case.check()
+
+
 @pytest.mark.size
 @pytest.mark.edgeq("size_reduction")
 def test_size_reduction(edgeq_case: CaseCheck) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from edgeq.judge.text import about
 from edgeq.measure.planning import MOST_IMAGES
 
@@ -56,4 +58,21 @@ def more_rounds(needed: int | None, have: int) -> str:
     return (
         f"Set `latency.rounds` to about {about(max(needed, have + 1))} (now {have:,}) "
         "on an idle machine"
+    )
+
+
+def more_seconds(needed: int | None, have: int, used_s: float) -> str:
+    """Return the step that settles a time for which the budget was too short.
+
+    Args:
+        needed: Rounds in all that would settle it, None where no number would.
+        have: Rounds of this run.
+        used_s: Seconds that these took.
+    """
+    if needed is None:
+        return more_rounds(needed, have)
+    rounds = max(needed, have + 1)
+    return (
+        f"Set `latency.budget_s` to about {about(max(math.ceil(used_s * rounds / have), 1))} "
+        f"on an idle machine: about {about(rounds)} rounds decide (now {have:,})"
     )

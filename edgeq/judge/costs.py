@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edgeq.judge.advice import more_rounds
+from edgeq.judge.advice import more_rounds, more_seconds
 from edgeq.judge.decide import decide, half_towards
 from edgeq.judge.missing import missing
+from edgeq.judge.resolution import of_interval
 from edgeq.judge.text import beside, between, kilobytes, limit_text, milliseconds, plural, wanted
+from edgeq.judge.unsteady import causes, said
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.measure.bootstrap import LEAST_BLOCKS
+from edgeq.measure.bootstrap import least_blocks
 from edgeq.measure.latency import Latency
 from edgeq.measure.planning import samples_needed
-
-NOISY_SPREAD = 0.05
-"""A median absolute deviation above this share of the median is not a quiet machine's: in an
-undisturbed job the spread is 0.3 %."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,24 @@ def max_latency_ms(found: Latency, limit: float) -> Judgement:
     words = f"median {beside(value, limit, 2)} ms over {plural(found.variant.rounds, 'round')}"
     interval = None if ends is None else (ends[0] * 1000, ends[1] * 1000)
     return _timed(_Time(words, value, interval, limit, f"{limit_text(limit)} ms"), found)
+
+
+def undecided(found: Latency, limits: Mapping[str, float]) -> bool:
+    """Return whether more rounds could settle a gate on latency.
+
+    Args:
+        found: What was measured up to now.
+        limits: By the name of a gate; those of other gates are passed over.
+    """
+    return any(
+        judge(found, limits[name]).status is Verdict.INCONCLUSIVE
+        for name, judge in LATENCY_GATES.items()
+        if name in limits
+    )
+
+
+LATENCY_GATES = {"latency_ratio": latency_ratio, "max_latency_ms": max_latency_ms}
+"""The gates that samples decide."""
 
 
 def max_peak_memory(peak_bytes: int, limit: float, *, added_bytes: int | None = None) -> Judgement:
@@ -123,6 +140,7 @@ def _timed(time: _Time, found: Latency) -> Judgement:
         if interval is None
         else decide(time.value, interval, time.limit, "max")
     )
+    taking = found.taking
     few = f", {plural(found.blocks, 'block')} are too few to tell" if interval is None else ""
     return Judgement(
         status=status,
@@ -135,29 +153,37 @@ def _timed(time: _Time, found: Latency) -> Judgement:
         evidence={
             "rounds": found.variant.rounds,
             "blocks": found.blocks,
-            "confidence": found.confidence,
+            "confidence": found.confidence if taking is None else taking.confidence,
+            "interval_confidence": found.confidence,
             "interval_method": "paired bootstrap over blocks",
             "baseline_spread": found.baseline.spread,
             "variant_spread": found.variant.spread,
             "baseline_drift": found.baseline.drift,
             "variant_drift": found.variant.drift,
+            "looks": 1 if taking is None else taking.looks,
+            "budget_s": None if taking is None else taking.budget_s,
+            "used_s": None if taking is None else taking.used_s,
+            "load_average": None if taking is None else list(taking.load_average),
+            "unsteady": [cause.seen for cause in causes(found)],
+            "resolution": of_interval(found.variant.rounds, "round", interval),
         },
     )
 
 
 def _next_step(status: Verdict, time: _Time, found: Latency) -> str | None:
+    unsteady = said(causes(found))
     if status is Verdict.PASS:
         return None
     if status is Verdict.FAIL:
-        return "Check that the delegate takes every operator; int8 is the fastest method"
+        return f"{unsteady}Check that the delegate takes every operator; int8 is the fastest method"
     if time.interval is None:
         return (
-            f"Time {LEAST_BLOCKS} blocks of each model or more: "
+            f"{unsteady}Time {least_blocks(found.confidence)} blocks of each model or more: "
             "raise `latency.rounds` or `latency.budget_s`"
         )
-    rounds = found.variant.rounds
+    rounds, taking = found.variant.rounds, found.taking
     half = half_towards(time.value, time.interval, time.limit)
-    step = more_rounds(samples_needed(time.value, half, rounds, time.limit), rounds)
-    spread = max(found.baseline.spread, found.variant.spread)
-    busy = f"The machine was busy (spread {spread:.0%} of the median). "
-    return f"{busy}{step}" if spread > NOISY_SPREAD else step
+    needed = samples_needed(time.value, half, rounds, time.limit)
+    if taking is None or taking.used_s < taking.budget_s:
+        return f"{unsteady}{more_rounds(needed, rounds)}"
+    return f"{unsteady}{more_seconds(needed, rounds, taking.used_s)}"

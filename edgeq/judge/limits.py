@@ -6,6 +6,7 @@ was wanted.
 
 from __future__ import annotations
 
+from edgeq.judge import resolution
 from edgeq.judge.advice import SMALLER_METHOD, another_method, more_images
 from edgeq.judge.decide import decide, half_towards
 from edgeq.judge.missing import missing
@@ -89,6 +90,7 @@ def top1_agreement(found: Agreement, limit: float, *, method: str | None = None)
             "confidence": found.confidence,
             "interval_method": "Clopper-Pearson",
             "best_provable_rate": best_provable_rate(found.images, found.confidence),
+            "resolution": resolution.of_rate(found.images, limit, found.confidence),
         },
     )
 
@@ -126,6 +128,7 @@ def top5_overlap(
             "images": found.images,
             "confidence": found.confidence,
             "interval_method": "Student's t, with one image more at each end of the scale",
+            "resolution": resolution.of_interval(found.images, "image", interval),
         },
     )
 
@@ -190,6 +193,9 @@ def accuracy_drop(found: Accuracy, limit: float, *, method: str | None = None) -
             "mcnemar_p": found.mcnemar_p,
             "confidence": found.confidence,
             "interval_method": "Tango's paired score",
+            "resolution": resolution.of_drop(
+                found.images, (found.lost + found.gained) / found.images, limit, found.confidence
+            ),
         },
     )
 

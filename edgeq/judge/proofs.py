@@ -1,12 +1,13 @@
-"""The proofs that are always on: made, types, outputs, calibration_disjoint. All are exact."""
+"""The proofs that are always on: made, types, outputs, and two on calibration. All exact."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from edgeq.errors import EdgeqError
+from edgeq.images.lint import Lint
 from edgeq.judge.advice import another_method
-from edgeq.judge.missing import broken
+from edgeq.judge.missing import broken, missing
 from edgeq.judge.text import kilobytes, names, plural
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.answers import OutputFacts, collapsed
@@ -142,6 +143,37 @@ def calibration_disjoint(
         f"{plural(evaluation, 'evaluation image')}",
         **evidence,
     )
+
+
+def calibration_set(found: Lint | None) -> Judgement:
+    """Prove that the calibration images are photographs, and not all the same one.
+
+    What is only unusual (few pictures, one class, another brightness) is in the evidence.
+
+    Args:
+        found: What is odd about the set, None where the spec names none.
+    """
+    if found is None:
+        return missing(
+            "no calibration images are named",
+            declared=False,
+            next_step="Set `images.calibration` to a folder of photographs",
+        )
+    evidence: dict[str, object] = {
+        **found.facts,
+        "problems": list(found.problems),
+        "notes": list(found.notes),
+    }
+    if found.problems:
+        return Judgement(
+            status=Verdict.FAIL,
+            reason=found.problems[0],
+            next_step="Calibrate on some 100 photographs like those of the evaluation",
+            evidence=evidence,
+        )
+    noted = f"; to note: {found.notes[0]}" if found.notes else ""
+    pictures = plural(found.images, "calibration picture")
+    return _passed(f"{pictures}, neither noise nor all the same{noted}", **evidence)
 
 
 def _passed(reason: str, **evidence: object) -> Judgement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,24 @@ from edgeq.measure.statistics import Interval
 Array = npt.NDArray[np.float64]
 
 RESAMPLES = 4000
-LEAST_BLOCKS = 6
-"""With fewer blocks not even their whole range holds the median with 95 % confidence: each
-block lies on one side of it with probability 1/2, so all n lie on the same side with
-``2 · 0.5**n``, which is below 0.05 from n = 6."""
+LEAST_IN_TAIL = 20
+"""Resamples that lie beyond each end of an interval, so that the end is more than an extreme."""
+
+_CELLS = 4_000_000
+"""Weights held at once: what bounds the memory of many rounds."""
+
+
+def least_blocks(confidence: float) -> int:
+    """Return the blocks below which there is no interval.
+
+    Each block lies on one side of the true median with probability 1/2, so all n lie on the same
+    side with ``2 · 0.5**n``. While that is above ``1 - confidence`` not even the whole range of
+    the blocks holds the median with this confidence: at 95 % it takes 6 blocks.
+
+    Args:
+        confidence: In (0, 1).
+    """
+    return math.ceil(1.0 - math.log2(1.0 - confidence))
 
 
 @dataclass(frozen=True)
@@ -47,31 +62,62 @@ def median_intervals(
         seed: Of the resampling.
 
     Returns:
-        None with fewer than ``LEAST_BLOCKS`` blocks.
+        None with fewer than ``least_blocks(confidence)`` blocks.
     """
     names, block_of = np.unique(blocks, return_inverse=True)
-    if names.size < LEAST_BLOCKS:
+    if names.size < least_blocks(confidence):
         return None
-    draw = np.random.default_rng(seed).integers(names.size, size=(RESAMPLES, names.size))
-    counts = np.zeros((RESAMPLES, names.size), np.int64)
-    np.add.at(counts, (np.arange(RESAMPLES)[:, None], draw), 1)
-    medians_first = _weighted_medians(first, counts[:, block_of])
-    medians_second = _weighted_medians(second, counts[:, block_of])
+    generator = np.random.default_rng(seed)
+    resamples = max(RESAMPLES, math.ceil(LEAST_IN_TAIL * 2.0 / (1.0 - confidence)))
+    rows = max(1, min(resamples, _CELLS // block_of.size))
+    medians = np.concatenate(
+        [
+            _resampled(first, second, block_of, generator, min(rows, resamples - start))
+            for start in range(0, resamples, rows)
+        ],
+        axis=1,
+    )
     return MedianIntervals(
-        first=_percentiles(medians_first, confidence),
-        second=_percentiles(medians_second, confidence),
-        ratio=_percentiles(medians_second / medians_first, confidence),
+        first=_percentiles(medians[0], confidence),
+        second=_percentiles(medians[1], confidence),
+        ratio=_percentiles(medians[1] / medians[0], confidence),
     )
 
 
-def _weighted_medians(samples: Array, weights: npt.NDArray[np.int64]) -> Array:
-    """Return the median of the samples repeated by each row of weights (rows, rounds)."""
+def _resampled(
+    first: Array,
+    second: Array,
+    block_of: npt.NDArray[np.intp],
+    generator: np.random.Generator,
+    rows: int,
+) -> Array:
+    """Return the medians of both in so many resamples of the blocks, shape (2, rows)."""
+    blocks = int(block_of.max()) + 1
+    draw = generator.integers(blocks, size=(rows, blocks)) + blocks * np.arange(rows)[:, None]
+    counts = np.bincount(draw.ravel(), minlength=rows * blocks).reshape(rows, blocks)
+    weights = np.ascontiguousarray(counts.T, np.int32)
+    return np.stack(
+        [_weighted_medians(samples, weights, block_of) for samples in (first, second)],
+    )
+
+
+def _weighted_medians(
+    samples: Array, weights: npt.NDArray[np.int32], block_of: npt.NDArray[np.intp]
+) -> Array:
+    """Return the median of the samples repeated as often as their block, for each column.
+
+    Args:
+        samples: Shape (rounds,).
+        weights: How often each block is taken, shape (blocks, columns).
+        block_of: Index of each sample's block, shape (rounds,).
+    """
     order = np.argsort(samples, kind="stable")
     ordered = samples[order]
-    cumulated = np.cumsum(weights[:, order], axis=1)
-    half = cumulated[:, -1:] / 2.0
-    lower = ordered[np.argmax(cumulated >= half, axis=1)]
-    upper = ordered[np.argmax(cumulated > half, axis=1)]
+    cumulated = np.cumsum(weights[block_of[order]], axis=0, dtype=np.int32)
+    total = cumulated[-1]
+    # the first sample at which half of all, or more than half, is reached
+    lower = ordered[np.count_nonzero(2 * cumulated < total, axis=0)]
+    upper = ordered[np.count_nonzero(2 * cumulated <= total, axis=0)]
     medians: Array = (lower + upper) / 2.0
     return medians
 

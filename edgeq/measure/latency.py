@@ -39,6 +39,28 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     drift: float | None
 
 
+class Taking(msgspec.Struct, frozen=True, kw_only=True):
+    """How the samples were taken.
+
+    Attributes:
+        looks: How often the samples were judged, the last time with all of them.
+        looks_planned: How often they could have been; each look had its share of the error.
+        confidence: Of all looks together.
+        budget_s: Seconds that were there for timing.
+        used_s: Seconds that were used, judging between the batches included.
+        load_average: The machine's over one minute, before the first batch and after the last.
+        cores: The machine's, None where the machine is another one.
+    """
+
+    looks: int
+    looks_planned: int
+    confidence: float
+    budget_s: float
+    used_s: float
+    load_average: tuple[float, float]
+    cores: int | None
+
+
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
     """Times of a variant and its baseline in one worker.
 
@@ -46,7 +68,8 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
         ratio: The variant's median divided by the baseline's.
         ratio_interval: Its paired bootstrap interval, None with too few blocks.
         blocks: Pairs of blocks.
-        confidence: Of the intervals.
+        confidence: Of the intervals; after several looks stricter than that of all together.
+        taking: How the samples were taken, None where that is not known.
     """
 
     baseline: Timing
@@ -55,6 +78,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     ratio_interval: tuple[float, float] | None
     blocks: int
     confidence: float
+    taking: Taking | None = None
 
 
 def latency(

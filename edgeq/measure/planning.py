@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable
 
@@ -9,6 +10,9 @@ from edgeq.measure.statistics import clopper_pearson, normal_quantile, paired_di
 
 MOST_IMAGES = 10_000_000
 """Beyond this many images a question counts as one that no set settles."""
+
+POWER = 0.8
+"""The chance to see what a set is said to be able to show."""
 
 
 def images_needed(rate: float, limit: float, confidence: float) -> int | None:
@@ -80,7 +84,7 @@ def best_provable_rate(n: int, confidence: float) -> float:
 
 
 def images_to_see_drop(
-    drop: float, flips: float, *, confidence: float = 0.95, power: float = 0.8
+    drop: float, flips: float, *, confidence: float = 0.95, power: float = POWER
 ) -> int:
     """Return the images that show an accuracy drop with the given power.
 
@@ -101,6 +105,56 @@ def images_to_see_drop(
         raise ValueError(f"a drop of {drop} can't come from {flips} flips")
     z = normal_quantile(confidence) + normal_quantile(power)
     return math.ceil(z * z * flips / (drop * drop))
+
+
+def drop_to_see(
+    images: int, flips: float, *, allowed: float = 0.0, confidence: float
+) -> float | None:
+    """Return the least accuracy drop that so many images tell from an allowed one.
+
+    The inverse of ``images_to_see_drop``: the drop minus what is allowed must reach
+    ``z · sqrt(flips / n)``, and no fewer images flip than drop.
+
+    Args:
+        images: Number of images n, above 0.
+        flips: Share of images whose rightness changes.
+        allowed: The drop to tell it from; a negative one counts as none.
+        confidence: Of the two-sided interval that must lie beyond what is allowed.
+
+    Returns:
+        In (0, 1], seen with the chance ``POWER`` or better (better where few images flip but
+        for the drop); None where not even a drop by all would be.
+    """
+    allowed = max(allowed, 0.0)
+    square = (normal_quantile(0.5 + confidence / 2.0) + normal_quantile(POWER)) ** 2
+    by_flips = math.sqrt(square * flips / images)
+    # the drop itself as the share of flips: n · r² = z² · (allowed + r), solved for r
+    by_drop = (square + math.sqrt(square * (square + 4.0 * images * allowed))) / (2.0 * images)
+    found = allowed + max(by_flips, by_drop)
+    return found if found <= 1.0 else None
+
+
+def differing_at_limit(
+    images: int, limit: float, confidence: float
+) -> tuple[int | None, int | None]:
+    """Return how many of n images may differ for a PASS, and from how many on it is a FAIL.
+
+    Args:
+        images: Number of images n, above 0.
+        limit: Lowest rate allowed, in [0, 1].
+        confidence: Of the two-sided Clopper-Pearson interval.
+
+    Returns:
+        None for what no count reaches.
+    """
+
+    def interval(differing: int) -> tuple[float, float]:
+        return clopper_pearson(images - differing, images, confidence)
+
+    counts = range(images + 1)
+    passing = bisect.bisect_left(counts, x=True, key=lambda k: interval(k)[0] < limit) - 1
+    failing = bisect.bisect_left(counts, x=True, key=lambda k: interval(k)[1] < limit)
+    return passing if passing >= 0 else None, failing if failing <= images else None
 
 
 def _least(settled: Callable[[int], bool]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from edgeq.errors import ImageError
 from edgeq.images.decode import Pixels, decode
 from edgeq.images.labels import LabelSet, label_set
+from edgeq.images.lint import Lint, PixelFacts, lint, pixel_facts
 from edgeq.images.sets import ImageSet, Role, load_set, overlap
 from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.pipeline.once import Once
@@ -20,6 +22,9 @@ from edgeq.spec.structs import Images, Preprocessing, Spec
 from edgeq.store import Store
 
 Say = Callable[[str], None]
+
+MOST_COMPARED = 200
+"""Evaluation photographs that calibration is compared with; their mean is known well enough."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class ModelInputs:
         self._store = store
         self._baseline: Once[str, FloatModel] = Once()
         self._sets: Once[str, ImageSet] = Once()
+        self._lint: Once[str, Lint] = Once()
         self.say = say
 
     @property
@@ -122,6 +128,27 @@ class ModelInputs:
             self._refuse_overlap(images, self.evaluation)
         preprocessing = self.baseline.preprocessing
         return Calibration(images, self._decode(images, preprocessing), preprocessing)
+
+    @property
+    def calibration_lint(self) -> Lint | None:
+        """What is odd about the calibration set, None where the spec names none."""
+        images = self.calibration_set
+        if images is None:
+            return None
+
+        def look() -> Lint:
+            preprocessing = self.baseline.preprocessing
+            found = _facts_of(self._decode(images, preprocessing))
+            other = None
+            if self.evaluation is not None:
+                other = _facts_of(self.pixels(preprocessing), MOST_COMPARED)
+            return lint(images, found, other)
+
+        return self._lint.get(self.name, look)
+
+    def known_lint(self) -> Lint | None:
+        """Return what is odd about the calibration set where it was asked for before."""
+        return self._lint.done(self.name)
 
     def relabel(self, labels: npt.NDArray[np.int64]) -> None:
         """Put other labels on the evaluation set, before anything was asked of it.
@@ -191,3 +218,14 @@ class ModelInputs:
                 remedy="Take them out of one of the two sets: a variant must be judged on "
                 "photographs that it was not calibrated on",
             )
+
+
+@functools.lru_cache(maxsize=16)
+def _facts_of(pixels: Pixels, most: int | None = None) -> PixelFacts:
+    """Look at photographs, evenly chosen where there are more than ``most``.
+
+    Pixels are addressed by content, so that several runs in one process look once.
+    """
+    count = pixels.shape[0]
+    step = 1 if most is None else -(-count // most)
+    return pixel_facts(pixels.array()[::step])

@@ -113,6 +113,10 @@ def _calibration_disjoint(run: Run, subject: Subject, _: float) -> Judgement:
     )
 
 
+def _calibration_set(run: Run, subject: Subject, _: float) -> Judgement:
+    return proofs.calibration_set(run.inputs(subject.model).calibration_lint)
+
+
 def _size_reduction(run: Run, subject: Subject, limit: float) -> Judgement:
     return limits.size_reduction(
         run.size(subject.model, subject),
@@ -178,6 +182,7 @@ _JUDGES: dict[str, Judge] = {
     "types": _types,
     "outputs": _outputs,
     "calibration_disjoint": _calibration_disjoint,
+    "calibration_set": _calibration_set,
     "size_reduction": _size_reduction,
     "max_bytes": _max_bytes,
     "top1_agreement": _top1_agreement,

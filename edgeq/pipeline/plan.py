@@ -11,6 +11,9 @@ from edgeq.spec.limits import limits_for
 from edgeq.spec.methods import METHODS, MethodChoice, choose
 from edgeq.spec.structs import Spec
 
+CALIBRATION_PROOFS = frozenset({"calibration_disjoint", "calibration_set"})
+"""Proofs that hold for a calibrated variant alone."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -82,7 +85,7 @@ def cases(spec: Spec) -> tuple[Case, ...]:
         found += [
             Case(subject, GATES.get(name), None)
             for name in PROOFS
-            if name != "calibration_disjoint" or _is_calibrated(subject)
+            if name not in CALIBRATION_PROOFS or _is_calibrated(subject)
         ]
         found += [Case(subject, gate, limits[name]) for name, gate in GATES if name in limits]
     if not found:

@@ -108,6 +108,7 @@ def merge_models(
             ours,
             theirs,
             baseline=_merged(ours.baseline, theirs.baseline),
+            notes=tuple(dict.fromkeys((*ours.notes, *theirs.notes))),
             variants=tuple(
                 _merged(a, b) for a, b in zip(ours.variants, theirs.variants, strict=True)
             ),
@@ -166,7 +167,7 @@ def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
         trained=baseline.trained,
         baseline=_baseline(run, name, baseline),
         variants=variants,
-        notes=baseline.notes,
+        notes=(*baseline.notes, *_odd(inputs)),
         images=_images(inputs),
         preprocessing=msgspec.to_builtins(baseline.preprocessing),
         labels={} if labels is None else {"name": labels.name, "count": labels.classes},
@@ -180,6 +181,12 @@ def _images(inputs: ModelInputs) -> Facts:
         images.role: {**images.manifest(), "labelled": images.labelled}
         for images in inputs.known_sets()
     }
+
+
+def _odd(inputs: ModelInputs) -> tuple[str, ...]:
+    """Return what is odd about the calibration set, where a proof asked."""
+    found = inputs.known_lint()
+    return () if found is None else found.notes
 
 
 def _baseline(run: Run, model: str, baseline: FloatModel) -> VariantRecord:

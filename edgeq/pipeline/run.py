@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,6 @@ from edgeq.images.sets import ImageSet
 from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.answers import Answers
-from edgeq.measure.latency import Latency, latency
 from edgeq.measure.operators import Operators, operators
 from edgeq.measure.size import Size, measure_size
 from edgeq.models.model_file import read_model
@@ -24,26 +23,14 @@ from edgeq.pipeline.inputs import ModelInputs, Say
 from edgeq.pipeline.making import make
 from edgeq.pipeline.once import Once
 from edgeq.pipeline.plan import Case, Subject, cases, subjects
+from edgeq.pipeline.timing import Question, TimedPair, time_pair
 from edgeq.quantize.variant import Variant
-from edgeq.run.results import Feed, Loaded, MemoryUse, Timed
+from edgeq.run.results import Feed, Loaded, MemoryUse
 from edgeq.run.targets import Target, local_target
 from edgeq.spec.structs import Spec
 from edgeq.store import Store
 
 BASELINE = "baseline"
-
-
-@dataclass(frozen=True)
-class TimedPair:
-    """Baseline and variant, timed beside each other.
-
-    Attributes:
-        timed: The raw samples, the baseline's first.
-        latency: Their summary.
-    """
-
-    timed: Timed
-    latency: Latency
 
 
 class Run:
@@ -202,6 +189,8 @@ class Run:
     def latency(self, subject: Subject) -> TimedPair:
         """Return the times of baseline and variant, taken in alternating blocks in one worker.
 
+        More rounds are timed while a declared limit is undecided, until the budget is used up.
+
         Raises:
             WorkerError: One of them does not run.
         """
@@ -225,22 +214,25 @@ class Run:
                 Feed(loaded.handle, self._photograph(one, subject.model), one.preprocessing)
                 for loaded, one in zip(loads, models, strict=True)
             ]
-            timed = session.time(
-                feeds,
-                rounds=how.rounds,
-                block=how.block,
-                warmup=how.warmup,
-                budget_s=how.budget_s,
+            return time_pair(
+                lambda rounds, budget_s: session.time(
+                    feeds, rounds=rounds, block=how.block, warmup=how.warmup, budget_s=budget_s
+                ),
+                how,
+                Question(
+                    self._limits_of(subject),
+                    self.spec.confidence,
+                    (loads[0].init_s, loads[1].init_s),
+                    os.cpu_count() if self.executor.target.local_files else None,
+                ),
             )
-        summary = latency(
-            timed.samples[0],
-            timed.samples[1],
-            timed.blocks,
-            inits=(loads[0].init_s, loads[1].init_s),
-            firsts=(timed.first_s[0], timed.first_s[1]),
-            confidence=self.spec.confidence,
-        )
-        return TimedPair(timed, summary)
+
+    def _limits_of(self, subject: Subject) -> dict[str, float]:
+        return {
+            case.gate.name: case.limit
+            for case in self.cases
+            if case.subject == subject and case.limit is not None
+        }
 
     def memory(self, model: str, subject: Subject | None) -> MemoryUse:
         """Return what a model costs in memory.

@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from edgeq.pipeline.run import TimedPair
+    from edgeq.pipeline.timing import TimedPair
 
 
 SAVES: pytest.StashKey[bool] = pytest.StashKey()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgeq.escape import markdown
+from edgeq.judge.verdict import Verdict
 from edgeq.record import RunRecord
 from edgeq.report import changes
 from edgeq.report.cells import HEADINGS
@@ -80,7 +81,9 @@ def _case(case: CaseView) -> str:
     step = f" *Next:* {_text(case.next_step)}" if case.next_step else ""
     cause = f". {_text(case.cause)}" if case.cause else ""
     head = f"{case.mark.symbol} **{case.mark.word}{declared}** {_text(case.id)}"
-    return f"- {head}: {_text(case.reason)}{cause}{step}"
+    open_ = case.mark.word == Verdict.INCONCLUSIVE.value and case.resolution
+    able = f" ({_text(case.resolution)}.)" if open_ else ""
+    return f"- {head}: {_text(case.reason)}{cause}{step}{able}"
 
 
 def _text(text: str) -> str:

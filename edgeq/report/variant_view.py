@@ -18,6 +18,7 @@ class CaseView:
 
     Attributes:
         cause: What probably made it fail, empty where nothing was found.
+        resolution: What the images or rounds could resolve, empty for exact verdicts.
         declared: Whether the spec allows it to be MISSING.
     """
 
@@ -30,6 +31,7 @@ class CaseView:
     reason: str
     cause: str
     next_step: str
+    resolution: str
     declared: bool
 
     @property
@@ -141,6 +143,7 @@ def case_view(case: CaseRecord) -> CaseView:
         reason=case.reason,
         cause=sentence(case.cause),
         next_step=case.next_step or "",
+        resolution=sentence(facts.text(case.evidence, "resolution")),
         declared=case.declared_missing,
     )
 

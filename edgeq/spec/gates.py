@@ -67,6 +67,13 @@ GATES: Registry[Gate] = Registry(
                 needs_images=True,
             ),
             Gate(
+                "calibration_set",
+                "proof",
+                "the calibration images are photographs, and not all the same one",
+                "",
+                "proof",
+            ),
+            Gate(
                 "size_reduction",
                 "size",
                 "share of the baseline's bytes that the variant saves",

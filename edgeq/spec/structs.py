@@ -134,10 +134,11 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     """How latency is measured.
 
     Attributes:
-        rounds: Timed inferences of each model; 64 is the least for a p90 of 99 % confidence.
+        rounds: Timed inferences of each model in the first batch; 64 is the least for a p90 of
+            99 % confidence. More batches follow while a limit is undecided.
         block: Consecutive inferences of one model before the other's turn.
-        warmup: Untimed inferences of each model before the first block.
-        budget_s: Seconds after which no further block is started.
+        warmup: Untimed inferences of each model before the first block of a batch.
+        budget_s: Seconds, for all batches together, after which no further block is started.
     """
 
     rounds: int = 64

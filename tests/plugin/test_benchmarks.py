@@ -32,7 +32,7 @@ def test_the_files_hold_the_workers_samples(project: Project, pytester: pytest.P
     latencies = {one.name: one.latency for one in project.record.models[0].variants}
     for variant, times in samples.items():
         benchmark = found[f"tiny-{variant}"]
-        assert len(times) == 16
+        assert len(times) == benchmark["stats"]["rounds"] >= 16
         assert benchmark["stats"]["data"] == times
         assert benchmark["group"] == "latency_ratio"
         assert benchmark["extra_info"]["edgeq.ratio"] == latencies[variant]["ratio"]

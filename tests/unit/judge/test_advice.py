@@ -6,6 +6,7 @@ from edgeq.judge.advice import (
     another_method,
     more_images,
     more_rounds,
+    more_seconds,
 )
 from edgeq.spec.methods import METHODS
 
@@ -30,3 +31,10 @@ def test_more_is_always_more_than_there_is() -> None:
     assert "about 65 (now 64)" in more_rounds(10, 64)
     assert "about 380 (now 64)" in more_rounds(372, 64)
     assert "No number of rounds" in more_rounds(None, 64)
+
+
+def test_seconds_grow_with_the_rounds_that_are_missing() -> None:
+    text = more_seconds(4000, 1000, 60.0)
+    assert "`latency.budget_s` to about 240" in text
+    assert "about 4,000 rounds decide (now 1,000)" in text
+    assert "No number of rounds" in more_seconds(None, 64, 1.0)

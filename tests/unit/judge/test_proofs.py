@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from edgeq.errors import WorkerCrashedError
-from edgeq.judge.proofs import calibration_disjoint, made, outputs, types
+from edgeq.images.lint import Lint
+from edgeq.judge.proofs import calibration_disjoint, calibration_set, made, outputs, types
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.answers import OutputFacts, make_answers, outputs_facts
 from edgeq.measure.operators import Compute, Operators
@@ -176,3 +177,21 @@ def test_made() -> None:
     failed = made(WorkerCrashedError("ended by SIGSEGV at invoke", output="last words"))
     assert "ended by SIGSEGV at invoke" in check(failed, Verdict.FAIL).reason
     assert failed.evidence["output"] == "last words"
+
+
+def test_a_calibration_set_that_cant_be_right() -> None:
+    problems = ("they are noise", "they are the same")
+    found = check(calibration_set(Lint(3, problems, ("few",), {"noise": 3})), Verdict.FAIL)
+    assert found.reason == "they are noise"
+    assert found.evidence == {"noise": 3, "problems": list(problems), "notes": ["few"]}
+
+
+def test_an_unusual_calibration_set_passes_with_its_first_note() -> None:
+    found = check(calibration_set(Lint(3, (), ("few", "dark"), {})), Verdict.PASS)
+    assert found.reason == "3 calibration pictures, neither noise nor all the same; to note: few"
+    assert "note" not in calibration_set(Lint(300, (), (), {})).reason
+
+
+def test_no_calibration_set_is_missing() -> None:
+    found = check(calibration_set(None), Verdict.MISSING)
+    assert not found.declared_missing

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeq.measure.bootstrap import LEAST_BLOCKS, _weighted_medians, median_intervals
+from edgeq.measure import bootstrap
+from edgeq.measure.bootstrap import (
+    LEAST_IN_TAIL,
+    _weighted_medians,
+    least_blocks,
+    median_intervals,
+)
 
 
 @given(
@@ -17,9 +25,10 @@ def test_weighted_median_is_the_median_of_repeated_samples(
     pairs: list[tuple[float, int]],
 ) -> None:
     samples = np.array([value for value, _ in pairs])
-    weights = np.array([weight for _, weight in pairs])
+    weights = np.array([weight for _, weight in pairs], np.int32)
     expected = np.median(np.repeat(samples, weights))
-    assert _weighted_medians(samples, weights[None])[0] == pytest.approx(expected)
+    found = _weighted_medians(samples, weights[:, None], np.arange(len(pairs)))
+    assert found[0] == pytest.approx(expected)
 
 
 def _noisy(seed: int, blocks: int, block: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -49,7 +58,39 @@ def test_a_seed_repeats_and_another_does_not() -> None:
 
 
 def test_few_blocks_have_no_interval() -> None:
-    assert median_intervals(*_noisy(1, LEAST_BLOCKS - 1, 12), 0.95, 0) is None
+    assert [least_blocks(one) for one in (0.9, 0.95, 0.99)] == [5, 6, 8]
+    assert median_intervals(*_noisy(1, 5, 12), 0.95, 0) is None
+    assert median_intervals(*_noisy(1, 7, 12), 0.99, 0) is None
+    assert median_intervals(*_noisy(1, 8, 12), 0.99, 0) is not None
+
+
+def test_many_rounds_are_resampled_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = _noisy(1, 16, 4)
+    whole = median_intervals(*times, 0.95, 3)
+    monkeypatch.setattr(bootstrap, "_CELLS", 64 * 1000)
+    portions = median_intervals(*times, 0.95, 3)
+    assert whole is not None
+    assert portions is not None
+    assert portions.ratio == pytest.approx(whole.ratio, rel=0.003)
+    assert portions.first == pytest.approx(whole.first, rel=0.01)
+
+
+def test_a_strict_interval_has_resamples_beyond_its_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = _noisy(1, 32, 4)
+    loose = median_intervals(*times, 0.95, 0)
+    drawn: list[int] = []
+    real = bootstrap._resampled
+
+    def counted(*given: Any) -> Any:
+        drawn.append(given[-1])
+        return real(*given)
+
+    monkeypatch.setattr(bootstrap, "_resampled", counted)
+    strict = median_intervals(*times, 0.999, 0)
+    assert loose is not None
+    assert strict is not None
+    assert sum(drawn) >= 2 * LEAST_IN_TAIL / 0.001 - 1
+    assert strict.ratio[0] < loose.ratio[0] < loose.ratio[1] < strict.ratio[1]
 
 
 def test_a_shared_disturbance_cancels_in_the_ratio() -> None:

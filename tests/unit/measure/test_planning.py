@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edgeq.measure.planning import (
+    POWER,
     best_provable_rate,
+    differing_at_limit,
+    drop_to_see,
     images_needed,
     images_needed_for_drop,
     images_to_see_drop,
@@ -69,3 +73,42 @@ def test_seeing_a_drop_with_five_percent_flips(drop: float, about: int) -> None:
 def test_a_drop_can_not_exceed_its_flips() -> None:
     with pytest.raises(ValueError, match="flips"):
         images_to_see_drop(0.06, 0.05)
+
+
+@given(st.integers(10, 5000), st.floats(0.0, 0.3))
+def test_the_drop_that_images_show_needs_so_many_images(n: int, flips: float) -> None:
+    drop = drop_to_see(n, flips, confidence=0.95)
+    assert drop is not None
+    needed = images_to_see_drop(drop, max(flips, drop), confidence=0.975)
+    assert needed in {n, n + 1}  # the ceiling of a number that rounding may push over n
+
+
+@pytest.mark.parametrize(
+    ("flips", "allowed", "most"), [(0.0, 0.03, 0.95), (0.2, 0.0, 0.83), (0.2, 0.03, 0.83)]
+)
+def test_a_drop_that_can_be_seen_fails_as_often_as_said(
+    flips: float, allowed: float, most: float
+) -> None:
+    drop = drop_to_see(500, flips, allowed=allowed, confidence=0.95)
+    assert drop is not None
+    gained = max(0.0, (flips - drop) / 2)
+    rates = [drop + gained, gained, 1 - drop - 2 * gained]
+    drawn = np.random.default_rng(1).multinomial(500, rates, 1500)[:, :2].tolist()
+    seen = [paired_difference(lost, won, 500, 0.95)[0] > allowed for lost, won in drawn]
+    assert POWER - 0.03 <= np.mean(seen) <= most
+
+
+def test_no_drop_shows_on_a_handful_of_images() -> None:
+    assert drop_to_see(5, 0.0, confidence=0.95) is None
+    assert drop_to_see(500, 0.02, allowed=-0.1, confidence=0.95) == drop_to_see(
+        500, 0.02, confidence=0.95
+    )
+
+
+@given(st.integers(1, 400), st.floats(0.0, 1.0))
+def test_the_counts_at_a_limit_are_where_the_verdict_turns(n: int, limit: float) -> None:
+    passing, failing = differing_at_limit(n, limit, 0.95)
+    for differing in range(n + 1):
+        low, high = clopper_pearson(n - differing, n, 0.95)
+        assert (low >= limit) is (passing is not None and differing <= passing)
+        assert (high < limit) is (failing is not None and differing >= failing)

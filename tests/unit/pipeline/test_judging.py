@@ -175,3 +175,29 @@ def test_a_shared_photograph_fails_the_proof_by_name(project: Path, tmp_path: Pa
     made, refusal = answer(run, "int8", "made")
     assert made.status is Verdict.MISSING
     assert isinstance(refusal, ImageError)
+
+
+def test_a_calibration_set_of_one_photograph_repeated_fails(project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project, tmp_path, dirs_exist_ok=True)
+    for name in ("1.png", "2.png"):
+        shutil.copy(tmp_path / "calibration" / "0.png", tmp_path / "calibration" / name)
+    run = Run(spec(tmp_path, {"methods": ("int8",)}))
+    record, error = answer(run, "int8", "calibration_set")
+    assert (record.status, error) == (Verdict.FAIL, None)
+    assert record.reason == "all 3 calibration pictures are the same one: 0.png"
+
+
+def test_an_overlap_does_not_keep_the_calibration_set_from_being_looked_at(
+    project: Path,
+) -> None:
+    images = {"calibration": "evaluation", "evaluation": "evaluation"}
+    record, error = answer(
+        Run(spec(project, {"methods": ("int8",)}, images=images)), "int8", "calibration_set"
+    )
+    assert (record.status, error) == (Verdict.PASS, None)
+
+
+def test_every_statistical_verdict_says_what_it_could_resolve(run: Run) -> None:
+    for gate in ("top1_agreement", "top5_overlap", "accuracy_drop", "latency_ratio"):
+        record, _ = answer(run, "same", gate)
+        assert str(record.evidence["resolution"]).startswith("these "), gate

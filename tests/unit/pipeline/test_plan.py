@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from edgeq.errors import SpecError
-from edgeq.pipeline.plan import Subject, cases, subjects
+from edgeq.pipeline.plan import CALIBRATION_PROOFS, Subject, cases, subjects
 from edgeq.spec.gates import PROOFS
 from edgeq.spec.methods import MethodChoice
 from tests.unit.spec.writing import spec
@@ -45,7 +45,7 @@ def test_cases_are_the_proofs_that_apply_and_the_limits_that_hold() -> None:
         *(f"net/int8/{proof}" for proof in PROOFS),
         "net/int8/size_reduction",
         "net/int8/max_bytes",
-        *(f"net/float16/{proof}" for proof in PROOFS if proof != "calibration_disjoint"),
+        *(f"net/float16/{proof}" for proof in PROOFS if proof not in CALIBRATION_PROOFS),
         "net/float16/size_reduction",
         "net/float16/max_bytes",
     ]

@@ -29,7 +29,7 @@ from edgeq.record import (
     from_json,
     to_json,
 )
-from tests.unit.pipeline.project import NAMES, lay_out, spec, subject
+from tests.unit.pipeline.project import CALIBRATION, NAMES, lay_out, spec, subject
 
 STARTED = "2026-01-01T00:00:00+00:00"
 
@@ -207,3 +207,20 @@ def test_the_tools_are_those_installed() -> None:
     assert found["msgspec"] == msgspec.__version__
     assert found["python"] == platform.python_version()
     assert None not in found.values()
+
+
+def test_what_is_odd_about_calibration_is_a_note_where_a_proof_asked(project: Path) -> None:
+    run = Run(spec(project, {"methods": ("int8",)}))
+    case = next(one for one in run.cases if one.gate.name == "calibration_set")
+    record, error = judge(run, case)
+    assert (record.status, error) == (Verdict.PASS, None)
+    assert record.evidence["images"] == CALIBRATION
+    [model] = describe_models(run)
+    few = "3 calibration pictures are few: 100 to 500 are usual"
+    assert few in model.notes
+    assert record.evidence["notes"] == [one for one in model.notes if "calibration" in one]
+
+    other = Run(spec(project, {"methods": ("int8",)}))
+    assert other.inputs("net").baseline.notes == model.notes[: -len(record.evidence["notes"])]
+    merged = merge_models(describe_models(other), describe_models(run))
+    assert few in merged[0].notes

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +61,19 @@ def test_accuracy_counts_the_labels(run: Run) -> None:
 
 def test_latency_is_taken_beside_the_baseline(run: Run) -> None:
     pair = run.latency(subject(run, "same"))
-    assert [len(samples) for samples in pair.timed.samples] == [8, 8]
+    assert [len(samples) for samples in pair.timed.samples] == [32, 32]
+    assert pair.timed.blocks.tolist() == np.repeat(np.arange(16), 2).tolist()
     assert pair.latency.ratio > 0
+    taking = pair.latency.taking
+    assert taking is not None
+    assert taking.looks == 3  # 8 rounds are 4 blocks, 16 are 8: too few for an interval
+    assert taking.cores == os.cpu_count()
+
+
+def test_without_a_limit_a_single_batch_is_timed(project: Path) -> None:
+    run = Run(spec(project, gates={"latency_ratio": False, "max_latency_ms": False}))
+    pair = run.latency(subject(run, "same"))
+    assert [len(samples) for samples in pair.timed.samples] == [8, 8]
 
 
 def test_a_model_is_timed_on_noise_without_photographs(project: Path) -> None:

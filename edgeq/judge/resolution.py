@@ -1,0 +1,71 @@
+"""What a set of images or a number of rounds can resolve, in one sentence for the evidence.
+
+Every statistical verdict carries it as ``evidence["resolution"]``.
+"""
+
+from __future__ import annotations
+
+from edgeq.judge.text import limit_text, plural, rate
+from edgeq.measure.planning import POWER, best_provable_rate, differing_at_limit, drop_to_see
+from edgeq.measure.statistics import Interval
+
+_OFTEN = f"at least {POWER:.0%} of such sets would"
+
+
+def of_rate(images: int, limit: float, confidence: float) -> str:
+    """Return what images can prove about a rate: the best one, and the counts that decide.
+
+    Args:
+        images: Number of images.
+        limit: Lowest rate allowed, in [0, 1].
+        confidence: Of the two-sided Clopper-Pearson interval.
+    """
+    passing, failing = differing_at_limit(images, limit, confidence)
+    best = f"{_these(images)} can prove {rate(best_provable_rate(images, confidence))} at best"
+    yes = "no PASS is possible" if passing is None else f"PASS with up to {passing:,} that differ"
+    no = "no FAIL is possible" if failing is None else f"FAIL from {failing:,}"
+    return f"{best}: {yes}, {no}"
+
+
+def of_drop(images: int, flips: float, limit: float, confidence: float) -> str:
+    """Return which accuracy drops images can show.
+
+    Args:
+        images: Number of labelled images.
+        flips: Share of them whose rightness changed.
+        limit: Highest drop allowed.
+        confidence: Of the two-sided interval.
+    """
+    least = drop_to_see(images, flips, confidence=confidence)
+    if least is None:
+        return f"{_these(images)} can't show any drop"
+    shown = f"{_these(images)} can show a drop of {_points(least)} ({_OFTEN})"
+    if limit <= 0.0:
+        return shown
+    beyond = drop_to_see(images, flips, allowed=limit, confidence=confidence)
+    allowed = f"where {limit_text(round(limit * 100, 9))} may be lost"
+    if beyond is None:
+        return f"{shown}; {allowed} none is large enough for a FAIL"
+    return f"{shown}; {allowed}, one of {_points(beyond)} is a FAIL as often"
+
+
+def of_interval(count: int, noun: str, interval: Interval | None) -> str:
+    """Return what samples resolve by the width of their interval.
+
+    Args:
+        count: Images or rounds.
+        noun: ``"image"`` or ``"round"``.
+        interval: Of the mean or ratio, None where there are too few samples for one.
+    """
+    who = _these(count, noun)
+    if interval is None:
+        return f"{who} are too few to tell any difference"
+    return f"{who} tell values apart that differ by {(interval[1] - interval[0]) / 2:.3g} or more"
+
+
+def _these(count: int, noun: str = "image") -> str:
+    return f"{'this' if count == 1 else 'these'} {plural(count, noun)}"
+
+
+def _points(share: float) -> str:
+    return f"{share * 100:.1f} points"

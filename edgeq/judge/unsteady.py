@@ -1,0 +1,81 @@
+"""Why times are not to be trusted much, with what was seen and what helps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeq.judge.text import plural
+from edgeq.measure.latency import LEAST_FOR_P90, Latency
+
+NOISY_SPREAD = 0.05
+"""A median absolute deviation above this share of the median is not a quiet machine's: in an
+undisturbed job the spread is 0.3 %."""
+
+NOTABLE_DRIFT = 0.05
+"""Of the last third's median beside the first third's. It also has to exceed the spread, which
+moves medians of thirds by itself."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A sign that times are unsteady.
+
+    Attributes:
+        seen: What was seen, in words.
+        advice: What helps.
+    """
+
+    seen: str
+    advice: str
+
+
+def causes(found: Latency) -> tuple[Cause, ...]:
+    """Return the signs that a benchmark was unsteady, the likeliest cause first."""
+    signs = (_load(found), _spread(found), _drift(found), _few_rounds(found))
+    return tuple(sign for sign in signs if sign is not None)
+
+
+def said(signs: tuple[Cause, ...]) -> str:
+    """Return signs and advice as sentences with a space behind them, ``""`` where none was seen."""
+    if not signs:
+        return ""
+    advice = "; ".join(dict.fromkeys(sign.advice for sign in signs))
+    seen = ", ".join(sign.seen for sign in signs)
+    return f"The timing was unsteady ({seen}): {advice}. "
+
+
+def _load(found: Latency) -> Cause | None:
+    taking = found.taking
+    if taking is None or taking.cores is None or max(taking.load_average) <= taking.cores:
+        return None
+    cores = plural(taking.cores, "core")
+    return Cause(
+        f"load average {max(taking.load_average):.1f} on {cores}",
+        "the machine was busy, end what else runs",
+    )
+
+
+def _spread(found: Latency) -> Cause | None:
+    spread = max(found.baseline.spread, found.variant.spread)
+    if spread <= NOISY_SPREAD:
+        return None
+    return Cause(f"spread {spread:.0%} of the median", "the machine was busy, end what else runs")
+
+
+def _drift(found: Latency) -> Cause | None:
+    drift = max((found.baseline.drift or 0.0, found.variant.drift or 0.0), key=abs)
+    spread = max(found.baseline.spread, found.variant.spread)
+    if abs(drift) <= max(NOTABLE_DRIFT, spread):
+        return None
+    slower = "slower" if drift > 0 else "faster"
+    return Cause(
+        f"{abs(drift):.0%} {slower} at the end than at the start",
+        "fix the clock frequency, or raise `latency.warmup`",
+    )
+
+
+def _few_rounds(found: Latency) -> Cause | None:
+    rounds = found.variant.rounds
+    if rounds >= LEAST_FOR_P90:
+        return None
+    return Cause(f"only {plural(rounds, 'round')}", "raise `latency.rounds` or `latency.budget_s`")

@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from edgeq.challenge import Challenge, to_json
 from edgeq.errors import EdgeqError
-from edgeq.faults.answers import Challenge, to_json
 from edgeq.faults.challenge import challenge
 from edgeq.faults.table import lines
 from edgeq.files import write_bytes

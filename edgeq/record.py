@@ -11,14 +11,14 @@ from pathlib import Path
 
 import msgspec
 
+from edgeq.challenge import Challenge
 from edgeq.change import Change
 from edgeq.errors import RecordError
 from edgeq.files import write_bytes
 from edgeq.judge.verdict import Verdict
+from edgeq.schema import Reader
 
 SCHEMA = "edgeq.run/1"
-
-_NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 Facts = dict[str, object]
 
@@ -154,6 +154,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         machine: CPU, cores, memory, system.
         toolchain: Versions of the libraries, kernels, threads.
         changes: What became of each case since the accepted record of its model.
+        challenge: The last answer of ``edgeq challenge``, None where there is none. It need not
+            be of this spec: compare ``spec_sha256``.
     """
 
     schema: str = SCHEMA
@@ -170,6 +172,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[ModelRecord, ...] = ()
     cases: tuple[CaseRecord, ...] = ()
     changes: tuple[Change, ...] = ()
+    challenge: Challenge | None = None
     summary: Summary
 
     def verdicts(self, model: str, method: str) -> tuple[CaseRecord, ...]:
@@ -233,24 +236,7 @@ def from_json(data: bytes, *, where: str | Path | None = None) -> RunRecord:
     Raises:
         RecordError: The bytes are not a record, or of a newer schema.
     """
-    try:
-        schema = msgspec.json.decode(data, type=_Schema).schema
-    except _NOT_JSON as error:
-        raise RecordError(
-            f"not an edgeq record: {error}", where=where, remedy="Name a run.json of a report"
-        ) from error
-    if schema != SCHEMA:
-        raise RecordError(
-            f"schema {schema!r} is not one this version of edgeq reads ({SCHEMA!r})",
-            where=where,
-            remedy="Upgrade edgeq, or run the gate again with this version",
-        )
-    try:
-        return msgspec.json.decode(data, type=RunRecord)
-    except _NOT_JSON as error:
-        raise RecordError(
-            f"the record is damaged: {error}", where=where, remedy="Run the gate again"
-        ) from error
+    return _READER.read(data, where)
 
 
 def read(path: Path) -> RunRecord:
@@ -280,8 +266,14 @@ def write(record: RunRecord, path: Path) -> None:
     write_bytes(path, to_json(record))
 
 
-class _Schema(msgspec.Struct):
-    schema: str
+_READER = Reader(
+    RunRecord,
+    SCHEMA,
+    "edgeq record",
+    other="Name a run.json of a report",
+    newer="Upgrade edgeq, or run the gate again with this version",
+    damaged="Run the gate again",
+)
 
 
 def _numbers(value: object, path: str) -> Iterator[tuple[str, float]]:

@@ -24,7 +24,11 @@ WIDTH = 100
 @click.option("--fault", "names", metavar="NAME", multiple=True, help="Try this fault only.")
 @click.option("--list", "show", is_flag=True, help="List the catalogue and stop.")
 @click.option(
-    "--json", "output", metavar="FILE", type=click.Path(path_type=Path), help="Write the answer."
+    "--json",
+    "output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the answer to FILE too.",
 )
 def challenge(
     config: Path | None,
@@ -41,13 +45,14 @@ def challenge(
     the declared gates on each. Harmless changes are tried too, and must pass. Every fault is
     caught, INCONCLUSIVE, missed, or not applicable; the score is caught / applicable.
 
-    The exit code is 1 where a fault was missed or a harmless change stopped.
+    The answer is written to reports/latest/challenge.json. The exit code is 1 where a fault was
+    missed or a harmless change stopped, 2 where a fault's function failed.
     """
+    from edgeq.challenge import FILE, write
+    from edgeq.errors import SpecError
     from edgeq.faults import table
-    from edgeq.faults.answers import to_json
     from edgeq.faults.catalogue import faults
     from edgeq.faults.challenge import challenge as run
-    from edgeq.files import write_bytes
     from edgeq.spec.load import load_spec
 
     if show:
@@ -59,8 +64,14 @@ def challenge(
     finally:
         _say("")
     click.echo("\n".join(table.lines(found, WIDTH)))
-    if output is not None:
-        write_bytes(output, to_json(found))
+    for path in (spec.path(spec.reports) / "latest" / FILE, output):
+        if path is not None:
+            write(found, path)
+    if broken := found.of("broken"):
+        raise SpecError(
+            f"faults that could not be made: {', '.join(one.name for one in broken)}",
+            remedy="Leave them out with --fault, or mend the package that registers them",
+        )
     return 0 if found.passed else 1
 
 

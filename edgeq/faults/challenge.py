@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
+from edgeq import __version__
+from edgeq.challenge import Caught, Challenge, ControlAnswer, FaultAnswer, Passed, summed
 from edgeq.errors import ConversionError, EdgeqError, SpecError
-from edgeq.faults.answers import Caught, Challenge, ControlAnswer, FaultAnswer, Passed, summed
 from edgeq.faults.catalogue import faults as catalogue
 from edgeq.faults.fault import Fault, Faulty, NotApplicableError
 from edgeq.faults.good import Good
@@ -19,6 +23,7 @@ from edgeq.pipeline.explaining import cause_of
 from edgeq.pipeline.inputs import Say
 from edgeq.pipeline.judging import judge
 from edgeq.pipeline.plan import Subject, find
+from edgeq.pipeline.recording import spec_sha256
 from edgeq.pipeline.run import Run
 from edgeq.record import CaseRecord
 from edgeq.spec.structs import Spec
@@ -39,12 +44,14 @@ class Made:
         fault: The fault.
         faulty: What it made of the good variant, None where it could not.
         inapplicable: Why it can't happen here, None where it can.
+        broken: Why the function that makes it failed, None where it did not.
         refusal: What the engine said where it refused to make the variant again.
     """
 
     fault: Fault
     faulty: Faulty | None = None
     inapplicable: str | None = None
+    broken: str | None = None
     refusal: str | None = None
 
 
@@ -74,6 +81,7 @@ def challenge(
         SpecError: A name is unknown, or no variant passes its own gates.
         EdgeqError: The models or images can't be used.
     """
+    started, clock = datetime.now(UTC), time.monotonic()
     every = catalogue()
     chosen = tuple(every.get(name) for name in names) or tuple(one for _, one in every)
     kept = store or Store(spec.path(spec.store))
@@ -93,7 +101,15 @@ def challenge(
             answers = tuple(_answers(good, chosen, diagnose, say))
         faults += [one for one in answers if isinstance(one, FaultAnswer)]
         controls += [one for one in answers if isinstance(one, ControlAnswer)]
-    return summed(tuple(faults), tuple(controls))
+    return summed(
+        tuple(faults),
+        tuple(controls),
+        edgeq=__version__,
+        started=started.isoformat(timespec="seconds"),
+        duration_s=round(time.monotonic() - clock, 1),
+        spec_sha256=spec_sha256(spec),
+        complete=not names and set(models or spec.models) == set(spec.models),
+    )
 
 
 def choose_good(run: Run, model: str, variant: str | None, scratch: Path) -> Good:
@@ -159,12 +175,8 @@ def _make(fault: Fault, good: Good) -> Made:
         return Made(fault, refusal=error.what)
     except EdgeqError:
         raise
-    except Exception as error:
-        raise SpecError(
-            f"the fault {fault.name!r} could not be made: {type(error).__name__}: {error}",
-            where=good.subject.key,
-            remedy="Leave it out, or mend the package that registers it",
-        ) from error
+    except Exception as error:  # noqa: BLE001 - others' code; what it raises is its own affair
+        return Made(fault, broken=f"its function failed: {type(error).__name__}: {error}")
     same = faulty.content in (None, good.content) and faulty.preprocessing is None
     if same and faulty.labels is None and faulty.conduct is None:
         return Made(fault, inapplicable=NOTHING)
@@ -173,10 +185,12 @@ def _make(fault: Fault, good: Good) -> Made:
 
 def _answer(made: Made, good: Good, diagnose: Diagnose | None) -> FaultAnswer | ControlAnswer:
     fault = made.fault
-    if made.inapplicable is not None:
+    unusable = made.inapplicable or made.broken
+    if unusable is not None:
+        why: Literal["not applicable", "broken"] = "broken" if made.broken else "not applicable"
         if fault.control:
-            return _control(fault, good, "not applicable", made.inapplicable)
-        return _fault(fault, good, "not applicable", (), made.inapplicable)
+            return _control(fault, good, why, unusable)
+        return _fault(fault, good, why, (), unusable)
     if made.faulty is None:
         return _fault(fault, good, "caught", ("made",), made.refusal or "")
     run, subject = _place(made.faulty, fault, good)
@@ -191,7 +205,7 @@ def _answer(made: Made, good: Good, diagnose: Diagnose | None) -> FaultAnswer | 
         return _control(fault, good, "FAIL" if stopping else passed, note)
     if stopping:
         cause = cause_of(records) if diagnose is None else diagnose(run, subject)
-        return _fault(fault, good, "caught", stopping, "", cause_named=cause == fault.cause)
+        return _fault(fault, good, "caught", stopping, "", found=cause, diagnosed=True)
     note = would_catch(fault, good, run, subject, records)
     return _fault(fault, good, "INCONCLUSIVE" if is_open else "missed", (), note)
 
@@ -215,7 +229,8 @@ def _fault(
     caught_by: tuple[str, ...],
     note: str,
     *,
-    cause_named: bool | None = None,
+    found: str | None = None,
+    diagnosed: bool = False,
 ) -> FaultAnswer:
     return FaultAnswer(
         model=good.subject.model,
@@ -223,9 +238,12 @@ def _fault(
         name=fault.name,
         place=fault.place,
         severity=fault.severity,
+        summary=fault.summary,
         verdict=verdict,
         caught_by=caught_by,
-        cause_named=cause_named,
+        cause=fault.cause,
+        cause_found=found,
+        cause_named=found == fault.cause if diagnosed else None,
         note=note,
     )
 
@@ -235,6 +253,7 @@ def _control(fault: Fault, good: Good, verdict: Passed, note: str) -> ControlAns
         model=good.subject.model,
         variant=good.subject.variant,
         name=fault.name,
+        summary=fault.summary,
         verdict=verdict,
         note=note,
     )

@@ -101,6 +101,8 @@ def new_fault(maker: Maker, name: str, place: Place, severity: Severity, cause: 
 
     def make(good: Good) -> Faulty:
         made = maker(good)
+        if not isinstance(made, bytes | Faulty):
+            raise TypeError(f"returned {type(made).__name__}, not bytes or Faulty")
         return made if isinstance(made, Faulty) else Faulty(content=made)
 
     summary = (maker.__doc__ or name).strip().splitlines()[0].rstrip(".")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from edgeq.challenge import SEPARATOR, Challenge, ControlAnswer, FaultAnswer
 from edgeq.escape import fitted, printable, wrapped
-from edgeq.faults.answers import SEPARATOR, Challenge, FaultAnswer
 from edgeq.faults.fault import Fault
 
 NAME, PLACE, SEVERITY, VERDICT, CAUSE = 26, 13, 8, 14, 5
@@ -65,23 +65,23 @@ def _summary(found: Challenge, width: int) -> Iterator[str]:
         ("missed", "Missed, and what would have caught it:"),
         ("INCONCLUSIVE", "INCONCLUSIVE, and what would have caught it:"),
         ("not applicable", "Not applicable (not counted):"),
+        ("broken", "Could not be made (not counted):"),
     ):
-        chosen = [one for one in found.faults if one.verdict == verdict]
-        yield from _noted(head, chosen, width)
+        yield from _noted(head, found.of(verdict), width)
     for control in found.alarms:
         yield from wrapped(
             f"False alarm: {control.name}: {printable(control.note)}", width, indent=INDENT
         )
-    applicable = [one for one in found.faults if one.verdict != "not applicable"]
-    caught = sum(one.verdict == "caught" for one in applicable)
+    named = [one.cause_named for one in found.caught if one.cause_named is not None]
+    if named:
+        yield f"Cause named rightly: {sum(named)} of {len(named)} faults that were caught."
     score = "none" if found.score is None else f"{found.score:.1%}"
-    yield (
-        f"Mutation score {score}: {caught} of {len(applicable)} applicable faults caught, "
-        f"{len(found.missed)} missed; {len(found.alarms)} of {len(found.controls)} controls failed."
-    )
+    caught = f"{len(found.caught)} of {len(found.applicable)} applicable faults caught"
+    controls = f"{len(found.alarms)} of {len(found.controls)} controls failed"
+    yield f"Mutation score {score}: {caught}, {len(found.missed)} missed; {controls}."
 
 
-def _noted(head: str, chosen: Sequence[FaultAnswer], width: int) -> Iterator[str]:
+def _noted(head: str, chosen: Sequence[FaultAnswer | ControlAnswer], width: int) -> Iterator[str]:
     if not chosen:
         return
     yield head

@@ -14,11 +14,11 @@ from edgeq.errors import RecordError
 from edgeq.files import write_bytes
 from edgeq.judge.verdict import Verdict
 from edgeq.record import Facts
+from edgeq.schema import Reader
 
 SCHEMA = "edgeq.accepted/1"
 FOLDER = "accepted"
 
-_NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _RESTORE = "Restore it from git, or remove it and accept a run again"
 
 
@@ -155,24 +155,7 @@ def from_json(data: bytes, *, where: str | Path | None = None) -> Accepted:
     Raises:
         RecordError: The bytes are no accepted record, or of a newer schema.
     """
-    try:
-        schema = msgspec.json.decode(data, type=_Schema).schema
-    except _NOT_JSON as error:
-        raise RecordError(
-            f"not an accepted record: {error}", where=where, remedy=_RESTORE
-        ) from error
-    if schema != SCHEMA:
-        raise RecordError(
-            f"schema {schema!r} is not one this version of edgeq reads ({SCHEMA!r})",
-            where=where,
-            remedy="Upgrade edgeq, or accept a run of this version anew",
-        )
-    try:
-        accepted = msgspec.json.decode(data, type=Accepted)
-    except _NOT_JSON as error:
-        raise RecordError(
-            f"the accepted record is damaged: {error}", where=where, remedy=_RESTORE
-        ) from error
+    accepted = _READER.read(data, where)
     for case_id, case in accepted.cases.items():
         if case.acceptance not in accepted.acceptances or not _is_case(case_id, accepted.model):
             raise RecordError(
@@ -227,8 +210,14 @@ def write(accepted: Accepted, folder: Path) -> Path:
     return path
 
 
-class _Schema(msgspec.Struct):
-    schema: str
+_READER = Reader(
+    Accepted,
+    SCHEMA,
+    "accepted record",
+    other=_RESTORE,
+    newer="Upgrade edgeq, or accept a run of this version anew",
+    damaged=_RESTORE,
+)
 
 
 def _is_case(case_id: str, model: str) -> bool:

@@ -112,7 +112,10 @@ def _is_undeclared(item: object) -> bool:
 
 
 def _write(state: State, *, partial: bool) -> None:
+    import msgspec
+
     from edgeq import report
+    from edgeq.challenge import last
     from edgeq.history.accepted import FOLDER
     from edgeq.history.hold import hold
     from edgeq.pipeline.recording import record_run
@@ -128,10 +131,15 @@ def _write(state: State, *, partial: bool) -> None:
         errors=tuple(found.errors),
         commands=(command_line(state.config),),
     )
-    found.record = hold(record, state.spec.path(state.spec.reports) / FOLDER)
-    for error in found.record.errors:
-        found.add_error(error)
     folder = state.reports / LATEST
+    held = hold(record, state.spec.path(state.spec.reports) / FOLDER)
+    try:
+        found.record = msgspec.structs.replace(held, challenge=last(folder))
+    except EdgeqError as damaged:
+        found.record = held
+        found.add_error(str(damaged))
+    for error in held.errors:
+        found.add_error(error)
     report.write(found.record, folder)
     found.folder = folder
 

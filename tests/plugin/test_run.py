@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+from edgeq import challenge
 from edgeq.judge.verdict import Verdict
 from tests.plugin.projects import GATES, Project, plain, text_of
 
@@ -113,3 +114,19 @@ def test_a_second_run_makes_nothing_again(project: Project) -> None:
     again = project.record
     values = {case.id: case.value for case in first.cases}
     assert {case.id: case.value for case in again.cases} == values
+
+
+def test_the_record_holds_the_last_challenge(project: Project) -> None:
+    found = challenge.summed((), (), spec_sha256="other")
+    challenge.write(found, project.reports / challenge.FILE)
+    assert project.run("-m", "size").ret == 0
+    assert project.record.challenge == found
+
+
+def test_a_damaged_challenge_is_bad_input_and_the_report_is_written(project: Project) -> None:
+    project.reports.mkdir(parents=True)
+    (project.reports / challenge.FILE).write_bytes(b"{")
+    result = project.run("-m", "size")
+    assert result.ret == 2
+    assert "not a challenge" in text_of(result)
+    assert project.record.challenge is None

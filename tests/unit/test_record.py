@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgeq.challenge import FaultAnswer, summed
 from edgeq.change import Change, ChangeKind
 from edgeq.errors import RecordError
 from edgeq.judge.verdict import Verdict
@@ -67,12 +68,16 @@ def _of(kind: Any) -> st.SearchStrategy[Any]:
 
 
 VARIANTS = structs(VariantRecord)
+FAULT = FaultAnswer(
+    model="net", variant="int8", name="one", place="file", severity="low", verdict="missed"
+)
 MODELS = structs(ModelRecord, baseline=VARIANTS, variants=st.lists(VARIANTS, max_size=2).map(tuple))
 RECORDS: st.SearchStrategy[RunRecord] = structs(
     RunRecord,
     models=st.lists(MODELS, max_size=2).map(tuple),
     cases=st.lists(structs(CaseRecord), max_size=2).map(tuple),
     changes=st.lists(structs(Change), max_size=2).map(tuple),
+    challenge=st.none() | st.builds(summed, st.just((FAULT,)), st.just(()), started=TEXT),
     summary=structs(Summary),
 )
 

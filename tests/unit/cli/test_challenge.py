@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgeq.cli import main
+from edgeq.faults.fault import BUILT_IN, new_fault
 from tests.unit.cli import project
 
 
@@ -30,6 +31,8 @@ def test_caught_faults_are_told_and_written(
     told = json.loads((folder / "answer.json").read_text("utf-8"))
     assert [one["verdict"] for one in told["faults"]] == ["caught", "caught"]
     assert told["score"] == 1.0
+    latest = folder / "reports" / "latest" / "challenge.json"
+    assert latest.read_bytes() == (folder / "answer.json").read_bytes()
 
 
 def test_a_missed_fault_is_exit_code_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,6 +51,25 @@ def test_bad_input_is_exit_code_2(
 ) -> None:
     assert main(["challenge", *arguments]) == 2
     assert capsys.readouterr().err.startswith("edgeq: ")
+
+
+def test_a_broken_fault_is_exit_code_2_and_the_others_are_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def theirs(_: object) -> bytes:
+        """Something that happens elsewhere."""
+        raise RuntimeError("no luck")
+
+    monkeypatch.setitem(
+        vars(BUILT_IN)["_entries"], "theirs", new_fault(theirs, "theirs", "file", "low", "other")
+    )
+    assert main(["challenge", "--fault", "theirs", "--fault", "cut_short"]) == 2
+    shown = capsys.readouterr()
+    assert "theirs: its function failed: RuntimeError: no luck" in shown.out
+    assert "1 of 1 applicable faults caught" in shown.out
+    assert shown.err.startswith("edgeq: faults that could not be made: theirs. ")
+    told = json.loads((folder / "reports" / "latest" / "challenge.json").read_text("utf-8"))
+    assert [one["verdict"] for one in told["faults"]] == ["broken", "caught"]
 
 
 def test_the_catalogue_is_listed(capsys: pytest.CaptureFixture[str]) -> None:

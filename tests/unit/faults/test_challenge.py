@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from edgeq.challenge import Challenge, FaultAnswer, to_json
 from edgeq.errors import SpecError
 from edgeq.faults import catalogue
-from edgeq.faults.answers import Challenge, FaultAnswer, to_json
 from edgeq.faults.challenge import challenge
 from edgeq.faults.fault import Fault, new_fault
 from edgeq.faults.good import Good
 from edgeq.pipeline.plan import Subject
+from edgeq.pipeline.recording import spec_sha256
 from edgeq.pipeline.run import Run
 from edgeq.registry import Registry
 from tests.unit.faults import project
@@ -74,9 +76,12 @@ def test_controls_pass(found: Challenge) -> None:
     assert not found.alarms
 
 
-def test_the_json_is_what_is_promised(found: Challenge) -> None:
+def test_the_json_is_what_is_promised(found: Challenge, root: Path) -> None:
     told = msgspec.json.decode(to_json(found))
     assert told["schema"] == "edgeq.challenge/1"
+    assert told["spec_sha256"] == spec_sha256(project.spec(root))
+    assert told["started"].endswith("+00:00")
+    assert not told["complete"]
     assert told["model"] == "net"
     assert told["score"] == found.score
     assert {"name", "place", "severity", "verdict", "caught_by", "cause_named"} <= set(
@@ -155,16 +160,37 @@ def unchanged(good: Good) -> bytes:
     return good.content
 
 
+def returning(good: Good) -> int:
+    """Returns no fault."""
+    return len(good.content)
+
+
 def only(monkeypatch: pytest.MonkeyPatch, one: Fault) -> None:
     registry = Registry("fault", [(one.name, one)])
     monkeypatch.setattr("edgeq.faults.challenge.catalogue", lambda: registry)
     assert one.name not in catalogue.faults()
 
 
-def test_a_fault_that_fails_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_that_fails_is_named_and_stops_no_other(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     only(monkeypatch, new_fault(failing, "failing", "file", "low", "other"))
-    with pytest.raises(SpecError, match="the fault 'failing' could not be made"):
-        challenge(project.spec(root))
+    found = challenge(project.spec(root))
+    (answer,) = found.faults
+    assert answer.verdict == "broken"
+    assert answer.note == "its function failed: ValueError: net/int8"
+    assert found.score is None
+    assert found.of("broken") == found.faults
+
+
+def test_a_fault_that_returns_something_else_is_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong: Any = returning
+    only(monkeypatch, new_fault(wrong, "returning", "control", "low", "other"))
+    (answer,) = challenge(project.spec(root)).controls
+    assert answer.verdict == "broken"
+    assert answer.note == "its function failed: TypeError: returned int, not bytes or Faulty"
 
 
 def test_a_fault_that_changes_nothing_does_not_count(

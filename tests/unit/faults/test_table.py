@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgeq.faults.answers import Challenge, ControlAnswer, FaultAnswer, summed
+from edgeq.challenge import Challenge, ControlAnswer, FaultAnswer, summed
 from edgeq.faults.catalogue import faults
 from edgeq.faults.table import catalogue, lines
 

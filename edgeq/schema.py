@@ -1,0 +1,60 @@
+"""Reading the JSON files that edgeq wrote: each names its schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+
+from edgeq.errors import RecordError
+
+T = TypeVar("T", bound=msgspec.Struct)
+_NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+class _Schema(msgspec.Struct):
+    schema: str
+
+
+@dataclass(frozen=True)
+class Reader(Generic[T]):
+    """One kind of file.
+
+    Attributes:
+        kind: What it holds.
+        schema: The schema that is read.
+        noun: What it is called in messages, without an article.
+        other: What to do where it is another kind of file.
+        newer: What to do where this version of edgeq does not read its schema.
+        damaged: What to do where it is damaged.
+    """
+
+    kind: type[T]
+    schema: str
+    noun: str
+    other: str
+    newer: str
+    damaged: str
+
+    def read(self, data: bytes, where: str | Path | None) -> T:
+        """Return what a file holds.
+
+        Raises:
+            RecordError: It is no such file, damaged, or of a newer schema.
+        """
+        try:
+            schema = msgspec.json.decode(data, type=_Schema).schema
+        except _NOT_JSON as error:
+            article = "an" if self.noun[0] in "aeiou" else "a"
+            what = f"not {article} {self.noun}: {error}"
+            raise RecordError(what, where=where, remedy=self.other) from error
+        if schema != self.schema:
+            what = f"schema {schema!r} is not one this version of edgeq reads ({self.schema!r})"
+            raise RecordError(what, where=where, remedy=self.newer)
+        try:
+            return msgspec.json.decode(data, type=self.kind)
+        except _NOT_JSON as error:
+            what = f"the {self.noun.removeprefix('edgeq ')} is damaged: {error}"
+            raise RecordError(what, where=where, remedy=self.damaged) from error

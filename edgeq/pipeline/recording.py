@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeVar
@@ -89,11 +91,17 @@ def record_run(
     )
 
 
-def describe_models(run: Run) -> tuple[ModelRecord, ...]:
-    """Return what the run knows about each model and variant; nothing new is measured."""
+def describe_models(run: Run, *, only: str | None = None) -> tuple[ModelRecord, ...]:
+    """Return what the run knows about each model and variant; nothing new is measured.
+
+    Args:
+        run: The run.
+        only: The one model that is asked about.
+    """
     return tuple(
         _model(run, name, tuple(s for s in run.subjects if s.model == name))
         for name in run.spec.models
+        if only in {None, name}
     )
 
 
@@ -137,7 +145,8 @@ def machine_facts() -> Facts:
     }
 
 
-def tool_versions() -> Facts:
+@cache
+def tool_versions() -> Mapping[str, object]:
     """Return the versions of the libraries that are installed."""
     found: Facts = {"python": platform.python_version()}
     for name in TOOLS:

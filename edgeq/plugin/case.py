@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edgeq.change import Change
 from edgeq.errors import EdgeqError
 from edgeq.judge.missing import missing
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.judging import judge, recorded
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
+from edgeq.plugin.held import change_of, in_words
 from edgeq.plugin.latency import has_benchmarks, leave_out, replay, save
 from edgeq.plugin.state import state_of
 from edgeq.record import CaseRecord
@@ -40,8 +42,9 @@ class CaseCheck:
     def check(self) -> CaseRecord:
         """Judge the case; pass, fail or skip the test accordingly.
 
-        FAIL and MISSING fail the test. MISSING by declaration skips it. INCONCLUSIVE passes it,
-        or fails it where the spec says ``inconclusive = "fail"``.
+        FAIL and MISSING fail the test, and so does a case that is worse than accepted. MISSING by
+        declaration skips it. INCONCLUSIVE passes it, or fails it where the spec says
+        ``inconclusive = "fail"``.
         """
         return self._answer(*judge(self._run, self.case))
 
@@ -65,11 +68,14 @@ class CaseCheck:
     def _answer(self, record: CaseRecord, error: EdgeqError | None) -> CaseRecord:
         node = self._request.node
         node.stash[ANSWER] = (record, None if error is None else str(error))
-        node.user_properties += properties(record)
+        change = change_of(state_of(self._request.config), record)
+        node.user_properties += properties(record, change)
         if record.status is Verdict.MISSING and record.declared_missing:
             pytest.skip(f"MISSING: {record.reason}")
         if record.status in (Verdict.FAIL, Verdict.MISSING) or self._is_too_open(record):
             pytest.fail(_in_words(record), pytrace=False)
+        if change is not None and change.fails:
+            pytest.fail(in_words(change), pytrace=False)
         return record
 
     def _untimed(self) -> Judgement:
@@ -83,8 +89,8 @@ class CaseCheck:
         return record.status is Verdict.INCONCLUSIVE and spec.inconclusive == "fail"
 
 
-def properties(record: CaseRecord) -> list[tuple[str, Any]]:
-    """Return a case as flat JUnit properties."""
+def properties(record: CaseRecord, change: Change | None = None) -> list[tuple[str, Any]]:
+    """Return a case, and what became of it since it was accepted, as flat JUnit properties."""
     low, high = record.interval or (None, None)
     found: list[tuple[str, Any]] = [
         ("edgeq.id", record.id),
@@ -96,6 +102,9 @@ def properties(record: CaseRecord) -> list[tuple[str, Any]]:
         ("edgeq.limit", record.limit),
         ("edgeq.interval_low", low),
         ("edgeq.interval_high", high),
+        ("edgeq.change", None if change is None else change.kind.value),
+        ("edgeq.change_reason", None if change is None else change.reason),
+        ("edgeq.accepted_value", None if change is None else change.before),
     ]
     return [(name, value) for name, value in found if value not in (None, "")]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgeq.errors import EdgeqError
+from edgeq.plugin.github import GitHub
 from edgeq.plugin.latency import SAVES, Untimed, has_benchmarks
 from edgeq.plugin.session import Collector
 from edgeq.plugin.state import STATE, State
@@ -54,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     state = config.stash.setdefault(STATE, State(config))
     config.pluginmanager.register(Collector(state), "edgeq-collector")
     config.pluginmanager.register(Address(), "edgeq-address")
+    config.pluginmanager.register(GitHub(), "edgeq-github")
     if not has_benchmarks(config):
         config.addinivalue_line("markers", "benchmark: a time that is not measured here")
         config.pluginmanager.register(Untimed(), "edgeq-untimed")

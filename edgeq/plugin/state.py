@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edgeq.errors import RecordError
+
 if TYPE_CHECKING:
+    from edgeq.history.accepted import Accepted
     from edgeq.pipeline.plan import Case, Subject
     from edgeq.pipeline.run import Run
     from edgeq.record import CaseRecord, ModelRecord, RunRecord
@@ -121,6 +124,16 @@ class State:
         """
         given: Path | None = self.config.getoption("edgeq_reports", None)
         return self.start / given if given is not None else self.spec.path(self.spec.reports)
+
+    @cached_property
+    def accepted(self) -> tuple[Accepted, ...]:
+        """The accepted records; none where one can't be read, which the session's end says."""
+        from edgeq.history.accepted import FOLDER, read_all
+
+        try:
+            return read_all(self.spec.path(self.spec.reports) / FOLDER)
+        except RecordError:
+            return ()
 
     @cached_property
     def cases(self) -> dict[str, Case]:

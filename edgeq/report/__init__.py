@@ -8,11 +8,12 @@ from pathlib import Path
 from edgeq import record as records
 from edgeq.files import write_text
 from edgeq.record import RunRecord
-from edgeq.report import html, markdown
+from edgeq.report import cases_csv, html, markdown
 
 RECORD_FILE = "run.json"
 HTML_FILE = "report.html"
 MARKDOWN_FILE = "summary.md"
+CASES_FILE = "cases.csv"
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,21 @@ class Written:
     record: Path
     html: Path
     markdown: Path
+    cases: Path
 
 
 def write(record: RunRecord, folder: Path) -> Written:
-    """Write the record, the report and the summary, each atomically, the record last.
+    """Write the record, the report, the summary and the cases, each atomically, the record last.
 
     Raises:
         RecordError: A number of the record is not finite; nothing is written then.
         StoreError: The folder can't be written.
     """
-    written = Written(folder / RECORD_FILE, folder / HTML_FILE, folder / MARKDOWN_FILE)
+    names = RECORD_FILE, HTML_FILE, MARKDOWN_FILE, CASES_FILE
+    written = Written(*(folder / name for name in names))
     page, summary = html.render(record), markdown.render(record)
     write_text(written.html, page)
     write_text(written.markdown, summary)
+    write_text(written.cases, cases_csv.render(record))
     records.write(record, written.record)
     return written

@@ -19,6 +19,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(pytester: pytest.Pytester, store: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose gate passes; nothing in it knows of the session around it."""
-    for name in (*XDIST, "COLUMNS"):
+    for name in (*XDIST, "COLUMNS", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
     return Project(pytester, store)

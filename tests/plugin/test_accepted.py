@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 
 from edgeq.change import ChangeKind
 from edgeq.history import accepted
@@ -28,6 +29,15 @@ def kinds(project: Project) -> dict[str, ChangeKind]:
     return {change.id: change.kind for change in project.record.changes}
 
 
+def junit(project: Project) -> dict[str, dict[str, str]]:
+    document = ET.parse(project.root / "junit.xml")  # noqa: S314 - pytest wrote it
+    found = (
+        {one.attrib["name"]: one.attrib["value"] for one in test.iter("property")}
+        for test in document.iter("testcase")
+    )
+    return {one["edgeq.id"]: one for one in found}
+
+
 def test_accept_a_worse_run_compare_and_accept_again(project: Project) -> None:
     project.spec["gates"] |= UNLIMITED
     del project.spec["gates"]["latency_ratio"], project.spec["gates"]["max_peak_memory"]
@@ -41,13 +51,20 @@ def test_accept_a_worse_run_compare_and_accept_again(project: Project) -> None:
     assert "What changed since the accepted record: 16 unchanged" in text_of(result)
 
     project.save_model("vendor.tflite", io="uint8", seed=2)
-    result = project.run()
+    result = project.run("--junitxml=junit.xml")
     assert result.ret == 1
-    result.assert_outcomes(passed=16)
+    result.assert_outcomes(passed=14, failed=2)
+    told = junit(project)
+    assert sum(one["edgeq.change"] == "worse" for one in told.values()) == 2
+    agreement = told["tiny/vendor/top1_agreement"]
+    assert agreement["edgeq.status"] == "PASS"
+    assert agreement["edgeq.accepted_value"] == "1.0"
+    assert "images got worse" in agreement["edgeq.change_reason"]
     assert kinds(project)["tiny/vendor/top1_agreement"] is ChangeKind.WORSE
     assert kinds(project)["tiny/vendor/made"] is ChangeKind.UNCHANGED
     assert kinds(project)["tiny/float16/top1_agreement"] is ChangeKind.UNCHANGED
     said = " ".join(text_of(result).split())
+    assert "tiny/vendor/top1_agreement is worse than accepted: 1.000, then " in said
     assert "x worse tiny/vendor/top1_agreement: 1.000, then " in said
     assert "images got worse and none better (exact McNemar p" in said
     assert "1 of 2 variants may ship. The run fails: 2 cases worse than accepted." in said

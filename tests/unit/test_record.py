@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgeq import published
 from edgeq.challenge import FaultAnswer, summed
 from edgeq.change import Change, ChangeKind
 from edgeq.errors import RecordError
@@ -285,3 +286,8 @@ def test_a_record_from_before_changes_were_known_is_read() -> None:
     plain = json.loads(to_json(record()))
     del plain["changes"]
     assert from_json(json.dumps(plain).encode()) == record()
+
+
+def test_the_published_schema_is_current() -> None:
+    kept = msgspec.json.decode(published.FILE.read_bytes())
+    assert kept == msgspec.json.decode(published.run_schema()), "run: python -m edgeq.published"

@@ -39,6 +39,7 @@ def test_a_record_of_another_name_gets_a_folder_of_its_own(run_json: Path) -> No
 def test_the_folder_may_be_chosen(run_json: Path) -> None:
     assert main(["report", str(run_json), "--output", "new"]) == 0
     assert sorted(path.name for path in Path("new").iterdir()) == [
+        "cases.csv",
         "report.html",
         "run.json",
         "summary.md",

@@ -10,10 +10,11 @@ from edgeq.errors import RecordError, StoreError
 from tests.unit.report import records
 
 
-def test_three_files_are_written(tmp_path: Path) -> None:
+def test_every_file_is_written(tmp_path: Path) -> None:
     record = records.full_record()
     written = report.write(record, tmp_path / "new" / "latest")
     assert sorted(path.name for path in written.record.parent.iterdir()) == [
+        "cases.csv",
         "report.html",
         "run.json",
         "summary.md",

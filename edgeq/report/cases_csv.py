@@ -1,0 +1,73 @@
+"""The cases as comma-separated values, for spreadsheets and data frames. Pure.
+
+Texts can't become formulas: a spreadsheet takes a cell for one by its first sign, so an apostrophe
+stands before such a sign (https://owasp.org/www-community/attacks/CSV_Injection).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from edgeq.change import Change
+from edgeq.escape import printable
+from edgeq.record import CaseRecord, RunRecord
+
+COLUMNS = (
+    "id",
+    "model",
+    "variant",
+    "gate",
+    "status",
+    "value",
+    "limit",
+    "unit",
+    "interval_low",
+    "interval_high",
+    "declared_missing",
+    "change_since_accepted",
+    "accepted_value",
+    "reason",
+    "cause",
+    "next_step",
+)
+
+_BEGINS_A_FORMULA = tuple("=+-@\t\r＝＋－＠")  # noqa: RUF001 - the wide signs count as well
+
+
+def render(record: RunRecord) -> str:
+    """Return one line a case below a line of headings, with CRLF as RFC 4180 has it."""
+    changes = {change.id: change for change in record.changes}
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for case in record.cases:
+        writer.writerow(_row(case, changes.get(case.id)))
+    return text.getvalue()
+
+
+def inert(text: str) -> str:
+    """Return a text on one line that no spreadsheet takes for a formula."""
+    plain = printable(text)
+    return f"'{plain}" if plain.startswith(_BEGINS_A_FORMULA) else plain
+
+
+def _row(case: CaseRecord, change: Change | None) -> list[str]:
+    low, high = case.interval or (None, None)
+    return [
+        *(inert(text) for text in (case.id, case.model, case.method, case.gate)),
+        case.status.value,
+        _number(case.value),
+        _number(case.limit),
+        inert(case.unit),
+        _number(low),
+        _number(high),
+        "true" if case.declared_missing else "false",
+        "" if change is None else change.kind.value,
+        _number(None if change is None else change.before),
+        *(inert(text or "") for text in (case.reason, case.cause, case.next_step)),
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(value)

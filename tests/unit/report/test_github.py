@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from edgeq.change import Change, ChangeKind
+from edgeq.judge.verdict import Verdict
+from edgeq.report import github
+from tests.unit.report import records
+
+COMMAND = re.compile(r"::(error|warning) title=([^:,]*)::(.*)")
+
+
+def parts(line: str) -> tuple[str, str, str]:
+    found = COMMAND.fullmatch(line)
+    assert found, line
+    return found[1], found[2], found[3]
+
+
+def test_all_that_stops_is_an_error_and_the_open_a_warning() -> None:
+    said = [parts(line) for line in github.commands(records.full_record())]
+    assert [kind for kind, _, _ in said] == ["error", "error", "error", "warning"]
+    titles = " ".join(title for _, title, _ in said)
+    assert "MISSING efficientnetv2-b0/int8@tensorflow/accuracy_drop" in titles
+    assert "worst_cosine" not in titles  # MISSING by declaration
+    assert said[-1][1] == "INCONCLUSIVE efficientnetv2-b0/dynamic_range/accuracy_drop"
+    assert said[-1][2].endswith("Next: Use about 2,900 labelled images instead of 500")
+
+
+def test_the_open_is_an_error_where_the_spec_says_so() -> None:
+    case = records.case("int8", "made", Verdict.INCONCLUSIVE)
+    record = records.record((), (case,), inconclusive="fail")
+    assert [parts(line)[0] for line in github.commands(record)] == ["error"]
+
+
+def test_worse_than_accepted_is_an_error() -> None:
+    case = records.case("int8", "max_bytes", value=11.0)
+    worse = Change(id=case.id, kind=ChangeKind.WORSE, reason="10, then 11", fails=True)
+    better = Change(id="a/b/c", kind=ChangeKind.BETTER, reason="5, then 4")
+    record = msgspec.structs.replace(records.record((), (case,)), changes=(worse, better))
+    (line,) = github.commands(record)
+    assert parts(line) == ("error", f"{case.id} worse than accepted", "10, then 11")
+
+
+def test_texts_of_others_are_no_commands() -> None:
+    reason = "100 %\n::error::no\r::set-output name=x::y"
+    case = records.case("a:b,c\n::error::x", "made", Verdict.FAIL, reason=reason)
+    (line,) = github.commands(records.record((), (case,)))
+    _, title, message = parts(line)
+    assert "\n" not in line
+    assert "a%3Ab%2Cc" in title
+    assert message == "100 %25 ::error::no ::set-output name=x::y"
+
+
+def test_cases_of_one_reason_share_an_annotation_and_many_are_cut() -> None:
+    same = [records.case(f"s{n}", "made", Verdict.FAIL, reason="no engine") for n in range(3)]
+    (line,) = github.commands(records.record((), same))
+    assert parts(line)[1].endswith("s0/made and 2 more")
+    many = [records.case(f"v{n}", "made", Verdict.FAIL, reason=f"no {n}") for n in range(30)]
+    lines = github.commands(records.record((), many))
+    assert len(lines) == github.MOST
+    assert parts(lines[-1])[2] == "21 more are in the report"
+
+
+def test_bad_input_and_what_was_not_run_are_errors() -> None:
+    case = records.case("int8", "made")
+    record = records.record((), (case,), declared=(case.id, "m/v/g"), errors=("no such folder",))
+    said = [parts(line) for line in github.commands(record)]
+    assert said == [
+        ("error", "bad input", "no such folder"),
+        ("error", "m/v/g", "declared, and not run"),
+    ]
+    assert len(github.commands(msgspec.structs.replace(record, partial=True))) == 1

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -22,6 +23,7 @@ import msgspec
 import edgeq
 from edgeq.errors import ConversionError, EdgeqError
 from edgeq.files import write_bytes
+from edgeq.lifeline import Lifeline
 from edgeq.store import Store, key_of
 
 REASON_CHARACTERS = 300
@@ -98,6 +100,7 @@ def serve(work: Callable[[dict[str, Any]], Mapping[str, object]]) -> None:
 
     An error becomes the response's failure, its traceback goes to the log.
     """
+    threading.Thread(target=_watch, daemon=True).start()
     asked, answered = (Path(argument) for argument in sys.argv[1:3])
     request = msgspec.json.decode(asked.read_bytes(), type=dict[str, Any])
     try:
@@ -111,6 +114,12 @@ def serve(work: Callable[[dict[str, Any]], Mapping[str, object]]) -> None:
     write_bytes(answered, msgspec.json.encode(response))
 
 
+def _watch() -> None:
+    """End this process when its parent is gone: nothing else ever comes on standard input."""
+    os.read(0, 1)
+    os._exit(1)
+
+
 def one_line(error: BaseException) -> str:
     """Return an exception as one line of bounded length."""
     text = " ".join(str(error).split())
@@ -121,14 +130,20 @@ def one_line(error: BaseException) -> str:
 
 def _run(command: list[str], output: int, timeout_s: float) -> int | None:
     """Return the exit code, None when the time was over."""
-    process = subprocess.Popen(  # noqa: S603 (our own module)
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        env=_environment(),
-    )
+    lifeline = Lifeline()
+    try:
+        process = subprocess.Popen(  # noqa: S603 (our own module)
+            command,
+            stdin=lifeline.end,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=_environment(),
+        )
+    except BaseException:
+        lifeline.cut()
+        raise
+    lifeline.tie(process.pid)
     try:
         return process.wait(timeout_s)
     except subprocess.TimeoutExpired:
@@ -137,6 +152,7 @@ def _run(command: list[str], output: int, timeout_s: float) -> int | None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        lifeline.cut()
 
 
 def _environment() -> dict[str, str]:

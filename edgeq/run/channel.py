@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from edgeq.lifeline import Lifeline
 from edgeq.run.protocol import Decoder, Frame, encode
 from edgeq.run.targets import Target
 
@@ -44,14 +45,21 @@ class Channel:
 
     def __init__(self, target: Target, look: Callable[[int], None]):
         self._look = look
-        self._process = subprocess.Popen(  # noqa: S603 - a target's command is the user's own
-            target.command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **target.environment},
-            start_new_session=True,
-        )
+        self._lifeline = Lifeline()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - a target's command is the user's own
+                target.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, **target.environment},
+                start_new_session=True,
+                pass_fds=(self._lifeline.end,),
+            )
+        except BaseException:
+            self._lifeline.cut()
+            raise
+        self._lifeline.tie(self._process.pid)
         self._stdin, self._stdout, self._stderr = (
             _pipe(self._process.stdin),
             _pipe(self._process.stdout),
@@ -122,6 +130,7 @@ class Channel:
         if self._process.poll() is None:  # its number, once reaped, may be another process's
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._lifeline.cut()
         for pipe in (self._stdin, self._stdout, self._stderr):
             with suppress(BrokenPipeError):
                 pipe.close()

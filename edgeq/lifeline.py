@@ -1,0 +1,48 @@
+"""A lifeline: a child process ends, with everything it started, when its parent is gone.
+
+The parent holds one end of a pipe and the child the other. However the parent ends, ``kill -9``
+included, the system closes the parent's end and, on Linux, sends SIGKILL to the child's process
+group. The child does nothing for this, so it holds in native code that never comes back, too.
+Elsewhere the children end because they watch their own standard input.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from contextlib import suppress
+
+
+class Lifeline:
+    """One pipe, for one child that leads a session of its own.
+
+    Attributes:
+        end: The child's end, for ``pass_fds``.
+    """
+
+    def __init__(self) -> None:
+        self.end, self._ours = os.pipe()
+        self._tied = False
+
+    def tie(self, pid: int) -> None:
+        """Let the child's process group end with this process; call it once, after the start.
+
+        Args:
+            pid: The child, which leads its process group.
+        """
+        self._tied = True
+        with suppress(OSError):  # the child has ended already
+            set_signal = getattr(fcntl, "F_SETSIG", None)
+            if set_signal is not None:
+                fcntl.fcntl(self.end, fcntl.F_SETOWN, -pid)
+                fcntl.fcntl(self.end, set_signal, signal.SIGKILL)
+                flags = fcntl.fcntl(self.end, fcntl.F_GETFL)
+                fcntl.fcntl(self.end, fcntl.F_SETFL, flags | os.O_ASYNC)
+        os.close(self.end)
+
+    def cut(self) -> None:
+        """End what is left of the child's process group; call it once."""
+        if not self._tied:
+            os.close(self.end)
+        os.close(self._ours)

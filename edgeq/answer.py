@@ -23,7 +23,7 @@ def answer(record: RunRecord, model: str, variant: VariantRecord) -> Answer:
 
     ``WARNS`` says that something is INCONCLUSIVE, or MISSING by declaration, where the spec lets
     that pass. ``PARTIAL`` says that nothing stands against it so far, and that declared cases were
-    left out on purpose.
+    left out on purpose, or that the run was interrupted.
     """
     found = {case.status for case in record.verdicts(model, variant.name)}
     if variant.error is None and found <= {Verdict.MISSING}:
@@ -31,7 +31,7 @@ def answer(record: RunRecord, model: str, variant: VariantRecord) -> Answer:
     if _faults(record, model, variant):
         return Answer.STOPS
     if _not_run(record, model, variant):
-        return Answer.PARTIAL if record.partial else Answer.STOPS
+        return Answer.PARTIAL if record.partial or record.interrupted else Answer.STOPS
     if Verdict.PASS not in found:
         return Answer.STOPS
     return Answer.SHIPS if found == {Verdict.PASS} else Answer.WARNS

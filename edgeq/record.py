@@ -123,7 +123,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         may_ship: Whether the run passes: no FAIL, no undeclared MISSING, nothing declared left
-            without a verdict, INCONCLUSIVE only where the spec lets it pass.
+            without a verdict, not interrupted, INCONCLUSIVE only where the spec lets it pass.
         not_run: Ids of declared cases without a verdict (deselected, or cut off).
         complete: Whether every declared case has a verdict and every verdict was declared.
     """
@@ -148,6 +148,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         inconclusive: ``"warn"`` or ``"fail"``, as in the spec.
         partial: Whether a part of the gate was asked for (``-m``, ``-k``, single tests); what
             was not run is then no failure, and nothing is said about shipping.
+        interrupted: Whether the run was cut off by Ctrl-C; it does not pass then.
         commands: Commands that repeat the run.
         errors: Bad input that was found on the way, one sentence each; a run with errors does
             not pass.
@@ -165,6 +166,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     spec_sha256: str
     inconclusive: str = "warn"
     partial: bool = False
+    interrupted: bool = False
     commands: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     machine: Facts = {}
@@ -186,6 +188,7 @@ def summarize(
     *,
     inconclusive: str,
     errors: tuple[str, ...] = (),
+    interrupted: bool = False,
 ) -> Summary:
     """Count verdicts and compare the cases with the inventory, both ways.
 
@@ -194,6 +197,7 @@ def summarize(
         declared: Ids of all cases that the spec declares.
         inconclusive: ``"warn"`` or ``"fail"``.
         errors: Bad input that was found on the way.
+        interrupted: Whether the run was cut off.
     """
     count = {verdict: sum(case.status is verdict for case in cases) for verdict in Verdict}
     judged = {case.id for case in cases}
@@ -209,6 +213,7 @@ def summarize(
         may_ship=bool(cases)
         and complete
         and not errors
+        and not interrupted
         and not count[Verdict.FAIL]
         and not bad_missing
         and not unsettled,

@@ -53,7 +53,7 @@ class Side:
         figures: By case id, in the order of the record.
         models: Names of its models.
         not_run: Ids of declared cases that were not run.
-        partial: Whether a part of the gate was asked for.
+        partial: Whether a part of the gate was asked for, or done before an interruption.
     """
 
     figures: dict[str, Figure]
@@ -80,7 +80,7 @@ def of_record(record: RunRecord) -> Side:
         },
         models=frozenset(models) | {case.model for case in record.cases},
         not_run=frozenset(record.summary.not_run),
-        partial=record.partial,
+        partial=record.partial or record.interrupted,
     )
 
 

@@ -56,6 +56,7 @@ def record_run(
     started: str,
     duration_s: float,
     partial: bool = False,
+    interrupted: bool = False,
     errors: tuple[str, ...] = (),
     commands: tuple[str, ...] = (),
 ) -> RunRecord:
@@ -68,6 +69,7 @@ def record_run(
         started: ISO 8601 time in UTC.
         duration_s: Wall time.
         partial: Whether a part of the gate was asked for.
+        interrupted: Whether the run was cut off by Ctrl-C.
         errors: Bad input that was found on the way.
         commands: Commands that repeat the run.
     """
@@ -81,13 +83,20 @@ def record_run(
         spec_sha256=spec_sha256(run.spec),
         inconclusive=run.spec.inconclusive,
         partial=partial,
+        interrupted=interrupted,
         commands=commands,
         errors=errors,
         machine=machine_facts(),
         toolchain={**tool_versions(), **msgspec.to_builtins(run.spec.run)},
         models=models,
         cases=ordered,
-        summary=summarize(ordered, declared, inconclusive=run.spec.inconclusive, errors=errors),
+        summary=summarize(
+            ordered,
+            declared,
+            inconclusive=run.spec.inconclusive,
+            errors=errors,
+            interrupted=interrupted,
+        ),
     )
 
 

@@ -21,6 +21,7 @@ DESELECTED = "edgeq_deselected"
 CASE = "edgeq_case"
 LATEST = "latest"
 EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
 
 
 class Collector:
@@ -54,6 +55,10 @@ class Collector:
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Note that the user asked for a part only."""
         self._found.deselected = self._found.deselected or bool(items)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note that the user, and no test or plugin, ended the session."""
+        self._found.interrupted = excinfo.errisinstance(KeyboardInterrupt)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -93,8 +98,13 @@ class Collector:
             session.config.workeroutput[MODELS] = encode_models(self._found.models)
             session.config.workeroutput[DESELECTED] = self._found.deselected
             return
-        if not self._found.cases:
-            return
+        interrupted = self._found.interrupted and self._state.spec_file is not None
+        if self._found.cases or (interrupted and run is not None):
+            self._finish(session)
+        if interrupted:
+            session.exitstatus = EXIT_INTERRUPTED
+
+    def _finish(self, session: pytest.Session) -> None:
         try:
             _write(self._state, partial=_is_partial(session, self._state))
         except EdgeqError as error:
@@ -128,6 +138,7 @@ def _write(state: State, *, partial: bool) -> None:
         started=state.started.isoformat(timespec="seconds"),
         duration_s=round(time.monotonic() - state.clock, 3),
         partial=partial,
+        interrupted=found.interrupted,
         errors=tuple(found.errors),
         commands=(command_line(state.config),),
     )

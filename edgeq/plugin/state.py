@@ -34,6 +34,7 @@ class Collected:
         models: What is known about models and variants.
         errors: Bad input, each once, in order.
         deselected: Whether tests were deselected.
+        interrupted: Whether Ctrl-C ended the session.
         record: The session's record, once it is made.
         folder: Where the report was written.
     """
@@ -42,6 +43,7 @@ class Collected:
     models: tuple[ModelRecord, ...] = ()
     errors: list[str] = field(default_factory=list)
     deselected: bool = False
+    interrupted: bool = False
     record: RunRecord | None = None
     folder: Path | None = None
 

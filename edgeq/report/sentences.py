@@ -17,6 +17,8 @@ _SHIPPING = {Answer.SHIPS, Answer.WARNS}
 
 def mark(record: RunRecord) -> Mark:
     """Return whether the run passes, fails, or was asked for a part only and found no fault."""
+    if record.interrupted:
+        return Mark("✗", "x", "INTERRUPTED", "bad")
     if record.summary.may_ship:
         return Mark("✓", "+", "PASS", "good")
     return Mark("○", "o", "PARTIAL", "none") if _is_open(record) else Mark("✗", "x", "FAIL", "bad")
@@ -26,6 +28,9 @@ def headline(record: RunRecord) -> str:
     """Return the answer of a run in one sentence, without a full stop."""
     answers = _answers(record)
     number, ships = len(answers), sum(one in _SHIPPING for one in answers)
+    if record.interrupted:
+        judged = words.count(len(record.cases), "case")
+        return f"The run was interrupted after {judged} of {_declared(record)}"
     if record.partial and record.summary.not_run:
         return _headline_of_a_part(number, ships, answers.count(Answer.STOPS))
     if not number:
@@ -57,6 +62,8 @@ def verdict(record: RunRecord) -> str:
         parts.append("verdicts and declared cases do not match")
     if not record.cases:
         parts.append("nothing was judged")
+    if record.interrupted:
+        parts.insert(0, "it was interrupted")
     said = "; ".join(parts) or f"all {words.count(summary.passed, 'case')} passed"
     if _is_open(record):
         return said
@@ -112,6 +119,7 @@ def _is_open(record: RunRecord) -> bool:
     summary = record.summary
     return (
         record.partial
+        and not record.interrupted
         and bool(summary.not_run and record.cases)
         and not (summary.failed or record.errors or _undeclared(record))
         and not any(change.fails for change in record.changes)
@@ -121,6 +129,10 @@ def _is_open(record: RunRecord) -> bool:
 
 def _rest(record: RunRecord) -> str:
     return "the others" if any(one in _SHIPPING for one in _answers(record)) else "shipping"
+
+
+def _declared(record: RunRecord) -> int:
+    return len({*(case.id for case in record.cases), *record.summary.not_run})
 
 
 def _answers(record: RunRecord) -> list[Answer]:

@@ -110,3 +110,9 @@ def test_worse_than_accepted_stops_the_variant_that_is(
     assert said(record) is expected
     if expected is Answer.STOPS:
         assert against(record) == ("made is worse against the accepted record: 1 kB, then 2 kB",)
+
+
+def test_an_interruption_leaves_the_rest_open_and_is_no_pass() -> None:
+    record = run(PASSED, declared=(PASSED.id, FAILED.id), interrupted=True)
+    assert said(record) is Answer.PARTIAL
+    assert against(record) == ("types was declared and not run",)

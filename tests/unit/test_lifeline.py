@@ -116,7 +116,7 @@ def test_neither_converter_nor_worker_outlives_a_kill(
 def test_what_a_child_leaves_behind_ends_when_the_line_is_cut() -> None:
     line = Lifeline()
     child = subprocess.Popen(
-        ["sh", "-c", "sleep 600 >/dev/null & echo $!"],
+        ["/bin/sh", "-c", "sleep 600 >/dev/null & echo $!"],
         stdout=subprocess.PIPE,
         start_new_session=True,
         pass_fds=(line.end,),
@@ -130,6 +130,6 @@ def test_what_a_child_leaves_behind_ends_when_the_line_is_cut() -> None:
 
 
 def test_a_line_is_cut_without_a_child_too() -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     Lifeline().cut()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -291,3 +291,13 @@ def test_a_record_from_before_changes_were_known_is_read() -> None:
 def test_the_published_schema_is_current() -> None:
     kept = msgspec.json.decode(published.FILE.read_bytes())
     assert kept == msgspec.json.decode(published.run_schema()), "run: python -m edgeq.published"
+
+
+def test_an_interrupted_run_does_not_pass() -> None:
+    passed = CaseRecord(
+        id="m/int8/made", model="m", method="int8", gate="made", status=Verdict.PASS, reason="made"
+    )
+    assert summarize((passed,), (passed.id,), inconclusive="warn").may_ship
+    cut = summarize((passed,), (passed.id,), inconclusive="warn", interrupted=True)
+    assert cut.complete
+    assert not cut.may_ship

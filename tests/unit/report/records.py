@@ -331,6 +331,7 @@ def record(
     declared: tuple[str, ...] | None = None,
     inconclusive: str = "warn",
     partial: bool = False,
+    interrupted: bool = False,
     errors: tuple[str, ...] = (),
     **model: Any,
 ) -> RunRecord:
@@ -367,6 +368,7 @@ def record(
         spec_sha256="ef" * 32,
         inconclusive=inconclusive,
         partial=partial,
+        interrupted=interrupted,
         errors=errors,
         commands=("edgeq gate", "pytest -m size"),
         machine={"cpu": "a processor", "cores": 2},
@@ -385,6 +387,7 @@ def record(
             tuple(one.id for one in cases) if declared is None else declared,
             inconclusive=inconclusive,
             errors=errors,
+            interrupted=interrupted,
         ),
     )
 

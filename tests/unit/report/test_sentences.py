@@ -196,3 +196,13 @@ def test_worse_than_accepted_fails_a_whole_run_and_a_part() -> None:
     cut = msgspec.structs.replace(part(GOOD, ALSO_GOOD), changes=changes)
     assert sentences.verdict(cut).startswith(f"The run fails: {why}; ")
     assert sentences.mark(cut).word == "FAIL"
+
+
+def test_an_interrupted_run_says_so_first_and_passes_never() -> None:
+    whole = records.record(BOTH, (GOOD, ALSO_GOOD), interrupted=True)
+    cut = records.record(BOTH, (GOOD,), declared=(GOOD.id, *LEFT), interrupted=True)
+    for record, number in ((whole, "2 cases of 2"), (cut, "1 case of 3")):
+        assert sentences.mark(record).word == "INTERRUPTED"
+        assert sentences.headline(record) == f"The run was interrupted after {number}"
+        assert sentences.verdict(record).startswith("The run fails: it was interrupted")
+        assert "interrupted" in markdown.render(record)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from edgeq.errors import StoreError
 
 CHUNK_BYTES = 1 << 20
+STEP_NS = 2_500_000_000
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -23,6 +26,31 @@ def sha256_file(path: Path) -> str:
     """Return the hexadecimal sha256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Stamp(NamedTuple):
+    """What a file system notes about a file, and changes when the file's content is written."""
+
+    size: int
+    modified_ns: int
+    changed_ns: int
+    inode: int
+    device: int
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Return the stamp of a file, of what it points to where it is a link."""
+    facts = path.stat()
+    return Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev)
+
+
+def is_settled(stamp: Stamp) -> bool:
+    """Return whether a write from now on would change a stamp.
+
+    File systems count time in steps, of milliseconds and up to two seconds (FAT): a file written
+    just before may be written again within the same step. Git calls such stamps racy.
+    """
+    return max(stamp.modified_ns, stamp.changed_ns) < time.time_ns() - STEP_NS
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 An entry is a folder ``KIND/KEY`` with the files that were made and ``entry.json``, which holds
 the key's facts and the sha256 of every file. It appears by one rename, so a reader sees a whole
 entry or none. Making an entry and setting a damaged one aside happen under the key's lock: what
-an interrupted run left for a key is then known to be abandoned, and is removed. Every read
-hashes every file, because a verdict must not rest on a file that changed.
+an interrupted run left for a key is then known to be abandoned, and is removed. Every run hashes
+every file that it reads, because a verdict must not rest on a file that changed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import filelock
 import msgspec
 
 from edgeq.errors import StoreError
-from edgeq.files import sha256_bytes, sha256_file, write_bytes
+from edgeq.files import Stamp, is_settled, sha256_bytes, sha256_file, stamp_of, write_bytes
 
 ENTRY_FILE = "entry.json"
 LOCK_NOTICE_S = 5.0
@@ -74,6 +74,7 @@ class Store:
 
     def __init__(self, root: Path):
         self.root = root
+        self._checked: dict[Path, tuple[Stamp, ...]] = {}
 
     def get_or_make(
         self, kind: str, facts: Mapping[str, object], make: Callable[[Path], None]
@@ -91,7 +92,7 @@ class Store:
         """
         key = key_of(kind, facts)
         folder = self.root / kind / key
-        entry, _ = _read(folder, key)
+        entry, _ = self._read(folder, key)
         if entry is not None:
             return entry
         with self._locked(kind, key):
@@ -106,15 +107,64 @@ class Store:
         """
         key = key_of(kind, facts)
         folder = self.root / kind / key
-        entry, damage = _read(folder, key)
+        entry, damage = self._read(folder, key)
         if damage is None:
             return entry
         with self._locked(kind, key):
             return self._settled(folder, key)
 
+    def _read(self, folder: Path, key: str) -> tuple[Entry | None, str | None]:
+        """Return the entry of a folder, or what is damaged about it; neither where there is none.
+
+        Files are hashed once in the life of a store object, and again when their stamps change.
+        """
+        try:
+            entry = msgspec.json.decode((folder / ENTRY_FILE).read_bytes(), type=_EntryFile)
+            stamps = tuple(stamp_of(folder / name) for name in entry.files)
+            damaged = []
+            if self._checked.get(folder) != stamps:
+                self._checked.pop(folder, None)
+                files = entry.files.items()
+                damaged = [name for name, sha in files if sha256_file(folder / name) != sha]
+                if not damaged and all(map(is_settled, stamps)):
+                    self._checked[folder] = stamps
+        except OSError as error:
+            if not folder.exists():
+                return None, None
+            if error.errno not in _DAMAGE:
+                raise StoreError(
+                    f"can't be read: {error.strerror or error}",
+                    where=folder,
+                    remedy="Permit reading there, or set `store` in the spec to another folder",
+                ) from error
+            missing = error.errno == errno.ENOENT
+            return None, "a file is missing" if missing else error.strerror
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return None, f"{ENTRY_FILE} is no description: {error}"
+        if key_of(entry.kind, entry.facts) != key:
+            return None, f"{ENTRY_FILE} describes another entry"
+        if damaged:
+            return None, f"content differs from its sha256: {', '.join(damaged)}"
+        return Entry(folder, key, entry.facts, made=False), None
+
+    def described(self, kind: str) -> list[Mapping[str, object]]:
+        """Return the facts of every entry of a kind, in a fixed order; their files are not read.
+
+        Entries that do not tell their facts are left out: who asks for them finds the damage.
+        """
+        found: list[Mapping[str, object]] = []
+        for path in sorted((self.root / kind).glob(f"*/{ENTRY_FILE}")):
+            try:
+                entry = msgspec.json.decode(path.read_bytes(), type=_EntryFile)
+            except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue
+            if entry.kind == kind and key_of(kind, entry.facts) == path.parent.name:
+                found.append(entry.facts)
+        return found
+
     def _settled(self, folder: Path, key: str) -> Entry | None:
         """Return the entry, None where there is none (any more); the caller holds its lock."""
-        entry, damage = _read(folder, key)
+        entry, damage = self._read(folder, key)
         if damage is not None:
             self._set_aside(folder, damage)
         return entry
@@ -196,31 +246,6 @@ class Store:
                 remedy="Remove the folder",
             ) from error
         sys.stderr.write(f"edgeq: a damaged store entry was set aside: {folder}: {reason}\n")
-
-
-def _read(folder: Path, key: str) -> tuple[Entry | None, str | None]:
-    """Return the entry of a folder, or what is damaged about it; neither where there is none."""
-    try:
-        entry = msgspec.json.decode((folder / ENTRY_FILE).read_bytes(), type=_EntryFile)
-        damaged = [n for n, digest in entry.files.items() if sha256_file(folder / n) != digest]
-    except OSError as error:
-        if not folder.exists():
-            return None, None
-        if error.errno not in _DAMAGE:
-            raise StoreError(
-                f"can't be read: {error.strerror or error}",
-                where=folder,
-                remedy="Permit reading there, or set `store` in the spec to another folder",
-            ) from error
-        missing = error.errno == errno.ENOENT
-        return None, "a file is missing" if missing else error.strerror
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return None, f"{ENTRY_FILE} is no description: {error}"
-    if key_of(entry.kind, entry.facts) != key:
-        return None, f"{ENTRY_FILE} describes another entry"
-    if damaged:
-        return None, f"content differs from its sha256: {', '.join(damaged)}"
-    return Entry(folder, key, entry.facts, made=False), None
 
 
 def _acquire(lock: filelock.BaseFileLock, path: Path) -> None:

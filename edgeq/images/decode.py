@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,16 +73,11 @@ def decode(
         StoreError: The store can't be written.
     """
     shape = (len(images.photos), *size, 3)
-    facts: dict[str, object] = {
-        "photographs": images.content_sha256,
-        "size": list(size),
-        **_geometry(preprocessing),
-        **_decoder(),
-    }
+    facts = {"photographs": images.content_sha256, **pixel_facts_of(preprocessing, size)}
     entry = store.get_or_make(
         KIND,
         facts,
-        lambda folder: _write(folder / FILE, images.photos, preprocessing, shape, progress),
+        lambda folder: write_pixels(folder / FILE, images.photos, preprocessing, shape, progress),
     )
     return Pixels(entry.folder / FILE, shape, entry.key)
 
@@ -109,6 +104,11 @@ def resized(image: Image.Image, preprocessing: Preprocessing, size: tuple[int, i
     return image.resize((width, height), Image.Resampling[preprocessing.filter.upper()])
 
 
+def pixel_facts_of(preprocessing: Preprocessing, size: tuple[int, int]) -> dict[str, object]:
+    """Return what decides, beside a photograph, about its pixels, as plain JSON values."""
+    return {"size": list(size), **_geometry(preprocessing), **_decoder()}
+
+
 def _geometry(preprocessing: Preprocessing) -> dict[str, object]:
     facts: dict[str, object] = {"resize": preprocessing.resize, "filter": preprocessing.filter}
     if preprocessing.resize == "centre_crop":
@@ -128,14 +128,27 @@ def _decoder() -> dict[str, object]:
     }
 
 
-def _write(
+def write_pixels(
     path: Path,
-    photos: tuple[Photo, ...],
+    photos: Sequence[Photo],
     preprocessing: Preprocessing,
     shape: tuple[int, int, int, int],
     progress: Progress | None,
 ) -> None:
-    """Decode in parallel; what is kept in memory does not depend on the number of photographs."""
+    """Decode photographs in parallel into a ``.npy`` file.
+
+    What is kept in memory does not depend on their number.
+
+    Args:
+        path: The file.
+        photos: In the order of the rows.
+        preprocessing: Its resize, filter and crop.
+        shape: Of the array, ``(n, h, w, 3)``.
+        progress: Called in this thread with (done, total).
+
+    Raises:
+        ImageError: A photograph can't be used, or changed since the set was loaded.
+    """
 
     def pixels(photo: Photo) -> bytes:
         image = read_photo(photo.path, sha256=photo.sha256)

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.agreement import checked_labels, require_same_shape
-from edgeq.measure.answers import Answers, Booleans, Integers
+from edgeq.measure.answers import Answers, Booleans, Floats, Integers
+from edgeq.measure.rows import by_rows
 from edgeq.measure.statistics import clopper_pearson, mcnemar_exact, paired_difference
 
 _BEST = 5
@@ -102,7 +103,11 @@ def _rate(right: Booleans, confidence: float) -> Rate:
 
 def _among_best(answers: Answers, truth: Integers) -> Booleans:
     """Return where the label is among the five best classes; ties count against it."""
-    own = np.take_along_axis(answers.logits, truth[:, None], axis=1)
-    rivals = (answers.logits >= own).sum(axis=1) - 1
-    among: Booleans = rivals < _BEST
-    return among & answers.finite
+    among: Booleans = by_rows(_is_among_best, answers.logits, truth) & answers.finite
+    return among
+
+
+def _is_among_best(logits: Floats, truth: Integers) -> Booleans:
+    own = np.take_along_axis(logits, truth[:, None], axis=1)
+    among: Booleans = (logits >= own).sum(axis=1) - 1 < _BEST
+    return among

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import msgspec
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import ImageError, ModelError
+from edgeq.measure.rows import by_rows
 
 Floats = npt.NDArray[np.float32]
 Booleans = npt.NDArray[np.bool_]
@@ -24,6 +25,8 @@ _LEAST_FOR_COLLAPSE = 8
 @dataclass(frozen=True)
 class Answers:
     """Outputs of one model on n images in the c classes of the label set.
+
+    The arrays may be memory-mapped; whatever is asked of all images is found some rows at a time.
 
     Attributes:
         scores: The outputs that ship, dequantized, shape (n, c).
@@ -42,21 +45,35 @@ class Answers:
     @cached_property
     def predicted(self) -> Integers:
         """The class of the greatest score, the first of several, shape (n,); -1 if not finite."""
-        best = np.argmax(np.where(np.isnan(self.scores), -np.inf, self.scores), axis=1)
-        return np.where(self.finite, best, -1)
+        best: Integers = np.where(self.finite, by_rows(_best_class, self.scores), -1)
+        return best
 
     @cached_property
     def finite(self) -> Booleans:
         """Whether every score and logit of an image is finite, shape (n,)."""
-        finite = np.isfinite(self.scores).all(axis=1) & np.isfinite(self.logits).all(axis=1)
-        return np.asarray(finite, np.bool_)
+        finite: Booleans = by_rows(_is_finite, self.scores, self.logits)
+        return finite
 
     @cached_property
     def tied(self) -> Booleans:
         """Whether the greatest score of an image occurs more than once, shape (n,)."""
-        greatest = self.scores.max(axis=1, keepdims=True)
-        tied: Booleans = (self.scores == greatest).sum(axis=1) > 1
-        return tied & self.finite
+        tied = by_rows(_is_tied, self.scores) & self.finite
+        return np.asarray(tied, np.bool_)
+
+
+def _best_class(scores: Floats) -> Integers:
+    best: Integers = np.argmax(np.where(np.isnan(scores), -np.inf, scores), axis=1)
+    return best
+
+
+def _is_finite(scores: Floats, logits: Floats) -> Booleans:
+    finite = np.isfinite(scores).all(axis=1) & np.isfinite(logits).all(axis=1)
+    return np.asarray(finite, np.bool_)
+
+
+def _is_tied(scores: Floats) -> Booleans:
+    tied: Booleans = (scores == scores.max(axis=1, keepdims=True)).sum(axis=1) > 1
+    return tied
 
 
 def make_answers(
@@ -144,15 +161,28 @@ def outputs_facts(answers: Answers) -> OutputFacts:
         images=n,
         classes=classes,
         nonfinite_images=int(n - finite.sum()),
-        nonfinite_values=int(scores.size - np.isfinite(scores).sum()),
-        constant=n > 1 and bool((scores == scores[:1]).all()),
-        all_zero=not bool(scores.any()),
+        nonfinite_values=int(by_rows(_nonfinite_values, scores).sum()),
+        constant=n > 1 and bool(by_rows(partial(_equals, np.array(scores[:1])), scores).all()),
+        all_zero=not bool(by_rows(_is_anything, scores).any()),
         tied_images=tied,
         all_tied=tied == n,
         distinct_classes=int((counts > 0).sum()),
         largest_class=int(counts.argmax()) if finite.any() else None,
         largest_share=float(counts.max() / n),
     )
+
+
+def _nonfinite_values(scores: Floats) -> Integers:
+    return np.asarray((~np.isfinite(scores)).sum(axis=1), np.int64)
+
+
+def _equals(first: Floats, scores: Floats) -> Booleans:
+    same: Booleans = (scores == first).all(axis=1)
+    return same
+
+
+def _is_anything(scores: Floats) -> Booleans:
+    return np.asarray(scores.any(axis=1), np.bool_)
 
 
 def collapsed(baseline: OutputFacts, variant: OutputFacts) -> bool:

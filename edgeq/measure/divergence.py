@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.answers import Answers, Booleans
+from edgeq.measure.rows import AT_ONCE, by_rows, release
 
 Doubles = npt.NDArray[np.float64]
 
-_CHUNK_IMAGES = 2048
 WORST_COSINE = -1.0
 WORST_DIVERGENCE = 1.0
 
@@ -81,6 +81,8 @@ def divergence(baseline: Answers, variant: Answers, *, best: int = 5) -> Diverge
         confidences[:, rows] = p.max(axis=1), q.max(axis=1)
         if classes > best:
             overlap[rows] = top_overlap(first, second, best)
+        release(baseline.logits)
+        release(variant.logits)
     return Divergence(
         cosine=cosine,
         js_bits=js_bits,
@@ -136,11 +138,16 @@ def top_overlap(baseline: Doubles, variant: Doubles, k: int) -> Doubles:
 def _floor(baseline: Answers, variant: Answers) -> float | None:
     """Return the highest floor of log-probabilities where a side has no more than those."""
     floors = [
-        float(one.logits[one.finite].min(initial=0.0))
+        float(by_rows(_least, one.logits)[one.finite].min(initial=0.0))
         for one in (baseline, variant)
         if one.logits_source == "log_probabilities"
     ]
     return max(floors, default=None)
+
+
+def _least(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    least: npt.NDArray[np.float32] = logits.min(axis=1)
+    return least
 
 
 def _centred_logits(answers: Answers, rows: npt.NDArray[np.int64], floor: float | None) -> Doubles:
@@ -177,5 +184,5 @@ def _relative_entropy(p: Doubles, q: Doubles) -> Doubles:
 
 
 def _chunks(rows: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
-    for start in range(0, rows.size, _CHUNK_IMAGES):
-        yield rows[start : start + _CHUNK_IMAGES]
+    for start in range(0, rows.size, AT_ONCE):
+        yield rows[start : start + AT_ONCE]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,10 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import ModelError, WorkerError
-from edgeq.images.decode import Pixels
 from edgeq.images.labels import LabelSet
+from edgeq.images.sets import Photo
+from edgeq.images.stream import Stream
+from edgeq.ledger import Ledger
 from edgeq.measure.answers import Answers, make_answers
 from edgeq.models.edits import logits_edits
+from edgeq.pipeline.evaluating import (
+    keep_answers,
+    missing_portions,
+    read_answers,
+    run_portion,
+)
 from edgeq.pipeline.inputs import Say
 from edgeq.run.memory import measure_memory
 from edgeq.run.results import Loaded, MemoryUse
@@ -95,45 +103,74 @@ class Executor:
         entry = self._store.get_or_make("loads", self._facts(model), make)
         return msgspec.json.decode((entry.folder / "loaded.json").read_bytes(), type=Loaded)
 
-    def answers(self, model: Executable, pixels: Pixels) -> Answers:
+    def answers(self, model: Executable, photographs: Stream) -> Answers:
         """Return what a model says about photographs, in the classes of its label set.
+
+        Only photographs that it was not run on before are run, and kept portion by portion.
 
         Raises:
             WorkerError: It does not run.
             ImageError: Its outputs are not those of its label set.
         """
+        kept = self.kept_answers(model, photographs)
+        portions = missing_portions(photographs, kept)
+        if portions:
+            self._evaluate(model, photographs, portions, kept)
+        scores, logits = read_answers(kept, photographs, self._store)
+        if model.labels is not None:
+            scores = model.labels.to_classes(scores)
+            logits = None if logits is None else model.labels.to_classes(logits)
+        return make_answers(scores, logits, is_probability=logits is not None)
+
+    def _evaluate(
+        self,
+        model: Executable,
+        photographs: Stream,
+        portions: Sequence[Sequence[Photo]],
+        kept: Ledger,
+    ) -> None:
         edits = logits_edits(model.path)
-
-        def make(folder: Path) -> None:
-            with blaming(model), self.session(model.key) as session:
-                loaded = session.load(
-                    model.path,
-                    threads=self.run.threads,
-                    kernels=self.run.kernels,
-                    edits=edits,
-                )
-                inferred = session.infer(
+        total = sum(map(len, portions))
+        with blaming(model), self.session(model.key) as session:
+            loaded = session.load(
+                model.path, threads=self.run.threads, kernels=self.run.kernels, edits=edits
+            )
+            done = 0
+            for portion in portions:
+                outputs = run_portion(
+                    session,
                     loaded.handle,
-                    pixels,
                     model.preprocessing,
-                    progress=lambda done, total: self._say(
-                        f"{model.key}: evaluating images, {done} of {total}"
-                    ),
+                    photographs.pieces(portion),
+                    partial(self._tell, model.key, done, total),
                 )
-            np.savez(folder / "outputs.npz", *[np.asarray(one) for one in inferred.outputs])
+                keep_answers(kept, portion, outputs, tapped=bool(edits))
+                done += len(portion)
 
+    def _tell(self, key: str, before: int, total: int, done: int) -> None:
+        self._say(f"{key}: evaluating images, {before + done} of {total}")
+
+    def kept_answers(self, model: Executable, photographs: Stream) -> Ledger:
+        """Return where the answers of a model to photographs decoded in some way are kept."""
         facts = {
             **self._facts(model),
-            "pixels": pixels.sha256,
+            "pixels": photographs.source,
             "preprocessing": msgspec.to_builtins(model.preprocessing),
         }
-        entry = self._store.get_or_make("answers", facts, make)
-        with np.load(entry.folder / "outputs.npz") as kept:
-            outputs = [kept[name] for name in kept.files]
-        return as_answers(model, outputs, tapped=bool(edits))
+        return Ledger(self._store, "answers", facts)
 
-    def memory(self, model: Executable, image: npt.NDArray[np.uint8]) -> MemoryUse:
+    def memory(
+        self,
+        model: Executable,
+        shape: tuple[int, ...],
+        photograph: Callable[[], npt.NDArray[np.uint8]],
+    ) -> MemoryUse:
         """Return what a model costs in memory, in a worker of its own.
+
+        Args:
+            model: The model.
+            shape: Of the photograph that it is run on, ``(h, w, 3)``.
+            photograph: Returns it; what it shows does not matter, and is not asked for again.
 
         Raises:
             WorkerError: It does not run.
@@ -142,12 +179,12 @@ class Executor:
         def make(folder: Path) -> None:
             self._say(f"{model.key}: measuring memory")
             with blaming(model):
-                used = self._measure(model, image)
+                used = self._measure(model, photograph())
             (folder / "memory.json").write_bytes(msgspec.json.encode(used))
 
         facts = {
             **self._facts(model),
-            "image": list(image.shape),
+            "image": list(shape),
             "preprocessing": msgspec.to_builtins(model.preprocessing),
         }
         entry = self._store.get_or_make("memory", facts, make)

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import ImageError
-from edgeq.images.decode import Pixels, decode
+from edgeq.images.decode import Pixels, Progress, decode
 from edgeq.images.labels import LabelSet, label_set
 from edgeq.images.lint import Lint, PixelFacts, lint, pixel_facts
 from edgeq.images.sets import ImageSet, Role, load_set, overlap
+from edgeq.images.stream import Stream
 from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.pipeline.once import Once
 from edgeq.quantize.calibration import Calibration
@@ -141,7 +142,7 @@ class ModelInputs:
             found = _facts_of(self._decode(images, preprocessing))
             other = None
             if self.evaluation is not None:
-                other = _facts_of(self.pixels(preprocessing), MOST_COMPARED)
+                other = _facts_of_some(self.stream(preprocessing))
             return lint(images, found, other)
 
         return self._lint.get(self.name, look)
@@ -174,21 +175,27 @@ class ModelInputs:
         found = (self._sets.done(role) for role in ("calibration", "evaluation"))
         return tuple(images for images in found if images is not None)
 
-    def pixels(self, preprocessing: Preprocessing) -> Pixels:
-        """Return the evaluation set, decoded at the baseline's input size.
+    def stream(self, preprocessing: Preprocessing) -> Stream:
+        """Return the evaluation set, to be decoded at the baseline's input size.
 
         Raises:
             ImageError: There is no evaluation set.
         """
-        if self.evaluation is None:
+        images = self.evaluation
+        if images is None:
             raise ImageError("no evaluation set is named", where=self.spec.origin)
-        return self._decode(self.evaluation, preprocessing)
+        size = self.baseline.input_size
+        return Stream(images, preprocessing, size, self._store, self._telling(images))
 
     def _decode(self, images: ImageSet, preprocessing: Preprocessing) -> Pixels:
+        size = self.baseline.input_size
+        return decode(images, preprocessing, size, self._store, self._telling(images))
+
+    def _telling(self, images: ImageSet) -> Progress:
         def progress(done: int, total: int) -> None:
             self.say(f"{self.name}: decoding {images.role} images, {done} of {total}")
 
-        return decode(images, preprocessing, self.baseline.input_size, self._store, progress)
+        return progress
 
     def _load(self, role: Role) -> ImageSet | None:
         named = named_images(self.spec, self.name, role)
@@ -221,11 +228,11 @@ class ModelInputs:
 
 
 @functools.lru_cache(maxsize=16)
-def _facts_of(pixels: Pixels, most: int | None = None) -> PixelFacts:
-    """Look at photographs, evenly chosen where there are more than ``most``.
+def _facts_of(pixels: Pixels) -> PixelFacts:
+    """Look at photographs; they are addressed by content, so that several runs look once."""
+    return pixel_facts(pixels.array())
 
-    Pixels are addressed by content, so that several runs in one process look once.
-    """
-    count = pixels.shape[0]
-    step = 1 if most is None else -(-count // most)
-    return pixel_facts(pixels.array()[::step])
+
+def _facts_of_some(photographs: Stream) -> PixelFacts:
+    """Look at photographs, evenly chosen where there are more than ``MOST_COMPARED``."""
+    return pixel_facts(photographs.every(-(-photographs.shape[0] // MOST_COMPARED)))

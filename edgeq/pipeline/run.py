@@ -147,8 +147,8 @@ class Run:
         executable = self.executable(model, subject)
 
         def make() -> Answers:
-            pixels = self.inputs(model).pixels(executable.preprocessing)
-            return self.executor.answers(executable, pixels)
+            photographs = self.inputs(model).stream(executable.preprocessing)
+            return self.executor.answers(executable, photographs)
 
         return self._answers.get(executable.key, make)
 
@@ -245,7 +245,11 @@ class Run:
         executable = self.executable(model, subject)
         return self.memories.get(
             executable.key,
-            lambda: self.executor.memory(executable, self._photograph(executable, model)),
+            lambda: self.executor.memory(
+                executable,
+                (*self.inputs(model).baseline.input_size, 3),
+                lambda: self._photograph(executable, model),
+            ),
         )
 
     def failure(self, subject: Subject) -> EdgeqError | None:
@@ -266,7 +270,7 @@ class Run:
         """Return the photograph that a model is timed on: the first, or noise without any."""
         inputs = self.inputs(model)
         if inputs.evaluation is not None:
-            return np.array(inputs.pixels(executable.preprocessing).array()[0])
+            return inputs.stream(executable.preprocessing).first()
         shape = (*inputs.baseline.input_size, 3)
         return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 

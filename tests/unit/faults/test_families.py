@@ -40,7 +40,7 @@ class Runner:
         path = self._folder / "one.tflite"
         path.write_bytes(self._good.content if made.content is None else made.content)
         how = made.preprocessing or self._good.preprocessing
-        pixels = self._good.run.inputs("net").pixels(how)
+        pixels = self._good.run.inputs("net").stream(how).every(1)
         session = self._session = self._session or Session(
             local_target(), timeout_s=60, memory_limit=None
         )

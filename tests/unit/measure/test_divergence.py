@@ -123,7 +123,7 @@ def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     pair = generator.normal(0, 3, (2, 23, 12))
     pair[1, 4, 2] = np.nan
     whole = divergence(logits(pair[0]), logits(pair[1]))
-    monkeypatch.setattr(module, "_CHUNK_IMAGES", 5)
+    monkeypatch.setattr(module, "AT_ONCE", 5)
     parts = divergence(logits(pair[0]), logits(pair[1]))
     assert np.array_equal(whole.cosine, parts.cosine)
     assert np.array_equal(whole.relative_error, parts.relative_error)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -9,14 +10,17 @@ import pytest
 
 from edgeq.errors import ImageError, ModelRefusedError
 from edgeq.files import sha256_file
-from edgeq.images.decode import Pixels
 from edgeq.images.labels import LabelSet
+from edgeq.images.stream import Stream
+from edgeq.pipeline import evaluating
 from edgeq.pipeline.execution import Executable, Executor, processor_name, runtime_facts
+from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.run import Run
 from edgeq.run.targets import local_target
 from edgeq.spec.structs import Preprocessing
 from edgeq.store import Store
-from tests.unit.pipeline.project import EVALUATION, NAMES
+from tests.unit.images.pictures import save
+from tests.unit.pipeline.project import EVALUATION, NAMES, spec
 
 LABELS = LabelSet("fruit", NAMES)
 
@@ -27,8 +31,8 @@ def model(run: Run, name: str = "net", labels: LabelSet | None = LABELS) -> Exec
 
 
 @pytest.fixture
-def pixels(run: Run) -> Pixels:
-    return run.inputs("net").pixels(Preprocessing())
+def photographs(run: Run) -> Stream:
+    return run.inputs("net").stream(Preprocessing())
 
 
 @pytest.fixture
@@ -44,33 +48,73 @@ def idle(run: Run, monkeypatch: pytest.MonkeyPatch) -> Executor:
 
 
 def test_answers_are_in_the_classes_of_the_labels_and_kept(
-    run: Run, idle: Executor, pixels: Pixels
+    run: Run, idle: Executor, photographs: Stream
 ) -> None:
-    found = run.executor.answers(model(run), pixels)
+    found = run.executor.answers(model(run), photographs)
     assert found.scores.shape == found.logits.shape == (EVALUATION, len(NAMES))
     assert found.is_probability
     assert found.logits_source == "softmax_input"
     assert found.scores.sum(axis=1) == pytest.approx(np.ones(EVALUATION), abs=1e-5)
-    again = idle.answers(model(run), pixels)
+    again = idle.answers(model(run), photographs)
     assert np.array_equal(again.scores, found.scores)
     assert np.array_equal(again.logits, found.logits)
 
 
-def test_a_background_is_no_class(run: Run, pixels: Pixels) -> None:
+def test_what_an_interrupted_evaluation_finished_is_kept(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluating, "PORTION", 4)
+    store = Store(tmp_path)
+    photographs = ModelInputs("net", run.spec, store, run.say).stream(Preprocessing())
+    told: list[str] = []
+
+    def interrupt(line: str) -> None:
+        told.append(line)
+        if line.endswith("8 of 10"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Executor(local_target(), run.spec.run, store, interrupt).answers(model(run), photographs)
+    told.clear()
+    later = Executor(local_target(), run.spec.run, store, told.append)
+    found = later.answers(model(run), photographs)
+    assert told[-1] == "net/net: evaluating images, 6 of 6"
+    whole = run.executor.answers(model(run), run.inputs("net").stream(Preprocessing()))
+    assert np.array_equal(found.scores, whole.scores)
+    assert np.array_equal(found.logits, whole.logits)
+
+
+def test_only_new_photographs_are_run(run: Run, tmp_path: Path) -> None:
+    shutil.copytree(run.spec.root, tmp_path, dirs_exist_ok=True)
+    save(tmp_path / "evaluation" / "1" / "00.png", seed=500)  # not the last one by name
+    changed = Run(spec(tmp_path))
+    told: list[str] = []
+    executor = Executor(local_target(), changed.spec.run, run.store, told.append)
+    before = run.executor.answers(model(run), run.inputs("net").stream(Preprocessing()))
+    found = executor.answers(model(run), changed.inputs("net").stream(Preprocessing()))
+    assert told[-1] == "net/net: evaluating images, 1 of 1"
+    evaluation = changed.inputs("net").evaluation
+    assert evaluation is not None
+    new = [photo.name for photo in evaluation.photos].index("1/00.png")
+    assert np.array_equal(np.delete(found.scores, new, axis=0), before.scores)
+    assert len(found.scores) == EVALUATION + 1
+
+
+def test_a_background_is_no_class(run: Run, photographs: Stream) -> None:
     background = LabelSet("four", NAMES[1:], background=True)
-    whole = run.executor.answers(model(run), pixels)
-    found = run.executor.answers(model(run, labels=background), pixels)
+    whole = run.executor.answers(model(run), photographs)
+    found = run.executor.answers(model(run, labels=background), photographs)
     assert np.array_equal(found.scores, whole.scores[:, 1:])
     assert np.array_equal(found.logits, whole.logits[:, 1:])
 
 
-def test_labels_that_do_not_fit_are_refused(run: Run, pixels: Pixels) -> None:
+def test_labels_that_do_not_fit_are_refused(run: Run, photographs: Stream) -> None:
     with pytest.raises(ImageError, match="3 outputs belong to these labels"):
-        run.executor.answers(model(run, labels=LabelSet("three", NAMES[:3])), pixels)
+        run.executor.answers(model(run, labels=LabelSet("three", NAMES[:3])), photographs)
 
 
-def test_without_labels_every_output_is_a_class(run: Run, pixels: Pixels) -> None:
-    found = run.executor.answers(model(run, labels=None), pixels)
+def test_without_labels_every_output_is_a_class(run: Run, photographs: Stream) -> None:
+    found = run.executor.answers(model(run, labels=None), photographs)
     assert found.scores.shape == (EVALUATION, len(NAMES))
 
 
@@ -89,10 +133,11 @@ def test_a_model_that_does_not_load_is_tried_again(run: Run, project: Path) -> N
 
 
 def test_memory_is_kept(run: Run, idle: Executor) -> None:
-    image = np.zeros((4, 4, 3), np.uint8)
-    found = run.executor.memory(model(run), image)
+    shape = (4, 4, 3)
+    found = run.executor.memory(model(run), shape, lambda: np.zeros(shape, np.uint8))
     assert 0 <= found.added < found.peak
-    assert idle.memory(model(run), image) == found
+    kept = idle.memory(model(run), shape, lambda: pytest.fail("a photograph was decoded"))
+    assert kept == found
 
 
 @pytest.mark.parametrize(

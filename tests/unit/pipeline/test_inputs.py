@@ -104,7 +104,7 @@ def test_sets_that_the_spec_does_not_name(project: Path) -> None:
     assert found.calibration_set is None
     assert found.calibration is None
     with pytest.raises(ImageError, match="no evaluation set is named"):
-        found.pixels(Preprocessing())
+        found.stream(Preprocessing())
 
 
 def test_an_image_in_both_sets_is_refused(project: Path, tmp_path: Path) -> None:
@@ -120,11 +120,12 @@ def test_an_image_in_both_sets_is_refused(project: Path, tmp_path: Path) -> None
 def test_photographs_are_decoded_at_the_baselines_size(project: Path) -> None:
     said: list[str] = []
     found = ModelInputs("net", spec(project), Store(project / ".edgeq"), said.append)
-    pixels = found.pixels(Preprocessing(filter="nearest"))
-    assert pixels.shape == (EVALUATION, 4, 4, 3)
+    photographs = found.stream(Preprocessing(filter="nearest"))
+    assert photographs.every(1).shape == photographs.shape == (EVALUATION, 4, 4, 3)
     assert f"net: decoding evaluation images, {EVALUATION} of {EVALUATION}" in said
     said.clear()
-    assert found.pixels(Preprocessing(filter="nearest")).sha256 == pixels.sha256
+    again = found.stream(Preprocessing(filter="nearest"))
+    assert np.array_equal(again.every(1), photographs.every(1))
     assert said == []
 
 

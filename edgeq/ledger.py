@@ -1,0 +1,108 @@
+"""A ledger: rows of arrays, one for each photograph, kept in the store in portions.
+
+A portion is an entry that holds the rows of some photographs, named by their contents. Sets that
+share photographs share rows, however they are ordered; a set that grows adds a portion; and what
+an interrupted run finished is there for the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeq.store import Entry, Store, key_of
+
+ROWS = "photographs"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Rows of one portion that follow each other, for photographs that do so in a set.
+
+    Attributes:
+        folder: The portion's.
+        start: The first row.
+        count: How many.
+    """
+
+    folder: Path
+    start: int
+    count: int
+
+
+class Ledger:
+    """Rows that were made alike.
+
+    Args:
+        store: Where they are kept.
+        kind: Group of the entries. What follows it in the store's folder tells ledgers apart.
+        facts: All that a row depends on beside its photograph, as plain JSON values.
+    """
+
+    def __init__(self, store: Store, kind: str, facts: Mapping[str, object]) -> None:
+        self.address = key_of(kind, facts)
+        self._store = store
+        self._group = kind
+        self._kind = f"{kind}-{self.address[:12]}"
+        self._facts = dict(facts)
+        self._places: dict[str, tuple[Path, int]] = {}
+
+    def missing(self, photographs: Sequence[str]) -> list[str]:
+        """Return the photographs without a row, each once, in their order.
+
+        Args:
+            photographs: Their sha256.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+        self._look_for(set(photographs) - self._places.keys())
+        return [one for one in dict.fromkeys(photographs) if one not in self._places]
+
+    def add(self, photographs: Sequence[str], make: Callable[[Path], None]) -> Entry:
+        """Keep the rows of photographs.
+
+        Args:
+            photographs: Their sha256, each once.
+            make: Writes their rows, in this order, into files of the folder it is given.
+
+        Raises:
+            StoreError: The store can't be written.
+            EdgeqError: Whatever ``make`` raises; nothing is kept then.
+        """
+        entry = self._store.get_or_make(self._kind, {**self._facts, ROWS: list(photographs)}, make)
+        self._note(entry, photographs)
+        return entry
+
+    def runs(self, photographs: Sequence[str]) -> Iterator[Run]:
+        """Yield where the rows of photographs are, in their order; none may be missing."""
+        found: Run | None = None
+        for one in photographs:
+            folder, row = self._places[one]
+            if found and found.folder == folder and found.start + found.count == row:
+                found = Run(folder, found.start, found.count + 1)
+                continue
+            if found:
+                yield found
+            found = Run(folder, row, 1)
+        if found:
+            yield found
+
+    def _look_for(self, wanted: Collection[str]) -> None:
+        """Note the rows of photographs; a portion is read, and so checked, where it has some."""
+        if not wanted:
+            return
+        for facts in self._store.described(self._kind):
+            rows = facts.get(ROWS)
+            others = {name: fact for name, fact in facts.items() if name != ROWS}
+            if not isinstance(rows, list) or key_of(self._group, others) != self.address:
+                continue
+            if any(one in wanted and one not in self._places for one in rows):
+                entry = self._store.find(self._kind, facts)
+                if entry is not None:
+                    self._note(entry, rows)
+
+    def _note(self, entry: Entry, photographs: Sequence[str]) -> None:
+        for row, one in enumerate(photographs):
+            self._places.setdefault(one, (entry.folder, row))

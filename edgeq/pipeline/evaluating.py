@@ -1,0 +1,120 @@
+"""Running a model on photographs portion by portion; reading what it said about all of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.images.sets import Photo
+from edgeq.images.stream import PORTION, Piece, Stream
+from edgeq.ledger import Ledger
+from edgeq.run.session import Session
+from edgeq.spec.structs import Preprocessing
+from edgeq.store import Store
+
+Floats = npt.NDArray[np.float32]
+
+SCORES = "scores.npy"
+LOGITS = "logits.npy"
+
+
+def missing_portions(photographs: Stream, kept: Ledger) -> list[tuple[Photo, ...]]:
+    """Return the photographs that have no answer yet, in portions of work."""
+    photos = {photo.sha256: photo for photo in photographs.images.photos}
+    missing = [photos[name] for name in kept.missing(list(photos))]
+    starts = range(0, len(missing), PORTION)
+    return [tuple(missing[start : start + PORTION]) for start in starts]
+
+
+def run_portion(
+    session: Session,
+    handle: int,
+    preprocessing: Preprocessing,
+    pieces: Iterable[Piece],
+    progress: Callable[[int], None],
+) -> tuple[Floats, ...]:
+    """Return a model's raw outputs on a portion, float32 ``(m, ...)`` each.
+
+    Args:
+        session: The worker.
+        handle: Of the model there.
+        preprocessing: The model's.
+        pieces: The portion's, from ``Stream.pieces``.
+        progress: Called with how many of the portion are done.
+
+    Raises:
+        WorkerError: The model does not run.
+        ImageError: A photograph can't be decoded.
+    """
+    parts = []
+    before = 0
+    for piece in pieces:
+        found = session.infer(
+            handle,
+            piece.pixels,
+            preprocessing,
+            start=piece.start,
+            count=piece.count,
+            progress=lambda done, _, before=before: progress(before + done),  # type: ignore[misc]
+        )
+        parts.append(found.outputs)
+        before += piece.count
+    return tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
+
+
+def keep_answers(
+    kept: Ledger, portion: Sequence[Photo], outputs: Sequence[Floats], *, tapped: bool
+) -> None:
+    """Keep a model's outputs on a portion; ``tapped`` says that the second feeds the SOFTMAX."""
+    names = (SCORES, LOGITS)[: 2 if tapped else 1]
+
+    def write(folder: Path) -> None:
+        for name, rows in zip(names, outputs, strict=False):
+            np.save(folder / name, rows.reshape(len(rows), -1))
+
+    kept.add([photo.sha256 for photo in portion], write)
+
+
+def read_answers(kept: Ledger, photographs: Stream, store: Store) -> tuple[Floats, Floats | None]:
+    """Return the scores and logits of all photographs, ``(n, outputs)``, memory-mapped.
+
+    Args:
+        kept: Where all of them are.
+        photographs: The set.
+        store: Where there is room for files.
+    """
+    names = [photo.sha256 for photo in photographs.images.photos]
+    tapped = (next(kept.runs(names)).folder / LOGITS).exists()
+    logits = _gathered(kept, names, LOGITS, store) if tapped else None
+    return _gathered(kept, names, SCORES, store), logits
+
+
+def _gathered(kept: Ledger, names: Sequence[str], file: str, store: Store) -> Floats:
+    """Return rows as one array on a file without a name, which is gone with the array."""
+    with _scratch(store.root) as scratch:
+        width = 0
+        for rows in _rows(kept, names, file):
+            width = rows.shape[1]
+            scratch.write(np.ascontiguousarray(rows).data)
+        scratch.flush()
+        found: Floats = np.memmap(scratch, np.float32, mode="r", shape=(len(names), width))
+    return found
+
+
+def _rows(kept: Ledger, names: Sequence[str], file: str) -> Iterator[Floats]:
+    for run in kept.runs(names):
+        rows: Floats = np.load(run.folder / file, mmap_mode="r")
+        yield rows[run.start : run.start + run.count]
+
+
+def _scratch(root: Path) -> IO[bytes]:
+    """Return a file without a name: in the store, which has room, where it may be written."""
+    try:
+        return tempfile.TemporaryFile(dir=root)
+    except OSError:
+        return tempfile.TemporaryFile()

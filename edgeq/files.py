@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import glob
 import hashlib
 import os
 import tempfile
@@ -15,6 +18,8 @@ from edgeq.errors import StoreError
 
 CHUNK_BYTES = 1 << 20
 STEP_NS = 2_500_000_000
+PART = ".part"
+ABANDONED_S = 60.0
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -58,17 +63,18 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``target`` that takes its place when the block succeeds.
 
     The content is flushed to the disk before the rename. When the block raises, the temporary
-    file is removed and ``target`` is as it was.
+    file is removed and ``target`` is as it was. What a killed writer of ``target`` left is removed:
+    writers hold a lock on their temporary file, and the system lets go of it when they end.
 
     Raises:
         StoreError: The folder can't be written or the disk is full.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f".{target.name}.", suffix=".part", dir=target.parent
-        )
-        os.close(handle)
+        _remove_abandoned(target)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=PART, dir=target.parent)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
         raise _cannot_write(target, error) from error
     temporary = Path(name)
@@ -78,9 +84,11 @@ def atomic_path(target: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(target)
+        flush_folder(target.parent)
     except OSError as error:
         raise _cannot_write(target, error) from error
     finally:
+        os.close(handle)
         with suppress(FileNotFoundError):
             temporary.unlink()
 
@@ -102,6 +110,32 @@ def write_text(target: Path, text: str) -> None:
         StoreError: The folder can't be written or the disk is full.
     """
     write_bytes(target, text.encode("utf-8"))
+
+
+def flush_folder(folder: Path) -> None:
+    """Let the names in a folder last through a power cut, where the system can do that.
+
+    Raises:
+        OSError: The disk reports a failure.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(handle)
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove temporary files of writers that are gone."""
+    for path in target.parent.glob(f".{glob.escape(target.name)}.*{PART}"):
+        with suppress(OSError), path.open("rb") as file:
+            if time.time() - os.fstat(file.fileno()).st_mtime < ABANDONED_S:
+                continue  # perhaps made this moment, and not locked yet
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _cannot_write(target: Path, error: OSError) -> StoreError:

@@ -4,7 +4,8 @@ An entry is a folder ``KIND/KEY`` with the files that were made and ``entry.json
 the key's facts and the sha256 of every file. It appears by one rename, so a reader sees a whole
 entry or none. Making an entry and setting a damaged one aside happen under the key's lock: what
 an interrupted run left for a key is then known to be abandoned, and is removed. Every run hashes
-every file that it reads, because a verdict must not rest on a file that changed.
+every file that it reads, because a verdict must not rest on a file that changed. A process that
+has used a store keeps others from pruning it until it ends.
 """
 
 from __future__ import annotations
@@ -15,54 +16,23 @@ import shutil
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import filelock
 import msgspec
 
+from edgeq import locks
+from edgeq.entry import ENTRY_FILE, Entry, EntryFile, described, key_of, read_entry
 from edgeq.errors import StoreError
-from edgeq.files import Stamp, is_settled, sha256_bytes, sha256_file, stamp_of, write_bytes
+from edgeq.files import Stamp, flush_folder, sha256_file, write_bytes
 
-ENTRY_FILE = "entry.json"
-LOCK_NOTICE_S = 5.0
-LOCK_TIMEOUT_S = 1800.0
+__all__ = ["Entry", "Store", "key_of"]
 
-_DAMAGE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO, errno.ELOOP})
+LOCKS, TEMPORARY, QUARANTINE, LOGS = "locks", "tmp", "quarantine", "logs"
+"""Folders that hold no entries."""
+
 _NO_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 _PERMIT = "Permit writing there, or set `store` in the spec to another folder"
-
-
-class _EntryFile(msgspec.Struct, frozen=True):
-    """What ``entry.json`` holds."""
-
-    kind: str
-    facts: dict[str, object]
-    files: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One stored thing.
-
-    Attributes:
-        folder: Where its files are.
-        key: Its address.
-        facts: What it was made from.
-        made: Whether this call made it (False when it was read).
-    """
-
-    folder: Path
-    key: str
-    facts: Mapping[str, object]
-    made: bool
-
-
-def key_of(kind: str, facts: Mapping[str, object]) -> str:
-    """Return the address of what is made from these facts (plain JSON values)."""
-    canonical = msgspec.json.encode([kind, facts], order="sorted")
-    return sha256_bytes(canonical)[:32]
 
 
 class Store:
@@ -92,8 +62,10 @@ class Store:
         """
         key = key_of(kind, facts)
         folder = self.root / kind / key
+        self._use()
         entry, _ = self._read(folder, key)
         if entry is not None:
+            _note_use(folder)
             return entry
         with self._locked(kind, key):
             entry = self._settled(folder, key)
@@ -107,60 +79,53 @@ class Store:
         """
         key = key_of(kind, facts)
         folder = self.root / kind / key
+        if not folder.exists():
+            return None
+        self._use()
         entry, damage = self._read(folder, key)
         if damage is None:
+            _note_use(folder)
             return entry
         with self._locked(kind, key):
             return self._settled(folder, key)
-
-    def _read(self, folder: Path, key: str) -> tuple[Entry | None, str | None]:
-        """Return the entry of a folder, or what is damaged about it; neither where there is none.
-
-        Files are hashed once in the life of a store object, and again when their stamps change.
-        """
-        try:
-            entry = msgspec.json.decode((folder / ENTRY_FILE).read_bytes(), type=_EntryFile)
-            stamps = tuple(stamp_of(folder / name) for name in entry.files)
-            damaged = []
-            if self._checked.get(folder) != stamps:
-                self._checked.pop(folder, None)
-                files = entry.files.items()
-                damaged = [name for name, sha in files if sha256_file(folder / name) != sha]
-                if not damaged and all(map(is_settled, stamps)):
-                    self._checked[folder] = stamps
-        except OSError as error:
-            if not folder.exists():
-                return None, None
-            if error.errno not in _DAMAGE:
-                raise StoreError(
-                    f"can't be read: {error.strerror or error}",
-                    where=folder,
-                    remedy="Permit reading there, or set `store` in the spec to another folder",
-                ) from error
-            missing = error.errno == errno.ENOENT
-            return None, "a file is missing" if missing else error.strerror
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return None, f"{ENTRY_FILE} is no description: {error}"
-        if key_of(entry.kind, entry.facts) != key:
-            return None, f"{ENTRY_FILE} describes another entry"
-        if damaged:
-            return None, f"content differs from its sha256: {', '.join(damaged)}"
-        return Entry(folder, key, entry.facts, made=False), None
 
     def described(self, kind: str) -> list[Mapping[str, object]]:
         """Return the facts of every entry of a kind, in a fixed order; their files are not read.
 
         Entries that do not tell their facts are left out: who asks for them finds the damage.
         """
-        found: list[Mapping[str, object]] = []
-        for path in sorted((self.root / kind).glob(f"*/{ENTRY_FILE}")):
-            try:
-                entry = msgspec.json.decode(path.read_bytes(), type=_EntryFile)
-            except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                continue
-            if entry.kind == kind and key_of(kind, entry.facts) == path.parent.name:
-                found.append(entry.facts)
-        return found
+        self._use()
+        return described(self.root / kind)
+
+    def folders(self) -> Iterator[Path]:
+        """Yield the folders of all entries, ``KIND/KEY``, in order."""
+        kinds = sorted(self.root.iterdir()) if self.root.is_dir() else []
+        for kind in kinds:
+            if kind.is_dir() and kind.name not in {LOCKS, TEMPORARY, QUARANTINE, LOGS}:
+                yield from sorted(kind.iterdir())
+
+    def verify(self, folder: Path) -> str | None:
+        """Set an entry aside where it is damaged; return what is damaged about it.
+
+        Raises:
+            StoreError: It can't be read, or can't be set aside.
+        """
+        if self._read(folder, folder.name)[1] is None:
+            return None
+        with self._locked(folder.parent.name, folder.name):
+            damage = self._read(folder, folder.name)[1]
+            if damage is not None:
+                self._set_aside(folder, damage)
+            return damage
+
+    def _use(self) -> None:
+        try:
+            locks.use(self.root / LOCKS)
+        except locks.HeldError as error:
+            raise StoreError(f"can't be used: {error}", where=self.root) from error
+
+    def _read(self, folder: Path, key: str) -> tuple[Entry | None, str | None]:
+        return read_entry(folder, key, self._checked)
 
     def _settled(self, folder: Path, key: str) -> Entry | None:
         """Return the entry, None where there is none (any more); the caller holds its lock."""
@@ -180,12 +145,15 @@ class Store:
                 for path in sorted(temporary.rglob("*"))
                 if path.is_file()
             }
-            described = _EntryFile(kind, dict(facts), files)
+            described = EntryFile(kind, dict(facts), files)
             write_bytes(temporary / ENTRY_FILE, msgspec.json.format(msgspec.json.encode(described)))
             for name in files:
                 _flush(temporary / name)
+            for inner in {(temporary / name).parent for name in files} | {temporary}:
+                flush_folder(inner)
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary.rename(target)
+            flush_folder(target.parent)
         except OSError as error:
             raise _not_made(target, error) from error
         finally:
@@ -194,7 +162,7 @@ class Store:
 
     def _temporary_folder(self, kind: str, key: str) -> Path:
         """Return a new folder to make an entry in; the caller holds the entry's lock."""
-        parent = self.root / "tmp"
+        parent = self.root / TEMPORARY
         try:
             parent.mkdir(parents=True, exist_ok=True)
             ignore = self.root / ".gitignore"
@@ -212,30 +180,23 @@ class Store:
 
     @contextmanager
     def _locked(self, kind: str, key: str) -> Iterator[None]:
-        path = self.root / "locks" / f"{kind}-{key}.lock"
+        path = self.root / LOCKS / f"{kind}-{key}.lock"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(path)
-            _acquire(lock, path)
-        except filelock.Timeout as error:
+            with locks.alone(path):
+                yield
+        except locks.HeldError as error:
             raise StoreError(
-                f"another process holds the lock for over {LOCK_TIMEOUT_S:.0f} s",
-                where=path,
-                remedy="Stop the other run, or choose another store",
+                f"can't be locked: {error}", where=path, remedy="Stop it, or choose another store"
             ) from error
-        except OSError as error:
+        except locks.NotLockedError as error:
             raise StoreError(
-                f"can't be locked: {error.strerror or error}",
+                f"can't be locked: {error}",
                 where=path.parent,  # the same for every entry, so that it is said once
                 remedy=_PERMIT,
             ) from error
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _set_aside(self, folder: Path, reason: str) -> None:
-        quarantine = self.root / "quarantine"
+        quarantine = self.root / QUARANTINE
         try:
             quarantine.mkdir(parents=True, exist_ok=True)
             folder.rename(quarantine / f"{folder.name}-{uuid.uuid4().hex[:8]}")
@@ -248,13 +209,10 @@ class Store:
         sys.stderr.write(f"edgeq: a damaged store entry was set aside: {folder}: {reason}\n")
 
 
-def _acquire(lock: filelock.BaseFileLock, path: Path) -> None:
-    """Take a lock, and say so when another process makes us wait."""
-    try:
-        lock.acquire(timeout=min(LOCK_NOTICE_S, LOCK_TIMEOUT_S))
-    except filelock.Timeout:
-        sys.stderr.write(f"edgeq: waiting for another process that holds {path}\n")
-        lock.acquire(timeout=max(0.0, LOCK_TIMEOUT_S - LOCK_NOTICE_S))
+def _note_use(folder: Path) -> None:
+    """Let a folder's time say when its entry was last used, where that can be written."""
+    with suppress(OSError):
+        os.utime(folder)
 
 
 def _not_made(target: Path, error: OSError) -> StoreError:

@@ -16,6 +16,7 @@ from edgeq.cli.doctor import doctor
 from edgeq.cli.gate import gate
 from edgeq.cli.init import init
 from edgeq.cli.report import report
+from edgeq.cli.store import store
 from edgeq.errors import EdgeqError
 
 __all__ = ["edgeq", "main"]
@@ -33,7 +34,7 @@ def edgeq() -> None:
     """
 
 
-for command in (init, doctor, gate, accept, compare, challenge, report, bundle):
+for command in (init, doctor, gate, accept, compare, challenge, report, bundle, store):
     edgeq.add_command(command)
 
 

@@ -24,7 +24,7 @@ import edgeq
 from edgeq.errors import ConversionError, EdgeqError
 from edgeq.files import write_bytes
 from edgeq.lifeline import Lifeline
-from edgeq.store import Store, key_of
+from edgeq.store import LOGS, Store, key_of
 
 REASON_CHARACTERS = 300
 _INSTALLED_IN = frozenset({"site-packages", "dist-packages"})
@@ -43,7 +43,7 @@ class _Response(msgspec.Struct, frozen=True):
 
 def log_path(store: Store, kind: str, facts: Mapping[str, object]) -> Path:
     """Return where the log of making a store entry is kept; it outlives a failure."""
-    return store.root / "logs" / f"{kind}-{key_of(kind, facts)}.log"
+    return store.root / LOGS / f"{kind}-{key_of(kind, facts)}.log"
 
 
 def run_child(

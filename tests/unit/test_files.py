@@ -69,3 +69,22 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
         write_bytes(target, b"data")
     assert caught.value.where == str(target)
     assert caught.value.remedy
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_a_live_one_has_is_not(
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "record[1].json"
+    abandoned = tmp_path / ".record[1].json.abc.part"
+    other = tmp_path / ".other.json.abc.part"
+    fresh = tmp_path / ".record[1].json.fresh.part"
+    for path in (abandoned, other, fresh):
+        path.write_bytes(b"half")
+    for path in (abandoned, other):
+        os.utime(path, (1e9, 1e9))
+    with atomic_path(target) as live:
+        os.utime(live, (1e9, 1e9))
+        write_bytes(target, b"whole")
+        assert sorted(tmp_path.iterdir()) == sorted([other, fresh, live, target])
+        live.write_bytes(b"later")
+    assert target.read_bytes() == b"later"

@@ -13,6 +13,8 @@ from pathlib import Path
 import filelock
 import pytest
 
+from edgeq import entry as entries
+from edgeq import locks
 from edgeq import store as module
 from edgeq.errors import ImageError, StoreError
 from edgeq.store import Store, key_of
@@ -172,7 +174,7 @@ def test_an_entry_that_may_not_be_read_is_no_damaged_one(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = store.get_or_make("variants", FACTS, Maker())
-    refuse(monkeypatch, module, "sha256_file", errno.EACCES)
+    refuse(monkeypatch, entries, "sha256_file", errno.EACCES)
     with pytest.raises(StoreError, match="can't be read: Permission denied"):
         store.get_or_make("variants", FACTS, Maker())
     assert entry.folder.exists()
@@ -198,9 +200,9 @@ def held(store: Store) -> filelock.BaseFileLock:
 def test_waiting_for_another_process_has_an_end(
     store: Store, held: filelock.BaseFileLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LOCK_NOTICE_S", 0.01)
-    monkeypatch.setattr(module, "LOCK_TIMEOUT_S", 0.05)
-    with held, pytest.raises(StoreError, match="another process holds the lock") as caught:
+    monkeypatch.setattr(locks, "NOTICE_S", 0.01)
+    monkeypatch.setattr(locks, "TIMEOUT_S", 0.05)
+    with held, pytest.raises(StoreError, match="another process holds it for over") as caught:
         store.get_or_make("variants", FACTS, Maker())
     assert caught.value.where == held.lock_file
     assert store.get_or_make("variants", FACTS, Maker()).made
@@ -212,8 +214,8 @@ def test_waiting_for_another_process_is_said(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(module, "LOCK_NOTICE_S", 0.01)
-    monkeypatch.setattr(module, "LOCK_TIMEOUT_S", 20.0)
+    monkeypatch.setattr(locks, "NOTICE_S", 0.01)
+    monkeypatch.setattr(locks, "TIMEOUT_S", 20.0)
     held.acquire()
     noticed = sys.stderr.write
 
@@ -223,7 +225,7 @@ def test_waiting_for_another_process_is_said(
 
     monkeypatch.setattr(sys.stderr, "write", release_then_write)
     assert store.get_or_make("variants", FACTS, Maker()).made
-    assert f"waiting for another process that holds {held.lock_file}" in capsys.readouterr().err
+    assert f"waiting for another process, which holds {held.lock_file}" in capsys.readouterr().err
 
 
 def test_a_lock_that_can_not_be_taken_is_refused(store: Store) -> None:
@@ -232,3 +234,20 @@ def test_a_lock_that_can_not_be_taken_is_refused(store: Store) -> None:
     with pytest.raises(StoreError, match="can't be locked") as caught:
         store.get_or_make("variants", FACTS, Maker())
     assert "`store`" in (caught.value.remedy or "")
+
+
+def test_the_owner_of_a_lock_is_named(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(locks, "NOTICE_S", 0.01)
+    monkeypatch.setattr(locks, "TIMEOUT_S", 0.05)
+    path = store.root / "locks" / f"variants-{key_of('variants', FACTS)}.lock"
+    with locks.alone(path), pytest.raises(StoreError) as caught:
+        store.get_or_make("variants", FACTS, Maker())
+    owner = f"process {os.getpid()} on this machine"
+    assert caught.value.what == f"can't be locked: {owner} holds it for over 0 s"
+    assert f"waiting for {owner}, which holds {path}" in capsys.readouterr().err
+    path.with_suffix(".owner").write_bytes(b'{"pid": 7, "host": "elsewhere"}')
+    assert locks._owner(path.with_suffix(".owner")) == "process 7 on another machine"
+    assert store.get_or_make("variants", FACTS, Maker()).made
+    assert not path.with_suffix(".owner").exists()

@@ -11,7 +11,7 @@ import edgeq as package
 from edgeq import cli
 from edgeq.errors import SpecError
 
-COMMANDS = ["accept", "bundle", "challenge", "compare", "doctor", "gate", "init", "report"]
+COMMANDS = ["accept", "bundle", "challenge", "compare", "doctor", "gate", "init", "report", "store"]
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,130 @@
+"""``edgeq store``: what is kept, whether it is whole, and keeping it small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from edgeq.store import Store
+
+DAMAGED = 1
+
+_config = click.option(
+    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
+)
+_folder = click.option(
+    "--store",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The store (default: the spec's `store`).",
+)
+
+
+@click.group(short_help="List, verify and prune what runs keep.")
+def store() -> None:
+    """List, verify and prune what runs keep: float exports, variants, pixels, answers."""
+
+
+@store.command("list", short_help="Say what the store holds, by kind.")
+@_config
+@_folder
+@click.option("--entries", "each", is_flag=True, help="List every entry, the last used at the end.")
+def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
+    """Say what the store holds, by kind, or entry by entry."""
+    from edgeq import upkeep
+    from edgeq.cli.paths import shown
+
+    kept_in = _store(config, folder)
+    found = upkeep.entries(kept_in)
+    if each:
+        for one in found:
+            click.echo(f"{_size(one.bytes):>12}  {one.kind}/{one.folder.name}")
+    else:
+        for kind in sorted({one.kind for one in found}):
+            some = [one.bytes for one in found if one.kind == kind]
+            click.echo(f"{kind:<14}{len(some):>6}  {_size(sum(some)):>12}")
+    total = sum(one.bytes for one in found)
+    click.echo(f"{shown(kept_in.root)}: {_entries(len(found))}, {_size(total)}")
+    left = upkeep.leftovers(kept_in)
+    if left:
+        click.echo(f"Beside them {_size(left)} in quarantine and unfinished: `edgeq store prune`.")
+
+
+@store.command(short_help="Read every entry and set damaged ones aside.")
+@_config
+@_folder
+def verify(config: Path | None, folder: Path | None) -> int:
+    """Hash every file of every entry, and set damaged entries aside.
+
+    The next run makes again what was set aside. The exit code is 1 where something was damaged.
+    """
+    from edgeq import upkeep
+    from edgeq.cli.paths import shown
+
+    kept_in = _store(config, folder)
+    found = list(upkeep.verify(kept_in))
+    damaged = [(place, why) for place, why in found if why is not None]
+    for place, why in damaged:
+        click.echo(f"damaged  {place.parent.name}/{place.name}: {why}")
+    click.echo(f"{shown(kept_in.root)}: {_entries(len(found))}, {len(damaged)} damaged")
+    return DAMAGED if damaged else 0
+
+
+@store.command(short_help="Remove what was not used for longest.")
+@_config
+@_folder
+@click.option(
+    "--max-size", metavar="SIZE", required=True, help='What may stay, for example "2 GB", or 0.'
+)
+def prune(config: Path | None, folder: Path | None, max_size: str) -> None:
+    """Remove what was not used for longest, until the store is no larger than SIZE.
+
+    Quarantine, unfinished work and logs of what is gone are removed too. A store that a run is
+    using is left alone.
+    """
+    from edgeq import upkeep
+    from edgeq.cli.paths import shown
+
+    kept_in = _store(config, folder)
+    pruned = upkeep.prune(kept_in, _bytes(max_size))
+    gone, stay = (sum(one.bytes for one in some) for some in (pruned.removed, pruned.kept))
+    click.echo(
+        f"{shown(kept_in.root)}: removed {_entries(len(pruned.removed))}, {_size(gone)}, and "
+        f"{_size(pruned.leftovers)} of leftovers; {_entries(len(pruned.kept))}, {_size(stay)}, stay"
+    )
+
+
+def _store(config: Path | None, folder: Path | None) -> Store:
+    from edgeq.spec.load import load_spec
+    from edgeq.store import Store
+
+    if folder is not None:
+        return Store(folder)
+    spec = load_spec(Path(), file=config)
+    return Store(spec.path(spec.store))
+
+
+def _bytes(text: str) -> int:
+    from edgeq.spec.gate_table import parse_size
+
+    if text.isdecimal():
+        return int(text)
+    try:
+        size = parse_size(text)
+        return int(size)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f'{text!r} is no size such as "500 MB" or "2 GB"', param_hint="--max-size"
+        ) from None
+
+
+def _size(count: int) -> str:
+    return f"{count / 1000:,.1f} kB"
+
+
+def _entries(count: int) -> str:
+    return f"{count} {'entry' if count == 1 else 'entries'}"

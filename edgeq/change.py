@@ -1,4 +1,4 @@
-"""What became of a case since another record: one struct."""
+"""What became of cases since another record, as structs."""
 
 from __future__ import annotations
 
@@ -48,3 +48,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     images_worse: tuple[str, ...] = ()
     images_better: tuple[str, ...] = ()
     fails: bool = False
+
+
+class Previous(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed since the run before.
+
+    Attributes:
+        started: When that run was started, ISO 8601 in UTC.
+        commit: The commit that was checked out then, None where there was none.
+        changes: What became of each case; none of them fails the run.
+    """
+
+    started: str
+    commit: str | None = None
+    changes: tuple[Change, ...] = ()

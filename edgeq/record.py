@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from edgeq.challenge import Challenge
-from edgeq.change import Change
+from edgeq.change import Change, Previous
 from edgeq.errors import RecordError
 from edgeq.files import write_bytes
 from edgeq.judge.verdict import Verdict
@@ -155,6 +155,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         machine: CPU, cores, memory, system.
         toolchain: Versions of the libraries, kernels, threads.
         changes: What became of each case since the accepted record of its model.
+        commit: The commit that was checked out, None outside of a repository.
+        previous: What changed since the run before, None where none is known.
         challenge: The last answer of ``edgeq challenge``, None where there is none. It need not
             be of this spec: compare ``spec_sha256``.
     """
@@ -175,6 +177,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     cases: tuple[CaseRecord, ...] = ()
     changes: tuple[Change, ...] = ()
     challenge: Challenge | None = None
+    commit: str | None = None
+    previous: Previous | None = None
     summary: Summary
 
     def verdicts(self, model: str, method: str) -> tuple[CaseRecord, ...]:

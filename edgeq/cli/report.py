@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from edgeq.record import RunRecord
 
 
 @click.command(short_help="Render an earlier run's record again.")
@@ -18,16 +22,45 @@ import click
 )
 @click.option("--open", "show", is_flag=True, help="Open the report in a browser.")
 def report(record: Path, output: Path | None, *, show: bool) -> int:
-    """Render the record of an earlier run again: report.html, summary.md and run.json."""
+    """Render the record of an earlier run again: report.html, summary.md, cases.csv, run.json.
+
+    RUN.json may be a report.html too: it holds its record. What history/ and accepted/ beside the
+    run's folder hold is shown as after the run itself.
+    """
     import webbrowser
 
-    from edgeq import record as records
     from edgeq import report as reports
+    from edgeq.history import accepted, past
 
-    found = records.read(record)
-    own = record.parent if record.name == reports.RECORD_FILE else record.with_suffix("")
-    page = reports.write(found, output if output is not None else own).html
+    found = _read(record)
+    around = record.resolve().parent.parent
+    runs = past.read_all(around / past.FOLDER).runs
+    own = (
+        record.parent
+        if record.name in {reports.RECORD_FILE, reports.HTML_FILE}
+        else record.with_suffix("")
+    )
+    page = reports.write(
+        found,
+        output if output is not None else own,
+        past=[run for run in runs if run.started < found.started],
+        accepted=accepted.read_all(around / accepted.FOLDER),
+    ).html
     click.echo(f"Report: {page}")
     if show and not webbrowser.open(page.resolve().as_uri()):
         click.echo("No browser could be started; open the file yourself.", err=True)
     return 0
+
+
+def _read(path: Path) -> RunRecord:
+    from edgeq import record as records
+    from edgeq.errors import RecordError
+    from edgeq.report.html import embedded_record
+
+    if path.suffix != ".html":
+        return records.read(path)
+    try:
+        page = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"can't be read: {error}", where=path) from error
+    return embedded_record(page, where=path)

@@ -10,7 +10,7 @@ import msgspec
 from edgeq.errors import RecordError
 from edgeq.history.accepted import Acceptance, Accepted, AcceptedCase
 from edgeq.history.selection import Selection
-from edgeq.history.side import Figure, of_record
+from edgeq.history.side import Figure, kept, of_record
 from edgeq.judge.text import names, plural
 from edgeq.judge.verdict import Verdict
 from edgeq.record import CaseRecord, RunRecord
@@ -143,7 +143,7 @@ def _merged(
     acceptances = dict(before.acceptances)
     if new:
         key = str(1 + max((int(key) for key in acceptances if key.isdecimal()), default=0))
-        cases |= {figure.id: _case(figure, key) for figure in new}
+        cases |= {figure.id: AcceptedCase(acceptance=key, **kept(figure)) for figure in new}
         acceptances[key] = Acceptance(
             reason=signature.reason.strip(),
             date=signature.date,
@@ -170,16 +170,3 @@ def _merged(
 def _only(acceptance: Acceptance, methods: set[str]) -> Acceptance:
     kept = {name: facts for name, facts in acceptance.variants.items() if name in methods}
     return msgspec.structs.replace(acceptance, variants=kept)
-
-
-def _case(figure: Figure, acceptance: str) -> AcceptedCase:
-    return AcceptedCase(
-        acceptance=acceptance,
-        status=figure.status,
-        value=figure.value,
-        interval=figure.interval,
-        limit=figure.limit,
-        unit=figure.unit,
-        declared_missing=figure.declared_missing,
-        reason=figure.reason if figure.status is Verdict.MISSING else "",
-    )

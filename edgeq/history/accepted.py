@@ -93,16 +93,14 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     variants: dict[str, VariantFacts] = {}
 
 
-class AcceptedCase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One case as it was accepted.
+class HeldCase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One case as a later run is compared with it.
 
     Attributes:
-        acceptance: Key of the acceptance that it came with.
         status, value, interval, limit, unit, declared_missing: As in the record.
         reason: Why there is no value where one belongs, else empty.
     """
 
-    acceptance: str
     status: Verdict
     value: float | None = None
     interval: tuple[float, float] | None = None
@@ -110,6 +108,16 @@ class AcceptedCase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     unit: str = ""
     declared_missing: bool = False
     reason: str = ""
+
+
+class AcceptedCase(HeldCase, frozen=True, kw_only=True, omit_defaults=True):
+    """One case as it was accepted.
+
+    Attributes:
+        acceptance: Key of the acceptance that it came with.
+    """
+
+    acceptance: str
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):

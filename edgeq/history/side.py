@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from edgeq.history.accepted import Accepted, Conditions, Machine, VariantFacts
+from edgeq.history.accepted import Accepted, Conditions, HeldCase, Machine, VariantFacts
 from edgeq.judge.verdict import Verdict
 from edgeq.record import CaseRecord, Facts, ModelRecord, RunRecord, VariantRecord
 
@@ -89,24 +90,40 @@ def of_accepted(accepted: Sequence[Accepted]) -> Side:
     figures = {}
     for one in accepted:
         for case_id, case in one.cases.items():
-            model, method, gate = case_id.split("/")
             acceptance = one.acceptances[case.acceptance]
-            figures[case_id] = Figure(
-                id=case_id,
-                model=model,
-                method=method,
-                gate=gate,
-                status=case.status,
-                value=case.value,
-                interval=case.interval,
-                limit=case.limit,
-                unit=case.unit,
-                declared_missing=case.declared_missing,
-                reason=case.reason,
-                conditions=acceptance.measured_with,
-                variant=acceptance.variants.get(method, VariantFacts()),
+            figures[case_id] = held_figure(
+                case_id, case, acceptance.measured_with, acceptance.variants
             )
     return Side(figures=figures, models=frozenset(one.model for one in accepted))
+
+
+def held_figure(
+    case_id: str, case: HeldCase, conditions: Conditions, variants: Mapping[str, VariantFacts]
+) -> Figure:
+    """Return the figure of a case that was kept.
+
+    Args:
+        case_id: ``model/method/gate``.
+        case: The case.
+        conditions: What it was measured with.
+        variants: The variants of its model, by name.
+    """
+    model, method, gate = case_id.split("/")
+    return Figure(
+        id=case_id,
+        model=model,
+        method=method,
+        gate=gate,
+        conditions=conditions,
+        variant=variants.get(method, VariantFacts()),
+        **{name: getattr(case, name) for name in HeldCase.__struct_fields__},
+    )
+
+
+def kept(figure: Figure) -> dict[str, Any]:
+    """Return the fields that a ``HeldCase`` keeps of a figure."""
+    fields = {name: getattr(figure, name) for name in HeldCase.__struct_fields__}
+    return fields | {"reason": figure.reason if figure.status is Verdict.MISSING else ""}
 
 
 def _figure(case: CaseRecord, conditions: Conditions, variant: VariantFacts) -> Figure:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edgeq.errors import EdgeqError
-from edgeq.plugin.command import command_line
 from edgeq.plugin.outcomes import ATTRIBUTE
 from edgeq.plugin.state import State
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 MODELS = "edgeq_models"
 DESELECTED = "edgeq_deselected"
 CASE = "edgeq_case"
-LATEST = "latest"
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
@@ -105,8 +102,10 @@ class Collector:
             session.exitstatus = EXIT_INTERRUPTED
 
     def _finish(self, session: pytest.Session) -> None:
+        from edgeq.plugin.writing import write
+
         try:
-            _write(self._state, partial=_is_partial(session, self._state))
+            write(self._state, partial=_is_partial(session, self._state))
         except EdgeqError as error:
             self._found.add_error(str(error))
         if self._found.errors:
@@ -119,40 +118,6 @@ def _is_undeclared(item: object) -> bool:
     """Return whether a test has no case: pytest left a place holder where it had none to give."""
     callspec = getattr(item, "callspec", None)
     return callspec is not None and not isinstance(callspec.params.get(CASE, ""), str)
-
-
-def _write(state: State, *, partial: bool) -> None:
-    import msgspec
-
-    from edgeq import report
-    from edgeq.challenge import last
-    from edgeq.history.accepted import FOLDER
-    from edgeq.history.hold import hold
-    from edgeq.pipeline.recording import record_run
-
-    found = state.found
-    record = record_run(
-        state.run,
-        tuple(found.cases.values()),
-        found.models,
-        started=state.started.isoformat(timespec="seconds"),
-        duration_s=round(time.monotonic() - state.clock, 3),
-        partial=partial,
-        interrupted=found.interrupted,
-        errors=tuple(found.errors),
-        commands=(command_line(state.config),),
-    )
-    folder = state.reports / LATEST
-    held = hold(record, state.spec.path(state.spec.reports) / FOLDER)
-    try:
-        found.record = msgspec.structs.replace(held, challenge=last(folder))
-    except EdgeqError as damaged:
-        found.record = held
-        found.add_error(str(damaged))
-    for error in held.errors:
-        found.add_error(error)
-    report.write(found.record, folder)
-    found.folder = folder
 
 
 def _is_partial(session: pytest.Session, state: State) -> bool:

@@ -37,6 +37,7 @@ class Collected:
         interrupted: Whether Ctrl-C ended the session.
         record: The session's record, once it is made.
         folder: Where the report was written.
+        damaged: Files of history that could not be read, one sentence each.
     """
 
     cases: dict[str, CaseRecord] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Collected:
     interrupted: bool = False
     record: RunRecord | None = None
     folder: Path | None = None
+    damaged: tuple[str, ...] = ()
 
     def add_error(self, text: str) -> None:
         """Note bad input, once."""

@@ -49,6 +49,8 @@ class Address:
         yield
         state = state_of(terminalreporter.config)
         if state.found.folder is not None:
+            for damaged in state.found.damaged:
+                terminalreporter.write_line(f"History: {damaged}", yellow=True)
             page = short(state.found.folder / REPORT, state.start)
             terminalreporter.write_line(f"Report: {page}")
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgeq import record as records
 from edgeq.files import write_text
+from edgeq.history.accepted import Accepted
+from edgeq.history.past import Past, PastRun
 from edgeq.record import RunRecord
-from edgeq.report import cases_csv, html, markdown
+from edgeq.report import cases_csv, html, index, markdown
 
 RECORD_FILE = "run.json"
 HTML_FILE = "report.html"
 MARKDOWN_FILE = "summary.md"
 CASES_FILE = "cases.csv"
+INDEX_FILE = "index.html"
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,20 @@ class Written:
     cases: Path
 
 
-def write(record: RunRecord, folder: Path) -> Written:
+def write(
+    record: RunRecord,
+    folder: Path,
+    *,
+    past: Sequence[PastRun] = (),
+    accepted: Sequence[Accepted] = (),
+) -> Written:
     """Write the record, the report, the summary and the cases, each atomically, the record last.
+
+    Args:
+        record: The run.
+        folder: Where to.
+        past: Runs before it, the oldest first.
+        accepted: What is accepted now, to be marked among them.
 
     Raises:
         RecordError: A number of the record is not finite; nothing is written then.
@@ -35,9 +51,28 @@ def write(record: RunRecord, folder: Path) -> Written:
     """
     names = RECORD_FILE, HTML_FILE, MARKDOWN_FILE, CASES_FILE
     written = Written(*(folder / name for name in names))
-    page, summary = html.render(record), markdown.render(record)
+    page, summary = html.render(record, past=past, accepted=accepted), markdown.render(record)
     write_text(written.html, page)
     write_text(written.markdown, summary)
     write_text(written.cases, cases_csv.render(record))
     records.write(record, written.record)
     return written
+
+
+def write_index(
+    past: Past, folder: Path, *, accepted: Sequence[Accepted] = (), latest: bool = False
+) -> Path:
+    """Write the list of runs with their trends, atomically, and return its file.
+
+    Args:
+        past: The runs.
+        folder: The folder of the reports.
+        accepted: What is accepted now.
+        latest: Whether the latest run left a report in ``latest/``.
+
+    Raises:
+        StoreError: The folder can't be written.
+    """
+    path = folder / INDEX_FILE
+    write_text(path, index.render(past, accepted, latest=latest))
+    return path

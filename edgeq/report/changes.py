@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from edgeq.change import Change, ChangeKind
+from edgeq.change import Change, ChangeKind, Previous
 from edgeq.escape import markdown, printable
-from edgeq.report.words import Mark, count
+from edgeq.report.words import Mark, count, utc
 
 TITLE = "What changed since the accepted record"
+SINCE_THE_PREVIOUS = "What changed since the previous run"
 MOST_LINES = 20
+_SHA_SHOWN = 8
 
 MARKS = {
     ChangeKind.WORSE: Mark("✗", "x", "worse", "bad"),
@@ -54,6 +56,29 @@ class ChangesView:
     lines: tuple[ChangeLine, ...]
     more: int
     steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PreviousView:
+    """All that changed since the run before.
+
+    Attributes:
+        when: When that run was started, and its commit.
+    """
+
+    when: str
+    changes: ChangesView
+
+
+def previous_view(previous: Previous | None, most: int = MOST_LINES) -> PreviousView | None:
+    """Return what a report says about the previous run, None where there was none."""
+    if previous is None:
+        return None
+    found = changes_view(previous.changes, most)
+    if found is None:
+        return None
+    commit = f", commit {previous.commit[:_SHA_SHOWN]}" if previous.commit else ""
+    return PreviousView(f"{utc(previous.started)}{commit}", replace(found, steps=()))
 
 
 def changes_view(changes: Sequence[Change], most: int | None = MOST_LINES) -> ChangesView | None:

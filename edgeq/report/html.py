@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Sequence
+from pathlib import Path
 
-from edgeq.record import RunRecord, to_json
+from edgeq.errors import RecordError
+from edgeq.history.accepted import Accepted
+from edgeq.history.past import PastRun, past_run
+from edgeq.record import RunRecord, from_json, to_json
 from edgeq.report.cells import HEADINGS
+from edgeq.report.changes import previous_view
+from edgeq.report.strength import strength
+from edgeq.report.templating import template
+from edgeq.report.trends import trends
 from edgeq.report.view import view
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 _UNSAFE_IN_SCRIPT = {
     "<": "\\u003c",
@@ -20,9 +25,18 @@ _UNSAFE_IN_SCRIPT = {
     "\u2029": "\\u2029",
 }
 
+_EMBEDDED = re.compile(r'<script type="application/json" id="record">(.*?)</script>', re.DOTALL)
 
-def render(record: RunRecord) -> str:
+
+def render(
+    record: RunRecord, *, past: Sequence[PastRun] = (), accepted: Sequence[Accepted] = ()
+) -> str:
     """Return the page.
+
+    Args:
+        record: The run.
+        past: Runs before it, the oldest first.
+        accepted: What is accepted now, to be marked among them.
 
     Raises:
         RecordError: A number of the record is not finite.
@@ -30,8 +44,11 @@ def render(record: RunRecord) -> str:
     from markupsafe import Markup
 
     embedded = script_safe(to_json(record).decode())
-    return _template().render(
+    return template("report.html.j2").render(
         view=view(record),
+        previous=previous_view(record.previous),
+        challenge=strength(record),
+        history=trends((*past, past_run(record)), accepted) if past else (),
         columns=tuple(HEADINGS),
         headings=HEADINGS,
         record_json=Markup(embedded),  # noqa: S704 - escaped for exactly this place
@@ -45,15 +62,15 @@ def script_safe(json: str) -> str:
     return json
 
 
-@cache
-def _template() -> Template:
-    import jinja2
+def embedded_record(page: str, *, where: str | Path | None = None) -> RunRecord:
+    """Return the record that a page holds.
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("edgeq.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2")
+    Raises:
+        RecordError: It holds none, or a damaged one.
+    """
+    found = _EMBEDDED.search(page)
+    if found is None:
+        raise RecordError(
+            "holds no record", where=where, remedy="Name a run.json, or a report.html of edgeq"
+        )
+    return from_json(found[1].encode(), where=where)

@@ -12,6 +12,7 @@ from edgeq.report.view import ModelView, ReportView, view
 
 MOST_CASES = 40
 MOST_ROWS = 60
+MOST_MOVED = 10
 _LONGEST = 300
 
 
@@ -27,6 +28,7 @@ def render(record: RunRecord) -> str:
         *(_model(model) for model in shown.models[:MOST_ROWS]),
         _trouble(shown),
         _changes(shown),
+        _previous(record),
         f"<sub>edgeq {_text(shown.edgeq)} · {_text(shown.started)} · 1 kB = 1000 bytes</sub>",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -73,6 +75,15 @@ def _changes(shown: ReportView) -> str:
         return ""
     head = f"### {changes.TITLE}\n\n{shown.changes.summary}"
     lines = changes.markdown_lines(shown.changes)
+    return "\n\n".join([head, "\n".join(lines)] if lines else [head])
+
+
+def _previous(record: RunRecord) -> str:
+    found = changes.previous_view(record.previous, most=MOST_MOVED)
+    if found is None:
+        return ""
+    head = f"### {changes.SINCE_THE_PREVIOUS}\n\n{markdown(found.when)}: {found.changes.summary}"
+    lines = changes.markdown_lines(found.changes)
     return "\n\n".join([head, "\n".join(lines)] if lines else [head])
 
 

@@ -32,6 +32,7 @@ def render(record: RunRecord) -> str:
         *(_table(model, part) for model in shown.models for part in _parts(model)),
         _trouble(shown),
         _changes(shown),
+        _previous(record),
         f"{shown.headline}. {shown.verdict}.",
     ]
     lines = "\n".join(block for block in blocks if block).splitlines()
@@ -118,6 +119,13 @@ def _changes(shown: ReportView) -> str:
         return ""
     head = f"{changes.TITLE}: {shown.changes.summary}"
     return "\n".join([head, *changes.terminal_lines(shown.changes)])
+
+
+def _previous(record: RunRecord) -> str:
+    found = changes.previous_view(record.previous)
+    if found is None:
+        return ""
+    return f"{changes.SINCE_THE_PREVIOUS} ({found.when}): {found.changes.summary}"
 
 
 def _plain(text: str) -> str:

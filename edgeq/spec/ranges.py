@@ -15,6 +15,7 @@ MOST_BYTES = 2**50
 MOST_ROUNDS = 1_000_000
 MOST_SEED = 2**32 - 1
 MOST_PIXELS = 8192
+MOST_HISTORY = 10_000
 
 
 def check_ranges(spec: Spec) -> None:
@@ -32,6 +33,7 @@ def check_ranges(spec: Spec) -> None:
     _within("latency.block", latency.block, 1, latency.rounds, spec.origin)
     _within("latency.warmup", latency.warmup, 0, MOST_ROUNDS, spec.origin)
     _within("latency.budget_s", latency.budget_s, 0.001, MOST_SECONDS, spec.origin)
+    _within("history", spec.history, 0, MOST_HISTORY, spec.origin)
     _check_images(spec.images, "images", spec.origin)
     for name, model in spec.models.items():
         _check_model(model, key_text("models", name), spec.origin)

@@ -189,6 +189,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         latency: How latency is measured.
         reports: Folder of the reports.
         store: Folder of the store.
+        history: Past runs that are kept below the reports, for comparisons and trends.
     """
 
     root: Path
@@ -207,6 +208,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     latency: Latency = Latency()
     reports: str = "reports"
     store: str = ".edgeq"
+    history: int = 50
 
     def methods_of(self, model: str) -> tuple[str, ...]:
         """Return the methods that hold for a model."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edgeq import published
 from edgeq.challenge import FaultAnswer, summed
-from edgeq.change import Change, ChangeKind
+from edgeq.change import Change, ChangeKind, Previous
 from edgeq.errors import RecordError
 from edgeq.judge.verdict import Verdict
 from edgeq.record import (
@@ -78,6 +78,8 @@ RECORDS: st.SearchStrategy[RunRecord] = structs(
     models=st.lists(MODELS, max_size=2).map(tuple),
     cases=st.lists(structs(CaseRecord), max_size=2).map(tuple),
     changes=st.lists(structs(Change), max_size=2).map(tuple),
+    previous=st.none()
+    | structs(Previous, changes=st.lists(structs(Change), max_size=2).map(tuple)),
     challenge=st.none() | st.builds(summed, st.just((FAULT,)), st.just(()), started=TEXT),
     summary=structs(Summary),
 )

@@ -71,3 +71,14 @@ def test_the_page_is_opened_where_there_is_a_browser(
     assert main(["report", str(run_json), "--open"]) == 0
     assert opened == [Path("old/report.html").resolve().as_uri()]
     assert ("No browser" in capsys.readouterr().err) is not there_is_one
+
+
+def test_a_page_gives_its_record_back(run_json: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(run_json)]) == 0
+    before = run_json.read_bytes()
+    run_json.unlink()
+    assert main(["report", "old/report.html"]) == 0
+    assert run_json.read_bytes() == before
+    Path("other.html").write_text("<p>nothing</p>", encoding="utf-8")
+    assert main(["report", "other.html"]) == 2
+    assert "holds no record" in capsys.readouterr().err

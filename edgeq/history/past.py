@@ -1,0 +1,190 @@
+"""Runs over time: a small file for each in ``reports/history/``, the oldest of which make room."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edgeq.errors import RecordError
+from edgeq.files import sha256_bytes, write_bytes
+from edgeq.history.accepted import Conditions, HeldCase, VariantFacts
+from edgeq.history.side import Figure, Side, held_figure, kept, of_record
+from edgeq.record import RunRecord
+from edgeq.schema import Reader
+
+SCHEMA = "edgeq.past/1"
+FOLDER = "history"
+MOST_FLIPS = 500
+"""Flipped images of one variant that are kept by name; beyond, intervals tell runs apart."""
+
+_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}\.json")
+_SIGNS = re.compile(r"[^0-9T]")
+_TO_THE_SECOND = len("2026-01-01T00:00:00")
+
+
+class PastModel(msgspec.Struct, frozen=True, kw_only=True):
+    """One model of a past run.
+
+    Attributes:
+        measured_with: What its figures hold for.
+        variants: By name.
+    """
+
+    measured_with: Conditions
+    variants: dict[str, VariantFacts]
+
+
+class PastRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A past run: its answer and its figures, without what they were made of.
+
+    Attributes:
+        started, duration_s, commit, edgeq, spec_sha256: As in the record.
+        partial: Whether a part of the gate was asked for, or the run was interrupted.
+        may_ship, passed, failed, inconclusive, missing, not_run: As in the record's summary.
+        models: By name.
+        cases: By case id.
+    """
+
+    schema: str = SCHEMA
+    started: str
+    duration_s: float
+    commit: str | None = None
+    edgeq: str
+    spec_sha256: str
+    partial: bool = False
+    may_ship: bool
+    passed: int
+    failed: int
+    inconclusive: int
+    missing: int
+    not_run: tuple[str, ...] = ()
+    models: dict[str, PastModel]
+    cases: dict[str, HeldCase]
+
+
+@dataclass(frozen=True)
+class Past:
+    """The runs that a folder holds.
+
+    Attributes:
+        runs: The oldest first.
+        damaged: Why a file could not be read, one sentence each.
+    """
+
+    runs: tuple[PastRun, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+
+def past_run(record: RunRecord) -> PastRun:
+    """Return what history keeps of a run."""
+    summary, figures = record.summary, of_record(record).figures
+    models: dict[str, PastModel] = {}
+    for figure in figures.values():
+        known = models.setdefault(
+            figure.model, PastModel(measured_with=figure.conditions, variants={})
+        )
+        known.variants[figure.method] = _bounded(figure.variant)
+    return PastRun(
+        started=record.started,
+        duration_s=record.duration_s,
+        commit=record.commit,
+        edgeq=record.edgeq,
+        spec_sha256=record.spec_sha256,
+        partial=record.partial or record.interrupted,
+        may_ship=summary.may_ship,
+        passed=summary.passed,
+        failed=summary.failed,
+        inconclusive=summary.inconclusive,
+        missing=summary.missing,
+        not_run=summary.not_run,
+        models=models,
+        cases={case_id: HeldCase(**kept(figure)) for case_id, figure in figures.items()},
+    )
+
+
+def of_past(run: PastRun) -> Side:
+    """Return the figures of a past run."""
+    return Side(
+        figures={case_id: _figure(run, case_id) for case_id in run.cases},
+        models=frozenset(run.models),
+        not_run=frozenset(run.not_run),
+        partial=run.partial,
+    )
+
+
+def read_all(folder: Path) -> Past:
+    """Return the runs of a folder, none where there is no folder."""
+    runs, damaged = [], []
+    for path in _files(folder):
+        try:
+            runs.append(_read(path))
+        except RecordError as error:
+            damaged.append(str(error))
+    return Past(tuple(sorted(runs, key=lambda run: run.started)), tuple(damaged))
+
+
+def keep(run: PastRun, folder: Path, *, most: int) -> Path | None:
+    """Write a run's file, remove the oldest files beyond ``most``, and return the run's.
+
+    Returns:
+        None where ``most`` is 0, and nothing is kept.
+
+    Raises:
+        StoreError: The folder can't be written.
+    """
+    path = None
+    if most:
+        data = msgspec.json.encode(run, order="deterministic") + b"\n"
+        stamp = _SIGNS.sub("", run.started[:_TO_THE_SECOND])
+        path = folder / f"{stamp}Z-{sha256_bytes(data)[:8]}.json"
+        write_bytes(path, data)
+    for old in _files(folder)[: -most or None]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def _figure(run: PastRun, case_id: str) -> Figure:
+    known = run.models[case_id.partition("/")[0]]
+    return held_figure(case_id, run.cases[case_id], known.measured_with, known.variants)
+
+
+def _files(folder: Path) -> Sequence[Path]:
+    """Return the files of a folder that this module wrote, the oldest first."""
+    return sorted(path for path in folder.glob("*.json") if _NAME.fullmatch(path.name))
+
+
+def _read(path: Path) -> PastRun:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"can't be read: {error.strerror}", where=path) from error
+    run = _READER.read(data, path)
+    for case_id in run.cases:
+        model, _, rest = case_id.partition("/")
+        if model not in run.models or rest.count("/") != 1:
+            raise RecordError(
+                f"the past run is damaged: the case {case_id!r} belongs to none of its models",
+                where=path,
+                remedy=_READER.damaged,
+            )
+    return run
+
+
+def _bounded(variant: VariantFacts) -> VariantFacts:
+    if variant.flips is None or len(variant.flips) <= MOST_FLIPS:
+        return variant
+    return msgspec.structs.replace(variant, flips=None)
+
+
+_READER = Reader(
+    PastRun,
+    SCHEMA,
+    "past run",
+    other="Remove it: the folder is for edgeq's own files",
+    newer="Upgrade edgeq, or remove the file",
+    damaged="Remove it",
+)

@@ -1,0 +1,62 @@
+"""The end of a session: its record, held against what was accepted and the run before; pages."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from edgeq import report
+from edgeq.challenge import last
+from edgeq.errors import EdgeqError
+from edgeq.history import past
+from edgeq.history.accepted import FOLDER as ACCEPTED
+from edgeq.history.commit import checked_out
+from edgeq.history.follow import follow
+from edgeq.history.hold import hold
+from edgeq.history.past import Past, past_run
+from edgeq.pipeline.recording import record_run
+from edgeq.plugin.command import command_line
+from edgeq.plugin.state import State
+
+LATEST = "latest"
+
+
+def write(state: State, *, partial: bool) -> None:
+    """Make the session's record; write its files, its place in history, and the list of runs.
+
+    Raises:
+        EdgeqError: Something can't be written.
+    """
+    found, folder = state.found, state.reports / LATEST
+    record = record_run(
+        state.run,
+        tuple(found.cases.values()),
+        found.models,
+        started=state.started.isoformat(timespec="seconds"),
+        duration_s=round(time.monotonic() - state.clock, 3),
+        partial=partial,
+        interrupted=found.interrupted,
+        errors=tuple(found.errors),
+        commands=(command_line(state.config),),
+    )
+    before = past.read_all(state.reports / past.FOLDER)
+    record = msgspec.structs.replace(record, commit=checked_out(state.spec.root))
+    held = follow(hold(record, state.spec.path(state.spec.reports) / ACCEPTED), before.runs)
+    try:
+        found.record = msgspec.structs.replace(held, challenge=last(folder))
+    except EdgeqError as damaged:
+        found.record = held
+        found.add_error(str(damaged))
+    for error in held.errors:
+        found.add_error(error)
+    report.write(found.record, folder, past=before.runs, accepted=state.accepted)
+    found.folder = folder
+    found.damaged = before.damaged
+    if state.spec.history:
+        now = past_run(found.record)
+        past.keep(now, state.reports / past.FOLDER, most=state.spec.history)
+        runs = (*before.runs, now)[-state.spec.history :]
+        report.write_index(
+            Past(runs, before.damaged), state.reports, accepted=state.accepted, latest=True
+        )

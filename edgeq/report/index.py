@@ -1,0 +1,147 @@
+"""``reports/index.html``: the runs that history keeps, and their trends. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import edgeq
+from edgeq.history.accepted import Accepted
+from edgeq.history.past import Past, PastRun, of_past
+from edgeq.history.rules import RULES
+from edgeq.history.side import Figure
+from edgeq.judge.verdict import Verdict
+from edgeq.report import words
+from edgeq.report.templating import template
+from edgeq.report.trends import VariantTrends, trends
+from edgeq.report.words import Mark
+
+MOST_COLUMNS = 12
+_SHA_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """One run in the list."""
+
+    started: str
+    mark: Mark
+    partial: bool
+    verdicts: str
+    commit: str
+    spec: str
+    duration: str
+    edgeq: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure over the runs, the latest first."""
+
+    name: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The figures of one model in numbers."""
+
+    model: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class IndexView:
+    """The whole page.
+
+    Attributes:
+        damaged: Why a file of history could not be read.
+        latest: Whether the latest run left a report.
+    """
+
+    title: str
+    damaged: tuple[str, ...]
+    latest: bool
+    runs: tuple[RunLine, ...]
+    trends: tuple[VariantTrends, ...]
+    tables: tuple[Table, ...]
+    edgeq: str
+
+
+def render(past: Past, accepted: Sequence[Accepted] = (), *, latest: bool = True) -> str:
+    """Return the page.
+
+    Args:
+        past: The runs.
+        accepted: What is accepted now.
+        latest: Whether ``latest/report.html`` is there.
+    """
+    return template("index.html.j2").render(
+        index=index_view(past, accepted, latest=latest), none=words.NONE
+    )
+
+
+def index_view(past: Past, accepted: Sequence[Accepted], *, latest: bool) -> IndexView:
+    """Return what the page shows."""
+    return IndexView(
+        title=f"{words.count(len(past.runs), 'run')} of the gate",
+        damaged=past.damaged,
+        latest=latest,
+        runs=tuple(_line(run) for run in reversed(past.runs)),
+        trends=trends(past.runs, accepted),
+        tables=_tables(past.runs[-MOST_COLUMNS:][::-1]),
+        edgeq=edgeq.__version__,
+    )
+
+
+def _line(run: PastRun) -> RunLine:
+    counts = (run.passed, run.failed, run.inconclusive, run.missing)
+    said = zip(words.VERDICTS.values(), counts, strict=True)
+    stopped = Mark("○", "o", "PARTIAL", "none") if _is_open(run) else Mark("✗", "x", "FAIL", "bad")
+    return RunLine(
+        started=words.utc(run.started),
+        mark=Mark("✓", "+", "PASS", "good") if run.may_ship else stopped,
+        partial=run.partial,
+        verdicts=", ".join(f"{number} {mark.word}" for mark, number in said if number),
+        commit=(run.commit or words.NONE)[:_SHA_SHOWN],
+        spec=run.spec_sha256[:_SHA_SHOWN],
+        duration=words.duration(run.duration_s),
+        edgeq=run.edgeq,
+    )
+
+
+def _is_open(run: PastRun) -> bool:
+    """Return whether a part was asked for, and nothing in it fails by itself."""
+    return run.partial and bool(run.not_run) and not run.failed
+
+
+def _tables(runs: Sequence[PastRun]) -> tuple[Table, ...]:
+    """Return the figures of each model, in the order of the latest run that has them."""
+    sides = [of_past(run).figures for run in runs]
+    models = dict.fromkeys(figure.model for side in sides for figure in side.values())
+    return tuple(
+        Table(
+            model=model,
+            columns=tuple(words.utc(run.started).removesuffix(" UTC") for run in runs),
+            rows=tuple(
+                Row(
+                    name=case_id.partition("/")[2],
+                    cells=tuple(_cell(side.get(case_id)) for side in sides),
+                )
+                for case_id in dict.fromkeys(case_id for side in sides for case_id in side)
+                if case_id.startswith(f"{model}/") and case_id.rpartition("/")[2] in RULES
+            ),
+        )
+        for model in models
+    )
+
+
+def _cell(figure: Figure | None) -> str:
+    if figure is None:
+        return words.NONE
+    if figure.value is None:
+        return figure.status.value
+    value = words.quantity(figure.gate, figure.unit, figure.value)
+    failed = figure.status is Verdict.FAIL
+    return f"{words.VERDICTS[Verdict.FAIL].symbol} {value}" if failed else value

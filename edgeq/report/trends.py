@@ -1,0 +1,192 @@
+"""Each figure over the runs, laid out in the units of its SVG. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeq.history.accepted import Accepted
+from edgeq.history.past import PastRun, of_past
+from edgeq.history.rules import RULES, unlike
+from edgeq.history.side import Figure
+from edgeq.judge.verdict import Verdict
+from edgeq.report import words
+from edgeq.spec.gates import GATES
+
+WIDTH, HEIGHT = 220, 56
+_EDGE = 6.0
+_FAR = 1.5
+"""A limit is drawn where it is within so many spans of the values; elsewhere its text says it."""
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A run that is marked: ``"now"``, ``"accepted"`` or ``"failed"``."""
+
+    x: float
+    y: float
+    kind: str
+
+
+@dataclass(frozen=True)
+class Trend:
+    """One figure of one variant over the runs.
+
+    Attributes:
+        gate: The gate.
+        now: The latest value.
+        spread: The lowest and the highest value, and the number of runs.
+        accepted: What is accepted, empty where nothing is.
+        lines: Points of each line; what can't be compared is not joined.
+        dots: Runs that are marked.
+        accepted_y: Height of the accepted value, None without one.
+        limit_y: Height of the limit, None without one near the values.
+        description: What it shows, for those who can't see it.
+    """
+
+    gate: str
+    now: str
+    spread: str
+    accepted: str
+    lines: tuple[str, ...]
+    dots: tuple[Dot, ...]
+    accepted_y: float | None
+    limit_y: float | None
+    description: str
+
+
+@dataclass(frozen=True)
+class VariantTrends:
+    """The figures of one variant."""
+
+    model: str
+    variant: str
+    trends: tuple[Trend, ...]
+
+
+def trends(runs: Sequence[PastRun], accepted: Sequence[Accepted] = ()) -> tuple[VariantTrends, ...]:
+    """Return a trend for each figure of the latest run that an earlier one has too.
+
+    Args:
+        runs: The oldest first.
+        accepted: What is accepted now.
+    """
+    if len(runs) < 2:  # noqa: PLR2004 - one run has no trend
+        return ()
+    sides = [of_past(run).figures for run in runs]
+    marks = {
+        case_id: (case.value, one.acceptances[case.acceptance].run)
+        for one in accepted
+        for case_id, case in one.cases.items()
+    }
+    found: dict[tuple[str, str], list[Trend]] = {}
+    for case_id, figure in sides[-1].items():
+        series = [
+            (index, side[case_id])
+            for index, side in enumerate(sides)
+            if case_id in side and side[case_id].value is not None
+        ]
+        if figure.gate in RULES and len(series) > 1 and series[-1][0] == len(runs) - 1:
+            value, started = marks.get(case_id, (None, ""))
+            at = {index for index, run in enumerate(runs) if run.started == started}
+            trend = _trend(series, len(runs), value, at)
+            found.setdefault((figure.model, figure.method), []).append(trend)
+    return tuple(VariantTrends(*key, tuple(found[key])) for key in found)
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Where a run and a value stand in the chart."""
+
+    runs: int
+    low: float
+    high: float
+
+    def x(self, index: int) -> float:
+        return round(_EDGE + (WIDTH - 2 * _EDGE) * index / (self.runs - 1), 1)
+
+    def y(self, value: float) -> float:
+        span = self.high - self.low
+        share = (value - self.low) / span if span else 0.5
+        return round(HEIGHT - _EDGE - (HEIGHT - 2 * _EDGE) * share, 1)
+
+    def dot(self, index: int, figure: Figure, kind: str) -> Dot:
+        return Dot(self.x(index), self.y(figure.value or 0.0), kind)
+
+
+Series = list[tuple[int, Figure]]
+
+
+def _trend(series: Series, runs: int, accepted: float | None, accepted_at: set[int]) -> Trend:
+    index, last = series[-1]
+    values = [figure.value or 0.0 for _, figure in series]
+    known = values if accepted is None else [*values, accepted]
+    limit = last.limit if _near(last.limit, min(known), max(known)) else None
+    drawn = known if limit is None else [*known, limit]
+    scale = _Scale(runs, min(drawn), max(drawn))
+    spread = _spread(last, values)
+    return Trend(
+        gate=last.gate,
+        now=_said(last, last.value),
+        spread=spread,
+        accepted="" if accepted is None else _said(last, accepted),
+        lines=tuple(
+            " ".join(f"{scale.x(at):g},{scale.y(one.value or 0.0):g}" for at, one in part)
+            for part in _alike(series)
+        ),
+        dots=(
+            *(scale.dot(at, one, "failed") for at, one in series if one.status is Verdict.FAIL),
+            *(scale.dot(at, one, "accepted") for at, one in series if at in accepted_at),
+            scale.dot(index, last, "now"),
+        ),
+        accepted_y=None if accepted is None else scale.y(accepted),
+        limit_y=None if limit is None else scale.y(limit),
+        description=_description(series, spread, accepted),
+    )
+
+
+def _near(limit: float | None, low: float, high: float) -> bool:
+    if limit is None:
+        return False
+    room = _FAR * (high - low)
+    return low - room <= limit <= high + room
+
+
+def _alike(series: Series) -> list[Series]:
+    """Return the series in parts that were measured alike, of two runs or more."""
+    parts: list[Series] = []
+    for point in series:
+        before = parts[-1][-1][1] if parts else None
+        if before is not None and not unlike(before, point[1], RULES[before.gate]):
+            parts[-1].append(point)
+        else:
+            parts.append([point])
+    return [part for part in parts if len(part) > 1]
+
+
+def _spread(last: Figure, values: list[float]) -> str:
+    low, high = _said(last, min(values)), _said(last, max(values))
+    said = f"{low} to {high}" if low != high else f"always {low}"
+    return f"{said} in {words.count(len(values), 'run')}"
+
+
+def _description(series: Series, spread: str, accepted: float | None) -> str:
+    last = series[-1][1]
+    failed = sum(one.status is Verdict.FAIL for _, one in series)
+    parts = [
+        f"now {_said(last, last.value)}",
+        spread,
+        "" if accepted is None else f"accepted {_said(last, accepted)}",
+        "" if last.limit is None else f"limit {_limit(last)}",
+        f"failed in {words.count(failed, 'run')}" if failed else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _limit(figure: Figure) -> str:
+    sense = GATES.get(figure.gate).sense if figure.gate in GATES else "max"
+    return f"at {'least' if sense == 'min' else 'most'} {_said(figure, figure.limit)}"
+
+
+def _said(figure: Figure, value: float | None) -> str:
+    return words.quantity(figure.gate, figure.unit, value)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from edgeq.change import ChangeKind
+from edgeq.history import past
+from edgeq.history.follow import follow, previous
+from edgeq.history.past import of_past, past_run
+from edgeq.history.side import of_record
+from edgeq.record import RunRecord
+from tests.unit.history.figures import case, case_id, flips, run, with_value
+
+
+def at(record: RunRecord, day: int, **changes: object) -> RunRecord:
+    started = f"2026-01-{day:02}T00:00:00+00:00"
+    return msgspec.structs.replace(record, started=started, **changes)
+
+
+def kept(folder: Path, *records: RunRecord, most: int = 50) -> tuple[past.PastRun, ...]:
+    for record in records:
+        past.keep(past_run(record), folder, most=most)
+    return past.read_all(folder).runs
+
+
+def test_a_run_comes_back_with_its_figures(tmp_path: Path) -> None:
+    record = run(agreement=flips(a="right_to_wrong"), commit="abc")
+    (found,) = kept(tmp_path, record)
+    assert found == past_run(record)
+    assert found.commit == "abc"
+    before, after = of_past(found), of_record(record)
+    assert before.figures.keys() == after.figures.keys()
+    for name, figure in after.figures.items():
+        assert (before.figures[name].value, before.figures[name].status) == (
+            figure.value,
+            figure.status,
+        )
+        assert before.figures[name].conditions == figure.conditions
+        assert before.figures[name].variant.flips == {"a.jpg": "right_to_wrong"}
+
+
+def test_the_oldest_make_room_and_other_files_stay(tmp_path: Path) -> None:
+    other = tmp_path / "notes.json"
+    other.write_text("{}", encoding="utf-8")
+    runs = kept(tmp_path, *(at(run(case("made")), day) for day in (3, 1, 2, 4)), most=2)
+    assert [one.started[:10] for one in runs] == ["2026-01-03", "2026-01-04"]
+    assert other.exists()
+
+
+def test_none_are_kept_where_none_are_wanted(tmp_path: Path) -> None:
+    kept(tmp_path, run(case("made")))
+    assert past.keep(past_run(at(run(case("made")), 2)), tmp_path, most=0) is None
+    assert past.read_all(tmp_path).runs == ()
+
+
+def test_a_damaged_file_is_named_and_costs_no_other(tmp_path: Path) -> None:
+    kept(tmp_path, run(case("made")))
+    (tmp_path / "20250101T000000Z-00000000.json").write_text("{", encoding="utf-8")
+    newer = '{"schema": "edgeq.past/9"}'
+    (tmp_path / "20250101T000000Z-00000001.json").write_text(newer, encoding="utf-8")
+    found = past.read_all(tmp_path)
+    assert len(found.runs) == 1
+    assert "not a past run" in found.damaged[0]
+    assert "Upgrade edgeq" in found.damaged[1]
+
+
+def test_a_case_of_no_model_is_damage(tmp_path: Path) -> None:
+    kept(tmp_path, run(case("made")))
+    (path,) = tmp_path.iterdir()
+    path.write_text(path.read_text().replace("net/int8/made", "other/int8/made"), encoding="utf-8")
+    assert "belongs to none of its models" in past.read_all(tmp_path).damaged[0]
+
+
+def test_many_flips_are_not_kept_by_name() -> None:
+    many = flips(**{f"n{number}": "changed" for number in range(past.MOST_FLIPS + 1)})
+    (model,) = past_run(run(agreement=many)).models.values()
+    assert model.variants["int8"].flips is None
+
+
+def test_the_run_before_is_compared_and_fails_nothing() -> None:
+    before = past_run(at(with_value("max_bytes", 100.0), 1))
+    record = follow(at(with_value("max_bytes", 101.0), 2), [before])
+    assert record.previous is not None
+    assert [one.kind for one in record.previous.changes] == [ChangeKind.WORSE]
+    assert not any(one.fails for one in record.previous.changes)
+    assert record.summary.may_ship
+    assert record.changes == ()
+
+
+def test_a_whole_run_is_preferred_over_a_later_part() -> None:
+    whole = past_run(at(run(), 1))
+    part = past_run(at(run(case("made"), partial=True), 2))
+    record = at(run(), 3)
+    assert previous(record, [whole, part]) is whole
+    assert previous(record, [part]) is part
+
+
+def test_runs_of_other_models_and_later_ones_do_not_count() -> None:
+    record = at(run(case("made")), 2)
+    other = past_run(at(run(case("made", model="lite"), model="lite"), 1))
+    later = past_run(at(run(case("made")), 3))
+    assert previous(record, [other, later]) is None
+    assert follow(record, []) is record
+
+
+def test_what_was_not_run_before_is_not_new() -> None:
+    left = run(case("made"), declared=(case_id("made"), case_id("types")), partial=True)
+    record = follow(at(run(case("made"), case("types")), 2), [past_run(left)])
+    assert record.previous is not None
+    assert [one.gate for one in record.previous.changes] == ["made"]

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from edgeq.challenge import ControlAnswer, FaultAnswer, summed
+from edgeq.record import RunRecord
+from edgeq.report import html
+from edgeq.report.strength import strength
+from tests.unit.report import records
+from tests.unit.report.test_html import Page
+
+
+def fault(name: str, verdict: Any, **given: Any) -> FaultAnswer:
+    about = {"model": "net", "variant": "int8", "place": "weights", "severity": "high"} | given
+    return FaultAnswer(name=name, verdict=verdict, **about)
+
+
+def challenged(**given: Any) -> RunRecord:
+    record = records.full_record()
+    found = summed(
+        (
+            fault("zeroed", "caught", caught_by=("outputs", "types"), cause_named=True),
+            fault("noisy", "caught", caught_by=("outputs",), cause_named=False),
+            fault("shifted", "missed", place="labels", note="accuracy_drop would"),
+            fault("odd", "INCONCLUSIVE", place="labels"),
+            fault("absent", "not applicable"),
+        ),
+        (
+            ControlAnswer(model="net", variant="int8", name="renamed", verdict="PASS"),
+            ControlAnswer(model="net", variant="int8", name="padded", verdict="FAIL", note="why"),
+        ),
+        **{"spec_sha256": record.spec_sha256, "complete": True} | given,
+    )
+    return msgspec.structs.replace(record, challenge=found)
+
+
+def test_no_challenge_no_section() -> None:
+    assert strength(records.full_record()) is None
+    assert "Strength of the gate" not in html.render(records.full_record())
+
+
+def test_the_score_the_places_and_what_is_open() -> None:
+    found = strength(challenged())
+    assert found is not None
+    assert found.summary == (
+        "The gate caught 2 of 4 applicable faults (50.0\u00a0%); named the cause of 1 of 2; "
+        "1 of 2 harmless changes stopped"
+    )
+    assert [(one.name, one.text) for one in found.places] == [
+        ("weights", "2 of 2"),
+        ("labels", "0 of 2"),
+    ]
+    assert [one.name for one in found.open] == ["shifted", "odd", "padded"]
+    assert found.notes == ()
+    assert found.mark.word == "weak"
+
+
+def test_another_spec_or_a_part_is_said() -> None:
+    found = strength(challenged(spec_sha256="00", complete=False, started="2026-01-01T00:00:00Z"))
+    assert found is not None
+    assert [note.split()[0] for note in found.notes] == ["Another", "Only", "Challenged"]
+
+
+def test_the_page_shows_it() -> None:
+    text = Page(html.render(challenged())).text
+    for needle in ("Strength of the gate", "accuracy_drop would", "outputs, types", "false alarm"):
+        assert needle in text

@@ -58,6 +58,24 @@ def outputs_edits(path: Path, tensors: Sequence[int]) -> tuple[Edit, ...]:
     return _outputs_edits(model, tensors, after=len(model.outputs))
 
 
+def quantization_edits(path: Path, tensor: int, scale: float, zero_point: int) -> tuple[Edit, ...]:
+    """Return the edits that give a tensor of the main graph another scale and zero point.
+
+    Raises:
+        ModelError: The file can't be read, or the tensor has not one scale and one zero point.
+    """
+    described = open_model(path).root().tables(2)[0].tables(0)[tensor].table(4)
+    scales, points = (0, 0), (0, 0)
+    if described is not None:
+        scales, points = described.vector(2, 4), described.vector(3, 8)
+    if scales[1] != 1 or points[1] != 1:
+        raise ModelError(f"tensor {tensor} has not one scale and one zero point", where=path)
+    return (
+        (scales[0], struct.pack("<f", scale)),
+        (points[0], struct.pack("<q", zero_point)),
+    )
+
+
 def _outputs_edits(model: ModelFile, tensors: Sequence[int], *, after: int) -> tuple[Edit, ...]:
     """Return the edits that put tensors behind the first outputs, without saying any twice."""
     outputs = tuple(dict.fromkeys((*model.outputs[:after], *tensors, *model.outputs[after:])))

@@ -1,13 +1,14 @@
 """The bench: a failing variant, its baseline, and the experiments that can be made with them.
 
 Everything is made when it is first asked for, on few photographs: those on which the variant is
-worst, and some others.
+worst, and some others. Experiments share one worker, which is closed at the end of the diagnosis
+or when an experiment failed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,7 +21,7 @@ from edgeq.images.sets import ImageSet
 from edgeq.measure.agreement import agreeing, require_same_shape
 from edgeq.measure.answers import Answers
 from edgeq.models.constants import Constants
-from edgeq.models.edits import logits_edits, outputs_edits
+from edgeq.models.edits import Edit, logits_edits, outputs_edits
 from edgeq.models.model_file import ModelFile, read_model
 from edgeq.pipeline.diagnosis.layers import Pair, pairs
 from edgeq.pipeline.execution import as_answers
@@ -66,6 +67,14 @@ class Bench:
         self.subject = subject
         self.error = error
         self.inputs = run.inputs(subject.model)
+        self._open = ExitStack()
+        self._laid: Laid | None = None
+        self._pixels: dict[object, npt.NDArray[np.uint8]] = {}
+
+    def close(self) -> None:
+        """End the worker that experiments share; the next one starts another."""
+        self._laid = None
+        self._open.close()
 
     @cached_property
     def baseline_file(self) -> ModelFile:
@@ -91,6 +100,11 @@ class Bench:
     def pairs(self) -> tuple[Pair, ...]:
         """The layers that both have."""
         return pairs(self.baseline_file, self.variant_file)
+
+    @property
+    def static(self) -> bool:
+        """Whether activations have ranges that are fixed in the file."""
+        return any(one.variant.output.scales.size == 1 for one in self.pairs)
 
     @cached_property
     def preprocessing(self) -> Preprocessing:
@@ -128,18 +142,32 @@ class Bench:
         most = MOST_IMAGES if loaded.delegated else FEW_IMAGES
         errors = relative_errors(self.baseline_answers, self.variant_answers)
         worst = np.argsort(-np.where(np.isnan(errors), np.inf, errors), kind="stable")
+        if len(worst) <= most:
+            return worst
         first = worst[: round(most * DISAGREEING)]
         others = np.setdiff1d(np.arange(len(errors)), first)
         spread = others[np.linspace(0, len(others) - 1, most - len(first), dtype=int)]
-        return np.concatenate([first, np.unique(spread)] if len(others) else [first])
+        return np.concatenate([first, np.unique(spread)])
 
     def pixels(self, preprocessing: Preprocessing, chosen: Order) -> npt.NDArray[np.uint8]:
         """Return chosen photographs, decoded in some geometry."""
-        photos = tuple(self.images.photos[place] for place in chosen)
-        size = self.inputs.baseline.input_size
-        return np.array(
-            decode(replace(self.images, photos=photos), preprocessing, size, self.run.store).array()
+        key = (
+            preprocessing.resize,
+            preprocessing.filter,
+            preprocessing.crop_fraction,
+            chosen.tobytes(),
         )
+        if key not in self._pixels:
+            photos = tuple(self.images.photos[place] for place in chosen)
+            size = self.inputs.baseline.input_size
+            subset = replace(self.images, photos=photos)
+            found = decode(subset, preprocessing, size, self.run.store)
+            self._pixels[key] = np.array(found.array())
+        return self._pixels[key]
+
+    def known(self, chosen: Order) -> Trial:
+        """Return how the variant's own answers on chosen photographs compare."""
+        return trial(part(self.baseline_answers, chosen), part(self.variant_answers, chosen))
 
     def computed(self, *, baseline: bool, chosen: Order) -> Iterator[tuple[Reals, ...]]:
         """Yield for each chosen photograph what each common layer computes, as real numbers.
@@ -164,9 +192,21 @@ class Bench:
                 ).outputs
                 yield tuple(np.asarray(found[places[index]]) for index in tensors)
 
+    def laid(self) -> Laid:
+        """Return the variant, loaded in the worker that experiments share.
+
+        Raises:
+            WorkerError: It does not load.
+        """
+        if self._laid is None:
+            self._laid = self._open.enter_context(self.laid_out())
+        return self._laid
+
     @contextmanager
-    def laid_out(self, kernels: Kernels | None = None) -> Iterator[Laid]:
-        """Yield the variant, loaded in a worker of its own.
+    def laid_out(
+        self, kernels: Kernels | None = None, edits: tuple[Edit, ...] = ()
+    ) -> Iterator[Laid]:
+        """Yield the variant, loaded in a worker of its own, with its file edited.
 
         Raises:
             WorkerError: It does not load.
@@ -177,7 +217,7 @@ class Bench:
                 model.path,
                 threads=self.run.spec.run.threads,
                 kernels=kernels or self.run.spec.run.kernels,
-                edits=logits_edits(model.path),
+                edits=(*edits, *logits_edits(model.path)),
             )
             yield Laid(self, session, loaded.handle)
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.answers import outputs_facts
-from edgeq.pipeline.diagnosis.bench import Bench, Order
+from edgeq.pipeline.diagnosis.bench import Bench, Laid, Order
 from edgeq.pipeline.diagnosis.cause import Cause
 
 IMAGES = 6
@@ -34,10 +34,13 @@ def unsteady(bench: Bench) -> Cause | None:
     places = bench.chosen[:IMAGES]
     if len(places) < LEAST_IMAGES:
         return None
-    forth, back = _logits(bench, places), _logits(bench, places[::-1])[::-1]
+    forth = _logits(bench, bench.laid(), places)
+    with bench.laid_out() as other:
+        back = _logits(bench, other, places[::-1])[::-1]
     if _same(forth, back):
         return None
-    again = _logits(bench, places)
+    with bench.laid_out() as third:
+        again = _logits(bench, third, places)
     return explain(forth, back, again)
 
 
@@ -80,10 +83,8 @@ def constant(bench: Bench) -> Cause | None:
     return Cause("constant_output", "every photograph gets the same answer, bit by bit")
 
 
-def _logits(bench: Bench, places: Order) -> Rows:
-    pixels = bench.pixels(bench.preprocessing, places)
-    with bench.laid_out() as laid:
-        return laid.answers(pixels, bench.preprocessing).logits
+def _logits(bench: Bench, laid: Laid, places: Order) -> Rows:
+    return laid.answers(bench.pixels(bench.preprocessing, places), bench.preprocessing).logits
 
 
 def _same(first: Rows, second: Rows) -> bool:

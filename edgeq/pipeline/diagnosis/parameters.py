@@ -19,6 +19,9 @@ LARGEST = {"int2": 1, "int4": 7, "int8": 127, "uint8": 127, "int16": 32767}
 WHOLE = 2.0**31
 FOREIGN_SHARE = 0.25
 COMMON_SHARE = 0.5
+MOVED = 0.5
+FINE = 32
+"""Levels of stored values; fewer are a coarse copy of the same weights."""
 ROWS = 0.9
 ALIKE = 0.9
 NAMED = 3
@@ -128,6 +131,11 @@ def stored_values(bench: Bench) -> Cause | None:
             {"layers": len(every), "common": len(bench.pairs)},
         )
     found = list(differences(bench))
+    return (_checkpoint(bench, found) or _named(found, len(bench.pairs))) if found else None
+
+
+def _checkpoint(bench: Bench, found: list[Difference]) -> Cause | None:
+    """Return that the weights are another network's, None where they are damaged ones."""
     weights = [one for one in found if one.role == "weights"]
     foreign = [one for one in weights if one.found.change == "foreign"]
     turned = [one for one in weights if one.found.change == "transposed"]
@@ -146,6 +154,14 @@ def stored_values(bench: Bench) -> Cause | None:
             "that were carried over from another framework",
             _facts(turned, total),
         )
+    near = [one for one in weights if one.found.change in {"coarse", "changed", "foreign"}]
+    if len(near) > COMMON_SHARE * total and _is_trained_anew(bench, near):
+        return Cause(
+            "wrong_checkpoint",
+            f"the weights of {len(near)} of {total} layers are near the baseline's, but most of "
+            "the single values are others: they come from another checkpoint of this network",
+            _facts(near, total),
+        )
     head = bench.pairs[-1]
     if foreign and all(one.pair is head for one in weights):
         return Cause(
@@ -154,7 +170,7 @@ def stored_values(bench: Bench) -> Cause | None:
             "baseline's, all others are its own: the head comes from another checkpoint",
             _facts(foreign, total),
         )
-    return _named(found, total) if found else None
+    return None
 
 
 def differences(bench: Bench) -> Iterator[Difference]:
@@ -178,6 +194,13 @@ def differences(bench: Bench) -> Iterator[Difference]:
         found = compare(ours, theirs, step=step, channel_axis=0)
         if found.change is not None:
             yield Difference(pair, their_bias, "biases", found)
+
+
+def _is_trained_anew(bench: Bench, found: list[Difference]) -> bool:
+    """Return whether weights moved as in training: most values a little, on as many levels."""
+    moved = np.median([one.found.moved for one in found])
+    levels = [np.unique(bench.variant_constants.stored(one.tensor)).size for one in found]
+    return bool(moved > MOVED and np.median(levels) > FINE)
 
 
 def _compared(pair: Pair, ours: Reals, theirs: Reals) -> Comparison:

@@ -36,6 +36,8 @@ class Range:
         least, greatest: Of the baseline's values on the photographs.
         clipped: Share of the baseline's values beyond the ends by more than a step.
         symmetric: Whether the type has no zero point, so that half of it may stay empty.
+        tensor: Its index in the variant.
+        dtype: Of the variant's tensor.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Range:
     greatest: float
     clipped: float
     symmetric: bool
+    tensor: int = -1
+    dtype: str = "int8"
 
     @property
     def covered(self) -> float:
@@ -63,11 +67,6 @@ class Range:
         # Zero is always inside a range.
         need = max(self.greatest, 0.0) - min(self.least, 0.0)
         return (self.high - self.low) / need if need > 0 else 1.0
-
-
-def activation_ranges(bench: Bench) -> Cause | None:
-    """Ranges that are too narrow or too wide for what the baseline computes."""
-    return explain(measure(bench))
 
 
 def explain(every: tuple[Range, ...]) -> Cause | None:
@@ -194,4 +193,6 @@ def _range(
         greatest=float(max(one.max() for one in values)),
         clipped=float(beyond),
         symmetric=tensor.dtype == "int16",
+        tensor=tensor.index,
+        dtype=tensor.dtype,
     )

@@ -14,7 +14,7 @@ from edgeq.pipeline.diagnosis import (
     labels,
     network,
     parameters,
-    ranges,
+    repair,
 )
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause, Diagnosis
@@ -51,7 +51,7 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("wrong_labels", Hypothesis("answers", labels.wrong_labels)),
         ("shifted_answers", Hypothesis("answers", labels.shifted_answers)),
         ("other_feeding", Hypothesis("answers", feeding.other_feeding)),
-        ("activation_ranges", Hypothesis("answers", ranges.activation_ranges)),
+        ("activation_ranges", Hypothesis("answers", repair.activation_ranges)),
         ("parting", Hypothesis("answers", network.parting)),
         ("kernels", Hypothesis("answers", network.kernels)),
         ("constant", Hypothesis("answers", conduct.constant)),
@@ -65,6 +65,13 @@ def diagnose(bench: Bench) -> Diagnosis:
     An experiment that can't be made is noted and passed over: a diagnosis changes no verdict.
     """
     notes: list[str] = []
+    try:
+        return Diagnosis(_first(bench, notes), tuple(notes))
+    finally:
+        bench.close()
+
+
+def _first(bench: Bench, notes: list[str]) -> Cause | None:
     for name, hypothesis in HYPOTHESES:
         if not _possible(hypothesis, bench):
             continue
@@ -73,14 +80,15 @@ def diagnose(bench: Bench) -> Diagnosis:
             cause = hypothesis.test(bench)
         except EdgeqError as error:
             notes.append(f"{name}: {error.what}")
+            bench.close()  # its worker may be gone
             continue
         except (ValueError, IndexError, ArithmeticError) as error:
             # Faulty files are odd in ways that nobody foresaw; the verdict stands without it.
             notes.append(f"{name}: {type(error).__name__}: {error}")
             continue
         if cause is not None:
-            return Diagnosis(cause, tuple(notes))
-    return Diagnosis(None, tuple(notes))
+            return cause
+    return None
 
 
 def _possible(hypothesis: Hypothesis, bench: Bench) -> bool:

@@ -150,6 +150,17 @@ def test_a_diagnosis_is_compared_with_the_fault(root: Path) -> None:
     assert asked[:2] == [("layer_zeroed", 12), ("range_0_255", 12)]
 
 
+def test_single_wrong_ranges_are_told_from_others_and_from_all_of_them(root: Path) -> None:
+    gates = {**project.GATES, "worst_cosine": 0.97}
+    wanted = {
+        "input_scale": "input_range",
+        "activation_scale_tiny": "saturated_activations",
+        "ranges_cut": "saturated_activations",
+    }
+    found = challenge(project.spec(root, gates=gates), names=tuple(wanted))
+    assert {one.name: one.cause_found for one in found.faults} == wanted
+
+
 def failing(good: Good) -> bytes:
     """Fails while it is made."""
     raise ValueError(good.subject.key)

@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from edgeq.errors import ModelError
-from edgeq.models.edits import apply_edits, logits_edits, logits_tensor, outputs_edits
+from edgeq.models.edits import (
+    apply_edits,
+    logits_edits,
+    logits_tensor,
+    outputs_edits,
+    quantization_edits,
+)
 from edgeq.models.model_file import read_model
 from tests.unit.tiny_model import IoType, classifier
 
@@ -107,3 +113,24 @@ def test_a_tensor_that_is_not_there_is_refused(tmp_path: Path) -> None:
     path.write_bytes(classifier())
     with pytest.raises(ModelError, match="has the tensors"):
         outputs_edits(path, [99])
+
+
+def test_a_tensor_gets_another_scale_and_zero_point(tmp_path: Path) -> None:
+    path, edited = tmp_path / "net.tflite", tmp_path / "edited.tflite"
+    path.write_bytes(classifier(io="uint8"))
+    before = read_model(path)
+    source = before.inputs[0]
+    edited.write_bytes(apply_edits(path.read_bytes(), quantization_edits(path, source, 0.5, 7)))
+    after = read_model(edited)
+    assert after.tensors[source].scales.tolist() == [0.5]
+    assert after.tensors[source].zero_points.tolist() == [7]
+    for old, new in zip(before.tensors, after.tensors, strict=True):
+        if old.index != source:
+            assert (old.scales == new.scales).all()
+
+
+def test_a_tensor_without_a_scale_gets_none(tmp_path: Path) -> None:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(classifier())
+    with pytest.raises(ModelError, match="has not one scale"):
+        quantization_edits(path, 0, 0.5, 7)

@@ -5,8 +5,6 @@ Schema ``edgeq.run/1``. Times are in seconds, sizes in bytes, numbers are plain 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -15,6 +13,7 @@ from edgeq.challenge import Challenge
 from edgeq.change import Change, Previous
 from edgeq.errors import RecordError
 from edgeq.files import write_bytes
+from edgeq.finite import not_finite
 from edgeq.judge.verdict import Verdict
 from edgeq.schema import Reader
 
@@ -73,6 +72,7 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
         manifest: What it was made from: float model, parameters, calibration, tools.
         size, operators, agreement, accuracy, latency, memory: What was measured; empty where
             nothing was.
+        network: The error along the network, layer by layer; empty where it was not measured.
     """
 
     name: str
@@ -89,6 +89,19 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: Facts = {}
     latency: Facts = {}
     memory: Facts = {}
+    network: Facts = {}
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """A small picture of an evaluation photograph, kept in a file beside the record.
+
+    Attributes:
+        image: Index in the evaluation set.
+        sha256: Of the picture's file.
+    """
+
+    image: int
+    sha256: str
 
 
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +116,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         preprocessing: As ``edgeq.spec.structs.Preprocessing``.
         labels: Name and count of the label set.
         licence, attribution: For the deployment package.
+        pictures: Of the photographs that a report shows.
     """
 
     name: str
@@ -116,6 +130,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     labels: Facts = {}
     licence: str | None = None
     attribution: str | None = None
+    pictures: tuple[Picture, ...] = ()
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,9 +248,8 @@ def to_json(record: RunRecord) -> bytes:
         RecordError: A number is NaN or infinite.
     """
     builtins = msgspec.to_builtins(record)
-    for path, number in _numbers(builtins, "$"):
-        if not math.isfinite(number):
-            raise RecordError("the record holds a number that is not finite", where=path)
+    for path in not_finite(builtins):
+        raise RecordError("the record holds a number that is not finite", where=path)
     return msgspec.json.format(msgspec.json.encode(builtins), indent=1) + b"\n"
 
 
@@ -283,14 +297,3 @@ _READER = Reader(
     newer="Upgrade edgeq, or run the gate again with this version",
     damaged="Run the gate again",
 )
-
-
-def _numbers(value: object, path: str) -> Iterator[tuple[str, float]]:
-    if isinstance(value, float):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _numbers(item, f"{path}.{key}")
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from _numbers(item, f"{path}[{index}]")

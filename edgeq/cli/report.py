@@ -43,6 +43,7 @@ def report(record: Path, output: Path | None, *, show: bool) -> int:
     page = reports.write(
         found,
         output if output is not None else own,
+        shown=reports.pictures.read(found, record),
         past=[run for run in runs if run.started < found.started],
         accepted=accepted.read_all(around / accepted.FOLDER),
     ).html

@@ -10,6 +10,7 @@ from edgeq.errors import ImageError, ModelError
 from edgeq.measure.answers import Answers, Booleans, Integers
 from edgeq.measure.divergence import Doubles, divergence
 from edgeq.measure.flips import Flip, FlipCounts, WorstImage, count_flips, find_flips, worst_images
+from edgeq.measure.percentiles import percentiles
 from edgeq.measure.statistics import bounded_mean, clopper_pearson
 
 
@@ -22,6 +23,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
         median: 50th percentile.
         p95: 95th percentile.
         worst: The worst image's: the lowest cosine, the highest divergence or error.
+        percentiles: See ``measure.percentiles``; empty where a record does not hold them.
     """
 
     mean: float
@@ -29,6 +31,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     median: float
     p95: float
     worst: float
+    percentiles: tuple[float, ...] = ()
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,7 +188,12 @@ def checked_labels(labels: npt.ArrayLike, answers: Answers) -> Integers:
 def _spread(values: Doubles, worst: float) -> Spread:
     p5, median, p95 = np.quantile(values, [0.05, 0.5, 0.95])
     return Spread(
-        mean=float(values.mean()), p5=float(p5), median=float(median), p95=float(p95), worst=worst
+        mean=float(values.mean()),
+        p5=float(p5),
+        median=float(median),
+        p95=float(p95),
+        worst=worst,
+        percentiles=percentiles(values),
     )
 
 

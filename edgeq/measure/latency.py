@@ -7,9 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.bootstrap import median_intervals
+from edgeq.measure.percentiles import percentiles, short
 
 LEAST_FOR_P90 = 64
 """Runs that a 90th percentile needs for 99 % confidence: the rule of MLPerf's loadgen."""
+
+MOST_RATIOS = 96
+"""So many pairs of blocks a reader can tell apart in a picture."""
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +30,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         spread: Median absolute deviation divided by the median.
         drift: Median of the last third divided by that of the first third, minus 1; None with
             fewer than 6 rounds.
+        percentiles_s: See ``measure.percentiles``; empty where a record does not hold them.
     """
 
     rounds: int
@@ -37,6 +42,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     p90_s: float | None
     spread: float
     drift: float | None
+    percentiles_s: tuple[float, ...] = ()
 
 
 class Taking(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +76,8 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
         blocks: Pairs of blocks.
         confidence: Of the intervals; after several looks stricter than that of all together.
         taking: How the samples were taken, None where that is not known.
+        block_ratios: The variant's median divided by the baseline's in each pair of blocks, in
+            the order of time; evenly chosen where there are more than ``MOST_RATIOS``.
     """
 
     baseline: Timing
@@ -79,6 +87,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     blocks: int
     confidence: float
     taking: Taking | None = None
+    block_ratios: tuple[float, ...] = ()
 
 
 def latency(
@@ -125,7 +134,20 @@ def latency(
         ratio_interval=intervals.ratio if intervals else None,
         blocks=int(np.unique(numbers).size),
         confidence=confidence,
+        block_ratios=_block_ratios(baseline, variant, numbers),
     )
+
+
+def _block_ratios(
+    baseline: npt.NDArray[np.float64],
+    variant: npt.NDArray[np.float64],
+    numbers: npt.NDArray[np.int64],
+) -> tuple[float, ...]:
+    names = np.unique(numbers)
+    if names.size > MOST_RATIOS:
+        names = names[np.linspace(0, names.size - 1, MOST_RATIOS, dtype=int)]
+    taken = [numbers == name for name in names]
+    return short([np.median(variant[one]) / np.median(baseline[one]) for one in taken])
 
 
 def _timing(
@@ -148,4 +170,5 @@ def _timing(
         drift=float(np.median(samples[-third:]) / np.median(samples[:third]) - 1)
         if third > 1
         else None,
+        percentiles_s=percentiles(samples),
     )

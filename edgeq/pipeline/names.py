@@ -42,4 +42,11 @@ def _named(row: Facts, images: ImageSet | None, labels: LabelSet | None) -> Fact
         index = row.get(key)
         if labels is not None and isinstance(index, int):
             names[name] = labels.names[index]
+    if labels is not None:
+        for best in ("baseline_best", "variant_best"):
+            guesses = row.get(best)
+            if isinstance(guesses, list | tuple):
+                names[best] = [
+                    {**guess, "name": labels.names[guess["class_index"]]} for guess in guesses
+                ]
     return {**row, **names}

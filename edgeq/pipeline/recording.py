@@ -137,7 +137,7 @@ def merge_models(
 def spec_sha256(spec: Spec) -> str:
     """Return the hash of what a spec says, whatever folder it stands in."""
     said = msgspec.structs.asdict(spec)
-    for place in ("root", "origin", "reports", "store", "history"):
+    for place in ("root", "origin", "report", "reports", "store", "history"):
         del said[place]
     return sha256_bytes(msgspec.json.encode(said, order="sorted"))
 

@@ -15,6 +15,7 @@ from edgeq.history.commit import checked_out
 from edgeq.history.follow import follow
 from edgeq.history.hold import hold
 from edgeq.history.past import Past, past_run
+from edgeq.pipeline.illustrating import Illustrated, illustrated
 from edgeq.pipeline.recording import record_run
 from edgeq.plugin.command import command_line
 from edgeq.plugin.state import State
@@ -42,7 +43,8 @@ def write(state: State, *, partial: bool) -> None:
     )
     before = past.read_all(state.reports / past.FOLDER)
     record = msgspec.structs.replace(record, commit=checked_out(state.spec.root))
-    held = follow(hold(record, state.spec.path(state.spec.reports) / ACCEPTED), before.runs)
+    shown = Illustrated(record, {}) if found.interrupted else illustrated(state.run, record)
+    held = follow(hold(shown.record, state.spec.path(state.spec.reports) / ACCEPTED), before.runs)
     try:
         found.record = msgspec.structs.replace(held, challenge=last(folder))
     except EdgeqError as damaged:
@@ -50,7 +52,13 @@ def write(state: State, *, partial: bool) -> None:
         found.add_error(str(damaged))
     for error in held.errors:
         found.add_error(error)
-    report.write(found.record, folder, past=before.runs, accepted=state.accepted)
+    report.write(
+        found.record,
+        folder,
+        shown=shown.pictures,
+        past=before.runs,
+        accepted=state.accepted,
+    )
     found.folder = folder
     found.damaged = before.damaged
     if state.spec.history:

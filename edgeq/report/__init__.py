@@ -11,7 +11,7 @@ from edgeq.files import write_text
 from edgeq.history.accepted import Accepted
 from edgeq.history.past import Past, PastRun
 from edgeq.record import RunRecord
-from edgeq.report import cases_csv, html, index, markdown
+from edgeq.report import cases_csv, html, index, markdown, pictures
 
 RECORD_FILE = "run.json"
 HTML_FILE = "report.html"
@@ -34,6 +34,7 @@ def write(
     record: RunRecord,
     folder: Path,
     *,
+    shown: pictures.Pictures | None = None,
     past: Sequence[PastRun] = (),
     accepted: Sequence[Accepted] = (),
 ) -> Written:
@@ -42,6 +43,7 @@ def write(
     Args:
         record: The run.
         folder: Where to.
+        shown: Pictures that the record names; what is not there is said to be gone.
         past: Runs before it, the oldest first.
         accepted: What is accepted now, to be marked among them.
 
@@ -51,7 +53,9 @@ def write(
     """
     names = RECORD_FILE, HTML_FILE, MARKDOWN_FILE, CASES_FILE
     written = Written(*(folder / name for name in names))
-    page, summary = html.render(record, past=past, accepted=accepted), markdown.render(record)
+    page = html.render(record, shown or {}, past=past, accepted=accepted)
+    summary = markdown.render(record)
+    pictures.write(shown or {}, folder)
     write_text(written.html, page)
     write_text(written.markdown, summary)
     write_text(written.cases, cases_csv.render(record))

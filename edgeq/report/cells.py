@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from edgeq.record import ModelRecord, VariantRecord
+from edgeq.record import CaseRecord, ModelRecord, VariantRecord
 from edgeq.report import facts, words
+from edgeq.report.words import Mark
+from edgeq.spec.gates import GATES
 
 HEADINGS = {
     "size": "Size",
@@ -15,6 +18,29 @@ HEADINGS = {
     "latency": "Latency ratio",
     "memory": "Peak memory",
 }
+_GATES = {
+    "size": ("max_bytes",),
+    "reduction": ("size_reduction",),
+    "agreement": ("top1_agreement",),
+    "accuracy": ("accuracy_drop",),
+    "latency": ("latency_ratio", "max_latency_ms"),
+    "memory": ("max_peak_memory",),
+}
+_BOUNDS = {"min": "at least", "max": "at most"}
+_NAMES = {"accuracy_drop": "drop "}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit that a number of the table is held against.
+
+    Attributes:
+        mark: The verdict.
+        text: The limit in words.
+    """
+
+    mark: Mark
+    text: str
 
 
 @dataclass(frozen=True)
@@ -25,33 +51,61 @@ class Cell:
         text: The number with its unit, or that it was not measured.
         detail: Its interval or what it rests on, empty without.
         absent: Whether it was not measured.
+        order: The number alone, to sort by; None where there is none.
+        limits: What it is held against.
     """
 
     text: str
     detail: str = ""
     absent: bool = False
+    order: float | None = None
+    limits: tuple[Limit, ...] = ()
 
 
-def cells(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -> dict[str, Cell]:
+def cells(
+    model: ModelRecord,
+    variant: VariantRecord,
+    cases: tuple[CaseRecord, ...] = (),
+    *,
+    is_baseline: bool,
+) -> dict[str, Cell]:
     """Return a row of the table by the names in ``HEADINGS``."""
     size = variant.bytes or None
     whole = model.baseline.bytes or None
     reduction = None if size is None or whole is None else 1 - size / whole
     row = {
-        "size": _cell(size and words.kilobytes(size), _gzip(variant)),
-        "reduction": _cell(None if reduction is None else words.percent(reduction)),
+        "size": _cell(size and words.kilobytes(size), _gzip(variant), size),
+        "reduction": _cell(
+            None if reduction is None else words.percent(reduction), order=reduction
+        ),
         "agreement": _agreement(variant),
         "accuracy": _accuracy(model, variant, is_baseline=is_baseline),
         "latency": _latency(model, variant, is_baseline=is_baseline),
         "memory": _memory(variant),
     }
     if is_baseline:
-        row |= {"reduction": Cell(words.NONE), "agreement": Cell(words.NONE)}
-    return row
+        return row | {
+            "reduction": Cell(words.NONE, order=0.0),
+            "agreement": Cell(words.NONE, order=1.0),
+        }
+    by_gate = {case.gate: case for case in cases}
+    return {name: replace(cell, limits=_limits(name, by_gate)) for name, cell in row.items()}
 
 
-def _cell(text: str | None, detail: str = "") -> Cell:
-    return Cell(words.ABSENT, absent=True) if text is None else Cell(text, detail)
+def _limits(column: str, cases: Mapping[str, CaseRecord]) -> tuple[Limit, ...]:
+    found = []
+    for gate in _GATES[column]:
+        case = cases.get(gate)
+        if case is not None and case.limit is not None:
+            shown = words.quantity(gate, case.unit, case.limit, beside=case.value)
+            bound = _BOUNDS[GATES.get(gate).sense]
+            text = f"{_NAMES.get(gate, '')}{bound} {shown}"
+            found.append(Limit(words.VERDICTS[case.status], text))
+    return tuple(found)
+
+
+def _cell(text: str | None, detail: str = "", order: float | None = None) -> Cell:
+    return Cell(words.ABSENT, absent=True) if text is None else Cell(text, detail, order=order)
 
 
 def _gzip(variant: VariantRecord) -> str:
@@ -64,30 +118,31 @@ def _agreement(variant: VariantRecord) -> Cell:
     if share is None:
         return _cell(None)
     ends = facts.interval(variant.agreement, "top1_interval")
-    return Cell(
-        words.percent(share),
-        words.span(ends and (words.percent(ends[0]), words.percent(ends[1]))),
-    )
+    return Cell(words.percent(share), _between(ends), order=share)
 
 
 def _accuracy(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -> Cell:
     if is_baseline:
-        every = (facts.number(one.accuracy, "baseline_top1", "value") for one in model.variants)
-        found = next((share for share in every if share is not None), None)
-        return _cell(None if found is None else words.percent(found))
-    share = facts.number(variant.accuracy, "variant_top1", "value")
-    drop = facts.number(variant.accuracy, "drop")
-    change = "" if drop is None else words.points(-drop)
-    return _cell(None if share is None else words.percent(share), change)
+        side = "baseline_top1"
+        every = (one.accuracy for one in model.variants)
+        found = next((one for one in every if facts.number(one, side, "value") is not None), {})
+    else:
+        side, found = "variant_top1", variant.accuracy
+    share = facts.number(found, side, "value")
+    drop = None if is_baseline else facts.number(found, "drop")
+    change = "" if drop is None else f"change {words.points(-drop)}"
+    details = (_between(facts.interval(found, side, "interval")), change)
+    shown = None if share is None else words.percent(share)
+    return _cell(shown, "; ".join(filter(None, details)), share)
 
 
 def _latency(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -> Cell:
     if is_baseline:
         every = (facts.number(one.latency, "baseline", "median_s") for one in model.variants)
         found = next((seconds for seconds in every if seconds is not None), None)
-        return _cell(
-            None if found is None else "1", "" if found is None else words.milliseconds(found)
-        )
+        if found is None:
+            return _cell(None)
+        return _cell("1", words.milliseconds(found), 1.0)
     ratio = facts.number(variant.latency, "ratio")
     ends = facts.interval(variant.latency, "ratio_interval")
     median = facts.number(variant.latency, "variant", "median_s")
@@ -95,7 +150,8 @@ def _latency(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -
         words.span(ends and (words.times(ends[0]), words.times(ends[1]))),
         "" if median is None else words.milliseconds(median),
     ]
-    return _cell(None if ratio is None else words.times(ratio), ", ".join(filter(None, details)))
+    shown = None if ratio is None else words.times(ratio)
+    return _cell(shown, "; ".join(filter(None, details)), ratio)
 
 
 def _memory(variant: VariantRecord) -> Cell:
@@ -104,4 +160,8 @@ def _memory(variant: VariantRecord) -> Cell:
     detail = ""
     if peak is not None and before is not None:
         detail = f"adds {words.kilobytes(max(0.0, peak - before))}"
-    return _cell(None if peak is None else words.kilobytes(peak), detail)
+    return _cell(None if peak is None else words.kilobytes(peak), detail, peak)
+
+
+def _between(ends: tuple[float, float] | None) -> str:
+    return words.span(ends and (words.percent(ends[0]), words.percent(ends[1])))

@@ -23,6 +23,19 @@ def interval(facts: Mapping[str, object], *path: str) -> tuple[float, float] | N
     return None
 
 
+def numbers(facts: Mapping[str, object], *path: str) -> tuple[float, ...]:
+    """Return the numbers in the list at a path of keys, empty where one is no number."""
+    value = _at(facts, path)
+    if not isinstance(value, list | tuple):
+        return ()
+    found = tuple(
+        float(item)
+        for item in value
+        if isinstance(item, int | float) and not isinstance(item, bool)
+    )
+    return found if len(found) == len(value) else ()
+
+
 def text(facts: Mapping[str, object], *path: str) -> str | None:
     """Return the text at a path of keys, None where there is none."""
     value = _at(facts, path)

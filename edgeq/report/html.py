@@ -1,10 +1,18 @@
-"""The report as one HTML file that needs nothing else: no network, no JavaScript. Pure."""
+"""The report as one HTML file that needs nothing else: no network, and no JavaScript. Pure.
+
+The one script sorts and filters; the page allows it by its hash, and no other.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+
+import msgspec
 
 from edgeq.errors import RecordError
 from edgeq.history.accepted import Accepted
@@ -12,6 +20,7 @@ from edgeq.history.past import PastRun, past_run
 from edgeq.record import RunRecord, from_json, to_json
 from edgeq.report.cells import HEADINGS
 from edgeq.report.changes import previous_view
+from edgeq.report.pictures import Pictures
 from edgeq.report.strength import strength
 from edgeq.report.templating import template
 from edgeq.report.trends import trends
@@ -29,12 +38,17 @@ _EMBEDDED = re.compile(r'<script type="application/json" id="record">(.*?)</scri
 
 
 def render(
-    record: RunRecord, *, past: Sequence[PastRun] = (), accepted: Sequence[Accepted] = ()
+    record: RunRecord,
+    shown: Pictures | None = None,
+    *,
+    past: Sequence[PastRun] = (),
+    accepted: Sequence[Accepted] = (),
 ) -> str:
     """Return the page.
 
     Args:
         record: The run.
+        shown: Pictures that the record names, by their sha256.
         past: Runs before it, the oldest first.
         accepted: What is accepted now, to be marked among them.
 
@@ -43,15 +57,17 @@ def render(
     """
     from markupsafe import Markup
 
-    embedded = script_safe(to_json(record).decode())
+    embedded = script_safe(msgspec.json.format(to_json(record), indent=-1).decode())
     return template("report.html.j2").render(
-        view=view(record),
+        view=view(record, shown or {}),
         previous=previous_view(record.previous),
         challenge=strength(record),
         history=trends((*past, past_run(record)), accepted) if past else (),
         columns=tuple(HEADINGS),
         headings=HEADINGS,
         record_json=Markup(embedded),  # noqa: S704 - escaped for exactly this place
+        script=Markup(_script()),  # noqa: S704 - a file of ours
+        script_hash=_hash(_script()),
     )
 
 
@@ -60,6 +76,16 @@ def script_safe(json: str) -> str:
     for sign, escaped in _UNSAFE_IN_SCRIPT.items():
         json = json.replace(sign, escaped)
     return json
+
+
+@cache
+def _script() -> str:
+    return (Path(__file__).parent / "templates" / "report.js").read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """Return what a Content-Security-Policy calls a script by."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
 def embedded_record(page: str, *, where: str | Path | None = None) -> RunRecord:

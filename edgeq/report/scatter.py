@@ -1,24 +1,24 @@
-"""The scatter of size against agreement, laid out in the units of its SVG. Pure."""
+"""The picture of the trade-off: size, agreement and latency, in the units of its SVG. Pure."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgeq.report import words
+from edgeq.report.axis import Axis, Tick, round_numbers
+from edgeq.report.labels import LABEL_LENGTH, Label, spread_labels
 
 if TYPE_CHECKING:
     from edgeq.report.variant_view import VariantView
 
-WIDTH, HEIGHT = 460, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 446, 22, 250
+WIDTH, HEIGHT = 620, 380
+LEFT, RIGHT, TOP, BOTTOM = 58, 600, 34, 322
 
-_LABEL_HEIGHT = 15.0
-_LABEL_GAP = 11.0
-_LABEL_LENGTH = 26
-_LETTER = 6.6
-_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_DISC = 15.0
+"""Radius of the disc of a latency ratio of 1; areas, not radii, stand for times."""
+MOST_RATIO = 4.0
 
 
 @dataclass(frozen=True)
@@ -28,28 +28,26 @@ class Point:
     Attributes:
         shape: ``"diamond"`` the baseline, ``"circle"`` may ship, ``"ring"`` may ship with
             warnings, ``"cross"`` may not ship, ``"square"`` not measured.
-        label: Name, with the answer's symbol.
+        label: Name, with the answer's symbol and the latency ratio.
         title: The whole of it in words.
-        end: Whether the label ends at its place (it starts there otherwise).
+        disc: Radius of the disc that stands for the latency, None where it was not measured.
+        size, agreement, latency: The numbers in words.
+        front: Whether no other that may ship is both smaller and closer to the baseline.
     """
 
     x: float
     y: float
     shape: str
     tone: str
-    label: str
+    label: Label
+    name: str
     title: str
-    label_x: float
-    label_y: float
-    end: bool
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A line of the grid with its text."""
-
-    at: float
-    text: str
+    disc: float | None
+    size: str
+    agreement: str
+    latency: str
+    answer: str
+    front: bool
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,13 @@ class Chart:
     """The whole chart.
 
     Attributes:
+        front: The Pareto front as the points of a line; empty with fewer than two.
         absent: Names of variants without both numbers, which can't be drawn.
         description: What it shows, for those who can't see it.
     """
 
     points: tuple[Point, ...]
+    front: str
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     absent: tuple[str, ...]
@@ -76,6 +76,7 @@ _SHAPES = {
     "partly run": "square",
     "not measured": "square",
 }
+_SHIPPING = {"diamond", "circle", "ring"}
 
 
 def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | None:
@@ -89,103 +90,80 @@ def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | N
         return None
     if baseline.bytes is not None:
         placed = [(baseline, baseline.bytes / 1000, 1.0), *placed]
-    x_ticks = _ticks(0.0, max(size for _, size, _ in placed))
-    lowest = min(share for _, _, share in placed)
-    y_ticks = _ticks(min(lowest, 0.99), 1.0)
-    x_max, y_min = x_ticks[-1], y_ticks[0]
-
-    def at(size: float, share: float) -> tuple[float, float]:
-        x = LEFT + (RIGHT - LEFT) * size / x_max
-        return x, BOTTOM - (BOTTOM - TOP) * (share - y_min) / (1.0 - y_min)
-
-    points = [_point(one, *at(size, share)) for one, size, share in placed]
+    sizes = round_numbers(0.0, max(size for _, size, _ in placed))
+    shares = round_numbers(min(0.99, *(share for _, _, share in placed)), 1.0)
+    across = Axis(0.0, sizes[-1], LEFT, RIGHT)
+    up = Axis(shares[0], 1.0, BOTTOM, TOP)
+    numbers = [(size, share) for one, size, share in placed if _SHAPES[one.mark.word] in _SHIPPING]
+    best = front(numbers)
+    places = [(across.at(size), up.at(share)) for _, size, share in placed]
+    labels = spread_labels(
+        [(x, y, _label(one)) for (x, y), (one, _, _) in zip(places, placed, strict=True)],
+        (LEFT, TOP - 10, WIDTH, BOTTOM - 4),
+    )
+    points = tuple(
+        _point(one, place, label, front=(size, share) in best)
+        for (one, size, share), place, label in zip(placed, places, labels, strict=True)
+    )
     return Chart(
-        points=_spread_labels(points),
-        x_ticks=tuple(Tick(at(v, 1.0)[0], f"{v:,.0f}") for v in x_ticks),
-        y_ticks=tuple(Tick(at(0.0, v)[1], words.percent(v, 0)) for v in y_ticks if v <= 1.0),
+        points=points,
+        front=_steps([(across.at(size), up.at(share)) for size, share in best]),
+        x_ticks=across.ticks(sizes, lambda value: f"{value:,.0f}"),
+        y_ticks=up.ticks(shares, lambda value: words.percent(value, 0)),
         absent=tuple(one.name for one in variants if one.bytes is None or one.agreement is None),
         description="; ".join(point.title for point in points),
     )
 
 
-def _point(one: VariantView, x: float, y: float) -> Point:
-    name = one.name
-    short = name if len(name) <= _LABEL_LENGTH else name[: _LABEL_LENGTH - 1] + "…"
-    share = words.percent(one.agreement if one.answer else 1.0)
+def front(numbers: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Return the Pareto front of sizes and shares, the smallest size first.
+
+    On it is what no other is at least as small and at least as close as, and better in one.
+    """
+    found: list[tuple[float, float]] = []
+    for size, share in sorted(set(numbers), key=lambda one: (one[0], -one[1])):
+        if not found or share > found[-1][1]:
+            found.append((size, share))
+    return tuple(found)
+
+
+def _steps(places: list[tuple[float, float]]) -> str:
+    """Return the front as a staircase: between two of its points nothing better is known."""
+    corners = places[:1]
+    for x, y in places[1:]:
+        corners += [(x, corners[-1][1]), (x, y)]
+    return " ".join(f"{x},{y}" for x, y in corners) if len(places) > 1 else ""
+
+
+def _label(one: VariantView) -> str:
+    short = one.name if len(one.name) <= LABEL_LENGTH else one.name[: LABEL_LENGTH - 1] + "…"
+    latency = "" if one.latency is None or one.answer is None else f" {words.times(one.latency)}"
+    return f"{one.mark.symbol} {short}{latency}"
+
+
+def _point(one: VariantView, place: tuple[float, float], label: Label, *, front: bool) -> Point:
+    ratio = 1.0 if one.answer is None and one.latency is None else one.latency
+    size = words.kilobytes(one.bytes)
+    agreement = words.percent(one.agreement if one.answer else 1.0)
+    latency = "1, the measure" if one.answer is None else words.times(ratio)
+    on = ", on the Pareto front" if front else ""
     return Point(
-        x=round(x, 1),
-        y=round(y, 1),
+        x=place[0],
+        y=place[1],
         shape=_SHAPES[one.mark.word],
         tone=one.mark.tone,
-        label=f"{one.mark.symbol} {short}",
-        title=f"{name}: {words.kilobytes(one.bytes)}, agreement {share}, {one.mark.word}",
-        label_x=x,
-        label_y=y,
-        end=False,
+        label=label,
+        name=one.name,
+        title=f"{one.name}: {size}, agreement {agreement}, latency {latency}, {one.mark.word}{on}",
+        disc=None if ratio is None else radius(ratio),
+        size=size,
+        agreement=agreement,
+        latency=latency,
+        answer=one.mark.word,
+        front=front,
     )
 
 
-def _spread_labels(points: list[Point]) -> tuple[Point, ...]:
-    """Give every label the nearest place where it covers no point and no other label."""
-    placed: list[Point] = []
-    for point in sorted(points, key=lambda one: (one.y, one.x)):
-        places = _places(point)
-        free = (one for one in places if not _covers(one, points, placed))
-        placed.append(next(free, places[0]))
-    return tuple(placed)
-
-
-def _places(point: Point) -> list[Point]:
-    """Return the point with its label right, left, then ever lower and higher."""
-    shifts = [0.0]
-    for step in range(1, 16):
-        shifts += [_LABEL_HEIGHT * step, -_LABEL_HEIGHT * step]
-    places = [
-        replace(
-            point,
-            label_x=round(point.x - _LABEL_GAP if end else point.x + _LABEL_GAP, 1),
-            label_y=round(point.y + 4 + shift, 1),
-            end=end,
-        )
-        for shift in shifts
-        for end in (False, True)
-    ]
-    inside = [one for one in places if _is_inside(one)]
-    return inside or places
-
-
-def _is_inside(point: Point) -> bool:
-    left, right = _extent(point)
-    return left >= LEFT and right <= WIDTH and TOP - 8 <= point.label_y <= BOTTOM - 4
-
-
-def _covers(one: Point, points: list[Point], placed: list[Point]) -> bool:
-    left, right = _extent(one)
-    middle = one.label_y - 4
-    over_point = any(
-        left - 7 < other.x < right + 7 and abs(middle - other.y) < _LABEL_HEIGHT - 2
-        for other in points
-        if (other.x, other.y) != (one.x, one.y)
-    )
-    return over_point or any(
-        abs(one.label_y - other.label_y) < _LABEL_HEIGHT - 1
-        and left < _extent(other)[1] + 3
-        and _extent(other)[0] - 3 < right
-        for other in placed
-    )
-
-
-def _extent(point: Point) -> tuple[float, float]:
-    """Return where a label begins and ends."""
-    width = len(point.label) * _LETTER
-    start = point.label_x - width if point.end else point.label_x
-    return start, start + width
-
-
-def _ticks(low: float, high: float) -> tuple[float, ...]:
-    """Return about four round numbers from one at or below ``low`` to one at or above ``high``."""
-    rough = max(high - low, 1e-9) / 4
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * s for s in _STEPS if power * s >= rough * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return tuple(round(step * k, 10) for k in range(first, last + 1))
+def radius(ratio: float) -> float:
+    """Return the radius of the disc of a latency ratio; above ``MOST_RATIO`` it grows no more."""
+    return round(_DISC * math.sqrt(min(ratio, MOST_RATIO)), 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgeq.challenge import Challenge, ControlAnswer, FaultAnswer
 from edgeq.record import RunRecord
 from edgeq.report import words
-from edgeq.report.variant_view import Share
+from edgeq.report.file_view import Share
 from edgeq.report.words import Mark
 
 _MARKS = {

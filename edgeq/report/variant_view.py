@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edgeq.answer import Answer, answer
-from edgeq.record import CaseRecord, Facts, ModelRecord, RunRecord, VariantRecord
-from edgeq.report import facts, flips, words
+from edgeq.answer import Answer, answer, objections
+from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord
+from edgeq.report import facts, file_view, flips, words
 from edgeq.report.cells import Cell, cells
+from edgeq.report.network_view import NetworkView, network_view, unmeasured
+from edgeq.report.spread_view import SpreadView, spreads
+from edgeq.report.times_view import TimesView, times_view
 from edgeq.report.words import Mark
 
 
@@ -41,15 +44,6 @@ class CaseView:
 
 
 @dataclass(frozen=True)
-class Share:
-    """One line of a breakdown: name, amount, share of the whole from 0 to 1."""
-
-    name: str
-    text: str
-    share: float
-
-
-@dataclass(frozen=True)
 class VariantView:
     """One variant.
 
@@ -58,10 +52,18 @@ class VariantView:
         answer: The answer; None for the baseline.
         bytes: Of the file, None where it could not be made.
         agreement: Share of images, None where not measured.
+        latency: The variant's median by the baseline's, None where not measured.
+        objection: Why it may not ship, in one sentence; empty where it may.
         cells: By the names in ``HEADINGS``.
         flips: None where agreement was not measured.
-        operators, parts: Breakdowns, the greatest first.
-        types, times: As names and texts.
+        spreads: Distributions over the images.
+        times: None where latency was not measured.
+        stack: Where the bytes are, None where the file was not read.
+        operators: By type, the most frequent first.
+        kernels: None where it was not loaded.
+        types: As names and texts.
+        network: The error along the network, None where it was not measured.
+        network_absent: Why it was not.
     """
 
     anchor: str
@@ -74,13 +76,19 @@ class VariantView:
     sha256: str
     bytes: int | None
     agreement: float | None
+    latency: float | None
+    objection: str
     cells: dict[str, Cell]
     cases: tuple[CaseView, ...]
     flips: flips.FlipsView | None
-    operators: tuple[Share, ...]
-    parts: tuple[Share, ...]
+    spreads: tuple[SpreadView, ...]
+    times: TimesView | None
+    stack: file_view.StackView | None
+    operators: tuple[file_view.Share, ...]
+    kernels: file_view.KernelsView | None
     types: tuple[tuple[str, str], ...]
-    times: tuple[tuple[str, str], ...]
+    network: NetworkView | None
+    network_absent: str
 
     @property
     def origin(self) -> str:
@@ -99,8 +107,22 @@ class VariantView:
 BASELINE = Mark("◆", "*", "baseline", "none")
 
 
-def variant_view(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> VariantView:
-    """Return the view of a variant or of the baseline of a model."""
+def variant_view(
+    record: RunRecord,
+    model: ModelRecord,
+    variant: VariantRecord,
+    pictures: Mapping[int, str] | None = None,
+) -> VariantView:
+    """Return the view of a variant or of the baseline of a model.
+
+    Args:
+        record: The record.
+        model: The model.
+        variant: One of its variants, or its baseline.
+        pictures: Anchors of pictures by the image's place in the evaluation set.
+    """
+    cases = record.verdicts(model.name, variant.name)
+    by_gate = {case.gate: case for case in cases}
     is_baseline = variant is model.baseline
     said = None if is_baseline else answer(record, model.name, variant)
     return VariantView(
@@ -114,13 +136,19 @@ def variant_view(record: RunRecord, model: ModelRecord, variant: VariantRecord) 
         sha256=variant.sha256,
         bytes=variant.bytes or None,
         agreement=facts.number(variant.agreement, "top1"),
-        cells=cells(model, variant, is_baseline=is_baseline),
-        cases=tuple(case_view(case) for case in record.verdicts(model.name, variant.name)),
-        flips=flips.flips_view(variant.agreement),
-        operators=_shares(facts.table(variant.operators, "counts"), words.plain),
-        parts=_shares(facts.table(variant.size, "parts"), words.kilobytes),
-        types=_types(variant),
-        times=_times(variant),
+        latency=facts.number(variant.latency, "ratio"),
+        objection=_objection(record, model, variant) if said is Answer.STOPS else "",
+        cells=cells(model, variant, cases, is_baseline=is_baseline),
+        cases=tuple(case_view(case) for case in cases),
+        flips=flips.flips_view(variant.agreement, pictures),
+        spreads=spreads(variant.agreement),
+        times=times_view(variant.latency, by_gate.get("latency_ratio")),
+        stack=file_view.stack_view(model.baseline.size, variant.size),
+        operators=file_view.shares(facts.table(variant.operators, "counts"), words.plain),
+        kernels=file_view.kernels_view(variant.operators),
+        types=file_view.types(variant),
+        network=network_view(variant.network),
+        network_absent=unmeasured(variant.network),
     )
 
 
@@ -157,47 +185,7 @@ def _place(model: ModelRecord, variant: VariantRecord) -> int:
     return 0 if variant is model.baseline else model.variants.index(variant) + 1
 
 
-def _shares(parts: Facts, show: Callable[[float], str]) -> tuple[Share, ...]:
-    """Return a breakdown, the greatest part first."""
-    amounts = {name: facts.number(parts, name) or 0.0 for name in parts}
-    whole = sum(amounts.values())
-    order = sorted(amounts, key=lambda name: (-amounts[name], name))
-    return tuple(Share(n, show(amounts[n]), amounts[n] / whole if whole else 0.0) for n in order)
-
-
-def _types(variant: VariantRecord) -> tuple[tuple[str, str], ...]:
-    found = variant.operators
-    weights = _shares(facts.table(found, "weight_bytes_by_type"), words.kilobytes)
-    compute = _shares(facts.table(found, "compute_activation_types"), words.plain)
-    lines = {
-        "inputs": ", ".join(facts.texts(found, "input_types")),
-        "outputs": ", ".join(facts.texts(found, "output_types")),
-        "weights": ", ".join(f"{one.name} {one.text}" for one in weights),
-        "compute operators": ", ".join(f"{one.text} in {one.name}" for one in compute),
-        "float islands": ", ".join(facts.texts(found, "float_islands")),
-        "custom operators": ", ".join(facts.texts(found, "custom")),
-        "delegate": _delegate(found),
-    }
-    return tuple((name, text) for name, text in lines.items() if text)
-
-
-def _delegate(found: Facts) -> str:
-    """Return what the delegate took over, empty where it was not seen."""
-    taken, total = facts.number(found, "delegated"), facts.number(found, "total")
-    partitions, kernels = facts.number(found, "partitions"), facts.text(found, "kernels")
-    if taken is None or total is None or partitions is None:
-        return ""
-    pieces = words.count(round(partitions), "partition")
-    return f"{taken:.0f} of {total:.0f} operators in {pieces} ({kernels or 'kernels not known'})"
-
-
-def _times(variant: VariantRecord) -> tuple[tuple[str, str], ...]:
-    found = variant.latency
-    lines = []
-    for name in ("init", "first", "median", "mean", "p90"):
-        own = facts.number(found, "variant", f"{name}_s")
-        other = facts.number(found, "baseline", f"{name}_s")
-        if own is not None:
-            text = f"{words.milliseconds(own)} (baseline {words.milliseconds(other)})"
-            lines.append((name, text))
-    return tuple(lines)
+def _objection(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> str:
+    """Return the first reason why a variant may not ship, and how many more there are."""
+    first, *rest = objections(record, model.name, variant) or ("",)
+    return f"{sentence(first)} (and {len(rest)} more)" if rest else sentence(first)

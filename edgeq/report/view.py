@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeq.record import Facts, ModelRecord, RunRecord
-from edgeq.report import facts, scatter, sentences, words
+from edgeq.report import embedding, facts, scatter, sentences, words
 from edgeq.report.changes import ChangesView, changes_view
+from edgeq.report.embedding import PictureView
+from edgeq.report.pictures import Pictures
 from edgeq.report.variant_view import CaseView, VariantView, case_view, variant_view
 from edgeq.report.words import Mark
 
@@ -19,7 +21,8 @@ class ModelView:
         about: What it is, as name and text.
         notes: What a reader must know before the numbers.
         baseline: The cells of the baseline's row by column.
-        chart: The scatter of size against agreement, None with nothing to draw.
+        chart: The picture of the trade-off, None with nothing to draw.
+        pictures_note: What is to be said about photographs without a picture, empty without.
     """
 
     name: str
@@ -28,6 +31,7 @@ class ModelView:
     baseline: VariantView
     variants: tuple[VariantView, ...]
     chart: scatter.Chart | None
+    pictures_note: str
 
     @property
     def rows(self) -> tuple[VariantView, ...]:
@@ -44,6 +48,8 @@ class ReportView:
         headline: The answer in one sentence.
         verdict: Whether the run passes, and why, in one sentence.
         counts: Verdicts with their numbers.
+        about: What was run, where, when and how long, as name and text.
+        pictures: Small pictures, each once.
         notes: What a reader must know before the numbers, the same for no two models.
         orphans: Cases that belong to no variant of the record.
         changes: What changed since the accepted record, None where none is known.
@@ -54,6 +60,8 @@ class ReportView:
     headline: str
     verdict: str
     counts: tuple[tuple[Mark, int], ...]
+    about: tuple[tuple[str, str], ...]
+    pictures: tuple[PictureView, ...]
     notes: tuple[str, ...]
     models: tuple[ModelView, ...]
     orphans: tuple[CaseView, ...]
@@ -66,8 +74,14 @@ class ReportView:
     spec_sha256: str
 
 
-def view(record: RunRecord) -> ReportView:
-    """Return what the report shows of a record."""
+def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
+    """Return what the report shows of a record.
+
+    Args:
+        record: The record.
+        shown: Those of its pictures that are there, by their sha256.
+    """
+    pictures = shown or {}
     summary = record.summary
     known = {(model.name, one.name) for model in record.models for one in model.variants}
     return ReportView(
@@ -82,8 +96,10 @@ def view(record: RunRecord) -> ReportView:
                 strict=True,
             )
         ),
+        about=_about(record),
+        pictures=embedding.embedded(record, pictures),
         notes=sentences.notes(record),
-        models=tuple(_model(record, model) for model in record.models),
+        models=tuple(_model(record, model, pictures) for model in record.models),
         orphans=tuple(case_view(c) for c in record.cases if (c.model, c.method) not in known),
         changes=changes_view(record.changes),
         facts=(
@@ -113,8 +129,28 @@ def flat(table: Facts, prefix: str = "") -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _model(record: RunRecord, model: ModelRecord) -> ModelView:
-    variants = tuple(variant_view(record, model, one) for one in model.variants)
+def _about(record: RunRecord) -> tuple[tuple[str, str], ...]:
+    names = [model.name for model in record.models]
+    machine = record.machine
+    cores = facts.number(machine, "cores")
+    where = (
+        facts.text(machine, "processor"),
+        None if cores is None else words.count(round(cores), "core"),
+        facts.text(machine, "architecture"),
+        facts.text(machine, "system"),
+    )
+    return (
+        ("model" if len(names) == 1 else "models", ", ".join(names) or "none"),
+        ("commit", record.commit or "not recorded"),
+        ("when", words.utc(record.started)),
+        ("where", ", ".join(one for one in where if one) or "not recorded"),
+        ("took", words.duration(record.duration_s)),
+    )
+
+
+def _model(record: RunRecord, model: ModelRecord, shown: Pictures) -> ModelView:
+    pictures = embedding.anchors(model, shown)
+    variants = tuple(variant_view(record, model, one, pictures) for one in model.variants)
     baseline = variant_view(record, model, model.baseline)
     return ModelView(
         name=model.name,
@@ -127,6 +163,7 @@ def _model(record: RunRecord, model: ModelRecord) -> ModelView:
         baseline=baseline,
         variants=variants,
         chart=scatter.chart(baseline, variants),
+        pictures_note=embedding.note(model, shown),
     )
 
 

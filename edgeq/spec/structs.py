@@ -147,6 +147,17 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     budget_s: float = 60.0
 
 
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a report may show.
+
+    Attributes:
+        thumbnails: Whether small pictures of evaluation photographs may be in it, and in files
+            beside the record.
+    """
+
+    thumbnails: bool = True
+
+
 Limits = dict[str, float]
 
 
@@ -187,6 +198,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         allow_missing: Gates whose verdict may be MISSING without failing.
         run: How models are executed.
         latency: How latency is measured.
+        report: What a report may show.
         reports: Folder of the reports.
         store: Folder of the store.
         history: Past runs that are kept below the reports, for comparisons and trends.
@@ -206,6 +218,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     allow_missing: tuple[str, ...] = ()
     run: Run = Run()
     latency: Latency = Latency()
+    report: Report = Report()
     reports: str = "reports"
     store: str = ".edgeq"
     history: int = 50

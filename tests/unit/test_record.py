@@ -19,6 +19,7 @@ from edgeq.record import (
     SCHEMA,
     CaseRecord,
     ModelRecord,
+    Picture,
     RunRecord,
     Summary,
     VariantRecord,
@@ -60,6 +61,9 @@ def _of(kind: Any) -> st.SearchStrategy[Any]:
         str | None: st.none() | TEXT,
         float | None: st.none() | NUMBERS,
         tuple[float, float] | None: st.none() | st.tuples(NUMBERS, NUMBERS),
+        tuple[Picture, ...]: st.lists(st.builds(Picture, image=WHOLE, sha256=TEXT), max_size=2).map(
+            tuple
+        ),
         tuple[str, ...]: st.lists(TEXT, max_size=2).map(tuple),
         Verdict: st.sampled_from(Verdict),
         ChangeKind: st.sampled_from(ChangeKind),

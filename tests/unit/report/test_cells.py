@@ -21,8 +21,8 @@ def test_a_variant_that_was_measured() -> None:
         "size": "14,413.5 kB [gzip 11,819.1 kB]",
         "reduction": "49.5 %",
         "agreement": "100.0 % [98.0 % to 100.0 %]",
-        "accuracy": "94.6 % [0.0 points]",
-        "latency": "1.01x [0.99x to 1.04x, 18.10 ms]",
+        "accuracy": "94.6 % [92.6 % to 96.6 %; change 0.0 points]",
+        "latency": "1.01x [0.99x to 1.04x; 18.10 ms]",
         "memory": "93,000.0 kB [adds 41,000.0 kB]",
     }
 
@@ -37,7 +37,7 @@ def test_the_baseline_takes_its_numbers_from_what_ran_beside_it() -> None:
     model = records.full_record().models[0]
     found = cells(model, model.baseline, is_baseline=True)
     assert _text(found["latency"]) == "1 [18.00 ms]"
-    assert _text(found["accuracy"]) == "94.6 %"
+    assert _text(found["accuracy"]) == "94.6 % [92.6 % to 96.6 %]"
     assert found["memory"].absent
 
 
@@ -48,3 +48,20 @@ def test_no_reduction_without_a_baseline_size() -> None:
     found = cells(model, model.variants[0], is_baseline=False)
     assert found["reduction"].absent
     assert set(found) == set(HEADINGS)
+
+
+def test_limits_stand_under_their_numbers_with_their_verdicts() -> None:
+    record = records.full_record()
+    model = record.models[0]
+    one = next(v for v in model.variants if v.name == "weight_only_int4")
+    found = cells(model, one, record.verdicts(model.name, one.name), is_baseline=False)
+    [limit] = found["agreement"].limits
+    assert (limit.mark.word, _text(Cell(limit.text))) == ("FAIL", "at least 92.0 %")
+    assert found["size"].limits == ()
+    assert found["agreement"].order == 0.506
+
+
+def test_what_was_not_measured_has_no_place_in_an_order() -> None:
+    model = records.full_record().models[0]
+    lost = next(v for v in model.variants if v.name == records.HOSTILE)
+    assert {c.order for c in cells(model, lost, is_baseline=False).values()} == {None}

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeq.report import scatter
@@ -47,10 +47,11 @@ def test_smaller_is_left_and_closer_is_up() -> None:
 def test_equal_points_keep_readable_labels() -> None:
     chart = chart_of(*((f"variant-{n}", 8_000_000 + n, 480) for n in range(6)))
     assert chart is not None
-    ends = [(point.label_x, point.label_y, point.end) for point in chart.points]
+    ends = [(point.label.x, point.label.y, point.label.end) for point in chart.points]
     assert len(set(ends)) == len(ends)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 10**10), st.integers(0, 500)), min_size=1, max_size=6))
 def test_every_point_lies_inside(sizes: list[tuple[int, int]]) -> None:
     chart = chart_of(*((f"v{n}", size, agreeing) for n, (size, agreeing) in enumerate(sizes)))

@@ -36,10 +36,14 @@ def test_variants_show_types_times_parts_and_operators() -> None:
     one = view(records.full_record()).models[0].variants[1]
     assert one.name == "dynamic_range"
     assert [share.name for share in one.operators][:2] == ["MUL", "CONV_2D"]
-    assert sum(share.share for share in one.parts) == pytest.approx(1.0)
+    assert sum(share.share for share in one.operators) == pytest.approx(1.0)
+    assert one.stack is not None
     assert dict(one.types)["inputs"] == "float32"
-    assert dict(one.types)["delegate"] == "198 of 199 operators in 1 partition (xnnpack)"
-    assert dict(one.times)["median"].startswith("9.80")
+    assert one.kernels is not None
+    assert one.kernels.summary == "198 of 199 operators in 1 partition (xnnpack)"
+    assert one.times is not None
+    [median] = [own for name, _, own in one.times.rows if name == "median"]
+    assert median.startswith("9.80")
     assert [case.gate for case in one.trouble] == ["accuracy_drop"]
 
 

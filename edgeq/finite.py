@@ -1,0 +1,24 @@
+"""Numbers that JSON can't say. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+
+def not_finite(value: object, path: str = "$") -> Iterator[str]:
+    """Yield the place of every NaN and infinity in plain JSON values.
+
+    Args:
+        value: Numbers, texts, lists and tables.
+        path: Of ``value`` itself.
+    """
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            yield path
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from not_finite(item, f"{path}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from not_finite(item, f"{path}[{index}]")

@@ -1,0 +1,50 @@
+"""Which photographs a report shows as pictures. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain, zip_longest
+
+from edgeq.record import Facts, ModelRecord, RunRecord
+from edgeq.report import facts
+
+PER_MODEL = 24
+PER_RUN = 144
+"""Pictures of about 4 kB each: what keeps the page of a dozen models below 1.5 MB."""
+
+KINDS = ("right_to_wrong", "wrong_to_right", "wrong_to_wrong")
+
+
+def chosen(record: RunRecord) -> dict[str, tuple[int, ...]]:
+    """Return the images to be shown by the name of their model, as places in its set.
+
+    Variants take turns, each with its most harmful flip that is not chosen yet, so that the
+    pictures of one collapsed variant do not take the places of all others.
+    """
+    if not record.models:
+        return {}
+    most = min(PER_MODEL, max(1, PER_RUN // len(record.models)))
+    return {model.name: _of_model(model, most) for model in record.models}
+
+
+def ordered(agreement: Facts) -> tuple[Facts, ...]:
+    """Return the flips, the most harmful first: by kind, then by the baseline's confidence."""
+
+    def harm(row: Facts) -> tuple[int, float]:
+        kind = facts.text(row, "kind")
+        sure = facts.number(row, "baseline_confidence") or 0.0
+        return (KINDS.index(kind) if kind in KINDS else 0, -sure)
+
+    return tuple(sorted(facts.rows(agreement, "flips"), key=harm))
+
+
+def _of_model(model: ModelRecord, most: int) -> tuple[int, ...]:
+    wanted = [_of_variant(one.agreement) for one in model.variants]
+    turns = chain.from_iterable(zip_longest(*wanted))
+    return tuple(dict.fromkeys(image for image in turns if image is not None))[:most]
+
+
+def _of_variant(agreement: Facts) -> Sequence[int]:
+    rows = (*ordered(agreement), *facts.rows(agreement, "worst_images"))
+    places = (facts.number(row, "image") for row in rows)
+    return [round(place) for place in places if place is not None]

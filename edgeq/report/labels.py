@@ -1,0 +1,97 @@
+"""Labels of points that cover neither each other nor a point. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LABEL_LENGTH = 26
+
+_HEIGHT = 16.0
+_GAP = 11.0
+_LETTER = 6.9
+_MIDDLE = 4.0
+"""How far a label's base line lies below its middle."""
+_STEPS = 18
+
+Place = tuple[float, float, str]
+Frame = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Label:
+    """A text beside its point.
+
+    Attributes:
+        x, y: Where it is anchored: its base line's start, or its end.
+        text: What it says.
+        end: Whether it ends there.
+        lead: Whether it lies so far off that a line must lead to it.
+    """
+
+    x: float
+    y: float
+    text: str
+    end: bool
+    lead: bool
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Where it begins and ends."""
+        width = len(self.text) * _LETTER
+        start = self.x - width if self.end else self.x
+        return start, start + width
+
+
+def spread_labels(points: Sequence[Place], frame: Frame) -> tuple[Label, ...]:
+    """Give every label the nearest place where it covers no point and no other label.
+
+    Args:
+        points: x, y and text.
+        frame: Left, top, right and bottom that labels keep within where they can.
+    """
+    placed: dict[int, Label] = {}
+    for index in sorted(range(len(points)), key=lambda one: points[one][1::-1]):
+        places = _places(points[index], frame)
+        others = [point for at, point in enumerate(points) if at != index]
+        free = (one for one in places if not _covers(one, others, list(placed.values())))
+        placed[index] = next(free, places[0])
+    return tuple(placed[index] for index in range(len(points)))
+
+
+def _places(point: Place, frame: Frame) -> list[Label]:
+    """Return the label right, left, then ever lower and higher."""
+    x, y, text = point
+    shifts = [0.0]
+    for step in range(1, _STEPS):
+        shifts += [_HEIGHT * step, -_HEIGHT * step]
+    places = [
+        Label(
+            x=round(x - _GAP if end else x + _GAP, 1),
+            y=round(y + _MIDDLE + shift, 1),
+            text=text,
+            end=end,
+            lead=abs(shift) > _HEIGHT / 2,
+        )
+        for shift in shifts
+        for end in (False, True)
+    ]
+    return [one for one in places if _is_inside(one, frame)] or places
+
+
+def _is_inside(label: Label, frame: Frame) -> bool:
+    left, right = label.extent
+    return left >= frame[0] and right <= frame[2] and frame[1] <= label.y <= frame[3]
+
+
+def _covers(one: Label, points: list[Place], placed: list[Label]) -> bool:
+    left, right = one.extent
+    over_point = any(
+        left - 8 < x < right + 8 and abs(one.y - _MIDDLE - y) < _HEIGHT - 2 for x, y, _ in points
+    )
+    return over_point or any(
+        abs(one.y - other.y) < _HEIGHT - 1
+        and left < other.extent[1] + 4
+        and other.extent[0] - 4 < right
+        for other in placed
+    )

@@ -1,0 +1,92 @@
+"""The error along the network, from the first layer to the last. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from edgeq.record import Facts
+from edgeq.report import facts, words
+from edgeq.report.axis import Axis, Tick, powers_of_ten
+
+WIDTH, HEIGHT = 460, 190
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 446, 14, 150
+_LEAST, _MOST = 1e-4, 100.0
+_LARGEST = 3
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer in the picture.
+
+    Attributes:
+        name: Operator, place and name.
+        text: Its relative error.
+    """
+
+    x: float
+    y: float
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class NetworkView:
+    """The error along the network.
+
+    Attributes:
+        summary: One sentence.
+        layers: In the order of execution.
+        line: The same as the points of a line.
+        ticks: Of the upright axis.
+        steps: Where the error grows most, the greatest growth first.
+        description: What it shows, for those who can't see it.
+    """
+
+    summary: str
+    layers: tuple[Layer, ...]
+    line: str
+    ticks: tuple[Tick, ...]
+    steps: tuple[Layer, ...]
+    description: str
+
+
+def network_view(network: Facts) -> NetworkView | None:
+    """Return the error along the network, None where it was not measured."""
+    errors = facts.numbers(network, "errors")
+    places = facts.numbers(network, "places")
+    names, kinds = facts.texts(network, "names"), facts.texts(network, "operators")
+    if not errors or not len(errors) == len(places) == len(names) == len(kinds):
+        return None
+    shown = [min(max(error, _LEAST), _MOST) for error in errors]
+    powers = powers_of_ten(min(shown), max(shown))
+    up = Axis(powers[0], powers[-1], _BOTTOM, _TOP, log=True)
+    along = Axis(0, max(1.0, *places), _LEFT, _RIGHT)
+    layers = tuple(
+        Layer(along.at(place), up.at(value), f"{kind} {place:.0f}, {name}", f"{error:.3g}")
+        for place, value, error, kind, name in zip(places, shown, errors, kinds, names, strict=True)
+    )
+    growth = [b / a for a, b in pairwise(shown)]
+    order = sorted(range(len(growth)), key=lambda place: -growth[place])[:_LARGEST]
+    images = facts.number(network, "images") or 0
+    summary = (
+        f"Relative error of the output of {len(layers)} layers, the mean over "
+        f"{words.count(round(images), 'image')} on which the variant is worst: "
+        f"{layers[0].text} after the first, {layers[-1].text} after the last"
+    )
+    return NetworkView(
+        summary=summary,
+        layers=layers,
+        line=" ".join(f"{layer.x},{layer.y}" for layer in layers),
+        ticks=tuple(Tick(up.at(one), f"{one:g}") for one in powers),
+        steps=tuple(layers[place + 1] for place in order if growth[place] > 1),
+        description=summary,
+    )
+
+
+def unmeasured(network: Facts) -> str:
+    """Return why there is no error along the network."""
+    reason = facts.text(network, "reason")
+    if reason:
+        return f"Could not be measured: {reason}"
+    return "Not measured: it is looked for where the answers of a variant fail"

@@ -1,0 +1,90 @@
+"""The small pictures beside a record, each in a file that is called by its own content."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from edgeq.files import sha256_bytes, write_bytes
+from edgeq.record import RunRecord
+
+FOLDER = "pictures"
+SUFFIX = ".webp"
+
+_OWN = re.compile(r"[0-9a-f]{64}\.webp")
+_EMBEDDED = re.compile(r'href="data:image/webp;base64,([A-Za-z0-9+/=]+)"')
+_HASH = re.compile(r"[0-9a-f]{64}")
+_MOST_BYTES = 40_000
+
+Pictures = Mapping[str, bytes]
+"""WebP files by their sha256."""
+
+
+def named(record: RunRecord) -> tuple[str, ...]:
+    """Return the hashes of the pictures that a record names, each once."""
+    found = (picture.sha256 for model in record.models for picture in model.pictures)
+    return tuple(dict.fromkeys(one for one in found if _HASH.fullmatch(one)))
+
+
+def read(record: RunRecord, file: Path) -> dict[str, bytes]:
+    """Return those of a record's pictures that are still there, whole and unchanged.
+
+    Args:
+        record: The record.
+        file: The record's file, whose pictures are beside it, or a page, which holds its own.
+    """
+    known = named(record)
+    if file.suffix == ".html":
+        return {name: data for name, data in _in_page(file).items() if name in known}
+    found = {}
+    for name in known:
+        with suppress(OSError):
+            path = file.parent / FOLDER / f"{name}{SUFFIX}"
+            data = path.read_bytes() if path.stat().st_size <= _MOST_BYTES else b""
+            if is_webp(data) and sha256_bytes(data) == name:
+                found[name] = data
+    return found
+
+
+def _in_page(file: Path) -> dict[str, bytes]:
+    found = {}
+    with suppress(OSError, UnicodeDecodeError):
+        for text in _EMBEDDED.findall(file.read_text(encoding="utf-8")):
+            with suppress(ValueError):
+                data = base64.b64decode(text, validate=True)
+                if is_webp(data):
+                    found[sha256_bytes(data)] = data
+    return found
+
+
+def write(pictures: Pictures, folder: Path) -> None:
+    """Write pictures beside a record, and remove those of the record that was there before.
+
+    Args:
+        pictures: What is to be there.
+        folder: Where the record's file is.
+
+    Raises:
+        StoreError: The folder can't be written.
+    """
+    place = folder / FOLDER
+    for name, data in pictures.items():
+        path = place / f"{name}{SUFFIX}"
+        if not path.is_file() or path.read_bytes() != data:
+            write_bytes(path, data)
+    if not place.is_dir():
+        return
+    for path in place.iterdir():
+        if _OWN.fullmatch(path.name) and path.stem not in pictures:
+            path.unlink(missing_ok=True)
+    if not pictures:
+        with suppress(OSError):
+            place.rmdir()
+
+
+def is_webp(data: bytes) -> bool:
+    """Return whether bytes are those of a WebP file, and nothing that a browser might run."""
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"

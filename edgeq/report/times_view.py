@@ -1,0 +1,154 @@
+"""The times of a variant and its baseline, beside each other. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeq.record import CaseRecord, Facts
+from edgeq.report import facts, words
+from edgeq.report.axis import Axis, Tick, round_numbers
+from edgeq.report.histogram import Histogram, bars
+
+WIDTH, HEIGHT, BASE = 460, 182, 78
+_START, _END, _TALL = 14, 446, 56
+_SHOWN = 97
+"""Percentiles drawn: the slowest few would squeeze all others into one bar."""
+RATIO_HEIGHT = 140
+_TOP, _BOTTOM = 12, 112
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One pair of blocks, in the picture's units."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """The ratio in each pair of blocks, in the order of time.
+
+    Attributes:
+        dots: The pairs.
+        ticks: Of the upright axis.
+        band: Top and bottom of the interval of the ratio, None without one.
+        limit: Where the limit is, None without one.
+        limit_text: The limit in words.
+        even: Where both take the same time, None where that is not in the picture.
+        description: What it shows, for those who can't see it.
+    """
+
+    dots: tuple[Dot, ...]
+    ticks: tuple[Tick, ...]
+    band: tuple[float, float] | None
+    limit: float | None
+    limit_text: str
+    even: float | None
+    description: str
+
+
+@dataclass(frozen=True)
+class TimesView:
+    """The latency of a variant beside its baseline's.
+
+    Attributes:
+        rows: Name, the baseline's time, the variant's time.
+        chart: Both distributions, None where the record holds none.
+        beyond: What is not drawn.
+        ratios: None where the record holds none.
+    """
+
+    rows: tuple[tuple[str, str, str], ...]
+    chart: Histogram | None
+    beyond: str
+    ratios: Ratios | None
+
+
+_ROWS = (
+    ("loading", "init_s"),
+    ("first inference", "first_s"),
+    ("median", "median_s"),
+    ("mean", "mean_s"),
+    ("90th percentile", "p90_s"),
+)
+
+
+def times_view(latency: Facts, case: CaseRecord | None = None) -> TimesView | None:
+    """Return the times of a variant, None where they were not measured.
+
+    Args:
+        latency: As measured.
+        case: The case of the latency ratio, whose limit is drawn.
+    """
+    rows = tuple(
+        (name, words.milliseconds(one), words.milliseconds(other))
+        for name, key in _ROWS
+        if (one := facts.number(latency, "baseline", key)) is not None
+        and (other := facts.number(latency, "variant", key)) is not None
+    )
+    if not rows:
+        return None
+    return TimesView(rows, _chart(latency), _beyond(latency), _ratios(latency, case))
+
+
+def _chart(latency: Facts) -> Histogram | None:
+    sides = [facts.numbers(latency, side, "percentiles_s") for side in ("baseline", "variant")]
+    if any(len(side) <= _SHOWN for side in sides):
+        return None
+    shown = [side[: _SHOWN + 1] for side in sides]
+    low, high = min(side[0] for side in shown), max(side[-1] for side in shown)
+    steps = round_numbers(low * 1000, high * 1000)
+    axis = Axis(steps[0] / 1000, steps[-1] / 1000, _START, _END)
+    medians = [side[len(side) // 2] for side in sides]
+    said = [words.milliseconds(one) for one in medians]
+    return Histogram(
+        bars=bars(shown[0], axis, BASE, _TALL),
+        below=bars(shown[1], axis, BASE, -_TALL),
+        base=BASE,
+        height=HEIGHT,
+        ticks=tuple(Tick(axis.at(one / 1000), f"{one:g}") for one in steps),
+        marks=tuple(axis.at(one) for one in medians),
+        description="Two histograms of the time of one inference: "
+        f"baseline, median {said[0]}, above; variant, median {said[1]}, below",
+    )
+
+
+def _beyond(latency: Facts) -> str:
+    slow = [
+        words.milliseconds(side[-1])
+        for name in ("baseline", "variant")
+        if (side := facts.numbers(latency, name, "percentiles_s"))
+    ]
+    if len(slow) != 2:  # noqa: PLR2004 - both sides
+        return ""
+    return (
+        f"The slowest 3 % are not drawn; the slowest inference of all took {slow[0]} (baseline) "
+        f"and {slow[1]} (variant)."
+    )
+
+
+def _ratios(latency: Facts, case: CaseRecord | None) -> Ratios | None:
+    values = facts.numbers(latency, "block_ratios")
+    ratio = facts.number(latency, "ratio")
+    if not values or ratio is None:
+        return None
+    limit = None if case is None else case.limit
+    ends = facts.interval(latency, "ratio_interval")
+    seen = [*values, *(ends or ()), *([limit] if limit is not None and limit < 2 * ratio else [])]
+    steps = round_numbers(min(seen), max(seen), 3)
+    up = Axis(steps[0], steps[-1], _BOTTOM, _TOP)
+    along = Axis(0, max(1, len(values) - 1), 56, _END - 4)
+    inside = limit is not None and steps[0] <= limit <= steps[-1]
+    return Ratios(
+        dots=tuple(Dot(along.at(place), up.at(value)) for place, value in enumerate(values)),
+        ticks=tuple(Tick(up.at(one), words.times(one)) for one in steps),
+        band=ends and (up.at(ends[1]), up.at(ends[0])),
+        limit=up.at(limit) if limit is not None and inside else None,
+        limit_text="" if limit is None else words.times(limit),
+        even=up.at(1.0) if steps[0] <= 1.0 <= steps[-1] else None,
+        description=f"The variant's time by the baseline's in {len(values)} pairs of blocks: "
+        f"{words.times(min(values))} to {words.times(max(values))}, over all "
+        f"{words.times(ratio)}"
+        + (f" ({words.span((words.times(ends[0]), words.times(ends[1])))})" if ends else ""),
+    )

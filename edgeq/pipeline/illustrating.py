@@ -11,7 +11,7 @@ import msgspec
 from edgeq.errors import EdgeqError
 from edgeq.files import sha256_bytes
 from edgeq.images.decode import resized
-from edgeq.images.photo import read_photo
+from edgeq.images.photo import pillow_warnings_are_errors, read_photo
 from edgeq.images.sets import Photo
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.percentiles import short
@@ -75,7 +75,8 @@ def thumbnail(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int])
 
     from PIL import Image
 
-    image = resized(read_photo(photo.path, sha256=photo.sha256), preprocessing, size)
+    with pillow_warnings_are_errors():
+        image = resized(read_photo(photo.path, sha256=photo.sha256), preprocessing, size)
     image.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC)
     file = io.BytesIO()
     image.save(file, "webp", quality=QUALITY)

@@ -7,7 +7,7 @@ from collections import Counter
 import msgspec
 import numpy as np
 
-from edgeq.faults.fault import NotApplicableError, fault
+from edgeq.faults.fault import Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph
 
@@ -59,6 +59,15 @@ def calibrated_on_other_range(good: Good) -> bytes:
     own = calibration.preprocessing
     std = (own.std[0] * 100, own.std[1] * 100, own.std[2] * 100)
     return good.calibrated_on(calibration.images.photos, msgspec.structs.replace(own, std=std))
+
+
+@fault("calibrated_on_evaluation", "activations", "medium", "overlap")
+def calibrated_on_evaluation(good: Good) -> Faulty:
+    """One of the calibration images is an evaluation image too."""
+    evaluation = good.run.inputs(good.subject.model).evaluation
+    if evaluation is None:
+        raise NotApplicableError("there are no evaluation images")
+    return Faulty(calibration=(*good.calibration.images.photos, evaluation.photos[0]))
 
 
 @fault("ranges_cut", "activations", "high", "saturated_activations")

@@ -178,7 +178,8 @@ def _make(fault: Fault, good: Good) -> Made:
     except Exception as error:  # noqa: BLE001 - others' code; what it raises is its own affair
         return Made(fault, broken=f"its function failed: {type(error).__name__}: {error}")
     same = faulty.content in (None, good.content) and faulty.preprocessing is None
-    if same and faulty.labels is None and faulty.conduct is None:
+    as_before = faulty.labels is None and faulty.calibration is None and faulty.conduct is None
+    if same and as_before:
         return Made(fault, inapplicable=NOTHING)
     return Made(fault, faulty)
 
@@ -213,12 +214,16 @@ def _answer(made: Made, good: Good, diagnose: Diagnose | None) -> FaultAnswer | 
 def _place(faulty: Faulty, fault: Fault, good: Good) -> tuple[Run, Subject]:
     """Return the run in which a fault is judged, and the variant that it is there."""
     store, say = good.run.store, good.run.say
-    if faulty.labels is None:
+    if faulty.labels is None and faulty.calibration is None:
         spec = join(good, fault.name, faulty)
         run = Run(spec, store=store, target=faulty_target(), say=say)
         return run, run.subjects[0]
     run = Run(good.run.spec, store=store, say=say)
-    run.inputs(good.subject.model).relabel(faulty.labels)
+    inputs = run.inputs(good.subject.model)
+    if faulty.labels is not None:
+        inputs.relabel(faulty.labels)
+    if faulty.calibration is not None:
+        inputs.recalibrate(faulty.calibration)
     return run, good.subject
 
 

@@ -14,6 +14,7 @@ from edgeq.spec.structs import Preprocessing
 
 if TYPE_CHECKING:
     from edgeq.faults.good import Good
+    from edgeq.images.sets import Photo
 
 Severity = Literal["high", "medium", "low"]
 Place = Literal[
@@ -41,14 +42,19 @@ class Faulty:
         content: Bytes of the file.
         preprocessing: How photographs become the variant's input.
         labels: Labels of the evaluation set, int64, shape ``(n,)``.
+        calibration: The calibration set; gates on the set look at it, the file stays as it was.
         conduct: What the worker does wrong when it runs the variant, as ``faulty_worker`` reads
             it.
+        timeout_s: Seconds that the worker may be silent, so that a fault that makes it so is
+            seen before long.
     """
 
     content: bytes | None = None
     preprocessing: Preprocessing | None = None
     labels: npt.NDArray[np.int64] | None = None
+    calibration: tuple[Photo, ...] | None = None
     conduct: dict[str, object] | None = None
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True)

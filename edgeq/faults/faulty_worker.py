@@ -57,9 +57,11 @@ class Conduct:
         return np.ones(self._told.get("bytes", 0), np.uint8)
 
     def after_invoke(self, start: float, seconds: float) -> float:
-        """Crash or take longer; return the seconds that it took in all."""
+        """Crash, hang or take longer; return the seconds that it took in all."""
         self._invoked += 1
         self._crash()
+        while self.what == "hang" and self._invoked > self._told["after"]:
+            time.sleep(1)
         if self.what != "slower":
             return seconds
         end = start + seconds * (1 + self._told["factor"])

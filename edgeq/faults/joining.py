@@ -63,6 +63,9 @@ def join(good: Good, name: str, faulty: Faulty) -> Spec:
     off = tuple(gate for gate in LIMITS if gate not in good.limits)
     return msgspec.structs.replace(
         spec,
+        run=spec.run
+        if faulty.timeout_s is None
+        else msgspec.structs.replace(spec.run, timeout_s=faulty.timeout_s),
         models={subject.model: msgspec.structs.replace(spec.models[subject.model], methods=())},
         variants={name: variant},
         gates=Gates(by_method={name: good.limits}, off={name: off}),

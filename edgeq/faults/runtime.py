@@ -12,6 +12,7 @@ from edgeq.spec.structs import Kernels
 MOST_SLOWDOWN = 20.0
 MOST_BYTES = 1_000_000_000
 BREAKS = 6
+SILENCE_S = 10.0
 
 
 @fault("nan_outputs", "run time", "high", "not_finite")
@@ -52,6 +53,13 @@ def crash_at_load(good: Good) -> Faulty:
     """The runtime crashes while it loads the model."""
     del good
     return Faulty(conduct={"do": "crash", "after": -1})
+
+
+@fault("hang", "run time", "high", "hang")
+def hang(good: Good) -> Faulty:
+    """The third inference never ends."""
+    silence = min(good.run.spec.run.timeout_s, SILENCE_S)
+    return Faulty(conduct={"do": "hang", "after": 2}, timeout_s=silence)
 
 
 @fault("refused", "run time", "high", "refused")

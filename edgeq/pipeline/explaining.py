@@ -21,6 +21,7 @@ ANSWER_GATES = frozenset(
     {"outputs", "top1_agreement", "top5_overlap", "worst_cosine", "accuracy_drop"}
 )
 GATE_CAUSES = {
+    "calibration_disjoint": "overlap",
     "types": "wrong_types",
     "max_partitions": "partitions",
     "max_peak_memory": "memory",

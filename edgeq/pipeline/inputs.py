@@ -13,7 +13,7 @@ from edgeq.errors import ImageError
 from edgeq.images.decode import Pixels, Progress, decode
 from edgeq.images.labels import LabelSet, label_set
 from edgeq.images.lint import Lint, PixelFacts, lint, pixel_facts
-from edgeq.images.sets import ImageSet, Role, load_set, overlap
+from edgeq.images.sets import ImageSet, Photo, Role, load_set, overlap
 from edgeq.images.stream import Stream
 from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.pipeline.once import Once
@@ -150,6 +150,13 @@ class ModelInputs:
     def known_lint(self) -> Lint | None:
         """Return what is odd about the calibration set where it was asked for before."""
         return self._lint.done(self.name)
+
+    def recalibrate(self, photos: tuple[Photo, ...]) -> None:
+        """Put other photographs into the calibration set, before anything was asked of it."""
+        images = ModelInputs(self.name, self.spec, self._store, self.say).calibration_set
+        if images is None:
+            raise ImageError("no calibration set is named", where=self.spec.origin)
+        self._sets.get(images.role, lambda: replace(images, photos=photos))
 
     def relabel(self, labels: npt.NDArray[np.int64]) -> None:
         """Put other labels on the evaluation set, before anything was asked of it.

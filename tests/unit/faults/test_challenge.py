@@ -161,6 +161,15 @@ def test_single_wrong_ranges_are_told_from_others_and_from_all_of_them(root: Pat
     assert {one.name: one.cause_found for one in found.faults} == wanted
 
 
+def test_a_hang_is_seen_soon_and_an_overlap_by_its_proof(root: Path) -> None:
+    keys = {"run": {"timeout_s": 3.0}}
+    found = challenge(project.spec(root, **keys), names=("hang", "calibrated_on_evaluation"))
+    overlap, hung = sorted(found.faults, key=lambda one: one.name)
+    assert "outputs" in hung.caught_by
+    assert "calibration_disjoint" in overlap.caught_by
+    assert [one.cause_found for one in (hung, overlap)] == ["hang", "overlap"]
+
+
 def failing(good: Good) -> bytes:
     """Fails while it is made."""
     raise ValueError(good.subject.key)

@@ -8,7 +8,7 @@ comparisons hold the time of the inference alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from edgeq.pipeline.timing import TimedPair
+    from edgeq.plugin.state import State
 
 
 SAVES: pytest.StashKey[bool] = pytest.StashKey()
@@ -91,6 +92,23 @@ def save(config: pytest.Config) -> None:
 def has_benchmarks(config: pytest.Config) -> bool:
     """Return whether pytest-benchmark is loaded, which ``-p no:benchmark`` prevents."""
     return hasattr(config.option, "benchmark_disable")
+
+
+class Anonymous:
+    """Keeps the machine's own name out of pytest-benchmark's files, in projects with a spec.
+
+    Args:
+        state: The session's.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_benchmark_update_machine_info(self, machine_info: dict[str, Any]) -> None:
+        """Leave the name of the machine out; what it is stays."""
+        if self._state.spec_file is not None:
+            machine_info["node"] = ""
 
 
 class Untimed:

@@ -9,7 +9,7 @@ import pytest
 
 from edgeq.errors import EdgeqError
 from edgeq.plugin.github import GitHub
-from edgeq.plugin.latency import SAVES, Untimed, has_benchmarks
+from edgeq.plugin.latency import SAVES, Anonymous, Untimed, has_benchmarks
 from edgeq.plugin.session import Collector
 from edgeq.plugin.state import STATE, State
 from edgeq.plugin.terminal import Address
@@ -56,7 +56,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Collector(state), "edgeq-collector")
     config.pluginmanager.register(Address(), "edgeq-address")
     config.pluginmanager.register(GitHub(), "edgeq-github")
-    if not has_benchmarks(config):
+    if has_benchmarks(config):
+        config.pluginmanager.register(Anonymous(state), "edgeq-anonymous")
+    else:
         config.addinivalue_line("markers", "benchmark: a time that is not measured here")
         config.pluginmanager.register(Untimed(), "edgeq-untimed")
     if state.spec_file is not None:

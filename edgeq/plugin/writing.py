@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import msgspec
@@ -15,6 +16,7 @@ from edgeq.history.commit import checked_out
 from edgeq.history.follow import follow
 from edgeq.history.hold import hold
 from edgeq.history.past import Past, past_run
+from edgeq.pipeline.discretion import discreet
 from edgeq.pipeline.illustrating import Illustrated, illustrated
 from edgeq.pipeline.recording import record_run
 from edgeq.plugin.command import command_line
@@ -52,6 +54,7 @@ def write(state: State, *, partial: bool) -> None:
         found.add_error(str(damaged))
     for error in held.errors:
         found.add_error(error)
+    found.record = discreet(found.record, state.spec.root, os.environ)
     report.write(
         found.record,
         folder,

@@ -56,6 +56,11 @@ class Conversation:
                 remedy="Copy this version's edgeq/run/worker.py to the target",
             )
 
+    @property
+    def over(self) -> bool:
+        """Whether the worker has ended."""
+        return self._over
+
     def ask(
         self,
         op: str,

@@ -33,6 +33,7 @@ from edgeq.spec.structs import Kernels, Preprocessing
 
 CHUNK_IMAGES = 64
 ROOMY = 4
+_PERHAPS_MEMORY = ("no reason given", "failed to create runtime", "alloc", "memory")
 
 
 class _Fed(msgspec.Struct, frozen=True):
@@ -77,6 +78,11 @@ class Session:
         """What is where the worker runs."""
         return self._worker.facts
 
+    @property
+    def ended(self) -> bool:
+        """Whether the worker has ended, so that another session is needed."""
+        return self._worker.over
+
     def load(
         self,
         path: Path,
@@ -112,7 +118,9 @@ class Session:
             try:
                 answer = self._worker.ask("load", request, blobs)
             except ModelRefusedError as refusal:
-                if self._loads_with_more_memory(request, blobs):
+                said = refusal.what.lower()
+                perhaps = any(words in said for words in _PERHAPS_MEMORY)
+                if perhaps and self._loads_with_more_memory(request, blobs):
                     raise self._worker.circumstances("load").out_of_memory() from refusal
                 raise
         report = self._worker.convert("load", answer, LoadReport)

@@ -339,7 +339,8 @@ def test_a_refusal_for_want_of_memory_is_told_from_a_true_one(
         "    asked = read()\n"
         "    if asked['op'] == 'bye': break\n"
         f"    if limit < {enough} * 10**6:\n"
-        "        write(kind='error', id=asked['id'], kinds=['RuntimeError'], message='no')\n"
+        "        said = 'failed to create runtime'\n"
+        "        write(kind='error', id=asked['id'], kinds=['RuntimeError'], message=said)\n"
         "    else:\n"
         "        write(kind='result', id=asked['id'])\n"
     )
@@ -347,6 +348,17 @@ def test_a_refusal_for_want_of_memory_is_told_from_a_true_one(
     with session, pytest.raises(WorkerError) as caught:
         load(session, tmp_path, b"")
     assert type(caught.value) is kind
+
+
+def test_a_refusal_that_has_nothing_to_do_with_memory_costs_no_second_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = classifier()[:600] + b"x" * 200
+    with Session(local_target(), timeout_s=60, memory_limit=4_000_000_000) as session:
+        monkeypatch.setattr(Session, "__init__", None)
+        with pytest.raises(ModelRefusedError, match="refused load"):
+            load(session, tmp_path, broken)
+        assert load(session, tmp_path, classifier()).operators == 3
 
 
 def test_the_worker_says_what_it_is(session: Session) -> None:

@@ -1,0 +1,181 @@
+"""Damaged models through everything that a run does with a ready-made variant.
+
+``EDGEQ_DATA=FOLDER python benchmarks/robustness/models.py --count 10000``: mutates tiny models and,
+where ``EDGEQ_DATA`` has them, small real ones, and reads, measures, loads and runs each. Every
+outcome must be answers that can be judged, or one EdgeqError; no request may take longer than its
+limit. Prints a table; the exit code is 1 where something else happened, and the models that did it
+are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.robustness.mutations import MUTATIONS
+from edgeq.errors import EdgeqError, WorkerError
+from edgeq.measure.answers import make_answers, outputs_facts
+from edgeq.measure.operators import operators
+from edgeq.measure.size import measure_size
+from edgeq.models.edits import logits_edits
+from edgeq.models.model_file import read_model, require_runnable
+from edgeq.run.session import Session
+from edgeq.run.targets import local_target
+from edgeq.spec.structs import Preprocessing
+from tests.unit import tiny_model
+
+TIMEOUT_S = 10.0
+SLACK_S = 20.0
+"""For starting a worker and ending one, on a busy machine."""
+MEMORY_LIMIT = 2_000_000_000
+IMAGES = 3
+REAL = ("resnet8_cifar10_int8.tflite", "resnet8_cifar10_float.tflite")
+
+
+@dataclass
+class Fuzzed:
+    """What became of the models.
+
+    Attributes:
+        outcomes: How often each.
+        faults: What must not happen, with the file that did it.
+        slowest_s: The longest time that one model took.
+    """
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    slowest_s: float = 0.0
+
+
+class Runner:
+    """Keeps a worker for as long as it lives."""
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+
+    def outcome(self, path: Path, size: tuple[int, int]) -> str:
+        """Do with a model all that a run does; return what came of it.
+
+        Raises:
+            EdgeqError: The model is refused.
+        """
+        model = read_model(path)
+        require_runnable(model)
+        measure_size(model)
+        operators(model)
+        edits = logits_edits(path)
+        session = self._alive()
+        try:
+            handle = session.load(path, threads=1, kernels="xnnpack", edits=edits).handle
+            pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, *size, 3), np.uint8)
+            outputs = session.infer(handle, pixels, Preprocessing()).outputs
+            session.unload(handle)
+        except WorkerError:
+            self._session = None if session.ended else session
+            raise
+        scores = outputs[0].reshape(len(outputs[0]), -1)
+        logits = outputs[1].reshape(len(scores), -1) if edits else None
+        facts = outputs_facts(make_answers(scores, logits, is_probability=bool(edits)))
+        broken = facts.nonfinite_images or facts.constant or facts.all_zero
+        return "ran, answers fail the proof of outputs" if broken else "ran"
+
+    def _alive(self) -> Session:
+        if self._session is None:
+            self._session = Session(
+                local_target(), timeout_s=TIMEOUT_S, memory_limit=MEMORY_LIMIT, where="mutant"
+            )
+        return self._session
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._session is not None:
+            self._session.close()
+
+
+def fuzz(seeds: dict[str, tuple[bytes, tuple[int, int]]], count: int, kept: Path) -> Fuzzed:
+    """Run mutations of some models.
+
+    Args:
+        seeds: Content and input size by name.
+        count: How many.
+        kept: Folder for the models that do what must not happen.
+    """
+    found, runner, names = Fuzzed(), Runner(), sorted(seeds)
+    path = kept / "mutant.tflite"
+    for number in range(count):
+        draw = random.Random(number)  # noqa: S311
+        content, size = seeds[names[number % len(names)]]
+        mutate = draw.choice(MUTATIONS)
+        path.write_bytes(mutate(content, draw))
+        start = time.monotonic()
+        try:
+            outcome = runner.outcome(path, size)
+        except EdgeqError as error:
+            outcome = f"{type(error).__name__}"
+            if "Traceback" in str(error) or "\n" in str(error):
+                found.faults.append(f"{number} {mutate.__name__}: {error}")
+        except Exception:  # noqa: BLE001 - that is what is looked for
+            outcome = "a fault of edgeq"
+            found.faults.append(f"{number} {mutate.__name__}: {traceback.format_exc(limit=-3)}")
+            (kept / f"{number}.tflite").write_bytes(path.read_bytes())
+        seconds = time.monotonic() - start
+        found.slowest_s = max(found.slowest_s, seconds)
+        if seconds > TIMEOUT_S + SLACK_S:
+            found.faults.append(f"{number} {mutate.__name__}: took {seconds:.1f} s")
+        found.outcomes[outcome] += 1
+    runner.close()
+    return found
+
+
+def tiny_seeds() -> dict[str, tuple[bytes, tuple[int, int]]]:
+    """Return tiny models of every input type and layout."""
+    found = {}
+    for io in ("float32", "float16", "int8", "uint8", "int16"):
+        for nchw in (False, True):
+            content = tiny_model.classifier(io=io, nchw=nchw, dynamic=nchw)
+            found[f"{io}, {'NCHW, open batch' if nchw else 'NHWC'}"] = (content, (4, 4))
+    found["no softmax"] = (tiny_model.classifier(softmax=False), (4, 4))
+    return found
+
+
+def main() -> int:
+    """Print the table; 1 where something happened that must not."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=10_000)
+    arguments = parser.parse_args()
+    data = os.environ.get("EDGEQ_DATA")
+    real = {name: ((Path(data) / "models" / name).read_bytes(), (32, 32)) for name in REAL if data}
+    parts = [("tiny models", tiny_seeds(), arguments.count - (arguments.count // 5 if real else 0))]
+    if real:
+        parts.append(("ResNet-8, int8 and float", real, arguments.count // 5))
+    kept = Path(tempfile.mkdtemp(prefix="edgeq-mutants-"))
+    bad = False
+    for name, seeds, count in parts:
+        start = time.monotonic()
+        found = fuzz(seeds, count, kept)
+        print(f"\n{name}: {count} mutants, {time.monotonic() - start:.0f} s, ", end="")
+        print(f"slowest {found.slowest_s:.1f} s (limit {TIMEOUT_S:g} s without an answer)\n")
+        print("| outcome | models |\n|---|---|")
+        for outcome, number in found.outcomes.most_common():
+            print(f"| {outcome} | {number} |")
+        for fault in found.faults[:20]:
+            print(f"FAULT {fault}")
+        print(f"faults: {len(found.faults)}", flush=True)
+        bad = bad or bool(found.faults)
+    if bad:
+        print(f"kept in {kept}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""What a record must not tell of the machine it was made on: folders, users, secrets.
+
+Messages of errors name paths, and a library's last line may repeat anything. A record and its
+reports are shown to others, so paths are said as seen from the project, and the values of secret
+environment variables are left out.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edgeq.record import RunRecord
+
+HIDDEN = "***"
+NAMES = frozenset({"id", "model", "method", "gate", "name", "not_run", "schema"})
+"""Fields that hold names of the spec, which other fields and later runs refer to."""
+LEAST_SECRET = 8
+_SECRET = re.compile(
+    r"(?i)(?:^|_)(?:(?:api)?key|token|secret|passw(?:or)?d|credentials?|auth)(?:_|$)"
+)
+_END = r"(?=[/\s:;,'\"()\]]|\.?$)"
+
+
+def discreet(record: RunRecord, root: Path, environment: Mapping[str, str]) -> RunRecord:
+    """Return a record without paths, users and secrets of this machine.
+
+    Args:
+        record: The record.
+        root: The project's folder; paths below it become relative.
+        environment: The process's variables.
+    """
+    plain = msgspec.to_builtins(record)
+    return msgspec.convert(_mapped(plain, concealer(root, environment)), RunRecord)
+
+
+def concealer(root: Path, environment: Mapping[str, str]) -> Callable[[str], str]:
+    """Return what takes from a text what it should not tell; see ``discreet``."""
+    rules = [(re.compile(re.escape(f"{place}/")), "") for place in _spellings(root)]
+    rules += [(re.compile(re.escape(place) + _END), ".") for place in _spellings(root)]
+    places = [(environment.get("EDGEQ_DATA", ""), "$EDGEQ_DATA")]
+    places += [(sys.prefix, "$PREFIX"), (tempfile.gettempdir(), "$TMPDIR")]
+    places += [(environment.get("HOME", ""), "~"), (os.path.expanduser("~"), "~")]  # noqa: PTH111
+    known = [(one, name) for place, name in places if place for one in _spellings(Path(place))]
+    rules += [
+        (re.compile(re.escape(place) + _END), name)
+        for place, name in sorted(known, key=lambda pair: -len(pair[0]))  # the inner one first
+    ]
+    rules += [
+        (re.compile(re.escape(value)), HIDDEN)
+        for name, value in environment.items()
+        if len(value) >= LEAST_SECRET and _SECRET.search(name)
+    ]
+    rules.append((re.compile(rf"(?<=/){re.escape(_user(environment))}{_END}"), "~"))
+
+    def conceal(text: str) -> str:
+        for pattern, name in rules:
+            text = pattern.sub(name, text)
+        return text
+
+    return conceal
+
+
+def _spellings(place: Path) -> tuple[str, ...]:
+    found = dict.fromkeys((str(place.absolute()), str(place.resolve())))
+    return tuple(one for one in found if one != "/")
+
+
+def _user(environment: Mapping[str, str]) -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user that the system does not know
+        return environment.get("USER") or "nobody"
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: one if key in NAMES else _mapped(one, change) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mapped(one, change) for one in value]
+    return value

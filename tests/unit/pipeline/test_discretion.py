@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edgeq.pipeline import discretion
+from edgeq.pipeline.discretion import concealer, discreet
+from tests.unit.report import records
+
+SECRET = "hunter2-and-more"  # noqa: S105 - not one
+ENVIRONMENT = {
+    "HOME": "/home/alice",
+    "EDGEQ_DATA": "/data/shared",
+    "HUB_TOKEN": SECRET,
+    "AWS_SECRET_ACCESS_KEY": "AKIA/12345678",
+    "MONKEY": "not secret",
+    "SHORT_KEY": "abc",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("/home/alice/net/a.tflite: is damaged", "a.tflite: is damaged"),
+        ("/home/alice/net: can't be read", ".: can't be read"),
+        ("/home/alice/other/a.log, see it", "~/other/a.log, see it"),
+        ("/home/alice2/a.log", "/home/alice2/a.log"),
+        ("see /data/shared/models/x", "see $EDGEQ_DATA/models/x"),
+        ("/mnt/work/alice/store is full", "/mnt/work/~/store is full"),
+        (f"the last line was {SECRET}!", "the last line was ***!"),
+        ("AKIA/12345678", "***"),
+        ("not secret, abc, alice", "not secret, abc, alice"),
+    ],
+)
+def test_places_users_and_secrets_are_not_told(
+    monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    monkeypatch.setattr(discretion, "_user", lambda _: "alice")
+    assert concealer(Path("/home/alice/net"), ENVIRONMENT)(text) == told
+
+
+def test_a_root_at_the_top_hides_nothing_by_mistake() -> None:
+    assert concealer(Path("/"), {"HOME": "/"})("int8/made: 1/2") == "int8/made: 1/2"
+
+
+def test_a_record_without_secrets_is_as_it_was(tmp_path: Path) -> None:
+    record = records.full_record()
+    assert discreet(record, tmp_path, {}) == record
+
+
+def test_names_of_the_spec_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(discretion, "_user", lambda _: "int8")
+    plain = records.case("int8", "made", reason=f"{tmp_path}/x and /home/int8/y")
+    record = records.record((records.variant("int8", 10),), (plain,))
+    found = discreet(record, tmp_path, {})
+    assert found.cases == (msgspec.structs.replace(plain, reason="x and /home/~/y"),)
+    assert found.summary == record.summary

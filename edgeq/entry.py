@@ -33,12 +33,14 @@ class Entry:
         folder: Where its files are.
         key: Its address.
         facts: What it was made from.
+        files: The sha256 of every file, by its name in the folder.
         made: Whether this call made it (False when it was read).
     """
 
     folder: Path
     key: str
     facts: Mapping[str, object]
+    files: Mapping[str, str]
     made: bool
 
 
@@ -88,7 +90,7 @@ def read_entry(
         return None, f"{ENTRY_FILE} describes another entry"
     if damaged:
         return None, f"content differs from its sha256: {', '.join(damaged)}"
-    return Entry(folder, key, entry.facts, made=False), None
+    return Entry(folder, key, entry.facts, entry.files, made=False), None
 
 
 def described(folder: Path) -> list[Mapping[str, object]]:

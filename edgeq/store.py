@@ -158,7 +158,7 @@ class Store:
             raise _not_made(target, error) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        return Entry(target, key, dict(facts), made=True)
+        return Entry(target, key, dict(facts), files, made=True)
 
     def _temporary_folder(self, kind: str, key: str) -> Path:
         """Return a new folder to make an entry in; the caller holds the entry's lock."""

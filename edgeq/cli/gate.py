@@ -51,6 +51,8 @@ def pytest_arguments(arguments: tuple[str, ...]) -> list[str]:
     return [
         *("-c", str(SETTINGS), "--rootdir=.", "--noconftest", "--no-header"),
         *(word for name in PLUGINS for word in ("-p", name)),
+        # It imports all of Hypothesis to end a session that has none of its tests.
+        *("-p", "no:hypothesispytest"),
         *("--edgeq-command", shlex.join(["edgeq", "gate", *arguments])),
         "--pyargs",
         *([] if chosen else [SUITE]),

@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.digests import Digests
 from edgeq.errors import ImageError
-from edgeq.images.decode import Pixels, Progress, decode
+from edgeq.images.decode import Pixels, Progress, decode, pixel_facts_of
 from edgeq.images.labels import LabelSet, label_set
 from edgeq.images.lint import Lint, PixelFacts, lint, pixel_facts
 from edgeq.images.sets import ImageSet, Photo, Role, load_set, overlap
 from edgeq.images.stream import Stream
 from edgeq.models.float_model import FloatModel, load_float_model
+from edgeq.pipeline.kept import arithmetic, keep
 from edgeq.pipeline.once import Once
 from edgeq.quantize.calibration import Calibration
 from edgeq.spec.presets_preprocessing import find_preprocessing
@@ -139,11 +141,19 @@ class ModelInputs:
 
         def look() -> Lint:
             preprocessing = self.baseline.preprocessing
-            found = _facts_of(self._decode(images, preprocessing))
-            other = None
-            if self.evaluation is not None:
-                other = _facts_of_some(self.stream(preprocessing))
-            return lint(images, found, other)
+            other = None if self.evaluation is None else self.stream(preprocessing)
+
+            def make() -> Lint:
+                found = _facts_of(self._decode(images, preprocessing))
+                return lint(images, found, None if other is None else _facts_of_some(other))
+
+            facts = {
+                "calibration": [images.sha256, [photo.name for photo in images.photos]],
+                "evaluation": None if other is None else other.images.content_sha256,
+                "pixels": pixel_facts_of(preprocessing, self.baseline.input_size),
+                **arithmetic(),
+            }
+            return keep(self._store, "lint", facts, make, Lint)
 
         return self._lint.get(self.name, look)
 
@@ -211,14 +221,18 @@ class ModelInputs:
             return None
 
         def load() -> ImageSet:
-            return load_set(
+            digests = Digests(self._store.root)
+            images = load_set(
                 source,
                 role,
                 root=self.spec.root,
                 labels=named.labels,
                 label_set=self.labels,
                 limit=named.limit,
+                digest=digests.of,
             )
+            digests.keep()
+            return images
 
         return self._sets.get(role, load)
 

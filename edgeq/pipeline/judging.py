@@ -16,7 +16,6 @@ from edgeq.images.sets import overlap
 from edgeq.judge import costs, limits, proofs
 from edgeq.judge.missing import broken, not_measured, unmeasurable
 from edgeq.judge.verdict import Judgement
-from edgeq.measure.answers import outputs_facts
 from edgeq.pipeline.explaining import explained
 from edgeq.pipeline.plan import Case, Subject
 from edgeq.pipeline.run import Run
@@ -96,8 +95,8 @@ def _types(run: Run, subject: Subject, _: float) -> Judgement:
 
 def _outputs(run: Run, subject: Subject, _: float) -> Judgement:
     return proofs.outputs(
-        outputs_facts(run.answers(subject.model, subject)),
-        outputs_facts(run.answers(subject.model, None)),
+        run.outputs(subject.model, subject),
+        run.outputs(subject.model, None),
         trained=run.inputs(subject.model).baseline.trained,
     )
 

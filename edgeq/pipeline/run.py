@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.errors import EdgeqError, ImageError, WorkerError
-from edgeq.images.sets import ImageSet
-from edgeq.measure.accuracy import Accuracy, accuracy
-from edgeq.measure.agreement import Agreement, agreement
-from edgeq.measure.answers import Answers
-from edgeq.measure.operators import Operators, operators
-from edgeq.measure.size import Size, measure_size
-from edgeq.models.model_file import read_model
+from edgeq.errors import EdgeqError, WorkerError
+from edgeq.measure.accuracy import Accuracy
+from edgeq.measure.agreement import Agreement
+from edgeq.measure.answers import Answers, OutputFacts
+from edgeq.measure.operators import Operators
+from edgeq.measure.size import Size
 from edgeq.pipeline.diagnosis.cause import Diagnosis
 from edgeq.pipeline.execution import Executable, Executor
 from edgeq.pipeline.inputs import ModelInputs, Say
 from edgeq.pipeline.making import make
+from edgeq.pipeline.measuring import (
+    accuracy_of,
+    agreement_of,
+    operators_of,
+    outputs_of,
+    size_of,
+)
 from edgeq.pipeline.once import Once
 from edgeq.pipeline.plan import Case, Subject, cases, subjects
 from edgeq.pipeline.timing import Question, TimedPair, time_pair
@@ -66,6 +69,7 @@ class Run:
         self.sizes: Once[str, Size] = Once()
         self.operators: Once[str, Operators] = Once()
         self._answers: Once[str, Answers] = Once()
+        self._outputs: Once[str, OutputFacts] = Once()
         self.agreements: Once[str, Agreement] = Once()
         self.accuracies: Once[str, Accuracy] = Once()
         self.latencies: Once[str, TimedPair] = Once()
@@ -121,20 +125,12 @@ class Run:
     def size(self, model: str, subject: Subject | None) -> Size:
         """Return what a model's bytes are."""
         executable = self.executable(model, subject)
-        return self.sizes.get(executable.key, lambda: self._size(executable))
-
-    def _size(self, executable: Executable) -> Size:
-        def make(folder: Path) -> None:
-            size = measure_size(read_model(executable.path))
-            (folder / "size.json").write_bytes(msgspec.json.encode(size))
-
-        entry = self.store.get_or_make("sizes", {"model": executable.sha256}, make)
-        return msgspec.json.decode((entry.folder / "size.json").read_bytes(), type=Size)
+        return self.sizes.get(executable.key, lambda: size_of(self, executable))
 
     def operators_of(self, model: str, subject: Subject | None) -> Operators:
         """Return what a model computes with."""
         executable = self.executable(model, subject)
-        return self.operators.get(executable.key, lambda: operators(read_model(executable.path)))
+        return self.operators.get(executable.key, lambda: operators_of(self, executable))
 
     def answers(self, model: str, subject: Subject | None) -> Answers:
         """Return what a model says on its evaluation set.
@@ -152,19 +148,14 @@ class Run:
 
         return self._answers.get(executable.key, make)
 
-    def agreement(self, subject: Subject) -> Agreement:
-        """Return what a variant says beside its baseline."""
-        return self.agreements.get(subject.key, lambda: self._agreement(subject))
+    def outputs(self, model: str, subject: Subject | None) -> OutputFacts:
+        """Return plain facts about what a model says; see ``answers`` for its errors."""
+        key = f"{model}/{BASELINE}" if subject is None else subject.key
+        return self._outputs.get(key, lambda: outputs_of(self, model, subject))
 
-    def _agreement(self, subject: Subject) -> Agreement:
-        images = self.inputs(subject.model).evaluation
-        baseline = self.answers(subject.model, None)
-        return agreement(
-            baseline,
-            self.answers(subject.model, subject),
-            _labels(images, baseline) if images is not None and images.labelled else None,
-            confidence=self.spec.confidence,
-        )
+    def agreement(self, subject: Subject) -> Agreement:
+        """Return what a variant says beside its baseline; see ``answers`` for its errors."""
+        return self.agreements.get(subject.key, lambda: agreement_of(self, subject))
 
     def accuracy(self, subject: Subject) -> Accuracy:
         """Return what a variant and its baseline say beside the labels.
@@ -172,19 +163,7 @@ class Run:
         Raises:
             ImageError: The evaluation set has no labels, or labels of other classes.
         """
-        return self.accuracies.get(subject.key, lambda: self._accuracy(subject))
-
-    def _accuracy(self, subject: Subject) -> Accuracy:
-        images = self.inputs(subject.model).evaluation
-        if images is None:
-            raise ImageError("no evaluation set is named", where=self.spec.origin)
-        baseline = self.answers(subject.model, None)
-        return accuracy(
-            baseline,
-            self.answers(subject.model, subject),
-            _labels(images, baseline),
-            confidence=self.spec.confidence,
-        )
+        return self.accuracies.get(subject.key, lambda: accuracy_of(self, subject))
 
     def latency(self, subject: Subject) -> TimedPair:
         """Return the times of baseline and variant, taken in alternating blocks in one worker.
@@ -273,9 +252,3 @@ class Run:
             return inputs.stream(executable.preprocessing).first()
         shape = (*inputs.baseline.input_size, 3)
         return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-
-
-def _labels(images: ImageSet, answers: Answers) -> npt.NDArray[np.int64]:
-    """Return the labels of a set, checked against the classes that a model tells."""
-    images.require_classes(answers.scores.shape[1])
-    return images.labels()

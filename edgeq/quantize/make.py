@@ -9,7 +9,7 @@ import msgspec
 from edgeq.errors import ConversionError, ModelError, SpecError
 from edgeq.models.child import log_path
 from edgeq.models.float_model import FloatModel
-from edgeq.models.model_file import ModelFile, read_model, require_runnable
+from edgeq.models.model_file import read_model, require_runnable
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.engines import ENGINES, FORMAT, Job, Recipe
 from edgeq.quantize.variant import Variant
@@ -86,13 +86,21 @@ def make_variant(
         _require_model(output, what=what, log=log)
 
     entry = store.get_or_make(KIND, facts, make)
-    made = read_model(entry.folder / FILE)
-    manifest = {
-        **origin,
-        "float_model": {"name": model.name, "source": model.source, "sha256": model.sha256},
-        "calibration": None if used is None else used.manifest(),
-    }
-    return _variant(choice.label, method.name, engine.name, made, manifest, made_now=entry.made)
+    path = entry.folder / FILE
+    return Variant(
+        name=choice.label,
+        method=method.name,
+        engine=engine.name,
+        path=path,
+        sha256=entry.files[FILE],
+        bytes=path.stat().st_size,
+        manifest={
+            **origin,
+            "float_model": {"name": model.name, "source": model.source, "sha256": model.sha256},
+            "calibration": None if used is None else used.manifest(),
+        },
+        made=entry.made,
+    )
 
 
 def ready_variant(name: str, ready: ReadyVariant, spec: Spec) -> Variant:
@@ -119,7 +127,16 @@ def ready_variant(name: str, ready: ReadyVariant, spec: Spec) -> Variant:
     if ready.preprocessing is not None:
         own = find_preprocessing(ready.preprocessing, where=f"variants.{name}.preprocessing")
         manifest["preprocessing"] = msgspec.to_builtins(own)
-    return _variant(name, ready.method, READY_MADE, model, manifest, made_now=False)
+    return Variant(
+        name=name,
+        method=ready.method,
+        engine=READY_MADE,
+        path=model.path,
+        sha256=model.sha256,
+        bytes=model.bytes,
+        manifest=manifest,
+        made=False,
+    )
 
 
 def _require_model(path: Path, *, what: str, log: Path) -> None:
@@ -137,24 +154,3 @@ def _require_model(path: Path, *, what: str, log: Path) -> None:
             remedy=f"See {log}",
             log=log,
         ) from error
-
-
-def _variant(
-    name: str,
-    method: str | None,
-    engine: str,
-    model: ModelFile,
-    manifest: dict[str, object],
-    *,
-    made_now: bool,
-) -> Variant:
-    return Variant(
-        name=name,
-        method=method,
-        engine=engine,
-        path=model.path,
-        sha256=model.sha256,
-        bytes=model.bytes,
-        manifest=manifest,
-        made=made_now,
-    )

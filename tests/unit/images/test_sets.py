@@ -180,13 +180,11 @@ def test_broken_link_and_unreadable_kinds_of_files(tmp_path: Path) -> None:
         load_set(str(tmp_path), "evaluation", root=tmp_path)
 
 
-def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     make(tmp_path, {"a.png": "x"})
 
     def refuse(path: Path) -> str:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("edgeq.images.sets.sha256_file", refuse)
-
     with pytest.raises(ImageError, match=r"a\.png: can't be read: Permission denied"):
-        load_set(str(tmp_path), "evaluation", root=tmp_path)
+        load_set(str(tmp_path), "evaluation", root=tmp_path, digest=refuse)

@@ -1,0 +1,121 @@
+"""Numbers about the variants of a run, made from what the models said and kept in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.errors import ImageError
+from edgeq.images.sets import ImageSet
+from edgeq.measure.accuracy import Accuracy, accuracy
+from edgeq.measure.agreement import Agreement, agreement
+from edgeq.measure.answers import Answers, OutputFacts, outputs_facts
+from edgeq.measure.operators import Operators, operators
+from edgeq.measure.size import Size, measure_size
+from edgeq.models.model_file import read_model
+from edgeq.pipeline.execution import Executable
+from edgeq.pipeline.kept import arithmetic, keep
+
+if TYPE_CHECKING:
+    from edgeq.pipeline.plan import Subject
+    from edgeq.pipeline.run import Run
+
+
+def size_of(run: Run, executable: Executable) -> Size:
+    """Return what a model's bytes are."""
+    facts = {"model": executable.sha256, **arithmetic()}
+    return keep(run.store, "sizes", facts, lambda: measure_size(read_model(executable.path)), Size)
+
+
+def operators_of(run: Run, executable: Executable) -> Operators:
+    """Return what a model computes with."""
+    facts = {"model": executable.sha256, **arithmetic()}
+    return keep(
+        run.store, "operators", facts, lambda: operators(read_model(executable.path)), Operators
+    )
+
+
+def outputs_of(run: Run, model: str, subject: Subject | None) -> OutputFacts:
+    """Return plain facts about what a model says; see ``Run.answers`` for its errors."""
+    facts = {"model": answers_facts(run, model, subject), "images": _images(run, model).sha256}
+    return keep(
+        run.store,
+        "outputs",
+        {**facts, **arithmetic()},
+        lambda: outputs_facts(run.answers(model, subject)),
+        OutputFacts,
+    )
+
+
+def agreement_of(run: Run, subject: Subject) -> Agreement:
+    """Return what a variant says beside its baseline; see ``Run.answers`` for its errors."""
+    images = _images(run, subject.model)
+
+    def make() -> Agreement:
+        baseline = run.answers(subject.model, None)
+        return agreement(
+            baseline,
+            run.answers(subject.model, subject),
+            _labels(images, baseline) if images.labelled else None,
+            confidence=run.spec.confidence,
+        )
+
+    return keep(run.store, "agreement", pair_facts(run, subject), make, Agreement)
+
+
+def accuracy_of(run: Run, subject: Subject) -> Accuracy:
+    """Return what a variant and its baseline say beside the labels.
+
+    Raises:
+        ImageError: The evaluation set has no labels, or labels of other classes.
+    """
+    images = _images(run, subject.model)
+
+    def make() -> Accuracy:
+        baseline = run.answers(subject.model, None)
+        return accuracy(
+            baseline,
+            run.answers(subject.model, subject),
+            _labels(images, baseline),
+            confidence=run.spec.confidence,
+        )
+
+    return keep(run.store, "accuracy", pair_facts(run, subject), make, Accuracy)
+
+
+def pair_facts(run: Run, subject: Subject) -> dict[str, object]:
+    """Return what numbers about a variant beside its baseline depend on."""
+    return {
+        "baseline": answers_facts(run, subject.model, None),
+        "variant": answers_facts(run, subject.model, subject),
+        "images": _images(run, subject.model).sha256,
+        "confidence": run.spec.confidence,
+        **arithmetic(),
+    }
+
+
+def answers_facts(run: Run, model: str, subject: Subject | None) -> Mapping[str, object]:
+    """Return what a model's answer to a photograph depends on, beside the photograph."""
+    executable = run.executable(model, subject)
+    photographs = run.inputs(model).stream(executable.preprocessing)
+    labels = executable.labels
+    return {
+        "answers": run.executor.kept_answers(executable, photographs).address,
+        "labels": None if labels is None else [labels.name, labels.classes, labels.background],
+    }
+
+
+def _images(run: Run, model: str) -> ImageSet:
+    images = run.inputs(model).evaluation
+    if images is None:
+        raise ImageError("no evaluation set is named", where=run.spec.origin)
+    return images
+
+
+def _labels(images: ImageSet, answers: Answers) -> npt.NDArray[np.int64]:
+    """Return the labels of a set, checked against the classes that a model tells."""
+    images.require_classes(answers.scores.shape[1])
+    return images.labels()

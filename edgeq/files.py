@@ -22,6 +22,11 @@ PART = ".part"
 ABANDONED_S = 60.0
 
 
+def may_be_endless(path: Path) -> bool:
+    """Return whether a path is there and is a pipe, a device or a socket, which may have no end."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def sha256_bytes(data: bytes) -> str:
     """Return the hexadecimal sha256 of some bytes."""
     return hashlib.sha256(data).hexdigest()

@@ -6,7 +6,8 @@
 - EXIF's orientation is applied.
 - Of a JPEG that holds several pictures (a phone's MPO) the first, the photograph, is taken.
   Animations and files of several pages are refused: one label can't speak for all frames.
-- The content decides about the format, not the file's ending.
+- The content decides about the format, not the file's ending. Formats that photographs come in are
+  read, and no other: Pillow would start another program for PostScript.
 - Damaged files, files that Pillow warns about, and pictures of more pixels than
   ``PIL.Image.MAX_IMAGE_PIXELS`` are refused.
 """
@@ -27,6 +28,7 @@ from edgeq.errors import ImageError
 if TYPE_CHECKING:
     from PIL import Image
 
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "MPO", "PPM", "AVIF", "JPEG2000", "TGA")
 _16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 _REMEDY = "Replace the file or take it out of the set"
 
@@ -69,7 +71,9 @@ def read_photo(path: Path, *, sha256: str | None = None) -> Image.Image:
     try:
         with path.open("rb") as file:
             _check_content(path, file, sha256)
-            with Image.open(file) as image:
+            Image.init()
+            known = [name for name in FORMATS if name in Image.OPEN]
+            with Image.open(file, formats=known) as image:
                 _refuse_several_frames(path, image)
                 image.load()
                 return _upright_rgb(path, image)
@@ -79,7 +83,9 @@ def read_photo(path: Path, *, sha256: str | None = None) -> Image.Image:
         what = "is a broken symbolic link" if path.is_symlink() else "does not exist"
         raise _refused(path, what) from error
     except UnidentifiedImageError as error:
-        raise _refused(path, "is no image that Pillow can read") from error
+        raise _refused(
+            path, f"is no image of a format that is read ({', '.join(FORMATS)})"
+        ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _refused(
             path,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeq.errors import ModelError
-from edgeq.files import sha256_bytes
+from edgeq.files import may_be_endless, sha256_bytes
 from edgeq.models.attached import attached_bytes
 from edgeq.models.flatbuffer import Flatbuffer, Table, damaged
 
@@ -174,6 +174,8 @@ def open_model(path: Path) -> Flatbuffer:
         ModelError: It is missing, can't be read, or is not a model.
     """
     try:
+        if may_be_endless(path):
+            raise ModelError("is no regular file", where=path, remedy="Name a model's file")
         data = path.read_bytes()
     except FileNotFoundError:
         raise ModelError("no such file", where=path, remedy="Check the path in the spec") from None

@@ -118,7 +118,7 @@ class Model:
         self.init_s, self.first_s = time.perf_counter() - start, -1.0
         self.inputs = [tensor_facts(detail) for detail in self.interpreter.get_input_details()]
         self.outputs = [tensor_facts(detail) for detail in self.interpreter.get_output_details()]
-        self.batch: int = (self.inputs[0]["shape"] or [1])[0]
+        self.batch: int = [*(self.inputs[0]["shape"] if self.inputs else ()), 1][0]
 
     def invoke(self) -> float:
         """Run the model once and return the seconds that it took."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeq.errors import SpecError
+from edgeq.files import may_be_endless
 from edgeq.spec.check import check
 from edgeq.spec.gate_table import parse_gates
 from edgeq.spec.presets import built_in
@@ -72,6 +73,8 @@ def parse(table: dict[str, Any], *, root: Path, origin: Path) -> Spec:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
+        if may_be_endless(path):
+            raise SpecError("is no regular file", where=path, remedy="Name a file of TOML")
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SpecError(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from edgeq.errors import ImageError
 from edgeq.images.photo import open_photo, read_photo
@@ -255,3 +255,14 @@ def test_content_is_compared_with_the_hash(tmp_path: Path) -> None:
     save(path, seed=1)
     with pytest.raises(ImageError, match="has changed since the set was loaded"):
         read_photo(path, sha256=digest)
+
+
+@pytest.mark.parametrize("kind", ["EPS", "ICO", "PCX", "PDF"])
+def test_formats_that_no_photograph_comes_in_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Pillow hands PostScript to another program."""
+    gradient().save(tmp_path / "a.png", kind)
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", None)
+    with pytest.raises(ImageError, match="is no image of a format that is read"):
+        open_photo(tmp_path / "a.png")

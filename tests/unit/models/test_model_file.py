@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +138,11 @@ def test_custom_operators_are_named(folder: Path) -> None:
 
 def test_built_in_operators_are_fine(folder: Path) -> None:
     require_runnable(read(folder, with_operator("RELU", None)))
+
+
+def test_a_pipe_or_a_device_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.tflite")
+    (tmp_path / "device.tflite").symlink_to("/dev/zero")
+    for name in ("pipe", "device"):
+        with pytest.raises(ModelError, match=f"{name}.tflite: is no regular file"):
+            read_model(tmp_path / f"{name}.tflite")

@@ -257,3 +257,8 @@ def test_the_example_of_the_readme_style_is_valid(tmp_path: Path) -> None:
     assert found.variants["vendor-int8"].method == "int8"
     assert found.path("a") == tmp_path / "a"
     assert found.path(os.sep + "a") == Path(os.sep + "a")
+
+
+def test_a_file_without_an_end_is_refused() -> None:
+    with pytest.raises(SpecError, match="/dev/zero: is no regular file"):
+        load_spec(Path(), file=Path("/dev/zero"))

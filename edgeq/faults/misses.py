@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from edgeq.errors import EdgeqError
 from edgeq.faults.fault import Fault
 from edgeq.faults.good import Good
+from edgeq.history.rules import RULES
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.planning import images_needed
 from edgeq.pipeline.plan import Subject
@@ -17,6 +18,8 @@ COSTS = {"latency": "latency_ratio", "memory": "max_peak_memory", "partitions": 
 """By cause: the gate that looks at it."""
 
 LABELS = frozenset({"label_offset", "label_order"})
+
+TOLERANCE = RULES["worst_cosine"].tolerance
 
 LEAST_SHARE = 0.1
 """A value tells a fault from the good variant where it uses up this share of what was left."""
@@ -52,7 +55,21 @@ def would_catch(
     middle = (values[gate] + before[gate]) / 2
     note = f"{gate} = {middle:.3f} (good {before[gate]:.3f}, faulty {values[gate]:.3f})"
     images = _images(run, subject, good, values["top1_agreement"])
-    return f"{note}{images}"
+    return f"{note}{images}{_accepted(run, subject, good, before, values)}"
+
+
+def _accepted(
+    run: Run, subject: Subject, good: Good, before: dict[str, float], after: dict[str, float]
+) -> str:
+    """Say that accepted figures stop what is worse on the same images, where they do.
+
+    Another preprocessing can't be compared with what was accepted.
+    """
+    gate = "worst_cosine"
+    same = run.inputs(subject.model).preprocessing_of(subject.variant) == good.preprocessing
+    if gate not in good.limits or not same or after[gate] >= before[gate] - TOLERANCE:
+        return ""
+    return f", or figures of the good variant that were accepted (`edgeq accept`): {gate} is exact"
 
 
 def _cost(gate: str, records: Sequence[CaseRecord], open_: Sequence[CaseRecord]) -> str:

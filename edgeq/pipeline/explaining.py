@@ -29,6 +29,26 @@ GATE_CAUSES = {
     "max_latency_ms": "latency",
 }
 """What a failure of these gates means: they need no diagnosis."""
+_ANEW = "Make the variant anew from the baseline's file, and compare the sha256 of what was copied"
+_CALIBRATE = "Calibrate on images like those of the evaluation, in the preprocessing of the model"
+NEXT_STEPS = {
+    "channel_order": "Set `preprocessing.channels` to the order that the variant was made for, or "
+    "convert it from the model that takes this one",
+    "input_range": "Set mean and std of `preprocessing` to what the variant was made for, or make "
+    "it anew from this baseline",
+    "resize": "Feed the variant with the baseline's resize, filter and crop",
+    "label_offset": "Check for a background class: name the label set of outputs and labels alike",
+    "label_order": "Name the label set in the order of the outputs, and check how labels were read",
+    "wrong_checkpoint": "Convert the checkpoint that the baseline was exported from",
+    "damaged_tensor": _ANEW,
+    "damaged_file": _ANEW,
+    "output_quantization": _ANEW,
+    "saturated_activations": f"{_CALIBRATE}; do not cut ranges to a low percentile",
+    "calibration": _CALIBRATE,
+    "kernels": "Pin `run.kernels` to those of the device, and report the difference to LiteRT",
+    "nondeterminism": "Run it with one thread and look for an operator that draws random numbers",
+}
+"""What to do about a cause, in place of what a verdict alone suggests; none where that is best."""
 
 
 def explained(
@@ -61,7 +81,12 @@ def with_cause(record: CaseRecord, found: Diagnosis) -> CaseRecord:
     if found.cause is None:
         return msgspec.structs.replace(record, evidence=evidence)
     evidence["cause"] = {"name": found.cause.name, **found.cause.evidence}
-    return msgspec.structs.replace(record, cause=f"{HEAD}{found.cause.sentence}", evidence=evidence)
+    return msgspec.structs.replace(
+        record,
+        cause=f"{HEAD}{found.cause.sentence}",
+        next_step=NEXT_STEPS.get(found.cause.name, record.next_step),
+        evidence=evidence,
+    )
 
 
 def cause_of(records: Sequence[CaseRecord]) -> str | None:

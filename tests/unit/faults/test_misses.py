@@ -30,6 +30,12 @@ def test_a_limit_between_good_and_faulty_is_proposed(good: Good) -> None:
     good_value = float(rest.split("good ")[1].split(",")[0])
     faulty_value = float(rest.split("faulty ")[1].split(")")[0])
     assert faulty_value < limit < good_value
+    assert "edgeq accept" not in told
+
+
+def test_accepted_figures_stop_what_is_worse_on_the_same_images(good: Good) -> None:
+    told = note(good, "layer_zeroed", faults().get("layer_zeroed").make(good))
+    assert "(`edgeq accept`): worst_cosine is exact" in told
 
 
 def test_answers_that_are_the_same_are_said_to_be(good: Good) -> None:

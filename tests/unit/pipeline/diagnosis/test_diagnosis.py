@@ -32,6 +32,12 @@ def test_swapped_channels(tmp_path: Path) -> None:
     assert cause.evidence["agreement"][1] == 1  # type: ignore[index]
 
 
+def test_the_next_step_is_that_of_the_cause(tmp_path: Path) -> None:
+    found = records(failing_run(tmp_path, preprocessing={"channels": "bgr"}))
+    assert found["worst_cosine"].status is Verdict.FAIL
+    assert "`preprocessing.channels`" in str(found["worst_cosine"].next_step)
+
+
 @pytest.mark.parametrize("std", [255.0, 127.5, 65025.0])
 def test_another_range(tmp_path: Path, std: float) -> None:
     mean = 127.5 if std == 127.5 else 0.0

@@ -1,0 +1,136 @@
+"""Transcripts of failed cases with their causes, and of accept, a worse run and compare.
+
+Run ``python benchmarks/transcripts.py``: it lays out a project with EfficientNet-Lite0 and the 20
+built-in photographs, puts one faulty variant after the other into it, runs edgeq's own commands and
+prints them with what they say, as in ``transcripts.md``. Only gates on answers are run; of the
+output nothing is changed but the folder's name. ``--store`` keeps what is made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from edgeq.errors import EdgeqError
+from edgeq.faults.catalogue import faults
+from edgeq.faults.challenge import choose_good
+from edgeq.faults.fault import Faulty
+from edgeq.faults.good import Good
+from edgeq.pipeline.run import Run
+from edgeq.spec.load import load_spec
+from edgeq.store import Store
+
+MODEL = "efficientnet-lite0"
+VARIANT = "vendor"
+ANSWERS = ("gate", "-m", "agreement or accuracy", "-q", "--no-header", "-p", "no:cacheprovider")
+CASES = {
+    "Channel order": "channels_swapped",
+    "Labels off by one": "classes_shifted",
+    "A damaged layer": "layer_saturated",
+    "Calibrated on noise": "calibrated_on_noise",
+}
+WORSE = "layer_zeroed"
+"""INCONCLUSIVE by the default limits on 20 photographs."""
+SELECTED = "agreement or cosine or accuracy"
+WIDTH = "100"
+
+
+def main() -> int:
+    """Print every transcript; 1 where a command answers otherwise than it should."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", type=Path, default=Path(".edgeq"))
+    store = parser.parse_args().store.resolve()
+    with tempfile.TemporaryDirectory(prefix="edgeq-transcripts-") as folder:
+        project = Project(Path(folder), store)
+        good = project.good()
+        codes = []
+        for title, name in CASES.items():
+            print(f"## {title}\n")
+            project.put(good, faults().get(name).make(good))
+            codes.append(project.run(*ANSWERS) == 1)
+        print("## Accept, a worse run, compare\n")
+        project.put(good, Faulty())
+        codes.append(project.run(*ANSWERS) == 0)
+        codes.append(project.run("accept", "-k", SELECTED, "--reason", "First release") == 0)
+        project.keep("before.json")
+        project.put(good, faults().get(WORSE).make(good))
+        codes.append(project.run(*ANSWERS) == 1)
+        codes.append(project.run("compare", "before.json", "reports/latest/run.json") == 1)
+    return 0 if all(codes) else 1
+
+
+class Project:
+    """A project whose one variant is a file.
+
+    Args:
+        root: Its folder.
+        store: Where what is made is kept.
+    """
+
+    def __init__(self, root: Path, store: Path) -> None:
+        self._root, self._store = root, store
+        self._write("")
+
+    def good(self) -> Good:
+        """Return the int8 variant, to be made faulty."""
+        spec = load_spec(self._root)
+        run = Run(spec, store=Store(self._store))
+        return choose_good(run, MODEL, "int8", self._root)
+
+    def put(self, good: Good, faulty: Faulty) -> None:
+        """Make a faulty variant the project's own."""
+        content = good.content if faulty.content is None else faulty.content
+        (self._root / f"{VARIANT}.tflite").write_bytes(content)
+        how = ""
+        if faulty.preprocessing is not None:
+            how = f'preprocessing = {{ channels = "{faulty.preprocessing.channels}", '
+            own = faulty.preprocessing
+            how += f'mean = {list(own.mean)}, std = {list(own.std)}, resize = "{own.resize}", '
+            how += f'filter = "{own.filter}", crop_fraction = {own.crop_fraction} }}\n'
+        self._write(
+            f'[variants.{VARIANT}]\nmodel = "{MODEL}"\nfile = "{VARIANT}.tflite"\n'
+            f'method = "int8"\n{how}'
+        )
+
+    def keep(self, name: str) -> None:
+        """Keep the last run's record under another name."""
+        record = self._root / "reports" / "latest" / "run.json"
+        (self._root / name).write_bytes(record.read_bytes())
+
+    def run(self, *arguments: str) -> int:
+        """Run one of edgeq's commands, print it with what it says, return its exit code."""
+        environment = {**os.environ, "COLUMNS": WIDTH, "NO_COLOR": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "edgeq.cli", *arguments],
+            cwd=self._root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        said = done.stdout.replace(f"{self._root}{os.sep}", "").rstrip()
+        print(f"```console\n$ edgeq {shlex.join(arguments)}\n{said}\n$ echo $?\n{done.returncode}")
+        print("```\n", flush=True)
+        return done.returncode
+
+    def _write(self, variant: str) -> None:
+        methods = "[]" if variant else '["int8"]'
+        (self._root / "edgeq.toml").write_text(
+            f'methods = {methods}\nstore = "{self._store}"\n\n[models.{MODEL}]\n'
+            f'source = "{MODEL}"\n\n[images]\ncalibration = "sample:imagenet"\n'
+            f'evaluation = "sample:imagenet"\n\n{variant}',
+            encoding="utf-8",
+        )
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except EdgeqError as error:
+        sys.exit(f"transcripts: {error}")

@@ -80,8 +80,13 @@ class Past:
 
 
 def past_run(record: RunRecord) -> PastRun:
-    """Return what history keeps of a run."""
-    summary, figures = record.summary, of_record(record).figures
+    """Return what history keeps of a run: all but cases whose id a spec would refuse."""
+    summary = record.summary
+    figures = {
+        case_id: figure
+        for case_id, figure in of_record(record).figures.items()
+        if case_id.split("/") == [figure.model, figure.method, figure.gate]
+    }
     models: dict[str, PastModel] = {}
     for figure in figures.values():
         known = models.setdefault(

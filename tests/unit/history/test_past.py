@@ -109,3 +109,7 @@ def test_what_was_not_run_before_is_not_new() -> None:
     record = follow(at(run(case("made"), case("types")), 2), [past_run(left)])
     assert record.previous is not None
     assert [one.gate for one in record.previous.changes] == ["made"]
+
+
+def test_a_case_with_an_id_of_its_own_is_not_kept() -> None:
+    assert past_run(run(case("made", method="a/b"), method="a/b")).cases == {}

@@ -1,0 +1,127 @@
+"""A real Chromium, driven by Playwright, and the checker axe-core in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PHONE = (360, 740)
+DESK = (1280, 900)
+WIDE = (1920, 1080)
+
+Scheme = Literal["light", "dark"]
+
+
+def program() -> str:
+    """Return a browser's path, or skip; in CI there has to be one."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None and os.environ.get("CI"):
+        pytest.fail("CI has no browser: its script installs chromium")
+    if found is None:
+        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
+    return found
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """Yield a headless browser."""
+    path = program()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Seen:
+    """A page that is open, and what happened in it.
+
+    Attributes:
+        page: Playwright's.
+        requests: Every address that was asked for.
+        dialogs, errors: Texts; errors are exceptions and what the console calls errors.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.requests: list[str] = []
+        self.dialogs: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("dialog", self._refuse)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._listen)
+
+    def _refuse(self, dialog: Any) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    def _listen(self, message: Any) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    @property
+    def away(self) -> list[str]:
+        """The requests for anything but the page and what it carries itself."""
+        return [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))]
+
+
+@contextmanager
+def opened(
+    browser: Browser,
+    file: Path,
+    *,
+    size: tuple[int, int] = DESK,
+    scheme: Scheme = "light",
+    javascript: bool = True,
+    checked: bool = False,
+) -> Iterator[Seen]:
+    """Yield a file of the disk, open in a window of its own.
+
+    Args:
+        browser: From ``running_browser``.
+        file: The page.
+        size: Of the window, in CSS pixels.
+        scheme: What the reader prefers.
+        javascript: Whether scripts run.
+        checked: Whether the checker is to be brought in, which the page's own policy forbids.
+    """
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme=scheme,
+        java_script_enabled=javascript,
+        bypass_csp=checked,
+    )
+    try:
+        seen = Seen(context.new_page())
+        seen.page.goto(file.as_uri())
+        yield seen
+    finally:
+        context.close()
+
+
+def violations(seen: Seen) -> list[str]:
+    """Return what axe-core has against a page, one line each; every part of it is unfolded."""
+    source = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    seen.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    seen.page.evaluate(source)
+    found = seen.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{one['id']}: {one['help']}: {node['target']} {node['html'][:200]}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]

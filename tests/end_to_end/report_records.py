@@ -1,0 +1,252 @@
+"""Records of runs that differ in kind, built as structs: no model is run for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from edgeq.challenge import ControlAnswer, FaultAnswer, summed
+from edgeq.change import Change, ChangeKind, Previous
+from edgeq.judge.verdict import Verdict
+from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord, summarize
+from tests.unit.report import records
+
+METHODS = ("float16", "dynamic_range", "weight_only_int8", "int8", "int8_float_io", "int16x8")
+SIZES = dict(zip(METHODS, (14.3e6, 7.9e6, 7.9e6, 8.4e6, 8.4e6, 8.6e6), strict=True))
+AGREEING = dict(zip(METHODS, (500, 491, 497, 481, 481, 495), strict=True))
+SECONDS = dict(zip(METHODS, (0.018, 0.0098, 0.018, 0.0058, 0.0058, 0.309), strict=True))
+GATES = {
+    "made": None,
+    "types": None,
+    "outputs": None,
+    "size_reduction": 0.68,
+    "top1_agreement": 0.9,
+    "worst_cosine": 0.5,
+    "accuracy_drop": 0.05,
+    "latency_ratio": 2.0,
+    "max_peak_memory": 2e8,
+}
+VALUES = {
+    "size_reduction": 0.72,
+    "top1_agreement": 0.97,
+    "worst_cosine": 0.93,
+    "accuracy_drop": 0.004,
+    "latency_ratio": 0.54,
+    "max_peak_memory": 9e7,
+}
+INTERVALS = {
+    "top1_agreement": (0.951, 0.983),
+    "accuracy_drop": (-0.004, 0.012),
+    "latency_ratio": (0.53, 0.56),
+}
+
+
+def variant(method: str, *, images: int = 500) -> VariantRecord:
+    """Return a variant with everything measured."""
+    agreeing = AGREEING[method] * images // 500
+    return records.variant(
+        method,
+        int(SIZES[method]),
+        agreement=records.agreement_facts(agreeing, images),
+        accuracy=records.accuracy_facts(470 * images // 500, images),
+        latency=records.latency_facts(SECONDS[method]),
+    )
+
+
+def passing(model: str, method: str) -> tuple[CaseRecord, ...]:
+    """Return a case of every gate, all passed."""
+    return tuple(
+        records.case(
+            method,
+            gate,
+            value=VALUES.get(gate),
+            limit=limit,
+            interval=INTERVALS.get(gate),
+            reason=f"{gate} is within its limit",
+            model=model,
+        )
+        for gate, limit in GATES.items()
+    )
+
+
+def run(models: int = 1, methods: tuple[str, ...] = METHODS, *, images: int = 500) -> RunRecord:
+    """Return a run in which everything passes."""
+    base = records.record((), ())
+    names = [f"model-{number}" for number in range(1, models + 1)]
+    described = tuple(
+        msgspec.structs.replace(
+            base.models[0],
+            name=name,
+            variants=tuple(variant(method, images=images) for method in methods),
+        )
+        for name in names
+    )
+    cases = tuple(one for name in names for method in methods for one in passing(name, method))
+    return with_cases(msgspec.structs.replace(base, models=described), cases)
+
+
+def with_cases(record: RunRecord, cases: tuple[CaseRecord, ...]) -> RunRecord:
+    """Return the record with these cases, all of them declared."""
+    declared = tuple(case.id for case in cases)
+    return msgspec.structs.replace(
+        record, cases=cases, summary=summarize(cases, declared, inconclusive="warn")
+    )
+
+
+def all_pass() -> RunRecord:
+    """A run of one model in which everything passes; compared, and challenged."""
+    record = run()
+    changes = tuple(
+        Change(
+            id=case.id,
+            model=case.model,
+            method=case.method,
+            gate=case.gate,
+            kind=kind,
+            reason="as it came",
+            before=case.value,
+            after=case.value,
+        )
+        for case, kind in zip(record.cases, list(ChangeKind) * 3, strict=False)
+    )
+    fault = FaultAnswer(
+        model="model-1",
+        variant="int8",
+        name="zeroed",
+        place="weights",
+        severity="high",
+        verdict="missed",
+        note="worst_cosine would",
+    )
+    control = ControlAnswer(model="model-1", variant="int8", name="renamed", verdict="PASS")
+    return msgspec.structs.replace(
+        record,
+        changes=changes,
+        previous=Previous(started="2026-11-22T18:00:00+00:00", commit="ab" * 20, changes=changes),
+        challenge=summed((fault,), (control,), spec_sha256=record.spec_sha256),
+        commit="cd" * 20,
+    )
+
+
+def failures() -> RunRecord:
+    """A run with every verdict, causes, next steps, hostile names and a crash."""
+    record = records.full_record()
+    cases = tuple(
+        msgspec.structs.replace(case, cause="probably the channels are in another order")
+        if case.status is Verdict.FAIL
+        else case
+        for case in record.cases
+    )
+    return msgspec.structs.replace(record, cases=cases)
+
+
+def hostile(text: str) -> RunRecord:
+    """A run in which everything that a user can influence is one text."""
+    one = records.case(text, "made", Verdict.FAIL, reason=text, next_step=text, model=text)
+    one = msgspec.structs.replace(one, cause=text)
+    facts = records.agreement_facts(490)
+    flips = [{**flip, "name": text, "label": text} for flip in facts["flips"]]  # type: ignore[attr-defined]
+    named = {**facts, "flips": flips}
+    bad = msgspec.structs.replace(
+        records.variant(text, 1000, agreement=named, error=text), file=text, engine=text
+    )
+    record = records.record((bad,), (one,), notes=(text,), errors=(text,))
+    model = msgspec.structs.replace(
+        record.models[0],
+        name=text,
+        source=text,
+        licence=text,
+        labels={"name": text},
+        images={"evaluation": {"source": text, "count": 1}, text: text},
+    )
+    change = Change(id=text, model=text, method=text, kind=ChangeKind.WORSE, reason=text)
+    fault = FaultAnswer(
+        model=text,
+        variant=text,
+        name=text,
+        place=text,
+        severity=text,
+        summary=text,
+        verdict="missed",
+        note=text,
+    )
+    return msgspec.structs.replace(
+        record,
+        models=(model,),
+        commands=(text,),
+        machine={text: text},
+        changes=(change,),
+        previous=Previous(started=text, commit=text, changes=(change,)),
+        challenge=summed((fault,), ()),
+    )
+
+
+def missing_weights() -> RunRecord:
+    """A run with random weights: what needs trained ones is MISSING by declaration."""
+    record = run(methods=("float16", "int8"))
+    untrained = {"top1_agreement", "worst_cosine", "accuracy_drop"}
+    cases = tuple(
+        msgspec.structs.replace(
+            case,
+            status=Verdict.MISSING,
+            value=None,
+            interval=None,
+            declared_missing=True,
+            reason="not measured: the weights are random",
+        )
+        if case.gate in untrained
+        else case
+        for case in record.cases
+    )
+    bare = tuple(
+        msgspec.structs.replace(one, agreement={}, accuracy={}) for one in record.models[0].variants
+    )
+    model = msgspec.structs.replace(
+        record.models[0], trained=False, variants=bare, notes=("its weights are random",)
+    )
+    return with_cases(msgspec.structs.replace(record, models=(model,)), cases)
+
+
+def no_images() -> RunRecord:
+    """A run without photographs: agreement and accuracy are MISSING, and fail."""
+    record = run(methods=("dynamic_range",))
+    cases = tuple(
+        msgspec.structs.replace(
+            case,
+            status=Verdict.MISSING,
+            value=None,
+            interval=None,
+            reason="not measured: no evaluation set is named",
+            next_step="Name one in images.evaluation",
+        )
+        if case.gate in {"top1_agreement", "worst_cosine", "accuracy_drop"}
+        else case
+        for case in record.cases
+    )
+    bare = tuple(
+        msgspec.structs.replace(one, agreement={}, accuracy={}) for one in record.models[0].variants
+    )
+    model = msgspec.structs.replace(record.models[0], variants=bare, images={}, labels={})
+    return with_cases(msgspec.structs.replace(record, models=(model,)), cases)
+
+
+def no_variant() -> RunRecord:
+    """A run of one model that has no variant."""
+    return run(methods=())
+
+
+def many_models() -> RunRecord:
+    """A run of twelve models."""
+    return run(12, methods=("float16", "int8"), images=50)
+
+
+KINDS: dict[str, Callable[[], RunRecord]] = {
+    make.__name__: make
+    for make in (all_pass, failures, missing_weights, no_images, no_variant, many_models)
+}
+
+
+def models(record: RunRecord) -> tuple[ModelRecord, ...]:
+    """Return the models of a record that have a variant."""
+    return tuple(one for one in record.models if one.variants)

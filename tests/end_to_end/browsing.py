@@ -114,14 +114,35 @@ def opened(
         context.close()
 
 
-def violations(seen: Seen) -> list[str]:
-    """Return what axe-core has against a page, one line each; every part of it is unfolded."""
-    source = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+def unfold(seen: Seen) -> None:
+    """Open all that is folded."""
     seen.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+
+
+def violations(seen: Seen, *rules: str) -> list[str]:
+    """Return what axe-core has against a page, one line each; every part of it is unfolded.
+
+    Args:
+        seen: Opened as ``checked``.
+        rules: The rules to hold it against, all where none is named.
+    """
+    source = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    unfold(seen)
     seen.page.evaluate(source)
-    found = seen.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    only = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
+    found = seen.page.evaluate(
+        "options => axe.run(document, options)", {"resultTypes": ["violations"], **only}
+    )
     return [
-        f"{one['id']}: {one['help']}: {node['target']} {node['html'][:200]}"
+        f"{one['id']}: {node['failureSummary']}: {node['html'][:200]}"
         for one in found["violations"]
         for node in one["nodes"]
     ]
+
+
+def sideways(seen: Seen) -> int:
+    """Return by how many CSS pixels the page is wider than its window."""
+    wider: int = seen.page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    return wider

@@ -238,7 +238,7 @@ def no_variant() -> RunRecord:
 
 def many_models() -> RunRecord:
     """A run of twelve models."""
-    return run(12, methods=("float16", "int8"), images=50)
+    return run(12, methods=("int8",), images=50)
 
 
 KINDS: dict[str, Callable[[], RunRecord]] = {

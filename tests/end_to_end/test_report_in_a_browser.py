@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.browsing import program
 from tests.end_to_end.projects import gate
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -25,20 +23,10 @@ FLAGS = (
 )
 
 
-def browser() -> str:
-    """Return a browser's path, or skip; in CI there has to be one."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None and os.environ.get("CI"):
-        pytest.fail("CI has no browser: its script installs chromium")
-    if found is None:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
-    return found
-
-
 @pytest.mark.keras
 @pytest.mark.samples
 def test_the_report_says_in_a_browser_what_the_record_says(tmp_path: Path) -> None:
-    program = browser()
+    browser = program()
     spec = (
         'methods = ["int8", "weight_only_int4"]\n[models.lite0]\nsource = "efficientnet-lite0"\n'
         '[images]\ncalibration = "sample:imagenet"\nevaluation = "sample:imagenet"\n'
@@ -46,7 +34,7 @@ def test_the_report_says_in_a_browser_what_the_record_says(tmp_path: Path) -> No
     ran = gate(tmp_path, "-m", "not latency", spec=spec)
     page = tmp_path / "reports" / "latest" / "report.html"
     shown = subprocess.run(
-        [program, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
+        [browser, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
         capture_output=True,
         text=True,
         timeout=120,

@@ -60,40 +60,35 @@ def earlier(record: RunRecord) -> list[PastRun]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_checker_has_nothing_against_it(
-    browser: Browser, pages: Pages, kind: str, scheme: browsing.Scheme
-) -> None:
-    with opened(browser, pages(kind)[0], scheme=scheme, checked=True) as seen:
+def test_the_checker_has_nothing_against_it(browser: Browser, pages: Pages, kind: str) -> None:
+    file, _ = pages(kind)
+    with opened(browser, file, checked=True) as seen:
+        assert browsing.violations(seen) == []
+        seen.page.emulate_media(color_scheme="dark")
+        assert browsing.violations(seen, "color-contrast", "link-in-text-block") == []
+    if kind == "many_models":
+        return  # its parts are those of the others, and it takes the checker long
+    with opened(browser, file, size=browsing.PHONE, scheme="dark", checked=True) as seen:
         assert browsing.violations(seen) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_asked_for_and_nothing_breaks(browser: Browser, pages: Pages, kind: str) -> None:
+def test_nothing_is_asked_for_nothing_breaks_and_nothing_scrolls_sideways(
+    browser: Browser, pages: Pages, kind: str
+) -> None:
     with opened(browser, pages(kind)[0]) as seen:
-        seen.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        for width, height in (browsing.PHONE, browsing.DESK, browsing.WIDE):
+            seen.page.set_viewport_size({"width": width, "height": height})
+            assert browsing.sideways(seen) <= 0, width
+        browsing.unfold(seen)
+        for width, height in (browsing.PHONE, browsing.DESK, browsing.WIDE):
+            seen.page.set_viewport_size({"width": width, "height": height})
+            assert browsing.sideways(seen) <= 0, width
         seen.page.wait_for_load_state("networkidle")
         assert seen.away == []
         assert seen.errors == []
         assert len(seen.page.title()) > len("edgeq")
-
-
-@pytest.mark.parametrize("size", [browsing.PHONE, browsing.WIDE], ids=["phone", "wide"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_page_never_scrolls_sideways(
-    browser: Browser, pages: Pages, kind: str, size: tuple[int, int]
-) -> None:
-    with opened(browser, pages(kind)[0], size=size) as seen:
-        for unfolded in (False, True):
-            if unfolded:
-                seen.page.evaluate(
-                    "document.querySelectorAll('details').forEach(one => one.open = true)"
-                )
-            widths = seen.page.evaluate(
-                "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-            )
-            assert widths[0] <= widths[1] == size[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -110,19 +105,63 @@ def test_the_numbers_shown_are_those_of_the_record(
 ) -> None:
     file, record = pages(kind)
     with opened(browser, file) as seen:
-        texts = [one.inner_text() for one in seen.page.get_by_role("row").all()]
-    rows = {text.split()[0]: text for text in texts if "\xa0kB" in text and "latency" not in text}
-    for model in report_records.models(record)[-1:]:
+        rows = seen.page.locator("#variants-table tbody tr")
+        names = rows.evaluate_all("rows => rows.map(row => row.dataset.name)")
+        texts = dict(zip(names, rows.all_inner_texts(), strict=True))
+    for model in record.models:
         for variant in model.variants:
-            text = rows[variant.name]
-            sizes = [float(one.replace(",", "")) for one in re.findall(r"([\d,.]+)\xa0kB", text)]
-            assert round(variant.bytes / 1000, 1) in sizes, text
+            text = texts[f"{model.name} {variant.name}"]
+            assert f"{variant.bytes / 1000:,.1f}\xa0kB" in text
             share = variant.agreement.get("top1")
             if isinstance(share, float):
                 shares = [float(one) for one in re.findall(r"([\d.]+)\xa0%", text)]
-                assert any(abs(one - 100 * share) <= 0.1 for one in shares), text
+                assert any(abs(one - 100 * share) < 0.06 for one in shares), text
             else:
                 assert "not measured" in text
+
+
+def test_the_table_is_sorted_and_filtered(browser: Browser, pages: Pages) -> None:
+    file, record = pages("all_pass")
+    sizes = {one.name: one.bytes for one in record.models[0].variants}
+    sizes["baseline"] = record.models[0].baseline.bytes
+    with opened(browser, file) as seen:
+        rows = seen.page.locator("#variants-table tbody tr:visible")
+
+        def order() -> list[str]:
+            names: list[str] = rows.evaluate_all("rows => rows.map(row => row.dataset.name)")
+            return [name.split()[1] for name in names]
+
+        declared = order()
+        heads = seen.page.locator("#variants-table thead button")
+        size = heads.get_by_text("Size", exact=True)
+        size.click()
+        assert [sizes[name] for name in order()] == sorted(sizes.values())
+        size.click()
+        assert [sizes[name] for name in order()] == sorted(sizes.values(), reverse=True)
+        heads.get_by_text("Variant", exact=True).press("Enter")
+        assert order() == sorted(declared)
+        box = seen.page.get_by_role("searchbox")
+        box.fill("int8")
+        assert set(order()) == {name for name in sizes if "int8" in name}
+        box.fill("no such variant")
+        assert order() == []
+        assert "0 of 7 rows" in (seen.page.locator("#variants-filter").text_content() or "")
+        box.fill("")
+        assert sorted(order()) == sorted(declared)
+        assert seen.errors == []
+
+
+def test_a_link_opens_the_details_of_a_variant(browser: Browser, pages: Pages) -> None:
+    with opened(browser, pages("failures")[0]) as seen:
+        link = seen.page.locator("#variants-table a").nth(1)
+        link.click()
+        place = seen.page.locator(link.get_attribute("href") or "")
+        assert place.is_visible()
+        folded = place.locator("details:not([open]) > summary").first
+        folded.focus()
+        folded.press("Enter")
+        assert place.locator("details[open]").count() >= 1
+        assert seen.errors == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -142,9 +181,7 @@ def test_texts_of_others_run_nothing(browser: Browser, tmp_path: Path, text: str
     runs = Past((*earlier(record), past_run(record)), (text,))
     for file in (written.html, report.write_index(runs, tmp_path)):
         with opened(browser, file) as seen:
-            seen.page.evaluate(
-                "document.querySelectorAll('details').forEach(one => one.open = true)"
-            )
+            browsing.unfold(seen)
             seen.page.mouse.move(300, 300)
             seen.page.wait_for_load_state("networkidle")
             assert seen.dialogs == []
@@ -155,16 +192,14 @@ def test_texts_of_others_run_nothing(browser: Browser, tmp_path: Path, text: str
             assert text.split(maxsplit=1)[0] in (seen.page.locator("body").text_content() or "")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_list_of_runs_is_as_good_a_page(
-    browser: Browser, tmp_path: Path, scheme: browsing.Scheme
-) -> None:
+def test_the_list_of_runs_is_as_good_a_page(browser: Browser, tmp_path: Path) -> None:
     record = report_records.all_pass()
     runs = Past((*earlier(record), past_run(record)), ("one file is damaged",))
     file = report.write_index(runs, tmp_path, latest=True)
-    with opened(browser, file, scheme=scheme, checked=True, size=browsing.PHONE) as seen:
+    with opened(browser, file, checked=True) as seen:
         assert browsing.violations(seen) == []
-        width = seen.page.evaluate("document.documentElement.scrollWidth")
-        assert width <= browsing.PHONE[0]
-        assert seen.away == []
         assert seen.page.get_by_role("row").count() > len(runs.runs)
+    with opened(browser, file, scheme="dark", size=browsing.PHONE, checked=True) as seen:
+        assert browsing.violations(seen) == []
+        assert browsing.sideways(seen) <= 0
+        assert seen.away == []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _EPSILON = 1e-12
+MOST_TICKS = 6
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,22 @@ def powers_of_ten(low: float, high: float) -> tuple[float, ...]:
     """Return the powers of ten from one at or below ``low`` to one at or above ``high``."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     return tuple(10.0**power for power in range(first, max(last, first + 1) + 1))
+
+
+def series(low: float, high: float) -> tuple[float, ...]:
+    """Return 1, 2, 5, 10, 20 ... from the last at or below ``low`` to one at or above ``high``.
+
+    Over a wide stretch they are powers of ten alone, at most ``MOST_TICKS`` of them.
+
+    Args:
+        low: Above 0.
+        high: Above ``low``.
+    """
+    power = 10.0 ** math.floor(math.log10(low))
+    numbers = [round(power * 10**k * step, 12) for k in range(32) for step in (1, 2, 5)]
+    first = max(place for place, one in enumerate(numbers) if one <= low * (1 + 1e-9))
+    last = min(place for place, one in enumerate(numbers) if one >= high * (1 - 1e-9))
+    if last - first < MOST_TICKS:
+        return tuple(numbers[first : last + 1])
+    powers = powers_of_ten(low, high)
+    return powers[:: -(-len(powers) // MOST_TICKS)]

@@ -49,14 +49,14 @@ class Cell:
 
     Attributes:
         text: The number with its unit, or that it was not measured.
-        detail: Its interval or what it rests on, empty without.
+        details: Its interval, and what it rests on.
         absent: Whether it was not measured.
         order: The number alone, to sort by; None where there is none.
         limits: What it is held against.
     """
 
     text: str
-    detail: str = ""
+    details: tuple[str, ...] = ()
     absent: bool = False
     order: float | None = None
     limits: tuple[Limit, ...] = ()
@@ -74,7 +74,7 @@ def cells(
     whole = model.baseline.bytes or None
     reduction = None if size is None or whole is None else 1 - size / whole
     row = {
-        "size": _cell(size and words.kilobytes(size), _gzip(variant), size),
+        "size": _cell(size and words.kilobytes(size), _gzip(variant), order=size),
         "reduction": _cell(
             None if reduction is None else words.percent(reduction), order=reduction
         ),
@@ -97,15 +97,17 @@ def _limits(column: str, cases: Mapping[str, CaseRecord]) -> tuple[Limit, ...]:
     for gate in _GATES[column]:
         case = cases.get(gate)
         if case is not None and case.limit is not None:
-            shown = words.quantity(gate, case.unit, case.limit, beside=case.value)
+            shown = words.quantity(gate, case.unit, case.limit, beside=case.value).lstrip("+")
             bound = _BOUNDS[GATES.get(gate).sense]
             text = f"{_NAMES.get(gate, '')}{bound} {shown}"
             found.append(Limit(words.VERDICTS[case.status], text))
     return tuple(found)
 
 
-def _cell(text: str | None, detail: str = "", order: float | None = None) -> Cell:
-    return Cell(words.ABSENT, absent=True) if text is None else Cell(text, detail, order=order)
+def _cell(text: str | None, *details: str, order: float | None = None) -> Cell:
+    if text is None:
+        return Cell(words.ABSENT, absent=True)
+    return Cell(text, tuple(filter(None, details)), order=order)
 
 
 def _gzip(variant: VariantRecord) -> str:
@@ -118,7 +120,7 @@ def _agreement(variant: VariantRecord) -> Cell:
     if share is None:
         return _cell(None)
     ends = facts.interval(variant.agreement, "top1_interval")
-    return Cell(words.percent(share), _between(ends), order=share)
+    return _cell(words.percent(share), _between(ends), order=share)
 
 
 def _accuracy(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -> Cell:
@@ -131,9 +133,8 @@ def _accuracy(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) 
     share = facts.number(found, side, "value")
     drop = None if is_baseline else facts.number(found, "drop")
     change = "" if drop is None else f"change {words.points(-drop)}"
-    details = (_between(facts.interval(found, side, "interval")), change)
-    shown = None if share is None else words.percent(share)
-    return _cell(shown, "; ".join(filter(None, details)), share)
+    interval = _between(facts.interval(found, side, "interval"))
+    return _cell(None if share is None else words.percent(share), interval, change, order=share)
 
 
 def _latency(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -> Cell:
@@ -142,16 +143,16 @@ def _latency(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -
         found = next((seconds for seconds in every if seconds is not None), None)
         if found is None:
             return _cell(None)
-        return _cell("1", words.milliseconds(found), 1.0)
+        return _cell("1", words.milliseconds(found), order=1.0)
     ratio = facts.number(variant.latency, "ratio")
     ends = facts.interval(variant.latency, "ratio_interval")
     median = facts.number(variant.latency, "variant", "median_s")
-    details = [
+    return _cell(
+        None if ratio is None else words.times(ratio),
         words.span(ends and (words.times(ends[0]), words.times(ends[1]))),
         "" if median is None else words.milliseconds(median),
-    ]
-    shown = None if ratio is None else words.times(ratio)
-    return _cell(shown, "; ".join(filter(None, details)), ratio)
+        order=ratio,
+    )
 
 
 def _memory(variant: VariantRecord) -> Cell:
@@ -160,7 +161,7 @@ def _memory(variant: VariantRecord) -> Cell:
     detail = ""
     if peak is not None and before is not None:
         detail = f"adds {words.kilobytes(max(0.0, peak - before))}"
-    return _cell(None if peak is None else words.kilobytes(peak), detail, peak)
+    return _cell(None if peak is None else words.kilobytes(peak), detail, order=peak)
 
 
 def _between(ends: tuple[float, float] | None) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from edgeq.record import Facts, VariantRecord
 from edgeq.report import facts, words
 
-WIDTH, BAR_HEIGHT = 460, 26
+WIDTH = 460
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_COLOURS = 6
+_COLOURS = 8
 _WIDE = 14.0
 _GAP = 1.0
 
@@ -30,7 +30,7 @@ class Segment:
 
     Attributes:
         letter: Of the part in the table; empty where it is too narrow for one.
-        colour: From 0 to 5.
+        colour: From 0 to 7.
     """
 
     x: float

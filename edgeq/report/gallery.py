@@ -18,8 +18,8 @@ KINDS = ("right_to_wrong", "wrong_to_right", "wrong_to_wrong")
 def chosen(record: RunRecord) -> dict[str, tuple[int, ...]]:
     """Return the images to be shown by the name of their model, as places in its set.
 
-    Variants take turns, each with its most harmful flip that is not chosen yet, so that the
-    pictures of one collapsed variant do not take the places of all others.
+    Variants take turns, each with its next most harmful flip, so that one collapsed variant does
+    not take the places of all others; where places are left, the worst images follow.
     """
     if not record.models:
         return {}
@@ -39,12 +39,12 @@ def ordered(agreement: Facts) -> tuple[Facts, ...]:
 
 
 def _of_model(model: ModelRecord, most: int) -> tuple[int, ...]:
-    wanted = [_of_variant(one.agreement) for one in model.variants]
-    turns = chain.from_iterable(zip_longest(*wanted))
+    flips = [_places(ordered(one.agreement)) for one in model.variants]
+    worst = [_places(facts.rows(one.agreement, "worst_images")) for one in model.variants]
+    turns = chain(*zip_longest(*flips), *zip_longest(*worst))
     return tuple(dict.fromkeys(image for image in turns if image is not None))[:most]
 
 
-def _of_variant(agreement: Facts) -> Sequence[int]:
-    rows = (*ordered(agreement), *facts.rows(agreement, "worst_images"))
+def _places(rows: Sequence[Facts]) -> list[int]:
     places = (facts.number(row, "image") for row in rows)
     return [round(place) for place in places if place is not None]

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 LABEL_LENGTH = 26
 
 _HEIGHT = 16.0
-_GAP = 11.0
 _LETTER = 6.9
 _MIDDLE = 4.0
 """How far a label's base line lies below its middle."""
 _STEPS = 18
 
-Place = tuple[float, float, str]
+Place = tuple[float, float, str, float]
 Frame = tuple[float, float, float, float]
 
 
@@ -47,7 +46,7 @@ def spread_labels(points: Sequence[Place], frame: Frame) -> tuple[Label, ...]:
     """Give every label the nearest place where it covers no point and no other label.
 
     Args:
-        points: x, y and text.
+        points: x, y, text, and how far the text keeps from the point.
         frame: Left, top, right and bottom that labels keep within where they can.
     """
     placed: dict[int, Label] = {}
@@ -61,13 +60,13 @@ def spread_labels(points: Sequence[Place], frame: Frame) -> tuple[Label, ...]:
 
 def _places(point: Place, frame: Frame) -> list[Label]:
     """Return the label right, left, then ever lower and higher."""
-    x, y, text = point
+    x, y, text, gap = point
     shifts = [0.0]
     for step in range(1, _STEPS):
         shifts += [_HEIGHT * step, -_HEIGHT * step]
     places = [
         Label(
-            x=round(x - _GAP if end else x + _GAP, 1),
+            x=round(x - gap if end else x + gap, 1),
             y=round(y + _MIDDLE + shift, 1),
             text=text,
             end=end,
@@ -87,7 +86,7 @@ def _is_inside(label: Label, frame: Frame) -> bool:
 def _covers(one: Label, points: list[Place], placed: list[Label]) -> bool:
     left, right = one.extent
     over_point = any(
-        left - 8 < x < right + 8 and abs(one.y - _MIDDLE - y) < _HEIGHT - 2 for x, y, _ in points
+        left - 8 < x < right + 8 and abs(one.y - _MIDDLE - y) < _HEIGHT - 2 for x, y, *_ in points
     )
     return over_point or any(
         abs(one.y - other.y) < _HEIGHT - 1

@@ -52,7 +52,7 @@ def _row(one: VariantView) -> str:
     cells = []
     for name in HEADINGS:
         cell = one.cells[name]
-        interval = f" ({cell.detail})" if cell.detail and name == "agreement" else ""
+        interval = f" ({', '.join(cell.details)})" if cell.details and name == "agreement" else ""
         cells.append(_text(cell.text + interval))
     return f"| {_text(one.name)} | {' | '.join(cells)} | {one.mark.symbol} {one.mark.word} |"
 

@@ -9,7 +9,6 @@ from edgeq.record import Facts
 from edgeq.report import facts, words
 from edgeq.report.axis import Axis, Tick, powers_of_ten
 
-WIDTH, HEIGHT = 460, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 446, 14, 150
 _LEAST, _MOST = 1e-4, 100.0
 _LARGEST = 3

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgeq.report import words
-from edgeq.report.axis import Axis, Tick, round_numbers
+from edgeq.report.axis import Axis, Tick, series
 from edgeq.report.labels import LABEL_LENGTH, Label, spread_labels
 
 if TYPE_CHECKING:
@@ -19,6 +19,12 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 600, 34, 322
 _DISC = 15.0
 """Radius of the disc of a latency ratio of 1; areas, not radii, stand for times."""
 MOST_RATIO = 4.0
+
+_MARK = 11.0
+_CLOSEST = 0.002
+"""What is added to the share of images that do not agree, so that none at all has a logarithm."""
+_SHARES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.5, 0.0)
+"""Agreement on the upright axis, which is stretched towards 1: what ships differs there."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +96,21 @@ def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | N
         return None
     if baseline.bytes is not None:
         placed = [(baseline, baseline.bytes / 1000, 1.0), *placed]
-    sizes = round_numbers(0.0, max(size for _, size, _ in placed))
-    shares = round_numbers(min(0.99, *(share for _, _, share in placed)), 1.0)
-    across = Axis(0.0, sizes[-1], LEFT, RIGHT)
-    up = Axis(shares[0], 1.0, BOTTOM, TOP)
+    low, high = _ends([size for _, size, _ in placed])
+    across = Axis(low, high, LEFT, RIGHT, log=True)
+    lowest = min(share for _, _, share in placed)
+    shares = tuple(one for one in _SHARES if one >= lowest)
+    below = tuple(one for one in _SHARES if one < lowest)
+    shares = (*shares, *below[:1])
+    up = Axis(_CLOSEST, away(shares[-1]), TOP, BOTTOM, log=True)
     numbers = [(size, share) for one, size, share in placed if _SHAPES[one.mark.word] in _SHIPPING]
     best = front(numbers)
-    places = [(across.at(size), up.at(share)) for _, size, share in placed]
+    places = [(across.at(size), up.at(away(share))) for _, size, share in placed]
     labels = spread_labels(
-        [(x, y, _label(one)) for (x, y), (one, _, _) in zip(places, placed, strict=True)],
+        [
+            (x, y, _label(one), _gap(one))
+            for (x, y), (one, _, _) in zip(places, placed, strict=True)
+        ],
         (LEFT, TOP - 10, WIDTH, BOTTOM - 4),
     )
     points = tuple(
@@ -107,12 +119,24 @@ def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | N
     )
     return Chart(
         points=points,
-        front=_steps([(across.at(size), up.at(share)) for size, share in best]),
-        x_ticks=across.ticks(sizes, lambda value: f"{value:,.0f}"),
-        y_ticks=up.ticks(shares, lambda value: words.percent(value, 0)),
+        front=_steps([(across.at(size), up.at(away(share))) for size, share in best]),
+        x_ticks=across.ticks(series(low, high), lambda value: f"{value:,g}"),
+        y_ticks=tuple(Tick(up.at(away(one)), words.percent(one, 0)) for one in shares),
         absent=tuple(one.name for one in variants if one.bytes is None or one.agreement is None),
         description="; ".join(point.title for point in points),
     )
+
+
+def away(share: float) -> float:
+    """Return the number that the upright axis is logarithmic in."""
+    return 1.0 - share + _CLOSEST
+
+
+def _ends(sizes: list[float]) -> tuple[float, float]:
+    """Return a stretch that holds all sizes, and at least a factor of nine."""
+    low, high = min(sizes), max(sizes)
+    middle = math.sqrt(low * high)
+    return min(low * 0.88, middle / 3), max(high * 1.05, middle * 3)
 
 
 def front(numbers: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
@@ -139,6 +163,11 @@ def _label(one: VariantView) -> str:
     short = one.name if len(one.name) <= LABEL_LENGTH else one.name[: LABEL_LENGTH - 1] + "…"
     latency = "" if one.latency is None or one.answer is None else f" {words.times(one.latency)}"
     return f"{one.mark.symbol} {short}{latency}"
+
+
+def _gap(one: VariantView) -> float:
+    """Return how far a label keeps from its point: outside of the disc."""
+    return _MARK if one.latency is None and one.answer else radius(one.latency or 1.0) + 4.0
 
 
 def _point(one: VariantView, place: tuple[float, float], label: Label, *, front: bool) -> Point:

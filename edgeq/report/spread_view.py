@@ -9,7 +9,7 @@ from edgeq.report import facts, words
 from edgeq.report.axis import Axis, Tick
 from edgeq.report.histogram import Histogram, bars
 
-WIDTH, HEIGHT, BASE = 460, 118, 84
+HEIGHT, BASE = 130, 84
 _START, _END, _TOP = 14, 446, 66
 _CLOSEST = 1e-6
 LEAST = 2
@@ -103,6 +103,6 @@ def _said(name: str, values: tuple[float, ...], images: float | None) -> str:
 def _numbers(values: tuple[float, ...], word: str) -> tuple[tuple[str, str], ...]:
     """Return percentiles in words, from the closest image to the furthest."""
     last = len(values) - 1
-    shares = ((0.5, "half of the images"), (0.9, "9 of 10 images"), (0.99, "99 of 100 images"))
+    shares = ((0.5, "Half of the images"), (0.9, "9 of 10"), (0.99, "99 of 100"))
     said = [(text, f"{word} {values[round(last * share)]:.4g}") for share, text in shares]
-    return (*said, ("the furthest image", f"{values[last]:.4g}"))
+    return (*said, ("the furthest", f"{values[last]:.4g}"))

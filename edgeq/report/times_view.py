@@ -9,11 +9,10 @@ from edgeq.report import facts, words
 from edgeq.report.axis import Axis, Tick, round_numbers
 from edgeq.report.histogram import Histogram, bars
 
-WIDTH, HEIGHT, BASE = 460, 182, 78
+HEIGHT, BASE = 182, 78
 _START, _END, _TALL = 14, 446, 56
 _SHOWN = 97
 """Percentiles drawn: the slowest few would squeeze all others into one bar."""
-RATIO_HEIGHT = 140
 _TOP, _BOTTOM = 12, 112
 
 

@@ -188,4 +188,4 @@ def _place(model: ModelRecord, variant: VariantRecord) -> int:
 def _objection(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> str:
     """Return the first reason why a variant may not ship, and how many more there are."""
     first, *rest = objections(record, model.name, variant) or ("",)
-    return f"{sentence(first)} (and {len(rest)} more)" if rest else sentence(first)
+    return f"{first} (and {len(rest)} more)" if rest else first

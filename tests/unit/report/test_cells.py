@@ -12,7 +12,7 @@ def row(name: str) -> dict[str, str]:
 
 
 def _text(cell: Cell) -> str:
-    shown = f"{cell.text} [{cell.detail}]" if cell.detail else cell.text
+    shown = f"{cell.text} [{'; '.join(cell.details)}]" if cell.details else cell.text
     return shown.replace("\u00a0", " ").replace("\u2212", "-").replace("\u00d7", "x")
 
 

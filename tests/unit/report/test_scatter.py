@@ -61,5 +61,29 @@ def test_every_point_lies_inside(sizes: list[tuple[int, int]]) -> None:
         assert LEFT - 0.1 <= point.x <= RIGHT + 0.1
         assert TOP - 0.1 <= point.y <= BOTTOM + 0.1
     assert 2 <= len(chart.x_ticks) <= 7
-    assert 2 <= len(chart.y_ticks) <= 7
+    assert 2 <= len(chart.y_ticks) <= 8
     assert chart.x_ticks[-1].at <= scatter.WIDTH
+
+
+def test_the_front_holds_what_nothing_beats() -> None:
+    numbers = [(10.0, 0.9), (10.0, 0.8), (20.0, 0.9), (30.0, 1.0), (5.0, 0.5), (40.0, 1.0)]
+    assert scatter.front(numbers) == ((5.0, 0.5), (10.0, 0.9), (30.0, 1.0))
+    assert scatter.front([]) == ()
+
+
+def test_the_front_leaves_out_what_may_not_ship() -> None:
+    chart = view(records.full_record()).models[0].chart
+    assert chart is not None
+    on = {point.name for point in chart.points if point.front}
+    assert on == {"dynamic_range", "float16"}
+    assert chart.front.count(",") == 3
+
+
+def test_the_disc_stands_for_the_time() -> None:
+    assert scatter.radius(0.25) == scatter.radius(1.0) / 2
+    assert scatter.radius(100.0) == scatter.radius(scatter.MOST_RATIO)
+    chart = view(records.full_record()).models[0].chart
+    assert chart is not None
+    at = {point.name: point for point in chart.points}
+    assert at["dynamic_range"].disc is not None
+    assert at["dynamic_range"].label.text.endswith("0.54\u00d7")

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgeq.report.axis import MOST_TICKS, Axis, powers_of_ten, round_numbers, series
+
+
+def test_numbers_lie_between_the_ends_in_order() -> None:
+    axis = Axis(0.0, 10.0, 100.0, 200.0)
+    assert (axis.at(0.0), axis.at(2.5), axis.at(10.0)) == (100.0, 125.0, 200.0)
+    assert (axis.at(-5.0), axis.at(50.0)) == (100.0, 200.0)
+    assert Axis(1.0, 100.0, 0.0, 50.0, log=True).at(10.0) == 25.0
+    assert Axis(1.0, 1.0, 7.0, 50.0).at(1.0) == 7.0
+
+
+def test_ticks_lie_on_the_axis_only() -> None:
+    ticks = Axis(1.0, 10.0, 0.0, 90.0).ticks((0.0, 1.0, 10.0, 11.0), str)
+    assert [(tick.at, tick.text) for tick in ticks] == [(0.0, "1.0"), (90.0, "10.0")]
+
+
+@settings(deadline=None)
+@given(st.floats(1e-3, 1e12), st.floats(1.001, 1e6))
+def test_round_numbers_enclose_what_is_drawn(low: float, factor: float) -> None:
+    high = low * factor
+    assert 2 <= len(series(low, high)) <= MOST_TICKS
+    for found in (round_numbers(low, high), powers_of_ten(low, high)):
+        assert found[0] <= low * (1 + 1e-6)
+        assert found[-1] >= high * (1 - 1e-6)
+        assert list(found) == sorted(set(found))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "found"), [(3.0, 40.0, (2, 5, 10, 20, 50)), (1.0, 2.0, (1, 2))]
+)
+def test_the_series_is_one_two_five(low: float, high: float, found: tuple[int, ...]) -> None:
+    assert series(low, high) == found

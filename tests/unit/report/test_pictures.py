@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edgeq.files import sha256_bytes
+from edgeq.record import Picture, RunRecord
+from edgeq.report import HTML_FILE, RECORD_FILE, embedding, html, pictures, write
+from tests.unit.report import records
+
+WEBP = b"RIFF\x0a\x00\x00\x00WEBPVP8 "
+NAME = sha256_bytes(WEBP)
+
+
+def pictured(*hashes: str) -> RunRecord:
+    record = records.full_record()
+    named = tuple(Picture(image=place, sha256=one) for place, one in enumerate(hashes))
+    model = msgspec.structs.replace(record.models[0], pictures=named)
+    return msgspec.structs.replace(record, models=(model,))
+
+
+def test_pictures_are_there_again_for_the_record_and_for_the_page(tmp_path: Path) -> None:
+    record = pictured(NAME)
+    write(record, tmp_path, shown={NAME: WEBP})
+    assert pictures.read(record, tmp_path / RECORD_FILE) == {NAME: WEBP}
+    (tmp_path / pictures.FOLDER / f"{NAME}.webp").unlink()
+    assert pictures.read(record, tmp_path / RECORD_FILE) == {}
+    assert pictures.read(record, tmp_path / HTML_FILE) == {NAME: WEBP}
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        (NAME, WEBP + b"changed"),
+        (sha256_bytes(b"<svg onload=alert(1)>"), b"<svg onload=alert(1)>"),
+        (NAME, b""),
+    ],
+)
+def test_a_changed_or_foreign_file_is_not_shown(tmp_path: Path, name: str, data: bytes) -> None:
+    folder = tmp_path / pictures.FOLDER
+    folder.mkdir()
+    (folder / f"{name}.webp").write_bytes(data)
+    assert pictures.read(pictured(name), tmp_path / RECORD_FILE) == {}
+
+
+def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "secret.webp").write_bytes(WEBP)
+    assert pictures.named(pictured("../secret", NAME, NAME)) == (NAME,)
+    assert pictures.read(pictured("../secret"), tmp_path / RECORD_FILE) == {}
+
+
+def test_only_pictures_of_ours_make_room(tmp_path: Path) -> None:
+    pictures.write({NAME: WEBP}, tmp_path)
+    own = tmp_path / pictures.FOLDER / "holiday.webp"
+    own.write_bytes(b"mine")
+    pictures.write({}, tmp_path)
+    assert [path.name for path in own.parent.iterdir()] == ["holiday.webp"]
+    own.unlink()
+    pictures.write({}, tmp_path)
+    assert not own.parent.exists()
+
+
+def test_a_picture_is_in_the_page_once_and_shown_by_every_variant() -> None:
+    page = html.render(pictured(NAME), {NAME: WEBP})
+    assert page.count("data:image/webp;base64,") == 1
+    assert page.count(f'<use href="#p-{NAME[:16]}"/>') == 3
+    assert "longer beside the record" not in page
+
+
+def test_what_is_gone_is_said_to_be_gone() -> None:
+    record = pictured(NAME, "ab" * 32)
+    assert embedding.note(record.models[0], {NAME: WEBP}).startswith("1 picture is no longer")
+    assert "2 pictures are no longer beside the record" in html.render(record, {})
+    assert embedding.anchors(record.models[0], {NAME: WEBP}) == {0: f"p-{NAME[:16]}"}
+
+
+def test_a_record_without_pictures_says_so() -> None:
+    assert "No pictures of photographs were kept with this record" in html.render(
+        records.full_record()
+    )

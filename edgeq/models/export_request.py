@@ -21,6 +21,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
         seed: Of everything random.
         input_size: Height and width, None takes the model's own.
         open_size: Height and width for a model that leaves them open when none are asked for.
+        allow_code: Whether code in a ``.keras`` file may run.
         form: What to write.
         output: The file (``.tflite``) or the folder to write.
     """
@@ -32,6 +33,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     input_size: tuple[int, int] | None = None
     open_size: tuple[int, int] | None = None
+    allow_code: bool = False
     form: Form = "litert"
     output: str = ""
 

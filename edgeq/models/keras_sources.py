@@ -34,7 +34,8 @@ def build_model(request: ExportRequest) -> tuple[Any, tuple[str, ...]]:
     if request.kind == "application":
         return _application(request)
     if request.kind == "keras_file":
-        return keras.saving.load_model(request.name, compile=False, safe_mode=True), ()
+        safe = not request.allow_code
+        return keras.saving.load_model(request.name, compile=False, safe_mode=safe), ()
     if request.kind == "lite0":
         return build(read_state(Path(request.name))), ()
     return _function(request), ()

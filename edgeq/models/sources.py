@@ -14,6 +14,7 @@ from edgeq.files import sha256_file
 from edgeq.models import lite0
 from edgeq.models.applications import Application, find_application
 from edgeq.models.export_request import ExportRequest
+from edgeq.models.keras_archive import check_archive
 from edgeq.spec.structs import Model, Spec
 
 _KERAS = "keras:"
@@ -117,6 +118,7 @@ def _from_files(path: Path, model: Model, spec: Spec) -> Export:
         name=str(path),
         root=str(spec.root),
         input_size=model.input_size,
+        allow_code=model.allow_code,
     )
     if path.is_dir():
         if not (path / "saved_model.pb").is_file():
@@ -135,6 +137,7 @@ def _from_files(path: Path, model: Model, spec: Spec) -> Export:
         )
     if not path.is_file():
         raise ModelError("no such file", where=path, remedy="Check the path in the spec")
+    check_archive(path)
     require_keras(str(path))
     return Export(request, _facts("keras_file", request, sha256_file(path)))
 

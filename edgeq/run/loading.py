@@ -151,7 +151,11 @@ def require_image_model(loaded: Loaded, size: tuple[int, int], *, where: str) ->
             where=where or None,
             remedy="Models of one channel can't be fed photographs" if grey else None,
         )
+    if not loaded.outputs:
+        raise ModelRefusedError("the model has no output", where=where or None)
     for output in loaded.outputs:
+        if 0 in output.shape:
+            raise ModelRefusedError(f"output {output.name!r} holds no number", where=where or None)
         if output.dtype not in REAL_TYPES:
             raise ModelRefusedError(
                 f"output {output.name!r} is {output.dtype}",

@@ -70,6 +70,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         weights: For ``keras:`` sources: ``"imagenet"``, a weights file, or ``"random"``.
         allow_random_weights: Whether random weights may stand in where ``"imagenet"`` can't be
             had; then everything that needs trained weights is MISSING by declaration.
+        allow_code: Whether code in a ``.keras`` file (Lambda layers) may run, in the converter's
+            process; the file is trusted then.
         seed: Seed of random weights.
         input_size: Height and width for models that leave them open.
         preprocessing: A preset's name or a table; None takes the source's own.
@@ -85,6 +87,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     weights: Weights = "imagenet"
     allow_random_weights: bool = False
+    allow_code: bool = False
     seed: int = 0
     input_size: tuple[int, int] | None = None
     preprocessing: str | Preprocessing | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,8 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def load(folder: Path, source: str) -> FloatModel:
-    model = Model(source=source, input_size=(16, 12), seed=1)
+def load(folder: Path, source: str, **options: Any) -> FloatModel:
+    model = Model(**{"source": source, "input_size": (16, 12), "seed": 1, **options})
     spec = Spec(root=folder, origin="edgeq.toml", models={"net": model})
     return load_float_model("net", model, spec, Store(folder / "store"))
 
@@ -71,6 +72,8 @@ def test_code_in_a_keras_file_does_not_run(folder: Path) -> None:
         load(folder, "trap.keras")
     assert caught.value.log is not None
     assert "Traceback" in caught.value.log.read_text()
+    allowed = load(folder, "trap.keras", allow_code=True, input_size=None)
+    assert allowed.input_size == (8, 8)
 
 
 def test_an_unknown_function_is_met_with_the_closest(folder: Path) -> None:

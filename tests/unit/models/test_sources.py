@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -34,11 +35,13 @@ def test_a_tflite_file_is_taken_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_keras_file_is_known_by_its_content(tmp_path: Path) -> None:
-    (tmp_path / "net.keras").write_bytes(b"one")
+    with zipfile.ZipFile(tmp_path / "net.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
     first = export(tmp_path, "net.keras")
     assert (first.request.kind, first.request.name) == ("keras_file", str(tmp_path / "net.keras"))
     assert first.facts is not None
-    assert first.facts["content"] == hashlib.sha256(b"one").hexdigest()
+    content = (tmp_path / "net.keras").read_bytes()
+    assert first.facts["content"] == hashlib.sha256(content).hexdigest()
     assert first.facts["tools"] == {"keras": "3"}
     assert export(tmp_path, "net.keras", input_size=(8, 8)).facts != first.facts
 

@@ -57,6 +57,10 @@ def relu(*shapes: tuple[int, ...], dtype: str = "float32") -> bytes:
 IMAGE = (1, *SIZE, 3)
 REFUSED = {
     "two inputs and outputs": (relu(IMAGE, IMAGE), "takes 2 inputs"),
+    "no outputs": (
+        build([Tensor("a", IMAGE), Tensor("b", IMAGE)], [Op("RELU", ("a",), ("b",))], ["a"], []),
+        "the model has no output",
+    ),
     "no inputs": (relu(), "takes 0 inputs .nothing."),
     "absurd shape": (relu((1, 2**30, 2**30, 3)), "the runtime refused load"),
     "zero-sized": (relu((1, 0, 0, 3)), "float32 1x0x0x3"),

@@ -1,0 +1,158 @@
+"""Kills (``-9``) at random moments of a run: nothing half-written is read, nothing stays behind.
+
+``python benchmarks/robustness/kills.py --count 200``: a small project (one method that a converter
+makes, one ready-made variant, photographs) is run to its end once. Then, again and again, a run is
+killed after a random part of that time: on an empty store, or on the one that the killed runs left.
+After each kill no process of the run may be left, and the store must verify; after the last one,
+and every ``--check``, a run on what is left must give the same figures as the first. Exit code 1
+where anything differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edgeq import record as records
+from edgeq import upkeep
+from edgeq.store import Store
+from tests.plugin.projects import save_photographs, to_toml
+from tests.unit import tiny_model
+
+SIZE = (8, 8)
+SPEC: dict[str, Any] = {
+    "methods": ["float16"],
+    "default_gates": False,
+    "models": {"tiny": {"source": "net.tflite", "preprocessing": {"filter": "bilinear"}}},
+    "variants": {"vendor": {"model": "tiny", "file": "vendor.tflite", "method": "int8"}},
+    "images": {"evaluation": "evaluation"},
+    "gates": {"size_reduction": -1.0, "top1_agreement": 0.5, "worst_cosine": 0.5},
+}
+COMMAND = (
+    *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"),
+    *("--rootdir=.", "test_gate.py"),
+)
+ENDS_S = 10.0
+MARK = "EDGEQ_KILLS"
+"""An environment variable that names the processes of a run."""
+
+
+def build(folder: Path) -> None:
+    """Write the project."""
+    for name, io in (("net", "float32"), ("vendor", "uint8")):
+        content = tiny_model.classifier(size=SIZE, classes=40, seed=1, io=io)  # type: ignore[arg-type]
+        (folder / f"{name}.tflite").write_bytes(content)
+    save_photographs(folder / "evaluation", count=24)
+    (folder / "edgeq.toml").write_text(to_toml(SPEC), "utf-8")
+    (folder / "test_gate.py").write_text("from edgeq.gate import *\n", "utf-8")
+
+
+def run(folder: Path, mark: str, kill_after_s: float | None = None) -> float:
+    """Run the gate, or kill it; return the seconds that it took."""
+    start = time.monotonic()
+    environment = {**os.environ, MARK: mark}
+    with (folder / "output.txt").open("wb") as output:
+        process = subprocess.Popen(
+            COMMAND, cwd=folder, env=environment, stdout=output, stderr=output
+        )
+        try:
+            process.wait(kill_after_s)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    return time.monotonic() - start
+
+
+def left_over(mark: str) -> list[str]:
+    """Return the processes of a run that are still there after a while."""
+    end = time.monotonic() + ENDS_S
+    while True:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if f"{MARK}={mark}\0".encode() in path.read_bytes():
+                    found.append((path.parent / "cmdline").read_bytes().decode("utf-8", "replace"))
+            except OSError:
+                continue
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.05)
+
+
+def figures(folder: Path) -> dict[str, Any]:
+    """Return what two runs must have in common."""
+    path = folder / "reports" / "latest" / "run.json"
+    record = records.read(path)
+    plain = msgspec.to_builtins(record)
+    return {
+        "cases": [
+            {key: one[key] for key in ("id", "status", "value", "interval", "reason", "evidence")}
+            for one in plain["cases"]
+        ],
+        "summary": plain["summary"],
+        "sha256": [one["sha256"] for one in plain["models"][0]["variants"]],
+        "errors": plain["errors"],
+    }
+
+
+def problems(folder: Path, mark: str) -> list[str]:
+    """Return what a killed run did wrong."""
+    found = [f"a process is left: {one}" for one in left_over(mark)]
+    store = Store(folder / ".edgeq")
+    found += [f"{place.name} is damaged: {why}" for place, why in upkeep.verify(store) if why]
+    path = folder / "reports" / "latest" / "run.json"
+    if path.exists():
+        try:
+            records.read(path)
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            found.append(f"the record can't be read: {error}")
+    return found
+
+
+def main() -> int:
+    """Print the figure; 1 where something went wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--check", type=int, default=20, help="kills between two whole runs")
+    arguments = parser.parse_args()
+    draw = random.Random(1)  # noqa: S311
+    wrong, checks = [], 0
+    with tempfile.TemporaryDirectory(prefix="edgeq kills für ") as name:
+        folder = Path(name)
+        build(folder)
+        whole_s = run(folder, "first")
+        expected = figures(folder)
+        for number in range(1, arguments.count + 1):
+            if draw.random() < 0.5:  # noqa: PLR2004
+                shutil.rmtree(folder / ".edgeq", ignore_errors=True)
+            mark = f"{os.getpid()}-{number}"
+            run(folder, mark, draw.uniform(0, whole_s))
+            wrong += [f"kill {number}: {one}" for one in problems(folder, mark)]
+            if number % arguments.check == 0 or number == arguments.count:
+                run(folder, f"{mark}-whole")
+                checks += 1
+                if figures(folder) != expected:
+                    wrong.append(f"kill {number}: the next run has other figures")
+        parts = list((folder / "reports").rglob("*.part"))
+    for line in wrong[:20]:
+        print(f"FAULT {line}")
+    print(
+        f"{arguments.count} kills within {whole_s:.1f} s of a run, {checks} whole runs between: "
+        f"{len(wrong)} faults; {len(parts)} unfinished files of reports, at most a minute old"
+    )
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""A look at a ``.keras`` file, which is a zip archive, before anything unpacks it."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from edgeq.errors import ModelError
+
+MOST_MEMBERS = 10_000
+MOST_BYTES = 64 * 2**30
+MOST_TIMES = 1000
+"""How many times its packed size a large file may have when it is unpacked."""
+_SMALL_BYTES = 2**30
+
+
+def check_archive(path: Path) -> None:
+    """Refuse an archive that would unpack outside its folder, or without end.
+
+    Raises:
+        ModelError: It is no archive, or one that Keras did not write.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise ModelError(
+            f"is no .keras file: {error}", where=path, remedy="Save the model again"
+        ) from error
+    for member in members:
+        name = PurePosixPath(member.filename.replace("\\", "/"))
+        outside = name.is_absolute() or ".." in name.parts or ":" in "".join(name.parts[:1])
+        if outside or stat.S_ISLNK(member.external_attr >> 16):
+            raise _refused(path, f"would unpack {member.filename!r} outside its folder")
+    size = sum(member.file_size for member in members)
+    packed = sum(member.compress_size for member in members)
+    if len(members) > MOST_MEMBERS:
+        raise _refused(path, f"holds {len(members)} files")
+    if size > MOST_BYTES or (size > _SMALL_BYTES and size > MOST_TIMES * packed):
+        raise _refused(path, f"would unpack {packed} bytes to {size}")
+
+
+def _refused(path: Path, what: str) -> ModelError:
+    return ModelError(what, where=path, remedy="Do not open it; get the model from its maker")

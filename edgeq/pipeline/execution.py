@@ -21,6 +21,7 @@ from edgeq.images.stream import Stream
 from edgeq.ledger import Ledger
 from edgeq.measure.answers import Answers, make_answers
 from edgeq.models.edits import logits_edits
+from edgeq.pipeline.countdown import Countdown
 from edgeq.pipeline.evaluating import (
     keep_answers,
     missing_portions,
@@ -130,7 +131,7 @@ class Executor:
         kept: Ledger,
     ) -> None:
         edits = logits_edits(model.path)
-        total = sum(map(len, portions))
+        countdown = Countdown(sum(map(len, portions)))
         with blaming(model), self.session(model.key) as session:
             loaded = session.load(
                 model.path, threads=self.run.threads, kernels=self.run.kernels, edits=edits
@@ -142,13 +143,13 @@ class Executor:
                     loaded.handle,
                     model.preprocessing,
                     photographs.pieces(portion),
-                    partial(self._tell, model.key, done, total),
+                    partial(self._tell, model.key, countdown, done),
                 )
                 keep_answers(kept, portion, outputs, tapped=bool(edits))
                 done += len(portion)
 
-    def _tell(self, key: str, before: int, total: int, done: int) -> None:
-        self._say(f"{key}: evaluating images, {before + done} of {total}")
+    def _tell(self, key: str, countdown: Countdown, before: int, done: int) -> None:
+        self._say(f"{key}: evaluating images, {countdown.text(before + done)}")
 
     def kept_answers(self, model: Executable, photographs: Stream) -> Ledger:
         """Return where the answers of a model to photographs decoded in some way are kept."""

@@ -34,7 +34,8 @@ class Progress:
             return
         with self._capture.global_and_fixture_disabled():
             stream = sys.stderr
-            if stream.isatty():
+            self._shown = stream.isatty()  # a set has many lines; elsewhere one look is enough
+            if self._shown:
                 width = shutil.get_terminal_size().columns - 1
                 stream.write(f"\r\x1b[K{text[:width]}\r" if text else "\r\x1b[K")
                 stream.flush()

@@ -1,0 +1,174 @@
+"""The latency harness beside a bare loop over ``invoke()``: what it adds to what it measures.
+
+``python -m benchmarks.latency_harness`` times EfficientNet-Lite0 (``--model`` takes another of the
+spec's) as float32 and as int8. The bare loop (``bare_loop.py``) has a process of its own and is
+asked in turn with edgeq's worker, a block each, so that both see the same machine. Two ways of
+the harness: ``alone`` times one model; ``beside`` times baseline and variant in turns, as a run
+does. The median's ratio to the bare loop's must be 1 to within 1 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.processes import load_note
+from edgeq.measure.bootstrap import median_intervals
+from edgeq.pipeline.execution import Executable
+from edgeq.pipeline.recording import machine_facts
+from edgeq.pipeline.run import Run
+from edgeq.run.results import Feed
+from edgeq.run.session import Session
+from edgeq.run.targets import local_target
+from edgeq.run.worker import quantize
+from edgeq.spec.presets import built_in
+from edgeq.store import Store
+
+MOST = 0.01
+BARE = Path(__file__).with_name("bare_loop.py")
+Times = npt.NDArray[np.float64]
+
+
+class BareLoop:
+    """The bare loop's process.
+
+    Args:
+        path: The model.
+        values: Its input, as the model takes it.
+        folder: Where the input is written.
+    """
+
+    def __init__(self, path: Path, values: npt.NDArray[np.generic], folder: Path) -> None:
+        place = folder / f"{path.parent.name}.npy"
+        np.save(place, values)
+        self._process = subprocess.Popen(
+            [sys.executable, str(BARE), str(path), str(place)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        if self._process.stdin is None or self._process.stdout is None:
+            raise OSError("the bare loop has no pipes")
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+
+    def time(self, count: int) -> Times:
+        """Return the seconds of so many invocations."""
+        self._stdin.write(f"{count}\n")
+        self._stdin.flush()
+        return np.array(json.loads(self._stdout.readline()))
+
+    def close(self) -> None:
+        """End the process."""
+        self._stdin.close()
+        self._process.wait()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How often: blocks of the bare loop and of the harness in turn, and rounds of a block."""
+
+    blocks: int
+    block: int
+    warmup: int
+
+
+def main() -> int:
+    """Print a table; 1 where a median is off by more than 1 %."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="efficientnet-lite0")
+    parser.add_argument("--store", type=Path, default=Path(".edgeq"))
+    parser.add_argument("--blocks", type=int, default=40)
+    parser.add_argument("--block", type=int, default=10)
+    arguments = parser.parse_args()
+    how = Settings(arguments.blocks, arguments.block, 5)
+    facts = machine_facts()
+    print(f"{facts['processor']}, {facts['cores']} cores; {load_note()}\n")
+    run = Run(built_in(Path.cwd()), store=Store(arguments.store))
+    subject = next(one for one in run.subjects if one.key == f"{arguments.model}/int8")
+    models = {
+        "float32": run.executable(arguments.model, None),
+        "int8": run.executable(arguments.model, subject),
+    }
+    image = run.inputs(arguments.model).stream(models["float32"].preprocessing).first()
+    print("| model | harness | bare loop, ms | harness, ms | ratio | 95 % interval |")
+    print("|---|---|---|---|---|---|")
+    worst = 0.0
+    with tempfile.TemporaryDirectory(prefix="edgeq-harness-") as folder:
+        for name, model in models.items():
+            other = models["int8" if name == "float32" else "float32"]
+            for kind, beside in (("alone", None), ("beside", other)):
+                bare, ours = compare(model, beside, image, how, Path(folder))
+                worst = max(worst, abs(show(name, kind, bare, ours, how) - 1))
+    return 0 if worst <= MOST else 1
+
+
+def compare(
+    model: Executable,
+    beside: Executable | None,
+    image: npt.NDArray[np.uint8],
+    how: Settings,
+    folder: Path,
+) -> tuple[Times, Times]:
+    """Return times of the bare loop and of the harness, taken block by block in turn."""
+    chosen = [model] if beside is None else [model, beside]
+    with Session(local_target(), timeout_s=600, memory_limit=None) as session:
+        loads = [session.load(one.path, threads=1, kernels="xnnpack") for one in chosen]
+        feeds = [
+            Feed(loaded.handle, image, one.preprocessing)
+            for loaded, one in zip(loads, chosen, strict=True)
+        ]
+        tensor = loads[0].inputs[0]
+        mean, std = (
+            np.array(getattr(model.preprocessing, key), np.float32) for key in ("mean", "std")
+        )
+        real = (image[np.newaxis].astype(np.float32) - mean) / std
+        values = quantize(real, tensor.dtype, tensor.scale, tensor.zero_point)[0]
+        loop = BareLoop(model.path, values, folder)
+        bare: list[Times] = []
+        ours: list[Times] = []
+        try:
+            loop.time(how.warmup)
+            for number in range(how.blocks):
+                turns = (True, False) if number % 2 else (False, True)
+                for is_bare in turns:
+                    if is_bare:
+                        loop.time(1)  # what the pause cost is nobody's
+                        bare.append(loop.time(how.block))
+                        continue
+                    timed = session.time(
+                        feeds,
+                        rounds=how.block,
+                        block=how.block,
+                        warmup=1,
+                        budget_s=600,
+                    )
+                    ours.append(timed.samples[0])
+        finally:
+            loop.close()
+    return np.concatenate(bare), np.concatenate(ours)
+
+
+def show(name: str, kind: str, bare: Times, ours: Times, how: Settings) -> float:
+    """Print one row and return the ratio of the medians."""
+    blocks = np.arange(bare.size) // how.block
+    found = median_intervals(bare, ours, blocks, 0.95, 0)
+    ratio = float(np.median(ours) / np.median(bare))
+    interval = "too few blocks" if found is None else "{:.4f} to {:.4f}".format(*found.ratio)
+    print(
+        f"| {name} | {kind} | {np.median(bare) * 1000:.3f} | {np.median(ours) * 1000:.3f} "
+        f"| {ratio:.4f} | {interval} |"
+    )
+    return ratio
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -54,8 +54,9 @@ class Collector:
         self._found.deselected = self._found.deselected or bool(items)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Note that the user, and no test or plugin, ended the session."""
-        self._found.interrupted = excinfo.errisinstance(KeyboardInterrupt)
+        """Note that the user, and no test, plugin or error of collection, ended the session."""
+        by_pytest = isinstance(excinfo.value, pytest.Session.Interrupted)
+        self._found.interrupted = excinfo.errisinstance(KeyboardInterrupt) and not by_pytest
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -83,6 +83,11 @@ def test_a_fault_changes_what_the_variant_says_or_does(
     elif made.conduct is not None:
         assert made.content is None
         assert made.conduct["do"]
+    elif made.calibration is not None:
+        assert made.content is None
+        evaluation = good.run.inputs(good.subject.model).evaluation
+        assert evaluation is not None
+        assert set(made.calibration) & set(evaluation.photos)
     elif one.name in UNREADABLE:
         _require_unreadable(made.content or b"", runner)
     elif one.name in SAME_ANSWERS:

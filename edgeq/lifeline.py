@@ -11,7 +11,19 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import threading
 from contextlib import suppress
+
+_guard = threading.Lock()
+_tied: set[int] = set()
+
+
+def cut_all() -> None:
+    """End every child process that a lifeline is tied to, with all that it started."""
+    with _guard:
+        for pid in _tied:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
 
 
 class Lifeline:
@@ -23,7 +35,7 @@ class Lifeline:
 
     def __init__(self) -> None:
         self.end, self._ours = os.pipe()
-        self._tied = False
+        self._pid: int | None = None
 
     def tie(self, pid: int) -> None:
         """Let the child's process group end with this process; call it once, after the start.
@@ -31,7 +43,9 @@ class Lifeline:
         Args:
             pid: The child, which leads its process group.
         """
-        self._tied = True
+        with _guard:
+            _tied.add(pid)
+        self._pid = pid
         with suppress(OSError):  # the child has ended already
             set_signal = getattr(fcntl, "F_SETSIG", None)
             if set_signal is not None:
@@ -43,6 +57,9 @@ class Lifeline:
 
     def cut(self) -> None:
         """End what is left of the child's process group; call it once."""
-        if not self._tied:
+        if self._pid is None:
             os.close(self.end)
+        else:
+            with _guard:
+                _tied.discard(self._pid)
         os.close(self._ours)

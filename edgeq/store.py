@@ -14,6 +14,7 @@ import errno
 import os
 import shutil
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -32,6 +33,7 @@ LOCKS, TEMPORARY, QUARANTINE, LOGS = "locks", "tmp", "quarantine", "logs"
 """Folders that hold no entries."""
 
 _NO_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+_own_locks: dict[Path, threading.Lock] = {}
 _PERMIT = "Permit writing there, or set `store` in the spec to another folder"
 
 
@@ -181,6 +183,12 @@ class Store:
     @contextmanager
     def _locked(self, kind: str, key: str) -> Iterator[None]:
         path = self.root / LOCKS / f"{kind}-{key}.lock"
+        # Threads of this process wait here, where waiting needs neither looks nor words.
+        with _own_locks.setdefault(path, threading.Lock()), self._locked_file(path):
+            yield
+
+    @contextmanager
+    def _locked_file(self, path: Path) -> Iterator[None]:
         try:
             with locks.alone(path):
                 yield

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,17 +34,45 @@ _16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 _REMEDY = "Replace the file or take it out of the set"
 
 
+class _Strictness:
+    """Pillow's warnings as errors, from when the first enters until the last has left.
+
+    Warning filters belong to the process: each thread that put back what it found would undo
+    another's.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._inside = 0
+        self._filters = ExitStack()
+
+    def enter(self) -> None:
+        with self._guard:
+            if self._inside == 0:
+                self._filters.enter_context(warnings.catch_warnings())
+                # Damaged metadata is a UserWarning, too many pixels a RuntimeWarning.
+                warnings.simplefilter("error", UserWarning)
+                warnings.simplefilter("error", RuntimeWarning)
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._guard:
+            self._inside -= 1
+            if self._inside == 0:
+                self._filters.close()
+
+
+_strictness = _Strictness()
+
+
 @contextmanager
 def pillow_warnings_are_errors() -> Iterator[None]:
-    """Make Pillow's warnings errors, for ``read_photo`` in this and in other threads.
-
-    Warning filters belong to the process: enter this once around the threads, not in each.
-    """
-    with warnings.catch_warnings():
-        # Damaged metadata is a UserWarning, too many pixels a RuntimeWarning.
-        warnings.simplefilter("error", UserWarning)
-        warnings.simplefilter("error", RuntimeWarning)
+    """Make Pillow's warnings errors, for ``read_photo`` in this and in other threads."""
+    _strictness.enter()
+    try:
         yield
+    finally:
+        _strictness.leave()
 
 
 def open_photo(path: Path) -> Image.Image:

@@ -86,6 +86,16 @@ class Stream:
                 pixels = Pixels(path, (count, *self.shape[1:]), run.folder.name)
                 yield Piece(pixels, run.start, run.count)
 
+    def decode_all(self) -> None:
+        """Decode every photograph that was not before.
+
+        Raises:
+            ImageError: A photograph can't be used, or changed since the set was loaded.
+            StoreError: The store can't be written.
+        """
+        for _ in self.pieces(self.images.photos):
+            pass
+
     def every(self, step: int) -> npt.NDArray[np.uint8]:
         """Return every so-manieth photograph's pixels, shape ``(m, h, w, 3)``, in memory.
 

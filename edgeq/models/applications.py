@@ -62,6 +62,28 @@ FAMILIES: dict[str, Family] = {
     "xception": Family("keras-tf", _MIT, "François Chollet", _INCEPTION_SIZE),
 }
 
+SIZES: dict[str, int] = {
+    "EfficientNetB1": 240,
+    "EfficientNetB2": 260,
+    "EfficientNetB3": 300,
+    "EfficientNetB4": 380,
+    "EfficientNetB5": 456,
+    "EfficientNetB6": 528,
+    "EfficientNetB7": 600,
+    "EfficientNetV2B1": 240,
+    "EfficientNetV2B2": 260,
+    "EfficientNetV2B3": 300,
+    "EfficientNetV2S": 384,
+    "EfficientNetV2M": 480,
+    "EfficientNetV2L": 480,
+    "InceptionResNetV2": 299,
+    "InceptionV3": 299,
+    "NASNetLarge": 331,
+    "Xception": 299,
+}
+"""Height and width of applications that Keras builds for others than 224 x 224."""
+USUAL_SIZE = 224
+
 
 @dataclass(frozen=True)
 class Application:

@@ -23,12 +23,22 @@ SCORES = "scores.npy"
 LOGITS = "logits.npy"
 
 
-def missing_portions(photographs: Stream, kept: Ledger) -> list[tuple[Photo, ...]]:
-    """Return the photographs that have no answer yet, in portions of work."""
-    photos = {photo.sha256: photo for photo in photographs.images.photos}
+def missing_portions(
+    photographs: Stream, kept: Ledger, part: int = 0, parts: int = 1
+) -> list[tuple[Photo, ...]]:
+    """Return the photographs that have no answer yet, in portions of work.
+
+    Args:
+        photographs: The set.
+        kept: The answers.
+        part: Which of the parts, from 0: parts have no photograph in common, whatever is kept.
+        parts: How many workers share the set.
+    """
+    every = photographs.images.photos
+    starts = range(part * PORTION, len(every), parts * PORTION)
+    photos = {photo.sha256: photo for at in starts for photo in every[at : at + PORTION]}
     missing = [photos[name] for name in kept.missing(list(photos))]
-    starts = range(0, len(missing), PORTION)
-    return [tuple(missing[start : start + PORTION]) for start in starts]
+    return [tuple(missing[at : at + PORTION]) for at in range(0, len(missing), PORTION)]
 
 
 def run_portion(

@@ -113,15 +113,33 @@ class Executor:
             WorkerError: It does not run.
             ImageError: Its outputs are not those of its label set.
         """
+        self.evaluate(model, photographs)
         kept = self.kept_answers(model, photographs)
-        portions = missing_portions(photographs, kept)
-        if portions:
-            self._evaluate(model, photographs, portions, kept)
+        kept.missing([photo.sha256 for photo in photographs.images.photos])
         scores, logits = read_answers(kept, photographs, self._store)
         if model.labels is not None:
             scores = model.labels.to_classes(scores)
             logits = None if logits is None else model.labels.to_classes(logits)
         return make_answers(scores, logits, is_probability=logits is not None)
+
+    def evaluate(
+        self, model: Executable, photographs: Stream, *, part: int = 0, parts: int = 1
+    ) -> None:
+        """Run a model on a part of the photographs that it was not run on before.
+
+        Args:
+            model: The model.
+            photographs: The whole set.
+            part: Which of the parts, from 0.
+            parts: How many workers share the set.
+
+        Raises:
+            WorkerError: It does not run.
+        """
+        kept = self.kept_answers(model, photographs)
+        portions = missing_portions(photographs, kept, part, parts)
+        if portions:
+            self._evaluate(model, photographs, portions, kept)
 
     def _evaluate(
         self,

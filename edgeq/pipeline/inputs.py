@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from edgeq.images.labels import LabelSet, label_set
 from edgeq.images.lint import Lint, PixelFacts, lint, pixel_facts
 from edgeq.images.sets import ImageSet, Photo, Role, load_set, overlap
 from edgeq.images.stream import Stream
+from edgeq.models.expected import expected
 from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.pipeline.kept import arithmetic, keep
 from edgeq.pipeline.once import Once
@@ -65,16 +66,24 @@ class ModelInputs:
         spec: The spec.
         store: Where what is made is kept.
         say: Told what is going on, one line at a time.
+        keeps: Whether errors are kept at the moment, see ``Once``.
     """
 
-    def __init__(self, name: str, spec: Spec, store: Store, say: Say) -> None:
+    def __init__(
+        self,
+        name: str,
+        spec: Spec,
+        store: Store,
+        say: Say,
+        keeps: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.name = name
         self.spec = spec
         self.model = spec.models[name]
         self._store = store
-        self._baseline: Once[str, FloatModel] = Once()
-        self._sets: Once[str, ImageSet] = Once()
-        self._lint: Once[str, Lint] = Once()
+        self._baseline: Once[str, FloatModel] = Once(keeps)
+        self._sets: Once[str, ImageSet | None] = Once(keeps)
+        self._lint: Once[str, Lint] = Once(keeps)
         self.say = say
 
     @property
@@ -202,39 +211,61 @@ class ModelInputs:
         if images is None:
             raise ImageError("no evaluation set is named", where=self.spec.origin)
         size = self.baseline.input_size
-        return Stream(images, preprocessing, size, self._store, self._telling(images))
+        return Stream(images, preprocessing, size, self._store, self._telling(images.role))
+
+    def decode_ahead(self, roles: Sequence[Role]) -> None:
+        """Decode photographs for the input that the baseline is expected to take.
+
+        The baseline may still be exported meanwhile. Where the expectation is wrong they are
+        decoded once more, when they are asked for.
+
+        Raises:
+            EdgeqError: A set can't be used, which who asks for it will be told again.
+        """
+        guess = expected(self.name, self.model, self.spec)
+        if guess is None:
+            return
+        for role in roles:
+            images = self._read_set(role, label_set(guess.labels, self.spec.root))
+            if images is None:
+                continue
+            how = (images, guess.preprocessing, guess.input_size, self._store, self._telling(role))
+            if role == "calibration":
+                decode(*how)
+            else:
+                Stream(*how).decode_all()
 
     def _decode(self, images: ImageSet, preprocessing: Preprocessing) -> Pixels:
         size = self.baseline.input_size
-        return decode(images, preprocessing, size, self._store, self._telling(images))
+        return decode(images, preprocessing, size, self._store, self._telling(images.role))
 
-    def _telling(self, images: ImageSet) -> Progress:
+    def _telling(self, role: Role) -> Progress:
         def progress(done: int, total: int) -> None:
-            self.say(f"{self.name}: decoding {images.role} images, {done} of {total}")
+            self.say(f"{self.name}: decoding {role} images, {done} of {total}")
 
         return progress
 
     def _load(self, role: Role) -> ImageSet | None:
-        named = named_images(self.spec, self.name, role)
-        source = named.source
-        if source is None:
+        if named_images(self.spec, self.name, role).source is None:
             return None
+        return self._sets.get(role, lambda: self._read_set(role, self.labels))
 
-        def load() -> ImageSet:
-            digests = Digests(self._store.root)
-            images = load_set(
-                source,
-                role,
-                root=self.spec.root,
-                labels=named.labels,
-                label_set=self.labels,
-                limit=named.limit,
-                digest=digests.of,
-            )
-            digests.keep()
-            return images
-
-        return self._sets.get(role, load)
+    def _read_set(self, role: Role, labels: LabelSet | None) -> ImageSet | None:
+        named = named_images(self.spec, self.name, role)
+        if named.source is None:
+            return None
+        digests = Digests(self._store.root)
+        images = load_set(
+            named.source,
+            role,
+            root=self.spec.root,
+            labels=named.labels,
+            label_set=labels,
+            limit=named.limit,
+            digest=digests.of,
+        )
+        digests.keep()
+        return images
 
     def _refuse_overlap(self, calibration: ImageSet, evaluation: ImageSet) -> None:
         shared = overlap(calibration, evaluation)

@@ -47,10 +47,15 @@ def judge(run: Run, case: Case) -> tuple[CaseRecord, EdgeqError | None]:
         return recorded(case, absent), error
 
 
-def _judge(run: Run, case: Case) -> Judgement:
+def shortfall_of(run: Run, case: Case) -> Judgement | None:
+    """Return why a case can't be measured with what its model brings, None where it can.
+
+    Raises:
+        EdgeqError: What it brings can't be used.
+    """
     inputs = run.inputs(case.subject.model)
     images = inputs.evaluation if case.gate.needs_images else None
-    shortfall = unmeasurable(
+    return unmeasurable(
         case.gate,
         images=0 if images is None else len(images.photos),
         labelled=images is not None and images.labelled,
@@ -58,8 +63,13 @@ def _judge(run: Run, case: Case) -> Judgement:
         allow_missing=run.spec.allow_missing,
         allow_random_weights=inputs.model.allow_random_weights,
     )
+
+
+def _judge(run: Run, case: Case) -> Judgement:
+    shortfall = shortfall_of(run, case)
     if shortfall is None:
         return _JUDGES[case.gate.name](run, case.subject, case.limit or 0.0)
+    images = run.inputs(case.subject.model).evaluation if case.gate.needs_images else None
     if images is not None and case.gate.needs_labels and _is_asked_for(run.spec, case):
         raise ImageError(
             f"{case.gate.name} is asked for, but the evaluation images have no labels",

@@ -7,6 +7,7 @@ from edgeq.models.float_file import image_size
 from edgeq.models.model_file import read_model
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.plan import Subject
+from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.make import make_variant, ready_variant
 from edgeq.quantize.variant import Variant
 from edgeq.spec.methods import METHODS
@@ -27,6 +28,26 @@ def make(subject: Subject, inputs: ModelInputs, store: Store) -> Variant:
     calibrated = METHODS.get(subject.choice.method).needs_calibration
     return make_variant(
         subject.choice, inputs.baseline, inputs.calibration if calibrated else None, store
+    )
+
+
+def prepare(subject: Subject, inputs: ModelInputs, store: Store, *, calibrated: bool) -> None:
+    """Make what a variant shares with others of its model and engine.
+
+    Args:
+        subject: The variant.
+        inputs: Its model's.
+        store: Where it is kept.
+        calibrated: Whether what calibration finds is meant, or what calibration does not matter to.
+
+    Raises:
+        ConversionError: The engine could not.
+        EdgeqError: The baseline or the calibration set can't be used.
+    """
+    if subject.choice is None:
+        return
+    ENGINES.get(subject.choice.engine).prepare(
+        inputs.baseline, inputs.calibration if calibrated else None, store
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -12,11 +13,21 @@ V = TypeVar("V")
 
 
 class Once(Generic[K, V]):
-    """Results by key. An error is kept and raised again, so that a crash is not repeated."""
+    """Results by key. An error is kept and raised again, so that a crash is not repeated.
 
-    def __init__(self) -> None:
+    Safe for many threads: who asks for what another thread is making waits for it.
+
+    Args:
+        keeps: Whether errors are kept at the moment; a run that is being stopped kills workers,
+            and that is no fault of the models that they run.
+    """
+
+    def __init__(self, keeps: Callable[[], bool] = lambda: True) -> None:
+        self._keeps = keeps
         self._results: dict[K, V] = {}
         self._errors: dict[K, EdgeqError] = {}
+        self._guard = threading.Lock()
+        self._locks: dict[K, threading.RLock] = {}
 
     def get(self, key: K, make: Callable[[], V]) -> V:
         """Return what was made for a key, making it at the first call.
@@ -24,16 +35,20 @@ class Once(Generic[K, V]):
         Raises:
             EdgeqError: What ``make`` raised at the first call.
         """
-        if key in self._results:
-            return self._results[key]
-        if key in self._errors:
-            raise self._errors[key]
-        try:
-            result = self._results[key] = make()
-        except EdgeqError as error:
-            self._errors[key] = error
-            raise
-        return result
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.RLock())
+        with lock:
+            if key in self._results:
+                return self._results[key]
+            if key in self._errors:
+                raise self._errors[key]
+            try:
+                result = self._results[key] = make()
+            except EdgeqError as error:
+                if self._keeps():
+                    self._errors[key] = error
+                raise
+            return result
 
     def done(self, key: K) -> V | None:
         """Return what was made for a key, None where nothing was."""

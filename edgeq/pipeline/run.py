@@ -26,6 +26,7 @@ from edgeq.pipeline.measuring import (
 )
 from edgeq.pipeline.once import Once
 from edgeq.pipeline.plan import Case, Subject, cases, subjects
+from edgeq.pipeline.schedule import Relay
 from edgeq.pipeline.timing import Question, TimedPair, time_pair
 from edgeq.quantize.variant import Variant
 from edgeq.run.results import Feed, Loaded, MemoryUse
@@ -47,6 +48,9 @@ class Run:
         store: Where what is made is kept; the spec's own where None.
         target: Where models run; this machine where None.
         say: Told what is going on, one line at a time.
+
+    Attributes:
+        parts: How many workers share the evaluation of one model; set before the first is asked.
     """
 
     def __init__(
@@ -58,23 +62,29 @@ class Run:
         say: Say = lambda _: None,
     ) -> None:
         self.spec = spec
-        self.say = say
+        self.relay = Relay(say)
+        self.say = say = self.relay.say
         self.store = store or Store(spec.path(spec.store))
         self.subjects = subjects(spec)
         self.cases: tuple[Case, ...] = cases(spec)
         self.executor = Executor(target or local_target(), spec.run, self.store, say)
-        self._inputs = {name: ModelInputs(name, spec, self.store, say) for name in spec.models}
-        self.variants: Once[str, Variant] = Once()
-        self.loads: Once[str, Loaded] = Once()
-        self.sizes: Once[str, Size] = Once()
-        self.operators: Once[str, Operators] = Once()
-        self._answers: Once[str, Answers] = Once()
-        self._outputs: Once[str, OutputFacts] = Once()
-        self.agreements: Once[str, Agreement] = Once()
-        self.accuracies: Once[str, Accuracy] = Once()
-        self.latencies: Once[str, TimedPair] = Once()
-        self.memories: Once[str, MemoryUse] = Once()
-        self.diagnoses: Once[str, Diagnosis] = Once()
+        self._inputs = {
+            name: ModelInputs(name, spec, self.store, say, self.relay.goes_on)
+            for name in spec.models
+        }
+        self.variants: Once[str, Variant] = Once(self.relay.goes_on)
+        self.loads: Once[str, Loaded] = Once(self.relay.goes_on)
+        self.sizes: Once[str, Size] = Once(self.relay.goes_on)
+        self.operators: Once[str, Operators] = Once(self.relay.goes_on)
+        self.parts = 1
+        self._evaluated: Once[tuple[str, int], None] = Once(self.relay.goes_on)
+        self._answers: Once[str, Answers] = Once(self.relay.goes_on)
+        self._outputs: Once[str, OutputFacts] = Once(self.relay.goes_on)
+        self.agreements: Once[str, Agreement] = Once(self.relay.goes_on)
+        self.accuracies: Once[str, Accuracy] = Once(self.relay.goes_on)
+        self.latencies: Once[str, TimedPair] = Once(self.relay.goes_on)
+        self.memories: Once[str, MemoryUse] = Once(self.relay.goes_on)
+        self.diagnoses: Once[str, Diagnosis] = Once(self.relay.goes_on)
 
     def inputs(self, model: str) -> ModelInputs:
         """Return the inputs of a model."""
@@ -143,6 +153,8 @@ class Run:
         executable = self.executable(model, subject)
 
         def make() -> Answers:
+            for part in range(self.parts):
+                self.evaluate(model, subject, part)
             photographs = self.inputs(model).stream(executable.preprocessing)
             return self.executor.answers(executable, photographs)
 
@@ -152,6 +164,20 @@ class Run:
         """Return plain facts about what a model says; see ``answers`` for its errors."""
         key = f"{model}/{BASELINE}" if subject is None else subject.key
         return self._outputs.get(key, lambda: outputs_of(self, model, subject))
+
+    def evaluate(self, model: str, subject: Subject | None, part: int) -> None:
+        """Run a model on one of the ``parts`` of its evaluation set.
+
+        Raises:
+            EdgeqError: As ``answers``.
+        """
+        executable = self.executable(model, subject)
+
+        def make() -> None:
+            photographs = self.inputs(model).stream(executable.preprocessing)
+            self.executor.evaluate(executable, photographs, part=part, parts=self.parts)
+
+        self._evaluated.get((executable.key, part), make)
 
     def agreement(self, subject: Subject) -> Agreement:
         """Return what a variant says beside its baseline; see ``answers`` for its errors."""

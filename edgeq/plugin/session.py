@@ -59,6 +59,22 @@ class Collector:
         self._found.interrupted = excinfo.errisinstance(KeyboardInterrupt) and not by_pytest
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Do what the selected cases need, on all cores, before the first of them asks.
+
+        Workers of xdist are many already, and each does what its own cases need when they ask.
+        """
+        option = session.config.option
+        if option.collectonly or session.testsfailed or hasattr(session.config, "workerinput"):
+            return
+        chosen = dict.fromkeys(_case_id(item) for item in session.items)
+        cases = [self._state.cases[name] for name in chosen if name is not None]
+        if cases:
+            from edgeq.pipeline.prefetch import prefetch
+
+            prefetch(self._state.run, cases)
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the verdict off a report. In xdist's controller this is where they arrive."""
         text: str | None = getattr(report, ATTRIBUTE, None)
@@ -113,6 +129,13 @@ class Collector:
             session.exitstatus = EXIT_BAD_INPUT
         elif _is_stopped(self._found.record) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _case_id(item: pytest.Item) -> str | None:
+    """Return the case that a test answers, None where it answers none."""
+    callspec = getattr(item, "callspec", None)
+    name = None if callspec is None else callspec.params.get(CASE)
+    return name if isinstance(name, str) else None
 
 
 def _is_undeclared(item: object) -> bool:

@@ -58,6 +58,8 @@ class Engine:
         extra: The extra of edgeq that installs them, None for what is always there.
         recipes: By method.
         run: Writes the file of a job.
+        prepare: Makes what all variants of a model share, where the store has it not yet: with a
+            calibration set what is found with it. ``run`` does so too when it was not asked.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Engine:
     extra: str | None
     recipes: dict[str, LitertRecipe] | dict[str, TensorflowRecipe]
     run: Callable[[Job], None]
+    prepare: Callable[[FloatModel, Calibration | None, Store], object]
 
     def versions(self) -> dict[str, str]:
         """Return the versions of its packages.
@@ -93,7 +96,7 @@ def run_litert(job: Job) -> None:
     recipe = job.recipe
     if not isinstance(recipe, LitertRecipe):
         raise TypeError(f"{recipe!r} is no recipe of the engine 'litert'")
-    statistics = None if job.calibration is None else _statistics(job, job.calibration)
+    statistics = prepare_litert(job.model, job.calibration, job.store)
     request = {
         "task": "quantize",
         "model": str(job.model.path),
@@ -115,7 +118,7 @@ def run_tensorflow(job: Job) -> None:
     """
     calibration = job.calibration
     request = {
-        "saved_model": str(export_saved_model(job.model, job.store)),
+        "saved_model": str(prepare_tensorflow(job.model, calibration, job.store)),
         "recipe": msgspec.to_builtins(job.recipe),
         "output": str(job.output),
         "pixels": None if calibration is None else str(calibration.pixels.path),
@@ -124,10 +127,17 @@ def run_tensorflow(job: Job) -> None:
     run_child("edgeq.quantize.tensorflow_child", request, log=job.log, what=job.what)
 
 
-def _statistics(job: Job, calibration: Calibration) -> Path:
-    """Return the file of the activations' extents, found once for all methods that need it."""
+def prepare_litert(model: FloatModel, calibration: Calibration | None, store: Store) -> Path | None:
+    """Return the file of the activations' extents, found once for all methods that need it.
+
+    Raises:
+        ConversionError: The library failed.
+        StoreError: The store can't be written.
+    """
+    if calibration is None:
+        return None
     facts = {
-        "float_sha256": job.model.sha256,
+        "float_sha256": model.sha256,
         "calibration": calibration.facts(),
         "tools": LITERT_ENGINE.versions(),
         "format": FORMAT,
@@ -136,16 +146,27 @@ def _statistics(job: Job, calibration: Calibration) -> Path:
     def make(folder: Path) -> None:
         request = {
             "task": "calibrate",
-            "model": str(job.model.path),
+            "model": str(model.path),
             "pixels": str(calibration.pixels.path),
             "preprocessing": msgspec.to_builtins(calibration.preprocessing),
             "output": str(folder / STATISTICS_FILE),
         }
-        log = log_path(job.store, STATISTICS, facts)
-        what = f"calibration of {job.model.name}"
+        log = log_path(store, STATISTICS, facts)
+        what = f"calibration of {model.name}"
         run_child("edgeq.quantize.litert_child", request, log=log, what=what)
 
-    return job.store.get_or_make(STATISTICS, facts, make).folder / STATISTICS_FILE
+    return store.get_or_make(STATISTICS, facts, make).folder / STATISTICS_FILE
+
+
+def prepare_tensorflow(model: FloatModel, _: Calibration | None, store: Store) -> Path:
+    """Return the SavedModel that TensorFlow's converter starts from, exported once.
+
+    Raises:
+        ConversionError: The export failed.
+        ModelError: The model has no SavedModel.
+        StoreError: The store can't be written.
+    """
+    return export_saved_model(model, store)
 
 
 LITERT_ENGINE = Engine(
@@ -154,6 +175,7 @@ LITERT_ENGINE = Engine(
     extra=None,
     recipes=LITERT,
     run=run_litert,
+    prepare=prepare_litert,
 )
 TENSORFLOW_ENGINE = Engine(
     name="tensorflow",
@@ -161,6 +183,7 @@ TENSORFLOW_ENGINE = Engine(
     extra="keras",
     recipes=TENSORFLOW,
     run=run_tensorflow,
+    prepare=prepare_tensorflow,
 )
 ENGINES: Registry[Engine] = Registry(
     "engine", [(engine.name, engine) for engine in (LITERT_ENGINE, TENSORFLOW_ENGINE)]

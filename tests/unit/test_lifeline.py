@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.lifeline import Lifeline
+from edgeq.lifeline import Lifeline, cut_all
 
 PATIENCE_S = 20.0
 PARENT = """
@@ -133,3 +133,17 @@ def test_a_line_is_cut_without_a_child_too() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     Lifeline().cut()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_all_children_can_be_ended_at_once() -> None:
+    lines, children = [Lifeline(), Lifeline()], []
+    for line in lines:
+        command = ["sh", "-c", "trap '' TERM INT; sleep 600 & wait"]
+        child = subprocess.Popen(command, start_new_session=True, pass_fds=(line.end,))
+        line.tie(child.pid)
+        children.append(child)
+    cut_all()
+    assert [child.wait(PATIENCE_S) for child in children] == [-signal.SIGKILL] * 2
+    for line in lines:
+        line.cut()
+    cut_all()  # nothing is left to be ended

@@ -14,7 +14,7 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from edgeq.errors import ImageError
-from edgeq.images.photo import open_photo, read_photo
+from edgeq.images.photo import open_photo, pillow_warnings_are_errors, read_photo
 from tests.unit.images.pictures import gradient, save
 
 ORIENTATION = 0x0112
@@ -266,3 +266,15 @@ def test_formats_that_no_photograph_comes_in_are_refused(
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", None)
     with pytest.raises(ImageError, match="is no image of a format that is read"):
         open_photo(tmp_path / "a.png")
+
+
+def test_threads_leave_the_warnings_as_they_were() -> None:
+    before = list(warnings.filters)
+    first, second = pillow_warnings_are_errors(), pillow_warnings_are_errors()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)  # the first leaves while the second still decodes
+    with pytest.raises(UserWarning):
+        warnings.warn("damaged", UserWarning, stacklevel=1)
+    second.__exit__(None, None, None)
+    assert list(warnings.filters) == before

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from edgeq.errors import ModelError
 from edgeq.pipeline.once import Once
+
+PATIENCE_S = 20.0
 
 
 def test_a_thing_is_made_once_per_key() -> None:
@@ -50,3 +55,35 @@ def test_a_bug_or_an_interruption_is_not_kept() -> None:
     with pytest.raises(KeyboardInterrupt):
         once.get("a", interrupt)
     assert once.get("a", lambda: 1) == 1
+
+
+def test_threads_wait_for_the_one_that_makes_it() -> None:
+    once: Once[str, int] = Once()
+    started, go_on = threading.Event(), threading.Event()
+    calls: list[int] = []
+
+    def make() -> int:
+        calls.append(1)
+        started.set()
+        assert go_on.wait(PATIENCE_S)
+        return 7
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(once.get, "a", make)
+        assert started.wait(PATIENCE_S)
+        second = pool.submit(once.get, "a", lambda: 8)
+        assert once.get("b", lambda: 9) == 9  # another key waits for nobody
+        go_on.set()
+        assert first.result() == second.result() == 7
+    assert calls == [1]
+
+
+def test_an_error_of_a_run_that_is_stopped_is_not_kept() -> None:
+    once: Once[str, int] = Once(lambda: False)
+
+    def fail() -> int:
+        raise ModelError("killed")
+
+    with pytest.raises(ModelError):
+        once.get("a", fail)
+    assert once.error("a") is None

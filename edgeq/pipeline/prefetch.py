@@ -1,0 +1,203 @@
+"""Doing what selected cases need before they are asked, side by side on all cores.
+
+Each step does what its case would do, with the same result in the same place; a case then finds
+it there. Latency and memory are left to their cases, which run when all this is over: a time that
+is taken beside other work is worth nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+
+from edgeq.errors import StoreError
+from edgeq.files import write_bytes
+from edgeq.images.sets import Role
+from edgeq.pipeline.judging import judge, shortfall_of
+from edgeq.pipeline.making import prepare
+from edgeq.pipeline.plan import CALIBRATION_PROOFS, Case, Subject
+from edgeq.pipeline.run import Run
+from edgeq.pipeline.schedule import Stage, Task, carry_out
+from edgeq.spec.methods import METHODS
+
+_Work = Callable[[], object]
+
+PATIENCE_S = 1.0
+"""A baseline that is there by then was not exported, and there is nothing to do meanwhile."""
+
+STAGES_FILE = Path("logs") / "stages.json"
+MEASURED_ALONE = frozenset({"latency_ratio", "max_latency_ms", "max_peak_memory"})
+
+
+def prefetch(run: Run, cases: Iterable[Case], *, workers: int | None = None) -> tuple[Stage, ...]:
+    """Do what cases need, but for what must be measured alone, and return when it was done.
+
+    What fails is raised again by the case that needs it.
+
+    Args:
+        run: The run, made in this thread.
+        cases: The selected ones.
+        workers: Tasks at a time, one for each core where None.
+
+    Raises:
+        KeyboardInterrupt: After every child process has ended.
+    """
+    run.parts = workers or os.cpu_count() or 1
+    tasks = [
+        task
+        for name, chosen in groupby(
+            sorted(cases, key=lambda case: list(run.spec.models).index(case.subject.model)),
+            key=lambda case: case.subject.model,
+        )
+        for task in _ModelTasks(run, name, tuple(chosen)).all()
+    ]
+    if not tasks:
+        return ()
+    stages = carry_out(tasks, run.relay, workers=run.parts)
+    with suppress(StoreError):  # a log; the cases tell where the store can't be written
+        write_bytes(run.store.root / STAGES_FILE, msgspec.json.format(msgspec.json.encode(stages)))
+    return stages
+
+
+@dataclass(frozen=True)
+class _ModelTasks:
+    """The tasks of one model's cases.
+
+    Attributes:
+        run: The run.
+        model: Name of the model.
+        cases: The selected ones.
+        exported: Set when the baseline is there, or can't be had.
+    """
+
+    run: Run
+    model: str
+    cases: tuple[Case, ...]
+    exported: threading.Event = field(default_factory=threading.Event)
+
+    def all(self) -> Iterator[Task]:
+        """Yield them so that what others wait for comes first."""
+        subjects = tuple(dict.fromkeys(case.subject for case in self.cases))
+        baseline = f"{self.model}: baseline"
+        yield Task(baseline, self._baseline)
+        yield Task(f"{self.model}: decoding meanwhile", self._ahead)
+        yield from self._preparations(subjects, baseline)
+        for subject in sorted(subjects, key=_is_calibrated, reverse=True):
+            yield Task(
+                f"{subject.key}: making",
+                self._making_of(subject),
+                (self._shared(subject, baseline),),
+            )
+        evaluated = yield from self._evaluations(None, (baseline,))
+        for subject in sorted(subjects, key=_computes_in_float, reverse=True):
+            made = f"{subject.key}: making"
+            answered = yield from self._evaluations(subject, (made,))
+            looked = f"{subject.key}: looking"
+            yield Task(looked, self._judging_of(subject, answers=False), (made,))
+            yield Task(
+                f"{subject.key}: judging",
+                self._judging_of(subject, answers=True),
+                (looked, *answered, *evaluated),
+            )
+
+    def _evaluations(
+        self, subject: Subject | None, after: tuple[str, ...]
+    ) -> Generator[Task, None, tuple[str, ...]]:
+        """Yield the parts of an evaluation and return their names."""
+        key = self.model if subject is None else subject.key
+        parts = range(self.run.parts)
+        names = tuple(f"{key}: evaluating, part {part + 1} of {len(parts)}" for part in parts)
+        for part, name in zip(parts, names, strict=True):
+            yield Task(name, self._evaluation_of(subject, part), after)
+        return names
+
+    def _preparations(self, subjects: Sequence[Subject], baseline: str) -> Iterator[Task]:
+        """Yield what variants of one engine share: first that of all, then of the calibrated."""
+        done: set[str] = set()
+        for subject in sorted(subjects, key=_is_calibrated):
+            name = self._shared(subject, baseline)
+            if subject.choice is None or name in done:
+                continue
+            first = self._shared(subject, baseline, calibrated=False)
+            if first not in done:
+                yield Task(first, self._preparation_of(subject, calibrated=False), (baseline,))
+            if name != first:
+                yield Task(name, self._preparation_of(subject, calibrated=True), (first,))
+            done |= {first, name}
+
+    def _shared(self, subject: Subject, baseline: str, *, calibrated: bool | None = None) -> str:
+        """Return the name of the task that a variant's making waits for."""
+        if subject.choice is None:
+            return baseline
+        needed = _is_calibrated(subject) if calibrated is None else calibrated
+        return f"{self.model}: {'calibrating' if needed else 'preparing'} {subject.choice.engine}"
+
+    def _baseline(self) -> None:
+        try:
+            self.run.inputs(self.model).baseline  # noqa: B018 - reading it makes it
+        finally:
+            self.exported.set()
+
+    def _ahead(self) -> None:
+        if not self.exported.wait(PATIENCE_S):
+            self.run.inputs(self.model).decode_ahead(self._roles())
+
+    def _roles(self) -> Sequence[Role]:
+        found: list[Role] = []
+        if any(_is_calibrated(case.subject) for case in self.cases):
+            found.append("calibration")
+        if any(_needs_photographs(case) for case in self.cases):
+            found.append("evaluation")
+        return found
+
+    def _is_to_be_run(self, case: Case) -> bool:
+        return case.gate.needs_images and shortfall_of(self.run, case) is None
+
+    def _preparation_of(self, subject: Subject, *, calibrated: bool) -> _Work:
+        inputs = self.run.inputs(self.model)
+        return lambda: prepare(subject, inputs, self.run.store, calibrated=calibrated)
+
+    def _making_of(self, subject: Subject) -> _Work:
+        return lambda: self.run.variant(subject)
+
+    def _evaluation_of(self, subject: Subject | None, part: int) -> _Work:
+        def work() -> None:
+            cases = (one for one in self.cases if subject in (None, one.subject))
+            if any(map(self._is_to_be_run, cases)):
+                self.run.evaluate(self.model, subject, part)
+
+        return work
+
+    def _judging_of(self, subject: Subject, *, answers: bool) -> _Work:
+        """Return the judging of the cases that answers decide, or of those that they don't."""
+
+        def work() -> None:
+            for case in self.cases:
+                alone = case.gate.name in MEASURED_ALONE
+                if case.subject == subject and case.gate.needs_images == answers and not alone:
+                    judge(self.run, case)
+
+        return work
+
+
+def _is_calibrated(subject: Subject) -> bool:
+    return subject.choice is not None and METHODS.get(subject.choice.method).needs_calibration
+
+
+def _computes_in_float(subject: Subject) -> bool:
+    """Return whether a variant is one of the slow ones, which had better not come last."""
+    if subject.method is None:
+        return True
+    method = METHODS.get(subject.method)
+    return "int8" not in method.activation_types and method.weights_dequantized is not False
+
+
+def _needs_photographs(case: Case) -> bool:
+    return case.gate.needs_images or case.gate.name in CALIBRATION_PROOFS

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from edgeq.errors import ModelError
+from edgeq.pipeline.schedule import Relay, StoppedError, Task, carry_out
+
+PATIENCE_S = 20.0
+
+
+def relay(lines: list[str] | None = None) -> Relay:
+    return Relay(([] if lines is None else lines).append)
+
+
+def test_a_task_waits_for_those_before_it() -> None:
+    done: list[str] = []
+    tasks = [
+        Task("last", lambda: done.append("last"), ("first", "middle")),
+        Task("middle", lambda: done.append("middle"), ("first",)),
+        Task("first", lambda: done.append("first")),
+    ]
+    stages = carry_out(tasks, relay(), workers=3)
+    assert done == ["first", "middle", "last"]
+    assert [stage.name for stage in stages] == done
+    assert all(stage.seconds >= 0 and stage.start_s >= 0 for stage in stages)
+
+
+def test_tasks_run_side_by_side() -> None:
+    both = threading.Barrier(2)
+    tasks = [Task(name, lambda: both.wait(PATIENCE_S)) for name in "ab"]
+    carry_out(tasks, relay(), workers=2)
+    assert not both.broken
+
+
+def test_no_more_run_than_there_are_workers() -> None:
+    guard = threading.Lock()
+
+    def alone() -> None:
+        assert guard.acquire(blocking=False)
+        time.sleep(0.01)
+        guard.release()
+
+    carry_out([Task(name, alone) for name in "abcd"], relay(), workers=1)
+
+
+def test_the_first_ones_come_first_where_there_is_a_choice() -> None:
+    done: list[str] = []
+    tasks = [Task(name, lambda name=name: done.append(name)) for name in "cab"]  # type: ignore[misc]
+    carry_out(tasks, relay(), workers=1)
+    assert done == ["c", "a", "b"]
+
+
+def test_bad_input_is_left_to_the_case_that_asks() -> None:
+    done: list[str] = []
+
+    def fail() -> None:
+        raise ModelError("damaged")
+
+    tasks = [Task("bad", fail), Task("after", lambda: done.append("after"), ("bad",))]
+    carry_out(tasks, relay(), workers=2)
+    assert done == ["after"]
+
+
+def test_a_bug_ends_the_schedule_and_what_still_runs() -> None:
+    lines = relay()
+    ended: list[bool] = []
+
+    def work() -> None:
+        try:
+            for _ in range(int(PATIENCE_S / 0.01)):
+                lines.say("working")
+                time.sleep(0.01)
+        except StoppedError:
+            ended.append(True)
+            raise
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    never: list[int] = []
+    tasks = [
+        Task("work", work),
+        Task("bug", fail),
+        Task("never", lambda: never.append(1), ("bug",)),
+    ]
+    with pytest.raises(ZeroDivisionError):
+        carry_out(tasks, lines, workers=2)
+    assert ended == [True]
+    assert never == []
+    assert not lines.goes_on()
+
+
+def test_lines_of_other_threads_are_told_by_the_owner() -> None:
+    lines: list[tuple[str, int]] = []
+    told = Relay(lambda line: lines.append((line, threading.get_ident())))
+    told.say("mine")
+    carry_out([Task("other", lambda: told.say("theirs"))], told, workers=1)
+    assert lines == [("mine", threading.get_ident()), ("theirs", threading.get_ident())]

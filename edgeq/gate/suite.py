@@ -31,7 +31,21 @@ def test_types(edgeq_case: CaseCheck) -> None:
 @pytest.mark.proof
 @pytest.mark.edgeq("outputs")
 def test_outputs(edgeq_case: CaseCheck) -> None:
-    """Every output is finite, and they are not constant or all ties."""
+    """Outputs are finite, the same when asked again, and not constant or all ties."""
+    edgeq_case.check()
+
+
+@pytest.mark.proof
+@pytest.mark.edgeq("kernels")
+def test_kernels(edgeq_case: CaseCheck) -> None:
+    """Other kernels give the same answers, up to less than quantization costs."""
+    edgeq_case.check()
+
+
+@pytest.mark.proof
+@pytest.mark.edgeq("input_range")
+def test_input_range(edgeq_case: CaseCheck) -> None:
+    """The quantized input holds the values that the evaluation images bring."""
     edgeq_case.check()
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import msgspec
+
 from edgeq.errors import EdgeqError
 from edgeq.images.lint import Lint
 from edgeq.judge.advice import another_method
 from edgeq.judge.missing import broken, missing
+from edgeq.judge.running import copy_of_baseline, unsteady
 from edgeq.judge.text import kilobytes, names, plural
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.answers import OutputFacts, collapsed
 from edgeq.measure.operators import Operators
+from edgeq.measure.repeats import Repeats
 from edgeq.spec.methods import Method
 
 MOST = 0.5
@@ -76,15 +80,25 @@ def types(
     )
 
 
-def outputs(found: OutputFacts, baseline: OutputFacts, *, trained: bool = True) -> Judgement:
-    """Prove that outputs are finite, differ between images, and give a class.
+def outputs(
+    found: OutputFacts,
+    baseline: OutputFacts,
+    repeats: Repeats | None = None,
+    *,
+    trained: bool = True,
+    copied: bool = False,
+) -> Judgement:
+    """Prove that outputs are finite, the same again, differ between images, and give a class.
 
-    With random weights only finiteness is judged: their probabilities are so even that a
-    quantized SOFTMAX rightly shows zeros.
+    With random weights nothing is judged that looks at classes: their probabilities are so even
+    that a quantized SOFTMAX rightly shows zeros.
 
     Args:
         found: Facts about the variant's outputs.
         baseline: Facts about the baseline's.
+        repeats: Whether photographs that were asked again got the same answers; None where that
+            is not known.
+        copied: Whether a variant with quantized arithmetic gave the baseline's outputs bit by bit.
         trained: Whether the model's weights are trained ones.
     """
     evidence: dict[str, object] = {
@@ -96,7 +110,12 @@ def outputs(found: OutputFacts, baseline: OutputFacts, *, trained: bool = True) 
         "largest_class": found.largest_class,
         "largest_share": found.largest_share,
     }
-    problem = _unfit(found, baseline) or (_empty(found, baseline) if trained else None)
+    if repeats is not None:
+        evidence["asked_again"] = msgspec.to_builtins(repeats)
+    problem = _unfit(found, baseline)
+    problem = problem or (None if repeats is None else unsteady(repeats))
+    problem = problem or (copy_of_baseline(found.images) if copied else None)
+    problem = problem or (_empty(found, baseline) if trained else None)
     if problem is not None:
         reason, step = problem
         return Judgement(status=Verdict.FAIL, reason=reason, next_step=step, evidence=evidence)

@@ -42,6 +42,12 @@ class Answers:
     is_probability: bool
     logits_source: LogitsSource
 
+    def first(self, count: int) -> Answers:
+        """Return the answers to the first images alone."""
+        return Answers(
+            self.scores[:count], self.logits[:count], self.is_probability, self.logits_source
+        )
+
     @cached_property
     def predicted(self) -> Integers:
         """The class of the greatest score, the first of several, shape (n,); -1 if not finite."""

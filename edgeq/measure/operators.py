@@ -89,6 +89,18 @@ class Operators(msgspec.Struct, frozen=True, kw_only=True):
     custom: tuple[str, ...]
     ends_in_softmax: bool
 
+    @property
+    def quantizes_activations(self) -> bool:
+        """Whether a compute operator's arithmetic is that of integers, or may be.
+
+        One with integer weights as stored quantizes its float activations while it runs.
+        """
+        return any(
+            one.activation_type in ACTIVATION_TYPES_INTEGER
+            or (not one.dequantized and (one.weight_type or "").startswith(("int", "uint")))
+            for one in self.compute
+        )
+
 
 @dataclass(frozen=True)
 class Stored:

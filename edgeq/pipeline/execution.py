@@ -171,12 +171,37 @@ class Executor:
 
     def kept_answers(self, model: Executable, photographs: Stream) -> Ledger:
         """Return where the answers of a model to photographs decoded in some way are kept."""
+        return Ledger(self._store, "answers", self._feeding(model, photographs))
+
+    def keep(
+        self,
+        kind: str,
+        model: Executable,
+        photographs: Stream,
+        count: int,
+        make: Callable[[Path], None],
+    ) -> Path:
+        """Return the folder of what was made of a model and the first photographs of a set.
+
+        Args:
+            kind: What it is.
+            model: The model.
+            photographs: The set.
+            count: How many of them matter.
+            make: Writes it into a folder, where it was not made before.
+        """
         facts = {
+            **self._feeding(model, photographs),
+            "photographs": [photo.sha256 for photo in photographs.images.photos[:count]],
+        }
+        return self._store.get_or_make(kind, facts, make).folder
+
+    def _feeding(self, model: Executable, photographs: Stream) -> Mapping[str, object]:
+        return {
             **self._facts(model),
             "pixels": photographs.source,
             "preprocessing": msgspec.to_builtins(model.preprocessing),
         }
-        return Ledger(self._store, "answers", facts)
 
     def memory(
         self,

@@ -18,6 +18,7 @@ from edgeq.judge.missing import broken, not_measured, unmeasurable
 from edgeq.judge.verdict import Judgement
 from edgeq.pipeline.explaining import explained
 from edgeq.pipeline.plan import Case, Subject
+from edgeq.pipeline.proving import prove_input_range, prove_kernels, prove_outputs
 from edgeq.pipeline.run import Run
 from edgeq.record import CaseRecord
 from edgeq.spec.methods import METHODS
@@ -104,11 +105,15 @@ def _types(run: Run, subject: Subject, _: float) -> Judgement:
 
 
 def _outputs(run: Run, subject: Subject, _: float) -> Judgement:
-    return proofs.outputs(
-        run.outputs(subject.model, subject),
-        run.outputs(subject.model, None),
-        trained=run.inputs(subject.model).baseline.trained,
-    )
+    return prove_outputs(run, subject)
+
+
+def _kernels(run: Run, subject: Subject, _: float) -> Judgement:
+    return prove_kernels(run, subject)
+
+
+def _input_range(run: Run, subject: Subject, _: float) -> Judgement:
+    return prove_input_range(run, subject)
 
 
 def _calibration_disjoint(run: Run, subject: Subject, _: float) -> Judgement:
@@ -190,6 +195,8 @@ _JUDGES: dict[str, Judge] = {
     "made": _made,
     "types": _types,
     "outputs": _outputs,
+    "kernels": _kernels,
+    "input_range": _input_range,
     "calibration_disjoint": _calibration_disjoint,
     "calibration_set": _calibration_set,
     "size_reduction": _size_reduction,

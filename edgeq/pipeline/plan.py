@@ -14,6 +14,9 @@ from edgeq.spec.structs import Spec
 CALIBRATION_PROOFS = frozenset({"calibration_disjoint", "calibration_set"})
 """Proofs that hold for a calibrated variant alone."""
 
+RUNNING_PROOFS = frozenset({"kernels", "input_range"})
+"""Proofs for the methods that quantize activations, and for ready-made variants that claim one."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -82,11 +85,7 @@ def cases(spec: Spec) -> tuple[Case, ...]:
     found = []
     for subject in subjects(spec):
         limits = limits_for(spec, subject.variant, subject.method)
-        found += [
-            Case(subject, GATES.get(name), None)
-            for name in PROOFS
-            if name not in CALIBRATION_PROOFS or _is_calibrated(subject)
-        ]
+        found += [Case(subject, GATES.get(name), None) for name in PROOFS if _holds(name, subject)]
         found += [Case(subject, gate, limits[name]) for name, gate in GATES if name in limits]
     if not found:
         raise SpecError(
@@ -109,5 +108,13 @@ def find(subjects_: tuple[Subject, ...], key: str) -> Subject:
     raise unknown("variant", key, [subject.key for subject in subjects_])
 
 
-def _is_calibrated(subject: Subject) -> bool:
-    return subject.choice is not None and METHODS.get(subject.choice.method).needs_calibration
+def _holds(proof: str, subject: Subject) -> bool:
+    """Return whether a proof has something to prove of a variant, as far as its method says."""
+    if proof in CALIBRATION_PROOFS and subject.choice is None:
+        return False
+    if proof not in CALIBRATION_PROOFS | RUNNING_PROOFS:
+        return True
+    if subject.method is None:
+        return False
+    method = METHODS.get(subject.method)
+    return method.quantizes_activations if proof == "kernels" else method.needs_calibration

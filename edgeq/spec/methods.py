@@ -42,6 +42,11 @@ class Method:
     io_types: frozenset[str]
     weights_dequantized: bool | None = None
 
+    @property
+    def quantizes_activations(self) -> bool:
+        """Whether the arithmetic is not that of floats."""
+        return self.weights_dequantized is False or "float32" not in self.activation_types
+
 
 _FLOAT = frozenset({"float32"})
 _INT8 = frozenset({"int8"})

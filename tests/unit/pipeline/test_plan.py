@@ -45,7 +45,7 @@ def test_cases_are_the_proofs_that_apply_and_the_limits_that_hold() -> None:
         *(f"net/int8/{proof}" for proof in PROOFS),
         "net/int8/size_reduction",
         "net/int8/max_bytes",
-        *(f"net/float16/{proof}" for proof in PROOFS if proof not in CALIBRATION_PROOFS),
+        *(f"net/float16/{proof}" for proof in ("made", "types", "outputs")),
         "net/float16/size_reduction",
         "net/float16/max_bytes",
     ]
@@ -53,7 +53,16 @@ def test_cases_are_the_proofs_that_apply_and_the_limits_that_hold() -> None:
 
 def test_a_ready_made_variant_is_not_asked_for_its_calibration() -> None:
     found = ids(methods=[], variants={"v": {**READY, "method": "int8"}})
-    assert found == ["net/v/made", "net/v/types", "net/v/outputs"]
+    assert found == [f"net/v/{proof}" for proof in PROOFS if proof not in CALIBRATION_PROOFS]
+
+
+def test_proofs_about_running_hold_where_something_is_quantized_while_running() -> None:
+    found = ids(methods=["dynamic_range", "weight_only_int8", "int16x8"])
+    assert [one for one in found if one.endswith("/kernels")] == [
+        "net/dynamic_range/kernels",
+        "net/int16x8/kernels",
+    ]
+    assert [one for one in found if one.endswith("/input_range")] == ["net/int16x8/input_range"]
 
 
 def test_a_case_carries_its_limit() -> None:

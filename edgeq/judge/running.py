@@ -1,0 +1,173 @@
+"""Proofs about how a variant runs: other kernels, its input's range, the same answer again."""
+
+from __future__ import annotations
+
+import msgspec
+
+from edgeq.judge.text import limit_text, plural
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.input_range import InputFit
+from edgeq.measure.kernels import KernelNoise
+from edgeq.measure.repeats import Repeats
+from edgeq.spec.structs import Kernels
+
+TIMES = 2.0
+"""Kernels may part by this many times the quantization error. Rounding that is drawn anew by
+other kernels parts by the square root of 2 of its own size at most; measured on good variants of
+two models and both engines: 0.31 to 0.78 times (benchmarks/kernels.md)."""
+
+LEAST_NOISE = 0.1
+"""A smaller relative error between kernels is none, however good the variant is."""
+
+LEAST_STEPS = 32
+"""Different values that 256 levels of a pixel must become: 5 bits."""
+
+MOST_FAR = 0.05
+"""Share of the evaluation's values that may lie far outside the input's range."""
+
+
+def kernels(found: KernelNoise | None, own: Kernels, other: Kernels) -> Judgement:
+    """Prove that another implementation of the operators gives the same answers, up to rounding.
+
+    Args:
+        found: How far the kernels part, None where the variant's arithmetic is float.
+        own: Kernels of the run.
+        other: Those that they are compared with.
+    """
+    if found is None:
+        return Judgement(
+            status=Verdict.PASS,
+            reason="the arithmetic is float, in which kernels part by less than float16 rounds",
+        )
+    evidence: dict[str, object] = {
+        "kernels": own,
+        "other_kernels": other,
+        **msgspec.to_builtins(found),
+    }
+    images = plural(found.images, "image")
+    problem = _parted(found, own, other)
+    if problem is not None:
+        return Judgement(
+            status=Verdict.FAIL, reason=problem[0], next_step=problem[1], evidence=evidence
+        )
+    return Judgement(
+        status=Verdict.PASS,
+        reason=f"{own} and {other} kernels part by {_shown(found.noise)}, quantization by "
+        f"{_shown(found.own_error)} (relative error of logits, {images})",
+        evidence=evidence,
+    )
+
+
+def _parted(found: KernelNoise, own: Kernels, other: Kernels) -> tuple[str, str] | None:
+    images = plural(found.images, "image")
+    if found.nonfinite:
+        reason = (
+            f"{other} kernels give NaN or infinity on {found.nonfinite} of {images}, {own} "
+            "kernels none"
+        )
+        return reason, _step(other)
+    if found.noise is None:
+        return f"{own} kernels give nothing to compare on {images}", _step(own)
+    if found.noise <= max(LEAST_NOISE, TIMES * _error(found)):
+        return None
+    reason = (
+        f"{own} and {other} kernels part by {found.noise:.3f}, more than quantization does: "
+        f"{_shown(found.own_error)} from the baseline with {own}, "
+        f"{_shown(found.other_error)} with {other} ({images})"
+    )
+    return reason, _step(own if (found.own_error or 0) > (found.other_error or 0) else other)
+
+
+def input_range(found: InputFit | None) -> Judgement:
+    """Prove that the variant's input holds the values that the photographs bring.
+
+    Args:
+        found: How they fit, None where the variant takes real values as they are.
+    """
+    if found is None:
+        return Judgement(
+            status=Verdict.PASS, reason="takes real values, which no input scale clips"
+        )
+    evidence: dict[str, object] = msgspec.to_builtins(found)
+    span = f"{_ends(found.range)}, the photographs bring {_ends(found.fed)}"
+    reason = None
+    if found.steps < LEAST_STEPS:
+        reason = (
+            f"256 levels of a pixel become {plural(found.steps, 'step')} of the {found.dtype} "
+            f"input: it holds {span}"
+        )
+    elif found.far > MOST_FAR:
+        reason = (
+            f"{found.clipped:.0%} of the evaluation's values are clipped by the input's scale: "
+            f"it holds {span}"
+        )
+    if reason is not None:
+        return Judgement(
+            status=Verdict.FAIL,
+            reason=reason,
+            next_step="Calibrate on photographs with this preprocessing, or correct "
+            "`preprocessing`",
+            evidence=evidence,
+        )
+    if not found.clipped:
+        noted = "clips nothing"
+    else:
+        noted = f"clips {found.clipped:.2%} of the values by little, on {found.clipped_images:,} of"
+        noted += f" {plural(found.images, 'image')}"
+    return Judgement(
+        status=Verdict.PASS,
+        reason=f"the {found.dtype} input holds {span}: {noted}",
+        evidence=evidence,
+    )
+
+
+def unsteady(found: Repeats) -> tuple[str, str] | None:
+    """Return what is wrong with answers that change, and what to do; None where none does."""
+    if found.same:
+        return None
+    if found.after_others and found.at_once:
+        reason = "a fresh worker gives other answers to the same photograph, with the same kernels"
+        return reason, (
+            "The file reads memory that it did not write, or the runtime is at fault: make it "
+            "again, and report it to the runtime's makers"
+        )
+    apart = "" if found.largest is None else f", by up to {found.largest:.3g}"
+    step = (
+        "Run it with `run.threads = 1` and other `run.kernels`; an operator that draws random "
+        "numbers or keeps a state can't be gated"
+    )
+    if found.at_once:
+        return (
+            f"the answer to a photograph depends on the one that was asked before{apart}",
+            step,
+        )
+    return f"the same photograph gets another answer when it is asked again{apart}", step
+
+
+def copy_of_baseline(images: int) -> tuple[str, str]:
+    """Return what is wrong with quantized arithmetic that changes no bit, and what to do."""
+    reason = (
+        f"the outputs are the baseline's on {plural(images, 'image')}, bit by bit: nothing "
+        "quantized is at work"
+    )
+    return reason, "Check which file is evaluated: quantized arithmetic always rounds"
+
+
+def _error(found: KernelNoise) -> float:
+    """Return the quantization error: that of the better kernels, if the others are at fault."""
+    return min((one for one in (found.own_error, found.other_error) if one is not None), default=0)
+
+
+def _step(blamed: Kernels) -> str:
+    return (
+        f"Look at the {blamed} kernels first: a bug there, or a file that only one of them "
+        "understands; run the gate with `run.kernels` set to each, and update ai-edge-litert"
+    )
+
+
+def _shown(number: float | None) -> str:
+    return "nothing" if number is None else f"{number:.3f}"
+
+
+def _ends(pair: tuple[float, float]) -> str:
+    return " to ".join(limit_text(float(f"{end:.4g}")) for end in pair)

@@ -1,0 +1,132 @@
+"""What a quantized input can hold, beside the values that the photographs bring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.images.stream import Stream
+from edgeq.models.model_file import ModelFile
+from edgeq.spec.structs import Preprocessing
+
+FAR = 1 / 8
+"""A value lies far outside when it does so by more than this share of what pixels span."""
+
+MOST_LOOKED_AT = 200
+"""Photographs that are counted, evenly chosen: a share of their values is known well enough."""
+
+_LEVELS = 256
+_REAL = {"int8", "uint8", "int16"}
+
+
+@dataclass(frozen=True)
+class InputScale:
+    """How a model's first tensor stores real values.
+
+    Attributes:
+        dtype: Its type.
+        scale: Real size of one step.
+        zero_point: The value that stands for 0.
+    """
+
+    dtype: str
+    scale: float
+    zero_point: int
+
+
+class InputFit(msgspec.Struct, frozen=True, kw_only=True):
+    """How the photographs' values fit into the input.
+
+    Attributes:
+        dtype: Type of the input, or of what the input is quantized to.
+        scale: Real size of one step.
+        zero_point: The value that stands for 0.
+        range: Least and greatest real value that it holds.
+        fed: Least and greatest real value that a pixel can become.
+        steps: Different values that the 256 levels of a pixel become, of the poorest channel.
+        images: Photographs that were looked at.
+        clipped: Share of their values that the input can't hold.
+        far: Share of their values that lie outside by more than ``FAR`` of what pixels span.
+        clipped_images: Photographs with a value that the input can't hold.
+    """
+
+    dtype: str
+    scale: float
+    zero_point: int
+    range: tuple[float, float]
+    fed: tuple[float, float]
+    steps: int
+    images: int
+    clipped: float
+    far: float
+    clipped_images: int
+
+
+def input_scale(model: ModelFile) -> InputScale | None:
+    """Return how the one input is stored, or what QUANTIZE makes of it right away.
+
+    None where the model has several inputs or takes real values as they are.
+    """
+    if len(model.inputs) != 1:
+        return None
+    tensors = [model.inputs[0]]
+    tensors += [
+        one.outputs[0]
+        for one in model.operators
+        if one.name == "QUANTIZE" and one.inputs[0] == model.inputs[0]
+    ]
+    for index in tensors:
+        tensor = model.tensors[index]
+        if tensor.dtype in _REAL and len(tensor.scales) == 1 and tensor.scales[0] > 0:
+            zero_point = int(tensor.zero_points[0]) if len(tensor.zero_points) else 0
+            return InputScale(tensor.dtype, float(tensor.scales[0]), zero_point)
+    return None
+
+
+def input_fit(scale: InputScale, preprocessing: Preprocessing, photographs: Stream) -> InputFit:
+    """Return how photographs fit into a quantized input.
+
+    Args:
+        scale: Of the input.
+        preprocessing: Mean and std are used.
+        photographs: The set; looked at only where a level of a pixel can't be held.
+    """
+    ends = np.iinfo(scale.dtype)
+    low, high = ((end - scale.zero_point) * scale.scale for end in (ends.min, ends.max))
+    mean, std = (np.asarray(one, np.float64) for one in (preprocessing.mean, preprocessing.std))
+    levels = (np.arange(_LEVELS)[:, None] - mean) / std
+    steps = np.rint(levels / scale.scale) + scale.zero_point
+    outside = (steps < ends.min) | (steps > ends.max)
+    reach = FAR * np.abs(levels[-1] - levels[0])
+    far = (levels < low - reach) | (levels > high + reach)
+    held = np.clip(steps, ends.min, ends.max)
+    step = -(-photographs.shape[0] // MOST_LOOKED_AT)
+    counts = np.zeros((_LEVELS, 3), np.int64)
+    clipped_images = 0
+    if outside.any():
+        for image in photographs.every(step):
+            own = _counts(image)
+            counts += own
+            clipped_images += bool((own[outside] > 0).any())
+    total = max(int(counts.sum()), 1)
+    return InputFit(
+        dtype=scale.dtype,
+        scale=scale.scale,
+        zero_point=scale.zero_point,
+        range=(float(low), float(high)),
+        fed=(float(levels.min()), float(levels.max())),
+        steps=min(len(np.unique(held[:, channel])) for channel in range(3)),
+        images=-(-photographs.shape[0] // step),
+        clipped=int(counts[outside].sum()) / total,
+        far=int(counts[far].sum()) / total,
+        clipped_images=clipped_images,
+    )
+
+
+def _counts(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Return how often each level occurs in each channel, shape (256, 3)."""
+    rows = [np.bincount(image[..., channel].ravel(), minlength=_LEVELS) for channel in range(3)]
+    return np.stack(rows, axis=1)

@@ -1,0 +1,57 @@
+"""How far kernels part on one file, beside how far quantization parts from the baseline."""
+
+from __future__ import annotations
+
+import msgspec
+
+from edgeq.measure.answers import Answers
+from edgeq.measure.divergence import divergence
+
+
+class KernelNoise(msgspec.Struct, frozen=True, kw_only=True):
+    """The noise floor of a file's logits, beside its quantization error, on the same images.
+
+    A relative error is the norm of a difference of centred logits divided by the norm of the
+    other side, averaged over the images that have one; None where none has.
+
+    Attributes:
+        images: Number of images.
+        noise: Relative error between the two kernels.
+        worst_noise: The same, of the worst image.
+        own_error: Relative error between the baseline and the variant with its own kernels.
+        other_error: The same with the other kernels.
+        differing: Images that get another class from the other kernels.
+        nonfinite: Images on which the other kernels give values that are not finite.
+    """
+
+    images: int
+    noise: float | None
+    worst_noise: float | None
+    own_error: float | None
+    other_error: float | None
+    differing: int
+    nonfinite: int
+
+
+def kernel_noise(baseline: Answers, own: Answers, other: Answers) -> KernelNoise:
+    """Compare what two kernels make of one file, with the baseline as the measure.
+
+    Args:
+        baseline: Answers of the baseline, shape (n, c).
+        own: Of the variant with the kernels of the run, on at least the first m of those images.
+        other: Of the variant with other kernels, shape (m, c), m at most n.
+    """
+    count = len(other.scores)
+    baseline, own = baseline.first(count), own.first(count)
+    between = divergence(own, other).relative_error
+    errors = [divergence(baseline, one).relative_error for one in (own, other)]
+    own_error, other_error = (float(one.mean()) if one.size else None for one in errors)
+    return KernelNoise(
+        images=count,
+        noise=float(between.mean()) if between.size else None,
+        worst_noise=float(between.max()) if between.size else None,
+        own_error=own_error,
+        other_error=other_error,
+        differing=int((own.predicted != other.predicted).sum()),
+        nonfinite=int((own.finite & ~other.finite).sum()),
+    )

@@ -1,0 +1,170 @@
+"""Asking a model again about a few photographs: in a fresh worker, and with other kernels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.errors import WorkerError
+from edgeq.images.stream import Stream
+from edgeq.measure.answers import Answers
+from edgeq.measure.repeats import Repeats, repeats
+from edgeq.models.edits import logits_edits
+from edgeq.pipeline.execution import Executable, Executor, as_answers, blaming
+from edgeq.run.results import Loaded
+from edgeq.run.session import Session
+from edgeq.spec.structs import Kernels
+
+MOST_IMAGES = 4
+"""Photographs that other kernels answer. The relative error of 1,000 logits hardly differs from
+image to image (0.105 on average, 0.123 at most, for int8 EfficientNetV2-B0), and reference kernels
+take up to a second for each."""
+
+MOST_S = 8.0
+"""Seconds after which other kernels are given no further photograph."""
+
+OTHERS: dict[Kernels, tuple[Kernels, ...]] = {
+    "xnnpack": ("reference", "builtin"),
+    "builtin": ("reference", "xnnpack"),
+    "reference": ("xnnpack", "builtin"),
+}
+"""By the run's own kernels: what they are compared with, the next where one can't run the model."""
+
+_OUTPUTS = "outputs.npz"
+_FACTS = "facts.json"
+
+Rows = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+
+
+class _Again(msgspec.Struct, frozen=True, kw_only=True):
+    batch: int
+    repeats: Repeats
+
+
+@dataclass(frozen=True)
+class AskedAgain:
+    """What a fresh worker said, several times.
+
+    Attributes:
+        answers: To the photographs of its first inference.
+        repeats: Whether they stayed the same.
+        batch: Images of one inference.
+    """
+
+    answers: Answers
+    repeats: Repeats
+    batch: int
+
+
+@dataclass(frozen=True)
+class OtherKernels:
+    """What other kernels said.
+
+    Attributes:
+        answers: To the first photographs, one or more.
+        kernels: Which.
+    """
+
+    answers: Answers
+    kernels: Kernels
+
+
+def ask_again(executor: Executor, model: Executable, photographs: Stream) -> AskedAgain:
+    """Ask a fresh worker about the first photograph, another one, and twice about the first.
+
+    Where the file's batch is fixed, "photograph" means those of one inference. The result is kept.
+
+    Raises:
+        WorkerError: The model does not run.
+    """
+    pixels = _first(photographs)
+
+    def make(folder: Path) -> None:
+        with blaming(model), executor.session(model.key) as session:
+            loaded = _load(executor, session, model, executor.run.kernels)
+            batch = loaded.batch
+            asked = [pixels[:batch], pixels[batch : 2 * batch], pixels[:batch], pixels[:batch]]
+            first, _, later, again = (
+                session.infer(loaded.handle, one, model.preprocessing).outputs if len(one) else ()
+                for one in asked
+            )
+        np.savez(folder / _OUTPUTS, *first)
+        told = _Again(batch=batch, repeats=repeats(first, later, again))
+        (folder / _FACTS).write_bytes(msgspec.json.encode(told))
+
+    folder = executor.keep("repeats", model, photographs, MOST_IMAGES, make)
+    told = msgspec.json.decode((folder / _FACTS).read_bytes(), type=_Again)
+    return AskedAgain(_read(model, folder), told.repeats, told.batch)
+
+
+def ask_others(executor: Executor, model: Executable, photographs: Stream) -> OtherKernels:
+    """Run a model on the first photographs with other kernels. The result is kept.
+
+    Raises:
+        WorkerError: None of the others can run it.
+    """
+    pixels = _first(photographs)
+
+    def make(folder: Path) -> None:
+        refusals: list[WorkerError] = []
+        for kernels in OTHERS[executor.run.kernels]:
+            try:
+                with executor.session(model.key) as session:
+                    loaded = _load(executor, session, model, kernels)
+                    outputs = _answers(session, loaded, model, pixels)
+            except WorkerError as error:
+                refusals.append(error)
+                continue
+            np.savez(folder / _OUTPUTS, *outputs)
+            (folder / _FACTS).write_bytes(msgspec.json.encode(kernels))
+            return
+        raise WorkerError(
+            f"no other kernels than {executor.run.kernels} run the file: {refusals[0].what}",
+            where=model.key,
+            remedy="Make the variant again with the current version of its engine",
+        )
+
+    folder = executor.keep("kernels", model, photographs, MOST_IMAGES, make)
+    kernels = msgspec.json.decode((folder / _FACTS).read_bytes(), type=Kernels)
+    return OtherKernels(_read(model, folder), kernels)
+
+
+def _first(photographs: Stream) -> Pixels:
+    photos = photographs.images.photos[:MOST_IMAGES]
+    return np.concatenate([piece.array() for piece in photographs.pieces(photos)])
+
+
+def _load(executor: Executor, session: Session, model: Executable, kernels: Kernels) -> Loaded:
+    return session.load(
+        model.path,
+        threads=executor.run.threads,
+        kernels=kernels,
+        edits=logits_edits(model.path),
+    )
+
+
+def _answers(
+    session: Session, loaded: Loaded, model: Executable, pixels: Pixels
+) -> tuple[Rows, ...]:
+    """Return outputs of the photographs, of fewer where they take long."""
+    end = time.monotonic() + MOST_S
+    parts: list[Sequence[Rows]] = []
+    for start in range(0, len(pixels), loaded.batch):
+        if start and time.monotonic() > end:
+            break
+        some = pixels[start : start + loaded.batch]
+        parts.append(session.infer(loaded.handle, some, model.preprocessing).outputs)
+    return tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
+
+
+def _read(model: Executable, folder: Path) -> Answers:
+    with np.load(folder / _OUTPUTS) as kept:
+        outputs = [kept[name] for name in kept.files]
+    return as_answers(model, outputs, tapped=bool(logits_edits(model.path)))

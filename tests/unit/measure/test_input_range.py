@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+
+from edgeq.images.stream import Stream
+from edgeq.measure.input_range import InputFit, InputScale, input_scale
+from edgeq.measure.input_range import input_fit as measured
+from edgeq.models.model_file import read_model
+from edgeq.spec.structs import Preprocessing
+from tests.unit.tiny_model import Op, Tensor, build, classifier
+
+RAW = Preprocessing(mean=(0, 0, 0), std=(1, 1, 1))
+SIGNED = Preprocessing(mean=(127.5,) * 3, std=(127.5,) * 3)
+
+
+class Photographs:
+    """Pixels in the place of a decoded set, and how often they were looked at."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels, self.shape = pixels, pixels.shape
+        self.looked = 0
+
+    def every(self, step: int) -> np.ndarray:
+        self.looked += 1
+        return self.pixels[::step]
+
+
+def input_fit(scale: InputScale, how: Preprocessing, pixels: np.ndarray) -> InputFit:
+    return measured(scale, how, cast("Stream", Photographs(pixels)))
+
+
+PHOTOS = np.random.default_rng(0).integers(0, 256, (5, 6, 6, 3), np.uint8)
+
+
+def test_an_input_of_one_step_a_level_holds_everything() -> None:
+    found = input_fit(InputScale("int8", 1.0, -128), RAW, PHOTOS)
+    assert found.range == (0, 255)
+    assert found.fed == (0, 255)
+    assert (found.steps, found.clipped, found.far, found.clipped_images) == (256, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("scale", "steps"), [(1 / 255, 2), (2 / 255, 2)])
+def test_an_input_made_for_another_range_clips_nearly_all(scale: float, steps: int) -> None:
+    found = input_fit(InputScale("int8", scale, -128), RAW, PHOTOS)
+    assert found.steps <= steps + 1
+    assert found.clipped > 0.95
+    assert found.far > 0.8
+    assert found.clipped_images == len(PHOTOS)
+
+
+def test_an_input_too_wide_uses_few_steps_and_clips_nothing() -> None:
+    found = input_fit(InputScale("int8", 1.0, -128), SIGNED, PHOTOS)
+    assert found.steps <= 4
+    halves = input_fit(InputScale("int8", 2 / 255, 0), SIGNED, PHOTOS)
+    assert 128 <= halves.steps <= 130  # every level lies between two steps, and halves go to even
+
+
+def test_shares_are_those_of_the_values_looked_at() -> None:
+    dark = np.zeros((4, 2, 2, 3), np.uint8)
+    dark[0, 0, 0] = 250
+    found = input_fit(InputScale("uint8", 0.5, 0), RAW, dark)
+    assert found.range == (0, 127.5)
+    assert found.clipped == pytest.approx(3 / dark.size)
+    assert found.far == found.clipped
+    assert (found.clipped_images, found.images) == (1, 4)
+
+
+def test_photographs_are_looked_at_only_where_something_can_be_clipped() -> None:
+    photographs = Photographs(PHOTOS)
+    measured(InputScale("int8", 1.0, -128), RAW, cast("Stream", photographs))
+    assert photographs.looked == 0
+    measured(InputScale("int8", 0.5, -128), RAW, cast("Stream", photographs))
+    assert photographs.looked == 1
+
+
+def test_little_is_not_far() -> None:
+    found = input_fit(InputScale("uint8", 240 / 255, 0), RAW, np.full((1, 2, 2, 3), 250, np.uint8))
+    assert (found.clipped, found.far) == (1.0, 0.0)
+
+
+def test_large_sets_are_looked_at_evenly() -> None:
+    many = np.full((401, 1, 1, 3), 255, np.uint8)
+    found = input_fit(InputScale("uint8", 0.5, 0), RAW, many)
+    assert found.images == 134
+    assert found.clipped == 1.0
+
+
+def scale_of(content: bytes, tmp_path: Path) -> InputScale | None:
+    (tmp_path / "net.tflite").write_bytes(content)
+    return input_scale(read_model(tmp_path / "net.tflite"))
+
+
+def test_the_scale_is_the_inputs_own_or_that_of_quantize(tmp_path: Path) -> None:
+    assert scale_of(classifier(io="int8"), tmp_path) == InputScale("int8", 1.0, -128)
+    assert scale_of(classifier(), tmp_path) is None
+    shape = (1, 4, 4, 3)
+    tensors = [
+        Tensor("image", shape),
+        Tensor("inside", shape, "int8", None, (0.5,), (3,)),
+        Tensor("result", shape),
+    ]
+    ops = [Op("QUANTIZE", ("image",), ("inside",)), Op("DEQUANTIZE", ("inside",), ("result",))]
+    found = scale_of(build(tensors, ops, ["image"], ["result"]), tmp_path)
+    assert found == InputScale("int8", 0.5, 3)

@@ -42,11 +42,13 @@ class Found:
         path: The file.
         name: Its path relative to the folder, with ``/``.
         label: Class index, None where unlabelled.
+        group: Which photograph it is a crop of, None where nothing is named.
     """
 
     path: Path
     name: str
     label: int | None
+    group: str | None = None
 
 
 def find_photos(
@@ -161,7 +163,10 @@ def _checked(
             where=table.path,
             remedy="Paths are relative to the photographs' folder or to the labels file",
         )
-    return [Found(files[name], name, table.labels[row]) for name, row in rows.items()]
+    return [
+        Found(files[name], name, table.labels[row], table.groups.get(row))
+        for name, row in rows.items()
+    ]
 
 
 def _no_photo(folder: Path, files: dict[str, Path]) -> ImageError:

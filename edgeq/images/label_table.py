@@ -6,6 +6,8 @@ Columns are found by their names in the first line, in any order; others are ign
 ``class_index``   from 0, in the data set's own numbering (read first where both are there)
 ``wordnet_id``    for example ``n01440764``
 ``split``         optional: rows of other splits are left out
+``group``         optional: which photograph an image is a crop of; those of one group count as one.
+                  With it the class may be left out
 """
 
 from __future__ import annotations
@@ -29,12 +31,14 @@ class LabelTable:
     Attributes:
         path: The csv.
         has_split: Whether it has a ``split`` column, so that every row left is about this set.
-        labels: Class index by file as written.
+        labels: Class index by file as written, None in a file without classes.
+        groups: Group by file as written, of those that have one.
     """
 
     path: Path
     has_split: bool
-    labels: Mapping[str, int]
+    labels: Mapping[str, int | None]
+    groups: Mapping[str, str]
 
 
 def read_table(path: Path, splits: Collection[str], classes: LabelSet | None) -> LabelTable:
@@ -79,13 +83,14 @@ def parse_table(
     _, header = next(rows, (1, []))
     columns = [cell.strip().lower() for cell in header]
     label_column = next((c for c in ("class_index", "wordnet_id") if c in columns), None)
-    if "file" not in columns or label_column is None:
+    if "file" not in columns or (label_column is None and "group" not in columns):
         raise ImageError(
             f"the first line names the columns {', '.join(columns) or '(none)'}",
             where=path,
             remedy=_REMEDY,
         )
-    labels: dict[str, int] = {}
+    labels: dict[str, int | None] = {}
+    groups: dict[str, str] = {}
     for line, cells in rows:
         if len(cells) != len(columns):
             raise ImageError(
@@ -101,8 +106,14 @@ def parse_table(
             raise ImageError(
                 f"line {line}: {file!r} is there a second time", where=path, remedy="Remove one"
             )
-        labels[file] = _class_index(label_column, row[label_column], classes, path, line)
-    return LabelTable(path, "split" in columns, labels)
+        labels[file] = (
+            None
+            if label_column is None
+            else _class_index(label_column, row[label_column], classes, path, line)
+        )
+        if row.get("group"):
+            groups[file] = row["group"]
+    return LabelTable(path, "split" in columns, labels, groups)
 
 
 def _rows(reader: Iterator[list[str]], path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -34,12 +34,14 @@ class Photo:
         name: Its path relative to the set's folder, with ``/``.
         sha256: Of the file's content when the set was loaded.
         label: Class index in the data set's own numbering from 0, None where unlabelled.
+        group: What it shares with other crops of the same photograph, None where nothing is named.
     """
 
     path: Path
     name: str
     sha256: str
     label: int | None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,13 @@ class ImageSet:
                 )
             indices.append(photo.label)
         return np.array(indices, np.int64)
+
+    def groups(self) -> tuple[tuple[str, str], ...]:
+        """Return what each image shares with others of its photograph: a name, or its content."""
+        return tuple(
+            ("content", photo.sha256) if photo.group is None else ("group", photo.group)
+            for photo in self.photos
+        )
 
     def require_classes(self, classes: int) -> None:
         """Check the labels against a model's number of classes.
@@ -147,7 +156,7 @@ def load_set(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         digests = list(pool.map(partial(_hash, digest), chosen))
     photos = (
-        Photo(item.path, item.name, digest, item.label)
+        Photo(item.path, item.name, digest, item.label, item.group)
         for item, digest in zip(chosen, digests, strict=True)
     )
     images = ImageSet(role, source, tuple(photos))

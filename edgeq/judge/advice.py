@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from edgeq.judge.text import about
+from edgeq.measure.clusters import Clusters
 from edgeq.measure.planning import MOST_IMAGES
 
 OTHER_METHOD: dict[str, str] = {
@@ -33,20 +34,22 @@ def another_method(method: str | None) -> str:
     )
 
 
-def more_images(needed: int | None, have: int) -> str:
+def more_images(needed: int | None, have: int, clusters: Clusters | None = None) -> str:
     """Return the step that settles an inconclusive rate.
 
     Args:
         needed: Images in all that would settle it, None where no set would.
-        have: Images of this run.
+        have: Images of this run, as many as they count as.
+        clusters: Where images belong together: more crops of the same photographs do not help.
     """
     if needed is None:
         return (
             f"No set of up to {MOST_IMAGES:,} images settles this: the value lies at the limit. "
             "Set the limit where it matters"
         )
+    what = "images" if clusters is None else "different photographs"
     return (
-        f"Evaluate about {about(max(needed, have + 1))} images in all (now {have:,}): "
+        f"Evaluate about {about(max(needed, have + 1))} {what} in all (now {have:,}): "
         "enough if the value stays"
     )
 

@@ -10,10 +10,11 @@ from edgeq.judge import resolution
 from edgeq.judge.advice import SMALLER_METHOD, another_method, more_images
 from edgeq.judge.decide import decide, half_towards
 from edgeq.judge.missing import missing
-from edgeq.judge.text import beside, between, kilobytes, limit_text, plural, rate, wanted
+from edgeq.judge.text import beside, between, kilobytes, limit_text, plural, rate, sample, wanted
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
+from edgeq.measure.clusters import Clusters
 from edgeq.measure.planning import (
     best_provable_rate,
     images_needed,
@@ -70,12 +71,14 @@ def top1_agreement(found: Agreement, limit: float, *, method: str | None = None)
     ties = f", {plural(found.ties, 'tie')} counted against it" if found.ties else ""
     step = None
     if status is Verdict.INCONCLUSIVE:
-        step = more_images(images_needed(found.top1, limit, found.confidence), found.images)
+        step = more_images(
+            images_needed(found.top1, limit, found.confidence), found.worth, found.clusters
+        )
     elif status is Verdict.FAIL:
         step = another_method(method)
     return Judgement(
         status=status,
-        reason=f"agrees on {found.agreeing:,} of {plural(found.images, 'image')}, "
+        reason=f"agrees on {found.agreeing:,} of {sample(found.images, found.clusters)}, "
         f"{beside(found.top1, limit, 3)}{between(found.top1_interval, limit)}, "
         f"{wanted(limit_text(limit), 'min')}{ties}",
         value=found.top1,
@@ -89,8 +92,11 @@ def top1_agreement(found: Agreement, limit: float, *, method: str | None = None)
             "nonfinite_images": found.nonfinite_images,
             "confidence": found.confidence,
             "interval_method": "Clopper-Pearson",
-            "best_provable_rate": best_provable_rate(found.images, found.confidence),
-            "resolution": resolution.of_rate(found.images, limit, found.confidence),
+            "best_provable_rate": best_provable_rate(found.worth, found.confidence),
+            "resolution": resolution.worth(
+                found.clusters, resolution.of_rate(found.worth, limit, found.confidence)
+            ),
+            **cluster_facts(found.clusters),
         },
     )
 
@@ -113,12 +119,14 @@ def top5_overlap(
     step = None
     if status is Verdict.INCONCLUSIVE:
         half = half_towards(value, interval, limit)
-        step = more_images(samples_needed(value, half, found.images, limit), found.images)
+        step = more_images(
+            samples_needed(value, half, found.worth, limit), found.worth, found.clusters
+        )
     elif status is Verdict.FAIL:
         step = another_method(method)
     return Judgement(
         status=status,
-        reason=f"top-5 overlap on {plural(found.images, 'image')} {beside(value, limit, 3)}"
+        reason=f"top-5 overlap on {sample(found.images, found.clusters)} {beside(value, limit, 3)}"
         f"{between(interval, limit)}, {wanted(limit_text(limit), 'min')}",
         value=value,
         limit=limit,
@@ -128,7 +136,10 @@ def top5_overlap(
             "images": found.images,
             "confidence": found.confidence,
             "interval_method": "Student's t, with one image more at each end of the scale",
-            "resolution": resolution.of_interval(found.images, "image", interval),
+            "resolution": resolution.worth(
+                found.clusters, resolution.of_interval(found.worth, "image", interval)
+            ),
+            **cluster_facts(found.clusters),
         },
     )
 
@@ -168,18 +179,19 @@ def accuracy_drop(found: Accuracy, limit: float, *, method: str | None = None) -
     if _guesses(found):
         return _guessing(found, limit)
     status = decide(found.drop, found.drop_interval, limit, "max")
+    of = sample(found.images, found.clusters, bare=True)
     step = None
     if status is Verdict.INCONCLUSIVE:
         needed = images_needed_for_drop(
             found.lost / found.images, found.gained / found.images, limit, found.confidence
         )
-        step = more_images(needed, found.images)
+        step = more_images(needed, found.worth, found.clusters)
     elif status is Verdict.FAIL:
         step = another_method(method)
     return Judgement(
         status=status,
         reason=f"top-1 {rate(found.baseline_top1.value)} to {rate(found.variant_top1.value)}, "
-        f"{found.lost:,} lost and {found.gained:,} gained of {found.images:,}: drop "
+        f"{found.lost:,} lost and {found.gained:,} gained of {of}: drop "
         f"{beside(found.drop, limit, 3)}{between(found.drop_interval, limit)}, "
         f"{wanted(limit_text(limit), 'max')}",
         value=found.drop,
@@ -193,9 +205,16 @@ def accuracy_drop(found: Accuracy, limit: float, *, method: str | None = None) -
             "mcnemar_p": found.mcnemar_p,
             "confidence": found.confidence,
             "interval_method": "Tango's paired score",
-            "resolution": resolution.of_drop(
-                found.images, (found.lost + found.gained) / found.images, limit, found.confidence
+            "resolution": resolution.worth(
+                found.clusters,
+                resolution.of_drop(
+                    found.worth,
+                    (found.lost + found.gained) / found.images,
+                    limit,
+                    found.confidence,
+                ),
             ),
+            **cluster_facts(found.clusters),
         },
     )
 
@@ -223,6 +242,17 @@ def _guessing(found: Accuracy, limit: float) -> Judgement:
         "preprocessing",
         evidence={"images": found.images, "classes": found.classes, "baseline_right": right},
     )
+
+
+def cluster_facts(clusters: Clusters | None) -> dict[str, object]:
+    """Return what the evidence says of images that belong together, nothing where none do."""
+    if clusters is None:
+        return {}
+    return {
+        "photographs": clusters.photographs,
+        "effective_images": clusters.effective,
+        "cluster_method": "Kish's effective number of images, fully correlated in a cluster",
+    }
 
 
 def _smaller(size: Size, method: str | None) -> str:

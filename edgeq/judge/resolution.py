@@ -6,10 +6,18 @@ Every statistical verdict carries it as ``evidence["resolution"]``.
 from __future__ import annotations
 
 from edgeq.judge.text import limit_text, plural, rate
+from edgeq.measure.clusters import Clusters
 from edgeq.measure.planning import POWER, best_provable_rate, differing_at_limit, drop_to_see
 from edgeq.measure.statistics import Interval
 
 _OFTEN = f"at least {POWER:.0%} of such sets would"
+
+
+def worth(clusters: Clusters | None, said: str) -> str:
+    """Return what a set resolves, said of as many images as its clusters count as."""
+    if clusters is None:
+        return said
+    return f"{clusters.text} count as {plural(max(int(clusters.effective), 1), 'image')}: {said}"
 
 
 def of_rate(images: int, limit: float, confidence: float) -> str:

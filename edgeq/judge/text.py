@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from edgeq.judge.decide import Sense
+from edgeq.measure.clusters import Clusters
 
 _MOST_DECIMALS = 9
 _NAMES_SHOWN = 3
@@ -73,6 +74,19 @@ def about(count: int) -> str:
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun, for example ``"1 image"`` or ``"500 images"``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def sample(count: int, clusters: Clusters | None, *, bare: bool = False) -> str:
+    """Return how many images there are, for example ``"500 crops of 100 photographs"``.
+
+    Args:
+        count: Number of images.
+        clusters: Where images belong together.
+        bare: Whether to leave the noun out where each stands alone.
+    """
+    if clusters is not None:
+        return clusters.text
+    return f"{count:,}" if bare else plural(count, "image")
 
 
 def names(items: Sequence[str]) -> str:

@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from edgeq.measure.agreement import checked_labels, require_same_shape
 from edgeq.measure.answers import Answers, Booleans, Floats, Integers
+from edgeq.measure.clusters import Clusters, difference_interval, effective, rate_interval
 from edgeq.measure.rows import by_rows
-from edgeq.measure.statistics import clopper_pearson, mcnemar_exact, paired_difference
+from edgeq.measure.statistics import mcnemar_exact
 
 _BEST = 5
 
@@ -42,6 +43,7 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
         drop: ``(lost - gained) / n``: top-1 of the baseline minus that of the variant.
         drop_interval: Its Tango score interval.
         mcnemar_p: McNemar's exact two-sided p of the lost and gained.
+        clusters: Where images belong together, None where each stands alone.
     """
 
     images: int
@@ -56,10 +58,21 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     drop: float
     drop_interval: tuple[float, float]
     mcnemar_p: float
+    clusters: Clusters | None = None
+
+    @property
+    def worth(self) -> int:
+        """How many independent images the set counts as."""
+        return max(int(effective(self.images, self.clusters)), 1)
 
 
 def accuracy(
-    baseline: Answers, variant: Answers, labels: npt.ArrayLike, *, confidence: float = 0.95
+    baseline: Answers,
+    variant: Answers,
+    labels: npt.ArrayLike,
+    *,
+    confidence: float = 0.95,
+    clusters: Clusters | None = None,
 ) -> Accuracy:
     """Measure accuracy on the same labelled images.
 
@@ -68,6 +81,7 @@ def accuracy(
         variant: On the same images, in the same classes.
         labels: Class of each image, shape (n,).
         confidence: Of the intervals, in (0, 1).
+        clusters: Where images belong together.
 
     Raises:
         ModelError: The answers have different shapes.
@@ -84,21 +98,23 @@ def accuracy(
         images=n,
         classes=baseline.scores.shape[1],
         confidence=confidence,
-        baseline_top1=_rate(before, confidence),
-        variant_top1=_rate(after, confidence),
-        baseline_top5=_rate(_among_best(baseline, truth), confidence) if wide else None,
-        variant_top5=_rate(_among_best(variant, truth), confidence) if wide else None,
+        baseline_top1=_rate(before, confidence, clusters),
+        variant_top1=_rate(after, confidence, clusters),
+        baseline_top5=_rate(_among_best(baseline, truth), confidence, clusters) if wide else None,
+        variant_top5=_rate(_among_best(variant, truth), confidence, clusters) if wide else None,
         lost=lost,
         gained=gained,
         drop=(lost - gained) / n,
-        drop_interval=paired_difference(lost, gained, n, confidence),
-        mcnemar_p=mcnemar_exact(lost, gained),
+        drop_interval=difference_interval(lost, gained, n, confidence, clusters),
+        mcnemar_p=mcnemar_exact(lost, gained, share=effective(n, clusters) / n),
+        clusters=clusters,
     )
 
 
-def _rate(right: Booleans, confidence: float) -> Rate:
+def _rate(right: Booleans, confidence: float, clusters: Clusters | None) -> Rate:
     count, n = int(right.sum()), right.size
-    return Rate(images=count, value=count / n, interval=clopper_pearson(count, n, confidence))
+    interval = rate_interval(count, n, confidence, clusters)
+    return Rate(images=count, value=count / n, interval=interval)
 
 
 def _among_best(answers: Answers, truth: Integers) -> Booleans:

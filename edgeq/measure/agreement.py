@@ -8,10 +8,11 @@ import numpy.typing as npt
 
 from edgeq.errors import ImageError, ModelError
 from edgeq.measure.answers import Answers, Booleans, Integers
+from edgeq.measure.clusters import Clusters, effective, rate_interval
 from edgeq.measure.divergence import Doubles, divergence
 from edgeq.measure.flips import Flip, FlipCounts, WorstImage, count_flips, find_flips, worst_images
 from edgeq.measure.percentiles import percentiles
-from edgeq.measure.statistics import bounded_mean, clopper_pearson
+from edgeq.measure.statistics import bounded_mean
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +66,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
         flip_counts: None without labels.
         flips: Every image that does not agree.
         worst_images: The ten images with the lowest cosine, the worst first.
+        clusters: Where images belong together, None where each stands alone.
     """
 
     images: int
@@ -88,6 +90,12 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     flip_counts: FlipCounts | None
     flips: tuple[Flip, ...]
     worst_images: tuple[WorstImage, ...]
+    clusters: Clusters | None = None
+
+    @property
+    def worth(self) -> int:
+        """How many independent images the set counts as."""
+        return max(int(effective(self.images, self.clusters)), 1)
 
 
 def agreement(
@@ -96,6 +104,7 @@ def agreement(
     labels: npt.ArrayLike | None = None,
     *,
     confidence: float = 0.95,
+    clusters: Clusters | None = None,
 ) -> Agreement:
     """Compare a variant's answers with its baseline's.
 
@@ -104,6 +113,7 @@ def agreement(
         variant: On the same images, in the same classes.
         labels: Class of each image, shape (n,); None where there are none.
         confidence: Of the intervals, in (0, 1).
+        clusters: Where images belong together.
 
     Raises:
         ModelError: The answers have different shapes.
@@ -124,12 +134,14 @@ def agreement(
         confidence=confidence,
         agreeing=count,
         top1=count / n,
-        top1_interval=clopper_pearson(count, n, confidence),
+        top1_interval=rate_interval(count, n, confidence, clusters),
         ties=int(variant.tied.sum()),
         baseline_ties=int(baseline.tied.sum()),
         nonfinite_images=int(n - apart.usable.sum()),
         top5_overlap=None if overlap is None else float(overlap.mean()),
-        top5_interval=None if overlap is None else bounded_mean(overlap, confidence),
+        top5_interval=None
+        if overlap is None
+        else bounded_mean(overlap, confidence, worth=effective(n, clusters)),
         js_bits=_spread(apart.js_bits, float(apart.js_bits.max())),
         cosine=_spread(apart.cosine, float(apart.cosine.min())),
         relative_error=_spread(apart.relative_error, float(apart.relative_error.max()))
@@ -142,6 +154,7 @@ def agreement(
         flip_counts=None if truth is None else count_flips(flips),
         flips=flips,
         worst_images=worst_images(baseline, variant, agrees, apart),
+        clusters=clusters,
     )
 
 

@@ -91,20 +91,28 @@ def _tango_score(lost: float, gained: float, n: float, difference: float) -> flo
     return distance / math.sqrt(variance)
 
 
-def mcnemar_exact(lost: int, gained: int) -> float:
+def mcnemar_exact(lost: int, gained: int, *, share: float = 1.0) -> float:
     """Return McNemar's exact two-sided p: could as many pairs change by chance alone?
 
     1 when no pair changed.
+
+    Args:
+        lost: Pairs right in the first and wrong in the second.
+        gained: Pairs wrong in the first and right in the second.
+        share: Of the pairs that count as independent ones. The binomial tail is continued to
+            fractions by the incomplete beta function, with which it agrees at whole numbers.
     """
-    from scipy.special import bdtr
+    from scipy.special import betainc
 
-    changed = lost + gained
-    if changed == 0:
+    if lost + gained == 0:
         return 1.0
-    return min(1.0, 2.0 * float(bdtr(min(lost, gained), changed, 0.5)))
+    fewer, more = sorted((lost * share, gained * share))
+    return min(1.0, 2.0 * float(betainc(more, fewer + 1, 0.5)))
 
 
-def bounded_mean(values: npt.NDArray[np.float64], confidence: float) -> Interval:
+def bounded_mean(
+    values: npt.NDArray[np.float64], confidence: float, *, worth: float | None = None
+) -> Interval:
     """Return an interval for the mean of values in [0, 1].
 
     The hull of two Student's t intervals: that of the values, and that of the values with one
@@ -116,6 +124,7 @@ def bounded_mean(values: npt.NDArray[np.float64], confidence: float) -> Interval
     Args:
         values: Shape (n,), n at least 1.
         confidence: In (0, 1).
+        worth: How many independent values they count as; n where None.
 
     Raises:
         ValueError: There are no values, or they or the confidence are out of range.
@@ -123,20 +132,23 @@ def bounded_mean(values: npt.NDArray[np.float64], confidence: float) -> Interval
     _require_confidence(confidence)
     if values.size == 0 or not bool(((values >= 0) & (values <= 1)).all()):
         raise ValueError("values in [0, 1] are needed")
-    low, high = _student(np.concatenate([values, [0.0, 1.0]]), confidence)
-    if values.size > 1:
-        own_low, own_high = _student(values, confidence)
+    n = values.size if worth is None else worth
+    mean, variance = float(values.mean()), float(values.var())
+    wider = (n * mean + 1) / (n + 2)
+    square = (n * (variance + mean * mean) + 1) / (n + 2)
+    low, high = _student(wider, max(square - wider * wider, 0.0), n + 2, confidence)
+    if n > 1:
+        own_low, own_high = _student(mean, variance, n, confidence)
         low, high = min(low, own_low), max(high, own_high)
-    mean = float(values.mean())
     return max(0.0, min(mean, low)), min(1.0, max(mean, high))
 
 
-def _student(values: npt.NDArray[np.float64], confidence: float) -> Interval:
+def _student(mean: float, variance: float, n: float, confidence: float) -> Interval:
+    """Return Student's t interval from the moments of n values (their variance by n)."""
     from scipy.special import stdtrit
 
-    mean = float(values.mean())
-    quantile = float(stdtrit(values.size - 1, 0.5 + confidence / 2.0))
-    half = quantile * float(values.std(ddof=1)) / math.sqrt(values.size)
+    quantile = float(stdtrit(n - 1, 0.5 + confidence / 2.0))
+    half = quantile * math.sqrt(variance / (n - 1))
     return mean - half, mean + half
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +14,7 @@ from edgeq.images.sets import ImageSet
 from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.answers import Answers, OutputFacts, outputs_facts
+from edgeq.measure.clusters import find_clusters
 from edgeq.measure.operators import Operators, operators
 from edgeq.measure.size import Size, measure_size
 from edgeq.models.model_file import read_model
@@ -61,6 +63,7 @@ def agreement_of(run: Run, subject: Subject) -> Agreement:
             run.answers(subject.model, subject),
             _labels(images, baseline) if images.labelled else None,
             confidence=run.spec.confidence,
+            clusters=find_clusters(images.groups()),
         )
 
     return keep(run.store, "agreement", pair_facts(run, subject), make, Agreement)
@@ -81,6 +84,7 @@ def accuracy_of(run: Run, subject: Subject) -> Accuracy:
             run.answers(subject.model, subject),
             _labels(images, baseline),
             confidence=run.spec.confidence,
+            clusters=find_clusters(images.groups()),
         )
 
     return keep(run.store, "accuracy", pair_facts(run, subject), make, Accuracy)
@@ -88,10 +92,12 @@ def accuracy_of(run: Run, subject: Subject) -> Accuracy:
 
 def pair_facts(run: Run, subject: Subject) -> dict[str, object]:
     """Return what numbers about a variant beside its baseline depend on."""
+    images = _images(run, subject.model)
     return {
         "baseline": answers_facts(run, subject.model, None),
         "variant": answers_facts(run, subject.model, subject),
-        "images": _images(run, subject.model).sha256,
+        "images": images.sha256,
+        "clusters": msgspec.to_builtins(find_clusters(images.groups())),
         "confidence": run.spec.confidence,
         **arithmetic(),
     }

@@ -15,6 +15,7 @@ import msgspec
 import edgeq
 from edgeq.errors import EdgeqError
 from edgeq.files import sha256_bytes
+from edgeq.measure.clusters import find_clusters
 from edgeq.models.float_model import FloatModel
 from edgeq.pipeline.execution import processor_name
 from edgeq.pipeline.inputs import ModelInputs
@@ -195,10 +196,12 @@ def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
 
 
 def _images(inputs: ModelInputs) -> Facts:
-    return {
-        images.role: {**images.manifest(), "labelled": images.labelled}
-        for images in inputs.known_sets()
-    }
+    found: Facts = {}
+    for images in inputs.known_sets():
+        clusters = find_clusters(images.groups())
+        grouped = {} if clusters is None else {"photographs": clusters.photographs}
+        found[images.role] = {**images.manifest(), "labelled": images.labelled, **grouped}
+    return found
 
 
 def _odd(inputs: ModelInputs) -> tuple[str, ...]:

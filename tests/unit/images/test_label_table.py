@@ -64,6 +64,19 @@ def test_a_wrong_label_of_another_split_does_not_matter() -> None:
     assert parse_table(text, HERE, {"evaluation"}, TWO).labels == {"b.png": 1}
 
 
+def test_groups_are_read_and_may_be_left_out() -> None:
+    text = "file,class_index,group\na.png,0,cat-1\nb.png,0,cat-1\nc.png,1,\n"
+    table = parse_table(text, HERE, {"evaluation"}, TWO)
+    assert table.labels == {"a.png": 0, "b.png": 0, "c.png": 1}
+    assert table.groups == {"a.png": "cat-1", "b.png": "cat-1"}
+
+
+def test_groups_alone_make_a_table_without_classes() -> None:
+    table = parse_table("file,group\na.png,1\nb.png,1\n", HERE, {"evaluation"}, TWO)
+    assert table.labels == {"a.png": None, "b.png": None}
+    assert table.groups == {"a.png": "1", "b.png": "1"}
+
+
 def test_wordnet_ids() -> None:
     table = parse_table("file,wordnet_id\na.png,n00000002\n", HERE, (), TWO)
 

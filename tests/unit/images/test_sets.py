@@ -188,3 +188,17 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
 
     with pytest.raises(ImageError, match=r"a\.png: can't be read: Permission denied"):
         load_set(str(tmp_path), "evaluation", root=tmp_path, digest=refuse)
+
+
+def test_images_share_a_group_that_is_named_or_their_content(tmp_path: Path) -> None:
+    make(tmp_path / "set", {"a.png": "x", "b.png": "y", "c.png": "z", "d.png": "z"})
+    (tmp_path / "set" / "labels.csv").write_text(
+        "file,group\na.png,one\nb.png,one\nc.png,\nd.png,\n"
+    )
+
+    images = load_set("set", "evaluation", root=tmp_path)
+
+    assert not images.labelled
+    first, second, third, fourth = images.groups()
+    assert first == second == ("group", "one")
+    assert third == fourth == ("content", images.photos[2].sha256)

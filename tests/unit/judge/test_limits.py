@@ -18,6 +18,7 @@ from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.answers import Answers, make_answers
+from edgeq.measure.clusters import find_clusters, rate_interval
 from edgeq.measure.size import Size
 
 LONGEST = 160
@@ -48,6 +49,27 @@ def check(found: Judgement, status: Verdict) -> Judgement:
     assert len(found.reason) <= LONGEST
     assert (found.next_step is None) is (status is Verdict.PASS)
     return found
+
+
+def test_crops_of_one_photograph_count_as_one_image() -> None:
+    clusters = find_clusters([number // 5 for number in range(500)])
+    alone = agreeing(481, 500)
+    found = msgspec.structs.replace(
+        alone, clusters=clusters, top1_interval=rate_interval(481, 500, 0.95, clusters)
+    )
+    judged = check(top1_agreement(found, 0.93), Verdict.INCONCLUSIVE)
+    assert judged.reason.startswith("agrees on 481 of 500 crops of 100 photographs, 0.962 (0.9")
+    assert judged.next_step is not None
+    assert "different photographs in all (now 100)" in judged.next_step
+    assert judged.evidence["photographs"] == 100
+    assert str(judged.evidence["resolution"]).startswith(
+        "500 crops of 100 photographs count as 100 images: these 100 images can prove 0.964"
+    )
+    drop = msgspec.structs.replace(labelled(10, 0, 500), clusters=clusters)
+    judged = accuracy_drop(drop, 0.01)
+    assert "10 lost and 0 gained of 500 crops of 100 photographs: drop" in judged.reason
+    overlap = top5_overlap(found, 0.5)
+    assert overlap.reason.startswith("top-5 overlap on 500 crops of 100 photographs")
 
 
 def test_agreement_that_passes_in_words() -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from edgeq.judge.resolution import of_drop, of_interval, of_rate
+from edgeq.judge.resolution import of_drop, of_interval, of_rate, worth
+from edgeq.measure.clusters import find_clusters
 from edgeq.measure.statistics import clopper_pearson
 
 
@@ -41,3 +42,11 @@ def test_samples_resolve_half_their_interval(
     interval: tuple[float, float] | None, said: str
 ) -> None:
     assert said in of_interval(64, "round", interval)
+
+
+def test_clusters_are_named_with_what_they_count_as() -> None:
+    clusters = find_clusters([number // 5 for number in range(500)])
+    assert worth(clusters, "these 100 images can show a drop") == (
+        "500 crops of 100 photographs count as 100 images: these 100 images can show a drop"
+    )
+    assert worth(None, "said") == "said"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,24 @@ def test_accuracy_counts_the_labels(run: Run) -> None:
     assert evaluation is not None
     right = run.answers("net", None).predicted == evaluation.labels()
     assert found.baseline_top1.value == pytest.approx(float(np.mean(right)))
+
+
+def test_crops_of_one_photograph_widen_the_intervals(project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project, tmp_path, dirs_exist_ok=True)
+    photos = sorted((tmp_path / "evaluation").glob("*/*.png"))
+    rows = [
+        f"{one.relative_to(tmp_path / 'evaluation')},0,{at // 5}" for at, one in enumerate(photos)
+    ]
+    table = "\n".join(["file,class_index,group", *rows])
+    (tmp_path / "evaluation" / "labels.csv").write_text(table, "utf-8")
+    crops = Run(spec(tmp_path))
+    alone, found = (one.agreement(subject(one, "same")) for one in (Run(spec(project)), crops))
+    assert alone.clusters is None
+    assert found.clusters is not None
+    assert (found.clusters.photographs, found.worth) == (2, 2)
+    assert found.top1 == alone.top1
+    assert found.top1_interval[0] < alone.top1_interval[0]
+    assert crops.accuracy(subject(crops, "same")).clusters == found.clusters
 
 
 def test_latency_is_taken_beside_the_baseline(run: Run) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgeq.errors import SpecError
 from edgeq.registry import unknown
+from edgeq.spec.contradictions import check_limits
 from edgeq.spec.gates import GATES
 from edgeq.spec.methods import ENGINES, METHODS, choose
 from edgeq.spec.presets_preprocessing import PREPROCESSING
@@ -44,6 +45,7 @@ def check(spec: Spec) -> None:
         _check_name("variant", name, where)
         _check_variant(name, variant, f"{where}: {key_text('variants', name)}", spec)
     _check_gates(spec)
+    check_limits(spec)
 
 
 def _check_name(kind: str, name: str, where: str) -> None:

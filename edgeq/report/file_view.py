@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgeq.record import Facts, VariantRecord
+from edgeq.record import CaseRecord, Facts, VariantRecord
 from edgeq.report import facts, words
 
 WIDTH = 460
@@ -156,6 +156,19 @@ def types(variant: VariantRecord) -> tuple[tuple[str, str], ...]:
         "custom operators": ", ".join(facts.texts(found, "custom")),
     }
     return tuple((name, text) for name, text in lines.items() if text)
+
+
+def noise(case: CaseRecord | None) -> tuple[tuple[str, str], ...]:
+    """Return how far kernels part on a file beside what quantization costs, as name and text."""
+    if case is None:
+        return ()
+    apart = facts.number(case.evidence, "noise")
+    error = facts.number(case.evidence, "own_error")
+    other = facts.text(case.evidence, "other_kernels")
+    if apart is None or error is None or other is None:
+        return ()
+    said = f"{apart:.3f} from those of {other} kernels, {error:.3f} from the baseline's"
+    return (("relative error of logits", said),)
 
 
 def _segments(

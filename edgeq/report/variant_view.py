@@ -146,7 +146,7 @@ def variant_view(
         stack=file_view.stack_view(model.baseline.size, variant.size),
         operators=file_view.shares(facts.table(variant.operators, "counts"), words.plain),
         kernels=file_view.kernels_view(variant.operators),
-        types=file_view.types(variant),
+        types=file_view.types(variant) + file_view.noise(by_gate.get("kernels")),
         network=network_view(variant.network),
         network_absent=unmeasured(variant.network),
     )

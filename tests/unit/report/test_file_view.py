@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from edgeq.record import Facts
-from edgeq.report.file_view import WIDTH, kernels_view, stack_view
+from edgeq.judge.verdict import Verdict
+from edgeq.record import CaseRecord, Facts
+from edgeq.report.file_view import WIDTH, kernels_view, noise, stack_view
 from tests.unit.report import records
 
 BASELINE: Facts = {"parts": {"weights float32": 900.0, "graph": 100.0}}
@@ -37,3 +38,26 @@ def test_what_the_kernels_took_over() -> None:
     assert found.share == 0.75
     assert found.islands == ("CONV_2D 3",)
     assert kernels_view(records.operator_facts("int8")) is None
+
+
+def proof(evidence: Facts) -> CaseRecord:
+    return CaseRecord(
+        id="net/int8/kernels",
+        model="net",
+        method="int8",
+        gate="kernels",
+        status=Verdict.PASS,
+        reason="part by little",
+        evidence=evidence,
+    )
+
+
+def test_the_kernels_noise_stands_beside_the_quantization_error() -> None:
+    found = noise(proof({"noise": 0.111, "own_error": 0.2031, "other_kernels": "reference"}))
+    said = "0.111 from those of reference kernels, 0.203 from the baseline's"
+    assert found == (("relative error of logits", said),)
+
+
+def test_nothing_is_said_where_nothing_was_compared() -> None:
+    assert noise(None) == noise(proof({})) == ()
+    assert noise(proof({"noise": 0.1, "own_error": None, "other_kernels": "reference"})) == ()

@@ -80,6 +80,10 @@ def test_a_fault_changes_what_the_variant_says_or_does(
     if made.labels is not None:
         assert made.labels.shape == good.evaluation_labels.shape
         assert (made.labels != good.evaluation_labels).any()
+    elif made.calibration is not None:
+        evaluation = good.run.inputs(good.subject.model).evaluation
+        assert evaluation is not None
+        assert {one.sha256 for one in made.calibration} & {one.sha256 for one in evaluation.photos}
     elif made.conduct is not None:
         assert made.content is None
         assert made.conduct["do"]

@@ -32,7 +32,7 @@ def expect_collapse_and_crash(ran: Ran, model: str) -> None:
     assert "SIGSEGV" in crash.reason
     assert ran.verdict(f"{model}/dynamic_int2/size_reduction") is Verdict.PASS
     good = ran.record.verdicts(model, "int8")
-    assert len(good) == 9
+    assert {"types", "size_reduction", "top1_agreement", "latency_ratio"} <= {c.gate for c in good}
     assert {case.status for case in good} <= {Verdict.PASS, Verdict.INCONCLUSIVE}
     assert ran.record.summary.complete
     assert not ran.record.summary.may_ship

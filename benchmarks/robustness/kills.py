@@ -11,6 +11,7 @@ where anything differs.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import random
 import shutil
@@ -106,6 +107,18 @@ def figures(folder: Path) -> dict[str, Any]:
     }
 
 
+def differences(first: object, second: object, where: str = "") -> list[str]:
+    """Return where two tables differ, one line each."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        keys = {**first, **second}
+        found = [differences(first.get(k), second.get(k), f"{where}/{k}") for k in keys]
+        return [line for lines in found for line in lines]
+    if isinstance(first, list | tuple) and isinstance(second, list | tuple):
+        pairs = enumerate(itertools.zip_longest(first, second))
+        return [line for at, pair in pairs for line in differences(*pair, f"{where}/{at}")]
+    return [] if first == second else [f"{where}: {first!r}, {second!r}"]
+
+
 def problems(folder: Path, mark: str) -> list[str]:
     """Return what a killed run did wrong."""
     found = [f"a process is left: {one}" for one in left_over(mark)]
@@ -142,8 +155,8 @@ def main() -> int:
             if number % arguments.check == 0 or number == arguments.count:
                 run(folder, f"{mark}-whole")
                 checks += 1
-                if figures(folder) != expected:
-                    wrong.append(f"kill {number}: the next run has other figures")
+                other = differences(expected, figures(folder))
+                wrong += [f"kill {number}: the next run differs: {one}" for one in other]
         parts = list((folder / "reports").rglob("*.part"))
     for line in wrong[:20]:
         print(f"FAULT {line}")

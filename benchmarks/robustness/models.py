@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import sys
 import tempfile
 import time
@@ -102,6 +103,15 @@ class Runner:
             self._session.close()
 
 
+def named(error: EdgeqError) -> str:
+    """Return an error as a row of the table: its class, and the signal and request of a crash."""
+    crash = re.search(r"ended (by \w+|with exit code \d+).* while it ran (\w+)", error.what)
+    name = type(error).__name__
+    if type(error) is WorkerError:
+        return f"{name}: {error.what[:100]}"
+    return f"{name} {crash[1]} at {crash[2]}" if crash else name
+
+
 def fuzz(seeds: dict[str, tuple[bytes, tuple[int, int]]], count: int, kept: Path) -> Fuzzed:
     """Run mutations of some models.
 
@@ -121,7 +131,7 @@ def fuzz(seeds: dict[str, tuple[bytes, tuple[int, int]]], count: int, kept: Path
         try:
             outcome = runner.outcome(path, size)
         except EdgeqError as error:
-            outcome = f"{type(error).__name__}"
+            outcome = named(error)
             if "Traceback" in str(error) or "\n" in str(error):
                 found.faults.append(f"{number} {mutate.__name__}: {error}")
         except Exception:  # noqa: BLE001 - that is what is looked for

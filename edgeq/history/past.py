@@ -147,7 +147,9 @@ def keep(run: PastRun, folder: Path, *, most: int) -> Path | None:
         stamp = _SIGNS.sub("", run.started[:_TO_THE_SECOND])
         path = folder / f"{stamp}Z-{sha256_bytes(data)[:8]}.json"
         write_bytes(path, data)
-    for old in _files(folder)[: -most or None]:
+    # After a clock that was set back, this run is not the newest by name.
+    others = [other for other in _files(folder) if other != path]
+    for old in others[: -(most - 1) if most > 1 else None]:
         old.unlink(missing_ok=True)
     return path
 

@@ -22,17 +22,19 @@ MOST = 0.5
 """A type holds most of the weights when it holds more than this share of their bytes."""
 
 
-def made(error: EdgeqError | None, *, size: int = 0, made_now: bool = True) -> Judgement:
+def made(error: EdgeqError | None, *, size: int = 0) -> Judgement:
     """Prove that the variant could be made, read and loaded.
+
+    The reason is the same whether this run made it or found it in the store, so that a run that
+    is repeated says the same.
 
     Args:
         error: What went wrong, None when nothing did.
         size: Bytes of the file.
-        made_now: Whether this run made it; False when the store or the user had it.
     """
     if error is not None:
         return broken(error)
-    return _passed(f"{'made' if made_now else 'read'} and loaded, {kilobytes(size)}", bytes=size)
+    return _passed(f"read and loaded, {kilobytes(size)}", bytes=size)
 
 
 def types(

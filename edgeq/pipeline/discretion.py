@@ -27,6 +27,7 @@ LEAST_SECRET = 8
 _SECRET = re.compile(
     r"(?i)(?:^|_)(?:(?:api)?key|token|secret|passw(?:or)?d|credentials?|auth)(?:_|$)"
 )
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _END = r"(?=[/\s:;,'\"()\]]|\.?$)"
 
 
@@ -59,6 +60,7 @@ def concealer(root: Path, environment: Mapping[str, str]) -> Callable[[str], str
         for name, value in environment.items()
         if len(value) >= LEAST_SECRET and _SECRET.search(name)
     ]
+    rules.append((_ADDRESS, "0x..."))  # of memory, as a crashed worker's last words name them
     rules.append((re.compile(rf"(?<=/){re.escape(_user(environment))}{_END}"), "~"))
 
     def conceal(text: str) -> str:

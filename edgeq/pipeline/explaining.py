@@ -1,4 +1,4 @@
-"""A failed case gets its probable cause, found at most once per variant."""
+"""A failed case gets its probable cause, found at most once per variant and error."""
 
 from __future__ import annotations
 
@@ -64,9 +64,8 @@ def explained(
     """
     failed = record.status is Verdict.FAIL
     if failed and (error is not None or case.gate.name in ANSWER_GATES):
-        found = run.diagnoses.get(
-            case.subject.key, lambda: diagnose(Bench(run, case.subject, error))
-        )
+        known = (case.subject.key, "" if error is None else str(error))
+        found = run.diagnoses.get(known, lambda: diagnose(Bench(run, case.subject, error)))
         return with_cause(record, found)
     if case.gate.name == "accuracy_drop" and record.status is Verdict.INCONCLUSIVE:
         return _with_labels(run, case, record)

@@ -92,7 +92,7 @@ def _is_asked_for(spec: Spec, case: Case) -> bool:
 def _made(run: Run, subject: Subject, _: float) -> Judgement:
     variant = run.variant(subject)
     run.load(subject.model, subject)
-    return proofs.made(None, size=variant.bytes, made_now=variant.made)
+    return proofs.made(None, size=variant.bytes)
 
 
 def _types(run: Run, subject: Subject, _: float) -> Judgement:

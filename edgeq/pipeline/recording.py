@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
@@ -32,8 +31,6 @@ from edgeq.record import (
     summarize,
 )
 from edgeq.spec.structs import Spec
-
-S = TypeVar("S", bound=msgspec.Struct)
 
 TOOLS = (
     "ai-edge-litert",
@@ -112,26 +109,6 @@ def describe_models(run: Run, *, only: str | None = None) -> tuple[ModelRecord, 
         _model(run, name, tuple(s for s in run.subjects if s.model == name))
         for name in run.spec.models
         if only in {None, name}
-    )
-
-
-def merge_models(
-    first: tuple[ModelRecord, ...], second: tuple[ModelRecord, ...]
-) -> tuple[ModelRecord, ...]:
-    """Return what two processes of one run know together."""
-    if not first:
-        return second
-    return tuple(
-        _merged(
-            ours,
-            theirs,
-            baseline=_merged(ours.baseline, theirs.baseline),
-            notes=tuple(dict.fromkeys((*ours.notes, *theirs.notes))),
-            variants=tuple(
-                _merged(a, b) for a, b in zip(ours.variants, theirs.variants, strict=True)
-            ),
-        )
-        for ours, theirs in zip(first, second, strict=True)
     )
 
 
@@ -259,13 +236,13 @@ def _measured(run: Run, key: str) -> dict[str, Facts]:
             found[name] = msgspec.to_builtins(value)
     loaded = run.loads.done(key)
     if loaded is not None:
-        found["operators"] = {
-            **found.get("operators", {}),
+        facts = found.get("operators", {}) | {
             "delegated": loaded.delegated,
             "total": loaded.operators,
             "partitions": loaded.partitions,
             "kernels": loaded.kernels,
         }
+        found["operators"] = dict(sorted(facts.items()))  # as where processes merge
     pair = run.latencies.done(key)
     if pair is not None:
         found["latency"] = {
@@ -286,18 +263,3 @@ def _relative(run: Run, path: Path) -> str:
     absolute = path.resolve()
     root = run.spec.root.resolve()
     return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else absolute.name
-
-
-def _merged(ours: S, theirs: S, **given: object) -> S:
-    """Return the first struct with its empty fields and its tables filled from the second."""
-    filled = {
-        field: _filled(getattr(ours, field), getattr(theirs, field))
-        for field in ours.__struct_fields__
-    }
-    return type(ours)(**{**filled, **given})
-
-
-def _filled(ours: object, theirs: object) -> object:
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        return {**theirs, **ours}
-    return ours or theirs

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.errors import EdgeqError, WorkerError
+from edgeq.errors import EdgeqError
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.answers import Answers, OutputFacts
@@ -41,7 +41,8 @@ class Run:
     """The state of one run of a spec.
 
     A variant that can't be made or executed raises its error at every question about it; the
-    questions about the others are not touched.
+    questions about the others are not touched. Answers, times and memory are measured apart, each
+    failing for itself: what is asked first must not matter.
 
     Args:
         spec: What to validate.
@@ -84,7 +85,7 @@ class Run:
         self.accuracies: Once[str, Accuracy] = Once(self.relay.goes_on)
         self.latencies: Once[str, TimedPair] = Once(self.relay.goes_on)
         self.memories: Once[str, MemoryUse] = Once(self.relay.goes_on)
-        self.diagnoses: Once[str, Diagnosis] = Once(self.relay.goes_on)
+        self.diagnoses: Once[tuple[str, str], Diagnosis] = Once(self.relay.goes_on)
 
     def inputs(self, model: str) -> ModelInputs:
         """Return the inputs of a model."""
@@ -202,7 +203,6 @@ class Run:
         return self.latencies.get(subject.key, lambda: self._latency(subject))
 
     def _latency(self, subject: Subject) -> TimedPair:
-        self._refuse_broken(subject)
         models = (
             self.executable(subject.model, None),
             self.executable(subject.model, subject),
@@ -245,8 +245,6 @@ class Run:
         Raises:
             WorkerError: It does not run.
         """
-        if subject is not None:
-            self._refuse_broken(subject)
         executable = self.executable(model, subject)
         return self.memories.get(
             executable.key,
@@ -264,12 +262,6 @@ class Run:
             if error is not None:
                 return error
         return None
-
-    def _refuse_broken(self, subject: Subject) -> None:
-        """Do not run again what crashed or hung before."""
-        error = self.failure(subject)
-        if isinstance(error, WorkerError):
-            raise error
 
     def _photograph(self, executable: Executable, model: str) -> npt.NDArray[np.uint8]:
         """Return the photograph that a model is timed on: the first, or noise without any."""

@@ -93,7 +93,7 @@ class Collector:
         sent = getattr(node, "workeroutput", {})
         self._found.deselected = self._found.deselected or sent.get(DESELECTED, False)
         if MODELS in sent:
-            from edgeq.pipeline.recording import merge_models
+            from edgeq.pipeline.merging import merge_models
             from edgeq.plugin.transport import decode_models
 
             self._found.models = merge_models(self._found.models, decode_models(sent[MODELS]))
@@ -103,7 +103,8 @@ class Collector:
         """Write the record and its report; set the exit code that bad input asks for."""
         run = self._state.run_if_asked_for()
         if run is not None:
-            from edgeq.pipeline.recording import describe_models, merge_models
+            from edgeq.pipeline.merging import merge_models
+            from edgeq.pipeline.recording import describe_models
 
             self._found.models = merge_models(self._found.models, describe_models(run))
         if hasattr(session.config, "workeroutput"):

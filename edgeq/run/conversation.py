@@ -25,6 +25,8 @@ class _TooBigError(Exception):
 class Conversation:
     """A running worker that is asked one thing at a time; see ``Session`` for the arguments.
 
+    ``capped`` is whether the worker's mallocs fail beyond the limit; its memory is watched anyway.
+
     Attributes:
         facts: What the worker said of itself.
 
@@ -32,7 +34,15 @@ class Conversation:
         WorkerError: The worker can't be started or speaks another protocol.
     """
 
-    def __init__(self, target: Target, *, timeout_s: float, memory_limit: int | None, where: str):
+    def __init__(
+        self,
+        target: Target,
+        *,
+        timeout_s: float,
+        memory_limit: int | None,
+        where: str,
+        capped: bool = True,
+    ):
         self._timeout_s = timeout_s
         self._memory_limit = memory_limit
         self._where = where or None
@@ -46,7 +56,7 @@ class Conversation:
                 where=self._where,
                 remedy=f"Check the command: {' '.join(target.command)}",
             ) from error
-        answer = self.ask("hello", {"memory_limit": memory_limit})
+        answer = self.ask("hello", {"memory_limit": memory_limit if capped else None})
         self.facts = self.convert("hello", answer, WorkerFacts)
         if self.facts.protocol != PROTOCOL:
             self.close()

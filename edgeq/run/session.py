@@ -26,13 +26,13 @@ from edgeq.run.loading import (
     require_tensors,
     understand,
 )
+from edgeq.run.more_memory import loads_with_more_memory
 from edgeq.run.protocol import AnyArray
 from edgeq.run.results import Feed, Inferred, Loaded, MemoryNow, Timed, WorkerFacts
 from edgeq.run.targets import Target
 from edgeq.spec.structs import Kernels, Preprocessing
 
 CHUNK_IMAGES = 64
-ROOMY = 4
 _PERHAPS_MEMORY = ("no reason given", "failed to create runtime", "alloc", "memory")
 
 
@@ -120,7 +120,7 @@ class Session:
             except ModelRefusedError as refusal:
                 said = refusal.what.lower()
                 perhaps = any(words in said for words in _PERHAPS_MEMORY)
-                if perhaps and self._loads_with_more_memory(request, blobs):
+                if perhaps and self._would_load(request, blobs):
                     raise self._worker.circumstances("load").out_of_memory() from refusal
                 raise
         report = self._worker.convert("load", answer, LoadReport)
@@ -256,6 +256,12 @@ class Session:
             raise WorkerError(f"no model {handle} is loaded", where=self._where or None)
         return self._models[handle]
 
+    def _would_load(self, request: dict[str, object], blobs: tuple[AnyArray, ...]) -> bool:
+        timeout_s, limit = self._limits
+        return limit is not None and loads_with_more_memory(
+            self._target, request, blobs, timeout_s=timeout_s, memory_limit=limit
+        )
+
     def _portions(
         self, pixels: Pixels | npt.NDArray[np.uint8], start: int, total: int, batch: int
     ) -> Iterator[tuple[dict[str, Any], tuple[AnyArray, ...]]]:
@@ -268,21 +274,6 @@ class Session:
         for first in range(start, start + total, size):
             chunk = array[first : min(first + size, start + total)]
             yield {"path": None, "start": 0, "count": len(chunk)}, (chunk,)
-
-    def _loads_with_more_memory(self, request: dict[str, Any], blobs: tuple[AnyArray, ...]) -> bool:
-        """Whether a refused model loads in ``ROOMY`` times the memory.
-
-        After a failed malloc XNNPACK says "failed to create runtime", the arena nothing at all.
-        """
-        timeout_s, limit = self._limits
-        if limit is None:
-            return False
-        try:
-            with Session(self._target, timeout_s=timeout_s, memory_limit=ROOMY * limit) as roomy:
-                roomy._worker.ask("load", request, blobs)
-        except WorkerError:
-            return False
-        return True
 
 
 def _numbers(preprocessing: Preprocessing) -> dict[str, Any]:

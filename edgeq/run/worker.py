@@ -68,9 +68,8 @@ def write_frame(stream: BinaryIO, header: Json, blobs: Arrays = ()) -> None:
 def quantize(values: Any, dtype: str, scale: float, zero_point: int) -> tuple[Any, Any]:
     """Return values in a tensor's own type, and which of them it can't hold (bool).
 
-    ``round(value * (1 / scale)) + zero_point`` in float32, halves to even: bit by bit what
-    XNNPACK's and the optimized QUANTIZE kernels give (measured with LiteRT 2.3; the reference
-    kernel divides and rounds halves away from zero). A scale of 0: the tensor is not quantized.
+    ``round(value * (1 / scale)) + zero_point`` in float32, halves to even: what XNNPACK and the
+    optimized kernels give (LiteRT 2.3; the reference kernel differs). Scale 0: not quantized.
     """
     if np.dtype(dtype).kind == "f":
         with np.errstate(over="ignore"):
@@ -95,7 +94,9 @@ def tensor_facts(detail: Json) -> Json:
     scales, zeros = (detail["quantization_parameters"][k] for k in ("scales", "zero_points"))
     facts: Json = {key: detail[key].tolist() for key in ("shape", "shape_signature")}
     facts.update(name=detail["name"], index=detail["index"], channels=len(scales))
-    pair = [float(scales[0]), int(zeros[0])] if len(scales) else [0.0, 0]
+    pair = [float(scales[0]), int([*zeros, 0][0])] if len(scales) else [0.0, 0]
+    if not np.isfinite(pair[0]):
+        raise ValueError(f"the scale of {detail['name']!r} is {pair[0]}")
     return {**facts, "dtype": np.dtype(detail["dtype"]).name, "quantization": pair}
 
 
@@ -283,9 +284,8 @@ def main() -> int:
     """Serve until the client says bye or is gone."""
     faulthandler.enable()
     threading.Thread(target=watch, args=(0,), daemon=True).start()
-    stdout = os.fdopen(os.dup(1), "wb")
+    worker = Worker(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)  # what native code prints must not get between frames
-    worker = Worker(stdout)
     gc.disable()  # never in the middle of a timed block
     while True:
         frame = read_frame(sys.stdin.buffer)
@@ -293,7 +293,7 @@ def main() -> int:
             return 0
         gc.collect()
         header, arrays = answer(worker, *frame)
-        write_frame(stdout, {"id": frame[0]["id"], **header}, arrays)
+        write_frame(worker.stdout, {"id": frame[0]["id"], **header}, arrays)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,15 @@ def test_the_oldest_make_room_and_other_files_stay(tmp_path: Path) -> None:
     assert other.exists()
 
 
+def test_a_run_is_kept_after_a_clock_that_was_set_back(tmp_path: Path) -> None:
+    kept(tmp_path, *(at(run(case("made")), day) for day in (11, 12)), most=2)
+    runs = kept(tmp_path, at(run(case("made")), 1), most=2)
+    assert "2026-01-01" in [one.started[:10] for one in runs]
+    runs = kept(tmp_path, *(at(run(case("made")), day) for day in (2, 3)), most=2)
+    assert "2026-01-03" in [one.started[:10] for one in runs]
+    assert len(runs) == 2
+
+
 def test_none_are_kept_where_none_are_wanted(tmp_path: Path) -> None:
     kept(tmp_path, run(case("made")))
     assert past.keep(past_run(at(run(case("made")), 2)), tmp_path, most=0) is None

@@ -31,6 +31,7 @@ ENVIRONMENT = {
         ("/mnt/work/alice/store is full", "/mnt/work/~/store is full"),
         (f"the last line was {SECRET}!", "the last line was ***!"),
         ("AKIA/12345678", "***"),
+        ("Thread 0x00007f3a7f29cb80, flags 0x40", "Thread 0x..., flags 0x40"),
         ("not secret, abc, alice", "not secret, abc, alice"),
     ],
 )

@@ -11,10 +11,10 @@ import pytest
 import edgeq
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.judging import judge
+from edgeq.pipeline.merging import merge_models
 from edgeq.pipeline.recording import (
     describe_models,
     machine_facts,
-    merge_models,
     record_run,
     spec_sha256,
     tool_versions,
@@ -155,7 +155,9 @@ def test_two_processes_know_together_what_each_knows(
         found = variant(merged, "same")
         assert {"partitions", "counts"} <= set(found.operators)
         assert found.size
-        assert set(merged[0].images) == {"calibration", "evaluation"}
+        assert list(merged[0].images) == ["calibration", "evaluation"]
+        assert list(found.operators) == sorted(found.operators)
+    assert str(merge_models(one, models)) == str(merge_models(models, one))
     assert merge_models((), one) == one
     assert merge_models(models, models) == models
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgeq.errors import ModelRefusedError, WorkerError, WorkerMemoryError
+from edgeq.errors import ModelRefusedError, WorkerError
 from edgeq.images.decode import Pixels
 from edgeq.models.edits import logits_edits
 from edgeq.run.results import Feed, Loaded
@@ -316,49 +315,6 @@ def test_a_photograph_of_another_size_is_not_timed(session: Session, tmp_path: P
     photo = np.zeros((5, 4, 3), np.uint8)
     with pytest.raises(ModelRefusedError, match="images of 5x4"):
         session.time([Feed(model.handle, photo, PLAIN)], rounds=1, block=1, warmup=0, budget_s=1)
-
-
-def test_memory_beyond_the_limit_is_named(tmp_path: Path) -> None:
-    hungry = Session(local_target(), timeout_s=60, memory_limit=400_000_000, where="net/int8")
-    with hungry, pytest.raises(WorkerMemoryError, match=r"net/int8: .* limit of 400 MB"):
-        load(hungry, tmp_path, classifier(size=(10_000, 10_000)), "builtin")
-
-
-def test_a_limit_below_the_workers_own_needs_is_named() -> None:
-    with pytest.raises(WorkerMemoryError, match="limit of 1 MB while it ran hello"):
-        Session(local_target(), timeout_s=60, memory_limit=1_000_000)
-
-
-@pytest.mark.parametrize(("enough", "kind"), [(500, WorkerMemoryError), (1500, ModelRefusedError)])
-def test_a_refusal_for_want_of_memory_is_told_from_a_true_one(
-    scripted: Callable[[str], Target], tmp_path: Path, enough: int, kind: type[WorkerError]
-) -> None:
-    target = scripted(
-        "limit = hello()['memory_limit']\n"
-        "while True:\n"
-        "    asked = read()\n"
-        "    if asked['op'] == 'bye': break\n"
-        f"    if limit < {enough} * 10**6:\n"
-        "        said = 'failed to create runtime'\n"
-        "        write(kind='error', id=asked['id'], kinds=['RuntimeError'], message=said)\n"
-        "    else:\n"
-        "        write(kind='result', id=asked['id'])\n"
-    )
-    session = Session(target, timeout_s=60, memory_limit=300_000_000)
-    with session, pytest.raises(WorkerError) as caught:
-        load(session, tmp_path, b"")
-    assert type(caught.value) is kind
-
-
-def test_a_refusal_that_has_nothing_to_do_with_memory_costs_no_second_worker(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broken = classifier()[:600] + b"x" * 200
-    with Session(local_target(), timeout_s=60, memory_limit=4_000_000_000) as session:
-        monkeypatch.setattr(Session, "__init__", None)
-        with pytest.raises(ModelRefusedError, match="refused load"):
-            load(session, tmp_path, broken)
-        assert load(session, tmp_path, classifier()).operators == 3
 
 
 def test_the_worker_says_what_it_is(session: Session) -> None:

@@ -121,7 +121,7 @@ def test_nothing_is_diagnosed_where_all_passes(tmp_path: Path) -> None:
     run = failing_run(tmp_path, BASELINE)
     found = records(run)
     assert found["top1_agreement"].cause is None
-    assert run.diagnoses.done("net/faulty") is None
+    assert run.diagnoses.done(("net/faulty", "")) is None
 
 
 def test_an_experiment_that_fails_is_noted_and_changes_no_verdict(

@@ -1,0 +1,106 @@
+"""Classifiers that load and then do harm: one never ends, one wants memory, one crashes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from tests.unit import tiny_model
+
+
+def endless(**shape: Any) -> bytes:
+    """Return a classifier that runs in a WHILE operator whose condition is always true."""
+    model = _unpacked(**shape)
+    main = model.subgraphs[0]
+    options = schema.WhileOptionsT()
+    options.condSubgraphIndex, options.bodySubgraphIndex = 1, 2
+    logits = main.outputs[0]
+    answer = _add_tensor(model, main, "endless", main.tensors[logits].shape)
+    _add_operator(model, main, "WHILE", ([logits], [answer]), options)
+    main.outputs = [answer]
+    for name in ("condition", "body"):
+        graph = schema.SubGraphT()
+        graph.name, graph.tensors, graph.operators = name, [], []
+        graph.inputs = [_add_tensor(model, graph, "in", main.tensors[logits].shape)]
+        model.subgraphs.append(graph)
+    condition, body = model.subgraphs[1:]
+    true = _add_tensor(model, condition, "true", [1], np.array([True]))
+    condition.outputs = [true]
+    body.outputs = [_add_tensor(model, body, "out", main.tensors[logits].shape)]
+    _add_operator(model, body, "RELU", (body.inputs, body.outputs), None)
+    return _packed(model)
+
+
+def greedy(wanted_bytes: int, **shape: Any) -> bytes:
+    """Return a classifier that makes its image so large that it takes so many bytes."""
+    model = _unpacked(**shape)
+    main = model.subgraphs[0]
+    side = int((wanted_bytes / 12) ** 0.5)
+    image = main.inputs[0]
+    large = _add_tensor(model, main, "large", [1, side, side, 3])
+    size = _add_tensor(model, main, "size", [2], np.array([side, side], np.int32))
+    mean = main.operators[0]
+    mean.inputs = [large if one == image else one for one in mean.inputs]
+    options = schema.ResizeNearestNeighborOptionsT()
+    _add_operator(model, main, "RESIZE_NEAREST_NEIGHBOR", ([image, size], [large]), options)
+    main.operators.insert(0, main.operators.pop())
+    return _packed(model)
+
+
+def crashing(**shape: Any) -> bytes:
+    """Return a classifier whose probabilities are a constant of the file, which is read-only."""
+    model = _unpacked(**{"softmax": True, "io": "uint8", **shape})
+    (written,) = (one for one in model.subgraphs[0].tensors if one.name == b"probabilities")
+    buffer = schema.BufferT()
+    buffer.data = list(bytes(4 * int(np.prod(written.shape))))
+    written.buffer = len(model.buffers)
+    model.buffers.append(buffer)
+    return _packed(model)
+
+
+def _unpacked(**shape: Any) -> Any:
+    content = tiny_model.classifier(**{"softmax": False, **shape})
+    return schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+
+
+def _packed(model: Any) -> bytes:
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _add_tensor(
+    model: Any, graph: Any, name: str, shape: Any, data: np.ndarray[Any, Any] | None = None
+) -> int:
+    """Add a float tensor, or a constant of its data's type; return its index."""
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape, tensor.buffer = name, list(shape), 0
+    tensor.type = schema.TensorType.FLOAT32
+    if data is not None:
+        tensor.type = getattr(schema.TensorType, data.dtype.name.upper())
+        tensor.buffer = len(model.buffers)
+        buffer = schema.BufferT()
+        buffer.data = list(data.tobytes())
+        model.buffers.append(buffer)
+    graph.tensors.append(tensor)
+    return len(graph.tensors) - 1
+
+
+def _add_operator(model: Any, graph: Any, name: str, ends: tuple[Any, Any], options: Any) -> None:
+    """Add an operator behind the others; ``ends`` are its inputs and outputs."""
+    code = schema.OperatorCodeT()
+    code.builtinCode = getattr(schema.BuiltinOperator, name)
+    code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+    code.version = 1
+    model.operatorCodes.append(code)
+    operator = schema.OperatorT()
+    operator.opcodeIndex = len(model.operatorCodes) - 1
+    operator.inputs, operator.outputs = map(list, ends)
+    if options is not None:
+        operator.builtinOptions = options
+        kind = type(options).__name__.removesuffix("T")
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
+    graph.operators.append(operator)

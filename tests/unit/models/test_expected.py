@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,10 @@ from edgeq.models.expected import Expected, expected
 from edgeq.spec.presets_preprocessing import PREPROCESSING
 from edgeq.spec.structs import Model, Preprocessing, Spec
 
-pytest.importorskip("keras", reason="the keras extra is not installed")
+pytestmark = [
+    pytest.mark.keras,
+    pytest.mark.skipif(find_spec("keras") is None, reason="the keras extra is not installed"),
+]  # not imported here: what edgeq reads of Keras, it reads from the text
 
 
 def told(root: Path, **keys: object) -> Expected | None:

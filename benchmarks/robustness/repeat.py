@@ -29,6 +29,7 @@ import msgspec
 from benchmarks.robustness.kills import differences
 from edgeq import record as records
 from edgeq.files import sha256_file
+from edgeq.store import LOCKS, LOGS, QUARANTINE, TEMPORARY
 from tests.plugin.projects import save_photographs, to_toml
 from tests.unit import bad_models, tiny_model
 
@@ -64,7 +65,8 @@ PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:hypothesispytest", "--
 TIMES = frozenset({"started", "duration_s", "previous", "load_average", "commands"})
 MEMORY = frozenset({"memory", "max_peak_memory"})
 SUMMARY = frozenset({"summary", "partial"})
-MADE = ("calibrations", "decoded", "models", "pixels", "variants")
+MEASURED = frozenset({"loads", "memory", LOCKS, LOGS, TEMPORARY, QUARANTINE})
+"""What of a store holds times or sizes of processes, or is no entry."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ def left(folder: Path, code: int, reports: str = "reports") -> Ran:
     """Return what a run left."""
     record = records.read(folder / reports / "latest" / "run.json")
     store = folder / ".edgeq"
-    files = [path for kind in MADE for path in (store / kind).rglob("*") if path.is_file()]
+    kinds = [kind for kind in store.iterdir() if kind.is_dir() and kind.name not in MEASURED]
+    files = [path for kind in kinds for path in kind.rglob("*") if path.is_file()]
     made = {path.relative_to(store).as_posix(): sha256_file(path) for path in files}
     return Ran(code, msgspec.to_builtins(record), made)
 

@@ -45,6 +45,9 @@ COMMAND = (
     *("--rootdir=.", "test_gate.py"),
 )
 ENDS_S = 10.0
+AROUND = ("PYTEST_", "GITHUB_", "COLUMNS")
+EMPTY = 0.5
+"""How often a run starts on an empty store."""
 MARK = "EDGEQ_KILLS"
 """An environment variable that names the processes of a run."""
 
@@ -59,13 +62,18 @@ def build(folder: Path) -> None:
     (folder / "test_gate.py").write_text("from edgeq.gate import *\n", "utf-8")
 
 
+def environment(**more: str) -> dict[str, str]:
+    """Return this process's variables without those of a pytest around it, and some more."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith(AROUND)}
+    return {**own, **more}
+
+
 def run(folder: Path, mark: str, kill_after_s: float | None = None) -> float:
     """Run the gate, or kill it; return the seconds that it took."""
     start = time.monotonic()
-    environment = {**os.environ, MARK: mark}
     with (folder / "output.txt").open("wb") as output:
         process = subprocess.Popen(
-            COMMAND, cwd=folder, env=environment, stdout=output, stderr=output
+            COMMAND, cwd=folder, env=environment(**{MARK: mark}), stdout=output, stderr=output
         )
         try:
             process.wait(kill_after_s)
@@ -133,35 +141,50 @@ def problems(folder: Path, mark: str) -> list[str]:
     return found
 
 
+def torture(folder: Path, *, count: int, check: int) -> tuple[list[str], int]:
+    """Kill runs of a project, and look at what they leave.
+
+    Args:
+        folder: An empty folder for the project.
+        count: Kills.
+        check: Kills between two whole runs.
+
+    Returns:
+        What went wrong, one line each, and the number of whole runs between.
+    """
+    draw = random.Random(1)  # noqa: S311
+    wrong: list[str] = []
+    checks = 0
+    build(folder)
+    whole_s = run(folder, "first")
+    expected = figures(folder)
+    for number in range(1, count + 1):
+        if draw.random() < EMPTY:
+            shutil.rmtree(folder / ".edgeq", ignore_errors=True)
+        mark = f"{os.getpid()}-{number}"
+        run(folder, mark, draw.uniform(0, whole_s))
+        wrong += [f"kill {number}: {one}" for one in problems(folder, mark)]
+        if number % check == 0 or number == count:
+            run(folder, f"{mark}-whole")
+            checks += 1
+            other = differences(expected, figures(folder))
+            wrong += [f"kill {number}: the next run differs: {one}" for one in other]
+    return wrong, checks
+
+
 def main() -> int:
     """Print the figure; 1 where something went wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--check", type=int, default=20, help="kills between two whole runs")
     arguments = parser.parse_args()
-    draw = random.Random(1)  # noqa: S311
-    wrong, checks = [], 0
     with tempfile.TemporaryDirectory(prefix="edgeq kills für ") as name:
-        folder = Path(name)
-        build(folder)
-        whole_s = run(folder, "first")
-        expected = figures(folder)
-        for number in range(1, arguments.count + 1):
-            if draw.random() < 0.5:  # noqa: PLR2004
-                shutil.rmtree(folder / ".edgeq", ignore_errors=True)
-            mark = f"{os.getpid()}-{number}"
-            run(folder, mark, draw.uniform(0, whole_s))
-            wrong += [f"kill {number}: {one}" for one in problems(folder, mark)]
-            if number % arguments.check == 0 or number == arguments.count:
-                run(folder, f"{mark}-whole")
-                checks += 1
-                other = differences(expected, figures(folder))
-                wrong += [f"kill {number}: the next run differs: {one}" for one in other]
-        parts = list((folder / "reports").rglob("*.part"))
+        wrong, checks = torture(Path(name), count=arguments.count, check=arguments.check)
+        parts = list((Path(name) / "reports").rglob("*.part"))
     for line in wrong[:20]:
         print(f"FAULT {line}")
     print(
-        f"{arguments.count} kills within {whole_s:.1f} s of a run, {checks} whole runs between: "
+        f"{arguments.count} kills at random moments of a run, {checks} whole runs between: "
         f"{len(wrong)} faults; {len(parts)} unfinished files of reports, at most a minute old"
     )
     return 1 if wrong else 0

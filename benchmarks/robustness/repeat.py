@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import signal
 import subprocess
@@ -26,7 +25,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.robustness.kills import differences
+from benchmarks.robustness.kills import differences, environment
 from edgeq import record as records
 from edgeq.files import sha256_file
 from edgeq.store import LOCKS, LOGS, QUARANTINE, TEMPORARY
@@ -101,12 +100,10 @@ def build(folder: Path) -> Path:
 
 def start(folder: Path, *arguments: str, shuffle: int | None = None) -> subprocess.Popen[bytes]:
     """Start the gate in a folder."""
-    environment = dict(os.environ)
-    if shuffle is not None:
-        environment["EDGEQ_SHUFFLE"] = str(shuffle)
+    more = {} if shuffle is None else {"EDGEQ_SHUFFLE": str(shuffle)}
     with (folder / f"output-{len(arguments)}.txt").open("wb") as output:
         return subprocess.Popen(
-            [*PYTEST, *arguments], cwd=folder, env=environment, stdout=output, stderr=output
+            [*PYTEST, *arguments], cwd=folder, env=environment(**more), stdout=output, stderr=output
         )
 
 
@@ -231,7 +228,8 @@ def stopped(first: Ran, folder: Path) -> list[str]:
     return wrong + [line for ran in rans for line in compared(first, ran, part=True)]
 
 
-WAYS: tuple[Callable[[Ran, Path], list[str]], ...] = (
+Way = Callable[[Ran, Path], list[str]]
+WAYS: tuple[Way, ...] = (
     *(again, shuffled, stopped, fresh, fresh_shuffled, parallel, at_once, interrupted),
 )
 

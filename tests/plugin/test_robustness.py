@@ -1,0 +1,65 @@
+"""Short versions of the scripts in benchmarks/robustness that run pytest, with the same rules."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from benchmarks.robustness import kills, memory, repeat, store_race
+from edgeq.record import RunRecord
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[repeat.Ran, Path]:
+    """A run, and the folder that its own is in."""
+    folder = tmp_path_factory.mktemp("ways")
+    return repeat.run(repeat.build(folder / "first")), folder
+
+
+@pytest.mark.parametrize("way", [repeat.again, repeat.stopped, repeat.fresh_shuffled])
+def test_a_repeated_run_says_the_same(first: tuple[repeat.Ran, Path], way: repeat.Way) -> None:
+    assert way(*first) == []
+
+
+def test_two_runs_at_once_on_one_store_say_the_same(first: tuple[repeat.Ran, Path]) -> None:
+    assert repeat.at_once(*first) == []
+
+
+def test_what_differs_is_found(first: tuple[repeat.Ran, Path]) -> None:
+    ran, _ = first
+    assert any(one["status"] == "FAIL" and one["method"] == "crash" for one in ran.record["cases"])
+    other = repeat.Ran(0, {**ran.record, "edgeq": "0"}, {**ran.made, "variants/a": "b"})
+    found = repeat.compared(ran, other)
+    assert [line.partition(":")[0] for line in found[1:]] == ["/edgeq", "store/variants/a"]
+    assert found[0].startswith("exit code 0")
+
+
+@linux
+def test_a_run_that_is_killed_leaves_nothing_that_harms(tmp_path: Path) -> None:
+    wrong, checks = kills.torture(tmp_path, count=4, check=4)
+    assert wrong == []
+    assert checks == 1
+
+
+def test_processes_on_one_empty_store_make_every_entry_once(tmp_path: Path) -> None:
+    assert store_race.race(tmp_path, 4) is None
+
+
+@linux
+def test_memory_of_a_run_and_of_a_greedy_variant(tmp_path: Path) -> None:
+    memory.build(tmp_path, 12, 9_000_000_000)
+    code, record, peak = memory.run(tmp_path)
+    assert memory.greedy_problems(code, record) == []
+    assert peak < memory.MOST_BYTES
+    assert memory.greedy_problems(0, without_greedy(record)) != []
+
+
+def without_greedy(record: RunRecord) -> RunRecord:
+    """Return a record as if its greedy variant had not been looked at."""
+    left = tuple(case for case in record.cases if case.method != "greedy")
+    return msgspec.structs.replace(record, cases=left)

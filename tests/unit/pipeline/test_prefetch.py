@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.judging import judge
 from edgeq.pipeline.prefetch import MEASURED_ALONE, STAGES_FILE, prefetch
 from edgeq.pipeline.run import Run
@@ -30,8 +31,8 @@ def fetched(project: Path) -> Run:
 
 def test_cases_find_everything_there(fetched: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = [one for one in fetched.cases if one.gate.name not in MEASURED_ALONE]
-    monkeypatch.delattr(fetched, "executor")
-    monkeypatch.delattr(fetched, "store")
+    monkeypatch.setattr(Executor, "session", None)
+    monkeypatch.setattr(Store, "_make", None)
     assert all(judge(fetched, one)[0].reason for one in chosen)
 
 

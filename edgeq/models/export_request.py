@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from edgeq.spec.structs import Make
+
 Kind = Literal["application", "keras_file", "saved_model", "function", "lite0"]
 Form = Literal["litert", "saved_model"]
 
@@ -22,6 +24,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
         input_size: Height and width, None takes the model's own.
         open_size: Height and width for a model that leaves them open when none are asked for.
         allow_code: Whether code in a ``.keras`` file may run.
+        limits: What the child process may take.
         form: What to write.
         output: The file (``.tflite``) or the folder to write.
     """
@@ -34,6 +37,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     input_size: tuple[int, int] | None = None
     open_size: tuple[int, int] | None = None
     allow_code: bool = False
+    limits: Make = Make()
     form: Form = "litert"
     output: str = ""
 

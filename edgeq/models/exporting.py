@@ -128,7 +128,9 @@ def _export_file(name: str, request: ExportRequest, target: Path, log: Path) -> 
 
 
 def _run(what: str, request: ExportRequest, log: Path) -> ExportResponse:
-    answer = run_child(_CHILD, msgspec.to_builtins(request), log=log, what=what)
+    answer = run_child(
+        _CHILD, msgspec.to_builtins(request), log=log, limits=request.limits, what=what
+    )
     return msgspec.convert(answer, ExportResponse)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import msgspec
 
 from edgeq.errors import ModelError
 from edgeq.models import lite0
@@ -13,7 +15,7 @@ from edgeq.models.float_file import has_open_batch, require_float
 from edgeq.models.model_file import read_model
 from edgeq.models.sources import Export, FloatFile, parse_source
 from edgeq.spec.presets_preprocessing import PREPROCESSING
-from edgeq.spec.structs import Model, Preprocessing, Spec
+from edgeq.spec.structs import Make, Model, Preprocessing, Spec
 from edgeq.store import Store
 
 IMAGENET_LABELS = "imagenet"
@@ -37,6 +39,7 @@ class FloatModel:
         licence: Of the weights, None where nothing is known.
         attribution: Who made the model, None where nothing is known.
         export: What it was exported from, None for a file that was there already.
+        limits: What child processes that work on it may take.
     """
 
     name: str
@@ -51,6 +54,7 @@ class FloatModel:
     licence: str | None
     attribution: str | None
     export: Exported | None
+    limits: Make = field(default_factory=Make)
 
     def saved_model(self, store: Store) -> Path:
         """Return the same model as a SavedModel folder; see ``export_saved_model``."""
@@ -75,7 +79,13 @@ def load_float_model(name: str, model: Model, spec: Spec, store: Store) -> Float
     where = f"{spec.origin}: models.{name}.source"
     source = parse_source(model, spec, where)
     if isinstance(source, FloatFile):
-        return _from_file(name, model, source.path)
+        return replace(_from_file(name, model, source.path), limits=spec.make)
+    request = msgspec.structs.replace(source.request, limits=spec.make)
+    found = _from_export(name, model, spec, store, replace(source, request=request))
+    return replace(found, limits=spec.make)
+
+
+def _from_export(name: str, model: Model, spec: Spec, store: Store, source: Export) -> FloatModel:
     if source.application is not None:
         return _from_application(name, model, spec, store, source)
     exported = export_float(name, source.request, source.facts, store)

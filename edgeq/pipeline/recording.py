@@ -115,7 +115,7 @@ def describe_models(run: Run, *, only: str | None = None) -> tuple[ModelRecord, 
 def spec_sha256(spec: Spec) -> str:
     """Return the hash of what a spec says, whatever folder it stands in."""
     said = msgspec.structs.asdict(spec)
-    for place in ("root", "origin", "report", "reports", "store", "history"):
+    for place in ("root", "origin", "report", "reports", "store", "history", "make"):
         del said[place]
     return sha256_bytes(msgspec.json.encode(said, order="sorted"))
 

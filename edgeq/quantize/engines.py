@@ -105,7 +105,9 @@ def run_litert(job: Job) -> None:
         "statistics": None if statistics is None else str(statistics),
         "output": str(job.output),
     }
-    run_child("edgeq.quantize.litert_child", request, log=job.log, what=job.what)
+    run_child(
+        "edgeq.quantize.litert_child", request, log=job.log, limits=job.model.limits, what=job.what
+    )
 
 
 def run_tensorflow(job: Job) -> None:
@@ -124,7 +126,13 @@ def run_tensorflow(job: Job) -> None:
         "pixels": None if calibration is None else str(calibration.pixels.path),
         "preprocessing": calibration and msgspec.to_builtins(calibration.preprocessing),
     }
-    run_child("edgeq.quantize.tensorflow_child", request, log=job.log, what=job.what)
+    run_child(
+        "edgeq.quantize.tensorflow_child",
+        request,
+        log=job.log,
+        limits=job.model.limits,
+        what=job.what,
+    )
 
 
 def prepare_litert(model: FloatModel, calibration: Calibration | None, store: Store) -> Path | None:
@@ -153,7 +161,7 @@ def prepare_litert(model: FloatModel, calibration: Calibration | None, store: St
         }
         log = log_path(store, STATISTICS, facts)
         what = f"calibration of {model.name}"
-        run_child("edgeq.quantize.litert_child", request, log=log, what=what)
+        run_child("edgeq.quantize.litert_child", request, log=log, limits=model.limits, what=what)
 
     return store.get_or_make(STATISTICS, facts, make).folder / STATISTICS_FILE
 

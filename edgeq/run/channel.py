@@ -9,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import IO
 
 from edgeq.lifeline import Lifeline
@@ -164,15 +163,6 @@ def describe_end(code: int) -> str:
         name = signal.Signals(number).name
         return f"by {name}" if code < 0 else f"with exit code {code} ({name})"
     return f"with exit code {code}"
-
-
-def resident_bytes(pid: int) -> int:
-    """Return the resident memory of a local process, 0 where it can't be read."""
-    try:
-        pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]
-    except (OSError, IndexError):
-        return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

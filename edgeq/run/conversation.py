@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from edgeq.errors import WorkerError
-from edgeq.run.channel import Channel, Ended, Silence, resident_bytes
+from edgeq.resident import resident_bytes
+from edgeq.run.channel import Channel, Ended, Silence
 from edgeq.run.failures import Circumstances
 from edgeq.run.protocol import PROTOCOL, AnyArray, Frame, FrameError
 from edgeq.run.results import WorkerFacts

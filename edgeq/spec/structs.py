@@ -133,6 +133,18 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     memory_limit: int = 4_000_000_000
 
 
+class Make(msgspec.Struct, frozen=True, kw_only=True):
+    """What the child processes that export models and make variants may use.
+
+    Attributes:
+        timeout_s: Seconds that one may take.
+        memory_limit: Bytes that one may use.
+    """
+
+    timeout_s: float = 1800.0
+    memory_limit: int = 16_000_000_000
+
+
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
     """How latency is measured.
 
@@ -199,6 +211,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         inconclusive: Whether INCONCLUSIVE passes with a warning or fails.
         confidence: Confidence of intervals, in (0.5, 1).
         allow_missing: Gates whose verdict may be MISSING without failing.
+        make: What making a variant may take.
         run: How models are executed.
         latency: How latency is measured.
         report: What a report may show.
@@ -219,6 +232,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     inconclusive: Literal["warn", "fail"] = "warn"
     confidence: float = 0.95
     allow_missing: tuple[str, ...] = ()
+    make: Make = Make()
     run: Run = Run()
     latency: Latency = Latency()
     report: Report = Report()

@@ -12,7 +12,7 @@ from edgeq.errors import ConversionError, ModelError
 from edgeq.models import exporting, sources, weights
 from edgeq.models.applications import FAMILIES, Application
 from edgeq.models.float_model import FloatModel, export_saved_model, load_float_model
-from edgeq.spec.structs import Model, Preprocessing, Spec
+from edgeq.spec.structs import Make, Model, Preprocessing, Spec
 from edgeq.store import Store
 from tests.unit.tiny_model import classifier
 
@@ -203,3 +203,16 @@ def test_a_failed_saved_model_download_is_an_error(child: Child, tmp_path: Path)
         patch.setattr(exporting, "run_child", fail)
         with pytest.raises(ConversionError, match="net: gone"):
             export_saved_model(model, Store(tmp_path / "store"))
+
+
+@pytest.mark.parametrize("source", ["net.tflite", "keras:ResNet50"])
+def test_children_may_take_what_the_spec_says(child: Child, tmp_path: Path, source: str) -> None:
+    (tmp_path / "net.tflite").write_bytes(classifier())
+    limits = Make(timeout_s=7.0, memory_limit=10**9)
+    model = Model(source=source, weights="random")
+    spec = Spec(root=tmp_path, origin="edgeq.toml", models={"net": model}, make=limits)
+    found = load_float_model("net", model, spec, Store(tmp_path / "store"))
+    assert found.limits == limits
+    for asked in child.asked:
+        assert asked["limits"] == {"timeout_s": 7.0, "memory_limit": 10**9}
+    assert bool(child.asked) == source.startswith("keras")

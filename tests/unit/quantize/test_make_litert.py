@@ -14,6 +14,7 @@ from edgeq.quantize import recipes
 from edgeq.quantize.make import make_variant
 from edgeq.quantize.variant import Variant
 from edgeq.spec.methods import METHODS, MethodChoice
+from edgeq.spec.structs import Make
 from edgeq.store import Store
 from tests.unit.quantize.network import WIDTH, calibration, float_model, network
 
@@ -178,6 +179,13 @@ def test_the_librarys_reason_is_one_line_and_its_log_stays(tmp_path: Path) -> No
     assert error.log is not None
     assert "Traceback" in error.log.read_text()
     assert not (tmp_path / "s" / "variants").exists()
+
+
+def test_what_takes_too_long_is_stopped(tmp_path: Path) -> None:
+    choice = MethodChoice("dynamic_range", "dynamic_range", "litert")
+    model = dataclasses.replace(float_model(tmp_path), limits=Make(timeout_s=0.01))
+    with pytest.raises(ConversionError, match=r"took longer than 0\.01 s and was stopped"):
+        make_variant(choice, model, None, Store(tmp_path / "s"))
 
 
 @pytest.mark.parametrize("engine", ["litert", "tensorflow"])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 
 import pytest
 
-from edgeq.run.channel import KEPT_OUTPUT_BYTES, Channel, Ended, describe_end, resident_bytes
+from edgeq.run.channel import KEPT_OUTPUT_BYTES, Channel, Ended, describe_end
 from edgeq.run.targets import Target
 
 
@@ -31,11 +30,6 @@ def test_an_end_is_named(code: int, words: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
-def test_resident_memory_of_a_process_and_of_none() -> None:
-    assert resident_bytes(os.getpid()) > 1_000_000
-    assert resident_bytes(2**31 - 1) == 0
-
-
 def test_only_the_last_of_the_output_is_kept(scripted: Callable[[str], Target]) -> None:
     channel = Channel(scripted("print('a' * 60_000 + ' the end', file=sys.stderr)"), lambda _: None)
     with pytest.raises(Ended):

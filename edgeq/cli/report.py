@@ -56,7 +56,7 @@ def report(record: Path, output: Path | None, *, show: bool) -> int:
 def _read(path: Path) -> RunRecord:
     from edgeq import record as records
     from edgeq.errors import RecordError
-    from edgeq.report.html import embedded_record
+    from edgeq.report.carried import embedded_record
 
     if path.suffix != ".html":
         return records.read(path)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from edgeq.measure.answers import Answers, Booleans, Integers
 from edgeq.measure.divergence import Divergence, softmax
+from edgeq.measure.percentiles import short
 
 FlipKind = Literal["right_to_wrong", "wrong_to_right", "wrong_to_wrong"]
 
@@ -102,8 +103,8 @@ def find_flips(
                 image=image,
                 baseline_class=classes[0],
                 variant_class=classes[1],
-                baseline_confidence=float(apart.baseline_confidence[image]),
-                variant_confidence=float(apart.variant_confidence[image]),
+                baseline_confidence=_short(apart.baseline_confidence[image]),
+                variant_confidence=_short(apart.variant_confidence[image]),
                 baseline_best=_best(baseline, image),
                 variant_best=_best(variant, image),
                 tied=tied,
@@ -134,6 +135,11 @@ def count_flips(flips: tuple[Flip, ...]) -> FlipCounts:
     )
 
 
+def _short(probability: float) -> float:
+    """Return a probability as people compare it: a record holds many of them."""
+    return short([probability])[0]
+
+
 def _best(answers: Answers, image: int) -> tuple[Guess, ...]:
     """Return the best classes of one image, none where its output is not finite."""
     if not answers.finite[image]:
@@ -141,7 +147,7 @@ def _best(answers: Answers, image: int) -> tuple[Guess, ...]:
     probabilities = softmax(answers.logits[image].astype(np.float64))
     order = np.argsort(-probabilities, kind="stable")[:_BEST_CLASSES]
     return tuple(
-        Guess(class_index=int(index), probability=float(probabilities[index])) for index in order
+        Guess(class_index=int(index), probability=_short(probabilities[index])) for index in order
     )
 
 

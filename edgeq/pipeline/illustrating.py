@@ -42,6 +42,8 @@ class Illustrated:
 def illustrated(run: Run, record: RunRecord) -> Illustrated:
     """Return a record with pictures, where the spec allows them, and with errors by layer.
 
+    Of flips it keeps what a report shows.
+
     What can't be made is a note of its model: it changes no verdict.
 
     Args:
@@ -56,7 +58,7 @@ def illustrated(run: Run, record: RunRecord) -> Illustrated:
         described = msgspec.structs.replace(model, variants=variants)
         if images := wanted.get(model.name):
             described = _with_pictures(run, described, images, pictures)
-        models.append(described)
+        models.append(gallery.lean(described))
     return Illustrated(msgspec.structs.replace(record, models=tuple(models)), pictures)
 
 

@@ -234,6 +234,8 @@ def _measured(run: Run, key: str) -> dict[str, Facts]:
         value = measured.done(key)
         if value is not None:
             found[name] = msgspec.to_builtins(value)
+    # Each compute operator by itself is of no use in a record, and would be its larger part.
+    found.get("operators", {}).pop("compute", None)
     loaded = run.loads.done(key)
     if loaded is not None:
         facts = found.get("operators", {}) | {

@@ -160,8 +160,8 @@ def _memory(variant: VariantRecord) -> Cell:
     before = facts.number(variant.memory, "before")
     detail = ""
     if peak is not None and before is not None:
-        detail = f"adds {words.kilobytes(max(0.0, peak - before))}"
-    return _cell(None if peak is None else words.kilobytes(peak), detail, order=peak)
+        detail = f"adds {words.whole_kilobytes(max(0.0, peak - before))}"
+    return _cell(None if peak is None else words.whole_kilobytes(peak), detail, order=peak)
 
 
 def _between(ends: tuple[float, float] | None) -> str:

@@ -54,4 +54,4 @@ def note(model: ModelRecord, shown: Pictures) -> str:
 
 
 def _anchor(name: str) -> str:
-    return f"p-{name[:16]}"
+    return f"p-{name[:12]}"

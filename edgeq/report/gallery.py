@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from itertools import chain, zip_longest
+
+import msgspec
 
 from edgeq.record import Facts, ModelRecord, RunRecord
 from edgeq.report import facts
@@ -11,6 +14,8 @@ from edgeq.report import facts
 PER_MODEL = 24
 PER_RUN = 144
 """Pictures of about 4 kB each: what keeps the page of a dozen models below 1.5 MB."""
+
+_BEST = ("baseline_best", "variant_best")
 
 KINDS = ("right_to_wrong", "wrong_to_right", "wrong_to_wrong")
 
@@ -25,6 +30,32 @@ def chosen(record: RunRecord) -> dict[str, tuple[int, ...]]:
         return {}
     most = min(PER_MODEL, max(1, PER_RUN // len(record.models)))
     return {model.name: _of_model(model, most) for model in record.models}
+
+
+def lean(model: ModelRecord) -> ModelRecord:
+    """Return a model without the best classes of flips that no report shows.
+
+    They stay where there is a picture, and with each variant's most harmful flips.
+    """
+    pictured = {picture.image for picture in model.pictures}
+    variants = tuple(
+        msgspec.structs.replace(one, agreement=_lean(one.agreement, pictured))
+        if "flips" in one.agreement
+        else one
+        for one in model.variants
+    )
+    return msgspec.structs.replace(model, variants=variants)
+
+
+def _lean(agreement: Facts, pictured: AbstractSet[int]) -> Facts:
+    kept = pictured | set(_places(ordered(agreement)[:PER_MODEL]))
+    rows = [
+        row
+        if row.get("image") in kept
+        else {key: value for key, value in row.items() if key not in _BEST}
+        for row in facts.rows(agreement, "flips")
+    ]
+    return {**agreement, "flips": rows}
 
 
 def ordered(agreement: Facts) -> tuple[Facts, ...]:

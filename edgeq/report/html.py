@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import msgspec
-
-from edgeq.errors import RecordError
 from edgeq.history.accepted import Accepted
 from edgeq.history.past import PastRun, past_run
-from edgeq.record import RunRecord, from_json, to_json
+from edgeq.record import RunRecord
+from edgeq.report.carried import carried
 from edgeq.report.cells import HEADINGS
 from edgeq.report.changes import previous_view
 from edgeq.report.pictures import Pictures
@@ -25,16 +22,6 @@ from edgeq.report.strength import strength
 from edgeq.report.templating import template
 from edgeq.report.trends import trends
 from edgeq.report.view import view
-
-_UNSAFE_IN_SCRIPT = {
-    "<": "\\u003c",
-    ">": "\\u003e",
-    "&": "\\u0026",
-    "\u2028": "\\u2028",
-    "\u2029": "\\u2029",
-}
-
-_EMBEDDED = re.compile(r'<script type="application/json" id="record">(.*?)</script>', re.DOTALL)
 
 
 def render(
@@ -57,7 +44,7 @@ def render(
     """
     from markupsafe import Markup
 
-    embedded = script_safe(msgspec.json.format(to_json(record), indent=-1).decode())
+    embedded = carried(record)
     return template("report.html.j2").render(
         view=view(record, shown or {}),
         previous=previous_view(record.previous),
@@ -71,13 +58,6 @@ def render(
     )
 
 
-def script_safe(json: str) -> str:
-    """Return JSON that no HTML parser can see an end of script or a comment in."""
-    for sign, escaped in _UNSAFE_IN_SCRIPT.items():
-        json = json.replace(sign, escaped)
-    return json
-
-
 @cache
 def _script() -> str:
     return (Path(__file__).parent / "templates" / "report.js").read_text(encoding="utf-8")
@@ -86,17 +66,3 @@ def _script() -> str:
 def _hash(script: str) -> str:
     """Return what a Content-Security-Policy calls a script by."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
-
-
-def embedded_record(page: str, *, where: str | Path | None = None) -> RunRecord:
-    """Return the record that a page holds.
-
-    Raises:
-        RecordError: It holds none, or a damaged one.
-    """
-    found = _EMBEDDED.search(page)
-    if found is None:
-        raise RecordError(
-            "holds no record", where=where, remedy="Name a run.json, or a report.html of edgeq"
-        )
-    return from_json(found[1].encode(), where=where)

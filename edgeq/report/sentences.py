@@ -92,6 +92,16 @@ def notes(record: RunRecord) -> tuple[str, ...]:
     return tuple(found)
 
 
+def caution(record: RunRecord) -> bool:
+    """Return whether the notes take something away from the answer, or only say what was used."""
+    return bool(
+        record.errors
+        or record.summary.not_run
+        or any(not model.trained for model in record.models)
+        or any(case.declared_missing for case in record.cases)
+    )
+
+
 def _parts(record: RunRecord) -> list[str]:
     summary, undeclared = record.summary, _undeclared(record)
     parts = []

@@ -99,6 +99,18 @@ class VariantView:
         return f"{self.method} by {self.engine}"
 
     @property
+    def gist(self) -> tuple[str, ...]:
+        """What a reader weighs: the share saved, agreement and latency, as far as measured."""
+        if self.bytes is None:
+            return ()
+        shown = (
+            ("{} smaller", self.cells["reduction"]),
+            ("{} agreement", self.cells["agreement"]),
+            ("{} latency", self.cells["latency"]),
+        )
+        return tuple(text.format(cell.text) for text, cell in shown if not cell.absent)
+
+    @property
     def trouble(self) -> tuple[CaseView, ...]:
         """The cases that did not pass."""
         return tuple(case for case in self.cases if case.mark.word != "PASS")

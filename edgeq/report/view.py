@@ -51,6 +51,7 @@ class ReportView:
         about: What was run, where, when and how long, as name and text.
         pictures: Small pictures, each once.
         notes: What a reader must know before the numbers, the same for no two models.
+        caution: Whether the notes take something away from the answer.
         orphans: Cases that belong to no variant of the record.
         changes: What changed since the accepted record, None where none is known.
         facts: Tables of names and texts: data, environment.
@@ -63,6 +64,7 @@ class ReportView:
     about: tuple[tuple[str, str], ...]
     pictures: tuple[PictureView, ...]
     notes: tuple[str, ...]
+    caution: bool
     models: tuple[ModelView, ...]
     orphans: tuple[CaseView, ...]
     changes: ChangesView | None
@@ -99,6 +101,7 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
         about=_about(record),
         pictures=embedding.embedded(record, pictures),
         notes=sentences.notes(record),
+        caution=sentences.caution(record),
         models=tuple(_model(record, model, pictures) for model in record.models),
         orphans=tuple(case_view(c) for c in record.cases if (c.model, c.method) not in known),
         changes=changes_view(record.changes),

@@ -54,6 +54,11 @@ def kilobytes(size: float | None, digits: int = 1) -> str:
     return ABSENT if size is None else f"{size / 1000:,.{digits}f}{_GAP}kB"
 
 
+def whole_kilobytes(size: float | None, digits: int = 0) -> str:
+    """Return bytes as whole kB of 1000, for what is not known any closer, as a use of memory."""
+    return kilobytes(size, digits)
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """Return a share as a percentage that is "0" or "100" only when the share is."""
     if share is None:
@@ -152,6 +157,7 @@ _BY_GATE: dict[str, _Show] = {
     "top5_overlap": percent,
     "accuracy_drop": points,
     "latency_ratio": times,
+    "max_peak_memory": whole_kilobytes,
 }
 _BY_UNIT: dict[str, _Show] = {
     "bytes": kilobytes,

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from edgeq.record import RunRecord
+from edgeq.record import Picture, RunRecord
 from edgeq.report import gallery
 from tests.unit.report import records
 
@@ -49,3 +49,18 @@ def test_many_models_share_the_room() -> None:
 def test_nothing_measured_needs_no_picture() -> None:
     assert gallery.chosen(record_of()) == {records.MODEL: ()}
     assert gallery.chosen(msgspec.structs.replace(record_of(), models=())) == {}
+
+
+def test_flips_that_are_not_shown_lose_their_best_classes_alone() -> None:
+    record = record_of(flips(*((image, "right_to_wrong", 0.9) for image in range(100))))
+    model = msgspec.structs.replace(
+        record.models[0], pictures=(Picture(image=99, sha256="ab" * 32),)
+    )
+    [lean] = gallery.lean(model).variants
+    rows: list[dict[str, Any]] = lean.agreement["flips"]  # type: ignore[assignment]
+    assert len(rows) == 100
+    full = [row["image"] for row in rows if "baseline_best" in row]
+    assert full == [*range(gallery.PER_MODEL), 99]
+    assert {"image", "kind", "baseline_class", "variant_class"} <= rows[50].keys()
+    bare = record_of({}).models[0]
+    assert gallery.lean(bare) == bare

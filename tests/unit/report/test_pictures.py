@@ -65,7 +65,7 @@ def test_only_pictures_of_ours_make_room(tmp_path: Path) -> None:
 def test_a_picture_is_in_the_page_once_and_shown_by_every_variant() -> None:
     page = html.render(pictured(NAME), {NAME: WEBP})
     assert page.count("data:image/webp;base64,") == 1
-    assert page.count(f'<use href="#p-{NAME[:16]}"/>') == 3
+    assert page.count(f'<use href="#p-{NAME[:12]}"/>') == 3
     assert "longer beside the record" not in page
 
 
@@ -73,7 +73,7 @@ def test_what_is_gone_is_said_to_be_gone() -> None:
     record = pictured(NAME, "ab" * 32)
     assert embedding.note(record.models[0], {NAME: WEBP}).startswith("1 picture is no longer")
     assert "2 pictures are no longer beside the record" in html.render(record, {})
-    assert embedding.anchors(record.models[0], {NAME: WEBP}) == {0: f"p-{NAME[:16]}"}
+    assert embedding.anchors(record.models[0], {NAME: WEBP}) == {0: f"p-{NAME[:12]}"}
 
 
 def test_a_record_without_pictures_says_so() -> None:

@@ -23,7 +23,7 @@ def test_a_variant_that_was_measured() -> None:
         "agreement": "100.0 % [98.0 % to 100.0 %]",
         "accuracy": "94.6 % [92.6 % to 96.6 %; change 0.0 points]",
         "latency": "1.01x [0.99x to 1.04x; 18.10 ms]",
-        "memory": "93,000.0 kB [adds 41,000.0 kB]",
+        "memory": "93,000 kB [adds 41,000 kB]",
     }
 
 

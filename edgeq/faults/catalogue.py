@@ -39,7 +39,7 @@ def faults() -> Registry[Fault]:
     for entry in entry_points(group=GROUP):
         try:
             loaded = entry.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise SpecError(
                 f"the faults of {entry.value!r} can't be loaded: {error}",
                 where=f"entry point {entry.name!r} of the group {GROUP!r}",

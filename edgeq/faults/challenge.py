@@ -175,7 +175,7 @@ def _make(fault: Fault, good: Good) -> Made:
         return Made(fault, refusal=error.what)
     except EdgeqError:
         raise
-    except Exception as error:  # noqa: BLE001 - others' code; what it raises is its own affair
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - others' code and its own affair
         return Made(fault, broken=f"its function failed: {type(error).__name__}: {error}")
     same = faulty.content in (None, good.content) and faulty.preprocessing is None
     as_before = faulty.labels is None and faulty.calibration is None and faulty.conduct is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks.robustness import kills, memory, repeat, store_race
+from benchmarks.robustness import disk, kills, memory, repeat, store_race
 from edgeq.record import RunRecord
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
@@ -48,6 +48,17 @@ def test_a_run_that_is_killed_leaves_nothing_that_harms(tmp_path: Path) -> None:
 
 def test_processes_on_one_empty_store_make_every_entry_once(tmp_path: Path) -> None:
     assert store_race.race(tmp_path, 4) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "options"), [(".edgeq", "size=40k"), (".edgeq", "ro"), ("reports", "size=16k")]
+)
+def test_a_disk_that_takes_no_more_is_named_and_blames_no_variant(
+    tmp_path: Path, place: str, options: str
+) -> None:
+    if not disk.can_mount():
+        pytest.skip("a process may not mount a file system of its own here")
+    assert disk.problems(tmp_path, place, options) == []
 
 
 @linux

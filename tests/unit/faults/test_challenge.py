@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -191,14 +193,22 @@ def only(monkeypatch: pytest.MonkeyPatch, one: Fault) -> None:
     assert one.name not in catalogue.faults()
 
 
+def leaving(_: Good) -> bytes:
+    """Ends the process, or tries to."""
+    sys.exit("not today")
+
+
+@pytest.mark.parametrize(
+    ("function", "said"), [(failing, "ValueError: net/int8"), (leaving, "SystemExit: not today")]
+)
 def test_a_fault_that_fails_is_named_and_stops_no_other(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, monkeypatch: pytest.MonkeyPatch, function: Callable[[Good], bytes], said: str
 ) -> None:
-    only(monkeypatch, new_fault(failing, "failing", "file", "low", "other"))
+    only(monkeypatch, new_fault(function, "failing", "file", "low", "other"))
     found = challenge(project.spec(root))
     (answer,) = found.faults
     assert answer.verdict == "broken"
-    assert answer.note == "its function failed: ValueError: net/int8"
+    assert answer.note == f"its function failed: {said}"
     assert found.score is None
     assert found.of("broken") == found.faults
 

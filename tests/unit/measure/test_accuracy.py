@@ -5,6 +5,9 @@ import math
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from edgeq.errors import ImageError
 from edgeq.measure.accuracy import accuracy
@@ -53,6 +56,41 @@ def test_top_5_counts_ties_against_the_label() -> None:
 
 def test_five_classes_have_no_top_5() -> None:
     assert accuracy(answers(np.eye(5)), answers(np.eye(5)), range(5)).baseline_top5 is None
+
+
+@given(
+    hnp.arrays(
+        np.float32,
+        st.tuples(st.just(2), st.integers(1, 6), st.integers(6, 9)),
+        elements=st.one_of(st.integers(0, 4).map(float), st.just(math.nan), st.just(math.inf)),
+    ),
+    st.data(),
+)
+def test_rates_are_what_a_person_would_count(pair: np.ndarray, data: st.DataObject) -> None:
+    _, n, classes = pair.shape
+    labels = data.draw(st.lists(st.integers(0, classes - 1), min_size=n, max_size=n))
+    first = [right(pair[0, at].tolist(), labels[at], ties=True) for at in range(n)]
+    second = [right(pair[1, at].tolist(), labels[at], ties=False) for at in range(n)]
+    found = accuracy(answers(pair[0]), answers(pair[1]), labels)
+    assert found.baseline_top1.images == sum(first)
+    assert found.variant_top1.images == sum(second)
+    assert found.lost == sum(a and not b for a, b in zip(first, second, strict=True))
+    assert found.gained == sum(b and not a for a, b in zip(first, second, strict=True))
+    assert found.drop == pytest.approx((sum(first) - sum(second)) / n)
+    for rate, scores in ((found.baseline_top5, pair[0]), (found.variant_top5, pair[1])):
+        assert rate is not None
+        assert rate.images == sum(
+            all(map(math.isfinite, row)) and sum(value >= row[label] for value in row) - 1 < 5
+            for row, label in zip(scores.tolist(), labels, strict=True)
+        )
+
+
+def right(scores: list[float], label: int, *, ties: bool) -> bool:
+    """Return whether the greatest score is the label's: the first of several, or the only one."""
+    if not all(map(math.isfinite, scores)):
+        return False
+    best = max(scores)
+    return scores.index(best) == label and (ties or scores.count(best) == 1)
 
 
 @pytest.mark.parametrize("seed", range(5))

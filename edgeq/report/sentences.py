@@ -70,9 +70,14 @@ def verdict(record: RunRecord) -> str:
     return f"The run {'passes' if summary.may_ship else 'fails'}: {said}"
 
 
+def bad_input(record: RunRecord) -> tuple[str, ...]:
+    """Return the notes that bad input makes, one sentence each."""
+    return tuple(f"Bad input: {error}" for error in record.errors)
+
+
 def notes(record: RunRecord) -> tuple[str, ...]:
     """Return what a reader must know before the numbers, one sentence each."""
-    found = [f"Bad input: {error}" for error in record.errors]
+    found = list(bad_input(record))
     for model in record.models:
         found += [f"{model.name}: {note}" for note in model.notes]
         gates = dict.fromkeys(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from edgeq.answer import Answer
 from edgeq.escape import columns, fitted, printable, wrapped
 from edgeq.record import RunRecord
-from edgeq.report import changes
+from edgeq.report import changes, sentences
 from edgeq.report.variant_view import CaseView, VariantView
 from edgeq.report.view import ModelView, ReportView, view
+from edgeq.report.words import ABSENT
 
 WIDTH = 100
 MOST_LINES = 20
@@ -25,12 +26,16 @@ _ASCII = str.maketrans({"−": "-", "×": "x", "–": "", "…": "~"})  # noqa: 
 
 
 def render(record: RunRecord) -> str:
-    """Return a table of gates by variants for every model, and what did not pass."""
-    shown = view(record)
+    """Return a table of gates by variants for every model, and what did not pass.
+
+    Bad input is left to whoever shows this: it is said once, in a place of its own, and a case that
+    was not measured for it only points there.
+    """
+    shown, said = view(record), sentences.bad_input(record)
     blocks = [
-        *(f"note: {note}" for note in shown.notes),
+        *(f"note: {note}" for note in shown.notes if note not in said),
         *(_table(model, part) for model in shown.models for part in _parts(model)),
-        _trouble(shown),
+        _trouble(shown, record.errors),
         _changes(shown),
         _previous(record),
         f"{shown.headline}. {shown.verdict}.",
@@ -87,7 +92,7 @@ def _cell(case: CaseView) -> str:
     return f"{case.mark.ascii} {_plain(case.value) or case.mark.word}".strip()
 
 
-def _trouble(shown: ReportView) -> str:
+def _trouble(shown: ReportView, errors: tuple[str, ...]) -> str:
     cases = [case for model in shown.models for one in model.variants for case in one.trouble]
     cases += shown.orphans
     same: dict[tuple[str, str, str, str], list[CaseView]] = {}
@@ -95,14 +100,17 @@ def _trouble(shown: ReportView) -> str:
         declared = " (declared)" if case.declared else ""
         step = f" {case.next_step}." if case.next_step else ""
         key = (f"{case.mark.word}{declared}", f"{case.reason}.", case.cause, step)
+        why = case.reason.removeprefix(f"{ABSENT}: ")
+        if why and any(why in error for error in errors):
+            key = (key[0], "for bad input, see below.", "", "")
         same.setdefault(key, []).append(case)
     lines = []
     said = {""}
     for (word, reason, cause, step), found in same.items():
         # The cause is the variant's: its first case says it, the others have their own reasons.
-        why = f" {cause}." if cause not in said else ""
+        named = f" {cause}." if cause not in said else ""
         said.add(cause)
-        lines.append(f"{word} {_ids(found)}: {reason}{why}{step}")
+        lines.append(f"{word} {_ids(found)}: {reason}{named}{step}")
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"and {len(lines) - MOST_LINES} more in the report"]
     return "\n".join(printable(line) for line in lines)

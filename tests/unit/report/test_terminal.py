@@ -70,3 +70,24 @@ def test_cases_of_one_reason_share_a_line() -> None:
     text = terminal.render(records.record([records.variant(n, 10) for n in names], cases))
     assert "FAIL efficientnetv2-b0/v1/made and 2 more: no engine." in text
     assert text.count("no engine") == 1
+
+
+def test_bad_input_is_left_to_its_own_section() -> None:
+    error = "nowhere: the folder does not exist. Correct `evaluation`"
+    cases = [
+        records.case(
+            "int8",
+            gate,
+            Verdict.MISSING,
+            reason="not measured: nowhere: the folder does not exist",
+            next_step="Correct `evaluation`",
+        )
+        for gate in ("outputs", "top1_agreement")
+    ]
+    record = records.record((records.variant("int8", 10),), cases, errors=(error,))
+    text = terminal.render(record)
+    assert "nowhere" not in text
+    assert "MISSING net/int8/outputs and 1 more: for bad input, see below." in text.replace(
+        records.MODEL, "net"
+    )
+    assert "1 input could not be used" in text

@@ -1,0 +1,86 @@
+"""The README names all that can be asked for, as the code has it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edgeq.cli import edgeq
+from edgeq.judge.verdict import Verdict
+from edgeq.spec.gates import GATES
+from edgeq.spec.methods import METHODS
+from edgeq.spec.structs import (
+    Images,
+    Latency,
+    Model,
+    Preprocessing,
+    ReadyVariant,
+    Report,
+    Run,
+    Spec,
+)
+
+README = Path(__file__).parents[2].joinpath("README.md")
+NOT_WRITTEN = {"root", "origin"}
+"""Fields of the spec that are no keys."""
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    if not README.is_file():
+        pytest.skip("the README is not beside the tests")
+    return README.read_text(encoding="utf-8")
+
+
+def section_of(text: str, heading: str) -> str:
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def rows(text: str, heading: str) -> set[str]:
+    """Return what stands as code in the first column of a section's tables."""
+    lines = section_of(text, heading).splitlines()
+    cells = [line.split("|")[1] for line in lines if line.startswith("|")]
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_every_gate_and_proof_has_a_row_and_no_other(text: str) -> None:
+    assert rows(text, "Gates") == {name for name, _ in GATES}
+    for name, gate in GATES:
+        if gate.marker != "proof":
+            assert f"| `{name}` | {gate.marker} |" in text, name
+
+
+def test_every_method_has_a_row_with_its_engines(text: str) -> None:
+    assert rows(text, "Methods") == {name for name, _ in METHODS}
+    lines = section_of(text, "Methods").splitlines()
+    for name, method in METHODS:
+        [row] = [line for line in lines if line.startswith(f"| `{name}` |")]
+        assert row.split("|")[3].strip() == ", ".join(method.engines), name
+
+
+def test_every_key_of_the_spec_is_explained(text: str) -> None:
+    words = set(re.findall(r"\w+", section_of(text, "Configuration")))
+    words |= set(re.findall(r"\w+", section_of(text, "In a project of your own")))
+    structs = (Spec, Model, ReadyVariant, Images, Run, Latency, Report, Preprocessing)
+    for struct in structs:
+        keys = {field.encode_name for field in msgspec.structs.fields(struct)} - NOT_WRITTEN
+        assert keys <= words, (struct.__name__, keys - words)
+
+
+def test_every_command_is_there(text: str) -> None:
+    for name in edgeq.commands:
+        assert f"edgeq {name}" in text, name
+
+
+def test_every_verdict_is_there(text: str) -> None:
+    assert {f"| {one.value} |" for one in Verdict} <= set(re.findall(r"\| [A-Z]+ \|", text))
+
+
+def test_what_it_shows_exists(text: str) -> None:
+    if not README.with_name("docs").is_dir():
+        pytest.skip("a source distribution holds no docs")
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (README.parent / link).exists(), link

@@ -121,6 +121,14 @@ def test_no_worker_outlives_a_kill(project: Project) -> None:
         assert ends(worker)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the system's signal is Linux's")
+def test_no_worker_outlives_a_kill_under_xdist(project: Project) -> None:
+    with stuck(project, "-n", "2") as (process, worker):
+        process.kill()
+        assert process.wait(PATIENCE_S) == -signal.SIGKILL
+        assert ends(worker)
+
+
 def test_ctrl_c_under_xdist_is_no_pass(project: Project) -> None:
     with stuck(project, "-n", "2") as (process, worker):
         process.send_signal(signal.SIGINT)

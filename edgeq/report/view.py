@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from edgeq.record import Facts, ModelRecord, RunRecord
@@ -11,6 +12,9 @@ from edgeq.report.embedding import PictureView
 from edgeq.report.pictures import Pictures
 from edgeq.report.variant_view import CaseView, VariantView, case_view, variant_view
 from edgeq.report.words import Mark
+
+
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
             ("Machine", flat(record.machine)),
             ("Tools", flat(record.toolchain)),
         ),
-        commands=record.commands,
+        commands=_commands(record),
         started=words.utc(record.started),
         duration=words.duration(record.duration_s),
         edgeq=record.edgeq,
@@ -126,10 +130,26 @@ def flat(table: Facts, prefix: str = "") -> tuple[tuple[str, str], ...]:
         if isinstance(value, dict):
             found += flat(facts.table({"t": value}, "t"), f"{name}: ")
         elif isinstance(value, list | tuple):
-            found.append((name, ", ".join(str(one) for one in value) or "none"))
+            found.append((name, ", ".join(_fact(name, one) for one in value) or "none"))
         else:
-            found.append((name, "not known" if value is None else str(value)))
+            found.append((name.removesuffix(" bytes"), _fact(name, value)))
     return tuple(found)
+
+
+def _fact(name: str, value: object) -> str:
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float) and name.endswith((" bytes", "memory limit")):
+        return words.whole_kilobytes(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _commands(record: RunRecord) -> tuple[str, ...]:
+    """Return what repeats the run: what it was run on, and what was run."""
+    known = record.commit is not None and _COMMIT.fullmatch(record.commit)
+    return (*([f"git checkout {record.commit}"] if known else []), *record.commands)
 
 
 def _about(record: RunRecord) -> tuple[tuple[str, str], ...]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from edgeq.record import Facts, VariantRecord
@@ -67,3 +68,31 @@ def test_origin_of_made_and_ready_made_variants() -> None:
         "ready-made, claims int8",
         "int8 by litert",
     ]
+
+
+def test_facts_are_said_as_people_say_them() -> None:
+    table: Facts = {
+        "memory_bytes": 25_276_502_016,
+        "labelled": True,
+        "mean": [0.0, 127.5],
+        "seed": None,
+        "cores": 2,
+    }
+    assert flat(table) == (
+        ("memory", "25,276,502\xa0kB"),
+        ("labelled", "yes"),
+        ("mean", "0, 127.5"),
+        ("seed", "not known"),
+        ("cores", "2"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("commit", "first"),
+    [("ab" * 20, f"git checkout {'ab' * 20}"), ("$(reboot)", "pytest -m size"), (None, "pytest")],
+)
+def test_the_commit_is_part_of_what_repeats_a_run(commit: str | None, first: str) -> None:
+    record = msgspec.structs.replace(
+        records.full_record(), commit=commit, commands=("pytest -m size",)
+    )
+    assert view(record).commands[0].startswith(first)

@@ -13,7 +13,6 @@ from edgeq.report.pictures import Pictures
 from edgeq.report.variant_view import CaseView, VariantView, case_view, variant_view
 from edgeq.report.words import Mark
 
-
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 

@@ -30,8 +30,10 @@ time.sleep(600)
 CONVERTER = """
 import sys, pathlib
 from edgeq.models.child import run_child
+from edgeq.spec.structs import Make
 folder = pathlib.Path(sys.argv[1])
-run_child("stuck", {"told": str(folder / "pids")}, log=folder / "log", what="stuck")
+told = {"told": str(folder / "pids")}
+run_child("stuck", told, log=folder / "log", limits=Make(), what="stuck")
 """
 STUCK = """
 import os, pathlib, subprocess, sys

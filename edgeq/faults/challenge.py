@@ -199,16 +199,17 @@ def _answer(made: Made, good: Good, diagnose: Diagnose | None) -> FaultAnswer | 
     stopping = tuple(
         one.gate for one in records if stops(one, inconclusive=good.run.spec.inconclusive)
     )
-    is_open = any(one.status is Verdict.INCONCLUSIVE for one in records)
+    opened = [one for one in records if one.status is Verdict.INCONCLUSIVE]
     if fault.control:
         note = next((one.reason for one in records if one.gate in stopping), "")
-        passed: Passed = "INCONCLUSIVE" if is_open else "PASS"
+        note = note or "; ".join(f"{one.gate}: {one.next_step or one.reason}" for one in opened)
+        passed: Passed = "INCONCLUSIVE" if opened else "PASS"
         return _control(fault, good, "FAIL" if stopping else passed, note)
     if stopping:
         cause = cause_of(records) if diagnose is None else diagnose(run, subject)
         return _fault(fault, good, "caught", stopping, "", found=cause, diagnosed=True)
     note = would_catch(fault, good, run, subject, records)
-    return _fault(fault, good, "INCONCLUSIVE" if is_open else "missed", (), note)
+    return _fault(fault, good, "INCONCLUSIVE" if opened else "missed", (), note)
 
 
 def _place(faulty: Faulty, fault: Fault, good: Good) -> tuple[Run, Subject]:

@@ -61,13 +61,19 @@ def _model(found: Challenge, model: str, width: int) -> Iterator[str]:
 
 
 def _summary(found: Challenge, width: int) -> Iterator[str]:
+    told: Sequence[FaultAnswer | ControlAnswer]
     for verdict, head in (
         ("missed", "Missed, and what would have caught it:"),
         ("INCONCLUSIVE", "INCONCLUSIVE, and what would have caught it:"),
         ("not applicable", "Not applicable (not counted):"),
         ("broken", "Could not be made (not counted):"),
     ):
-        yield from _noted(head, found.of(verdict), width)
+        told = found.of(verdict)
+        if verdict == "INCONCLUSIVE":
+            told = [one for one in told if isinstance(one, FaultAnswer)]
+        yield from _noted(head, told, width)
+    undecided = [one for one in found.controls if one.verdict == "INCONCLUSIVE"]
+    yield from _noted("INCONCLUSIVE controls, and what would decide:", undecided, width)
     for control in found.alarms:
         yield from wrapped(
             f"False alarm: {control.name}: {printable(control.note)}", width, indent=INDENT

@@ -22,6 +22,10 @@ LEAST_NOISE = 0.1
 LEAST_STEPS = 32
 """Different values that 256 levels of a pixel must become: 5 bits."""
 
+LEAST_FILLED = 0.52
+"""Share of the input's range that pixels must be able to reach. Calibration on pixels never holds
+more than they can become; scales rounded up to a power of two hold less than twice as much."""
+
 MOST_FAR = 0.05
 """Share of the evaluation's values that may lie far outside the input's range."""
 
@@ -100,6 +104,11 @@ def input_range(found: InputFit | None) -> Judgement:
         reason = (
             f"{found.clipped:.0%} of the evaluation's values are clipped by the input's scale: "
             f"it holds {span}"
+        )
+    elif found.filled < LEAST_FILLED:
+        reason = (
+            f"the input was made for other values: pixels reach {found.filled:.0%} of the range "
+            f"that it holds, {span}"
         )
     if reason is not None:
         return Judgement(

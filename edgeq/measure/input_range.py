@@ -46,6 +46,8 @@ class InputFit(msgspec.Struct, frozen=True, kw_only=True):
         zero_point: The value that stands for 0.
         range: Least and greatest real value that it holds.
         fed: Least and greatest real value that a pixel can become.
+        filled: Share of the range that lies between the least and greatest of 0 and of what a
+            pixel can become, and of their opposites where 0 is stored as 0.
         steps: Different values that the 256 levels of a pixel become, of the poorest channel.
         images: Photographs that were looked at.
         clipped: Share of their values that the input can't hold.
@@ -58,6 +60,7 @@ class InputFit(msgspec.Struct, frozen=True, kw_only=True):
     zero_point: int
     range: tuple[float, float]
     fed: tuple[float, float]
+    filled: float
     steps: int
     images: int
     clipped: float
@@ -103,6 +106,7 @@ def input_fit(scale: InputScale, preprocessing: Preprocessing, photographs: Stre
     reach = FAR * np.abs(levels[-1] - levels[0])
     far = (levels < low - reach) | (levels > high + reach)
     held = np.clip(steps, ends.min, ends.max)
+    fed = (float(levels.min()), float(levels.max()))
     step = -(-photographs.shape[0] // MOST_LOOKED_AT)
     counts = np.zeros((_LEVELS, 3), np.int64)
     clipped_images = 0
@@ -117,13 +121,25 @@ def input_fit(scale: InputScale, preprocessing: Preprocessing, photographs: Stre
         scale=scale.scale,
         zero_point=scale.zero_point,
         range=(float(low), float(high)),
-        fed=(float(levels.min()), float(levels.max())),
+        fed=fed,
+        filled=_filled(fed, (float(low), float(high)), scale),
         steps=min(len(np.unique(held[:, channel])) for channel in range(3)),
         images=-(-photographs.shape[0] // step),
         clipped=int(counts[outside].sum()) / total,
         far=int(counts[far].sum()) / total,
         clipped_images=clipped_images,
     )
+
+
+def _filled(fed: tuple[float, float], held: tuple[float, float], scale: InputScale) -> float:
+    """Return the share of a range that calibration on such pixels can account for.
+
+    Ranges are always widened to 0, and those with 0 in the middle to both sides alike.
+    """
+    low, high = min(fed[0], 0.0), max(fed[1], 0.0)
+    if scale.zero_point == 0:
+        low, high = min(low, -high), max(high, -low)
+    return max(min(high, held[1]) - max(low, held[0]), 0.0) / (held[1] - held[0])
 
 
 def _counts(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:

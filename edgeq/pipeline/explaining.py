@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from edgeq.errors import EdgeqError
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.diagnosis.bench import Bench
-from edgeq.pipeline.diagnosis.cause import Diagnosis
+from edgeq.pipeline.diagnosis.cause import Cause, Diagnosis
+from edgeq.pipeline.diagnosis.feeding import other_feeding
 from edgeq.pipeline.diagnosis.labels import wrong_labels
 from edgeq.pipeline.diagnosis.table import diagnose
 from edgeq.pipeline.plan import Case
@@ -23,12 +24,15 @@ ANSWER_GATES = frozenset(
 GATE_CAUSES = {
     "calibration_disjoint": "overlap",
     "types": "wrong_types",
+    "input_range": "input_range",
+    "kernels": "kernels",
+    "calibration_set": "calibration",
     "max_partitions": "partitions",
     "max_peak_memory": "memory",
     "latency_ratio": "latency",
     "max_latency_ms": "latency",
 }
-"""What a failure of these gates means: they need no diagnosis."""
+"""What a failure of these gates means where no diagnosis says more, the surest first."""
 _ANEW = "Make the variant anew from the baseline's file, and compare the sha256 of what was copied"
 _CALIBRATE = "Calibrate on images like those of the evaluation, in the preprocessing of the model"
 NEXT_STEPS = {
@@ -67,8 +71,11 @@ def explained(
         known = (case.subject.key, "" if error is None else str(error))
         found = run.diagnoses.get(known, lambda: diagnose(Bench(run, case.subject, error)))
         return with_cause(record, found)
+    if failed and case.gate.name == "input_range":
+        return _tried(run, case, record, _other_range)
     if case.gate.name == "accuracy_drop" and record.status is Verdict.INCONCLUSIVE:
-        return _with_labels(run, case, record)
+        # What is wrong with labels costs both models alike.
+        return _tried(run, case, record, wrong_labels)
     return record
 
 
@@ -98,10 +105,21 @@ def cause_of(records: Sequence[CaseRecord]) -> str | None:
     return next((name for gate, name in GATE_CAUSES.items() if gate in failed), None)
 
 
-def _with_labels(run: Run, case: Case, record: CaseRecord) -> CaseRecord:
-    """Return the record with what is wrong with the labels: they cost both models alike."""
+def _tried(
+    run: Run, case: Case, record: CaseRecord, test: Callable[[Bench], Cause | None]
+) -> CaseRecord:
+    """Return the record with what one hypothesis finds."""
+    bench = Bench(run, case.subject)
     try:
-        cause = wrong_labels(Bench(run, case.subject))
+        cause = test(bench)
     except EdgeqError as error:
-        return with_cause(record, Diagnosis(None, (f"wrong_labels: {error.what}",)))
+        return with_cause(record, Diagnosis(None, (f"{case.gate.name}: {error.what}",)))
+    finally:
+        bench.close()
     return with_cause(record, Diagnosis(cause))
+
+
+def _other_range(bench: Bench) -> Cause | None:
+    """Return the range of pixels that the variant was made for, None where none is found."""
+    found = other_feeding(bench)
+    return found if found is not None and found.name == "input_range" else None

@@ -61,6 +61,13 @@ def test_a_control_that_fails_is_a_false_alarm() -> None:
     assert any("False alarm: renamed: too slow" in line for line in lines(found, WIDTH))
 
 
+def test_an_undecided_control_says_what_would_decide_and_not_what_would_catch_it() -> None:
+    text = lines(challenge("INCONCLUSIVE"), WIDTH)
+    place = text.index("INCONCLUSIVE controls, and what would decide:")
+    assert text[place + 1].strip() == "renamed: too slow"
+    assert sum("renamed: too slow" in line for line in text) == 1
+
+
 def test_models_have_tables_of_their_own() -> None:
     first, second = challenge(), challenge(model="other")
     both = summed(first.faults + second.faults, first.controls + second.controls)

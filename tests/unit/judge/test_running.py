@@ -24,6 +24,7 @@ FIT = InputFit(
     zero_point=-128,
     range=(0.0, 255.0),
     fed=(0.0, 255.0),
+    filled=1.0,
     steps=256,
     images=200,
     clipped=0.0,
@@ -125,6 +126,13 @@ def test_an_input_with_few_steps_left_fails() -> None:
     found = fit(steps=3, fed=(-1.0, 1.0))
     assert found.status is Verdict.FAIL
     assert "256 levels of a pixel become 3 steps of the int8 input" in found.reason
+
+
+def test_an_input_of_which_pixels_reach_no_more_than_half_fails() -> None:
+    found = fit(range=(-1.0, 1.0), fed=(0.0, 1.0), steps=128, filled=0.5)
+    assert found.status is Verdict.FAIL
+    assert "pixels reach 50% of the range that it holds, -1 to 1" in found.reason
+    assert fit(filled=0.53).status is Verdict.PASS
 
 
 def test_answers_that_change_are_told_apart() -> None:

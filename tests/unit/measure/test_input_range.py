@@ -77,6 +77,25 @@ def test_photographs_are_looked_at_only_where_something_can_be_clipped() -> None
     assert photographs.looked == 1
 
 
+@pytest.mark.parametrize(
+    ("scale", "how", "filled"),
+    [
+        (InputScale("int8", 1.0, -128), RAW, 1.0),
+        (InputScale("int8", 2 / 255, -1), SIGNED, 1.0),
+        (InputScale("int8", 2 / 255, -1), Preprocessing(std=(255,) * 3), 0.5),
+        (InputScale("int16", 255 / 32767, 0), RAW, 1.0),
+        (InputScale("uint8", 1 / 255, 0), SIGNED, 1.0),
+        (InputScale("int8", 1.0, -128), Preprocessing(mean=(-100,) * 3, std=(2,) * 3), 0.7),
+        (InputScale("int8", 1.0, 127), RAW, 0.0),
+    ],
+    ids=["raw", "signed", "0..1 of -1..1", "symmetric", "unsigned", "widened to 0", "other side"],
+)
+def test_how_much_of_the_range_pixels_can_account_for(
+    scale: InputScale, how: Preprocessing, filled: float
+) -> None:
+    assert input_fit(scale, how, PHOTOS).filled == pytest.approx(filled, abs=0.01)
+
+
 def test_little_is_not_far() -> None:
     found = input_fit(InputScale("uint8", 240 / 255, 0), RAW, np.full((1, 2, 2, 3), 250, np.uint8))
     assert (found.clipped, found.far) == (1.0, 0.0)

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgeq.errors import ModelError
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause
 from edgeq.pipeline.diagnosis.table import HYPOTHESES, Hypothesis, diagnose
-from edgeq.pipeline.explaining import cause_of
-from edgeq.pipeline.judging import judge
+from edgeq.pipeline.explaining import cause_of, explained
+from edgeq.pipeline.judging import judge, recorded
+from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
 from edgeq.record import CaseRecord
+from edgeq.spec.gates import GATES
 from tests.unit.pipeline.diagnosis.failing import BASELINE, BIAS, WEIGHTS, failing_run, with_values
 
 
@@ -115,6 +118,26 @@ def test_a_failed_case_says_its_probable_cause_once_per_variant(
     assert len(tried) == 1
     assert found["made"].cause is None
     assert cause_of(tuple(found.values())) == "x"
+
+
+def unfitting(run: Run) -> tuple[Case, CaseRecord]:
+    case = dataclasses.replace(run.cases[0], gate=GATES.get("input_range"))
+    bad = Judgement(status=Verdict.FAIL, reason="holds other values", next_step="calibrate")
+    return case, recorded(case, bad)
+
+
+def test_an_input_that_does_not_fit_is_traced_to_the_range_that_does(tmp_path: Path) -> None:
+    run = failing_run(tmp_path, preprocessing={"std": [255.0, 255.0, 255.0]})
+    case, bad = unfitting(run)
+    found = explained(run, case, bad)
+    assert found.cause is not None
+    assert "with the baseline's input range the variant agrees on 100%" in found.cause
+    assert cause_of([found]) == cause_of([bad]) == "input_range"
+
+
+def test_an_input_that_no_other_range_helps_has_no_further_cause(tmp_path: Path) -> None:
+    run = failing_run(tmp_path, preprocessing={"channels": "bgr"})
+    assert explained(run, *unfitting(run)).cause is None
 
 
 def test_nothing_is_diagnosed_where_all_passes(tmp_path: Path) -> None:

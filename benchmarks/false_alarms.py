@@ -120,17 +120,18 @@ def share(trials: tuple[Trial, ...], verdict: Verdict) -> float:
 
 
 def show(name: str, trials: tuple[Trial, ...]) -> None:
-    """Print the verdicts of some trials in a line."""
+    """Print the verdicts of some trials in a line, nothing where there are none."""
+    if not trials:
+        return
     counts = Counter(one.judged.status for one in trials)
     ratios = sorted(one.judged.value or 0.0 for one in trials)
     looks = Counter(int(str(one.judged.evidence["looks"])) for one in trials)
     cells = [name, str(len(trials)), *(str(counts[verdict]) for verdict in VERDICTS)]
-    if trials:
-        cells += [
-            f"{ratios[0]:.3f} to {ratios[-1]:.3f}",
-            ", ".join(f"{number}: {times}" for number, times in sorted(looks.items())),
-            f"{max(one.seconds for one in trials):.1f}",
-        ]
+    cells += [
+        f"{ratios[0]:.3f} to {ratios[-1]:.3f}",
+        ", ".join(f"{number}: {times}" for number, times in sorted(looks.items())),
+        f"{max(one.seconds for one in trials):.1f}",
+    ]
     print(f"| {' | '.join(cells)} |", flush=True)
 
 

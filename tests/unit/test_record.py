@@ -107,7 +107,7 @@ def record(**options: Any) -> RunRecord:
     return RunRecord(**{**given_, "summary": summary, "cases": (case(),), **options})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(RECORDS)
 def test_a_record_survives_json(one: RunRecord) -> None:
     assert from_json(to_json(one)) == one
@@ -214,7 +214,7 @@ def test_a_damaged_record_is_refused(key: str, value: object) -> None:
         from_json(text.replace(b'"?"', b'"\xff"'))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_cut_or_flipped_record_raises_nothing_else(data: st.DataObject) -> None:
     content = bytearray(to_json(record()))

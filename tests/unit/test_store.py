@@ -126,7 +126,7 @@ def test_find_sets_a_damaged_entry_aside_too(store: Store) -> None:
     assert not entry.folder.exists()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_no_flipped_bit_is_ever_believed(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

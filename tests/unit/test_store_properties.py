@@ -122,5 +122,5 @@ def _tells(folder: Path, name: str) -> bool:
     return f'"name":"{name}"' in (folder / "entry.json").read_text("utf-8").replace(" ", "")
 
 
-StoreMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+StoreMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=15)
 TestStore = StoreMachine.TestCase

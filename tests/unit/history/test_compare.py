@@ -56,7 +56,7 @@ def records(draw: st.DrawFn) -> RunRecord:
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(records())
 def test_a_record_beside_itself_says_that_nothing_changed(one: RunRecord) -> None:
     found = compare(of_record(one), of_record(one))
@@ -65,7 +65,7 @@ def test_a_record_beside_itself_says_that_nothing_changed(one: RunRecord) -> Non
     assert not any(change.fails for change in found)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(records(), records())
 def test_swapping_the_sides_swaps_better_and_worse(one: RunRecord, two: RunRecord) -> None:
     forth, back = changes(one, two), changes(two, one)

@@ -26,7 +26,7 @@ def test_the_images_of_agreement() -> None:
     assert found.sentence() == ("2 images got worse and 1 better (exact McNemar p 1): c.jpg, d.jpg")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ANSWERS)
 def test_the_images_of_accuracy_are_those_whose_rightness_differs(
     answers: list[tuple[bool, str, str]],

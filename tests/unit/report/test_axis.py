@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeq.report.axis import MOST_TICKS, Axis, powers_of_ten, round_numbers, series
@@ -20,7 +20,6 @@ def test_ticks_lie_on_the_axis_only() -> None:
     assert [(tick.at, tick.text) for tick in ticks] == [(0.0, "1.0"), (90.0, "10.0")]
 
 
-@settings(deadline=None)
 @given(st.floats(1e-3, 1e12), st.floats(1.001, 1e6))
 def test_round_numbers_enclose_what_is_drawn(low: float, factor: float) -> None:
     high = low * factor

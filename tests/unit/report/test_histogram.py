@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeq.report.axis import Axis
@@ -26,7 +26,6 @@ def test_one_value_is_one_bar() -> None:
     assert bar.x <= AXIS.at(0.5) <= bar.x + bar.width + 0.7
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-0.5, 1.5), min_size=2, max_size=101).map(sorted))
 def test_bars_stay_inside(values: list[float]) -> None:
     found = bars(values, AXIS, 100.0, 50.0)

@@ -146,7 +146,7 @@ def test_a_number_that_is_not_finite_is_refused() -> None:
         html.render(record)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_no_text_breaks_the_page(text: str) -> None:
     clean = page(records.full_record())

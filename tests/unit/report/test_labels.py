@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeq.report.labels import Label, spread_labels
@@ -14,7 +14,6 @@ def overlap(one: Label, other: Label) -> bool:
     return a < d and c < b and abs(one.y - other.y) < 12
 
 
-@settings(deadline=None)
 @given(st.lists(PLACES, min_size=1, max_size=8))
 def test_labels_do_not_cover_each_other(places: list[tuple[float, float]]) -> None:
     found = spread_labels([(x, y, "int8 0.38x", 12.0) for x, y in places], FRAME)

@@ -210,7 +210,7 @@ LIKELY = st.fixed_dictionaries(
 TABLES = LIKELY | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=4), VALUES, max_size=4)
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 @given(TABLES, st.booleans())
 def test_no_table_raises_anything_but_a_spec_error(changes: dict[str, Any], least: bool) -> None:
     try:
@@ -221,7 +221,7 @@ def test_no_table_raises_anything_but_a_spec_error(changes: dict[str, Any], leas
     assert len(spec_sha256(found)) == 64
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_no_content_raises_anything_but_a_spec_error(
     tmp_path_factory: pytest.TempPathFactory, content: bytes

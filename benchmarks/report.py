@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.report``, from the repository's root. The records are built as
 ``as_measured.py`` says: models by six methods with 500 images, 24 pictures of 4 kB a model at
-most, every gate, 50 past runs. Exit code 1 where a figure is beyond its limit.
+most, 8 contact sheets, every gate, 50 past runs. Exit code 1 where a figure is beyond its limit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from benchmarks import as_measured
 from edgeq import report
 from edgeq.files import sha256_bytes
 from edgeq.history.past import Past, PastRun, past_run
-from edgeq.record import ModelRecord, Picture, RunRecord
+from edgeq.picture import Picture, Sheet
+from edgeq.pipeline import contact
+from edgeq.record import ModelRecord, RunRecord
 from edgeq.report import gallery
 
 IMAGES = 500
@@ -107,12 +109,35 @@ def _illustrated(record: RunRecord) -> tuple[RunRecord, dict[str, bytes]]:
             data = _picture(1000 * number + image)
             pictures[sha256_bytes(data)] = data
             named.append(Picture(image=image, sha256=sha256_bytes(data)))
-        models.append(gallery.lean(_with(model, tuple(named))))
+        sheets = tuple(
+            _sheet(2 * number + place, role, pictures)
+            for place, role in enumerate(("calibration", "evaluation"))
+            if number < contact.PER_RUN // 2
+        )
+        models.append(gallery.lean(_with(model, tuple(named), sheets)))
     return msgspec.structs.replace(record, models=tuple(models)), pictures
 
 
-def _with(model: ModelRecord, pictures: tuple[Picture, ...]) -> ModelRecord:
-    return msgspec.structs.replace(model, pictures=pictures)
+def _with(
+    model: ModelRecord, pictures: tuple[Picture, ...], sheets: tuple[Sheet, ...]
+) -> ModelRecord:
+    return msgspec.structs.replace(model, pictures=pictures, sheets=sheets)
+
+
+def _sheet(seed: int, role: str, pictures: dict[str, bytes]) -> Sheet:
+    """Return a contact sheet of photographs that no other model sees alike."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (contact.MOST, 12, 12, 3), np.uint8)
+    tile = (contact.SIDE, contact.SIDE)
+    data = contact.drawn(coarse, contact.COLUMNS, tile)
+    pictures[sha256_bytes(data)] = data
+    return Sheet(
+        role=role,
+        images=IMAGES,
+        places=contact.evenly(IMAGES),
+        columns=contact.COLUMNS,
+        tile=tile,
+        sha256=sha256_bytes(data),
+    )
 
 
 def _picture(seed: int) -> bytes:

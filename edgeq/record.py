@@ -15,6 +15,7 @@ from edgeq.errors import RecordError
 from edgeq.files import write_bytes
 from edgeq.finite import not_finite
 from edgeq.judge.verdict import Verdict
+from edgeq.picture import Picture, Sheet
 from edgeq.schema import Reader
 
 SCHEMA = "edgeq.run/1"
@@ -92,18 +93,6 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     network: Facts = {}
 
 
-class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """A small picture of an evaluation photograph, kept in a file beside the record.
-
-    Attributes:
-        image: Index in the evaluation set.
-        sha256: Of the picture's file.
-    """
-
-    image: int
-    sha256: str
-
-
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One model with its baseline and variants.
 
@@ -117,6 +106,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         labels: Name and count of the label set.
         licence, attribution: For the deployment package.
         pictures: Of the photographs that a report shows.
+        sheets: Of its image sets.
     """
 
     name: str
@@ -131,6 +121,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     licence: str | None = None
     attribution: str | None = None
     pictures: tuple[Picture, ...] = ()
+    sheets: tuple[Sheet, ...] = ()
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +156,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
             was not run is then no failure, and nothing is said about shipping.
         interrupted: Whether the run was cut off by Ctrl-C; it does not pass then.
         commands: Commands that repeat the run.
+        data: What they take from the folder that ``$EDGEQ_DATA`` names, in words.
         errors: Bad input that was found on the way, one sentence each; a run with errors does
             not pass.
         machine: CPU, cores, memory, system.
@@ -185,6 +177,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool = False
     interrupted: bool = False
     commands: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     machine: Facts = {}
     toolchain: Facts = {}

@@ -73,13 +73,25 @@ def decode(
         StoreError: The store can't be written.
     """
     shape = (len(images.photos), *size, 3)
-    facts = {"photographs": images.content_sha256, **pixel_facts_of(preprocessing, size)}
     entry = store.get_or_make(
         KIND,
-        facts,
+        _facts(images, preprocessing, size),
         lambda folder: write_pixels(folder / FILE, images.photos, preprocessing, shape, progress),
     )
     return Pixels(entry.folder / FILE, shape, entry.key)
+
+
+def found_pixels(
+    images: ImageSet, preprocessing: Preprocessing, size: tuple[int, int], store: Store
+) -> Pixels | None:
+    """Return what ``decode`` would where the store has it, else None; nothing is decoded.
+
+    Raises:
+        StoreError: The store can't be read.
+    """
+    entry = store.find(KIND, _facts(images, preprocessing, size))
+    shape = (len(images.photos), *size, 3)
+    return None if entry is None else Pixels(entry.folder / FILE, shape, entry.key)
 
 
 def resized(image: Image.Image, preprocessing: Preprocessing, size: tuple[int, int]) -> Image.Image:
@@ -107,6 +119,12 @@ def resized(image: Image.Image, preprocessing: Preprocessing, size: tuple[int, i
 def pixel_facts_of(preprocessing: Preprocessing, size: tuple[int, int]) -> dict[str, object]:
     """Return what decides, beside a photograph, about its pixels, as plain JSON values."""
     return {"size": list(size), **_geometry(preprocessing), **_decoder()}
+
+
+def _facts(
+    images: ImageSet, preprocessing: Preprocessing, size: tuple[int, int]
+) -> dict[str, object]:
+    return {"photographs": images.content_sha256, **pixel_facts_of(preprocessing, size)}
 
 
 def _geometry(preprocessing: Preprocessing) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -12,16 +13,18 @@ from edgeq.errors import EdgeqError
 from edgeq.files import sha256_bytes
 from edgeq.images.decode import resized
 from edgeq.images.photo import pillow_warnings_are_errors, read_photo
-from edgeq.images.sets import Photo
+from edgeq.images.sets import Photo, Role
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.percentiles import short
+from edgeq.picture import Picture, Sheet
+from edgeq.pipeline.contact import PER_RUN, Drawn, contact_sheet
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.layers import short as short_name
 from edgeq.pipeline.diagnosis.network import IMAGES, part_errors
 from edgeq.pipeline.explaining import ANSWER_GATES
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
-from edgeq.record import Facts, ModelRecord, Picture, RunRecord, VariantRecord
+from edgeq.record import Facts, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import gallery
 from edgeq.report.pictures import SUFFIX
 from edgeq.spec.structs import Preprocessing
@@ -59,6 +62,8 @@ def illustrated(run: Run, record: RunRecord) -> Illustrated:
         if images := wanted.get(model.name):
             described = _with_pictures(run, described, images, pictures)
         models.append(gallery.lean(described))
+    if run.spec.report.thumbnails:
+        models = _with_sheets(run, models, pictures)
     return Illustrated(msgspec.structs.replace(record, models=tuple(models)), pictures)
 
 
@@ -99,6 +104,48 @@ def _with_pictures(
         model,
         pictures=tuple(Picture(image=image, sha256=name) for image, name in named.items()),
     )
+
+
+def _with_sheets(
+    run: Run, models: list[ModelRecord], pictures: dict[str, bytes]
+) -> list[ModelRecord]:
+    """Return models with contact sheets of the sets that the run used, ``PER_RUN`` at most.
+
+    Those of calibration come first, model by model; what models share counts once.
+    """
+    found: dict[str, list[Sheet]] = {model.name: [] for model in models}
+    notes: dict[str, str] = {}
+    drawn: dict[str, bytes] = {}
+    roles: tuple[Role, ...] = ("calibration", "evaluation")
+    for role, model in product(roles, models):
+        try:
+            one = _sheet(run, model, role)
+        except EdgeqError as error:
+            notes[model.name] = f"no contact sheet of its images could be made: {error.what}"
+            continue
+        if one is not None and (one.sheet.sha256 in drawn or len(drawn) < PER_RUN):
+            drawn[one.sheet.sha256] = one.data
+            found[model.name].append(one.sheet)
+    pictures |= drawn
+    return [
+        msgspec.structs.replace(
+            model,
+            sheets=tuple(found[model.name]),
+            notes=(*model.notes, *filter(None, [notes.get(model.name)])),
+        )
+        for model in models
+    ]
+
+
+def _sheet(run: Run, model: ModelRecord, role: Role) -> Drawn | None:
+    if role not in model.images:
+        return None
+    inputs = run.inputs(model.name)
+    images = inputs.calibration_set if role == "calibration" else inputs.evaluation
+    if images is None:
+        return None
+    baseline = inputs.baseline
+    return contact_sheet(images, baseline.preprocessing, baseline.input_size, run.store)
 
 
 def _thumbnails(run: Run, model: str, images: tuple[int, ...]) -> dict[int, bytes]:

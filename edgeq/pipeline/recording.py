@@ -21,6 +21,7 @@ from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.names import named
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import BASELINE, Run
+from edgeq.pipeline.taken import taken
 from edgeq.quantize.make import READY_MADE
 from edgeq.record import (
     CaseRecord,
@@ -83,6 +84,7 @@ def record_run(
         partial=partial,
         interrupted=interrupted,
         commands=commands,
+        data=taken(run.spec),
         errors=errors,
         machine=machine_facts(),
         toolchain={**tool_versions(), **msgspec.to_builtins(run.spec.run)},

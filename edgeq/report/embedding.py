@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
+from edgeq.picture import Sheet
 from edgeq.record import ModelRecord, RunRecord
 from edgeq.report import facts, words
 from edgeq.report.pictures import Pictures, is_webp, named
+
+PICTURE = 112
+"""Side of a picture of one photograph, in units of the page's drawings."""
 
 
 @dataclass(frozen=True)
@@ -17,16 +21,46 @@ class PictureView:
     Attributes:
         anchor: Unique in the page.
         uri: Its data.
+        width, height: In units of the page's drawings.
     """
 
     anchor: str
     uri: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class SheetView:
+    """A contact sheet.
+
+    Attributes:
+        anchor: Of its picture.
+        caption: What is shown.
+        description: The same for those who can't see it.
+        width, height: Of the whole, in units of the page's drawings.
+        gaps: Path of the lines between its images.
+        blank: Where its last row ends: left, top, width and height, None where it is full.
+    """
+
+    anchor: str
+    caption: str
+    description: str
+    width: int
+    height: int
+    gaps: str
+    blank: tuple[int, int, int, int] | None
 
 
 def embedded(record: RunRecord, shown: Pictures) -> tuple[PictureView, ...]:
     """Return the pictures of a record that are there."""
+    sizes = {one.sha256: _size(one) for model in record.models for one in model.sheets}
     return tuple(
-        PictureView(_anchor(name), f"data:image/webp;base64,{base64.b64encode(data).decode()}")
+        PictureView(
+            _anchor(name),
+            f"data:image/webp;base64,{base64.b64encode(data).decode()}",
+            *sizes.get(name, (PICTURE, PICTURE)),
+        )
         for name in named(record)
         if (data := shown.get(name)) is not None and is_webp(data)
     )
@@ -51,6 +85,38 @@ def note(model: ModelRecord, shown: Pictures) -> str:
     if rows and not model.pictures:
         return "No pictures of photographs were kept with this record"
     return ""
+
+
+def sheets(model: ModelRecord, shown: Pictures) -> tuple[SheetView, ...]:
+    """Return the contact sheets of a model's image sets that are there."""
+    return tuple(
+        _sheet(model.name, one)
+        for one in model.sheets
+        if is_webp(shown.get(one.sha256, b"")) and one.places and min(one.columns, *one.tile) > 0
+    )
+
+
+def _sheet(model: str, sheet: Sheet) -> SheetView:
+    (width, height), (across, down) = _size(sheet), sheet.tile
+    number, every = len(sheet.places), words.count(sheet.images, f"{sheet.role} image")
+    said = f"all {every}" if number == sheet.images else f"{number} of {every}, evenly spread"
+    rest = -number % sheet.columns
+    columns = "".join(f"M{x} 0V{height}" for x in range(across, width, across))
+    rows = "".join(f"M0 {y}H{width}" for y in range(down, height, down))
+    return SheetView(
+        anchor=_anchor(sheet.sha256),
+        caption=f"{said[0].upper()}{said[1:]}, as the model sees them",
+        description=f"Contact sheet of {model}: {said}",
+        width=width,
+        height=height,
+        gaps=columns + rows,
+        blank=(width - rest * across, height - down, rest * across, down) if rest else None,
+    )
+
+
+def _size(sheet: Sheet) -> tuple[int, int]:
+    rows = -(-len(sheet.places) // max(1, sheet.columns))
+    return sheet.columns * sheet.tile[0], rows * sheet.tile[1]
 
 
 def _anchor(name: str) -> str:

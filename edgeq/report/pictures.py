@@ -25,7 +25,8 @@ Pictures = Mapping[str, bytes]
 
 def named(record: RunRecord) -> tuple[str, ...]:
     """Return the hashes of the pictures that a record names, each once."""
-    found = (picture.sha256 for model in record.models for picture in model.pictures)
+    found = [picture.sha256 for model in record.models for picture in model.pictures]
+    found += [sheet.sha256 for model in record.models for sheet in model.sheets]
     return tuple(dict.fromkeys(one for one in found if _HASH.fullmatch(one)))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgeq.record import Facts, ModelRecord, RunRecord
 from edgeq.report import embedding, facts, scatter, sentences, words
 from edgeq.report.changes import ChangesView, changes_view
-from edgeq.report.embedding import PictureView
+from edgeq.report.embedding import PictureView, SheetView
 from edgeq.report.pictures import Pictures
 from edgeq.report.variant_view import CaseView, VariantView, case_view, variant_view
 from edgeq.report.words import Mark
@@ -43,6 +43,15 @@ class ModelView:
 
 
 @dataclass(frozen=True)
+class FactsView:
+    """A table of names and texts, with the contact sheets of the images that it is about."""
+
+    title: str
+    lines: tuple[tuple[str, str], ...]
+    sheets: tuple[SheetView, ...] = ()
+
+
+@dataclass(frozen=True)
 class ReportView:
     """One run.
 
@@ -57,7 +66,9 @@ class ReportView:
         caution: Whether the notes take something away from the answer.
         orphans: Cases that belong to no variant of the record.
         changes: What changed since the accepted record, None where none is known.
-        facts: Tables of names and texts: data, environment.
+        facts: Data, machine and tools.
+        commands: What repeats the run.
+        needed: What must be there before, one sentence; empty where nothing must.
     """
 
     mark: Mark
@@ -71,8 +82,9 @@ class ReportView:
     models: tuple[ModelView, ...]
     orphans: tuple[CaseView, ...]
     changes: ChangesView | None
-    facts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    facts: tuple[FactsView, ...]
     commands: tuple[str, ...]
+    needed: str
     started: str
     duration: str
     edgeq: str
@@ -109,11 +121,12 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
         orphans=tuple(case_view(c) for c in record.cases if (c.model, c.method) not in known),
         changes=changes_view(record.changes),
         facts=(
-            *((f"Data of {model.name}", _data(model)) for model in record.models),
-            ("Machine", flat(record.machine)),
-            ("Tools", flat(record.toolchain)),
+            *(_data(model, pictures) for model in record.models),
+            FactsView("Machine", flat(record.machine)),
+            FactsView("Tools", flat(record.toolchain)),
         ),
         commands=_commands(record),
+        needed=_needed(record),
         started=words.utc(record.started),
         duration=words.duration(record.duration_s),
         edgeq=record.edgeq,
@@ -149,6 +162,14 @@ def _commands(record: RunRecord) -> tuple[str, ...]:
     """Return what repeats the run: what it was run on, and what was run."""
     known = record.commit is not None and _COMMIT.fullmatch(record.commit)
     return (*([f"git checkout {record.commit}"] if known else []), *record.commands)
+
+
+def _needed(record: RunRecord) -> str:
+    if not record.data:
+        return ""
+    *others, last = record.data
+    what = f"{', '.join(others)} and {last}" if others else last
+    return f"Set EDGEQ_DATA first: the folder that it names must hold {what}."
 
 
 def _about(record: RunRecord) -> tuple[tuple[str, str], ...]:
@@ -189,9 +210,13 @@ def _model(record: RunRecord, model: ModelRecord, shown: Pictures) -> ModelView:
     )
 
 
-def _data(model: ModelRecord) -> tuple[tuple[str, str], ...]:
-    return (
+def _data(model: ModelRecord, shown: Pictures) -> FactsView:
+    sheets = embedding.sheets(model, shown)
+    gone = len(model.sheets) - len(sheets)
+    lines = (
         *flat(model.images),
         *flat(model.preprocessing, "preprocessing: "),
         *flat(model.labels, "labels: "),
+        *([("contact sheets", f"{gone} no longer beside the record")] if gone else []),
     ) or (("images", words.ABSENT),)
+    return FactsView(f"Data of {model.name}", lines, sheets)

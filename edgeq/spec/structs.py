@@ -166,8 +166,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a report may show.
 
     Attributes:
-        thumbnails: Whether small pictures of evaluation photographs may be in it, and in files
-            beside the record.
+        thumbnails: Whether small pictures of photographs, of flips and contact sheets, may be in
+            it, and in files beside the record.
     """
 
     thumbnails: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 if TYPE_CHECKING:
@@ -113,6 +116,13 @@ def opened(
         yield seen
     finally:
         context.close()
+
+
+def pixels(screenshot: bytes) -> npt.NDArray[np.uint8]:
+    """Return what a screenshot shows, shape ``(h, w, 3)``."""
+    from PIL import Image
+
+    return np.array(Image.open(io.BytesIO(screenshot)).convert("RGB"))
 
 
 def unfold(seen: Seen) -> None:

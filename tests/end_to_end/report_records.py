@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+import numpy as np
 
 from edgeq.challenge import ControlAnswer, FaultAnswer, summed
 from edgeq.change import Change, ChangeKind, Previous
+from edgeq.files import sha256_bytes
 from edgeq.judge.verdict import Verdict
+from edgeq.picture import Sheet
+from edgeq.pipeline import contact
 from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord, summarize
 from tests.unit.report import records
 
@@ -139,6 +143,25 @@ def failures() -> RunRecord:
         for case in record.cases
     )
     return msgspec.structs.replace(record, cases=cases)
+
+
+def with_sheets(record: RunRecord) -> tuple[RunRecord, dict[str, bytes]]:
+    """Return the record with contact sheets of 20 of 100 images, and their one file."""
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 12, 12, 3), np.uint8)
+    tile = (contact.SIDE, contact.SIDE)
+    data = contact.drawn(pixels, contact.COLUMNS, tile)
+    sheet = Sheet(
+        role="calibration",
+        images=100,
+        places=tuple(range(0, 100, 5)),
+        columns=contact.COLUMNS,
+        tile=tile,
+        sha256=sha256_bytes(data),
+    )
+    described = tuple(msgspec.structs.replace(one, sheets=(sheet,)) for one in record.models)
+    taken = ("the photographs of data:imagenet", "the weights of model-1")
+    shown = msgspec.structs.replace(record, models=described, data=taken)
+    return shown, {sheet.sha256: data}
 
 
 def hostile(text: str) -> RunRecord:

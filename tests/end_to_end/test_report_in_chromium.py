@@ -174,6 +174,30 @@ def test_it_is_complete_without_javascript(browser: Browser, pages: Pages, kind:
             assert case.reason in text
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contact_sheets_are_seen_and_described(
+    browser: Browser, tmp_path: Path, scheme: browsing.Scheme
+) -> None:
+    record, shown = report_records.with_sheets(report_records.run(2, ("int8",)))
+    file = report.write(record, tmp_path, shown=shown).html
+    with opened(browser, file, size=browsing.PHONE, scheme=scheme, checked=True) as seen:
+        assert browsing.violations(seen) == []
+        assert (seen.away, seen.errors) == ([], [])
+        sheets = seen.page.get_by_role("img", name="20 of 100 calibration images, evenly spread")
+        boxes = [one.bounding_box() for one in sheets.all()]
+        assert len(boxes) == len(record.models)
+        for box in boxes:
+            assert box is not None
+            assert 200 < box["width"] < browsing.PHONE[0]
+            assert box["width"] / box["height"] == pytest.approx(8 / 3, rel=0.01)
+        colours = {
+            tuple(pixel)
+            for pixel in browsing.pixels(sheets.first.screenshot()).reshape(-1, 3)[::7].tolist()
+        }
+        assert len(colours) > 100, "a sheet of noise has many colours; an absent one has few"
+        assert "must hold the photographs of data:imagenet and" in seen.page.inner_text("main")
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_texts_of_others_run_nothing(browser: Browser, tmp_path: Path, text: str) -> None:
     record = report_records.hostile(text)

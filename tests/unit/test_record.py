@@ -11,82 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeq import published
-from edgeq.challenge import FaultAnswer, summed
-from edgeq.change import Change, ChangeKind, Previous
 from edgeq.errors import RecordError
 from edgeq.judge.verdict import Verdict
 from edgeq.record import (
     SCHEMA,
     CaseRecord,
-    ModelRecord,
-    Picture,
     RunRecord,
     Summary,
-    VariantRecord,
     from_json,
     read,
     summarize,
     to_json,
     write,
 )
-
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-WHOLE = st.integers(-(2**63), 2**63 - 1)
-JSON = st.recursive(
-    st.none() | st.booleans() | WHOLE | NUMBERS | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=4,
-)
-FACTS = st.dictionaries(TEXT, JSON, max_size=3)
-
-
-def structs(kind: type[msgspec.Struct], **given_: st.SearchStrategy[Any]) -> Any:
-    """Return a strategy for a struct: drawn by the types of its fields."""
-    fields = {f.name: f for f in msgspec.structs.fields(kind)}
-    drawn = {
-        name: given_[name] if name in given_ else _of(field.type)
-        for name, field in fields.items()
-        if name != "schema"
-    }
-    return st.builds(kind, **drawn)
-
-
-def _of(kind: Any) -> st.SearchStrategy[Any]:
-    known: dict[Any, st.SearchStrategy[Any]] = {
-        str: TEXT,
-        int: WHOLE,
-        bool: st.booleans(),
-        float: NUMBERS,
-        str | None: st.none() | TEXT,
-        float | None: st.none() | NUMBERS,
-        tuple[float, float] | None: st.none() | st.tuples(NUMBERS, NUMBERS),
-        tuple[Picture, ...]: st.lists(st.builds(Picture, image=WHOLE, sha256=TEXT), max_size=2).map(
-            tuple
-        ),
-        tuple[str, ...]: st.lists(TEXT, max_size=2).map(tuple),
-        Verdict: st.sampled_from(Verdict),
-        ChangeKind: st.sampled_from(ChangeKind),
-        dict[str, object]: FACTS,
-    }
-    return known[kind]
-
-
-VARIANTS = structs(VariantRecord)
-FAULT = FaultAnswer(
-    model="net", variant="int8", name="one", place="file", severity="low", verdict="missed"
-)
-MODELS = structs(ModelRecord, baseline=VARIANTS, variants=st.lists(VARIANTS, max_size=2).map(tuple))
-RECORDS: st.SearchStrategy[RunRecord] = structs(
-    RunRecord,
-    models=st.lists(MODELS, max_size=2).map(tuple),
-    cases=st.lists(structs(CaseRecord), max_size=2).map(tuple),
-    changes=st.lists(structs(Change), max_size=2).map(tuple),
-    previous=st.none()
-    | structs(Previous, changes=st.lists(structs(Change), max_size=2).map(tuple)),
-    challenge=st.none() | st.builds(summed, st.just((FAULT,)), st.just(()), started=TEXT),
-    summary=structs(Summary),
-)
+from tests.unit.drawn_records import RECORDS
 
 
 def case(gate: str = "types", status: Verdict = Verdict.PASS, **options: Any) -> CaseRecord:

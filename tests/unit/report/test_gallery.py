@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from edgeq.record import Picture, RunRecord
+from edgeq.picture import Picture
+from edgeq.record import RunRecord
 from edgeq.report import gallery
 from tests.unit.report import records
 

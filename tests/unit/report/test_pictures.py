@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from edgeq.files import sha256_bytes
-from edgeq.record import Picture, RunRecord
+from edgeq.picture import Picture
+from edgeq.record import RunRecord
 from edgeq.report import HTML_FILE, RECORD_FILE, embedding, html, pictures, write
 from tests.unit.report import records
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -34,10 +36,25 @@ def _export_keras(request: ExportRequest) -> ExportResponse:
     except DownloadFailedError as error:
         return ExportResponse(download_failed=str(error))
     size = fixed_size(image_shape(model, request.name), request)
-    signature = [keras.InputSpec(shape=(1, *size, CHANNELS), dtype="float32")]
+    shape = (1, *size, CHANNELS)
+    if request.form == "litert" and _export_directly(model, shape, Path(request.output)):
+        return ExportResponse(input_size=size, notes=notes)
+    signature = [keras.InputSpec(shape=shape, dtype="float32")]
     form = "litert" if request.form == "litert" else "tf_saved_model"
     model.export(request.output, format=form, input_signature=signature, verbose=False)
     return ExportResponse(input_size=size, notes=notes)
+
+
+def _export_directly(model: Any, shape: tuple[int, ...], path: Path) -> bool:
+    """Return whether the model is one that needs no SavedModel; most are."""
+    from edgeq.models.direct_export import UnsuitedModelError, write_litert
+
+    try:
+        write_litert(model, shape, path)
+    except UnsuitedModelError as reason:
+        logging.getLogger(__name__).warning("By way of a SavedModel, because %s", reason)
+        return False
+    return True
 
 
 def _export_saved_model(request: ExportRequest) -> ExportResponse:

@@ -24,7 +24,7 @@ _VALID = (
     'Valid: "keras:NAME", a .keras file, a SavedModel folder, a .tflite file, '
     f'"package.module:function", "{lite0.SOURCE}"'
 )
-EXPORT_RECIPE = 1
+EXPORT_RECIPE = 2
 """Raised when the export itself changes, so that stored files are made again."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,18 @@ def build():
     model.save(Path(__file__).with_name("net.keras"))
     return model
 
+def two():
+    import tensorflow as tf
+
+    class Doubled(keras.layers.Layer):
+        @tf.function
+        def call(self, x):
+            return x * 2
+
+    image = keras.Input((None, None, 3))
+    x = keras.layers.GlobalAveragePooling2D()(Doubled()(image))
+    return keras.Model(image, keras.layers.Dense(5, activation="softmax")(x))
+
 def trap():
     image = keras.Input((8, 8, 3))
     keras.Model(image, keras.layers.Lambda(lambda x: x)(image)).save(
@@ -46,10 +59,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def load(folder: Path, source: str, **options: Any) -> FloatModel:
+def load(folder: Path, source: str, *, store: Path | None = None, **options: Any) -> FloatModel:
     model = Model(**{"source": source, "input_size": (16, 12), "seed": 1, **options})
     spec = Spec(root=folder, origin="edgeq.toml", models={"net": model})
-    return load_float_model("net", model, spec, Store(folder / "store"))
+    return load_float_model("net", model, spec, Store(store or folder / "store"))
 
 
 def test_one_model_from_a_function_a_keras_file_and_a_saved_model(folder: Path) -> None:
@@ -63,6 +76,21 @@ def test_one_model_from_a_function_a_keras_file_and_a_saved_model(folder: Path) 
         assert file.tensors[file.inputs[0]].shape_signature == (1, 16, 12, 3)
         assert [one.name for one in file.operators][-1] == "SOFTMAX"
     assert from_function.sha256 == from_keras.sha256
+
+
+@pytest.mark.parametrize(
+    ("source", "detours"), [("tiny_net:build", []), ("tiny_net:two", ["it calls functions"])]
+)
+def test_the_file_has_the_signature_of_a_saved_model(
+    folder: Path, tmp_path: Path, source: str, detours: list[str]
+) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    model = load(folder, source, store=tmp_path)
+    signatures = Interpreter(str(model.path)).get_signature_list()
+    assert signatures == {"serving_default": {"inputs": ["args_0"], "outputs": ["output_0"]}}
+    log = "".join(one.read_text() for one in tmp_path.rglob("*.log"))
+    assert re.findall(r"By way of a SavedModel, because (.*)", log) == detours
 
 
 def test_code_in_a_keras_file_does_not_run(folder: Path) -> None:

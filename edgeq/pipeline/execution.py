@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -29,6 +27,7 @@ from edgeq.pipeline.evaluating import (
     run_portion,
 )
 from edgeq.pipeline.inputs import Say
+from edgeq.pipeline.machine import runtime_facts
 from edgeq.run.memory import measure_memory
 from edgeq.run.results import Loaded, MemoryUse
 from edgeq.run.session import Session
@@ -288,26 +287,3 @@ def as_answers(
         scores = model.labels.to_classes(scores)
         logits = None if logits is None else model.labels.to_classes(logits)
     return make_answers(scores, logits, is_probability=tapped)
-
-
-@cache
-def runtime_facts() -> Mapping[str, str]:
-    """Return what a model's numbers depend on beside the model: the runtime and the processor."""
-    return {
-        "ai-edge-litert": version("ai-edge-litert"),
-        "architecture": platform.machine(),
-        "processor": processor_name(),
-    }
-
-
-@cache
-def processor_name() -> str:
-    """Return the processor's name, as the system calls it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() in {"model name", "Model"}:
-                return value.strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

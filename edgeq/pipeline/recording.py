@@ -16,8 +16,8 @@ from edgeq.errors import EdgeqError
 from edgeq.files import sha256_bytes
 from edgeq.measure.clusters import find_clusters
 from edgeq.models.float_model import FloatModel
-from edgeq.pipeline.execution import processor_name
 from edgeq.pipeline.inputs import ModelInputs
+from edgeq.pipeline.machine import processor_name
 from edgeq.pipeline.names import named
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import BASELINE, Run

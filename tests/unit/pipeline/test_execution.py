@@ -13,7 +13,7 @@ from edgeq.files import sha256_file
 from edgeq.images.labels import LabelSet
 from edgeq.images.stream import Stream
 from edgeq.pipeline import evaluating
-from edgeq.pipeline.execution import Executable, Executor, processor_name, runtime_facts
+from edgeq.pipeline.execution import Executable, Executor
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.run import Run
 from edgeq.run.targets import local_target
@@ -147,10 +147,3 @@ def test_other_circumstances_are_another_address(run: Run, change: dict[str, Any
     changed = msgspec.structs.replace(run.spec.run, **change)
     other = Executor(local_target(), changed, run.store, run.say)
     assert dict(other._facts(model(run))) != dict(run.executor._facts(model(run)))
-
-
-def test_what_numbers_depend_on_is_named() -> None:
-    facts = runtime_facts()
-    assert facts["processor"] == processor_name()
-    assert all(facts.values())
-    assert set(facts) == {"ai-edge-litert", "architecture", "processor"}

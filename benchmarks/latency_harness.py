@@ -25,7 +25,7 @@ from edgeq.measure.bootstrap import median_intervals
 from edgeq.pipeline.execution import Executable
 from edgeq.pipeline.recording import machine_facts
 from edgeq.pipeline.run import Run
-from edgeq.run.results import Feed
+from edgeq.run.results import Feed, Loaded
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
 from edgeq.run.worker import quantize
@@ -111,6 +111,25 @@ def main() -> int:
     return 0 if worst <= MOST else 1
 
 
+def model_input(model: Executable, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
+    """Return a photograph, uint8 ``(h, w, 3)``, as a model takes it."""
+    with Session(local_target(), timeout_s=600, memory_limit=None) as session:
+        loaded = session.load(model.path, threads=1, kernels="xnnpack")
+    return as_input(loaded, model, image)
+
+
+def as_input(
+    loaded: Loaded, model: Executable, image: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.generic]:
+    """Return a photograph, uint8 ``(h, w, 3)``, as a loaded model takes it."""
+    tensor = loaded.inputs[0]
+    mean, std = (np.array(getattr(model.preprocessing, key), np.float32) for key in ("mean", "std"))
+    real = (image[np.newaxis].astype(np.float32) - mean) / std
+    values: npt.NDArray[np.generic]
+    values, _ = quantize(real, tensor.dtype, tensor.scale, tensor.zero_point)
+    return values
+
+
 def compare(
     model: Executable,
     beside: Executable | None,
@@ -126,12 +145,7 @@ def compare(
             Feed(loaded.handle, image, one.preprocessing)
             for loaded, one in zip(loads, chosen, strict=True)
         ]
-        tensor = loads[0].inputs[0]
-        mean, std = (
-            np.array(getattr(model.preprocessing, key), np.float32) for key in ("mean", "std")
-        )
-        real = (image[np.newaxis].astype(np.float32) - mean) / std
-        values = quantize(real, tensor.dtype, tensor.scale, tensor.zero_point)[0]
+        values = as_input(loads[0], model, image)
         loop = BareLoop(model.path, values, folder)
         bare: list[Times] = []
         ours: list[Times] = []

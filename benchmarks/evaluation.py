@@ -1,0 +1,100 @@
+"""How much of the cores an evaluation uses: images per second beside a loop over ``invoke()``.
+
+``EDGEQ_DATA=FOLDER python -m benchmarks.evaluation`` runs EfficientNetV2-B0 as float32 and int8 on
+500 decoded photographs with one worker per core, workers' start and loading included, in turns
+with bare loops (``bare_loop.py``): one alone, and one per core at once. The first says what the
+cores could do if each were as fast as one alone, the second what they do together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.latency_harness import BareLoop, model_input
+from benchmarks.processes import load_note
+from edgeq.images.stream import Stream
+from edgeq.pipeline.execution import Executable, Executor
+from edgeq.pipeline.recording import machine_facts
+from edgeq.pipeline.run import Run
+from edgeq.spec.presets import built_in
+from edgeq.store import Store
+
+LEAST = 0.85
+MODEL = "efficientnetv2-b0"
+
+
+def rate(run: Run, model: Executable, photographs: Stream, workers: int) -> float:
+    """Return the images per second of an evaluation of which nothing is kept yet."""
+    with tempfile.TemporaryDirectory(prefix="edgeq-evaluation-") as folder:
+        executor = Executor(run.executor.target, run.spec.run, Store(Path(folder)), run.say)
+        start = time.perf_counter()
+        with ThreadPoolExecutor(workers) as pool:
+            parts = [
+                pool.submit(executor.evaluate, model, photographs, part=part, parts=workers)
+                for part in range(workers)
+            ]
+            for part in parts:
+                part.result()
+        return len(photographs.images.photos) / (time.perf_counter() - start)
+
+
+def loops_rate(loops: list[BareLoop], count: int) -> float:
+    """Return the invocations per second of bare loops that run at once."""
+    with ThreadPoolExecutor(len(loops)) as pool:
+        times = list(pool.map(lambda loop: loop.time(count), loops))
+    return float(sum(1 / np.median(one) for one in times))
+
+
+def main() -> int:
+    """Print a table; 1 where the share of the cores is below 85 %."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", type=Path, default=Path(".edgeq"))
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    cores = os.cpu_count() or 1
+    facts = machine_facts()
+    print(f"{facts['processor']}, {facts['cores']} cores; {load_note()}\n")
+    run = Run(built_in(Path.cwd()), store=Store(arguments.store))
+    subject = next(one for one in run.subjects if one.key == f"{MODEL}/int8")
+    print(
+        "| model | images | images/s | one loop by cores | share | all loops at once | share |"
+    )
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    shares = []
+    for name, chosen in (("float32", None), ("int8", subject)):
+        model = run.executable(MODEL, chosen)
+        photographs = run.inputs(MODEL).stream(model.preprocessing)
+        rate(run, model, photographs, cores)  # decodes what is not decoded yet
+        found: list[tuple[float, float, float]] = []
+        with tempfile.TemporaryDirectory(prefix="edgeq-loops-") as folder, ExitStack() as closing:
+            values = model_input(model, photographs.first())
+            loops = [BareLoop(model.path, values, Path(folder)) for _ in range(cores)]
+            for loop in loops:
+                closing.callback(loop.close)
+                loop.time(10)
+            for _ in range(arguments.rounds):
+                alone = cores * loops_rate(loops[:1], 100)
+                together = loops_rate(loops, 100)
+                found.append((rate(run, model, photographs, cores), alone, together))
+        ours, alone, together = (statistics.median(column) for column in zip(*found, strict=True))
+        shares.append(ours / alone)
+        print(
+            f"| {name} | {len(photographs.images.photos)} | {ours:.1f} | {alone:.1f} | "
+            f"{ours / alone:.0%} | {together:.1f} | {ours / together:.0%} |",
+            flush=True,
+        )
+    return 0 if min(shares) >= LEAST else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

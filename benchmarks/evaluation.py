@@ -66,9 +66,7 @@ def main() -> int:
     print(f"{facts['processor']}, {facts['cores']} cores; {load_note()}\n")
     run = Run(built_in(Path.cwd()), store=Store(arguments.store))
     subject = next(one for one in run.subjects if one.key == f"{MODEL}/int8")
-    print(
-        "| model | images | images/s | one loop by cores | share | all loops at once | share |"
-    )
+    print("| model | images | images/s | one loop by cores | share | all loops at once | share |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     shares = []
     for name, chosen in (("float32", None), ("int8", subject)):

@@ -7,9 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from edgeq.errors import RecordError
 from edgeq.files import write_bytes
-from edgeq.schema import Reader
+from edgeq.schema import Reader, content_of
 
 SCHEMA = "edgeq.challenge/1"
 FILE = "challenge.json"
@@ -165,13 +164,7 @@ def read(path: Path) -> Challenge:
     Raises:
         RecordError: It is missing or no challenge.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RecordError(
-            f"can't be read: {error.strerror}", where=path, remedy="Run `edgeq challenge` first"
-        ) from error
-    return from_json(data, where=path)
+    return from_json(content_of(path, remedy="Run `edgeq challenge` first"), where=path)
 
 
 def last(folder: Path) -> Challenge | None:

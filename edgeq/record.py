@@ -16,7 +16,7 @@ from edgeq.files import write_bytes
 from edgeq.finite import not_finite
 from edgeq.judge.verdict import Verdict
 from edgeq.picture import Picture, Sheet
-from edgeq.schema import Reader
+from edgeq.schema import Reader, content_of
 
 SCHEMA = "edgeq.run/1"
 
@@ -261,14 +261,7 @@ def read(path: Path) -> RunRecord:
     Raises:
         RecordError: It is missing or no record.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RecordError(
-            f"can't be read: {error.strerror}",
-            where=path,
-            remedy="Run `edgeq gate` first, or name another record",
-        ) from error
+    data = content_of(path, remedy="Run `edgeq gate` first, or name another record")
     return from_json(data, where=path)
 
 

@@ -14,6 +14,23 @@ T = TypeVar("T", bound=msgspec.Struct)
 _NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
+def content_of(path: Path, *, remedy: str | None = None) -> bytes:
+    """Return the bytes of a file.
+
+    Args:
+        path: The file.
+        remedy: What to do where it can't be read.
+
+    Raises:
+        RecordError: It can't be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        what = f"can't be read: {error.strerror}"
+        raise RecordError(what, where=path, remedy=remedy) from error
+
+
 class _Schema(msgspec.Struct):
     schema: str
 

@@ -14,7 +14,7 @@ from edgeq.errors import RecordError
 from edgeq.files import write_bytes
 from edgeq.judge.verdict import Verdict
 from edgeq.record import Facts
-from edgeq.schema import Reader
+from edgeq.schema import Reader, content_of
 
 SCHEMA = "edgeq.accepted/1"
 FOLDER = "accepted"
@@ -181,13 +181,7 @@ def read(path: Path) -> Accepted:
     Raises:
         RecordError: It can't be read, or is another model's.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RecordError(
-            f"can't be read: {error.strerror}", where=path, remedy=_RESTORE
-        ) from error
-    accepted = from_json(data, where=path)
+    accepted = from_json(content_of(path, remedy=_RESTORE), where=path)
     if accepted.model != path.stem:
         raise RecordError(
             f"holds the figures of another model, {accepted.model!r}",

@@ -14,7 +14,7 @@ from edgeq.files import sha256_bytes, write_bytes
 from edgeq.history.accepted import Conditions, HeldCase, VariantFacts
 from edgeq.history.side import Figure, Side, held_figure, kept, of_record
 from edgeq.record import RunRecord
-from edgeq.schema import Reader
+from edgeq.schema import Reader, content_of
 
 SCHEMA = "edgeq.past/1"
 FOLDER = "history"
@@ -165,11 +165,7 @@ def _files(folder: Path) -> Sequence[Path]:
 
 
 def _read(path: Path) -> PastRun:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RecordError(f"can't be read: {error.strerror}", where=path) from error
-    run = _READER.read(data, path)
+    run = _READER.read(content_of(path), path)
     for case_id in run.cases:
         model, _, rest = case_id.partition("/")
         if model not in run.models or rest.count("/") != 1:

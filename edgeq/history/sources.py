@@ -14,6 +14,7 @@ from edgeq.history import accepted, benchmarks
 from edgeq.history.benchmarks import BenchmarkFile, compare_benchmarks
 from edgeq.history.compare import compare
 from edgeq.history.side import Side, of_accepted, of_record
+from edgeq.schema import content_of
 
 ACCEPTED = "accepted"
 RECORD_FILE = "run.json"
@@ -42,11 +43,7 @@ def load(text: str, folder: Path) -> Side | BenchmarkFile:
     path = Path(text)
     if path.is_dir():
         path /= RECORD_FILE
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RecordError(f"can't be read: {error.strerror}", where=path, remedy=_READS) from error
-    return _read(data, path)
+    return _read(content_of(path, remedy=_READS), path)
 
 
 def compare_sources(

@@ -15,10 +15,11 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-SIGNATURE = "serving_default"
+from edgeq.models.saved_model_source import SIGNATURE, converter_of
+
 INPUT = "args_0"
 OUTPUT = "output_0"
-"""The names that Keras's export gives."""
+"""The names that Keras's export gives, with ``SIGNATURE``."""
 
 
 class UnsuitedModelError(Exception):
@@ -41,13 +42,8 @@ def write_litert(model: Any, shape: Sequence[int], path: Path) -> None:
     traced = tf.function(lambda image: model(image, training=False), input_signature=[image])
     function = traced.get_concrete_function()
     _require_plain(function)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
+    converter = converter_of(function, model)
     converter.experimental_lower_to_saved_model = False
-    # As Keras's export does: what needs Flex is converted, and then named and refused.
-    converter.target_spec.supported_ops = [
-        tf.lite.OpsSet.TFLITE_BUILTINS,
-        tf.lite.OpsSet.SELECT_TF_OPS,
-    ]
     try:
         content = converter.convert()
     except Exception as error:  # the converter's own class is private, and it raises others too

@@ -52,15 +52,22 @@ def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
     return module, size
 
 
-def write_litert(module: Any, path: str) -> None:
-    """Convert a module's ``serve`` to a float ``.tflite`` file."""
-    concrete = module.serve.get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
-    # As Keras's export does: what needs Flex is converted, and then named and refused.
+def converter_of(function: Any, owner: Any) -> Any:
+    """Return the converter of a concrete function whose variables ``owner`` keeps alive.
+
+    As Keras's export does: what needs Flex is converted, and then named and refused.
+    """
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
     converter.target_spec.supported_ops = [
         tf.lite.OpsSet.TFLITE_BUILTINS,
         tf.lite.OpsSet.SELECT_TF_OPS,
     ]
+    return converter
+
+
+def write_litert(module: Any, path: str) -> None:
+    """Convert a module's ``serve`` to a float ``.tflite`` file."""
+    converter = converter_of(module.serve.get_concrete_function(), module)
     with open(path, "wb") as file:  # noqa: PTH123 (a path as text, from the request)
         file.write(converter.convert())
 

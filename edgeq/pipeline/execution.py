@@ -115,11 +115,7 @@ class Executor:
         self.evaluate(model, photographs)
         kept = self.kept_answers(model, photographs)
         kept.missing([photo.sha256 for photo in photographs.images.photos])
-        scores, logits = read_answers(kept, photographs, self._store)
-        if model.labels is not None:
-            scores = model.labels.to_classes(scores)
-            logits = None if logits is None else model.labels.to_classes(logits)
-        return make_answers(scores, logits, is_probability=logits is not None)
+        return _in_classes(model, *read_answers(kept, photographs, self._store))
 
     def evaluate(
         self, model: Executable, photographs: Stream, *, part: int = 0, parts: int = 1
@@ -282,8 +278,16 @@ def as_answers(
 ) -> Answers:
     """Return outputs as answers; ``tapped`` says that the second one feeds the SOFTMAX."""
     scores = outputs[0].reshape(len(outputs[0]), -1)
-    logits = outputs[1].reshape(len(scores), -1) if tapped else None
+    return _in_classes(model, scores, outputs[1].reshape(len(scores), -1) if tapped else None)
+
+
+def _in_classes(
+    model: Executable,
+    scores: npt.NDArray[np.float32],
+    logits: npt.NDArray[np.float32] | None,
+) -> Answers:
+    """Return outputs, ``(n, outputs)``, as answers in the classes of the model's label set."""
     if model.labels is not None:
         scores = model.labels.to_classes(scores)
         logits = None if logits is None else model.labels.to_classes(logits)
-    return make_answers(scores, logits, is_probability=tapped)
+    return make_answers(scores, logits, is_probability=logits is not None)

@@ -15,9 +15,6 @@ _CLOSEST = 1e-6
 LEAST = 2
 """A distribution has two ends."""
 
-_COSINES = (0.999999, 0.9999, 0.999, 0.99, 0.9, 0.0)
-_BITS = (1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
-
 
 @dataclass(frozen=True)
 class SpreadView:
@@ -36,54 +33,80 @@ class SpreadView:
     numbers: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class _Distance:
+    """A number of the record that says how far one image's answers lie from the baseline's.
+
+    Attributes:
+        key: Its key in the record.
+        name: What it is called.
+        title: Of the picture.
+        axis: What the axis is called.
+        most: The largest distance.
+        ticks: Values that are marked on the axis.
+        is_closeness: Whether 1 means no distance, as a cosine does; else 0 does.
+    """
+
+    key: str
+    name: str
+    title: str
+    axis: str
+    most: float
+    ticks: tuple[float, ...]
+    is_closeness: bool = False
+
+    def of(self, value: float) -> float:
+        """Return the distance, 0 or more, that a value stands for."""
+        return 1.0 - value if self.is_closeness else value
+
+
+_DISTANCES = (
+    _Distance(
+        key="cosine",
+        name="cosine",
+        title="Cosine of logits, image by image",
+        axis="closer to the baseline on the left; each step to the right is further",
+        most=2.0,
+        ticks=(0.999999, 0.9999, 0.999, 0.99, 0.9, 0.0),
+        is_closeness=True,
+    ),
+    _Distance(
+        key="js_bits",
+        name="divergence",
+        title="Jensen-Shannon divergence, image by image",
+        axis="bits from 0 (the same probabilities) to 1 (nothing in common)",
+        most=1.0,
+        ticks=(1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0),
+    ),
+)
+
+
 def spreads(agreement: Facts) -> tuple[SpreadView, ...]:
     """Return the histograms of a variant, none where the record holds no distribution."""
-    images = facts.number(agreement, "images")
-    found = (_cosine(agreement, images), _divergence(agreement, images))
+    found = (_spread(agreement, distance) for distance in _DISTANCES)
     return tuple(one for one in found if one is not None)
 
 
-def _cosine(agreement: Facts, images: float | None) -> SpreadView | None:
-    values = facts.numbers(agreement, "cosine", "percentiles")
+def _spread(agreement: Facts, distance: _Distance) -> SpreadView | None:
+    values = facts.numbers(agreement, distance.key, "percentiles")
     if len(values) < LEAST:
         return None
-    worst = _of_worst(agreement, "cosine")
-    axis = Axis(_CLOSEST, 2.0, _START, _END, log=True)
+    worst = _of_worst(agreement, distance.key)
+    axis = Axis(_CLOSEST, distance.most, _START, _END, log=True)
+    from_closest = values[::-1] if distance.is_closeness else values
     return SpreadView(
-        title="Cosine of logits, image by image",
-        axis="closer to the baseline on the left; each step to the right is further",
+        title=distance.title,
+        axis=distance.axis,
         chart=Histogram(
-            bars=bars([max(_CLOSEST, 1.0 - value) for value in values], axis, BASE, _TOP),
+            bars=bars([max(_CLOSEST, distance.of(one)) for one in values], axis, BASE, _TOP),
             below=(),
             base=BASE,
             height=HEIGHT,
-            ticks=tuple(Tick(axis.at(1.0 - one), f"{one:g}") for one in _COSINES),
-            marks=tuple(dict.fromkeys(axis.at(1.0 - one) for one in worst)),
-            description=_said("cosine", values, images),
+            ticks=tuple(Tick(axis.at(distance.of(one)), f"{one:g}") for one in distance.ticks),
+            marks=tuple(dict.fromkeys(axis.at(distance.of(one)) for one in worst)),
+            description=_said(distance.name, values, facts.number(agreement, "images")),
         ),
-        numbers=_numbers(values[::-1], "at least"),
-    )
-
-
-def _divergence(agreement: Facts, images: float | None) -> SpreadView | None:
-    values = facts.numbers(agreement, "js_bits", "percentiles")
-    if len(values) < LEAST:
-        return None
-    worst = _of_worst(agreement, "js_bits")
-    axis = Axis(_CLOSEST, 1.0, _START, _END, log=True)
-    return SpreadView(
-        title="Jensen-Shannon divergence, image by image",
-        axis="bits from 0 (the same probabilities) to 1 (nothing in common)",
-        chart=Histogram(
-            bars=bars([max(_CLOSEST, value) for value in values], axis, BASE, _TOP),
-            below=(),
-            base=BASE,
-            height=HEIGHT,
-            ticks=tuple(Tick(axis.at(one), f"{one:g}") for one in _BITS),
-            marks=tuple(dict.fromkeys(axis.at(one) for one in worst)),
-            description=_said("divergence", values, images),
-        ),
-        numbers=_numbers(values, "at most"),
+        numbers=_numbers(from_closest, "at least" if distance.is_closeness else "at most"),
     )
 
 

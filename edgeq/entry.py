@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,14 +93,17 @@ def read_entry(
     return Entry(folder, key, entry.facts, entry.files, made=False), None
 
 
-def described(folder: Path) -> list[Mapping[str, object]]:
-    """Return the facts of every entry below a kind's folder; see ``Store.described``."""
-    found: list[Mapping[str, object]] = []
+def described(folder: Path, besides: Container[str]) -> list[tuple[str, Mapping[str, object]]]:
+    """Return key and facts of the entries below a kind's folder; see ``Store.described``."""
+    found: list[tuple[str, Mapping[str, object]]] = []
     for path in sorted(folder.glob(f"*/{ENTRY_FILE}")):
+        key = path.parent.name
+        if key in besides:
+            continue
         try:
             entry = msgspec.json.decode(path.read_bytes(), type=EntryFile)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
-        if entry.kind == folder.name and key_of(folder.name, entry.facts) == path.parent.name:
-            found.append(entry.facts)
+        if entry.kind == folder.name and key_of(folder.name, entry.facts) == key:
+            found.append((key, entry.facts))
     return found

@@ -7,7 +7,7 @@ an interrupted run finished is there for the next one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,8 @@ class Ledger:
         self._kind = f"{kind}-{self.address[:12]}"
         self._facts = dict(facts)
         self._places: dict[str, tuple[Path, int]] = {}
+        self._portions: dict[str, Mapping[str, object]] = {}
+        self._listed: dict[str, str] = {}
 
     def missing(self, photographs: Sequence[str]) -> list[str]:
         """Return the photographs without a row, each once, in their order.
@@ -57,8 +59,9 @@ class Ledger:
         Raises:
             StoreError: The store can't be read.
         """
-        self._look_for(set(photographs) - self._places.keys())
-        return [one for one in dict.fromkeys(photographs) if one not in self._places]
+        asked = dict.fromkeys(photographs)
+        self._look_for([one for one in asked if one not in self._places])
+        return [one for one in asked if one not in self._places]
 
     def add(self, photographs: Sequence[str], make: Callable[[Path], None]) -> Entry:
         """Keep the rows of photographs.
@@ -89,20 +92,35 @@ class Ledger:
         if found:
             yield found
 
-    def _look_for(self, wanted: Collection[str]) -> None:
+    def _look_for(self, wanted: Sequence[str]) -> None:
         """Note the rows of photographs; a portion is read, and so checked, where it has some."""
-        if not wanted:
-            return
-        for facts in self._store.described(self._kind):
-            rows = facts.get(ROWS)
-            others = {name: fact for name, fact in facts.items() if name != ROWS}
-            if not isinstance(rows, list) or key_of(self._group, others) != self.address:
-                continue
-            if any(one in wanted and one not in self._places for one in rows):
+        if wanted:
+            self._list()
+        for one in wanted:
+            while one not in self._places and one in self._listed:
+                facts = self._portions[self._listed[one]]
                 entry = self._store.find(self._kind, facts)
                 if entry is not None:
-                    self._note(entry, rows)
+                    self._note(entry, _rows(facts))
+                    continue
+                self._portions.clear()  # it was set aside, and another may have the same rows
+                self._listed.clear()
+                self._list()
+
+    def _list(self) -> None:
+        """Note which portions have which rows; those that were listed before are not read."""
+        for key, facts in self._store.described(self._kind, besides=self._portions):
+            self._portions[key] = facts
+            others = {name: fact for name, fact in facts.items() if name != ROWS}
+            if key_of(self._group, others) == self.address:
+                for one in _rows(facts):
+                    self._listed.setdefault(one, key)
 
     def _note(self, entry: Entry, photographs: Sequence[str]) -> None:
         for row, one in enumerate(photographs):
             self._places.setdefault(one, (entry.folder, row))
+
+
+def _rows(facts: Mapping[str, object]) -> list[str]:
+    rows = facts.get(ROWS)
+    return rows if isinstance(rows, list) else []

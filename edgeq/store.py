@@ -16,7 +16,7 @@ import shutil
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -91,13 +91,19 @@ class Store:
         with self._locked(kind, key):
             return self._settled(folder, key)
 
-    def described(self, kind: str) -> list[Mapping[str, object]]:
-        """Return the facts of every entry of a kind, in a fixed order; their files are not read.
+    def described(
+        self, kind: str, *, besides: Container[str] = ()
+    ) -> list[tuple[str, Mapping[str, object]]]:
+        """Return key and facts of every entry of a kind, in a fixed order; files are not read.
 
         Entries that do not tell their facts are left out: who asks for them finds the damage.
+
+        Args:
+            kind: Group of the entries.
+            besides: Keys of entries to leave out.
         """
         self._use()
-        return described(self.root / kind)
+        return described(self.root / kind, besides)
 
     def folders(self) -> Iterator[Path]:
         """Yield the folders of all entries, ``KIND/KEY``, in order."""

@@ -39,6 +39,7 @@ SPREADS = 2.0
 """Ratio of the standard deviations of two sets that counts as a clear difference."""
 
 _GRID = 16
+_LEVELS = np.arange(256)
 _CHANCE = 4.0
 _ROWS = 256
 _NAMES = 3
@@ -153,15 +154,18 @@ def lint(calibration: ImageSet, found: PixelFacts, evaluation: PixelFacts | None
 
 
 def _look(picture: Bytes) -> tuple[Floats, Floats, float, float, npt.NDArray[np.float32]]:
-    levels = picture.astype(np.float32)
     height, width, _ = picture.shape
-    grey = levels.mean(axis=2)
+    red, green, blue = (picture[..., channel].astype(np.float32) for channel in range(3))
+    grey = (red + green + blue) / np.float32(3)
     blocks = [np.linspace(0, side, min(_GRID, side) + 1).astype(int) for side in (height, width)]
     sums = np.add.reduceat(np.add.reduceat(grey, blocks[0][:-1], 0), blocks[1][:-1], 1)
     cells = sums / (np.diff(blocks[0])[:, None] * np.diff(blocks[1])[None])
+    # Counted, because sums of whole numbers are exact either way and adding up is slow.
+    counts = [np.bincount(picture[..., channel].ravel(), minlength=256) for channel in range(3)]
+    shares = np.array(counts) @ np.stack([_LEVELS, _LEVELS**2], axis=1) / grey.size
     return (
-        levels.mean(axis=(0, 1), dtype=np.float64),
-        np.square(levels).mean(axis=(0, 1), dtype=np.float64),
+        shares[:, 0],
+        shares[:, 1],
         float(picture.max()) - float(picture.min()),
         _correlation(grey) if min(height, width) >= LEAST_SIDE else math.nan,
         (cells - cells.mean()).ravel().astype(np.float32),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -35,39 +38,85 @@ def missing_portions(
         parts: How many workers share the set.
     """
     every = photographs.images.photos
-    starts = range(part * PORTION, len(every), parts * PORTION)
-    photos = {photo.sha256: photo for at in starts for photo in every[at : at + PORTION]}
+    size = _even_portion(len(every), parts)
+    starts = range(part * size, len(every), parts * size)
+    photos = {photo.sha256: photo for at in starts for photo in every[at : at + size]}
     missing = [photos[name] for name in kept.missing(list(photos))]
-    return [tuple(missing[at : at + PORTION]) for at in range(0, len(missing), PORTION)]
+    return [tuple(missing[at : at + size]) for at in range(0, len(missing), size)]
 
 
-def run_portion(
-    session: Session,
-    handle: int,
-    preprocessing: Preprocessing,
-    pieces: Iterable[Piece],
-    progress: Callable[[int], None],
-) -> tuple[Floats, ...]:
-    """Return a model's raw outputs on a portion, float32 ``(m, ...)`` each.
+def _even_portion(count: int, parts: int) -> int:
+    """Return the size of portions that leaves all parts about as much; small sets are not split."""
+    if count <= PORTION:
+        return PORTION
+    turns = math.ceil(count / (parts * PORTION))
+    return math.ceil(count / (parts * turns))
 
-    Args:
+
+@dataclass(frozen=True)
+class Resident:
+    """A model that is loaded in a worker.
+
+    Attributes:
         session: The worker.
         handle: Of the model there.
         preprocessing: The model's.
-        pieces: The portion's, from ``Stream.pieces``.
-        progress: Called with how many of the portion are done.
+        tapped: Whether its second output feeds the SOFTMAX.
+    """
+
+    session: Session
+    handle: int
+    preprocessing: Preprocessing
+    tapped: bool
+
+
+def run_portions(
+    model: Resident,
+    photographs: Stream,
+    portions: Sequence[Sequence[Photo]],
+    kept: Ledger,
+    progress: Callable[[int], None],
+) -> None:
+    """Run a model on photographs and keep its raw outputs, portion by portion.
+
+    Args:
+        model: The model.
+        photographs: The set.
+        portions: Of it.
+        kept: Where the outputs go.
+        progress: Called with how many photographs are done.
 
     Raises:
         WorkerError: The model does not run.
         ImageError: A photograph can't be decoded.
+        StoreError: The store can't be written.
     """
-    parts = []
+    keeping: Future[None] | None = None
     before = 0
+    with ThreadPoolExecutor(1) as keeper:  # the worker goes on while the disk takes its time
+        for portion in portions:
+            outputs = _run_portion(model, photographs.pieces(portion), before, progress)
+            before += len(portion)
+            if keeping is not None:
+                keeping.result()
+            keeping = keeper.submit(_keep, kept, portion, outputs, model.tapped)
+    if keeping is not None:
+        keeping.result()
+
+
+def _run_portion(
+    model: Resident,
+    pieces: Iterable[Piece],
+    before: int,
+    progress: Callable[[int], None],
+) -> tuple[Floats, ...]:
+    """Return a model's raw outputs on a portion, float32 ``(m, ...)`` each."""
+    parts = []
     for piece in pieces:
-        found = session.infer(
-            handle,
+        found = model.session.infer(
+            model.handle,
             piece.pixels,
-            preprocessing,
+            model.preprocessing,
             start=piece.start,
             count=piece.count,
             progress=lambda done, _, before=before: progress(before + done),  # type: ignore[misc]
@@ -77,10 +126,7 @@ def run_portion(
     return tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
 
 
-def keep_answers(
-    kept: Ledger, portion: Sequence[Photo], outputs: Sequence[Floats], *, tapped: bool
-) -> None:
-    """Keep a model's outputs on a portion; ``tapped`` says that the second feeds the SOFTMAX."""
+def _keep(kept: Ledger, portion: Sequence[Photo], outputs: Sequence[Floats], tapped: bool) -> None:
     names = (SCORES, LOGITS)[: 2 if tapped else 1]
 
     def write(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import msgspec
@@ -18,14 +18,9 @@ from edgeq.images.sets import Photo
 from edgeq.images.stream import Stream
 from edgeq.ledger import Ledger
 from edgeq.measure.answers import Answers, make_answers
-from edgeq.models.edits import logits_edits
+from edgeq.models.edits import Edit, logits_edits
 from edgeq.pipeline.countdown import Countdown
-from edgeq.pipeline.evaluating import (
-    keep_answers,
-    missing_portions,
-    read_answers,
-    run_portion,
-)
+from edgeq.pipeline.evaluating import Resident, missing_portions, read_answers, run_portions
 from edgeq.pipeline.inputs import Say
 from edgeq.pipeline.machine import runtime_facts
 from edgeq.run.memory import measure_memory
@@ -58,6 +53,16 @@ class Executable:
     preprocessing: Preprocessing
     labels: LabelSet | None
     is_baseline: bool = False
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """Of the file's bytes, to be run with logits: ``logits_edits``, found once for a file."""
+        return _edits_of(self.path, self.sha256)
+
+
+@lru_cache(maxsize=256)
+def _edits_of(path: Path, _: str) -> tuple[Edit, ...]:
+    return logits_edits(path)
 
 
 class Executor:
@@ -143,26 +148,22 @@ class Executor:
         portions: Sequence[Sequence[Photo]],
         kept: Ledger,
     ) -> None:
-        edits = logits_edits(model.path)
+        edits = model.edits
         countdown = Countdown(sum(map(len, portions)))
         with blaming(model), self.session(model.key) as session:
             loaded = session.load(
                 model.path, threads=self.run.threads, kernels=self.run.kernels, edits=edits
             )
-            done = 0
-            for portion in portions:
-                outputs = run_portion(
-                    session,
-                    loaded.handle,
-                    model.preprocessing,
-                    photographs.pieces(portion),
-                    partial(self._tell, model.key, countdown, done),
-                )
-                keep_answers(kept, portion, outputs, tapped=bool(edits))
-                done += len(portion)
+            run_portions(
+                Resident(session, loaded.handle, model.preprocessing, tapped=bool(edits)),
+                photographs,
+                portions,
+                kept,
+                partial(self._tell, model.key, countdown),
+            )
 
-    def _tell(self, key: str, countdown: Countdown, before: int, done: int) -> None:
-        self._say(f"{key}: evaluating images, {countdown.text(before + done)}")
+    def _tell(self, key: str, countdown: Countdown, done: int) -> None:
+        self._say(f"{key}: evaluating images, {countdown.text(done)}")
 
     def kept_answers(self, model: Executable, photographs: Stream) -> Ledger:
         """Return where the answers of a model to photographs decoded in some way are kept."""

@@ -23,6 +23,7 @@ from edgeq.images.sets import Role
 from edgeq.pipeline.judging import judge, shortfall_of
 from edgeq.pipeline.making import prepare
 from edgeq.pipeline.plan import CALIBRATION_PROOFS, Case, Subject
+from edgeq.pipeline.proving import ask_kernels, is_quantized
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Stage, Task, carry_out
 from edgeq.spec.methods import METHODS
@@ -94,6 +95,12 @@ class _ModelTasks:
                 f"{subject.key}: making",
                 self._making_of(subject),
                 (self._shared(subject, baseline),),
+            )
+        for subject in subjects:
+            yield Task(
+                f"{subject.key}: asking other kernels",
+                self._asking_of(subject),
+                (f"{subject.key}: making",),
             )
         evaluated = yield from self._evaluations(None, (baseline,))
         for subject in sorted(subjects, key=_computes_in_float, reverse=True):
@@ -172,6 +179,17 @@ class _ModelTasks:
             cases = (one for one in self.cases if subject in (None, one.subject))
             if any(map(self._is_to_be_run, cases)):
                 self.run.evaluate(self.model, subject, part)
+
+        return work
+
+    def _asking_of(self, subject: Subject) -> _Work:
+        """Return the slow part of the proof of kernels, which had better not come last."""
+
+        def work() -> None:
+            for case in self.cases:
+                proof = case.subject == subject and case.gate.name == "kernels"
+                if proof and self._is_to_be_run(case) and is_quantized(self.run, subject):
+                    ask_kernels(self.run, subject)
 
         return work
 

@@ -14,7 +14,7 @@ from edgeq.models.model_file import read_model
 from edgeq.pipeline.kept import arithmetic, keep
 from edgeq.pipeline.measuring import pair_facts
 from edgeq.pipeline.plan import Subject
-from edgeq.pipeline.repeating import MOST_IMAGES, ask_again, ask_others
+from edgeq.pipeline.repeating import MOST_IMAGES, OtherKernels, ask_again, ask_others
 from edgeq.pipeline.run import Run
 from edgeq.spec.structs import Kernels
 
@@ -40,20 +40,34 @@ def prove_kernels(run: Run, subject: Subject) -> Judgement:
         WorkerError: It does not run, or with one kind of kernels only.
     """
     own = run.spec.run.kernels
-    if not _is_quantized(run, subject):
+    if not is_quantized(run, subject):
         return running.kernels(None, own, own)
 
     def make() -> _Noise:
-        executable = run.executable(subject.model, subject)
+        others = ask_kernels(run, subject)
         answers = run.answers(subject.model, subject)
-        photographs = run.inputs(subject.model).stream(executable.preprocessing)
-        others = ask_others(run.executor, executable, photographs)
         baseline = run.answers(subject.model, None)
         return _Noise(kernel_noise(baseline, answers, others.answers), others.kernels)
 
     facts = {**pair_facts(run, subject), "asked": MOST_IMAGES}
     kept = keep(run.store, "noise", facts, make, _Noise)
     return running.kernels(kept.found, own, kept.other)
+
+
+def ask_kernels(run: Run, subject: Subject) -> OtherKernels:
+    """Return what other kernels say, asked once; this is the slow part of ``prove_kernels``.
+
+    Raises:
+        WorkerError: None of the others can run the variant.
+    """
+    executable = run.executable(subject.model, subject)
+    photographs = run.inputs(subject.model).stream(executable.preprocessing)
+    return ask_others(run.executor, executable, photographs)
+
+
+def is_quantized(run: Run, subject: Subject) -> bool:
+    """Return whether a variant's arithmetic is integer, so that kernels may part."""
+    return run.operators_of(subject.model, subject).quantizes_activations
 
 
 def prove_outputs(run: Run, subject: Subject) -> Judgement:
@@ -82,7 +96,7 @@ def _steadiness(run: Run, subject: Subject) -> _Steadiness:
     before = answers.first(len(again.answers.scores))
     # In a batch of several, neighbours that changed since may move the last bits.
     fresh = again.batch > 1 or same(_arrays(before), _arrays(again.answers))
-    copied = _is_quantized(run, subject) and same(_arrays(answers), _arrays(baseline))
+    copied = is_quantized(run, subject) and same(_arrays(answers), _arrays(baseline))
     return _Steadiness(msgspec.structs.replace(again.repeats, fresh=fresh), copied)
 
 
@@ -109,10 +123,6 @@ def prove_input_range(run: Run, subject: Subject) -> Judgement:
         **arithmetic(),
     }
     return running.input_range(keep(run.store, "input_range", facts, make, _Fit).found)
-
-
-def _is_quantized(run: Run, subject: Subject) -> bool:
-    return run.operators_of(subject.model, subject).quantizes_activations
 
 
 def _arrays(answers: Answers) -> tuple[Floats, Floats]:

@@ -15,7 +15,6 @@ from edgeq.errors import WorkerError
 from edgeq.images.stream import Stream
 from edgeq.measure.answers import Answers
 from edgeq.measure.repeats import Repeats, repeats
-from edgeq.models.edits import logits_edits
 from edgeq.pipeline.execution import Executable, Executor, as_answers, blaming
 from edgeq.run.results import Loaded
 from edgeq.run.session import Session
@@ -146,7 +145,7 @@ def _load(executor: Executor, session: Session, model: Executable, kernels: Kern
         model.path,
         threads=executor.run.threads,
         kernels=kernels,
-        edits=logits_edits(model.path),
+        edits=model.edits,
     )
 
 
@@ -167,4 +166,4 @@ def _answers(
 def _read(model: Executable, folder: Path) -> Answers:
     with np.load(folder / _OUTPUTS) as kept:
         outputs = [kept[name] for name in kept.files]
-    return as_answers(model, outputs, tapped=bool(logits_edits(model.path)))
+    return as_answers(model, outputs, tapped=bool(model.edits))

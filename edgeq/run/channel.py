@@ -112,11 +112,10 @@ class Channel:
 
         Negative for a signal, as in ``subprocess``.
         """
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(END_S)
+        self._wait_for_end()
         while self._read_output():
             pass
-        return self._process.returncode
+        return self._process.poll()
 
     def close(self, goodbye: Frame | None = None) -> None:
         """End the worker with everything it started; it may say goodbye first."""
@@ -124,8 +123,7 @@ class Channel:
             self._write(memoryview(encode(goodbye)))
             with suppress(BrokenPipeError):
                 self._stdin.close()
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(END_S)
+            self._wait_for_end()
         if self._process.poll() is None:  # its number, once reaped, may be another process's
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -133,6 +131,17 @@ class Channel:
         for pipe in (self._stdin, self._stdout, self._stderr):
             with suppress(BrokenPipeError):
                 pipe.close()
+
+    def _wait_for_end(self) -> None:
+        """Wait a while for the process to end; its pipe tells at once, unlike ``wait``'s looks."""
+        deadline = time.monotonic() + END_S
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._stdout, selectors.EVENT_READ)
+            while (left := deadline - time.monotonic()) > 0 and selector.select(left):
+                if not os.read(self._stdout.fileno(), READ_BYTES):
+                    break
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(max(0.0, deadline - time.monotonic()))
 
     def _write(self, data: memoryview) -> memoryview:
         """Write what the pipe takes and return the rest, nothing when nobody reads any more."""

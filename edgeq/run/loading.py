@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import msgspec
 import numpy as np
@@ -21,21 +25,18 @@ _DELEGATE = "DELEGATE"
 Node = tuple[str, Sequence[int], Sequence[int]]
 
 
-def patched(content: bytes, edits: Sequence[Edit]) -> bytes:
-    """Return a file's bytes after its edits, one after the other.
+def patch(file: IO[bytes], edits: Sequence[Edit]) -> None:
+    """Apply edits to a file, one after the other.
 
     Raises:
-        WorkerError: An edit is neither inside the bytes nor at their very end.
+        WorkerError: An edit is neither inside the file nor at its very end.
     """
-    data = bytearray(content)
     for offset, new in edits:
-        inside = 0 <= offset <= len(data) - len(new)
-        if not inside and offset != len(data):
-            raise WorkerError(
-                f"an edit of {len(new)} bytes at {offset} is outside {len(data)} bytes"
-            )
-        data[offset : offset + len(new)] = new
-    return bytes(data)
+        length = file.seek(0, os.SEEK_END)
+        if not 0 <= offset <= length - len(new) and offset != length:
+            raise WorkerError(f"an edit of {len(new)} bytes at {offset} is outside {length} bytes")
+        file.seek(offset)
+        file.write(new)
 
 
 @contextmanager
@@ -50,12 +51,14 @@ def delivered(
     if local_files and not edits:
         yield str(path), ()
         return
-    content = patched(path.read_bytes(), edits)
     if not local_files:
-        yield None, (np.frombuffer(content, np.uint8),)
+        content = io.BytesIO(path.read_bytes())
+        patch(content, edits)
+        yield None, (np.frombuffer(content.getbuffer(), np.uint8),)
         return
     with tempfile.NamedTemporaryFile(prefix="edgeq-", suffix=".tflite") as file:
-        file.write(content)
+        shutil.copyfile(path, file.name)
+        patch(file, edits)
         file.flush()
         yield file.name, ()
 

@@ -21,7 +21,7 @@ from edgeq.images.sets import ImageSet
 from edgeq.measure.agreement import agreeing, require_same_shape
 from edgeq.measure.answers import Answers
 from edgeq.models.constants import Constants
-from edgeq.models.edits import Edit, logits_edits, outputs_edits
+from edgeq.models.edits import Edit, outputs_edits
 from edgeq.models.model_file import ModelFile, read_model
 from edgeq.pipeline.diagnosis.layers import Pair, pairs
 from edgeq.pipeline.execution import as_answers
@@ -217,7 +217,7 @@ class Bench:
                 model.path,
                 threads=self.run.spec.run.threads,
                 kernels=kernels or self.run.spec.run.kernels,
-                edits=(*edits, *logits_edits(model.path)),
+                edits=(*edits, *model.edits),
             )
             yield Laid(self, session, loaded.handle)
 
@@ -234,7 +234,7 @@ class Laid:
         """Return the variant's answers on pixels."""
         model = self.bench.run.executable(self.bench.subject.model, self.bench.subject)
         found = self.session.infer(self.handle, pixels, preprocessing)
-        tapped = bool(logits_edits(model.path))
+        tapped = bool(model.edits)
         return as_answers(model, [np.asarray(one) for one in found.outputs], tapped=tapped)
 
     def attempt(self, preprocessing: Preprocessing, chosen: Order | None = None) -> Trial:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from edgeq.errors import ModelRefusedError, WorkerError
 from edgeq.run.loading import (
     LoadReport,
     delegation,
-    patched,
+    patch,
     require_image_model,
     require_tensors,
     understand,
@@ -55,13 +57,15 @@ def test_edits_overwrite_inside_and_append_at_the_end(content: bytes, data: st.D
                 expected[offset + at] = byte
             else:
                 expected.append(byte)
-    assert patched(content, edits) == bytes(expected)
+    file = io.BytesIO(content)
+    patch(file, edits)
+    assert file.getvalue() == bytes(expected)
 
 
 @pytest.mark.parametrize("edit", [(-1, b"x"), (4, b"x"), (2, b"xy"), (0, b"wxyz")])
 def test_an_edit_outside_is_refused(edit: tuple[int, bytes]) -> None:
     with pytest.raises(WorkerError, match="outside 3 bytes"):
-        patched(b"abc", [edit])
+        patch(io.BytesIO(b"abc"), [edit])
 
 
 def test_delegation_counts_operators_between_a_partitions_ends() -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from edgeq.models.child import serve
 from edgeq.models.downloads import bound_network
 from edgeq.models.export_request import ExportRequest, ExportResponse
 from edgeq.models.input_size import CHANNELS, fixed_size
+from edgeq.models.serving import serve
 
 
 def export(request: ExportRequest) -> ExportResponse:

@@ -129,7 +129,12 @@ def _export_file(name: str, request: ExportRequest, target: Path, log: Path) -> 
 
 def _run(what: str, request: ExportRequest, log: Path) -> ExportResponse:
     answer = run_child(
-        _CHILD, msgspec.to_builtins(request), log=log, limits=request.limits, what=what
+        _CHILD,
+        msgspec.to_builtins(request),
+        log=log,
+        limits=request.limits,
+        what=what,
+        reusable=False,  # models may come as code, and Keras counts the names of layers
     )
     return msgspec.convert(answer, ExportResponse)
 

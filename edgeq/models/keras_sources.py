@@ -11,11 +11,11 @@ import keras
 import numpy as np
 
 from edgeq.errors import ModelError
-from edgeq.models.child import one_line
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.input_size import CHANNELS
 from edgeq.models.lite0_network import build
 from edgeq.models.lite0_weights import read_state
+from edgeq.models.serving import one_line
 from edgeq.registry import suggestion
 
 

@@ -20,6 +20,7 @@ import msgspec
 from edgeq.errors import StoreError
 from edgeq.files import write_bytes
 from edgeq.images.sets import Role
+from edgeq.models.children import end_idle_children, kept_children
 from edgeq.pipeline.judging import judge, shortfall_of
 from edgeq.pipeline.making import prepare
 from edgeq.pipeline.plan import CALIBRATION_PROOFS, Case, Subject
@@ -33,6 +34,7 @@ _Work = Callable[[], object]
 PATIENCE_S = 1.0
 """A baseline that is there by then was not exported, and there is nothing to do meanwhile."""
 
+_MAKING = ": making"
 STAGES_FILE = Path("logs") / "stages.json"
 MEASURED_ALONE = frozenset({"latency_ratio", "max_latency_ms", "max_peak_memory"})
 
@@ -61,7 +63,10 @@ def prefetch(run: Run, cases: Iterable[Case], *, workers: int | None = None) -> 
     ]
     if not tasks:
         return ()
-    stages = carry_out(tasks, run.relay, workers=run.parts)
+    made = tuple(task.name for task in tasks if task.name.endswith(_MAKING))
+    tasks.insert(0, Task("ending the engines' processes", end_idle_children, made))
+    with kept_children():
+        stages = carry_out(tasks, run.relay, workers=run.parts)
     with suppress(StoreError):  # a log; the cases tell where the store can't be written
         write_bytes(run.store.root / STAGES_FILE, msgspec.json.format(msgspec.json.encode(stages)))
     return stages
@@ -92,7 +97,7 @@ class _ModelTasks:
         yield from self._preparations(subjects, baseline)
         for subject in sorted(subjects, key=_is_calibrated, reverse=True):
             yield Task(
-                f"{subject.key}: making",
+                f"{subject.key}{_MAKING}",
                 self._making_of(subject),
                 (self._shared(subject, baseline),),
             )
@@ -100,11 +105,11 @@ class _ModelTasks:
             yield Task(
                 f"{subject.key}: asking other kernels",
                 self._asking_of(subject),
-                (f"{subject.key}: making",),
+                (f"{subject.key}{_MAKING}",),
             )
         evaluated = yield from self._evaluations(None, (baseline,))
         for subject in sorted(subjects, key=_computes_in_float, reverse=True):
-            made = f"{subject.key}: making"
+            made = f"{subject.key}{_MAKING}"
             answered = yield from self._evaluations(subject, (made,))
             looked = f"{subject.key}: looking"
             yield Task(looked, self._judging_of(subject, answers=False), (made,))

@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 
 from edgeq.images.preprocess import to_input
-from edgeq.models.child import serve
 from edgeq.models.model_file import read_model
+from edgeq.models.serving import serve
 from edgeq.quantize.statistics import Statistics, extent, ranges
 from edgeq.spec.structs import Preprocessing
 

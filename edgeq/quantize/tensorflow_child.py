@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.images.preprocess import to_input
-from edgeq.models.child import serve
+from edgeq.models.serving import serve
 from edgeq.quantize.recipes import TensorflowRecipe
 from edgeq.spec.structs import Preprocessing
 

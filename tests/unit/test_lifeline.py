@@ -37,7 +37,7 @@ run_child("stuck", told, log=folder / "log", limits=Make(), what="stuck")
 """
 STUCK = """
 import os, pathlib, subprocess, sys
-from edgeq.models.child import serve
+from edgeq.models.serving import serve
 
 def work(request):
     other = subprocess.Popen(["sleep", "600"])

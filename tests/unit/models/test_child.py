@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from edgeq.errors import ConversionError, StoreError
-from edgeq.models.child import log_path, one_line, run_child
+from edgeq.models.child import log_path, run_child
+from edgeq.models.children import end_idle_children, kept_children
+from edgeq.models.serving import one_line
 from edgeq.spec.structs import Make
 from edgeq.store import Store
 
@@ -15,13 +17,20 @@ MAKE = Make(timeout_s=60)
 CHILD = """
 import mmap, os, signal, sys, time
 from edgeq.errors import ModelError
-from edgeq.models.child import serve
+from edgeq.models.serving import serve
+
+told = 0
 
 def work(request):
+    global told
     print("printed by the child")
     match request["do"]:
         case "answer":
             return {"doubled": request["number"] * 2}
+        case "tell":
+            told += 1
+            print(f"the work of {request['what']}")
+            return {"pid": os.getpid(), "told": told}
         case "refuse":
             raise ModelError("is no model", where="net.keras", remedy="Train one")
         case "fail":
@@ -40,6 +49,11 @@ def work(request):
         case "fill":
             with open("/dev/full", "wb") as file:
                 file.write(b"x")
+        case "once":  # fails where it is not the first
+            told += 1
+            if told > 1:
+                raise RuntimeError("not the first")
+            return {"told": told}
         case "hang":
             time.sleep(600)
 
@@ -105,6 +119,53 @@ def test_a_log_that_can_not_be_written_is_an_error(child: str, tmp_path: Path) -
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="can't be written"):
         ask(child, tmp_path / "file" / "child.log", do="answer", number=1)
+
+
+def tell(child: str, log: Path, what: str, **options: Any) -> tuple[int, int]:
+    """Return the child's process and how often it was asked."""
+    found = run_child(
+        child, {"do": "tell", "what": what}, log=log, limits=MAKE, what="net", **options
+    )
+    return int(str(found["pid"])), int(str(found["told"]))
+
+
+def test_a_kept_child_does_more_than_one_work_each_with_its_log(child: str, tmp_path: Path) -> None:
+    logs = [tmp_path / name for name in ("a.log", "b.log")]
+    with kept_children():
+        first, second = (tell(child, log, log.stem) for log in logs)
+        assert first[0] == second[0]
+        assert second[1] == 2
+        end_idle_children()
+        assert tell(child, logs[0], "again")[1] == 1
+    assert "the work of again" in logs[0].read_text()
+    assert "the work of b" in logs[1].read_text()
+    assert "the work of a" not in logs[1].read_text()
+
+
+def test_nobody_keeps_a_child_without_being_asked_to(child: str, tmp_path: Path) -> None:
+    log = tmp_path / "child.log"
+    assert tell(child, log, "one")[1] == tell(child, log, "two")[1] == 1
+    with kept_children():
+        tell(child, log, "kept")
+        assert tell(child, log, "of somebody else's code", reusable=False)[1] == 1
+    with kept_children():
+        assert tell(child, log, "later")[1] == 1
+
+
+@pytest.mark.parametrize("do", ["once", "exit", "fail"])
+def test_what_fails_in_a_used_child_is_tried_in_a_fresh_one(
+    child: str, tmp_path: Path, do: str
+) -> None:
+    log = tmp_path / "child.log"
+    with kept_children():
+        tell(child, log, "before")
+        if do == "once":
+            assert ask(child, log, do=do) == {"told": 1}
+        else:
+            with pytest.raises(ConversionError):
+                ask(child, log, do=do)
+            assert log.read_text().count("printed by the child") == 1
+        assert tell(child, log, "after")[1] == (2 if do == "once" else 1)
 
 
 def test_a_long_reason_is_cut() -> None:

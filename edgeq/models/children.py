@@ -1,0 +1,193 @@
+"""Child processes that answer requests, and those that wait for more of them."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+import edgeq
+from edgeq.lifeline import Lifeline
+from edgeq.models.serving import Request, Response
+from edgeq.resident import resident_bytes
+from edgeq.spec.structs import Make
+
+LOOK_S = 0.5
+READ_BYTES = 1 << 16
+_INSTALLED_IN = frozenset({"site-packages", "dist-packages"})
+
+
+class StoppedError(Exception):
+    """The child took more than it may."""
+
+    def __init__(self, what: str, remedy: str):
+        self.what, self.remedy = what, remedy
+        super().__init__(what)
+
+
+class Child:
+    """A child process that answers one request at a time.
+
+    Args:
+        module: A module whose main calls ``serve``.
+        log: Receives what it prints before its first request.
+    """
+
+    def __init__(self, module: str, log: Path) -> None:
+        self.module = module
+        self._lifeline = Lifeline()
+        self._answers, theirs = os.pipe()
+        try:
+            with log.open("ab") as output:
+                self._process = subprocess.Popen(  # noqa: S603 (our own module)
+                    [sys.executable, "-P", "-m", module, str(theirs)],
+                    stdin=subprocess.PIPE,
+                    stdout=output.fileno(),
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    env=_environment(),
+                    pass_fds=(self._lifeline.end, theirs),
+                )
+        except BaseException:
+            self._lifeline.cut()
+            os.close(self._answers)
+            raise
+        finally:
+            os.close(theirs)
+        self._lifeline.tie(self._process.pid)
+
+    def ask(self, request: Request, limits: Make) -> Response | int:
+        """Return the response, or the exit code of a child that ended instead.
+
+        Raises:
+            StoppedError: It took too much; it is still there.
+        """
+        with suppress(BrokenPipeError):
+            self._stdin.write(msgspec.json.encode(request) + b"\n")
+            self._stdin.flush()
+        end = time.monotonic() + limits.timeout_s
+        line = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._answers, selectors.EVENT_READ)
+            while not line.endswith(b"\n"):
+                if selector.select(max(0.0, min(LOOK_S, end - time.monotonic()))):
+                    data = os.read(self._answers, READ_BYTES)
+                    if not data:
+                        return self._process.wait()
+                    line += data
+                elif time.monotonic() >= end:
+                    raise StoppedError(
+                        f"took longer than {limits.timeout_s:g} s and was stopped",
+                        "Raise make.timeout_s if it may take that long",
+                    )
+                elif resident_bytes(self._process.pid) > limits.memory_limit:
+                    raise too_much_memory(limits)
+        return msgspec.json.decode(line, type=Response)
+
+    def end(self) -> None:
+        """End it with all that it started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._lifeline.cut()
+        os.close(self._answers)
+        with suppress(BrokenPipeError):
+            self._stdin.close()
+
+    @property
+    def _stdin(self) -> IO[bytes]:
+        if self._process.stdin is None:  # pragma: no cover - it was asked for
+            raise OSError("no pipe")
+        return self._process.stdin
+
+
+class Idle:
+    """Children that wait for the next request of their module, while somebody keeps them."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._keepers = 0
+        self._children: list[Child] = []
+
+    def keep(self, change: int) -> None:
+        """Let one more keep children, or one less; without any, all end."""
+        with self._guard:
+            self._keepers += change
+        if not self._keepers:
+            self.end_all()
+
+    def end_all(self) -> None:
+        """End those that wait now."""
+        with self._guard:
+            children, self._children = self._children, []
+        for child in children:
+            child.end()
+
+    def take(self, module: str) -> Child | None:
+        """Return one that waits for requests of a module."""
+        with self._guard:
+            for child in self._children:
+                if child.module == module:
+                    self._children.remove(child)
+                    return child
+        return None
+
+    def add(self, child: Child) -> None:
+        """Let a child wait, or end where nobody keeps it."""
+        with self._guard:
+            if self._keepers:
+                self._children.append(child)
+                return
+        child.end()
+
+
+idle = Idle()
+
+
+@contextmanager
+def kept_children() -> Iterator[None]:
+    """Keep children, once they did their work, for further requests of their modules."""
+    idle.keep(1)
+    try:
+        yield
+    finally:
+        idle.keep(-1)
+
+
+def end_idle_children() -> None:
+    """End kept children that have nothing to do: their memory is wanted elsewhere."""
+    idle.end_all()
+
+
+def too_much_memory(limits: Make) -> StoppedError:
+    """Return what stops a child over its memory limit."""
+    return StoppedError(
+        f"went over its memory limit of {limits.memory_limit / 1e6:g} MB",
+        "Raise make.memory_limit if it may need that much",
+    )
+
+
+def _environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    root = Path(edgeq.__file__).parents[1]
+    if root.name not in _INSTALLED_IN:
+        paths = [str(root), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    environment.update(
+        KERAS_BACKEND="tensorflow",
+        CUDA_VISIBLE_DEVICES="-1",
+        PYTHONUNBUFFERED="1",
+        PYTHONHASHSEED="0",
+        PYTHONWARNINGS="default",
+    )
+    return environment

@@ -27,7 +27,7 @@ from edgeq.models.edits import logits_edits
 from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.quantize import recipes
 from edgeq.quantize.calibration import Calibration
-from edgeq.quantize.engines import Recipe
+from edgeq.quantize.engine import Recipe
 from edgeq.quantize.make import make_variant
 from edgeq.run.results import Feed
 from edgeq.run.session import Session

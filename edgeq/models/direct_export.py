@@ -12,27 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools import flatbuffer_utils
 
-from edgeq.models.saved_model_source import SIGNATURE, converter_of
-
-INPUT = "args_0"
-OUTPUT = "output_0"
-"""The names that Keras's export gives, with ``SIGNATURE``."""
+from edgeq.models.frozen_graph import INPUT, signed, write_graph
+from edgeq.models.saved_model_source import converter_of
 
 
 class UnsuitedModelError(Exception):
     """A model that is more than one plain graph from an image to a tensor."""
 
 
-def write_litert(model: Any, shape: Sequence[int], path: Path) -> None:
+def write_litert(model: Any, shape: Sequence[int], path: Path, graph: Path | None = None) -> None:
     """Convert a Keras model.
 
     Args:
         model: Takes one float32 image.
         shape: Of the input, with the batch.
         path: Where the file goes.
+        graph: Where the frozen graph goes, where it is wanted.
 
     Raises:
         UnsuitedModelError: The model gives more than one tensor, has functions or tables, changes
@@ -42,13 +38,15 @@ def write_litert(model: Any, shape: Sequence[int], path: Path) -> None:
     traced = tf.function(lambda image: model(image, training=False), input_signature=[image])
     function = traced.get_concrete_function()
     _require_plain(function)
+    if graph is not None:
+        function = write_graph(function, graph)
     converter = converter_of(function, model)
     converter.experimental_lower_to_saved_model = False
     try:
         content = converter.convert()
     except Exception as error:  # the converter's own class is private, and it raises others too
         raise UnsuitedModelError(f"the converter: {error}") from error
-    path.write_bytes(_signed(content))
+    path.write_bytes(signed(content))
 
 
 def _require_plain(function: Any) -> None:
@@ -60,22 +58,3 @@ def _require_plain(function: Any) -> None:
     for node in graph.node:
         if "Assign" in node.op or "Table" in node.op:
             raise UnsuitedModelError(f"it needs {node.op}")
-
-
-def _signed(content: bytes) -> bytes:
-    """Return a model's bytes with the signature that an exported SavedModel has."""
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    (graph,) = model.subgraphs
-    signature = schema.SignatureDefT()
-    signature.signatureKey = SIGNATURE
-    signature.inputs = [_named(INPUT, graph.inputs[0])]
-    signature.outputs = [_named(OUTPUT, graph.outputs[0])]
-    signature.subgraphIndex = 0
-    model.signatureDefs = [signature]
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-
-
-def _named(name: str, tensor: int) -> Any:
-    found = schema.TensorMapT()
-    found.name, found.tensorIndex = name, tensor
-    return found

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from edgeq.models.downloads import bound_network
-from edgeq.models.export_request import ExportRequest, ExportResponse
+from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
 from edgeq.models.input_size import CHANNELS, fixed_size
 from edgeq.models.serving import serve
 
@@ -37,7 +37,7 @@ def _export_keras(request: ExportRequest) -> ExportResponse:
         return ExportResponse(download_failed=str(error))
     size = fixed_size(image_shape(model, request.name), request)
     shape = (1, *size, CHANNELS)
-    if request.form == "litert" and _export_directly(model, shape, Path(request.output)):
+    if request.form == "litert" and _export_directly(model, shape, request):
         return ExportResponse(input_size=size, notes=notes)
     signature = [keras.InputSpec(shape=shape, dtype="float32")]
     form = "litert" if request.form == "litert" else "tf_saved_model"
@@ -45,12 +45,13 @@ def _export_keras(request: ExportRequest) -> ExportResponse:
     return ExportResponse(input_size=size, notes=notes)
 
 
-def _export_directly(model: Any, shape: tuple[int, ...], path: Path) -> bool:
+def _export_directly(model: Any, shape: tuple[int, ...], request: ExportRequest) -> bool:
     """Return whether the model is one that needs no SavedModel; most are."""
     from edgeq.models.direct_export import UnsuitedModelError, write_litert
 
+    path = Path(request.output)
     try:
-        write_litert(model, shape, path)
+        write_litert(model, shape, path, path.with_name(GRAPH_FILE) if request.graph else None)
     except UnsuitedModelError as reason:
         logging.getLogger(__name__).warning("By way of a SavedModel, because %s", reason)
         return False

@@ -11,6 +11,8 @@ from edgeq.spec.structs import Make
 Kind = Literal["application", "keras_file", "saved_model", "function", "lite0"]
 Form = Literal["litert", "saved_model"]
 
+GRAPH_FILE = "graph.pb"
+
 
 class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One export with a fixed batch of 1.
@@ -26,6 +28,8 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
         allow_code: Whether code in a ``.keras`` file may run.
         limits: What the child process may take.
         form: What to write.
+        graph: Whether ``GRAPH_FILE`` is wanted beside a ``.tflite`` file, for TensorFlow's
+            converter; there is none where the model is more than one plain graph.
         output: The file (``.tflite``) or the folder to write.
     """
 
@@ -39,6 +43,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     allow_code: bool = False
     limits: Make = Make()
     form: Form = "litert"
+    graph: bool = False
     output: str = ""
 
 

@@ -13,7 +13,7 @@ import msgspec
 from edgeq.errors import ConversionError, ModelError
 from edgeq.files import sha256_file, write_bytes
 from edgeq.models.child import log_path, run_child
-from edgeq.models.export_request import ExportRequest, ExportResponse
+from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
 from edgeq.models.float_file import require_float
 from edgeq.models.model_file import read_model
 from edgeq.store import Entry, Store
@@ -52,6 +52,7 @@ class Exported:
         notes: What a reader must know, in sentences.
         request: What it was exported by.
         facts: All that it depends on.
+        graph: The frozen graph that it was converted from, where it was asked for.
     """
 
     path: Path
@@ -61,6 +62,7 @@ class Exported:
     notes: tuple[str, ...]
     request: ExportRequest
     facts: Mapping[str, object]
+    graph: Path | None
 
 
 def export_float(
@@ -140,13 +142,14 @@ def _run(what: str, request: ExportRequest, log: Path) -> ExportResponse:
 
 
 def _copy_files(folder: Path, target: Path) -> None:
-    for path in (folder / _FILE, folder / _NOTES):
+    for path in folder.iterdir():
         shutil.copyfile(path, target / path.name)
 
 
 def _describe(entry: Entry, request: ExportRequest, facts: Mapping[str, object]) -> Exported:
     file = read_model(entry.folder / _FILE)
     response = msgspec.json.decode((entry.folder / _NOTES).read_bytes(), type=ExportResponse)
+    graph = entry.folder / GRAPH_FILE
     return Exported(
         path=file.path,
         sha256=file.sha256,
@@ -155,4 +158,5 @@ def _describe(entry: Entry, request: ExportRequest, facts: Mapping[str, object])
         notes=response.notes,
         request=request,
         facts=facts,
+        graph=graph if GRAPH_FILE in entry.files else None,
     )

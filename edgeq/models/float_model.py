@@ -14,11 +14,13 @@ from edgeq.models.exporting import Exported, export_float, export_folder
 from edgeq.models.float_file import has_open_batch, require_float
 from edgeq.models.model_file import read_model
 from edgeq.models.sources import Export, FloatFile, parse_source
+from edgeq.spec.methods import choose
 from edgeq.spec.presets_preprocessing import PREPROCESSING
 from edgeq.spec.structs import Make, Model, Preprocessing, Spec
 from edgeq.store import Store
 
 IMAGENET_LABELS = "imagenet"
+TENSORFLOW = "tensorflow"
 _IMAGENET_CLASSES = 1000
 
 
@@ -56,10 +58,6 @@ class FloatModel:
     export: Exported | None
     limits: Make = field(default_factory=Make)
 
-    def saved_model(self, store: Store) -> Path:
-        """Return the same model as a SavedModel folder; see ``export_saved_model``."""
-        return export_saved_model(self, store)
-
 
 def load_float_model(name: str, model: Model, spec: Spec, store: Store) -> FloatModel:
     """Return a model of the spec as a float ``.tflite`` file, exported where it must be.
@@ -80,7 +78,9 @@ def load_float_model(name: str, model: Model, spec: Spec, store: Store) -> Float
     source = parse_source(model, spec, where)
     if isinstance(source, FloatFile):
         return replace(_from_file(name, model, source.path), limits=spec.make)
-    request = msgspec.structs.replace(source.request, limits=spec.make)
+    choices = (choose(text, engine=spec.engine) for text in spec.methods_of(name))
+    graph = any(choice.engine == TENSORFLOW for choice in choices)
+    request = msgspec.structs.replace(source.request, limits=spec.make, graph=graph)
     found = _from_export(name, model, spec, store, replace(source, request=request))
     return replace(found, limits=spec.make)
 
@@ -101,8 +101,11 @@ def _from_export(name: str, model: Model, spec: Spec, store: Store, source: Expo
     return _describe(name, model, exported)
 
 
-def export_saved_model(model: FloatModel, store: Store) -> Path:
-    """Return the model as a SavedModel folder with a fixed batch of 1, exported when first asked.
+def converter_start(model: FloatModel, store: Store) -> Path:
+    """Return what TensorFlow's converter starts from, with a fixed batch of 1.
+
+    That is the frozen graph's file where the export wrote one, and otherwise a SavedModel folder,
+    exported when first asked.
 
     Raises:
         ModelError: The model came as a bare ``.tflite`` file.
@@ -114,7 +117,7 @@ def export_saved_model(model: FloatModel, store: Store) -> Path:
             where=model.name,
             remedy='Use engine "litert", or name the Keras model or SavedModel as the source',
         )
-    return export_folder(model.name, model.export, store)
+    return model.export.graph or export_folder(model.name, model.export, store)
 
 
 def _from_file(name: str, model: Model, path: Path) -> FloatModel:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
+
 from edgeq.errors import ModelError
 from edgeq.models.float_file import image_size
 from edgeq.models.model_file import read_model
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.plan import Subject
+from edgeq.quantize.engine import Shared
 from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.make import make_variant, ready_variant
 from edgeq.quantize.variant import Variant
 from edgeq.spec.methods import METHODS
+from edgeq.spec.structs import Spec
 from edgeq.store import Store
+
+Start = Callable[[], object]
 
 
 def make(subject: Subject, inputs: ModelInputs, store: Store) -> Variant:
@@ -46,9 +53,20 @@ def prepare(subject: Subject, inputs: ModelInputs, store: Store, *, calibrated: 
     """
     if subject.choice is None:
         return
-    ENGINES.get(subject.choice.engine).prepare(
-        inputs.baseline, inputs.calibration if calibrated else None, store
-    )
+    engine = ENGINES.get(subject.choice.engine)
+    calibration = inputs.calibration if calibrated else None
+    recipe = engine.recipes[subject.choice.method]
+    engine.prepare(Shared(recipe, inputs.baseline, calibration, store))
+
+
+def starts_of(subjects: Iterable[Subject], spec: Spec, store: Store) -> dict[str, Start]:
+    """Return what starts a child process of each engine that takes long to, by engine.
+
+    A start raises ConversionError where it fails, and StoreError where its log can't be written.
+    """
+    names = {one.choice.engine for one in subjects if one.choice is not None}
+    starts = {name: ENGINES.get(name).start for name in sorted(names)}
+    return {name: partial(start, spec.make, store) for name, start in starts.items() if start}
 
 
 def _ready(subject: Subject, inputs: ModelInputs) -> Variant:

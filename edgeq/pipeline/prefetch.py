@@ -22,7 +22,7 @@ from edgeq.files import write_bytes
 from edgeq.images.sets import Role
 from edgeq.models.children import end_idle_children, kept_children
 from edgeq.pipeline.judging import judge, shortfall_of
-from edgeq.pipeline.making import prepare
+from edgeq.pipeline.making import prepare, starts_of
 from edgeq.pipeline.plan import CALIBRATION_PROOFS, Case, Subject
 from edgeq.pipeline.proving import ask_kernels, is_quantized
 from edgeq.pipeline.run import Run
@@ -94,6 +94,7 @@ class _ModelTasks:
         baseline = f"{self.model}: baseline"
         yield Task(baseline, self._baseline)
         yield Task(f"{self.model}: decoding meanwhile", self._ahead)
+        yield from self._starts(subjects)
         yield from self._preparations(subjects, baseline)
         for subject in sorted(subjects, key=_is_calibrated, reverse=True):
             yield Task(
@@ -144,6 +145,11 @@ class _ModelTasks:
                 yield Task(name, self._preparation_of(subject, calibrated=True), (first,))
             done |= {first, name}
 
+    def _starts(self, subjects: Sequence[Subject]) -> Iterator[Task]:
+        """Yield the start of each engine: there is time for it while the baseline is exported."""
+        for engine, start in starts_of(subjects, self.run.spec, self.run.store).items():
+            yield Task(f"{self.model}: starting {engine}", self._start_of(start))
+
     def _shared(self, subject: Subject, baseline: str, *, calibrated: bool | None = None) -> str:
         """Return the name of the task that a variant's making waits for."""
         if subject.choice is None:
@@ -160,6 +166,13 @@ class _ModelTasks:
     def _ahead(self) -> None:
         if not self.exported.wait(PATIENCE_S):
             self.run.inputs(self.model).decode_ahead(self._roles())
+
+    def _start_of(self, start: _Work) -> _Work:
+        def work() -> None:
+            if not self.exported.wait(PATIENCE_S):
+                start()
+
+        return work
 
     def _roles(self) -> Sequence[Role]:
         found: list[Role] = []

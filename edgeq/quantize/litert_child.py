@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from edgeq.images.preprocess import to_input
-from edgeq.models.model_file import read_model
+from edgeq.models.model_file import open_model, read_model
 from edgeq.models.serving import serve
 from edgeq.quantize.statistics import Statistics, extent, ranges
 from edgeq.spec.structs import Preprocessing
@@ -22,6 +22,7 @@ from edgeq.spec.structs import Preprocessing
 # The order of additions, and with it the last bit of a range, must not depend on the machine's
 # number of cores.
 THREADS = 1
+_SIGNATURES = 7  # number of the field in the schema's table Model
 
 
 class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_field="task"):
@@ -117,10 +118,10 @@ def _with_signatures(path: Path) -> bytes:
     """
     from ai_edge_litert.tools import flatbuffer_utils
 
-    content = path.read_bytes()
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    if model.signatureDefs is not None:
-        return content
+    source = open_model(path)
+    if source.root().place(_SIGNATURES) is not None:
+        return source.data
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(source.data))
     model.signatureDefs = []
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 

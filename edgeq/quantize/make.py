@@ -11,7 +11,8 @@ from edgeq.models.child import log_path
 from edgeq.models.float_model import FloatModel
 from edgeq.models.model_file import read_model, require_runnable
 from edgeq.quantize.calibration import Calibration
-from edgeq.quantize.engines import ENGINES, FORMAT, Job, Recipe
+from edgeq.quantize.engine import Job, Recipe
+from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.variant import Variant
 from edgeq.spec.methods import METHODS, MethodChoice
 from edgeq.spec.presets_preprocessing import find_preprocessing
@@ -76,7 +77,7 @@ def make_variant(
         **origin,
         "float_sha256": model.sha256,
         "calibration": None if used is None else used.facts(),
-        "format": FORMAT,
+        "format": engine.format,
     }
     log = log_path(store, KIND, facts)
 

@@ -14,6 +14,7 @@ import msgspec
 MINMAX = "min_max_uniform_quantize"
 MSE = "MSE"
 SYMMETRIC_BITS = 16
+INT8_ONLY = "TFLITE_BUILTINS_INT8"
 WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
@@ -97,6 +98,11 @@ class TensorflowRecipe(msgspec.Struct, frozen=True, kw_only=True):
     io_type: str = "float32"
     calibrated: bool = False
 
+    @property
+    def shares_calibration(self) -> bool:
+        """Whether one calibrated file serves all such recipes: int8, whatever the input's type."""
+        return self.calibrated and self.operators == INT8_ONLY
+
 
 def weights_only(bits: int, *, dynamic: bool, least: int = 0) -> LitertRecipe:
     """Return the recipe of a method that quantizes weights alone.
@@ -174,13 +180,12 @@ LITERT: dict[str, LitertRecipe] = {
     "dynamic_int2": weights_only(2, dynamic=True),
 }
 
-_INT8_ONLY = "TFLITE_BUILTINS_INT8"
 _INT16_ONLY = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
 
 TENSORFLOW: dict[str, TensorflowRecipe] = {
     "dynamic_range": TensorflowRecipe(),
     "float16": TensorflowRecipe(types=("float16",)),
-    "int8": TensorflowRecipe(operators=_INT8_ONLY, io_type="int8", calibrated=True),
-    "int8_float_io": TensorflowRecipe(operators=_INT8_ONLY, calibrated=True),
+    "int8": TensorflowRecipe(operators=INT8_ONLY, io_type="int8", calibrated=True),
+    "int8_float_io": TensorflowRecipe(operators=INT8_ONLY, calibrated=True),
     "int16x8": TensorflowRecipe(operators=_INT16_ONLY, io_type="int16", calibrated=True),
 }

@@ -1,6 +1,6 @@
 """The child process of the engine ``tensorflow``: the one place that runs its converter.
 
-Started as ``python -m edgeq.quantize.tensorflow_child REQUEST RESPONSE``.
+Started as ``python -m edgeq.quantize.tensorflow_child``; see ``models/serving.py``.
 """
 
 from __future__ import annotations
@@ -16,35 +16,68 @@ import numpy.typing as npt
 
 from edgeq.images.preprocess import to_input
 from edgeq.models.serving import serve
-from edgeq.quantize.recipes import TensorflowRecipe
+from edgeq.quantize.recipes import INT8_ONLY, TensorflowRecipe
 from edgeq.spec.structs import Preprocessing
 
 
-class Convert(msgspec.Struct, frozen=True, kw_only=True):
+class Start(msgspec.Struct, frozen=True, tag="start", tag_field="task"):
+    """Import TensorFlow."""
+
+
+class Convert(msgspec.Struct, frozen=True, kw_only=True, tag="convert", tag_field="task"):
     """Make one variant.
 
     Attributes:
-        saved_model: The float model's SavedModel folder, with a fixed batch of 1.
+        start: The float model with a fixed batch of 1: a frozen graph, or a SavedModel folder.
         recipe: How to make it.
         output: The file that the variant is written to.
         pixels: A ``.npy`` file, uint8, shape ``(n, h, w, 3)``, RGB, for calibrated recipes.
         preprocessing: How pixels become the model's input.
     """
 
-    saved_model: str
+    start: str
     recipe: TensorflowRecipe
     output: str
     pixels: str | None = None
     preprocessing: Preprocessing | None = None
 
 
-def convert(request: Convert) -> dict[str, object]:
-    """Write the variant that TensorFlow's converter makes of a SavedModel."""
+class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_field="task"):
+    """Find the ranges of all activations.
+
+    Attributes:
+        start: As in ``Convert``.
+        pixels: As in ``Convert``.
+        preprocessing: As in ``Convert``.
+        output: The file that the float model with its ranges is written to.
+    """
+
+    start: str
+    pixels: str
+    preprocessing: Preprocessing
+    output: str
+
+
+class Quantize(msgspec.Struct, frozen=True, kw_only=True, tag="quantize", tag_field="task"):
+    """Make one int8 variant of a calibrated model.
+
+    Attributes:
+        calibrated: What ``Calibrate`` wrote.
+        io_type: Type of the model's input and output.
+        output: The file that the variant is written to.
+    """
+
+    calibrated: str
+    io_type: str
+    output: str
+
+
+def convert(request: Convert) -> bytes:
+    """Return the variant that TensorFlow's converter makes of the float model."""
     import tensorflow as tf
 
     recipe = request.recipe
-    converter = tf.lite.TFLiteConverter.from_saved_model(request.saved_model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter = _converter(request.start)
     if recipe.operators is not None:
         converter.target_spec.supported_ops = [tf.lite.OpsSet[recipe.operators]]
     if recipe.types:
@@ -52,12 +85,56 @@ def convert(request: Convert) -> dict[str, object]:
     converter.inference_input_type = tf.dtypes.as_dtype(recipe.io_type)
     converter.inference_output_type = tf.dtypes.as_dtype(recipe.io_type)
     if request.pixels is not None and request.preprocessing is not None:
-        pixels = np.load(request.pixels, mmap_mode="r")
-        preprocessing = request.preprocessing
-        converter.representative_dataset = lambda: samples(pixels, preprocessing)
+        _calibrate_with(converter, request.pixels, request.preprocessing)
+    return _converted(converter, request.start)
+
+
+def calibrate(request: Calibrate) -> bytes:
+    """Return the float model with the ranges that the photographs gave."""
+    import tensorflow as tf
+
+    converter = _converter(request.start)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet[INT8_ONLY]]
+    _calibrate_with(converter, request.pixels, request.preprocessing)
+    converter._experimental_calibrate_only = True  # noqa: SLF001 - as TensorFlow's debugger does
+    return _converted(converter, request.start)
+
+
+def quantize(request: Quantize) -> bytes:
+    """Return the variant; this is the converter's own last step, as its debugger takes it too."""
+    import tensorflow as tf
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    kind = tf.dtypes.as_dtype(request.io_type)
+    calibrated = Path(request.calibrated).read_bytes()
+    return bytes(mlir_quantize(calibrated, input_data_type=kind, output_data_type=kind))
+
+
+def _converter(start: str) -> Any:
+    import tensorflow as tf
+
+    if Path(start).is_dir():
+        converter = tf.lite.TFLiteConverter.from_saved_model(start)
+    else:
+        from edgeq.models.frozen_graph import converter_of_graph
+
+        converter = converter_of_graph(Path(start))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    return converter
+
+
+def _calibrate_with(converter: Any, path: str, preprocessing: Preprocessing) -> None:
+    pixels = np.load(path, mmap_mode="r")
+    converter.representative_dataset = lambda: samples(pixels, preprocessing)
+
+
+def _converted(converter: Any, start: str) -> bytes:
     content = bytes(converter.convert())
-    Path(request.output).write_bytes(content)
-    return {"bytes": len(content)}
+    if Path(start).is_dir():
+        return content
+    from edgeq.models.frozen_graph import signed
+
+    return signed(content)
 
 
 def samples(
@@ -70,7 +147,22 @@ def samples(
 
 def work(request: dict[str, Any]) -> dict[str, object]:
     """Do what a request asks for."""
-    return convert(msgspec.convert(request, Convert))
+    task: Start | Convert | Calibrate | Quantize = msgspec.convert(
+        request, Start | Convert | Calibrate | Quantize
+    )
+    match task:
+        case Start():
+            import tensorflow as tf
+
+            return {"converter": tf.lite.TFLiteConverter.__name__}  # TensorFlow imports it late
+        case Convert():
+            content = convert(task)
+        case Calibrate():
+            content = calibrate(task)
+        case Quantize():
+            content = quantize(task)
+    Path(task.output).write_bytes(content)
+    return {"bytes": len(content)}
 
 
 if __name__ == "__main__":

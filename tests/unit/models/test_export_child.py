@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edgeq.errors import ConversionError
-from edgeq.models.float_model import FloatModel, export_saved_model, load_float_model
+from edgeq.models.float_model import FloatModel, converter_start, load_float_model
 from edgeq.models.model_file import read_model
 from edgeq.spec.structs import Model, Spec
 from edgeq.store import Store
@@ -68,7 +68,7 @@ def load(folder: Path, source: str, *, store: Path | None = None, **options: Any
 def test_one_model_from_a_function_a_keras_file_and_a_saved_model(folder: Path) -> None:
     from_function = load(folder, "tiny_net:build")
     from_keras = load(folder, "net.keras")
-    saved = export_saved_model(from_keras, Store(folder / "store"))
+    saved = converter_start(from_keras, Store(folder / "store"))
     from_saved = load(folder, str(saved))
     for model in (from_function, from_keras, from_saved):
         file = read_model(model.path)

@@ -11,7 +11,7 @@ import pytest
 from edgeq.errors import ConversionError, ModelError
 from edgeq.models import exporting, sources, weights
 from edgeq.models.applications import FAMILIES, Application
-from edgeq.models.float_model import FloatModel, export_saved_model, load_float_model
+from edgeq.models.float_model import FloatModel, converter_start, load_float_model
 from edgeq.spec.structs import Make, Model, Preprocessing, Spec
 from edgeq.store import Store
 from tests.unit.tiny_model import classifier
@@ -157,9 +157,8 @@ def test_what_the_spec_says_goes_first(child: Child, tmp_path: Path) -> None:
 
 def test_a_saved_model_is_exported_once_when_asked(child: Child, tmp_path: Path) -> None:
     model, store = load(tmp_path, weights="random"), Store(tmp_path / "store")
-    folder = export_saved_model(model, store)
+    folder = converter_start(model, store)
     assert (folder / "saved_model.pb").is_file()
-    assert model.saved_model(store) == folder
     assert [one["form"] for one in child.asked] == ["litert", "saved_model"]
 
 
@@ -187,7 +186,7 @@ def test_a_tflite_file_is_used_in_place(tmp_path: Path) -> None:
     assert model.preprocessing == Preprocessing()
     assert "batch" in model.notes[1]
     with pytest.raises(ModelError, match="the TensorFlow converter can't start from"):
-        export_saved_model(model, Store(tmp_path / "store"))
+        converter_start(model, Store(tmp_path / "store"))
     with pytest.raises(ModelError, match=r"takes images of \[4, 4\]"):
         load(tmp_path, "net.tflite", input_size=(8, 8))
 
@@ -202,7 +201,7 @@ def test_a_failed_saved_model_download_is_an_error(child: Child, tmp_path: Path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exporting, "run_child", fail)
         with pytest.raises(ConversionError, match="net: gone"):
-            export_saved_model(model, Store(tmp_path / "store"))
+            converter_start(model, Store(tmp_path / "store"))
 
 
 @pytest.mark.parametrize("source", ["net.tflite", "keras:ResNet50"])

@@ -1,0 +1,80 @@
+"""The engine ``litert``: litert-quantizer, from the float ``.tflite`` file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from edgeq.models.child import log_path, run_child
+from edgeq.quantize.engine import Engine, Job, Shared
+from edgeq.quantize.recipes import LITERT, LitertRecipe
+
+CHILD = "edgeq.quantize.litert_child"
+STATISTICS = "statistics"
+STATISTICS_FILE = "statistics.npz"
+
+
+def run_litert(job: Job) -> None:
+    """Make a variant with litert-quantizer, from the float ``.tflite`` file.
+
+    Raises:
+        ConversionError: The library failed.
+        StoreError: The store can't be written.
+    """
+    recipe = job.recipe
+    if not isinstance(recipe, LitertRecipe):
+        raise TypeError(f"{recipe!r} is no recipe of the engine 'litert'")
+    statistics = prepare_litert(job.shared)
+    request = {
+        "task": "quantize",
+        "model": str(job.model.path),
+        "steps": msgspec.to_builtins(recipe.steps),
+        "percentile": recipe.percentile,
+        "statistics": None if statistics is None else str(statistics),
+        "output": str(job.output),
+    }
+    run_child(CHILD, request, log=job.log, limits=job.model.limits, what=job.what)
+
+
+def prepare_litert(shared: Shared) -> Path | None:
+    """Return the file of the activations' extents, found once for all methods that need it.
+
+    Raises:
+        ConversionError: The library failed.
+        StoreError: The store can't be written.
+    """
+    model, calibration, store = shared.model, shared.calibration, shared.store
+    if calibration is None:
+        return None
+    facts = {
+        "float_sha256": model.sha256,
+        "calibration": calibration.facts(),
+        "tools": LITERT_ENGINE.versions(),
+        "format": LITERT_ENGINE.format,
+    }
+
+    def make(folder: Path) -> None:
+        request = {
+            "task": "calibrate",
+            "model": str(model.path),
+            "pixels": str(calibration.pixels.path),
+            "preprocessing": msgspec.to_builtins(calibration.preprocessing),
+            "output": str(folder / STATISTICS_FILE),
+        }
+        log = log_path(store, STATISTICS, facts)
+        what = f"calibration of {model.name}"
+        run_child(CHILD, request, log=log, limits=model.limits, what=what)
+
+    return store.get_or_make(STATISTICS, facts, make).folder / STATISTICS_FILE
+
+
+LITERT_ENGINE = Engine(
+    name="litert",
+    packages=("litert-quantizer", "ai-edge-litert", "numpy"),
+    extra=None,
+    recipes=LITERT,
+    format=1,
+    run=run_litert,
+    prepare=prepare_litert,
+)

@@ -1,0 +1,110 @@
+"""The engine ``tensorflow``: TensorFlow's converter, from the frozen graph of the export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from edgeq.models.child import log_path, run_child
+from edgeq.models.float_model import converter_start
+from edgeq.quantize.calibration import Calibration
+from edgeq.quantize.engine import Engine, Job, Shared
+from edgeq.quantize.recipes import TENSORFLOW, TensorflowRecipe
+from edgeq.spec.structs import Make
+from edgeq.store import LOGS, Store
+
+CHILD = "edgeq.quantize.tensorflow_child"
+CALIBRATED = "calibrated"
+CALIBRATED_FILE = "calibrated.tflite"
+
+
+def run_tensorflow(job: Job) -> None:
+    """Make a variant with TensorFlow's converter.
+
+    Raises:
+        ConversionError: The library failed.
+        ModelError: The converter can't start from the model.
+        StoreError: The store can't be written.
+    """
+    recipe = _recipe(job.shared)
+    start = prepare_tensorflow(job.shared)
+    request: dict[str, object] = {"output": str(job.output)}
+    if _shares_calibration(job.shared):
+        request |= {"task": "quantize", "calibrated": str(start), "io_type": recipe.io_type}
+    else:
+        request |= {"task": "convert", "start": str(start), "recipe": msgspec.to_builtins(recipe)}
+        request |= _photographs(job.calibration)
+    run_child(CHILD, request, log=job.log, limits=job.model.limits, what=job.what)
+
+
+def prepare_tensorflow(shared: Shared) -> Path:
+    """Return what the converter starts from, made once for all methods that start there.
+
+    That is the exported graph, or the calibrated file for recipes that share one.
+
+    Raises:
+        ConversionError: The export failed, or the calibration.
+        ModelError: The converter can't start from the model.
+        StoreError: The store can't be written.
+    """
+    start = converter_start(shared.model, shared.store)
+    calibration = shared.calibration
+    if calibration is None or not _shares_calibration(shared):
+        return start
+    facts = {
+        "float_sha256": shared.model.sha256,
+        "calibration": calibration.facts(),
+        "tools": TENSORFLOW_ENGINE.versions(),
+        "format": TENSORFLOW_ENGINE.format,
+    }
+
+    def make(folder: Path) -> None:
+        request = {"task": "calibrate", "start": str(start), **_photographs(calibration)}
+        request["output"] = str(folder / CALIBRATED_FILE)
+        log = log_path(shared.store, CALIBRATED, facts)
+        what = f"calibration of {shared.model.name}"
+        run_child(CHILD, request, log=log, limits=shared.model.limits, what=what)
+
+    return shared.store.get_or_make(CALIBRATED, facts, make).folder / CALIBRATED_FILE
+
+
+def start_tensorflow(limits: Make, store: Store) -> None:
+    """Import TensorFlow in a child process that waits, where children are kept.
+
+    Raises:
+        ConversionError: It could not be imported.
+        StoreError: The log can't be written.
+    """
+    log = store.root / LOGS / "tensorflow.log"
+    run_child(CHILD, {"task": "start"}, log=log, limits=limits, what="TensorFlow")
+
+
+def _recipe(shared: Shared) -> TensorflowRecipe:
+    if not isinstance(shared.recipe, TensorflowRecipe):
+        raise TypeError(f"{shared.recipe!r} is no recipe of the engine 'tensorflow'")
+    return shared.recipe
+
+
+def _shares_calibration(shared: Shared) -> bool:
+    return shared.calibration is not None and _recipe(shared).shares_calibration
+
+
+def _photographs(calibration: Calibration | None) -> dict[str, object]:
+    """Return the part of a request that tells the photographs."""
+    if calibration is None:
+        return {}
+    preprocessing = msgspec.to_builtins(calibration.preprocessing)
+    return {"pixels": str(calibration.pixels.path), "preprocessing": preprocessing}
+
+
+TENSORFLOW_ENGINE = Engine(
+    name="tensorflow",
+    packages=("tensorflow", "numpy"),
+    extra="keras",
+    recipes=TENSORFLOW,
+    format=2,
+    run=run_tensorflow,
+    prepare=prepare_tensorflow,
+    start=start_tensorflow,
+)

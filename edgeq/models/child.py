@@ -1,9 +1,9 @@
 """Work in a child process: what is slow, large or may crash stays out of the caller's process.
 
-A child is ``python -m MODULE`` in a session of its own; ``serving.py`` is its side of the talk.
+A child is a Python of its own, in a session of its own; ``serving.py`` is its side of the talk.
 Whatever it and its libraries print goes to a log file; the response alone comes back. Starting
 one costs its imports, seconds for TensorFlow, so inside ``kept_children`` a child that did its
-work waits for the next request of its module.
+work waits for the next request of its kind.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def run_child(
     log: Path,
     limits: Make,
     what: str,
-    reusable: bool = True,
+    kind: str = "",
+    fresh: bool = False,
+    kept: bool = True,
 ) -> dict[str, object]:
     """Run a module in a child process and return its response.
 
@@ -47,31 +49,33 @@ def run_child(
     no work can fail for another's sake.
 
     Args:
-        module: A module whose main calls ``serve``.
+        module: Its function ``work`` takes the request and returns the response.
         request: Plain JSON values.
         log: Receives all that the child prints; replaced when it is there.
         limits: Of the child; it is stopped, with its children, where it takes more.
         what: What is being made, for messages, for example ``"int8 of resnet8"``.
-        reusable: Whether the child may be one that is kept, and may be kept. Not where it runs
-            code that is not ours.
+        kind: Of the work: children that did some are used for more of the same kind. The module's
+            own name where there is none.
+        fresh: Whether the child must be one that did no other work before.
+        kept: Whether it may be used for more: not where it ran code that is not ours.
 
     Raises:
         ConversionError: The child failed, crashed or took too much, with the library's reason in
             one line and the log.
         StoreError: There is no room for what it writes.
     """
-    asked = Request(dict(request), str(log), limits.memory_limit)
-    used = idle.take(module) if reusable else None
+    asked = Request(module, dict(request), str(log), limits.memory_limit)
+    used = None if fresh else idle.take(kind or module)
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_bytes(b"")
         if used is not None:
             with suppress(StoppedError):
-                answer = _answer(used, asked, limits, reusable=True)
+                answer = _answer(used, asked, limits, kept=kept)
                 if isinstance(answer, Response) and answer.failure is None:
                     return dict(answer.result or {})
             log.write_bytes(b"")
-        answer = _answer(Child(module, log), asked, limits, reusable=reusable)
+        answer = _answer(Child(kind or module, log), asked, limits, kept=kept)
     except StoppedError as stopped:
         raise ConversionError(stopped.what, where=what, remedy=stopped.remedy, log=log) from None
     except OSError as error:
@@ -83,7 +87,7 @@ def run_child(
     return dict(answer.result or {})
 
 
-def _answer(child: Child, request: Request, limits: Make, *, reusable: bool) -> Response | int:
+def _answer(child: Child, request: Request, limits: Make, *, kept: bool) -> Response | int:
     """Return a child's answer; it waits for more where it did well and may, or ends."""
     well = False
     try:
@@ -91,7 +95,7 @@ def _answer(child: Child, request: Request, limits: Make, *, reusable: bool) -> 
         well = isinstance(answer, Response) and answer.failure is None
         return answer
     finally:
-        if well and reusable:
+        if well and kept:
             idle.add(child)
         else:
             child.end()

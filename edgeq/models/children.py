@@ -39,18 +39,18 @@ class Child:
     """A child process that answers one request at a time.
 
     Args:
-        module: A module whose main calls ``serve``.
+        kind: Of work that it is for.
         log: Receives what it prints before its first request.
     """
 
-    def __init__(self, module: str, log: Path) -> None:
-        self.module = module
+    def __init__(self, kind: str, log: Path) -> None:
+        self.kind = kind
         self._lifeline = Lifeline()
         self._answers, theirs = os.pipe()
         try:
             with log.open("ab") as output:
                 self._process = subprocess.Popen(  # noqa: S603 (our own module)
-                    [sys.executable, "-P", "-m", module, str(theirs)],
+                    [sys.executable, "-P", "-m", "edgeq.models.serving", str(theirs)],
                     stdin=subprocess.PIPE,
                     stdout=output.fileno(),
                     stderr=subprocess.STDOUT,
@@ -112,7 +112,7 @@ class Child:
 
 
 class Idle:
-    """Children that wait for the next request of their module, while somebody keeps them."""
+    """Children that wait for the next request of their kind, while somebody keeps them."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -133,11 +133,11 @@ class Idle:
         for child in children:
             child.end()
 
-    def take(self, module: str) -> Child | None:
-        """Return one that waits for requests of a module."""
+    def take(self, kind: str) -> Child | None:
+        """Return one that waits for requests of a kind."""
         with self._guard:
             for child in self._children:
-                if child.module == module:
+                if child.kind == kind:
                     self._children.remove(child)
                     return child
         return None
@@ -156,7 +156,7 @@ idle = Idle()
 
 @contextmanager
 def kept_children() -> Iterator[None]:
-    """Keep children, once they did their work, for further requests of their modules."""
+    """Keep children, once they did their work, for further requests of their kind."""
     idle.keep(1)
     try:
         yield
@@ -189,5 +189,7 @@ def _environment() -> dict[str, str]:
         PYTHONUNBUFFERED="1",
         PYTHONHASHSEED="0",
         PYTHONWARNINGS="default",
+        TF_CPP_MIN_LOG_LEVEL="1",
+        TQDM_DISABLE="1",  # progress bars would fill the log
     )
     return environment

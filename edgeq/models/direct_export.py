@@ -13,8 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from edgeq.models.frozen_graph import INPUT, signed, write_graph
-from edgeq.models.saved_model_source import converter_of
+from edgeq.models.frozen_graph import INPUT, freeze, signed, write_graph
+from edgeq.models.saved_model_source import with_flex
 
 
 class UnsuitedModelError(Exception):
@@ -38,10 +38,10 @@ def write_litert(model: Any, shape: Sequence[int], path: Path, graph: Path | Non
     traced = tf.function(lambda image: model(image, training=False), input_signature=[image])
     function = traced.get_concrete_function()
     _require_plain(function)
+    frozen = freeze(function)
     if graph is not None:
-        function = write_graph(function, graph)
-    converter = converter_of(function, model)
-    converter.experimental_lower_to_saved_model = False
+        write_graph(frozen, graph)
+    converter = with_flex(frozen.converter())
     try:
         content = converter.convert()
     except Exception as error:  # the converter's own class is private, and it raises others too

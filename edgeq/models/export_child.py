@@ -1,4 +1,4 @@
-"""The child process that exports a float model: ``python -m edgeq.models.export_child``."""
+"""Exporting a float model, in a child process: see ``models/serving.py``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import msgspec
 from edgeq.models.downloads import bound_network
 from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
 from edgeq.models.input_size import CHANNELS, fixed_size
-from edgeq.models.serving import serve
 
 
 def export(request: ExportRequest) -> ExportResponse:
@@ -67,11 +66,8 @@ def _export_saved_model(request: ExportRequest) -> ExportResponse:
     return ExportResponse(input_size=size)
 
 
-def _work(request: dict[str, Any]) -> Mapping[str, object]:
+def work(request: dict[str, Any]) -> Mapping[str, object]:
+    """Do what a request asks for."""
     bound_network()
     response = export(msgspec.convert(request, ExportRequest))
     return dict(msgspec.to_builtins(response))
-
-
-if __name__ == "__main__":
-    serve(_work)

@@ -23,6 +23,10 @@ FOLDER_KIND = "saved_model"
 _FILE = "model.tflite"
 _FOLDER = "saved_model"
 _NOTES = "export.json"
+CHILD_KIND = "tensorflow"
+OWN_KINDS = frozenset({"application", "lite0"})
+"""Kinds of sources that bring no code of their own."""
+
 _CHILD = "edgeq.models.export_child"
 
 
@@ -136,7 +140,9 @@ def _run(what: str, request: ExportRequest, log: Path) -> ExportResponse:
         log=log,
         limits=request.limits,
         what=what,
-        reusable=False,  # models may come as code, and Keras counts the names of layers
+        kind=CHILD_KIND,
+        fresh=True,  # Keras numbers the layers of a process
+        kept=request.kind in OWN_KINDS,
     )
     return msgspec.convert(answer, ExportResponse)
 

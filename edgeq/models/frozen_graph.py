@@ -6,7 +6,8 @@ processes alone, because it imports TensorFlow.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,32 @@ _INPUT, _OUTPUT = f"{INPUT}:0", "Identity:0"
 """Tensors of a traced function's graph."""
 
 
-def write_graph(function: Any, path: Path) -> Any:
-    """Freeze a concrete function, write its graph and return the frozen function.
+@dataclass(frozen=True)
+class FrozenGraph:
+    """A graph without variables.
+
+    Attributes:
+        content: Its nodes, a ``GraphDef``.
+        function: A concrete function of a graph that has these nodes.
+    """
+
+    content: Any
+    function: Any
+
+    def converter(self) -> Any:
+        """Return TensorFlow's converter of it."""
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([self.function])
+        converter.experimental_lower_to_saved_model = False
+        ends = ([self.function.graph.get_tensor_by_name(name)] for name in (_INPUT, _OUTPUT))
+        found = (self.content, *ends, self.function)
+        # To freeze it once more would take longer than all the rest. A TensorFlow that does not
+        # look here does so, with the same result.
+        converter._freeze_concrete_function = lambda: found  # noqa: SLF001
+        return converter
+
+
+def freeze(function: Any) -> FrozenGraph:
+    """Return a traced function's graph with its variables as constants.
 
     Raises:
         ValueError: Its tensors have not the names of a traced function's.
@@ -35,22 +60,20 @@ def write_graph(function: Any, path: Path) -> Any:
     names = [tensor.name for tensor in (*frozen.inputs, *frozen.outputs)]
     if names != [_INPUT, _OUTPUT]:
         raise ValueError(f"the graph's tensors are {', '.join(names)}")
-    path.write_bytes(frozen.graph.as_graph_def().SerializeToString())
-    return frozen
+    return FrozenGraph(frozen.graph.as_graph_def(), frozen)
 
 
-def converter_of_graph(path: Path) -> Any:
-    """Return the converter of a graph that ``write_graph`` wrote."""
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([_function(path)])
-    converter.experimental_lower_to_saved_model = False
-    return converter
+def write_graph(graph: FrozenGraph, path: Path) -> None:
+    """Write a graph, without what it was made of."""
+    path.write_bytes(graph.content.SerializeToString())
 
 
 @lru_cache(maxsize=1)
-def _function(path: Path) -> Any:
-    graph = tf.compat.v1.GraphDef.FromString(path.read_bytes())
-    wrapped = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph, name=""), [])
-    return wrapped.prune(_INPUT, _OUTPUT)
+def read_graph(path: Path) -> FrozenGraph:
+    """Read what ``write_graph`` wrote."""
+    content = tf.compat.v1.GraphDef.FromString(path.read_bytes())
+    importing = partial(tf.compat.v1.import_graph_def, content, name="")
+    return FrozenGraph(content, tf.compat.v1.wrap_function(importing, []))
 
 
 def signed(content: bytes) -> bytes:

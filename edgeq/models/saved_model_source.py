@@ -52,12 +52,11 @@ def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
     return module, size
 
 
-def converter_of(function: Any, owner: Any) -> Any:
-    """Return the converter of a concrete function whose variables ``owner`` keeps alive.
+def with_flex(converter: Any) -> Any:
+    """Return a converter that does as Keras's export does.
 
-    As Keras's export does: what needs Flex is converted, and then named and refused.
+    What needs Flex is converted, and then named and refused.
     """
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
     converter.target_spec.supported_ops = [
         tf.lite.OpsSet.TFLITE_BUILTINS,
         tf.lite.OpsSet.SELECT_TF_OPS,
@@ -67,7 +66,8 @@ def converter_of(function: Any, owner: Any) -> Any:
 
 def write_litert(module: Any, path: str) -> None:
     """Convert a module's ``serve`` to a float ``.tflite`` file."""
-    converter = converter_of(module.serve.get_concrete_function(), module)
+    function = module.serve.get_concrete_function()
+    converter = with_flex(tf.lite.TFLiteConverter.from_concrete_functions([function], module))
     with open(path, "wb") as file:  # noqa: PTH123 (a path as text, from the request)
         file.write(converter.convert())
 

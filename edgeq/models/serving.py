@@ -1,19 +1,20 @@
 """The child's side of ``edgeq.models.child``: requests on standard input, one after the other.
 
-A request is a line of JSON, and so is its answer, on the file descriptor that the first argument
-names. Whatever the work and its libraries print goes to the request's log.
+Started as ``python -m edgeq.models.serving DESCRIPTOR``. A request is a line of JSON, and so is
+its answer, on that file descriptor. Whatever the work and its libraries print goes to the
+request's log.
 """
 
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import queue
 import resource
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -28,11 +29,13 @@ class Request(msgspec.Struct, frozen=True):
     """What is asked for.
 
     Attributes:
-        body: Plain JSON values, for the module's ``work``.
+        module: Its function ``work`` does the work.
+        body: Plain JSON values, for that function.
         log: The file that is appended to.
         memory_limit: Bytes of data that the process may have.
     """
 
+    module: str
     body: dict[str, Any]
     log: str
     memory_limit: int
@@ -54,7 +57,7 @@ class Response(msgspec.Struct, frozen=True):
     failure: Failure | None = None
 
 
-def serve(work: Callable[[dict[str, Any]], Mapping[str, object]]) -> None:
+def serve() -> None:
     """Be the child: do the work of each request and answer it, until nobody asks any more.
 
     An error becomes the response's failure, its traceback goes to the log.
@@ -69,16 +72,17 @@ def serve(work: Callable[[dict[str, Any]], Mapping[str, object]]) -> None:
         with open(request.log, "ab") as log:  # noqa: PTH123 (a path as text, from the request)
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
-        response = _respond(work, request)
+        response = _respond(request)
         sys.stdout.flush()
         answers.write(msgspec.json.encode(response) + b"\n")
         answers.flush()
 
 
-def _respond(work: Callable[[dict[str, Any]], Mapping[str, object]], request: Request) -> Response:
+def _respond(request: Request) -> Response:
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     try:
         resource.setrlimit(resource.RLIMIT_DATA, (request.memory_limit, hard))
+        work = importlib.import_module(request.module).work
         return Response(result=dict(work(request.body)))
     except EdgeqError as error:
         traceback.print_exc()
@@ -109,3 +113,7 @@ def _kind(error: Exception) -> str:
         return NO_MEMORY
     full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
     return NO_ROOM if full or os.strerror(errno.ENOSPC) in str(error) else ""
+
+
+if __name__ == "__main__":
+    serve()

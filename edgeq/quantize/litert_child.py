@@ -1,11 +1,10 @@
 """The child process of the engine ``litert``: calibration runs and quantization.
 
-Started as ``python -m edgeq.quantize.litert_child REQUEST RESPONSE``.
+It is asked as ``models/serving.py`` says.
 """
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import numpy as np
 
 from edgeq.images.preprocess import to_input
 from edgeq.models.model_file import open_model, read_model
-from edgeq.models.serving import serve
 from edgeq.quantize.statistics import Statistics, extent, ranges
 from edgeq.spec.structs import Preprocessing
 
@@ -142,8 +140,3 @@ def work(request: dict[str, Any]) -> dict[str, object]:
     """Do what a request asks for."""
     task: Calibrate | Quantize = msgspec.convert(request, Calibrate | Quantize)
     return calibrate(task) if isinstance(task, Calibrate) else quantize(task)
-
-
-if __name__ == "__main__":
-    os.environ["TQDM_DISABLE"] = "1"  # progress bars would fill the log
-    serve(work)

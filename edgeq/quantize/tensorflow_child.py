@@ -1,11 +1,10 @@
 """The child process of the engine ``tensorflow``: the one place that runs its converter.
 
-Started as ``python -m edgeq.quantize.tensorflow_child``; see ``models/serving.py``.
+It is asked as ``models/serving.py`` says.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.images.preprocess import to_input
-from edgeq.models.serving import serve
 from edgeq.quantize.recipes import INT8_ONLY, TensorflowRecipe
 from edgeq.spec.structs import Preprocessing
 
@@ -116,9 +114,9 @@ def _converter(start: str) -> Any:
     if Path(start).is_dir():
         converter = tf.lite.TFLiteConverter.from_saved_model(start)
     else:
-        from edgeq.models.frozen_graph import converter_of_graph
+        from edgeq.models.frozen_graph import read_graph
 
-        converter = converter_of_graph(Path(start))
+        converter = read_graph(Path(start)).converter()
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     return converter
 
@@ -163,8 +161,3 @@ def work(request: dict[str, Any]) -> dict[str, object]:
             content = quantize(task)
     Path(task.output).write_bytes(content)
     return {"bytes": len(content)}
-
-
-if __name__ == "__main__":
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"
-    serve(work)

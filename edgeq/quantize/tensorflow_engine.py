@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from edgeq.models.child import log_path, run_child
+from edgeq.models.exporting import CHILD_KIND
 from edgeq.models.float_model import converter_start
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.engine import Engine, Job, Shared
@@ -35,7 +36,7 @@ def run_tensorflow(job: Job) -> None:
     else:
         request |= {"task": "convert", "start": str(start), "recipe": msgspec.to_builtins(recipe)}
         request |= _photographs(job.calibration)
-    run_child(CHILD, request, log=job.log, limits=job.model.limits, what=job.what)
+    run_child(CHILD, request, log=job.log, limits=job.model.limits, what=job.what, kind=CHILD_KIND)
 
 
 def prepare_tensorflow(shared: Shared) -> Path:
@@ -64,7 +65,8 @@ def prepare_tensorflow(shared: Shared) -> Path:
         request["output"] = str(folder / CALIBRATED_FILE)
         log = log_path(shared.store, CALIBRATED, facts)
         what = f"calibration of {shared.model.name}"
-        run_child(CHILD, request, log=log, limits=shared.model.limits, what=what)
+        limits = shared.model.limits
+        run_child(CHILD, request, log=log, limits=limits, what=what, kind=CHILD_KIND)
 
     return shared.store.get_or_make(CALIBRATED, facts, make).folder / CALIBRATED_FILE
 
@@ -77,7 +79,10 @@ def start_tensorflow(limits: Make, store: Store) -> None:
         StoreError: The log can't be written.
     """
     log = store.root / LOGS / "tensorflow.log"
-    run_child(CHILD, {"task": "start"}, log=log, limits=limits, what="TensorFlow")
+    request = {"task": "start"}
+    run_child(
+        CHILD, request, log=log, limits=limits, what="TensorFlow", kind=CHILD_KIND, fresh=True
+    )
 
 
 def _recipe(shared: Shared) -> TensorflowRecipe:

@@ -37,15 +37,12 @@ run_child("stuck", told, log=folder / "log", limits=Make(), what="stuck")
 """
 STUCK = """
 import os, pathlib, subprocess, sys
-from edgeq.models.serving import serve
 
 def work(request):
     other = subprocess.Popen(["sleep", "600"])
     pathlib.Path(request["told"] + ".part").write_text(f"{os.getpid()} {other.pid}")
     os.rename(request["told"] + ".part", request["told"])
     sum(1 for _ in iter(int, 1))  # never comes back
-
-serve(work)
 """
 WORKER = """
 import sys, pathlib

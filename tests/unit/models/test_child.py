@@ -17,7 +17,6 @@ MAKE = Make(timeout_s=60)
 CHILD = """
 import mmap, os, signal, sys, time
 from edgeq.errors import ModelError
-from edgeq.models.serving import serve
 
 told = 0
 
@@ -56,8 +55,6 @@ def work(request):
             return {"told": told}
         case "hang":
             time.sleep(600)
-
-serve(work)
 """
 
 
@@ -147,7 +144,7 @@ def test_nobody_keeps_a_child_without_being_asked_to(child: str, tmp_path: Path)
     assert tell(child, log, "one")[1] == tell(child, log, "two")[1] == 1
     with kept_children():
         tell(child, log, "kept")
-        assert tell(child, log, "of somebody else's code", reusable=False)[1] == 1
+        assert tell(child, log, "alone", fresh=True, kept=False)[1] == 1
     with kept_children():
         assert tell(child, log, "later")[1] == 1
 

@@ -7,6 +7,7 @@ an interrupted run finished is there for the next one.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Run:
 
 
 class Ledger:
-    """Rows that were made alike.
+    """Rows that were made alike. Several threads may use one.
 
     Args:
         store: Where they are kept.
@@ -49,6 +50,7 @@ class Ledger:
         self._places: dict[str, tuple[Path, int]] = {}
         self._portions: dict[str, Mapping[str, object]] = {}
         self._listed: dict[str, str] = {}
+        self._guard = threading.Lock()
 
     def missing(self, photographs: Sequence[str]) -> list[str]:
         """Return the photographs without a row, each once, in their order.
@@ -60,8 +62,9 @@ class Ledger:
             StoreError: The store can't be read.
         """
         asked = dict.fromkeys(photographs)
-        self._look_for([one for one in asked if one not in self._places])
-        return [one for one in asked if one not in self._places]
+        with self._guard:
+            self._look_for([one for one in asked if one not in self._places])
+            return [one for one in asked if one not in self._places]
 
     def add(self, photographs: Sequence[str], make: Callable[[Path], None]) -> Entry:
         """Keep the rows of photographs.
@@ -75,7 +78,8 @@ class Ledger:
             EdgeqError: Whatever ``make`` raises; nothing is kept then.
         """
         entry = self._store.get_or_make(self._kind, {**self._facts, ROWS: list(photographs)}, make)
-        self._note(entry, photographs)
+        with self._guard:
+            self._note(entry, photographs)
         return entry
 
     def runs(self, photographs: Sequence[str]) -> Iterator[Run]:

@@ -108,10 +108,14 @@ class Stream:
             first += piece.count
         return np.concatenate(found)
 
-    def first(self) -> npt.NDArray[np.uint8]:
-        """Return the first photograph's pixels, shape ``(h, w, 3)``."""
-        portion = self.images.photos[:PORTION]
-        return np.array(next(self.pieces(portion)).array()[0])
+    def first(self, count: int) -> npt.NDArray[np.uint8]:
+        """Return the first photographs' pixels, shape ``(count, h, w, 3)``, fewer where it ends.
+
+        Their whole portion is decoded, because all of it is run later.
+        """
+        pieces = self.pieces(self.images.photos[: max(count, PORTION)])
+        found = [piece.array() for piece in pieces]
+        return np.concatenate(found)[:count]
 
     def _decode(self, missing: Sequence[str]) -> None:
         if not missing:

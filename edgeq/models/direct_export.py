@@ -38,15 +38,14 @@ def write_litert(model: Any, shape: Sequence[int], path: Path, graph: Path | Non
     traced = tf.function(lambda image: model(image, training=False), input_signature=[image])
     function = traced.get_concrete_function()
     _require_plain(function)
-    frozen = freeze(function)
-    if graph is not None:
-        write_graph(frozen, graph)
-    converter = with_flex(frozen.converter())
     try:
-        content = converter.convert()
+        frozen = freeze(function)
+        content = with_flex(frozen.converter()).convert()
     except Exception as error:  # the converter's own class is private, and it raises others too
         raise UnsuitedModelError(f"the converter: {error}") from error
     path.write_bytes(signed(content))
+    if graph is not None:
+        write_graph(frozen, graph)
 
 
 def _require_plain(function: Any) -> None:

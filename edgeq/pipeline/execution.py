@@ -28,7 +28,7 @@ from edgeq.run.results import Loaded, MemoryUse
 from edgeq.run.session import Session
 from edgeq.run.targets import Target
 from edgeq.spec.structs import Preprocessing, Run
-from edgeq.store import Store
+from edgeq.store import Store, key_of
 
 FORMAT = 1
 """Raised when what is kept here changes its meaning."""
@@ -80,6 +80,7 @@ class Executor:
         self.run = run
         self._store = store
         self._say = say
+        self._ledgers: dict[str, Ledger] = {}
 
     def session(self, key: str) -> Session:
         """Return a fresh worker for a model; the caller closes it."""
@@ -167,7 +168,9 @@ class Executor:
 
     def kept_answers(self, model: Executable, photographs: Stream) -> Ledger:
         """Return where the answers of a model to photographs decoded in some way are kept."""
-        return Ledger(self._store, "answers", self._feeding(model, photographs))
+        facts = self._feeding(model, photographs)
+        address = key_of("answers", facts)
+        return self._ledgers.setdefault(address, Ledger(self._store, "answers", facts))
 
     def keep(
         self,

@@ -83,6 +83,7 @@ class ModelInputs:
         self._store = store
         self._baseline: Once[str, FloatModel] = Once(keeps)
         self._sets: Once[str, ImageSet | None] = Once(keeps)
+        self._streams: Once[Preprocessing, Stream] = Once(keeps)
         self._lint: Once[str, Lint] = Once(keeps)
         self.say = say
 
@@ -210,8 +211,10 @@ class ModelInputs:
         images = self.evaluation
         if images is None:
             raise ImageError("no evaluation set is named", where=self.spec.origin)
-        size = self.baseline.input_size
-        return Stream(images, preprocessing, size, self._store, self._telling(images.role))
+        size, telling = self.baseline.input_size, self._telling(images.role)
+        return self._streams.get(
+            preprocessing, lambda: Stream(images, preprocessing, size, self._store, telling)
+        )
 
     def decode_ahead(self, roles: Sequence[Role]) -> None:
         """Decode photographs for the input that the baseline is expected to take.

@@ -44,8 +44,8 @@ def prove_kernels(run: Run, subject: Subject) -> Judgement:
         return running.kernels(None, own, own)
 
     def make() -> _Noise:
+        answers = run.answers(subject.model, subject)  # first: its error says more
         others = ask_kernels(run, subject)
-        answers = run.answers(subject.model, subject)
         baseline = run.answers(subject.model, None)
         return _Noise(kernel_noise(baseline, answers, others.answers), others.kernels)
 

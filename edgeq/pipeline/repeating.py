@@ -83,7 +83,7 @@ def ask_again(executor: Executor, model: Executable, photographs: Stream) -> Ask
     Raises:
         WorkerError: The model does not run.
     """
-    pixels = _first(photographs)
+    pixels = photographs.first(MOST_IMAGES)
 
     def make(folder: Path) -> None:
         with blaming(model), executor.session(model.key) as session:
@@ -109,7 +109,7 @@ def ask_others(executor: Executor, model: Executable, photographs: Stream) -> Ot
     Raises:
         WorkerError: None of the others can run it.
     """
-    pixels = _first(photographs)
+    pixels = photographs.first(MOST_IMAGES)
 
     def make(folder: Path) -> None:
         refusals: list[WorkerError] = []
@@ -133,11 +133,6 @@ def ask_others(executor: Executor, model: Executable, photographs: Stream) -> Ot
     folder = executor.keep("kernels", model, photographs, MOST_IMAGES, make)
     kernels = msgspec.json.decode((folder / _FACTS).read_bytes(), type=Kernels)
     return OtherKernels(_read(model, folder), kernels)
-
-
-def _first(photographs: Stream) -> Pixels:
-    photos = photographs.images.photos[:MOST_IMAGES]
-    return np.concatenate([piece.array() for piece in photographs.pieces(photos)])
 
 
 def _load(executor: Executor, session: Session, model: Executable, kernels: Kernels) -> Loaded:

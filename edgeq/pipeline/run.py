@@ -267,6 +267,7 @@ class Run:
         """Return the photograph that a model is timed on: the first, or noise without any."""
         inputs = self.inputs(model)
         if inputs.evaluation is not None:
-            return inputs.stream(executable.preprocessing).first()
+            photograph: npt.NDArray[np.uint8] = inputs.stream(executable.preprocessing).first(1)[0]
+            return photograph
         shape = (*inputs.baseline.input_size, 3)
         return np.random.default_rng(0).integers(0, 256, shape, np.uint8)

@@ -187,4 +187,4 @@ class Conversation:
 
 
 def _doing(op: str, images: tuple[int, int] | None, done: int = 0) -> str:
-    return f"{op} (image {images[0] + done} or later of {images[1]})" if images else op
+    return f"{op} (image {images[0] + done} or later)" if images else op

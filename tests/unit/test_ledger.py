@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,3 +83,33 @@ def test_a_portion_without_a_description_is_missing(store: Store) -> None:
     folder = add(Ledger(store, "answers", FACTS), "a")
     (folder / "entry.json").write_text("{", "utf-8")
     assert Ledger(store, "answers", FACTS).missing(["a"]) == ["a"]
+
+
+def test_a_damaged_portion_gives_way_to_another_with_the_same_rows(store: Store) -> None:
+    folder = add(Ledger(store, "answers", FACTS), "a", "b")
+    add(Ledger(store, "answers", FACTS), "b", "a")
+    (folder / "rows.txt").write_text("b a", "utf-8")
+    later = Ledger(store, "answers", FACTS)
+    assert later.missing(["a", "b"]) == []
+    assert row_names(later, "a", "b") == ["a", "b"]
+
+
+def test_what_another_process_adds_is_found_and_nothing_is_described_twice(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described: list[str] = []
+    original = Store.described
+
+    def counted(self: Store, kind: str, **options: Any) -> Any:
+        found = original(self, kind, **options)
+        described.extend(key for key, _ in found)
+        return found
+
+    monkeypatch.setattr(Store, "described", counted)
+    ledger = Ledger(store, "answers", FACTS)
+    for number in range(5):
+        name = str(number)
+        assert ledger.missing([name]) == [name]
+        add(Ledger(store, "answers", FACTS), name)
+        assert ledger.missing([name]) == []
+    assert len(described) == len(set(described)) == 5

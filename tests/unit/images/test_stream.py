@@ -48,7 +48,7 @@ def test_portions_are_the_whole(images: ImageSet, store: Store) -> None:
     stream = Stream(images, WHOLE, SIZE, store, lambda done, total: told.append((done, total)))
     whole = decode(images, WHOLE, SIZE, store).array()
     assert np.array_equal(everything(stream), whole)
-    assert np.array_equal(stream.first(), whole[0])
+    assert np.array_equal(stream.first(3), whole[:3])
     assert told == [(done, 10) for done in range(1, 11)]
 
 

@@ -215,3 +215,14 @@ def test_children_may_take_what_the_spec_says(child: Child, tmp_path: Path, sour
     for asked in child.asked:
         assert asked["limits"] == {"timeout_s": 7.0, "memory_limit": 10**9}
     assert bool(child.asked) == source.startswith("keras")
+
+
+@pytest.mark.parametrize("engine", ["litert", "tensorflow"])
+def test_a_graph_is_asked_for_where_an_engine_starts_there(
+    child: Child, tmp_path: Path, engine: str
+) -> None:
+    model = Model(source="keras:ResNet50", weights="random")
+    methods = (f"float16@{engine}",)
+    spec = Spec(root=tmp_path, origin="edgeq.toml", models={"net": model}, methods=methods)
+    load_float_model("net", model, spec, Store(tmp_path / "store"))
+    assert child.asked[0]["graph"] == (engine == "tensorflow")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
+from ai_edge_litert.tools import flatbuffer_utils
 
 from edgeq.errors import ConversionError, MissingExtraError, ModelError
-from edgeq.models.float_model import FloatModel, load_float_model
+from edgeq.models.child import run_child
+from edgeq.models.float_model import FloatModel, converter_start, load_float_model
 from edgeq.models.model_file import read_model
 from edgeq.quantize import recipes
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.make import make_variant
 from edgeq.quantize.tensorflow_child import samples
+from edgeq.quantize.tensorflow_engine import CHILD
 from edgeq.spec.methods import METHODS, MethodChoice
-from edgeq.spec.structs import Model, Preprocessing, Spec
+from edgeq.spec.structs import Make, Model, Preprocessing, Spec
 from edgeq.store import Store
 from tests.unit.quantize.network import calibration, float_model
 
@@ -46,7 +51,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def keras_model(folder: Path) -> FloatModel:
     (folder / "tiny_network.py").write_text(SOURCE)
     model = Model(source="tiny_network:build", preprocessing="keras-tf")
-    spec = Spec(root=folder, origin="edgeq.toml", models={"tiny": model})
+    methods = ("int8@tensorflow",)
+    spec = Spec(root=folder, origin="edgeq.toml", models={"tiny": model}, methods=methods)
     return load_float_model("tiny", model, spec, Store(folder / "store"))
 
 
@@ -79,6 +85,7 @@ def test_a_variant_holds_the_types_that_its_method_claims(
             sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + tensor.data_bytes
     assert sum(sizes.get(kind, 0) for kind in method.weight_types) > sum(sizes.values()) / 2
     assert all(tensors[i].shape_signature[0] == 1 for i in model.inputs)
+    assert model.signature_keys == ("serving_default",)
     again = make_variant(choice, keras_model, photographs(folder), Store(folder / "store"))
     assert (again.made, again.sha256) == (False, variant.sha256)
 
@@ -91,6 +98,57 @@ def test_the_same_input_gives_the_same_bytes(keras_model: FloatModel, folder: Pa
     other = make_variant(choice, keras_model, calibrated, Store(folder / "other"))
     assert first.path != other.path
     assert first.path.read_bytes() == other.path.read_bytes()
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", ["int8", "int8_float_io"])
+def test_one_calibration_gives_what_the_converter_would_with_its_own(
+    keras_model: FloatModel, folder: Path, name: str
+) -> None:
+    calibrated, store = photographs(folder), Store(folder / "shared")
+    choice = MethodChoice(name, name, "tensorflow")
+    shared = read_model(make_variant(choice, keras_model, calibrated, store).path)
+    assert len(list((store.root / "calibrated").iterdir())) == 1
+    output = folder / f"{name}.tflite"
+    request = {
+        "task": "convert",
+        "start": str(converter_start(keras_model, store)),
+        "recipe": msgspec.to_builtins(recipes.TENSORFLOW[name]),
+        "output": str(output),
+        "pixels": str(calibrated.pixels.path),
+        "preprocessing": msgspec.to_builtins(calibrated.preprocessing),
+    }
+    run_child(CHILD, request, log=folder / "own.log", limits=Make(), what=name)
+    own = read_model(output)
+    assert [one.name for one in shared.operators] == [one.name for one in own.operators]
+    for ours, theirs in zip(shared.tensors, own.tensors, strict=True):
+        assert (ours.name, ours.shape, ours.dtype) == (theirs.name, theirs.shape, theirs.dtype)
+        assert np.array_equal(ours.scales, theirs.scales)
+        assert np.array_equal(ours.zero_points, theirs.zero_points)
+    assert constants(shared.path) == constants(own.path)
+
+
+def constants(path: Path) -> list[bytes]:
+    """Return the constant data of every tensor."""
+    root = flatbuffer_utils.read_model(str(path))
+    stored = (root.buffers[one.buffer].data for one in root.subgraphs[0].tensors)
+    return [b"" if data is None else bytes(data) for data in stored]
+
+
+@pytest.mark.keras
+def test_a_graph_is_what_a_saved_model_is(keras_model: FloatModel, folder: Path) -> None:
+    """The way for models that are more than one plain graph gives the same variant."""
+    export = keras_model.export
+    assert export is not None
+    assert export.graph is not None
+    roundabout = replace(keras_model, export=replace(export, graph=None))
+    choice = MethodChoice("dynamic_range", "dynamic_range", "tensorflow")
+    ours, theirs = (
+        read_model(make_variant(choice, model, None, Store(folder / name)).path)
+        for name, model in (("graph", keras_model), ("saved", roundabout))
+    )
+    assert [one.name for one in ours.operators] == [one.name for one in theirs.operators]
+    assert sorted(constants(ours.path)) == sorted(constants(theirs.path))
 
 
 @pytest.mark.keras

@@ -57,7 +57,7 @@ def test_a_signal_is_named_with_the_last_words(scripted: Scripted) -> None:
 def test_a_crash_tells_how_far_the_work_was(scripted: Scripted) -> None:
     script = "hello(); read(); write(kind='progress', done=3, total=5)\nos.abort()"
     error = failure(scripted(script), images=True)
-    assert "ended by SIGABRT while it ran infer (image 3 or later of 5)" in str(error)
+    assert "ended by SIGABRT while it ran infer (image 3 or later)" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ class Good:
         path = self.scratch / f"{digest}.npy"
         np.save(path, pixels)
         photos = tuple(
-            Photo(path, f"{name}-{at}", sha256_bytes(one.tobytes()), None)
+            Photo(str(path), f"{name}-{at}", sha256_bytes(one.tobytes()), None)
             for at, one in enumerate(pixels)
         )
         images = ImageSet("calibration", name, photos)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -37,7 +35,7 @@ def images(count: int, labels: list[int] | None = None, same: str | None = None)
         "calibration",
         "set",
         tuple(
-            Photo(Path(), f"{i}.png", same or str(i), None if labels is None else labels[i])
+            Photo("", f"{i}.png", same or str(i), None if labels is None else labels[i])
             for i in range(count)
         ),
     )

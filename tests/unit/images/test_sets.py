@@ -67,7 +67,9 @@ def image_set(*photos: tuple[str, str, int | None], source: str = "here") -> Ima
     return ImageSet(
         "evaluation",
         source,
-        tuple(Photo(Path(source, name), name, digest, label) for name, digest, label in photos),
+        tuple(
+            Photo(str(Path(source, name)), name, digest, label) for name, digest, label in photos
+        ),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +21,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @given(count=st.integers(1, 700), parts=st.integers(1, 6))
 def test_parts_are_even_and_leave_nothing_out(empty: Store, count: int, parts: int) -> None:
-    photos = tuple(Photo(Path(str(n)), str(n), f"{n:064x}", None) for n in range(count))
+    photos = tuple(Photo(str(n), str(n), f"{n:064x}", None) for n in range(count))
     images = ImageSet("evaluation", "nowhere", photos)
     stream = Stream(images, Preprocessing(), (4, 4), empty)
     kept = Ledger(empty, "answers", {})

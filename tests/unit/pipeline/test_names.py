@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -22,7 +20,7 @@ FLIP: Facts = {
 
 
 def images(*names: str) -> ImageSet:
-    photos = tuple(Photo(Path(name), name, "ab", None) for name in names)
+    photos = tuple(Photo(name, name, "ab", None) for name in names)
     return ImageSet("evaluation", "photos", photos)
 
 

@@ -81,7 +81,7 @@ def calibration(folder: Path, *, count: int = 6, seed: int = 0, source: str = "s
     path = folder / "pixels.npy"
     np.save(path, pixels)
     photos = tuple(
-        Photo(folder / f"{index}.png", f"{index}.png", f"{seed}-{index}", None)
+        Photo(str(folder / f"{index}.png"), f"{index}.png", f"{seed}-{index}", None)
         for index in range(count)
     )
     images = ImageSet("calibration", source, photos)

@@ -165,9 +165,9 @@ def interrupted(folder: Path, model: dict[str, str], count: int) -> bool:
 
 def portions(count: int) -> int:
     """Return in how many portions a set is evaluated."""
-    from edgeq.images.stream import PORTION
+    from edgeq.images.stream import portion_size
 
-    return -(-count // PORTION)
+    return -(-count // portion_size(count))
 
 
 def answers(place: Path) -> dict[Path, int]:

@@ -39,6 +39,8 @@ TIMEOUT_S = 10.0
 SLACK_S = 20.0
 """For starting a worker and ending one, on a busy machine."""
 MEMORY_LIMIT = 2_000_000_000
+MOST_HELD = 100
+"""Models that one worker holds: each takes memory."""
 IMAGES = 3
 REAL = ("resnet8_cifar10_int8.tflite", "resnet8_cifar10_float.tflite")
 
@@ -59,10 +61,11 @@ class Fuzzed:
 
 
 class Runner:
-    """Keeps a worker for as long as it lives."""
+    """Keeps a worker for as long as it lives, or until it holds many models."""
 
     def __init__(self) -> None:
         self._session: Session | None = None
+        self._held = 0
 
     def outcome(self, path: Path, size: tuple[int, int]) -> str:
         """Do with a model all that a run does; return what came of it.
@@ -80,7 +83,6 @@ class Runner:
             handle = session.load(path, threads=1, kernels="xnnpack", edits=edits).handle
             pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, *size, 3), np.uint8)
             outputs = session.infer(handle, pixels, Preprocessing()).outputs
-            session.unload(handle)
         except WorkerError:
             self._session = None if session.ended else session
             raise
@@ -91,7 +93,11 @@ class Runner:
         return "ran, answers fail the proof of outputs" if broken else "ran"
 
     def _alive(self) -> Session:
+        self._held += 1
+        if self._held > MOST_HELD:
+            self.close()
         if self._session is None:
+            self._held = 1
             self._session = Session(
                 local_target(), timeout_s=TIMEOUT_S, memory_limit=MEMORY_LIMIT, where="mutant"
             )
@@ -101,6 +107,7 @@ class Runner:
         """End the worker."""
         if self._session is not None:
             self._session.close()
+        self._session = None
 
 
 def named(error: EdgeqError) -> str:

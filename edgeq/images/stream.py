@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,18 @@ from edgeq.store import Store
 
 KIND = "pixels"
 PORTION = 64
-"""Photographs that are decoded, run and kept together: some 10 MB of pixels, a second's work."""
+"""Photographs that are decoded, run and kept together: at most 10 MB of pixels, a second's work."""
+
+_SHARES = 4
+"""Workers, as many or a divisor, that the portions of a set can be shared out to evenly."""
+
+
+def portion_size(count: int) -> int:
+    """Return how many photographs of a set make a portion; a small set is one."""
+    if count <= PORTION:
+        return PORTION
+    portions = _SHARES * math.ceil(count / (_SHARES * PORTION))
+    return math.ceil(count / portions)
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,7 @@ class Stream:
     ) -> None:
         self.images = images
         self.shape = (len(images.photos), *size, 3)
+        self.portion = portion_size(len(images.photos))
         self._preprocessing = preprocessing
         self._progress = progress
         self._places = {photo.sha256: at for at, photo in enumerate(images.photos)}
@@ -76,8 +89,8 @@ class Stream:
             ImageError: A photograph can't be used, or changed since the set was loaded.
             StoreError: The store can't be written.
         """
-        for start in range(0, len(photos), PORTION):
-            portion = photos[start : start + PORTION]
+        for start in range(0, len(photos), self.portion):
+            portion = photos[start : start + self.portion]
             names = [photo.sha256 for photo in portion]
             self._decode(self._ledger.missing(names))
             for run in self._ledger.runs(names):
@@ -113,7 +126,7 @@ class Stream:
 
         Their whole portion is decoded, because all of it is run later.
         """
-        pieces = self.pieces(self.images.photos[: max(count, PORTION)])
+        pieces = self.pieces(self.images.photos[: max(count, self.portion)])
         found = [piece.array() for piece in pieces]
         return np.concatenate(found)[:count]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.images.sets import Photo
-from edgeq.images.stream import PORTION, Piece, Stream
+from edgeq.images.stream import Piece, Stream
 from edgeq.ledger import Ledger
 from edgeq.run.session import Session
 from edgeq.spec.structs import Preprocessing
@@ -38,19 +37,11 @@ def missing_portions(
         parts: How many workers share the set.
     """
     every = photographs.images.photos
-    size = _even_portion(len(every), parts)
+    size = photographs.portion
     starts = range(part * size, len(every), parts * size)
     photos = {photo.sha256: photo for at in starts for photo in every[at : at + size]}
     missing = [photos[name] for name in kept.missing(list(photos))]
     return [tuple(missing[at : at + size]) for at in range(0, len(missing), size)]
-
-
-def _even_portion(count: int, parts: int) -> int:
-    """Return the size of portions that leaves all parts about as much; small sets are not split."""
-    if count <= PORTION:
-        return PORTION
-    turns = math.ceil(count / (parts * PORTION))
-    return math.ceil(count / (parts * turns))
 
 
 @dataclass(frozen=True)

@@ -128,11 +128,6 @@ class Session:
         self._models[loaded.handle] = loaded
         return loaded
 
-    def unload(self, handle: int) -> None:
-        """Forget a model."""
-        self._worker.ask("unload", {"handle": handle})
-        del self._models[handle]
-
     def infer(
         self,
         handle: int,

@@ -4,7 +4,6 @@ One file that needs Python 3.9, numpy and ai-edge-litert alone, so that it runs 
 board. A frame on standard input or output is a little-endian uint32, a JSON header of so many
 bytes, then the raw bytes of the arrays in ``header["blobs"]`` (``dtype``, ``shape``). A request
 names its ``op``; its answer has ``kind`` ``result`` or ``error`` after any number of ``progress``.
-What can be checked from the facts of ``load`` is checked by the client.
 """
 
 from __future__ import annotations
@@ -46,8 +45,7 @@ def read_frame(stream: BinaryIO) -> Frame | None:
     start = stream.read(4)
     if len(start) < 4:  # noqa: PLR2004
         return None
-    header = json.loads(stream.read(struct.unpack("<I", start)[0]))
-    blobs = []
+    header, blobs = json.loads(stream.read(struct.unpack("<I", start)[0])), list[Any]()
     for blob in header["blobs"]:
         kind, shape = np.dtype(blob["dtype"]), blob["shape"]
         data = stream.read(int(np.prod(shape, dtype=np.int64)) * kind.itemsize)
@@ -138,9 +136,13 @@ class Model:
         planes = values if values.shape[3] != 3 else values.transpose(0, 3, 1, 2)  # noqa: PLR2004
         step = -1 if preprocessing["channels"] == "bgr" else 1
         tables = table.T.copy()  # each in one piece: to take from it is fast
+        alike = planes is not values and table.itemsize == 1 and (tables == tables[0]).all()
 
         def feed(pixels: Any) -> int:
-            for plane, channel in enumerate(range(3)[::step]):
+            if alike:  # bytes for bytes is faster still
+                found = pixels[..., ::step].tobytes().translate(tables[0].tobytes())
+                values[: len(pixels)] = np.frombuffer(found, table.dtype).reshape(pixels.shape)
+            for plane, channel in enumerate(() if alike else range(3)[::step]):
                 planes[: len(pixels), plane] = tables[channel].take(pixels[..., channel])
             values[len(pixels) :] = values[len(pixels) - 1]
             self.interpreter.set_tensor(tensor["index"], values)
@@ -171,6 +173,7 @@ class Worker:
         """Say what is here, and from now on let mallocs beyond the memory limit fail."""
         import ai_edge_litert.interpreter
 
+        gc.freeze()  # what was imported stays: collecting is quick
         versions = {"ai-edge-litert": ai_edge_litert.__version__, "numpy": np.__version__}
         versions.update(python=platform.python_version(), machine=platform.machine())
         if request["memory_limit"]:
@@ -190,18 +193,12 @@ class Worker:
         nodes = [[op["op_name"], op["inputs"].tolist(), op["outputs"].tolist()] for op in details]
         return {"handle": request["id"], "batch": model.batch, "nodes": nodes, **io}, ()
 
-    def op_unload(self, request: Json, _: Arrays) -> Frame:
-        """Forget a model."""
-        del self.models[request["handle"]]
-        return {}, ()
-
     def op_infer(self, request: Json, blobs: Arrays) -> Frame:
         """Run a model on pixels (n, h, w, 3) and return float32 (n, ...) per output."""
         pixels = np.load(request["path"], mmap_mode="r") if request["path"] else blobs[0]
         pixels = pixels[request["start"] :][: request["count"]]
         model, total = self.models[request["handle"]], len(pixels)
-        feed, clipped = model.feeder(request["preprocessing"]), 0
-        results: list[Any] = []
+        feed, clipped, results = model.feeder(request["preprocessing"]), 0, list[Any]()
         for first in range(0, total, model.batch):
             self.progress(first, total)
             clipped += feed(pixels[first : first + model.batch])

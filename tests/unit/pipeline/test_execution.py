@@ -10,9 +10,9 @@ import pytest
 
 from edgeq.errors import ImageError, ModelRefusedError
 from edgeq.files import sha256_file
+from edgeq.images import stream as module
 from edgeq.images.labels import LabelSet
 from edgeq.images.stream import Stream
-from edgeq.pipeline import evaluating
 from edgeq.pipeline.execution import Executable, Executor
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.run import Run
@@ -63,14 +63,14 @@ def test_answers_are_in_the_classes_of_the_labels_and_kept(
 def test_what_an_interrupted_evaluation_finished_is_kept(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluating, "PORTION", 4)
+    monkeypatch.setattr(module, "PORTION", 4)
     store = Store(tmp_path)
     photographs = ModelInputs("net", run.spec, store, run.say).stream(Preprocessing())
     told: list[str] = []
 
     def interrupt(line: str) -> None:
         told.append(line)
-        if line.endswith("8 of 10"):
+        if line.endswith("6 of 10"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -78,7 +78,7 @@ def test_what_an_interrupted_evaluation_finished_is_kept(
     told.clear()
     later = Executor(local_target(), run.spec.run, store, told.append)
     found = later.answers(model(run), photographs)
-    assert told[-1] == "net/net: evaluating images, 6 of 6"
+    assert told[-1] == "net/net: evaluating images, 7 of 7"
     whole = run.executor.answers(model(run), run.inputs("net").stream(Preprocessing()))
     assert np.array_equal(found.scores, whole.scores)
     assert np.array_equal(found.logits, whole.logits)

@@ -280,13 +280,6 @@ def test_a_greyscale_model_is_refused(session: Session, tmp_path: Path, pixels: 
         session.infer(model.handle, pixels, PLAIN)
 
 
-def test_a_model_that_is_unloaded_is_gone(session: Session, tmp_path: Path, pixels: Bytes) -> None:
-    model = load(session, tmp_path, classifier())
-    session.unload(model.handle)
-    with pytest.raises(WorkerError, match="no model"):
-        session.infer(model.handle, pixels, PLAIN)
-
-
 def test_models_take_turns_in_blocks(session: Session, tmp_path: Path, pixels: Bytes) -> None:
     handles = [load(session, tmp_path, classifier(batch=batch)).handle for batch in (1, 3)]
     feeds = [Feed(handle, pixels[0], PLAIN) for handle in handles]

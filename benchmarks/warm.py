@@ -36,7 +36,11 @@ OTHER_PARAMETERS = (
     "from edgeq.quantize.recipes import LITERT, weights_only;"
     "LITERT['weight_only_int8'] = weights_only(8, dynamic=False, least=2048);" + PLAIN
 )
-CHILDREN = {"TensorFlow": "export_child", "quantizer": "litert_child", "worker": "worker.py"}
+CHILDREN = {
+    "TensorFlow": "serving tensorflow",
+    "quantizer": "serving edgeq.quantize.litert_child",
+    "worker": "worker.py",
+}
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class Child:
         try:
             with log.open("ab") as output:
                 self._process = subprocess.Popen(  # noqa: S603 (our own module)
-                    [sys.executable, "-P", "-m", "edgeq.models.serving", str(theirs)],
+                    [sys.executable, "-P", "-m", "edgeq.models.serving", kind, str(theirs)],
                     stdin=subprocess.PIPE,
                     stdout=output.fileno(),
                     stderr=subprocess.STDOUT,

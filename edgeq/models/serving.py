@@ -1,7 +1,7 @@
 """The child's side of ``edgeq.models.child``: requests on standard input, one after the other.
 
-Started as ``python -m edgeq.models.serving DESCRIPTOR``. A request is a line of JSON, and so is
-its answer, on that file descriptor. Whatever the work and its libraries print goes to the
+Started as ``python -m edgeq.models.serving KIND DESCRIPTOR``. A request is a line of JSON, and so
+is its answer, on that file descriptor. Whatever the work and its libraries print goes to the
 request's log.
 """
 
@@ -64,7 +64,7 @@ def serve() -> None:
     """
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(lines,), daemon=True).start()
-    descriptor = int(sys.argv[1])
+    descriptor = int(sys.argv[2])
     os.set_inheritable(descriptor, False)  # noqa: FBT003 (the function has no name for it)
     answers = os.fdopen(descriptor, "wb")
     while True:

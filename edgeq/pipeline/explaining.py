@@ -8,12 +8,16 @@ import msgspec
 
 from edgeq.errors import EdgeqError
 from edgeq.judge.verdict import Verdict
+from edgeq.pipeline import diagnosis
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause, Diagnosis
 from edgeq.pipeline.diagnosis.feeding import other_feeding
 from edgeq.pipeline.diagnosis.labels import wrong_labels
 from edgeq.pipeline.diagnosis.table import diagnose
-from edgeq.pipeline.plan import Case
+from edgeq.pipeline.kept import keep, sources
+from edgeq.pipeline.measuring import pair_facts
+from edgeq.pipeline.plan import Case, Subject
+from edgeq.pipeline.recording import spec_sha256
 from edgeq.pipeline.run import Run
 from edgeq.record import CaseRecord
 
@@ -69,7 +73,7 @@ def explained(
     failed = record.status is Verdict.FAIL
     if failed and (error is not None or case.gate.name in ANSWER_GATES):
         known = (case.subject.key, "" if error is None else str(error))
-        found = run.diagnoses.get(known, lambda: diagnose(Bench(run, case.subject, error)))
+        found = run.diagnoses.get(known, lambda: _diagnosis(run, case.subject, error))
         return with_cause(record, found)
     if failed and case.gate.name == "input_range":
         return _tried(run, case, record, _other_range)
@@ -77,6 +81,48 @@ def explained(
         # What is wrong with labels costs both models alike.
         return _tried(run, case, record, wrong_labels)
     return record
+
+
+class _IncompleteError(Exception):
+    """A diagnosis that is not worth keeping: experiments could not be made."""
+
+    def __init__(self, found: Diagnosis):
+        self.found = found
+        super().__init__()
+
+
+def _diagnosis(run: Run, subject: Subject, error: EdgeqError | None) -> Diagnosis:
+    """Return a diagnosis, kept where the variant ran and every experiment could be made."""
+    if error is not None:
+        return diagnose(Bench(run, subject, error))
+
+    def make() -> Diagnosis:
+        found = diagnose(Bench(run, subject))
+        if found.notes:
+            raise _IncompleteError(found)
+        return found
+
+    try:
+        return keep(run.store, "diagnoses", experiment_facts(run, subject), make, Diagnosis)
+    except _IncompleteError as incomplete:
+        return incomplete.found
+
+
+def experiment_facts(run: Run, subject: Subject) -> dict[str, object]:
+    """Return what experiments with a variant that ran depend on.
+
+    Raises:
+        EdgeqError: Variant or baseline do not run, or there is no evaluation set.
+    """
+    inputs = run.inputs(subject.model)
+    sets = (inputs.calibration_set, inputs.evaluation)
+    return {
+        **pair_facts(run, subject),
+        "spec": spec_sha256(run.spec),
+        "photographs": [[photo.name for photo in one.photos] for one in sets if one is not None],
+        "contents": [one.content_sha256 for one in sets if one is not None],
+        "experiments": sources(diagnosis),
+    }
 
 
 def with_cause(record: CaseRecord, found: Diagnosis) -> CaseRecord:

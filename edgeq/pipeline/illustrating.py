@@ -21,7 +21,8 @@ from edgeq.pipeline.contact import PER_RUN, Drawn, contact_sheet
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.layers import short as short_name
 from edgeq.pipeline.diagnosis.network import IMAGES, part_errors
-from edgeq.pipeline.explaining import ANSWER_GATES
+from edgeq.pipeline.explaining import ANSWER_GATES, experiment_facts
+from edgeq.pipeline.kept import keep
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
 from edgeq.record import Facts, ModelRecord, RunRecord, VariantRecord
@@ -187,12 +188,18 @@ def _with_network(
 
 
 def _network(run: Run, subject: Subject) -> Facts:
+    try:
+        facts = experiment_facts(run, subject)
+        return keep(run.store, "networks", facts, lambda: _measured(run, subject), Facts)
+    except EdgeqError as error:
+        return {"reason": error.what}
+
+
+def _measured(run: Run, subject: Subject) -> Facts:
     bench = Bench(run, subject)
     run.say(f"{subject.key}: measuring the error along the network")
     try:
         errors = part_errors(bench) if bench.pairs else []
-    except EdgeqError as error:
-        return {"reason": error.what}
     except (ValueError, IndexError, ArithmeticError) as error:
         # Faulty files are odd in ways that nobody foresaw; the verdict stands without it.
         return {"reason": f"{type(error).__name__}: {error}"}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
 import msgspec
@@ -44,12 +45,20 @@ def keep(
 
 @cache
 def arithmetic() -> Mapping[str, str]:
-    """Return what decides, beside the answers, about numbers made from them.
+    """Return what decides, beside the answers, about numbers made from them."""
+    return {
+        "sources": sources(images, measure),
+        "numpy": version("numpy"),
+        "scipy": version("scipy"),
+    }
 
-    The sources of the rooms that calculate count as tools: whoever changes a formula gets new
-    numbers, without raising a version.
+
+@cache
+def sources(*rooms: ModuleType) -> str:
+    """Return the hash of rooms' sources.
+
+    They count as tools: whoever changes a formula gets new numbers, without raising a version.
     """
-    folders = sorted(Path(place) for room in (images, measure) for place in room.__path__)
-    sources = (path for folder in folders for path in sorted(folder.glob("*.py")))
-    digest = sha256_bytes("".join(map(sha256_file, sources)).encode())
-    return {"sources": digest, "numpy": version("numpy"), "scipy": version("scipy")}
+    folders = sorted(Path(place) for room in rooms for place in room.__path__)
+    paths = (path for folder in folders for path in sorted(folder.glob("*.py")))
+    return sha256_bytes("".join(map(sha256_file, paths)).encode())

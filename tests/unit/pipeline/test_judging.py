@@ -16,7 +16,9 @@ from edgeq.errors import (
     WorkerCrashedError,
 )
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline import judging
+from edgeq.pipeline import explaining, judging
+from edgeq.pipeline.diagnosis.cause import Diagnosis
+from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.judging import judge
 from edgeq.pipeline.run import Run
 from edgeq.record import CaseRecord
@@ -201,3 +203,29 @@ def test_every_statistical_verdict_says_what_it_could_resolve(run: Run) -> None:
     for gate in ("top1_agreement", "top5_overlap", "accuracy_drop", "latency_ratio"):
         record, _ = answer(run, "same", gate)
         assert str(record.evidence["resolution"]).startswith("these "), gate
+
+
+def test_a_cause_is_looked_for_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = spec(project, gates={"top1_agreement": 0.99}, store=".causes")
+    first = Run(declared)
+    found, _ = judge(first, case(first, "net/other/top1_agreement"))
+    assert found.status is Verdict.FAIL
+    assert found.cause is not None
+    monkeypatch.setattr(explaining, "diagnose", None)
+    monkeypatch.setattr(Executor, "session", None)
+    again = Run(declared)
+    assert judge(again, case(again, "net/other/top1_agreement"))[0] == found
+
+
+def test_a_diagnosis_that_lacks_an_experiment_is_not_kept(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = spec(project, gates={"top1_agreement": 0.99}, store=".lacking")
+    lacking = Diagnosis(None, ("kernels: the worker took too long",))
+    monkeypatch.setattr(explaining, "diagnose", lambda _: lacking)
+    first = Run(declared)
+    found, _ = judge(first, case(first, "net/other/top1_agreement"))
+    assert found.evidence["diagnosis"] == list(lacking.notes)
+    monkeypatch.undo()
+    again = Run(declared)
+    assert judge(again, case(again, "net/other/top1_agreement"))[0].cause is not None

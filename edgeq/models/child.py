@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgeq.errors import ConversionError, EdgeqError, StoreError
-from edgeq.models.children import Child, StoppedError, idle, too_much_memory
+from edgeq.models.children import Child, TooMuchError, idle, too_much_memory
 from edgeq.models.serving import (
     NO_MEMORY,
     NO_ROOM,
@@ -65,18 +65,18 @@ def run_child(
         StoreError: There is no room for what it writes.
     """
     asked = Request(module, dict(request), str(log), limits.memory_limit)
-    used = None if fresh else idle.take(kind or module)
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_bytes(b"")
+        used = None if fresh else idle.take(kind or module)
         if used is not None:
-            with suppress(StoppedError):
+            with suppress(TooMuchError):
                 answer = _answer(used, asked, limits, kept=kept)
                 if isinstance(answer, Response) and answer.failure is None:
                     return dict(answer.result or {})
             log.write_bytes(b"")
         answer = _answer(Child(kind or module, log), asked, limits, kept=kept)
-    except StoppedError as stopped:
+    except TooMuchError as stopped:
         raise ConversionError(stopped.what, where=what, remedy=stopped.remedy, log=log) from None
     except OSError as error:
         raise _no_room(f"can't be written: {error.strerror or error}", log) from error

@@ -27,7 +27,7 @@ READ_BYTES = 1 << 16
 _INSTALLED_IN = frozenset({"site-packages", "dist-packages"})
 
 
-class StoppedError(Exception):
+class TooMuchError(Exception):
     """The child took more than it may."""
 
     def __init__(self, what: str, remedy: str):
@@ -70,7 +70,7 @@ class Child:
         """Return the response, or the exit code of a child that ended instead.
 
         Raises:
-            StoppedError: It took too much; it is still there.
+            TooMuchError: It took too much; it is still there.
         """
         with suppress(BrokenPipeError):
             self._stdin.write(msgspec.json.encode(request) + b"\n")
@@ -86,7 +86,7 @@ class Child:
                         return self._process.wait()
                     line += data
                 elif time.monotonic() >= end:
-                    raise StoppedError(
+                    raise TooMuchError(
                         f"took longer than {limits.timeout_s:g} s and was stopped",
                         "Raise make.timeout_s if it may take that long",
                     )
@@ -169,9 +169,9 @@ def end_idle_children() -> None:
     idle.end_all()
 
 
-def too_much_memory(limits: Make) -> StoppedError:
+def too_much_memory(limits: Make) -> TooMuchError:
     """Return what stops a child over its memory limit."""
-    return StoppedError(
+    return TooMuchError(
         f"went over its memory limit of {limits.memory_limit / 1e6:g} MB",
         "Raise make.memory_limit if it may need that much",
     )

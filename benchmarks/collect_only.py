@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.processes import children_cpu_s, load_note
+from benchmarks.processes import children_cpu_s, load_note, usual_environment
 
 MOST_S = 0.050
 ALONE = ("-p", "no:edgeq.plugin")
@@ -49,7 +49,12 @@ def once(folder: Path, options: tuple[str, ...]) -> tuple[float, float]:
     command = [sys.executable, "-m", "pytest", "--collect-only", "-p", "no:cacheprovider"]
     before, start = children_cpu_s(), time.perf_counter()
     done = subprocess.run(
-        [*command, *options], cwd=folder, capture_output=True, text=True, check=False
+        [*command, *options],
+        cwd=folder,
+        env=usual_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     wall, after = time.perf_counter() - start, children_cpu_s()
     if done.returncode != 5:  # noqa: PLR2004 - pytest's "no tests collected"

@@ -8,10 +8,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 PERIOD_S = 0.1
+SHARE = 0.04
+"""Of a core that looking at memory may take: what is measured would want the rest of it too."""
 
 
 @dataclass
@@ -56,6 +59,8 @@ def measure(
         folder: Where it runs.
         environment: Added to this process's own.
         watch: Called every ``PERIOD_S`` with the process.
+
+    Python may keep the bytecode of what it imports, as it does for who installed edgeq.
     """
     cost = Cost()
     before = children_cpu_s()
@@ -65,7 +70,7 @@ def measure(
         process = subprocess.Popen(
             list(command),
             cwd=folder,
-            env={**os.environ, **(environment or {})},
+            env={**usual_environment(), **(environment or {})},
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
@@ -76,7 +81,8 @@ def measure(
         while process.poll() is None:
             if watch is not None:
                 watch(process)
-            time.sleep(PERIOD_S / 10)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(PERIOD_S)
         cost.seconds = time.perf_counter() - start
         over.set()
         sampler.join()
@@ -86,6 +92,11 @@ def measure(
     return cost
 
 
+def usual_environment() -> dict[str, str]:
+    """Return this process's environment, without what keeps Python from keeping bytecode."""
+    return {name: os.environ[name] for name in os.environ if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def children_cpu_s() -> float:
     """Return the processor time of all children that were waited for, and of theirs."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -93,7 +104,9 @@ def children_cpu_s() -> float:
 
 
 def _sample(root: int, cost: Cost, over: threading.Event) -> None:
-    while not over.wait(PERIOD_S):
+    pause = PERIOD_S
+    while not over.wait(pause):
+        start = time.thread_time()
         pss = private = 0
         for pid in tree(root):
             facts = _memory(pid)
@@ -103,6 +116,7 @@ def _sample(root: int, cost: Cost, over: threading.Event) -> None:
                 cost.commands[pid] = _command(pid)
         cost.peak_pss = max(cost.peak_pss, pss)
         cost.peak_private = max(cost.peak_private, private)
+        pause = max(PERIOD_S, (time.thread_time() - start) / SHARE)
 
 
 def tree(root: int) -> list[int]:

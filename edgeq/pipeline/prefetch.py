@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -53,14 +53,15 @@ def prefetch(run: Run, cases: Iterable[Case], *, workers: int | None = None) -> 
         KeyboardInterrupt: After every child process has ended.
     """
     run.parts = workers or os.cpu_count() or 1
-    tasks = [
-        task
+    models = [
+        _ModelTasks(run, name, tuple(chosen))
         for name, chosen in groupby(
             sorted(cases, key=lambda case: list(run.spec.models).index(case.subject.model)),
             key=lambda case: case.subject.model,
         )
-        for task in _ModelTasks(run, name, tuple(chosen)).all()
     ]
+    tasks = [task for model in models for task in model.long()]
+    tasks += [task for model in models for task in model.short()]
     if not tasks:
         return ()
     made = tuple(task.name for task in tasks if task.name.endswith(_MAKING))
@@ -88,48 +89,48 @@ class _ModelTasks:
     cases: tuple[Case, ...]
     exported: threading.Event = field(default_factory=threading.Event)
 
-    def all(self) -> Iterator[Task]:
-        """Yield them so that what others wait for comes first."""
-        subjects = tuple(dict.fromkeys(case.subject for case in self.cases))
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """The variants."""
+        return tuple(dict.fromkeys(case.subject for case in self.cases))
+
+    def long(self) -> Iterator[Task]:
+        """Yield those that make and evaluate, so that what others wait for comes first."""
         baseline = f"{self.model}: baseline"
         yield Task(baseline, self._baseline)
         yield Task(f"{self.model}: decoding meanwhile", self._ahead)
-        yield from self._starts(subjects)
-        yield from self._preparations(subjects, baseline)
-        for subject in sorted(subjects, key=_is_calibrated, reverse=True):
-            yield Task(
-                f"{subject.key}{_MAKING}",
-                self._making_of(subject),
-                (self._shared(subject, baseline),),
-            )
-        for subject in subjects:
-            yield Task(
-                f"{subject.key}: asking other kernels",
-                self._asking_of(subject),
-                (f"{subject.key}{_MAKING}",),
-            )
-        evaluated = yield from self._evaluations(None, (baseline,))
-        for subject in sorted(subjects, key=_computes_in_float, reverse=True):
+        yield from self._starts(self.subjects)
+        yield from self._preparations(self.subjects, baseline)
+        for subject in sorted(self.subjects, key=_is_calibrated, reverse=True):
+            shared = self._shared(subject, baseline)
+            yield Task(f"{subject.key}{_MAKING}", self._making_of(subject), (shared,))
+        yield from self._evaluations(None)
+        for subject in sorted(self.subjects, key=_computes_in_float, reverse=True):
+            yield from self._evaluations(subject)
+
+    def short(self) -> Iterator[Task]:
+        """Yield those that look and judge: they fill the cores where the long ones leave one."""
+        evaluated = [task.name for task in self._evaluations(None)]
+        for subject in self.subjects:
             made = f"{subject.key}{_MAKING}"
-            answered = yield from self._evaluations(subject, (made,))
+            asked = f"{subject.key}: asking other kernels"
             looked = f"{subject.key}: looking"
+            answered = [task.name for task in self._evaluations(subject)]
+            yield Task(asked, self._asking_of(subject), (made,))
             yield Task(looked, self._judging_of(subject, answers=False), (made,))
             yield Task(
                 f"{subject.key}: judging",
                 self._judging_of(subject, answers=True),
-                (looked, *answered, *evaluated),
+                (asked, looked, *answered, *evaluated),
             )
 
-    def _evaluations(
-        self, subject: Subject | None, after: tuple[str, ...]
-    ) -> Generator[Task, None, tuple[str, ...]]:
-        """Yield the parts of an evaluation and return their names."""
+    def _evaluations(self, subject: Subject | None) -> Iterator[Task]:
+        """Yield the parts of an evaluation."""
         key = self.model if subject is None else subject.key
-        parts = range(self.run.parts)
-        names = tuple(f"{key}: evaluating, part {part + 1} of {len(parts)}" for part in parts)
-        for part, name in zip(parts, names, strict=True):
-            yield Task(name, self._evaluation_of(subject, part), after)
-        return names
+        after = f"{self.model}: baseline" if subject is None else f"{key}{_MAKING}"
+        for part in range(self.run.parts):
+            name = f"{key}: evaluating, part {part + 1} of {self.run.parts}"
+            yield Task(name, self._evaluation_of(subject, part), (after,))
 
     def _preparations(self, subjects: Sequence[Subject], baseline: str) -> Iterator[Task]:
         """Yield what variants of one engine share: first that of all, then of the calibrated."""

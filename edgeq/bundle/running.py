@@ -37,7 +37,8 @@ def preprocessing_of(chosen: Chosen) -> Preprocessing:
         UnusableError: The record does not hold all of it.
     """
     own = chosen.variant.manifest.get("preprocessing")
-    facts = own if isinstance(own, dict) else chosen.model.preprocessing
+    found = own if isinstance(own, dict) else chosen.model.preprocessing
+    facts = {"jpeg_scaling": 0.0, **found}  # what older records do not name was not done
     absent = [name for name in Preprocessing.__struct_fields__ if name not in facts]
     if absent:
         raise UnusableError(f"the record does not hold its preprocessing ({', '.join(absent)})")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.images.photo import pillow_warnings_are_errors, read_photo
+from edgeq.images.photo import Decoded, pillow_warnings_are_errors, read_photo
 from edgeq.images.sets import ImageSet, Photo
 from edgeq.spec.structs import Preprocessing
 from edgeq.store import Store
@@ -94,26 +94,50 @@ def found_pixels(
     return None if entry is None else Pixels(entry.folder / FILE, shape, entry.key)
 
 
-def resized(image: Image.Image, preprocessing: Preprocessing, size: tuple[int, int]) -> Image.Image:
-    """Return an image cut and resized with Pillow's filter.
+def read_resized(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int]) -> Image.Image:
+    """Return a photograph cut and resized, decoded at no more than the size that this takes.
+
+    Args:
+        photo: The photograph, within ``pillow_warnings_are_errors``.
+        preprocessing: Its resize, filter, crop and scaling.
+        size: Height and width.
+
+    Raises:
+        ImageError: It can't be used, or changed since the set was loaded.
+    """
+    least = preprocessing.jpeg_scaling * max(size) or None
+    if least is not None and preprocessing.resize == "centre_crop":
+        least /= preprocessing.crop_fraction
+    return resized(read_photo(photo.path, sha256=photo.sha256, least=least), preprocessing, size)
+
+
+def resized(photo: Decoded, preprocessing: Preprocessing, size: tuple[int, int]) -> Image.Image:
+    """Return a photograph cut and resized with Pillow's filter.
 
     The centre crop is the one of the EfficientNet checkpoints: the middle square with
     ``int(crop_fraction * shorter side)`` pixels a side.
 
     Args:
-        image: Mode ``RGB``.
+        photo: The photograph.
         preprocessing: Its resize, filter and crop.
         size: Height and width.
     """
     from PIL import Image
 
-    height, width = size
+    (width, height), (left, top) = photo.size, (0, 0)
     if preprocessing.resize == "centre_crop":
-        side = max(1, int(preprocessing.crop_fraction * min(image.size)))
-        left, top = (image.width - side + 1) // 2, (image.height - side + 1) // 2
-        # Cut first: resize(box=...) lets pixels beside the box into the filter.
-        image = image.crop((left, top, left + side, top + side))
-    return image.resize((width, height), Image.Resampling[preprocessing.filter.upper()])
+        side = max(1, int(preprocessing.crop_fraction * min(photo.size)))
+        left, top = (width - side + 1) // 2, (height - side + 1) // 2
+        width = height = side
+    # Of what the decoder reduced, the box may begin and end within a pixel.
+    step = photo.step
+    first = (left // step, top // step)
+    last = (-(-(left + width) // step), -(-(top + height) // step))
+    x, y = left / step - first[0], top / step - first[1]
+    # Cut first: resize(box=...) lets pixels beside the box into the filter.
+    cut = photo.image.crop((*first, *last))
+    resampling = Image.Resampling[preprocessing.filter.upper()]
+    return cut.resize(size[::-1], resampling, (x, y, x + width / step, y + height / step))
 
 
 def pixel_facts_of(preprocessing: Preprocessing, size: tuple[int, int]) -> dict[str, object]:
@@ -128,7 +152,11 @@ def _facts(
 
 
 def _geometry(preprocessing: Preprocessing) -> dict[str, object]:
-    facts: dict[str, object] = {"resize": preprocessing.resize, "filter": preprocessing.filter}
+    facts: dict[str, object] = {
+        "resize": preprocessing.resize,
+        "filter": preprocessing.filter,
+        "jpeg_scaling": preprocessing.jpeg_scaling,
+    }
     if preprocessing.resize == "centre_crop":
         facts["crop_fraction"] = preprocessing.crop_fraction
     return facts
@@ -169,8 +197,7 @@ def write_pixels(
     """
 
     def pixels(photo: Photo) -> bytes:
-        image = read_photo(photo.path, sha256=photo.sha256)
-        return resized(image, preprocessing, shape[1:3]).tobytes()
+        return read_resized(photo, preprocessing, shape[1:3]).tobytes()
 
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     with path.open("wb") as file:

@@ -10,6 +10,7 @@
   read, and no other: Pillow would start another program for PostScript.
 - Damaged files, files that Pillow warns about, and pictures of more pixels than
   ``PIL.Image.MAX_IMAGE_PIXELS`` are refused.
+- A JPEG may be decoded at a half, a fourth or an eighth of its size, where the caller allows it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,8 +32,28 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "MPO", "PPM", "AVIF", "JPEG2000", "TGA")
+JPEGS = ("JPEG", "MPO")
+JPEG_STEPS = (8, 4, 2)
+"""By how much the JPEG decoder can reduce both sides: it then computes fewer pixels of a block."""
+
+_ORIENTATION, _UPRIGHT = 0x0112, 1
 _16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 _REMEDY = "Replace the file or take it out of the set"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A photograph as it was decoded.
+
+    Attributes:
+        image: Mode ``RGB``, upright, each side ``ceil(side / step)`` pixels.
+        size: Width and height of the photograph itself, upright.
+        step: By how much the decoder reduced both sides, 1 where it did not.
+    """
+
+    image: Image.Image
+    size: tuple[int, int]
+    step: int = 1
 
 
 class _Strictness:
@@ -75,8 +97,8 @@ def pillow_warnings_are_errors() -> Iterator[None]:
         _strictness.leave()
 
 
-def open_photo(path: Path) -> Image.Image:
-    """Return a photograph in mode ``RGB``.
+def open_photo(path: Path) -> Decoded:
+    """Return a photograph.
 
     Raises:
         ImageError: It is no image, damaged, too large, or of a kind that is refused.
@@ -85,12 +107,14 @@ def open_photo(path: Path) -> Image.Image:
         return read_photo(path)
 
 
-def read_photo(path: Path, *, sha256: str | None = None) -> Image.Image:
+def read_photo(path: Path, *, sha256: str | None = None, least: float | None = None) -> Decoded:
     """As ``open_photo``, within ``pillow_warnings_are_errors``.
 
     Args:
         path: The file.
         sha256: Of the content that is expected; None takes any.
+        least: Pixels that must be left of the shorter side where a JPEG is decoded at less than
+            its size; None decodes all of it.
 
     Raises:
         ImageError: As ``open_photo``; or the content is another one.
@@ -104,8 +128,13 @@ def read_photo(path: Path, *, sha256: str | None = None) -> Image.Image:
             known = [name for name in FORMATS if name in Image.OPEN]
             with Image.open(file, formats=known) as image:
                 _refuse_several_frames(path, image)
+                width, height = image.size
+                step = 1 if least is None else _reduce(image, least)
                 image.load()
-                return _upright_rgb(path, image)
+                upright = _upright_rgb(path, image)
+                if _is_turned(image):
+                    width, height = (step * side for side in upright.size)
+                return Decoded(upright, (width, height), step)
     except ImageError:
         raise
     except FileNotFoundError as error:
@@ -140,6 +169,30 @@ def _refuse_several_frames(path: Path, image: Image.Image) -> None:
         raise _refused(
             path, f"holds {frames} frames or pages", "Save the one that is meant as an image"
         )
+
+
+def _reduce(image: Image.Image, least: float) -> int:
+    """Let a JPEG be decoded at less than its size, and return by how much.
+
+    A step that does not divide a side leaves pixels that are in the photograph only in part, to
+    the right and below; where those come to lie elsewhere, the photograph is decoded in full.
+    """
+    if image.format not in JPEGS:
+        return 1
+    width, height = image.size
+    for step in JPEG_STEPS:
+        whole = width % step == height % step == 0
+        if min(width, height) < step * least or (_is_turned(image) and not whole):
+            continue
+        found = image.draft(None, (width // step, height // step))
+        if found is not None and image.size == (-(-width // step), -(-height // step)):
+            return step
+        raise ValueError(f"the decoder made {image.size} of {(width, height)}")
+    return 1
+
+
+def _is_turned(image: Image.Image) -> bool:
+    return bool(image.getexif().get(_ORIENTATION, _UPRIGHT) != _UPRIGHT)
 
 
 def _upright_rgb(path: Path, image: Image.Image) -> Image.Image:

@@ -11,8 +11,8 @@ import msgspec
 
 from edgeq.errors import EdgeqError
 from edgeq.files import sha256_bytes
-from edgeq.images.decode import resized
-from edgeq.images.photo import pillow_warnings_are_errors, read_photo
+from edgeq.images.decode import read_resized
+from edgeq.images.photo import pillow_warnings_are_errors
 from edgeq.images.sets import Photo, Role
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.percentiles import short
@@ -84,7 +84,7 @@ def thumbnail(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int])
     from PIL import Image
 
     with pillow_warnings_are_errors():
-        image = resized(read_photo(photo.path, sha256=photo.sha256), preprocessing, size)
+        image = read_resized(photo, preprocessing, size)
     image.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC)
     file = io.BytesIO()
     image.save(file, "webp", quality=QUALITY)

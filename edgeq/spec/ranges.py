@@ -81,6 +81,8 @@ def _check_preprocessing(preprocessing: Preprocessing, key: str, where: str) -> 
             where=where,
             remedy="Write three finite numbers, in pixel units",
         )
+    if preprocessing.jpeg_scaling:
+        _within(f"{key}.jpeg_scaling", preprocessing.jpeg_scaling, 1, MOST_PIXELS, where)
 
 
 def _within(

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from edgeq.bundle import running
@@ -39,6 +40,7 @@ def test_preprocessing_is_complete(tmp_path: Path) -> None:
         "mean": (0.0, 0.0, 0.0),
         "std": (2.0, 3.0, 4.0),
         "channels": "bgr",
+        "jpeg_scaling": 3.0,
         "height": 6,
         "width": 8,
     }
@@ -90,6 +92,9 @@ def test_the_variants_own_preprocessing_comes_first() -> None:
 def test_nothing_is_made_up_for_what_the_record_lacks() -> None:
     with pytest.raises(UnusableError, match=r"does not hold its preprocessing .*std"):
         running.preprocessing_of(chosen(preprocessing={"resize": "whole"}))
+    older = {**msgspec.to_builtins(Preprocessing())}
+    del older["jpeg_scaling"]
+    assert running.preprocessing_of(chosen(preprocessing=older)).jpeg_scaling == 0
     broken = dict.fromkeys(Preprocessing.__struct_fields__, "nonsense")
     with pytest.raises(UnusableError, match="can't be read"):
         running.preprocessing_of(chosen(preprocessing=broken))

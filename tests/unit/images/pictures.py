@@ -14,6 +14,13 @@ def gradient(height: int = 12, width: int = 16, *, seed: int = 0) -> Image.Image
     return Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8))
 
 
+def waves(width: int, height: int) -> Image.Image:
+    """Return a large picture without sharp edges in which a shift of a pixel shows."""
+    x, y = np.linspace(0, 1, width), np.linspace(0, 1, height)[:, np.newaxis]
+    planes = [np.sin(40 * x) * np.cos(30 * y), np.sin(30 * (x + y)), np.cos(50 * x * y)]
+    return Image.fromarray((np.stack(planes, axis=-1) * 120 + 128).astype(np.uint8))
+
+
 def save(path: Path, *, seed: int = 0) -> Path:
     """Write a small picture and the folders that it needs."""
     path.parent.mkdir(parents=True, exist_ok=True)

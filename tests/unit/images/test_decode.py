@@ -9,16 +9,21 @@ import pytest
 from PIL import Image
 
 from edgeq.errors import ImageError, StoreError
+from edgeq.files import sha256_file
 from edgeq.images import decode as decoding
-from edgeq.images.decode import decode, resized
-from edgeq.images.photo import open_photo
-from edgeq.images.sets import ImageSet, load_set
+from edgeq.images.decode import decode, read_resized, resized
+from edgeq.images.photo import Decoded, open_photo, pillow_warnings_are_errors
+from edgeq.images.sets import ImageSet, Photo, load_set
 from edgeq.spec.structs import Preprocessing
 from edgeq.store import Store
-from tests.unit.images.pictures import gradient, save
+from tests.unit.images.pictures import gradient, save, waves
 
 WHOLE = Preprocessing()
 SIZE = (6, 8)
+
+
+def undivided(picture: Image.Image) -> Decoded:
+    return Decoded(picture, picture.size)
 
 
 @pytest.fixture
@@ -49,7 +54,7 @@ def test_every_photograph_is_in_its_place(
     assert isinstance(array, np.memmap)
     assert not array.flags.writeable
     for photo, row in zip(images.photos, array, strict=True):
-        expected = open_photo(photo.path).resize((8, 6), Image.Resampling.BICUBIC)
+        expected = open_photo(photo.path).image.resize((8, 6), Image.Resampling.BICUBIC)
         assert np.array_equal(row, np.asarray(expected))
     assert calls == [(done, 21) for done in range(1, 22)]
 
@@ -77,6 +82,7 @@ def test_range_channels_and_labels_share_one_array(images: ImageSet, store: Stor
         Preprocessing(filter="nearest"),
         Preprocessing(resize="centre_crop"),
         Preprocessing(resize="centre_crop", crop_fraction=0.5),
+        Preprocessing(jpeg_scaling=0),
     ],
 )
 def test_geometry_has_arrays_of_its_own(
@@ -134,9 +140,9 @@ def test_whole_squeezes_and_centre_crop_cuts_the_middle_square() -> None:
     picture = Image.new("RGB", (40, 20), "red")
     picture.paste("blue", (12, 2, 28, 18))  # the middle 16 x 16
 
-    whole = np.asarray(resized(picture, Preprocessing(filter="nearest"), (10, 10)))
+    whole = np.asarray(resized(undivided(picture), Preprocessing(filter="nearest"), (10, 10)))
     crop = Preprocessing(resize="centre_crop", crop_fraction=0.8, filter="bicubic")
-    cut = np.asarray(resized(picture, crop, (10, 10)))
+    cut = np.asarray(resized(undivided(picture), crop, (10, 10)))
 
     assert whole[0, 0].tolist() == [255, 0, 0]
     assert np.array_equal(cut, np.full((10, 10, 3), (0, 0, 255)))
@@ -145,7 +151,11 @@ def test_whole_squeezes_and_centre_crop_cuts_the_middle_square() -> None:
 def test_centre_crop_of_a_tiny_picture_keeps_a_pixel() -> None:
     crop = Preprocessing(resize="centre_crop", crop_fraction=0.1)
 
-    assert resized(Image.new("RGB", (3, 2), "red"), crop, (4, 4)).getpixel((0, 0)) == (255, 0, 0)
+    assert resized(undivided(Image.new("RGB", (3, 2), "red")), crop, (4, 4)).getpixel((0, 0)) == (
+        255,
+        0,
+        0,
+    )
 
 
 @pytest.mark.parametrize("name", ["nearest", "bilinear", "bicubic", "lanczos"])
@@ -155,4 +165,30 @@ def test_filters_are_pillows(name: str) -> None:
 
     expected = picture.resize((5, 7), Image.Resampling[name.upper()])
 
-    assert resized(picture, preprocessing, (7, 5)).tobytes() == expected.tobytes()
+    assert resized(undivided(picture), preprocessing, (7, 5)).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize("size", [(960, 640), (811, 605)])
+@pytest.mark.parametrize("resize", ["whole", "centre_crop"])
+def test_a_jpeg_reduced_by_its_decoder_shows_the_same(
+    tmp_path: Path, orientation: int, size: tuple[int, int], resize: str
+) -> None:
+    path = tmp_path / "a.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    waves(*size).save(path, quality=95, exif=exif)
+    photo = Photo(str(path), "a.jpg", sha256_file(path), None)
+    whole = Preprocessing(resize=resize, jpeg_scaling=0)  # type: ignore[arg-type]
+    reduced = Preprocessing(resize=resize)  # type: ignore[arg-type]
+
+    with pillow_warnings_are_errors():
+        expected, found = (
+            np.asarray(read_resized(photo, one, (64, 64))).astype(int) for one in (whole, reduced)
+        )
+
+    apart = np.abs(found - expected)
+    assert apart.mean() < 0.5
+    assert apart.max() <= 4
+    is_reduced = orientation == 1 or size == (960, 640)
+    assert bool(apart.any()) == is_reduced

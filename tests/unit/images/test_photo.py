@@ -21,7 +21,7 @@ ORIENTATION = 0x0112
 
 
 def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    image = open_photo(path)
+    image = open_photo(path).image
     assert image.mode == "RGB"
     return np.asarray(image)
 
@@ -251,7 +251,7 @@ def test_content_is_compared_with_the_hash(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
 
-    assert np.array_equal(np.asarray(read_photo(path, sha256=digest)), pixels(path))
+    assert np.array_equal(np.asarray(read_photo(path, sha256=digest).image), pixels(path))
     save(path, seed=1)
     with pytest.raises(ImageError, match="has changed since the set was loaded"):
         read_photo(path, sha256=digest)
@@ -278,3 +278,36 @@ def test_threads_leave_the_warnings_as_they_were() -> None:
         warnings.warn("damaged", UserWarning, stacklevel=1)
     second.__exit__(None, None, None)
     assert list(warnings.filters) == before
+
+
+@pytest.mark.parametrize(
+    ("least", "step", "size"),
+    [(None, 1, (203, 101)), (60, 1, (203, 101)), (50, 2, (102, 51)), (12.7, 4, (51, 26))],
+)
+def test_a_jpeg_keeps_the_pixels_that_are_asked_for(
+    tmp_path: Path, least: float | None, step: int, size: tuple[int, int]
+) -> None:
+    path = tmp_path / "a.jpg"
+    gradient(101, 203).save(path)
+
+    found = read_photo(path, least=least)
+
+    assert (found.step, found.image.size, found.size) == (step, size, (203, 101))
+
+
+def test_no_other_format_is_reduced(tmp_path: Path) -> None:
+    found = read_photo(save(tmp_path / "a.png"), least=1)
+
+    assert (found.step, found.size, found.image.size) == (1, (16, 12), (16, 12))
+
+
+def test_a_turned_jpeg_is_reduced_where_that_leaves_no_part_of_a_pixel(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name, width, height in (("whole", 96, 64), ("part", 97, 64)):
+        gradient(height, width).save(tmp_path / f"{name}.jpg", exif=exif)
+
+    whole, part = (read_photo(tmp_path / f"{name}.jpg", least=8) for name in ("whole", "part"))
+
+    assert (whole.step, whole.size, whole.image.size) == (8, (64, 96), (8, 12))
+    assert (part.step, part.size, part.image.size) == (1, (64, 97), (64, 97))

@@ -82,7 +82,7 @@ def test_every_sample_is_there_disjoint_and_readable(name: str, tmp_path: Path) 
     assert not overlap(sets["calibration"], sets["evaluation"])
     assert len(sets["evaluation"].labels()) == 20
     for images in sets.values():
-        assert {open_photo(photo.path).mode for photo in images.photos} == {"RGB"}
+        assert {open_photo(photo.path).image.mode for photo in images.photos} == {"RGB"}
 
 
 @needs_samples

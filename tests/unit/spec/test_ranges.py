@@ -45,6 +45,11 @@ READY = {"model": "net", "file": "vendor.tflite"}
             "models.net.preprocessing.crop_fraction = 0.0 is outside its range",
         ),
         (net(preprocessing={"crop_fraction": 1.1}), "models.net.preprocessing.crop_fraction = 1.1"),
+        (net(preprocessing={"jpeg_scaling": 0.5}), "models.net.preprocessing.jpeg_scaling = 0.5"),
+        (
+            net(preprocessing={"jpeg_scaling": math.nan}),
+            "models.net.preprocessing.jpeg_scaling = nan is outside its range. Valid: from 1",
+        ),
         (net(preprocessing={"std": [1, 0, 1]}), "models.net.preprocessing.std = [1.0, 0.0, 1.0]"),
         (net(preprocessing={"std": [1, math.nan, 1]}), "models.net.preprocessing.std = [1.0, nan"),
         (net(preprocessing={"mean": [math.inf, 0, 0]}), "models.net.preprocessing.mean = [inf"),

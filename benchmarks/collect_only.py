@@ -18,11 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.processes import children_cpu_s, load_note, usual_environment
+from benchmarks.resampling import median_interval
 
 MOST_S = 0.050
 ALONE = ("-p", "no:edgeq.plugin")
-SEED = 0
-RESAMPLES = 10_000
 
 
 def main() -> int:
@@ -64,17 +63,14 @@ def once(folder: Path, options: tuple[str, ...]) -> tuple[float, float]:
 
 def show(what: str, with_edgeq: npt.NDArray[np.float64], without: npt.NDArray[np.float64]) -> float:
     """Print the medians and the median difference; return the latter in seconds."""
-    apart = with_edgeq - without
-    chance = np.random.default_rng(SEED)
-    resampled = np.median(chance.choice(apart, (RESAMPLES, apart.size)), axis=1)
-    low, high = np.quantile(resampled, [0.025, 0.975]) * 1000
-    middle = float(np.median(apart))
+    apart = (with_edgeq - without) * 1000
+    middle, (low, high) = median_interval(apart)
     print(
         f"{what}: with edgeq {np.median(with_edgeq) * 1000:.0f} ms, without "
-        f"{np.median(without) * 1000:.0f} ms; difference {middle * 1000:+.1f} ms "
+        f"{np.median(without) * 1000:.0f} ms; difference {middle:+.1f} ms "
         f"({low:+.1f} to {high:+.1f}, 95 %, {apart.size} pairs)"
     )
-    return middle
+    return middle / 1000
 
 
 if __name__ == "__main__":

@@ -14,11 +14,16 @@ import json
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from benchmarks.processes import Cost, load_note, measure
+from edgeq.pipeline.prefetch import STAGES_FILE
 from edgeq.pipeline.recording import machine_facts
+from edgeq.pipeline.schedule import Stage
 from edgeq.spec.presets import data_folder
 
 MODEL = "efficientnetv2-b0"
@@ -57,8 +62,8 @@ def sequential(folder: Path, arguments: argparse.Namespace) -> Measured:
     return Measured("sequential", cost, told["stages"], told["agreement"])
 
 
-def gate(folder: Path, arguments: argparse.Namespace, *, name: str = GATE_NAME) -> Measured:
-    """Run the gate; a second run in the same folder is a warm one."""
+def lay_out(folder: Path, arguments: argparse.Namespace) -> None:
+    """Write the gate's spec."""
     source = f"'{arguments.tflite.resolve()}'" if arguments.tflite else "'keras:EfficientNetV2B0'"
     preset = "preprocessing = 'keras-0-255'\nlabels = 'imagenet'\n" if arguments.tflite else ""
     (folder / "edgeq.toml").write_text(
@@ -68,6 +73,11 @@ def gate(folder: Path, arguments: argparse.Namespace, *, name: str = GATE_NAME) 
         f"max_calibration = {arguments.calibration}\nmax_evaluation = {arguments.evaluation}\n",
         "utf-8",
     )
+
+
+def gate(folder: Path, arguments: argparse.Namespace, *, name: str = GATE_NAME) -> Measured:
+    """Run the gate; a second run in the same folder is a warm one."""
+    lay_out(folder, arguments)
     cost = _run(GATE, folder)
     record = json.loads((folder / "reports" / "latest" / "run.json").read_text("utf-8"))
     agreement = {
@@ -75,16 +85,29 @@ def gate(folder: Path, arguments: argparse.Namespace, *, name: str = GATE_NAME) 
         for case in record["cases"]
         if case["gate"] == "top1_agreement"
     }
-    return Measured(name, cost, {} if name != GATE_NAME else _stages(folder), agreement)
+    found = {} if name != GATE_NAME else by_kind(stages(folder))
+    return Measured(name, cost, found, agreement)
 
 
-def _stages(folder: Path) -> dict[str, float]:
-    """Return the seconds that the tasks of each kind took, from the log of the cold run."""
+def stages(folder: Path) -> tuple[Stage, ...]:
+    """Return the tasks of the gate's last run in a folder."""
+    return msgspec.json.decode(
+        (folder / ".edgeq" / STAGES_FILE).read_bytes(), type=tuple[Stage, ...]
+    )
+
+
+def by_kind(tasks: Iterable[Stage]) -> dict[str, float]:
+    """Return the seconds that the tasks of each kind took."""
     found: dict[str, float] = {}
-    for task in json.loads((folder / ".edgeq" / "logs" / "stages.json").read_text("utf-8")):
-        kind = task["name"].partition(": ")[2].partition(",")[0]
-        found[kind] = found.get(kind, 0.0) + task["seconds"]
+    for task in tasks:
+        found[kind_of(task)] = found.get(kind_of(task), 0.0) + task.seconds
     return found
+
+
+def kind_of(task: Stage) -> str:
+    """Return what kind of task it is."""
+    name, _, kind = task.name.partition(": ")
+    return kind.partition(",")[0] or name
 
 
 def _run(command: list[str] | tuple[str, ...], folder: Path) -> Cost:
@@ -111,15 +134,20 @@ def ratios(name: str, first: list[Measured], second: list[Measured]) -> str:
     return f"{name}: {statistics.median(each):.2f} times faster ({shown})"
 
 
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add what decides about the gate's run."""
+    parser.add_argument("--tflite", type=Path, help="start edgeq from this float file, not Keras")
+    parser.add_argument("--engine", choices=("litert", "tensorflow"), default="litert")
+    parser.add_argument("--calibration", type=int, default=100)
+    parser.add_argument("--evaluation", type=int, default=500)
+
+
 def main() -> int:
     """Measure and print; 1 where both should agree and don't."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tflite", type=Path, help="start edgeq from this float file, not Keras")
-    parser.add_argument("--engine", choices=("litert", "tensorflow"), default="litert")
+    options(parser)
     parser.add_argument("--warm", action="store_true", help="run the gate a second time, too")
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--calibration", type=int, default=100)
-    parser.add_argument("--evaluation", type=int, default=500)
     arguments = parser.parse_args()
     if data_folder() is None:
         sys.exit("EDGEQ_DATA names no folder: weights and photographs are needed")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PERIOD_S = 0.1
-SHARE = 0.04
+SHARE = 0.02
 """Of a core that looking at memory may take: what is measured would want the rest of it too."""
 
 

@@ -135,7 +135,8 @@ def resized(photo: Decoded, preprocessing: Preprocessing, size: tuple[int, int])
     last = (-(-(left + width) // step), -(-(top + height) // step))
     x, y = left / step - first[0], top / step - first[1]
     # Cut first: resize(box=...) lets pixels beside the box into the filter.
-    cut = photo.image.crop((*first, *last))
+    is_all = (*first, *last) == (0, 0, *photo.image.size)
+    cut = photo.image if is_all else photo.image.crop((*first, *last))
     resampling = Image.Resampling[preprocessing.filter.upper()]
     return cut.resize(size[::-1], resampling, (x, y, x + width / step, y + height / step))
 

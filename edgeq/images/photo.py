@@ -211,7 +211,7 @@ def _upright_rgb(path: Path, image: Image.Image) -> Image.Image:
         colours = upright.convert("RGBA")
         white = Image.new("RGBA", colours.size, "white")
         return Image.alpha_composite(white, colours).convert("RGB")
-    return upright.convert("RGB")
+    return upright if upright.mode == "RGB" else upright.convert("RGB")
 
 
 def _from_16_bit(image: Image.Image) -> Image.Image:

@@ -27,7 +27,7 @@ ALONE = ("-p", "no:edgeq.plugin")
 def main() -> int:
     """Print the times and their difference; 1 where it is above 50 ms."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=30)
+    parser.add_argument("--pairs", type=int, default=100)
     pairs = parser.parse_args().pairs
     print(load_note())
     with tempfile.TemporaryDirectory(prefix="edgeq-empty-") as folder:

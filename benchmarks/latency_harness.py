@@ -89,9 +89,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="efficientnet-lite0")
     parser.add_argument("--store", type=Path, default=Path(".edgeq"))
-    parser.add_argument("--processes", type=int, default=40)
-    parser.add_argument("--blocks", type=int, default=4)
-    parser.add_argument("--block", type=int, default=10)
+    parser.add_argument("--processes", type=int, default=16)
+    parser.add_argument("--blocks", type=int, default=40)
+    parser.add_argument("--block", type=int, default=2)
     arguments = parser.parse_args()
     how = Settings(arguments.processes, arguments.blocks, arguments.block, 5)
     facts = machine_facts()
@@ -143,7 +143,10 @@ def compare(
     how: Settings,
     folder: Path,
 ) -> tuple[Times, Times]:
-    """Return times of a bare loop and of a harness, each new, taken block by block in turn."""
+    """Return times of a bare loop and of a harness, each new, taken block by block in turn.
+
+    Both have the shape ``(blocks, block)``.
+    """
     chosen = [model] if beside is None else [model, beside]
     with Session(local_target(), timeout_s=600, memory_limit=None) as session:
         loads = [session.load(one.path, threads=1, kernels="xnnpack") for one in chosen]
@@ -174,13 +177,13 @@ def compare(
                     ours.append(timed.samples[0])
         finally:
             loop.close()
-    return np.concatenate(bare), np.concatenate(ours)
+    return np.array(bare), np.array(ours)
 
 
 def show(name: str, kind: str, pairs: list[tuple[Times, Times]]) -> float:
-    """Print one row and return the median ratio of the pairs' medians."""
-    bare, ours = (np.array([np.median(one) for one in side]) for side in zip(*pairs, strict=True))
-    ratio, (low, high) = median_interval(ours / bare)
+    """Print one row and return the ratio."""
+    bare, ours = (np.median(np.array(side), axis=2) for side in zip(*pairs, strict=True))
+    ratio, (low, high) = median_interval(np.median(ours / bare, axis=1))
     print(
         f"| {name} | {kind} | {np.median(bare) * 1000:.3f} | {np.median(ours) * 1000:.3f} "
         f"| {ratio:.4f} | {low:.4f} to {high:.4f} |",

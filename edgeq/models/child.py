@@ -2,8 +2,8 @@
 
 A child is a Python of its own, in a session of its own; ``serving.py`` is its side of the talk.
 Whatever it and its libraries print goes to a log file; the response alone comes back. Starting
-one costs its imports, seconds for TensorFlow, so inside ``kept_children`` a child that did its
-work waits for the next request of its kind.
+one costs its imports, seconds for TensorFlow, so inside ``idle.kept()`` a child that did its work
+waits for the next request of its kind.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _answer(child: Child, request: Request, limits: Make, *, kept: bool) -> Resp
         return answer
     finally:
         if well and kept:
-            idle.add(child)
+            idle.add(child.kind, child)
         else:
             child.end()
 

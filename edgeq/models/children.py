@@ -7,16 +7,15 @@ import selectors
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 import msgspec
 
 import edgeq
+from edgeq.idle import Idle
 from edgeq.lifeline import Lifeline
 from edgeq.models.serving import Request, Response
 from edgeq.resident import resident_bytes
@@ -111,62 +110,8 @@ class Child:
         return self._process.stdin
 
 
-class Idle:
-    """Children that wait for the next request of their kind, while somebody keeps them."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._keepers = 0
-        self._children: list[Child] = []
-
-    def keep(self, change: int) -> None:
-        """Let one more keep children, or one less; without any, all end."""
-        with self._guard:
-            self._keepers += change
-        if not self._keepers:
-            self.end_all()
-
-    def end_all(self) -> None:
-        """End those that wait now."""
-        with self._guard:
-            children, self._children = self._children, []
-        for child in children:
-            child.end()
-
-    def take(self, kind: str) -> Child | None:
-        """Return one that waits for requests of a kind."""
-        with self._guard:
-            for child in self._children:
-                if child.kind == kind:
-                    self._children.remove(child)
-                    return child
-        return None
-
-    def add(self, child: Child) -> None:
-        """Let a child wait, or end where nobody keeps it."""
-        with self._guard:
-            if self._keepers:
-                self._children.append(child)
-                return
-        child.end()
-
-
-idle = Idle()
-
-
-@contextmanager
-def kept_children() -> Iterator[None]:
-    """Keep children, once they did their work, for further requests of their kind."""
-    idle.keep(1)
-    try:
-        yield
-    finally:
-        idle.keep(-1)
-
-
-def end_idle_children() -> None:
-    """End kept children that have nothing to do: their memory is wanted elsewhere."""
-    idle.end_all()
+idle: Idle[Child] = Idle(Child.end)
+"""Children that wait for the next request of their kind."""
 
 
 def too_much_memory(limits: Make) -> TooMuchError:

@@ -27,6 +27,7 @@ from edgeq.run.memory import measure_memory
 from edgeq.run.results import Loaded, MemoryUse
 from edgeq.run.session import Session
 from edgeq.run.targets import Target
+from edgeq.run.workers import Workers
 from edgeq.spec.structs import Preprocessing, Run
 from edgeq.store import Store, key_of
 
@@ -73,6 +74,9 @@ class Executor:
         run: How they are executed.
         store: Where results are kept.
         say: Told what is going on.
+
+    Attributes:
+        workers: Of the target.
     """
 
     def __init__(self, target: Target, run: Run, store: Store, say: Say) -> None:
@@ -81,15 +85,11 @@ class Executor:
         self._store = store
         self._say = say
         self._ledgers: dict[str, Ledger] = {}
+        self.workers = Workers(target, timeout_s=run.timeout_s, memory_limit=run.memory_limit)
 
     def session(self, key: str) -> Session:
         """Return a fresh worker for a model; the caller closes it."""
-        return Session(
-            self.target,
-            timeout_s=self.run.timeout_s,
-            memory_limit=self.run.memory_limit,
-            where=key,
-        )
+        return self.workers.fresh(key)
 
     def load(self, model: Executable) -> Loaded:
         """Return how a model loads: tensors, operators, what the delegate took.
@@ -138,30 +138,32 @@ class Executor:
             WorkerError: It does not run.
         """
         kept = self.kept_answers(model, photographs)
-        portions = missing_portions(photographs, kept, part, parts)
-        if portions:
-            self._evaluate(model, photographs, portions, kept)
+        missing = partial(missing_portions, photographs, kept, part, parts)
+        if missing():
+            with blaming(model):
+                self.workers.ask(
+                    model.key,
+                    lambda session: self._evaluate(session, model, photographs, missing()),
+                )
 
     def _evaluate(
         self,
+        session: Session,
         model: Executable,
         photographs: Stream,
         portions: Sequence[Sequence[Photo]],
-        kept: Ledger,
     ) -> None:
         edits = model.edits
-        countdown = Countdown(sum(map(len, portions)))
-        with blaming(model), self.session(model.key) as session:
-            loaded = session.load(
-                model.path, threads=self.run.threads, kernels=self.run.kernels, edits=edits
-            )
-            run_portions(
-                Resident(session, loaded.handle, model.preprocessing, tapped=bool(edits)),
-                photographs,
-                portions,
-                kept,
-                partial(self._tell, model.key, countdown),
-            )
+        loaded = session.load(
+            model.path, threads=self.run.threads, kernels=self.run.kernels, edits=edits
+        )
+        run_portions(
+            Resident(session, loaded.handle, model.preprocessing, tapped=bool(edits)),
+            photographs,
+            portions,
+            self.kept_answers(model, photographs),
+            partial(self._tell, model.key, Countdown(sum(map(len, portions)))),
+        )
 
     def _tell(self, key: str, countdown: Countdown, done: int) -> None:
         self._say(f"{key}: evaluating images, {countdown.text(done)}")

@@ -20,7 +20,7 @@ import msgspec
 from edgeq.errors import StoreError
 from edgeq.files import write_bytes
 from edgeq.images.sets import Role
-from edgeq.models.children import end_idle_children, kept_children
+from edgeq.models.children import idle
 from edgeq.pipeline.judging import judge, shortfall_of
 from edgeq.pipeline.making import prepare, starts_of
 from edgeq.pipeline.plan import CALIBRATION_PROOFS, Case, Subject
@@ -65,8 +65,8 @@ def prefetch(run: Run, cases: Iterable[Case], *, workers: int | None = None) -> 
     if not tasks:
         return ()
     made = tuple(task.name for task in tasks if task.name.endswith(_MAKING))
-    tasks.insert(0, Task("ending the engines' processes", end_idle_children, made))
-    with kept_children():
+    tasks.insert(0, Task("ending the engines' processes", idle.end_all, made))
+    with idle.kept(), run.executor.workers.kept():
         stages = carry_out(tasks, run.relay, workers=run.parts)
     with suppress(StoreError):  # a log; the cases tell where the store can't be written
         write_bytes(run.store.root / STAGES_FILE, msgspec.json.format(msgspec.json.encode(stages)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -115,9 +116,9 @@ def ask_others(executor: Executor, model: Executable, photographs: Stream) -> Ot
         refusals: list[WorkerError] = []
         for kernels in OTHERS[executor.run.kernels]:
             try:
-                with executor.session(model.key) as session:
-                    loaded = _load(executor, session, model, kernels)
-                    outputs = _answers(session, loaded, model, pixels)
+                outputs = executor.workers.ask(
+                    model.key, partial(_answers, executor, model, kernels, pixels)
+                )
             except WorkerError as error:
                 refusals.append(error)
                 continue
@@ -145,9 +146,10 @@ def _load(executor: Executor, session: Session, model: Executable, kernels: Kern
 
 
 def _answers(
-    session: Session, loaded: Loaded, model: Executable, pixels: Pixels
+    executor: Executor, model: Executable, kernels: Kernels, pixels: Pixels, session: Session
 ) -> tuple[Rows, ...]:
     """Return outputs of the photographs, of fewer where they take long."""
+    loaded = _load(executor, session, model, kernels)
     end = time.monotonic() + MOST_S
     parts: list[Sequence[Rows]] = []
     for start in range(0, len(pixels), loaded.batch):

@@ -128,6 +128,15 @@ class Session:
         self._models[loaded.handle] = loaded
         return loaded
 
+    def unload(self) -> None:
+        """Let go of every model; the worker can load others.
+
+        Raises:
+            WorkerError: As in ``load``.
+        """
+        self._models.clear()
+        self._worker.ask("unload", {})
+
     def infer(
         self,
         handle: int,

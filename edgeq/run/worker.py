@@ -30,7 +30,7 @@ if __name__ == "__main__":  # before numpy, whose own threads would cost memory 
 with suppress(ImportError):  # said in the answer to hello, where the client can read it
     import numpy as np
 
-PROTOCOL, PROGRESS_S, GRACE_S = 1, 1.0, 5.0
+PROTOCOL, PROGRESS_S, GRACE_S = 2, 1.0, 5.0
 REAL_TYPES = ("float32", "float16", "int8", "uint8", "int16")
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 RESOLVERS = {"xnnpack": "AUTO", "reference": "BUILTIN_REF"}
@@ -193,6 +193,11 @@ class Worker:
         nodes = [[op["op_name"], op["inputs"].tolist(), op["outputs"].tolist()] for op in details]
         return {"handle": request["id"], "batch": model.batch, "nodes": nodes, **io}, ()
 
+    def op_unload(self, *_: object) -> Frame:
+        """Let go of every model."""
+        self.models.clear()
+        return {}, ()
+
     def op_infer(self, request: Json, blobs: Arrays) -> Frame:
         """Run a model on pixels (n, h, w, 3) and return float32 (n, ...) per output."""
         pixels = np.load(request["path"], mmap_mode="r") if request["path"] else blobs[0]
@@ -284,13 +289,11 @@ def main() -> int:
     worker = Worker(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)  # what native code prints must not get between frames
     gc.disable()  # never in the middle of a timed block
-    while True:
-        frame = read_frame(sys.stdin.buffer)
-        if frame is None or frame[0]["op"] == "bye":
-            return 0
+    while (frame := read_frame(sys.stdin.buffer)) and frame[0]["op"] != "bye":
         gc.collect()
         header, arrays = answer(worker, *frame)
         write_frame(worker.stdout, {"id": frame[0]["id"], **header}, arrays)
+    return 0
 
 
 if __name__ == "__main__":

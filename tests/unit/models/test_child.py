@@ -7,7 +7,7 @@ import pytest
 
 from edgeq.errors import ConversionError, StoreError
 from edgeq.models.child import log_path, run_child
-from edgeq.models.children import end_idle_children, kept_children
+from edgeq.models.children import idle
 from edgeq.models.serving import one_line
 from edgeq.spec.structs import Make
 from edgeq.store import Store
@@ -128,11 +128,11 @@ def tell(child: str, log: Path, what: str, **options: Any) -> tuple[int, int]:
 
 def test_a_kept_child_does_more_than_one_work_each_with_its_log(child: str, tmp_path: Path) -> None:
     logs = [tmp_path / name for name in ("a.log", "b.log")]
-    with kept_children():
+    with idle.kept():
         first, second = (tell(child, log, log.stem) for log in logs)
         assert first[0] == second[0]
         assert second[1] == 2
-        end_idle_children()
+        idle.end_all()
         assert tell(child, logs[0], "again")[1] == 1
     assert "the work of again" in logs[0].read_text()
     assert "the work of b" in logs[1].read_text()
@@ -142,10 +142,10 @@ def test_a_kept_child_does_more_than_one_work_each_with_its_log(child: str, tmp_
 def test_nobody_keeps_a_child_without_being_asked_to(child: str, tmp_path: Path) -> None:
     log = tmp_path / "child.log"
     assert tell(child, log, "one")[1] == tell(child, log, "two")[1] == 1
-    with kept_children():
+    with idle.kept():
         tell(child, log, "kept")
         assert tell(child, log, "alone", fresh=True, kept=False)[1] == 1
-    with kept_children():
+    with idle.kept():
         assert tell(child, log, "later")[1] == 1
 
 
@@ -154,7 +154,7 @@ def test_what_fails_in_a_used_child_is_tried_in_a_fresh_one(
     child: str, tmp_path: Path, do: str
 ) -> None:
     log = tmp_path / "child.log"
-    with kept_children():
+    with idle.kept():
         tell(child, log, "before")
         if do == "once":
             assert ask(child, log, do=do) == {"told": 1}

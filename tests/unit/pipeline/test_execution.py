@@ -43,7 +43,7 @@ def idle(run: Run, monkeypatch: pytest.MonkeyPatch) -> Executor:
     def refuse(key: str) -> NoReturn:
         pytest.fail(f"a worker was started for {key}")
 
-    monkeypatch.setattr(executor, "session", refuse)
+    monkeypatch.setattr(executor.workers, "fresh", refuse)
     return executor
 
 

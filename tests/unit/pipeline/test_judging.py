@@ -18,10 +18,10 @@ from edgeq.errors import (
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline import explaining, judging
 from edgeq.pipeline.diagnosis.cause import Diagnosis
-from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.judging import judge
 from edgeq.pipeline.run import Run
 from edgeq.record import CaseRecord
+from edgeq.run.workers import Workers
 from edgeq.spec.gates import GATES, LIMITS
 from tests.unit.images.pictures import save
 from tests.unit.pipeline.project import case, spec
@@ -212,7 +212,7 @@ def test_a_cause_is_looked_for_once(project: Path, monkeypatch: pytest.MonkeyPat
     assert found.status is Verdict.FAIL
     assert found.cause is not None
     monkeypatch.setattr(explaining, "diagnose", None)
-    monkeypatch.setattr(Executor, "session", None)
+    monkeypatch.setattr(Workers, "fresh", None)
     again = Run(declared)
     assert judge(again, case(again, "net/other/top1_agreement"))[0] == found
 

@@ -43,7 +43,7 @@ def test_a_run_with_nothing_changed_only_reads(
     monkeypatch.setattr("edgeq.pipeline.inputs.lint", refuse)
     monkeypatch.setattr("edgeq.pipeline.execution.read_answers", refuse)
     monkeypatch.setattr("edgeq.images.stream.write_pixels", refuse)
-    monkeypatch.setattr(later.executor, "session", refuse)
+    monkeypatch.setattr(later.executor.workers, "fresh", refuse)
     assert numbers(later) == first
     assert sorted((tmp_path / ".edgeq").rglob("entry.json")) == entries
 
@@ -55,7 +55,7 @@ def test_another_confidence_needs_no_inference(
     same = subject(Run(spec(tmp_path)), "same")
     first = Run(spec(tmp_path)).agreement(same)
     later = Run(spec(tmp_path, confidence=0.8))
-    monkeypatch.setattr(later.executor, "session", refuse)
+    monkeypatch.setattr(later.executor.workers, "fresh", refuse)
     assert later.agreement(same).top1_interval != first.top1_interval
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.judging import judge
 from edgeq.pipeline.prefetch import MEASURED_ALONE, STAGES_FILE, prefetch
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Stage
+from edgeq.run.workers import Workers
 from edgeq.store import Store
 from tests.unit.pipeline.project import case, spec, subject
 
@@ -31,7 +31,7 @@ def fetched(project: Path) -> Run:
 
 def test_cases_find_everything_there(fetched: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = [one for one in fetched.cases if one.gate.name not in MEASURED_ALONE]
-    monkeypatch.setattr(Executor, "session", None)
+    monkeypatch.setattr(Workers, "fresh", None)
     monkeypatch.setattr(Store, "_make", None)
     assert all(judge(fetched, one)[0].reason for one in chosen)
 

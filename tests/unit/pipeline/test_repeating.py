@@ -29,7 +29,7 @@ def test_a_fresh_worker_answers_the_same_and_is_asked_once(
     whole = run.answers("net", subject(run, "same"))
     assert (found.batch, found.repeats.images, found.repeats.same) == (1, 1, True)
     assert found.answers.scores.tobytes() == whole.scores[:1].tobytes()
-    monkeypatch.setattr(run.executor, "session", None)
+    monkeypatch.setattr(run.executor.workers, "fresh", None)
     assert ask_again(run.executor, model, photographs).repeats == found.repeats
 
 
@@ -42,7 +42,7 @@ def test_other_kernels_answer_a_few_photographs_once(
     whole = run.answers("net", subject(run, "same"))
     assert found.kernels == "reference"
     assert found.answers.scores == pytest.approx(whole.scores[:MOST_IMAGES], abs=0.01)
-    monkeypatch.setattr(run.executor, "session", None)
+    monkeypatch.setattr(run.executor.workers, "fresh", None)
     assert ask_others(run.executor, model, photographs).kernels == "reference"
 
 

@@ -10,6 +10,7 @@ import pytest
 from edgeq.errors import ImageError, ModelError, WorkerCrashedError, WorkerError
 from edgeq.pipeline.execution import Executable, Executor
 from edgeq.pipeline.run import Run
+from edgeq.run.workers import Workers
 from edgeq.store import Store
 from tests.unit.pipeline.project import EVALUATION, NAMES, spec, subject
 
@@ -106,15 +107,15 @@ def test_a_model_is_timed_on_noise_without_photographs(project: Path) -> None:
         run.accuracy(subject(run, "same"))
 
 
-def crash(monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:
-    """Let the executor's method crash; return the models that it was asked about."""
+def crash(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> list[str]:
+    """Let a method crash; return the models that it was asked about."""
     asked: list[str] = []
 
-    def fail(_: Executor, model: Executable | str, *__: object) -> None:
+    def fail(_: object, model: Executable | str, *__: object) -> None:
         asked.append(model if isinstance(model, str) else model.key)
         raise WorkerCrashedError("the worker ended by SIGSEGV", where=asked[-1])
 
-    monkeypatch.setattr(Executor, name, fail)
+    monkeypatch.setattr(owner, name, fail)
     return asked
 
 
@@ -124,8 +125,8 @@ def test_a_baseline_that_does_not_run_is_a_bad_model(
 ) -> None:
     folder = project / f"{measure}-store"  # an empty store: nothing is known about the baseline
     run = Run(spec(project), store=Store(folder))
-    crash(monkeypatch, "session")
-    crash(monkeypatch, "_measure")
+    crash(monkeypatch, Workers, "fresh")
+    crash(monkeypatch, Executor, "_measure")
     with pytest.raises(
         ModelError, match="the baseline does not run: the worker ended by"
     ) as caught:
@@ -139,7 +140,7 @@ def test_a_crash_is_not_repeated_and_costs_no_other_measure(
 ) -> None:
     run = Run(spec(project))
     same, other = subject(run, "same"), subject(run, "other")
-    asked = crash(monkeypatch, "answers")
+    asked = crash(monkeypatch, Executor, "answers")
     assert run.failure(same) is None
     for _ in range(2):
         with pytest.raises(WorkerCrashedError):

@@ -45,6 +45,7 @@ def main() -> int:
     parser.add_argument("--preprocessing", default="efficientnet-lite")
     arguments = parser.parse_args()
     small = arguments.small or max(1, arguments.count // 10)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     with tempfile.TemporaryDirectory(prefix="edgeq-large-") as temporary:
         folder = (arguments.folder or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)

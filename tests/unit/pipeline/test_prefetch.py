@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.judging import judge
 from edgeq.pipeline.prefetch import MEASURED_ALONE, STAGES_FILE, prefetch
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Stage
+from edgeq.run.session import Session
 from edgeq.run.workers import Workers
 from edgeq.store import Store
 from tests.unit.pipeline.project import case, spec, subject
@@ -72,3 +75,29 @@ def test_nothing_selected_does_nothing(project: Path, tmp_path: Path) -> None:
     run = Run(spec(project), store=Store(tmp_path / "store"))
     assert prefetch(run, []) == ()
     assert not (tmp_path / "store").exists()
+
+
+def test_short_tasks_fill_what_the_long_ones_leave(project: Path) -> None:
+    run = Run(spec(project, gates=GATES, store=".one_by_one"))
+    names = [stage.name for stage in prefetch(run, run.cases, workers=1)]
+    long = [at for at, name in enumerate(names) if "evaluating" in name or "making" in name]
+    short = [at for at, name in enumerate(names) if "looking" in name or "judging" in name]
+    assert max(long) < min(short)
+
+
+def test_one_worker_evaluates_all_that_a_core_does(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(spec(project, gates=GATES, store=".one_worker"))
+    seen: list[Session] = []
+    evaluate = Executor._evaluate
+
+    def note(self: Executor, session: Session, *arguments: Any) -> None:
+        seen.append(session)
+        evaluate(self, session, *arguments)
+
+    monkeypatch.setattr(Executor, "_evaluate", note)
+    prefetch(run, run.cases, workers=1)
+    assert len(seen) == 3  # the baseline, and the two variants that can be run
+    assert len(set(map(id, seen))) == 1
+    assert seen[0].ended

@@ -89,6 +89,7 @@ def preprocessing_facts(preprocessing: Preprocessing, model_file: ModelFile) -> 
         "width": width,
         "steps": [
             DECODED,
+            *_scaling(preprocessing, max(height, width)),
             crop,
             f"resize to height {height}, width {width}, Pillow's {preprocessing.filter.upper()}",
             "x = (pixel - mean) / std per channel in float32, pixels 0 to 255, all in RGB order",
@@ -96,6 +97,17 @@ def preprocessing_facts(preprocessing: Preprocessing, model_file: ModelFile) -> 
             STORED,
         ],
     }
+
+
+def _scaling(preprocessing: Preprocessing, side: int) -> tuple[str, ...]:
+    if not preprocessing.jpeg_scaling:
+        return ()
+    least = f"{preprocessing.jpeg_scaling * side:g}"
+    step = (
+        "a JPEG was decoded at 1/2, 1/4 or 1/8 of its size, the least that leaves its shorter side "
+        f"(after the crop) {least} pixels; to decode all of it changes next to nothing"
+    )
+    return (step,)
 
 
 def output_names(model_file: ModelFile, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -47,6 +47,14 @@ def test_preprocessing_is_complete(tmp_path: Path) -> None:
     assert "LANCZOS" in str(steps)
     assert "BGR" in str(steps)
     assert "0.875" in str(steps)
+    assert "24 pixels" in str(steps)
+
+
+def test_a_jpeg_decoded_in_full_needs_no_word(tmp_path: Path) -> None:
+    facts = running.preprocessing_facts(
+        Preprocessing(jpeg_scaling=0), model_file(tmp_path, classifier(size=(6, 8)))
+    )
+    assert "JPEG" not in str(facts["steps"])
 
 
 def test_other_inputs_than_one_photograph_are_refused(tmp_path: Path) -> None:

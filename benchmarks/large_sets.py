@@ -56,7 +56,8 @@ def main() -> int:
         warm_up(folder, spec)
         again = interrupted(folder, spec, small)
         rows = [(count, run(folder, spec, count)) for count in (small, arguments.count)]
-    return 0 if again and show(rows) else 1
+    stays = show(rows)
+    return 0 if again and stays else 1
 
 
 def make_photographs(folder: Path, count: int) -> None:

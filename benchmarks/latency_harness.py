@@ -32,6 +32,7 @@ from edgeq.run.session import Session
 from edgeq.run.targets import local_target
 from edgeq.run.worker import quantize
 from edgeq.spec.presets import built_in
+from edgeq.spec.structs import Latency
 from edgeq.store import Store
 
 MOST = 0.01
@@ -89,9 +90,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="efficientnet-lite0")
     parser.add_argument("--store", type=Path, default=Path(".edgeq"))
-    parser.add_argument("--processes", type=int, default=16)
-    parser.add_argument("--blocks", type=int, default=40)
-    parser.add_argument("--block", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=12)
+    parser.add_argument("--blocks", type=int, default=24)
+    parser.add_argument("--block", type=int, default=Latency().block)
+    parser.add_argument("--only", choices=("float32", "int8"))
     arguments = parser.parse_args()
     how = Settings(arguments.processes, arguments.blocks, arguments.block, 5)
     facts = machine_facts()
@@ -108,6 +110,8 @@ def main() -> int:
     worst = 0.0
     with tempfile.TemporaryDirectory(prefix="edgeq-harness-") as folder:
         for name, model in models.items():
+            if arguments.only not in (None, name):
+                continue
             other = models["int8" if name == "float32" else "float32"]
             for kind, beside in (("alone", None), ("beside", other)):
                 pairs = [

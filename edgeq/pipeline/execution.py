@@ -100,14 +100,17 @@ class Executor:
 
         def make(folder: Path) -> None:
             self._say(f"{model.key}: loading")
-            with blaming(model), self.session(model.key) as session:
-                loaded = session.load(
-                    model.path, threads=self.run.threads, kernels=self.run.kernels
-                )
+            with blaming(model):
+                loaded = self.workers.ask(model.key, partial(self._load, model))
             (folder / "loaded.json").write_bytes(msgspec.json.encode(loaded))
 
         entry = self._store.get_or_make("loads", self._facts(model), make)
         return msgspec.json.decode((entry.folder / "loaded.json").read_bytes(), type=Loaded)
+
+    def _load(self, model: Executable, session: Session, edits: tuple[Edit, ...] = ()) -> Loaded:
+        return session.load(
+            model.path, threads=self.run.threads, kernels=self.run.kernels, edits=edits
+        )
 
     def answers(self, model: Executable, photographs: Stream) -> Answers:
         """Return what a model says about photographs, in the classes of its label set.
@@ -153,12 +156,9 @@ class Executor:
         photographs: Stream,
         portions: Sequence[Sequence[Photo]],
     ) -> None:
-        edits = model.edits
-        loaded = session.load(
-            model.path, threads=self.run.threads, kernels=self.run.kernels, edits=edits
-        )
+        loaded = self._load(model, session, model.edits)
         run_portions(
-            Resident(session, loaded.handle, model.preprocessing, tapped=bool(edits)),
+            Resident(session, loaded.handle, model.preprocessing, tapped=bool(model.edits)),
             photographs,
             portions,
             self.kept_answers(model, photographs),

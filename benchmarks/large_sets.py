@@ -149,9 +149,12 @@ def interrupted(folder: Path, model: dict[str, str], count: int) -> bool:
     place = project(folder, "interrupted", model, count)
     wanted = portions(count) * (len(METHODS) + 1)
 
+    stopped: list[int] = []
+
     def stop(process: subprocess.Popen[str]) -> None:
-        if len(answers(place)) >= wanted // 2:
+        if not stopped and len(answers(place)) >= wanted // 2:
             process.send_signal(signal.SIGINT)
+            stopped.append(process.pid)  # a second one would kill it, as a second Ctrl-C does
 
     first = measure(gate(), place, watch=stop)
     before = answers(place)

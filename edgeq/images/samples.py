@@ -38,6 +38,7 @@ class Sample:
 
 
 Role = Literal["calibration", "evaluation"]
+ROLES: tuple[Role, ...] = ("calibration", "evaluation")
 
 SAMPLES: Registry[dict[Role, Sample]] = Registry(
     "sample",

@@ -18,9 +18,18 @@ from edgeq.errors import ImageError
 from edgeq.files import sha256_bytes, sha256_file
 from edgeq.images.folders import Found, find_photos
 from edgeq.images.labels import LabelSet
-from edgeq.images.samples import Role, find_sample
+from edgeq.images.samples import ROLES, Role, find_sample
 
-__all__ = ["DATA_VARIABLE", "ImageSet", "Photo", "Role", "count_photos", "load_set", "overlap"]
+__all__ = [
+    "DATA_VARIABLE",
+    "ROLES",
+    "ImageSet",
+    "Photo",
+    "Role",
+    "count_photos",
+    "load_set",
+    "overlap",
+]
 
 DATA_VARIABLE = "EDGEQ_DATA"
 AT_ONCE = 256

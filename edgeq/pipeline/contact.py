@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from edgeq.files import sha256_bytes
 from edgeq.images.decode import found_pixels, pixel_facts_of
-from edgeq.images.sets import ImageSet
+from edgeq.images.sets import ImageSet, Role
 from edgeq.images.stream import Stream
 from edgeq.picture import Sheet
+from edgeq.pipeline.inputs import ModelInputs
 from edgeq.spec.structs import Preprocessing
 from edgeq.store import Store
 
@@ -39,6 +40,19 @@ class Drawn:
 
     sheet: Sheet
     data: bytes
+
+
+def sheet_of(inputs: ModelInputs, role: Role) -> Drawn | None:
+    """Return the contact sheet of one of a model's sets, None where the spec names none.
+
+    Raises:
+        EdgeqError: The set or the baseline can't be used; and as ``contact_sheet``.
+    """
+    images = inputs.calibration_set if role == "calibration" else inputs.evaluation
+    if images is None:
+        return None
+    baseline = inputs.baseline
+    return contact_sheet(images, baseline.preprocessing, baseline.input_size, inputs.store)
 
 
 def contact_sheet(

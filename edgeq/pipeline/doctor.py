@@ -12,7 +12,7 @@ from typing import Literal
 
 from edgeq.errors import EdgeqError, ImageError, MissingExtraError, SpecError
 from edgeq.images.samples import SAMPLES
-from edgeq.images.sets import DATA_VARIABLE, Role, count_photos
+from edgeq.images.sets import DATA_VARIABLE, ROLES, Role, count_photos
 from edgeq.models import lite0
 from edgeq.models.applications import WEIGHTS_SUFFIX
 from edgeq.pipeline.needs import images_of, ready_of, tools_of, weights_of
@@ -25,7 +25,6 @@ from edgeq.spec.presets import data_folder
 from edgeq.spec.structs import Spec
 
 State = Literal["ok", "absent", "bad"]
-ROLES: tuple[Role, ...] = ("calibration", "evaluation")
 EXTRAS = {
     "keras": ("keras", "tensorflow"),
     "samples": (lite0.PACKAGE, "foolbox"),

@@ -13,11 +13,11 @@ from edgeq.errors import EdgeqError
 from edgeq.files import sha256_bytes
 from edgeq.images.decode import read_resized
 from edgeq.images.photo import pillow_warnings_are_errors
-from edgeq.images.sets import Photo, Role
+from edgeq.images.sets import ROLES, Photo
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.percentiles import short
 from edgeq.picture import Picture, Sheet
-from edgeq.pipeline.contact import PER_RUN, Drawn, contact_sheet
+from edgeq.pipeline.contact import PER_RUN, sheet_of
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.layers import short as short_name
 from edgeq.pipeline.diagnosis.network import IMAGES, part_errors
@@ -117,10 +117,9 @@ def _with_sheets(
     found: dict[str, list[Sheet]] = {model.name: [] for model in models}
     notes: dict[str, str] = {}
     drawn: dict[str, bytes] = {}
-    roles: tuple[Role, ...] = ("calibration", "evaluation")
-    for role, model in product(roles, models):
+    for role, model in product(ROLES, models):
         try:
-            one = _sheet(run, model, role)
+            one = sheet_of(run.inputs(model.name), role) if role in model.images else None
         except EdgeqError as error:
             notes[model.name] = f"no contact sheet of its images could be made: {error.what}"
             continue
@@ -136,17 +135,6 @@ def _with_sheets(
         )
         for model in models
     ]
-
-
-def _sheet(run: Run, model: ModelRecord, role: Role) -> Drawn | None:
-    if role not in model.images:
-        return None
-    inputs = run.inputs(model.name)
-    images = inputs.calibration_set if role == "calibration" else inputs.evaluation
-    if images is None:
-        return None
-    baseline = inputs.baseline
-    return contact_sheet(images, baseline.preprocessing, baseline.input_size, run.store)
 
 
 def _thumbnails(run: Run, model: str, images: tuple[int, ...]) -> dict[int, bytes]:

@@ -14,7 +14,7 @@ from edgeq.errors import ImageError
 from edgeq.images.decode import Pixels, Progress, decode, pixel_facts_of
 from edgeq.images.labels import LabelSet, label_set
 from edgeq.images.lint import Lint, PixelFacts, lint, pixel_facts
-from edgeq.images.sets import ImageSet, Photo, Role, load_set, overlap
+from edgeq.images.sets import ROLES, ImageSet, Photo, Role, load_set, overlap
 from edgeq.images.stream import Stream
 from edgeq.models.expected import expected
 from edgeq.models.float_model import FloatModel, load_float_model
@@ -80,7 +80,7 @@ class ModelInputs:
         self.name = name
         self.spec = spec
         self.model = spec.models[name]
-        self._store = store
+        self.store = store
         self._baseline: Once[str, FloatModel] = Once(keeps)
         self._sets: Once[str, ImageSet | None] = Once(keeps)
         self._streams: Once[Preprocessing, Stream] = Once(keeps)
@@ -94,7 +94,7 @@ class ModelInputs:
 
     def _load_baseline(self) -> FloatModel:
         self.say(f"{self.name}: preparing the baseline")
-        return load_float_model(self.name, self.model, self.spec, self._store)
+        return load_float_model(self.name, self.model, self.spec, self.store)
 
     @property
     def labels(self) -> LabelSet | None:
@@ -163,7 +163,7 @@ class ModelInputs:
                 "pixels": pixel_facts_of(preprocessing, self.baseline.input_size),
                 **arithmetic(),
             }
-            return keep(self._store, "lint", facts, make, Lint)
+            return keep(self.store, "lint", facts, make, Lint)
 
         return self._lint.get(self.name, look)
 
@@ -173,7 +173,7 @@ class ModelInputs:
 
     def recalibrate(self, photos: tuple[Photo, ...]) -> None:
         """Put other photographs into the calibration set, before anything was asked of it."""
-        images = ModelInputs(self.name, self.spec, self._store, self.say).calibration_set
+        images = ModelInputs(self.name, self.spec, self.store, self.say).calibration_set
         if images is None:
             raise ImageError("no calibration set is named", where=self.spec.origin)
         self._sets.get(images.role, lambda: replace(images, photos=photos))
@@ -184,7 +184,7 @@ class ModelInputs:
         Args:
             labels: Class indices, shape ``(n,)``.
         """
-        images = ModelInputs(self.name, self.spec, self._store, self.say).evaluation
+        images = ModelInputs(self.name, self.spec, self.store, self.say).evaluation
         if images is None:
             raise ImageError("no evaluation set is named", where=self.spec.origin)
         photos = tuple(
@@ -199,7 +199,7 @@ class ModelInputs:
 
     def known_sets(self) -> tuple[ImageSet, ...]:
         """Return the sets that were asked for before."""
-        found = (self._sets.done(role) for role in ("calibration", "evaluation"))
+        found = (self._sets.done(role) for role in ROLES)
         return tuple(images for images in found if images is not None)
 
     def stream(self, preprocessing: Preprocessing) -> Stream:
@@ -213,7 +213,7 @@ class ModelInputs:
             raise ImageError("no evaluation set is named", where=self.spec.origin)
         size, telling = self.baseline.input_size, self._telling(images.role)
         return self._streams.get(
-            preprocessing, lambda: Stream(images, preprocessing, size, self._store, telling)
+            preprocessing, lambda: Stream(images, preprocessing, size, self.store, telling)
         )
 
     def decode_ahead(self, roles: Sequence[Role]) -> None:
@@ -232,7 +232,7 @@ class ModelInputs:
             images = self._read_set(role, label_set(guess.labels, self.spec.root))
             if images is None:
                 continue
-            how = (images, guess.preprocessing, guess.input_size, self._store, self._telling(role))
+            how = (images, guess.preprocessing, guess.input_size, self.store, self._telling(role))
             if role == "calibration":
                 decode(*how)
             else:
@@ -240,7 +240,7 @@ class ModelInputs:
 
     def _decode(self, images: ImageSet, preprocessing: Preprocessing) -> Pixels:
         size = self.baseline.input_size
-        return decode(images, preprocessing, size, self._store, self._telling(images.role))
+        return decode(images, preprocessing, size, self.store, self._telling(images.role))
 
     def _telling(self, role: Role) -> Progress:
         def progress(done: int, total: int) -> None:
@@ -257,7 +257,7 @@ class ModelInputs:
         named = named_images(self.spec, self.name, role)
         if named.source is None:
             return None
-        digests = Digests(self._store.root)
+        digests = Digests(self.store.root)
         images = load_set(
             named.source,
             role,

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -19,8 +20,9 @@ import msgspec
 
 from edgeq.errors import StoreError
 from edgeq.files import write_bytes
-from edgeq.images.sets import Role
+from edgeq.images.sets import ROLES, Role
 from edgeq.models.children import idle
+from edgeq.pipeline.contact import PER_RUN, sheet_of
 from edgeq.pipeline.judging import judge, shortfall_of
 from edgeq.pipeline.making import prepare, starts_of
 from edgeq.pipeline.plan import CALIBRATION_PROOFS, Case, Subject
@@ -62,6 +64,8 @@ def prefetch(run: Run, cases: Iterable[Case], *, workers: int | None = None) -> 
     ]
     tasks = [task for model in models for task in model.long()]
     tasks += [task for model in models for task in model.short()]
+    if run.spec.report.thumbnails:
+        tasks += [task for model in models[: PER_RUN // len(ROLES)] for task in model.pictures()]
     if not tasks:
         return ()
     made = tuple(task.name for task in tasks if task.name.endswith(_MAKING))
@@ -123,6 +127,14 @@ class _ModelTasks:
                 self._judging_of(subject, answers=True),
                 (asked, looked, *answered, *evaluated),
             )
+
+    def pictures(self) -> Iterator[Task]:
+        """Yield those that draw what the report will show of the image sets."""
+        inputs = self.run.inputs(self.model)
+        evaluated = tuple(task.name for task in self._evaluations(None))
+        for role in self._roles():
+            work = partial(sheet_of, inputs, role)
+            yield Task(f"{self.model}: drawing the {role} images", work, evaluated)
 
     def _evaluations(self, subject: Subject | None) -> Iterator[Task]:
         """Yield the parts of an evaluation."""

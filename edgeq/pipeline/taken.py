@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeq.images.samples import Role
+from edgeq.images.sets import ROLES
 from edgeq.models.applications import find_weights
 from edgeq.models.weights import IMAGENET
 from edgeq.pipeline.inputs import named_images
@@ -10,7 +10,6 @@ from edgeq.spec.structs import Spec
 
 _DATA = "data:"
 _KERAS = "keras:"
-_ROLES: tuple[Role, ...] = ("calibration", "evaluation")
 
 
 def taken(spec: Spec) -> tuple[str, ...]:
@@ -18,7 +17,7 @@ def taken(spec: Spec) -> tuple[str, ...]:
 
     The folder itself is not named: it is another one on every machine.
     """
-    sources = (named_images(spec, name, role).source for name in spec.models for role in _ROLES)
+    sources = (named_images(spec, name, role).source for name in spec.models for role in ROLES)
     photographs = (
         f"the photographs of {source}" for source in sources if source and source.startswith(_DATA)
     )

@@ -15,6 +15,8 @@ from pathlib import Path
 from edgeq.store import Entry, Store, key_of
 
 ROWS = "photographs"
+_MOST_ROWS = 1 << 32
+"""Of one portion."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,11 @@ class Ledger:
         self._group = kind
         self._kind = f"{kind}-{self.address[:12]}"
         self._facts = dict(facts)
-        self._places: dict[str, tuple[Path, int]] = {}
-        self._portions: dict[str, Mapping[str, object]] = {}
-        self._listed: dict[str, str] = {}
+        self._folders: list[Path] = []
+        self._places: dict[str, int] = {}  # of many photographs: one number for folder and row
+        self._seen: set[str] = set()
+        self._portions: dict[str, Mapping[str, object]] = {}  # those with rows that have no place
+        self._listed: dict[str, str] = {}  # photographs without a place, with their portion
         self._guard = threading.Lock()
 
     def missing(self, photographs: Sequence[str]) -> list[str]:
@@ -86,7 +90,7 @@ class Ledger:
         """Yield where the rows of photographs are, in their order; none may be missing."""
         found: Run | None = None
         for one in photographs:
-            folder, row = self._places[one]
+            folder, row = self._place(one)
             if found and found.folder == folder and found.start + found.count == row:
                 found = Run(folder, found.start, found.count + 1)
                 continue
@@ -107,22 +111,36 @@ class Ledger:
                 if entry is not None:
                     self._note(entry, _rows(facts))
                     continue
-                self._portions.clear()  # it was set aside, and another may have the same rows
-                self._listed.clear()
+                # It was set aside, and another may have the same rows.
+                for known in (self._seen, self._portions, self._listed):
+                    known.clear()
                 self._list()
 
     def _list(self) -> None:
         """Note which portions have which rows; those that were listed before are not read."""
-        for key, facts in self._store.described(self._kind, besides=self._portions):
-            self._portions[key] = facts
+        for key, facts in self._store.described(self._kind, besides=self._seen):
+            self._seen.add(key)
             others = {name: fact for name, fact in facts.items() if name != ROWS}
-            if key_of(self._group, others) == self.address:
-                for one in _rows(facts):
-                    self._listed.setdefault(one, key)
+            if key_of(self._group, others) != self.address:
+                continue
+            without = [one for one in _rows(facts) if one not in self._places]
+            if without:
+                self._portions[key] = facts
+            for one in without:
+                self._listed.setdefault(one, key)
 
     def _note(self, entry: Entry, photographs: Sequence[str]) -> None:
+        self._seen.add(entry.key)
+        self._portions.pop(entry.key, None)
+        first = len(self._folders) * _MOST_ROWS
+        self._folders.append(entry.folder)
         for row, one in enumerate(photographs):
-            self._places.setdefault(one, (entry.folder, row))
+            self._places.setdefault(one, first + row)
+            self._listed.pop(one, None)
+
+    def _place(self, photograph: str) -> tuple[Path, int]:
+        portion, row = divmod(self._places[photograph], _MOST_ROWS)
+        return self._folders[portion], row
 
 
 def _rows(facts: Mapping[str, object]) -> list[str]:

@@ -36,7 +36,7 @@ _Work = Callable[[], object]
 PATIENCE_S = 1.0
 """A baseline that is there by then was not exported, and there is nothing to do meanwhile."""
 
-_MAKING = ": making"
+_MAKING, _JUDGING, _DRAWN = ": making", ": judging", ": drawing"
 STAGES_FILE = Path("logs") / "stages.json"
 MEASURED_ALONE = frozenset({"latency_ratio", "max_latency_ms", "max_peak_memory"})
 
@@ -69,7 +69,9 @@ def prefetch(run: Run, cases: Iterable[Case], *, workers: int | None = None) -> 
     if not tasks:
         return ()
     made = tuple(task.name for task in tasks if task.name.endswith(_MAKING))
+    used = tuple(task.name for task in tasks if not task.name.endswith((_JUDGING, _DRAWN)))
     tasks.insert(0, Task("ending the engines' processes", idle.end_all, made))
+    tasks.insert(0, Task("ending the workers", run.executor.workers.end_idle, used))
     with idle.kept(), run.executor.workers.kept():
         stages = carry_out(tasks, run.relay, workers=run.parts)
     with suppress(StoreError):  # a log; the cases tell where the store can't be written
@@ -123,7 +125,7 @@ class _ModelTasks:
             yield Task(asked, self._asking_of(subject), (made,))
             yield Task(looked, self._judging_of(subject, answers=False), (made,))
             yield Task(
-                f"{subject.key}: judging",
+                f"{subject.key}{_JUDGING}",
                 self._judging_of(subject, answers=True),
                 (asked, looked, *answered, *evaluated),
             )
@@ -134,7 +136,7 @@ class _ModelTasks:
         evaluated = tuple(task.name for task in self._evaluations(None))
         for role in self._roles():
             work = partial(sheet_of, inputs, role)
-            yield Task(f"{self.model}: drawing the {role} images", work, evaluated)
+            yield Task(f"{self.model}: {role} images{_DRAWN}", work, evaluated)
 
     def _evaluations(self, subject: Subject | None) -> Iterator[Task]:
         """Yield the parts of an evaluation."""

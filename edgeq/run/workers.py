@@ -46,6 +46,10 @@ class Workers:
         """Let workers that did their work well wait for more, until the block ends."""
         return self._idle.kept()
 
+    def end_idle(self) -> None:
+        """End those that wait: their memory is wanted elsewhere."""
+        self._idle.end_all()
+
     def ask(self, where: str, work: Callable[[Session], T]) -> T:
         """Return the result of work in a worker that may have done other work before.
 

@@ -17,7 +17,7 @@ _STATIC_INT8: Limits = {
     "top1_agreement": 0.93,
     "worst_cosine": 0.75,
     "accuracy_drop": 0.03,
-    "latency_ratio": 0.9,
+    "latency_ratio": 1.1,  # a third with int8 dot products (VNNI), as long as float32 without
 }
 
 DEFAULT_LIMITS: dict[str, Limits] = {

@@ -11,11 +11,13 @@ import numpy.typing as npt
 from edgeq.measure.answers import Answers, Booleans, Integers
 from edgeq.measure.divergence import Divergence, softmax
 from edgeq.measure.percentiles import short
+from edgeq.measure.rows import release
 
 FlipKind = Literal["right_to_wrong", "wrong_to_right", "wrong_to_wrong"]
 
 WORST_IMAGES = 10
 _BEST_CLASSES = 3
+_FLIPS_AT_ONCE = 32
 
 
 class Guess(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +96,10 @@ def find_flips(
         truth: Labels of all images, shape (n,), if there are any.
     """
     found = []
-    for image in images.tolist():
+    for place, image in enumerate(images.tolist()):
+        if place % _FLIPS_AT_ONCE == 0:  # around each row that is read the system maps more
+            release(baseline.logits)
+            release(variant.logits)
         label = None if truth is None else int(truth[image])
         classes = _class(baseline, image), _class(variant, image)
         tied = bool(variant.tied[image])

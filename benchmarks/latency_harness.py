@@ -2,11 +2,12 @@
 
 ``python -m benchmarks.latency_harness`` times EfficientNet-Lite0 (``--model`` takes another of the
 spec's) as float32 and as int8. The bare loop (``bare_loop.py``) has a process of its own and is
-asked in turn with edgeq's worker, a block each, so that both see the same machine. Where the
-system puts a process in memory moves all its times by some per cent, so both are started anew
-``--processes`` times: a pair's ratio is that of its two medians, a row's the median of its pairs.
-Two ways of the harness: ``alone`` times one model; ``beside`` times baseline and variant in turns,
-as a run does. The ratio must be 1 to within 1 %.
+asked in turn with edgeq's worker, a block each, so that both see the same machine. A shared machine
+changes its speed within a second, so blocks are short and each is compared with the one beside it;
+where the system puts a process in memory moves all its times by some per cent, so both are started
+anew ``--processes`` times. A pair of processes gives the median ratio of its blocks, a row the
+median of its pairs. Two ways of the harness: ``alone`` times one model; ``beside`` times baseline
+and variant in turns, as a run does. The ratio must be 1 to within 1 %.
 """
 
 from __future__ import annotations

@@ -62,8 +62,8 @@ def sequential(folder: Path, arguments: argparse.Namespace) -> Measured:
     return Measured("sequential", cost, told["stages"], told["agreement"])
 
 
-def lay_out(folder: Path, arguments: argparse.Namespace) -> None:
-    """Write the gate's spec."""
+def gate(folder: Path, arguments: argparse.Namespace, *, name: str = GATE_NAME) -> Measured:
+    """Run the gate; a second run in the same folder is a warm one."""
     source = f"'{arguments.tflite.resolve()}'" if arguments.tflite else "'keras:EfficientNetV2B0'"
     preset = "preprocessing = 'keras-0-255'\nlabels = 'imagenet'\n" if arguments.tflite else ""
     (folder / "edgeq.toml").write_text(
@@ -73,11 +73,6 @@ def lay_out(folder: Path, arguments: argparse.Namespace) -> None:
         f"max_calibration = {arguments.calibration}\nmax_evaluation = {arguments.evaluation}\n",
         "utf-8",
     )
-
-
-def gate(folder: Path, arguments: argparse.Namespace, *, name: str = GATE_NAME) -> Measured:
-    """Run the gate; a second run in the same folder is a warm one."""
-    lay_out(folder, arguments)
     cost = _run(GATE, folder)
     record = json.loads((folder / "reports" / "latest" / "run.json").read_text("utf-8"))
     agreement = {

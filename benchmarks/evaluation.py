@@ -21,7 +21,8 @@ from pathlib import Path
 from benchmarks.latency_harness import BareLoop, model_input
 from benchmarks.processes import load_note
 from edgeq.images.stream import Stream
-from edgeq.pipeline.execution import Executable, Executor
+from edgeq.pipeline.executable import Executable
+from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.recording import machine_facts
 from edgeq.pipeline.run import Run
 from edgeq.spec.presets import built_in

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from benchmarks.processes import load_note
 from benchmarks.resampling import median_interval
-from edgeq.pipeline.execution import Executable
+from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.recording import machine_facts
 from edgeq.pipeline.run import Run
 from edgeq.run.results import Feed, Loaded

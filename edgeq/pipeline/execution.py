@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.errors import ModelError, WorkerError
-from edgeq.images.labels import LabelSet
 from edgeq.images.sets import Photo
 from edgeq.images.stream import Stream
 from edgeq.ledger import Ledger
-from edgeq.measure.answers import Answers, make_answers
-from edgeq.models.edits import Edit, logits_edits
+from edgeq.measure.answers import Answers
+from edgeq.models.edits import Edit
 from edgeq.pipeline.countdown import Countdown
 from edgeq.pipeline.evaluating import Resident, missing_portions, read_answers, run_portions
+from edgeq.pipeline.executable import Executable, blaming, in_classes
 from edgeq.pipeline.inputs import Say
 from edgeq.pipeline.machine import runtime_facts
 from edgeq.run.memory import measure_memory
@@ -28,42 +25,11 @@ from edgeq.run.results import Loaded, MemoryUse
 from edgeq.run.session import Session
 from edgeq.run.targets import Target
 from edgeq.run.workers import Workers
-from edgeq.spec.structs import Preprocessing, Run
+from edgeq.spec.structs import Kernels, Run
 from edgeq.store import Store, key_of
 
 FORMAT = 1
 """Raised when what is kept here changes its meaning."""
-
-
-@dataclass(frozen=True)
-class Executable:
-    """A model that is to be run: a baseline or a variant.
-
-    Attributes:
-        key: ``MODEL/VARIANT``, for messages.
-        path: The ``.tflite`` file.
-        sha256: Of the file.
-        preprocessing: How photographs become its input.
-        labels: Its classes, None where nothing is known.
-        is_baseline: Whether it is the one that variants are compared with.
-    """
-
-    key: str
-    path: Path
-    sha256: str
-    preprocessing: Preprocessing
-    labels: LabelSet | None
-    is_baseline: bool = False
-
-    @property
-    def edits(self) -> tuple[Edit, ...]:
-        """Of the file's bytes, to be run with logits: ``logits_edits``, found once for a file."""
-        return _edits_of(self.path, self.sha256)
-
-
-@lru_cache(maxsize=256)
-def _edits_of(path: Path, _: str) -> tuple[Edit, ...]:
-    return logits_edits(path)
 
 
 class Executor:
@@ -101,15 +67,36 @@ class Executor:
         def make(folder: Path) -> None:
             self._say(f"{model.key}: loading")
             with blaming(model):
-                loaded = self.workers.ask(model.key, partial(self._load, model))
+                loaded = self.workers.ask(model.key, partial(self.load_into, model))
             (folder / "loaded.json").write_bytes(msgspec.json.encode(loaded))
 
         entry = self._store.get_or_make("loads", self._facts(model), make)
         return msgspec.json.decode((entry.folder / "loaded.json").read_bytes(), type=Loaded)
 
-    def _load(self, model: Executable, session: Session, edits: tuple[Edit, ...] = ()) -> Loaded:
+    def load_into(
+        self,
+        model: Executable,
+        session: Session,
+        *,
+        kernels: Kernels | None = None,
+        edits: tuple[Edit, ...] = (),
+    ) -> Loaded:
+        """Load a model into a worker, with the threads of the run.
+
+        Args:
+            model: The model.
+            session: The worker.
+            kernels: Which run the operators, None for those of the run.
+            edits: Of the file's bytes.
+
+        Raises:
+            WorkerError: It does not load.
+        """
         return session.load(
-            model.path, threads=self.run.threads, kernels=self.run.kernels, edits=edits
+            model.path,
+            threads=self.run.threads,
+            kernels=kernels or self.run.kernels,
+            edits=edits,
         )
 
     def answers(self, model: Executable, photographs: Stream) -> Answers:
@@ -124,7 +111,7 @@ class Executor:
         self.evaluate(model, photographs)
         kept = self.kept_answers(model, photographs)
         kept.missing([photo.sha256 for photo in photographs.images.photos])
-        return _in_classes(model, *read_answers(kept, photographs, self._store))
+        return in_classes(model, *read_answers(kept, photographs, self._store))
 
     def evaluate(
         self, model: Executable, photographs: Stream, *, part: int = 0, parts: int = 1
@@ -156,7 +143,7 @@ class Executor:
         photographs: Stream,
         portions: Sequence[Sequence[Photo]],
     ) -> None:
-        loaded = self._load(model, session, model.edits)
+        loaded = self.load_into(model, session, edits=model.edits)
         run_portions(
             Resident(session, loaded.handle, model.preprocessing, tapped=bool(model.edits)),
             photographs,
@@ -257,43 +244,3 @@ class Executor:
             "target": self.target.name,
             **runtime_facts(),
         }
-
-
-@contextmanager
-def blaming(model: Executable) -> Iterator[None]:
-    """Turn a worker's failure on the baseline into bad input.
-
-    Raises:
-        ModelError: The baseline does not run.
-        WorkerError: A variant does not.
-    """
-    try:
-        yield
-    except WorkerError as error:
-        if not model.is_baseline:
-            raise
-        raise ModelError(
-            f"the baseline does not run: {error.what}",
-            where=error.where,
-            remedy="Nothing can be compared with it; mend or replace the float model",
-        ) from error
-
-
-def as_answers(
-    model: Executable, outputs: list[npt.NDArray[np.float32]], *, tapped: bool
-) -> Answers:
-    """Return outputs as answers; ``tapped`` says that the second one feeds the SOFTMAX."""
-    scores = outputs[0].reshape(len(outputs[0]), -1)
-    return _in_classes(model, scores, outputs[1].reshape(len(scores), -1) if tapped else None)
-
-
-def _in_classes(
-    model: Executable,
-    scores: npt.NDArray[np.float32],
-    logits: npt.NDArray[np.float32] | None,
-) -> Answers:
-    """Return outputs, ``(n, outputs)``, as answers in the classes of the model's label set."""
-    if model.labels is not None:
-        scores = model.labels.to_classes(scores)
-        logits = None if logits is None else model.labels.to_classes(logits)
-    return make_answers(scores, logits, is_probability=logits is not None)

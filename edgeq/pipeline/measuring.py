@@ -18,7 +18,7 @@ from edgeq.measure.clusters import find_clusters
 from edgeq.measure.operators import Operators, operators
 from edgeq.measure.size import Size, measure_size
 from edgeq.models.model_file import read_model
-from edgeq.pipeline.execution import Executable
+from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.kept import arithmetic, keep
 
 if TYPE_CHECKING:

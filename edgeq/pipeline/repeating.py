@@ -16,8 +16,8 @@ from edgeq.errors import WorkerError
 from edgeq.images.stream import Stream
 from edgeq.measure.answers import Answers
 from edgeq.measure.repeats import Repeats, repeats
-from edgeq.pipeline.execution import Executable, Executor, as_answers, blaming
-from edgeq.run.results import Loaded
+from edgeq.pipeline.executable import Executable, as_answers, blaming
+from edgeq.pipeline.execution import Executor
 from edgeq.run.session import Session
 from edgeq.spec.structs import Kernels
 
@@ -88,7 +88,7 @@ def ask_again(executor: Executor, model: Executable, photographs: Stream) -> Ask
 
     def make(folder: Path) -> None:
         with blaming(model), executor.session(model.key) as session:
-            loaded = _load(executor, session, model, executor.run.kernels)
+            loaded = executor.load_into(model, session, edits=model.edits)
             batch = loaded.batch
             asked = [pixels[:batch], pixels[batch : 2 * batch], pixels[:batch], pixels[:batch]]
             first, _, later, again = (
@@ -136,20 +136,11 @@ def ask_others(executor: Executor, model: Executable, photographs: Stream) -> Ot
     return OtherKernels(_read(model, folder), kernels)
 
 
-def _load(executor: Executor, session: Session, model: Executable, kernels: Kernels) -> Loaded:
-    return session.load(
-        model.path,
-        threads=executor.run.threads,
-        kernels=kernels,
-        edits=model.edits,
-    )
-
-
 def _answers(
     executor: Executor, model: Executable, kernels: Kernels, pixels: Pixels, session: Session
 ) -> tuple[Rows, ...]:
     """Return outputs of the photographs, of fewer where they take long."""
-    loaded = _load(executor, session, model, kernels)
+    loaded = executor.load_into(model, session, kernels=kernels, edits=model.edits)
     end = time.monotonic() + MOST_S
     parts: list[Sequence[Rows]] = []
     for start in range(0, len(pixels), loaded.batch):

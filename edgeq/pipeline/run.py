@@ -14,7 +14,8 @@ from edgeq.measure.answers import Answers, OutputFacts
 from edgeq.measure.operators import Operators
 from edgeq.measure.size import Size
 from edgeq.pipeline.diagnosis.cause import Diagnosis
-from edgeq.pipeline.execution import Executable, Executor
+from edgeq.pipeline.executable import Executable
+from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.inputs import ModelInputs, Say
 from edgeq.pipeline.making import make
 from edgeq.pipeline.measuring import (

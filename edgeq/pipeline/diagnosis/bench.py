@@ -24,7 +24,7 @@ from edgeq.models.constants import Constants
 from edgeq.models.edits import Edit, outputs_edits
 from edgeq.models.model_file import ModelFile, read_model
 from edgeq.pipeline.diagnosis.layers import Pair, pairs
-from edgeq.pipeline.execution import as_answers
+from edgeq.pipeline.executable import as_answers
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
 from edgeq.run.session import Session

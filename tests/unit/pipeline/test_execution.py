@@ -13,7 +13,8 @@ from edgeq.files import sha256_file
 from edgeq.images import stream as module
 from edgeq.images.labels import LabelSet
 from edgeq.images.stream import Stream
-from edgeq.pipeline.execution import Executable, Executor
+from edgeq.pipeline.executable import Executable
+from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.run import Run
 from edgeq.run.targets import local_target

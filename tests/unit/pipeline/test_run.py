@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edgeq.errors import ImageError, ModelError, WorkerCrashedError, WorkerError
-from edgeq.pipeline.execution import Executable, Executor
+from edgeq.pipeline.executable import Executable
+from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.run import Run
 from edgeq.run.workers import Workers
 from edgeq.store import Store

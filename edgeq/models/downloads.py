@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import urllib.error
-import urllib.request
 from typing import Any
 
 SECONDS = 5.0
@@ -21,6 +19,9 @@ def unreachable(url: str, seconds: float = SECONDS) -> str | None:
         url: An ``https`` address.
         seconds: Time after which it counts as unreachable.
     """
+    import urllib.error  # here: with TLS and HTTP, and most runs download nothing
+    import urllib.request
+
     reasons: list[str | None] = []
 
     def ask() -> None:

@@ -7,12 +7,11 @@ The bare loop (``bare_loop.py``) has a process of its own and is asked in turn w
 a block each, so that both see the same machine. A shared machine changes its speed within a second,
 so blocks are short and each is compared with the one beside it; where the system puts a process in
 memory moves all its times by some per cent, so both are started anew ``--processes`` times, now the
-one first and now the other. A pair
-of processes gives the median ratio of its blocks, a row the median of its pairs. Both share one
-core, where the system lets them be told: a photograph does not fit into a pipe at once, so edgeq's
-worker would be woken on another core than the bare loop, and cores differ by a per cent. Two ways
-of the harness: ``alone`` times one model; ``beside`` times baseline and variant in turns, as a run
-does. The ratio must be 1 to within 1 %.
+one first and now the other. A pair of processes gives the median ratio of its blocks, a row the
+median of its pairs. Both share one core, where the system lets them be told: a photograph does not
+fit into a pipe at once, so edgeq's worker would be woken on another core than the bare loop, and
+cores differ by a per cent. Two ways of the harness: ``alone`` times one model; ``beside`` times
+baseline and variant in turns, as a run does. The ratio must be 1 to within 1 %.
 """
 
 from __future__ import annotations

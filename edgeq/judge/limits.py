@@ -9,6 +9,7 @@ from __future__ import annotations
 from edgeq.judge import resolution
 from edgeq.judge.advice import SMALLER_METHOD, another_method, more_images
 from edgeq.judge.decide import decide, half_towards
+from edgeq.judge.doubt import Doubt, doubted
 from edgeq.judge.missing import missing
 from edgeq.judge.text import beside, between, kilobytes, limit_text, plural, rate, sample, wanted
 from edgeq.judge.verdict import Judgement, Verdict
@@ -22,12 +23,6 @@ from edgeq.measure.planning import (
     samples_needed,
 )
 from edgeq.measure.size import Size
-
-LEAST_CLASSES = 50
-"""With fewer classes chance alone is right too often for a small set to tell."""
-
-USABLE = 0.25
-"""A baseline whose accuracy may still be this high is not called a guess."""
 
 
 def size_reduction(
@@ -170,14 +165,22 @@ def worst_cosine(found: Agreement, limit: float, *, method: str | None = None) -
     )
 
 
-def accuracy_drop(found: Accuracy, limit: float, *, method: str | None = None) -> Judgement:
+def accuracy_drop(
+    found: Accuracy, limit: float, *, method: str | None = None, doubt: Doubt | None = None
+) -> Judgement:
     """Judge the baseline's top-1 accuracy minus the variant's, on the same images.
 
-    FAIL where the baseline itself guesses: labels that are shifted or permuted make both models
-    wrong alike, and a drop between two guesses says nothing.
+    Labels that are shifted or permuted make both models wrong alike, and a drop between two
+    guesses says nothing: FAIL if the baseline is certainly wrong, INCONCLUSIVE at best if it is
+    doubted.
     """
-    if _guesses(found):
-        return _guessing(found, limit)
+    if doubt is not None and doubt.wrong:
+        return doubted(_nothing_to_lose(found, limit, doubt), doubt)
+    judgement = _drop(found, limit, method)
+    return judgement if doubt is None else doubted(judgement, doubt)
+
+
+def _drop(found: Accuracy, limit: float, method: str | None) -> Judgement:
     status = decide(found.drop, found.drop_interval, limit, "max")
     of = sample(found.images, found.clusters, bare=True)
     step = None
@@ -219,27 +222,15 @@ def accuracy_drop(found: Accuracy, limit: float, *, method: str | None = None) -
     )
 
 
-def _guesses(found: Accuracy) -> bool:
-    """Return whether the baseline is not shown to be better than chance.
-
-    With few classes, or so few images that a usable model could look like this by accident, the
-    question is left alone.
-    """
-    low, high = found.baseline_top1.interval
-    return found.classes >= LEAST_CLASSES and low <= 1 / found.classes and high < USABLE
-
-
-def _guessing(found: Accuracy, limit: float) -> Judgement:
+def _nothing_to_lose(found: Accuracy, limit: float, doubt: Doubt) -> Judgement:
     right = round(found.baseline_top1.value * found.images)
     return Judgement(
         status=Verdict.FAIL,
-        reason=f"the baseline itself is right on {right:,} of {plural(found.images, 'image')}, no "
-        "better than chance: a drop from there says nothing",
+        reason=f"{doubt.reason}; a drop from there says nothing",
         value=found.drop,
         limit=limit,
         interval=found.drop_interval,
-        next_step="Check the labels (order, an offset by one, the right file) and the baseline's "
-        "preprocessing",
+        next_step=doubt.next_step,
         evidence={"images": found.images, "classes": found.classes, "baseline_right": right},
     )
 

@@ -110,6 +110,26 @@ def mcnemar_exact(lost: int, gained: int, *, share: float = 1.0) -> float:
     return min(1.0, 2.0 * float(betainc(more, fewer + 1, 0.5)))
 
 
+def binomial_tail(successes: float, n: float, chance: float) -> float:
+    """Return the probability of at least so many successes in n trials.
+
+    Continued to fractions by the incomplete beta function, with which it agrees at whole numbers.
+
+    Args:
+        successes: In [0, n].
+        n: Number of trials, above 0.
+        chance: Of a success, in [0, 1].
+
+    Raises:
+        ValueError: The counts or the chance are out of range.
+    """
+    from scipy.special import betainc
+
+    if not (n > 0 and 0 <= successes <= n and 0.0 <= chance <= 1.0):
+        raise ValueError(f"{successes} successes of {n} trials at {chance} is not a binomial")
+    return 1.0 if successes == 0 else float(betainc(successes, n - successes + 1, chance))
+
+
 def bounded_mean(
     values: npt.NDArray[np.float64], confidence: float, *, worth: float | None = None
 ) -> Interval:

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from edgeq.judge.doubt import Doubt
 from edgeq.judge.limits import (
     accuracy_drop,
     max_bytes,
@@ -192,19 +193,20 @@ def right_on(right: int, images: int, classes: int) -> Accuracy:
     return accuracy(both, both, truth)
 
 
-@pytest.mark.parametrize(("right", "images"), [(0, 500), (1, 500), (0, 20)])
-def test_a_drop_between_two_guesses_fails(right: int, images: int) -> None:
-    found = accuracy_drop(right_on(right, images, 1000), 0.03)
-    assert found.status is Verdict.FAIL
-    assert f"right on {right} of {images} images, no better than chance" in found.reason
-    assert found.next_step is not None
-    assert "labels" in found.next_step
+WRONG = Doubt("the baseline is right on 1 of 500 images", "Check the labels", wrong=True)
+OPEN = Doubt("the baseline is right on 9 of 20 images", "Evaluate more images", wrong=False)
 
 
-@pytest.mark.parametrize(
-    ("right", "images", "classes"),
-    [(10, 500, 1000), (0, 8, 1000), (5, 40, 7), (473, 500, 1000)],
-)
-def test_a_baseline_that_may_be_usable_is_no_guess(right: int, images: int, classes: int) -> None:
-    found = accuracy_drop(right_on(right, images, classes), 0.9)
-    assert found.status is Verdict.PASS
+def test_a_drop_from_a_baseline_that_is_wrong_fails() -> None:
+    found = check(accuracy_drop(right_on(1, 500, 1000), 0.03, doubt=WRONG), Verdict.FAIL)
+    assert found.reason == f"{WRONG.reason}; a drop from there says nothing"
+    assert found.next_step == "Check the labels"
+    assert found.evidence["baseline_right"] == 1
+    assert found.evidence["doubt"] == {"reason": WRONG.reason, "wrong": True}
+
+
+def test_a_drop_from_a_doubted_baseline_does_not_pass() -> None:
+    found = check(accuracy_drop(right_on(9, 20, 3), 0.9, doubt=OPEN), Verdict.INCONCLUSIVE)
+    assert found.reason.startswith(f"{OPEN.reason}; top-1 0.450 to 0.450")
+    assert found.next_step == "Evaluate more images"
+    check(accuracy_drop(labelled(60, 2, 500), 0.02, doubt=OPEN), Verdict.FAIL)

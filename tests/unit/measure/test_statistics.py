@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from edgeq.measure.statistics import (
+    binomial_tail,
     bounded_mean,
     clopper_pearson,
     mcnemar_exact,
@@ -157,3 +158,20 @@ def test_bounded_mean_of_one_value_is_wide() -> None:
 def test_bounded_mean_refuses_values_outside(values: list[float]) -> None:
     with pytest.raises(ValueError, match="needed"):
         bounded_mean(np.array(values), 0.95)
+
+
+@given(
+    st.integers(1, 600).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+    st.floats(0.001, 0.999),
+)
+def test_the_binomial_tail_is_scipys(counts: tuple[int, int], chance: float) -> None:
+    expected = stats.binom.sf(counts[0] - 1, counts[1], chance)
+    assert binomial_tail(*counts, chance) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("arguments", [(1, 0, 0.5), (3, 2, 0.5), (-1, 2, 0.5), (1, 2, 1.1)])
+def test_the_binomial_tail_refuses_impossible_counts(
+    arguments: tuple[float, float, float],
+) -> None:
+    with pytest.raises(ValueError, match="not a binomial"):
+        binomial_tail(*arguments)

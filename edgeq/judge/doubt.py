@@ -1,0 +1,173 @@
+"""Whether a baseline says anything at all: agreement with a model that guesses proves nothing.
+
+Labels in another order, the wrong preprocessing or untrained weights spoil baseline and variant
+alike, so the two still agree and the accuracy does not drop. Only the baseline's own predictions
+show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from edgeq.judge.text import plural, rate
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.accuracy import Accuracy
+from edgeq.measure.answers import OutputFacts
+from edgeq.measure.statistics import binomial_tail
+
+ONE_CLASS = 0.95
+"""A baseline that gives one class for this share of the images hardly tells classes apart."""
+
+LEVEL = 0.001
+"""How rarely a baseline that guesses may be taken for one that knows something."""
+
+USABLE = 0.25
+"""A baseline that covers this share of the way from chance to perfection may be meant to."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Why what a baseline says is no ground for a PASS.
+
+    Attributes:
+        reason: One sentence that names the likely cause.
+        next_step: What to check.
+        wrong: Whether the labels, the class order, the preprocessing or the weights are certainly
+            wrong, so that an accuracy drop fails rather than stays open.
+    """
+
+    reason: str
+    next_step: str
+    wrong: bool = False
+
+
+def doubt(
+    outputs: OutputFacts,
+    accuracy: Accuracy | None,
+    *,
+    largest_label_share: float | None,
+    names: Sequence[str] = (),
+) -> Doubt | None:
+    """Return why a baseline's predictions prove nothing, None if they show that it knows something.
+
+    With labels, a baseline knows something if guessing would be right as often on fewer than one
+    set in a thousand. Chance is the better of drawing a class and always giving the most frequent
+    label, so a detector of rare defects that finds none of them knows nothing. A baseline that
+    knows something may give one class nearly always: its labels may be like that.
+
+    Args:
+        outputs: Facts about the baseline's outputs.
+        accuracy: The baseline's accuracy on the labelled images, None if there are no labels.
+        largest_label_share: The most frequent label's share of the images, None if there are no
+            labels.
+        names: Names of the classes, if they are known.
+
+    Raises:
+        ValueError: Only one of accuracy and label share is given.
+    """
+    if (accuracy is None) is not (largest_label_share is None):
+        raise ValueError("accuracy and the largest label's share belong together")
+    wrong = known = False
+    if accuracy is not None and largest_label_share is not None:
+        wrong = _wrong(accuracy, largest_label_share)
+        known = knows(accuracy, largest_label_share)
+    if outputs.nonfinite_images:
+        return Doubt(
+            f"the baseline's output is not finite on {outputs.nonfinite_images:,} of "
+            f"{plural(outputs.images, 'image')}",
+            "Check the baseline's weights and preprocessing: its own outputs must be finite",
+            wrong,
+        )
+    if known:
+        return None
+    doubt = _one_class(outputs, names, wrong=wrong)
+    return doubt if doubt is not None or accuracy is None else _guesses(accuracy, wrong=wrong)
+
+
+def doubted(judgement: Judgement, doubt: Doubt) -> Judgement:
+    """Return a judgement that rests on a doubted baseline: nothing passes by it.
+
+    Other verdicts stay: a variant that fails beside a doubted baseline still fails.
+    """
+    evidence = {**judgement.evidence, "doubt": {"reason": doubt.reason, "wrong": doubt.wrong}}
+    if judgement.status is not Verdict.PASS:
+        return msgspec.structs.replace(judgement, evidence=evidence)
+    return msgspec.structs.replace(
+        judgement,
+        status=Verdict.INCONCLUSIVE,
+        reason=f"{doubt.reason}; {judgement.reason}",
+        next_step=doubt.next_step,
+        evidence=evidence,
+    )
+
+
+def knows(accuracy: Accuracy, largest_label_share: float) -> bool:
+    """Return whether guessing hardly ever gives this accuracy: an exact one-sided binomial test.
+
+    Images that belong together count as fewer, as in the intervals.
+    """
+    chance = max(1 / accuracy.classes, largest_label_share)
+    right = accuracy.baseline_top1.value * accuracy.worth
+    return binomial_tail(right, accuracy.worth, chance) <= LEVEL
+
+
+def _wrong(accuracy: Accuracy, largest_label_share: float) -> bool:
+    """Return whether no usable baseline can be right so seldom.
+
+    Uniform chance is what counts, not the most frequent label: a detector of rare defects that is
+    tuned for recall is right less often than one that always says "good". If that label alone
+    lies above the bar, such a detector may lie below it too, unless it does worse than chance and
+    than being right on a quarter of the frequent label.
+    """
+    chance = 1 / accuracy.classes
+    bar = chance + (1 - chance) * USABLE
+    if largest_label_share > bar:
+        bar = max(chance, largest_label_share * USABLE)
+    return accuracy.baseline_top1.interval[1] < bar
+
+
+def _one_class(outputs: OutputFacts, names: Sequence[str], *, wrong: bool) -> Doubt | None:
+    given = outputs.largest_class
+    if given is None or outputs.largest_share < ONE_CLASS:
+        return None
+    if outputs.images == 1:
+        return Doubt(
+            "one image can't show that the baseline tells classes apart",
+            "Evaluate more images",
+            wrong,
+        )
+    name = f" ({names[given]})" if given < len(names) else ""
+    return Doubt(
+        f"the baseline gives class {given}{name} for {rate(outputs.largest_share)} of "
+        f"{plural(outputs.images, 'image')}: untrained, or its preprocessing is wrong",
+        "Check the baseline's weights and preprocessing, and that the evaluation images show more "
+        "than one class",
+        wrong,
+    )
+
+
+def _guesses(accuracy: Accuracy, *, wrong: bool) -> Doubt:
+    right = round(accuracy.baseline_top1.value * accuracy.images)
+    head = f"the baseline is right on {right:,} of {plural(accuracy.images, 'image')}"
+    if accuracy.baseline_top1.interval[1] < 1 / accuracy.classes:
+        return Doubt(
+            f"{head}, worse than chance: the class order or the labels are wrong",
+            "Check the order of the classes and the labels (an offset by one, the right file)",
+            wrong,
+        )
+    if wrong:
+        return Doubt(
+            f"{head}, no better than chance: wrong labels, class order, preprocessing or weights",
+            "Check the labels (order, an offset by one, the right file), and the baseline's "
+            "preprocessing and weights",
+            wrong,
+        )
+    return Doubt(
+        f"{head}, which guessing may reach as well",
+        "Evaluate more images, of all classes; check the labels, and the baseline's preprocessing "
+        "and weights",
+        wrong,
+    )

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+from itertools import product
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from edgeq.judge.doubt import Doubt, doubt, doubted, knows
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.accuracy import Accuracy, accuracy
+from edgeq.measure.answers import Answers, make_answers, outputs_facts
+from edgeq.measure.clusters import Clusters, find_clusters
+
+LONGEST = 120
+CLASSES = (2, 3, 10, 100, 1000)
+IMAGES = (50, 100, 200, 500, 1000)
+SEEDS = range(3)
+
+Classes = npt.NDArray[np.int64]
+
+
+def answers(predicted: Classes, classes: int) -> Answers:
+    scores = np.eye(classes, dtype=np.float32)[predicted]
+    return make_answers(scores, None, is_probability=False)
+
+
+def measured(
+    predicted: Classes, labels: Classes, classes: int, clusters: Clusters | None = None
+) -> tuple[Accuracy, float]:
+    baseline = answers(predicted, classes)
+    share = float(np.bincount(labels).max() / labels.size)
+    return accuracy(baseline, baseline, labels, clusters=clusters), share
+
+
+def labelled(
+    predicted: Classes, labels: Classes, classes: int, clusters: Clusters | None = None
+) -> Doubt | None:
+    found, share = measured(predicted, labels, classes, clusters)
+    facts = outputs_facts(answers(predicted, classes))
+    return checked(doubt(facts, found, largest_label_share=share))
+
+
+def unlabelled(predicted: Classes, classes: int, names: tuple[str, ...] = ()) -> Doubt | None:
+    facts = outputs_facts(answers(predicted, classes))
+    return checked(doubt(facts, None, largest_label_share=None, names=names))
+
+
+def checked(found: Doubt | None) -> Doubt | None:
+    """Every doubt is short, and says what to do."""
+    if found is not None:
+        assert len(found.reason) <= LONGEST
+        assert found.next_step
+    return found
+
+
+def good(
+    rate: float, images: int, classes: int, generator: np.random.Generator
+) -> tuple[Classes, Classes]:
+    """Return labels, and what a baseline that is right at this rate predicts."""
+    labels = generator.integers(0, classes, images)
+    others = (labels + generator.integers(1, classes, images)) % classes
+    return labels, np.where(generator.random(images) < rate, labels, others)
+
+
+def derangement(classes: int, generator: np.random.Generator) -> Classes:
+    """Return an order in which no class is where it belongs."""
+    while True:
+        order = generator.permutation(classes)
+        if not (order == np.arange(classes)).any():
+            return order
+
+
+@pytest.mark.parametrize("classes", CLASSES)
+def test_a_baseline_that_guesses_never_knows(classes: int) -> None:
+    for images, seed in product(IMAGES, SEEDS):
+        generator = np.random.default_rng([classes, images, seed])
+        labels, predicted = good(0.9, images, classes, generator)
+        guesses = {
+            "shuffled": generator.permutation(predicted),
+            "shifted": (predicted + 1) % classes,
+            "constant": np.full(images, predicted[0]),
+            "the most frequent label": np.full(images, np.bincount(labels).argmax()),
+        }
+        for name, guess in guesses.items():
+            assert labelled(guess, labels, classes) is not None, (name, images, seed)
+
+
+@pytest.mark.parametrize("classes", [classes for classes in CLASSES if classes > 2])
+def test_shifted_and_permuted_classes_are_certainly_wrong(classes: int) -> None:
+    for images, seed, rate in product(IMAGES, SEEDS, (0.75, 0.97)):
+        generator = np.random.default_rng([classes, images, seed])
+        labels, predicted = good(rate, images, classes, generator)
+        order = derangement(classes, generator)
+        for name, other in (
+            ("up", (predicted + 1) % classes),
+            ("down", (predicted - 1) % classes),
+            ("permuted", order[predicted]),
+        ):
+            found = labelled(other, labels, classes)
+            assert found is not None, (name, images, seed)
+            assert found.wrong, (name, images, seed)
+
+
+@pytest.mark.parametrize("rate", [0.75, 0.85, 0.97])
+def test_a_good_baseline_on_few_images_is_never_certainly_wrong(rate: float) -> None:
+    for classes, seed in product(CLASSES, range(40)):
+        generator = np.random.default_rng([classes, seed])
+        labels, predicted = good(rate, 20, classes, generator)
+        found = labelled(predicted, labels, classes)
+        assert found is None or not found.wrong, (classes, seed)
+
+
+@pytest.mark.parametrize("classes", [10, 100, 1000])
+@pytest.mark.parametrize("rate", [0.8, 0.97])
+def test_a_good_baseline_is_not_doubted(rate: float, classes: int) -> None:
+    for seed in range(20):
+        labels, predicted = good(rate, 100, classes, np.random.default_rng([classes, seed]))
+        assert labelled(predicted, labels, classes) is None, seed
+
+
+def rare_defects(recall: float, specificity: float, images: int = 1000) -> Doubt | None:
+    """Doubt a detector on a set of which 5 in 100 images are defect."""
+    labels = (np.arange(images) % 20 == 0).astype(np.int64)
+    generator = np.random.default_rng(1)
+    right = generator.random(images) < np.where(labels == 1, recall, specificity)
+    return labelled(np.where(right, labels, 1 - labels), labels, 2)
+
+
+def test_a_detector_tuned_for_recall_is_doubted_but_not_wrong() -> None:
+    for specificity in (0.85, 0.7, 0.6, 0.55):
+        found = rare_defects(0.98, specificity)
+        assert found is not None
+        assert not found.wrong, specificity
+    swapped = rare_defects(0.02, 0.1)
+    assert swapped is not None
+    assert swapped.wrong
+    assert "worse than chance: the class order or the labels are wrong" in swapped.reason
+
+
+def test_a_detector_of_rare_defects_that_finds_them_gives_one_class_nearly_always() -> None:
+    assert rare_defects(0.95, 0.999) is None
+    idle = rare_defects(0.0, 1.0)
+    assert idle is not None
+    assert idle.reason.startswith("the baseline gives class 0 for 1.000 of 1,000 images")
+    assert not idle.wrong
+
+
+def test_a_frequent_label_among_many_classes_hides_no_wrong_order() -> None:
+    labels = np.where(np.arange(500) % 3 == 0, 0, np.arange(500))
+    found = labelled((labels + 1) % 1000, labels, 1000)
+    assert found is not None
+    assert found.wrong
+
+
+def test_crops_of_few_photographs_say_less() -> None:
+    labels = np.arange(60) % 2
+    predicted = np.where(np.arange(60) % 5 == 0, 1 - labels, labels)
+    clusters = find_clusters([number // 6 for number in range(60)])
+    assert labelled(predicted, labels, 2) is None
+    found = labelled(predicted, labels, 2, clusters)
+    assert found is not None
+    assert "is right on 48 of 60 images, which guessing may reach as well" in found.reason
+    assert not found.wrong
+
+
+def test_one_right_in_a_thousand_is_the_level() -> None:
+    labels = np.zeros(10, np.int64)
+    labels[:5] = 1
+    assert knows(*measured(labels, labels, 2))  # 1 in 1,024
+    labels = labels[1:]
+    assert not knows(*measured(labels, labels, 2))  # 1 in 315: five of nine are alike
+
+
+def test_without_labels_one_class_for_nearly_all_is_a_doubt() -> None:
+    predicted = np.where(np.arange(100) < 95, 1, 0)
+    found = unlabelled(predicted, 2, ("good", "scratched"))
+    assert found is not None
+    assert found.reason == (
+        "the baseline gives class 1 (scratched) for 0.950 of 100 images: untrained, or its "
+        "preprocessing is wrong"
+    )
+    assert not found.wrong
+    predicted[0] = 0
+    assert unlabelled(predicted, 2) is None
+
+
+def test_one_image_is_no_ground() -> None:
+    found = unlabelled(np.array([3]), 10)
+    assert found is not None
+    assert found.reason.startswith("one image can't show")
+
+
+def test_an_output_that_is_not_finite_is_a_doubt() -> None:
+    labels = np.arange(100) % 10
+    scores = np.eye(10, dtype=np.float32)[labels]
+    scores[7, 2] = np.nan
+    broken = make_answers(scores, None, is_probability=False)
+    facts = outputs_facts(broken)
+    found = doubt(
+        facts, accuracy(broken, broken, labels), largest_label_share=0.1, names=("a",) * 10
+    )
+    assert found is not None
+    assert found.reason == "the baseline's output is not finite on 1 of 100 images"
+    assert not found.wrong
+    assert doubt(facts, None, largest_label_share=None) == found
+
+
+def test_accuracy_without_the_labels_share_is_refused() -> None:
+    labels = np.arange(100) % 10
+    found, share = measured(labels, labels, 10)
+    facts = outputs_facts(answers(labels, 10))
+    with pytest.raises(ValueError, match="belong together"):
+        doubt(facts, found, largest_label_share=None)
+    with pytest.raises(ValueError, match="belong together"):
+        doubt(facts, None, largest_label_share=share)
+
+
+DOUBT = Doubt("the baseline guesses", "Check the labels", wrong=True)
+
+
+def test_nothing_passes_by_a_doubted_baseline() -> None:
+    found = doubted(
+        Judgement(status=Verdict.PASS, reason="agrees", value=1.0, evidence={"images": 5}), DOUBT
+    )
+    assert found.status is Verdict.INCONCLUSIVE
+    assert found.reason == "the baseline guesses; agrees"
+    assert found.next_step == "Check the labels"
+    assert found.value == 1.0
+    assert found.evidence == {
+        "images": 5,
+        "doubt": {"reason": "the baseline guesses", "wrong": True},
+    }
+    msgspec.json.encode(found)
+
+
+@pytest.mark.parametrize("status", [Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.MISSING])
+def test_other_verdicts_stay(status: Verdict) -> None:
+    judged = Judgement(status=status, reason="so", next_step="that", declared_missing=True)
+    found = doubted(judged, DOUBT)
+    assert found.evidence.keys() == {"doubt"}
+    assert msgspec.structs.replace(found, evidence={}) == judged

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+import numpy as np
+
 from edgeq.errors import (
     ConversionError,
     EdgeqError,
@@ -14,6 +16,7 @@ from edgeq.errors import (
 )
 from edgeq.images.sets import overlap
 from edgeq.judge import costs, limits, proofs
+from edgeq.judge.doubt import doubt
 from edgeq.judge.missing import broken, not_measured, unmeasurable
 from edgeq.judge.verdict import Judgement
 from edgeq.pipeline.explaining import explained
@@ -162,7 +165,10 @@ def _worst_cosine(run: Run, subject: Subject, limit: float) -> Judgement:
 
 
 def _accuracy_drop(run: Run, subject: Subject, limit: float) -> Judgement:
-    return limits.accuracy_drop(run.accuracy(subject), limit, method=subject.method)
+    accuracy, images = run.accuracy(subject), run.inputs(subject.model).evaluation
+    share = None if images is None else float(np.bincount(images.labels()).max() / accuracy.images)
+    guess = doubt(run.outputs(subject.model, None), accuracy, largest_label_share=share)
+    return limits.accuracy_drop(accuracy, limit, method=subject.method, doubt=guess)
 
 
 def _latency_ratio(run: Run, subject: Subject, limit: float) -> Judgement:

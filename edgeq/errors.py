@@ -9,6 +9,7 @@ EdgeqError                  exit code 2: what went wrong, where, and what to do
 ├── StoreError              the content-addressed store
 ├── WorkerError             a model could not be run
 │   ├── ModelRefusedError   the runtime refused the model, with its reason
+│   ├── UnlikeOutputsError  outputs that can't be compared with the baseline's
 │   ├── WorkerCrashedError  the worker ended by a signal or an exit code
 │   ├── WorkerTimeoutError  the worker did not answer in time
 │   └── WorkerMemoryError   the worker went over its memory limit
@@ -116,6 +117,10 @@ class WorkerError(EdgeqError):
 
 class ModelRefusedError(WorkerError):
     """The runtime refused to load or run the model and said why."""
+
+
+class UnlikeOutputsError(WorkerError):
+    """A variant's outputs can't be compared with the baseline's: their number or shape differs."""
 
 
 class WorkerCrashedError(WorkerError):

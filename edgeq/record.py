@@ -15,6 +15,7 @@ from edgeq.errors import RecordError
 from edgeq.files import write_bytes
 from edgeq.finite import not_finite
 from edgeq.judge.verdict import Verdict
+from edgeq.measure.tensors import Fit
 from edgeq.picture import Picture, Sheet
 from edgeq.schema import Reader, content_of
 
@@ -74,6 +75,7 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
         size, operators, agreement, accuracy, latency, memory: What was measured; empty where
             nothing was.
         network: The error along the network, layer by layer; empty where it was not measured.
+        outputs: How each output that is judged as a tensor fits the baseline's.
     """
 
     name: str
@@ -91,6 +93,7 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     latency: Facts = {}
     memory: Facts = {}
     network: Facts = {}
+    outputs: tuple[Fit, ...] = ()
 
 
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +104,9 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         source: Source in the spec.
         trained: Whether the weights are trained ones.
         notes: What a reader must know, for example about random weights.
+        task: What its outputs are judged as, ``""`` if that was not found out.
+        task_evidence: Why.
+        classes: Number of classes, 0 if it has none.
         images: Counts, hashes and sources of the calibration and evaluation sets.
         preprocessing: As ``edgeq.spec.structs.Preprocessing``.
         labels: Name and count of the label set.
@@ -115,6 +121,9 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     baseline: VariantRecord
     variants: tuple[VariantRecord, ...] = ()
     notes: tuple[str, ...] = ()
+    task: str = ""
+    task_evidence: str = ""
+    classes: int = 0
     images: Facts = {}
     preprocessing: Facts = {}
     labels: Facts = {}

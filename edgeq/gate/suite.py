@@ -98,6 +98,13 @@ def test_worst_cosine(edgeq_case: CaseCheck) -> None:
     edgeq_case.check()
 
 
+@pytest.mark.agreement
+@pytest.mark.edgeq("relative_error")
+def test_relative_error(edgeq_case: CaseCheck) -> None:
+    """The outputs lie no farther from the baseline's than this."""
+    edgeq_case.check()
+
+
 @pytest.mark.accuracy
 @pytest.mark.edgeq("accuracy_drop")
 def test_accuracy_drop(edgeq_case: CaseCheck) -> None:

@@ -17,6 +17,7 @@ from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.answers import OutputFacts
 from edgeq.measure.statistics import binomial_tail
+from edgeq.measure.tensors import Fit
 
 ONE_CLASS = 0.95
 """A baseline that gives one class for this share of the images hardly tells classes apart."""
@@ -85,6 +86,27 @@ def doubt(
         return None
     doubt = _one_class(outputs, names, wrong=wrong)
     return doubt if doubt is not None or accuracy is None else _guesses(accuracy, wrong=wrong)
+
+
+def doubt_of_tensors(fits: Sequence[Fit]) -> Doubt | None:
+    """Return why a baseline's outputs prove nothing, None if they say something about images.
+
+    Args:
+        fits: Of every output, beside any variant.
+    """
+    for one in fits:
+        if one.baseline_nonfinite_images:
+            return Doubt(
+                f"the baseline's output {one.output} ({one.name!r}) is not finite on "
+                f"{one.baseline_nonfinite_images:,} of {plural(one.images, 'image')}",
+                "Check the baseline's weights and preprocessing: its own outputs must be finite",
+            )
+    if all(one.baseline_constant for one in fits):
+        return Doubt(
+            "the baseline gives every image the same: untrained, or its preprocessing is wrong",
+            "Check the baseline's weights and preprocessing",
+        )
+    return None
 
 
 def doubted(judgement: Judgement, doubt: Doubt) -> Judgement:

@@ -12,7 +12,7 @@ from edgeq.measure.clusters import Clusters, effective, rate_interval
 from edgeq.measure.divergence import Doubles, divergence
 from edgeq.measure.flips import Flip, FlipCounts, WorstImage, count_flips, find_flips, worst_images
 from edgeq.measure.percentiles import percentiles
-from edgeq.measure.statistics import bounded_mean
+from edgeq.measure.statistics import bounded_mean, unbounded_mean
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +58,9 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
         cosine: Cosine of logits centred per image; its worst is an exact fact of this set.
         relative_error: Norm of the difference of centred logits by the baseline's norm; None
             where no image has one.
+        error: Mean norm of the difference of centred logits, divided by the root mean square of
+            the baseline's norms; None if no image has a finite answer of both.
+        error_interval: Its interval by Student's t; None for a single image.
         confidence_drift: Mean of the variant's greatest probability minus the baseline's, over
             images where both are finite; None where there are none.
         distinct_classes: Different classes that the variant gives.
@@ -83,6 +86,8 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     js_bits: Spread
     cosine: Spread
     relative_error: Spread | None
+    error: float | None
+    error_interval: tuple[float, float] | None
     confidence_drift: float | None
     distinct_classes: int
     baseline_distinct_classes: int
@@ -147,6 +152,10 @@ def agreement(
         relative_error=_spread(apart.relative_error, float(apart.relative_error.max()))
         if apart.relative_error.size
         else None,
+        error=float(apart.error.mean()) if apart.error.size else None,
+        error_interval=unbounded_mean(
+            apart.error, confidence, worth=effective(apart.error.size, clusters)
+        ),
         confidence_drift=float(drift.mean()) if drift.size else None,
         distinct_classes=_distinct(variant),
         baseline_distinct_classes=_distinct(baseline),

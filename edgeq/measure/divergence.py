@@ -29,6 +29,8 @@ class Divergence:
         js_bits: Jensen-Shannon divergence of the probabilities in bits, in [0, 1].
         relative_error: Norm of the difference of centred logits divided by the baseline's norm,
             of the images where that is defined, shape (m,) with m at most n.
+        error: As ``relative_error`` with the same divisor for every image: the root mean square of
+            the baseline's norms. An image whose logits are all but even does not rule its mean.
         overlap: Share of the baseline's k best classes among the variant's; None where
             there are no more than k classes.
         baseline_confidence: Greatest probability.
@@ -39,6 +41,7 @@ class Divergence:
     cosine: Doubles
     js_bits: Doubles
     relative_error: Doubles
+    error: Doubles
     overlap: Doubles | None
     baseline_confidence: Doubles
     variant_confidence: Doubles
@@ -68,6 +71,7 @@ def divergence(baseline: Answers, variant: Answers, *, best: int = 5) -> Diverge
     overlap = np.zeros(n)
     confidences = np.zeros((2, n))
     relative: list[Doubles] = []
+    distances, sizes = [np.empty(0)], [np.empty(0)]
     floor = _floor(baseline, variant)
     for rows in _chunks(np.flatnonzero(usable)):
         first = _centred_logits(baseline, rows, floor)
@@ -75,7 +79,9 @@ def divergence(baseline: Answers, variant: Answers, *, best: int = 5) -> Diverge
         norms = np.linalg.norm(first, axis=1), np.linalg.norm(second, axis=1)
         cosine[rows] = _cosine(first, second, *norms)
         flat = norms[0] == 0
-        relative.append(np.linalg.norm(second - first, axis=1)[~flat] / norms[0][~flat])
+        distances.append(np.linalg.norm(second - first, axis=1))
+        sizes.append(norms[0])
+        relative.append(distances[-1][~flat] / norms[0][~flat])
         p, q = softmax(first), softmax(second)
         js_bits[rows] = jensen_shannon(p, q)
         confidences[:, rows] = p.max(axis=1), q.max(axis=1)
@@ -83,10 +89,12 @@ def divergence(baseline: Answers, variant: Answers, *, best: int = 5) -> Diverge
             overlap[rows] = top_overlap(first, second, best)
         release(baseline.logits)
         release(variant.logits)
+    size = float(np.sqrt((np.concatenate(sizes) ** 2).mean())) if len(sizes) > 1 else 0.0
     return Divergence(
         cosine=cosine,
         js_bits=js_bits,
         relative_error=np.concatenate([np.empty(0), *relative]),
+        error=np.concatenate(distances) / size if size else np.empty(0),
         overlap=overlap if classes > best else None,
         baseline_confidence=confidences[0],
         variant_confidence=confidences[1],

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 
-from edgeq.measure.answers import Answers
-from edgeq.measure.divergence import divergence
+from edgeq.measure.answers import Answers, Floats
+from edgeq.measure.divergence import Doubles, divergence
+from edgeq.measure.tensors import Rows, relative_errors
 
 
 class KernelNoise(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,3 +57,34 @@ def kernel_noise(baseline: Answers, own: Answers, other: Answers) -> KernelNoise
         differing=int((own.predicted != other.predicted).sum()),
         nonfinite=int((own.finite & ~other.finite).sum()),
     )
+
+
+def tensor_noise(baseline: Rows, own: Rows, other: Floats) -> KernelNoise:
+    """Compare what two kernels make of one output, with the baseline as the measure.
+
+    Args:
+        baseline: The baseline's output, ``(n, d)``.
+        own: The variant's with the kernels of the run, ``(n, d)``.
+        other: The variant's with other kernels, ``(m, d)``, m at most n.
+    """
+    count = len(other)
+    ours, theirs = baseline[:count, :], own[:count, :]
+    between = relative_errors(theirs, other)
+    known = between[~np.isnan(between)]
+    errors = (_mean(relative_errors(ours, one)) for one in (theirs, other))
+    own_error, other_error = errors
+    finite = np.isfinite(theirs).all(axis=1) & ~np.isfinite(other).all(axis=1)
+    return KernelNoise(
+        images=count,
+        noise=_mean(between),
+        worst_noise=float(known.max()) if known.size else None,
+        own_error=own_error,
+        other_error=other_error,
+        differing=0,
+        nonfinite=int(finite.sum()),
+    )
+
+
+def _mean(errors: Doubles) -> float | None:
+    known = errors[~np.isnan(errors)]
+    return float(known.mean()) if known.size else None

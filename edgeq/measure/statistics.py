@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 Interval = tuple[float, float]
 
+_LEAST_VALUES = 2
+
 _BISECTIONS = 60
 
 
@@ -161,6 +163,27 @@ def bounded_mean(
         own_low, own_high = _student(mean, variance, n, confidence)
         low, high = min(low, own_low), max(high, own_high)
     return max(0.0, min(mean, low)), min(1.0, max(mean, high))
+
+
+def unbounded_mean(
+    values: npt.NDArray[np.float64], confidence: float, *, worth: float | None = None
+) -> Interval | None:
+    """Return Student's t interval for the mean of values that are not negative.
+
+    Args:
+        values: Shape (n,).
+        confidence: In (0, 1).
+        worth: How many independent values they count as; n if None.
+
+    Returns:
+        None if there are not two independent values to tell how they vary.
+    """
+    _require_confidence(confidence)
+    n = values.size if worth is None else worth
+    if values.size < _LEAST_VALUES or n < _LEAST_VALUES:
+        return None
+    low, high = _student(float(values.mean()), float(values.var()), n, confidence)
+    return max(0.0, low), high
 
 
 def _student(mean: float, variance: float, n: float, confidence: float) -> Interval:

@@ -12,36 +12,34 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgeq.errors import ModelError
-from edgeq.models.model_file import ModelFile, open_model, read_model
+from edgeq.models.model_file import open_model, read_model
+from edgeq.models.wiring import Wiring
 
 Edit = tuple[int, bytes]
 
-_SOFTMAX = "SOFTMAX"
-_CHANGES_TYPE_ONLY = frozenset({"QUANTIZE", "DEQUANTIZE"})
 _ALIGNMENT = 4
 
 
 def logits_edits(path: Path) -> tuple[Edit, ...]:
-    """Return the edits that make the tensor before the final softmax a second output.
-
-    The new vector of outputs goes to the file's aligned end and the main subgraph's field is
-    pointed at it; nothing else of the file changes.
+    """Return the edits that make the tensor before the first output's softmax the last output.
 
     Returns:
         Pairs of an offset and the bytes to write there (the file's length appends), or nothing
-        when the first output is not made by a softmax. The runtime then lists the outputs as
-        probabilities, logits, and what further ones there were.
+        if the first output is made by neither a softmax nor a sigmoid.
 
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged.
     """
     model = read_model(path)
-    logits = logits_tensor(model)
-    return () if logits is None else _outputs_edits(model, (logits,), after=1)
+    logits = Wiring(model).logits(model.outputs[0]) if model.outputs else None
+    return () if logits is None else outputs_edits(path, (logits,))
 
 
 def outputs_edits(path: Path, tensors: Sequence[int]) -> tuple[Edit, ...]:
     """Return the edits that make tensors outputs, behind those that the main graph has.
+
+    The new vector of outputs goes to the file's aligned end and the main subgraph's field is
+    pointed at it; nothing else of the file changes.
 
     Args:
         path: A ``.tflite`` file.
@@ -55,7 +53,18 @@ def outputs_edits(path: Path, tensors: Sequence[int]) -> tuple[Edit, ...]:
     model = read_model(path)
     if any(not 0 <= index < len(model.tensors) for index in tensors):
         raise ModelError(f"has the tensors 0 to {len(model.tensors) - 1} only", where=path)
-    return _outputs_edits(model, tensors, after=len(model.outputs))
+    outputs = tuple(dict.fromkeys((*model.outputs, *tensors)))
+    source = open_model(path)
+    place = source.root().tables(2)[0].place(2)
+    if outputs == model.outputs or place is None:  # a model with outputs has the field
+        return ()
+    length = len(source.data)
+    padding = -length % _ALIGNMENT
+    vector = struct.pack(f"<I{len(outputs)}i", len(outputs), *outputs)
+    return (
+        (place, struct.pack("<I", length + padding - place)),
+        (length, bytes(padding) + vector),
+    )
 
 
 def quantization_edits(path: Path, tensor: int, scale: float, zero_point: int) -> tuple[Edit, ...]:
@@ -74,43 +83,6 @@ def quantization_edits(path: Path, tensor: int, scale: float, zero_point: int) -
         (scales[0], struct.pack("<f", scale)),
         (points[0], struct.pack("<q", zero_point)),
     )
-
-
-def _outputs_edits(model: ModelFile, tensors: Sequence[int], *, after: int) -> tuple[Edit, ...]:
-    """Return the edits that put tensors behind the first outputs, without saying any twice."""
-    outputs = tuple(dict.fromkeys((*model.outputs[:after], *tensors, *model.outputs[after:])))
-    source = open_model(model.path)
-    place = source.root().tables(2)[0].place(2)
-    if place is None:  # a model with outputs has the field
-        return ()
-    length = len(source.data)
-    padding = -length % _ALIGNMENT
-    vector = struct.pack(f"<I{len(outputs)}i", len(outputs), *outputs)
-    return (
-        (place, struct.pack("<I", length + padding - place)),
-        (length, bytes(padding) + vector),
-    )
-
-
-def logits_tensor(model: ModelFile) -> int | None:
-    """Return the index of the tensor that feeds the softmax of the first output, if there is one.
-
-    Operators after the softmax that change the type alone are looked through.
-    """
-    if not model.outputs:
-        return None
-    makers = {index: one for one in model.operators for index in one.outputs}
-    tensor = model.outputs[0]
-    for _ in model.operators:
-        maker = makers.get(tensor)
-        if maker is None or not maker.inputs:
-            return None
-        if maker.name == _SOFTMAX:
-            return maker.inputs[0] if maker.inputs[0] >= 0 else None
-        if maker.name not in _CHANGES_TYPE_ONLY:
-            return None
-        tensor = maker.inputs[0]
-    return None
 
 
 def apply_edits(data: bytes, edits: tuple[Edit, ...]) -> bytes:

@@ -6,6 +6,7 @@ version 3.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,9 @@ from edgeq.models.attached import attached_bytes
 from edgeq.models.flatbuffer import Flatbuffer, Table, damaged
 
 IDENTIFIER = b"TFL3"
+POST_PROCESS = "CUSTOM:TFLite_Detection_PostProcess"
+"""Decodes boxes and suppresses overlaps: the one custom operator that the runtime has."""
+
 _CUSTOM = 32
 _HEADER_BYTES = 8
 
@@ -87,6 +91,8 @@ class ModelFile:
         metadata_bytes: Bytes of the buffers that hold metadata, and of files attached behind.
         description: What the converter wrote about itself.
         signature_keys: Names of the signatures.
+        output_names: What the first signature of the main subgraph calls its outputs, by the index
+            of the tensor.
         operator_names: Names of all operators of all subgraphs.
     """
 
@@ -101,6 +107,7 @@ class ModelFile:
     metadata_bytes: int
     description: str
     signature_keys: tuple[str, ...]
+    output_names: Mapping[int, str]
     operator_names: frozenset[str]
 
 
@@ -141,6 +148,7 @@ def read_model(path: Path) -> ModelFile:
         metadata_bytes=sum(sizes[index] for index in set(metadata)) + attached_bytes(source.data),
         description=model.text(3),
         signature_keys=tuple(entry.text(2) for entry in model.tables(7)),
+        output_names=_output_names(model),
         operator_names=frozenset(one.name for some in operators for one in some),
     )
 
@@ -152,7 +160,9 @@ def require_runnable(model: ModelFile) -> None:
         ModelError: It has Flex or custom operators; they are named.
     """
     flex = sorted(name for name in model.operator_names if name.startswith("FLEX:"))
-    custom = sorted(name for name in model.operator_names if name.startswith("CUSTOM:"))
+    custom = sorted(
+        name for name in model.operator_names if name.startswith("CUSTOM:") and name != POST_PROCESS
+    )
     if flex:
         raise ModelError(
             f"has TensorFlow (Flex) operators, which no LiteRT runtime can run: {', '.join(flex)}",
@@ -188,6 +198,14 @@ def open_model(path: Path) -> Flatbuffer:
             remedy="Name a file that a TensorFlow Lite or LiteRT converter wrote",
         )
     return Flatbuffer(path, data)
+
+
+def _output_names(model: Table) -> dict[int, str]:
+    main = (entry for entry in model.tables(7) if entry.integer(4, "I") == 0)
+    signature = next(main, None)
+    if signature is None:
+        return {}
+    return {entry.integer(1, "I"): entry.text(0) for entry in signature.tables(1)}
 
 
 def _operator_name(code: Table) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +13,19 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.errors import UnlikeOutputsError
 from edgeq.images.sets import Photo
 from edgeq.images.stream import Piece, Stream
 from edgeq.ledger import Ledger
+from edgeq.measure.rows import release
 from edgeq.run.session import Session
 from edgeq.spec.structs import Preprocessing
 from edgeq.store import Store
 
 Floats = npt.NDArray[np.float32]
 
-SCORES = "scores.npy"
-LOGITS = "logits.npy"
+MOST_BYTES = 32_000_000
+"""Of the outputs of one portion; two are held at once, while one is written."""
 
 
 def missing_portions(
@@ -52,13 +55,11 @@ class Resident:
         session: The worker.
         handle: Of the model there.
         preprocessing: The model's.
-        tapped: Whether its second output feeds the SOFTMAX.
     """
 
     session: Session
     handle: int
     preprocessing: Preprocessing
-    tapped: bool
 
 
 def run_portions(
@@ -90,7 +91,7 @@ def run_portions(
             before += len(portion)
             if keeping is not None:
                 keeping.result()
-            keeping = keeper.submit(_keep, kept, portion, outputs, model.tapped)
+            keeping = keeper.submit(_keep, kept, portion, outputs)
     if keeping is not None:
         keeping.result()
 
@@ -117,46 +118,91 @@ def _run_portion(
     return tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
 
 
-def _keep(kept: Ledger, portion: Sequence[Photo], outputs: Sequence[Floats], tapped: bool) -> None:
-    names = (SCORES, LOGITS)[: 2 if tapped else 1]
+def bounded(portions: Sequence[Sequence[Photo]], row_bytes: int) -> list[Sequence[Photo]]:
+    """Return portions that were cut where the outputs of one would take too much memory.
 
+    Args:
+        portions: Of a set.
+        row_bytes: Of the outputs for one photograph.
+    """
+    size = max(1, MOST_BYTES // max(row_bytes, 1))
+    return [portion[at : at + size] for portion in portions for at in range(0, len(portion), size)]
+
+
+def _keep(kept: Ledger, portion: Sequence[Photo], outputs: Sequence[Floats]) -> None:
     def write(folder: Path) -> None:
-        for name, rows in zip(names, outputs, strict=False):
-            np.save(folder / name, rows.reshape(len(rows), -1))
+        for at, rows in enumerate(outputs):
+            np.save(folder / _file(at), rows)
 
     kept.add([photo.sha256 for photo in portion], write)
 
 
-def read_answers(kept: Ledger, photographs: Stream, store: Store) -> tuple[Floats, Floats | None]:
-    """Return the scores and logits of all photographs, ``(n, outputs)``, memory-mapped.
+class KeptRows:
+    """One output of a model for all photographs of a set, read from where it is kept.
 
     Args:
         kept: Where all of them are.
         photographs: The set.
+        at: Place of the output among those that the worker handed out.
+
+    Attributes:
+        shape: ``(n, d)``.
+        values: Shape of one photograph's values, whose product is d.
+    """
+
+    def __init__(self, kept: Ledger, photographs: Stream, at: int) -> None:
+        names = [photo.sha256 for photo in photographs.images.photos]
+        kept.missing(names)
+        self._runs: list[Floats] = []
+        for run in kept.runs(names):
+            rows: Floats = np.load(run.folder / _file(at), mmap_mode="r")
+            self._runs.append(rows[run.start : run.start + run.count])
+        self.values = self._runs[0].shape[1:]
+        if any(rows.shape[1:] != self.values for rows in self._runs):
+            raise UnlikeOutputsError(
+                f"output {at} changes its shape from image to image",
+                remedy="Export the model with outputs of a fixed shape",
+            )
+        self.shape = (len(names), math.prod(self.values))
+
+    def __getitem__(self, place: tuple[slice, slice]) -> Floats:
+        """Return some columns of some rows."""
+        rows, columns = place
+        start, stop, _ = rows.indices(self.shape[0])
+        parts, before = [], 0
+        for run in self._runs:
+            part = run[max(start - before, 0) : max(stop - before, 0)]
+            if len(part):
+                parts.append(np.array(part.reshape(len(part), -1)[:, columns]))
+                release(run)
+            before += len(run)
+        return np.concatenate(parts)
+
+
+def read_rows(kept: Ledger, photographs: Stream, at: int, store: Store) -> Floats:
+    """Return one output for all photographs, ``(n, d)``, memory-mapped.
+
+    Args:
+        kept: Where all of them are.
+        photographs: The set.
+        at: Place of the output among those that the worker handed out.
         store: Where there is room for files.
     """
     names = [photo.sha256 for photo in photographs.images.photos]
-    tapped = (next(kept.runs(names)).folder / LOGITS).exists()
-    logits = _gathered(kept, names, LOGITS, store) if tapped else None
-    return _gathered(kept, names, SCORES, store), logits
-
-
-def _gathered(kept: Ledger, names: Sequence[str], file: str, store: Store) -> Floats:
-    """Return rows as one array on a file without a name, which is gone with the array."""
     with _scratch(store.root) as scratch:
         width = 0
-        for rows in _rows(kept, names, file):
-            width = rows.shape[1]
-            scratch.write(np.ascontiguousarray(rows).data)
+        for run in kept.runs(names):
+            rows: Floats = np.load(run.folder / _file(at), mmap_mode="r")
+            some = rows[run.start : run.start + run.count].reshape(run.count, -1)
+            width = some.shape[1]
+            scratch.write(np.ascontiguousarray(some).data)
         scratch.flush()
         found: Floats = np.memmap(scratch, np.float32, mode="r", shape=(len(names), width))
     return found
 
 
-def _rows(kept: Ledger, names: Sequence[str], file: str) -> Iterator[Floats]:
-    for run in kept.runs(names):
-        rows: Floats = np.load(run.folder / file, mmap_mode="r")
-        yield rows[run.start : run.start + run.count]
+def _file(at: int) -> str:
+    return f"output-{at}.npy"
 
 
 def _scratch(root: Path) -> IO[bytes]:

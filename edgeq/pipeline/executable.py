@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.errors import ModelError, WorkerError
+from edgeq.errors import ModelError, UnlikeOutputsError, WorkerError
 from edgeq.images.labels import LabelSet
 from edgeq.measure.answers import Answers, make_answers
-from edgeq.models.edits import Edit, logits_edits
+from edgeq.models.model_file import read_model
+from edgeq.pipeline.readout import Readout, readout
 from edgeq.spec.structs import Preprocessing
+from edgeq.tasks.recognition import CLASSIFICATION, Reading
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Executable:
         sha256: Of the file.
         preprocessing: How photographs become its input.
         labels: Its classes, None where nothing is known.
+        reading: How the baseline's outputs are read; a variant's are in the same order.
         is_baseline: Whether it is the one that variants are compared with.
     """
 
@@ -36,17 +39,23 @@ class Executable:
     sha256: str
     preprocessing: Preprocessing
     labels: LabelSet | None
+    reading: Reading
     is_baseline: bool = False
 
     @property
-    def edits(self) -> tuple[Edit, ...]:
-        """Of the file's bytes, to be run with logits: ``logits_edits``, found once for a file."""
-        return _edits_of(self.path, self.sha256)
+    def readout(self) -> Readout:
+        """What a worker must hand out of it, found once for a file."""
+        return _readout_of(self.path, self.sha256, self.reading)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it is judged by classes."""
+        return self.reading.task == CLASSIFICATION
 
 
 @lru_cache(maxsize=256)
-def _edits_of(path: Path, _: str) -> tuple[Edit, ...]:
-    return logits_edits(path)
+def _readout_of(path: Path, _: str, reading: Reading) -> Readout:
+    return readout(read_model(path), reading)
 
 
 @contextmanager
@@ -69,16 +78,39 @@ def blaming(model: Executable) -> Iterator[None]:
         ) from error
 
 
-def as_answers(
-    model: Executable, outputs: list[npt.NDArray[np.float32]], *, tapped: bool
-) -> Answers:
-    """Return outputs as answers; ``tapped`` says that the second one feeds the SOFTMAX.
+def as_answers(model: Executable, outputs: Sequence[npt.NDArray[np.float32]]) -> Answers:
+    """Return all that a worker handed out, ``(n, ...)`` each, as answers.
 
     Raises:
         ImageError: They are not those of the model's label set.
+        ModelError: The model is not judged by classes.
     """
-    scores = outputs[0].reshape(len(outputs[0]), -1)
-    return in_classes(model, scores, outputs[1].reshape(len(scores), -1) if tapped else None)
+    rows = [one.reshape(len(one), -1) for one in outputs]
+    scores, logits = require_classes(model)
+    return in_classes(model, rows[scores], None if logits is None else rows[logits])
+
+
+def require_classes(model: Executable) -> tuple[int, int | None]:
+    """Return the places of class scores and logits among what a worker hands out.
+
+    Raises:
+        ModelError: The model is not judged by classes.
+        UnlikeOutputsError: The variant lacks the output that holds the baseline's class scores.
+    """
+    found = model.readout
+    if found.scores is not None:
+        return found.scores, found.logits
+    if model.classifies:
+        raise UnlikeOutputsError(
+            f"has no output {model.reading.output}, which holds the baseline's class scores",
+            where=model.key,
+            remedy="Export the variant with the baseline's outputs",
+        )
+    raise ModelError(
+        f"is judged as tensors: {model.reading.evidence}",
+        where=model.key,
+        remedy='Set `output`, or task = "classification", if an output holds class scores',
+    )
 
 
 def in_classes(
@@ -86,11 +118,16 @@ def in_classes(
     scores: npt.NDArray[np.float32],
     logits: npt.NDArray[np.float32] | None,
 ) -> Answers:
-    """Return outputs, ``(n, outputs)``, as answers in the classes of the model's label set.
+    """Return class scores, ``(n, outputs)``, as answers in the classes of the model's label set.
+
+    One sigmoid becomes two classes: it says how likely the second is.
 
     Raises:
         ImageError: They are not those of the label set.
     """
+    if model.readout.sigmoid:
+        scores = np.concatenate([1 - scores, scores], axis=1)
+        logits = None if logits is None else np.concatenate([0 * logits, logits], axis=1)
     if model.labels is not None:
         scores = model.labels.to_classes(scores)
         logits = None if logits is None else model.labels.to_classes(logits)

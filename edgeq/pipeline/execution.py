@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,15 @@ from edgeq.ledger import Ledger
 from edgeq.measure.answers import Answers
 from edgeq.models.edits import Edit
 from edgeq.pipeline.countdown import Countdown
-from edgeq.pipeline.evaluating import Resident, missing_portions, read_answers, run_portions
-from edgeq.pipeline.executable import Executable, blaming, in_classes
+from edgeq.pipeline.evaluating import (
+    KeptRows,
+    Resident,
+    bounded,
+    missing_portions,
+    read_rows,
+    run_portions,
+)
+from edgeq.pipeline.executable import Executable, blaming, in_classes, require_classes
 from edgeq.pipeline.inputs import Say
 from edgeq.pipeline.machine import runtime_facts
 from edgeq.run.memory import measure_memory
@@ -28,7 +36,7 @@ from edgeq.run.workers import Workers
 from edgeq.spec.structs import Kernels, Run
 from edgeq.store import Store, key_of
 
-FORMAT = 1
+FORMAT = 2
 """Raised when what is kept here changes its meaning."""
 
 
@@ -111,7 +119,30 @@ class Executor:
         self.evaluate(model, photographs)
         kept = self.kept_answers(model, photographs)
         kept.missing([photo.sha256 for photo in photographs.images.photos])
-        return in_classes(model, *read_answers(kept, photographs, self._store))
+        scores, logits = require_classes(model)
+        return in_classes(
+            model,
+            read_rows(kept, photographs, scores, self._store),
+            None if logits is None else read_rows(kept, photographs, logits, self._store),
+        )
+
+    def first_rows(
+        self, model: Executable, photographs: Stream, count: int
+    ) -> tuple[npt.NDArray[np.float32], ...]:
+        """Return all that a model handed out for the first photographs, ``(count, d)`` each."""
+        kept = self.kept_answers(model, photographs)
+        places = range(model.readout.places)
+        return tuple(KeptRows(kept, photographs, at)[:count, :] for at in places)
+
+    def rows(self, model: Executable, photographs: Stream) -> tuple[KeptRows, ...]:
+        """Return all that is judged as tensors of what a model says about photographs.
+
+        Raises:
+            WorkerError: It does not run.
+        """
+        self.evaluate(model, photographs)
+        kept = self.kept_answers(model, photographs)
+        return tuple(KeptRows(kept, photographs, one.at) for one in model.readout.judged)
 
     def evaluate(
         self, model: Executable, photographs: Stream, *, part: int = 0, parts: int = 1
@@ -143,11 +174,11 @@ class Executor:
         photographs: Stream,
         portions: Sequence[Sequence[Photo]],
     ) -> None:
-        loaded = self.load_into(model, session, edits=model.edits)
+        loaded = self.load_into(model, session, edits=model.readout.edits)
         run_portions(
-            Resident(session, loaded.handle, model.preprocessing, tapped=bool(model.edits)),
+            Resident(session, loaded.handle, model.preprocessing),
             photographs,
-            portions,
+            bounded(portions, sum(4 * math.prod(one.shape) for one in loaded.outputs)),
             self.kept_answers(model, photographs),
             partial(self._tell, model.key, Countdown(sum(map(len, portions)))),
         )
@@ -189,6 +220,7 @@ class Executor:
             **self._facts(model),
             "pixels": photographs.source,
             "preprocessing": msgspec.to_builtins(model.preprocessing),
+            "inside": list(model.readout.inside),
         }
 
     def memory(

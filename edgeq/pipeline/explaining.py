@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from edgeq.errors import EdgeqError
+from edgeq.judge.tensors import ONE_SCALE, ORDER
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline import diagnosis
 from edgeq.pipeline.diagnosis.bench import Bench
@@ -23,7 +24,7 @@ from edgeq.record import CaseRecord
 
 HEAD = "probable cause: "
 ANSWER_GATES = frozenset(
-    {"outputs", "top1_agreement", "top5_overlap", "worst_cosine", "accuracy_drop"}
+    {"outputs", "top1_agreement", "top5_overlap", "worst_cosine", "relative_error", "accuracy_drop"}
 )
 GATE_CAUSES = {
     "calibration_disjoint": "overlap",
@@ -40,6 +41,9 @@ GATE_CAUSES = {
 _ANEW = "Make the variant anew from the baseline's file, and compare the sha256 of what was copied"
 _CALIBRATE = "Calibrate on images like those of the evaluation, in the preprocessing of the model"
 NEXT_STEPS = {
+    ORDER: "Export the variant with the outputs in the baseline's order, or read them by name",
+    ONE_SCALE: "Give them outputs of their own, or bring all values to one range (boxes from 0 to "
+    "1) before they are joined",
     "channel_order": "Set `preprocessing.channels` to the order that the variant was made for, or "
     "convert it from the model that takes this one",
     "input_range": "Set mean and std of `preprocessing` to what the variant was made for, or make "

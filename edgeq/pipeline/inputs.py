@@ -18,12 +18,15 @@ from edgeq.images.sets import ROLES, ImageSet, Photo, Role, load_set, overlap
 from edgeq.images.stream import Stream
 from edgeq.models.expected import expected
 from edgeq.models.float_model import FloatModel, load_float_model
+from edgeq.models.model_file import read_model
 from edgeq.pipeline.kept import arithmetic, keep
 from edgeq.pipeline.once import Once
 from edgeq.quantize.calibration import Calibration
 from edgeq.spec.presets_preprocessing import find_preprocessing
 from edgeq.spec.structs import Images, Preprocessing, Spec
+from edgeq.spec.tables import key_text
 from edgeq.store import Store
+from edgeq.tasks.recognition import KnownClasses, Reading, recognize
 
 Say = Callable[[str], None]
 
@@ -85,6 +88,7 @@ class ModelInputs:
         self._sets: Once[str, ImageSet | None] = Once(keeps)
         self._streams: Once[Preprocessing, Stream] = Once(keeps)
         self._lint: Once[str, Lint] = Once(keeps)
+        self._reading: Once[str, Reading] = Once(keeps)
         self.say = say
 
     @property
@@ -102,6 +106,36 @@ class ModelInputs:
         if self.baseline.labels is None:
             return None
         return label_set(self.baseline.labels, self.spec.root)
+
+    @property
+    def reading(self) -> Reading:
+        """How the outputs of the baseline, and so of its variants, are read.
+
+        Raises:
+            SpecError: The spec names an output that is not there, or holds no class scores.
+            EdgeqError: The baseline can't be made, or its labels can't be read.
+        """
+        return self._reading.get(self.name, self._read_outputs)
+
+    def _read_outputs(self) -> Reading:
+        labels = self.labels
+
+        def count() -> int | None:
+            images = self.evaluation
+            labelled = images is not None and images.labelled
+            return int(images.labels().max()) + 1 if images is not None and labelled else None
+
+        return recognize(
+            read_model(self.baseline.path),
+            KnownClasses(
+                outputs=None if labels is None else labels.outputs,
+                label_set="" if labels is None else labels.name,
+                count=count,
+            ),
+            task=self.model.task,
+            output=self.model.output,
+            where=f"{self.spec.origin}: {key_text('models', self.name)}",
+        )
 
     def labels_of(self, variant: str) -> LabelSet | None:
         """Return the label set of a variant, which a ready-made one may declare itself."""
@@ -196,6 +230,10 @@ class ModelInputs:
     def known_baseline(self) -> FloatModel | None:
         """Return the baseline where it was asked for before."""
         return self._baseline.done(self.name)
+
+    def known_reading(self) -> Reading | None:
+        """Return how outputs are read where it was asked for before."""
+        return self._reading.done(self.name)
 
     def known_sets(self) -> tuple[ImageSet, ...]:
         """Return the sets that were asked for before."""

@@ -5,27 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-import numpy as np
-
 from edgeq.errors import (
     ConversionError,
     EdgeqError,
     ImageError,
     ModelError,
+    SpecError,
     WorkerError,
 )
 from edgeq.images.sets import overlap
-from edgeq.judge import costs, limits, proofs
-from edgeq.judge.doubt import doubt
+from edgeq.judge import costs, limits, proofs, tensors
+from edgeq.judge.doubt import doubted
 from edgeq.judge.missing import broken, not_measured, unmeasurable
-from edgeq.judge.verdict import Judgement
+from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.explaining import explained
 from edgeq.pipeline.plan import Case, Subject
 from edgeq.pipeline.proving import prove_input_range, prove_kernels, prove_outputs
 from edgeq.pipeline.run import Run
 from edgeq.record import CaseRecord
 from edgeq.spec.methods import METHODS
-from edgeq.spec.structs import Spec
 
 Judge = Callable[[Run, Subject, float], Judgement]
 
@@ -69,12 +67,27 @@ def shortfall_of(run: Run, case: Case) -> Judgement | None:
     )
 
 
+def why_inapplicable(run: Run, case: Case) -> str | None:
+    """Return why a case is left out: a preset's gate that says nothing about its model.
+
+    None if it is to be judged, or if the model can't be read: then judging it says why.
+    """
+    if case.gate.task is None or case.asked_for:
+        return None
+    try:
+        reading = run.inputs(case.subject.model).reading
+    except EdgeqError:
+        return None
+    return case.inapplicable(reading.task, reading.classes)
+
+
 def _judge(run: Run, case: Case) -> Judgement:
+    _refuse_unsuitable(run, case)
     shortfall = shortfall_of(run, case)
     if shortfall is None:
-        return _JUDGES[case.gate.name](run, case.subject, case.limit or 0.0)
+        return _doubted(run, case, _JUDGES[case.gate.name](run, case.subject, case.limit or 0.0))
     images = run.inputs(case.subject.model).evaluation if case.gate.needs_images else None
-    if images is not None and case.gate.needs_labels and _is_asked_for(run.spec, case):
+    if images is not None and case.gate.needs_labels and case.asked_for:
         raise ImageError(
             f"{case.gate.name} is asked for, but the evaluation images have no labels",
             where=f"{run.spec.origin}: gates",
@@ -84,12 +97,30 @@ def _judge(run: Run, case: Case) -> Judgement:
     return shortfall
 
 
-def _is_asked_for(spec: Spec, case: Case) -> bool:
-    """Return whether the spec itself sets the limit, rather than a preset."""
-    scopes = (case.subject.variant, case.subject.method or "")
-    return case.gate.name in spec.gates.every or any(
-        case.gate.name in spec.gates.by_method.get(scope, {}) for scope in scopes
-    )
+def _refuse_unsuitable(run: Run, case: Case) -> None:
+    """Refuse a gate that the spec asks for and that means nothing for the model's task.
+
+    Raises:
+        SpecError: It means nothing.
+    """
+    if case.gate.task is None or case.gate.on_request:
+        return
+    reading = run.inputs(case.subject.model).reading
+    if case.gate.inapplicable(reading.task, reading.classes) is not None:
+        raise SpecError(
+            f"{case.gate.name} is asked for, but {case.subject.model!r} is judged as "
+            f"{reading.task}: {reading.evidence}",
+            where=f"{run.spec.origin}: gates",
+            remedy=f"Set `output` or `labels` of the model, or remove {case.gate.name}",
+        )
+
+
+def _doubted(run: Run, case: Case, judgement: Judgement) -> Judgement:
+    """Return a judgement of predictions that passes only beside a baseline that knows something."""
+    if not case.gate.sees_predictions or judgement.status is not Verdict.PASS:
+        return judgement
+    doubt = run.doubt(case.subject)
+    return judgement if doubt is None else doubted(judgement, doubt)
 
 
 def _made(run: Run, subject: Subject, _: float) -> Judgement:
@@ -161,14 +192,23 @@ def _top5_overlap(run: Run, subject: Subject, limit: float) -> Judgement:
 
 
 def _worst_cosine(run: Run, subject: Subject, limit: float) -> Judgement:
+    if not run.classifies(subject.model):
+        return tensors.worst_cosine(run.fits(subject), limit, method=subject.method)
     return limits.worst_cosine(run.agreement(subject), limit, method=subject.method)
 
 
+def _relative_error(run: Run, subject: Subject, limit: float) -> Judgement:
+    errors = [tensors.of_output(one) for one in run.fits(subject)]
+    if run.classifies(subject.model):
+        output = run.inputs(subject.model).reading.output
+        errors = [one for at, one in enumerate(errors) if at != output]
+        errors.insert(0, tensors.of_logits(run.agreement(subject)))
+    return tensors.relative_error(errors, limit, method=subject.method)
+
+
 def _accuracy_drop(run: Run, subject: Subject, limit: float) -> Judgement:
-    accuracy, images = run.accuracy(subject), run.inputs(subject.model).evaluation
-    share = None if images is None else float(np.bincount(images.labels()).max() / accuracy.images)
-    guess = doubt(run.outputs(subject.model, None), accuracy, largest_label_share=share)
-    return limits.accuracy_drop(accuracy, limit, method=subject.method, doubt=guess)
+    accuracy, doubt = run.accuracy(subject), run.doubt(subject)
+    return limits.accuracy_drop(accuracy, limit, method=subject.method, doubt=doubt)
 
 
 def _latency_ratio(run: Run, subject: Subject, limit: float) -> Judgement:
@@ -210,6 +250,7 @@ _JUDGES: dict[str, Judge] = {
     "top1_agreement": _top1_agreement,
     "top5_overlap": _top5_overlap,
     "worst_cosine": _worst_cosine,
+    "relative_error": _relative_error,
     "accuracy_drop": _accuracy_drop,
     "latency_ratio": _latency_ratio,
     "max_latency_ms": _max_latency_ms,

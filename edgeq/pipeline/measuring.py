@@ -9,14 +9,17 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.errors import ImageError
+from edgeq.errors import ImageError, UnlikeOutputsError
 from edgeq.images.sets import ImageSet
+from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
+from edgeq.judge.tensors import mismatch
 from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.answers import Answers, OutputFacts, outputs_facts
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.operators import Operators, operators
 from edgeq.measure.size import Size, measure_size
+from edgeq.measure.tensors import Fit, Output, fits
 from edgeq.models.model_file import read_model
 from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.kept import arithmetic, keep
@@ -88,6 +91,63 @@ def accuracy_of(run: Run, subject: Subject) -> Accuracy:
         )
 
     return keep(run.store, "accuracy", pair_facts(run, subject), make, Accuracy)
+
+
+def tensors_of(run: Run, model: str, subject: Subject | None) -> tuple[Output, ...]:
+    """Return what a model says in all outputs that are judged as tensors.
+
+    Raises:
+        UnlikeOutputsError: The variant's can't be compared with the baseline's.
+        EdgeqError: See ``Run.answers``.
+    """
+    executable = run.executable(model, subject)
+    run.evaluate_all(model, subject)
+    photographs = run.inputs(model).stream(executable.preprocessing)
+    every = run.executor.rows(executable, photographs)
+    found = tuple(
+        Output(place.name, rows.values, rows, place.step)
+        for place, rows in zip(executable.readout.judged, every, strict=True)
+    )
+    if subject is not None:
+        baseline = run.tensors(model, None)
+        problem = mismatch(
+            [(one.name, one.shape) for one in baseline], [(one.name, one.shape) for one in found]
+        )
+        if problem is not None:
+            raise UnlikeOutputsError(
+                problem,
+                where=executable.key,
+                remedy="Export the variant with the baseline's outputs, in its order",
+            )
+    return found
+
+
+def fits_of(run: Run, subject: Subject) -> tuple[Fit, ...]:
+    """Return how a variant's outputs fit its baseline's; see ``Run.tensors`` for its errors."""
+    images = _images(run, subject.model)
+    clusters = find_clusters(images.groups())
+
+    def make() -> tuple[Fit, ...]:
+        theirs = run.tensors(subject.model, subject)  # first: its error says more
+        ours = run.tensors(subject.model, None)
+        return fits(ours, theirs, confidence=run.spec.confidence, clusters=clusters)
+
+    return keep(run.store, "fits", pair_facts(run, subject), make, tuple[Fit, ...])
+
+
+def doubt_of(run: Run, subject: Subject) -> Doubt | None:
+    """Return why what a baseline says proves nothing; see ``Run.answers`` for errors."""
+    if not run.classifies(subject.model):
+        return doubt_of_tensors(run.fits(subject))
+    images = _images(run, subject.model)
+    labels = run.inputs(subject.model).labels
+    shares = np.bincount(images.labels()) / len(images.photos) if images.labelled else None
+    return doubt(
+        run.outputs(subject.model, None),
+        run.accuracy(subject) if images.labelled else None,
+        largest_label_share=None if shares is None else float(shares.max()),
+        names=() if labels is None else labels.names,
+    )
 
 
 def pair_facts(run: Run, subject: Subject) -> dict[str, object]:

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from edgeq.errors import SpecError
 from edgeq.registry import unknown
 from edgeq.spec.gates import GATES, PROOFS, Gate
-from edgeq.spec.limits import limits_for
+from edgeq.spec.limits import is_asked_for, limits_for
 from edgeq.spec.methods import METHODS, MethodChoice, choose
-from edgeq.spec.structs import Spec
+from edgeq.spec.structs import Spec, Task
 
 CALIBRATION_PROOFS = frozenset({"calibration_disjoint", "calibration_set"})
 """Proofs that hold for a calibrated variant alone."""
 
 RUNNING_PROOFS = frozenset({"kernels", "input_range"})
 """Proofs for the methods that quantize activations, and for ready-made variants that claim one."""
+
+_MANY_CLASSES = 1_000_000
+"""Their number is not known before the model is read: no gate is left out for it."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,24 @@ class Case:
         subject: The variant.
         gate: The gate.
         limit: In the gate's unit, None for a proof.
+        asked_for: Whether the spec itself sets the limit, rather than a preset.
     """
 
     subject: Subject
     gate: Gate
     limit: float | None
+    asked_for: bool = False
+
+    def inapplicable(self, task: Task, classes: int) -> str | None:
+        """Return why a preset's gate says nothing about its model, None if it is to be judged.
+
+        What the spec asks for is never left out in silence.
+
+        Args:
+            task: What the model's outputs are judged as.
+            classes: Number of classes, 0 if it has none.
+        """
+        return None if self.asked_for else self.gate.inapplicable(task, classes)
 
     @property
     def id(self) -> str:
@@ -86,7 +102,22 @@ def cases(spec: Spec) -> tuple[Case, ...]:
     for subject in subjects(spec):
         limits = limits_for(spec, subject.variant, subject.method)
         found += [Case(subject, GATES.get(name), None) for name in PROOFS if _holds(name, subject)]
-        found += [Case(subject, gate, limits[name]) for name, gate in GATES if name in limits]
+        declared = (
+            Case(
+                subject,
+                gate,
+                limits[name],
+                asked_for=is_asked_for(spec, name, subject.variant, subject.method),
+            )
+            for name, gate in GATES
+            if name in limits
+        )
+        named = spec.models[subject.model].task
+        found += [
+            case
+            for case in declared
+            if named is None or case.inapplicable(named, _MANY_CLASSES) is None
+        ]
     if not found:
         raise SpecError(
             "nothing is declared to be validated",

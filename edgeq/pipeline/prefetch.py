@@ -23,7 +23,7 @@ from edgeq.files import write_bytes
 from edgeq.images.sets import ROLES, Role
 from edgeq.models.children import idle
 from edgeq.pipeline.contact import PER_RUN, sheet_of
-from edgeq.pipeline.judging import judge, shortfall_of
+from edgeq.pipeline.judging import judge, shortfall_of, why_inapplicable
 from edgeq.pipeline.making import prepare, starts_of
 from edgeq.pipeline.plan import CALIBRATION_PROOFS, Case, Subject
 from edgeq.pipeline.proving import ask_kernels, is_quantized
@@ -232,7 +232,8 @@ class _ModelTasks:
         def work() -> None:
             for case in self.cases:
                 alone = case.gate.name in MEASURED_ALONE
-                if case.subject == subject and case.gate.needs_images == answers and not alone:
+                mine = case.subject == subject and case.gate.needs_images == answers
+                if mine and not alone and why_inapplicable(self.run, case) is None:
                     judge(self.run, case)
 
         return work

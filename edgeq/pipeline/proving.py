@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from edgeq.judge import proofs, running
-from edgeq.judge.verdict import Judgement
-from edgeq.measure.answers import Answers, Floats
+from edgeq.judge import proofs, running, tensors
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.answers import Floats
 from edgeq.measure.input_range import InputFit, input_fit, input_scale
-from edgeq.measure.kernels import KernelNoise, kernel_noise
+from edgeq.measure.kernels import KernelNoise, kernel_noise, tensor_noise
 from edgeq.measure.repeats import Repeats, same
+from edgeq.measure.tensors import same_bits
 from edgeq.models.model_file import read_model
+from edgeq.pipeline.executable import as_answers
 from edgeq.pipeline.kept import arithmetic, keep
 from edgeq.pipeline.measuring import pair_facts
 from edgeq.pipeline.plan import Subject
@@ -44,14 +48,28 @@ def prove_kernels(run: Run, subject: Subject) -> Judgement:
         return running.kernels(None, own, own)
 
     def make() -> _Noise:
-        answers = run.answers(subject.model, subject)  # first: its error says more
+        run.evaluate_all(subject.model, subject)  # first: its error says more
         others = ask_kernels(run, subject)
-        baseline = run.answers(subject.model, None)
-        return _Noise(kernel_noise(baseline, answers, others.answers), others.kernels)
+        return _Noise(_noise_of(run, subject, others.outputs), others.kernels)
 
     facts = {**pair_facts(run, subject), "asked": MOST_IMAGES}
     kept = keep(run.store, "noise", facts, make, _Noise)
     return running.kernels(kept.found, own, kept.other)
+
+
+def _noise_of(run: Run, subject: Subject, others: Sequence[Floats]) -> KernelNoise:
+    """Return how far other kernels lie from the run's own: of tensors, the worst of them."""
+    if run.classifies(subject.model):
+        other = as_answers(run.executable(subject.model, subject), others)
+        ours, theirs = run.answers(subject.model, None), run.answers(subject.model, subject)
+        return kernel_noise(ours, theirs, other)
+    judged = run.executable(subject.model, subject).readout.judged
+    pairs = zip(run.tensors(subject.model, None), run.tensors(subject.model, subject), strict=True)
+    found = [
+        tensor_noise(ours.rows, theirs.rows, others[place.at].reshape(len(others[place.at]), -1))
+        for place, (ours, theirs) in zip(judged, pairs, strict=True)
+    ]
+    return max(found, key=lambda one: (one.nonfinite, one.noise is None, one.noise or 0.0))
 
 
 def ask_kernels(run: Run, subject: Subject) -> OtherKernels:
@@ -71,12 +89,13 @@ def is_quantized(run: Run, subject: Subject) -> bool:
 
 
 def prove_outputs(run: Run, subject: Subject) -> Judgement:
-    """Look at a variant's answers, and ask a fresh worker again about one photograph.
+    """Look at all that a variant says, and ask a fresh worker again about one photograph.
 
     Raises:
         EdgeqError: Variant or baseline do not run, or there is no evaluation set.
     """
-    found, baseline = run.outputs(subject.model, subject), run.outputs(subject.model, None)
+    fits, trained = run.fits(subject), run.inputs(subject.model).baseline.trained
+    problem = tensors.problem_of(fits, trained=trained)
     kept = keep(
         run.store,
         "steadiness",
@@ -84,20 +103,35 @@ def prove_outputs(run: Run, subject: Subject) -> Judgement:
         lambda: _steadiness(run, subject),
         _Steadiness,
     )
-    trained = run.inputs(subject.model).baseline.trained
-    return proofs.outputs(found, baseline, kept.repeats, trained=trained, copied=kept.copied)
+    if not run.classifies(subject.model):
+        return tensors.outputs(fits, kept.repeats, problem, copied=kept.copied, trained=trained)
+    found, baseline = run.outputs(subject.model, subject), run.outputs(subject.model, None)
+    judgement = proofs.outputs(found, baseline, kept.repeats, trained=trained, copied=kept.copied)
+    if not fits or (judgement.status is Verdict.FAIL and problem is None):
+        return judgement
+    return tensors.with_outputs(judgement, fits, problem)
 
 
 def _steadiness(run: Run, subject: Subject) -> _Steadiness:
-    answers, baseline = run.answers(subject.model, subject), run.answers(subject.model, None)
     executable = run.executable(subject.model, subject)
+    run.evaluate_all(subject.model, subject)
     photographs = run.inputs(subject.model).stream(executable.preprocessing)
     again = ask_again(run.executor, executable, photographs)
-    before = answers.first(len(again.answers.scores))
+    first = tuple(rows.reshape(len(rows), -1) for rows in again.outputs)
+    before = run.executor.first_rows(executable, photographs, len(first[0]))
     # In a batch of several, neighbours that changed since may move the last bits.
-    fresh = again.batch > 1 or same(_arrays(before), _arrays(again.answers))
-    copied = is_quantized(run, subject) and same(_arrays(answers), _arrays(baseline))
+    fresh = again.batch > 1 or same(before, first)
+    copied = is_quantized(run, subject) and _is_copy(run, subject)
     return _Steadiness(msgspec.structs.replace(again.repeats, fresh=fresh), copied)
+
+
+def _is_copy(run: Run, subject: Subject) -> bool:
+    """Return whether a variant says the same as its baseline, bit by bit."""
+    if run.classifies(subject.model):
+        ours, theirs = run.answers(subject.model, None), run.answers(subject.model, subject)
+        return same((ours.scores, ours.logits), (theirs.scores, theirs.logits))
+    pairs = zip(run.tensors(subject.model, None), run.tensors(subject.model, subject), strict=True)
+    return all(same_bits(ours.rows, theirs.rows) for ours, theirs in pairs)
 
 
 def prove_input_range(run: Run, subject: Subject) -> Judgement:
@@ -123,7 +157,3 @@ def prove_input_range(run: Run, subject: Subject) -> Judgement:
         **arithmetic(),
     }
     return running.input_range(keep(run.store, "input_range", facts, make, _Fit).found)
-
-
-def _arrays(answers: Answers) -> tuple[Floats, Floats]:
-    return answers.scores, answers.logits

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -19,7 +20,7 @@ from edgeq.models.float_model import FloatModel
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.machine import processor_name
 from edgeq.pipeline.names import named
-from edgeq.pipeline.plan import Subject
+from edgeq.pipeline.plan import Case, Subject
 from edgeq.pipeline.run import BASELINE, Run
 from edgeq.pipeline.taken import taken
 from edgeq.quantize.make import READY_MADE
@@ -31,7 +32,8 @@ from edgeq.record import (
     VariantRecord,
     summarize,
 )
-from edgeq.spec.structs import Spec
+from edgeq.spec.structs import Spec, Task
+from edgeq.tasks.recognition import CLASSIFICATION, TENSORS, Reading
 
 TOOLS = (
     "ai-edge-litert",
@@ -45,6 +47,8 @@ TOOLS = (
     "scipy",
     "tensorflow",
 )
+
+TASKS: dict[str, Task] = {name: name for name in (CLASSIFICATION, TENSORS)}
 
 
 def record_run(
@@ -72,7 +76,10 @@ def record_run(
         errors: Bad input that was found on the way.
         commands: Commands that repeat the run.
     """
-    declared = tuple(case.id for case in run.cases)
+    read = {model.name: model for model in models}
+    declared = tuple(
+        case.id for case in run.cases if not _is_left_out(case, read.get(case.subject.model))
+    )
     place = {case_id: index for index, case_id in enumerate(declared)}
     ordered = tuple(sorted(cases, key=lambda case: place.get(case.id, len(place))))
     return RunRecord(
@@ -98,6 +105,13 @@ def record_run(
             interrupted=interrupted,
         ),
     )
+
+
+def _is_left_out(case: Case, model: ModelRecord | None) -> bool:
+    """Return whether a preset's gate says nothing about its model, as far as that is known."""
+    if model is None or model.task not in TASKS:
+        return False
+    return case.inapplicable(TASKS[model.task], model.classes) is not None
 
 
 def describe_models(run: Run, *, only: str | None = None) -> tuple[ModelRecord, ...]:
@@ -158,14 +172,17 @@ def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
             baseline=VariantRecord(name=BASELINE, method="float"),
             variants=variants,
         )
-    labels = inputs.labels
+    labels, reading = inputs.labels, inputs.known_reading()
     return ModelRecord(
         name=name,
         source=inputs.model.source,
         trained=baseline.trained,
         baseline=_baseline(run, name, baseline),
         variants=variants,
-        notes=(*baseline.notes, *_odd(inputs)),
+        notes=(*baseline.notes, *_read_as(run, name, reading), *_odd(inputs)),
+        task="" if reading is None else reading.task,
+        task_evidence="" if reading is None else reading.evidence,
+        classes=0 if reading is None else reading.classes,
         images=_images(inputs),
         preprocessing=msgspec.to_builtins(baseline.preprocessing),
         labels={} if labels is None else {"name": labels.name, "count": labels.classes},
@@ -181,6 +198,19 @@ def _images(inputs: ModelInputs) -> Facts:
         grouped = {} if clusters is None else {"photographs": clusters.photographs}
         found[images.role] = {**images.manifest(), "labelled": images.labelled, **grouped}
     return found
+
+
+def _read_as(run: Run, model: str, reading: Reading | None) -> tuple[str, ...]:
+    """Return the note that a model which is not judged by classes needs."""
+    if reading is None or reading.task != TENSORS:
+        return ()
+    out = dict.fromkeys(
+        case.gate.name
+        for case in run.cases
+        if case.subject.model == model and case.inapplicable(reading.task, reading.classes)
+    )
+    left_out = f". {', '.join(out)}: not applicable" if out else ""
+    return (f"Judged as tensors: {reading.evidence}{left_out}",)
 
 
 def _odd(inputs: ModelInputs) -> tuple[str, ...]:
@@ -218,7 +248,8 @@ def _variant(run: Run, subject: Subject) -> VariantRecord:
         error=_said(error),
         manifest=variant.manifest,
     )
-    measured = _measured(run, subject.key)
+    measured: dict[str, Any] = _measured(run, subject.key)
+    measured["outputs"] = run.tensor_fits.done(subject.key) or ()
     if "agreement" in measured:
         inputs = run.inputs(subject.model)
         measured["agreement"] = named(measured["agreement"], inputs.evaluation, inputs.labels)

@@ -14,9 +14,8 @@ import numpy.typing as npt
 
 from edgeq.errors import WorkerError
 from edgeq.images.stream import Stream
-from edgeq.measure.answers import Answers
 from edgeq.measure.repeats import Repeats, repeats
-from edgeq.pipeline.executable import Executable, as_answers, blaming
+from edgeq.pipeline.executable import Executable, blaming
 from edgeq.pipeline.execution import Executor
 from edgeq.run.session import Session
 from edgeq.spec.structs import Kernels
@@ -53,12 +52,12 @@ class AskedAgain:
     """What a fresh worker said, several times.
 
     Attributes:
-        answers: To the photographs of its first inference.
+        outputs: All that it handed out for the photographs of its first inference.
         repeats: Whether they stayed the same.
         batch: Images of one inference.
     """
 
-    answers: Answers
+    outputs: tuple[Rows, ...]
     repeats: Repeats
     batch: int
 
@@ -68,11 +67,11 @@ class OtherKernels:
     """What other kernels said.
 
     Attributes:
-        answers: To the first photographs, one or more.
+        outputs: All that was handed out for the first photographs, one or more.
         kernels: Which.
     """
 
-    answers: Answers
+    outputs: tuple[Rows, ...]
     kernels: Kernels
 
 
@@ -88,7 +87,7 @@ def ask_again(executor: Executor, model: Executable, photographs: Stream) -> Ask
 
     def make(folder: Path) -> None:
         with blaming(model), executor.session(model.key) as session:
-            loaded = executor.load_into(model, session, edits=model.edits)
+            loaded = executor.load_into(model, session, edits=model.readout.edits)
             batch = loaded.batch
             asked = [pixels[:batch], pixels[batch : 2 * batch], pixels[:batch], pixels[:batch]]
             first, _, later, again = (
@@ -101,7 +100,7 @@ def ask_again(executor: Executor, model: Executable, photographs: Stream) -> Ask
 
     folder = executor.keep("repeats", model, photographs, MOST_IMAGES, make)
     told = msgspec.json.decode((folder / _FACTS).read_bytes(), type=_Again)
-    return AskedAgain(_read(model, folder), told.repeats, told.batch)
+    return AskedAgain(_read(folder), told.repeats, told.batch)
 
 
 def ask_others(executor: Executor, model: Executable, photographs: Stream) -> OtherKernels:
@@ -133,14 +132,14 @@ def ask_others(executor: Executor, model: Executable, photographs: Stream) -> Ot
 
     folder = executor.keep("kernels", model, photographs, MOST_IMAGES, make)
     kernels = msgspec.json.decode((folder / _FACTS).read_bytes(), type=Kernels)
-    return OtherKernels(_read(model, folder), kernels)
+    return OtherKernels(_read(folder), kernels)
 
 
 def _answers(
     executor: Executor, model: Executable, kernels: Kernels, pixels: Pixels, session: Session
 ) -> tuple[Rows, ...]:
     """Return outputs of the photographs, of fewer where they take long."""
-    loaded = executor.load_into(model, session, kernels=kernels, edits=model.edits)
+    loaded = executor.load_into(model, session, kernels=kernels, edits=model.readout.edits)
     end = time.monotonic() + MOST_S
     parts: list[Sequence[Rows]] = []
     for start in range(0, len(pixels), loaded.batch):
@@ -151,7 +150,6 @@ def _answers(
     return tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
 
 
-def _read(model: Executable, folder: Path) -> Answers:
+def _read(folder: Path) -> tuple[Rows, ...]:
     with np.load(folder / _OUTPUTS) as kept:
-        outputs = [kept[name] for name in kept.files]
-    return as_answers(model, outputs, tapped=bool(model.edits))
+        return tuple(kept[name] for name in kept.files)

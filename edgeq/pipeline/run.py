@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import EdgeqError
+from edgeq.judge.doubt import Doubt
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.answers import Answers, OutputFacts
 from edgeq.measure.operators import Operators
 from edgeq.measure.size import Size
+from edgeq.measure.tensors import Fit, Output
 from edgeq.pipeline.diagnosis.cause import Diagnosis
 from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.execution import Executor
@@ -21,9 +23,12 @@ from edgeq.pipeline.making import make
 from edgeq.pipeline.measuring import (
     accuracy_of,
     agreement_of,
+    doubt_of,
+    fits_of,
     operators_of,
     outputs_of,
     size_of,
+    tensors_of,
 )
 from edgeq.pipeline.once import Once
 from edgeq.pipeline.plan import Case, Subject, cases, subjects
@@ -34,6 +39,7 @@ from edgeq.run.results import Feed, Loaded, MemoryUse
 from edgeq.run.targets import Target, local_target
 from edgeq.spec.structs import Spec
 from edgeq.store import Store
+from edgeq.tasks.recognition import CLASSIFICATION
 
 BASELINE = "baseline"
 
@@ -82,6 +88,8 @@ class Run:
         self._evaluated: Once[tuple[str, int], None] = Once(self.relay.goes_on)
         self._answers: Once[str, Answers] = Once(self.relay.goes_on)
         self._outputs: Once[str, OutputFacts] = Once(self.relay.goes_on)
+        self._tensors: Once[str, tuple[Output, ...]] = Once(self.relay.goes_on)
+        self.tensor_fits: Once[str, tuple[Fit, ...]] = Once(self.relay.goes_on)
         self.agreements: Once[str, Agreement] = Once(self.relay.goes_on)
         self.accuracies: Once[str, Accuracy] = Once(self.relay.goes_on)
         self.latencies: Once[str, TimedPair] = Once(self.relay.goes_on)
@@ -114,6 +122,7 @@ class Run:
                 baseline.sha256,
                 baseline.preprocessing,
                 inputs.labels,
+                inputs.reading,
                 is_baseline=True,
             )
         variant = self.variant(subject)
@@ -123,6 +132,7 @@ class Run:
             variant.sha256,
             inputs.preprocessing_of(subject.variant),
             inputs.labels_of(subject.variant),
+            inputs.reading,
         )
 
     def load(self, model: str, subject: Subject | None) -> Loaded:
@@ -155,17 +165,39 @@ class Run:
         executable = self.executable(model, subject)
 
         def make() -> Answers:
-            for part in range(self.parts):
-                self.evaluate(model, subject, part)
+            self.evaluate_all(model, subject)
             photographs = self.inputs(model).stream(executable.preprocessing)
             return self.executor.answers(executable, photographs)
 
         return self._answers.get(executable.key, make)
 
+    def tensors(self, model: str, subject: Subject | None) -> tuple[Output, ...]:
+        """Return what a model says in all outputs that are judged as tensors.
+
+        Raises:
+            UnlikeOutputsError: The variant's can't be compared with the baseline's.
+            EdgeqError: As ``answers``.
+        """
+        executable = self.executable(model, subject)
+        return self._tensors.get(executable.key, lambda: tensors_of(self, model, subject))
+
+    def fits(self, subject: Subject) -> tuple[Fit, ...]:
+        """Return how a variant's outputs that are judged as tensors fit its baseline's.
+
+        Raises:
+            EdgeqError: As ``tensors``.
+        """
+        return self.tensor_fits.get(subject.key, lambda: fits_of(self, subject))
+
     def outputs(self, model: str, subject: Subject | None) -> OutputFacts:
         """Return plain facts about what a model says; see ``answers`` for its errors."""
         key = f"{model}/{BASELINE}" if subject is None else subject.key
         return self._outputs.get(key, lambda: outputs_of(self, model, subject))
+
+    def evaluate_all(self, model: str, subject: Subject | None) -> None:
+        """Run a model on its whole evaluation set; see ``answers`` for its errors."""
+        for part in range(self.parts):
+            self.evaluate(model, subject, part)
 
     def evaluate(self, model: str, subject: Subject | None, part: int) -> None:
         """Run a model on one of the ``parts`` of its evaluation set.
@@ -184,6 +216,18 @@ class Run:
     def agreement(self, subject: Subject) -> Agreement:
         """Return what a variant says beside its baseline; see ``answers`` for its errors."""
         return self.agreements.get(subject.key, lambda: agreement_of(self, subject))
+
+    def classifies(self, model: str) -> bool:
+        """Return whether a model is judged by classes."""
+        return self.inputs(model).reading.task == CLASSIFICATION
+
+    def doubt(self, subject: Subject) -> Doubt | None:
+        """Return why what the baseline says proves nothing, None if it knows something.
+
+        Raises:
+            EdgeqError: See ``answers``.
+        """
+        return doubt_of(self, subject)
 
     def accuracy(self, subject: Subject) -> Accuracy:
         """Return what a variant and its baseline say beside the labels.
@@ -258,7 +302,14 @@ class Run:
 
     def failure(self, subject: Subject) -> EdgeqError | None:
         """Return the first error that a variant met, None where it met none."""
-        for measured in (self.variants, self.loads, self._answers, self.latencies, self.memories):
+        for measured in (
+            self.variants,
+            self.loads,
+            self._answers,
+            self._tensors,
+            self.latencies,
+            self.memories,
+        ):
             error = measured.error(subject.key)
             if error is not None:
                 return error

@@ -11,7 +11,7 @@ from edgeq.change import Change
 from edgeq.errors import EdgeqError
 from edgeq.judge.missing import missing
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.pipeline.judging import judge, recorded
+from edgeq.pipeline.judging import judge, recorded, why_inapplicable
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
 from edgeq.plugin.held import change_of, in_words
@@ -44,8 +44,12 @@ class CaseCheck:
 
         FAIL and MISSING fail the test, and so does a case that is worse than accepted. MISSING by
         declaration skips it. INCONCLUSIVE passes it, or fails it where the spec says
-        ``inconclusive = "fail"``.
+        ``inconclusive = "fail"``. A case that says nothing about its model has no verdict, and
+        its test is skipped.
         """
+        why = why_inapplicable(self._run, self.case)
+        if why is not None:
+            pytest.skip(f"not applicable: {why}")
         return self._answer(*judge(self._run, self.case))
 
     def check_latency(self, benchmark: BenchmarkFixture) -> CaseRecord:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgeq.registry import Registry
+from edgeq.spec.structs import Task
 
 Marker = Literal["size", "agreement", "accuracy", "latency", "memory", "proof"]
 
@@ -29,6 +30,9 @@ class Gate:
         needs_images: Whether it needs an evaluation set.
         needs_labels: Whether the evaluation set must be labelled.
         needs_training: Whether it means nothing for random weights.
+        task: The task that it belongs to, None if it holds for every one.
+        on_request: Whether a spec that sets its limit has it for other tasks, too.
+        least_classes: Classes below which it says nothing of class scores.
     """
 
     name: str
@@ -41,6 +45,27 @@ class Gate:
     needs_images: bool = False
     needs_labels: bool = False
     needs_training: bool = False
+    task: Task | None = None
+    on_request: bool = False
+    least_classes: int = 0
+
+    @property
+    def sees_predictions(self) -> bool:
+        """Whether it judges what the variant says about images."""
+        return self.marker in {"agreement", "accuracy"}
+
+    def inapplicable(self, task: Task, classes: int) -> str | None:
+        """Return why it says nothing about a model, None if it does.
+
+        Args:
+            task: What the model's outputs are judged as.
+            classes: Number of classes, 0 if it has none.
+        """
+        if self.task not in (None, task):
+            return f"the model is judged as {task}"
+        if task == self.task and classes < self.least_classes:
+            return f"it says nothing about {classes} classes"
+        return None
 
 
 GATES: Registry[Gate] = Registry(
@@ -109,6 +134,7 @@ GATES: Registry[Gate] = Registry(
                 maximum=1.0,
                 needs_images=True,
                 needs_training=True,
+                task="classification",
             ),
             Gate(
                 "top5_overlap",
@@ -119,15 +145,30 @@ GATES: Registry[Gate] = Registry(
                 maximum=1.0,
                 needs_images=True,
                 needs_training=True,
+                task="classification",
             ),
             Gate(
                 "worst_cosine",
                 "agreement",
-                "lowest cosine between the logits of variant and baseline over all images",
+                "lowest cosine between the logits of variant and baseline over all images; of "
+                "outputs without classes, between those",
                 "ratio",
                 "min",
                 minimum=-1.0,
                 maximum=1.0,
+                needs_images=True,
+                needs_training=True,
+                task="classification",
+                on_request=True,
+                least_classes=3,  # of two centred logits the cosine is 1 or -1
+            ),
+            Gate(
+                "relative_error",
+                "agreement",
+                "mean relative error of the logits, or of the output that lies farthest from the "
+                "baseline's",
+                "ratio",
+                "max",
                 needs_images=True,
                 needs_training=True,
             ),
@@ -142,6 +183,7 @@ GATES: Registry[Gate] = Registry(
                 needs_images=True,
                 needs_labels=True,
                 needs_training=True,
+                task="classification",
             ),
             Gate(
                 "latency_ratio",

@@ -23,3 +23,15 @@ def limits_for(spec: Spec, variant: str, method: str | None) -> Limits:
         for gate in spec.gates.off.get(scope, ()):
             limits.pop(gate, None)
     return limits
+
+
+def is_asked_for(spec: Spec, gate: str, variant: str, method: str | None) -> bool:
+    """Return whether the spec itself sets a limit, rather than a preset.
+
+    Args:
+        spec: The spec.
+        gate: Name of the gate.
+        variant: The variant's name.
+        method: Name of its method, None for a ready-made one that claims none.
+    """
+    return any(gate in spec.gates.limits(scope) for scope in ("", method or "", variant))

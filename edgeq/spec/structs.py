@@ -15,6 +15,7 @@ Resize = Literal["whole", "centre_crop"]
 Filter = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Channels = Literal["rgb", "bgr"]
 Kernels = Literal["xnnpack", "builtin", "reference"]
+Task = Literal["classification", "tensors"]
 Weights = str
 
 
@@ -81,6 +82,10 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         preprocessing: A preset's name or a table; None takes the source's own.
         labels: A label set (``"imagenet"``, ``"imagenet-background"``, ``"cifar10"``) or a text
             file with one name a line; None takes the source's own.
+        task: What its outputs are judged as: ``"classification"``, or ``"tensors"`` for everything
+            that holds no class scores. None lets the file show it.
+        output: The output that holds the class scores, by its name in the file or its signature,
+            or by its place (``"0"``). None lets the file show it.
         images: Overrides the spec's images for this model, key by key; the spec's ``labels``
             hold only for sets that the model takes from the spec too.
         methods: Overrides the spec's methods for this model.
@@ -96,6 +101,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     input_size: tuple[int, int] | None = None
     preprocessing: str | Preprocessing | None = None
     labels: str | None = None
+    task: Task | None = None
+    output: str | None = None
     images: Images | None = None
     methods: tuple[str, ...] | None = None
     licence: str | None = None

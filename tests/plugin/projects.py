@@ -104,13 +104,17 @@ class Project:
 def save_photographs(
     folder: Path, *, count: int = IMAGES, seed: int = 0, flat: bool = False
 ) -> None:
-    """Write small photographs, each about one colour, into five class folders or beside another."""
+    """Write small photographs, each about one colour, into folders of their classes or one folder.
+
+    Their classes are those that ``net.tflite`` gives them: a baseline that guesses clears nobody.
+    """
     generator = np.random.default_rng(seed)
     for number in range(count):
-        target = folder if flat else folder / str(number % 5)
-        target.mkdir(parents=True, exist_ok=True)
         noise = generator.integers(-20, 21, (*SIZE, 3))
         pixels = np.clip(generator.integers(0, 256, 3) + noise, 0, 255)
+        label = tiny_model.class_of(pixels, classes=CLASSES, seed=1)
+        target = folder if flat else folder / str(label)
+        target.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels.astype(np.uint8)).save(target / f"{number:03}.png")
 
 

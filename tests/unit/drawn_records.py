@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from edgeq.challenge import FaultAnswer, summed
 from edgeq.change import Change, ChangeKind, Previous
 from edgeq.judge.verdict import Verdict
+from edgeq.measure.tensors import Fit, Steps
 from edgeq.picture import Picture, Sheet
 from edgeq.record import CaseRecord, ModelRecord, RunRecord, Summary, VariantRecord
 
@@ -48,6 +49,7 @@ def _of(kind: Any) -> st.SearchStrategy[Any]:
             tuple
         ),
         tuple[Sheet, ...]: st.lists(SHEETS, max_size=2).map(tuple),
+        tuple[Fit, ...]: st.lists(FITS, max_size=2).map(tuple),
         tuple[str, ...]: st.lists(TEXT, max_size=2).map(tuple),
         Verdict: st.sampled_from(Verdict),
         ChangeKind: st.sampled_from(ChangeKind),
@@ -64,6 +66,21 @@ SHEETS = st.builds(
     columns=WHOLE,
     tile=st.tuples(WHOLE, WHOLE),
     sha256=TEXT,
+)
+FITS = st.builds(
+    Fit,
+    output=WHOLE,
+    name=TEXT,
+    shape=st.lists(WHOLE, max_size=2).map(tuple),
+    images=WHOLE,
+    confidence=NUMBERS,
+    nonfinite_images=WHOLE,
+    baseline_nonfinite_images=WHOLE,
+    constant=st.booleans(),
+    baseline_constant=st.booleans(),
+    error=st.none() | NUMBERS,
+    error_interval=st.none() | st.tuples(NUMBERS, NUMBERS),
+    steps=st.none() | st.builds(Steps, step=NUMBERS, whole=NUMBERS),
 )
 VARIANTS = structs(VariantRecord)
 FAULT = FaultAnswer(

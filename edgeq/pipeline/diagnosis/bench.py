@@ -217,7 +217,7 @@ class Bench:
                 model.path,
                 threads=self.run.spec.run.threads,
                 kernels=kernels or self.run.spec.run.kernels,
-                edits=(*edits, *model.edits),
+                edits=(*edits, *model.readout.edits),
             )
             yield Laid(self, session, loaded.handle)
 
@@ -234,8 +234,7 @@ class Laid:
         """Return the variant's answers on pixels."""
         model = self.bench.run.executable(self.bench.subject.model, self.bench.subject)
         found = self.session.infer(self.handle, pixels, preprocessing)
-        tapped = bool(model.edits)
-        return as_answers(model, [np.asarray(one) for one in found.outputs], tapped=tapped)
+        return as_answers(model, [np.asarray(one) for one in found.outputs])
 
     def attempt(self, preprocessing: Preprocessing, chosen: Order | None = None) -> Trial:
         """Return how the variant compares when it is fed in some way."""

@@ -13,6 +13,7 @@ from edgeq.pipeline.diagnosis import (
     feeding,
     labels,
     network,
+    outputs,
     parameters,
     repair,
 )
@@ -20,7 +21,7 @@ from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause, Diagnosis
 from edgeq.registry import Registry
 
-Needs = Literal["error", "file", "answers"]
+Needs = Literal["error", "file", "outputs", "answers"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Hypothesis:
 
     Attributes:
         needs: What must be there: the error that kept the variant from running, its readable
-            file, or its answers.
+            file, its outputs, or its answers in classes.
         test: Returns the cause where the hypothesis holds.
     """
 
@@ -41,6 +42,9 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
     "hypothesis",
     [
         ("unreadable", Hypothesis("error", failures.unreadable)),
+        ("not_finite_outputs", Hypothesis("outputs", outputs.not_finite)),
+        ("misplaced_outputs", Hypothesis("outputs", outputs.misplaced)),
+        ("one_scale", Hypothesis("outputs", outputs.one_scale)),
         ("broken_parameters", Hypothesis("file", parameters.broken_parameters)),
         ("first_layer_order", Hypothesis("file", parameters.first_layer_order)),
         ("class_order", Hypothesis("file", parameters.class_order)),
@@ -54,6 +58,7 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("activation_ranges", Hypothesis("answers", repair.activation_ranges)),
         ("parting", Hypothesis("answers", network.parting)),
         ("kernels", Hypothesis("answers", network.kernels)),
+        ("dead_output", Hypothesis("outputs", outputs.dead)),
         ("constant", Hypothesis("answers", conduct.constant)),
     ],
 )
@@ -94,4 +99,6 @@ def _first(bench: Bench, notes: list[str]) -> Cause | None:
 def _possible(hypothesis: Hypothesis, bench: Bench) -> bool:
     if hypothesis.needs == "error":
         return bench.error is not None
+    if hypothesis.needs == "answers" and not bench.run.classifies(bench.subject.model):
+        return False
     return hypothesis.needs == "file" or bench.error is None

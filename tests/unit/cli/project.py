@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.unit.images.pictures import save
+from PIL import Image
+
 from tests.unit.tiny_model import classifier
 
 SPEC = """
@@ -36,8 +37,9 @@ def write(folder: Path, spec: str = SPEC) -> None:
     """Write the project's files."""
     (folder / "net.tflite").write_bytes(classifier(size=SIZE, seed=1))
     (folder / "vendor.tflite").write_bytes(classifier(size=SIZE, seed=1, io="uint8"))
-    for number in range(4):
-        save(folder / "photographs" / f"{number}.png", seed=number)
+    (folder / "photographs").mkdir(exist_ok=True)
+    for number, colour in enumerate(("black", "red", "lime", "blue")):  # of several classes
+        Image.new("RGB", SIZE, colour).save(folder / "photographs" / f"{number}.png")
     (folder / "edgeq.toml").write_text(spec, encoding="utf-8")
 
 

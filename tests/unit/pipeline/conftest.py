@@ -25,6 +25,7 @@ def run(project: Path) -> Run:
         "top1_agreement": 0.5,
         "top5_overlap": 0.1,
         "worst_cosine": -1,
+        "relative_error": 1000,
         "accuracy_drop": 1,
         "latency_ratio": 1000,
         "max_latency_ms": 1000,

@@ -20,15 +20,17 @@ from edgeq.pipeline.run import Run
 from edgeq.run.targets import local_target
 from edgeq.spec.structs import Preprocessing
 from edgeq.store import Store
+from edgeq.tasks.recognition import Reading
 from tests.unit.images.pictures import save
 from tests.unit.pipeline.project import EVALUATION, NAMES, spec
 
 LABELS = LabelSet("fruit", NAMES)
+READING = Reading("classification", 0, "a test says so", len(NAMES))
 
 
 def model(run: Run, name: str = "net", labels: LabelSet | None = LABELS) -> Executable:
     path = run.spec.root / f"{name}.tflite"
-    return Executable(f"net/{name}", path, sha256_file(path), Preprocessing(), labels)
+    return Executable(f"net/{name}", path, sha256_file(path), Preprocessing(), labels, READING)
 
 
 @pytest.fixture

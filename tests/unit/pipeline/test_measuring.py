@@ -41,7 +41,7 @@ def test_a_run_with_nothing_changed_only_reads(
     for work in ("agreement", "accuracy", "outputs_facts", "operators", "measure_size"):
         monkeypatch.setattr(measuring, work, refuse)
     monkeypatch.setattr("edgeq.pipeline.inputs.lint", refuse)
-    monkeypatch.setattr("edgeq.pipeline.execution.read_answers", refuse)
+    monkeypatch.setattr("edgeq.pipeline.execution.read_rows", refuse)
     monkeypatch.setattr("edgeq.images.stream.write_pixels", refuse)
     monkeypatch.setattr(later.executor.workers, "fresh", refuse)
     assert numbers(later) == first

@@ -28,7 +28,7 @@ def test_a_fresh_worker_answers_the_same_and_is_asked_once(
     found = ask_again(run.executor, model, photographs)
     whole = run.answers("net", subject(run, "same"))
     assert (found.batch, found.repeats.images, found.repeats.same) == (1, 1, True)
-    assert found.answers.scores.tobytes() == whole.scores[:1].tobytes()
+    assert found.outputs[0].tobytes() == whole.scores[:1].tobytes()
     monkeypatch.setattr(run.executor.workers, "fresh", None)
     assert ask_again(run.executor, model, photographs).repeats == found.repeats
 
@@ -41,7 +41,7 @@ def test_other_kernels_answer_a_few_photographs_once(
     found = ask_others(run.executor, model, photographs)
     whole = run.answers("net", subject(run, "same"))
     assert found.kernels == "reference"
-    assert found.answers.scores == pytest.approx(whole.scores[:MOST_IMAGES], abs=0.01)
+    assert found.outputs[0] == pytest.approx(whole.scores[:MOST_IMAGES], abs=0.01)
     monkeypatch.setattr(run.executor.workers, "fresh", None)
     assert ask_others(run.executor, model, photographs).kernels == "reference"
 
@@ -53,7 +53,7 @@ def test_time_ends_the_comparison_after_the_first_photograph(
     run = Run(spec(project, store=str(tmp_path)))
     model = run.executable("net", subject(run, "same"))
     found = ask_others(run.executor, model, run.inputs("net").stream(Preprocessing()))
-    assert len(found.answers.scores) == 1
+    assert len(found.outputs[0]) == 1
 
 
 def refuse(kernels: set[str], monkeypatch: pytest.MonkeyPatch) -> None:

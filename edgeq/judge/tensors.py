@@ -1,0 +1,338 @@
+"""Verdicts on outputs that are judged as tensors, without regard to what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from edgeq.judge import resolution
+from edgeq.judge.advice import another_method
+from edgeq.judge.decide import decide
+from edgeq.judge.missing import missing
+from edgeq.judge.running import copy_of_baseline, unsteady
+from edgeq.judge.text import beside, between, limit_text, names, plural, rate, sample, wanted
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.agreement import Agreement
+from edgeq.measure.clusters import Clusters
+from edgeq.measure.repeats import Repeats
+from edgeq.measure.statistics import Interval
+from edgeq.measure.tensors import Fit
+
+MOST_DEAD = 0.05
+"""Share of what the baseline varies by that a variant may give every image alike."""
+
+NOT_FINITE = "not_finite"
+ONE_SCALE = "one_scale"
+ORDER = "output_order"
+DEAD = "dead_output"
+
+
+@dataclass(frozen=True)
+class OutputProblem:
+    """What is wrong with an output of a variant.
+
+    Attributes:
+        name: One word for it.
+        reason: One sentence without a full stop.
+        next_step: What to do about it.
+    """
+
+    name: str
+    reason: str
+    next_step: str
+
+
+@dataclass(frozen=True)
+class OutputError:
+    """How far one output lies from the baseline's.
+
+    Attributes:
+        label: What it is called in a sentence.
+        mean: Mean relative error; None if there is nothing to compare with.
+        interval: Its interval, None for a single image.
+        images: Number of images.
+        confidence: Of the interval.
+        clusters: Where images belong together.
+    """
+
+    label: str
+    mean: float | None
+    interval: Interval | None
+    images: int
+    confidence: float
+    clusters: Clusters | None = None
+
+
+def of_logits(found: Agreement) -> OutputError:
+    """Return the error of class scores: that of the logits which they are made from."""
+    return OutputError(
+        "logits",
+        found.error,
+        found.error_interval,
+        found.images,
+        found.confidence,
+        found.clusters,
+    )
+
+
+def of_output(found: Fit) -> OutputError:
+    """Return the error of an output."""
+    return OutputError(
+        label(found),
+        found.error,
+        found.error_interval,
+        found.images,
+        found.confidence,
+        found.clusters,
+    )
+
+
+def label(found: Fit) -> str:
+    """Return what an output is called in a sentence, for example ``"output 1 ('scores')"``."""
+    return f"output {found.output} ({found.name!r})"
+
+
+def relative_error(
+    errors: Sequence[OutputError], limit: float, *, method: str | None = None
+) -> Judgement:
+    """Judge the mean relative error of the output that lies farthest from the baseline's.
+
+    Args:
+        errors: Of every output that is compared.
+        limit: The greatest that is allowed.
+        method: The variant's, for what to try next.
+    """
+    measured = [one for one in errors if one.mean is not None]
+    if not measured:
+        return missing(
+            "no output can be compared: the baseline gives zeros only, or nothing finite",
+            next_step="Check the baseline and its preprocessing",
+        )
+    worst = max(measured, key=lambda one: one.mean or 0.0)
+    value = worst.mean or 0.0
+    single = worst.interval is None
+    status = Verdict.INCONCLUSIVE if single else decide(value, worst.interval, limit, "max")
+    step = None
+    if status is Verdict.INCONCLUSIVE:
+        step = "Evaluate more images: a single one" if single else "Evaluate more images: these"
+        step += " can't settle how far the outputs lie apart"
+    elif status is Verdict.FAIL:
+        step = another_method(method)
+    return Judgement(
+        status=status,
+        reason=f"relative error of {worst.label} on {sample(worst.images, worst.clusters)} "
+        f"{beside(value, limit, 3)}{between(worst.interval, limit)}, "
+        f"{wanted(limit_text(limit), 'max')}",
+        value=value,
+        limit=limit,
+        interval=worst.interval,
+        next_step=step,
+        evidence={
+            "images": worst.images,
+            "confidence": worst.confidence,
+            "interval_method": "Student's t",
+            "outputs": {one.label: one.mean for one in errors},
+            "resolution": resolution.worth(
+                worst.clusters, resolution.of_interval(worst.images, "image", worst.interval)
+            ),
+        },
+    )
+
+
+def worst_cosine(fits: Sequence[Fit], limit: float, *, method: str | None = None) -> Judgement:
+    """Judge the lowest cosine of an output over all images; an exact fact about this set."""
+    measured = [one for one in fits if one.worst_cosine is not None]
+    if not measured:
+        return missing(
+            "no output can be compared: the baseline gives zeros only, or nothing finite",
+            next_step="Check the baseline and its preprocessing",
+        )
+    worst = min(measured, key=lambda one: one.worst_cosine or 0.0)
+    value = worst.worst_cosine or 0.0
+    status = decide(value, None, limit, "min")
+    return Judgement(
+        status=status,
+        reason=f"lowest cosine of {label(worst)} {beside(value, limit, 3)}, image "
+        f"{worst.worst_cosine_image} of {worst.images:,} (mean {rate(worst.cosine or 0.0)}), "
+        f"{wanted(limit_text(limit), 'min')}",
+        value=value,
+        limit=limit,
+        next_step=None
+        if status is Verdict.PASS
+        else f"Look at image {worst.worst_cosine_image}. {another_method(method)}",
+        evidence={
+            "images": worst.images,
+            "outputs": {label(one): one.worst_cosine for one in fits},
+        },
+    )
+
+
+def outputs(
+    fits: Sequence[Fit],
+    repeats: Repeats,
+    problem: OutputProblem | None,
+    *,
+    copied: bool,
+    trained: bool,
+) -> Judgement:
+    """Prove that every output is finite, the same again, differs between images, and is in place.
+
+    Args:
+        fits: Of every output.
+        repeats: Whether photographs that were asked about again got the same outputs.
+        problem: What is wrong with an output, None if nothing is.
+        copied: Whether a variant with quantized arithmetic gave the baseline's outputs bit by bit.
+        trained: Whether the weights are trained ones.
+    """
+    images = plural(fits[0].images, "image")
+    found = None if problem is None else (problem.reason, problem.next_step)
+    found = found or unsteady(repeats)
+    found = found or (copy_of_baseline(fits[0].images) if copied else None)
+    finite = f"{plural(len(fits), 'output')} finite on {images}"
+    steps = [one.steps.whole for one in fits if one.steps is not None]
+    scale = f", at least {min(steps):,.0f} steps of their scale" if steps else ""
+    told = f"{finite}, none the same for all{scale}"
+    if not trained:
+        told = f"{finite}; random weights, so nothing more is judged"
+    return Judgement(
+        status=Verdict.PASS if found is None else Verdict.FAIL,
+        reason=told if found is None else found[0],
+        next_step=None if found is None else found[1],
+        evidence={
+            "images": fits[0].images,
+            "asked_again": msgspec.to_builtins(repeats),
+            "outputs": [outline(one) for one in fits],
+        },
+    )
+
+
+def with_outputs(
+    judgement: Judgement, fits: Sequence[Fit], problem: OutputProblem | None
+) -> Judgement:
+    """Return the proof of a model's class scores with what its outputs show.
+
+    Args:
+        judgement: Of the class scores.
+        fits: Of every output.
+        problem: What is wrong with an output, None if nothing is.
+    """
+    facts = {**judgement.evidence, "outputs": [outline(one) for one in fits]}
+    if problem is None:
+        reason = f"{judgement.reason}; {plural(len(fits), 'output')} compared"
+        return msgspec.structs.replace(judgement, reason=reason, evidence=facts)
+    return Judgement(
+        status=Verdict.FAIL, reason=problem.reason, next_step=problem.next_step, evidence=facts
+    )
+
+
+def outline(found: Fit) -> dict[str, object]:
+    """Return what the evidence says of one output."""
+    return {
+        "name": found.name,
+        "shape": list(found.shape),
+        "nonfinite_images": found.nonfinite_images,
+        "constant": found.constant,
+        "dead_share": found.dead_share,
+        "steps": None if found.steps is None else msgspec.to_builtins(found.steps),
+    }
+
+
+def problem_of(fits: Sequence[Fit], *, trained: bool) -> OutputProblem | None:
+    """Return what is wrong with the first output that is wrong, None if none is.
+
+    Args:
+        fits: Of every output.
+        trained: Whether the weights are trained ones; else only values that are not finite count.
+    """
+    problems = [_not_finite(one) for one in fits]
+    if trained:
+        problems += [_misplaced(fits), *(_wrong(one) for one in fits)]
+    return next((one for one in problems if one is not None), None)
+
+
+def _misplaced(fits: Sequence[Fit]) -> OutputProblem | None:
+    others = [one for one in fits if one.is_output is not None]
+    if not others:
+        return None
+    places = ", ".join(
+        f"output {one.output} is the baseline's output {one.is_output}" for one in others
+    )
+    return OutputProblem(
+        ORDER,
+        f"the outputs come in another order: {places}",
+        "Export the variant with the outputs in the baseline's order, or read them by name",
+    )
+
+
+def _not_finite(found: Fit) -> OutputProblem | None:
+    if not found.nonfinite_images or found.baseline_nonfinite_images:
+        return None
+    images = plural(found.images, "image")
+    return OutputProblem(
+        NOT_FINITE,
+        f"{label(found)} holds NaN or infinity on {found.nonfinite_images:,} of {images}",
+        "Check the ranges that calibration found; float16 overflows above 65504",
+    )
+
+
+def _wrong(found: Fit) -> OutputProblem | None:
+    images = plural(found.images, "image")
+    if found.constant and not found.baseline_constant:
+        return OutputProblem(
+            DEAD,
+            f"{label(found)} is the same for every image ({images}), the baseline's is not",
+            "Look at the layers before this output: their weights or scales are lost",
+        )
+    if found.dead_share > MOST_DEAD:
+        return OutputProblem(
+            DEAD,
+            f"{label(found)} is partly dead: values that carry {found.dead_share:.0%} of what the "
+            f"baseline's varies by are the same for every image ({images})",
+            "Look at the layers before this output: their weights or scales are lost",
+        )
+    return _lost_columns(found)
+
+
+def _lost_columns(found: Fit) -> OutputProblem | None:
+    steps = found.steps
+    if steps is None or not steps.lost:
+        return None
+    columns = names([str(one) for one in steps.lost])
+    return OutputProblem(
+        ONE_SCALE,
+        f"one scale for values of unlike range: {label(found)} has steps of {steps.step:.3g}, and "
+        f"{plural(len(steps.lost), 'column')} ({columns}) vary by {steps.widest_lost:.3g} at most, "
+        f"others by {steps.widest:.3g}",
+        "Give them outputs of their own, or bring all values to one range (boxes from 0 to 1) "
+        "before they are joined",
+    )
+
+
+def mismatch(
+    baseline: Sequence[tuple[str, tuple[int, ...]]], variant: Sequence[tuple[str, tuple[int, ...]]]
+) -> str | None:
+    """Return why a variant's outputs can't be compared with the baseline's, None if they can.
+
+    Args:
+        baseline: Name and shape of each output.
+        variant: The same of the variant.
+    """
+    if len(baseline) != len(variant):
+        return f"has {plural(len(variant), 'output')}, the baseline {len(baseline)}"
+    wrong = [at for at, (a, b) in enumerate(zip(baseline, variant, strict=True)) if a[1] != b[1]]
+    if not wrong:
+        return None
+    at = wrong[0]
+    shape = list(variant[at][1])
+    same = [place for place, one in enumerate(baseline) if one[1] == variant[at][1]]
+    order = (
+        f"; that is the shape of the baseline's output {same[0]}: they come in another order"
+        if sorted(one[1] for one in baseline) == sorted(one[1] for one in variant)
+        else ""
+    )
+    return (
+        f"output {at} ({variant[at][0]!r}) has the shape {shape}, the baseline's "
+        f"{list(baseline[at][1])}{order}"
+    )

@@ -1,0 +1,425 @@
+"""How far the outputs of two models lie apart, whatever they mean: one fit for each output.
+
+Nothing is assumed about the numbers of an output. Its error is measured against what the
+baseline's output varies by from image to image: a detector's grid or an offset, the same in every
+image, must not hide that a variant says nothing about the image any more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.measure.clusters import Clusters, effective
+from edgeq.measure.repeats import same
+from edgeq.measure.statistics import Interval, unbounded_mean
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+BLOCK = 1_000_000
+"""Numbers of one side that are held at once."""
+
+MOST_COLUMNS = 512
+"""An axis of more places than this is one of cells or anchors, not of columns with a meaning."""
+
+MOST_SHOWN = 64
+"""Columns whose steps are listed one by one."""
+
+LEAST_STEPS = 4.0
+"""A column that varies by fewer steps of the output's scale has lost what it says."""
+
+GAP = 4.0
+"""By how many times every other column varies more than the lost ones, at least. The rare classes
+of a detector also vary by few steps of a scale that suits the others, but with no gap between."""
+
+LEAST_RANGE = 0.05
+"""A column of the baseline that varies by less may say nothing on these images, as the score of a
+class that none of them shows."""
+
+CLOSE = 0.5
+"""Relative error below which an output is another one, quantized."""
+
+ROUNDING = 1e-5
+"""Share of its size that rounding alone makes a constant output vary by, with room to spare."""
+
+LEAST_FOR_DEAD = 8
+"""Images from which on a value that is always the same is taken for dead."""
+
+
+class Rows(Protocol):
+    """One row of numbers for each image; arrays are, and what reads them from files piecemeal."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(n, d)``."""
+
+    def __getitem__(self, place: tuple[slice, slice], /) -> Floats:
+        """Return some columns of some rows."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one model says in one of its outputs.
+
+    Attributes:
+        name: Of the tensor in the file.
+        shape: Of one image's values.
+        rows: ``(n, d)``, d the product of the shape.
+        step: Real size of one step of its scale, 0 if it is not quantized.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    rows: Rows
+    step: float = 0.0
+
+
+class Steps(msgspec.Struct, frozen=True, kw_only=True):
+    """How many steps an output's scale leaves the values that the baseline gives.
+
+    Attributes:
+        step: Real size of one step.
+        whole: Steps of the whole output's range.
+        columns: Steps of each column's range along ``axis``; empty if there are too many.
+        axis: The axis of the output, without the batch, that has the columns; None if there are
+            no columns.
+        lost: Columns that vary by less than ``LEAST_STEPS`` while every other one varies at least
+            ``GAP`` times as much.
+        widest_lost: The greatest range of a lost column in the baseline.
+        widest: The greatest range of a column in the baseline.
+    """
+
+    step: float
+    whole: float
+    columns: tuple[float, ...] = ()
+    axis: int | None = None
+    lost: tuple[int, ...] = ()
+    widest_lost: float = 0.0
+    widest: float = 0.0
+
+
+class Fit(msgspec.Struct, frozen=True, kw_only=True):
+    """One output of a variant compared with the same output of its baseline.
+
+    The error of an image is the norm of the difference, divided by the root mean square over the
+    images of the norm of what the baseline's output differs from its mean by. If the baseline's
+    output is the same for every image, it is divided by that output's norm instead.
+
+    Attributes:
+        output: Place among what is judged.
+        name: The baseline's name of it.
+        shape: Of one image's values.
+        images: Number of images.
+        confidence: Of the interval.
+        nonfinite_images: Images on which the variant gives a NaN or an infinity.
+        baseline_nonfinite_images: The same of the baseline.
+        constant: Whether the variant gives every image the same.
+        baseline_constant: Whether the baseline does.
+        error: Mean error over the images that are finite in both; None if there are none, or if
+            the baseline gives zeros only.
+        error_interval: Its interval by Student's t, not below 0; None for a single image.
+        worst_error: The greatest error.
+        worst_error_image: Its image.
+        cosine: Mean cosine of the two outputs; None as for ``error``.
+        worst_cosine: The lowest cosine.
+        worst_cosine_image: Its image.
+        dead_share: Share of the baseline's variance that lies in values which the variant gives
+            every image alike, although its scale could tell them apart.
+        is_output: The baseline's output that this one of the variant's is instead; None if it is
+            its own, or none of the others.
+        steps: None if the variant's output is not quantized.
+        clusters: Where images belong together, None if each stands alone.
+    """
+
+    output: int
+    name: str
+    shape: tuple[int, ...]
+    images: int
+    confidence: float
+    nonfinite_images: int
+    baseline_nonfinite_images: int
+    constant: bool
+    baseline_constant: bool
+    error: float | None = None
+    error_interval: Interval | None = None
+    worst_error: float | None = None
+    worst_error_image: int | None = None
+    cosine: float | None = None
+    worst_cosine: float | None = None
+    worst_cosine_image: int | None = None
+    dead_share: float = 0.0
+    is_output: int | None = None
+    steps: Steps | None = None
+    clusters: Clusters | None = None
+
+
+def fits(
+    baseline: Sequence[Output],
+    variant: Sequence[Output],
+    *,
+    confidence: float = 0.95,
+    clusters: Clusters | None = None,
+) -> tuple[Fit, ...]:
+    """Compare all outputs of a variant with those of its baseline, in their order.
+
+    Args:
+        baseline: The baseline's.
+        variant: As many of the variant, of the same numbers of values.
+        confidence: Of the intervals, in (0, 1).
+        clusters: Where images belong together.
+
+    Raises:
+        ValueError: As ``fit``, or there are not as many.
+    """
+    found = [
+        fit(ours, theirs, output=at, confidence=confidence, clusters=clusters)
+        for at, (ours, theirs) in enumerate(zip(baseline, variant, strict=True))
+    ]
+    return tuple(
+        one
+        if one.error is not None and one.error < CLOSE
+        else msgspec.structs.replace(one, is_output=swapped(baseline, variant, one.output))
+        for one in found
+    )
+
+
+def fit(
+    baseline: Output,
+    variant: Output,
+    *,
+    output: int,
+    confidence: float = 0.95,
+    clusters: Clusters | None = None,
+) -> Fit:
+    """Compare one output of a variant with the baseline's on the same n images.
+
+    Args:
+        baseline: The baseline's.
+        variant: The variant's, of the same number of values.
+        output: Its place among what is judged.
+        confidence: Of the interval, in (0, 1).
+        clusters: Where images belong together.
+
+    Raises:
+        ValueError: They have different numbers of images or values.
+    """
+    if baseline.rows.shape != variant.rows.shape:
+        raise ValueError(f"{variant.rows.shape} can't be compared with {baseline.rows.shape}")
+    count = baseline.rows.shape[0]
+    ours, theirs = (_finite(one.rows) for one in (baseline, variant))
+    sums = _Sums(baseline, variant.step, np.flatnonzero(ours & theirs), count)
+    for columns in _blocks(baseline.rows):
+        sums.add(columns, baseline.rows[:, columns], variant.rows[:, columns])
+    found = Fit(
+        output=output,
+        name=baseline.name,
+        shape=baseline.shape,
+        images=count,
+        confidence=confidence,
+        nonfinite_images=int(count - theirs.sum()),
+        baseline_nonfinite_images=int(count - ours.sum()),
+        constant=count > 1 and bool(theirs.all()) and sums.constant,
+        baseline_constant=count > 1 and bool(ours.all()) and sums.baseline_constant,
+        dead_share=sums.dead_share,
+        steps=sums.steps() if variant.step else None,
+        clusters=clusters,
+    )
+    errors, cosines = sums.errors(), sums.cosines()
+    if errors is None:
+        return found
+    worst, lowest = int(errors.argmax()), int(cosines.argmin())
+    worth = effective(errors.size, clusters)
+    return msgspec.structs.replace(
+        found,
+        error=float(errors.mean()),
+        error_interval=unbounded_mean(errors, confidence, worth=worth),
+        worst_error=float(errors[worst]),
+        worst_error_image=int(sums.usable[worst]),
+        cosine=float(cosines.mean()),
+        worst_cosine=float(cosines[lowest]),
+        worst_cosine_image=int(sums.usable[lowest]),
+    )
+
+
+def relative_errors(baseline: Rows, variant: Rows) -> Doubles:
+    """Return the norm of the difference divided by the baseline's norm, image by image, ``(n,)``.
+
+    An image on which the baseline gives zeros only, or one of them is not finite, gets NaN.
+    """
+    squares = np.zeros((2, baseline.shape[0]))
+    for columns in _blocks(baseline):
+        ours, theirs = (one[:, columns].astype(np.float64) for one in (baseline, variant))
+        squares += [((theirs - ours) ** 2).sum(axis=1), (ours**2).sum(axis=1)]
+    apart, size = np.sqrt(squares)
+    usable = np.isfinite(apart) & np.isfinite(size) & (size > 0)
+    errors = np.full(size.shape, np.nan)
+    np.divide(apart, size, out=errors, where=usable)
+    return errors
+
+
+def same_bits(first: Rows, second: Rows) -> bool:
+    """Return whether two outputs are the same bits; NaN is then like NaN, and 0 unlike -0."""
+    return first.shape == second.shape and all(
+        same([first[:, columns]], [second[:, columns]]) for columns in _blocks(first)
+    )
+
+
+def swapped(baseline: Sequence[Output], variant: Sequence[Output], place: int) -> int | None:
+    """Return which of the baseline's outputs a variant gives in another one's place.
+
+    Args:
+        baseline: All that is judged of the baseline.
+        variant: The same of the variant.
+        place: The output of the variant that looks wrong.
+
+    Returns:
+        The place of the baseline's output that it is, as closely as a quantized output can be;
+        None if it is none of the others.
+    """
+    found = [
+        (float(np.nanmean(relative_errors(one.rows, variant[place].rows))), at)
+        for at, one in enumerate(baseline)
+        if one.rows.shape == variant[place].rows.shape and math.prod(one.shape) > 1
+    ]
+    if not found or all(at == place for _, at in found):
+        return None
+    error, at = min(found)
+    own = next((one for one, which in found if which == place), math.inf)
+    return at if at != place and error < CLOSE and error < own / 2 else None
+
+
+@dataclass
+class _Sums:
+    """What is added up while columns go by."""
+
+    baseline: Output
+    step: float
+    usable: Integers
+    count: int
+    constant: bool = True
+    baseline_constant: bool = True
+    _apart: Doubles = field(init=False)
+    _norms: Doubles = field(init=False)
+    _varying: float = 0.0
+    _dead: float = 0.0
+    _least: float = math.inf
+    _greatest: float = -math.inf
+    _low: dict[int, Doubles] = field(default_factory=dict)
+    _high: dict[int, Doubles] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._apart = np.zeros(self.usable.size)
+        self._norms = np.zeros((3, self.usable.size))
+        for axis in _axes(self.baseline.shape):
+            size = self.baseline.shape[axis]
+            self._low[axis] = np.full(size, np.inf)
+            self._high[axis] = np.full(size, -np.inf)
+
+    @property
+    def dead_share(self) -> float:
+        """See ``Fit``."""
+        few = self.usable.size < LEAST_FOR_DEAD
+        return 0.0 if few or not self._varying else self._dead / self._varying
+
+    def add(self, columns: slice, baseline: Floats, variant: Floats) -> None:
+        """Add some columns of all images."""
+        self.baseline_constant = self.baseline_constant and bool((baseline == baseline[:1]).all())
+        self.constant = self.constant and bool((variant == variant[:1]).all())
+        if not self.usable.size:
+            return
+        ours, theirs = (one[self.usable].astype(np.float64) for one in (baseline, variant))
+        low, high = ours.min(axis=0), ours.max(axis=0)
+        variances = ((ours - ours.mean(axis=0)) ** 2).sum(axis=0)
+        self._varying += float(variances.sum())
+        same = (theirs == theirs[:1]).all(axis=0) & (high - low >= LEAST_STEPS * self.step)
+        self._dead += float(variances[same].sum())
+        self._apart += ((theirs - ours) ** 2).sum(axis=1)
+        self._norms += [
+            (ours**2).sum(axis=1),
+            (theirs**2).sum(axis=1),
+            (ours * theirs).sum(axis=1),
+        ]
+        self._least = min(self._least, float(low.min()))
+        self._greatest = max(self._greatest, float(high.max()))
+        self._widen(columns, low, high)
+
+    def _widen(self, columns: slice, low: Doubles, high: Doubles) -> None:
+        places = np.arange(columns.start, columns.stop)
+        shape = self.baseline.shape
+        for axis in self._low:
+            which = places // math.prod(shape[axis + 1 :]) % shape[axis]
+            np.minimum.at(self._low[axis], which, low)
+            np.maximum.at(self._high[axis], which, high)
+
+    def errors(self) -> Doubles | None:
+        """Return the error of each usable image; None if there is nothing to compare with."""
+        size = math.sqrt(self._varying / self.usable.size) if self.usable.size else 0.0
+        whole = math.sqrt(float(self._norms[0].mean())) if self.usable.size else 0.0
+        if whole == 0.0:
+            return None
+        errors: Doubles = np.sqrt(self._apart) / (size if size > ROUNDING * whole else whole)
+        return errors
+
+    def cosines(self) -> Doubles:
+        """Return the cosine of each usable image; 0 if one side is zero."""
+        ours, theirs, product = self._norms
+        sizes = np.sqrt(ours * theirs)
+        cosines = np.zeros(sizes.shape)
+        np.divide(product, sizes, out=cosines, where=sizes > 0)
+        np.clip(cosines, -1.0, 1.0, out=cosines)
+        return cosines
+
+    def steps(self) -> Steps:
+        """Return how many steps the columns get."""
+        whole = (self._greatest - self._least) / self.step if self.usable.size else 0.0
+        found = [Steps(step=self.step, whole=round(whole, 3))]
+        if self.usable.size:
+            found += [self._steps_along(axis, found[0]) for axis in self._low]
+        return max(found, key=lambda one: (bool(one.lost), -1 if one.axis is None else one.axis))
+
+    def _steps_along(self, axis: int, plain: Steps) -> Steps:
+        ranges = self._high[axis] - self._low[axis]
+        few = ranges < LEAST_STEPS * self.step
+        widest = float(ranges[few].max(initial=0.0))
+        apart = not few.all() and float(ranges[~few].min()) >= GAP * widest
+        lost = np.flatnonzero(few) if apart and widest >= LEAST_RANGE else np.empty(0, np.int64)
+        shown = ranges / self.step if ranges.size <= MOST_SHOWN else np.empty(0)
+        return msgspec.structs.replace(
+            plain,
+            columns=tuple(float(f"{one:.3g}") for one in shown),
+            axis=axis,
+            lost=tuple(int(one) for one in lost),
+            widest_lost=widest if lost.size else 0.0,
+            widest=float(ranges.max()),
+        )
+
+
+def _axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the axes that may have columns: the last one, and the first."""
+    if len(shape) <= 1:
+        return (0,) if shape and 1 < shape[0] <= MOST_COLUMNS else ()
+    ends = dict.fromkeys((len(shape) - 1, 0))
+    return tuple(axis for axis in ends if 1 < shape[axis] <= MOST_COLUMNS)
+
+
+def _blocks(rows: Rows) -> Iterator[slice]:
+    """Yield slices of columns whose values fit memory."""
+    count, width = rows.shape
+    size = max(1, BLOCK // max(count, 1))
+    for start in range(0, width, size):
+        yield slice(start, min(start + size, width))
+
+
+def _finite(rows: Rows) -> npt.NDArray[np.bool_]:
+    finite = np.ones(rows.shape[0], np.bool_)
+    for columns in _blocks(rows):
+        finite &= np.isfinite(rows[:, columns]).all(axis=1)
+    return finite

@@ -1,0 +1,202 @@
+"""Which output of a model holds class scores, if any, with the evidence. Pure.
+
+A greatest value means something among class scores alone: not among box corners, the cells of a
+map, or the numbers of an embedding. What shows no sign of class scores is judged as tensors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edgeq.errors import SpecError
+from edgeq.models.model_file import ModelFile, Tensor
+from edgeq.models.wiring import Wiring
+from edgeq.registry import unknown
+from edgeq.spec.structs import Task
+
+CLASSIFICATION: Task = "classification"
+TENSORS: Task = "tensors"
+
+_SOFTMAX, _SIGMOID = "SOFTMAX", "LOGISTIC"
+_LAYERS = frozenset({"FULLY_CONNECTED", "CONV_2D", "MEAN", "AVERAGE_POOL_2D", "ADD", "LOG_SOFTMAX"})
+"""What makes logits. A vector that was joined or scaled to a length is none of them."""
+
+
+@dataclass(frozen=True)
+class KnownClasses:
+    """What is known about the classes, beside the model's file.
+
+    Attributes:
+        outputs: Number of outputs that the label set asks for, None without one.
+        label_set: Its name.
+        count: Returns how many classes the labels of the evaluation images count up to, None if
+            they have no labels. It is asked only if nothing surer is known.
+    """
+
+    outputs: int | None = None
+    label_set: str = ""
+    count: Callable[[], int | None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the outputs of a model are read.
+
+    Attributes:
+        task: What they are judged as.
+        output: Place of the class scores among the outputs; 0 if there are none.
+        evidence: Why, in a clause that follows "judged as ...:".
+        classes: Number of classes, 0 if there are none. One sigmoid tells two classes apart.
+    """
+
+    task: Task
+    output: int
+    evidence: str
+    classes: int = 0
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """An output that holds one number for each of some classes, as far as its shape says."""
+
+    place: int
+    tensor: Tensor
+    values: int
+    maker: str
+
+    @property
+    def classes(self) -> int:
+        return 2 if self.values == 1 else self.values
+
+    @property
+    def label(self) -> str:
+        return f"output {self.place} ({self.tensor.name!r})"
+
+
+def recognize(
+    model: ModelFile, known: KnownClasses, *, task: Task | None, output: str | None, where: str
+) -> Reading:
+    """Return how the outputs of a float model are read.
+
+    Args:
+        model: The file.
+        known: What is known about the classes.
+        task: What the spec names, None if it names nothing.
+        output: The output that the spec names: a name in the file or of its signature, or a place.
+        where: The model's table in the spec, for errors.
+
+    Raises:
+        SpecError: There is no such output, or what the spec names can't hold class scores.
+    """
+    wiring = Wiring(model)
+    place = None if output is None else _place(model, output, where)
+    if task == TENSORS:
+        return Reading(TENSORS, 0, "the spec says so")
+    candidates = [one for at in range(len(model.outputs)) if (one := _candidate(wiring, at))]
+    if place is not None:
+        candidates = [one for one in candidates if one.place == place]
+    named = task == CLASSIFICATION or place is not None
+    if named and not candidates:
+        shown = "no output" if place is None else f"output {place}"
+        raise SpecError(
+            f"{shown} of the model holds one score for each class: {_shapes(model)}",
+            where=where,
+            remedy='Name another `output`, or set task = "tensors"',
+        )
+    for sign in (_fits_labels, _is_softmax, _is_one_sigmoid, _fits_images):
+        for one in candidates:
+            evidence = sign(one, known)
+            if evidence is not None:
+                return Reading(CLASSIFICATION, one.place, evidence, one.classes)
+    if named:
+        one = candidates[0]
+        return Reading(CLASSIFICATION, one.place, f"the spec says so of {one.label}", one.classes)
+    return Reading(TENSORS, 0, _why_not(model, candidates))
+
+
+def _candidate(wiring: Wiring, place: int) -> _Candidate | None:
+    """Return an output of shape (1, c), or (1, 1, 1, c), as a candidate; None if it is a map."""
+    tensor = wiring.model.tensors[wiring.model.outputs[place]]
+    values = math.prod(tensor.shape[1:] or tensor.shape)
+    open_ = -1 in tensor.shape_signature[1:]  # as many anchors as the input has room for
+    if not tensor.shape or values != tensor.shape[-1] or open_:
+        return None
+    if wiring.is_post_processed(tensor.index):
+        return None
+    maker = wiring.maker(tensor.index)
+    name = "" if maker is None else maker.name
+    if values == 1 and name != _SIGMOID:
+        return None
+    return _Candidate(place, tensor, values, name)
+
+
+def _fits_labels(one: _Candidate, known: KnownClasses) -> str | None:
+    if known.outputs is None or known.outputs not in {one.values, one.classes}:
+        return None
+    several = one.maker == _SIGMOID and one.values > 1
+    if several and not _counts_up_to(one, known):
+        return None  # several labels may be true of one image: there is no greatest one
+    return f"{one.label} has one value for each label of {known.label_set!r}"
+
+
+def _is_softmax(one: _Candidate, _: KnownClasses) -> str | None:
+    return f"{one.label} is a softmax of {one.values}" if one.maker == _SOFTMAX else None
+
+
+def _is_one_sigmoid(one: _Candidate, _: KnownClasses) -> str | None:
+    if one.maker != _SIGMOID or one.values != 1:
+        return None
+    return f"{one.label} is one sigmoid, which tells two classes apart"
+
+
+def _fits_images(one: _Candidate, known: KnownClasses) -> str | None:
+    if not _counts_up_to(one, known):
+        return None
+    return f"{one.label} has {one.values} values, and the labels of the images fit them"
+
+
+def _counts_up_to(one: _Candidate, known: KnownClasses) -> bool:
+    """Return whether image labels could count in these classes, and in not many fewer."""
+    if one.maker not in _LAYERS | {_SOFTMAX, _SIGMOID}:
+        return False
+    count = known.count()
+    return count is not None and one.classes / 2 < count <= one.classes
+
+
+def _why_not(model: ModelFile, candidates: Sequence[_Candidate]) -> str:
+    if not candidates:
+        return f"no output holds one score for each class ({_shapes(model)})"
+    one = candidates[0]
+    if one.maker == _SIGMOID:
+        return (
+            f"{one.label} is {one.values} sigmoids, several of which may be true of one image; "
+            'set task = "classification" if only the greatest counts'
+        )
+    return (
+        f"nothing shows that the {one.values} values of {one.label} are class scores; if they are, "
+        'name the `labels` or set task = "classification"'
+    )
+
+
+def _place(model: ModelFile, output: str, where: str) -> int:
+    names = [model.tensors[index].name for index in model.outputs]
+    if output in names:
+        return names.index(output)
+    signed = [model.output_names.get(index, "") for index in model.outputs]
+    if output in signed:
+        return signed.index(output)
+    places = [str(at) for at in range(len(names))]
+    if output in places:
+        return int(output)
+    choices = dict.fromkeys([*(name for name in signed if name), *names, *places])
+    raise unknown("output", output, list(choices), where=f"{where}.output")
+
+
+def _shapes(model: ModelFile) -> str:
+    shown = (
+        f"{model.tensors[index].name!r} of shape {list(model.tensors[index].shape)}"
+        for index in model.outputs
+    )
+    return ", ".join(shown)

@@ -109,13 +109,21 @@ def save_photographs(
     Their classes are those that ``net.tflite`` gives them: a baseline that guesses clears nobody.
     """
     generator = np.random.default_rng(seed)
+    labels: list[int] = []
     for number in range(count):
-        noise = generator.integers(-20, 21, (*SIZE, 3))
-        pixels = np.clip(generator.integers(0, 256, 3) + noise, 0, 255)
-        label = tiny_model.class_of(pixels, classes=CLASSES, seed=1)
+        label, pixels = _photograph(generator)
+        while labels.count(label) >= max(1, count // 3):
+            label, pixels = _photograph(generator)
+        labels.append(label)
         target = folder if flat else folder / str(label)
         target.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels.astype(np.uint8)).save(target / f"{number:03}.png")
+
+
+def _photograph(generator: np.random.Generator) -> tuple[int, np.ndarray[Any, Any]]:
+    noise = generator.integers(-20, 21, (*SIZE, 3))
+    pixels = np.clip(generator.integers(0, 256, 3) + noise, 0, 255)
+    return tiny_model.class_of(pixels, classes=CLASSES, seed=1), pixels
 
 
 def to_toml(table: Mapping[str, Any], path: str = "") -> str:

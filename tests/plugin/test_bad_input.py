@@ -34,15 +34,15 @@ def test_every_bad_model_is_one_line_and_the_others_get_their_verdicts(project: 
 def test_every_bad_set_of_images_is_one_line(project: Project) -> None:
     (project.root / "empty").mkdir()
     save_photographs(project.root / "broken")
-    (project.root / "broken" / "0" / "text.png").write_text("no image", encoding="utf-8")
+    (project.root / "broken" / "11" / "text.png").write_text("no image", encoding="utf-8")
     save_photographs(project.root / "labels")
-    (project.root / "labels" / "4").rename(project.root / "labels" / "99")
+    (project.root / "labels" / "34").rename(project.root / "labels" / "99")
     save_photographs(project.root / "flat", flat=True)
     sets = {
         "absent": "nowhere: the folder does not exist. *",
         "empty": "empty: holds no photograph: is empty. *",
-        "broken": "broken/0/text.png: is no image of a format that is read (*). *",
-        "labels": "labels: the label of '99/004.png' is 99, but there are 40 classes (0 to 39). *",
+        "broken": "broken/11/text.png: is no image of a format that is read (*). *",
+        "labels": "labels: the label of '99/008.png' is 99, but there are 40 classes (0 to 39). *",
         "flat": "edgeq.toml: gates: accuracy_drop is asked for, but * have no labels. *",
     }
     folders = {name: name for name in sets} | {"absent": "nowhere"}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.plugin.projects import Project
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +20,6 @@ BROWSER = """#!/bin/sh
 echo "$1" >>"$(dirname "$0")/opened"
 """
 NO_HYPOTHESIS = "raise ModuleNotFoundError(\"No module named 'hypothesis'\", name='hypothesis')\n"
-PATIENCE_S = 300
 
 
 def uses() -> list[str]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
 from tests.unit.images.pictures import save
 from tests.unit.tiny_model import classifier
 
@@ -50,6 +51,6 @@ def edgeq(folder: Path, *arguments: str, **environment: str) -> subprocess.Compl
         env=kept | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import os
-
-from hypothesis import HealthCheck, settings
+from importlib.util import find_spec
 
 EXPLORED = 1000
 """Examples of each property test that `tox -e explore` draws, in place of 100."""
 
-# No test is timed, neither in running nor in drawing its examples: a busy machine is no bug.
-UNTIMED = settings(
-    settings.get_profile("default"), deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
 
-settings.register_profile("local", UNTIMED)
+def choose_examples() -> None:
+    """Register the profiles of Hypothesis and load the one that CI or a developer needs."""
+    from hypothesis import HealthCheck, settings
 
-# In CI a change is judged by the same examples as the one before it: what fails is the change.
-settings.register_profile("ci", UNTIMED, derandomize=True, database=None, print_blob=True)
+    # No test is timed, neither in running nor in drawing its examples: a busy machine is no bug.
+    untimed = settings(
+        settings.get_profile("default"),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.register_profile("local", untimed)
 
-# Chosen with --hypothesis-profile: other examples each time, and more of them.
-settings.register_profile("explore", UNTIMED, max_examples=EXPLORED, print_blob=True)
+    # In CI a change is judged by the same examples as the one before it.
+    settings.register_profile("ci", untimed, derandomize=True, database=None, print_blob=True)
 
-settings.load_profile("ci" if os.environ.get("CI") else "local")
+    # Chosen with --hypothesis-profile: other examples each time, and more of them.
+    settings.register_profile("explore", untimed, max_examples=EXPLORED, print_blob=True)
+
+    settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+# pytest-benchmark's command loads this file too, where Hypothesis need not be installed. Property
+# tests import it by themselves: without it they fail.
+if find_spec("hypothesis") is not None:
+    choose_examples()

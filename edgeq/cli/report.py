@@ -44,7 +44,7 @@ def report(record: Path, output: Path | None, *, show: bool) -> int:
         found,
         output if output is not None else own,
         shown=reports.pictures.read(found, record),
-        past=[run for run in runs if run.started < found.started],
+        past=past.before(found, runs),
         accepted=accepted.read_all(around / accepted.FOLDER),
     ).html
     click.echo(f"Report: {page}")

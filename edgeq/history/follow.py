@@ -14,11 +14,11 @@ from edgeq.record import RunRecord
 
 
 def follow(record: RunRecord, runs: Sequence[PastRun]) -> RunRecord:
-    """Return the record with what changed since the previous run, where there was one.
+    """Return the record with what changed since the previous run, if there was one.
 
     Args:
         record: The new run.
-        runs: Past runs, the oldest first.
+        runs: The runs before it, the oldest first.
     """
     before = previous(record, runs)
     if before is None:
@@ -32,8 +32,14 @@ def follow(record: RunRecord, runs: Sequence[PastRun]) -> RunRecord:
 
 
 def previous(record: RunRecord, runs: Sequence[PastRun]) -> PastRun | None:
-    """Return the latest earlier run of a model of the record, a whole one where there is one."""
+    """Return the latest run of a model of the record, a whole one if there is one.
+
+    Args:
+        record: The new run.
+        runs: The runs before it, the oldest first. They are taken as they stand: history knows
+            which came before, and the clock may have been set back since.
+    """
     models = {case.model for case in record.cases}
-    known = [run for run in runs if run.started < record.started and models & set(run.models)]
+    known = [run for run in runs if models & set(run.models)]
     whole = [run for run in known if not run.partial] or known
     return whole[-1] if whole else None

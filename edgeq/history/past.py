@@ -1,4 +1,8 @@
-"""Runs over time: a small file for each in ``reports/history/``, the oldest of which make room."""
+"""Runs over time: a small file for each in ``reports/history/``, the oldest of which make room.
+
+Runs are in the order in which they were kept: each file's name holds a number, one more than any
+that was there. Clocks do not decide it: they may be set back, and two runs may start at once.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ import msgspec
 from edgeq.errors import RecordError
 from edgeq.files import sha256_bytes, write_bytes
 from edgeq.history.accepted import Conditions, HeldCase, VariantFacts
+from edgeq.history.moment import moment_of, moment_text
 from edgeq.history.side import Figure, Side, held_figure, kept, of_record
 from edgeq.record import RunRecord
 from edgeq.schema import Reader, content_of
@@ -21,9 +26,13 @@ FOLDER = "history"
 MOST_FLIPS = 500
 """Flipped images of one variant that are kept by name; beyond, intervals tell runs apart."""
 
-_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}\.json")
+_NAME = re.compile(
+    r"(?P<start>\d{8}T\d{6}(\d{6})?)Z-((?P<number>\d{1,18})-)?(?P<digest>[0-9a-f]{8})\.json"
+)
+"""Earlier versions wrote no number, and the start to the second; their runs come first."""
+
 _SIGNS = re.compile(r"[^0-9T]")
-_TO_THE_SECOND = len("2026-01-01T00:00:00")
+_TO_THE_MICROSECOND = len("2026-01-01T00:00:00.000000")
 
 
 class PastModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,14 +131,32 @@ def of_past(run: PastRun) -> Side:
 
 
 def read_all(folder: Path) -> Past:
-    """Return the runs of a folder, none where there is no folder."""
+    """Return the runs of a folder; none if there is no folder."""
     runs, damaged = [], []
     for path in _files(folder):
         try:
             runs.append(_read(path))
         except RecordError as error:
             damaged.append(str(error))
-    return Past(tuple(sorted(runs, key=lambda run: run.started)), tuple(damaged))
+    return Past(tuple(runs), tuple(damaged))
+
+
+def before(record: RunRecord, runs: Sequence[PastRun]) -> Sequence[PastRun]:
+    """Return the runs that come before a record's own.
+
+    Args:
+        record: A run; if it is not among the others, its start says which were earlier.
+        runs: The oldest first.
+
+    Raises:
+        RecordError: Its start is needed and is not a time.
+    """
+    own = _identity(record)
+    places = [place for place, run in enumerate(runs) if _identity(run) == own]
+    if places:
+        return runs[: places[-1]]
+    start = moment_of(record.started)
+    return [run for run in runs if moment_of(run.started) < start]
 
 
 def keep(run: PastRun, folder: Path, *, most: int) -> Path | None:
@@ -139,17 +166,17 @@ def keep(run: PastRun, folder: Path, *, most: int) -> Path | None:
         None where ``most`` is 0, and nothing is kept.
 
     Raises:
+        RecordError: The run's start is not a time.
         StoreError: The folder can't be written.
     """
     path = None
     if most:
         data = msgspec.json.encode(run, order="deterministic") + b"\n"
-        stamp = _SIGNS.sub("", run.started[:_TO_THE_SECOND])
-        path = folder / f"{stamp}Z-{sha256_bytes(data)[:8]}.json"
+        start = _SIGNS.sub("", moment_text(moment_of(run.started))[:_TO_THE_MICROSECOND])
+        number = 1 + max((_order(other)[0] for other in _files(folder)), default=0)
+        path = folder / f"{start}Z-{number}-{sha256_bytes(data)[:8]}.json"
         write_bytes(path, data)
-    # After a clock that was set back, this run is not the newest by name.
-    others = [other for other in _files(folder) if other != path]
-    for old in others[: -(most - 1) if most > 1 else None]:
+    for old in _files(folder)[: -most or None]:
         old.unlink(missing_ok=True)
     return path
 
@@ -161,11 +188,23 @@ def _figure(run: PastRun, case_id: str) -> Figure:
 
 def _files(folder: Path) -> Sequence[Path]:
     """Return the files of a folder that this module wrote, the oldest first."""
-    return sorted(path for path in folder.glob("*.json") if _NAME.fullmatch(path.name))
+    found = (path for path in folder.glob("*.json") if _NAME.fullmatch(path.name))
+    return sorted(found, key=_order)
+
+
+def _order(path: Path) -> tuple[int, str, str]:
+    """Return what a file is ordered by; two processes that keep a run at once take one number."""
+    name = _NAME.fullmatch(path.name)
+    return (int(name["number"] or 0), name["start"], name["digest"]) if name else (0, "", "")
+
+
+def _identity(run: RunRecord | PastRun) -> tuple[object, ...]:
+    return run.started, run.duration_s, run.commit, run.spec_sha256
 
 
 def _read(path: Path) -> PastRun:
     run = _READER.read(content_of(path), path)
+    moment_of(run.started, where=path)
     for case_id in run.cases:
         model, _, rest = case_id.partition("/")
         if model not in run.models or rest.count("/") != 1:

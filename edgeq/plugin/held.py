@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgeq.change import Change, ChangeKind
 from edgeq.history.compare import compare
+from edgeq.history.moment import moment_text
 from edgeq.history.side import of_accepted, of_record
 from edgeq.pipeline.recording import describe_models, record_run
 from edgeq.plugin.state import State
@@ -19,7 +20,7 @@ def change_of(state: State, case: CaseRecord) -> Change | None:
         state.run,
         (case,),
         describe_models(state.run, only=case.model),
-        started=state.started.isoformat(timespec="seconds"),
+        started=moment_text(state.started),
         duration_s=0.0,
         partial=True,
     )

@@ -15,6 +15,7 @@ from edgeq.history.accepted import FOLDER as ACCEPTED
 from edgeq.history.commit import checked_out
 from edgeq.history.follow import follow
 from edgeq.history.hold import hold
+from edgeq.history.moment import moment_text
 from edgeq.history.past import Past, past_run
 from edgeq.pipeline.discretion import discreet
 from edgeq.pipeline.illustrating import Illustrated, illustrated
@@ -36,7 +37,7 @@ def write(state: State, *, partial: bool) -> None:
         state.run,
         tuple(found.cases.values()),
         found.models,
-        started=state.started.isoformat(timespec="seconds"),
+        started=moment_text(state.started),
         duration_s=round(time.monotonic() - state.clock, 3),
         partial=partial,
         interrupted=found.interrupted,

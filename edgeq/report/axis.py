@@ -66,19 +66,19 @@ def powers_of_ten(low: float, high: float) -> tuple[float, ...]:
 
 
 def series(low: float, high: float) -> tuple[float, ...]:
-    """Return 1, 2, 5, 10, 20 ... from the last at or below ``low`` to one at or above ``high``.
+    """Return the numbers 1, 2, 5, 10, 20 ... from ``low`` to ``high``, at most ``MOST_TICKS``.
 
-    Over a wide stretch they are powers of ten alone, at most ``MOST_TICKS`` of them.
+    If there are more, they are powers of ten alone; if these are too many, every second, third ...
+    Two are always left: more than six of the series span two powers.
 
     Args:
         low: Above 0.
-        high: Above ``low``.
+        high: At least nine times ``low``, which leaves room for two.
     """
-    power = 10.0 ** math.floor(math.log10(low))
-    numbers = [round(power * 10**k * step, 12) for k in range(32) for step in (1, 2, 5)]
-    first = max(place for place, one in enumerate(numbers) if one <= low * (1 + 1e-9))
-    last = min(place for place, one in enumerate(numbers) if one >= high * (1 - 1e-9))
-    if last - first < MOST_TICKS:
-        return tuple(numbers[first : last + 1])
     powers = powers_of_ten(low, high)
-    return powers[:: -(-len(powers) // MOST_TICKS)]
+    for steps in ((1, 2, 5), (1,)):
+        numbers = [round(power * step, 12) for power in powers for step in steps]
+        inside = [one for one in numbers if low * (1 - 1e-9) <= one <= high * (1 + 1e-9)]
+        if len(inside) <= MOST_TICKS:
+            break
+    return tuple(inside[:: -(-len(inside) // MOST_TICKS)])

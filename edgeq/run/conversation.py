@@ -15,6 +15,10 @@ from edgeq.run.protocol import PROTOCOL, AnyArray, Frame, FrameError
 from edgeq.run.results import WorkerFacts
 from edgeq.run.targets import Target
 
+START_S = 120.0
+"""Seconds that a worker may take to start at the least. However little its model may take, Python
+and numpy have to be read first, on a busy machine from a slow disk."""
+
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
@@ -44,7 +48,7 @@ class Conversation:
         where: str,
         capped: bool = True,
     ):
-        self._timeout_s = timeout_s
+        self._timeout_s = max(timeout_s, START_S)
         self._memory_limit = memory_limit
         self._where = where or None
         self._requests = 0
@@ -58,6 +62,7 @@ class Conversation:
                 remedy=f"Check the command: {' '.join(target.command)}",
             ) from error
         answer = self.ask("hello", {"memory_limit": memory_limit if capped else None})
+        self._timeout_s = timeout_s
         self.facts = self.convert("hello", answer, WorkerFacts)
         if self.facts.protocol != PROTOCOL:
             self.close()

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.images.decode import Pixels
+from edgeq.run.conversation import START_S
 from edgeq.run.results import MemoryUse
 from edgeq.run.session import Session
 from edgeq.run.targets import Target
 from edgeq.spec.structs import Kernels, Preprocessing
 
 INFERENCES = 8
-START_TIMEOUT_S = 120.0
 
 
 def measure_memory(
@@ -59,5 +59,5 @@ def versions(target: Target) -> dict[str, str]:
     Raises:
         WorkerError: The worker can't be started there.
     """
-    with Session(target, timeout_s=START_TIMEOUT_S, memory_limit=None) as session:
+    with Session(target, timeout_s=START_S, memory_limit=None) as session:
         return dict(session.facts.versions)

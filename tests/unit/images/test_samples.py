@@ -14,6 +14,7 @@ from edgeq.images.labels import label_set
 from edgeq.images.photo import open_photo
 from edgeq.images.samples import SAMPLES, Role, Sample, find_sample
 from edgeq.images.sets import load_set, overlap
+from tests.patience import PATIENCE_S
 
 ROLES: tuple[Role, ...] = ("calibration", "evaluation")
 
@@ -92,4 +93,4 @@ def test_reading_a_sample_does_not_import_its_package() -> None:
         "import sys; from pathlib import Path; from edgeq.images.sets import load_set; "
         "load_set('sample:imagenet', 'evaluation', root=Path()); sys.exit('foolbox' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)

@@ -7,8 +7,7 @@ import pytest
 
 from edgeq.errors import ModelError
 from edgeq.pipeline.once import Once
-
-PATIENCE_S = 20.0
+from tests.patience import PATIENCE_S
 
 
 def test_a_thing_is_made_once_per_key() -> None:

@@ -7,8 +7,7 @@ import pytest
 
 from edgeq.errors import ModelError
 from edgeq.pipeline.schedule import Relay, StoppedError, Task, carry_out
-
-PATIENCE_S = 20.0
+from tests.patience import PATIENCE_S
 
 
 def relay(lines: list[str] | None = None) -> Relay:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgeq.report.axis import MOST_TICKS, Axis, powers_of_ten, round_numbers, series
@@ -23,15 +23,31 @@ def test_ticks_lie_on_the_axis_only() -> None:
 @given(st.floats(1e-3, 1e12), st.floats(1.001, 1e6))
 def test_round_numbers_enclose_what_is_drawn(low: float, factor: float) -> None:
     high = low * factor
-    assert 2 <= len(series(low, high)) <= MOST_TICKS
     for found in (round_numbers(low, high), powers_of_ten(low, high)):
         assert found[0] <= low * (1 + 1e-6)
         assert found[-1] >= high * (1 - 1e-6)
         assert list(found) == sorted(set(found))
 
 
+@given(st.floats(1e-3, 1e12), st.floats(9.0, 1e12))
+@example(low=21809.759 * 0.88, factor=24.0)
+def test_two_to_six_of_the_series_lie_on_any_axis(low: float, factor: float) -> None:
+    high = low * factor
+    found = series(low, high)
+    assert 2 <= len(found) <= MOST_TICKS
+    assert list(found) == sorted(set(found))
+    assert len(Axis(low, high, 0.0, 100.0, log=True).ticks(found, str)) == len(found)
+
+
 @pytest.mark.parametrize(
-    ("low", "high", "found"), [(3.0, 40.0, (2, 5, 10, 20, 50)), (1.0, 2.0, (1, 2))]
+    ("low", "high", "found"),
+    [
+        (3.0, 40.0, (5, 10, 20)),
+        (1.0, 10.0, (1, 2, 5, 10)),
+        (0.002, 0.02, (0.002, 0.005, 0.01, 0.02)),
+        (1.0, 100.0, (1, 10, 100)),
+        (3.0, 3e7, (10, 1000, 100_000, 10_000_000)),
+    ],
 )
 def test_the_series_is_one_two_five(low: float, high: float, found: tuple[int, ...]) -> None:
     assert series(low, high) == found

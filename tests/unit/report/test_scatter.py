@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgeq.report import scatter
@@ -52,6 +52,7 @@ def test_equal_points_keep_readable_labels() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 10**10), st.integers(0, 500)), min_size=1, max_size=6))
+@example([(21_809_759, 0), (476_190_514, 0)])
 def test_every_point_lies_inside(sizes: list[tuple[int, int]]) -> None:
     chart = chart_of(*((f"v{n}", size, agreeing) for n, (size, agreeing) in enumerate(sizes)))
     assert chart is not None

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,19 +21,23 @@ from edgeq.errors import (
     WorkerMemoryError,
     WorkerTimeoutError,
 )
+from edgeq.run import channel, conversation
 from edgeq.run.conversation import Conversation
 from edgeq.run.protocol import Frame
 from edgeq.run.targets import Target
+from tests.patience import PATIENCE_S
 
 Scripted = Callable[[str], Target]
 
 
-def talk(target: Target, *, timeout_s: float = 30, limit: int | None = None) -> Conversation:
+def talk(
+    target: Target, *, timeout_s: float = PATIENCE_S, limit: int | None = None
+) -> Conversation:
     return Conversation(target, timeout_s=timeout_s, memory_limit=limit, where="net/int8")
 
 
 def failure(
-    target: Target, *, timeout_s: float = 30, limit: int | None = None, images: bool = False
+    target: Target, *, timeout_s: float = PATIENCE_S, limit: int | None = None, images: bool = False
 ) -> WorkerError:
     """Return the error of one request to a worker that fails."""
     conversation = talk(target, timeout_s=timeout_s, limit=limit)
@@ -88,17 +93,39 @@ def test_a_hang_ends_at_the_time_limit(scripted: Scripted) -> None:
     assert "no answer for 0.5 s while it ran infer" in str(error)
 
 
-def test_progress_starts_the_time_limit_again(scripted: Scripted) -> None:
+def test_the_start_of_a_worker_is_not_timed_as_its_model_is(scripted: Scripted) -> None:
+    error = failure(scripted("time.sleep(1.0); hello(); read(); time.sleep(600)"), timeout_s=0.2)
+    assert type(error) is WorkerTimeoutError
+    assert "no answer for 0.2 s while it ran infer" in str(error)
+
+
+def test_a_worker_that_never_starts_is_given_up(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "START_S", 0.3)
+    with pytest.raises(WorkerTimeoutError, match=r"no answer for 0\.3 s while it ran hello"):
+        talk(scripted("time.sleep(600)"), timeout_s=0.2)
+
+
+def test_progress_starts_the_time_limit_again(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script = (
         "hello(); asked = read()\n"
-        "for done in range(8):\n"
-        "    time.sleep(0.25); write(kind='progress', done=done, total=8)\n"
+        "for done in range(8): write(kind='progress', done=done, total=8)\n"
         "write(kind='result', id=asked['id'])"
     )
     told: list[tuple[int, int]] = []
-    conversation = talk(scripted(script), timeout_s=1.5)
-    conversation.ask("infer", {}, images=(2, 10), progress=lambda *now: told.append(now))
-    conversation.close()
+    # Twenty seconds pass with each message, as the client's clock has it.
+    clock = SimpleNamespace(monotonic=lambda: 20.0 * len(told))
+    monkeypatch.setattr(channel, "time", clock)
+
+    def tell(done: int, total: int) -> None:
+        told.append((done, total))
+
+    talking = talk(scripted(script), timeout_s=30.0)
+    talking.ask("infer", {}, images=(2, 10), progress=tell)
+    talking.close()
     assert told == [(2 + done, 10) for done in range(8)]
 
 
@@ -246,13 +273,12 @@ def test_a_worker_does_not_outlive_a_client_that_is_killed(tmp_path: Path) -> No
         [sys.executable, str(client)],
         capture_output=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE_S,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert ended.returncode == -signal.SIGKILL
     pid = int(ended.stdout)
-    for _ in range(300):
-        if not alive(pid):
-            return
-        time.sleep(0.1)
-    pytest.fail(f"worker {pid} is still there")
+    end = time.monotonic() + PATIENCE_S
+    while alive(pid) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not alive(pid)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from edgeq.run.targets import WORKER, Target, local_target
+from tests.patience import PATIENCE_S
 
 
 def test_the_local_target_is_this_python() -> None:
@@ -24,7 +25,7 @@ def test_neighbours_of_the_worker_shadow_nothing() -> None:
         capture_output=True,
         check=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         cwd=WORKER.parent,
     )
     assert script == str(WORKER)

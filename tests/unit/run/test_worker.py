@@ -21,6 +21,7 @@ from edgeq.images.preprocess import to_input
 from edgeq.run import worker
 from edgeq.run.targets import WORKER
 from edgeq.spec.structs import Preprocessing
+from tests.patience import PATIENCE_S
 
 INTEGERS = ("int8", "uint8", "int16")
 real = st.floats(-1e6, 1e6, width=32)
@@ -137,7 +138,7 @@ def ask(request: dict[str, Any], *options: str) -> dict[str, Any]:
         input=struct.pack("<I", len(text)) + text,
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     size = struct.unpack("<I", ended.stdout[:4])[0]
     answer: dict[str, Any] = json.loads(ended.stdout[4 : 4 + size])
@@ -176,7 +177,7 @@ def test_what_a_model_prints_stays_out_of_the_frames(tmp_path: Path) -> None:
         input=struct.pack("<I", len(text)) + text,
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert json.loads(ended.stdout[4:])["done"] is True
     assert b"from native code" in ended.stderr
@@ -210,6 +211,6 @@ def test_a_client_that_is_gone_ends_it_in_the_middle_of_the_work(tmp_path: Path)
         assert process.stderr.readline() == b"busy\n"
         process.stdin.close()
         try:
-            assert process.wait(60) == 0
+            assert process.wait(PATIENCE_S) == 0
         finally:
             process.kill()

@@ -73,8 +73,7 @@ def _judge(run: Run, case: Case) -> Judgement:
     shortfall = shortfall_of(run, case)
     if shortfall is None:
         return _JUDGES[case.gate.name](run, case.subject, case.limit or 0.0)
-    images = run.inputs(case.subject.model).evaluation if case.gate.needs_images else None
-    if images is not None and case.gate.needs_labels and _is_asked_for(run.spec, case):
+    if _lacks_labels(run, case) and _is_asked_for(run.spec, case):
         raise ImageError(
             f"{case.gate.name} is asked for, but the evaluation images have no labels",
             where=f"{run.spec.origin}: gates",
@@ -82,6 +81,14 @@ def _judge(run: Run, case: Case) -> Judgement:
             f"remove {case.gate.name}",
         )
     return shortfall
+
+
+def _lacks_labels(run: Run, case: Case) -> bool:
+    """Return whether nothing but labels is missing: not weights that mean something, not images."""
+    inputs = run.inputs(case.subject.model)
+    if not case.gate.needs_labels or (case.gate.needs_training and not inputs.baseline.trained):
+        return False
+    return inputs.evaluation is not None and not inputs.evaluation.labelled
 
 
 def _is_asked_for(spec: Spec, case: Case) -> bool:

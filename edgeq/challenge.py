@@ -16,6 +16,9 @@ SEPARATOR = ", "
 
 Caught = Literal["caught", "INCONCLUSIVE", "missed", "not applicable", "broken"]
 Passed = Literal["PASS", "INCONCLUSIVE", "FAIL", "not applicable", "broken"]
+SEVERAL = 3
+"""So many faults with one reason are said together."""
+
 UNCOUNTED = frozenset({"not applicable", "broken"})
 """Verdicts that say nothing about the gate."""
 
@@ -115,6 +118,15 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
         """Return the faults and controls of one verdict, in order."""
         every: tuple[FaultAnswer | ControlAnswer, ...] = (*self.faults, *self.controls)
         return tuple(one for one in every if one.verdict == verdict)
+
+    @property
+    def set_aside(self) -> dict[tuple[str, str], tuple[FaultAnswer, ...]]:
+        """Faults that are not applicable for a reason that several share, by model and reason."""
+        shared: dict[tuple[str, str], list[FaultAnswer]] = {}
+        for one in self.faults:
+            if one.verdict == "not applicable":
+                shared.setdefault((one.model, one.note), []).append(one)
+        return {key: tuple(ones) for key, ones in shared.items() if len(ones) >= SEVERAL}
 
     @property
     def passed(self) -> bool:

@@ -7,7 +7,7 @@ from collections import Counter
 import msgspec
 import numpy as np
 
-from edgeq.faults.fault import Faulty, NotApplicableError, fault
+from edgeq.faults.fault import ANYTHING, INPUT, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph
 
@@ -24,7 +24,7 @@ def calibrated_on_noise(good: Good) -> bytes:
     return good.calibrated_on_pixels("noise", noise)
 
 
-@fault("calibrated_on_black", "activations", "high", "calibration")
+@fault("calibrated_on_black", "activations", "high", "calibration", shown_by=INPUT)
 def calibrated_on_black(good: Good) -> bytes:
     """The calibration images are black."""
     shape = (2, *good.calibration.pixels.shape[1:])
@@ -52,7 +52,7 @@ def calibrated_on_one_class(good: Good) -> bytes:
     return good.calibrated_on(chosen, calibration.preprocessing)
 
 
-@fault("calibrated_on_other_range", "activations", "high", "calibration")
+@fault("calibrated_on_other_range", "activations", "high", "calibration", shown_by=INPUT)
 def calibrated_on_other_range(good: Good) -> bytes:
     """The calibration images are scaled to a hundredth of the range that the model takes."""
     calibration = good.calibration
@@ -61,7 +61,7 @@ def calibrated_on_other_range(good: Good) -> bytes:
     return good.calibrated_on(calibration.images.photos, msgspec.structs.replace(own, std=std))
 
 
-@fault("calibrated_on_evaluation", "activations", "medium", "overlap")
+@fault("calibrated_on_evaluation", "activations", "medium", "overlap", shown_by=ANYTHING)
 def calibrated_on_evaluation(good: Good) -> Faulty:
     """One of the calibration images is an evaluation image too."""
     evaluation = good.run.inputs(good.subject.model).evaluation

@@ -14,10 +14,11 @@ from edgeq import __version__
 from edgeq.challenge import Caught, Challenge, ControlAnswer, FaultAnswer, Passed, summed
 from edgeq.errors import ConversionError, EdgeqError, SpecError
 from edgeq.faults.catalogue import faults as catalogue
-from edgeq.faults.fault import Fault, Faulty, NotApplicableError
+from edgeq.faults.fault import PREDICTIONS, Fault, Faulty, NotApplicableError
 from edgeq.faults.good import Good
 from edgeq.faults.joining import alone, faulty_target, join, with_variant
 from edgeq.faults.misses import would_catch
+from edgeq.judge.missing import DECLARED, NOT_MEASURED
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.explaining import cause_of
 from edgeq.pipeline.inputs import Say
@@ -26,6 +27,7 @@ from edgeq.pipeline.plan import Subject, find
 from edgeq.pipeline.recording import spec_sha256
 from edgeq.pipeline.run import Run
 from edgeq.record import CaseRecord
+from edgeq.spec.gates import GATES
 from edgeq.spec.structs import Spec
 from edgeq.store import Store
 
@@ -124,19 +126,20 @@ def choose_good(run: Run, model: str, variant: str | None, scratch: Path) -> Goo
         declared = (find(declared, f"{model}/{variant}"),)
     problems = []
     for subject in sorted(declared, key=_preference):
-        problem = None
+        problem, records = None, list[CaseRecord]()
         for case in run.cases:
             if case.subject == subject and problem is None:
                 run.say(f"{subject.key}: is it good? {case.gate.name}")
                 record, error = judge(run, case)
                 if error is not None:
                     raise error
+                records.append(record)
                 problem = f"{case.gate.name}: {record.reason}" if stops(record) else None
         if problem is None:
             narrowed = Run(
                 with_variant(run.spec, Good(run, subject, scratch)), store=run.store, say=run.say
             )
-            return Good(narrowed, subject, scratch)
+            return Good(narrowed, subject, scratch, measured(records), unjudged(records))
         problems.append(f"{subject.variant} ({problem})")
     raise SpecError(
         f"no variant of {model!r} passes its own gates, so there is none to make faulty: "
@@ -144,6 +147,23 @@ def choose_good(run: Run, model: str, variant: str | None, scratch: Path) -> Goo
         where=run.spec.origin,
         remedy="Mend the variant or its limits first: `edgeq gate`",
     )
+
+
+def measured(records: Sequence[CaseRecord]) -> frozenset[str]:
+    """Return the gates that were measured, and their markers."""
+    names = {record.gate for record in records if record.status is not Verdict.MISSING}
+    return frozenset(names | {GATES.get(name).marker for name in names})
+
+
+def unjudged(records: Sequence[CaseRecord]) -> str | None:
+    """Return why the predictions of a variant are not judged, None if they are."""
+    if not measured(records).isdisjoint(PREDICTIONS):
+        return None
+    reasons = [one.reason for one in records if GATES.get(one.gate).marker in PREDICTIONS]
+    if not reasons:
+        return "its predictions are not judged: no declared gate looks at them"
+    why = reasons[0].removeprefix(NOT_MEASURED).removesuffix(DECLARED)
+    return f"its predictions are not judged: {why}"
 
 
 def stops(record: CaseRecord, inconclusive: str = "warn") -> bool:
@@ -167,6 +187,8 @@ def _answers(
 
 
 def _make(fault: Fault, good: Good) -> Made:
+    if not fault.shows(good.measured):
+        return Made(fault, inapplicable=good.unjudged or _unseen(fault))
     try:
         faulty = fault.make(good)
     except NotApplicableError as reason:
@@ -182,6 +204,10 @@ def _make(fault: Fault, good: Good) -> Made:
     if same and as_before:
         return Made(fault, inapplicable=NOTHING)
     return Made(fault, faulty)
+
+
+def _unseen(fault: Fault) -> str:
+    return f"nothing is measured that can show it: {', '.join(fault.shown_by)}"
 
 
 def _answer(made: Made, good: Good, diagnose: Diagnose | None) -> FaultAnswer | ControlAnswer:

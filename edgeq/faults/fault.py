@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -28,6 +28,31 @@ Place = Literal[
     "run time",
     "control",
 ]
+
+PREDICTIONS = ("agreement", "accuracy")
+"""Markers of the gates that look at predictions."""
+
+INPUT = (*PREDICTIONS, "input_range")
+"""What sees that a variant's input is not what it was calibrated for."""
+
+ANYTHING: tuple[str, ...] = ()
+"""For a fault that whatever is measured may show: a file that does not load, a slow inference."""
+
+SHOWN_BY: dict[Place, tuple[str, ...]] = {
+    "quantization": PREDICTIONS,
+    "weights": PREDICTIONS,
+    "bias": PREDICTIONS,
+    "activations": PREDICTIONS,
+    "preprocessing": PREDICTIONS,
+    "labels": PREDICTIONS,
+    "file": ANYTHING,
+    "run time": ANYTHING,
+    "control": ANYTHING,
+}
+"""What can show a fault if its author says nothing, by its place.
+
+Wrong numbers in a file of the right form show in what the model says, and nowhere else.
+"""
 
 
 class NotApplicableError(Exception):
@@ -69,6 +94,8 @@ class Fault:
         summary: What is wrong, in a few words.
         make: Returns what it makes of a good variant. Raises ``NotApplicableError`` where it
             can't happen, ``EdgeqError`` where the making itself fails.
+        shown_by: Gates, or markers of gates, that can show it: where none of them is measured
+            it is not applicable. ``ANYTHING`` if it may show wherever something is measured.
     """
 
     name: str
@@ -77,6 +104,11 @@ class Fault:
     cause: str
     summary: str
     make: Callable[[Good], Faulty]
+    shown_by: tuple[str, ...] = ANYTHING
+
+    def shows(self, measured: Collection[str]) -> bool:
+        """Return whether one of the measured gates, given with their markers, can show it."""
+        return not self.shown_by or not set(self.shown_by).isdisjoint(measured)
 
     @property
     def control(self) -> bool:
@@ -90,20 +122,46 @@ BUILT_IN: Registry[Fault] = Registry("fault")
 Maker = Callable[["Good"], "bytes | Faulty"]
 
 
-def fault(name: str, place: Place, severity: Severity, cause: str) -> Callable[[Maker], Fault]:
+def fault(
+    name: str,
+    place: Place,
+    severity: Severity,
+    cause: str,
+    *,
+    shown_by: tuple[str, ...] | None = None,
+) -> Callable[[Maker], Fault]:
     """Register a function as a fault; its docstring's first line says what is wrong.
 
     The function returns the bytes of the faulty file, or ``Faulty``.
     """
 
     def register(maker: Maker) -> Fault:
-        return BUILT_IN.add(name, new_fault(maker, name, place, severity, cause))
+        made = new_fault(maker, name, place, severity, cause, shown_by=shown_by)
+        return BUILT_IN.add(name, made)
 
     return register
 
 
-def new_fault(maker: Maker, name: str, place: Place, severity: Severity, cause: str) -> Fault:
-    """Return a fault made by a function, without registering it."""
+def new_fault(
+    maker: Maker,
+    name: str,
+    place: Place,
+    severity: Severity,
+    cause: str,
+    *,
+    shown_by: tuple[str, ...] | None = None,
+) -> Fault:
+    """Return a fault made by a function, without registering it.
+
+    Args:
+        maker: Returns the bytes of the faulty file, or ``Faulty``. Its docstring's first line
+            says what is wrong.
+        name: As in ``Fault``.
+        place: As in ``Fault``.
+        severity: As in ``Fault``.
+        cause: As in ``Fault``.
+        shown_by: As in ``Fault``; what ``SHOWN_BY`` says of the place if None.
+    """
 
     def make(good: Good) -> Faulty:
         made = maker(good)
@@ -112,4 +170,5 @@ def new_fault(maker: Maker, name: str, place: Place, severity: Severity, cause: 
         return made if isinstance(made, Faulty) else Faulty(content=made)
 
     summary = (maker.__doc__ or name).strip().splitlines()[0].rstrip(".")
-    return Fault(name, place, severity, cause, summary, make)
+    seen = SHOWN_BY[place] if shown_by is None else shown_by
+    return Fault(name, place, severity, cause, summary, make, seen)

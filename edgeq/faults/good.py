@@ -34,11 +34,15 @@ class Good:
         run: The run that made it.
         subject: The variant.
         scratch: A folder for files that outlive a fault's making.
+        measured: The gates that were measured on it, and their markers.
+        unjudged: Why its predictions are not judged, None if they are.
     """
 
     run: Run
     subject: Subject
     scratch: Path
+    measured: frozenset[str] = frozenset()
+    unjudged: str | None = None
 
     @cached_property
     def content(self) -> bytes:

@@ -40,8 +40,15 @@ def would_catch(
     open_ = [one for one in records if one.status is Verdict.INCONCLUSIVE]
     if fault.cause in COSTS:
         return _cost(COSTS[fault.cause], records, open_)
+    if not good.run.inputs(good.subject.model).baseline.trained:
+        return "no gate that is measured on random weights sees it"
     if fault.cause in LABELS and subject == good.subject:
         return _labels(run, subject)
+    return _compared(good, run, subject)
+
+
+def _compared(good: Good, run: Run, subject: Subject) -> str:
+    """Return what would have told the faulty variant's predictions from the good one's."""
     try:
         values, before = _values(run, subject), _values(good.run, good.subject)
     except EdgeqError as error:

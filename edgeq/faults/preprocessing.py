@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from edgeq.faults.fault import Faulty, NotApplicableError, fault
+from edgeq.faults.fault import INPUT, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.spec.structs import Preprocessing
 
@@ -31,13 +31,13 @@ def channels_swapped(good: Good) -> Faulty:
     return Faulty(preprocessing=msgspec.structs.replace(own, channels=order))
 
 
-@fault("range_0_1", "preprocessing", "high", "input_range")
+@fault("range_0_1", "preprocessing", "high", "input_range", shown_by=INPUT)
 def range_0_1(good: Good) -> Faulty:
     """Pixels go in from 0 to 1."""
     return _other(good, _ZERO, (255.0, 255.0, 255.0))
 
 
-@fault("range_minus_1_1", "preprocessing", "high", "input_range")
+@fault("range_minus_1_1", "preprocessing", "high", "input_range", shown_by=INPUT)
 def range_minus_1_1(good: Good) -> Faulty:
     """Pixels go in from -1 to 1."""
     own = good.preprocessing
@@ -48,19 +48,19 @@ def range_minus_1_1(good: Good) -> Faulty:
     return _other(good, (127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
 
 
-@fault("range_0_255", "preprocessing", "high", "input_range")
+@fault("range_0_255", "preprocessing", "high", "input_range", shown_by=INPUT)
 def range_0_255(good: Good) -> Faulty:
     """Pixels go in from 0 to 255: a rescaling is missing."""
     return _other(good, _ZERO, _ONE)
 
 
-@fault("range_torch", "preprocessing", "high", "input_range")
+@fault("range_torch", "preprocessing", "high", "input_range", shown_by=INPUT)
 def range_torch(good: Good) -> Faulty:
     """Pixels go in with ImageNet's mean and deviation."""
     return _other(good, *_TORCH)
 
 
-@fault("rescaled_twice", "preprocessing", "high", "input_range")
+@fault("rescaled_twice", "preprocessing", "high", "input_range", shown_by=INPUT)
 def rescaled_twice(good: Good) -> Faulty:
     """The rescaling is done twice."""
     own = good.preprocessing
@@ -70,7 +70,7 @@ def rescaled_twice(good: Good) -> Faulty:
     return _other(good, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
 
 
-@fault("mean_missing", "preprocessing", "high", "input_range")
+@fault("mean_missing", "preprocessing", "high", "input_range", shown_by=INPUT)
 def mean_missing(good: Good) -> Faulty:
     """The mean is not subtracted."""
     return _other(good, _ZERO, good.preprocessing.std)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeq.faults.fault import NotApplicableError, fault
+from edgeq.faults.fault import ANYTHING, INPUT, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph, Layer
 
@@ -52,7 +52,7 @@ def per_tensor_for_per_channel(good: Good) -> bytes:
     return graph.patched()
 
 
-@fault("wrong_axis", "quantization", "high", "damaged_tensor")
+@fault("wrong_axis", "quantization", "high", "damaged_tensor", shown_by=ANYTHING)
 def wrong_axis(good: Good) -> bytes:
     """The scales of one layer's weights belong to another axis."""
     graph = good.graph()
@@ -94,7 +94,7 @@ def activation_scale_huge(good: Good) -> bytes:
     return graph.patched()
 
 
-@fault("activation_scale_nan", "quantization", "high", "damaged_tensor")
+@fault("activation_scale_nan", "quantization", "high", "damaged_tensor", shown_by=ANYTHING)
 def activation_scale_nan(good: Good) -> bytes:
     """The scale of one layer's activations is NaN."""
     graph = good.graph()
@@ -104,7 +104,7 @@ def activation_scale_nan(good: Good) -> bytes:
     return graph.patched()
 
 
-@fault("input_zero_point", "quantization", "high", "input_range")
+@fault("input_zero_point", "quantization", "high", "input_range", shown_by=INPUT)
 def input_zero_point(good: Good) -> bytes:
     """The input's zero point is at the wrong end of its range."""
     graph = good.graph()
@@ -112,7 +112,7 @@ def input_zero_point(good: Good) -> bytes:
     return graph.patched()
 
 
-@fault("input_scale", "quantization", "high", "input_range")
+@fault("input_scale", "quantization", "high", "input_range", shown_by=INPUT)
 def input_scale(good: Good) -> bytes:
     """The input's scale is an eighth, so that most pixels saturate."""
     graph = good.graph()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.faults.fault import Faulty, NotApplicableError, fault
+from edgeq.faults.fault import PREDICTIONS, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.spec.structs import Kernels
 
@@ -23,7 +23,7 @@ def nan_outputs(good: Good) -> Faulty:
     return Faulty(conduct={"do": "nan"})
 
 
-@fault("constant_output", "run time", "high", "constant_output")
+@fault("constant_output", "run time", "high", "constant_output", shown_by=PREDICTIONS)
 def constant_output(good: Good) -> Faulty:
     """Every answer is that of the first photograph."""
     return _answering(good, "constant")

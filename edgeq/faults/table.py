@@ -33,6 +33,7 @@ def catalogue(faults: Sequence[Fault], width: int) -> list[str]:
 
 
 def _model(found: Challenge, model: str, width: int) -> Iterator[str]:
+    aside = {one for ones in found.set_aside.values() for one in ones}
     faults = [one for one in found.faults if one.model == model]
     controls = [one for one in found.controls if one.model == model]
     variants = [*(one.variant for one in faults), *(one.variant for one in controls)]
@@ -44,6 +45,8 @@ def _model(found: Challenge, model: str, width: int) -> Iterator[str]:
         + "caught by"
     )
     for one in faults:
+        if one in aside:
+            continue
         head = (
             f"{fitted(printable(one.name), NAME):<{NAME}} {one.place:<{PLACE}} "
             f"{one.severity:<{SEVERITY}} {one.verdict:<{VERDICT}} "
@@ -62,6 +65,7 @@ def _model(found: Challenge, model: str, width: int) -> Iterator[str]:
 
 def _summary(found: Challenge, width: int) -> Iterator[str]:
     told: Sequence[FaultAnswer | ControlAnswer]
+    aside = {one for ones in found.set_aside.values() for one in ones}
     for verdict, head in (
         ("missed", "Missed, and what would have caught it:"),
         ("INCONCLUSIVE", "INCONCLUSIVE, and what would have caught it:"),
@@ -71,7 +75,15 @@ def _summary(found: Challenge, width: int) -> Iterator[str]:
         told = found.of(verdict)
         if verdict == "INCONCLUSIVE":
             told = [one for one in told if isinstance(one, FaultAnswer)]
+        if verdict == "not applicable":
+            told = [one for one in told if one not in aside]
         yield from _noted(head, told, width)
+    for (model, note), ones in found.set_aside.items():
+        yield f"Not applicable to {printable(model)} (not counted), {len(ones)} faults:"
+        yield from wrapped(f"  {printable(note)}", width, indent=INDENT)
+        names = ", ".join(printable(one.name) for one in ones)
+        yield from wrapped(f"{INDENT}{names}", width, indent=INDENT)
+        yield ""
     undecided = [one for one in found.controls if one.verdict == "INCONCLUSIVE"]
     yield from _noted("INCONCLUSIVE controls, and what would decide:", undecided, width)
     for control in found.alarms:

@@ -8,10 +8,11 @@ from edgeq.errors import ConversionError, EdgeqError, ModelError
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.spec.gates import Gate
 
-NO_IMAGES = "not measured: there are no evaluation images"
-NO_LABELS = "not measured: the evaluation images have no labels"
-RANDOM_WEIGHTS = "not measured: the model has random weights, so its answers mean nothing"
-_DECLARED = " (absent by declaration)"
+NOT_MEASURED = "not measured: "
+NO_IMAGES = f"{NOT_MEASURED}there are no evaluation images"
+NO_LABELS = f"{NOT_MEASURED}the evaluation images have no labels"
+RANDOM_WEIGHTS = f"{NOT_MEASURED}the model has random weights, so its answers mean nothing"
+DECLARED = " (absent by declaration)"
 
 
 def missing(reason: str, *, declared: bool = False, next_step: str | None = None) -> Judgement:
@@ -24,7 +25,7 @@ def missing(reason: str, *, declared: bool = False, next_step: str | None = None
     """
     return Judgement(
         status=Verdict.MISSING,
-        reason=f"{reason}{_DECLARED}" if declared else reason,
+        reason=f"{reason}{DECLARED}" if declared else reason,
         next_step=next_step,
         declared_missing=declared,
     )
@@ -77,7 +78,7 @@ def not_measured(error: EdgeqError, *, gate: str, allow_missing: Collection[str]
     For errors that are not the variant's, for example a baseline that does not run.
     """
     return missing(
-        f"not measured: {_placed(error)}", declared=gate in allow_missing, next_step=error.remedy
+        f"{NOT_MEASURED}{_placed(error)}", declared=gate in allow_missing, next_step=error.remedy
     )
 
 

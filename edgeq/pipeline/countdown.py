@@ -23,17 +23,27 @@ class Countdown:
         self.total = total
         self._clock = clock
         self._start = clock()
+        self._done, self._used = 0, 0.0
 
     def text(self, done: int) -> str:
-        """Return ``"640 of 2000, about 4 min left"``; no time at the very start or end."""
+        """Return ``"640 of 2000, about 4 min left"``; no time at the very start or end.
+
+        The pace is that of the parts that are done: while one takes minutes the rest gets
+        shorter, as long as that part is no slower than those before it.
+        """
         used = self._clock() - self._start
+        if done != self._done:
+            self._done, self._used = done, used
         said = f"{done} of {self.total}"
         if used < SOON_S or not 0 < done < self.total:
             return said
-        return f"{said}, about {_rounded(used / done * (self.total - done))} left"
+        pace, under_way = self._used / done, used - self._used
+        left = pace * (self.total - done) - min(under_way, pace)
+        return f"{said}, about {rounded(left)} left" if left > 0 else said
 
 
-def _rounded(seconds: float) -> str:
+def rounded(seconds: float) -> str:
+    """Return a time roughly, for example ``"30 s"``, ``"4 min"`` or ``"2.5 h"``."""
     if seconds < 2 * _MINUTE_S:
         return f"{max(1, round(seconds))} s"
     if seconds < 2 * _HOUR_S:

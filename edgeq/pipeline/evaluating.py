@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,13 @@ def missing_portions(
     return [tuple(missing[at : at + size]) for at in range(0, len(missing), size)]
 
 
+class Progress(Protocol):
+    """Told how an evaluation goes on."""
+
+    def __call__(self, done: int, silent_s: float | None = None, /) -> None:
+        """Take how many photographs are done, and for how long the next one has been running."""
+
+
 @dataclass(frozen=True)
 class Resident:
     """A model that is loaded in a worker.
@@ -67,7 +74,7 @@ def run_portions(
     photographs: Stream,
     portions: Sequence[Sequence[Photo]],
     kept: Ledger,
-    progress: Callable[[int], None],
+    progress: Progress,
 ) -> None:
     """Run a model on photographs and keep its raw outputs, portion by portion.
 
@@ -76,7 +83,8 @@ def run_portions(
         photographs: The set.
         portions: Of it.
         kept: Where the outputs go.
-        progress: Called with how many photographs are done.
+        progress: Called with how many photographs are done, and now and then while one takes
+            long.
 
     Raises:
         WorkerError: The model does not run.
@@ -100,7 +108,7 @@ def _run_portion(
     model: Resident,
     pieces: Iterable[Piece],
     before: int,
-    progress: Callable[[int], None],
+    progress: Progress,
 ) -> tuple[Floats, ...]:
     """Return a model's raw outputs on a portion, float32 ``(m, ...)`` each."""
     parts = []
@@ -112,6 +120,9 @@ def _run_portion(
             start=piece.start,
             count=piece.count,
             progress=lambda done, _, before=before: progress(before + done),  # type: ignore[misc]
+            waiting=lambda doing, silent_s, before=before: progress(  # type: ignore[misc]
+                before + doing.done, silent_s
+            ),
         )
         parts.append(found.outputs)
         before += piece.count

@@ -16,7 +16,7 @@ from edgeq.images.stream import Stream
 from edgeq.ledger import Ledger
 from edgeq.measure.answers import Answers
 from edgeq.models.edits import Edit
-from edgeq.pipeline.countdown import Countdown
+from edgeq.pipeline.countdown import Countdown, rounded
 from edgeq.pipeline.evaluating import (
     KeptRows,
     Resident,
@@ -28,6 +28,7 @@ from edgeq.pipeline.evaluating import (
 from edgeq.pipeline.executable import Executable, blaming, in_classes, require_classes
 from edgeq.pipeline.inputs import Say
 from edgeq.pipeline.machine import runtime_facts
+from edgeq.run.doing import INFERENCE, Doing
 from edgeq.run.memory import measure_memory
 from edgeq.run.results import Loaded, MemoryUse
 from edgeq.run.session import Session
@@ -59,7 +60,12 @@ class Executor:
         self._store = store
         self._say = say
         self._ledgers: dict[str, Ledger] = {}
-        self.workers = Workers(target, timeout_s=run.timeout_s, memory_limit=run.memory_limit)
+        self.workers = Workers(
+            target,
+            timeout_s=run.timeout_s,
+            memory_limit=run.memory_limit,
+            waiting=lambda key, *silence: self.waits(f"{key}: waiting for the worker", *silence),
+        )
 
     def session(self, key: str) -> Session:
         """Return a fresh worker for a model; the caller closes it."""
@@ -183,8 +189,22 @@ class Executor:
             partial(self._tell, model.key, Countdown(sum(map(len, portions)))),
         )
 
-    def _tell(self, key: str, countdown: Countdown, done: int) -> None:
-        self._say(f"{key}: evaluating images, {countdown.text(done)}")
+    def _tell(
+        self, key: str, countdown: Countdown, done: int, silent_s: float | None = None
+    ) -> None:
+        said = f"{key}: evaluating images, {countdown.text(done)}"
+        self._say(said if silent_s is None else f"{said}; {_running(silent_s)}")
+
+    def waits(self, what: str, doing: Doing, silent_s: float) -> None:
+        """Say that a worker has been silent for long.
+
+        Args:
+            what: What it is needed for, as a line of progress.
+            doing: What it is doing.
+            silent_s: For how many seconds.
+        """
+        taken = f"{doing.activity} has taken {rounded(silent_s)} so far"
+        self._say(f"{what}; {_running(silent_s) if doing.infers else taken}")
 
     def kept_answers(self, model: Executable, photographs: Stream) -> Ledger:
         """Return where the answers of a model to photographs decoded in some way are kept."""
@@ -265,6 +285,7 @@ class Executor:
             timeout_s=self.run.timeout_s,
             memory_limit=self.run.memory_limit,
             where=model.key,
+            waiting=partial(self.waits, f"{model.key}: measuring memory"),
         )
 
     def _facts(self, model: Executable) -> Mapping[str, object]:
@@ -276,3 +297,7 @@ class Executor:
             "target": self.target.name,
             **runtime_facts(),
         }
+
+
+def _running(seconds: float) -> str:
+    return f"{INFERENCE} has been running for {rounded(seconds)}"

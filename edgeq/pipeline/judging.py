@@ -86,8 +86,7 @@ def _judge(run: Run, case: Case) -> Judgement:
     shortfall = shortfall_of(run, case)
     if shortfall is None:
         return _doubted(run, case, _JUDGES[case.gate.name](run, case.subject, case.limit or 0.0))
-    images = run.inputs(case.subject.model).evaluation if case.gate.needs_images else None
-    if images is not None and case.gate.needs_labels and case.asked_for:
+    if _lacks_labels(run, case) and case.asked_for:
         raise ImageError(
             f"{case.gate.name} is asked for, but the evaluation images have no labels",
             where=f"{run.spec.origin}: gates",
@@ -121,6 +120,14 @@ def _doubted(run: Run, case: Case, judgement: Judgement) -> Judgement:
         return judgement
     doubt = run.doubt(case.subject)
     return judgement if doubt is None else doubted(judgement, doubt)
+
+
+def _lacks_labels(run: Run, case: Case) -> bool:
+    """Return whether nothing but labels is missing: not weights that mean something, not images."""
+    inputs = run.inputs(case.subject.model)
+    if not case.gate.needs_labels or (case.gate.needs_training and not inputs.baseline.trained):
+        return False
+    return inputs.evaluation is not None and not inputs.evaluation.labelled
 
 
 def _made(run: Run, subject: Subject, _: float) -> Judgement:

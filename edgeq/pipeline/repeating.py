@@ -87,6 +87,7 @@ def ask_again(executor: Executor, model: Executable, photographs: Stream) -> Ask
 
     def make(folder: Path) -> None:
         with blaming(model), executor.session(model.key) as session:
+            session.tell(partial(executor.waits, f"{model.key}: asking a fresh worker again"))
             loaded = executor.load_into(model, session, edits=model.readout.edits)
             batch = loaded.batch
             asked = [pixels[:batch], pixels[batch : 2 * batch], pixels[:batch], pixels[:batch]]
@@ -146,6 +147,12 @@ def _answers(
         if start and time.monotonic() > end:
             break
         some = pixels[start : start + loaded.batch]
+        session.tell(
+            partial(
+                executor.waits,
+                f"{model.key}: comparing with {kernels} kernels, {start} of {len(pixels)}",
+            )
+        )
         parts.append(session.infer(loaded.handle, some, model.preprocessing).outputs)
     return tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -256,6 +257,7 @@ class Run:
         how = self.spec.latency
         self.memory(subject.model, None)  # a baseline that does not run is not the variant's fault
         with self.executor.session(subject.key) as session:
+            session.tell(partial(self.executor.waits, f"{subject.key}: timing beside its baseline"))
             loads = [
                 session.load(one.path, threads=self.spec.run.threads, kernels=self.spec.run.kernels)
                 for one in models

@@ -96,6 +96,10 @@ def _notes(found: Challenge, spec_sha256: str) -> tuple[str, ...]:
         notes.append("Another spec was challenged; run `edgeq challenge` again for this one")
     if not found.complete:
         notes.append("Only a part of the catalogue was tried, or of the models")
+    notes += [
+        f"Not applicable to {model}, so not counted: {len(faults)} faults, because {note}"
+        for (model, note), faults in found.set_aside.items()
+    ]
     if found.started:
         notes.append(f"Challenged {words.utc(found.started)}")
     return tuple(notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ import msgspec
 from edgeq.errors import WorkerError
 from edgeq.resident import resident_bytes
 from edgeq.run.channel import Channel, Ended, Silence
+from edgeq.run.doing import Doing, Waiting, ignore
 from edgeq.run.failures import Circumstances
 from edgeq.run.protocol import PROTOCOL, AnyArray, Frame, FrameError
 from edgeq.run.results import WorkerFacts
@@ -22,6 +24,12 @@ and numpy have to be read first, on a busy machine from a slow disk."""
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
+PATIENCE_S = 10.0
+"""Seconds of silence after which the user is told."""
+
+AGAIN_S = 5.0
+"""Seconds after which the user is told again."""
+
 
 class _TooBigError(Exception):
     """The worker is seen to use more memory than it may."""
@@ -31,9 +39,12 @@ class Conversation:
     """A running worker that is asked one thing at a time; see ``Session`` for the arguments.
 
     ``capped`` is whether the worker's mallocs fail beyond the limit; its memory is watched anyway.
+    ``clock`` gives seconds that never run backwards.
 
     Attributes:
         facts: What the worker said of itself.
+        waiting: Told, while a request is silent for long, in the thread that asked; what it
+            raises ends the worker.
 
     Raises:
         WorkerError: The worker can't be started or speaks another protocol.
@@ -47,7 +58,13 @@ class Conversation:
         memory_limit: int | None,
         where: str,
         capped: bool = True,
+        waiting: Waiting = ignore,
+        clock: Callable[[], float] = time.monotonic,
     ):
+        self.waiting = waiting
+        self._clock = clock
+        self._asked: tuple[Doing, Waiting] = (Doing("hello"), waiting)
+        self._since = self._tell_at = 0.0
         self._timeout_s = max(timeout_s, START_S)
         self._memory_limit = memory_limit
         self._where = where or None
@@ -85,6 +102,7 @@ class Conversation:
         *,
         images: tuple[int, int] | None = None,
         progress: Progress | None = None,
+        waiting: Waiting | None = None,
     ) -> Frame:
         """Send a request and return its result.
 
@@ -94,6 +112,7 @@ class Conversation:
             blobs: Its arrays.
             images: Of a part of a longer job: images done before, and images in all.
             progress: Called with the images done and their number.
+            waiting: Told of long silence in place of the conversation's own.
 
         Raises:
             WorkerError: Crashed, silent, out of memory, refused; the worker is ended but for the
@@ -102,14 +121,16 @@ class Conversation:
         if self._over:
             raise WorkerError("this worker has ended", where=self._where)
         self._requests += 1
-        doing = _doing(op, images)
+        doing = Doing(op, *(images or ()))
+        self._asked = doing, waiting or self.waiting
         request = Frame({"op": op, "id": self._requests, **fields}, blobs)
         frame = self._exchange(request, doing)
         while frame.header.get("kind") == "progress":
             done = frame.header.get("done")
             if images and isinstance(done, int):
-                doing = _doing(op, images, done)
-                self._tell(progress, images[0] + done, images[1])
+                doing = Doing(op, images[0] + done, images[1])
+                self._asked = doing, waiting or self.waiting
+                self._tell(progress, doing.done, doing.total)
             frame = self._exchange(None, doing)
         return self._result(frame, doing)
 
@@ -122,9 +143,9 @@ class Conversation:
         try:
             return msgspec.convert(frame.header, kind)
         except msgspec.ValidationError as error:
-            raise self._ended(self.circumstances(op).babble(error)) from error
+            raise self._ended(self.circumstances(Doing(op)).babble(error)) from error
 
-    def circumstances(self, doing: str) -> Circumstances:
+    def circumstances(self, doing: Doing) -> Circumstances:
         """Return under what the worker works."""
         return Circumstances(
             where=self._where,
@@ -140,8 +161,10 @@ class Conversation:
             self._over = True
             self._channel.close(Frame({"op": "bye", "id": 0}))
 
-    def _exchange(self, request: Frame | None, doing: str) -> Frame:
+    def _exchange(self, request: Frame | None, doing: Doing) -> Frame:
         """Return the next frame, or end the worker and say why there is none."""
+        self._since = self._clock()
+        self._tell_at = self._since + PATIENCE_S
         try:
             return self._channel.exchange(request, self._timeout_s)
         except Silence as error:
@@ -166,7 +189,7 @@ class Conversation:
             self._kill()
             raise
 
-    def _result(self, frame: Frame, doing: str) -> Frame:
+    def _result(self, frame: Frame, doing: Doing) -> Frame:
         kind, number = frame.header.get("kind"), frame.header.get("id")
         if kind not in {"result", "error"} or number != self._requests:
             what = f"{kind!r} number {number!r}"
@@ -181,6 +204,11 @@ class Conversation:
     def _look(self, pid: int) -> None:
         if self._memory_limit is not None and resident_bytes(pid) > self._memory_limit:
             raise _TooBigError
+        now = self._clock()
+        if now >= self._tell_at:
+            self._tell_at = now + AGAIN_S
+            doing, waiting = self._asked
+            waiting(doing, now - self._since)
 
     def _ended(self, error: WorkerError) -> WorkerError:
         self._kill()
@@ -189,7 +217,3 @@ class Conversation:
     def _kill(self) -> None:
         self._over = True
         self._channel.close()
-
-
-def _doing(op: str, images: tuple[int, int] | None, done: int = 0) -> str:
-    return f"{op} (image {images[0] + done} or later)" if images else op

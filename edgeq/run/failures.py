@@ -15,6 +15,7 @@ from edgeq.errors import (
     WorkerTimeoutError,
 )
 from edgeq.run.channel import describe_end
+from edgeq.run.doing import Doing
 
 MESSAGE_LENGTH = 400
 _MEMORY_WORDS = ("bad_alloc", "memoryerror", "cannot allocate memory")
@@ -27,14 +28,14 @@ class Circumstances:
 
     Attributes:
         where: The variant, for people.
-        doing: The request, for people.
+        doing: The request.
         output: The last of the worker's standard error.
         timeout_s: Seconds that an answer may take.
         memory_limit: Bytes that the worker may use, None for any number.
     """
 
     where: str | None
-    doing: str
+    doing: Doing
     output: str
     timeout_s: float
     memory_limit: int | None
@@ -59,11 +60,13 @@ class Circumstances:
 
     def silent(self) -> WorkerError:
         """Return the error for a worker that did not answer in time."""
+        progress = f" {self.doing.progress}" if self.doing.progress else ""
         return self._error(
             WorkerTimeoutError,
-            f"the worker gave no answer for {self.timeout_s:g} s while it ran {self.doing}, "
-            "and was stopped",
-            "Raise run.timeout_s if the model is that slow",
+            f"the worker was silent for {self.timeout_s:g} s (run.timeout_s) during "
+            f"{self.doing.activity}{progress}, and was stopped",
+            f"If {self.doing.activity} may take longer than {self.timeout_s:g} s, raise "
+            "run.timeout_s; otherwise the model hangs there",
         )
 
     def out_of_memory(self) -> WorkerError:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edgeq.images.decode import Pixels
 from edgeq.run.conversation import START_S
+from edgeq.run.doing import Waiting, ignore
 from edgeq.run.results import MemoryUse
 from edgeq.run.session import Session
 from edgeq.run.targets import Target
@@ -28,15 +29,20 @@ def measure_memory(
     timeout_s: float,
     memory_limit: int | None,
     where: str = "",
+    waiting: Waiting = ignore,
 ) -> MemoryUse:
     """Return what a model costs in memory, over up to ``INFERENCES`` photographs.
+
+    ``waiting`` is told of requests that are silent for long.
 
     Raises:
         WorkerError: As in ``Session.load``.
         ModelRefusedError: The model does not take such images.
     """
     count = min(INFERENCES, pixels.shape[0])
-    with Session(target, timeout_s=timeout_s, memory_limit=memory_limit, where=where) as session:
+    with Session(
+        target, timeout_s=timeout_s, memory_limit=memory_limit, where=where, waiting=waiting
+    ) as session:
         before = session.memory(reset=True)
         handle = session.load(path, threads=threads, kernels=kernels).handle
         loaded = session.memory()

@@ -19,6 +19,7 @@ from edgeq.errors import ModelRefusedError, WorkerError
 from edgeq.images.decode import Pixels
 from edgeq.models.edits import Edit
 from edgeq.run.conversation import Conversation, Progress
+from edgeq.run.doing import Doing, Waiting, ignore
 from edgeq.run.loading import (
     LoadReport,
     delivered,
@@ -57,21 +58,36 @@ class Session:
             fail beyond it (RLIMIT_DATA), and where it runs on this machine its resident memory
             is watched too.
         where: The model or variant, for errors.
+        waiting: Told of requests that are silent for long.
 
     Raises:
         WorkerError: The worker can't be started; and see ``load`` for its other ends.
     """
 
     def __init__(
-        self, target: Target, *, timeout_s: float, memory_limit: int | None, where: str = ""
+        self,
+        target: Target,
+        *,
+        timeout_s: float,
+        memory_limit: int | None,
+        where: str = "",
+        waiting: Waiting = ignore,
     ):
         self._target = target
         self._limits = (timeout_s, memory_limit)
         self._where = where
         self._models: dict[int, Loaded] = {}
         self._worker = Conversation(
-            target, timeout_s=timeout_s, memory_limit=memory_limit, where=where
+            target,
+            timeout_s=timeout_s,
+            memory_limit=memory_limit,
+            where=where,
+            waiting=waiting,
         )
+
+    def tell(self, waiting: Waiting) -> None:
+        """Let somebody else be told of requests that are silent for long."""
+        self._worker.waiting = waiting
 
     @property
     def facts(self) -> WorkerFacts:
@@ -121,7 +137,7 @@ class Session:
                 said = refusal.what.lower()
                 perhaps = any(words in said for words in _PERHAPS_MEMORY)
                 if perhaps and self._would_load(request, blobs):
-                    raise self._worker.circumstances("load").out_of_memory() from refusal
+                    raise self._worker.circumstances(Doing("load")).out_of_memory() from refusal
                 raise
         report = self._worker.convert("load", answer, LoadReport)
         loaded = understand(report, kernels=kernels, threads=threads, where=self._where)
@@ -146,6 +162,7 @@ class Session:
         start: int = 0,
         count: int | None = None,
         progress: Progress | None = None,
+        waiting: Waiting | None = None,
     ) -> Inferred:
         """Run a model on photographs.
 
@@ -156,6 +173,7 @@ class Session:
             start: First photograph.
             count: How many; None for all that follow.
             progress: Called with the photographs done and their number.
+            waiting: Told of long silence in place of the session's own.
 
         Raises:
             ModelRefusedError: The model does not take such images.
@@ -171,7 +189,12 @@ class Session:
         done = clipped = fed = 0
         for place, blobs in self._portions(pixels, start, total, loaded.batch):
             answer = self._worker.ask(
-                "infer", {**request, **place}, blobs, images=(done, total), progress=progress
+                "infer",
+                {**request, **place},
+                blobs,
+                images=(done, total),
+                progress=progress,
+                waiting=waiting,
             )
             facts = self._worker.convert("infer", answer, _Fed)
             parts.append(answer.blobs)

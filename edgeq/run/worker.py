@@ -233,6 +233,7 @@ class Worker:
         for model, feed, image in zip(models, feeds, blobs):  # noqa: B905
             feed(image)
             for _ in range(request["warmup"] + (model.first_s < 0)):
+                self.progress(0, request["rounds"])
                 model.invoke()
         samples: list[list[float]] = [[] for _ in models]
         turns = list(range(len(models)))
@@ -242,7 +243,10 @@ class Worker:
             for turn in turns:
                 feeds[turn](blobs[turn])
                 times = range(min(request["block"], request["rounds"] - done))
-                samples[turn] += [models[turn].invoke() for _ in times]
+                for _ in times:
+                    samples[turn].append(models[turn].invoke())
+                    if samples[turn][-1] > PROGRESS_S:  # too slow to be disturbed by telling
+                        self.progress(done, request["rounds"])
             turns.reverse()
             self.progress(done, request["rounds"])
         facts = {"first_s": [model.first_s for model in models], "load": [load, os.getloadavg()[0]]}

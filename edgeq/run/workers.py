@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from typing import TypeVar
 
 from edgeq.errors import WorkerError
 from edgeq.idle import Idle
+from edgeq.run.doing import Doing
 from edgeq.run.session import Session
 from edgeq.run.targets import Target
 
@@ -21,10 +23,20 @@ class Workers:
         target: Where they run.
         timeout_s: As in ``Session``.
         memory_limit: As in ``Session``.
+        waiting: Told which model's worker is silent for long, during what, and for how many
+            seconds.
     """
 
-    def __init__(self, target: Target, *, timeout_s: float, memory_limit: int | None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        *,
+        timeout_s: float,
+        memory_limit: int | None,
+        waiting: Callable[[str, Doing, float], None] = lambda *_: None,
+    ) -> None:
         self.target = target
+        self._waiting = waiting
         self._timeout_s = timeout_s
         self._memory_limit = memory_limit
         self._idle: Idle[Session] = Idle(Session.close)
@@ -40,6 +52,7 @@ class Workers:
             timeout_s=self._timeout_s,
             memory_limit=self._memory_limit,
             where=where,
+            waiting=partial(self._waiting, where),
         )
 
     def kept(self) -> AbstractContextManager[None]:
@@ -65,6 +78,7 @@ class Workers:
         """
         used = self._idle.take(self.target.name)
         if used is not None:
+            used.tell(partial(self._waiting, where))
             with suppress(WorkerError):
                 return self._ask(used, work)
         return self._ask(self.fresh(where), work)

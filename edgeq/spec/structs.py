@@ -134,7 +134,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         threads: Threads of one interpreter.
         kernels: ``"xnnpack"``, ``"builtin"`` (no delegate) or ``"reference"``.
-        timeout_s: Seconds that one request to a worker may take without any answer.
+        timeout_s: Seconds that a worker may be silent: it reports between inferences, so one
+            inference may take that long, and so may loading.
         memory_limit: Bytes that a worker may use.
     """
 

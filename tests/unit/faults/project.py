@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from edgeq.faults.good import Good
+from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.pipeline.run import Run
 from edgeq.spec.load import parse
 from edgeq.spec.structs import Spec
@@ -58,6 +61,17 @@ def spec(root: Path, **keys: Any) -> Spec:
         "latency": {"rounds": 8, "block": 2, "warmup": 0},
     }
     return parse(table | keys, root=root, origin=root / "edgeq.toml")
+
+
+def random_weights(monkeypatch: pytest.MonkeyPatch, root: Path, **keys: Any) -> Spec:
+    """Return the spec of such a folder whose network is one with random weights."""
+
+    def load(*given: Any) -> FloatModel:
+        return dataclasses.replace(load_float_model(*given), trained=False)
+
+    monkeypatch.setattr("edgeq.pipeline.inputs.load_float_model", load)
+    net = {"source": "net.tflite", "preprocessing": "keras-tf", "allow_random_weights": True}
+    return spec(root, **{"models": {"net": net}, **keys})
 
 
 def good(root: Path, method: str = "int8", **keys: Any) -> Good:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from edgeq.errors import (
     WorkerCrashedError,
 )
 from edgeq.judge.verdict import Verdict
+from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.pipeline import explaining, judging
 from edgeq.pipeline.diagnosis.cause import Diagnosis
 from edgeq.pipeline.judging import judge
@@ -146,6 +148,22 @@ def test_a_limit_that_the_spec_sets_needs_labels(project: Path, unlabelled: dict
         assert isinstance(error, ImageError)
         assert "accuracy_drop is asked for, but the evaluation images have no labels" in str(error)
         assert "csv" in (error.remedy or "")
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_random_weights_need_no_labels_even_for_a_limit_that_the_spec_sets(
+    project: Path, unlabelled: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *, labelled: bool
+) -> None:
+    def load(*given: Any) -> FloatModel:
+        return dataclasses.replace(load_float_model(*given), trained=False)
+
+    monkeypatch.setattr("edgeq.pipeline.inputs.load_float_model", load)
+    keys = {} if labelled else unlabelled
+    model = {"allow_random_weights": True}
+    run = Run(spec(project, model, **keys, gates={"accuracy_drop": 0.1}))
+    record, error = answer(run, "same", "accuracy_drop")
+    assert (record.status, record.declared_missing, error) == (Verdict.MISSING, True, None)
+    assert "random weights" in record.reason
 
 
 def test_a_limit_of_a_preset_is_missing_without_labels(

@@ -67,3 +67,16 @@ def test_the_page_shows_it() -> None:
     text = Page(html.render(challenged())).text
     for needle in ("Strength of the gate", "accuracy_drop would", "outputs, types", "false alarm"):
         assert needle in text
+
+
+def test_faults_that_are_set_aside_are_said_once() -> None:
+    note = "its predictions are not judged: there are no evaluation images"
+    faults = tuple(fault(name, "not applicable", note=note) for name in ("a", "b", "c", "d"))
+    record = msgspec.structs.replace(
+        records.full_record(), challenge=summed((*faults, fault("e", "caught")), ())
+    )
+    assert Page(html.render(record)).text.count(note) == 1
+    found = strength(record)
+    assert found is not None
+    assert f"Not applicable to net, so not counted: 4 faults, because {note}" in found.notes
+    assert found.summary.startswith("The gate caught 1 of 1 applicable fault")

@@ -67,7 +67,7 @@ def test_a_scale_that_is_no_number_is_refused(tmp_path: Path, scale: float) -> N
 def test_a_model_without_an_end_is_stopped(tmp_path: Path) -> None:
     with Session(local_target(), timeout_s=2, memory_limit=None, where="net/int8") as session:
         model = load(session, tmp_path, bad_models.endless())
-        with pytest.raises(WorkerTimeoutError, match="no answer for 2 s while it ran infer"):
+        with pytest.raises(WorkerTimeoutError, match=r"silent for 2 s .* during one inference,"):
             session.infer(model.handle, np.zeros((1, 4, 4, 3), np.uint8), Preprocessing())
         assert session.ended
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from edgeq.errors import (
 )
 from edgeq.run import channel, conversation
 from edgeq.run.conversation import Conversation
+from edgeq.run.doing import Doing
 from edgeq.run.protocol import Frame
 from edgeq.run.targets import Target
 from tests.patience import PATIENCE_S
@@ -90,7 +92,88 @@ def test_a_worker_that_closes_its_pipe_and_stays_is_stopped(scripted: Scripted) 
 def test_a_hang_ends_at_the_time_limit(scripted: Scripted) -> None:
     error = failure(scripted("hello(); read(); time.sleep(600)"), timeout_s=0.5)
     assert type(error) is WorkerTimeoutError
-    assert "no answer for 0.5 s while it ran infer" in str(error)
+    assert error.what == (
+        "the worker was silent for 0.5 s (run.timeout_s) during one inference, and was stopped"
+    )
+    assert error.remedy == (
+        "If one inference may take longer than 0.5 s, raise run.timeout_s; otherwise the model "
+        "hangs there"
+    )
+
+
+def test_a_hang_tells_how_far_the_work_was(scripted: Scripted) -> None:
+    script = "hello(); read(); write(kind='progress', done=3, total=5)\ntime.sleep(600)"
+    error = failure(scripted(script), timeout_s=1, images=True)
+    assert "during one inference after 3 of 5 images or more, and was stopped" in str(error)
+
+
+UNTIL = """
+def until(name):
+    while not os.path.exists(name): time.sleep(0.01)
+"""
+
+
+def hurried(step: float) -> Callable[[], float]:
+    """Return a clock that goes on by so many seconds each time somebody looks."""
+    counted = itertools.count()
+    return lambda: step * next(counted)
+
+
+def test_long_silence_is_told_again_and_again(scripted: Scripted, tmp_path: Path) -> None:
+    answer = tmp_path / "answer"
+    script = (
+        f"{UNTIL}\nhello(); asked = read(); write(kind='progress', done=3, total=8)\n"
+        f"until({str(answer)!r}); write(kind='result', id=asked['id'])"
+    )
+    told: list[tuple[Doing, float]] = []
+
+    def waiting(doing: Doing, seconds: float) -> None:
+        if doing == Doing("infer", 5, 10):  # before, the worker may still be starting
+            told.append((doing, seconds))
+        if len(told) == 2:
+            answer.touch()
+
+    conversation = Conversation(
+        scripted(script), timeout_s=60, memory_limit=None, where="net", clock=hurried(30)
+    )
+    conversation.ask("infer", {}, images=(2, 10), waiting=waiting)
+    conversation.close()
+    (_, first), (_, second), *_ = told
+    assert 0 < first < second
+    assert first % 30 == second % 30 == 0
+
+
+def test_a_worker_that_answers_soon_is_not_mentioned(scripted: Scripted) -> None:
+    told: list[Doing] = []
+    conversation = Conversation(
+        scripted("hello(); asked = read(); write(kind='result', id=asked['id'])"),
+        timeout_s=60,
+        memory_limit=None,
+        where="net",
+        waiting=lambda doing, _: told.append(doing),
+        clock=lambda: 7.0,
+    )
+    conversation.ask("load", {})
+    conversation.close()
+    assert told == []
+
+
+def test_a_listener_that_stops_the_run_ends_the_worker(scripted: Scripted) -> None:
+    def stop(doing: Doing, _: float) -> None:
+        if doing.op == "load":
+            raise KeyboardInterrupt
+
+    conversation = Conversation(
+        scripted("hello(); read(); time.sleep(600)"),
+        timeout_s=60,
+        memory_limit=None,
+        where="net",
+        waiting=stop,
+        clock=hurried(30),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        conversation.ask("load", {})
+    assert conversation.over
 
 
 def test_the_start_of_a_worker_is_not_timed_as_its_model_is(scripted: Scripted) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from edgeq.errors import ModelRefusedError
+from edgeq.run.doing import Doing
 from edgeq.run.failures import MESSAGE_LENGTH, Circumstances, one_line
 
 
 def circumstances(where: str | None = "net/int8", limit: int | None = None) -> Circumstances:
-    return Circumstances(where=where, doing="load", output="log", timeout_s=1.0, memory_limit=limit)
+    return Circumstances(
+        where=where, doing=Doing("load"), output="log", timeout_s=1.0, memory_limit=limit
+    )
 
 
 def test_every_error_carries_the_output() -> None:
@@ -50,3 +55,21 @@ def test_a_refusal_without_words_says_so() -> None:
 )
 def test_a_librarys_message_becomes_one_line(text: str, line: str) -> None:
     assert one_line(text) == line
+
+
+@pytest.mark.parametrize(
+    ("doing", "said"),
+    [
+        (Doing("load"), "during loading the model, and was stopped"),
+        (Doing("infer", 0, 1), "during one inference, and was stopped"),
+        (Doing("infer", 0, 20), "during one inference after 0 of 20 images or more, and was"),
+        (Doing("infer", 1999, 2000), "during one inference after 1,999 of 2,000 images, and was"),
+        (Doing("time"), "during one inference while timing, and was stopped"),
+    ],
+)
+def test_silence_says_for_how_long_and_during_what(doing: Doing, said: str) -> None:
+    error = dataclasses.replace(circumstances(), doing=doing, timeout_s=120.0).silent()
+    assert error.what.startswith("the worker was silent for 120 s (run.timeout_s) ")
+    assert said in error.what
+    assert error.remedy is not None
+    assert "may take longer than 120 s, raise run.timeout_s; otherwise" in error.remedy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import math
 import struct
@@ -214,3 +215,31 @@ def test_a_client_that_is_gone_ends_it_in_the_middle_of_the_work(tmp_path: Path)
             assert process.wait(PATIENCE_S) == 0
         finally:
             process.kill()
+
+
+class Timed:
+    """A model whose inferences take as long as it says."""
+
+    def __init__(self, seconds: float) -> None:
+        self.first_s, self._seconds = 1.0, seconds
+
+    def feeder(self, _: object) -> Any:
+        return lambda _: 0
+
+    def invoke(self) -> float:
+        return self._seconds
+
+
+@pytest.mark.parametrize(("seconds", "within"), [(30.0, 6), (0.5, 0)])
+def test_slow_inferences_are_told_within_a_block(
+    seconds: float, within: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A block of fast ones is not disturbed: told are the warm-up and the ends of blocks."""
+    serving = worker.Worker(io.BytesIO())
+    told: list[int] = []
+    monkeypatch.setattr(serving, "progress", lambda done, _: told.append(done))
+    serving.models = {1: Timed(seconds)}  # type: ignore[dict-item]
+    request = {"budget_s": 60, "handles": [1], "preprocessing": [{}], "warmup": 2}
+    _, (samples,) = serving.op_time({**request, "rounds": 6, "block": 3}, (np.zeros(1),))
+    assert len(samples) == 6
+    assert len(told) == 2 + 2 + within

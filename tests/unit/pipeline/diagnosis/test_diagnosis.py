@@ -176,4 +176,5 @@ def test_labels_that_are_off_are_named_although_both_models_lose(tmp_path: Path)
     how: dict[str, object] = {"mean": [1.0] * 3, "std": [1.01] * 3}
     record = records(failing_run(tmp_path, preprocessing=how, offset=1))["accuracy_drop"]
     assert record.status is Verdict.FAIL
+    assert "right on 0 of 20 images" in record.reason
     assert record.evidence["cause"]["name"] == "label_offset"  # type: ignore[index]

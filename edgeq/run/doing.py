@@ -1,0 +1,63 @@
+"""What a worker is doing while nothing comes from it, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+INFERENCE = "one inference"
+_ACTIVITIES = {
+    "hello": "its start",
+    "load": "loading the model",
+    "infer": INFERENCE,
+    "infer_tensors": INFERENCE,
+    "time": f"{INFERENCE} while timing",
+}
+
+
+@dataclass(frozen=True)
+class Doing:
+    """A request that is under way.
+
+    Attributes:
+        op: Name of the request.
+        done: Images done before, as far as the worker told: it tells once a second.
+        total: Images in all, 0 if the request is not about images.
+    """
+
+    op: str
+    done: int = 0
+    total: int = 0
+
+    def __str__(self) -> str:
+        """Return the request, for example ``"infer (image 3 or later)"``."""
+        return f"{self.op} (image {self.done} or later)" if self.total else self.op
+
+    @property
+    def infers(self) -> bool:
+        """Whether a model runs: workers report between inferences, so that silence is one."""
+        return _ACTIVITIES.get(self.op, "").startswith(INFERENCE)
+
+    @property
+    def activity(self) -> str:
+        """What a silent worker is busy with, for example ``"one inference"``."""
+        return _ACTIVITIES.get(self.op, self.op)
+
+    @property
+    def progress(self) -> str:
+        """How far it is, for example ``"after 3 of 20 images or more"``; ``""`` if unknown.
+
+        The worker tells once a second, so it may be further if inferences are quick.
+        """
+        if not self.total or self.total == 1:
+            return ""
+        more = " or more" if self.done + 1 < self.total else ""
+        return f"after {self.done:,} of {self.total:,} images{more}"
+
+
+Waiting = Callable[[Doing, float], None]
+"""Told now and then what a silent worker is doing, and for how many seconds it has been silent."""
+
+
+def ignore(doing: Doing, seconds: float) -> None:
+    """Tell nobody."""

@@ -68,11 +68,11 @@ def shortfall_of(run: Run, case: Case) -> Judgement | None:
 
 
 def why_inapplicable(run: Run, case: Case) -> str | None:
-    """Return why a case is left out: a preset's gate that says nothing about its model.
+    """Return why a case is left out: a gate that says nothing about its model.
 
     None if it is to be judged, or if the model can't be read: then judging it says why.
     """
-    if case.gate.task is None or case.asked_for:
+    if case.gate.task is None or case.asked_of_model:
         return None
     try:
         reading = run.inputs(case.subject.model).reading

@@ -53,23 +53,26 @@ class Case:
         gate: The gate.
         limit: In the gate's unit, None for a proof.
         asked_for: Whether the spec itself sets the limit, rather than a preset.
+        asked_of_model: Whether it is set for this model's variants alone: by their name, or in a
+            spec of one model. A limit for every variant of a detector and a classifier is not.
     """
 
     subject: Subject
     gate: Gate
     limit: float | None
     asked_for: bool = False
+    asked_of_model: bool = False
 
     def inapplicable(self, task: Task, classes: int) -> str | None:
-        """Return why a preset's gate says nothing about its model, None if it is to be judged.
+        """Return why a gate says nothing about its model, None if it is to be judged.
 
-        What the spec asks for is never left out in silence.
+        What the spec asks of this very model is to be judged, or refused: never left out.
 
         Args:
             task: What the model's outputs are judged as.
             classes: Number of classes, 0 if it has none.
         """
-        return None if self.asked_for else self.gate.inapplicable(task, classes)
+        return None if self.asked_of_model else self.gate.inapplicable(task, classes)
 
     @property
     def id(self) -> str:
@@ -108,6 +111,8 @@ def cases(spec: Spec) -> tuple[Case, ...]:
                 gate,
                 limits[name],
                 asked_for=is_asked_for(spec, name, subject.variant, subject.method),
+                asked_of_model=name in spec.gates.limits(subject.variant)
+                or (name in spec.gates.every and len(spec.models) == 1),
             )
             for name, gate in GATES
             if name in limits

@@ -108,7 +108,7 @@ def record_run(
 
 
 def _is_left_out(case: Case, model: ModelRecord | None) -> bool:
-    """Return whether a preset's gate says nothing about its model, as far as that is known."""
+    """Return whether a gate says nothing about its model, as far as that is known."""
     if model is None or model.task not in TASKS:
         return False
     return case.inapplicable(TASKS[model.task], model.classes) is not None

@@ -42,6 +42,14 @@ class Gate:
     needs_labels: bool = False
     needs_training: bool = False
 
+    @property
+    def sees_predictions(self) -> bool:
+        """Whether it looks at what the variant predicts; proofs do not count."""
+        return self.marker in PREDICTIONS
+
+
+PREDICTIONS: tuple[Marker, ...] = ("agreement", "accuracy")
+"""Markers of the gates that look at what a variant predicts."""
 
 GATES: Registry[Gate] = Registry(
     "gate",

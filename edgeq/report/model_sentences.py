@@ -193,7 +193,7 @@ def _lowest(group: Variants) -> str:
     """Return the accuracy, or the agreement, of the variant with the lowest."""
     one = min(group, key=_rank)
     figures = accuracy(one) or agreement(one)
-    return f"{one.name}: {figures}" if figures and len(group) > 1 else figures
+    return f"lowest: {one.name}, {figures}" if figures and len(group) > 1 else figures
 
 
 def _rank(one: VariantRecord) -> float:

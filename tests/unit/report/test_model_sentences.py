@@ -77,7 +77,7 @@ def bad(name: str, gate: str = "top1_agreement") -> CaseRecord:
             (good("a"), good("b")),
             (
                 "all 2 variants are cleared on 500 images "
-                "(b: top-1 94.6 → 94.2 %, interval 92.2 to 96.2 %)"
+                "(lowest: b, top-1 94.6 → 94.2 %, interval 92.2 to 96.2 %)"
             ),
         ),
         (

@@ -49,6 +49,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     images_better: tuple[str, ...] = ()
     fails: bool = False
 
+    @property
+    def against(self) -> str:
+        """What became of it in words, for example ``"worse than accepted"``."""
+        gone = self.kind is ChangeKind.GONE
+        return f"{self.kind.value} {'since the accepted record' if gone else 'than accepted'}"
+
 
 class Previous(msgspec.Struct, frozen=True, kw_only=True):
     """What changed since the run before.

@@ -1,11 +1,15 @@
 """The one result model: what a run found, as JSON both ways.
 
-Schema ``edgeq.run/1``. Times are in seconds, sizes in bytes, numbers are plain JSON numbers.
+Schema ``edgeq.run/2``. Times are in seconds, sizes in bytes, numbers are plain JSON numbers.
+
+``edgeq.run/1`` is still read. Its ``summary.may_ship`` said what ``summary.passes`` says now, and
+its variants had no ``answer``: ``edgeq.answer.answered`` adds what is missing.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -14,12 +18,12 @@ from edgeq.change import Change, Previous
 from edgeq.errors import RecordError
 from edgeq.files import write_bytes
 from edgeq.finite import not_finite
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.verdict import Answer, Verdict
 from edgeq.measure.tensors import Fit
 from edgeq.picture import Picture, Sheet
 from edgeq.schema import Reader, content_of
 
-SCHEMA = "edgeq.run/1"
+SCHEMA = "edgeq.run/2"
 
 Facts = dict[str, object]
 
@@ -71,6 +75,8 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
         file: Path of the file below the store or as given, relative to the spec's root where
             it lies below it.
         error: Why it could not be made or run, None when it could.
+        answer: The answer about it, decided at the end of a run; None for the baseline, and in a
+            record of an older schema.
         manifest: What it was made from: float model, parameters, calibration, tools.
         size, operators, agreement, accuracy, latency, memory: What was measured; empty where
             nothing was.
@@ -85,6 +91,7 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int = 0
     file: str = ""
     error: str | None = None
+    answer: Answer | None = None
     manifest: Facts = {}
     size: Facts = {}
     operators: Facts = {}
@@ -134,11 +141,14 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts by verdict and the answer.
+    """Counts by verdict, and what they come to.
 
     Attributes:
-        may_ship: Whether the run passes: no FAIL, no undeclared MISSING, nothing declared left
-            without a verdict, not interrupted, INCONCLUSIVE only where the spec lets it pass.
+        passes: Whether nothing fails: no FAIL, no undeclared MISSING, nothing worse than accepted,
+            no declared case without a verdict, no bad input, not interrupted, INCONCLUSIVE only
+            if the spec lets it pass.
+        may_ship: Whether there is a variant and every variant is cleared in a run that passes.
+            Decided at the end of a run with the variants' answers; False until then.
         not_run: Ids of declared cases without a verdict (deselected, or cut off).
         complete: Whether every declared case has a verdict and every verdict was declared.
     """
@@ -147,7 +157,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     inconclusive: int
     missing: int
-    may_ship: bool
+    passes: bool
+    may_ship: bool = False
     complete: bool = True
     not_run: tuple[str, ...] = ()
 
@@ -162,7 +173,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         spec_sha256: Of the canonical spec.
         inconclusive: ``"warn"`` or ``"fail"``, as in the spec.
         partial: Whether a part of the gate was asked for (``-m``, ``-k``, single tests); what
-            was not run is then no failure, and nothing is said about shipping.
+            was not run is then not a failure, and leaves a variant unproven.
         interrupted: Whether the run was cut off by Ctrl-C; it does not pass then.
         commands: Commands that repeat the run.
         data: What they take from the folder that ``$EDGEQ_DATA`` names, in words.
@@ -231,7 +242,7 @@ def summarize(
         failed=count[Verdict.FAIL],
         inconclusive=count[Verdict.INCONCLUSIVE],
         missing=count[Verdict.MISSING],
-        may_ship=bool(cases)
+        passes=bool(cases)
         and complete
         and not errors
         and not interrupted
@@ -284,6 +295,13 @@ def write(record: RunRecord, path: Path) -> None:
     write_bytes(path, to_json(record))
 
 
+def _from_run_1(plain: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of schema ``edgeq.run/1`` as one of the current schema."""
+    summary = dict(plain["summary"])
+    passes = summary.pop("may_ship")
+    return {**plain, "summary": {**summary, "passes": passes}}
+
+
 _READER = Reader(
     RunRecord,
     SCHEMA,
@@ -291,4 +309,5 @@ _READER = Reader(
     other="Name a run.json of a report",
     newer="Upgrade edgeq, or run the gate again with this version",
     damaged="Run the gate again",
+    older={"edgeq.run/1": _from_run_1},
 )

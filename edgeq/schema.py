@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -46,6 +47,8 @@ class Reader(Generic[T]):
         other: What to do where it is another kind of file.
         newer: What to do where this version of edgeq does not read its schema.
         damaged: What to do where it is damaged.
+        older: For each older schema that is still read, a function from its plain JSON object to
+            that of the current schema. It may raise what a damaged file makes it raise.
     """
 
     kind: type[T]
@@ -54,6 +57,7 @@ class Reader(Generic[T]):
     other: str
     newer: str
     damaged: str
+    older: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
 
     def read(self, data: bytes, where: str | Path | None) -> T:
         """Return what a file holds.
@@ -67,11 +71,14 @@ class Reader(Generic[T]):
             article = "an" if self.noun[0] in "aeiou" else "a"
             what = f"not {article} {self.noun}: {error}"
             raise RecordError(what, where=where, remedy=self.other) from error
-        if schema != self.schema:
+        if schema != self.schema and schema not in self.older:
             what = f"schema {schema!r} is not one this version of edgeq reads ({self.schema!r})"
             raise RecordError(what, where=where, remedy=self.newer)
         try:
-            return msgspec.json.decode(data, type=self.kind)
-        except _NOT_JSON as error:
+            if schema == self.schema:
+                return msgspec.json.decode(data, type=self.kind)
+            plain = msgspec.json.decode(data, type=dict[str, Any])
+            return msgspec.convert({**self.older[schema](plain), "schema": self.schema}, self.kind)
+        except (*_NOT_JSON, KeyError, TypeError) as error:
             what = f"the {self.noun.removeprefix('edgeq ')} is damaged: {error}"
             raise RecordError(what, where=where, remedy=self.damaged) from error

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from edgeq.files import CHUNK_BYTES, sha256_bytes, sha256_file
+from edgeq.judge.verdict import Answer
 
 SCHEMA = "edgeq.bundle/1"
 MANIFEST = "manifest.json"
@@ -33,18 +34,34 @@ class FileEntry(msgspec.Struct, frozen=True):
 
 
 class PackedVariant(msgspec.Struct, frozen=True, kw_only=True):
-    """A variant in a package and the folder that it is in."""
+    """A variant in a package.
+
+    Attributes:
+        model: Name of its model.
+        variant: Its name.
+        folder: The folder in the package that it is in.
+        answer: The answer about it; None in a package of before there were answers.
+    """
 
     model: str
     variant: str
     folder: str
+    answer: Answer | None = None
 
 
 class RefusedVariant(msgspec.Struct, frozen=True, kw_only=True):
-    """A variant that is not in the package, with the reasons."""
+    """A variant that is not in the package.
+
+    Attributes:
+        model: Name of its model.
+        variant: Its name.
+        answer: The answer about it; None in a package of before there were answers.
+        reasons: Why, one sentence each.
+    """
 
     model: str
     variant: str
+    answer: Answer | None = None
     reasons: tuple[str, ...]
 
 

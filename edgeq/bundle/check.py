@@ -17,6 +17,7 @@ import msgspec
 from edgeq.bundle import archive
 from edgeq.bundle.archive import MANIFEST, FileEntry, Manifest
 from edgeq.errors import BundleError
+from edgeq.judge.verdict import Answer
 
 _MANIFEST_MAX_BYTES = 16_000_000
 _SHOWN = 10
@@ -29,13 +30,14 @@ class Checked:
 
     Attributes:
         path: The folder or zip.
-        variants: ``model/variant`` of what it holds.
+        variants: The answer about each variant that it holds, by ``model/variant``; None in a
+            package of before there were answers.
         files: Number of files, with the manifest.
         bytes: Of all files the manifest lists.
     """
 
     path: Path
-    variants: tuple[str, ...]
+    variants: dict[str, Answer | None]
     files: int
     bytes: int
 
@@ -62,7 +64,7 @@ def check(path: Path) -> Checked:
         raise BundleError("; ".join(problems[:_SHOWN]) + rest, where=path, remedy=_REMEDY)
     return Checked(
         path,
-        tuple(f"{one.model}/{one.variant}" for one in manifest.variants),
+        {f"{one.model}/{one.variant}": one.answer for one in manifest.variants},
         len(found) + 1,
         sum(entry.bytes for entry in found.values()),
     )

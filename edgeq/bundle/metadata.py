@@ -55,6 +55,8 @@ def describe(
         "engine": variant.engine or None,
         "source": portable(model.source, root),
         "trained": model.trained,
+        "answer": chosen.answer.value,
+        "unproven": portable(list(chosen.reasons), root),
         "notes": model.notes,
         "licence": model.licence,
         "attribution": model.attribution,

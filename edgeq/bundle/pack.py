@@ -15,6 +15,7 @@ from edgeq.bundle.running import UnusableError
 from edgeq.bundle.select import Chosen, Refusal, select
 from edgeq.errors import BundleError, ModelError
 from edgeq.files import atomic_path, sha256_file
+from edgeq.judge.verdict import Answer
 from edgeq.models.model_file import read_model
 from edgeq.record import ModelRecord, RunRecord
 
@@ -37,14 +38,14 @@ class BundleResult:
         folder: The package as a folder.
         zip: The same as a zip beside it, ``FOLDER.zip``.
         zip_sha256: Of the zip.
-        packed: ``model/variant`` of every packed variant.
+        packed: The answer about every packed variant, by ``model/variant``.
         refused: The others, with the reasons.
     """
 
     folder: Path
     zip: Path
     zip_sha256: str
-    packed: tuple[str, ...]
+    packed: dict[str, Answer]
     refused: tuple[Refusal, ...]
 
 
@@ -55,6 +56,7 @@ def pack(
     root: Path,
     files: Mapping[str, Path],
     labels: Mapping[str, tuple[str, ...]],
+    unproven: bool = False,
 ) -> BundleResult:
     """Write the deployment package of a run.
 
@@ -64,16 +66,17 @@ def pack(
         root: Folder that paths in the package are made relative to.
         files: The ``.tflite`` files by ``"model/variant"``.
         labels: Names of the classes by ``"model"`` or, first, by ``"model/variant"``.
+        unproven: Whether to pack the unproven variants too, marked as such.
 
     Raises:
-        BundleError: No variant may be packed, or the target holds something else, or can't be
+        BundleError: No variant is packed, or the target holds something else, or can't be
             written. What was there before stays as it was.
         StoreError: The zip can't be written.
     """
     zip_path = target.parent / f"{target.name}.zip"
     _require_replaceable(target, zip_path)
     sources = _Sources(record, root, files, labels)
-    chosen, refused = select(record)
+    chosen, refused = select(record, unproven=unproven)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as name:
@@ -94,7 +97,11 @@ def pack(
             remedy="Free some space or permit writing there, or choose another folder",
         ) from error
     return BundleResult(
-        target, zip_path, sha256_file(zip_path), tuple(one.key for one in packed), refused
+        target,
+        zip_path,
+        sha256_file(zip_path),
+        {one.key: one.answer for one in packed},
+        refused,
     )
 
 
@@ -106,7 +113,7 @@ def _write_variants(
         try:
             _write_variant(sources, one, new)
         except (UnusableError, ModelError) as error:
-            refused.append(Refusal(one.model.name, one.variant.name, (str(error),)))
+            refused.append(Refusal(one.model.name, one.variant.name, one.answer, (str(error),)))
         else:
             packed.append(one)
     return packed, refused
@@ -149,12 +156,17 @@ def _write_common(
         edgeq=record.edgeq,
         variants=tuple(
             archive.PackedVariant(
-                model=one.model.name, variant=one.variant.name, folder=folder_of(one)
+                model=one.model.name,
+                variant=one.variant.name,
+                folder=folder_of(one),
+                answer=one.answer,
             )
             for one in packed
         ),
         refused=tuple(
-            archive.RefusedVariant(model=one.model, variant=one.variant, reasons=one.reasons)
+            archive.RefusedVariant(
+                model=one.model, variant=one.variant, answer=one.answer, reasons=one.reasons
+            )
             for one in refused
         ),
         files=archive.files_of(new),
@@ -198,9 +210,15 @@ def _not_ours(path: Path) -> BundleError:
 
 
 def _nothing(target: Path, refused: tuple[Refusal, ...]) -> BundleError:
-    reasons = " | ".join(str(one) for one in refused) or "the record holds no variant"
+    """Return the error for a package of nothing: it names the answers, and what can be done."""
+    counts = {found: sum(one.answer is found for one in refused) for found in Answer}
+    said = ", ".join(f"{number} {found.value}" for found, number in counts.items() if number)
+    reasons = " | ".join(str(one) for one in refused)
+    remedy = "Read the report for what to do about each, then run the gate again"
+    if counts[Answer.UNPROVEN]:
+        remedy += "; --unproven packs the unproven ones, marked as such"
     return BundleError(
-        f"no variant may be packed: {reasons}",
+        f"nothing to pack ({said}): {reasons}" if refused else "the record holds no variant",
         where=target,
-        remedy="Read the report for what to do about each, then run the gate again",
+        remedy=remedy,
     )

@@ -1,10 +1,11 @@
-"""Which variants may go into a package, and why the others may not. Pure."""
+"""Which variants go into a package, and why the others do not. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeq.answer import objections
+from edgeq.answer import answer, reasons
+from edgeq.judge.verdict import Answer
 from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord
 
 
@@ -15,23 +16,35 @@ class Refusal:
     Attributes:
         model: The model's name.
         variant: The variant's name.
+        answer: The answer about it; a cleared one is left out only if it can't be packed.
         reasons: One sentence each, at least one.
     """
 
     model: str
     variant: str
+    answer: Answer
     reasons: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.model}/{self.variant}: {'; '.join(self.reasons)}"
+        return f"{self.model}/{self.variant} is {self.answer.value}: {'; '.join(self.reasons)}"
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A variant that passed, with its model and verdicts."""
+    """A variant to pack.
+
+    Attributes:
+        model: Its model.
+        variant: The variant.
+        answer: The answer about it: cleared, or unproven if those were asked for.
+        reasons: Why it is unproven, one sentence each; empty for a cleared one.
+        cases: Its verdicts.
+    """
 
     model: ModelRecord
     variant: VariantRecord
+    answer: Answer
+    reasons: tuple[str, ...]
     cases: tuple[CaseRecord, ...]
 
     @property
@@ -40,16 +53,25 @@ class Chosen:
         return f"{self.model.name}/{self.variant.name}"
 
 
-def select(record: RunRecord) -> tuple[tuple[Chosen, ...], tuple[Refusal, ...]]:
-    """Split a record's variants into those that may be packed and those that may not."""
+def select(
+    record: RunRecord, *, unproven: bool = False
+) -> tuple[tuple[Chosen, ...], tuple[Refusal, ...]]:
+    """Split a record's variants into those that are packed and those that are not.
+
+    Args:
+        record: The run.
+        unproven: Whether to pack the unproven ones too. What is rejected or not judged never is.
+    """
+    packed = {Answer.CLEARED, Answer.UNPROVEN} if unproven else {Answer.CLEARED}
     chosen: list[Chosen] = []
     refused: list[Refusal] = []
     for model in record.models:
         for variant in model.variants:
-            cases = record.verdicts(model.name, variant.name)
-            reasons = objections(record, model.name, variant)
-            if reasons:
-                refused.append(Refusal(model.name, variant.name, reasons))
+            found = answer(record, model.name, variant)
+            why = reasons(record, model.name, variant)
+            if found in packed:
+                cases = record.verdicts(model.name, variant.name)
+                chosen.append(Chosen(model, variant, found, why, cases))
             else:
-                chosen.append(Chosen(model, variant, cases))
+                refused.append(Refusal(model.name, variant.name, found, why))
     return tuple(chosen), tuple(refused)

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from edgeq.bundle.select import Chosen, Refusal
 from edgeq.escape import markdown
+from edgeq.judge.verdict import Answer
 from edgeq.record import ModelRecord, RunRecord
 
 _UNKNOWN = "not recorded: find it out before you pass the model on"
+_OPEN = (
+    "**Unproven:** the gate found no failure, but did not prove that the variant is as good as its "
+    'baseline. What is open stands under "Not proved". It may not ship before it is cleared.'
+)
 _CHANGED = (
     "- The variants are changed: quantized from the float model, as each `metadata.json` says."
 )
 
 
 def variant_readme(chosen: Chosen, folder: str, warnings: list[str]) -> str:
-    """Return the README of one variant."""
+    """Return the README of one variant; one that is not cleared says so first.
+
+    Args:
+        chosen: The variant.
+        folder: Its folder in the package.
+        warnings: What is open about it.
+    """
     model, variant = chosen.model, chosen.variant
     saved = 1 - variant.bytes / model.baseline.bytes if model.baseline.bytes else 0.0
     lines = [
@@ -26,6 +37,8 @@ def variant_readme(chosen: Chosen, folder: str, warnings: list[str]) -> str:
         "",
         f"    python example.py {folder} photograph.jpg",
     ]
+    if chosen.answer is Answer.UNPROVEN:
+        lines[2:2] = [_OPEN, ""]
     if model.notes:
         lines += ["", "## To know", "", *(f"- {markdown(note)}" for note in model.notes)]
     if warnings:

@@ -29,8 +29,9 @@ EXIT_INTERRUPTED = 130
 def edgeq() -> None:
     """The regression gate for quantized edge models.
 
-    Says whether a quantized model may ship in place of its float baseline. Exit codes: 0 it may,
-    1 a verdict stops it, 2 bad input, 130 interrupted.
+    Says whether a quantized model may ship in place of its float baseline: each variant is
+    rejected, not judged, unproven or cleared. Exit codes: 0 nothing fails, 1 a case fails, 2 bad
+    input, 130 interrupted.
     """
 
 

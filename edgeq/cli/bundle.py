@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edgeq.bundle import BundleResult
 
 
-@click.command(short_help="Pack the variants that may ship, or verify a package.")
+@click.command(short_help="Pack the variants that are cleared, or verify a package.")
 @click.option(
     "--record",
     metavar="RUN.json",
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     help="Write the package into DIR and DIR.zip (default: reports/bundle).",
 )
 @click.option(
+    "--unproven",
+    is_flag=True,
+    help="Pack the unproven variants too, marked as such.",
+)
+@click.option(
     "--check",
     "package",
     metavar="PATH",
@@ -37,15 +42,21 @@ if TYPE_CHECKING:
     "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
 )
 def bundle(
-    record: Path | None, output: Path | None, package: Path | None, config: Path | None
+    record: Path | None,
+    output: Path | None,
+    package: Path | None,
+    config: Path | None,
+    *,
+    unproven: bool,
 ) -> int:
-    """Pack the variants that may ship, as a folder and a reproducible zip.
+    """Pack the variants that are cleared, as a folder and a reproducible zip.
 
-    Every variant that is left out is named with the reasons. The exit code is 2 where none may
-    ship, or a package does not hold what its manifest says.
+    Every variant that is left out is named with its answer and the reasons; what is rejected or
+    not judged always is. The exit code is 2 if nothing is packed, or if a package does not hold
+    what its manifest says.
     """
     if package is not None:
-        if record is not None or output is not None or config is not None:
+        if record is not None or output is not None or config is not None or unproven:
             raise click.UsageError("--check goes with no other option")
         return _check(package)
 
@@ -61,18 +72,18 @@ def bundle(
             "Note: the spec has changed since this record; `edgeq gate` judges by the new one.",
             err=True,
         )
-    _show(bundling.pack(found, output or reports / "bundle", spec))
+    _show(bundling.pack(found, output or reports / "bundle", spec, unproven=unproven))
     return 0
 
 
 def _show(result: BundleResult) -> None:
     click.echo(f"Packed: {len(result.packed)} of {len(result.packed) + len(result.refused)}")
-    for key in result.packed:
-        click.echo(f"  {key}")
+    for key, answer in result.packed.items():
+        click.echo(f"  {key}: {answer.value}")
     if result.refused:
         click.echo("Not packed:")
     for one in result.refused:
-        click.echo(f"  {one.model}/{one.variant}")
+        click.echo(f"  {one.model}/{one.variant}: {one.answer.value}")
         for reason in one.reasons:
             click.echo(f"    {reason}")
     click.echo(f"Package: {result.folder}")
@@ -87,6 +98,6 @@ def _check(package: Path) -> int:
         f"{found.path} holds what its manifest says: {found.files} files, "
         f"{found.bytes / 1000:,.1f} kB"
     )
-    for key in found.variants:
-        click.echo(f"  {key}")
+    for key, answer in found.variants.items():
+        click.echo(f"  {key}" if answer is None else f"  {key}: {answer.value}")
     return 0

@@ -26,14 +26,14 @@ def hold(record: RunRecord, folder: Path) -> RunRecord:
         return msgspec.structs.replace(
             record,
             errors=(*record.errors, str(error)),
-            summary=msgspec.structs.replace(record.summary, may_ship=False),
+            summary=msgspec.structs.replace(record.summary, passes=False),
         )
     models = {one.model for one in known}
     found = compare(of_accepted(known), of_record(record))
     changes = tuple(change for change in found if change.model in models)
-    passes = record.summary.may_ship and not any(change.fails for change in changes)
+    passes = record.summary.passes and not any(change.fails for change in changes)
     return msgspec.structs.replace(
         record,
         changes=changes,
-        summary=msgspec.structs.replace(record.summary, may_ship=passes),
+        summary=msgspec.structs.replace(record.summary, passes=passes),
     )

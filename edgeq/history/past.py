@@ -10,18 +10,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from edgeq.answer import Outcome, answer, decided
 from edgeq.errors import RecordError
 from edgeq.files import sha256_bytes, write_bytes
 from edgeq.history.accepted import Conditions, HeldCase, VariantFacts
 from edgeq.history.moment import moment_of, moment_text
 from edgeq.history.side import Figure, Side, held_figure, kept, of_record
+from edgeq.judge.verdict import Answer
 from edgeq.record import RunRecord
 from edgeq.schema import Reader, content_of
 
-SCHEMA = "edgeq.past/1"
+SCHEMA = "edgeq.past/2"
 FOLDER = "history"
 MOST_FLIPS = 500
 """Flipped images of one variant that are kept by name; beyond, intervals tell runs apart."""
@@ -48,12 +51,15 @@ class PastModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PastRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A past run: its answer and its figures, without what they were made of.
+    """A past run: its answers and its figures, without what they were made of.
 
     Attributes:
         started, duration_s, commit, edgeq, spec_sha256: As in the record.
         partial: Whether a part of the gate was asked for, or the run was interrupted.
-        may_ship, passed, failed, inconclusive, missing, not_run: As in the record's summary.
+        passes, may_ship, passed, failed, inconclusive, missing, not_run: As in the record's
+            summary.
+        answers: About each variant, by ``model/variant``.
+        said: What the run found, in sentences.
         models: By name.
         cases: By case id.
     """
@@ -65,12 +71,15 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True):
     edgeq: str
     spec_sha256: str
     partial: bool = False
+    passes: bool
     may_ship: bool
     passed: int
     failed: int
     inconclusive: int
     missing: int
     not_run: tuple[str, ...] = ()
+    answers: dict[str, Answer] = {}
+    said: tuple[str, ...] = ()
     models: dict[str, PastModel]
     cases: dict[str, HeldCase]
 
@@ -88,8 +97,13 @@ class Past:
     damaged: tuple[str, ...] = ()
 
 
-def past_run(record: RunRecord) -> PastRun:
-    """Return what history keeps of a run: all but cases whose id a spec would refuse."""
+def past_run(record: RunRecord, *, said: tuple[str, ...] = ()) -> PastRun:
+    """Return what history keeps of a run: all but cases whose id a spec would refuse.
+
+    Args:
+        record: The run.
+        said: What it found, in sentences.
+    """
     summary = record.summary
     figures = {
         case_id: figure
@@ -109,12 +123,19 @@ def past_run(record: RunRecord) -> PastRun:
         edgeq=record.edgeq,
         spec_sha256=record.spec_sha256,
         partial=record.partial or record.interrupted,
+        passes=summary.passes,
         may_ship=summary.may_ship,
         passed=summary.passed,
         failed=summary.failed,
         inconclusive=summary.inconclusive,
         missing=summary.missing,
         not_run=summary.not_run,
+        answers={
+            f"{model.name}/{one.name}": answer(record, model.name, one)
+            for model in record.models
+            for one in model.variants
+        },
+        said=said,
         models=models,
         cases={case_id: HeldCase(**kept(figure)) for case_id, figure in figures.items()},
     )
@@ -222,6 +243,33 @@ def _bounded(variant: VariantFacts) -> VariantFacts:
     return msgspec.structs.replace(variant, flips=None)
 
 
+def _from_past_1(plain: dict[str, Any]) -> dict[str, Any]:
+    """Return a past run of schema ``edgeq.past/1``, which had no answers, in the current one.
+
+    The answers are decided from the cases. What was worse than accepted then is not known, so a
+    variant that only that stood against has the answer of its cases; the run still fails.
+    """
+    passes = plain["may_ship"]
+    cases = msgspec.convert(plain["cases"], dict[str, HeldCase])
+    left = msgspec.convert(plain.get("not_run", []), list[str])
+    variants = dict.fromkeys(case_id.rpartition("/")[0] for case_id in (*cases, *left))
+    answers = {
+        variant: decided(
+            [
+                Outcome(case_id.rpartition("/")[2], case.status, case.declared_missing)
+                for case_id, case in cases.items()
+                if case_id.rpartition("/")[0] == variant
+            ],
+            refused=False,
+            not_run=any(case_id.rpartition("/")[0] == variant for case_id in left),
+            left_out=bool(plain.get("partial", False)),
+        )
+        for variant in variants
+    }
+    cleared = bool(answers) and set(answers.values()) == {Answer.CLEARED}
+    return {**plain, "passes": passes, "may_ship": passes is True and cleared, "answers": answers}
+
+
 _READER = Reader(
     PastRun,
     SCHEMA,
@@ -229,4 +277,5 @@ _READER = Reader(
     other="Remove it: the folder is for edgeq's own files",
     newer="Upgrade edgeq, or remove the file",
     damaged="Remove it",
+    older={"edgeq.past/1": _from_past_1},
 )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
-from edgeq.judge.text import about
+from edgeq.judge.open_value import OpenValue
+from edgeq.judge.text import about, limit_text, plural
+from edgeq.judge.verdict import Verdict
 from edgeq.measure.clusters import Clusters
-from edgeq.measure.planning import MOST_IMAGES
+
+HALVING = 4
+"""So many times the samples halve an interval."""
 
 OTHER_METHOD: dict[str, str] = {
     "dynamic_range": "Try weight_only_int8: the same size, without quantized activations",
@@ -34,48 +38,105 @@ def another_method(method: str | None) -> str:
     )
 
 
-def more_images(needed: int | None, have: int, clusters: Clusters | None = None) -> str:
-    """Return the step that settles an inconclusive rate.
+def in_all(needed: int | None, have: int) -> int | None:
+    """Return the samples in all that would settle a value, always more than there are.
 
     Args:
-        needed: Images in all that would settle it, None where no set would.
-        have: Images of this run, as many as they count as.
-        clusters: Where images belong together: more crops of the same photographs do not help.
+        needed: Samples in all by the plan, None if it knows of none.
+        have: Samples of this run.
     """
-    if needed is None:
+    return None if needed is None else max(needed, have + 1)
+
+
+def more_images(
+    open_: OpenValue, needed: int | None, have: int, clusters: Clusters | None = None
+) -> str:
+    """Return the step that settles an inconclusive rate, and what it would then show.
+
+    Args:
+        open_: The value beside its limit.
+        needed: Images in all that would settle it, None if the plan knows of no number.
+        have: Images of this run, as many as they count as.
+        clusters: The photographs of the images, if several are of one: more crops of the same
+            photographs do not help.
+    """
+    if open_.is_unreachable:
+        return f"{_unreachable(open_, 'images')}. Set a lower limit"
+    if open_.is_known:
+        return f"No set of images settles this: {_known(open_)}. Set the limit where it matters"
+    noun = "image" if clusters is None else "different photograph"
+    total = in_all(needed, have)
+    if total is None:
         return (
-            f"No set of up to {MOST_IMAGES:,} images settles this: the value lies at the limit. "
-            "Set the limit where it matters"
+            f"The {open_.noun} lies at the limit, and {plural(have, noun)} can't tell on which "
+            f"side. About {about(HALVING * have)} in all would halve the interval"
         )
-    what = "images" if clusters is None else "different photographs"
+    return f"About {about(total)} {noun}s in all would settle it ({have:,} so far); {_then(open_)}"
+
+
+def more_rounds(open_: OpenValue, needed: int | None, have: int) -> str:
+    """Return the step that settles an inconclusive time, and what it would then show.
+
+    Args:
+        open_: The time beside its limit.
+        needed: Rounds in all that would settle it, None if the plan knows of no number.
+        have: Rounds of this run.
+    """
+    if open_.is_known:
+        return f"No number of rounds settles this: {_known(open_)}. Set another limit"
+    total = in_all(needed, have)
+    if total is None:
+        return (
+            f"{_at_the_limit(open_, have)}. Set `latency.rounds` to about "
+            f"{about(HALVING * have)} on an idle machine, which halves the interval"
+        )
     return (
-        f"Evaluate about {about(max(needed, have + 1))} {what} in all (now {have:,}): "
-        "enough if the value stays"
+        f"Set `latency.rounds` to about {about(total)} on an idle machine ({have:,} so far), which "
+        f"would settle it; {_then(open_)}"
     )
 
 
-def more_rounds(needed: int | None, have: int) -> str:
-    """Return the step that settles an inconclusive time."""
-    if needed is None:
-        return "No number of rounds settles this: the value lies at the limit. Set another limit"
-    return (
-        f"Set `latency.rounds` to about {about(max(needed, have + 1))} (now {have:,}) "
-        "on an idle machine"
-    )
-
-
-def more_seconds(needed: int | None, have: int, used_s: float) -> str:
+def more_seconds(open_: OpenValue, needed: int | None, have: int, used_s: float) -> str:
     """Return the step that settles a time for which the budget was too short.
 
     Args:
-        needed: Rounds in all that would settle it, None where no number would.
+        open_: The time beside its limit.
+        needed: Rounds in all that would settle it, None if the plan knows of no number.
         have: Rounds of this run.
         used_s: Seconds that these took.
     """
-    if needed is None:
-        return more_rounds(needed, have)
-    rounds = max(needed, have + 1)
+    if open_.is_known:
+        return more_rounds(open_, needed, have)
+    total = in_all(needed, have)
+    rounds = HALVING * have if total is None else total
+    seconds = about(max(math.ceil(used_s * rounds / have), 1))
+    budget = f"et `latency.budget_s` to about {seconds} on an idle machine"
+    if total is None:
+        return f"{_at_the_limit(open_, have)}. S{budget}, which halves the interval"
     return (
-        f"Set `latency.budget_s` to about {about(max(math.ceil(used_s * rounds / have), 1))} "
-        f"on an idle machine: about {about(rounds)} rounds decide (now {have:,})"
+        f"S{budget}: about {about(rounds)} rounds would settle it ({have:,} so far); {_then(open_)}"
+    )
+
+
+def _then(open_: OpenValue) -> str:
+    """Return what more samples would show."""
+    verdict = "FAILS" if open_.leans is Verdict.FAIL else "PASSES"
+    return f"if the {open_.noun} stays, it {verdict}"
+
+
+def _known(open_: OpenValue) -> str:
+    """Return that a value is the limit in practice."""
+    return (
+        f"the {open_.noun} is known to lie within {limit_text(float(f'{open_.fine:.2g}'))} of the "
+        f"limit"
+    )
+
+
+def _unreachable(open_: OpenValue, what: str) -> str:
+    return f"No number of {what} proves a {open_.noun} of {limit_text(open_.limit)}"
+
+
+def _at_the_limit(open_: OpenValue, have: int) -> str:
+    return (
+        f"The {open_.noun} lies at the limit, and {plural(have, 'round')} can't tell on which side"
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edgeq.judge.advice import more_rounds, more_seconds
+from edgeq.judge.advice import in_all, more_rounds, more_seconds
 from edgeq.judge.decide import decide, half_towards
 from edgeq.judge.missing import missing
+from edgeq.judge.open_value import OpenValue, of_time
 from edgeq.judge.resolution import of_interval
 from edgeq.judge.text import beside, between, kilobytes, limit_text, milliseconds, plural, wanted
 from edgeq.judge.unsteady import causes, said
@@ -21,6 +22,7 @@ from edgeq.measure.planning import samples_needed
 class _Time:
     """A time or a ratio of times beside its limit, in the gate's unit."""
 
+    noun: str
     words: str
     value: float
     interval: tuple[float, float] | None
@@ -34,7 +36,9 @@ def latency_ratio(found: Latency, limit: float) -> Judgement:
         f"{milliseconds(found.variant.median_s)} against "
         f"{milliseconds(found.baseline.median_s)}, ratio {beside(found.ratio, limit, 3)}"
     )
-    return _timed(_Time(words, found.ratio, found.ratio_interval, limit, limit_text(limit)), found)
+    return _timed(
+        _Time("ratio", words, found.ratio, found.ratio_interval, limit, limit_text(limit)), found
+    )
 
 
 def max_latency_ms(found: Latency, limit: float) -> Judgement:
@@ -43,7 +47,7 @@ def max_latency_ms(found: Latency, limit: float) -> Judgement:
     ends = found.variant.median_interval_s
     words = f"median {beside(value, limit, 2)} ms over {plural(found.variant.rounds, 'round')}"
     interval = None if ends is None else (ends[0] * 1000, ends[1] * 1000)
-    return _timed(_Time(words, value, interval, limit, f"{limit_text(limit)} ms"), found)
+    return _timed(_Time("median", words, value, interval, limit, f"{limit_text(limit)} ms"), found)
 
 
 def undecided(found: Latency, limits: Mapping[str, float]) -> bool:
@@ -166,6 +170,7 @@ def _timed(time: _Time, found: Latency) -> Judgement:
             "load_average": None if taking is None else list(taking.load_average),
             "unsteady": [cause.seen for cause in causes(found)],
             "resolution": of_interval(found.variant.rounds, "round", interval),
+            **(_needed(time, found) if status is Verdict.INCONCLUSIVE else {}),
         },
     )
 
@@ -182,8 +187,25 @@ def _next_step(status: Verdict, time: _Time, found: Latency) -> str | None:
             "raise `latency.rounds` or `latency.budget_s`"
         )
     rounds, taking = found.variant.rounds, found.taking
-    half = half_towards(time.value, time.interval, time.limit)
-    needed = samples_needed(time.value, half, rounds, time.limit)
+    open_, needed = _open(time, time.interval), _rounds(time, time.interval, rounds)
     if taking is None or taking.used_s < taking.budget_s:
-        return f"{unsteady}{more_rounds(needed, rounds)}"
-    return f"{unsteady}{more_seconds(needed, rounds, taking.used_s)}"
+        return f"{unsteady}{more_rounds(open_, needed, rounds)}"
+    return f"{unsteady}{more_seconds(open_, needed, rounds, taking.used_s)}"
+
+
+def _needed(time: _Time, found: Latency) -> dict[str, object]:
+    """Return the rounds in all that would settle a time, nothing if no number is known."""
+    if time.interval is None or _open(time, time.interval).is_known:
+        return {}
+    have = found.variant.rounds
+    total = in_all(_rounds(time, time.interval, have), have)
+    return {} if total is None else {"rounds_needed": total}
+
+
+def _rounds(time: _Time, interval: tuple[float, float], have: int) -> int | None:
+    half = half_towards(time.value, interval, time.limit)
+    return samples_needed(time.value, half, have, time.limit)
+
+
+def _open(time: _Time, interval: tuple[float, float]) -> OpenValue:
+    return of_time(time.noun, time.value, interval, time.limit)

@@ -6,8 +6,8 @@ was wanted.
 
 from __future__ import annotations
 
-from edgeq.judge import resolution
-from edgeq.judge.advice import SMALLER_METHOD, another_method, more_images
+from edgeq.judge import open_value, resolution
+from edgeq.judge.advice import SMALLER_METHOD, another_method, in_all, more_images
 from edgeq.judge.decide import decide, half_towards
 from edgeq.judge.doubt import Doubt, doubted
 from edgeq.judge.missing import missing
@@ -64,11 +64,12 @@ def top1_agreement(found: Agreement, limit: float, *, method: str | None = None)
     """Judge the share of images on which the variant gives the baseline's class."""
     status = decide(found.top1, found.top1_interval, limit, "min")
     ties = f", {plural(found.ties, 'tie')} counted against it" if found.ties else ""
-    step = None
+    step, open_ = None, {}
     if status is Verdict.INCONCLUSIVE:
-        step = more_images(
-            images_needed(found.top1, limit, found.confidence), found.worth, found.clusters
-        )
+        rate_ = open_value.of_rate("rate", found.top1, found.top1_interval, limit)
+        needed = images_needed(found.top1, limit, found.confidence)
+        step = more_images(rate_, needed, found.worth, found.clusters)
+        open_ = _needed(rate_, needed, found.worth)
     elif status is Verdict.FAIL:
         step = another_method(method)
     return Judgement(
@@ -92,6 +93,7 @@ def top1_agreement(found: Agreement, limit: float, *, method: str | None = None)
                 found.clusters, resolution.of_rate(found.worth, limit, found.confidence)
             ),
             **cluster_facts(found.clusters),
+            **open_,
         },
     )
 
@@ -111,12 +113,13 @@ def top5_overlap(
             next_step="Set `top5_overlap = false` for it",
         )
     status = decide(value, interval, limit, "min")
-    step = None
+    step, open_ = None, {}
     if status is Verdict.INCONCLUSIVE:
+        overlap = open_value.of_rate("overlap", value, interval, limit)
         half = half_towards(value, interval, limit)
-        step = more_images(
-            samples_needed(value, half, found.worth, limit), found.worth, found.clusters
-        )
+        needed = samples_needed(value, half, found.worth, limit)
+        step = more_images(overlap, needed, found.worth, found.clusters)
+        open_ = _needed(overlap, needed, found.worth)
     elif status is Verdict.FAIL:
         step = another_method(method)
     return Judgement(
@@ -135,6 +138,7 @@ def top5_overlap(
                 found.clusters, resolution.of_interval(found.worth, "image", interval)
             ),
             **cluster_facts(found.clusters),
+            **open_,
         },
     )
 
@@ -183,12 +187,14 @@ def accuracy_drop(
 def _drop(found: Accuracy, limit: float, method: str | None) -> Judgement:
     status = decide(found.drop, found.drop_interval, limit, "max")
     of = sample(found.images, found.clusters, bare=True)
-    step = None
+    step, open_ = None, {}
     if status is Verdict.INCONCLUSIVE:
+        drop = open_value.of_drop(found.drop, found.drop_interval, limit)
         needed = images_needed_for_drop(
             found.lost / found.images, found.gained / found.images, limit, found.confidence
         )
-        step = more_images(needed, found.worth, found.clusters)
+        step = more_images(drop, needed, found.worth, found.clusters)
+        open_ = _needed(drop, needed, found.worth)
     elif status is Verdict.FAIL:
         step = another_method(method)
     return Judgement(
@@ -218,6 +224,7 @@ def _drop(found: Accuracy, limit: float, method: str | None) -> Judgement:
                 ),
             ),
             **cluster_facts(found.clusters),
+            **open_,
         },
     )
 
@@ -244,6 +251,12 @@ def cluster_facts(clusters: Clusters | None) -> dict[str, object]:
         "effective_images": clusters.effective,
         "cluster_method": "Kish's effective number of images, fully correlated in a cluster",
     }
+
+
+def _needed(open_: open_value.OpenValue, needed: int | None, have: int) -> dict[str, object]:
+    """Return the images in all that would settle a value, nothing if no number is known."""
+    total = None if open_.is_known or open_.is_unreachable else in_all(needed, have)
+    return {} if total is None else {"images_needed": total}
 
 
 def _smaller(size: Size, method: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The four answers, and one answer with its reason."""
+"""The four verdicts on a case, the four answers about a variant, a verdict with its reason."""
 
 from __future__ import annotations
 
@@ -8,12 +8,26 @@ import msgspec
 
 
 class Verdict(str, enum.Enum):
-    """The answer for a case."""
+    """The verdict on a case."""
 
     PASS = "PASS"  # noqa: S105 - a verdict, not a password
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
     MISSING = "MISSING"
+
+
+class Answer(str, enum.Enum):
+    """The answer about a variant: the first that fits, in this order.
+
+    ``REJECTED`` says that something stands against the variant, ``NOT_JUDGED`` that its
+    predictions were not measured, ``UNPROVEN`` that nothing failed and something is open, and
+    ``CLEARED`` that every declared case is PASS. Only a cleared variant may ship.
+    """
+
+    REJECTED = "rejected"
+    NOT_JUDGED = "not judged"
+    UNPROVEN = "unproven"
+    CLEARED = "cleared"
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):

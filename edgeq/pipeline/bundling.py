@@ -14,16 +14,17 @@ from edgeq.record import RunRecord, VariantRecord
 from edgeq.spec.structs import Spec
 
 
-def pack(found: RunRecord, target: Path, spec: Spec) -> BundleResult:
+def pack(found: RunRecord, target: Path, spec: Spec, *, unproven: bool = False) -> BundleResult:
     """Write the deployment package of a run.
 
     Args:
         found: What the run found.
         target: The package's folder.
         spec: Of the project; says where files and labels are.
+        unproven: Whether to pack the unproven variants too, marked as such.
 
     Raises:
-        BundleError: No variant may be packed, or the package can't be written.
+        BundleError: No variant is packed, or the package can't be written.
         ImageError: A label set can't be used.
         StoreError: The zip can't be written.
     """
@@ -33,6 +34,7 @@ def pack(found: RunRecord, target: Path, spec: Spec) -> BundleResult:
         root=spec.root.resolve(),
         files=variant_files(found, spec),
         labels=class_names(found, spec),
+        unproven=unproven,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edgeq.answer import leans
 from edgeq.change import Change
 from edgeq.errors import EdgeqError
 from edgeq.judge.missing import missing
@@ -99,6 +100,7 @@ def properties(record: CaseRecord, change: Change | None = None) -> list[tuple[s
     found: list[tuple[str, Any]] = [
         ("edgeq.id", record.id),
         ("edgeq.status", record.status.value),
+        ("edgeq.leans", None if (leaning := leans(record)) is None else leaning.value),
         ("edgeq.reason", record.reason),
         ("edgeq.cause", record.cause),
         ("edgeq.unit", record.unit),

@@ -98,9 +98,12 @@ class Collector:
 
             self._found.models = merge_models(self._found.models, decode_models(sent[MODELS]))
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the record and its report; set the exit code that bad input asks for."""
+        """Write the record and its report; set the exit code that bad input asks for.
+
+        First of all, because JUnit's file is written at the same point and holds the answers.
+        """
         run = self._state.run_if_asked_for()
         if run is not None:
             from edgeq.pipeline.merging import merge_models
@@ -120,12 +123,15 @@ class Collector:
             session.exitstatus = EXIT_INTERRUPTED
 
     def _finish(self, session: pytest.Session) -> None:
+        from edgeq.plugin.junit import note_answers
         from edgeq.plugin.writing import write
 
         try:
             write(self._state, partial=_is_partial(session, self._state))
         except EdgeqError as error:
             self._found.add_error(str(error))
+        if self._found.record is not None:
+            note_answers(session.config, self._found.record)
         if self._found.errors:
             session.exitstatus = EXIT_BAD_INPUT
         elif _is_stopped(self._found.record) and session.exitstatus == pytest.ExitCode.OK:

@@ -8,6 +8,7 @@ import time
 import msgspec
 
 from edgeq import report
+from edgeq.answer import answered
 from edgeq.challenge import last
 from edgeq.errors import EdgeqError
 from edgeq.history import past
@@ -22,6 +23,7 @@ from edgeq.pipeline.illustrating import Illustrated, illustrated
 from edgeq.pipeline.recording import record_run
 from edgeq.plugin.command import command_line
 from edgeq.plugin.state import State
+from edgeq.report.model_sentences import findings
 
 LATEST = "latest"
 
@@ -47,7 +49,8 @@ def write(state: State, *, partial: bool) -> None:
     before = past.read_all(state.reports / past.FOLDER)
     record = msgspec.structs.replace(record, commit=checked_out(state.spec.root))
     shown = Illustrated(record, {}) if found.interrupted else illustrated(state.run, record)
-    held = follow(hold(shown.record, state.spec.path(state.spec.reports) / ACCEPTED), before.runs)
+    compared = hold(shown.record, state.spec.path(state.spec.reports) / ACCEPTED)
+    held = follow(answered(compared), before.runs)
     try:
         found.record = msgspec.structs.replace(held, challenge=last(folder))
     except EdgeqError as damaged:
@@ -66,7 +69,7 @@ def write(state: State, *, partial: bool) -> None:
     found.folder = folder
     found.damaged = before.damaged
     if state.spec.history:
-        now = past_run(found.record)
+        now = past_run(found.record, said=findings(found.record))
         past.keep(now, state.reports / past.FOLDER, most=state.spec.history)
         runs = (*before.runs, now)[-state.spec.history :]
         report.write_index(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeq import record as records
+from edgeq.answer import answered
 from edgeq.files import write_text
 from edgeq.history.accepted import Accepted
 from edgeq.history.past import Past, PastRun
@@ -51,6 +52,7 @@ def write(
         RecordError: A number of the record is not finite; nothing is written then.
         StoreError: The folder can't be written.
     """
+    record = answered(record)
     names = RECORD_FILE, HTML_FILE, MARKDOWN_FILE, CASES_FILE
     written = Written(*(folder / name for name in names))
     page = html.render(record, shown or {}, past=past, accepted=accepted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from edgeq.answer import leans
 from edgeq.record import CaseRecord, ModelRecord, VariantRecord
 from edgeq.report import facts, words
 from edgeq.report.words import Mark
@@ -100,7 +101,7 @@ def _limits(column: str, cases: Mapping[str, CaseRecord]) -> tuple[Limit, ...]:
             shown = words.quantity(gate, case.unit, case.limit, beside=case.value).lstrip("+")
             bound = _BOUNDS[GATES.get(gate).sense]
             text = f"{_NAMES.get(gate, '')}{bound} {shown}"
-            found.append(Limit(words.VERDICTS[case.status], text))
+            found.append(Limit(words.verdict_mark(case.status, leans(case)), text))
     return tuple(found)
 
 

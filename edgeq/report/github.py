@@ -5,10 +5,11 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-command
 
 from __future__ import annotations
 
-from edgeq.change import Change, ChangeKind
+from edgeq.answer import answer, status_in_words
 from edgeq.escape import printable
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.verdict import Answer, Verdict
 from edgeq.record import CaseRecord, RunRecord
+from edgeq.report.model_sentences import about_model
 
 MOST = 10
 """Errors, and warnings, that GitHub shows of one step."""
@@ -21,19 +22,28 @@ _IN_PROPERTY = {**_IN_DATA, ":": "%3A", ",": "%2C"}
 def commands(record: RunRecord) -> list[str]:
     """Return an error for all that keeps the run from passing, a warning for INCONCLUSIVE.
 
-    Cases of one reason share an annotation, and the last one says how many are left out.
+    The answers about the variants come first: an error for rejected, a warning for not judged and
+    unproven, each with the sentence about its model. Cases of one reason share an annotation, and
+    the last one says how many are left out.
     """
     errors: dict[str, list[str]] = {}
     warnings: dict[str, list[str]] = {}
+    for model in record.models:
+        for one in model.variants:
+            found = answer(record, model.name, one)
+            if found is not Answer.CLEARED:
+                into = errors if found is Answer.REJECTED else warnings
+                title = f"{found.value}: {model.name}/{one.name}"
+                into.setdefault(f"{about_model(record, model)}.", []).append(title)
     for error in record.errors:
         errors.setdefault(error, []).append("bad input")
     for change in record.changes:
         if change.fails:
-            errors.setdefault(change.reason, []).append(_changed(change))
+            errors.setdefault(change.reason, []).append(f"{change.id} {change.against}")
     for case in record.cases:
-        into = _place(case, errors, warnings, fails=record.inconclusive == "fail")
-        if into is not None:
-            into.setdefault(_why(case), []).append(f"{case.status.value} {case.id}")
+        place = _place(case, errors, warnings, fails=record.inconclusive == "fail")
+        if place is not None:
+            place.setdefault(_why(case), []).append(f"{status_in_words(case)} {case.id}")
     left = record.summary.not_run
     if left and not record.partial:
         errors.setdefault("declared, and not run", []).extend(left)
@@ -59,11 +69,6 @@ def _place(
 def _why(case: CaseRecord) -> str:
     parts = (case.reason, case.cause, case.next_step and f"Next: {case.next_step}")
     return ". ".join(part for part in parts if part)
-
-
-def _changed(change: Change) -> str:
-    against = "than accepted" if change.kind is ChangeKind.WORSE else "since the accepted record"
-    return f"{change.id} {change.kind.value} {against}"
 
 
 def _commands(kind: str, found: dict[str, list[str]]) -> list[str]:

@@ -11,7 +11,7 @@ from edgeq.history.past import Past, PastRun, of_past
 from edgeq.history.rules import RULES
 from edgeq.history.side import Figure
 from edgeq.judge.verdict import Verdict
-from edgeq.report import words
+from edgeq.report import sentences, words
 from edgeq.report.templating import template
 from edgeq.report.trends import VariantTrends, trends
 from edgeq.report.words import Mark
@@ -22,12 +22,19 @@ _SHA_SHOWN = 8
 
 @dataclass(frozen=True)
 class RunLine:
-    """One run in the list."""
+    """One run in the list.
+
+    Attributes:
+        answers: How many variants are cleared.
+        said: What the run found, in sentences; empty in files of before they were kept.
+    """
 
     started: str
     mark: Mark
     partial: bool
     verdicts: str
+    answers: str
+    said: tuple[str, ...]
     commit: str
     spec: str
     duration: str
@@ -98,10 +105,16 @@ def index_view(past: Past, accepted: Sequence[Accepted], *, latest: bool) -> Ind
 def _line(run: PastRun) -> RunLine:
     counts = (run.passed, run.failed, run.inconclusive, run.missing)
     said = zip(words.VERDICTS.values(), counts, strict=True)
-    stopped = Mark("○", "o", "PARTIAL", "none") if _is_open(run) else Mark("✗", "x", "FAIL", "bad")
     return RunLine(
         started=words.utc(run.started),
-        mark=Mark("✓", "+", "PASS", "good") if run.may_ship else stopped,
+        mark=sentences.mark_of(
+            run.answers.values(),
+            passes=run.passes,
+            may_ship=run.may_ship,
+            is_open=_is_open(run),
+        ),
+        answers=sentences.cleared(run.answers.values()),
+        said=run.said,
         partial=run.partial,
         verdicts=", ".join(f"{number} {mark.word}" for mark, number in said if number),
         commit=(run.commit or words.NONE)[:_SHA_SHOWN],
@@ -113,7 +126,10 @@ def _line(run: PastRun) -> RunLine:
 
 def _is_open(run: PastRun) -> bool:
     """Return whether a part was asked for, and nothing in it fails by itself."""
-    return run.partial and bool(run.not_run) and not run.failed
+    undeclared = any(
+        case.status is Verdict.MISSING and not case.declared_missing for case in run.cases.values()
+    )
+    return run.partial and bool(run.not_run) and not run.failed and not undeclared
 
 
 def _tables(runs: Sequence[PastRun]) -> tuple[Table, ...]:

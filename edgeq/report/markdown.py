@@ -14,6 +14,7 @@ MOST_CASES = 40
 MOST_ROWS = 60
 MOST_MOVED = 10
 _LONGEST = 300
+_LONGEST_FINDING = 1200
 
 
 def render(record: RunRecord) -> str:
@@ -22,6 +23,9 @@ def render(record: RunRecord) -> str:
     counts = " · ".join(f"{mark.symbol} {number} {mark.word}" for mark, number in shown.counts)
     blocks = [
         f"## {shown.mark.symbol} {_text(shown.headline)}",
+        "\n".join(
+            f"- {_text(finding, _LONGEST_FINDING)}." for finding in shown.findings[:MOST_ROWS]
+        ),
         f"{_text(shown.verdict)}.",
         counts,
         "\n".join(f"- **Note:** {_text(note)}" for note in shown.notes[:MOST_CASES]),
@@ -62,7 +66,7 @@ def _trouble(shown: ReportView) -> str:
     cases += shown.orphans
     if not cases:
         return ""
-    cases.sort(key=lambda case: _ORDER.index(case.mark.word))
+    cases.sort(key=lambda case: _ORDER.index(case.status))
     lines = [_case(case) for case in cases[:MOST_CASES]]
     if len(cases) > MOST_CASES:
         lines.append(f"- {len(cases) - MOST_CASES} more are in the report")
@@ -92,13 +96,13 @@ def _case(case: CaseView) -> str:
     step = f" *Next:* {_text(case.next_step)}" if case.next_step else ""
     cause = f". {_text(case.cause)}" if case.cause else ""
     head = f"{case.mark.symbol} **{case.mark.word}{declared}** {_text(case.id)}"
-    open_ = case.mark.word == Verdict.INCONCLUSIVE.value and case.resolution
+    open_ = case.status is Verdict.INCONCLUSIVE and case.resolution
     able = f" ({_text(case.resolution)}.)" if open_ else ""
     return f"- {head}: {_text(case.reason)}{cause}{step}{able}"
 
 
-def _text(text: str) -> str:
-    return markdown(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
+def _text(text: str, longest: int = _LONGEST) -> str:
+    return markdown(text if len(text) <= longest else f"{text[:longest]}…")
 
 
-_ORDER = ("FAIL", "MISSING", "INCONCLUSIVE", "PASS")
+_ORDER = (Verdict.FAIL, Verdict.MISSING, Verdict.INCONCLUSIVE, Verdict.PASS)

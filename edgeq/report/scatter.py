@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edgeq.judge.verdict import Answer
 from edgeq.report import words
 from edgeq.report.axis import Axis, Tick, series
 from edgeq.report.labels import LABEL_LENGTH, Label, spread_labels
@@ -32,13 +33,14 @@ class Point:
     """A model in the chart.
 
     Attributes:
-        shape: ``"diamond"`` the baseline, ``"circle"`` may ship, ``"ring"`` may ship with
-            warnings, ``"cross"`` may not ship, ``"square"`` not measured.
+        shape: ``"diamond"`` the baseline, ``"circle"`` cleared, ``"ring"`` unproven, ``"cross"``
+            rejected, ``"square"`` not judged.
         label: Name, with the answer's symbol and the latency ratio.
         title: The whole of it in words.
         disc: Radius of the disc that stands for the latency, None where it was not measured.
         size, agreement, latency: The numbers in words.
-        front: Whether no other that may ship is both smaller and closer to the baseline.
+        front: Whether no other that is cleared or unproven is both smaller and closer to the
+            baseline.
     """
 
     x: float
@@ -75,14 +77,13 @@ class Chart:
 
 
 _SHAPES = {
-    "baseline": "diamond",
-    "may ship": "circle",
-    "may ship, with warnings": "ring",
-    "may not ship": "cross",
-    "partly run": "square",
-    "not measured": "square",
+    None: "diamond",
+    Answer.CLEARED: "circle",
+    Answer.UNPROVEN: "ring",
+    Answer.REJECTED: "cross",
+    Answer.NOT_JUDGED: "square",
 }
-_SHIPPING = {"diamond", "circle", "ring"}
+_ON_THE_FRONT = {None, Answer.CLEARED, Answer.UNPROVEN}
 
 
 def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | None:
@@ -103,7 +104,7 @@ def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | N
     below = tuple(one for one in _SHARES if one < lowest)
     shares = (*shares, *below[:1])
     up = Axis(_CLOSEST, away(shares[-1]), TOP, BOTTOM, log=True)
-    numbers = [(size, share) for one, size, share in placed if _SHAPES[one.mark.word] in _SHIPPING]
+    numbers = [(size, share) for one, size, share in placed if one.answer in _ON_THE_FRONT]
     best = front(numbers)
     places = [(across.at(size), up.at(away(share))) for _, size, share in placed]
     labels = spread_labels(
@@ -179,7 +180,7 @@ def _point(one: VariantView, place: tuple[float, float], label: Label, *, front:
     return Point(
         x=place[0],
         y=place[1],
-        shape=_SHAPES[one.mark.word],
+        shape=_SHAPES[one.answer],
         tone=one.mark.tone,
         label=label,
         name=one.name,

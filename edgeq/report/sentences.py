@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from edgeq.answer import Answer, answer
+from collections.abc import Collection
+
+from edgeq.answer import answer
 from edgeq.change import ChangeKind
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.verdict import Answer, Verdict
 from edgeq.record import RunRecord
 from edgeq.report import words
 from edgeq.report.words import Mark
@@ -12,43 +14,73 @@ from edgeq.report.words import Mark
 EXAMPLES = 2
 """How many of the cases that were not run a note names."""
 
-_SHIPPING = {Answer.SHIPS, Answer.WARNS}
+INTERRUPTED = Mark("✗", "x", "INTERRUPTED", "bad")
+FAILS = Mark("✗", "x", "FAIL", "bad")
+PARTIAL = Mark("○", "o", "PARTIAL", "none")
 
 
 def mark(record: RunRecord) -> Mark:
-    """Return whether the run passes, fails, or was asked for a part only and found no fault."""
+    """Return the mark of a run: good only if all variants may ship."""
     if record.interrupted:
-        return Mark("✗", "x", "INTERRUPTED", "bad")
-    if record.summary.may_ship:
-        return Mark("✓", "+", "PASS", "good")
-    return Mark("○", "o", "PARTIAL", "none") if _is_open(record) else Mark("✗", "x", "FAIL", "bad")
+        return INTERRUPTED
+    summary = record.summary
+    return mark_of(
+        _answers(record),
+        passes=summary.passes,
+        may_ship=summary.may_ship,
+        is_open=_is_open(record),
+    )
+
+
+def mark_of(
+    answers: Collection[Answer], *, passes: bool, may_ship: bool, is_open: bool = False
+) -> Mark:
+    """Return the mark of a run that was not interrupted.
+
+    Args:
+        answers: About its variants.
+        passes: Whether nothing in it fails.
+        may_ship: Whether all variants are cleared.
+        is_open: Whether a part was asked for, and nothing in it fails.
+    """
+    if may_ship:
+        shown = words.ANSWERS[Answer.CLEARED]
+    elif not passes:
+        return PARTIAL if is_open else FAILS
+    else:
+        # a run that passes rejects nothing; what is not judged says less than what is unproven
+        worst = Answer.UNPROVEN if answers and Answer.NOT_JUDGED not in answers else None
+        shown = words.ANSWERS[worst or Answer.NOT_JUDGED]
+    return Mark(shown.symbol, shown.ascii, shown.word.upper(), shown.tone)
 
 
 def headline(record: RunRecord) -> str:
-    """Return the answer of a run in one sentence, without a full stop."""
+    """Return how many variants of a run are cleared in one sentence, without a full stop."""
     answers = _answers(record)
-    number, ships = len(answers), sum(one in _SHIPPING for one in answers)
     if record.interrupted:
         judged = words.count(len(record.cases), "case")
         return f"The run was interrupted after {judged} of {_declared(record)}"
+    said = cleared(answers)
+    if record.summary.may_ship:
+        return f"{said} and may ship"
     if record.partial and record.summary.not_run:
-        return _headline_of_a_part(number, ships, answers.count(Answer.STOPS))
-    if not number:
-        return "There is no variant to ship"
-    if ships == number:
-        said = "The variant" if ships == 1 else f"All {ships} variants"
-        warns = sum(one is Answer.WARNS for one in answers)
-        return f"{said} may ship" + (f", {warns} with warnings" if warns else "")
-    if not ships:
-        return "The variant may not ship" if number == 1 else "No variant may ship"
-    return f"{ships} of {number} variants may ship"
+        return f"Part of the gate was run: {said[0].lower()}{said[1:]}"
+    if answers and set(answers) == {Answer.CLEARED}:
+        return f"{said}, but the run fails"
+    return said
 
 
-def _headline_of_a_part(number: int, ships: int, stops: int) -> str:
-    said = "Part of the gate was run"
-    if stops:
-        return f"{said}: {stops} of {words.count(number, 'variant')} may not ship"
-    return f"{said}: {ships} of {words.count(number, 'variant')} may ship" if ships else said
+def cleared(answers: Collection[Answer]) -> str:
+    """Return how many variants are cleared, or what else the only one is."""
+    every = tuple(answers)
+    if not every:
+        return "There is no variant to judge"
+    if len(every) == 1:
+        return f"The variant is {every[0].value}"
+    number = every.count(Answer.CLEARED)
+    if number == len(every):
+        return f"All {number} variants are cleared"
+    return f"{number} of {len(every)} variants {'is' if number == 1 else 'are'} cleared"
 
 
 def verdict(record: RunRecord) -> str:
@@ -57,7 +89,7 @@ def verdict(record: RunRecord) -> str:
     if summary.not_run:
         were = "was" if len(summary.not_run) == 1 else "were"
         left = f"{words.count(len(summary.not_run), 'declared case')} {were} not run"
-        parts.append(left + (f", so nothing is said about {_rest(record)}" * record.partial))
+        parts.append(f"{left}, on purpose" if record.partial else left)
     elif not summary.complete:
         parts.append("verdicts and declared cases do not match")
     if not record.cases:
@@ -66,8 +98,8 @@ def verdict(record: RunRecord) -> str:
         parts.insert(0, "it was interrupted")
     said = "; ".join(parts) or f"all {words.count(summary.passed, 'case')} passed"
     if _is_open(record):
-        return said
-    return f"The run {'passes' if summary.may_ship else 'fails'}: {said}"
+        return f"Nothing fails: {said}"
+    return f"The run {'passes' if summary.passes else 'fails'}: {said}"
 
 
 def bad_input(record: RunRecord) -> tuple[str, ...]:
@@ -117,8 +149,9 @@ def _parts(record: RunRecord) -> list[str]:
     if undeclared:
         parts.append(f"{words.count(undeclared, 'case')} MISSING without being declared")
     if summary.inconclusive:
-        rule = "which warns" if record.inconclusive == "warn" else "which fails"
-        parts.append(f"{words.count(summary.inconclusive, 'case')} INCONCLUSIVE, {rule}")
+        rule = "a warning" if record.inconclusive == "warn" else "a failure by the spec"
+        are = "is" if summary.inconclusive == 1 else "are"
+        parts.append(f"{words.count(summary.inconclusive, 'case')} {are} INCONCLUSIVE ({rule})")
     if summary.missing - undeclared:
         parts.append(f"{words.count(summary.missing - undeclared, 'case')} MISSING as declared")
     for kind in (ChangeKind.WORSE, ChangeKind.GONE):
@@ -140,10 +173,6 @@ def _is_open(record: RunRecord) -> bool:
         and not any(change.fails for change in record.changes)
         and not (summary.inconclusive and record.inconclusive == "fail")
     )
-
-
-def _rest(record: RunRecord) -> str:
-    return "the others" if any(one in _SHIPPING for one in _answers(record)) else "shipping"
 
 
 def _declared(record: RunRecord) -> int:

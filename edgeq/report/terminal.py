@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from edgeq.answer import Answer
 from edgeq.escape import columns, fitted, printable, wrapped
 from edgeq.record import RunRecord
 from edgeq.report import changes, sentences
@@ -15,14 +14,7 @@ MOST_LINES = 20
 
 _HEAD_WIDTH = 21
 _CELL_WIDTHS = (10, 18)
-_ANSWERS = {
-    Answer.SHIPS: "may ship",
-    Answer.WARNS: "with warnings",
-    Answer.STOPS: "may not ship",
-    Answer.PARTIAL: "partly run",
-    Answer.UNMEASURED: "not measured",
-}
-_ASCII = str.maketrans({"−": "-", "×": "x", "–": "", "…": "~"})  # noqa: RUF001
+_ASCII = str.maketrans({"−": "-", "×": "x", "–": "", "…": "~", "→": "->"})  # noqa: RUF001
 
 
 def render(record: RunRecord) -> str:
@@ -38,7 +30,8 @@ def render(record: RunRecord) -> str:
         _trouble(shown, record.errors),
         _changes(shown),
         _previous(record),
-        f"{shown.headline}. {shown.verdict}.",
+        f"{shown.verdict}.",
+        *(f"{printable(sentence)}." for sentence in (shown.headline, *shown.findings)),
     ]
     lines = "\n".join(block for block in blocks if block).splitlines()
     return "\n".join(
@@ -60,7 +53,7 @@ def _parts(model: ModelView) -> list[tuple[VariantView, ...]]:
 
 def _width(one: VariantView) -> int:
     texts = [_plain(one.name), *(_cell(case) for case in one.cases)]
-    texts.append(_ANSWERS[one.answer] if one.answer else "")
+    texts.append(_answer(one))
     low, high = _CELL_WIDTHS
     return min(high, max(low, *(columns(text) for text in texts)))
 
@@ -71,7 +64,7 @@ def _table(model: ModelView, group: tuple[VariantView, ...]) -> str:
     rows = [
         (model.name, [one.name for one in group]),
         *((gate, [cells.get(gate, "") for cells in by_gate]) for gate in gates),
-        ("answer", [_ANSWERS[one.answer] if one.answer else "" for one in group]),
+        ("answer", [_answer(one) for one in group]),
     ]
     widths = [_width(one) for one in group]
     return "\n".join(_row(head, cells, widths) for head, cells in rows)
@@ -90,6 +83,10 @@ def _padded(text: str, width: int) -> str:
 
 def _cell(case: CaseView) -> str:
     return f"{case.mark.ascii} {_plain(case.value) or case.mark.word}".strip()
+
+
+def _answer(one: VariantView) -> str:
+    return f"{one.mark.ascii} {one.mark.word}" if one.answer else ""
 
 
 def _trouble(shown: ReportView, errors: tuple[str, ...]) -> str:

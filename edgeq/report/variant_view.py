@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edgeq.answer import Answer, answer, objections
+from edgeq.answer import answer, leans, reasons
+from edgeq.judge.verdict import Answer, Verdict
 from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import facts, file_view, flips, words
 from edgeq.report.cells import Cell, cells
@@ -20,6 +21,7 @@ class CaseView:
     """One case.
 
     Attributes:
+        mark: The verdict, with the way that it leans if it is INCONCLUSIVE.
         cause: What probably made it fail, empty where nothing was found.
         resolution: What the images or rounds could resolve, empty for exact verdicts.
         declared: Whether the spec allows it to be MISSING.
@@ -27,6 +29,7 @@ class CaseView:
 
     id: str
     gate: str
+    status: Verdict
     mark: Mark
     value: str
     interval: str
@@ -53,7 +56,7 @@ class VariantView:
         bytes: Of the file, None where it could not be made.
         agreement: Share of images, None where not measured.
         latency: The variant's median by the baseline's, None where not measured.
-        objection: Why it may not ship, in one sentence; empty where it may.
+        why: Why the answer is what it is, in one sentence; empty for a cleared variant.
         cells: By the names in ``HEADINGS``.
         flips: None where agreement was not measured.
         spreads: Distributions over the images.
@@ -77,7 +80,7 @@ class VariantView:
     bytes: int | None
     agreement: float | None
     latency: float | None
-    objection: str
+    why: str
     cells: dict[str, Cell]
     cases: tuple[CaseView, ...]
     flips: flips.FlipsView | None
@@ -113,7 +116,7 @@ class VariantView:
     @property
     def trouble(self) -> tuple[CaseView, ...]:
         """The cases that did not pass."""
-        return tuple(case for case in self.cases if case.mark.word != "PASS")
+        return tuple(case for case in self.cases if case.status is not Verdict.PASS)
 
 
 BASELINE = Mark("◆", "*", "baseline", "none")
@@ -149,7 +152,7 @@ def variant_view(
         bytes=variant.bytes or None,
         agreement=facts.number(variant.agreement, "top1"),
         latency=facts.number(variant.latency, "ratio"),
-        objection=_objection(record, model, variant) if said is Answer.STOPS else "",
+        why="" if is_baseline else _why(record, model, variant),
         cells=cells(model, variant, cases, is_baseline=is_baseline),
         cases=tuple(case_view(case) for case in cases),
         flips=flips.flips_view(variant.agreement, pictures),
@@ -170,7 +173,8 @@ def case_view(case: CaseRecord) -> CaseView:
     return CaseView(
         id=case.id,
         gate=case.gate,
-        mark=words.VERDICTS[case.status],
+        status=case.status,
+        mark=words.verdict_mark(case.status, leans(case)),
         value=words.quantity(case.gate, case.unit, case.value, beside=case.limit),
         interval=words.span(
             ends
@@ -197,7 +201,7 @@ def _place(model: ModelRecord, variant: VariantRecord) -> int:
     return 0 if variant is model.baseline else model.variants.index(variant) + 1
 
 
-def _objection(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> str:
-    """Return the first reason why a variant may not ship, and how many more there are."""
-    first, *rest = objections(record, model.name, variant) or ("",)
+def _why(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> str:
+    """Return the first reason for the answer about a variant, and how many more there are."""
+    first, *rest = reasons(record, model.name, variant) or ("",)
     return f"{first} (and {len(rest)} more)" if rest else first

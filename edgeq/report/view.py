@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from edgeq.answer import answered
+from edgeq.judge.verdict import Answer
 from edgeq.record import Facts, ModelRecord, RunRecord
 from edgeq.report import embedding, facts, scatter, sentences, words
 from edgeq.report.changes import ChangesView, changes_view
 from edgeq.report.embedding import PictureView, SheetView
+from edgeq.report.model_sentences import findings
 from edgeq.report.pictures import Pictures
 from edgeq.report.variant_view import CaseView, VariantView, case_view, variant_view
 from edgeq.report.words import Mark
@@ -41,6 +44,12 @@ class ModelView:
         """The rows of the table: the baseline, then the variants."""
         return (self.baseline, *self.variants)
 
+    @property
+    def by_answer(self) -> tuple[VariantView, ...]:
+        """The variants, the rejected ones first and the cleared ones last."""
+        order = list(Answer)
+        return tuple(sorted(self.variants, key=lambda one: order.index(one.answer or order[-1])))
+
 
 @dataclass(frozen=True)
 class FactsView:
@@ -57,7 +66,8 @@ class ReportView:
 
     Attributes:
         mark: Whether the run passes.
-        headline: The answer in one sentence.
+        headline: How many variants are cleared, in one sentence.
+        findings: What was found of each model and what would settle it, one sentence each.
         verdict: Whether the run passes, and why, in one sentence.
         counts: Verdicts with their numbers.
         about: What was run, where, when and how long, as name and text.
@@ -73,6 +83,7 @@ class ReportView:
 
     mark: Mark
     headline: str
+    findings: tuple[str, ...]
     verdict: str
     counts: tuple[tuple[Mark, int], ...]
     about: tuple[tuple[str, str], ...]
@@ -98,12 +109,14 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
         record: The record.
         shown: Those of its pictures that are there, by their sha256.
     """
+    record = answered(record)
     pictures = shown or {}
     summary = record.summary
     known = {(model.name, one.name) for model in record.models for one in model.variants}
     return ReportView(
         mark=sentences.mark(record),
         headline=sentences.headline(record),
+        findings=findings(record),
         verdict=sentences.verdict(record),
         counts=tuple(
             (words.VERDICTS[verdict], number)

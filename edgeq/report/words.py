@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from edgeq.answer import Answer
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.leaning import in_words
+from edgeq.judge.verdict import Answer, Verdict
 
 ABSENT = "not measured"
 NONE = "–"  # noqa: RUF001 - the sign for "does not apply"
 
 _GAP = "\u00a0"  # keeps a number and its unit on one line
+_PERCENT = f"{_GAP}%"
 _MINUS = "−"  # noqa: RUF001 - the sign of a negative number
 _MOST_DIGITS = 4
 _WHOLE = 100
@@ -25,7 +26,7 @@ class Mark:
         symbol: One character.
         ascii: One character of ASCII.
         word: What it says.
-        tone: ``"good"``, ``"bad"``, ``"warn"`` or ``"none"``.
+        tone: ``"good"``, ``"bad"``, ``"doubt"`` (leans to the bad), ``"warn"`` or ``"none"``.
     """
 
     symbol: str
@@ -41,12 +42,20 @@ VERDICTS = {
     Verdict.MISSING: Mark("○", "o", "MISSING", "none"),
 }
 ANSWERS = {
-    Answer.SHIPS: Mark("✓", "+", Answer.SHIPS.value, "good"),
-    Answer.WARNS: Mark("!", "!", Answer.WARNS.value, "warn"),
-    Answer.STOPS: Mark("✗", "x", Answer.STOPS.value, "bad"),
-    Answer.PARTIAL: Mark("○", "o", Answer.PARTIAL.value, "none"),
-    Answer.UNMEASURED: Mark("○", "o", Answer.UNMEASURED.value, "none"),
+    Answer.REJECTED: Mark("✗", "x", Answer.REJECTED.value, "bad"),
+    Answer.NOT_JUDGED: Mark("○", "o", Answer.NOT_JUDGED.value, "none"),
+    Answer.UNPROVEN: Mark("?", "?", Answer.UNPROVEN.value, "warn"),
+    Answer.CLEARED: Mark("✓", "+", Answer.CLEARED.value, "good"),
 }
+
+
+def verdict_mark(status: Verdict, leans: Verdict | None = None) -> Mark:
+    """Return how a verdict is shown; INCONCLUSIVE also says which way it leans."""
+    plain = VERDICTS[status]
+    word = in_words(status, leans)
+    if leans is Verdict.FAIL:
+        return Mark("!", "!", word, "doubt")
+    return Mark(plain.symbol, plain.ascii, word, plain.tone)
 
 
 def kilobytes(size: float | None, digits: int = 1) -> str:
@@ -137,6 +146,11 @@ def duration(seconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """Return a number with its noun in the right number."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def change(before: float, after: float, sign: str = " → ") -> str:
+    """Return two shares with a sign between them, for example ``"90.0 → 80.0 %"``."""
+    return f"{percent(before).removesuffix(_PERCENT)}{sign}{percent(after)}"
 
 
 def _plain_milliseconds(value: float | None, digits: int = 2) -> str:

@@ -49,11 +49,6 @@ class Gate:
     on_request: bool = False
     least_classes: int = 0
 
-    @property
-    def sees_predictions(self) -> bool:
-        """Whether it judges what the variant says about images."""
-        return self.marker in {"agreement", "accuracy"}
-
     def inapplicable(self, task: Task, classes: int) -> str | None:
         """Return why it says nothing about a model, None if it does.
 
@@ -67,6 +62,14 @@ class Gate:
             return f"it says nothing about {classes} classes"
         return None
 
+    @property
+    def sees_predictions(self) -> bool:
+        """Whether it looks at what the variant predicts; proofs do not count."""
+        return self.marker in PREDICTIONS
+
+
+PREDICTIONS: tuple[Marker, ...] = ("agreement", "accuracy")
+"""Markers of the gates that look at what a variant predicts."""
 
 GATES: Registry[Gate] = Registry(
     "gate",

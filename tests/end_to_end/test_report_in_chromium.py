@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from edgeq import report
+from edgeq.answer import answered
 from edgeq.history.past import Past, PastRun, past_run
 from edgeq.record import RunRecord, from_json
 from tests.end_to_end import browsing, report_records
@@ -44,7 +45,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
 
     def page(kind: str) -> tuple[Path, RunRecord]:
         if kind not in done:
-            record = KINDS[kind]()
+            record = answered(KINDS[kind]())
             written = report.write(record, tmp_path_factory.mktemp(kind), past=earlier(record))
             done[kind] = written.html, record
         return done[kind]
@@ -227,3 +228,35 @@ def test_the_list_of_runs_is_as_good_a_page(browser: Browser, tmp_path: Path) ->
         assert browsing.violations(seen) == []
         assert browsing.sideways(seen) <= 0
         assert seen.away == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "tone", "headline"),
+    [
+        ("all_pass", "good", "All 6 variants are cleared and may ship"),
+        ("few_images", "warn", "0 of 2 variants are cleared"),
+        ("missing_weights", "none", "0 of 2 variants are cleared"),
+        ("failures", "bad", "1 of 5 variants is cleared"),
+    ],
+)
+def test_the_head_says_what_was_proven_and_is_green_only_when_all_is(
+    browser: Browser, pages: Pages, kind: str, tone: str, headline: str
+) -> None:
+    file, record = pages(kind)
+    with opened(browser, file) as seen:
+        assert seen.page.locator("h1").inner_text() == headline
+        assert seen.page.locator(f"section.answer.{tone}").count() == 1
+        said = " ".join(seen.page.locator("ul.findings").inner_text().split())
+        assert said.startswith(f"{record.models[0].name}: ")
+        assert (seen.page.locator(".eyebrow .mark").inner_text()[0] == "\u2713") is (tone == "good")
+
+
+def test_a_case_that_leans_to_failing_looks_and_reads_otherwise(
+    browser: Browser, pages: Pages
+) -> None:
+    with opened(browser, pages("few_images")[0]) as seen:
+        for tone, sign, word in (("doubt", "!", "FAIL"), ("warn", "?", "PASS")):
+            mark = seen.page.locator(f".cases .mark.{tone}").first
+            text = mark.text_content()
+            assert text is not None
+            assert text.split() == f"{sign}INCONCLUSIVE, leans to {word}".split()

@@ -7,6 +7,7 @@ shipped suite. Its store is shared between tests, so that what one made the next
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,15 @@ def to_toml(table: Mapping[str, Any], path: str = "") -> str:
 def statuses(record: RunRecord) -> dict[str, Verdict]:
     """Return the verdicts of a record by case."""
     return {case.id: case.status for case in record.cases}
+
+
+def suite_properties(file: Path) -> dict[str, str]:
+    """Return the properties of a JUnit file's suite; those of its tests are not among them."""
+    document = ET.parse(file)  # noqa: S314 - pytest wrote it
+    return {
+        one.attrib["name"]: one.attrib["value"]
+        for one in document.iterfind("./testsuite/properties/property")
+    }
 
 
 def case(record: RunRecord, case_id: str) -> CaseRecord:

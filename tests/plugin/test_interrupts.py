@@ -79,7 +79,7 @@ def test_ctrl_c_leaves_what_was_done(project: Project) -> None:
         assert ends(worker)
     record = project.record
     assert record.interrupted
-    assert not record.summary.may_ship
+    assert not record.summary.passes
     assert {one.gate for one in record.cases} == {"size_reduction", "max_bytes"}
     assert "The run was interrupted after 4 cases of 20" in said(project)
     page = (project.reports / "report.html").read_text("utf-8")
@@ -98,7 +98,7 @@ def test_ctrl_c_after_every_verdict_is_no_pass(project: Project) -> None:
     assert record.interrupted
     assert record.summary.complete
     assert record.summary.failed == 0
-    assert not record.summary.may_ship
+    assert not record.summary.passes
     assert "The run fails: it was interrupted" in said(project)
 
 
@@ -110,7 +110,7 @@ def test_ctrl_c_before_the_first_verdict_leaves_no_older_answer(project: Project
         assert process.wait(PATIENCE_S) == 130
     assert project.record.interrupted
     assert project.record.cases == ()
-    assert not project.record.summary.may_ship
+    assert not project.record.summary.passes
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system's signal is Linux's")
@@ -135,7 +135,7 @@ def test_ctrl_c_under_xdist_is_no_pass(project: Project) -> None:
         assert process.wait(PATIENCE_S) == 130
         assert ends(worker)
     assert project.record.interrupted
-    assert not project.record.summary.may_ship
+    assert not project.record.summary.passes
     assert "Traceback" not in said(project)
 
 

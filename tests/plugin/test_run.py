@@ -5,8 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from edgeq import challenge
-from edgeq.judge.verdict import Verdict
-from tests.plugin.projects import GATES, Project, plain, text_of
+from edgeq.judge.verdict import Answer, Verdict
+from tests.plugin.projects import GATES, Project, plain, suite_properties, text_of
 
 VARIANTS = ("float16", "vendor")
 PROOFS = ("made", "types", "outputs")
@@ -40,7 +40,9 @@ def test_a_run_answers_every_case_and_writes_its_report(project: Project) -> Non
     record = project.record
     assert {case.id for case in record.cases} == {f"tiny/{v}/{g}" for v in VARIANTS for g in gates}
     assert {case.status for case in record.cases} == {Verdict.PASS}
+    assert record.summary.passes
     assert record.summary.may_ship
+    assert {one.answer for one in record.models[0].variants} == {Answer.CLEARED}
     assert record.summary.complete
     assert not record.partial
     assert record.errors == ()
@@ -63,9 +65,9 @@ def test_a_run_answers_every_case_and_writes_its_report(project: Project) -> Non
     assert str(project.root) not in str(plain(record))
 
     summary = (project.reports / "summary.md").read_text(encoding="utf-8")
-    assert summary.startswith("## \u2713 All 2 variants may ship")
+    assert summary.startswith("## \u2713 All 2 variants are cleared and may ship")
     page = (project.reports / "report.html").read_text(encoding="utf-8")
-    assert "<h1>All 2 variants may ship</h1>" in page
+    assert "<h1>All 2 variants are cleared and may ship</h1>" in page
 
     result.stdout.fnmatch_lines(
         [
@@ -73,12 +75,19 @@ def test_a_run_answers_every_case_and_writes_its_report(project: Project) -> Non
             "tiny * float16 * vendor",
             "made * + PASS * + PASS",
             "top1_agreement * + 100.0 % * + 100.0 %",
-            "answer * may ship * may ship",
-            "All 2 variants may ship. The run passes: all 20 cases passed.",
+            "answer * + cleared * + cleared",
+            "The run passes: all 20 cases passed.",
+            "All 2 variants are cleared and may ship.",
+            "tiny: all 2 variants are cleared on 12 images (lowest: *",
         ]
     )
     assert "Traceback" not in text_of(result)
 
+    assert suite_properties(project.root / "junit.xml") == {
+        "edgeq.answer.tiny/float16": "cleared",
+        "edgeq.answer.tiny/vendor": "cleared",
+        "edgeq.may_ship": "true",
+    }
     document = ET.parse(project.root / "junit.xml")  # noqa: S314 - pytest wrote it
     found = {}
     for test in document.iter("testcase"):

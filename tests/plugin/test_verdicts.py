@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from edgeq.judge.verdict import Verdict
-from tests.plugin.projects import Project, case, save_photographs, statuses, text_of
+from edgeq.judge.verdict import Answer, Verdict
+from tests.plugin.projects import (
+    Project,
+    case,
+    save_photographs,
+    statuses,
+    suite_properties,
+    text_of,
+)
 
 
 def test_fail_fails_in_one_line_with_the_next_step(project: Project) -> None:
@@ -27,8 +34,78 @@ def test_inconclusive_passes_under_its_own_name(project: Project) -> None:
     assert "test_gate.py II.." in text_of(result)
     assert "2 passed, 16 deselected, 2 inconclusive" in result.outlines[-1]
     assert statuses(project.record)["tiny/float16/top1_agreement"] is Verdict.INCONCLUSIVE
+    said = " ".join(text_of(result).split())
+    assert "INCONCLUSIVE, leans to PASS tiny/float16/top1_agreement" in said
+    assert "if the rate stays, it PASSES" in said
     result = project.run("-m", "agreement", "-v")
     result.stdout.fnmatch_lines(["*::test_top1_agreement[[]tiny-float16] INCONCLUSIVE*"])
+
+
+def test_what_is_open_leaves_its_variant_unproven_everywhere(project: Project) -> None:
+    project.spec["gates"]["vendor"] = {"top1_agreement": 0.95}
+    result = project.run("--junitxml=junit.xml")
+    assert result.ret == 0
+    summary = project.record.summary
+    assert (summary.passes, summary.may_ship) == (True, False)
+    answers = {one.name: one.answer for one in project.record.models[0].variants}
+    assert answers == {"float16": Answer.CLEARED, "vendor": Answer.UNPROVEN}
+    assert suite_properties(project.root / "junit.xml") == {
+        "edgeq.answer.tiny/float16": "cleared",
+        "edgeq.answer.tiny/vendor": "unproven",
+        "edgeq.may_ship": "false",
+    }
+    assert '<property name="edgeq.leans" value="PASS"' in (project.root / "junit.xml").read_text(
+        encoding="utf-8"
+    )
+    result.stdout.fnmatch_lines(
+        [
+            "answer * + cleared * ? unproven",
+            "The run passes: 1 case is INCONCLUSIVE (a warning).",
+            "1 of 2 variants is cleared.",
+            "tiny: vendor is unproven: 12 images prove too little (top-1 *",
+            "About * images would settle it.",
+        ]
+    )
+    for name in ("summary.md", "report.html"):
+        text = (project.reports / name).read_text(encoding="utf-8")
+        assert "1 of 2 variants is cleared" in text
+        assert "vendor is unproven: 12 images prove too little" in text
+        assert "may ship" not in text.partition('<script type="application/json"')[0]
+    assert "1 of 2 variants is cleared" in (project.root / "reports" / "index.html").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_a_spec_in_which_no_gate_looks_at_predictions_clears_nobody(project: Project) -> None:
+    project.spec["gates"] = {"size_reduction": -1.0, "latency_ratio": 1000.0}
+    result = project.run("--junitxml=junit.xml")
+    assert result.ret == 0
+    summary = project.record.summary
+    assert (summary.passes, summary.may_ship, summary.inconclusive) == (True, False, 0)
+    assert {one.answer for one in project.record.models[0].variants} == {Answer.NOT_JUDGED}
+    assert suite_properties(project.root / "junit.xml") == {
+        "edgeq.answer.tiny/float16": "not judged",
+        "edgeq.answer.tiny/vendor": "not judged",
+        "edgeq.may_ship": "false",
+    }
+    result.stdout.fnmatch_lines(
+        [
+            "answer * o not judged * o not judged",
+            "The run passes: all 10 cases passed.",
+            "0 of 2 variants are cleared.",
+            "tiny: not judged, no gate looks at its predictions.",
+        ]
+    )
+
+
+def test_answers_reach_junit_from_the_workers_of_xdist(project: Project) -> None:
+    project.spec["gates"]["vendor"] = {"top1_agreement": 0.95}
+    project.run("--junitxml=junit.xml", "-n", "2", "-m", "not latency")
+    assert suite_properties(project.root / "junit.xml") == {
+        "edgeq.answer.tiny/float16": "unproven",
+        "edgeq.answer.tiny/vendor": "unproven",
+        "edgeq.may_ship": "false",
+    }
 
 
 def test_inconclusive_fails_where_the_spec_says_so(project: Project) -> None:
@@ -40,7 +117,8 @@ def test_inconclusive_fails_where_the_spec_says_so(project: Project) -> None:
     result.stdout.fnmatch_lines(
         ["tiny/float16/top1_agreement is INCONCLUSIVE: agrees on 12 of 12*"]
     )
-    assert not project.record.summary.may_ship
+    assert not project.record.summary.passes
+    assert {one.answer for one in project.record.models[0].variants} == {Answer.UNPROVEN}
 
 
 def test_missing_by_declaration_is_skipped_with_its_reason(project: Project) -> None:

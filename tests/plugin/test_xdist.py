@@ -41,7 +41,7 @@ def test_two_workers_answer_like_one(project: Project) -> None:
         assert one.next_step is not None
         assert "without -n" in one.next_step
         assert f"Next: {one.next_step}" in result.outlines
-    assert not parallel.summary.may_ship
+    assert not parallel.summary.passes
     assert parallel.summary.complete
     assert "Traceback" not in text_of(result)
     assert result.outlines.count("Report: reports/latest/report.html") == 1

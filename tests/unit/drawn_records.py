@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edgeq.challenge import FaultAnswer, summed
 from edgeq.change import Change, ChangeKind, Previous
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.verdict import Answer, Verdict
 from edgeq.measure.tensors import Fit, Steps
 from edgeq.picture import Picture, Sheet
 from edgeq.record import CaseRecord, ModelRecord, RunRecord, Summary, VariantRecord
@@ -52,6 +52,7 @@ def _of(kind: Any) -> st.SearchStrategy[Any]:
         tuple[Fit, ...]: st.lists(FITS, max_size=2).map(tuple),
         tuple[str, ...]: st.lists(TEXT, max_size=2).map(tuple),
         Verdict: st.sampled_from(Verdict),
+        Answer | None: st.none() | st.sampled_from(Answer),
         ChangeKind: st.sampled_from(ChangeKind),
         dict[str, object]: FACTS,
     }

@@ -1,13 +1,25 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import msgspec
 import pytest
 
-from edgeq.answer import Answer, answer, objections
+from edgeq.answer import (
+    Outcome,
+    answer,
+    answered,
+    decided,
+    leans,
+    objections,
+    reasons,
+    sees_predictions,
+    status_in_words,
+)
 from edgeq.change import Change, ChangeKind
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.missing import RANDOM_WEIGHTS
+from edgeq.judge.verdict import Answer, Verdict
 from edgeq.record import CaseRecord, RunRecord, VariantRecord
 from tests.unit.report import records
 
@@ -21,98 +33,231 @@ def said(record: RunRecord) -> Answer:
     return answer(record, records.MODEL, record.models[0].variants[0])
 
 
-def against(record: RunRecord) -> tuple[str, ...]:
-    return objections(record, records.MODEL, record.models[0].variants[0])
+def why(record: RunRecord) -> tuple[str, ...]:
+    return reasons(record, records.MODEL, record.models[0].variants[0])
 
 
-PASSED = records.case("int8", "made")
+def undecided(record: RunRecord) -> RunRecord:
+    """Return a record as it is before the end of its run, or of a schema without answers."""
+    model = record.models[0]
+    variants = tuple(msgspec.structs.replace(one, answer=None) for one in model.variants)
+    return msgspec.structs.replace(
+        record,
+        models=(msgspec.structs.replace(model, variants=variants),),
+        summary=msgspec.structs.replace(record.summary, may_ship=False),
+    )
+
+
+MADE = records.case("int8", "made")
+AGREES = records.case("int8", "top1_agreement")
 SPLIT = records.case("int8", "top1_agreement", Verdict.INCONCLUSIVE, reason="either side")
 DECLARED = records.case("int8", "accuracy_drop", Verdict.MISSING, declared=True)
 MISSING = records.case("int8", "accuracy_drop", Verdict.MISSING, reason="no labels")
 FAILED = records.case("int8", "types", Verdict.FAIL, reason="float islands")
+LEFT = f"{records.MODEL}/int8/outputs"
 
 
 @pytest.mark.parametrize(
     ("cases", "expected"),
     [
-        ((PASSED,), Answer.SHIPS),
-        ((PASSED, SPLIT), Answer.WARNS),
-        ((PASSED, DECLARED), Answer.WARNS),
-        ((PASSED, MISSING), Answer.STOPS),
-        ((PASSED, FAILED), Answer.STOPS),
-        ((SPLIT,), Answer.STOPS),
-        ((DECLARED,), Answer.UNMEASURED),
-        ((), Answer.UNMEASURED),
+        ((MADE, AGREES), Answer.CLEARED),
+        ((AGREES,), Answer.CLEARED),
+        ((MADE, SPLIT), Answer.UNPROVEN),
+        ((SPLIT,), Answer.UNPROVEN),
+        ((MADE, AGREES, DECLARED), Answer.UNPROVEN),
+        ((MADE, AGREES, MISSING), Answer.REJECTED),
+        ((MADE, AGREES, FAILED), Answer.REJECTED),
+        ((MADE, SPLIT, DECLARED, FAILED), Answer.REJECTED),
+        ((MADE, FAILED), Answer.REJECTED),
+        ((MADE, MISSING), Answer.REJECTED),
+        ((MADE,), Answer.NOT_JUDGED),
+        ((MADE, DECLARED), Answer.NOT_JUDGED),
+        ((DECLARED,), Answer.NOT_JUDGED),
+        ((), Answer.NOT_JUDGED),
     ],
 )
-def test_answer_follows_from_the_verdicts(cases: tuple[CaseRecord, ...], expected: Answer) -> None:
-    record = run(*cases)
-    assert said(record) is expected
-    assert bool(against(record)) is (expected in {Answer.STOPS, Answer.UNMEASURED})
+def test_the_first_answer_that_fits_the_verdicts(
+    cases: tuple[CaseRecord, ...], expected: Answer
+) -> None:
+    for order in itertools.permutations(cases):
+        record = run(*order)
+        assert said(record) is expected
+        assert record.models[0].variants[0].answer is expected
+        assert bool(why(record)) is (expected is not Answer.CLEARED)
+        assert record.summary.may_ship is (expected is Answer.CLEARED)
 
 
-def test_inconclusive_stops_where_the_spec_says_so() -> None:
-    record = run(PASSED, SPLIT, inconclusive="fail")
-    assert said(record) is Answer.STOPS
-    assert against(record) == (
-        "top1_agreement is INCONCLUSIVE, which the spec does not let pass: either side",
+_OPEN = (Verdict.INCONCLUSIVE, Verdict.MISSING)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("not_run", [False, True])
+@pytest.mark.parametrize("left_out", [False, True])
+@pytest.mark.parametrize("predicts", [*Verdict, None])
+@pytest.mark.parametrize("other", [*Verdict, None])
+@pytest.mark.parametrize("declared", [False, True])
+def test_the_truth_table(
+    predicts: Verdict | None,
+    other: Verdict | None,
+    *,
+    declared: bool,
+    refused: bool,
+    not_run: bool,
+    left_out: bool,
+) -> None:
+    """Every combination of what can be said about a variant, against the words of the answers."""
+    outcomes = [
+        Outcome(gate, status, declared)
+        for gate, status in (("top1_agreement", predicts), ("latency_ratio", other))
+        if status is not None
+    ]
+    rejected = (
+        refused
+        or Verdict.FAIL in (predicts, other)
+        or (Verdict.MISSING in (predicts, other) and not declared)
+        or (not_run and not left_out)
     )
+    judged = predicts in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)
+    open_ = not_run or predicts in _OPEN or other in _OPEN
+    found = decided(outcomes, refused=refused, not_run=not_run, left_out=left_out)
+    assert [
+        rejected,
+        not rejected and not judged,
+        not rejected and judged and open_,
+        not rejected and judged and not open_,
+    ] == [found is one for one in Answer]
+    backwards = decided(outcomes[::-1], refused=refused, not_run=not_run, left_out=left_out)
+    assert backwards is found
 
 
-def test_a_declared_case_that_was_not_run_stops() -> None:
-    record = run(PASSED, declared=(PASSED.id, f"{records.MODEL}/int8/outputs"))
-    assert said(record) is Answer.STOPS
-    assert against(record) == ("outputs was declared and not run",)
+@pytest.mark.parametrize("inconclusive", ["warn", "fail"])
+def test_the_answer_does_not_depend_on_what_inconclusive_does(inconclusive: str) -> None:
+    record = run(MADE, SPLIT, inconclusive=inconclusive)
+    assert said(record) is Answer.UNPROVEN
+    assert why(record) == ("top1_agreement: INCONCLUSIVE; either side",)
+    assert record.summary.passes is (inconclusive == "warn")
+    assert not record.summary.may_ship
 
 
-def test_a_declared_case_that_was_left_out_on_purpose_settles_nothing() -> None:
-    declared = (PASSED.id, FAILED.id, f"{records.MODEL}/int8/outputs")
-    record = run(PASSED, declared=declared, partial=True)
-    assert said(record) is Answer.PARTIAL
-    assert against(record)[-1] == "outputs was declared and not run"
-    assert said(run(PASSED, FAILED, declared=declared, partial=True)) is Answer.STOPS
+def test_a_declared_case_that_was_not_run_rejects() -> None:
+    record = run(MADE, AGREES, declared=(MADE.id, AGREES.id, LEFT))
+    assert said(record) is Answer.REJECTED
+    assert why(record) == ("outputs was declared and not run",)
 
 
-def test_a_variant_that_could_not_be_made_stops() -> None:
-    record = run(error="ended by SIGSEGV at invoke")
-    assert said(record) is Answer.STOPS
-    assert against(record)[0] == "it could not be made or run: ended by SIGSEGV at invoke"
+@pytest.mark.parametrize("how", ["partial", "interrupted"])
+def test_a_declared_case_that_was_left_out_on_purpose_proves_nothing(how: str) -> None:
+    declared = (MADE.id, AGREES.id, FAILED.id, LEFT)
+    on_purpose: dict[str, Any] = {how: True}
+    record = run(MADE, AGREES, declared=declared, **on_purpose)
+    assert said(record) is Answer.UNPROVEN
+    assert why(record)[-1] == "outputs was declared and not run"
+    assert said(run(MADE, AGREES, FAILED, declared=declared, **on_purpose)) is Answer.REJECTED
+    size_alone = run(MADE, declared=(MADE.id, AGREES.id), **on_purpose)
+    assert said(size_alone) is Answer.NOT_JUDGED
+    assert why(size_alone) == ("no case that looks at its predictions was run",)
 
 
-def test_objections_name_gate_verdict_and_reason() -> None:
-    assert against(run(PASSED, FAILED, MISSING)) == (
-        "types is FAIL: float islands",
-        "accuracy_drop is MISSING: no labels",
+def test_what_was_left_out_on_purpose_stands_against_nobody() -> None:
+    record = run(MADE, AGREES, FAILED, declared=(FAILED.id, AGREES.id, MADE.id, LEFT), partial=True)
+    variant = record.models[0].variants[0]
+    assert objections(record, records.MODEL, variant) == ("types: FAIL; float islands",)
+
+
+def test_a_variant_that_could_not_be_made_is_rejected() -> None:
+    record = run(error="ended by SIGSEGV")
+    assert said(record) is Answer.REJECTED
+    assert why(record) == ("it could not be made or run: ended by SIGSEGV",)
+
+
+def test_reasons_name_gate_verdict_and_reason() -> None:
+    assert why(run(MADE, AGREES, FAILED, MISSING)) == (
+        "types: FAIL; float islands",
+        "accuracy_drop: MISSING; no labels",
+    )
+    declared = records.case(
+        "int8", "accuracy_drop", Verdict.MISSING, declared=True, reason="no labels"
+    )
+    assert why(run(MADE, AGREES, declared)) == ("accuracy_drop: MISSING as declared; no labels",)
+
+
+def test_why_a_variant_is_not_judged() -> None:
+    def absent(reason: str) -> RunRecord:
+        one = records.case("int8", "top1_agreement", Verdict.MISSING, declared=True, reason=reason)
+        return run(MADE, one)
+
+    assert why(run(MADE)) == ("no gate looks at its predictions",)
+    assert why(absent(f"{RANDOM_WEIGHTS} (absent by declaration)")) == ("its weights are random",)
+    assert why(absent("not measured: there are no evaluation images (absent by declaration)")) == (
+        "its predictions were not measured: there are no evaluation images",
     )
 
 
 @pytest.mark.parametrize(
     ("fails", "method", "expected"),
     [
-        (True, "int8", Answer.STOPS),
-        (False, "int8", Answer.SHIPS),
-        (True, "float16", Answer.SHIPS),
+        (True, "int8", Answer.REJECTED),
+        (False, "int8", Answer.CLEARED),
+        (True, "float16", Answer.CLEARED),
     ],
 )
-def test_worse_than_accepted_stops_the_variant_that_is(
+def test_worse_than_accepted_rejects_only_that_variant(
     *, fails: bool, method: str, expected: Answer
 ) -> None:
     change = Change(
-        id=f"{records.MODEL}/{method}/made",
+        id=f"{records.MODEL}/{method}/max_bytes",
         model=records.MODEL,
         method=method,
-        gate="made",
+        gate="max_bytes",
         kind=ChangeKind.WORSE,
-        reason="1 kB, then 2 kB",
+        reason="10, then 11",
         fails=fails,
     )
-    record = msgspec.structs.replace(run(PASSED), changes=(change,))
-    assert said(record) is expected
-    if expected is Answer.STOPS:
-        assert against(record) == ("made is worse against the accepted record: 1 kB, then 2 kB",)
+    record = msgspec.structs.replace(undecided(run(MADE, AGREES)), changes=(change,))
+    found = answered(record)
+    assert said(found) is expected
+    if expected is Answer.REJECTED:
+        assert why(found) == ("max_bytes: worse than accepted; 10, then 11",)
 
 
-def test_an_interruption_leaves_the_rest_open_and_is_no_pass() -> None:
-    record = run(PASSED, declared=(PASSED.id, FAILED.id), interrupted=True)
-    assert said(record) is Answer.PARTIAL
-    assert against(record) == ("types was declared and not run",)
+def test_only_a_whole_run_without_bad_input_that_passes_may_ship() -> None:
+    assert run(MADE, AGREES).summary.may_ship
+    assert run(MADE, AGREES, partial=True).summary.may_ship  # nothing was left out
+    cut = run(MADE, AGREES, interrupted=True)
+    assert (said(cut), cut.summary.may_ship) == (Answer.CLEARED, False)
+    bad = run(MADE, AGREES, errors=("no such folder",))
+    assert (said(bad), bad.summary.may_ship) == (Answer.CLEARED, False)
+    assert not records.record((), (MADE,)).summary.may_ship
+    before = undecided(run(MADE, AGREES))
+    failing = msgspec.structs.replace(before.summary, passes=False)  # an accepted case is gone
+    assert not answered(msgspec.structs.replace(before, summary=failing)).summary.may_ship
+
+
+def test_one_variant_that_is_not_cleared_keeps_all_from_shipping() -> None:
+    variants = tuple(VariantRecord(name=name, method=name) for name in ("int8", "float16"))
+    other = records.case("float16", "made")
+    record = records.record(variants, (MADE, AGREES, other))
+    assert [one.answer for one in record.models[0].variants] == [Answer.CLEARED, Answer.NOT_JUDGED]
+    assert record.summary.passes
+    assert not record.summary.may_ship
+
+
+def test_answers_that_are_given_stay() -> None:
+    record = run(MADE, AGREES)
+    assert answered(record) is record
+    variant = msgspec.structs.replace(record.models[0].variants[0], answer=Answer.UNPROVEN)
+    assert answer(record, records.MODEL, variant) is Answer.UNPROVEN
+    assert answered(undecided(record)) == record
+
+
+def test_a_gate_that_is_unknown_sees_nothing() -> None:
+    assert sees_predictions("accuracy_drop")
+    assert not sees_predictions("outputs")
+    assert not sees_predictions("a_gate_of_later")
+
+
+def test_an_open_case_says_which_way_it_leans() -> None:
+    case = records.case("int8", "accuracy_drop", Verdict.INCONCLUSIVE, value=0.1, limit=0.03)
+    assert leans(case) is Verdict.FAIL
+    assert status_in_words(case) == "INCONCLUSIVE, leans to FAIL"
+    assert status_in_words(FAILED) == "FAIL"

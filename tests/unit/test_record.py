@@ -40,7 +40,7 @@ def case(gate: str = "types", status: Verdict = Verdict.PASS, **options: Any) ->
 
 
 def record(**options: Any) -> RunRecord:
-    summary = Summary(passed=1, failed=0, inconclusive=0, missing=0, may_ship=True)
+    summary = Summary(passed=1, failed=0, inconclusive=0, missing=0, passes=True)
     given_ = {"edgeq": "1", "started": "2026-01-01", "duration_s": 1.5, "spec_sha256": "ab"}
     return RunRecord(**{**given_, "summary": summary, "cases": (case(),), **options})
 
@@ -54,7 +54,7 @@ def test_a_record_survives_json(one: RunRecord) -> None:
 def test_the_json_is_indented_plain_and_named(tmp_path: Path) -> None:
     text = to_json(record()).decode()
     plain = json.loads(text)
-    assert plain["schema"] == SCHEMA == "edgeq.run/1"
+    assert plain["schema"] == SCHEMA == "edgeq.run/2"
     assert plain["cases"][0]["status"] == Verdict.PASS.value
     assert text.endswith("}\n")
     assert '\n "edgeq": "1"' in text
@@ -93,9 +93,9 @@ def test_a_missing_record_is_refused_with_advice(tmp_path: Path) -> None:
 
 def test_a_newer_schema_is_refused_with_advice(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    newer = {**json.loads(to_json(record())), "schema": "edgeq.run/2", "cases": "other"}
+    newer = {**json.loads(to_json(record())), "schema": "edgeq.run/9", "cases": "other"}
     path.write_text(json.dumps(newer), "utf-8")
-    with pytest.raises(RecordError, match=r"edgeq\.run/2") as caught:
+    with pytest.raises(RecordError, match=r"edgeq\.run/9") as caught:
         read(path)
     assert caught.value.where == str(path)
     assert "Upgrade edgeq" in (caught.value.remedy or "")
@@ -182,11 +182,11 @@ def test_the_summary_counts_verdicts() -> None:
     counts = (found.passed, found.failed, found.inconclusive, found.missing)
     assert counts == (2, 1, 1, 1)
     assert found.complete
-    assert not found.may_ship
+    assert not found.passes
 
 
 @pytest.mark.parametrize(
-    ("last", "inconclusive", "may_ship"),
+    ("last", "inconclusive", "passes"),
     [
         (case("made"), "fail", True),
         (case("made", Verdict.FAIL), "warn", False),
@@ -196,29 +196,29 @@ def test_the_summary_counts_verdicts() -> None:
         (case("made", Verdict.MISSING, declared_missing=True), "fail", True),
     ],
 )
-def test_what_may_ship(last: CaseRecord, inconclusive: str, *, may_ship: bool) -> None:
+def test_what_passes(last: CaseRecord, inconclusive: str, *, passes: bool) -> None:
     found = summarize((case("types"), last), DECLARED, inconclusive=inconclusive)
-    assert found.may_ship is may_ship
+    assert found.passes is passes
 
 
-def test_what_was_not_run_does_not_ship() -> None:
+def test_a_run_with_cases_left_out_does_not_pass() -> None:
     found = summarize((case("types"),), DECLARED, inconclusive="warn")
     assert found.not_run == ("net/int8/made",)
     assert not found.complete
-    assert not found.may_ship
+    assert not found.passes
 
 
 @pytest.mark.parametrize("cases", [(*BOTH, case("extra")), (*BOTH, case("made"))])
-def test_verdicts_that_nobody_declared_do_not_ship(cases: tuple[CaseRecord, ...]) -> None:
+def test_verdicts_that_nobody_declared_do_not_pass(cases: tuple[CaseRecord, ...]) -> None:
     found = summarize(cases, DECLARED, inconclusive="warn")
     assert not found.complete
-    assert not found.may_ship
+    assert not found.passes
 
 
-def test_nothing_and_errors_do_not_ship() -> None:
-    assert summarize(BOTH, DECLARED, inconclusive="warn").may_ship
-    assert not summarize((), (), inconclusive="warn").may_ship
-    assert not summarize(BOTH, DECLARED, inconclusive="warn", errors=("no image",)).may_ship
+def test_nothing_and_errors_do_not_pass() -> None:
+    assert summarize(BOTH, DECLARED, inconclusive="warn").passes
+    assert not summarize((), (), inconclusive="warn").passes
+    assert not summarize(BOTH, DECLARED, inconclusive="warn", errors=("no image",)).passes
 
 
 def test_verdicts_of_one_variant_come_in_order() -> None:
@@ -232,6 +232,25 @@ def test_a_record_from_before_changes_were_known_is_read() -> None:
     assert from_json(json.dumps(plain).encode()) == record()
 
 
+def test_a_record_of_the_first_schema_is_read_with_what_it_meant() -> None:
+    plain = json.loads(to_json(record()))
+    plain["schema"] = "edgeq.run/1"
+    del plain["summary"]["passes"]
+    plain["summary"]["may_ship"] = True  # said then that nothing fails
+    found = from_json(json.dumps(plain).encode())
+    assert found == record()
+    assert found.schema == SCHEMA
+    assert found.summary.passes
+    assert not found.summary.may_ship
+
+
+@pytest.mark.parametrize("summary", [None, {}, {"may_ship": "yes"}, {"may_ship": None}])
+def test_a_damaged_record_of_the_first_schema_is_refused(summary: object) -> None:
+    plain = {**json.loads(to_json(record())), "schema": "edgeq.run/1", "summary": summary}
+    with pytest.raises(RecordError, match="the record is damaged"):
+        from_json(json.dumps(plain).encode())
+
+
 def test_the_published_schema_is_current() -> None:
     kept = msgspec.json.decode(published.FILE.read_bytes())
     assert kept == msgspec.json.decode(published.run_schema()), "run: python -m edgeq.published"
@@ -241,7 +260,7 @@ def test_an_interrupted_run_does_not_pass() -> None:
     passed = CaseRecord(
         id="m/int8/made", model="m", method="int8", gate="made", status=Verdict.PASS, reason="made"
     )
-    assert summarize((passed,), (passed.id,), inconclusive="warn").may_ship
+    assert summarize((passed,), (passed.id,), inconclusive="warn").passes
     cut = summarize((passed,), (passed.id,), inconclusive="warn", interrupted=True)
     assert cut.complete
-    assert not cut.may_ship
+    assert not cut.passes

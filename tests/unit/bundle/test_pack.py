@@ -11,7 +11,8 @@ import pytest
 
 from edgeq.bundle import check, pack
 from edgeq.errors import BundleError
-from edgeq.record import RunRecord
+from edgeq.judge.verdict import Answer, Verdict
+from edgeq.record import RunRecord, VariantRecord
 from tests.unit.bundle import packages
 from tests.unit.report import records
 
@@ -38,7 +39,7 @@ def test_the_layout(tmp_path: Path) -> None:
     )
     with zipfile.ZipFile(result.zip) as opened:
         assert opened.namelist() == tree(result.folder)
-    assert result.packed == tuple(f"{records.MODEL}/{name}" for name in packages.KINDS)
+    assert result.packed == {f"{records.MODEL}/{name}": Answer.CLEARED for name in packages.KINDS}
     assert [one.variant for one in result.refused] == ["broken"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "bundle",
@@ -74,10 +75,10 @@ def test_the_manifest_says_what_was_left_out(tmp_path: Path) -> None:
         {
             "model": records.MODEL,
             "variant": "broken",
+            "answer": "rejected",
             "reasons": [
                 "it could not be made or run: ended by SIGSEGV",
-                "made is FAIL: ended by SIGSEGV",
-                "no case passed, so nothing is proved",
+                "made: FAIL; ended by SIGSEGV",
             ],
         }
     ]
@@ -132,17 +133,95 @@ def test_a_file_that_is_gone_or_damaged_is_left_out(tmp_path: Path) -> None:
     assert "its file is not at hand" in refused["int8"]
 
 
+def unanswered(record: RunRecord) -> list[VariantRecord]:
+    """Return the variants of a record without their answers, for other cases."""
+    return [msgspec.structs.replace(one, answer=None) for one in record.models[0].variants]
+
+
 def failed(record: RunRecord) -> RunRecord:
-    cases = tuple(one for one in record.cases if one.method == "broken")
-    return msgspec.structs.replace(record, cases=cases)
+    """Return the record as if nothing had looked at the predictions of what passed."""
+    cases = tuple(one for one in record.cases if one.gate != "top1_agreement")
+    return records.record(unanswered(record), cases)
 
 
 def test_nothing_passes_nothing_is_written(tmp_path: Path) -> None:
     made = packages.make(tmp_path / "project")
-    with pytest.raises(BundleError, match=r"no variant may be packed: .*broken") as caught:
+    with pytest.raises(
+        BundleError, match=r"nothing to pack \(1 rejected, 3 not judged\): .*broken"
+    ) as caught:
         made.pack(tmp_path / "out" / "bundle", record=failed(made.record))
     assert caught.value.remedy
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def open_(made: packages.Made) -> RunRecord:
+    """Return the record with an open case of int8, and nothing proved about uint8."""
+    cases = [
+        *(one for one in made.record.cases if one.id != f"{records.MODEL}/uint8/top1_agreement"),
+        records.case(
+            "int8",
+            "accuracy_drop",
+            Verdict.INCONCLUSIVE,
+            value=0.05,
+            limit=0.03,
+            reason="either side",
+        ),
+    ]
+    return records.record(unanswered(made.record), cases)
+
+
+def test_the_unproven_are_packed_only_when_asked_for_and_marked_as_such(tmp_path: Path) -> None:
+    made = packages.make(tmp_path / "project")
+    record = open_(made)
+    plain = made.pack(tmp_path / "plain", record=record)
+    assert plain.packed == {f"{records.MODEL}/float16": Answer.CLEARED}
+    assert {one.variant: one.answer for one in plain.refused} == {
+        "int8": Answer.UNPROVEN,
+        "uint8": Answer.NOT_JUDGED,
+        "broken": Answer.REJECTED,
+    }
+
+    asked = made.pack(tmp_path / "asked", record=record, unproven=True)
+    assert asked.packed == {
+        f"{records.MODEL}/int8": Answer.UNPROVEN,
+        f"{records.MODEL}/float16": Answer.CLEARED,
+    }
+    assert {one.variant for one in asked.refused} == {"uint8", "broken"}
+    for path in (asked.folder, asked.zip):
+        assert check(path).variants == asked.packed
+    folder = asked.folder / records.MODEL
+    said = {
+        name: json.loads((folder / name / "metadata.json").read_text())
+        for name in ("int8", "float16")
+    }
+    assert said["int8"]["answer"] == "unproven"
+    assert said["int8"]["unproven"] == ["accuracy_drop: INCONCLUSIVE, leans to FAIL; either side"]
+    assert (said["float16"]["answer"], said["float16"]["unproven"]) == ("cleared", [])
+    assert "**Unproven:**" in (folder / "int8" / "README.md").read_text()
+    assert "Unproven" not in (folder / "float16" / "README.md").read_text()
+
+
+def test_with_nothing_but_unproven_variants_the_way_to_pack_them_is_named(tmp_path: Path) -> None:
+    made = packages.make(tmp_path / "project")
+    cases = [one for one in open_(made).cases if one.method == "int8"]
+    record = records.record(unanswered(made.record)[:1], cases)
+    with pytest.raises(BundleError, match=r"nothing to pack \(1 unproven\)") as caught:
+        made.pack(tmp_path / "bundle", record=record)
+    assert "--unproven packs" in str(caught.value.remedy)
+    assert caught.value.exit_code == 2
+    with pytest.raises(BundleError) as rejected:
+        made.pack(tmp_path / "bundle", record=failed(made.record), unproven=True)
+    assert "--unproven" not in str(rejected.value.remedy)
+
+
+def test_a_package_of_before_there_were_answers_is_checked(tmp_path: Path) -> None:
+    result = packages.make(tmp_path / "project").pack(tmp_path / "bundle")
+    file = result.folder / "manifest.json"
+    manifest = json.loads(file.read_text())
+    for one in (*manifest["variants"], *manifest["refused"]):
+        del one["answer"]
+    file.write_text(json.dumps(manifest))
+    assert check(result.folder).variants == dict.fromkeys(result.packed)
 
 
 def test_an_earlier_package_stays_when_nothing_passes(tmp_path: Path) -> None:
@@ -179,11 +258,11 @@ def test_what_is_not_ours_is_not_replaced(tmp_path: Path, what: str) -> None:
 def test_hostile_names_stay_below_the_folder(tmp_path: Path) -> None:
     made = packages.make(tmp_path / "project")
     variant = msgspec.structs.replace(made.record.models[0].variants[0], name="../../int8")
-    hostile = records.record((variant,), (records.case("../../int8", "made"),))
+    hostile = records.record((variant,), (records.case("../../int8", "top1_agreement"),))
     files = {f"{records.MODEL}/../../int8": made.files[f"{records.MODEL}/int8"]}
     result = made.pack(tmp_path / "out" / "bundle", record=hostile, files=files)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bundle", "bundle.zip"]
-    assert check(result.zip).variants == (f"{records.MODEL}/../../int8",)
+    assert check(result.zip).variants == {f"{records.MODEL}/../../int8": Answer.CLEARED}
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

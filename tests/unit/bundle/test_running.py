@@ -9,6 +9,7 @@ import pytest
 from edgeq.bundle import running
 from edgeq.bundle.running import UnusableError
 from edgeq.bundle.select import Chosen
+from edgeq.judge.verdict import Answer
 from edgeq.models.model_file import ModelFile, read_model
 from edgeq.record import VariantRecord
 from edgeq.spec.structs import Preprocessing
@@ -24,7 +25,7 @@ def model_file(tmp_path: Path, data: bytes) -> ModelFile:
 
 def chosen(variant: VariantRecord | None = None, **model: Any) -> Chosen:
     one = variant or VariantRecord(name="int8", method="int8")
-    return Chosen(records.record((one,), (), **model).models[0], one, ())
+    return Chosen(records.record((one,), (), **model).models[0], one, Answer.CLEARED, (), ())
 
 
 def test_preprocessing_is_complete(tmp_path: Path) -> None:

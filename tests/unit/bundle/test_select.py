@@ -1,28 +1,51 @@
 from __future__ import annotations
 
 from edgeq.bundle.select import Refusal, select
+from edgeq.judge.verdict import Answer
 from tests.unit.report import records
 
 
-def test_only_what_passed_is_chosen() -> None:
+def test_only_what_is_cleared_is_chosen() -> None:
     chosen, refused = select(records.full_record())
-    assert [one.variant.name for one in chosen] == ["float16", "dynamic_range"]
+    assert [one.variant.name for one in chosen] == ["float16"]
     assert chosen[0].key == f"{records.MODEL}/float16"
-    assert {one.variant for one in refused} == {
-        "int8@tensorflow",
-        "weight_only_int4",
-        records.HOSTILE,
+    assert (chosen[0].answer, chosen[0].reasons) == (Answer.CLEARED, ())
+    assert {one.variant: one.answer for one in refused} == {
+        "dynamic_range": Answer.UNPROVEN,
+        "int8@tensorflow": Answer.REJECTED,
+        "weight_only_int4": Answer.REJECTED,
+        records.HOSTILE: Answer.REJECTED,
     }
 
 
+def test_the_unproven_are_chosen_when_asked_for_and_nothing_else() -> None:
+    chosen, refused = select(records.full_record(), unproven=True)
+    assert {one.variant.name: one.answer for one in chosen} == {
+        "float16": Answer.CLEARED,
+        "dynamic_range": Answer.UNPROVEN,
+    }
+    (reason,) = chosen[1].reasons
+    assert reason.startswith("accuracy_drop: INCONCLUSIVE, leans to PASS; the drop of 0.004")
+    assert {one.answer for one in refused} == {Answer.REJECTED}
+
+
+def test_what_is_not_judged_is_never_chosen() -> None:
+    record = records.record((records.variant("int8", 10),), (records.case("int8", "made"),))
+    for unproven in (False, True):
+        chosen, (refusal,) = select(record, unproven=unproven)
+        assert chosen == ()
+        assert refusal.answer is Answer.NOT_JUDGED
+        assert refusal.reasons == ("no gate looks at its predictions",)
+
+
 def test_every_refusal_says_why() -> None:
-    _, refused = select(records.full_record())
+    _, refused = select(records.full_record(), unproven=True)
     assert str(refused[0]) == (
-        f"{records.MODEL}/int8@tensorflow: accuracy_drop is MISSING: not measured: the evaluation "
-        "images have no labels"
+        f"{records.MODEL}/int8@tensorflow is rejected: accuracy_drop: MISSING; not measured: the "
+        "evaluation images have no labels"
     )
     assert all(one.reasons for one in refused)
 
 
 def test_reasons_are_joined() -> None:
-    assert str(Refusal("m", "v", ("a", "b"))) == "m/v: a; b"
+    assert str(Refusal("m", "v", Answer.REJECTED, ("a", "b"))) == "m/v is rejected: a; b"

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from edgeq.bundle import texts
 from edgeq.bundle.select import Refusal, select
+from edgeq.judge.verdict import Answer
 from tests.unit.report import records
 
 
 def test_notice_names_licence_and_maker() -> None:
     record = records.full_record()
-    text = texts.notice(record, record.models, (Refusal("m", records.HOSTILE, ("FAIL: <b>",)),))
+    text = texts.notice(
+        record, record.models, (Refusal("m", records.HOSTILE, Answer.REJECTED, ("FAIL: <b>",)),)
+    )
     assert "- Licence: Apache-2.0" in text
     assert "- Attribution: Google" in text
     assert "&lt;img src=x" in text

@@ -42,13 +42,13 @@ def here(judged: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return judged
 
 
-def test_what_may_ship_is_packed_and_what_not_is_named(
+def test_what_is_cleared_is_packed_and_what_not_is_named(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["bundle"]) == 0
     said = capsys.readouterr()
-    assert "Packed: 1 of 2\n  tiny/vendor\n" in said.out
-    assert "Not packed:\n  tiny/broken\n    types is FAIL: " in said.out
+    assert "Packed: 1 of 2\n  tiny/vendor: cleared\n" in said.out
+    assert "Not packed:\n  tiny/broken: rejected\n    types: FAIL; " in said.out
     assert "Package: reports/bundle\nZip: reports/bundle.zip (sha256 " in said.out
     assert said.err == ""
 

@@ -78,8 +78,13 @@ def test_its_defaults_are_the_defaults(starter: str, here: Path) -> None:
     plain = Spec(root=here, origin="", models={})
     assert (spec.run, spec.latency) == (Run(), Latency())
     assert spec.models["net"].preprocessing == Preprocessing()
-    for key in ("methods", "default_gates", "inconclusive", "confidence", "reports", "store"):
+    for key in ("methods", "default_gates", "confidence", "reports", "store"):
         assert getattr(spec, key) == getattr(plain, key), key
+
+
+def test_what_is_open_fails_in_a_new_project(starter: str, here: Path) -> None:
+    assert load_spec(here).inconclusive == "fail"
+    assert '\ninconclusive = "fail"\n' in starter
 
 
 def test_the_test_file_takes_the_whole_suite(starter: str, here: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from edgeq.answer import answered
 from edgeq.history.side import Figure, of_record
 from edgeq.judge.verdict import Verdict
 from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord, summarize
@@ -102,7 +103,7 @@ def run(
         **(described or {}),
     }
     inventory = tuple(one.id for one in found) if declared is None else declared
-    return RunRecord(
+    found_ = RunRecord(
         edgeq="1.0",
         started="2026-01-01T00:00:00+00:00",
         duration_s=1.0,
@@ -127,6 +128,7 @@ def run(
         summary=summarize(found, inventory, inconclusive=given.get("inconclusive", "warn")),
         **given,
     )
+    return answered(found_)
 
 
 def figure(record: RunRecord, gate: str) -> Figure:

@@ -34,26 +34,26 @@ def test_the_same_again_passes(folder: Path) -> None:
     keep(run(), folder)
     held = hold(run(), folder)
     assert {one.kind for one in held.changes} == {ChangeKind.UNCHANGED}
-    assert held.summary.may_ship
+    assert held.summary.passes
 
 
 def test_worse_than_accepted_fails_and_better_does_not(folder: Path) -> None:
     keep(with_value("max_bytes", 100.0), folder)
     worse = hold(with_value("max_bytes", 101.0), folder)
     assert [one.kind for one in worse.changes] == [ChangeKind.WORSE]
-    assert not worse.summary.may_ship
+    assert not worse.summary.passes
     better = hold(with_value("max_bytes", 99.0), folder)
     assert [one.kind for one in better.changes] == [ChangeKind.BETTER]
-    assert better.summary.may_ship
+    assert better.summary.passes
 
 
 def test_a_vanished_case_fails_a_full_run_and_no_partial_one(folder: Path) -> None:
     keep(run(case("made"), case("max_bytes")), folder)
     held = hold(run(case("made")), folder)
     assert [one.kind for one in held.changes] == [ChangeKind.UNCHANGED, ChangeKind.GONE]
-    assert not held.summary.may_ship
+    assert not held.summary.passes
     part = hold(run(case("made"), partial=True), folder)
-    assert part.summary.may_ship
+    assert part.summary.passes
     assert not any(one.fails for one in part.changes)
     left = run(case("made"), declared=(case_id("made"), case_id("max_bytes")), partial=True)
     assert [one.id for one in hold(left, folder).changes] == [case_id("made")]
@@ -74,7 +74,7 @@ def test_a_model_that_vanished_fails(folder: Path) -> None:
     other = run(case("made", model="lite"), model="lite")
     held = hold(other, folder)
     assert [(one.id, one.kind) for one in held.changes] == [(case_id("made"), ChangeKind.GONE)]
-    assert not held.summary.may_ship
+    assert not held.summary.passes
 
 
 def test_an_accepted_record_that_cant_be_read_is_bad_input_of_the_run(folder: Path) -> None:
@@ -83,5 +83,5 @@ def test_an_accepted_record_that_cant_be_read_is_bad_input_of_the_run(folder: Pa
     held = hold(run(), folder)
     assert len(held.errors) == 1
     assert "net.json: schema 'edgeq.accepted/9' is not one this version" in held.errors[0]
-    assert not held.summary.may_ship
+    assert not held.summary.passes
     assert held.changes == ()

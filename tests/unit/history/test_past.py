@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from edgeq.history import past
 from edgeq.history.follow import follow, previous
 from edgeq.history.past import of_past, past_run
 from edgeq.history.side import of_record
+from edgeq.judge.verdict import Answer, Verdict
 from edgeq.record import RunRecord
 from tests.unit.history.figures import case, case_id, flips, run, with_value
 
@@ -148,6 +150,65 @@ def test_a_damaged_file_is_named_and_costs_no_other(tmp_path: Path) -> None:
     assert "Upgrade edgeq" in found.damaged[1]
 
 
+def test_answers_and_sentences_are_kept(tmp_path: Path) -> None:
+    record = run(case("top1_agreement"), case("made"))
+    past.keep(past_run(record, said=("net: int8 is cleared",)), tmp_path, most=9)
+    (found,) = past.read_all(tmp_path).runs
+    assert found.answers == {"net/int8": Answer.CLEARED}
+    assert found.said == ("net: int8 is cleared",)
+    assert (found.passes, found.may_ship) == (True, True)
+
+
+def first_schema(folder: Path, record: RunRecord) -> past.PastRun:
+    """Return a run as the first schema kept it, read again."""
+    path = past.keep(past_run(record), folder, most=9)
+    assert path is not None
+    plain = json.loads(path.read_bytes())
+    plain["schema"] = "edgeq.past/1"
+    plain["may_ship"] = plain.pop("passes")
+    del plain["answers"], plain["said"]
+    path.write_text(json.dumps(plain), encoding="utf-8")
+    (found,) = past.read_all(folder).runs
+    return found
+
+
+@pytest.mark.parametrize(
+    ("record", "answer", "passes", "may_ship"),
+    [
+        (run(case("top1_agreement")), Answer.CLEARED, True, True),
+        (run(case("top1_agreement", Verdict.INCONCLUSIVE)), Answer.UNPROVEN, True, False),
+        (run(case("max_bytes")), Answer.NOT_JUDGED, True, False),
+        (run(case("top1_agreement"), case("types", Verdict.FAIL)), Answer.REJECTED, False, False),
+        (
+            run(case("top1_agreement"), declared=(case_id("top1_agreement"), case_id("types"))),
+            Answer.REJECTED,
+            False,
+            False,
+        ),
+    ],
+)
+def test_a_run_of_the_first_schema_is_answered_from_its_cases(
+    tmp_path: Path, record: RunRecord, answer: Answer, *, passes: bool, may_ship: bool
+) -> None:
+    found = first_schema(tmp_path, record)
+    assert found.answers == {"net/int8": answer}
+    assert (found.passes, found.may_ship) == (passes, may_ship)
+    assert found.schema == past.SCHEMA
+    assert found.said == ()
+
+
+@pytest.mark.parametrize("key", ["may_ship", "cases"])
+def test_a_damaged_run_of_the_first_schema_is_named(tmp_path: Path, key: str) -> None:
+    first_schema(tmp_path, run(case("made")))
+    (path,) = tmp_path.iterdir()
+    plain = json.loads(path.read_bytes())
+    del plain[key]
+    path.write_text(json.dumps(plain), encoding="utf-8")
+    found = past.read_all(tmp_path)
+    assert found.runs == ()
+    assert "the past run is damaged" in found.damaged[0]
+
+
 def test_a_case_of_no_model_is_damage(tmp_path: Path) -> None:
     kept(tmp_path, run(case("made")))
     (path,) = tmp_path.iterdir()
@@ -167,7 +228,7 @@ def test_the_run_before_is_compared_and_fails_nothing() -> None:
     assert record.previous is not None
     assert [one.kind for one in record.previous.changes] == [ChangeKind.WORSE]
     assert not any(one.fails for one in record.previous.changes)
-    assert record.summary.may_ship
+    assert record.summary.passes
     assert record.changes == ()
 
 

@@ -40,8 +40,23 @@ def test_ratio_in_words() -> None:
 
 def test_ratio_that_fails_and_one_that_is_open() -> None:
     check(latency_ratio(timed(1.0), 0.6), Verdict.FAIL)
-    found = check(latency_ratio(timed(1.0), 1.001), Verdict.INCONCLUSIVE)
+    noisy = timed(1.0, noise=0.04)
+    found = check(latency_ratio(noisy, noisy.ratio * 1.005), Verdict.INCONCLUSIVE)
     assert "`latency.rounds`" in str(found.next_step)
+    assert str(found.next_step).endswith("if the ratio stays, it PASSES")
+    assert int(str(found.evidence["rounds_needed"])) > 64
+    found = check(latency_ratio(noisy, noisy.ratio * 0.995), Verdict.INCONCLUSIVE)
+    assert str(found.next_step).endswith("if the ratio stays, it FAILS")
+
+
+def test_no_number_of_rounds_settles_a_ratio_that_is_known_to_be_the_limit() -> None:
+    steady = timed(1.0, noise=0.001)
+    found = check(latency_ratio(steady, steady.ratio), Verdict.INCONCLUSIVE)
+    assert str(found.next_step).startswith("No number of rounds settles this")
+    assert "rounds_needed" not in found.evidence
+    noisy = timed(1.0, noise=0.04)
+    found = check(latency_ratio(noisy, noisy.ratio), Verdict.INCONCLUSIVE)
+    assert "64 rounds can't tell on which side" in str(found.next_step)
 
 
 def test_a_busy_machine_is_named() -> None:

@@ -61,7 +61,7 @@ def test_crops_of_one_photograph_count_as_one_image() -> None:
     judged = check(top1_agreement(found, 0.93), Verdict.INCONCLUSIVE)
     assert judged.reason.startswith("agrees on 481 of 500 crops of 100 photographs, 0.962 (0.9")
     assert judged.next_step is not None
-    assert "different photographs in all (now 100)" in judged.next_step
+    assert "different photographs in all would settle it (100 so far)" in judged.next_step
     assert judged.evidence["photographs"] == 100
     assert str(judged.evidence["resolution"]).startswith(
         "500 crops of 100 photographs count as 100 images: these 100 images can prove 0.964"
@@ -90,12 +90,36 @@ def test_few_images_can_prove_a_failure() -> None:
 
 def test_all_of_few_images_settle_nothing_and_say_how_many_would() -> None:
     found = check(top1_agreement(agreeing(20, 20), 0.97), Verdict.INCONCLUSIVE)
-    assert "about 130 images in all (now 20)" in str(found.next_step)
+    assert found.next_step == (
+        "About 130 images in all would settle it (20 so far); if the rate stays, it PASSES"
+    )
+    assert 120 < int(str(found.evidence["images_needed"])) <= 130
 
 
-def test_a_rate_at_its_limit_asks_for_another_limit() -> None:
+def test_a_rate_on_the_wrong_side_of_its_limit_would_fail() -> None:
+    found = check(top1_agreement(agreeing(18, 20), 0.93), Verdict.INCONCLUSIVE)
+    assert str(found.next_step).endswith("if the rate stays, it FAILS")
+    assert (
+        "images_needed" not in check(top1_agreement(agreeing(2, 20), 0.93), Verdict.FAIL).evidence
+    )
+
+
+def test_a_rate_that_happens_to_lie_at_its_limit_is_not_called_settled() -> None:
     found = check(top1_agreement(agreeing(9, 10), 0.9), Verdict.INCONCLUSIVE)
-    assert "the value lies at the limit" in str(found.next_step)
+    assert str(found.next_step).startswith("The rate lies at the limit, and 10 images can't tell")
+    assert "images_needed" not in found.evidence
+
+
+def test_a_rate_that_is_known_to_be_its_limit_asks_for_another_limit() -> None:
+    many = msgspec.structs.replace(agreeing(9, 10), top1_interval=(0.8995, 0.9005))
+    found = check(top1_agreement(many, 0.9), Verdict.INCONCLUSIVE)
+    assert str(found.next_step).startswith("No set of images settles this: the rate is known")
+    assert "images_needed" not in found.evidence
+
+
+def test_a_rate_of_1_can_not_be_asked_for_and_the_step_says_so() -> None:
+    found = check(top1_agreement(agreeing(20, 20), 1.0), Verdict.INCONCLUSIVE)
+    assert "No number of images proves a rate of 1" in str(found.next_step)
 
 
 def test_ties_are_named() -> None:
@@ -116,7 +140,9 @@ def test_top_5_overlap() -> None:
     check(top5_overlap(found, 0.5), Verdict.PASS)
     check(top5_overlap(found, 0.99, method="float16"), Verdict.FAIL)
     close = check(top5_overlap(found, found.top5_overlap - 0.005), Verdict.INCONCLUSIVE)
-    assert "images in all (now 400)" in str(close.next_step)
+    assert "images in all would settle it (400 so far); if the overlap stays" in str(
+        close.next_step
+    )
 
 
 def test_top_5_of_five_classes_is_missing() -> None:
@@ -158,7 +184,8 @@ def test_accuracy_drop_in_words() -> None:
 def test_accuracy_drop_of_no_change_on_few_images_is_inconclusive() -> None:
     found = check(accuracy_drop(labelled(0, 0, 20), 0.02), Verdict.INCONCLUSIVE)
     assert found.interval == pytest.approx((-0.1611, 0.1611), abs=1e-4)
-    assert "about 190 images in all" in str(found.next_step)
+    assert "About 190 images in all" in str(found.next_step)
+    assert str(found.next_step).endswith("if the drop stays, it PASSES")
 
 
 def test_accuracy_drop_that_fails() -> None:

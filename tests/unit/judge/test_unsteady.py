@@ -89,8 +89,8 @@ def test_causes_reach_verdict_and_evidence() -> None:
 
 
 def test_what_the_budget_cut_off_asks_for_seconds() -> None:
-    early, late = timed(), timed(used_s=60.0)
-    limit = early.ratio * 1.0001
+    early, late = timed(noise=0.04), timed(noise=0.04, used_s=60.0)
+    limit = early.ratio * 1.005
     assert "`latency.rounds`" in str(latency_ratio(early, limit).next_step)
     assert "`latency.budget_s`" in str(latency_ratio(late, limit).next_step)
 

@@ -64,7 +64,7 @@ def record(run: Run, judged: tuple[CaseRecord, ...], models: tuple[ModelRecord, 
 def test_a_record_is_complete_ordered_and_json(run: Run, record: RunRecord) -> None:
     assert [case.id for case in record.cases] == [case.id for case in run.cases]
     assert record.summary.complete
-    assert not record.summary.may_ship
+    assert not record.summary.passes
     assert (record.errors, record.commands) == (("e",), ("c",))
     assert (record.edgeq, record.started) == (edgeq.__version__, STARTED)
     assert record.toolchain["kernels"] == "xnnpack"

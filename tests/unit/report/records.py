@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from edgeq.answer import answered
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.accuracy import Accuracy, Rate
 from edgeq.measure.agreement import Agreement, Spread
@@ -363,7 +364,7 @@ def record(
         "licence": "Apache-2.0",
         "attribution": "Google",
     } | model
-    return RunRecord(
+    found = RunRecord(
         edgeq="0.1.0",
         started="2026-11-23T18:00:00+00:00",
         duration_s=83.4,
@@ -392,6 +393,7 @@ def record(
             interrupted=interrupted,
         ),
     )
+    return answered(found)
 
 
 def facts(struct: msgspec.Struct) -> Facts:

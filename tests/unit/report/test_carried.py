@@ -22,7 +22,7 @@ def test_a_small_record_is_readable_as_it_is() -> None:
     record = records.full_record()
     text = carried.carried(record)
     assert "<" not in text
-    assert msgspec.json.decode(text)["schema"] == "edgeq.run/1"
+    assert msgspec.json.decode(text)["schema"] == "edgeq.run/2"
     assert carried.embedded_record(page(text)) == record
 
 

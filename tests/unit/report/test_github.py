@@ -5,8 +5,10 @@ import re
 import msgspec
 
 from edgeq.change import Change, ChangeKind
+from edgeq.escape import printable
 from edgeq.judge.verdict import Verdict
 from edgeq.report import github
+from edgeq.report.model_sentences import about_model
 from tests.unit.report import records
 
 COMMAND = re.compile(r"::(error|warning) title=([^:,]*)::(.*)")
@@ -20,12 +22,36 @@ def parts(line: str) -> tuple[str, str, str]:
 
 def test_all_that_stops_is_an_error_and_the_open_a_warning() -> None:
     said = [parts(line) for line in github.commands(records.full_record())]
-    assert [kind for kind, _, _ in said] == ["error", "error", "error", "warning"]
+    assert [kind for kind, _, _ in said] == ["error"] * 4 + ["warning"] * 2
     titles = " ".join(title for _, title, _ in said)
     assert "MISSING efficientnetv2-b0/int8@tensorflow/accuracy_drop" in titles
     assert "worst_cosine" not in titles  # MISSING by declaration
-    assert said[-1][1] == "INCONCLUSIVE efficientnetv2-b0/dynamic_range/accuracy_drop"
+    assert (
+        said[-1][1].replace("%2C", ",")
+        == "INCONCLUSIVE, leans to PASS efficientnetv2-b0/dynamic_range/accuracy_drop"
+    )
     assert said[-1][2].endswith("Next: Use about 2,900 labelled images instead of 500")
+
+
+def test_the_answers_come_first_with_the_sentence_about_their_model() -> None:
+    record = records.full_record()
+    said = [parts(line) for line in github.commands(record)]
+    sentence = printable(about_model(record, record.models[0])).replace("%", "%25")
+    model = records.MODEL
+    assert said[0] == ("error", f"rejected%3A {model}/int8@tensorflow and 2 more", f"{sentence}.")
+    assert said[4] == ("warning", f"unproven%3A {model}/dynamic_range", f"{sentence}.")
+    assert not [title for _, title, _ in said if "cleared" in title]
+
+
+def test_what_is_not_judged_is_a_warning_and_what_is_cleared_is_nothing() -> None:
+    one = records.variant("int8", 10)
+    (line,) = github.commands(records.record((one,), (records.case("int8", "made"),)))
+    assert parts(line) == (
+        "warning",
+        f"not judged%3A {records.MODEL}/int8",
+        f"{records.MODEL}: not judged, no gate looks at its predictions.",
+    )
+    assert github.commands(records.record((one,), (records.case("int8", "top1_agreement"),))) == []
 
 
 def test_the_open_is_an_error_where_the_spec_says_so() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edgeq.answer import answered
 from edgeq.change import Change, ChangeKind
 from edgeq.record import RunRecord
 from edgeq.report import cases_csv, github, markdown, terminal
@@ -47,10 +48,15 @@ def changed() -> RunRecord:
         ),
         Change(id=cases[0].id, kind=ChangeKind.UNCHANGED, reason="PASS, as before"),
     )
-    return msgspec.structs.replace(
-        record,
-        changes=changes,
-        summary=msgspec.structs.replace(record.summary, may_ship=False),
+    model = record.models[0]
+    variants = tuple(msgspec.structs.replace(one, answer=None) for one in model.variants)
+    return answered(
+        msgspec.structs.replace(
+            record,
+            models=(msgspec.structs.replace(model, variants=variants),),
+            changes=changes,
+            summary=msgspec.structs.replace(record.summary, passes=False),
+        )
     )
 
 

@@ -100,9 +100,10 @@ def test_links_lead_to_something() -> None:
 def test_everything_a_reader_needs_is_there() -> None:
     text = " ".join(page(records.full_record()).text.split())
     for needle in (
-        "2 of 5 variants may ship",
+        "1 of 5 variants is cleared",
         "28,529.8 kB",
-        "may not ship",
+        "rejected",
+        "dynamic_range is unproven: 500 images prove too little",
         "not measured",
         "Use about 2,900 labelled images instead of 500",
         "ended by SIGSEGV at invoke",
@@ -121,7 +122,7 @@ def test_symbols_stand_beside_colours() -> None:
     for tone, symbol, word in (
         ("good", "\u2713", "PASS"),
         ("bad", "\u2717", "FAIL"),
-        ("warn", "?", "INCONCLUSIVE"),
+        ("warn", "?", "INCONCLUSIVE, leans to PASS"),
         ("none", "\u25cb", "MISSING"),
     ):
         mark = f'<span class="mark {tone}"><span aria-hidden="true">{symbol}</span>{word}</span>'
@@ -129,7 +130,7 @@ def test_symbols_stand_beside_colours() -> None:
 
 
 def test_an_empty_record_has_a_page() -> None:
-    assert "There is no variant to ship" in page(records.record((), ())).text
+    assert "There is no variant to judge" in page(records.record((), ())).text
 
 
 def test_a_variant_without_facts_has_a_page() -> None:

@@ -34,10 +34,24 @@ def test_the_runs_are_listed_the_latest_first() -> None:
     assert [line.started for line in found.runs] == [
         f"2026-01-0{day} 12:00:00 UTC" for day in (3, 2, 1)
     ]
-    assert [line.mark.word for line in found.runs] == ["PASS", "FAIL", "PASS"]
+    assert [line.mark.word for line in found.runs] == ["NOT JUDGED", "FAIL", "CLEARED"]
+    assert [line.answers for line in found.runs] == [
+        "The variant is not judged",
+        "The variant is rejected",
+        "The variant is cleared",
+    ]
     assert found.runs[1].verdicts == "1 PASS, 1 FAIL"
     assert found.runs[1].commit == "abcdef01"
     assert found.runs[0].partial
+
+
+def test_what_a_run_found_stands_beside_its_mark() -> None:
+    past = Past((past_run(run(), said=("net: int8 is cleared on 100 images", HOSTILE)),))
+    page = Page(index.render(past))
+    assert "net: int8 is cleared on 100 images." in page.text
+    assert "The variant is cleared" in page.text
+    assert HOSTILE in page.text
+    assert "img" not in page.tags
 
 
 def test_the_numbers_stand_behind_the_trends() -> None:

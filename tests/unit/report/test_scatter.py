@@ -29,7 +29,7 @@ def test_shapes_and_words_tell_the_answers_apart() -> None:
         "weight_only_int4": "cross",
     }
     assert chart.absent == (records.HOSTILE,)
-    assert "may not ship" in chart.description
+    assert "rejected" in chart.description
 
 
 def test_nothing_to_draw_is_no_chart() -> None:
@@ -71,7 +71,7 @@ def test_the_front_holds_what_nothing_beats() -> None:
     assert scatter.front([]) == ()
 
 
-def test_the_front_leaves_out_what_may_not_ship() -> None:
+def test_the_front_leaves_out_what_is_rejected() -> None:
     chart = view(records.full_record()).models[0].chart
     assert chart is not None
     on = {point.name for point in chart.points if point.front}

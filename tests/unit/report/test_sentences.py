@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import msgspec
 import pytest
 
 from edgeq.change import Change, ChangeKind
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.verdict import Answer, Verdict
 from edgeq.record import CaseRecord, RunRecord, VariantRecord
 from edgeq.report import html, markdown, sentences, terminal
+from edgeq.report.model_sentences import findings
 from tests.unit.report import records
 
-GOOD = records.case("int8", "made")
-ALSO_GOOD = records.case("float16", "made")
+MADE = records.case("int8", "made")
+GOOD = records.case("int8", "top1_agreement")
+ALSO_GOOD = records.case("float16", "top1_agreement")
 SPLIT = records.case("int8", "accuracy_drop", Verdict.INCONCLUSIVE)
 MISSING = records.case("int8", "latency_ratio", Verdict.MISSING)
 BAD = records.case("float16", "types", Verdict.FAIL)
@@ -27,21 +30,41 @@ def part(*cases: CaseRecord, **changes: Any) -> RunRecord:
 
 
 @pytest.mark.parametrize(
-    ("variants", "cases", "headline"),
+    ("variants", "cases", "mark", "headline"),
     [
-        (BOTH, (GOOD, ALSO_GOOD), "All 2 variants may ship"),
-        (BOTH[:1], (GOOD,), "The variant may ship"),
-        (BOTH[:1], (GOOD, SPLIT), "The variant may ship, 1 with warnings"),
-        (BOTH, (GOOD, BAD), "1 of 2 variants may ship"),
-        (BOTH[1:], (BAD,), "The variant may not ship"),
-        (BOTH, (BAD,), "No variant may ship"),
-        ((), (), "There is no variant to ship"),
+        (BOTH, (GOOD, ALSO_GOOD), "CLEARED", "All 2 variants are cleared and may ship"),
+        (BOTH[:1], (GOOD,), "CLEARED", "The variant is cleared and may ship"),
+        (BOTH[:1], (GOOD, SPLIT), "UNPROVEN", "The variant is unproven"),
+        (BOTH[:1], (MADE,), "NOT JUDGED", "The variant is not judged"),
+        (BOTH, (GOOD, SPLIT, ALSO_GOOD), "UNPROVEN", "1 of 2 variants is cleared"),
+        (BOTH, (GOOD,), "NOT JUDGED", "1 of 2 variants is cleared"),
+        (BOTH, (SPLIT,), "NOT JUDGED", "0 of 2 variants are cleared"),
+        (BOTH, (GOOD, BAD), "FAIL", "1 of 2 variants is cleared"),
+        (BOTH[1:], (BAD,), "FAIL", "The variant is rejected"),
+        (BOTH, (BAD,), "FAIL", "0 of 2 variants are cleared"),
+        ((), (), "FAIL", "There is no variant to judge"),
     ],
 )
-def test_headline(
-    variants: tuple[VariantRecord, ...], cases: tuple[CaseRecord, ...], headline: str
+def test_headline_and_mark(
+    variants: tuple[VariantRecord, ...], cases: tuple[CaseRecord, ...], mark: str, headline: str
 ) -> None:
-    assert sentences.headline(records.record(variants, cases)) == headline
+    record = records.record(variants, cases)
+    assert sentences.headline(record) == headline
+    assert sentences.mark(record).word == mark
+    assert (sentences.mark(record).tone == "good") is ("may ship" in headline)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(Answer, 3)))
+def test_no_run_is_good_unless_all_variants_are_cleared(order: tuple[Answer, ...]) -> None:
+    for passes in (True, False):
+        assert sentences.mark_of(order, passes=passes, may_ship=False).tone != "good"
+        assert sentences.mark_of(order, passes=passes, may_ship=False).symbol != "\u2713"
+
+
+def test_a_failing_run_of_cleared_variants_is_not_said_to_ship() -> None:
+    record = records.record(BOTH, (GOOD, ALSO_GOOD), errors=("no such folder",))
+    assert sentences.headline(record) == "All 2 variants are cleared, but the run fails"
+    assert sentences.mark(record).word == "FAIL"
 
 
 @pytest.mark.parametrize(
@@ -51,10 +74,18 @@ def test_headline(
             records.full_record(),
             (
                 "The run fails: 2 cases FAIL; 1 case MISSING without being declared; "
-                "1 case INCONCLUSIVE, which warns; 1 case MISSING as declared"
+                "1 case is INCONCLUSIVE (a warning); 1 case MISSING as declared"
             ),
         ),
         (records.record(BOTH[:1], (GOOD,)), "The run passes: all 1 case passed"),
+        (
+            records.record(BOTH[:1], (GOOD, SPLIT)),
+            "The run passes: 1 case is INCONCLUSIVE (a warning)",
+        ),
+        (
+            records.record(BOTH[:1], (GOOD, SPLIT), inconclusive="fail"),
+            "The run fails: 1 case is INCONCLUSIVE (a failure by the spec)",
+        ),
         (records.record((), ()), "The run fails: nothing was judged"),
         (
             records.record(BOTH[:1], (GOOD,), errors=("data/x: no such folder",)),
@@ -69,7 +100,8 @@ def test_headline(
 def test_verdict(record: RunRecord, verdict: str) -> None:
     assert sentences.verdict(record) == verdict
     passes = verdict.startswith("The run passes")
-    assert sentences.mark(record).word == ("PASS" if passes else "FAIL")
+    assert record.summary.passes is passes
+    assert (sentences.mark(record).word == "FAIL") is not passes
 
 
 @pytest.mark.parametrize(
@@ -78,50 +110,47 @@ def test_verdict(record: RunRecord, verdict: str) -> None:
         (
             part(GOOD, ALSO_GOOD),
             "PARTIAL",
-            "Part of the gate was run",
-            "2 declared cases were not run, so nothing is said about shipping",
+            "Part of the gate was run: 0 of 2 variants are cleared",
+            "Nothing fails: 2 declared cases were not run, on purpose",
         ),
         (
             part(GOOD, SPLIT, ALSO_GOOD),
             "PARTIAL",
-            "Part of the gate was run",
+            "Part of the gate was run: 0 of 2 variants are cleared",
             (
-                "1 case INCONCLUSIVE, which warns; "
-                "2 declared cases were not run, so nothing is said about shipping"
+                "Nothing fails: 1 case is INCONCLUSIVE (a warning); "
+                "2 declared cases were not run, on purpose"
             ),
         ),
         (
             part(GOOD, SPLIT, ALSO_GOOD, inconclusive="fail"),
             "FAIL",
-            "Part of the gate was run: 1 of 2 variants may not ship",
+            "Part of the gate was run: 0 of 2 variants are cleared",
             (
-                "The run fails: 1 case INCONCLUSIVE, which fails; "
-                "2 declared cases were not run, so nothing is said about shipping"
+                "The run fails: 1 case is INCONCLUSIVE (a failure by the spec); "
+                "2 declared cases were not run, on purpose"
             ),
         ),
         (
             part(GOOD, BAD),
             "FAIL",
-            "Part of the gate was run: 1 of 2 variants may not ship",
-            (
-                "The run fails: 1 case FAIL; "
-                "2 declared cases were not run, so nothing is said about shipping"
-            ),
+            "Part of the gate was run: 0 of 2 variants are cleared",
+            "The run fails: 1 case FAIL; 2 declared cases were not run, on purpose",
         ),
         (
             part(MISSING),
             "FAIL",
-            "Part of the gate was run",
+            "Part of the gate was run: 0 of 2 variants are cleared",
             (
                 "The run fails: 1 case MISSING without being declared; "
-                "2 declared cases were not run, so nothing is said about shipping"
+                "2 declared cases were not run, on purpose"
             ),
         ),
         (
             records.record(BOTH, (GOOD,), declared=(GOOD.id, LEFT[1]), partial=True),
             "PARTIAL",
-            "Part of the gate was run: 1 of 2 variants may ship",
-            "1 declared case was not run, so nothing is said about the others",
+            "Part of the gate was run: 1 of 2 variants is cleared",
+            "Nothing fails: 1 declared case was not run, on purpose",
         ),
     ],
 )
@@ -135,19 +164,24 @@ def test_a_part_says_nothing_about_the_whole(
 
 def test_a_part_that_was_the_whole_is_no_part() -> None:
     record = records.record(BOTH[:1], (GOOD,), partial=True)
-    assert sentences.mark(record).word == "PASS"
-    assert sentences.headline(record) == "The variant may ship"
+    assert sentences.mark(record).word == "CLEARED"
+    assert sentences.headline(record) == "The variant is cleared and may ship"
 
 
 def test_terminal_page_and_summary_say_the_same() -> None:
     record = part(GOOD, ALSO_GOOD)
     headline, verdict = sentences.headline(record), sentences.verdict(record)
-    assert terminal.render(record).splitlines()[-1] == f"{headline}. {verdict}."
-    assert f"<h1>{headline}</h1>\n<p>{verdict}.</p>" in html.render(record)
-    assert markdown.render(record).startswith(f"## ○ {headline}\n\n{verdict}.")
-    for text in (terminal.render(record), html.render(record), markdown.render(record)):
+    (finding,) = findings(record)
+    last = terminal.render(record).splitlines()
+    assert last[-3:] == [f"{verdict}.", f"{headline}.", f"{finding}."]
+    page = html.render(record)
+    assert f"<h1>{headline}</h1>" in page
+    assert f"<li>{finding}.</li>" in page
+    assert f"<p>{verdict}.</p>" in page
+    assert markdown.render(record).startswith(f"## ○ {headline}\n\n- {finding}.\n\n{verdict}.")
+    for text in (terminal.render(record), page, markdown.render(record)):
         assert "run fails" not in text
-        assert "may not ship" not in text.partition('<script type="application/json"')[0]
+        assert "may ship" not in text.partition('<script type="application/json"')[0]
 
 
 def test_random_weights_are_said_at_the_top() -> None:
@@ -188,7 +222,9 @@ def test_worse_than_accepted_fails_a_whole_run_and_a_part() -> None:
     )
     whole = records.record(BOTH, (GOOD, ALSO_GOOD))
     held = msgspec.structs.replace(
-        whole, changes=changes, summary=msgspec.structs.replace(whole.summary, may_ship=False)
+        whole,
+        changes=changes,
+        summary=msgspec.structs.replace(whole.summary, passes=False, may_ship=False),
     )
     why = "1 case worse than accepted; 2 cases gone since the accepted record"
     assert sentences.verdict(held) == f"The run fails: {why}"

@@ -18,7 +18,7 @@ def test_the_table_has_gates_by_variants() -> None:
     by_gate = {line[:21].strip(): line[21:] for line in lines[head + 1 : head + 9]}
     assert "x 50.6 %" in by_gate["top1_agreement"]
     assert "? +0.4 points" in by_gate["accuracy_drop"]
-    assert by_gate["answer"].split("  ")[1].strip() == "may ship"
+    assert by_gate["answer"].split("  ")[1].strip() == "+ cleared"
 
 
 def test_it_is_ascii_and_fits() -> None:
@@ -34,10 +34,14 @@ def test_what_did_not_pass_comes_with_reason_and_next_step() -> None:
     assert "MISSING (declared) efficientnetv2-b0/weight_only_int4/worst_cosine" in text
 
 
-def test_the_last_line_is_the_answer() -> None:
-    record = records.record((records.variant("int8", 10),), (records.case("int8", "made"),))
-    last = terminal.render(record).splitlines()[-1]
-    assert last == "The variant may ship. The run passes: all 1 case passed."
+def test_the_last_lines_are_the_answer() -> None:
+    cases = (records.case("int8", "made"), records.case("int8", "top1_agreement"))
+    record = records.record((records.variant("int8", 10),), cases)
+    assert terminal.render(record).splitlines()[-3:] == [
+        "The run passes: all 2 cases passed.",
+        "The variant is cleared and may ship.",
+        "efficientnetv2-b0: int8 is cleared.",
+    ]
 
 
 def test_escape_sequences_and_wide_names_do_no_harm() -> None:

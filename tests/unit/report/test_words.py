@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeq.answer import Answer
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.verdict import Answer, Verdict
 from edgeq.report import words
 
 
@@ -80,6 +79,21 @@ def test_every_verdict_and_answer_has_its_own_sign_and_word() -> None:
         assert len({mark.symbol for mark in marks}) == 4
         assert len({mark.ascii for mark in marks}) == 4
         assert all(mark.ascii.isascii() and mark.word for mark in marks)
+
+
+def test_an_open_case_shows_which_way_it_leans_in_word_and_sign() -> None:
+    to_fail = words.verdict_mark(Verdict.INCONCLUSIVE, Verdict.FAIL)
+    to_pass = words.verdict_mark(Verdict.INCONCLUSIVE, Verdict.PASS)
+    assert to_fail.word == "INCONCLUSIVE, leans to FAIL"
+    assert to_pass.word == "INCONCLUSIVE, leans to PASS"
+    for sign in ("symbol", "ascii", "tone"):
+        assert getattr(to_fail, sign) != getattr(to_pass, sign), sign
+        assert getattr(to_pass, sign) == getattr(words.VERDICTS[Verdict.INCONCLUSIVE], sign)
+    assert words.verdict_mark(Verdict.FAIL) == words.VERDICTS[Verdict.FAIL]
+
+
+def test_a_change_names_the_unit_once() -> None:
+    assert spaced(words.change(0.9, 0.8)) == "90.0 \u2192 80.0 %"
 
 
 def test_times_of_day_and_durations() -> None:

@@ -1,0 +1,73 @@
+"""A value whose interval holds its limit: which way it leans, and whether more samples can tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeq.judge.decide import Sense
+from edgeq.judge.leaning import side
+from edgeq.judge.verdict import Verdict
+
+FINE_RATE = 0.001
+"""A tenth of a point: rates that are no further from their limit are the limit in practice."""
+
+FINE_ROOM = 0.1
+"""The share of the room between a rate's limit and 1 that is never called the limit."""
+
+FINE_TIME = 0.01
+"""A hundredth of the limit, for times and their ratios."""
+
+
+@dataclass(frozen=True)
+class OpenValue:
+    """An INCONCLUSIVE value.
+
+    Attributes:
+        noun: What stays or changes with more samples: ``"rate"``, ``"drop"``, ``"ratio"``, ...
+        value: The measured value.
+        interval: Its confidence interval.
+        limit: Its limit.
+        sense: ``"min"`` if the value must reach the limit, ``"max"`` if it must not exceed it.
+        fine: A distance from the limit that makes no difference in practice.
+        highest: The highest value that there is, None if there is none.
+    """
+
+    noun: str
+    value: float
+    interval: tuple[float, float]
+    limit: float
+    sense: Sense
+    fine: float
+    highest: float | None = None
+
+    @property
+    def leans(self) -> Verdict:
+        """The side of the limit that the value lies on."""
+        return side(self.value, self.limit, self.sense)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the value is known to be the limit in practice: the interval is that narrow."""
+        low, high = self.interval
+        return self.limit - self.fine <= low and high <= self.limit + self.fine
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether no sample can prove the limit: it is the highest value that there is."""
+        return self.sense == "min" and self.highest is not None and self.limit >= self.highest
+
+
+def of_rate(noun: str, value: float, interval: tuple[float, float], limit: float) -> OpenValue:
+    """Return what is open about a rate in [0, 1] that must reach its limit."""
+    fine = min(FINE_RATE, max(1.0 - limit, 0.0) * FINE_ROOM)
+    return OpenValue(noun, value, interval, limit, "min", fine, highest=1.0)
+
+
+def of_drop(value: float, interval: tuple[float, float], limit: float) -> OpenValue:
+    """Return what is open about a drop of accuracy."""
+    return OpenValue("drop", value, interval, limit, "max", FINE_RATE)
+
+
+def of_time(noun: str, value: float, interval: tuple[float, float], limit: float) -> OpenValue:
+    """Return what is open about a time or a ratio of times."""
+    return OpenValue(noun, value, interval, limit, "max", abs(limit) * FINE_TIME)

@@ -1,0 +1,35 @@
+"""JUnit: the answers about the variants as properties of the whole suite."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import pytest
+
+from edgeq.answer import answer
+from edgeq.record import RunRecord
+
+
+@runtime_checkable
+class _Suite(Protocol):
+    """Pytest's writer of JUnit files, which is registered if ``--junitxml`` asks for one."""
+
+    def add_global_property(self, name: str, value: object) -> None: ...
+
+
+def note_answers(config: pytest.Config, record: RunRecord) -> None:
+    """Add ``edgeq.answer.MODEL/VARIANT`` and ``edgeq.may_ship`` to the suite's properties."""
+    for plugin in config.pluginmanager.get_plugins():
+        if isinstance(plugin, _Suite):
+            for name, value in answers(record).items():
+                plugin.add_global_property(name, value)
+
+
+def answers(record: RunRecord) -> dict[str, str]:
+    """Return the properties of a suite."""
+    found = {
+        f"edgeq.answer.{model.name}/{one.name}": answer(record, model.name, one).value
+        for model in record.models
+        for one in model.variants
+    }
+    return {**found, "edgeq.may_ship": "true" if record.summary.may_ship else "false"}

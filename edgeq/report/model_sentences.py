@@ -1,0 +1,253 @@
+"""What a run found of each model, with the numbers that decide: one short sentence each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from edgeq.answer import answer, leans, not_run, reasons
+from edgeq.judge.text import about, names
+from edgeq.judge.verdict import Answer, Verdict
+from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord
+from edgeq.report import facts, words
+from edgeq.spec.gates import GATES
+
+MOST_NAMES = 3
+"""How many variants a clause names; more are counted."""
+
+Variants = Sequence[VariantRecord]
+
+
+def findings(record: RunRecord) -> tuple[str, ...]:
+    """Return a sentence for each model, and what would settle what is open; no full stops."""
+    said = [about_model(record, model) for model in record.models]
+    settling = what_would_settle(record)
+    return (*said, settling) if settling else tuple(said)
+
+
+def about_model(record: RunRecord, model: ModelRecord) -> str:
+    """Return what was found of one model: what is rejected first, what is cleared last."""
+    groups: dict[Answer, list[VariantRecord]] = {}
+    for one in model.variants:
+        groups.setdefault(answer(record, model.name, one), []).append(one)
+    clauses = [_CLAUSES[found](record, model, groups[found]) for found in Answer if found in groups]
+    return f"{model.name}: {'; '.join(clauses) or 'no variant was declared'}"
+
+
+def what_would_settle(record: RunRecord) -> str:
+    """Return how many images would settle what is open, empty if no number is known.
+
+    Only images of the evaluation set count: rounds are said by the cases themselves.
+    """
+    parts = []
+    several = len(record.models) > 1
+    for model in record.models:
+        open_ = [
+            case
+            for one in model.variants
+            if answer(record, model.name, one) is Answer.UNPROVEN
+            for case in record.verdicts(model.name, one.name)
+            if case.status is not Verdict.PASS
+        ]
+        settled = [case for case in open_ if _images_needed(case)]
+        if settled:
+            what = "it" if len(settled) == len(open_) else "what its predictions leave open"
+            parts.append((_needed(settled), what, model.name))
+    if not parts:
+        return ""
+    if len(parts) == 1:
+        number, what, name = parts[0]
+        of = f" of {name}" if several and what != "it" else ""
+        return f"About {number} would settle {what}{of}"
+    return f"About {', about '.join(f'{number} would settle {name}' for number, _, name in parts)}"
+
+
+def _rejected(record: RunRecord, model: ModelRecord, group: Variants) -> str:
+    first = group[0]
+    why = _objection(record, model, first)
+    figures = accuracy(first) or agreement(first)
+    shown = f"{why}; {figures}" if figures else why
+    whose = f"{first.name}: " if len(group) > 1 else ""
+    return f"{_are(model, group)} rejected ({whose}{shown})"
+
+
+def _not_judged(record: RunRecord, model: ModelRecord, group: Variants) -> str:
+    why = dict.fromkeys(reason for one in group for reason in reasons(record, model.name, one))
+    first = next(iter(why))
+    if len(group) == len(model.variants) and len(why) == 1:
+        return f"not judged, {first}"
+    return f"{_are(model, group)} not judged ({first})"
+
+
+def _unproven(record: RunRecord, model: ModelRecord, group: Variants) -> str:
+    why = _doubt(record, model, group)
+    whole = len(group) == len(model.variants)
+    said = f"nothing failed, but {why}" if whole else f"{_are(model, group)} unproven: {why}"
+    shown = _leaning(record, model, group) or _lowest(group)
+    return f"{said} ({shown})" if shown else said
+
+
+def _cleared(_: RunRecord, model: ModelRecord, group: Variants) -> str:
+    number = _images(group)
+    on = f" on {words.count(number, 'image')}" if number else ""
+    shown = _lowest(group)
+    return f"{_are(model, group)} cleared{on}" + (f" ({shown})" if shown else "")
+
+
+_CLAUSES: dict[Answer, Callable[[RunRecord, ModelRecord, Variants], str]] = {
+    Answer.REJECTED: _rejected,
+    Answer.NOT_JUDGED: _not_judged,
+    Answer.UNPROVEN: _unproven,
+    Answer.CLEARED: _cleared,
+}
+
+
+def _are(model: ModelRecord, group: Variants) -> str:
+    """Return which variants a clause speaks of, with its verb."""
+    if len(group) == 1:
+        return f"{group[0].name} is"
+    if len(group) == len(model.variants):
+        return f"all {len(group)} variants are"
+    if len(group) > MOST_NAMES:
+        return f"{len(group)} variants are"
+    *others, last = (one.name for one in group)
+    return f"{', '.join(others)} and {last} are"
+
+
+def _objection(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> str:
+    """Return what stands against a variant, in as few words as possible."""
+    if variant.error is not None:
+        return "it could not be made or run"
+    cases = [
+        f"{case.gate} {case.status.value}"
+        for case in record.verdicts(model.name, variant.name)
+        if case.status is Verdict.FAIL
+        or (case.status is Verdict.MISSING and not case.declared_missing)
+    ]
+    worse = [
+        f"{change.gate} {change.against}"
+        for change in record.changes
+        if change.fails and (change.model, change.method) == (model.name, variant.name)
+    ]
+    found = [*cases, *worse]
+    if found:
+        return names(found)
+    left = len(not_run(record, model.name, variant))
+    return f"{words.count(left, 'declared case')} not run"
+
+
+def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
+    """Return what is open about variants that nothing stands against."""
+    cases = [case for one in group for case in record.verdicts(model.name, one.name)]
+    open_ = [case for case in cases if case.status is Verdict.INCONCLUSIVE]
+    timed = list(dict.fromkeys(case.gate for case in open_ if not _sees_images(case)))
+    absent = list(dict.fromkeys(c.gate for c in cases if c.status is Verdict.MISSING))
+    left = sum(len(not_run(record, model.name, one)) for one in group)
+    found = []
+    if any(_sees_images(case) for case in open_):
+        number = _images(group)
+        found.append(
+            f"{words.count(number, 'image')} prove{'s' * (number == 1)} too little"
+            if number
+            else "the images prove too little"
+        )
+    if timed:
+        found.append(f"the timing does not settle {names(timed)}")
+    if absent:
+        found.append(f"{names(absent)} {'was' if len(absent) == 1 else 'were'} not measured")
+    if left:
+        found.append(
+            f"{words.count(left, 'declared case')} {'was' if left == 1 else 'were'} not run"
+        )
+    return " and ".join(found)
+
+
+def _leaning(record: RunRecord, model: ModelRecord, group: Variants) -> str:
+    """Return which of the variants look worse than allowed, empty if none does."""
+    found = {
+        one.name: (one, cases)
+        for one in group
+        if (
+            cases := [
+                case
+                for case in record.verdicts(model.name, one.name)
+                if leans(case) is Verdict.FAIL
+            ]
+        )
+    }
+    if not found:
+        return ""
+    by_images = [(one, cases) for one, cases in found.values() if any(map(_sees_images, cases))]
+    one, cases = min(by_images or found.values(), key=lambda pair: _rank(pair[0]))
+    case = next((case for case in cases if _sees_images(case)), cases[0])
+    figures = accuracy(one) if _sees_images(case) else ""
+    if not figures:
+        value = words.quantity(case.gate, case.unit, case.value, beside=case.limit)
+        limit = words.quantity(case.gate, case.unit, case.limit)
+        figures = f"{case.gate} {value}, limit {limit}"
+    others = len(found) - 1
+    more = f"; {words.count(others, 'other variant')} too" if others else ""
+    return f"{one.name} looks worse than allowed: {figures}{more}"
+
+
+def _lowest(group: Variants) -> str:
+    """Return the accuracy, or the agreement, of the variant with the lowest."""
+    one = min(group, key=_rank)
+    figures = accuracy(one) or agreement(one)
+    return f"lowest: {one.name}, {figures}" if figures and len(group) > 1 else figures
+
+
+def _rank(one: VariantRecord) -> float:
+    share = facts.number(one.accuracy, "variant_top1", "value")
+    if share is None:
+        share = facts.number(one.agreement, "top1")
+    return 2.0 if share is None else share
+
+
+def accuracy(one: VariantRecord) -> str:
+    """Return the baseline's and the variant's accuracy, empty if it was not measured."""
+    before = facts.number(one.accuracy, "baseline_top1", "value")
+    after = facts.number(one.accuracy, "variant_top1", "value")
+    if before is None or after is None:
+        return ""
+    ends = facts.interval(one.accuracy, "variant_top1", "interval")
+    return f"top-1 {words.change(before, after)}{_interval(ends)}"
+
+
+def agreement(one: VariantRecord) -> str:
+    """Return the share of images with the baseline's class, empty if it was not measured."""
+    share = facts.number(one.agreement, "top1")
+    if share is None:
+        return ""
+    ends = facts.interval(one.agreement, "top1_interval")
+    return f"agreement {words.percent(share)}{_interval(ends)}"
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    if ends is None:
+        return ""
+    return f", interval {words.change(*ends, ' to ')}"
+
+
+def _images(group: Variants) -> int:
+    """Return the images that the variants were judged on, 0 if none were."""
+    counts = (
+        facts.number(table, "images") for one in group for table in (one.agreement, one.accuracy)
+    )
+    return round(max((number for number in counts if number is not None), default=0.0))
+
+
+def _sees_images(case: CaseRecord) -> bool:
+    return case.gate in GATES and GATES.get(case.gate).needs_images
+
+
+def _images_needed(case: CaseRecord) -> int:
+    number = facts.number(case.evidence, "images_needed")
+    return 0 if number is None or case.status is not Verdict.INCONCLUSIVE else round(number)
+
+
+def _needed(cases: Sequence[CaseRecord]) -> str:
+    """Return the images that settle all of some cases, with what they must be."""
+    labelled = any(case.gate in GATES and GATES.get(case.gate).needs_labels for case in cases)
+    noun = "different photographs" if any("photographs" in c.evidence for c in cases) else "images"
+    number = about(max(map(_images_needed, cases)))
+    return f"{number} {'labelled ' if labelled else ''}{noun}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from edgeq.answer import leans
 from edgeq.record import CaseRecord, ModelRecord, VariantRecord
 from edgeq.report import facts, words
+from edgeq.report.model_sentences import worst_output
 from edgeq.report.words import Mark
 from edgeq.spec.gates import GATES
 
@@ -118,6 +119,11 @@ def _gzip(variant: VariantRecord) -> str:
 
 def _agreement(variant: VariantRecord) -> Cell:
     share = facts.number(variant.agreement, "top1")
+    worst = worst_output(variant)
+    if share is None and worst is not None and worst.error is not None:
+        return _cell(
+            f"error {worst.error:.3f}", "relative, of its worst output", order=-worst.error
+        )
     if share is None:
         return _cell(None)
     ends = facts.interval(variant.agreement, "top1_interval")

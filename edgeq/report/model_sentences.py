@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from edgeq.answer import answer, leans, not_run, reasons
 from edgeq.judge.text import about, names
 from edgeq.judge.verdict import Answer, Verdict
+from edgeq.measure.tensors import Fit
 from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import facts, words
 from edgeq.spec.gates import GATES
+from edgeq.tasks.recognition import TENSORS
 
 MOST_NAMES = 3
 """How many variants a clause names; more are counted."""
@@ -30,7 +32,8 @@ def about_model(record: RunRecord, model: ModelRecord) -> str:
     for one in model.variants:
         groups.setdefault(answer(record, model.name, one), []).append(one)
     clauses = [_CLAUSES[found](record, model, groups[found]) for found in Answer if found in groups]
-    return f"{model.name}: {'; '.join(clauses) or 'no variant was declared'}"
+    how = ", judged as tensors" if model.task == TENSORS else ""
+    return f"{model.name}{how}: {'; '.join(clauses) or 'no variant was declared'}"
 
 
 def what_would_settle(record: RunRecord) -> str:
@@ -64,7 +67,7 @@ def what_would_settle(record: RunRecord) -> str:
 def _rejected(record: RunRecord, model: ModelRecord, group: Variants) -> str:
     first = group[0]
     why = _objection(record, model, first)
-    figures = accuracy(first) or agreement(first)
+    figures = _figures(first)
     shown = f"{why}; {figures}" if figures else why
     whose = f"{first.name}: " if len(group) > 1 else ""
     return f"{_are(model, group)} rejected ({whose}{shown})"
@@ -106,7 +109,7 @@ def _are(model: ModelRecord, group: Variants) -> str:
     if len(group) == 1:
         return f"{group[0].name} is"
     if len(group) == len(model.variants):
-        return f"all {len(group)} variants are"
+        return f"{words.every(len(group)).lower()} variants are"
     if len(group) > MOST_NAMES:
         return f"{len(group)} variants are"
     *others, last = (one.name for one in group)
@@ -138,12 +141,15 @@ def _objection(record: RunRecord, model: ModelRecord, variant: VariantRecord) ->
 def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
     """Return what is open about variants that nothing stands against."""
     cases = [case for one in group for case in record.verdicts(model.name, one.name)]
-    open_ = [case for case in cases if case.status is Verdict.INCONCLUSIVE]
+    guess = next(filter(None, map(baseline_doubt, cases)), "")
+    open_ = [
+        case for case in cases if case.status is Verdict.INCONCLUSIVE and not baseline_doubt(case)
+    ]
     timed = list(dict.fromkeys(case.gate for case in open_ if not _sees_images(case)))
     absent = list(dict.fromkeys(c.gate for c in cases if c.status is Verdict.MISSING))
     left = sum(len(not_run(record, model.name, one)) for one in group)
-    found = []
-    if any(_sees_images(case) for case in open_):
+    found = [guess] if guess else []
+    if any(_sees_images(case) for case in open_) and not guess:
         number = _images(group)
         found.append(
             f"{words.count(number, 'image')} prove{'s' * (number == 1)} too little"
@@ -192,7 +198,7 @@ def _leaning(record: RunRecord, model: ModelRecord, group: Variants) -> str:
 def _lowest(group: Variants) -> str:
     """Return the accuracy, or the agreement, of the variant with the lowest."""
     one = min(group, key=_rank)
-    figures = accuracy(one) or agreement(one)
+    figures = _figures(one)
     return f"lowest: {one.name}, {figures}" if figures and len(group) > 1 else figures
 
 
@@ -200,7 +206,14 @@ def _rank(one: VariantRecord) -> float:
     share = facts.number(one.accuracy, "variant_top1", "value")
     if share is None:
         share = facts.number(one.agreement, "top1")
+    if share is None and (worst := worst_output(one)) is not None:
+        share = -(worst.error or 0.0)
     return 2.0 if share is None else share
+
+
+def _figures(one: VariantRecord) -> str:
+    """Return the numbers that decide about a variant, empty if none was measured."""
+    return accuracy(one) or agreement(one) or error(one)
 
 
 def accuracy(one: VariantRecord) -> str:
@@ -222,6 +235,27 @@ def agreement(one: VariantRecord) -> str:
     return f"agreement {words.percent(share)}{_interval(ends)}"
 
 
+def worst_output(one: VariantRecord) -> Fit | None:
+    """Return the output that lies farthest from the baseline's, None if none was compared."""
+    known = [output for output in one.outputs if output.error is not None]
+    return max(known, key=lambda output: output.error or 0.0, default=None)
+
+
+def error(one: VariantRecord) -> str:
+    """Return the relative error of the worst output, empty if none was compared."""
+    worst = worst_output(one)
+    if worst is None or worst.error is None:
+        return ""
+    ends = worst.error_interval
+    shown = "" if ends is None else f", interval {ends[0]:.3f} to {ends[1]:.3f}"
+    return f"relative error {worst.error:.3f}{shown}"
+
+
+def baseline_doubt(case: CaseRecord) -> str:
+    """Return why a case's baseline proves nothing, empty if it does not stand in the way."""
+    return facts.text(case.evidence, "doubt", "reason") or ""
+
+
 def _interval(ends: tuple[float, float] | None) -> str:
     if ends is None:
         return ""
@@ -233,7 +267,9 @@ def _images(group: Variants) -> int:
     counts = (
         facts.number(table, "images") for one in group for table in (one.agreement, one.accuracy)
     )
-    return round(max((number for number in counts if number is not None), default=0.0))
+    known = [number for number in counts if number is not None]
+    known += [output.images for one in group for output in one.outputs]
+    return round(max(known, default=0.0))
 
 
 def _sees_images(case: CaseRecord) -> bool:

@@ -79,7 +79,7 @@ def cleared(answers: Collection[Answer]) -> str:
         return f"The variant is {every[0].value}"
     number = every.count(Answer.CLEARED)
     if number == len(every):
-        return f"All {number} variants are cleared"
+        return f"{words.every(number)} variants are cleared"
     return f"{number} of {len(every)} variants {'is' if number == 1 else 'are'} cleared"
 
 

@@ -16,6 +16,7 @@ _PERCENT = f"{_GAP}%"
 _MINUS = "−"  # noqa: RUF001 - the sign of a negative number
 _MOST_DIGITS = 4
 _WHOLE = 100
+_PAIR = 2
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,11 @@ def count(number: int, noun: str) -> str:
 def change(before: float, after: float, sign: str = " → ") -> str:
     """Return two shares with a sign between them, for example ``"90.0 → 80.0 %"``."""
     return f"{percent(before).removesuffix(_PERCENT)}{sign}{percent(after)}"
+
+
+def every(number: int) -> str:
+    """Return all of a number of things, for example ``"All 4"``, or ``"Both"``."""
+    return "Both" if number == _PAIR else f"All {number}"
 
 
 def _plain_milliseconds(value: float | None, digits: int = 2) -> str:

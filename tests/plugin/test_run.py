@@ -65,9 +65,9 @@ def test_a_run_answers_every_case_and_writes_its_report(project: Project) -> Non
     assert str(project.root) not in str(plain(record))
 
     summary = (project.reports / "summary.md").read_text(encoding="utf-8")
-    assert summary.startswith("## \u2713 All 2 variants are cleared and may ship")
+    assert summary.startswith("## \u2713 Both variants are cleared and may ship")
     page = (project.reports / "report.html").read_text(encoding="utf-8")
-    assert "<h1>All 2 variants are cleared and may ship</h1>" in page
+    assert "<h1>Both variants are cleared and may ship</h1>" in page
 
     result.stdout.fnmatch_lines(
         [
@@ -77,7 +77,7 @@ def test_a_run_answers_every_case_and_writes_its_report(project: Project) -> Non
             "top1_agreement * + 100.0 % * + 100.0 %",
             "answer * + cleared * + cleared",
             "The run passes: all 20 cases passed.",
-            "All 2 variants are cleared and may ship.",
+            "Both variants are cleared and may ship.",
             "tiny: all 2 variants are cleared on 12 images (lowest: *",
         ]
     )

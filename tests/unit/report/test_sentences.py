@@ -32,7 +32,7 @@ def part(*cases: CaseRecord, **changes: Any) -> RunRecord:
 @pytest.mark.parametrize(
     ("variants", "cases", "mark", "headline"),
     [
-        (BOTH, (GOOD, ALSO_GOOD), "CLEARED", "All 2 variants are cleared and may ship"),
+        (BOTH, (GOOD, ALSO_GOOD), "CLEARED", "Both variants are cleared and may ship"),
         (BOTH[:1], (GOOD,), "CLEARED", "The variant is cleared and may ship"),
         (BOTH[:1], (GOOD, SPLIT), "UNPROVEN", "The variant is unproven"),
         (BOTH[:1], (MADE,), "NOT JUDGED", "The variant is not judged"),
@@ -63,7 +63,7 @@ def test_no_run_is_good_unless_all_variants_are_cleared(order: tuple[Answer, ...
 
 def test_a_failing_run_of_cleared_variants_is_not_said_to_ship() -> None:
     record = records.record(BOTH, (GOOD, ALSO_GOOD), errors=("no such folder",))
-    assert sentences.headline(record) == "All 2 variants are cleared, but the run fails"
+    assert sentences.headline(record) == "Both variants are cleared, but the run fails"
     assert sentences.mark(record).word == "FAIL"
 
 

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from edgeq import typed
 from edgeq.errors import RecordError
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -62,7 +63,7 @@ class Reader(Generic[T]):
             RecordError: It is no such file, damaged, or of a newer schema.
         """
         try:
-            schema = msgspec.json.decode(data, type=_Schema).schema
+            schema = typed.from_json(data, _Schema).schema
         except _NOT_JSON as error:
             article = "an" if self.noun[0] in "aeiou" else "a"
             what = f"not {article} {self.noun}: {error}"
@@ -71,7 +72,7 @@ class Reader(Generic[T]):
             what = f"schema {schema!r} is not one this version of edgeq reads ({self.schema!r})"
             raise RecordError(what, where=where, remedy=self.newer)
         try:
-            return msgspec.json.decode(data, type=self.kind)
+            return typed.from_json(data, self.kind)
         except _NOT_JSON as error:
             what = f"the {self.noun.removeprefix('edgeq ')} is damaged: {error}"
             raise RecordError(what, where=where, remedy=self.damaged) from error

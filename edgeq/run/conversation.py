@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from edgeq import typed
 from edgeq.errors import WorkerError
 from edgeq.resident import resident_bytes
 from edgeq.run.channel import Channel, Ended, Silence
@@ -120,7 +121,7 @@ class Conversation:
             WorkerError: It is none; the worker is ended.
         """
         try:
-            return msgspec.convert(frame.header, kind)
+            return typed.converted(frame.header, kind)
         except msgspec.ValidationError as error:
             raise self._ended(self.circumstances(op).babble(error)) from error
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from edgeq import typed
 from edgeq.errors import StoreError
 from edgeq.files import Stamp, is_settled, sha256_file, stamp_of, write_bytes
 
@@ -71,7 +72,7 @@ class Digests:
     def _kept(self) -> dict[str, _Known]:
         if self._old is None:
             try:
-                self._old = msgspec.json.decode(self._path.read_bytes(), type=dict[str, _Known])
+                self._old = typed.from_json(self._path.read_bytes(), dict[str, _Known])
             except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 self._old = {}
         return self._old

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from edgeq import typed
 from edgeq.errors import StoreError
 from edgeq.files import Stamp, is_settled, sha256_bytes, sha256_file, stamp_of
 
@@ -64,7 +65,7 @@ def read_entry(
         StoreError: It can't be read.
     """
     try:
-        entry = msgspec.json.decode((folder / ENTRY_FILE).read_bytes(), type=EntryFile)
+        entry = typed.from_json((folder / ENTRY_FILE).read_bytes(), EntryFile)
         stamps = tuple(stamp_of(folder / name) for name in entry.files)
         damaged = []
         if checked.get(folder) != stamps:
@@ -101,7 +102,7 @@ def described(folder: Path, besides: Container[str]) -> list[tuple[str, Mapping[
         if key in besides:
             continue
         try:
-            entry = msgspec.json.decode(path.read_bytes(), type=EntryFile)
+            entry = typed.from_json(path.read_bytes(), EntryFile)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
         if entry.kind == folder.name and key_of(folder.name, entry.facts) == key:

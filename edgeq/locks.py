@@ -20,6 +20,8 @@ from pathlib import Path
 import filelock
 import msgspec
 
+from edgeq import typed
+
 NOTICE_S = 5.0
 TIMEOUT_S = 1800.0
 IN_USE = "in-use"
@@ -154,6 +156,6 @@ def _acquire(lock: filelock.BaseFileLock, path: Path, note: Path) -> None:
 
 def _owner(note: Path) -> str:
     try:
-        return str(msgspec.json.decode(note.read_bytes(), type=_Owner))
+        return str(typed.from_json(note.read_bytes(), _Owner))
     except (OSError, msgspec.MsgspecError):
         return "another process"

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from edgeq import typed
 from edgeq.errors import RecordError
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -66,7 +67,7 @@ class Reader(Generic[T]):
             RecordError: It is no such file, damaged, or of a newer schema.
         """
         try:
-            schema = msgspec.json.decode(data, type=_Schema).schema
+            schema = typed.from_json(data, _Schema).schema
         except _NOT_JSON as error:
             article = "an" if self.noun[0] in "aeiou" else "a"
             what = f"not {article} {self.noun}: {error}"
@@ -76,8 +77,8 @@ class Reader(Generic[T]):
             raise RecordError(what, where=where, remedy=self.newer)
         try:
             if schema == self.schema:
-                return msgspec.json.decode(data, type=self.kind)
-            plain = msgspec.json.decode(data, type=dict[str, Any])
+                return typed.from_json(data, self.kind)
+            plain = typed.from_json(data, dict[str, Any])
             return msgspec.convert({**self.older[schema](plain), "schema": self.schema}, self.kind)
         except (*_NOT_JSON, KeyError, TypeError) as error:
             what = f"the {self.noun.removeprefix('edgeq ')} is damaged: {error}"

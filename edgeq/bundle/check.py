@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from edgeq import typed
 from edgeq.bundle import archive
 from edgeq.bundle.archive import MANIFEST, FileEntry, Manifest
 from edgeq.errors import BundleError
@@ -153,7 +154,7 @@ def _unsafe(name: str) -> str | None:
 
 def _manifest(data: bytes, path: Path) -> Manifest:
     try:
-        manifest = msgspec.json.decode(data, type=Manifest)
+        manifest = typed.from_json(data, Manifest)
     except msgspec.MsgspecError as error:
         raise BundleError(f"{MANIFEST} can't be read: {error}", where=path) from error
     if manifest.schema != archive.SCHEMA:

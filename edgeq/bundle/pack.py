@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
+from edgeq import typed
 from edgeq.bundle import archive, metadata, texts
 from edgeq.bundle.running import UnusableError
 from edgeq.bundle.select import Chosen, Refusal, select
@@ -139,7 +138,7 @@ def _write_variant(sources: _Sources, one: Chosen, new: Path) -> None:
     if described.labels is not None:
         lines = (" ".join(name.split()) for name in described.labels)
         (folder / "labels.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    warnings = [str(text) for text in msgspec.convert(described.metadata["warnings"], list[str])]
+    warnings = [str(text) for text in typed.converted(described.metadata["warnings"], list[str])]
     readme = texts.variant_readme(one, relative, warnings)
     (folder / "README.md").write_text(readme, encoding="utf-8")
 

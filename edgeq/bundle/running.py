@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from edgeq import typed
 from edgeq.bundle.select import Chosen
 from edgeq.models.model_file import ModelFile, Tensor
 from edgeq.record import Facts
@@ -43,7 +44,7 @@ def preprocessing_of(chosen: Chosen) -> Preprocessing:
     if absent:
         raise UnusableError(f"the record does not hold its preprocessing ({', '.join(absent)})")
     try:
-        return msgspec.convert(facts, Preprocessing)
+        return typed.converted(facts, Preprocessing)
     except msgspec.ValidationError as error:
         raise UnusableError(f"the record's preprocessing can't be read: {error}") from error
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from edgeq import typed
 from edgeq.change import Change, ChangeKind
 from edgeq.errors import RecordError
 from edgeq.history.accepted import Machine
@@ -83,7 +84,7 @@ def from_json(data: bytes, *, where: str | Path) -> BenchmarkFile:
         RecordError: It is none.
     """
     try:
-        return msgspec.json.decode(data, type=BenchmarkFile)
+        return typed.from_json(data, BenchmarkFile)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(
             f"not a file of pytest-benchmark: {error}",

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from edgeq import record as records
+from edgeq import typed
 from edgeq.change import Change
 from edgeq.errors import RecordError
 from edgeq.history import accepted, benchmarks
@@ -76,7 +77,7 @@ def compare_sources(
 
 def _read(data: bytes, path: Path) -> Side | BenchmarkFile:
     try:
-        known = msgspec.json.decode(data)
+        known = typed.from_json(data, object)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"is no JSON: {error}", where=path, remedy=_READS) from error
     if isinstance(known, Mapping):

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgeq import typed
 from edgeq.errors import ImageError
 from edgeq.registry import suggestion
 
@@ -152,8 +153,8 @@ def _imagenet(name: str) -> LabelSet:
         )
     folder = Path(package.submodule_search_locations[0])
     try:
-        names = msgspec.json.decode((folder / _IMAGENET_NAMES).read_bytes(), type=list[str])
-        ids = msgspec.json.decode((folder / _IMAGENET_IDS).read_bytes(), type=dict[int, str])
+        names = typed.from_json((folder / _IMAGENET_NAMES).read_bytes(), list[str])
+        ids = typed.from_json((folder / _IMAGENET_IDS).read_bytes(), dict[int, str])
         ordered = tuple(ids[index] for index in range(_IMAGENET_CLASSES))
     except (OSError, msgspec.MsgspecError, KeyError) as error:
         raise _damaged_imagenet(folder, str(error)) from error

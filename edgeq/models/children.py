@@ -15,6 +15,7 @@ from typing import IO
 import msgspec
 
 import edgeq
+from edgeq import typed
 from edgeq.idle import Idle
 from edgeq.lifeline import Lifeline
 from edgeq.models.serving import Request, Response
@@ -91,7 +92,7 @@ class Child:
                     )
                 elif resident_bytes(self._process.pid) > limits.memory_limit:
                     raise too_much_memory(limits)
-        return msgspec.json.decode(line, type=Response)
+        return typed.from_json(line, Response)
 
     def end(self) -> None:
         """End it with all that it started."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from edgeq import typed
 from edgeq.models.downloads import bound_network
 from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
 from edgeq.models.input_size import CHANNELS, fixed_size
@@ -69,5 +70,5 @@ def _export_saved_model(request: ExportRequest) -> ExportResponse:
 def work(request: dict[str, Any]) -> Mapping[str, object]:
     """Do what a request asks for."""
     bound_network()
-    response = export(msgspec.convert(request, ExportRequest))
+    response = export(typed.converted(request, ExportRequest))
     return dict(msgspec.to_builtins(response))

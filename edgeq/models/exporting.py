@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from edgeq import typed
 from edgeq.errors import ConversionError, ModelError
 from edgeq.files import sha256_file, write_bytes
 from edgeq.models.child import log_path, run_child
@@ -144,7 +145,7 @@ def _run(what: str, request: ExportRequest, log: Path) -> ExportResponse:
         fresh=True,  # Keras numbers the layers of a process
         kept=request.kind in OWN_KINDS,
     )
-    return msgspec.convert(answer, ExportResponse)
+    return typed.converted(answer, ExportResponse)
 
 
 def _copy_files(folder: Path, target: Path) -> None:
@@ -154,7 +155,7 @@ def _copy_files(folder: Path, target: Path) -> None:
 
 def _describe(entry: Entry, request: ExportRequest, facts: Mapping[str, object]) -> Exported:
     file = read_model(entry.folder / _FILE)
-    response = msgspec.json.decode((entry.folder / _NOTES).read_bytes(), type=ExportResponse)
+    response = typed.from_json((entry.folder / _NOTES).read_bytes(), ExportResponse)
     graph = entry.folder / GRAPH_FILE
     return Exported(
         path=file.path,

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from edgeq import typed
 from edgeq.record import RunRecord
 
 HIDDEN = "***"
@@ -40,7 +41,7 @@ def discreet(record: RunRecord, root: Path, environment: Mapping[str, str]) -> R
         environment: The process's variables.
     """
     plain = msgspec.to_builtins(record)
-    return msgspec.convert(_mapped(plain, concealer(root, environment)), RunRecord)
+    return typed.converted(_mapped(plain, concealer(root, environment)), RunRecord)
 
 
 def concealer(root: Path, environment: Mapping[str, str]) -> Callable[[str], str]:

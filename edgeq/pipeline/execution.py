@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgeq import typed
 from edgeq.images.sets import Photo
 from edgeq.images.stream import Stream
 from edgeq.ledger import Ledger
@@ -85,7 +86,7 @@ class Executor:
             (folder / "loaded.json").write_bytes(msgspec.json.encode(loaded))
 
         entry = self._store.get_or_make("loads", self._facts(model), make)
-        return msgspec.json.decode((entry.folder / "loaded.json").read_bytes(), type=Loaded)
+        return typed.from_json((entry.folder / "loaded.json").read_bytes(), Loaded)
 
     def load_into(
         self,
@@ -272,7 +273,7 @@ class Executor:
             "preprocessing": msgspec.to_builtins(model.preprocessing),
         }
         entry = self._store.get_or_make("memory", facts, make)
-        return msgspec.json.decode((entry.folder / "memory.json").read_bytes(), type=MemoryUse)
+        return typed.from_json((entry.folder / "memory.json").read_bytes(), MemoryUse)
 
     def _measure(self, model: Executable, image: npt.NDArray[np.uint8]) -> MemoryUse:
         return measure_memory(

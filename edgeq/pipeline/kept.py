@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from edgeq import images, measure
+from edgeq import images, measure, typed
 from edgeq.files import sha256_bytes, sha256_file
 from edgeq.store import Store
 
@@ -40,7 +40,7 @@ def keep(
         (folder / name).write_bytes(msgspec.json.encode(make()))
 
     entry = store.get_or_make(kind, facts, write)
-    return msgspec.json.decode((entry.folder / name).read_bytes(), type=type_)
+    return typed.from_json((entry.folder / name).read_bytes(), type_)
 
 
 @cache

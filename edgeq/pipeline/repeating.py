@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgeq import typed
 from edgeq.errors import WorkerError
 from edgeq.images.stream import Stream
 from edgeq.measure.repeats import Repeats, repeats
@@ -100,7 +101,7 @@ def ask_again(executor: Executor, model: Executable, photographs: Stream) -> Ask
         (folder / _FACTS).write_bytes(msgspec.json.encode(told))
 
     folder = executor.keep("repeats", model, photographs, MOST_IMAGES, make)
-    told = msgspec.json.decode((folder / _FACTS).read_bytes(), type=_Again)
+    told = typed.from_json((folder / _FACTS).read_bytes(), _Again)
     return AskedAgain(_read(folder), told.repeats, told.batch)
 
 
@@ -132,7 +133,7 @@ def ask_others(executor: Executor, model: Executable, photographs: Stream) -> Ot
         )
 
     folder = executor.keep("kernels", model, photographs, MOST_IMAGES, make)
-    kernels = msgspec.json.decode((folder / _FACTS).read_bytes(), type=Kernels)
+    kernels: Kernels = typed.from_json((folder / _FACTS).read_bytes(), Kernels)
     return OtherKernels(_read(folder), kernels)
 
 

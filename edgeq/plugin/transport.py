@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from edgeq import typed
 from edgeq.record import CaseRecord, ModelRecord
 
 
@@ -19,7 +20,7 @@ def encode_answer(case: CaseRecord, error: str | None) -> str:
 
 def decode_answer(text: str) -> tuple[CaseRecord, str | None]:
     """Return the verdict that a text holds."""
-    answer = msgspec.json.decode(text, type=_Answer)
+    answer = typed.from_json(text, _Answer)
     return answer.case, answer.error
 
 
@@ -30,4 +31,4 @@ def encode_models(models: tuple[ModelRecord, ...]) -> str:
 
 def decode_models(text: str) -> tuple[ModelRecord, ...]:
     """Return the models that a text holds."""
-    return msgspec.json.decode(text, type=tuple[ModelRecord, ...])
+    return typed.from_json(text, tuple[ModelRecord, ...])

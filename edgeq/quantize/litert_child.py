@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from edgeq import typed
 from edgeq.images.preprocess import to_input
 from edgeq.models.model_file import open_model, read_model
 from edgeq.quantize.statistics import Statistics, extent, ranges
@@ -138,5 +139,5 @@ def _activations(interpreter: Any, path: Path) -> dict[str, int]:
 
 def work(request: dict[str, Any]) -> dict[str, object]:
     """Do what a request asks for."""
-    task: Calibrate | Quantize = msgspec.convert(request, Calibrate | Quantize)
+    task: Calibrate | Quantize = typed.converted(request, Calibrate | Quantize)
     return calibrate(task) if isinstance(task, Calibrate) else quantize(task)

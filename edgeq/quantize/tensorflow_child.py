@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgeq import typed
 from edgeq.images.preprocess import to_input
 from edgeq.quantize.recipes import INT8_ONLY, TensorflowRecipe
 from edgeq.spec.structs import Preprocessing
@@ -145,7 +146,7 @@ def samples(
 
 def work(request: dict[str, Any]) -> dict[str, object]:
     """Do what a request asks for."""
-    task: Start | Convert | Calibrate | Quantize = msgspec.convert(
+    task: Start | Convert | Calibrate | Quantize = typed.converted(
         request, Start | Convert | Calibrate | Quantize
     )
     match task:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from edgeq import typed
 from edgeq.errors import RecordError
 from edgeq.record import RunRecord, from_json, to_json
 
@@ -80,7 +81,7 @@ def embedded_record(page: str, *, where: str | Path | None = None) -> RunRecord:
         )
     data = found[1].encode()
     try:
-        packed = msgspec.json.decode(data, type=Packed)
+        packed = typed.from_json(data, Packed)
     except msgspec.DecodeError:
         return from_json(data, where=where)
     return from_json(_unpacked(packed, where), where=where)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from edgeq import typed
 from edgeq.errors import WorkerError
 from edgeq.resident import resident_bytes
 from edgeq.run.channel import Channel, Ended, Silence
@@ -141,7 +142,7 @@ class Conversation:
             WorkerError: It is none; the worker is ended.
         """
         try:
-            return msgspec.convert(frame.header, kind)
+            return typed.converted(frame.header, kind)
         except msgspec.ValidationError as error:
             raise self._ended(self.circumstances(Doing(op)).babble(error)) from error
 

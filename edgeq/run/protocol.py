@@ -17,6 +17,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgeq import typed
+
 PROTOCOL = 2
 MAX_HEADER_BYTES = 1 << 24
 MAX_BLOB_BYTES = 1 << 36
@@ -128,7 +130,7 @@ class Decoder:
 def _parse(text: bytes) -> tuple[dict[str, Any], Sequence[_Blob]]:
     try:
         header = json.loads(text)
-        blobs = msgspec.convert(header, _Header).blobs
+        blobs = typed.converted(header, _Header).blobs
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise FrameError(f"a header that is not one: {text[:40]!r}") from error
     for blob in blobs:

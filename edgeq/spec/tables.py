@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
+from edgeq import typed
 from edgeq.errors import SpecError
 from edgeq.escape import printable
 from edgeq.registry import unknown
@@ -128,7 +129,7 @@ def _value(value: Any, kind: Any, place: _Place) -> Any:
             raise unknown("value", value, get_args(kind), where=str(place))
         return value
     try:
-        return msgspec.convert(value, kind)
+        return typed.converted(value, kind)
     except msgspec.ValidationError as error:
         raise SpecError(_in_words(str(error)), where=str(place)) from error
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeq.answer import status_in_words
 from edgeq.bundle import running
 from edgeq.bundle.select import Chosen
 from edgeq.judge.verdict import Verdict
@@ -79,7 +80,7 @@ def describe(
         },
         "verdicts": [_verdict(case, root) for case in chosen.cases],
         "warnings": [
-            f"{case.gate} is {case.status.value}: {portable(case.reason, root)}"
+            f"{case.gate} is {status_in_words(case)}: {portable(case.reason, root)}"
             for case in chosen.cases
             if case.status is not Verdict.PASS
         ],

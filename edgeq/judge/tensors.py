@@ -119,7 +119,7 @@ def relative_error(
         step = "Evaluate more images: a single one" if single else "Evaluate more images: these"
         step += " can't settle how far the outputs lie apart"
     elif status is Verdict.FAIL:
-        step = another_method(method)
+        step = _another_method(method, worst.label)
     return Judgement(
         status=status,
         reason=f"relative error of {worst.label} on {sample(worst.images, worst.clusters)} "
@@ -161,12 +161,19 @@ def worst_cosine(fits: Sequence[Fit], limit: float, *, method: str | None = None
         limit=limit,
         next_step=None
         if status is Verdict.PASS
-        else f"Look at image {worst.worst_cosine_image}. {another_method(method)}",
+        else f"Look at image {worst.worst_cosine_image}. {_another_method(method, label(worst))}",
         evidence={
             "images": worst.images,
             "outputs": {label(one): one.worst_cosine for one in fits},
         },
     )
+
+
+def _another_method(method: str | None, output: str) -> str:
+    """Return what to try in place of a method; a ready-made variant that claims none has none."""
+    if method is None:
+        return f"Check the variant's preprocessing, and the layers that lead to {output}"
+    return another_method(method)
 
 
 def outputs(

@@ -76,6 +76,12 @@ def test_the_farthest_output_is_judged_and_all_are_in_the_evidence() -> None:
     assert found.evidence["outputs"] == {"near": 0.1, "far": 0.7, "0": None}
 
 
+def test_a_variant_of_no_known_method_is_not_sent_to_flips_that_it_does_not_have() -> None:
+    found = checked(tensors.relative_error([error(0.7, (0.6, 0.8), "output 1 ('far')")], 0.5))
+    assert "flip" not in str(found.next_step)
+    assert "lead to output 1 ('far')" in str(found.next_step)
+
+
 def test_nothing_to_compare_with_is_missing() -> None:
     assert tensors.relative_error([error(None, None)], 0.5).status is Verdict.MISSING
     assert tensors.worst_cosine([fit(worst_cosine=None)], 0.5).status is Verdict.MISSING

@@ -30,13 +30,16 @@ MOST_FAR = 0.05
 """Share of the evaluation's values that may lie far outside the input's range."""
 
 
-def kernels(found: KernelNoise | None, own: Kernels, other: Kernels) -> Judgement:
+def kernels(
+    found: KernelNoise | None, own: Kernels, other: Kernels, *, of: str = "logits"
+) -> Judgement:
     """Prove that another implementation of the operators gives the same answers, up to rounding.
 
     Args:
         found: How far the kernels part, None where the variant's arithmetic is float.
         own: Kernels of the run.
         other: Those that they are compared with.
+        of: What was compared.
     """
     if found is None:
         return Judgement(
@@ -46,6 +49,7 @@ def kernels(found: KernelNoise | None, own: Kernels, other: Kernels) -> Judgemen
     evidence: dict[str, object] = {
         "kernels": own,
         "other_kernels": other,
+        "compared": of,
         **msgspec.to_builtins(found),
     }
     images = plural(found.images, "image")
@@ -57,9 +61,18 @@ def kernels(found: KernelNoise | None, own: Kernels, other: Kernels) -> Judgemen
     return Judgement(
         status=Verdict.PASS,
         reason=f"{own} and {other} kernels part by {_shown(found.noise)}, quantization by "
-        f"{_shown(found.own_error)} (relative error of logits, {images})",
+        f"{_shown(found.own_error)} (relative error of {of}, {images})",
         evidence=evidence,
     )
+
+
+def strain(found: KernelNoise) -> tuple[int, float]:
+    """Return how near an output of a file is to failing ``kernels``, to find the nearest of them.
+
+    An output that can't be compared, as one that is zero on these images, is the farthest.
+    """
+    most = max(LEAST_NOISE, TIMES * _error(found))
+    return found.nonfinite, -1.0 if found.noise is None else found.noise / most
 
 
 def _parted(found: KernelNoise, own: Kernels, other: Kernels) -> tuple[str, str] | None:

@@ -119,7 +119,7 @@ def relative_error(
         step = "Evaluate more images: a single one" if single else "Evaluate more images: these"
         step += " can't settle how far the outputs lie apart"
     elif status is Verdict.FAIL:
-        step = another_method(method)
+        step = _another_method(method, worst.label)
     return Judgement(
         status=status,
         reason=f"relative error of {worst.label} on {sample(worst.images, worst.clusters)} "
@@ -161,12 +161,19 @@ def worst_cosine(fits: Sequence[Fit], limit: float, *, method: str | None = None
         limit=limit,
         next_step=None
         if status is Verdict.PASS
-        else f"Look at image {worst.worst_cosine_image}. {another_method(method)}",
+        else f"Look at image {worst.worst_cosine_image}. {_another_method(method, label(worst))}",
         evidence={
             "images": worst.images,
             "outputs": {label(one): one.worst_cosine for one in fits},
         },
     )
+
+
+def _another_method(method: str | None, output: str) -> str:
+    """Return what to try in place of a method; a ready-made variant that claims none has none."""
+    if method is None:
+        return f"Check the variant's preprocessing, and the layers that lead to {output}"
+    return another_method(method)
 
 
 def outputs(
@@ -186,19 +193,12 @@ def outputs(
         copied: Whether a variant with quantized arithmetic gave the baseline's outputs bit by bit.
         trained: Whether the weights are trained ones.
     """
-    images = plural(fits[0].images, "image")
     found = None if problem is None else (problem.reason, problem.next_step)
     found = found or unsteady(repeats)
     found = found or (copy_of_baseline(fits[0].images) if copied else None)
-    finite = f"{plural(len(fits), 'output')} finite on {images}"
-    steps = [one.steps.whole for one in fits if one.steps is not None]
-    scale = f", at least {min(steps):,.0f} steps of their scale" if steps else ""
-    told = f"{finite}, none the same for all{scale}"
-    if not trained:
-        told = f"{finite}; random weights, so nothing more is judged"
     return Judgement(
         status=Verdict.PASS if found is None else Verdict.FAIL,
-        reason=told if found is None else found[0],
+        reason=_seen(fits, trained=trained) if found is None else found[0],
         next_step=None if found is None else found[1],
         evidence={
             "images": fits[0].images,
@@ -206,6 +206,20 @@ def outputs(
             "outputs": [outline(one) for one in fits],
         },
     )
+
+
+def _seen(fits: Sequence[Fit], *, trained: bool) -> str:
+    """Return what was seen of outputs with which nothing is wrong."""
+    told = f"{plural(len(fits), 'output')} finite on {plural(fits[0].images, 'image')}"
+    if not trained:
+        return f"{told}; random weights, so nothing more is judged"
+    constant = sum(one.constant for one in fits)
+    if constant:
+        told += f", {constant:,} the same for all, as the baseline's"
+    elif fits[0].images > 1:
+        told += ", none the same for all"
+    steps = [one.steps.whole for one in fits if one.steps is not None]
+    return told + (f", at least {min(steps):,.0f} steps of their scale" if steps else "")
 
 
 def with_outputs(
@@ -267,13 +281,17 @@ def _misplaced(fits: Sequence[Fit]) -> OutputProblem | None:
 
 
 def _not_finite(found: Fit) -> OutputProblem | None:
-    if not found.nonfinite_images or found.baseline_nonfinite_images:
+    if not found.nonfinite_images:
         return None
     images = plural(found.images, "image")
+    too = found.baseline_nonfinite_images
+    beside = f", the baseline's on {too:,}" if too else ""
     return OutputProblem(
         NOT_FINITE,
-        f"{label(found)} holds NaN or infinity on {found.nonfinite_images:,} of {images}",
-        "Check the ranges that calibration found; float16 overflows above 65504",
+        f"{label(found)} holds NaN or infinity on {found.nonfinite_images:,} of {images}{beside}",
+        "Check the baseline's weights and preprocessing: its own outputs must be finite"
+        if too
+        else "Check the ranges that calibration found; float16 overflows above 65504",
     )
 
 
@@ -300,11 +318,12 @@ def _lost_columns(found: Fit) -> OutputProblem | None:
     if steps is None or not steps.lost:
         return None
     columns = names([str(one) for one in steps.lost])
+    vary = "varies" if len(steps.lost) == 1 else "vary"
     return OutputProblem(
         ONE_SCALE,
         f"one scale for values of unlike range: {label(found)} has steps of {steps.step:.3g}, and "
-        f"{plural(len(steps.lost), 'column')} ({columns}) vary by {steps.widest_lost:.3g} at most, "
-        f"others by {steps.widest:.3g}",
+        f"{plural(len(steps.lost), 'column')} ({columns}) {vary} by {steps.widest_lost:.3g} at "
+        f"most, others by {steps.widest:.3g}",
         "Give them outputs of their own, or bring all values to one range (boxes from 0 to 1) "
         "before they are joined",
     )

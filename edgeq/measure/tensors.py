@@ -284,11 +284,12 @@ def swapped(baseline: Sequence[Output], variant: Sequence[Output], place: int) -
         The place of the baseline's output that it is, as closely as a quantized output can be;
         None if it is none of the others.
     """
-    found = [
-        (float(np.nanmean(relative_errors(one.rows, variant[place].rows))), at)
-        for at, one in enumerate(baseline)
-        if one.rows.shape == variant[place].rows.shape and math.prod(one.shape) > 1
-    ]
+    found = []
+    for at, one in enumerate(baseline):
+        if one.rows.shape == variant[place].rows.shape and math.prod(one.shape) > 1:
+            errors = relative_errors(one.rows, variant[place].rows)
+            known = errors[np.isfinite(errors)]
+            found.append((float(known.mean()) if known.size else math.inf, at))
     if not found or all(at == place for _, at in found):
         return None
     error, at = min(found)

@@ -113,6 +113,21 @@ def require_classes(model: Executable) -> tuple[int, int | None]:
     )
 
 
+def require_as_many(variant: Answers, baseline: Answers, model: Executable) -> None:
+    """Refuse answers in another number of classes than the baseline's.
+
+    Raises:
+        UnlikeOutputsError: The numbers differ.
+    """
+    theirs, ours = variant.scores.shape[1], baseline.scores.shape[1]
+    if theirs != ours:
+        raise UnlikeOutputsError(
+            f"tells {theirs:,} classes apart, the baseline {ours:,}",
+            where=model.key,
+            remedy="Export the variant with the baseline's outputs, or name the `labels` of each",
+        )
+
+
 def in_classes(
     model: Executable,
     scores: npt.NDArray[np.float32],

@@ -54,11 +54,12 @@ def prove_kernels(run: Run, subject: Subject) -> Judgement:
 
     facts = {**pair_facts(run, subject), "asked": MOST_IMAGES}
     kept = keep(run.store, "noise", facts, make, _Noise)
-    return running.kernels(kept.found, own, kept.other)
+    of = "logits" if run.classifies(subject.model) else "the output that parts most"
+    return running.kernels(kept.found, own, kept.other, of=of)
 
 
 def _noise_of(run: Run, subject: Subject, others: Sequence[Floats]) -> KernelNoise:
-    """Return how far other kernels lie from the run's own: of tensors, the worst of them."""
+    """Return how far other kernels lie from the run's own: of tensors, the nearest to failing."""
     if run.classifies(subject.model):
         other = as_answers(run.executable(subject.model, subject), others)
         ours, theirs = run.answers(subject.model, None), run.answers(subject.model, subject)
@@ -69,7 +70,7 @@ def _noise_of(run: Run, subject: Subject, others: Sequence[Floats]) -> KernelNoi
         tensor_noise(ours.rows, theirs.rows, others[place.at].reshape(len(others[place.at]), -1))
         for place, (ours, theirs) in zip(judged, pairs, strict=True)
     ]
-    return max(found, key=lambda one: (one.nonfinite, one.noise is None, one.noise or 0.0))
+    return max(found, key=running.strain)
 
 
 def ask_kernels(run: Run, subject: Subject) -> OtherKernels:

@@ -17,7 +17,7 @@ from edgeq.measure.operators import Operators
 from edgeq.measure.size import Size
 from edgeq.measure.tensors import Fit, Output
 from edgeq.pipeline.diagnosis.cause import Diagnosis
-from edgeq.pipeline.executable import Executable
+from edgeq.pipeline.executable import Executable, require_as_many
 from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.inputs import ModelInputs, Say
 from edgeq.pipeline.making import make
@@ -159,7 +159,7 @@ class Run:
         """Return what a model says on its evaluation set.
 
         Raises:
-            WorkerError: The variant does not run.
+            WorkerError: The variant does not run, or tells another number of classes apart.
             ModelError: The baseline does not run.
             ImageError: There is no evaluation set.
         """
@@ -168,7 +168,10 @@ class Run:
         def make() -> Answers:
             self.evaluate_all(model, subject)
             photographs = self.inputs(model).stream(executable.preprocessing)
-            return self.executor.answers(executable, photographs)
+            found = self.executor.answers(executable, photographs)
+            if subject is not None:
+                require_as_many(found, self.answers(model, None), executable)
+            return found
 
         return self._answers.get(executable.key, make)
 

@@ -168,7 +168,8 @@ def noise(case: CaseRecord | None) -> tuple[tuple[str, str], ...]:
     if apart is None or error is None or other is None:
         return ()
     said = f"{apart:.3f} from those of {other} kernels, {error:.3f} from the baseline's"
-    return (("relative error of logits", said),)
+    compared = facts.text(case.evidence, "compared") or "logits"
+    return ((f"relative error of {compared}", said),)
 
 
 def _segments(

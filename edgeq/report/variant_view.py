@@ -11,6 +11,7 @@ from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import facts, file_view, flips, words
 from edgeq.report.cells import Cell, cells
 from edgeq.report.network_view import NetworkView, network_view, unmeasured
+from edgeq.report.outputs_view import OutputsView, outputs_view
 from edgeq.report.spread_view import SpreadView, spreads
 from edgeq.report.times_view import TimesView, times_view
 from edgeq.report.words import Mark
@@ -60,6 +61,7 @@ class VariantView:
         cells: By the names in ``HEADINGS``.
         flips: None where agreement was not measured.
         spreads: Distributions over the images.
+        outputs: Output by output, None where none was judged as a tensor.
         times: None where latency was not measured.
         stack: Where the bytes are, None where the file was not read.
         operators: By type, the most frequent first.
@@ -85,6 +87,7 @@ class VariantView:
     cases: tuple[CaseView, ...]
     flips: flips.FlipsView | None
     spreads: tuple[SpreadView, ...]
+    outputs: OutputsView | None
     times: TimesView | None
     stack: file_view.StackView | None
     operators: tuple[file_view.Share, ...]
@@ -157,6 +160,7 @@ def variant_view(
         cases=tuple(case_view(case) for case in cases),
         flips=flips.flips_view(variant.agreement, pictures),
         spreads=spreads(variant.agreement),
+        outputs=outputs_view(variant.outputs, trained=model.trained),
         times=times_view(variant.latency, by_gate.get("latency_ratio")),
         stack=file_view.stack_view(model.baseline.size, variant.size),
         operators=file_view.shares(facts.table(variant.operators, "counts"), words.plain),

@@ -182,10 +182,10 @@ def _why_not(model: ModelFile, candidates: Sequence[_Candidate]) -> str:
 
 def _place(model: ModelFile, output: str, where: str) -> int:
     names = [model.tensors[index].name for index in model.outputs]
-    if output in names:
+    if output and output in names:
         return names.index(output)
     signed = [model.output_names.get(index, "") for index in model.outputs]
-    if output in signed:
+    if output and output in signed:
         return signed.index(output)
     places = [str(at) for at in range(len(names))]
     if output in places:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from edgeq.judge.running import copy_of_baseline, input_range, kernels, unsteady
+from edgeq.judge.running import copy_of_baseline, input_range, kernels, strain, unsteady
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.input_range import InputFit
 from edgeq.measure.kernels import KernelNoise
@@ -151,3 +151,25 @@ def test_answers_that_change_are_told_apart() -> None:
 
 def test_a_copy_is_named() -> None:
     assert "bit by bit" in copy_of_baseline(5)[0]
+
+
+def test_the_output_nearest_to_failing_is_the_one_that_is_judged() -> None:
+    def one(noise: float | None, error: float | None, nonfinite: int = 0) -> KernelNoise:
+        found = changed(INT8, noise=noise, own_error=error, other_error=error, nonfinite=nonfinite)
+        assert isinstance(found, KernelNoise)
+        return found
+
+    zeros, far, wrong = one(None, None), one(0.3, 0.3), one(0.2, 0.001)
+    assert max([zeros, far], key=strain) is far  # zeros on these images prove nothing
+    assert max([zeros, far, wrong], key=strain) is wrong  # less noise, and none from quantization
+    broken = one(0.0, 0.1, nonfinite=1)
+    assert max([zeros, far, wrong, broken], key=strain) is broken
+    assert kernels(far, "xnnpack", "reference").status is Verdict.PASS
+    assert kernels(wrong, "xnnpack", "reference").status is Verdict.FAIL
+
+
+def test_what_was_compared_is_named() -> None:
+    assert "(relative error of logits, " in noise().reason
+    found = changed(INT8)
+    assert isinstance(found, KernelNoise)
+    assert "(relative error of x, " in kernels(found, "xnnpack", "reference", of="x").reason

@@ -1,0 +1,107 @@
+"""A variant's outputs beside the baseline's, output by output. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeq.judge.tensors import problem_of
+from edgeq.measure.tensors import Fit
+from edgeq.report import words
+
+_LEAST_COSINE = 0.9995
+"""A cosine that would be rounded to 1 is told by its distance from 1."""
+
+
+@dataclass(frozen=True)
+class OutputRow:
+    """One output.
+
+    Attributes:
+        place: Among the outputs that were compared.
+        name: The baseline's.
+        shape: Of one image's values.
+        error: Mean relative error.
+        interval: Its interval.
+        worst: Greatest relative error, and its image.
+        cosine: Lowest cosine.
+        image: Where the lowest cosine is.
+        steps: How many steps of its scale it uses.
+        problem: What is wrong with it, empty if nothing is.
+    """
+
+    place: int
+    name: str
+    shape: str
+    error: str
+    interval: str
+    worst: str
+    cosine: str
+    image: str
+    steps: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class OutputsView:
+    """The outputs of a variant.
+
+    Attributes:
+        summary: One sentence without a full stop.
+        rows: In their order.
+    """
+
+    summary: str
+    rows: tuple[OutputRow, ...]
+
+
+def outputs_view(outputs: Sequence[Fit], *, trained: bool = True) -> OutputsView | None:
+    """Return the view of outputs that were judged as tensors, None if none were.
+
+    Args:
+        outputs: How each fits the baseline's.
+        trained: Whether the weights are trained ones; else only values that are not finite count.
+    """
+    if not outputs:
+        return None
+    rows = tuple(_row(one, trained=trained) for one in outputs)
+    wrong = sum(bool(one.problem) for one in rows)
+    said = f", {wrong:,} of them with a problem" if wrong else ""
+    return OutputsView(
+        summary=f"{words.count(len(rows), 'output')} on "
+        f"{words.count(outputs[0].images, 'image')}{said}. The error is the difference by what "
+        "the baseline varies by from image to image: 0 is the same, 1 says nothing about the image",
+        rows=rows,
+    )
+
+
+def _row(one: Fit, *, trained: bool) -> OutputRow:
+    problem = problem_of([one], trained=trained)
+    ends = one.error_interval
+    return OutputRow(
+        place=one.output,
+        name=one.name,
+        shape=" x ".join(f"{side:,}" for side in one.shape) or "one number",  # of one image
+        error=_number(one.error),
+        interval="" if ends is None else f"{_number(ends[0])} to {_number(ends[1])}",
+        worst=_of_image(one.worst_error, one.worst_error_image),
+        cosine=_cosine(one.worst_cosine),
+        image="" if one.worst_cosine_image is None else f"image {one.worst_cosine_image:,}",
+        steps=words.NONE if one.steps is None else f"{one.steps.whole:,.0f}",
+        problem="" if problem is None else problem.reason[0].upper() + problem.reason[1:],
+    )
+
+
+def _number(value: float | None) -> str:
+    return words.NONE if value is None else f"{value:.3g}"
+
+
+def _of_image(value: float | None, image: int | None) -> str:
+    return "" if value is None or image is None else f"at most {value:.3g}, image {image:,}"
+
+
+def _cosine(value: float | None) -> str:
+    if value is None:
+        return words.NONE
+    near = _LEAST_COSINE <= value < 1
+    return f"1 - {1 - value:.1g}" if near else f"{value:.3f}"

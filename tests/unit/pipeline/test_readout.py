@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgeq.models.edits import Edit, apply_edits
+from edgeq.models.model_file import ModelFile, read_model
+from edgeq.pipeline.readout import readout
+from edgeq.tasks.recognition import Reading
+from tests.unit.tiny_model import Head, Op, Tensor, build, classifier, detector, heads
+
+CLASSES = Reading("classification", 0, "", 5)
+SECOND = Reading("classification", 1, "", 3)
+TENSORS = Reading("tensors", 0, "")
+
+
+def model(tmp_path: Path, content: bytes) -> ModelFile:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(content)
+    return read_model(path)
+
+
+def outputs(found: ModelFile, edits: tuple[Edit, ...]) -> list[str]:
+    path = found.path.with_name("edited.tflite")
+    path.write_bytes(apply_edits(found.path.read_bytes(), edits))
+    edited = read_model(path)
+    return [edited.tensors[index].name for index in edited.outputs]
+
+
+def test_a_classifier_hands_out_logits_too_and_nothing_is_judged_as_tensors(tmp_path: Path) -> None:
+    file = model(tmp_path, classifier())
+    found = readout(file, CLASSES)
+    assert (found.places, found.scores, found.logits, found.sigmoid) == (2, 0, 1, False)
+    assert found.judged == ()
+    assert outputs(file, found.edits) == ["probabilities", "logits"]
+
+
+def test_logits_without_a_softmax_need_no_edit(tmp_path: Path) -> None:
+    found = readout(model(tmp_path, classifier(softmax=False)), CLASSES)
+    assert (found.places, found.scores, found.logits, found.edits) == (1, 0, None, ())
+
+
+def test_both_outputs_are_judged_beside_the_classes(tmp_path: Path) -> None:
+    file = model(tmp_path, heads(Head("box", 4), Head("kind", 3, last="SOFTMAX", scale=1 / 256)))
+    found = readout(file, SECOND)
+    assert (found.scores, found.logits) == (1, 2)
+    assert [(one.at, one.name, one.step) for one in found.judged] == [
+        (0, "box", 0.0),
+        (1, "kind", 1 / 256),
+    ]
+    assert outputs(file, found.edits) == ["box", "kind", "kind/0"]
+
+
+def test_logits_that_are_an_output_already_are_not_repeated(tmp_path: Path) -> None:
+    tensors = [Tensor("logits", (1, 5)), Tensor("image", (1, 5)), Tensor("p", (1, 5))]
+    ops = [Op("RELU", ("image",), ("logits",)), Op("SOFTMAX", ("logits",), ("p",))]
+    file = model(tmp_path, build(tensors, ops, ["image"], ["p", "logits"]))
+    found = readout(file, CLASSES)
+    assert (found.places, found.scores, found.logits, found.edits) == (2, 0, 1, ())
+    assert [one.name for one in found.judged] == ["p", "logits"]
+
+
+def test_tensors_are_handed_out_as_they_are(tmp_path: Path) -> None:
+    found = readout(model(tmp_path, classifier()), TENSORS)
+    assert (found.places, found.scores, found.logits, found.edits) == (1, None, None, ())
+    assert [one.name for one in found.judged] == ["probabilities"]
+
+
+def test_one_sigmoid_is_told(tmp_path: Path) -> None:
+    assert readout(model(tmp_path, heads(Head("p", 1, last="LOGISTIC"))), CLASSES).sigmoid
+    assert not readout(model(tmp_path, heads(Head("p", 2, last="LOGISTIC"))), CLASSES).sigmoid
+
+
+def test_a_variant_that_lacks_the_output_has_no_scores(tmp_path: Path) -> None:
+    found = readout(model(tmp_path, heads(Head("box", 4))), SECOND)
+    assert found.scores is None
+    assert [one.name for one in found.judged] == ["box"]
+
+
+def test_boxes_and_scores_are_judged_in_place_of_the_detections(tmp_path: Path) -> None:
+    file = model(tmp_path, detector())
+    found = readout(file, TENSORS)
+    assert [one.name for one in found.judged] == ["boxes", "scores"]
+    assert [one.at for one in found.judged] == [4, 5]
+    assert found.places == 6
+    assert outputs(file, found.edits)[4:] == ["boxes", "scores"]
+
+
+@pytest.mark.parametrize("io", [True, False])
+def test_the_step_of_a_quantized_output_is_told(tmp_path: Path, io: bool) -> None:
+    file = model(tmp_path, heads(Head("box", 8, shape=(1, 2, 4), scale=0.5, io=io)))
+    assert [one.step for one in readout(file, TENSORS).judged] == [0.5]

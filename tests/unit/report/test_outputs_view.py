@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from edgeq.measure.tensors import Fit, Steps
+from edgeq.report import html
+from edgeq.report.outputs_view import outputs_view
+from tests.unit.report import records
+
+
+def fit(output: int = 0, **keys: Any) -> Fit:
+    known: dict[str, Any] = {
+        "name": f"out{output}",
+        "shape": (4420, 4),
+        "images": 40,
+        "confidence": 0.95,
+        "nonfinite_images": 0,
+        "baseline_nonfinite_images": 0,
+        "constant": False,
+        "baseline_constant": False,
+        "error": 0.1234,
+        "error_interval": (0.08, 0.12),
+        "worst_error": 1.5,
+        "worst_error_image": 9,
+        "worst_cosine": 0.97,
+        "worst_cosine_image": 7,
+        "cosine": 0.99,
+    }
+    return Fit(output=output, **(known | keys))
+
+
+def test_a_model_that_was_judged_by_classes_has_none() -> None:
+    assert outputs_view(()) is None
+
+
+def test_each_output_has_a_row() -> None:
+    found = outputs_view((fit(), fit(1, steps=Steps(step=0.1, whole=254.7), constant=True)))
+    assert found is not None
+    assert "2 outputs on 40 images, 1 of them with a problem" in found.summary
+    first, second = found.rows
+    assert (first.place, first.name, first.shape) == (0, "out0", "4,420 x 4")
+    assert (first.error, first.interval) == ("0.123", "0.08 to 0.12")
+    assert first.worst == "at most 1.5, image 9"
+    assert (first.cosine, first.image) == ("0.970", "image 7")
+    assert (first.steps, first.problem) == ("–", "")  # noqa: RUF001 - the sign of "none"
+    assert second.steps == "255"
+    assert second.problem.startswith("Output 1 ('out1') is the same for every image")
+
+
+def test_a_cosine_is_not_rounded_up_to_one() -> None:
+    def shown(value: float | None) -> str:
+        found = outputs_view((fit(worst_cosine=value),))
+        assert found is not None
+        return found.rows[0].cosine
+
+    assert shown(0.99996) == "1 - 4e-05"
+    assert (shown(1.0), shown(-0.25)) == ("1.000", "-0.250")
+    assert shown(None) == "–"  # noqa: RUF001 - the sign of "none"
+
+
+def test_random_weights_have_no_dead_outputs() -> None:
+    found = outputs_view((fit(constant=True),), trained=False)
+    assert found is not None
+    assert found.rows[0].problem == ""
+
+
+def test_what_could_not_be_measured_is_a_sign() -> None:
+    found = outputs_view(
+        (
+            fit(
+                shape=(),
+                error=None,
+                error_interval=None,
+                worst_error=None,
+                worst_error_image=None,
+                worst_cosine=None,
+                worst_cosine_image=None,
+            ),
+        )
+    )
+    assert found is not None
+    row = found.rows[0]
+    assert (row.shape, row.interval, row.worst, row.image) == ("one number", "", "", "")
+
+
+def test_the_report_has_a_table_with_headings_for_narrow_screens() -> None:
+    one = records.variant("int8", 9_000_000, outputs=(fit(name=records.HOSTILE), fit(1)))
+    shown = html.render(records.record((one,), records.passing("int8")))
+    assert "Its outputs beside" in shown
+    assert records.HOSTILE not in shown.partition('<table class="stack outputs"')[2][:4000]
+    for heading in ("Shape", "Relative error", "Worst cosine", "Steps of its scale", "Problem"):
+        assert f'data-label="{heading}"' in shown
+    plain = msgspec.structs.replace(one, outputs=())
+    assert 'class="stack outputs"' not in html.render(
+        records.record((plain,), records.passing("int8"))
+    )

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeq.errors import SpecError
+from edgeq.models.model_file import read_model
+from edgeq.spec.structs import Task
+from edgeq.tasks.recognition import KnownClasses, Reading, recognize
+from tests.unit import tiny_model
+from tests.unit.tiny_model import Head, Op, Tensor, build, detector, heads
+
+Read = Callable[..., Reading]
+
+NOTHING = KnownClasses()
+
+
+def labelled(count: int | None) -> KnownClasses:
+    return KnownClasses(count=lambda: count)
+
+
+def label_set(outputs: int, count: int | None = None) -> KnownClasses:
+    return KnownClasses(outputs=outputs, label_set="animals", count=lambda: count)
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    def recognized(
+        content: bytes,
+        known: KnownClasses = NOTHING,
+        *,
+        task: Task | None = None,
+        output: str | None = None,
+    ) -> Reading:
+        path = tmp_path / "net.tflite"
+        path.write_bytes(content)
+        model = read_model(path)
+        return recognize(model, known, task=task, output=output, where="models.net")
+
+    return recognized
+
+
+def test_a_softmax_holds_class_scores(read: Read) -> None:
+    found = read(heads(Head("probabilities", 5, last="SOFTMAX")))
+    assert (found.task, found.output, found.classes) == ("classification", 0, 5)
+    assert "softmax of 5" in found.evidence
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        Head("p", 5, last="SOFTMAX", shape=(1, 1, 1, 5)),
+        Head("p", 5, last="SOFTMAX", scale=1 / 256, point=-128),
+        Head("p", 5, last="SOFTMAX", scale=1 / 256, point=-128, io=True),
+        Head("p", 5, last="SOFTMAX", shape=(1, 1, 5), scale=1 / 256, point=-128, io=True),
+    ],
+)
+def test_a_softmax_is_seen_behind_reshaping_and_quantizing(read: Read, head: Head) -> None:
+    found = read(heads(head))
+    assert (found.task, found.classes) == ("classification", 5)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_batch_is_no_class(read: Read, batch: int) -> None:
+    found = read(tiny_model.classifier(batch=batch))
+    assert (found.task, found.classes) == ("classification", 5)
+
+
+def test_an_open_batch_is_no_open_shape(read: Read) -> None:
+    assert read(tiny_model.classifier(dynamic=True)).task == "classification"
+
+
+def test_logits_alone_show_nothing(read: Read) -> None:
+    found = read(heads(Head("logits", 5)))
+    assert (found.task, found.classes) == ("tensors", 0)
+    assert 'set task = "classification"' in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("known", "task"),
+    [
+        (label_set(5), "classification"),
+        (label_set(6), "tensors"),
+        (labelled(5), "classification"),
+        (labelled(3), "classification"),  # not every class has an image
+        (labelled(2), "tensors"),  # an embedding beside a few labels
+        (labelled(6), "tensors"),
+        (labelled(None), "tensors"),
+    ],
+)
+def test_labels_that_fit_make_logits_class_scores(
+    read: Read, known: KnownClasses, task: Task
+) -> None:
+    assert read(heads(Head("logits", 5)), known).task == task
+
+
+def test_image_labels_are_not_read_where_the_file_says_enough(read: Read) -> None:
+    def count() -> int:
+        pytest.fail("the labels were read")
+
+    known = KnownClasses(count=count)
+    assert read(heads(Head("p", 5, last="SOFTMAX")), known).task == "classification"
+    assert read(heads(Head("map", 8, shape=(1, 2, 4))), known).task == "tensors"
+
+
+def test_one_sigmoid_tells_two_classes_apart(read: Read) -> None:
+    found = read(heads(Head("person", 1, last="LOGISTIC")))
+    assert (found.task, found.output, found.classes) == ("classification", 0, 2)
+
+
+def test_one_number_that_is_no_sigmoid_is_no_class(read: Read) -> None:
+    assert read(heads(Head("age", 1))).task == "tensors"
+    with pytest.raises(SpecError, match="no output"):
+        read(heads(Head("age", 1)), task="classification")
+
+
+@pytest.mark.parametrize(
+    ("known", "task"),
+    [
+        (NOTHING, "tensors"),
+        (labelled(5), "classification"),
+        (labelled(2), "tensors"),
+        (label_set(5), "tensors"),  # several labels may be true of one image
+        (label_set(5, 5), "classification"),
+    ],
+)
+def test_several_sigmoids_need_images_of_one_label_each(
+    read: Read, known: KnownClasses, task: Task
+) -> None:
+    found = read(heads(Head("tags", 5, last="LOGISTIC")), known)
+    assert found.task == task
+    assert task == "classification" or "5 sigmoids" in found.evidence
+
+
+@pytest.mark.parametrize("known", [NOTHING, label_set(4), labelled(4)])
+def test_a_map_of_class_scores_is_no_classifier(read: Read, known: KnownClasses) -> None:
+    map_ = Head("map", 16, last="SOFTMAX", shape=(1, 2, 2, 4))
+    found = read(heads(map_), known)
+    assert found.task == "tensors"
+    assert "no output holds one score for each class" in found.evidence
+    assert "[1, 2, 2, 4]" in found.evidence
+
+
+def test_boxes_joined_with_scores_are_no_class_scores(read: Read) -> None:
+    both = (Head("box", 4), Head("scores", 6, last="SOFTMAX"))
+    assert read(heads(*both, joined="all"), labelled(10)).task == "tensors"
+
+
+def test_an_embedding_is_no_class_scores_although_the_labels_count_up_to_it(read: Read) -> None:
+    assert read(heads(Head("e", 8, last="L2_NORMALIZATION")), labelled(8)).task == "tensors"
+
+
+def test_the_head_with_class_scores_is_found_behind_boxes(read: Read) -> None:
+    found = read(heads(Head("box", 4), Head("p", 3, last="SOFTMAX")))
+    assert (found.task, found.output, found.classes) == ("classification", 1, 3)
+
+
+def test_labels_choose_between_two_heads(read: Read) -> None:
+    both = heads(Head("colour", 3, last="SOFTMAX"), Head("kind", 5, last="SOFTMAX", seed=1))
+    assert read(both).output == 0
+    assert read(both, label_set(5)).output == 1
+
+
+def test_open_shapes_are_no_classes(read: Read) -> None:
+    tensors = [
+        Tensor("image", (1, 4, 4, 3)),
+        Tensor("flat", (1, 48), signature=(1, -1)),
+        Tensor("shape", (2,), "int32", data=np.array([1, -1], np.int32)),
+        Tensor("p", (1, 48), signature=(1, -1)),
+    ]
+    ops = [Op("RESHAPE", ("image", "shape"), ("flat",)), Op("SOFTMAX", ("flat",), ("p",))]
+    assert read(build(tensors, ops, ["image"], ["p"])).task == "tensors"
+
+
+def test_what_comes_out_of_post_processing_is_no_class_scores(read: Read) -> None:
+    found = read(detector(), label_set(4))
+    assert found.task == "tensors"
+    with pytest.raises(SpecError, match="holds one score for each class"):
+        read(detector(), output="1")
+
+
+TWO = (Head("box", 4), Head("kind", 3, seed=1))
+
+
+@pytest.mark.parametrize("output", ["kind", "scores", "1"])
+def test_an_output_is_named_in_the_file_by_a_signature_or_by_its_place(
+    read: Read, output: str
+) -> None:
+    found = read(heads(*TWO, signatures=("boxes", "scores")), output=output)
+    assert (found.task, found.output, found.classes) == ("classification", 1, 3)
+    assert "the spec says so" in found.evidence
+
+
+def test_a_name_comes_before_a_place(read: Read) -> None:
+    found = read(heads(Head("1", 4), Head("0", 3, seed=1)), output="0")
+    assert found.output == 1
+
+
+def test_an_unknown_output_names_the_nearest(read: Read) -> None:
+    with pytest.raises(SpecError) as caught:
+        read(heads(*TWO, signatures=("boxes", "scores")), output="score")
+    said = str(caught.value)
+    assert "scores" in said
+    assert "models.net.output" in said
+    assert "mean" in said
+
+
+def test_a_place_that_is_not_there_is_refused(read: Read) -> None:
+    with pytest.raises(SpecError):
+        read(heads(*TWO), output="2")
+    with pytest.raises(SpecError):
+        read(heads(*TWO), output="-1")
+
+
+@pytest.mark.parametrize("output", ["", "²", " 0", "+0"])
+def test_odd_places_are_refused_and_no_crash(read: Read, output: str) -> None:
+    with pytest.raises(SpecError):
+        read(heads(*TWO), output=output)
+
+
+def test_tensors_may_be_asked_for_of_a_classifier(read: Read) -> None:
+    found = read(tiny_model.classifier(), label_set(5), task="tensors")
+    assert (found.task, found.evidence) == ("tensors", "the spec says so")
+
+
+def test_classification_may_be_asked_for_of_several_sigmoids(read: Read) -> None:
+    found = read(heads(Head("tags", 5, last="LOGISTIC")), task="classification")
+    assert (found.task, found.classes) == ("classification", 5)
+
+
+@pytest.mark.parametrize("output", [None, "map"])
+def test_classification_of_a_map_is_refused_with_what_to_do(read: Read, output: str | None) -> None:
+    with pytest.raises(SpecError) as caught:
+        read(heads(Head("map", 8, shape=(1, 2, 4))), task="classification", output=output)
+    assert 'task = "tensors"' in str(caught.value)
+
+
+def test_a_model_without_an_output_is_judged_as_tensors(read: Read) -> None:
+    tensors = [Tensor("image", (1, 4, 4, 3)), Tensor("kept", (1, 4, 4, 3))]
+    found = read(build(tensors, [Op("RELU", ("image",), ("kept",))], ["image"], []))
+    assert found.task == "tensors"
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (1, 0), (1, 1, 1, 1, 5)])
+def test_any_rank_is_read(read: Read, shape: tuple[int, ...]) -> None:
+    tensors = [Tensor("image", (1, 4, 4, 3)), Tensor("out", shape)]
+    read(build(tensors, [Op("RELU", ("image",), ("out",))], ["image"], ["out"]))

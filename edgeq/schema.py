@@ -79,7 +79,7 @@ class Reader(Generic[T]):
             if schema == self.schema:
                 return typed.from_json(data, self.kind)
             plain = typed.from_json(data, dict[str, Any])
-            return msgspec.convert({**self.older[schema](plain), "schema": self.schema}, self.kind)
+            return typed.converted({**self.older[schema](plain), "schema": self.schema}, self.kind)
         except (*_NOT_JSON, KeyError, TypeError) as error:
             what = f"the {self.noun.removeprefix('edgeq ')} is damaged: {error}"
             raise RecordError(what, where=where, remedy=self.damaged) from error

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from edgeq import typed
 from edgeq.answer import Outcome, answer, decided
 from edgeq.errors import RecordError
 from edgeq.files import sha256_bytes, write_bytes
@@ -250,8 +251,8 @@ def _from_past_1(plain: dict[str, Any]) -> dict[str, Any]:
     variant that only that stood against has the answer of its cases; the run still fails.
     """
     passes = plain["may_ship"]
-    cases = msgspec.convert(plain["cases"], dict[str, HeldCase])
-    left = msgspec.convert(plain.get("not_run", []), list[str])
+    cases = typed.converted(plain["cases"], dict[str, HeldCase])
+    left = typed.converted(plain.get("not_run", []), list[str])
     variants = dict.fromkeys(case_id.rpartition("/")[0] for case_id in (*cases, *left))
     answers = {
         variant: decided(

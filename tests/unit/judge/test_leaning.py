@@ -44,5 +44,6 @@ def test_only_gates_on_agreement_and_accuracy_see_predictions() -> None:
         "top1_agreement",
         "top5_overlap",
         "worst_cosine",
+        "relative_error",
         "accuracy_drop",
     }

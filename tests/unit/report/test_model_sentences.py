@@ -76,7 +76,7 @@ def bad(name: str, gate: str = "top1_agreement") -> CaseRecord:
             (measured("a", 473), measured("b", 471)),
             (good("a"), good("b")),
             (
-                "all 2 variants are cleared on 500 images "
+                "both variants are cleared on 500 images "
                 "(lowest: b, top-1 94.6 → 94.2 %, interval 92.2 to 96.2 %)"
             ),
         ),

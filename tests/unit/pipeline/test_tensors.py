@@ -158,6 +158,24 @@ def test_blind_scores_of_a_detector_fail(tmp_path: Path) -> None:
     assert "output 1 ('scores')" in records["blind/outputs"].reason
 
 
+def test_scores_of_another_head_fail_although_boxes_outweigh_them(tmp_path: Path) -> None:
+    strong = Head("scores", 24, 4.0, last="LOGISTIC", shape=(1, 8, 3), seed=2)
+    other = dataclasses.replace(strong, seed=9)
+    run = project(
+        tmp_path,
+        heads(boxes(), strong, joined="all"),
+        good=heads(dataclasses.replace(boxes(), scale=16.0), strong, joined="all"),
+        other=heads(boxes(), other, joined="all"),
+    )
+    records, errors = answers(run)
+    assert errors == []
+    assert records["good/outputs"].status is Verdict.PASS, records["good/outputs"].reason
+    assert records["other/relative_error"].status is Verdict.PASS
+    assert records["other/outputs"].status is Verdict.FAIL
+    assert "do not go with the baseline's" in records["other/outputs"].reason
+    assert records["other/outputs"].cause is not None
+
+
 def test_post_processing_runs_and_is_judged_by_what_goes_in(tmp_path: Path) -> None:
     run = project(tmp_path, detector(), same=detector(), blind=detector(gain=0.0))
     records, errors = answers(run)

@@ -21,6 +21,9 @@ keep 0.59 in their worst column, float ones 0.94; columns of other images or cla
 LEAST_IMAGES = 4.0
 """What a column varies by must come from so many images, or one rare object decides."""
 
+LEAST_FOR_ONE_VALUE = 8.0
+"""The same for a column of a single value: few pairs go together by chance or do not."""
+
 SAMPLE = 1000
 """Images that are looked at to find out how many a column's variation comes from."""
 
@@ -32,10 +35,12 @@ class Columns:
     Attributes:
         size: Number of columns.
         images: Number of images.
+        least: What a column varies by must come from so many of them.
     """
 
     size: int
     images: int
+    least: float = LEAST_IMAGES
     _crosses: Doubles = field(init=False)
     _ours: Doubles = field(init=False)
     _theirs: Doubles = field(init=False)
@@ -73,7 +78,7 @@ class Columns:
         sizes = np.sqrt(self._ours * self._theirs)
         correlation = np.zeros(self.size)
         np.divide(self._crosses, sizes, out=correlation, where=sizes > 0)
-        shown = (self._spread >= least) & (self._effective_images() >= LEAST_IMAGES)
+        shown = (self._spread >= least) & (self._effective_images() >= self.least)
         return tuple(int(one) for one in np.flatnonzero(shown & (correlation < LEAST_CORRELATION)))
 
     def _effective_images(self) -> Doubles:

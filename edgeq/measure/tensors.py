@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.clusters import Clusters, effective
-from edgeq.measure.columns import Columns
+from edgeq.measure.columns import LEAST_FOR_ONE_VALUE, Columns
 from edgeq.measure.repeats import same
 from edgeq.measure.statistics import Interval, unbounded_mean
 
@@ -336,8 +336,10 @@ class _Sums:
             size = self.baseline.shape[axis]
             self._low[axis] = np.full(size, np.inf)
             self._high[axis] = np.full(size, -np.inf)
-            if len(self.baseline.shape) > 1 or size <= MOST_NUMBERS:
+            if len(self.baseline.shape) > 1:
                 self._columns[axis] = Columns(size, self.usable.size)
+            elif size <= MOST_NUMBERS:
+                self._columns[axis] = Columns(size, self.usable.size, LEAST_FOR_ONE_VALUE)
 
     @property
     def dead_share(self) -> float:

@@ -90,11 +90,17 @@ def test_few_images_lose_no_column() -> None:
 
 def test_the_values_of_an_embedding_are_no_columns() -> None:
     rng = np.random.default_rng(0)
-    ours = rng.normal(0, 1, (IMAGES, 128)).astype(np.float32)
+    ours = rng.normal(0, 1, (60, 128)).astype(np.float32)
     theirs = ours.copy()
     theirs[:, 5] = ours[::-1, 5]
     assert lost(ours, theirs) == ()
     assert lost(ours[:, :16], theirs[:, :16]) == (5,)
+
+
+def test_few_single_values_lose_nothing_by_chance() -> None:
+    rng = np.random.default_rng(0)
+    ours = rng.normal(0, 1, (12, 16)).astype(np.float32)
+    assert lost(ours, rng.permutation(ours)) == ()
 
 
 def test_how_much_is_read_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ NOT_FINITE = "not_finite"
 ONE_SCALE = "one_scale"
 ORDER = "output_order"
 DEAD = "dead_output"
+LOST = "lost_columns"
 
 
 @dataclass(frozen=True)
@@ -249,6 +250,8 @@ def outline(found: Fit) -> dict[str, object]:
         "nonfinite_images": found.nonfinite_images,
         "constant": found.constant,
         "dead_share": found.dead_share,
+        "lost": list(found.lost),
+        "lost_axis": found.lost_axis,
         "steps": None if found.steps is None else msgspec.to_builtins(found.steps),
     }
 
@@ -263,6 +266,7 @@ def problem_of(fits: Sequence[Fit], *, trained: bool) -> OutputProblem | None:
     problems = [_not_finite(one) for one in fits]
     if trained:
         problems += [_misplaced(fits), *(_wrong(one) for one in fits)]
+        problems += [_unlike_columns(one) for one in fits]
     return next((one for one in problems if one is not None), None)
 
 
@@ -311,6 +315,20 @@ def _wrong(found: Fit) -> OutputProblem | None:
             "Look at the layers before this output: their weights or scales are lost",
         )
     return _lost_columns(found)
+
+
+def _unlike_columns(found: Fit) -> OutputProblem | None:
+    if not found.lost:
+        return None
+    columns = names([str(one) for one in found.lost])
+    follow = "does" if len(found.lost) == 1 else "do"
+    return OutputProblem(
+        LOST,
+        f"{label(found)}: {plural(len(found.lost), 'column')} ({columns}) of axis "
+        f"{found.lost_axis} {follow} not go with the baseline's "
+        f"({plural(found.images, 'image')})",
+        "Look at the layers that lead to these columns, and at the order of the columns",
+    )
 
 
 def _lost_columns(found: Fit) -> OutputProblem | None:

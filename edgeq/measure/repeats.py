@@ -71,7 +71,7 @@ def _same_bits(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> 
 
 def _largest(first: Outputs, second: Outputs) -> float | None:
     apart = [
-        float(np.abs(one.astype(np.float64) - other).max())
+        float(np.abs(one.astype(np.float64) - other).max(initial=0.0))
         for one, other in zip(first, second, strict=True)
     ]
     return max(apart) if np.isfinite(apart).all() else None

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.clusters import Clusters, effective
+from edgeq.measure.columns import LEAST_FOR_ONE_VALUE, Columns
 from edgeq.measure.repeats import same
 from edgeq.measure.statistics import Interval, unbounded_mean
 
@@ -49,6 +50,9 @@ CLOSE = 0.5
 
 ROUNDING = 1e-5
 """Share of its size that rounding alone makes a constant output vary by, with room to spare."""
+
+MOST_NUMBERS = 64
+"""A vector of more values is an embedding, whose single values mean nothing."""
 
 LEAST_FOR_DEAD = 8
 """Images from which on a value that is always the same is taken for dead."""
@@ -133,6 +137,9 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
         worst_cosine_image: Its image.
         dead_share: Share of the baseline's variance that lies in values which the variant gives
             every image alike, although its scale could tell them apart.
+        lost: Columns along ``lost_axis`` that vary and no longer go with the baseline's, whatever
+            the rest of the output does.
+        lost_axis: The axis of the output, without the batch; None if no column is lost.
         is_output: The baseline's output that this one of the variant's is instead; None if it is
             its own, or none of the others.
         steps: None if the variant's output is not quantized.
@@ -156,6 +163,8 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     worst_cosine: float | None = None
     worst_cosine_image: int | None = None
     dead_share: float = 0.0
+    lost: tuple[int, ...] = ()
+    lost_axis: int | None = None
     is_output: int | None = None
     steps: Steps | None = None
     clusters: Clusters | None = None
@@ -218,6 +227,7 @@ def fit(
     sums = _Sums(baseline, variant.step, np.flatnonzero(ours & theirs), count)
     for columns in _blocks(baseline.rows):
         sums.add(columns, baseline.rows[:, columns], variant.rows[:, columns])
+    axis, lost = sums.lost()
     found = Fit(
         output=output,
         name=baseline.name,
@@ -229,6 +239,8 @@ def fit(
         constant=count > 1 and bool(theirs.all()) and sums.constant,
         baseline_constant=count > 1 and bool(ours.all()) and sums.baseline_constant,
         dead_share=sums.dead_share,
+        lost=lost,
+        lost_axis=axis,
         steps=sums.steps() if variant.step else None,
         clusters=clusters,
     )
@@ -315,6 +327,7 @@ class _Sums:
     _greatest: float = -math.inf
     _low: dict[int, Doubles] = field(default_factory=dict)
     _high: dict[int, Doubles] = field(default_factory=dict)
+    _columns: dict[int, Columns] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._apart = np.zeros(self.usable.size)
@@ -323,6 +336,10 @@ class _Sums:
             size = self.baseline.shape[axis]
             self._low[axis] = np.full(size, np.inf)
             self._high[axis] = np.full(size, -np.inf)
+            if len(self.baseline.shape) > 1:
+                self._columns[axis] = Columns(size, self.usable.size)
+            elif size <= MOST_NUMBERS:
+                self._columns[axis] = Columns(size, self.usable.size, LEAST_FOR_ONE_VALUE)
 
     @property
     def dead_share(self) -> float:
@@ -338,7 +355,8 @@ class _Sums:
             return
         ours, theirs = (one[self.usable].astype(np.float64) for one in (baseline, variant))
         low, high = ours.min(axis=0), ours.max(axis=0)
-        variances = ((ours - ours.mean(axis=0)) ** 2).sum(axis=0)
+        centred = ours - ours.mean(axis=0)
+        variances = (centred**2).sum(axis=0)
         self._varying += float(variances.sum())
         same = (theirs == theirs[:1]).all(axis=0) & (high - low >= LEAST_STEPS * self.step)
         self._dead += float(variances[same].sum())
@@ -350,15 +368,27 @@ class _Sums:
         ]
         self._least = min(self._least, float(low.min()))
         self._greatest = max(self._greatest, float(high.max()))
-        self._widen(columns, low, high)
-
-    def _widen(self, columns: slice, low: Doubles, high: Doubles) -> None:
         places = np.arange(columns.start, columns.stop)
-        shape = self.baseline.shape
         for axis in self._low:
-            which = places // math.prod(shape[axis + 1 :]) % shape[axis]
+            which = self._along(axis, places)
             np.minimum.at(self._low[axis], which, low)
             np.maximum.at(self._high[axis], which, high)
+        moved = theirs - theirs.mean(axis=0) if self._columns else theirs
+        for axis, one in self._columns.items():
+            one.add(self._along(axis, places), centred, moved)
+
+    def _along(self, axis: int, places: Integers) -> Integers:
+        """Return the column along an axis that values lie in."""
+        shape = self.baseline.shape
+        return places // math.prod(shape[axis + 1 :]) % shape[axis]
+
+    def lost(self) -> tuple[int | None, tuple[int, ...]]:
+        """Return the axis along which columns are lost, and which; of two, that with fewer."""
+        least = max(LEAST_RANGE, LEAST_STEPS * self.step)
+        enough = self.usable.size >= LEAST_FOR_DEAD
+        found = [(axis, one.lost(least)) for axis, one in self._columns.items() if enough]
+        found = [(axis, columns) for axis, columns in found if columns]
+        return min(found, key=lambda one: len(one[1])) if found else (None, ())
 
     def errors(self) -> Doubles | None:
         """Return the error of each usable image; None if there is nothing to compare with."""

@@ -8,6 +8,7 @@ from edgeq.models.model_file import ModelFile, Tensor, require_runnable
 _RANK = 4
 _CHANNELS = 3
 _QUANTIZED = frozenset({"float16", "int16", "int8", "uint8", "int4", "uint4", "int2"})
+_INDICES = frozenset({"int32", "int64", "uint32", "uint64", "bool", "string"})
 _READY = "Join a quantized file as a ready-made variant: [tool.edgeq.variants.NAME]"
 
 
@@ -35,7 +36,15 @@ def require_float(model: ModelFile) -> tuple[int, int]:
             where=model.path,
             remedy=_READY,
         )
-    for index in (*model.inputs, model.outputs[0]):
+    for index in model.outputs:
+        if tensors[index].dtype in _INDICES:
+            raise ModelError(
+                f"its output {tensors[index].name!r} is {tensors[index].dtype}: indices and flags "
+                "have no distance that could be judged",
+                where=model.path,
+                remedy="Export the model with the scores that they are made from as its output",
+            )
+    for index in (*model.inputs, *model.outputs):
         if tensors[index].dtype != "float32":
             raise ModelError(
                 f"is no float model: {tensors[index].name!r} is {tensors[index].dtype}",

@@ -128,8 +128,8 @@ def fits_of(run: Run, subject: Subject) -> tuple[Fit, ...]:
     clusters = find_clusters(images.groups())
 
     def make() -> tuple[Fit, ...]:
-        theirs = run.tensors(subject.model, subject)  # first: its error says more
-        ours = run.tensors(subject.model, None)
+        ours = run.tensors(subject.model, None)  # first: what it can't do is no variant's fault
+        theirs = run.tensors(subject.model, subject)
         return fits(ours, theirs, confidence=run.spec.confidence, clusters=clusters)
 
     return keep(run.store, "fits", pair_facts(run, subject), make, tuple[Fit, ...])

@@ -212,6 +212,8 @@ class Worker:
                 rows = values if values.shape[:1] == (model.batch,) else values[None]
                 if first == 0:
                     results.append(np.empty((total, *rows.shape[1:]), np.float32))
+                if rows.shape[1:] != results[number].shape[1:]:
+                    raise ValueError(f"output {number} changes its shape from image to image")
                 results[number][first : first + model.batch] = rows[: total - first]
         return {"clipped": clipped, "fed": pixels.size}, results
 

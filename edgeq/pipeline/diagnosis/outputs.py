@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeq.judge.tensors import DEAD, NOT_FINITE, ONE_SCALE, ORDER, outline, problem_of
+from edgeq.judge.tensors import DEAD, LOST, NOT_FINITE, ONE_SCALE, ORDER, outline, problem_of
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause
 
@@ -30,6 +30,11 @@ def one_scale(bench: Bench) -> Cause | None:
 def dead(bench: Bench) -> Cause | None:
     """An output, or a part of it, no longer depends on the image."""
     return _cause(bench, DEAD, "what leads to this output no longer depends on the image")
+
+
+def lost(bench: Bench) -> Cause | None:
+    """Columns of an output say something else than the baseline's, or nothing."""
+    return _cause(bench, LOST, "some columns of an output say something else, or nothing")
 
 
 def _cause(bench: Bench, name: str, sentence: str) -> Cause | None:

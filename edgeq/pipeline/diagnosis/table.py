@@ -59,6 +59,7 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("parting", Hypothesis("answers", network.parting)),
         ("kernels", Hypothesis("answers", network.kernels)),
         ("dead_output", Hypothesis("outputs", outputs.dead)),
+        ("lost_columns", Hypothesis("outputs", outputs.lost)),
         ("constant", Hypothesis("answers", conduct.constant)),
     ],
 )

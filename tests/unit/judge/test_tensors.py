@@ -228,3 +228,14 @@ def test_a_baseline_that_says_nothing_is_doubted() -> None:
     constant = doubt_of_tensors([fit(baseline_constant=True)])
     assert constant is not None
     assert "every image the same" in constant.reason
+
+
+def test_columns_that_say_something_else_are_named() -> None:
+    found = tensors.problem_of([fit(lost=(4,), lost_axis=1)], trained=True)
+    assert found is not None
+    assert found.name == tensors.LOST
+    assert "1 column (4) of axis 1 does not go with the baseline's" in found.reason
+    assert tensors.problem_of([fit(lost=(4,), lost_axis=1)], trained=False) is None
+    whole = tensors.problem_of([fit(lost=(4,), lost_axis=1), fit(1, constant=True)], trained=True)
+    assert whole is not None
+    assert whole.name == tensors.DEAD  # what says more comes first

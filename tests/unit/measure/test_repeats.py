@@ -37,3 +37,10 @@ def test_nan_is_like_nan_and_has_no_distance() -> None:
 def test_bits_count_and_shapes_too() -> None:
     assert not same((np.array([0.0], np.float32),), (np.array([-0.0], np.float32),))
     assert not same((np.zeros((1, 2), np.float32),), (np.zeros((2, 1), np.float32),))
+
+
+def test_outputs_without_values_are_the_same_again() -> None:
+    nothing = (np.empty((1, 0, 4), np.float32),)
+    found = repeats(nothing, nothing, nothing)
+    assert found.same
+    assert found.largest == 0

@@ -13,6 +13,7 @@ from edgeq.measure import tensors
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.tensors import (
     Output,
+    Steps,
     fit,
     fits,
     relative_errors,
@@ -80,12 +81,14 @@ def test_errors_are_those_of_a_hand_calculation() -> None:
     found = fit(output(ours), output(theirs), output=3)
     assert found.output == 3
     assert found.error == pytest.approx(0.25)
-    assert (found.worst_error, found.worst_error_image) == (pytest.approx(0.5), 0)
+    assert found.worst_error == pytest.approx(0.5)
+    assert found.worst_error_image == 0
     assert found.worst_cosine == pytest.approx(1 / math.sqrt(1.25))
     assert found.worst_cosine_image == 0
     assert found.error_interval is not None
     low, high = found.error_interval
-    assert low == 0 < found.error < high
+    assert low == 0
+    assert high > 0.25
 
 
 def test_half_of_what_it_says_is_an_error_of_a_half() -> None:
@@ -103,7 +106,9 @@ def test_saying_the_mean_is_an_error_of_one() -> None:
     assert found.constant
     assert not found.baseline_constant
     assert found.dead_share == 1
-    assert found.worst_cosine > 0.99  # which is why the cosine alone says nothing
+    assert found.worst_cosine == pytest.approx(
+        1, abs=0.01
+    )  # which is why the cosine alone says nothing
 
 
 def test_a_constant_baseline_is_measured_by_its_size() -> None:
@@ -181,6 +186,8 @@ def test_clustered_images_widen_the_interval() -> None:
     clusters = find_clusters([f"person {at // 4}" for at in range(16)])
     together = fit(output(ours), output(theirs), output=0, clusters=clusters)
     assert together.error == alone.error
+    assert together.error_interval is not None
+    assert alone.error_interval is not None
     assert together.error_interval[1] > alone.error_interval[1]
     assert together.clusters == clusters
 
@@ -200,6 +207,12 @@ def test_how_much_is_read_at_once_changes_nothing(rows: Floats, block: int, step
                 assert other[key] == value, key
 
 
+def steps_of(ours: Output, theirs: Output) -> Steps:
+    found = fit(ours, theirs, output=0).steps
+    assert found is not None
+    return found
+
+
 def detections(images: int = 20, *, pixels: float = 640.0, scores: int = 6) -> Floats:
     """Boxes in pixels beside scores from 0 to 1, 30 anchors."""
     rng = np.random.default_rng(3)
@@ -210,8 +223,7 @@ def detections(images: int = 20, *, pixels: float = 640.0, scores: int = 6) -> F
 
 def test_scores_on_the_scale_of_boxes_are_lost() -> None:
     ours, step = detections(), 640 / 255
-    found = fit(output(ours), output(rounded(ours, step), step), output=0).steps
-    assert found is not None
+    found = steps_of(output(ours), output(rounded(ours, step), step))
     assert found.axis == 1
     assert found.lost == (4, 5, 6, 7, 8, 9)
     assert found.widest_lost == pytest.approx(1, abs=0.05)
@@ -226,19 +238,19 @@ def test_columns_are_found_along_the_first_axis_too(axis: int) -> None:
     theirs = rounded(ours, step)
     if axis == 0:
         ours, theirs = ours.swapaxes(1, 2), theirs.swapaxes(1, 2)
-    found = fit(output(ours), output(theirs, step), output=0).steps
+    found = steps_of(output(ours), output(theirs, step))
     assert (found.axis, len(found.lost)) == (axis, 6)
 
 
 def test_a_vector_has_columns() -> None:
     ours = detections()[:, 0]
-    found = fit(output(ours), output(rounded(ours, 2.5), 2.5), output=0).steps
+    found = steps_of(output(ours), output(rounded(ours, 2.5), 2.5))
     assert (found.axis, found.lost) == (0, (4, 5, 6, 7, 8, 9))
 
 
 def test_boxes_of_the_same_range_lose_nothing() -> None:
     ours, step = detections(pixels=1), 1 / 255
-    found = fit(output(ours), output(rounded(ours, step), step), output=0).steps
+    found = steps_of(output(ours), output(rounded(ours, step), step))
     assert found.lost == ()
 
 
@@ -246,7 +258,7 @@ def test_rare_classes_in_a_continuum_of_ranges_are_not_lost() -> None:
     ranges = np.geomspace(0.01, 8, 40)  # from below the least step to far above
     ours = (np.random.default_rng(0).uniform(0, 1, (20, 30, 40)) * ranges).astype(np.float32)
     step = 8 / 255
-    found = fit(output(ours), output(rounded(ours, step), step), output=0).steps
+    found = steps_of(output(ours), output(rounded(ours, step), step))
     assert found.columns[0] < 1
     assert found.columns[-1] > 250
     assert found.lost == ()
@@ -255,7 +267,7 @@ def test_rare_classes_in_a_continuum_of_ranges_are_not_lost() -> None:
 def test_classes_that_no_image_shows_are_not_lost() -> None:
     ours = detections(pixels=1)
     ours[:, :, 7] *= 1e-3
-    found = fit(output(ours), output(rounded(ours, 1 / 255), 1 / 255), output=0).steps
+    found = steps_of(output(ours), output(rounded(ours, 1 / 255), 1 / 255))
     assert found.lost == ()
 
 

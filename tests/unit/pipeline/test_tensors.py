@@ -158,6 +158,24 @@ def test_blind_scores_of_a_detector_fail(tmp_path: Path) -> None:
     assert "output 1 ('scores')" in records["blind/outputs"].reason
 
 
+def test_scores_of_another_head_fail_although_boxes_outweigh_them(tmp_path: Path) -> None:
+    strong = Head("scores", 24, 4.0, last="LOGISTIC", shape=(1, 8, 3), seed=2)
+    other = dataclasses.replace(strong, seed=9)
+    run = project(
+        tmp_path,
+        heads(boxes(), strong, joined="all"),
+        good=heads(dataclasses.replace(boxes(), scale=16.0), strong, joined="all"),
+        other=heads(boxes(), other, joined="all"),
+    )
+    records, errors = answers(run)
+    assert errors == []
+    assert records["good/outputs"].status is Verdict.PASS, records["good/outputs"].reason
+    assert records["other/relative_error"].status is Verdict.PASS
+    assert records["other/outputs"].status is Verdict.FAIL
+    assert "do not go with the baseline's" in records["other/outputs"].reason
+    assert records["other/outputs"].cause is not None
+
+
 def test_post_processing_runs_and_is_judged_by_what_goes_in(tmp_path: Path) -> None:
     run = project(tmp_path, detector(), same=detector(), blind=detector(gain=0.0))
     records, errors = answers(run)
@@ -342,3 +360,55 @@ def test_a_baseline_of_constants_proves_nothing(tmp_path: Path) -> None:
     records, _ = answers(project(tmp_path, both, same=both))
     assert records["same/relative_error"].status is not Verdict.PASS
     assert not math.isnan(records["same/relative_error"].value or 0.0)
+
+
+def boxes_over(threshold: float) -> bytes:
+    """As many rows as values of the image lie above a threshold: an open shape."""
+    tensors = [
+        Tensor("image", (1, 4, 4, 3)),
+        Tensor("threshold", (1,), data=np.array([threshold], np.float32)),
+        Tensor("above", (1, 4, 4, 3), "bool"),
+        Tensor("where", (1, 4), "int64", signature=(-1, 4)),
+        Tensor("found", (1, 4), signature=(-1, 4)),
+    ]
+    ops = [
+        Op("GREATER", ("image", "threshold"), ("above",)),
+        Op("WHERE", ("above",), ("where",)),
+        Op("CAST", ("where",), ("found",)),
+    ]
+    return build(tensors, ops, ["image"], ["found"])
+
+
+def test_a_baseline_whose_shape_depends_on_the_image_is_bad_input(tmp_path: Path) -> None:
+    run = project(tmp_path, boxes_over(100), same=boxes_over(100))
+    records, errors = answers(run)
+    assert records["same/outputs"].status is Verdict.MISSING
+    assert "output 0 changes its shape from image to image" in str(errors[0])
+    assert "the baseline does not run" in str(errors[0])
+
+
+def test_a_variant_whose_shape_depends_on_the_image_fails(tmp_path: Path) -> None:
+    records, errors = answers(project(tmp_path, heads(Head("a", 4)), open=boxes_over(100)))
+    assert errors == []
+    assert records["open/outputs"].status is Verdict.FAIL
+    assert "changes its shape" in records["open/outputs"].reason
+
+
+def test_an_output_without_values_is_no_crash_and_no_proof(tmp_path: Path) -> None:
+    records, errors = answers(project(tmp_path, boxes_over(300), same=boxes_over(300)))
+    assert errors == []
+    assert records["same/relative_error"].status is Verdict.MISSING
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "bool"])
+def test_indices_and_flags_are_refused_as_the_baselines(tmp_path: Path, dtype: str) -> None:
+    tensors = [
+        Tensor("image", (1, 4, 4, 3)),
+        Tensor("a", (1, 4, 4, 3)),
+        Tensor("b", (1, 4, 4, 3), dtype),
+    ]
+    ops = [Op("RELU", ("image",), ("a",)), Op("CAST", ("a",), ("b",))]
+    content = build(tensors, ops, ["image"], ["a", "b"])
+    _, errors = answers(project(tmp_path, content, same=content))
+    assert errors
+    assert f"its output 'b' is {dtype}: indices and flags" in str(errors[0])

@@ -1,5 +1,74 @@
-"""edgeq: the regression gate for quantized edge models."""
+"""edgeq: the regression gate for quantized edge models.
+
+What other packages build on: a row for a gate, a method or a fault, and what these are made of.
+Importing edgeq imports none of them; each is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from edgeq.errors import EdgeqError
+    from edgeq.faults.fault import Fault, Faulty, new_fault
+    from edgeq.judge.decide import decide
+    from edgeq.judge.missing import missing
+    from edgeq.judge.verdict import Judgement, Verdict
+    from edgeq.pipeline.variant import VariantUnderTest
+    from edgeq.quantize.recipes import LitertRecipe, TensorflowRecipe, static, weights_only
+    from edgeq.spec.gate import Comparison, Gate
+    from edgeq.spec.methods import Method
+
+_HOMES = {
+    "Comparison": "edgeq.spec.gate",
+    "EdgeqError": "edgeq.errors",
+    "Fault": "edgeq.faults.fault",
+    "Faulty": "edgeq.faults.fault",
+    "Gate": "edgeq.spec.gate",
+    "Judgement": "edgeq.judge.verdict",
+    "LitertRecipe": "edgeq.quantize.recipes",
+    "Method": "edgeq.spec.methods",
+    "TensorflowRecipe": "edgeq.quantize.recipes",
+    "VariantUnderTest": "edgeq.pipeline.variant",
+    "Verdict": "edgeq.judge.verdict",
+    "decide": "edgeq.judge.decide",
+    "missing": "edgeq.judge.missing",
+    "new_fault": "edgeq.faults.fault",
+    "static": "edgeq.quantize.recipes",
+    "weights_only": "edgeq.quantize.recipes",
+}
+
+__all__ = [
+    "Comparison",
+    "EdgeqError",
+    "Fault",
+    "Faulty",
+    "Gate",
+    "Judgement",
+    "LitertRecipe",
+    "Method",
+    "TensorflowRecipe",
+    "VariantUnderTest",
+    "Verdict",
+    "__version__",
+    "decide",
+    "missing",
+    "new_fault",
+    "static",
+    "weights_only",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return __all__

@@ -54,16 +54,20 @@ class Registry(Generic[T]):
             SpecError: There is none; the message names the closest.
         """
         try:
-            return self._entries[name]
+            return self._known()[name]
         except KeyError:
-            raise unknown(self.kind, name, self._entries, where=where) from None
+            raise unknown(self.kind, name, self._known(), where=where) from None
 
     def names(self) -> tuple[str, ...]:
         """Return the names in the order of registration."""
-        return tuple(self._entries)
+        return tuple(self._known())
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return name in self._known()
 
     def __iter__(self) -> Iterator[tuple[str, T]]:
-        return iter(self._entries.items())
+        return iter(self._known().items())
+
+    def _known(self) -> dict[str, T]:
+        """Return all entries; a table that others add to loads theirs first."""
+        return self._entries

@@ -12,7 +12,7 @@ from edgeq.faults.faulty_worker import marked
 from edgeq.faults.good import Good
 from edgeq.files import write_bytes
 from edgeq.run.targets import WORKER, Target
-from edgeq.spec.gates import LIMITS
+from edgeq.spec.gates import limits
 from edgeq.spec.structs import Gates, ReadyVariant, Spec
 
 FAULTY_WORKER = Path(__file__).with_name("faulty_worker.py")
@@ -60,7 +60,7 @@ def join(good: Good, name: str, faulty: Faulty) -> Spec:
         preprocessing=faulty.preprocessing or (own.preprocessing if own else None),
         labels=own.labels if own else None,
     )
-    off = tuple(gate for gate in LIMITS if gate not in good.limits)
+    off = tuple(gate for gate in limits() if gate not in good.limits)
     return msgspec.structs.replace(
         spec,
         run=spec.run

@@ -7,19 +7,14 @@ from collections.abc import Sequence
 from edgeq.errors import EdgeqError
 from edgeq.faults.fault import Fault
 from edgeq.faults.good import Good
-from edgeq.history.rules import RULES
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.planning import images_needed
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
 from edgeq.record import CaseRecord
-
-COSTS = {"latency": "latency_ratio", "memory": "max_peak_memory", "partitions": "max_partitions"}
-"""By cause: the gate that looks at it."""
+from edgeq.spec.gates import GATES
 
 LABELS = frozenset({"label_offset", "label_order"})
-
-TOLERANCE = RULES["worst_cosine"].tolerance
 
 LEAST_SHARE = 0.1
 """A value tells a fault from the good variant where it uses up this share of what was left."""
@@ -38,8 +33,9 @@ def would_catch(
         records: Its cases.
     """
     open_ = [one for one in records if one.status is Verdict.INCONCLUSIVE]
-    if fault.cause in COSTS:
-        return _cost(COSTS[fault.cause], records, open_)
+    gate = _looking_at(fault.cause)
+    if gate is not None:
+        return _cost(gate, records, open_)
     if not good.run.inputs(good.subject.model).baseline.trained:
         return "no gate that is measured on random weights sees it"
     if fault.cause in LABELS and subject == good.subject:
@@ -73,10 +69,21 @@ def _accepted(
     Another preprocessing can't be compared with what was accepted.
     """
     gate = "worst_cosine"
+    rule = GATES.get(gate).comparison
     same = run.inputs(subject.model).preprocessing_of(subject.variant) == good.preprocessing
-    if gate not in good.limits or not same or after[gate] >= before[gate] - TOLERANCE:
+    if (
+        gate not in good.limits
+        or not same
+        or rule is None
+        or after[gate] >= before[gate] - rule.tolerance
+    ):
         return ""
     return f", or figures of the good variant that were accepted (`edgeq accept`): {gate} is exact"
+
+
+def _looking_at(cause: str) -> str | None:
+    """Return the gate with a limit whose failure means a cause, None if none is as simple."""
+    return next((name for name, gate in GATES if gate.cause == cause and not gate.is_proof), None)
 
 
 def _cost(gate: str, records: Sequence[CaseRecord], open_: Sequence[CaseRecord]) -> str:

@@ -12,10 +12,11 @@ from typing import Literal
 
 from edgeq.change import Change, ChangeKind
 from edgeq.history.images import moved
-from edgeq.history.rules import RULES, Rule, unlike
+from edgeq.history.rules import comparison_of, unlike
 from edgeq.history.side import Figure, Side
 from edgeq.history.words import alone, background, then
 from edgeq.judge.verdict import Verdict
+from edgeq.spec.gate import Comparison
 from edgeq.spec.gates import GATES
 
 ALPHA = 0.05
@@ -95,9 +96,10 @@ def compare_figures(before: Figure, after: Figure) -> Finding:
     one, two = before.status is Verdict.MISSING, after.status is Verdict.MISSING
     if one or two:
         return _missing(before, after)
-    if before.value is None or after.value is None or after.gate not in RULES:
+    rule = comparison_of(after.gate)
+    if before.value is None or after.value is None or rule is None:
         return _by_status(before, after)
-    rule, sense = RULES[after.gate], GATES.get(after.gate).sense
+    sense = GATES.get(after.gate).sense
     differs = unlike(before, after, rule)
     if differs:
         return Finding(ChangeKind.INCOMPARABLE, differs)
@@ -135,7 +137,7 @@ def _by_status(before: Figure, after: Figure) -> Finding:
 
 
 def _compare_values(
-    before: Figure, after: Figure, rule: Rule, sense: Literal["min", "max"]
+    before: Figure, after: Figure, rule: Comparison, sense: Literal["min", "max"]
 ) -> Finding:
     images = moved(before, after)
     if images is not None and (images.worse or images.better):
@@ -157,7 +159,7 @@ def _compare_values(
     return Finding(kind, _allowance(rule, slack) if kind is ChangeKind.NOISE else "")
 
 
-def _ends(figure: Figure, rule: Rule) -> tuple[float, float] | None:
+def _ends(figure: Figure, rule: Comparison) -> tuple[float, float] | None:
     """Return the ends of a figure's interval, its value twice where it is exact."""
     if rule.exact and figure.value is not None:
         return figure.value, figure.value
@@ -170,7 +172,7 @@ def _kind(worsening: int) -> ChangeKind:
     return ChangeKind.WORSE if worsening > 0 else ChangeKind.BETTER
 
 
-def _allowance(rule: Rule, slack: float) -> str:
+def _allowance(rule: Comparison, slack: float) -> str:
     """Return why a difference does not count."""
     allowed = ""
     if rule.relative:

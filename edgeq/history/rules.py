@@ -3,58 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from edgeq.history.accepted import Machine
 from edgeq.history.side import Figure
 from edgeq.judge.text import plural
 from edgeq.record import Facts
+from edgeq.spec.gate import Comparison, Condition
+from edgeq.spec.gates import GATES
 
 _SHA256_SHOWN = 8
 
 
-@dataclass(frozen=True)
-class Rule:
-    """How figures of one gate are compared.
+def comparison_of(gate: str) -> Comparison | None:
+    """Return how figures of a gate are compared, None if by their verdict alone.
 
-    Attributes:
-        alike: Names of the conditions that must be the same, see ``CONDITIONS``.
-        tolerance: Differences up to this are within noise, beside the statistics of sampled
-            figures. In the gate's unit, or as a share of the smaller value.
-        relative: Whether the tolerance is a share.
-        exact: Whether the value is a fact; else it is an estimate with an interval.
+    A proof holds or it does not, and of a gate that is not known any more nothing else is known.
     """
-
-    alike: tuple[str, ...] = ()
-    tolerance: float = 0.0
-    relative: bool = False
-    exact: bool = True
+    return GATES.get(gate).comparison if gate in GATES else None
 
 
-_OUTPUTS = ("baseline", "images", "preprocessing", "kernels", "threads")
-_COSTS = ("kernels", "threads", "machine")
-
-RULES: dict[str, Rule] = {
-    "size_reduction": Rule(alike=("baseline",)),
-    "max_bytes": Rule(),
-    "top1_agreement": Rule(alike=_OUTPUTS, exact=False),
-    "top5_overlap": Rule(alike=_OUTPUTS, exact=False),
-    # Kernels of another processor round float sums otherwise: 5e-7 was seen in one output.
-    "worst_cosine": Rule(alike=_OUTPUTS, tolerance=1e-4),
-    "relative_error": Rule(alike=_OUTPUTS, exact=False),
-    "accuracy_drop": Rule(alike=_OUTPUTS, exact=False),
-    # An interval covers one run. A model timed against itself gave ratios of 0.991 to 1.008
-    # (quartiles over runs), and bare times differed by up to 26 % between jobs.
-    "latency_ratio": Rule(alike=("baseline", *_COSTS), tolerance=0.05, relative=True, exact=False),
-    "max_latency_ms": Rule(alike=_COSTS, tolerance=0.30, relative=True, exact=False),
-    # Peaks of eight fresh workers with the same model were 0.1 to 0.5 % apart.
-    "max_peak_memory": Rule(alike=_COSTS, tolerance=0.02, relative=True),
-    "max_partitions": Rule(alike=("kernels",)),
-}
-"""By gate. A proof has no rule: it holds or it does not."""
-
-
-def unlike(before: Figure, after: Figure, rule: Rule) -> str:
+def unlike(before: Figure, after: Figure, rule: Comparison) -> str:
     """Return what keeps two figures from being compared, empty where nothing does."""
     found = (CONDITIONS[name](before, after) for name in rule.alike)
     return "; ".join(text for text in found if text)
@@ -96,7 +64,7 @@ def _machine(before: Figure, after: Figure) -> str:
     return "" if one == two else f"other machine class ({_class(one)}, then {_class(two)})"
 
 
-CONDITIONS: dict[str, Callable[[Figure, Figure], str]] = {
+CONDITIONS: dict[Condition, Callable[[Figure, Figure], str]] = {
     "baseline": _baseline,
     "images": _images,
     "preprocessing": _preprocessing,

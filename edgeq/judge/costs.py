@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgeq.judge.advice import in_all, more_rounds, more_seconds
@@ -50,24 +49,6 @@ def max_latency_ms(found: Latency, limit: float) -> Judgement:
     return _timed(_Time("median", words, value, interval, limit, f"{limit_text(limit)} ms"), found)
 
 
-def undecided(found: Latency, limits: Mapping[str, float]) -> bool:
-    """Return whether more rounds could settle a gate on latency.
-
-    Args:
-        found: What was measured up to now.
-        limits: By the name of a gate; those of other gates are passed over.
-    """
-    return any(
-        judge(found, limits[name]).status is Verdict.INCONCLUSIVE
-        for name, judge in LATENCY_GATES.items()
-        if name in limits
-    )
-
-
-LATENCY_GATES = {"latency_ratio": latency_ratio, "max_latency_ms": max_latency_ms}
-"""The gates that samples decide."""
-
-
 def max_peak_memory(peak_bytes: int, limit: float, *, added_bytes: int | None = None) -> Judgement:
     """Judge the peak resident memory of a worker that ran the variant.
 
@@ -98,7 +79,6 @@ def max_partitions(
     delegated: int,
     operators: int,
     kernels: str,
-    declared: bool = False,
 ) -> Judgement:
     """Judge into how many partitions the delegate cut the graph.
 
@@ -110,12 +90,10 @@ def max_partitions(
         delegated: Operators that the delegate took.
         operators: Operators of the graph.
         kernels: ``"xnnpack"``, ``"builtin"`` or ``"reference"``.
-        declared: Whether the spec lets the gate be absent, as it is without a delegate.
     """
     if kernels != "xnnpack":
         return missing(
             f"the kernels are {kernels!r}: there is no delegate to make partitions",
-            declared=declared,
             next_step='Set `run.kernels = "xnnpack"`, or `max_partitions = false`',
         )
     status = decide(partitions, None, limit, "max") if delegated else Verdict.FAIL

@@ -98,18 +98,15 @@ def top1_agreement(found: Agreement, limit: float, *, method: str | None = None)
     )
 
 
-def top5_overlap(
-    found: Agreement, limit: float, *, method: str | None = None, declared: bool = False
-) -> Judgement:
+def top5_overlap(found: Agreement, limit: float, *, method: str | None = None) -> Judgement:
     """Judge the mean share of the baseline's five best classes among the variant's.
 
-    MISSING for a model with five classes or fewer, ``declared`` where the spec lets it be.
+    MISSING for a model with five classes or fewer.
     """
     value, interval = found.top5_overlap, found.top5_interval
     if value is None or interval is None:
         return missing(
             f"the model has {found.classes} classes: five of them say nothing",
-            declared=declared,
             next_step="Set `top5_overlap = false` for it",
         )
     status = decide(value, interval, limit, "min")

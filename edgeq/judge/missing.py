@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from edgeq.errors import ConversionError, EdgeqError, ModelError
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.spec.gates import Gate
+from edgeq.spec.gate import Gate
 
 NOT_MEASURED = "not measured: "
 NO_IMAGES = f"{NOT_MEASURED}there are no evaluation images"

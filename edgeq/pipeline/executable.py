@@ -16,8 +16,8 @@ from edgeq.images.labels import LabelSet
 from edgeq.measure.answers import Answers, make_answers
 from edgeq.models.model_file import read_model
 from edgeq.pipeline.readout import Readout, readout
-from edgeq.spec.structs import Preprocessing
-from edgeq.tasks.recognition import CLASSIFICATION, Reading
+from edgeq.spec.structs import CLASSIFICATION, Preprocessing
+from edgeq.tasks.recognition import Reading
 
 
 @dataclass(frozen=True)

@@ -21,23 +21,9 @@ from edgeq.pipeline.plan import Case, Subject
 from edgeq.pipeline.recording import spec_sha256
 from edgeq.pipeline.run import Run
 from edgeq.record import CaseRecord
+from edgeq.spec.gates import GATES
 
 HEAD = "probable cause: "
-ANSWER_GATES = frozenset(
-    {"outputs", "top1_agreement", "top5_overlap", "worst_cosine", "relative_error", "accuracy_drop"}
-)
-GATE_CAUSES = {
-    "calibration_disjoint": "overlap",
-    "types": "wrong_types",
-    "input_range": "input_range",
-    "kernels": "kernels",
-    "calibration_set": "calibration",
-    "max_partitions": "partitions",
-    "max_peak_memory": "memory",
-    "latency_ratio": "latency",
-    "max_latency_ms": "latency",
-}
-"""What a failure of these gates means where no diagnosis says more, the surest first."""
 _ANEW = "Make the variant anew from the baseline's file, and compare the sha256 of what was copied"
 _CALIBRATE = "Calibrate on images like those of the evaluation, in the preprocessing of the model"
 NEXT_STEPS = {
@@ -75,7 +61,7 @@ def explained(
         error: What kept the variant from being made, read or run.
     """
     failed = record.status is Verdict.FAIL
-    if failed and (error is not None or case.gate.name in ANSWER_GATES):
+    if failed and (error is not None or case.gate.explained):
         known = (case.subject.key, "" if error is None else str(error))
         found = run.diagnoses.get(known, lambda: _diagnosis(run, case.subject, error))
         return with_cause(record, found)
@@ -151,8 +137,10 @@ def cause_of(records: Sequence[CaseRecord]) -> str | None:
         cause = record.evidence.get("cause")
         if isinstance(cause, dict):
             return str(cause["name"])
-    failed = {one.gate for one in records if one.status is Verdict.FAIL}
-    return next((name for gate, name in GATE_CAUSES.items() if gate in failed), None)
+    failed = [
+        GATES.get(one.gate) for one in records if one.status is Verdict.FAIL and one.gate in GATES
+    ]
+    return max(failed, key=lambda gate: gate.sureness).cause if failed else None
 
 
 def _tried(

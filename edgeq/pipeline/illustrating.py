@@ -21,13 +21,14 @@ from edgeq.pipeline.contact import PER_RUN, sheet_of
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.layers import short as short_name
 from edgeq.pipeline.diagnosis.network import IMAGES, part_errors
-from edgeq.pipeline.explaining import ANSWER_GATES, experiment_facts
+from edgeq.pipeline.explaining import experiment_facts
 from edgeq.pipeline.kept import keep
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
 from edgeq.record import Facts, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import gallery
 from edgeq.report.pictures import SUFFIX
+from edgeq.spec.gates import GATES
 from edgeq.spec.structs import Preprocessing
 
 KIND = "thumbnails"
@@ -164,7 +165,7 @@ def _with_network(
 ) -> VariantRecord:
     """Return a variant with its error along the network, where its answers failed."""
     failed = any(
-        case.status is Verdict.FAIL and case.gate in ANSWER_GATES
+        case.status is Verdict.FAIL and _is_explained(case.gate)
         for case in record.verdicts(model.name, variant.name)
     )
     subject = next(
@@ -202,3 +203,7 @@ def _measured(run: Run, subject: Subject) -> Facts:
         "operators": [bench.pairs[place].variant.name for place in kept],
         "names": [short_name(bench.pairs[place].variant.output.name) for place in kept],
     }
+
+
+def _is_explained(gate: str) -> bool:
+    return gate in GATES and GATES.get(gate).explained

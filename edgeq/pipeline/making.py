@@ -55,7 +55,9 @@ def prepare(subject: Subject, inputs: ModelInputs, store: Store, *, calibrated: 
         return
     engine = ENGINES.get(subject.choice.engine)
     calibration = inputs.calibration if calibrated else None
-    recipe = engine.recipes[subject.choice.method]
+    recipe = engine.recipe(METHODS.get(subject.choice.method))
+    if recipe is None:
+        return  # making it says so
     engine.prepare(Shared(recipe, inputs.baseline, calibration, store))
 
 

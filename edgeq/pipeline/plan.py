@@ -5,17 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeq.errors import SpecError
+from edgeq.models import lite0
 from edgeq.registry import unknown
-from edgeq.spec.gates import GATES, PROOFS, Gate
+from edgeq.spec.gate import Gate
+from edgeq.spec.gates import GATES
 from edgeq.spec.limits import is_asked_for, limits_for
 from edgeq.spec.methods import METHODS, MethodChoice, choose
-from edgeq.spec.structs import Spec, Task
-
-CALIBRATION_PROOFS = frozenset({"calibration_disjoint", "calibration_set"})
-"""Proofs that hold for a calibrated variant alone."""
-
-RUNNING_PROOFS = frozenset({"kernels", "input_range"})
-"""Proofs for the methods that quantize activations, and for ready-made variants that claim one."""
+from edgeq.spec.structs import CLASSIFICATION, Model, Spec, Task
 
 _MANY_CLASSES = 1_000_000
 """Their number is not known before the model is read: no gate is left out for it."""
@@ -63,7 +59,7 @@ class Case:
     asked_for: bool = False
     asked_of_model: bool = False
 
-    def inapplicable(self, task: Task, classes: int) -> str | None:
+    def inapplicable(self, task: Task, classes: int, tensors: int) -> str | None:
         """Return why a gate says nothing about its model, None if it is to be judged.
 
         What the spec asks of this very model is to be judged, or refused: never left out.
@@ -71,7 +67,10 @@ class Case:
         Args:
             task: What the model's outputs are judged as.
             classes: Number of classes, 0 if it has none.
+            tensors: Number of outputs that are judged as tensors.
         """
+        if self.gate.of_tensors and not self.asked_for and not tensors:
+            return "the model has no output that is judged as a tensor"
         return None if self.asked_of_model else self.gate.inapplicable(task, classes)
 
     @property
@@ -104,7 +103,7 @@ def cases(spec: Spec) -> tuple[Case, ...]:
     found = []
     for subject in subjects(spec):
         limits = limits_for(spec, subject.variant, subject.method)
-        found += [Case(subject, GATES.get(name), None) for name in PROOFS if _holds(name, subject)]
+        found += [Case(subject, gate, None) for _, gate in GATES if _proves(gate, subject)]
         declared = (
             Case(
                 subject,
@@ -117,11 +116,11 @@ def cases(spec: Spec) -> tuple[Case, ...]:
             for name, gate in GATES
             if name in limits
         )
-        named = spec.models[subject.model].task
+        task = _known_task(spec.models[subject.model])
         found += [
             case
             for case in declared
-            if named is None or case.inapplicable(named, _MANY_CLASSES) is None
+            if task is None or case.inapplicable(task, _MANY_CLASSES, _tensors(task)) is None
         ]
     if not found:
         raise SpecError(
@@ -144,13 +143,31 @@ def find(subjects_: tuple[Subject, ...], key: str) -> Subject:
     raise unknown("variant", key, [subject.key for subject in subjects_])
 
 
-def _holds(proof: str, subject: Subject) -> bool:
-    """Return whether a proof has something to prove of a variant, as far as its method says."""
-    if proof in CALIBRATION_PROOFS and subject.choice is None:
-        return False
-    if proof not in CALIBRATION_PROOFS | RUNNING_PROOFS:
-        return True
-    if subject.method is None:
+def _known_task(model: Model) -> Task | None:
+    """Return what a model is judged as, as far as the spec alone shows it.
+
+    Keras's own applications end in one softmax. A model that the spec calls a classifier may have
+    further outputs, which its file shows.
+    """
+    if model.task is not None:
+        return None if model.task == CLASSIFICATION else model.task
+    known = model.source == lite0.SOURCE or model.source.startswith("keras:")
+    return CLASSIFICATION if known else None
+
+
+def _tensors(task: Task) -> int:
+    """Return how many outputs are judged as tensors in a model whose task the spec shows."""
+    return 0 if task == CLASSIFICATION else 1
+
+
+def _proves(gate: Gate, subject: Subject) -> bool:
+    """Return whether a gate is a proof that has something to prove of a variant.
+
+    A ready-made variant is taken at its word: what its method claims is to be proved.
+    """
+    if not gate.is_proof or gate.holds == "every":
+        return gate.is_proof
+    if subject.method is None or (gate.holds == "calibrated here" and subject.choice is None):
         return False
     method = METHODS.get(subject.method)
-    return method.quantizes_activations if proof == "kernels" else method.needs_calibration
+    return method.quantizes_activations if gate.holds == "quantized" else method.needs_calibration

@@ -25,7 +25,7 @@ from edgeq.models.children import idle
 from edgeq.pipeline.contact import PER_RUN, sheet_of
 from edgeq.pipeline.judging import judge, shortfall_of, why_inapplicable
 from edgeq.pipeline.making import prepare, starts_of
-from edgeq.pipeline.plan import CALIBRATION_PROOFS, Case, Subject
+from edgeq.pipeline.plan import Case, Subject
 from edgeq.pipeline.proving import ask_kernels, is_quantized
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Stage, Task, carry_out
@@ -38,7 +38,6 @@ PATIENCE_S = 1.0
 
 _MAKING, _JUDGING, _DRAWN = ": making", ": judging", ": drawing"
 STAGES_FILE = Path("logs") / "stages.json"
-MEASURED_ALONE = frozenset({"latency_ratio", "max_latency_ms", "max_peak_memory"})
 
 
 def prefetch(run: Run, cases: Iterable[Case], *, workers: int | None = None) -> tuple[Stage, ...]:
@@ -231,9 +230,8 @@ class _ModelTasks:
 
         def work() -> None:
             for case in self.cases:
-                alone = case.gate.name in MEASURED_ALONE
                 mine = case.subject == subject and case.gate.needs_images == answers
-                if mine and not alone and why_inapplicable(self.run, case) is None:
+                if mine and not case.gate.alone and why_inapplicable(self.run, case) is None:
                     judge(self.run, case)
 
         return work
@@ -252,4 +250,4 @@ def _computes_in_float(subject: Subject) -> bool:
 
 
 def _needs_photographs(case: Case) -> bool:
-    return case.gate.needs_images or case.gate.name in CALIBRATION_PROOFS
+    return case.gate.needs_images or case.gate.holds == "calibrated here"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from edgeq.models.edits import Edit, outputs_edits
 from edgeq.models.model_file import ModelFile
 from edgeq.models.wiring import Wiring
-from edgeq.tasks.recognition import CLASSIFICATION, Reading
+from edgeq.spec.structs import CLASSIFICATION
+from edgeq.tasks.recognition import Reading
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ from edgeq.record import (
     VariantRecord,
     summarize,
 )
-from edgeq.spec.structs import Spec, Task
-from edgeq.tasks.recognition import CLASSIFICATION, TENSORS, Reading
+from edgeq.spec.structs import CLASSIFICATION, TENSORS, Spec, Task
+from edgeq.tasks.recognition import Reading
 
 TOOLS = (
     "ai-edge-litert",
@@ -111,7 +111,7 @@ def _is_left_out(case: Case, model: ModelRecord | None) -> bool:
     """Return whether a gate says nothing about its model, as far as that is known."""
     if model is None or model.task not in TASKS:
         return False
-    return case.inapplicable(TASKS[model.task], model.classes) is not None
+    return case.inapplicable(TASKS[model.task], model.classes, model.tensors) is not None
 
 
 def describe_models(run: Run, *, only: str | None = None) -> tuple[ModelRecord, ...]:
@@ -183,6 +183,7 @@ def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
         task="" if reading is None else reading.task,
         task_evidence="" if reading is None else reading.evidence,
         classes=0 if reading is None else reading.classes,
+        tensors=0 if reading is None else reading.tensors,
         images=_images(inputs),
         preprocessing=msgspec.to_builtins(baseline.preprocessing),
         labels={} if labels is None else {"name": labels.name, "count": labels.classes},
@@ -207,7 +208,8 @@ def _read_as(run: Run, model: str, reading: Reading | None) -> tuple[str, ...]:
     out = dict.fromkeys(
         case.gate.name
         for case in run.cases
-        if case.subject.model == model and case.inapplicable(reading.task, reading.classes)
+        if case.subject.model == model
+        and case.inapplicable(reading.task, reading.classes, reading.tensors)
     )
     left_out = f". {', '.join(out)}: not applicable" if out else ""
     return (f"Judged as tensors: {reading.evidence}{left_out}",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -10,9 +11,11 @@ import numpy.typing as npt
 
 from edgeq.errors import EdgeqError
 from edgeq.judge.doubt import Doubt
+from edgeq.judge.verdict import Verdict
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.answers import Answers, OutputFacts
+from edgeq.measure.latency import Latency
 from edgeq.measure.operators import Operators
 from edgeq.measure.size import Size
 from edgeq.measure.tensors import Fit, Output
@@ -35,12 +38,12 @@ from edgeq.pipeline.once import Once
 from edgeq.pipeline.plan import Case, Subject, cases, subjects
 from edgeq.pipeline.schedule import Relay
 from edgeq.pipeline.timing import Question, TimedPair, time_pair
+from edgeq.pipeline.variant import Timed
 from edgeq.quantize.variant import Variant
 from edgeq.run.results import Feed, Loaded, MemoryUse
 from edgeq.run.targets import Target, local_target
-from edgeq.spec.structs import Spec
+from edgeq.spec.structs import CLASSIFICATION, Spec
 from edgeq.store import Store
-from edgeq.tasks.recognition import CLASSIFICATION
 
 BASELINE = "baseline"
 
@@ -275,19 +278,26 @@ class Run:
                 ),
                 how,
                 Question(
-                    self._limits_of(subject),
+                    self._open_until_timed(subject),
                     self.spec.confidence,
                     (loads[0].init_s, loads[1].init_s),
                     os.cpu_count() if self.executor.target.local_files else None,
                 ),
             )
 
-    def _limits_of(self, subject: Subject) -> dict[str, float]:
-        return {
-            case.gate.name: case.limit
+    def _open_until_timed(self, subject: Subject) -> list[Callable[[Latency], bool]]:
+        """Return for each gate that rests on a variant's times whether some leave it open."""
+
+        def is_open(case: Case, found: Latency) -> bool:
+            timed = Timed(self, subject, found)
+            judgement = case.gate.judgement(timed, case.limit or 0.0)
+            return judgement.status is Verdict.INCONCLUSIVE
+
+        return [
+            partial(is_open, case)
             for case in self.cases
-            if case.subject == subject and case.limit is not None
-        }
+            if case.subject == subject and case.gate.timed
+        ]
 
     def memory(self, model: str, subject: Subject | None) -> MemoryUse:
         """Return what a model costs in memory.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 
-from edgeq.judge.costs import LATENCY_GATES, undecided
 from edgeq.measure.latency import Latency, Taking, latency
 from edgeq.measure.looks import LOOKS, look_confidence, rounds_at
 from edgeq.run.results import Timed
@@ -37,13 +36,14 @@ class Question:
     """What is to be decided by timing.
 
     Attributes:
-        limits: By the name of a gate; without one on latency a single batch is taken.
+        open: For each gate that rests on times, whether it is still open; without one a single
+            batch is taken.
         confidence: Of the answer, however often the samples are looked at.
         inits: Seconds that baseline and variant took to load.
         cores: The machine's, None where it is another one.
     """
 
-    limits: Mapping[str, float]
+    open: Sequence[Callable[[Latency], bool]]
     confidence: float
     inits: tuple[float, float]
     cores: int | None = None
@@ -68,13 +68,13 @@ def time_pair(
         clock: Seconds that never run backwards.
     """
     start = clock()
-    looks = LOOKS if any(name in question.limits for name in LATENCY_GATES) else 1
+    looks = LOOKS if question.open else 1
     timed = batch(how.rounds, how.budget_s)
     look = 1
     while True:
         found = _summary(timed, question, looks)
         used = clock() - start
-        if not undecided(found, question.limits):
+        if not any(is_open(found) for is_open in question.open):
             break
         have = len(timed.blocks)
         more = rounds_at(look + 1, how.rounds) - have

@@ -13,18 +13,11 @@ from edgeq.plugin.latency import SAVES, Anonymous, Untimed, has_benchmarks
 from edgeq.plugin.session import Collector
 from edgeq.plugin.state import STATE, State
 from edgeq.plugin.terminal import Address
+from edgeq.spec.markers import MARKERS
 
 BENCHMARK_DEFAULT = "file://./.benchmarks"
 BENCHMARKS = "benchmarks"
-MARKERS = (
-    "edgeq(gate): the test answers the cases of this edgeq gate",
-    "size: gates on the size of a variant",
-    "agreement: gates on what a variant says beside its baseline",
-    "accuracy: gates on what a variant says beside the labels",
-    "latency: gates on the time of an inference",
-    "memory: gates on memory and on what the kernels took over",
-    "proof: facts that hold for every variant, without a limit",
-)
+EDGEQ_MARKER = "edgeq(gate): the test answers the cases of this edgeq gate"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,8 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; keep benchmarks below the reports where the project has a spec."""
-    for line in MARKERS:
-        config.addinivalue_line("markers", line)
+    config.addinivalue_line("markers", EDGEQ_MARKER)
+    for name, about in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {about}")
     state = config.stash.setdefault(STATE, State(config))
     config.pluginmanager.register(Collector(state), "edgeq-collector")
     config.pluginmanager.register(Address(), "edgeq-address")

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from edgeq.errors import MissingExtraError
+from edgeq.errors import MissingExtraError, SpecError
 from edgeq.models.float_model import FloatModel
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.recipes import LitertRecipe, TensorflowRecipe
+from edgeq.spec.methods import Method
 from edgeq.spec.structs import Make
 from edgeq.store import Store
 
@@ -86,6 +87,19 @@ class Engine:
     run: Callable[[Job], None]
     prepare: Callable[[Shared], object]
     start: Callable[[Make, Store], object] | None = None
+
+    def recipe(self, method: Method) -> Recipe | None:
+        """Return how it makes a method: the method's own recipe, or one of its own; or None."""
+        own = method.recipes.get(self.name)
+        if own is None:
+            return self.recipes.get(method.name)
+        if not isinstance(own, LitertRecipe | TensorflowRecipe):
+            raise SpecError(
+                f"the method {method.name!r} has {type(own).__name__} as its recipe for the engine "
+                f"{self.name!r}",
+                remedy="Give it an edgeq.LitertRecipe or edgeq.TensorflowRecipe",
+            )
+        return own
 
     def versions(self) -> dict[str, str]:
         """Return the versions of its packages.

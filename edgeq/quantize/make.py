@@ -51,7 +51,8 @@ def make_variant(
     """
     engine, method = ENGINES.get(choice.engine), METHODS.get(choice.method)
     what = f"{model.name}/{choice.label}"
-    if choice.method not in engine.recipes:
+    chosen = recipe if recipe is not None else engine.recipe(method)
+    if chosen is None:
         raise SpecError(
             f"engine {engine.name!r} can't make the method {method.name!r}",
             where=what,
@@ -66,7 +67,6 @@ def make_variant(
     used = calibration if method.needs_calibration else None
     if used is not None:
         used.require_size(model.input_size, where=what)
-    chosen = recipe if recipe is not None else engine.recipes[choice.method]
     origin: dict[str, object] = {
         "engine": engine.name,
         "method": method.name,

@@ -20,16 +20,7 @@ HEADINGS = {
     "latency": "Latency ratio",
     "memory": "Peak memory",
 }
-_GATES = {
-    "size": ("max_bytes",),
-    "reduction": ("size_reduction",),
-    "agreement": ("top1_agreement",),
-    "accuracy": ("accuracy_drop",),
-    "latency": ("latency_ratio", "max_latency_ms"),
-    "memory": ("max_peak_memory",),
-}
 _BOUNDS = {"min": "at least", "max": "at most"}
-_NAMES = {"accuracy_drop": "drop "}
 
 
 @dataclass(frozen=True)
@@ -96,12 +87,12 @@ def cells(
 
 def _limits(column: str, cases: Mapping[str, CaseRecord]) -> tuple[Limit, ...]:
     found = []
-    for gate in _GATES[column]:
+    for gate, row in GATES:
         case = cases.get(gate)
-        if case is not None and case.limit is not None:
+        if row.column == column and case is not None and case.limit is not None:
             shown = words.quantity(gate, case.unit, case.limit, beside=case.value).lstrip("+")
-            bound = _BOUNDS[GATES.get(gate).sense]
-            text = f"{_NAMES.get(gate, '')}{bound} {shown}"
+            bound = _BOUNDS[row.sense]
+            text = f"{row.head}{bound} {shown}"
             found.append(Limit(words.verdict_mark(case.status, leans(case)), text))
     return tuple(found)
 

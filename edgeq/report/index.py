@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import edgeq
 from edgeq.history.accepted import Accepted
 from edgeq.history.past import Past, PastRun, of_past
-from edgeq.history.rules import RULES
+from edgeq.history.rules import comparison_of
 from edgeq.history.side import Figure
 from edgeq.judge.verdict import Verdict
 from edgeq.report import sentences, words
@@ -146,7 +146,7 @@ def _tables(runs: Sequence[PastRun]) -> tuple[Table, ...]:
                     cells=tuple(_cell(side.get(case_id)) for side in sides),
                 )
                 for case_id in dict.fromkeys(case_id for side in sides for case_id in side)
-                if case_id.startswith(f"{model}/") and case_id.rpartition("/")[2] in RULES
+                if case_id.startswith(f"{model}/") and comparison_of(case_id.rpartition("/")[2])
             ),
         )
         for model in models

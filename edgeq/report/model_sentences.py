@@ -11,7 +11,7 @@ from edgeq.measure.tensors import Fit
 from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import facts, words
 from edgeq.spec.gates import GATES
-from edgeq.tasks.recognition import TENSORS
+from edgeq.spec.structs import TENSORS
 
 MOST_NAMES = 3
 """How many variants a clause names; more are counted."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgeq.history.accepted import Accepted
 from edgeq.history.past import PastRun, of_past
-from edgeq.history.rules import RULES, unlike
+from edgeq.history.rules import comparison_of, unlike
 from edgeq.history.side import Figure
 from edgeq.judge.verdict import Verdict
 from edgeq.report import words
@@ -86,7 +86,7 @@ def trends(runs: Sequence[PastRun], accepted: Sequence[Accepted] = ()) -> tuple[
             for index, side in enumerate(sides)
             if case_id in side and side[case_id].value is not None
         ]
-        if figure.gate in RULES and len(series) > 1 and series[-1][0] == len(runs) - 1:
+        if comparison_of(figure.gate) and len(series) > 1 and series[-1][0] == len(runs) - 1:
             value, started = marks.get(case_id, (None, ""))
             at = {index for index, run in enumerate(runs) if run.started == started}
             trend = _trend(series, len(runs), value, at)
@@ -157,7 +157,8 @@ def _alike(series: Series) -> list[Series]:
     parts: list[Series] = []
     for point in series:
         before = parts[-1][-1][1] if parts else None
-        if before is not None and not unlike(before, point[1], RULES[before.gate]):
+        rule = None if before is None else comparison_of(before.gate)
+        if before is not None and rule is not None and not unlike(before, point[1], rule):
             parts[-1].append(point)
         else:
             parts.append([point])

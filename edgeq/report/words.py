@@ -7,6 +7,8 @@ from typing import Protocol
 
 from edgeq.judge.leaning import in_words
 from edgeq.judge.verdict import Answer, Verdict
+from edgeq.spec.gate import Written
+from edgeq.spec.gates import GATES
 
 ABSENT = "not measured"
 NONE = "–"  # noqa: RUF001 - the sign for "does not apply"
@@ -116,7 +118,8 @@ def quantity(gate: str, unit: str, value: float | None, *, beside: float | None 
     """
     if value is None:
         return NONE
-    show = _BY_GATE.get(gate, _BY_UNIT.get(unit, plain))
+    written = GATES.get(gate).written if gate in GATES else "number"
+    show = _WRITTEN.get(written, _BY_UNIT.get(unit, plain))
     shown = show(value)
     if beside is None or beside == value:
         return shown
@@ -171,13 +174,11 @@ class _Show(Protocol):
     def __call__(self, value: float | None, /, digits: int = ...) -> str: ...
 
 
-_BY_GATE: dict[str, _Show] = {
-    "size_reduction": percent,
-    "top1_agreement": percent,
-    "top5_overlap": percent,
-    "accuracy_drop": points,
-    "latency_ratio": times,
-    "max_peak_memory": whole_kilobytes,
+_WRITTEN: dict[Written, _Show] = {
+    "percent": percent,
+    "points": points,
+    "times": times,
+    "whole size": whole_kilobytes,
 }
 _BY_UNIT: dict[str, _Show] = {
     "bytes": kilobytes,

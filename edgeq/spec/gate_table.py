@@ -8,7 +8,8 @@ from typing import Any
 
 from edgeq.errors import SpecError
 from edgeq.registry import unknown
-from edgeq.spec.gates import GATES, LIMITS, PROOFS, Gate
+from edgeq.spec.gate import Gate
+from edgeq.spec.gates import GATES, limits
 from edgeq.spec.ranges import shown
 from edgeq.spec.structs import Gates, Limits
 from edgeq.spec.tables import header, key_text
@@ -69,22 +70,22 @@ def parse_size(text: str) -> float:
 
 
 def _limits(table: dict[str, Any], where: str) -> tuple[Limits, tuple[str, ...]]:
-    limits: Limits = {}
+    found: Limits = {}
     off = []
     for name, value in table.items():
-        if name in PROOFS:
+        if name in GATES and GATES.get(name).is_proof:
             raise SpecError(
                 f"{name!r} is a proof: it is always on and has no limit",
                 where=where,
                 remedy="Remove the key",
             )
         if name not in GATES:
-            raise unknown("gate", name, LIMITS, where=where)
+            raise unknown("gate", name, limits(), where=where)
         if value is False:
             off.append(name)
         else:
-            limits[name] = _limit(GATES.get(name), value, where)
-    return limits, tuple(off)
+            found[name] = _limit(GATES.get(name), value, where)
+    return found, tuple(off)
 
 
 def _limit(gate: Gate, value: Any, where: str) -> float:

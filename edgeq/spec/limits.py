@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from edgeq.spec.gate import default_limits
+from edgeq.spec.gates import GATES
+from edgeq.spec.methods import METHODS
 from edgeq.spec.presets import DEFAULT_LIMITS, UNCLAIMED_LIMITS
 from edgeq.spec.structs import Limits, Spec
 
@@ -17,6 +20,8 @@ def limits_for(spec: Spec, variant: str, method: str | None) -> Limits:
     limits: Limits = {}
     if spec.default_gates:
         limits |= UNCLAIMED_LIMITS if method is None else DEFAULT_LIMITS.get(method, {})
+        limits |= {} if method is None else METHODS.get(method).limits
+        limits |= default_limits(dict(GATES), method)
     scopes = ["", *([method] if method else []), *([variant] if variant != method else [])]
     for scope in scopes:
         limits |= spec.gates.limits(scope)

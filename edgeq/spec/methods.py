@@ -1,15 +1,18 @@
 """What each method of quantization is, what it needs, and what it must show in the file.
 
 How a method is made is the business of ``edgeq.quantize``; this table is data that the spec is
-checked against and that the proofs of ``edgeq.judge`` compare files with.
+checked against and that the proofs of ``edgeq.judge`` compare files with. Other packages add
+methods by entry points of the group ``edgeq.methods``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from edgeq.errors import SpecError
-from edgeq.registry import Registry, unknown
+from edgeq.extensions import Extensible
+from edgeq.registry import unknown
 
 ENGINES = ("litert", "tensorflow")
 
@@ -31,6 +34,10 @@ class Method:
         weights_dequantized: Whether weights are made float before operators take them (True:
             float arithmetic) or taken as stored (False: activations are quantized while
             running); None where the types above say it already.
+        recipes: How engines make it, by the engine's name, over the engines' own recipes: an
+            ``edgeq.LitertRecipe`` for ``"litert"``.
+        limits: Default limits by gate. The presets hold those of our own methods; one from
+            elsewhere without any is refused, because anything would pass.
     """
 
     name: str
@@ -41,6 +48,8 @@ class Method:
     activation_types: frozenset[str]
     io_types: frozenset[str]
     weights_dequantized: bool | None = None
+    recipes: Mapping[str, object] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def quantizes_activations(self) -> bool:
@@ -51,88 +60,114 @@ class Method:
 _FLOAT = frozenset({"float32"})
 _INT8 = frozenset({"int8"})
 
-METHODS: Registry[Method] = Registry(
+
+class Methods(Extensible[Method]):
+    """The methods; those of other packages must bring limits, and a recipe for each engine."""
+
+    def check(self, row: Method, where: str) -> None:
+        """Refuse a method without limits or recipes.
+
+        Raises:
+            SpecError: It has none, or names an engine that there is not.
+        """
+        if not row.limits:
+            raise SpecError(
+                f"the method {row.name!r} has no default limits, so anything would pass",
+                where=where,
+                remedy='Give it limits = {"top1_agreement": ..., "relative_error": ...}',
+            )
+        for engine in row.engines:
+            if engine not in ENGINES:
+                raise unknown("engine", engine, ENGINES, where=where)
+            if engine not in row.recipes:
+                raise SpecError(
+                    f"the method {row.name!r} has no recipe for the engine {engine!r}",
+                    where=where,
+                    remedy=f'Give it recipes = {{"{engine}": edgeq.LitertRecipe(...)}}',
+                )
+
+
+METHODS = Methods(
     "method",
+    Method,
+    "edgeq.methods",
     [
-        (method.name, method)
-        for method in (
-            Method(
-                "dynamic_range",
-                "int8 weights; activations quantized while running",
-                ("litert", "tensorflow"),
-                needs_calibration=False,
-                weight_types=_INT8,
-                activation_types=_FLOAT,
-                io_types=_FLOAT,
-                weights_dequantized=False,
-            ),
-            Method(
-                "float16",
-                "float16 weights, float arithmetic",
-                ("litert", "tensorflow"),
-                needs_calibration=False,
-                weight_types=frozenset({"float16"}),
-                activation_types=_FLOAT,
-                io_types=_FLOAT,
-            ),
-            Method(
-                "int8",
-                "int8 weights, activations, input and output",
-                ("litert", "tensorflow"),
-                needs_calibration=True,
-                weight_types=_INT8,
-                activation_types=_INT8,
-                io_types=_INT8,
-            ),
-            Method(
-                "int8_float_io",
-                "int8 weights and activations, float input and output",
-                ("litert", "tensorflow"),
-                needs_calibration=True,
-                weight_types=_INT8,
-                activation_types=_INT8,
-                io_types=_FLOAT,
-            ),
-            Method(
-                "weight_only_int8",
-                "int8 weights, float arithmetic",
-                ("litert",),
-                needs_calibration=False,
-                weight_types=_INT8,
-                activation_types=_FLOAT,
-                io_types=_FLOAT,
-                weights_dequantized=True,
-            ),
-            Method(
-                "int16x8",
-                "int8 weights, int16 activations, input and output",
-                ("litert", "tensorflow"),
-                needs_calibration=True,
-                weight_types=_INT8,
-                activation_types=frozenset({"int16"}),
-                io_types=frozenset({"int16", "float32"}),
-            ),
-            Method(
-                "weight_only_int4",
-                "int4 weights, float arithmetic",
-                ("litert",),
-                needs_calibration=False,
-                weight_types=frozenset({"int4"}),
-                activation_types=_FLOAT,
-                io_types=_FLOAT,
-                weights_dequantized=True,
-            ),
-            Method(
-                "dynamic_int2",
-                "int2 weights; activations quantized while running (experimental)",
-                ("litert",),
-                needs_calibration=False,
-                weight_types=frozenset({"int2"}),
-                activation_types=_FLOAT,
-                io_types=_FLOAT,
-                weights_dequantized=False,
-            ),
-        )
+        Method(
+            "dynamic_range",
+            "int8 weights; activations quantized while running",
+            ("litert", "tensorflow"),
+            needs_calibration=False,
+            weight_types=_INT8,
+            activation_types=_FLOAT,
+            io_types=_FLOAT,
+            weights_dequantized=False,
+        ),
+        Method(
+            "float16",
+            "float16 weights, float arithmetic",
+            ("litert", "tensorflow"),
+            needs_calibration=False,
+            weight_types=frozenset({"float16"}),
+            activation_types=_FLOAT,
+            io_types=_FLOAT,
+        ),
+        Method(
+            "int8",
+            "int8 weights, activations, input and output",
+            ("litert", "tensorflow"),
+            needs_calibration=True,
+            weight_types=_INT8,
+            activation_types=_INT8,
+            io_types=_INT8,
+        ),
+        Method(
+            "int8_float_io",
+            "int8 weights and activations, float input and output",
+            ("litert", "tensorflow"),
+            needs_calibration=True,
+            weight_types=_INT8,
+            activation_types=_INT8,
+            io_types=_FLOAT,
+        ),
+        Method(
+            "weight_only_int8",
+            "int8 weights, float arithmetic",
+            ("litert",),
+            needs_calibration=False,
+            weight_types=_INT8,
+            activation_types=_FLOAT,
+            io_types=_FLOAT,
+            weights_dequantized=True,
+        ),
+        Method(
+            "int16x8",
+            "int8 weights, int16 activations, input and output",
+            ("litert", "tensorflow"),
+            needs_calibration=True,
+            weight_types=_INT8,
+            activation_types=frozenset({"int16"}),
+            io_types=frozenset({"int16", "float32"}),
+        ),
+        Method(
+            "weight_only_int4",
+            "int4 weights, float arithmetic",
+            ("litert",),
+            needs_calibration=False,
+            weight_types=frozenset({"int4"}),
+            activation_types=_FLOAT,
+            io_types=_FLOAT,
+            weights_dequantized=True,
+        ),
+        Method(
+            "dynamic_int2",
+            "int2 weights; activations quantized while running (experimental)",
+            ("litert",),
+            needs_calibration=False,
+            weight_types=frozenset({"int2"}),
+            activation_types=_FLOAT,
+            io_types=_FLOAT,
+            weights_dequantized=False,
+        ),
     ],
 )
 

@@ -16,6 +16,8 @@ Filter = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Channels = Literal["rgb", "bgr"]
 Kernels = Literal["xnnpack", "builtin", "reference"]
 Task = Literal["classification", "tensors"]
+CLASSIFICATION: Task = "classification"
+TENSORS: Task = "tensors"
 Weights = str
 
 

@@ -14,10 +14,7 @@ from edgeq.errors import SpecError
 from edgeq.models.model_file import ModelFile, Tensor
 from edgeq.models.wiring import Wiring
 from edgeq.registry import unknown
-from edgeq.spec.structs import Task
-
-CLASSIFICATION: Task = "classification"
-TENSORS: Task = "tensors"
+from edgeq.spec.structs import CLASSIFICATION, TENSORS, Task
 
 _SOFTMAX, _SIGMOID = "SOFTMAX", "LOGISTIC"
 _LAYERS = frozenset({"FULLY_CONNECTED", "CONV_2D", "MEAN", "AVERAGE_POOL_2D", "ADD", "LOG_SOFTMAX"})
@@ -49,12 +46,14 @@ class Reading:
         output: Place of the class scores among the outputs; 0 if there are none.
         evidence: Why, in a clause that follows "judged as ...:".
         classes: Number of classes, 0 if there are none. One sigmoid tells two classes apart.
+        tensors: Number of outputs that are judged as tensors: all but the class scores.
     """
 
     task: Task
     output: int
     evidence: str
     classes: int = 0
+    tensors: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,10 +89,10 @@ def recognize(
     Raises:
         SpecError: There is no such output, or what the spec names can't hold class scores.
     """
-    wiring = Wiring(model)
+    wiring, outputs = Wiring(model), len(model.outputs)
     place = None if output is None else _place(model, output, where)
     if task == TENSORS:
-        return Reading(TENSORS, 0, "the spec says so")
+        return Reading(TENSORS, 0, "the spec says so", tensors=outputs)
     candidates = [one for at in range(len(model.outputs)) if (one := _candidate(wiring, at))]
     if place is not None:
         candidates = [one for one in candidates if one.place == place]
@@ -109,11 +108,12 @@ def recognize(
         for one in candidates:
             evidence = sign(one, known)
             if evidence is not None:
-                return Reading(CLASSIFICATION, one.place, evidence, one.classes)
+                return Reading(CLASSIFICATION, one.place, evidence, one.classes, outputs - 1)
     if named:
         one = candidates[0]
-        return Reading(CLASSIFICATION, one.place, f"the spec says so of {one.label}", one.classes)
-    return Reading(TENSORS, 0, _why_not(model, candidates))
+        evidence = f"the spec says so of {one.label}"
+        return Reading(CLASSIFICATION, one.place, evidence, one.classes, outputs - 1)
+    return Reading(TENSORS, 0, _why_not(model, candidates), tensors=outputs)
 
 
 def _candidate(wiring: Wiring, place: int) -> _Candidate | None:

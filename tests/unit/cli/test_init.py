@@ -9,7 +9,7 @@ import pytest
 from edgeq.cli import main
 from edgeq.cli.init import STARTERS
 from edgeq.errors import StoreError
-from edgeq.spec.gates import LIMITS
+from edgeq.spec.gates import limits
 from edgeq.spec.load import load_spec
 from edgeq.spec.methods import METHODS
 from edgeq.spec.presets_preprocessing import PREPROCESSING
@@ -68,7 +68,7 @@ def test_every_key_is_in_it(struct: type[msgspec.Struct], starter: str) -> None:
 
 def test_every_method_gate_and_preset_is_in_it(starter: str) -> None:
     assert [name for name in METHODS.names() if name not in starter] == []
-    assert [name for name in LIMITS if f"\n#{name} = " not in starter] == []
+    assert [name for name in limits() if f"\n#{name} = " not in starter] == []
     assert [name for name in PREPROCESSING.names() if f'"{name}"' not in starter] == []
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edgeq import extensions
 from edgeq.errors import SpecError
 from edgeq.faults import catalogue
 from edgeq.faults.fault import Fault, Faulty, new_fault
@@ -50,10 +51,10 @@ def register(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         def load(self) -> Any:
             return things[entry.attr]
 
-    def entry_points(*, group: str) -> list[Given]:
+    def entries(group: str) -> list[Given]:
         return [Given()] if group == catalogue.GROUP else []
 
-    monkeypatch.setattr(catalogue, "entry_points", entry_points)
+    monkeypatch.setattr(extensions, "_entries", entries)
 
 
 def test_there_are_forty_faults_of_every_place_and_controls() -> None:
@@ -89,7 +90,11 @@ def test_other_packages_add_faults(
 
 @pytest.mark.parametrize(
     ("name", "what"),
-    [("NO_FAULT", "is no fault"), ("TAKEN", "already registered"), ("ABSENT", "can't be loaded")],
+    [
+        ("NO_FAULT", "is not a fault"),
+        ("TAKEN", "already registered"),
+        ("ABSENT", "can't be loaded"),
+    ],
 )
 def test_a_bad_entry_point_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, what: str

@@ -14,7 +14,8 @@ from edgeq.faults.challenge import challenge
 from edgeq.faults.fault import ANYTHING, PREDICTIONS, SHOWN_BY, new_fault
 from edgeq.faults.good import Good
 from edgeq.faults.table import lines
-from edgeq.spec.gates import GATES, MARKERS
+from edgeq.spec.gates import GATES
+from edgeq.spec.markers import MARKERS
 from edgeq.spec.structs import Spec
 from tests.unit.faults import project
 

@@ -6,10 +6,10 @@ import pytest
 
 from edgeq.change import ChangeKind
 from edgeq.history.compare import compare
-from edgeq.history.rules import CONDITIONS, RULES
+from edgeq.history.rules import CONDITIONS, comparison_of
 from edgeq.history.side import of_record
 from edgeq.record import VariantRecord
-from edgeq.spec.gates import LIMITS
+from edgeq.spec.gates import GATES, limits
 from tests.unit.history.figures import VALUES, run
 
 OUTPUTS = {"top1_agreement", "top5_overlap", "worst_cosine", "accuracy_drop"}
@@ -17,8 +17,10 @@ TIMES = {"latency_ratio", "max_latency_ms"}
 
 
 def test_every_limit_has_a_rule_and_every_condition_is_known() -> None:
-    assert set(RULES) == set(LIMITS)
-    assert {name for rule in RULES.values() for name in rule.alike} == set(CONDITIONS)
+    rules = {name: rule for name in GATES.names() if (rule := comparison_of(name)) is not None}
+    assert tuple(rules) == limits()
+    assert {name for rule in rules.values() for name in rule.alike} == set(CONDITIONS)
+    assert comparison_of("of_a_package_that_is_gone") is None
 
 
 @pytest.mark.parametrize(

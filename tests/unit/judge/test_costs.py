@@ -102,5 +102,5 @@ def test_nothing_delegated_is_no_pass() -> None:
 
 
 def test_without_a_delegate_partitions_are_missing() -> None:
-    found = max_partitions(0, 4, delegated=0, operators=9, kernels="reference", declared=True)
-    assert check(found, Verdict.MISSING).declared_missing
+    found = max_partitions(0, 4, delegated=0, operators=9, kernels="reference")
+    assert not check(found, Verdict.MISSING).declared_missing

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from edgeq.judge.costs import latency_ratio, undecided
+from edgeq.judge.costs import latency_ratio
 from edgeq.judge.unsteady import causes, said
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.latency import Latency, Taking, latency
@@ -93,14 +93,6 @@ def test_what_the_budget_cut_off_asks_for_seconds() -> None:
     limit = early.ratio * 1.005
     assert "`latency.rounds`" in str(latency_ratio(early, limit).next_step)
     assert "`latency.budget_s`" in str(latency_ratio(late, limit).next_step)
-
-
-def test_a_gate_is_undecided_while_its_interval_holds_the_limit() -> None:
-    found = timed()
-    assert undecided(found, {"latency_ratio": found.ratio})
-    assert undecided(found, {"latency_ratio": 2.0, "max_latency_ms": found.variant.median_s * 1e3})
-    assert not undecided(found, {"latency_ratio": 2.0, "max_latency_ms": 20.0})
-    assert not undecided(found, {"max_bytes": 1.0})
 
 
 def test_a_machine_too_busy_to_time_anything_is_named() -> None:

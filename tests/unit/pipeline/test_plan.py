@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from edgeq.errors import SpecError
-from edgeq.pipeline.plan import CALIBRATION_PROOFS, Subject, cases, subjects
-from edgeq.spec.gates import PROOFS
+from edgeq.pipeline.plan import Subject, cases, subjects
+from edgeq.spec.gates import GATES, proofs
 from edgeq.spec.methods import MethodChoice
 from tests.unit.spec.writing import spec
 
@@ -42,7 +42,7 @@ def test_the_specs_engine_reaches_the_variants() -> None:
 
 def test_cases_are_the_proofs_that_apply_and_the_limits_that_hold() -> None:
     assert ids(methods=["int8", "float16"], gates={"max_bytes": 5, "size_reduction": 0.1}) == [
-        *(f"net/int8/{proof}" for proof in PROOFS),
+        *(f"net/int8/{proof}" for proof in proofs()),
         "net/int8/size_reduction",
         "net/int8/max_bytes",
         *(f"net/float16/{proof}" for proof in ("made", "types", "outputs")),
@@ -53,7 +53,9 @@ def test_cases_are_the_proofs_that_apply_and_the_limits_that_hold() -> None:
 
 def test_a_ready_made_variant_is_not_asked_for_its_calibration() -> None:
     found = ids(methods=[], variants={"v": {**READY, "method": "int8"}})
-    assert found == [f"net/v/{proof}" for proof in PROOFS if proof not in CALIBRATION_PROOFS]
+    assert found == [
+        f"net/v/{proof}" for proof in proofs() if GATES.get(proof).holds != "calibrated here"
+    ]
 
 
 def test_proofs_about_running_hold_where_something_is_quantized_while_running() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.judging import judge
-from edgeq.pipeline.prefetch import MEASURED_ALONE, STAGES_FILE, prefetch
+from edgeq.pipeline.prefetch import STAGES_FILE, prefetch
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Stage
 from edgeq.run.session import Session
@@ -33,7 +33,7 @@ def fetched(project: Path) -> Run:
 
 
 def test_cases_find_everything_there(fetched: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    chosen = [one for one in fetched.cases if one.gate.name not in MEASURED_ALONE]
+    chosen = [one for one in fetched.cases if not one.gate.alone]
     monkeypatch.setattr(Workers, "fresh", None)
     monkeypatch.setattr(Store, "_make", None)
     assert all(judge(fetched, one)[0].reason for one in chosen)
@@ -42,7 +42,7 @@ def test_cases_find_everything_there(fetched: Run, monkeypatch: pytest.MonkeyPat
 def test_verdicts_are_those_of_a_run_on_demand(fetched: Run, project: Path) -> None:
     other = Run(spec(project, gates=GATES, store=".on_demand"))
     for one in other.cases:
-        if one.gate.name not in MEASURED_ALONE:
+        if not one.gate.alone:
             assert judge(fetched, one) == judge(other, one) or judge(other, one)[1] is not None
             assert judge(fetched, one)[0] == judge(other, one)[0]
 

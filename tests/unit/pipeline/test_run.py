@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -151,3 +152,14 @@ def test_a_crash_is_not_repeated_and_costs_no_other_measure(
     assert run.latency(same).timed.rounds_asked > 0
     assert isinstance(run.failure(same), WorkerCrashedError)
     assert run.failure(other) is None
+
+
+def test_times_are_taken_while_a_gate_that_rests_on_them_is_open(run: Run) -> None:
+    one = subject(run, "same")
+    found = run.latency(one).latency
+    ratio, median = run._open_until_timed(one)
+    assert not ratio(found)
+    assert not median(found)
+    at_the_limit = msgspec.structs.replace(found, ratio=1000.0, ratio_interval=(900.0, 1100.0))
+    assert ratio(at_the_limit)
+    assert not median(at_the_limit)

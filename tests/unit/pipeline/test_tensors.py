@@ -49,7 +49,7 @@ def project(
         "methods": [],
         "variants": {name: {"model": "net", "file": f"{name}.tflite"} for name in variants},
         "images": {"evaluation": "evaluation"},
-        "gates": dict(gates or {}),
+        "gates": {"relative_error": 0.5, **(gates or {})},
     }
     return Run(parse(table, root=root, origin=root / "edgeq.toml"))
 

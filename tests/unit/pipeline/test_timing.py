@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pytest
 
 from edgeq.judge.costs import latency_ratio, max_latency_ms
 from edgeq.judge.verdict import Verdict
+from edgeq.measure import latency as measured
 from edgeq.measure.looks import LOOKS, look_confidence
 from edgeq.pipeline import timing
 from edgeq.pipeline.timing import Question, TimedPair, joined, time_pair
@@ -50,11 +52,21 @@ class Machine:
         return Timed((0.02, 0.03), (times[0], times[1]), blocks, rounds, (number, number + 0.5))
 
 
+def open_while(limits: Mapping[str, float]) -> list[Callable[[measured.Latency], bool]]:
+    """Return what is open while a limit on latency is INCONCLUSIVE."""
+    judges = {"latency_ratio": latency_ratio, "max_latency_ms": max_latency_ms}
+
+    def is_open(name: str, found: measured.Latency) -> bool:
+        return judges[name](found, limits[name]).status is Verdict.INCONCLUSIVE
+
+    return [partial(is_open, name) for name in judges if name in limits]
+
+
 def timed(
     machine: Machine, limits: Mapping[str, float], *, rounds: int = 64, budget_s: float = 60.0
 ) -> TimedPair:
     how = Latency(rounds=rounds, block=machine.block, budget_s=budget_s)
-    question = Question(limits, 0.95, (0.1, 0.1), cores=2)
+    question = Question(open_while(limits), 0.95, (0.1, 0.1), cores=2)
     return time_pair(machine.batch, how, question, clock=machine.clock)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edgeq.errors import SpecError
 from edgeq.spec.gate_table import parse_gates, parse_size
-from edgeq.spec.gates import GATES, LIMITS, PROOFS
+from edgeq.spec.gates import GATES, limits, proofs
 from edgeq.spec.structs import Gates
 
 
@@ -60,7 +60,7 @@ def test_a_size_is_a_number_or_refused(text: str) -> None:
         assert error.args == (text,)  # noqa: PT017 - most texts are no size
 
 
-@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("name", limits())
 def test_every_limit_has_a_range(name: str) -> None:
     gate = GATES.get(name)
     lowest = gate.minimum
@@ -75,7 +75,7 @@ def test_every_limit_has_a_range(name: str) -> None:
         assert "Valid: from" in refusal(**{name: gate.maximum + 1})
 
 
-@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("name", limits())
 @pytest.mark.parametrize("value", [True, [1], None])
 def test_a_limit_is_a_number(name: str, value: object) -> None:
     assert "is not a number. Write a number, or false" in refusal(**{name: value})
@@ -114,7 +114,7 @@ def test_zero_is_a_limit_and_not_off() -> None:
     assert gates(accuracy_drop=0) == Gates(every={"accuracy_drop": 0.0})
 
 
-@pytest.mark.parametrize("proof", PROOFS)
+@pytest.mark.parametrize("proof", proofs())
 def test_a_proof_has_no_limit(proof: str) -> None:
     assert f"gates: {proof!r} is a proof: it is always on" in refusal(**{proof: 1})
     assert "gates.int8: " in refusal(int8={proof: False})

@@ -7,7 +7,7 @@ import pytest
 from edgeq.pipeline.plan import cases
 from edgeq.spec.check import check
 from edgeq.spec.gate_table import parse_gates
-from edgeq.spec.gates import LIMITS
+from edgeq.spec.gates import limits as limited
 from edgeq.spec.methods import METHODS
 from edgeq.spec.presets import DEFAULT_LIMITS, UNCLAIMED_LIMITS, built_in, data_folder
 
@@ -16,7 +16,7 @@ def test_every_method_has_default_limits_that_are_valid() -> None:
     assert set(DEFAULT_LIMITS) == set(METHODS.names())
     for limits in (*DEFAULT_LIMITS.values(), UNCLAIMED_LIMITS):
         assert parse_gates(dict(limits), where="presets").every == limits
-        assert set(limits) <= set(LIMITS)
+        assert set(limits) <= set(limited())
 
 
 def test_without_data_the_built_in_spec_uses_the_sample(

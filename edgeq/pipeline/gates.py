@@ -1,0 +1,128 @@
+"""The function of each gate: a variant under test and a limit in, a judgement out."""
+
+from __future__ import annotations
+
+from edgeq.images.sets import overlap
+from edgeq.judge import costs, limits, proofs, tensors
+from edgeq.judge.verdict import Judgement
+from edgeq.pipeline.proving import prove_input_range, prove_kernels, prove_outputs
+from edgeq.pipeline.variant import VariantUnderTest
+from edgeq.spec.methods import METHODS
+
+
+def made(variant: VariantUnderTest, _: float) -> Judgement:
+    """Prove that it could be made, read and loaded."""
+    size = variant.bytes
+    variant.loaded  # noqa: B018 - to ask is to load it
+    return proofs.made(None, size=size)
+
+
+def types(variant: VariantUnderTest, _: float) -> Judgement:
+    """Prove that its file holds the types that its method claims."""
+    return proofs.types(
+        variant.operators,
+        None if variant.method is None else METHODS.get(variant.method),
+        sha256=variant.sha256,
+        baseline_sha256=variant.baseline.sha256,
+    )
+
+
+def outputs(variant: VariantUnderTest, _: float) -> Judgement:
+    """Prove that its outputs say something, and the same again."""
+    return prove_outputs(variant.run, variant.declared)
+
+
+def kernels(variant: VariantUnderTest, _: float) -> Judgement:
+    """Prove that other kernels give the same."""
+    return prove_kernels(variant.run, variant.declared)
+
+
+def input_range(variant: VariantUnderTest, _: float) -> Judgement:
+    """Prove that its input holds the values of the evaluation images."""
+    return prove_input_range(variant.run, variant.declared)
+
+
+def calibration_disjoint(variant: VariantUnderTest, _: float) -> Judgement:
+    """Prove that no calibration image is an evaluation image."""
+    calibration, evaluation = variant.inputs.calibration_set, variant.inputs.evaluation
+    return proofs.calibration_disjoint(
+        overlap(calibration, evaluation) if calibration and evaluation else (),
+        calibration=None if calibration is None else len(calibration.photos),
+        evaluation=0 if evaluation is None else len(evaluation.photos),
+    )
+
+
+def calibration_set(variant: VariantUnderTest, _: float) -> Judgement:
+    """Prove that the calibration images are photographs."""
+    return proofs.calibration_set(variant.inputs.calibration_lint)
+
+
+def size_reduction(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge the share of the baseline's bytes that it saves."""
+    return limits.size_reduction(variant.size, variant.baseline.size, limit, method=variant.method)
+
+
+def max_bytes(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge the bytes of its file."""
+    return limits.max_bytes(variant.size, limit, method=variant.method)
+
+
+def top1_agreement(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge how often it gives the baseline's class."""
+    return limits.top1_agreement(variant.agreement, limit, method=variant.method)
+
+
+def top5_overlap(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge how many of the baseline's five best classes are among its own."""
+    return limits.top5_overlap(variant.agreement, limit, method=variant.method)
+
+
+def worst_cosine(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge the lowest cosine of its logits, or of its outputs if it has no classes."""
+    if not variant.classifies:
+        return tensors.worst_cosine(variant.outputs, limit, method=variant.method)
+    return limits.worst_cosine(variant.agreement, limit, method=variant.method)
+
+
+def relative_error(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge the mean error of its logits and outputs, the greatest of them."""
+    errors = [tensors.of_output(one) for one in variant.outputs]
+    if variant.classifies:
+        scores = variant.inputs.reading.output
+        errors = [one for at, one in enumerate(errors) if at != scores]
+        errors.insert(0, tensors.of_logits(variant.agreement))
+    return tensors.relative_error(errors, limit, method=variant.method)
+
+
+def accuracy_drop(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge the accuracy that it loses."""
+    return limits.accuracy_drop(variant.accuracy, limit, method=variant.method, doubt=variant.doubt)
+
+
+def latency_ratio(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge its median latency divided by the baseline's."""
+    return costs.latency_ratio(variant.latency, limit)
+
+
+def max_latency_ms(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge its median latency in ms."""
+    return costs.max_latency_ms(variant.latency, limit)
+
+
+def max_peak_memory(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge the peak memory of a worker that runs it."""
+    used = variant.memory
+    variant.baseline.memory  # noqa: B018 - nothing is judged by it, but readers compare
+    return costs.max_peak_memory(used.peak, limit, added_bytes=used.added)
+
+
+def max_partitions(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge into how many partitions the delegate cut its graph."""
+    loaded = variant.loaded
+    return costs.max_partitions(
+        loaded.partitions,
+        limit,
+        delegated=loaded.delegated,
+        operators=loaded.operators,
+        kernels=variant.spec.run.kernels,
+    )

@@ -1,0 +1,170 @@
+"""The variant under test: what a gate gets to see of a variant, measured when it is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgeq.judge.doubt import Doubt
+from edgeq.measure.accuracy import Accuracy
+from edgeq.measure.agreement import Agreement
+from edgeq.measure.answers import Answers
+from edgeq.measure.latency import Latency
+from edgeq.measure.operators import Operators
+from edgeq.measure.size import Size
+from edgeq.measure.tensors import Fit
+from edgeq.pipeline.executable import Executable
+from edgeq.pipeline.inputs import ModelInputs
+from edgeq.pipeline.plan import Subject
+from edgeq.run.results import Loaded, MemoryUse
+from edgeq.spec.structs import Spec
+
+if TYPE_CHECKING:
+    from edgeq.pipeline.run import Run
+
+
+class VariantUnderTest:
+    """One variant of one model, or its baseline.
+
+    Every property is measured at most once in a run, and kept in the store; each raises an
+    ``EdgeqError`` if the variant can't be made or run, or if what it needs can't be used.
+
+    Args:
+        run: The run that it belongs to.
+        model: Name of the model.
+        subject: The declared variant, None for the baseline.
+    """
+
+    def __init__(self, run: Run, model: str, subject: Subject | None) -> None:
+        self.run = run
+        self.model = model
+        self.subject = subject
+
+    @property
+    def name(self) -> str:
+        """The variant's name in the whole run, ``MODEL/VARIANT``."""
+        return self._executable.key
+
+    @property
+    def method(self) -> str | None:
+        """Name of its method, None for the baseline and for a ready-made one that claims none."""
+        return None if self.subject is None else self.subject.method
+
+    @property
+    def baseline(self) -> VariantUnderTest:
+        """The float model that it is compared with."""
+        return VariantUnderTest(self.run, self.model, None)
+
+    @property
+    def spec(self) -> Spec:
+        """The spec of the run."""
+        return self.run.spec
+
+    @property
+    def inputs(self) -> ModelInputs:
+        """What its model brings: images, labels, the calibration set."""
+        return self.run.inputs(self.model)
+
+    @property
+    def path(self) -> Path:
+        """Its ``.tflite`` file."""
+        return self._executable.path
+
+    @property
+    def sha256(self) -> str:
+        """Of its file."""
+        return self._executable.sha256
+
+    @property
+    def bytes(self) -> int:
+        """Of its file."""
+        return self.path.stat().st_size
+
+    @property
+    def loaded(self) -> Loaded:
+        """How it loads: inputs, outputs, operators, what the delegate took over."""
+        return self.run.load(self.model, self.subject)
+
+    @property
+    def size(self) -> Size:
+        """What its bytes are."""
+        return self.run.size(self.model, self.subject)
+
+    @property
+    def operators(self) -> Operators:
+        """What it computes with."""
+        return self.run.operators_of(self.model, self.subject)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether its model is judged by classes."""
+        return self.run.classifies(self.model)
+
+    @property
+    def predictions(self) -> Answers:
+        """What it says on the evaluation set, in classes."""
+        return self.run.answers(self.model, self.subject)
+
+    @property
+    def outputs(self) -> tuple[Fit, ...]:
+        """How its outputs that are judged as tensors fit the baseline's."""
+        return self.run.fits(self.declared)
+
+    @property
+    def agreement(self) -> Agreement:
+        """What it says compared with its baseline, in classes."""
+        return self.run.agreement(self.declared)
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """What it and its baseline say compared with the labels."""
+        return self.run.accuracy(self.declared)
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """Why what its baseline says proves nothing, None if the baseline knows something."""
+        return self.run.doubt(self.declared)
+
+    @property
+    def latency(self) -> Latency:
+        """Its times beside its baseline's, in seconds, from alternating blocks."""
+        return self.run.latency(self.declared).latency
+
+    @property
+    def memory(self) -> MemoryUse:
+        """What it costs in memory."""
+        return self.run.memory(self.model, self.subject)
+
+    @property
+    def declared(self) -> Subject:
+        """The declared variant.
+
+        Raises:
+            TypeError: It is the baseline, which is compared with nothing.
+        """
+        if self.subject is None:
+            raise TypeError(f"{self.model} is a baseline: it is compared with nothing")
+        return self.subject
+
+    @property
+    def _executable(self) -> Executable:
+        return self.run.executable(self.model, self.subject)
+
+
+class Timed(VariantUnderTest):
+    """A variant whose times are still being taken.
+
+    Args:
+        run: The run that it belongs to.
+        subject: The declared variant.
+        latency: Its times up to now.
+    """
+
+    def __init__(self, run: Run, subject: Subject, latency: Latency) -> None:
+        super().__init__(run, subject.model, subject)
+        self._latency = latency
+
+    @property
+    def latency(self) -> Latency:
+        """Its times up to now."""
+        return self._latency

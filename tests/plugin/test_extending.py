@@ -1,0 +1,155 @@
+"""The packages of docs/extending.md, outside the tree: their gate and method work everywhere."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+import edgeq
+from edgeq.history import past
+from edgeq.judge.verdict import Verdict
+from tests.plugin.projects import Project, case, statuses, text_of
+from tests.plugin.test_accepted import edgeq as command
+
+PAGE = Path(edgeq.__file__).parent.parent / "docs" / "extending.md"
+PACKAGE = re.compile(
+    r"<!-- package: (\w+) -->\n```python\n(.*?)```\n\n```toml\n(.*?)```", re.DOTALL
+)
+
+
+def install(folder: Path, name: str) -> None:
+    """Install a package of the page: its module, and what an installer notes about it."""
+    packages = {
+        found[1]: (found[2], found[3]) for found in PACKAGE.finditer(PAGE.read_text("utf-8"))
+    }
+    code, table = packages[name]
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.py").write_text(code, encoding="utf-8")
+    group = re.search(r'entry-points\."([\w.]+)"', table)
+    assert group is not None
+    entry = table.splitlines()[1].replace('"', "")
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", "utf-8")
+    (info / "entry_points.txt").write_text(f"[{group[1]}]\n{entry}\n", "utf-8")
+
+
+@pytest.fixture
+def packages(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = project.root / "packages"
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return folder
+
+
+def test_a_gate_from_outside_works_like_our_own(project: Project, packages: Path) -> None:
+    install(packages, "my_gates")
+    project.spec["methods"] = []
+    project.spec["gates"] = {"top1_agreement": 0.5, "p90_latency_ms": 1000.0}
+    project.spec["latency"] = {"rounds": 64, "block": 2, "warmup": 1}
+    result = project.run("-v", "--junitxml=junit.xml")
+    assert result.ret == 0, text_of(result)
+    result.stdout.fnmatch_lines(["*::test_p90_latency_ms[[]tiny-vendor] PASSED*"])
+    assert "p90_latency_ms" in text_of(result).split("= edgeq =")[1]
+
+    answer = case(project.record, "tiny/vendor/p90_latency_ms")
+    assert (answer.status, answer.unit, answer.limit) == (Verdict.PASS, "ms", 1000.0)
+    assert answer.value is not None
+    assert answer.value > 0
+
+    named = {
+        one.attrib["value"]
+        for one in ET.parse(project.root / "junit.xml").iter("property")  # noqa: S314 - our own
+    }
+    assert "tiny/vendor/p90_latency_ms" in named
+
+    page = (project.reports / "report.html").read_text("utf-8")
+    assert "at most 1,000.00\u00a0ms" in page
+    assert project.benchmarks(), "pytest-benchmark kept its rounds"
+
+
+def test_a_gate_from_outside_fails_is_compared_and_explained(
+    project: Project, packages: Path
+) -> None:
+    install(packages, "my_gates")
+    project.spec["methods"] = []
+    project.spec["gates"] = {"top1_agreement": 0.5, "p90_latency_ms": 1000.0}
+    project.spec["latency"] = {"rounds": 64, "block": 2, "warmup": 1}
+    assert project.run().ret == 0
+    done = command(project, "accept", "--reason", "first")
+    assert done.returncode == 0, done.stderr
+    project.spec["gates"]["p90_latency_ms"] = 1e-6
+    project.write()
+    result = project.run()
+    assert result.ret == 1
+    assert statuses(project.record)["tiny/vendor/p90_latency_ms"] is Verdict.FAIL
+    (change,) = (one for one in project.record.changes if one.gate == "p90_latency_ms")
+    assert change.before is not None
+    runs = past.read_all(project.root / "reports" / past.FOLDER).runs
+    assert all("tiny/vendor/p90_latency_ms" in run.cases for run in runs)
+
+
+def test_an_unknown_gate_is_told_the_one_from_outside(project: Project, packages: Path) -> None:
+    install(packages, "my_gates")
+    project.spec["gates"] = {"p90_latency": 5.0}
+    result = project.run()
+    assert result.ret == 2
+    assert "Did you mean 'p90_latency_ms'?" in text_of(result)
+
+
+def test_a_gate_whose_package_is_gone_is_unknown_and_its_record_is_read(
+    project: Project, packages: Path
+) -> None:
+    install(packages, "my_gates")
+    project.spec["methods"] = []
+    project.spec["gates"] = {"top1_agreement": 0.5, "p90_latency_ms": 1000.0}
+    project.spec["latency"] = {"rounds": 64, "block": 2, "warmup": 1}
+    assert project.run().ret == 0
+    (packages / "my_gates-1.0.dist-info" / "entry_points.txt").unlink()
+    shown = command(project, "report", "reports/latest/run.json")
+    assert shown.returncode == 0, shown.stderr
+    assert project.run().ret == 2
+
+
+def test_a_method_from_outside_is_made_and_judged(project: Project, packages: Path) -> None:
+    install(packages, "my_methods")
+    project.spec["methods"] = ["weight_only_int8_all"]
+    project.spec["variants"] = {}
+    project.spec["default_gates"] = True
+    project.spec["gates"] = {}
+    result = project.run("-m", "not latency")
+    found = statuses(project.record)
+    assert found["tiny/weight_only_int8_all/top1_agreement"] is not Verdict.MISSING, text_of(result)
+    limit = case(project.record, "tiny/weight_only_int8_all/accuracy_drop").limit
+    assert limit == 0.02, "its own default"
+    assert found["tiny/weight_only_int8_all/types"] is Verdict.PASS
+
+
+def test_a_method_without_limits_is_refused(project: Project, packages: Path) -> None:
+    install(packages, "my_methods")
+    module = packages / "my_methods.py"
+    code = re.sub(r"    limits=.*\n", "", module.read_text("utf-8"))
+    module.write_text(code, encoding="utf-8")
+    result = project.run()
+    assert result.ret == 2
+    said = " ".join(text_of(result).split())
+    assert "the method 'weight_only_int8_all' has no default limits" in said
+    assert "Traceback" not in said
+
+
+def test_what_can_not_be_loaded_is_one_line(project: Project, packages: Path) -> None:
+    install(packages, "my_gates")
+    (packages / "my_gates.py").write_text("raise RuntimeError('no such thing')\n", "utf-8")
+    result = project.run()
+    assert result.ret == 2
+    said = " ".join(text_of(result).split())
+    assert "the gates of 'my_gates:GATE' can't be loaded: no such thing" in said
+    assert "Traceback" not in said
+
+
+def test_the_public_names_are_sorted_and_there() -> None:
+    assert edgeq.__all__ == sorted(edgeq.__all__)
+    assert all(getattr(edgeq, name) is not None for name in edgeq.__all__)
+    assert set(edgeq.__all__) == {*edgeq._HOMES, "__version__"}

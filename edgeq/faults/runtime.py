@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from edgeq.faults.fault import PREDICTIONS, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
+from edgeq.spec.gates import GATES
 from edgeq.spec.structs import Kernels
 
 MOST_SLOWDOWN = 20.0
@@ -146,12 +147,9 @@ def _slower(good: Good, by: float) -> Faulty:
     """Return a worker that is slower than the limit, than before where there is no limit."""
     found, limits = good.latency, good.limits
     wanted = [
-        limit / value
-        for limit, value in (
-            (limits.get("latency_ratio"), found.ratio),
-            (limits.get("max_latency_ms"), found.variant.median_s * 1000),
-        )
-        if limit is not None
+        limits[name] / (found.ratio if gate.unit == "ratio" else found.variant.median_s * 1000)
+        for name, gate in GATES
+        if gate.timed and name in limits
     ]
     factor = min(min(wanted, default=1.0) * (1 + by), MOST_SLOWDOWN) - 1
     return Faulty(conduct={"do": "slower", "factor": round(factor, 4)})

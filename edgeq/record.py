@@ -114,6 +114,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         task: What its outputs are judged as, ``""`` if that was not found out.
         task_evidence: Why.
         classes: Number of classes, 0 if it has none.
+        output: Place of the class scores among the outputs; 0 if there are none.
         tensors: Number of outputs that are judged as tensors.
         images: Counts, hashes and sources of the calibration and evaluation sets.
         preprocessing: As ``edgeq.spec.structs.Preprocessing``.
@@ -132,6 +133,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     task: str = ""
     task_evidence: str = ""
     classes: int = 0
+    output: int = 0
     tensors: int = 0
     images: Facts = {}
     preprocessing: Facts = {}

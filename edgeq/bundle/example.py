@@ -36,10 +36,11 @@ def prepare(photograph: Path, how: dict[str, Any]) -> np.ndarray[Any, np.dtype[n
     return (x if how["channels"] == "rgb" else x[..., ::-1])[np.newaxis]
 
 
-def run(folder: Path, photograph: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return the scores of a photograph, shape (outputs,)."""
-    metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
-    entry, result = metadata["inputs"][0], metadata["outputs"][0]
+def run(
+    folder: Path, metadata: dict[str, Any], photograph: Path
+) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
+    """Return what the model says of a photograph: the real values of each output."""
+    entry = metadata["inputs"][0]
     x = prepare(photograph, metadata["preprocessing"])
     if entry["scale"] is not None:
         limits = np.iinfo(entry["dtype"])
@@ -49,16 +50,33 @@ def run(folder: Path, photograph: Path) -> np.ndarray[Any, np.dtype[np.float32]]
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x.astype(entry["dtype"]))
     interpreter.invoke()
-    y = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
-    if result["scale"] is not None:
-        y = (y.astype(np.float64) - result["zero_point"]) * result["scale"]
-    return np.asarray(y, np.float32)
+    values = []
+    for detail, result in zip(interpreter.get_output_details(), metadata["outputs"], strict=True):
+        y = interpreter.get_tensor(detail["index"])
+        if result["scale"] is not None:
+            y = (y.astype(np.float64) - result["zero_point"]) * result["scale"]
+        values.append(np.asarray(y, np.float32))
+    return values
+
+
+def show(values: list[np.ndarray[Any, np.dtype[np.float32]]], where: Path, place: int) -> None:
+    """Print the five best classes of a photograph."""
+    scores = values[place].ravel()
+    if scores.size == 1:  # how likely the second of two classes is
+        scores = np.concatenate([1 - scores, scores])
+    names = where / "labels.txt"
+    labels = names.read_text(encoding="utf-8").splitlines() if names.exists() else None
+    for at in np.argsort(-scores, kind="stable")[:5]:
+        sys.stdout.write(f"{scores[at]:.4f} {labels[at] if labels else at}\n")
 
 
 if __name__ == "__main__":
     where = Path(sys.argv[1])
-    scores = run(where, Path(sys.argv[2]))
-    names = where / "labels.txt"
-    labels = names.read_text(encoding="utf-8").splitlines() if names.exists() else None
-    for place in np.argsort(-scores, kind="stable")[:5]:
-        sys.stdout.write(f"{scores[place]:.4f} {labels[place] if labels else place}\n")
+    described = json.loads((where / "metadata.json").read_text(encoding="utf-8"))
+    outputs = run(where, described, Path(sys.argv[2]))
+    if described["class_scores"] is not None:
+        show(outputs, where, described["class_scores"])
+    else:
+        for output, fact in zip(outputs, described["outputs"], strict=True):
+            shape = "x".join(map(str, output.shape))
+            sys.stdout.write(f"{fact['name']} {shape} {output.min():.4f} to {output.max():.4f}\n")

@@ -12,6 +12,7 @@ from edgeq.bundle.select import Chosen
 from edgeq.judge.verdict import Verdict
 from edgeq.models.model_file import ModelFile
 from edgeq.record import CaseRecord, Facts, RunRecord
+from edgeq.spec.structs import TENSORS
 
 SCHEMA = "edgeq.metadata/1"
 MEASURES = ("size", "operators", "agreement", "accuracy", "latency", "memory")
@@ -46,7 +47,8 @@ def describe(
         UnusableError: The record or the file does not say how to run it.
     """
     model, variant = chosen.model, chosen.variant
-    names = running.output_names(model_file, labels)
+    classes = model.task != TENSORS
+    names = running.output_names(model_file, labels, model.output) if classes else None
     facts: Facts = {
         "schema": SCHEMA,
         "edgeq": record.edgeq,
@@ -69,7 +71,9 @@ def describe(
             running.tensor_facts(model_file.tensors[index]) for index in model_file.outputs
         ],
         "preprocessing": running.preprocessing_facts(running.preprocessing_of(chosen), model_file),
-        "postprocessing": running.VALUE,
+        "task": model.task or None,
+        "class_scores": model.output if classes else None,
+        "postprocessing": running.VALUE if classes else running.TENSORS_VALUE,
         "labels": None
         if names is None
         else {

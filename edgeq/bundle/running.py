@@ -24,7 +24,14 @@ VALUE = (
     "of the highest value, its name that line of the labels"
 )
 
+TENSORS_VALUE = (
+    "where an output has a scale: value = (stored - zero_point) * scale; the outputs were judged "
+    "as tensors: what their values mean is the model's own"
+)
+
 _PHOTOGRAPH = (3, 4)
+_ONE_SIGMOID = (1, 2)
+"""Values and classes of an output that says how likely the second class is."""
 
 
 class UnusableError(Exception):
@@ -111,16 +118,23 @@ def _scaling(preprocessing: Preprocessing, side: int) -> tuple[str, ...]:
     return (step,)
 
 
-def output_names(model_file: ModelFile, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Return one name per output, or None without labels.
+def output_names(
+    model_file: ModelFile, labels: tuple[str, ...] | None, scores: int
+) -> tuple[str, ...] | None:
+    """Return one name for each class score, or None without labels.
+
+    Args:
+        model_file: The file.
+        labels: Names of the classes.
+        scores: Place of the class scores among the outputs.
 
     Raises:
-        UnusableError: The labels are neither as many as the outputs nor one fewer.
+        UnusableError: The labels are neither as many as the scores nor one fewer.
     """
     if labels is None:
         return None
-    outputs = model_file.tensors[model_file.outputs[0]].shape[-1]
-    if outputs == len(labels):
+    outputs = model_file.tensors[model_file.outputs[scores]].shape[-1]
+    if outputs == len(labels) or (outputs, len(labels)) == _ONE_SIGMOID:
         return labels
     if outputs == len(labels) + 1:
         return (BACKGROUND, *labels)

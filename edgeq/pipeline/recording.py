@@ -183,6 +183,7 @@ def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
         task="" if reading is None else reading.task,
         task_evidence="" if reading is None else reading.evidence,
         classes=0 if reading is None else reading.classes,
+        output=0 if reading is None else reading.output,
         tensors=0 if reading is None else reading.tensors,
         images=_images(inputs),
         preprocessing=msgspec.to_builtins(baseline.preprocessing),

@@ -133,7 +133,9 @@ accuracy_drop = 0.3
 def test_the_package_alone_classifies_a_photograph(tmp_path: Path) -> None:
     ran = gate(tmp_path, spec=f'methods = ["float16"]\n{LITE0}{SAMPLE}')
     assert ran.code == 0, ran.output
-    packed = edgeq(tmp_path, "bundle")
+    refused = edgeq(tmp_path, "bundle")
+    assert refused.returncode == 2, "20 photographs prove too little"
+    packed = edgeq(tmp_path, "bundle", "--unproven")
     assert packed.returncode == 0, packed.stdout + packed.stderr
     checked = edgeq(tmp_path, "bundle", "--check", "reports/bundle.zip")
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -110,3 +111,31 @@ def test_a_photograph_becomes_the_same_tensor_as_in_the_gate(
     wanted = to_input(np.asarray(resized(open_photo(photo), preprocessing, (6, 8))), preprocessing)
     assert found.shape == (1, 6, 8, 3)
     np.testing.assert_array_equal(found[0], wanted)
+
+
+def test_a_model_without_class_scores_shows_its_outputs(tmp_path: Path) -> None:
+    made = packages.make(tmp_path / "project")
+    models = tuple(
+        msgspec.structs.replace(one, task="tensors", labels={}) for one in made.record.models
+    )
+    record = msgspec.structs.replace(made.record, models=models)
+    with zipfile.ZipFile(made.pack(tmp_path / "bundle", record=record).zip) as opened:
+        opened.extractall(tmp_path / "device")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            _PROBE,
+            f"{records.MODEL}/int8",
+            str(photograph(tmp_path / "photo.png")),
+        ],
+        cwd=tmp_path / "device",
+        env={"PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    name, shape, *_ = done.stdout.split()
+    assert (name, shape) == ("output", "1x5")

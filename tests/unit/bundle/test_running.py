@@ -75,13 +75,13 @@ def test_a_float_tensor_has_no_scale(tmp_path: Path) -> None:
 def test_one_name_per_output(tmp_path: Path) -> None:
     names = ("a", "b", "c", "d")
     four = model_file(tmp_path, classifier(classes=4))
-    assert running.output_names(four, names) == names
+    assert running.output_names(four, names, 0) == names
     five = model_file(tmp_path, classifier(classes=5))
-    assert running.output_names(five, names) == ("background", *names)
-    assert running.output_names(five, None) is None
+    assert running.output_names(five, names, 0) == ("background", *names)
+    assert running.output_names(five, None, 0) is None
     six = model_file(tmp_path, classifier(classes=6))
     with pytest.raises(UnusableError, match="6 outputs and its label set 4 names"):
-        running.output_names(six, names)
+        running.output_names(six, names, 0)
 
 
 def test_the_variants_own_preprocessing_comes_first() -> None:

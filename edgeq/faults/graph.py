@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from edgeq.faults.fault import NotApplicableError
 from edgeq.measure.operators import COMPUTE
-from edgeq.models.model_file import IDENTIFIER
+from edgeq.tflite.model_file import IDENTIFIER
 
 Array = npt.NDArray[Any]
 EDITABLE = ("float32", "float16", "int8", "uint8", "int16", "int32")

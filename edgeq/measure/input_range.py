@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.images.stream import Stream
-from edgeq.models.model_file import ModelFile
 from edgeq.spec.structs import Preprocessing
+from edgeq.tflite.model_file import ModelFile
 
 FAR = 1 / 8
 """A value lies far outside when it does so by more than this share of what pixels span."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edgeq.models.model_file import ModelFile, Operator
+from edgeq.tflite.model_file import ModelFile, Operator
 
 ACTIVATION_TYPES_INTEGER = frozenset({"int8", "uint8", "int16"})
 

@@ -10,7 +10,7 @@ import msgspec
 
 from edgeq.errors import ModelError
 from edgeq.measure.operators import COMPUTE, Graph
-from edgeq.models.model_file import ModelFile
+from edgeq.tflite.model_file import ModelFile
 
 _CHUNK_BYTES = 1 << 20
 _GZIP_LEVEL = 6

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeq.models.edits import Edit, outputs_edits
-from edgeq.models.model_file import ModelFile
-from edgeq.models.wiring import Wiring
 from edgeq.tasks.recognition import CLASSIFICATION, Reading
+from edgeq.tflite.edits import Edit, outputs_edits
+from edgeq.tflite.model_file import ModelFile
+from edgeq.tflite.wiring import Wiring
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import numpy as np
 
 from edgeq import typed
 from edgeq.images.preprocess import to_input
-from edgeq.models.model_file import open_model, read_model
 from edgeq.quantize.statistics import Statistics, extent, ranges
 from edgeq.spec.structs import Preprocessing
+from edgeq.tflite.model_file import open_model, read_model
 
 # The order of additions, and with it the last bit of a range, must not depend on the machine's
 # number of cores.

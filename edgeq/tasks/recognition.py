@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgeq.errors import SpecError
-from edgeq.models.model_file import ModelFile, Tensor
-from edgeq.models.wiring import Wiring
 from edgeq.registry import unknown
 from edgeq.spec.structs import Task
+from edgeq.tflite.model_file import ModelFile, Tensor
+from edgeq.tflite.wiring import Wiring
 
 CLASSIFICATION: Task = "classification"
 TENSORS: Task = "tensors"

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from edgeq.measure.operators import COMPUTE
-from edgeq.models.model_file import ModelFile, Tensor
+from edgeq.tflite.model_file import ModelFile, Tensor
 
 SAME_VALUES = frozenset({"DEQUANTIZE", "QUANTIZE"})
 

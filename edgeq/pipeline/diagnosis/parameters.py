@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeq.errors import ModelError
-from edgeq.models.constants import along_axis
-from edgeq.models.model_file import Tensor
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause
 from edgeq.pipeline.diagnosis.layers import Pair, layers, short
 from edgeq.pipeline.diagnosis.weights import Comparison, Reals, compare, steps
+from edgeq.tflite.constants import along_axis
+from edgeq.tflite.model_file import Tensor
 
 LARGEST = {"int2": 1, "int4": 7, "int8": 127, "uint8": 127, "int16": 32767}
 WHOLE = 2.0**31

@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgeq.faults.fault import NotApplicableError
 from edgeq.faults.graph import DATA_ALIGNMENT, Graph
-from edgeq.models.model_file import read_model
+from edgeq.tflite.model_file import read_model
 from tests.unit.quantize.network import WIDTH, network
 from tests.unit.tiny_model import classifier
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from edgeq.models.model_file import POST_PROCESS, ModelFile, Operator
+from edgeq.tflite.model_file import POST_PROCESS, ModelFile, Operator
 
 _SAME_VALUES = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeq.errors import ModelError
-from edgeq.models.flatbuffer import Table, damaged
-from edgeq.models.model_file import ModelFile, Tensor, open_model
+from edgeq.tflite.flatbuffer import Table, damaged
+from edgeq.tflite.model_file import ModelFile, Tensor, open_model
 
 _PLAIN = frozenset(
     {"float32", "float64", "float16", "int8", "uint8", "int16", "int32", "int64", "bool"}

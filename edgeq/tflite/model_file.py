@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from edgeq.errors import ModelError
 from edgeq.files import may_be_endless, sha256_bytes
-from edgeq.models.attached import attached_bytes
-from edgeq.models.flatbuffer import Flatbuffer, Table, damaged
+from edgeq.tflite.attached import attached_bytes
+from edgeq.tflite.flatbuffer import Flatbuffer, Table, damaged
 
 IDENTIFIER = b"TFL3"
 POST_PROCESS = "CUSTOM:TFLite_Detection_PostProcess"

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeq.models.model_file import read_model
-from edgeq.models.wiring import Wiring
+from edgeq.tflite.model_file import read_model
+from edgeq.tflite.wiring import Wiring
 from tests.unit.tiny_model import Head, Op, Tensor, build, detector, heads
 
 Wire = Callable[[bytes], Wiring]

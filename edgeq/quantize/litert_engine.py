@@ -9,6 +9,7 @@ import msgspec
 from edgeq.models.child import log_path, run_child
 from edgeq.quantize.engine import Engine, Job, Shared
 from edgeq.quantize.recipes import LITERT, LitertRecipe
+from edgeq.tflite.prepared import preparations
 
 CHILD = "edgeq.quantize.litert_child"
 STATISTICS = "statistics"
@@ -77,4 +78,5 @@ LITERT_ENGINE = Engine(
     format=1,
     run=run_litert,
     prepare=prepare_litert,
+    changes=preparations,
 )

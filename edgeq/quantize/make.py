@@ -73,6 +73,9 @@ def make_variant(
         "parameters": msgspec.to_builtins(chosen),
         "tools": engine.versions(),
     }
+    changes = () if engine.changes is None else engine.changes(model.path)
+    if changes:
+        origin["prepared"] = list(changes)
     facts = {
         **origin,
         "float_sha256": model.sha256,

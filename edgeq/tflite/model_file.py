@@ -68,12 +68,19 @@ class Operator:
         name: ``"CONV_2D"``, or ``"CUSTOM:NAME"``, or ``"FLEX:NAME"``.
         inputs: Indices of tensors, -1 for an optional one that is absent.
         outputs: Indices of tensors.
+        intermediates: Indices of tensors that hold parameters of what it computes inside.
     """
 
     index: int
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    intermediates: tuple[int, ...] = ()
+
+    @property
+    def tensors(self) -> tuple[int, ...]:
+        """Indices of all tensors that it names."""
+        return (*self.inputs, *self.outputs, *self.intermediates)
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,7 @@ def read_content(path: Path, content: bytes) -> ModelFile:
     main = subgraphs[0]
     tensors = _tensors(main, held)
     inputs, outputs = main.integers(1), main.integers(2)
-    wired = [index for one in operators[0] for index in (*one.inputs, *one.outputs)]
+    wired = [index for one in operators[0] for index in one.tensors]
     if any(not -1 <= index < len(tensors) for index in wired) or any(
         not 0 <= index < len(tensors) for index in (*inputs, *outputs)
     ):
@@ -265,7 +272,9 @@ def _operators(subgraph: Table, names: tuple[str, ...]) -> tuple[Operator, ...]:
         if code >= len(names):
             raise damaged(subgraph.source.path, f"operator {index} is of no known kind")
         table.table(4)  # options: only that they lie inside the file
-        found.append(Operator(index, names[code], table.integers(1), table.integers(2)))
+        found.append(
+            Operator(index, names[code], table.integers(1), table.integers(2), table.integers(8))
+        )
     return tuple(found)
 
 

@@ -22,6 +22,15 @@ _SAME_VALUES = _TYPE_CHANGES | _SHAPE_CHANGES
 _SOFTMAX, _SIGMOID = "SOFTMAX", "LOGISTIC"
 
 
+_ACTING = frozenset(
+    {
+        *("ASSIGN_VARIABLE", "CALL", "CALL_ONCE", "HASHTABLE", "HASHTABLE_IMPORT", "IF"),
+        *("VAR_HANDLE", "WHILE"),
+    }
+)
+"""Operators that change a state or run another graph, which may."""
+
+
 @dataclass(frozen=True)
 class Places:
     """Where a compute operator takes its parts from: positions among its inputs.
@@ -288,6 +297,18 @@ class Wiring:
                 seen.update(one.outputs)
         return tuple(compute[index] for index in sorted(reached))
 
+    @cached_property
+    def needed(self) -> tuple[Operator, ...]:
+        """The operators that an output depends on, and those that do more than compute."""
+        needed = {one.index: one for one in self.model.operators if _acts(one)}
+        waiting = [*self.model.outputs, *(i for one in needed.values() for i in one.inputs)]
+        while waiting:
+            maker = self._makers.get(waiting.pop())
+            if maker is not None and maker.index not in needed:
+                needed[maker.index] = maker
+                waiting += maker.inputs
+        return tuple(needed[index] for index in sorted(needed))
+
     def _keeps(self, operator: Operator) -> bool:
         """Return whether an operator leaves the values and their order as they are."""
         if operator.name in _SAME_VALUES:
@@ -305,3 +326,9 @@ class Wiring:
                 return
             yield maker
             tensor = maker.inputs[0]
+
+
+def _acts(operator: Operator) -> bool:
+    """Return whether an operator may do more than compute its outputs."""
+    unknown = operator.name.startswith(("CUSTOM:", "FLEX:", "BUILTIN_", "STABLEHLO_"))
+    return unknown or operator.name in _ACTING or not operator.outputs

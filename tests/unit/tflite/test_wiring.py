@@ -130,13 +130,13 @@ INT32 = {
 @pytest.mark.parametrize("name", ["RESHAPE", "SQUEEZE", "TRANSPOSE", "CAST", "QUANTIZE"])
 def test_every_room_sees_the_softmax_behind_what_changes_no_value(wire: Wire, name: str) -> None:
     """Probabilities in another wrapping are probabilities, not logits."""
-    quantized = {"scales": (1 / 256,), "zero_points": (-128,)} if name == "QUANTIZE" else {}
+    scales = (1 / 256,) if name == "QUANTIZE" else ()
     dtype = {"QUANTIZE": "int8", "CAST": "float16"}.get(name, "float32")
     tensors = [
         Tensor("logits", (4, 1)),
         Tensor("p", (4, 1)),
         Tensor("turn", (2,), "int32", INT32["turn" if name == "TRANSPOSE" else "vector"]),
-        Tensor("out", (1, 4), dtype, None, **quantized),
+        Tensor("out", (1, 4), dtype, scales=scales),
     ]
     rest = ("turn",) if name in {"RESHAPE", "TRANSPOSE"} else ()
     ops = [Op("SOFTMAX", ("logits",), ("p",)), Op(name, ("p", *rest), ("out",))]

@@ -87,7 +87,7 @@ class Engine:
     format: int
     run: Callable[[Job], None]
     prepare: Callable[[Shared], object]
-    changes: Callable[[Path], tuple[str, ...]] | None = None
+    changes: Callable[[FloatModel], tuple[str, ...]] | None = None
     start: Callable[[Make, Store], object] | None = None
 
     def versions(self) -> dict[str, str]:

@@ -73,7 +73,7 @@ def make_variant(
         "parameters": msgspec.to_builtins(chosen),
         "tools": engine.versions(),
     }
-    changes = () if engine.changes is None else engine.changes(model.path)
+    changes = () if engine.changes is None else engine.changes(model)
     if changes:
         origin["prepared"] = list(changes)
     facts = {

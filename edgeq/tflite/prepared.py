@@ -75,13 +75,20 @@ def prepared(path: Path) -> bytes | None:
     plan = _plan(source, read_content(path, source.data))
     if not plan.changes:
         return None
-    model: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(source.data))
+    try:
+        model: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(source.data))
+        _rewrite(model, plan)
+        return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    except Exception as error:  # the schema's code raises whatever damage leads it to
+        raise damaged(path, f"it can't be written again ({error})") from error
+
+
+def _rewrite(model: Any, plan: _Plan) -> None:
     for code in model.operatorCodes:
         code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
     if plan.left_out != (0, 0):
         _leave_out(model, plan)
     model.signatureDefs = model.signatureDefs or []
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def _plan(source: Flatbuffer, model: ModelFile) -> _Plan:

@@ -18,6 +18,7 @@ from edgeq.quantize.variant import Variant
 from edgeq.spec.methods import MethodChoice
 from edgeq.store import Store
 from edgeq.tflite.constants import Constants
+from edgeq.tflite.flatbuffer import Flatbuffer
 from edgeq.tflite.model_file import ModelFile, read_content, read_model
 from edgeq.tflite.prepared import preparations, prepared
 from tests.unit.quantize.network import calibration, float_model, network
@@ -277,3 +278,20 @@ def test_damaged_files_are_refused_as_everywhere(tmp_path: Path) -> None:
             prepared(written(tmp_path, damaged))
         with pytest.raises(ModelError):
             preparations(written(tmp_path, damaged))
+
+
+def test_damage_that_only_rewriting_comes_to_is_a_model_error_too(tmp_path: Path) -> None:
+    def noted(model: Any) -> None:
+        note = schema.MetadataT()
+        note.name, note.buffer = "a note", 0
+        model.metadata = [note]
+
+    content = bytearray(changed(network(), noted))
+    (note,) = Flatbuffer(tmp_path, bytes(content)).root().tables(6)
+    place = note.place(0)  # of its name, which nobody reads
+    assert place is not None
+    content[place : place + 4] = (2**31).to_bytes(4, "little")
+    path = written(tmp_path, bytes(content))
+    assert preparations(path) == (UNSIGNED,)
+    with pytest.raises(ModelError, match="damaged or truncated: it can't be written again"):
+        prepared(path)

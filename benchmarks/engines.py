@@ -23,7 +23,6 @@ from edgeq.images.sets import ImageSet, load_set
 from edgeq.measure.accuracy import accuracy
 from edgeq.measure.agreement import agreement
 from edgeq.measure.answers import Answers, make_answers
-from edgeq.models.edits import logits_edits
 from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.quantize import recipes
 from edgeq.quantize.calibration import Calibration
@@ -35,6 +34,7 @@ from edgeq.run.targets import local_target
 from edgeq.spec.methods import METHODS, MethodChoice
 from edgeq.spec.structs import Model, Spec
 from edgeq.store import Store
+from edgeq.tflite.edits import logits_edits
 
 # 0.3 to 0.5 s an image: no kernel of XNNPACK takes 16-bit activations.
 SLOW = {"int16x8": 100}

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from edgeq.models.applications import SIZES, USUAL_SIZE
 from edgeq.models.direct_export import UnsuitedModelError, write_litert
-from edgeq.models.model_file import read_model
+from edgeq.tflite.model_file import read_model
 
 NAMES = (
     "EfficientNetV2B0",

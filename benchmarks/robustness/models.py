@@ -28,11 +28,11 @@ from edgeq.errors import EdgeqError, WorkerError
 from edgeq.measure.answers import make_answers, outputs_facts
 from edgeq.measure.operators import operators
 from edgeq.measure.size import measure_size
-from edgeq.models.edits import logits_edits
-from edgeq.models.model_file import read_model, require_runnable
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
 from edgeq.spec.structs import Preprocessing
+from edgeq.tflite.edits import logits_edits
+from edgeq.tflite.model_file import read_model, require_runnable
 from tests.unit import tiny_model
 
 TIMEOUT_S = 10.0

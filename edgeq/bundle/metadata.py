@@ -10,9 +10,9 @@ from edgeq.answer import status_in_words
 from edgeq.bundle import running
 from edgeq.bundle.select import Chosen
 from edgeq.judge.verdict import Verdict
-from edgeq.models.model_file import ModelFile
 from edgeq.record import CaseRecord, Facts, RunRecord
 from edgeq.spec.structs import TENSORS
+from edgeq.tflite.model_file import ModelFile
 
 SCHEMA = "edgeq.metadata/1"
 MEASURES = ("size", "operators", "agreement", "accuracy", "latency", "memory")

@@ -15,8 +15,8 @@ from edgeq.bundle.select import Chosen, Refusal, select
 from edgeq.errors import BundleError, ModelError
 from edgeq.files import atomic_path, sha256_file
 from edgeq.judge.verdict import Answer
-from edgeq.models.model_file import read_model
 from edgeq.record import ModelRecord, RunRecord
+from edgeq.tflite.model_file import read_model
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import msgspec
 
 from edgeq import typed
 from edgeq.bundle.select import Chosen
-from edgeq.models.model_file import ModelFile, Tensor
 from edgeq.record import Facts
 from edgeq.spec.structs import Preprocessing
+from edgeq.tflite.model_file import ModelFile, Tensor
 
 BACKGROUND = "background"
 DECODED = (

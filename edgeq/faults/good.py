@@ -88,7 +88,7 @@ class Good:
 
     def graph(self) -> Graph:
         """Return its graph, to be edited."""
-        return Graph(self.content)
+        return Graph(self.content, self.run.variant(self.subject).path)
 
     @property
     def calibration(self) -> Calibration:

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeq.faults.fault import NotApplicableError
-from edgeq.measure.operators import COMPUTE
-from edgeq.models.model_file import IDENTIFIER
+from edgeq.tflite.buffers import spans
+from edgeq.tflite.model_file import IDENTIFIER, open_content, read_content
+from edgeq.tflite.wiring import Wiring
 
 Array = npt.NDArray[Any]
 EDITABLE = ("float32", "float16", "int8", "uint8", "int16", "int32")
 DATA_ALIGNMENT = 16
-_SAME_VALUES = frozenset({"DEQUANTIZE", "QUANTIZE"})
 
 
 @dataclass(frozen=True)
@@ -50,22 +51,28 @@ class Graph:
 
     Args:
         content: A ``.tflite`` file.
+        path: Where it comes from, for errors.
 
     Attributes:
         model: ``ModelT`` of the schema.
         main: Its first subgraph.
+
+    Raises:
+        ModelError: It is not a model, truncated or damaged.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, path: Path) -> None:
         from ai_edge_litert import schema_py_generated as schema
 
+        # Layers are those of the file: faults change numbers, or what they were asked for before.
+        self._wiring = Wiring(read_content(path, content))
         self._bytes = bytearray(content)
         self.schema: Any = schema
         self.model: Any = schema.ModelT.InitFromPackedBuf(self._bytes, 0)
         self.main: Any = self.model.subgraphs[0]
-        for buffer in self.model.buffers:
-            if buffer.offset > 1:  # stored behind the flatbuffer proper
-                buffer.data = np.frombuffer(self._bytes, np.uint8, buffer.size, buffer.offset)
+        held = spans(open_content(path, content).root())
+        for buffer, (start, size) in zip(self.model.buffers, held, strict=True):
+            buffer.data = np.frombuffer(self._bytes, np.uint8, size, start) if size else None
 
     def patched(self) -> bytes:
         """Return the file with the numbers that were changed in place."""
@@ -92,45 +99,28 @@ class Graph:
         builder.Finish(self.model.Pack(builder), IDENTIFIER)
         return bytes(builder.Output())
 
-    def names(self) -> tuple[str, ...]:
-        """Return the operators' names in order."""
-        numbers = {v: k for k, v in vars(self.schema.BuiltinOperator).items() if k.isupper()}
-        codes = self.model.operatorCodes
-        used = (codes[one.opcodeIndex] for one in self.main.operators)
-        return tuple(numbers[max(one.builtinCode, one.deprecatedBuiltinCode)] for one in used)
-
     def layers(self, *names: str) -> tuple[Layer, ...]:
         """Return the compute operators with stored weights, those of some names if any is given.
 
         Raises:
             NotApplicableError: There is none.
         """
-        kinds = self.names()
-        maker = {
-            int(made): at for at, one in enumerate(self.main.operators) for made in one.outputs
-        }
-
-        def stored(inputs: Sequence[int], position: int | None) -> int | None:
-            if position is None or position >= len(inputs):
-                return None
-            tensor = int(inputs[position])
-            while (at := maker.get(tensor)) is not None and kinds[at] in _SAME_VALUES:
-                tensor = int(self.main.operators[at].inputs[0])
-            return tensor if tensor >= 0 and self._data(tensor) is not None else None
-
-        found = []
-        for at, one in enumerate(self.main.operators):
-            if kinds[at] not in (names or COMPUTE) or kinds[at] not in COMPUTE:
-                continue
-            places = COMPUTE[kinds[at]]
-            weights, bias = stored(one.inputs, places.weights), stored(one.inputs, places.bias)
-            if weights is not None and self.dtype(weights) in EDITABLE:
-                given = int(one.inputs[2 if kinds[at] == "TRANSPOSE_CONV" else 0])
-                found.append(Layer(at, kinds[at], given, weights, bias, int(one.outputs[0])))
+        found = tuple(
+            Layer(
+                operator=one.operator,
+                name=one.name,
+                input=one.input,
+                weights=one.weights.index,
+                bias=None if one.bias is None else one.bias.index,
+                output=one.output.index,
+            )
+            for one in self._wiring.layers
+            if one.weights.dtype in EDITABLE and (not names or one.name in names)
+        )
         if not found:
             kind = " or ".join(names) or "layer"
             raise NotApplicableError(f"the model has no {kind} with weights that can be edited")
-        return tuple(found)
+        return found
 
     def middle(self, *names: str) -> Layer:
         """Return the layer with the most weights in the middle third of the layers."""
@@ -211,7 +201,7 @@ class Graph:
     def operator(self, name: str, inputs: Sequence[int], outputs: Sequence[int]) -> Any:
         """Return a new operator without options; the caller puts it into the graph."""
         made = self.schema.OperatorT()
-        made.opcodeIndex = self.code(name, 2 if name in _SAME_VALUES else 1)
+        made.opcodeIndex = self.code(name, 2 if name in {"DEQUANTIZE", "QUANTIZE"} else 1)
         made.inputs, made.outputs = list(inputs), list(outputs)
         return made
 

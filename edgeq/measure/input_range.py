@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.images.stream import Stream
-from edgeq.models.model_file import ModelFile
 from edgeq.spec.structs import Preprocessing
+from edgeq.tflite.model_file import ModelFile
+from edgeq.tflite.wiring import Wiring
 
 FAR = 1 / 8
 """A value lies far outside when it does so by more than this share of what pixels span."""
@@ -78,8 +79,8 @@ def input_scale(model: ModelFile) -> InputScale | None:
     tensors = [model.inputs[0]]
     tensors += [
         one.outputs[0]
-        for one in model.operators
-        if one.name == "QUANTIZE" and one.inputs[0] == model.inputs[0]
+        for one in Wiring(model).consumers(model.inputs[0])
+        if one.name == "QUANTIZE" and one.outputs
     ]
     for index in tensors:
         tensor = model.tensors[index]

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from edgeq.errors import ModelError
-from edgeq.measure.operators import COMPUTE, Graph
-from edgeq.models.model_file import ModelFile
+from edgeq.tflite.model_file import ModelFile
+from edgeq.tflite.wiring import Wiring
 
 _CHUNK_BYTES = 1 << 20
 _GZIP_LEVEL = 6
@@ -64,19 +64,12 @@ def gzip_bytes(path: Path) -> int:
 
 
 def _parts(model: ModelFile) -> dict[str, int]:
-    graph = Graph(model)
     role_of: dict[int, str] = {}  # by buffer, so that shared data counts once
-    for one in model.operators:
-        places = COMPUTE.get(one.name)
-        if places is None:
-            continue
-        bias = graph.stored(one, places.bias)
-        if bias is not None:
-            role_of.setdefault(model.tensors[bias.tensor].buffer, "biases")
-        weights = graph.stored(one, places.weights)
-        if weights is not None:
-            tensor = model.tensors[weights.tensor]
-            role_of[tensor.buffer] = f"weights {tensor.dtype}"
+    for one in Wiring(model).compute:
+        if one.bias is not None:
+            role_of.setdefault(one.bias.tensor.buffer, "biases")
+        if one.weights is not None:
+            role_of[one.weights.tensor.buffer] = f"weights {one.weights.tensor.dtype}"
     parts: Counter[str] = Counter()
     counted: set[int] = set()
     for tensor in model.tensors:

@@ -1,1 +1,1 @@
-"""Where a float model comes from, and what a model's file holds."""
+"""Where a float model comes from, and what it must be to serve as a baseline."""

@@ -16,8 +16,8 @@ from edgeq.files import sha256_file, write_bytes
 from edgeq.models.child import log_path, run_child
 from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
 from edgeq.models.float_file import require_float
-from edgeq.models.model_file import read_model
 from edgeq.store import Entry, Store
+from edgeq.tflite.model_file import read_model
 
 FLOAT_KIND = "float"
 FOLDER_KIND = "saved_model"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgeq.errors import ModelError
-from edgeq.models.model_file import ModelFile, Tensor, require_runnable
+from edgeq.tflite.model_file import ModelFile, Tensor, require_runnable
 
 _RANK = 4
 _CHANNELS = 3

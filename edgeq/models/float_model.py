@@ -12,12 +12,12 @@ from edgeq.models import lite0
 from edgeq.models.application_model import export_application
 from edgeq.models.exporting import Exported, export_float, export_folder
 from edgeq.models.float_file import has_open_batch, require_float
-from edgeq.models.model_file import read_model
 from edgeq.models.sources import Export, FloatFile, parse_source
 from edgeq.spec.methods import choose
 from edgeq.spec.presets_preprocessing import PREPROCESSING
 from edgeq.spec.structs import Make, Model, Preprocessing, Spec
 from edgeq.store import Store
+from edgeq.tflite.model_file import read_model
 
 IMAGENET_LABELS = "imagenet"
 TENSORFLOW = "tensorflow"

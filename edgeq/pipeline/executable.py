@@ -14,10 +14,10 @@ import numpy.typing as npt
 from edgeq.errors import ModelError, UnlikeOutputsError, WorkerError
 from edgeq.images.labels import LabelSet
 from edgeq.measure.answers import Answers, make_answers
-from edgeq.models.model_file import read_model
 from edgeq.pipeline.readout import Readout, readout
 from edgeq.spec.structs import CLASSIFICATION, Preprocessing
 from edgeq.tasks.recognition import Reading
+from edgeq.tflite.model_file import read_model
 
 
 @dataclass(frozen=True)

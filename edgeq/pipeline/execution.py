@@ -16,7 +16,6 @@ from edgeq.images.sets import Photo
 from edgeq.images.stream import Stream
 from edgeq.ledger import Ledger
 from edgeq.measure.answers import Answers
-from edgeq.models.edits import Edit
 from edgeq.pipeline.countdown import Countdown, rounded
 from edgeq.pipeline.evaluating import (
     KeptRows,
@@ -37,6 +36,7 @@ from edgeq.run.targets import Target
 from edgeq.run.workers import Workers
 from edgeq.spec.structs import Kernels, Run
 from edgeq.store import Store, key_of
+from edgeq.tflite.edits import Edit
 
 FORMAT = 2
 """Raised when what is kept here changes its meaning."""

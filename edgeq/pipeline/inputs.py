@@ -18,7 +18,6 @@ from edgeq.images.sets import ROLES, ImageSet, Photo, Role, load_set, overlap
 from edgeq.images.stream import Stream
 from edgeq.models.expected import expected
 from edgeq.models.float_model import FloatModel, load_float_model
-from edgeq.models.model_file import read_model
 from edgeq.pipeline.kept import arithmetic, keep
 from edgeq.pipeline.once import Once
 from edgeq.quantize.calibration import Calibration
@@ -27,6 +26,7 @@ from edgeq.spec.structs import Images, Preprocessing, Spec
 from edgeq.spec.tables import key_text
 from edgeq.store import Store
 from edgeq.tasks.recognition import KnownClasses, Reading, recognize
+from edgeq.tflite.model_file import read_model
 
 Say = Callable[[str], None]
 

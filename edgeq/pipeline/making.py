@@ -7,7 +7,6 @@ from functools import partial
 
 from edgeq.errors import ModelError
 from edgeq.models.float_file import image_size
-from edgeq.models.model_file import read_model
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.plan import Subject
 from edgeq.quantize.engine import Shared
@@ -17,6 +16,7 @@ from edgeq.quantize.variant import Variant
 from edgeq.spec.methods import METHODS
 from edgeq.spec.structs import Spec
 from edgeq.store import Store
+from edgeq.tflite.model_file import read_model
 
 Start = Callable[[], object]
 

@@ -20,9 +20,9 @@ from edgeq.measure.clusters import find_clusters
 from edgeq.measure.operators import Operators, operators
 from edgeq.measure.size import Size, measure_size
 from edgeq.measure.tensors import Fit, Output, fits
-from edgeq.models.model_file import read_model
 from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.kept import arithmetic, keep
+from edgeq.tflite.model_file import read_model
 
 if TYPE_CHECKING:
     from edgeq.pipeline.plan import Subject

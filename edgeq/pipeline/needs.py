@@ -7,13 +7,13 @@ from edgeq.images.sets import Role, count_photos
 from edgeq.models import lite0
 from edgeq.models.applications import downloaded_before
 from edgeq.models.float_file import require_float
-from edgeq.models.model_file import read_model, require_runnable
 from edgeq.models.sources import FloatFile, parse_source
 from edgeq.models.weights import local_weights
 from edgeq.pipeline.inputs import named_images
 from edgeq.pipeline.plan import Subject
 from edgeq.quantize.engines import ENGINES
 from edgeq.spec.structs import Spec
+from edgeq.tflite.model_file import read_model, require_runnable
 
 _IMAGENET = "imagenet"
 

@@ -13,7 +13,6 @@ from edgeq.measure.input_range import InputFit, input_fit, input_scale
 from edgeq.measure.kernels import KernelNoise, kernel_noise, tensor_noise
 from edgeq.measure.repeats import Repeats, same
 from edgeq.measure.tensors import same_bits
-from edgeq.models.model_file import read_model
 from edgeq.pipeline.executable import as_answers
 from edgeq.pipeline.kept import arithmetic, keep
 from edgeq.pipeline.measuring import pair_facts
@@ -21,6 +20,7 @@ from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.repeating import MOST_IMAGES, OtherKernels, ask_again, ask_others
 from edgeq.pipeline.run import Run
 from edgeq.spec.structs import Kernels
+from edgeq.tflite.model_file import read_model
 
 
 class _Noise(msgspec.Struct, frozen=True):

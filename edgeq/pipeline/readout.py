@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeq.models.edits import Edit, outputs_edits
-from edgeq.models.model_file import ModelFile
-from edgeq.models.wiring import Wiring
 from edgeq.spec.structs import CLASSIFICATION
 from edgeq.tasks.recognition import Reading
+from edgeq.tflite.edits import Edit, outputs_edits
+from edgeq.tflite.model_file import ModelFile
+from edgeq.tflite.wiring import Wiring
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,8 @@ class Engine:
         run: Writes the file of a job.
         prepare: Makes what a job shares with others of its model, where the store has it not yet.
             ``run`` does so too when it was not asked.
+        changes: Returns what its library is given in place of what the float ``.tflite`` file
+            holds, in words; None if it does not start from that file.
         start: Starts a child process of the engine, where that takes long, and lets it wait.
     """
 
@@ -86,6 +88,7 @@ class Engine:
     format: int
     run: Callable[[Job], None]
     prepare: Callable[[Shared], object]
+    changes: Callable[[FloatModel], tuple[str, ...]] | None = None
     start: Callable[[Make, Store], object] | None = None
 
     def recipe(self, method: Method) -> Recipe | None:

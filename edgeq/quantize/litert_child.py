@@ -14,14 +14,14 @@ import numpy as np
 
 from edgeq import typed
 from edgeq.images.preprocess import to_input
-from edgeq.models.model_file import open_model, read_model
 from edgeq.quantize.statistics import Statistics, extent, ranges
 from edgeq.spec.structs import Preprocessing
+from edgeq.tflite.model_file import ModelFile, read_content
+from edgeq.tflite.prepared import prepared
 
 # The order of additions, and with it the last bit of a range, must not depend on the machine's
 # number of cores.
 THREADS = 1
-_SIGNATURES = 7  # number of the field in the schema's table Model
 
 
 class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_field="task"):
@@ -68,16 +68,18 @@ def calibrate(request: Calibrate) -> dict[str, object]:
     """
     from ai_edge_litert.interpreter import Interpreter
 
+    path = Path(request.model)
+    content = _content(path)
     with warnings.catch_warnings():
         # It warns that keeping all tensors is for debugging; reading them is the purpose here.
         warnings.simplefilter("ignore", UserWarning)
         interpreter = Interpreter(
-            request.model, num_threads=THREADS, experimental_preserve_all_tensors=True
+            model_content=content, num_threads=THREADS, experimental_preserve_all_tensors=True
         )
     interpreter.allocate_tensors()
     (entry,) = interpreter.get_input_details()
     pixels = np.load(request.pixels, mmap_mode="r")
-    wanted = _activations(interpreter, Path(request.model))
+    wanted = _activations(interpreter, read_content(path, content))
     rows = []
     for photo in pixels:
         interpreter.set_tensor(entry["index"], to_input(photo[np.newaxis], request.preprocessing))
@@ -94,7 +96,7 @@ def quantize(request: Quantize) -> dict[str, object]:
     """Write the variant that litert-quantizer makes of a float model."""
     from litert_quantizer import quantizer
 
-    maker = quantizer.Quantizer(_with_signatures(Path(request.model)), request.steps)
+    maker = quantizer.Quantizer(_content(Path(request.model)), request.steps)
     found = None
     if request.statistics is not None and request.percentile is not None:
         statistics = Statistics.load(Path(request.statistics))
@@ -109,25 +111,14 @@ def quantize(request: Quantize) -> dict[str, object]:
     return {"bytes": len(content)}
 
 
-def _with_signatures(path: Path) -> bytes:
-    """Return a model's bytes with a list of signatures, empty where the file has none.
-
-    litert-quantizer 0.11 ends with "'NoneType' object is not iterable" without one when inputs
-    or outputs change. Older converters write none.
-    """
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    source = open_model(path)
-    if source.root().place(_SIGNATURES) is not None:
-        return source.data
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(source.data))
-    model.signatureDefs = []
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+def _content(path: Path) -> bytes:
+    """Return a model as the library can take it: the file's own bytes if nothing is in the way."""
+    content = prepared(path)
+    return path.read_bytes() if content is None else content
 
 
-def _activations(interpreter: Any, path: Path) -> dict[str, int]:
+def _activations(interpreter: Any, model: ModelFile) -> dict[str, int]:
     """Return the float tensors that operators compute or the model is given, by name."""
-    model = read_model(path)
     indices = (*model.inputs, *(i for one in model.operators for i in one.outputs))
     held = {detail["index"] for detail in interpreter.get_tensor_details()}
     return {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
 from edgeq.models.child import log_path, run_child
+from edgeq.models.float_model import FloatModel
 from edgeq.quantize.engine import Engine, Job, Shared
 from edgeq.quantize.recipes import LITERT, LitertRecipe
+from edgeq.tflite.prepared import preparations
 
 CHILD = "edgeq.quantize.litert_child"
 STATISTICS = "statistics"
@@ -69,6 +72,20 @@ def prepare_litert(shared: Shared) -> Path | None:
     return store.get_or_make(STATISTICS, facts, make).folder / STATISTICS_FILE
 
 
+def changes_for_litert(model: FloatModel) -> tuple[str, ...]:
+    """Return what litert-quantizer is given in place of what a model's file holds, in words.
+
+    Raises:
+        ModelError: The file is missing, not a model, truncated or damaged.
+    """
+    return _changes(model.path, model.sha256)
+
+
+@lru_cache(maxsize=256)
+def _changes(path: Path, _: str) -> tuple[str, ...]:
+    return preparations(path)  # read once for all methods
+
+
 LITERT_ENGINE = Engine(
     name="litert",
     packages=("litert-quantizer", "ai-edge-litert", "numpy"),
@@ -77,4 +94,5 @@ LITERT_ENGINE = Engine(
     format=1,
     run=run_litert,
     prepare=prepare_litert,
+    changes=changes_for_litert,
 )

@@ -9,7 +9,6 @@ import msgspec
 from edgeq.errors import ConversionError, ModelError, SpecError
 from edgeq.models.child import log_path
 from edgeq.models.float_model import FloatModel
-from edgeq.models.model_file import read_model, require_runnable
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.engine import Job, Recipe
 from edgeq.quantize.engines import ENGINES
@@ -18,6 +17,7 @@ from edgeq.spec.methods import METHODS, MethodChoice
 from edgeq.spec.presets_preprocessing import find_preprocessing
 from edgeq.spec.structs import ReadyVariant, Spec
 from edgeq.store import Store
+from edgeq.tflite.model_file import read_model, require_runnable
 
 KIND = "variants"
 FILE = "model.tflite"
@@ -73,6 +73,9 @@ def make_variant(
         "parameters": msgspec.to_builtins(chosen),
         "tools": engine.versions(),
     }
+    changes = () if engine.changes is None else engine.changes(model)
+    if changes:
+        origin["prepared"] = list(changes)
     facts = {
         **origin,
         "float_sha256": model.sha256,

@@ -18,7 +18,8 @@ class Variant:
         sha256: Of the file's content.
         bytes: Size of the file.
         manifest: What it was made from, as plain JSON values: engine, method, parameters, float
-            model, calibration set, tools' versions.
+            model, calibration set, tools' versions, and under ``"prepared"`` how what the engine
+            was given differs from the float model's file, if it does.
         made: Whether this call made it (False when it was read from the store or came ready).
     """
 

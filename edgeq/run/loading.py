@@ -15,10 +15,10 @@ import msgspec
 import numpy as np
 
 from edgeq.errors import ModelRefusedError, WorkerError
-from edgeq.models.edits import Edit
 from edgeq.run.protocol import AnyArray
 from edgeq.run.results import IMAGE_AXES, REAL_TYPES, RGB, Loaded, TensorSpec
 from edgeq.spec.structs import Kernels
+from edgeq.tflite.edits import Edit
 
 _DELEGATE = "DELEGATE"
 

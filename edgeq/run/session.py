@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from edgeq.errors import ModelRefusedError, WorkerError
 from edgeq.images.decode import Pixels
-from edgeq.models.edits import Edit
 from edgeq.run.conversation import Conversation, Progress
 from edgeq.run.doing import Doing, Waiting, ignore
 from edgeq.run.loading import (
@@ -32,6 +31,7 @@ from edgeq.run.protocol import AnyArray
 from edgeq.run.results import Feed, Inferred, Loaded, MemoryNow, Timed, WorkerFacts
 from edgeq.run.targets import Target
 from edgeq.spec.structs import Kernels, Preprocessing
+from edgeq.tflite.edits import Edit
 
 CHUNK_IMAGES = 64
 _PERHAPS_MEMORY = ("no reason given", "failed to create runtime", "alloc", "memory")
@@ -114,7 +114,7 @@ class Session:
             path: A ``.tflite`` file.
             threads: Threads of the interpreter.
             kernels: Which kernels run the operators.
-            edits: Of the file's bytes, from ``models.logits_edits``; the file itself stays.
+            edits: Of the file's bytes, from ``tflite.edits``; the file itself stays.
             input_size: Height and width where the file leaves them open.
 
         Raises:

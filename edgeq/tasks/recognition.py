@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgeq.errors import SpecError
-from edgeq.models.model_file import ModelFile, Tensor
-from edgeq.models.wiring import Wiring
 from edgeq.registry import unknown
 from edgeq.spec.structs import CLASSIFICATION, TENSORS, Task
+from edgeq.tflite.model_file import ModelFile, Tensor
+from edgeq.tflite.wiring import Wiring
 
 _SOFTMAX, _SIGMOID = "SOFTMAX", "LOGISTIC"
 _LAYERS = frozenset({"FULLY_CONNECTED", "CONV_2D", "MEAN", "AVERAGE_POOL_2D", "ADD", "LOG_SOFTMAX"})

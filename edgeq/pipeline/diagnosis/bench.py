@@ -20,15 +20,15 @@ from edgeq.images.decode import decode
 from edgeq.images.sets import ImageSet
 from edgeq.measure.agreement import agreeing, require_same_shape
 from edgeq.measure.answers import Answers
-from edgeq.models.constants import Constants
-from edgeq.models.edits import Edit, outputs_edits
-from edgeq.models.model_file import ModelFile, read_model
 from edgeq.pipeline.diagnosis.layers import Pair, pairs
 from edgeq.pipeline.executable import as_answers
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
 from edgeq.run.session import Session
 from edgeq.spec.structs import Kernels, Preprocessing
+from edgeq.tflite.constants import Constants
+from edgeq.tflite.edits import Edit, outputs_edits
+from edgeq.tflite.model_file import ModelFile, read_model
 
 MOST_IMAGES = 24
 FEW_IMAGES = 4

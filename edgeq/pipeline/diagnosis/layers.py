@@ -1,43 +1,12 @@
-"""The layers of a model: operators with stored weights, and those of two models side by side."""
+"""The layers of two models side by side, and their names for people."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
 
-from edgeq.measure.operators import COMPUTE
-from edgeq.models.model_file import ModelFile, Tensor
-
-SAME_VALUES = frozenset({"DEQUANTIZE", "QUANTIZE"})
-
-
-@dataclass(frozen=True)
-class Layer:
-    """An operator with stored weights.
-
-    Attributes:
-        operator: Its place in the graph.
-        name: The operator's name.
-        weights: The stored weights, before a DEQUANTIZE.
-        bias: The stored bias, None where there is none.
-        output: What it computes.
-    """
-
-    operator: int
-    name: str
-    weights: Tensor
-    bias: Tensor | None
-    output: Tensor
-
-    @property
-    def channel_axis(self) -> int:
-        """The dimension of the weights that output channels lie along."""
-        return len(self.weights.shape) - 1 if self.name == "DEPTHWISE_CONV_2D" else 0
-
-    @property
-    def label(self) -> str:
-        """A short name for messages."""
-        return f"{self.name} {self.operator} ({short(self.weights.name)})"
+from edgeq.tflite.model_file import ModelFile
+from edgeq.tflite.wiring import Layer, Wiring
 
 
 @dataclass(frozen=True)
@@ -54,31 +23,9 @@ def short(name: str) -> str:
     return "/".join(parts[1:] if len(parts) > 2 else parts)  # noqa: PLR2004 - root, layer, tensor
 
 
-def layers(model: ModelFile) -> tuple[Layer, ...]:
-    """Return the layers of a model in the order of execution."""
-    makers = {index: one for one in model.operators for index in one.outputs}
-
-    def stored(inputs: tuple[int, ...], place: int | None) -> Tensor | None:
-        index = -1 if place is None or place >= len(inputs) else inputs[place]
-        for _ in model.operators:
-            maker = makers.get(index)
-            if maker is None or maker.name not in SAME_VALUES:
-                break
-            index = maker.inputs[0]
-        if index < 0 or not model.tensors[index].data_bytes:
-            return None
-        return model.tensors[index]
-
-    found = []
-    for one in model.operators:
-        if one.name in COMPUTE and one.outputs:
-            places = COMPUTE[one.name]
-            weights = stored(one.inputs, places.weights)
-            if weights is not None:
-                output = model.tensors[one.outputs[0]]
-                bias = stored(one.inputs, places.bias)
-                found.append(Layer(one.index, one.name, weights, bias, output))
-    return tuple(found)
+def label(layer: Layer) -> str:
+    """Return a layer's short name for messages."""
+    return f"{layer.name} {layer.operator} ({short(layer.weights.name)})"
 
 
 def pairs(baseline: ModelFile, variant: ModelFile) -> tuple[Pair, ...]:
@@ -87,7 +34,7 @@ def pairs(baseline: ModelFile, variant: ModelFile) -> tuple[Pair, ...]:
     Layers belong together where their weights have the same name and shape; what is left is
     matched by kind and shape, in order, because not every converter keeps names.
     """
-    ours, theirs = layers(baseline), layers(variant)
+    ours, theirs = Wiring(baseline).layers, Wiring(variant).layers
     named = {(one.weights.name, one.weights.shape): one for one in theirs}
     found: dict[int, Layer] = {}
     for one in ours:

@@ -6,6 +6,7 @@ import numpy as np
 
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause
+from edgeq.pipeline.diagnosis.layers import label
 
 IMAGES = 2
 RECOVERED = 0.5
@@ -45,7 +46,7 @@ def parting(bench: Bench) -> Cause | None:
     before = max(errors[:place], default=0.0)
     return Cause(
         "damaged_tensor",
-        f"baseline and variant part at layer {layer.label}: relative error {errors[place]:.2f}, "
+        f"baseline and variant part at layer {label(layer)}: relative error {errors[place]:.2f}, "
         f"before it at most {before:.2f}",
         {
             "tensor": layer.output.name,

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeq.errors import ModelError
-from edgeq.models.constants import along_axis
-from edgeq.models.model_file import Tensor
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause
-from edgeq.pipeline.diagnosis.layers import Pair, layers, short
+from edgeq.pipeline.diagnosis.layers import Pair, label, short
 from edgeq.pipeline.diagnosis.weights import Comparison, Reals, compare, steps
+from edgeq.tflite.constants import along_axis
+from edgeq.tflite.model_file import Tensor
+from edgeq.tflite.wiring import Wiring
 
 LARGEST = {"int2": 1, "int4": 7, "int8": 127, "uint8": 127, "int16": 32767}
 WHOLE = 2.0**31
@@ -112,7 +113,7 @@ def first_layer_order(bench: Bench) -> Cause | None:
         return None
     return Cause(
         "channel_order",
-        f"the weights of the first layer, {first.variant.label}, are the baseline's with "
+        f"the weights of the first layer, {label(first.variant)}, are the baseline's with "
         "red and blue swapped",
         {"tensor": first.variant.weights.name},
     )
@@ -120,7 +121,7 @@ def first_layer_order(bench: Bench) -> Cause | None:
 
 def stored_values(bench: Bench) -> Cause | None:
     """Weights or biases that are not the baseline's."""
-    every = layers(bench.baseline_file)
+    every = Wiring(bench.baseline_file).layers
     if not every:
         return None
     if len(bench.pairs) < COMMON_SHARE * len(every):
@@ -144,7 +145,7 @@ def _checkpoint(bench: Bench, found: list[Difference]) -> Cause | None:
         return Cause(
             "wrong_checkpoint",
             f"the weights of {len(foreign)} of {total} layers are unlike the baseline's, from "
-            f"{foreign[0].pair.variant.label} on: they come from another checkpoint",
+            f"{label(foreign[0].pair.variant)} on: they come from another checkpoint",
             _facts(foreign, total),
         )
     if turned and len(turned) == len(weights) and len(turned) > 1:
@@ -166,7 +167,7 @@ def _checkpoint(bench: Bench, found: list[Difference]) -> Cause | None:
     if foreign and all(one.pair is head for one in weights):
         return Cause(
             "wrong_checkpoint",
-            f"the weights of the last layer, {head.variant.label}, are unlike the "
+            f"the weights of the last layer, {label(head.variant)}, are unlike the "
             "baseline's, all others are its own: the head comes from another checkpoint",
             _facts(foreign, total),
         )
@@ -231,7 +232,7 @@ def _named(found: list[Difference], total: int) -> Cause:
     more = f"; {len(found)} tensors are damaged, this is the first" if len(found) > 1 else ""
     return Cause(
         "damaged_tensor",
-        f"the {first.role} of layer {first.pair.variant.label} are {how} (relative error "
+        f"the {first.role} of layer {label(first.pair.variant)} are {how} (relative error "
         f"{first.found.error:.2g}, where rounding explains {first.found.allowed:.2g}){more}",
         _facts(found, total),
     )

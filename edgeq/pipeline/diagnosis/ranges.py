@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeq.images.preprocess import to_input
-from edgeq.models.model_file import Tensor
 from edgeq.pipeline.diagnosis.bench import Bench, Reals
 from edgeq.pipeline.diagnosis.cause import Cause
 from edgeq.pipeline.diagnosis.layers import short
+from edgeq.tflite.model_file import Tensor
 
 IMAGES = 4
 SAMPLE = 20_000

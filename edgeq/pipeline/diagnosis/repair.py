@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from edgeq.errors import EdgeqError
-from edgeq.models.edits import quantization_edits
 from edgeq.pipeline.diagnosis.bench import Bench, Trial
 from edgeq.pipeline.diagnosis.cause import Cause
 from edgeq.pipeline.diagnosis.ranges import ENDS, TOO_WIDE, Range, explain, measure
+from edgeq.tflite.edits import quantization_edits
 
 MOST = 3
 CLIPPED = 0.05

@@ -7,8 +7,8 @@ from typing import Any
 from edgeq.bundle.metadata import MEASURES, describe, portable
 from edgeq.bundle.select import select
 from edgeq.judge.verdict import Verdict
-from edgeq.models.model_file import read_model
 from edgeq.record import RunRecord
+from edgeq.tflite.model_file import read_model
 from tests.unit.bundle import packages
 from tests.unit.report import records
 

@@ -10,9 +10,9 @@ from edgeq.bundle import running
 from edgeq.bundle.running import UnusableError
 from edgeq.bundle.select import Chosen
 from edgeq.judge.verdict import Answer
-from edgeq.models.model_file import ModelFile, read_model
 from edgeq.record import VariantRecord
 from edgeq.spec.structs import Preprocessing
+from edgeq.tflite.model_file import ModelFile, read_model
 from tests.unit.report import records
 from tests.unit.tiny_model import classifier
 

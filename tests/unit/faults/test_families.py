@@ -13,9 +13,9 @@ from edgeq.errors import ModelError, WorkerError
 from edgeq.faults.catalogue import faults
 from edgeq.faults.fault import Fault, Faulty, NotApplicableError
 from edgeq.faults.good import Good
-from edgeq.models.model_file import read_model
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
+from edgeq.tflite.model_file import read_model
 from tests.unit.faults import project
 
 EVERY = [one for _, one in faults()]

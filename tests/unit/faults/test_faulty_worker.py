@@ -13,11 +13,11 @@ import pytest
 from edgeq.errors import ModelRefusedError, WorkerCrashedError
 from edgeq.faults.faulty_worker import Conduct, conduct_of, marked
 from edgeq.faults.joining import faulty_target
-from edgeq.models.model_file import read_model
 from edgeq.run.memory import measure_memory
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
 from edgeq.spec.structs import Preprocessing
+from edgeq.tflite.model_file import read_model
 from tests.unit.tiny_model import classifier
 
 HOW = Preprocessing()

@@ -4,40 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import flatbuffers
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as schema
 
 from edgeq.faults.fault import NotApplicableError
 from edgeq.faults.graph import DATA_ALIGNMENT, Graph
-from edgeq.models.model_file import read_model
+from edgeq.tflite.model_file import read_model
 from tests.unit.quantize.network import WIDTH, network
-from tests.unit.tiny_model import classifier
+from tests.unit.tiny_model import classifier, outside
 
-
-def packed(model: schema.ModelT) -> bytes:
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-def with_data_behind(content: bytes) -> bytes:
-    """Return the same model as writers of large ones do: data behind the flatbuffer proper."""
-    model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
-    held = [one for one in model.buffers if one.data is not None and len(one.data)]
-    data = [bytes(one.data) for one in held]
-    for one, values in zip(held, data, strict=True):
-        one.data, one.offset, one.size = None, 2, len(values)
-    place = len(packed(model))
-    for one, values in zip(held, data, strict=True):
-        one.offset = place
-        place += len(values)
-    return packed(model) + b"".join(data)
+NET = Path("net.tflite")
 
 
 def test_layers_are_those_with_weights_in_the_order_of_execution() -> None:
-    layers = Graph(network()).layers()
+    layers = Graph(network(), NET).layers()
     assert [one.name for one in layers] == ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"]
     assert all(one.bias is not None for one in layers)
     assert layers[0].output == layers[1].input
@@ -45,20 +25,20 @@ def test_layers_are_those_with_weights_in_the_order_of_execution() -> None:
 
 def test_numbers_changed_in_place_leave_the_rest_of_the_file() -> None:
     content = network()
-    graph = Graph(content)
+    graph = Graph(content, NET)
     graph.values(graph.layers()[0].bias or 0)[3] = 7.0
     changed = np.frombuffer(content, np.uint8) != np.frombuffer(graph.patched(), np.uint8)
     assert 1 <= changed.sum() <= 4
-    assert Graph(graph.patched()).values(graph.layers()[0].bias or 0)[3] == 7.0
+    assert Graph(graph.patched(), NET).values(graph.layers()[0].bias or 0)[3] == 7.0
 
 
 @pytest.mark.parametrize("behind", [False, True])
 def test_a_model_written_anew_holds_the_same(tmp_path: Path, *, behind: bool) -> None:
-    content = with_data_behind(network()) if behind else network()
-    graph = Graph(content)
+    content = outside(network()) if behind else network()
+    graph = Graph(content, NET)
     path = tmp_path / "again.tflite"
     path.write_bytes(graph.packed())
-    before, after = Graph(content), Graph(path.read_bytes())
+    before, after = Graph(content, NET), Graph(path.read_bytes(), NET)
     assert read_model(path).operators
     assert len(before.layers()) == len(after.layers()) == 3
     for one, other in zip(before.layers(), after.layers(), strict=True):
@@ -67,28 +47,28 @@ def test_a_model_written_anew_holds_the_same(tmp_path: Path, *, behind: bool) ->
 
 
 def test_data_behind_the_flatbuffer_can_be_changed_in_place() -> None:
-    graph = Graph(with_data_behind(network()))
+    graph = Graph(outside(network()), NET)
     weights = graph.layers()[1].weights
     graph.values(weights)[...] = 3.0
-    assert (Graph(graph.patched()).values(weights) == 3.0).all()
+    assert (Graph(graph.patched(), NET).values(weights) == 3.0).all()
 
 
 def test_stored_data_starts_where_the_schema_wants_it() -> None:
-    content = Graph(network()).packed()
-    graph = Graph(content)
+    content = Graph(network(), NET).packed()
+    graph = Graph(content, NET)
     for layer in graph.layers():
         data = graph.values(layer.weights).tobytes()
         assert content.find(data) % DATA_ALIGNMENT == 0
 
 
 def test_the_middle_layer_is_not_the_first_or_last() -> None:
-    graph = Graph(network())
+    graph = Graph(network(), NET)
     assert graph.middle().name == "DEPTHWISE_CONV_2D"
     assert graph.values(graph.middle().weights).shape == (1, 3, 3, WIDTH)
 
 
 def test_what_a_model_does_not_have_is_said() -> None:
-    graph = Graph(classifier())
+    graph = Graph(classifier(), NET)
     with pytest.raises(NotApplicableError, match="no CONV_2D"):
         graph.layers("CONV_2D")
     with pytest.raises(NotApplicableError, match="not quantized"):
@@ -100,7 +80,6 @@ def test_what_a_model_does_not_have_is_said() -> None:
 
 
 def test_a_code_is_added_once() -> None:
-    graph = Graph(network())
+    graph = Graph(network(), NET)
     count = len(graph.model.operatorCodes)
     assert graph.code("REVERSE_V2") == graph.code("REVERSE_V2") == count
-    assert graph.names()[graph.layers()[0].operator] == "CONV_2D"

@@ -9,8 +9,8 @@ import pytest
 from edgeq.images.stream import Stream
 from edgeq.measure.input_range import InputFit, InputScale, input_scale
 from edgeq.measure.input_range import input_fit as measured
-from edgeq.models.model_file import read_model
 from edgeq.spec.structs import Preprocessing
+from edgeq.tflite.model_file import read_model
 from tests.unit.tiny_model import Op, Tensor, build, classifier
 
 RAW = Preprocessing(mean=(0, 0, 0), std=(1, 1, 1))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgeq.measure.operators import Operators, operators
-from edgeq.models.model_file import ModelFile, Operator, read_model
+from edgeq.tflite.model_file import ModelFile, Operator, read_model
 from tests.unit.tiny_model import Op, Tensor, build, classifier
 
 INT8 = np.ones((4, 3), np.int8)

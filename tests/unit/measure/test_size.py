@@ -10,7 +10,7 @@ import pytest
 
 from edgeq.errors import ModelError
 from edgeq.measure.size import gzip_bytes, measure_size
-from edgeq.models.model_file import ModelFile, read_model
+from edgeq.tflite.model_file import ModelFile, read_model
 from tests.unit.tiny_model import Op, Tensor, build, classifier
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from edgeq.errors import ConversionError
 from edgeq.models.float_model import FloatModel, converter_start, load_float_model
-from edgeq.models.model_file import read_model
 from edgeq.spec.structs import Model, Spec
 from edgeq.store import Store
+from edgeq.tflite.model_file import read_model
 
 pytestmark = pytest.mark.keras
 

@@ -7,7 +7,7 @@ import pytest
 
 from edgeq.errors import ModelError
 from edgeq.models.float_file import has_open_batch, require_float
-from edgeq.models.model_file import ModelFile, read_model
+from edgeq.tflite.model_file import ModelFile, read_model
 from tests.unit.tiny_model import Op, Tensor, build, classifier
 
 

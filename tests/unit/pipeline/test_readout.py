@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.models.edits import Edit, apply_edits
-from edgeq.models.model_file import ModelFile, read_model
 from edgeq.pipeline.readout import readout
 from edgeq.tasks.recognition import Reading
+from edgeq.tflite.edits import Edit, apply_edits
+from edgeq.tflite.model_file import ModelFile, read_model
 from tests.unit.tiny_model import Head, Op, Tensor, build, classifier, detector, heads
 
 CLASSES = Reading("classification", 0, "", 5)

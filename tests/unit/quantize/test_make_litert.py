@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from edgeq.errors import ConversionError, ImageError, SpecError
-from edgeq.models.model_file import ModelFile, read_model
 from edgeq.quantize import recipes
 from edgeq.quantize.make import make_variant
 from edgeq.quantize.variant import Variant
 from edgeq.spec.methods import METHODS, MethodChoice
 from edgeq.spec.structs import Make
 from edgeq.store import Store
+from edgeq.tflite.model_file import ModelFile, read_model
 from tests.unit.quantize.network import WIDTH, calibration, float_model, network
 
 COMPUTE = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}

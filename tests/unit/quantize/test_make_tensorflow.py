@@ -14,7 +14,6 @@ from ai_edge_litert.tools import flatbuffer_utils
 from edgeq.errors import ConversionError, MissingExtraError, ModelError
 from edgeq.models.child import run_child
 from edgeq.models.float_model import FloatModel, converter_start, load_float_model
-from edgeq.models.model_file import read_model
 from edgeq.quantize import recipes
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.make import make_variant
@@ -23,6 +22,7 @@ from edgeq.quantize.tensorflow_engine import CHILD
 from edgeq.spec.methods import METHODS, MethodChoice
 from edgeq.spec.structs import Make, Model, Preprocessing, Spec
 from edgeq.store import Store
+from edgeq.tflite.model_file import read_model
 from tests.unit.quantize.network import calibration, float_model
 
 SOURCE = """

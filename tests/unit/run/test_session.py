@@ -11,11 +11,11 @@ import pytest
 
 from edgeq.errors import ModelRefusedError, WorkerError
 from edgeq.images.decode import Pixels
-from edgeq.models.edits import logits_edits
 from edgeq.run.results import Feed, Loaded
 from edgeq.run.session import Session
 from edgeq.run.targets import Target, local_target
 from edgeq.spec.structs import Kernels, Preprocessing
+from edgeq.tflite.edits import logits_edits
 from tests.unit.tiny_model import IoType, Op, Tensor, build, classifier
 
 PLAIN = Preprocessing()

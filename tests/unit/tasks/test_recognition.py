@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from edgeq.errors import SpecError
-from edgeq.models.model_file import read_model
 from edgeq.spec.structs import Task
 from edgeq.tasks.recognition import KnownClasses, Reading, recognize
+from edgeq.tflite.model_file import read_model
 from tests.unit import tiny_model
 from tests.unit.tiny_model import Head, Op, Tensor, build, detector, heads
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edgeq.errors import ModelError
-from edgeq.models.constants import Constants
-from edgeq.models.model_file import read_model
+from edgeq.tflite.constants import Constants
+from edgeq.tflite.model_file import read_model
 from tests.unit.tiny_model import Op, Tensor, build
 
 

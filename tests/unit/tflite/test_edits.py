@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from edgeq.errors import ModelError
-from edgeq.models.edits import (
+from edgeq.tflite.edits import (
     apply_edits,
     logits_edits,
     outputs_edits,
     quantization_edits,
 )
-from edgeq.models.model_file import read_model
+from edgeq.tflite.model_file import read_model
 from tests.unit.tiny_model import IoType, classifier
 
 RUN = """

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from edgeq.errors import ModelError
 from edgeq.files import may_be_endless, sha256_bytes
-from edgeq.models.attached import attached_bytes
-from edgeq.models.flatbuffer import Flatbuffer, Table, damaged
+from edgeq.tflite.attached import attached_bytes
+from edgeq.tflite.buffers import Span, spans
+from edgeq.tflite.flatbuffer import Flatbuffer, Table, damaged
 
 IDENTIFIER = b"TFL3"
 POST_PROCESS = "CUSTOM:TFLite_Detection_PostProcess"
@@ -41,7 +42,7 @@ class Tensor:
         zero_points: Quantization zero points, as many.
         axis: The dimension that channels lie along.
         data_bytes: Bytes of constant data, 0 for tensors that are computed.
-        buffer: The buffer that holds the data; tensors with the same one share it.
+        buffer: The first buffer that holds the data; tensors with the same one share it.
         quantization_bytes: Bytes of scales, zero points and ranges in the file.
     """
 
@@ -67,12 +68,19 @@ class Operator:
         name: ``"CONV_2D"``, or ``"CUSTOM:NAME"``, or ``"FLEX:NAME"``.
         inputs: Indices of tensors, -1 for an optional one that is absent.
         outputs: Indices of tensors.
+        intermediates: Indices of tensors that hold parameters of what it computes inside.
     """
 
     index: int
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    intermediates: tuple[int, ...] = ()
+
+    @property
+    def tensors(self) -> tuple[int, ...]:
+        """Indices of all tensors that it names."""
+        return (*self.inputs, *self.outputs, *self.intermediates)
 
 
 @dataclass(frozen=True)
@@ -117,24 +125,37 @@ def read_model(path: Path) -> ModelFile:
     Raises:
         ModelError: It is missing, not a model, truncated or damaged.
     """
-    source = open_model(path)
+    return read_content(path, _content(path))
+
+
+def read_content(path: Path, content: bytes) -> ModelFile:
+    """Read the content of a ``.tflite`` file.
+
+    Args:
+        path: Where it comes from, for errors.
+        content: The whole file.
+
+    Raises:
+        ModelError: It is not a model, truncated or damaged.
+    """
+    source = open_content(path, content)
     model = source.root()
     subgraphs = model.tables(2)
     if not subgraphs:
         raise damaged(path, "it holds no subgraph")
-    sizes = [_buffer_bytes(buffer) for buffer in model.tables(4)]
+    held = spans(model)
     names = tuple(_operator_name(code) for code in model.tables(1))
     operators = [_operators(subgraph, names) for subgraph in subgraphs]
     metadata = [entry.integer(1, "I") for entry in model.tables(6)]
     main = subgraphs[0]
-    tensors = _tensors(main, sizes)
+    tensors = _tensors(main, held)
     inputs, outputs = main.integers(1), main.integers(2)
-    wired = [index for one in operators[0] for index in (*one.inputs, *one.outputs)]
+    wired = [index for one in operators[0] for index in one.tensors]
     if any(not -1 <= index < len(tensors) for index in wired) or any(
         not 0 <= index < len(tensors) for index in (*inputs, *outputs)
     ):
         raise damaged(path, f"the graph names a tensor that is none of its {len(tensors)}")
-    if any(index >= len(sizes) for index in metadata):
+    if any(index >= len(held) for index in metadata):
         raise damaged(path, "metadata lies in a buffer that is not there")
     return ModelFile(
         path=path,
@@ -145,7 +166,8 @@ def read_model(path: Path) -> ModelFile:
         operators=operators[0],
         inputs=inputs,
         outputs=outputs,
-        metadata_bytes=sum(sizes[index] for index in set(metadata)) + attached_bytes(source.data),
+        metadata_bytes=sum(held[index].size for index in set(metadata))
+        + attached_bytes(source.data),
         description=model.text(3),
         signature_keys=tuple(entry.text(2) for entry in model.tables(7)),
         output_names=_output_names(model),
@@ -183,21 +205,33 @@ def open_model(path: Path) -> Flatbuffer:
     Raises:
         ModelError: It is missing, can't be read, or is not a model.
     """
-    try:
-        if may_be_endless(path):
-            raise ModelError("is no regular file", where=path, remedy="Name a model's file")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise ModelError("no such file", where=path, remedy="Check the path in the spec") from None
-    except OSError as error:
-        raise ModelError(f"can't be read: {error.strerror or error}", where=path) from error
-    if data[4:_HEADER_BYTES] != IDENTIFIER:
+    return open_content(path, _content(path))
+
+
+def open_content(path: Path, content: bytes) -> Flatbuffer:
+    """Return the content of a ``.tflite`` file, its identifier checked.
+
+    Raises:
+        ModelError: It is not a model.
+    """
+    if content[4:_HEADER_BYTES] != IDENTIFIER:
         raise ModelError(
             "is not a .tflite model: the identifier TFL3 is missing",
             where=path,
             remedy="Name a file that a TensorFlow Lite or LiteRT converter wrote",
         )
-    return Flatbuffer(path, data)
+    return Flatbuffer(path, content)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if may_be_endless(path):
+            raise ModelError("is no regular file", where=path, remedy="Name a model's file")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError("no such file", where=path, remedy="Check the path in the spec") from None
+    except OSError as error:
+        raise ModelError(f"can't be read: {error.strerror or error}", where=path) from error
 
 
 def _output_names(model: Table) -> dict[int, str]:
@@ -208,10 +242,19 @@ def _output_names(model: Table) -> dict[int, str]:
     return {entry.integer(1, "I"): entry.text(0) for entry in signature.tables(1)}
 
 
+def code_number(code: Table) -> int:
+    """Return the number of the operator that a code stands for, as the runtime takes it.
+
+    Files from before the schema's version 3a have it in ``deprecated_builtin_code`` alone, and
+    there 0, which means ADD, in ``builtin_code``.
+    """
+    return max(code.integer(0, "b"), code.integer(3, "i"))
+
+
 def _operator_name(code: Table) -> str:
     from ai_edge_litert.schema_py_generated import BuiltinOperator
 
-    number = max(code.integer(0, "b"), code.integer(3, "i"))
+    number = code_number(code)
     custom = code.text(1)
     if number == _CUSTOM:
         return f"FLEX:{custom[4:]}" if custom.startswith("Flex") else f"CUSTOM:{custom}"
@@ -222,14 +265,6 @@ def _schema_names(enumeration: type) -> dict[int, str]:
     return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
 
 
-def _buffer_bytes(buffer: Table) -> int:
-    offset, size = buffer.integer(1, "Q"), buffer.integer(2, "Q")
-    if offset > 1:  # data beside the flatbuffer proper, for models over 2 GB
-        buffer.source.check(offset, size)
-        return size
-    return buffer.vector(0, 1)[1]
-
-
 def _operators(subgraph: Table, names: tuple[str, ...]) -> tuple[Operator, ...]:
     found = []
     for index, table in enumerate(subgraph.tables(3)):
@@ -237,7 +272,9 @@ def _operators(subgraph: Table, names: tuple[str, ...]) -> tuple[Operator, ...]:
         if code >= len(names):
             raise damaged(subgraph.source.path, f"operator {index} is of no known kind")
         table.table(4)  # options: only that they lie inside the file
-        found.append(Operator(index, names[code], table.integers(1), table.integers(2)))
+        found.append(
+            Operator(index, names[code], table.integers(1), table.integers(2), table.integers(8))
+        )
     return tuple(found)
 
 
@@ -248,14 +285,15 @@ class _Quantization(NamedTuple):
     bytes: int
 
 
-def _tensors(subgraph: Table, sizes: list[int]) -> tuple[Tensor, ...]:
+def _tensors(subgraph: Table, held: tuple[Span, ...]) -> tuple[Tensor, ...]:
     from ai_edge_litert.schema_py_generated import TensorType
 
     types = _schema_names(TensorType)
+    first = {one: at for at, one in reversed(list(enumerate(held))) if one.size}
     found = []
     for index, table in enumerate(subgraph.tables(0)):
         buffer, kind = table.integer(2, "I"), table.integer(1, "b")
-        if buffer >= len(sizes):
+        if buffer >= len(held):
             raise damaged(subgraph.source.path, f"tensor {index} lies in no buffer")
         shape = table.integers(0)
         quantization = _quantization(table.table(4))
@@ -266,8 +304,8 @@ def _tensors(subgraph: Table, sizes: list[int]) -> tuple[Tensor, ...]:
                 shape=shape,
                 shape_signature=table.integers(7) or shape,
                 dtype=types.get(kind, f"type_{kind}").lower(),
-                data_bytes=sizes[buffer],
-                buffer=buffer,
+                data_bytes=held[buffer].size,
+                buffer=first.get(held[buffer], buffer),
                 scales=quantization.scales,
                 zero_points=quantization.zero_points,
                 axis=quantization.axis,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.models.attached import attached_bytes
-from edgeq.models.model_file import read_model
+from edgeq.tflite.attached import attached_bytes
+from edgeq.tflite.model_file import read_model
 from tests.unit.tiny_model import classifier
 
 

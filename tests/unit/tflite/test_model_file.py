@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeq.errors import ModelError
-from edgeq.models.edits import logits_edits
-from edgeq.models.flatbuffer import Flatbuffer
-from edgeq.models.model_file import ModelFile, read_model, require_runnable
+from edgeq.tflite.edits import logits_edits
+from edgeq.tflite.flatbuffer import Flatbuffer
+from edgeq.tflite.model_file import ModelFile, read_model, require_runnable
 from tests.unit.tiny_model import Op, Tensor, build, classifier
 
 WHOLE = classifier(io="int8")

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeq.errors import ModelError
-from edgeq.models.flatbuffer import Table, damaged
-from edgeq.models.model_file import ModelFile, Tensor, open_model
+from edgeq.tflite.buffers import spans
+from edgeq.tflite.flatbuffer import damaged
+from edgeq.tflite.model_file import ModelFile, Tensor, open_model
 
 _PLAIN = frozenset(
     {"float32", "float64", "float16", "int8", "uint8", "int16", "int32", "int64", "bool"}
@@ -30,7 +31,7 @@ class Constants:
     def __init__(self, model: ModelFile) -> None:
         self._path = model.path
         self._source = open_model(model.path)
-        self._buffers = self._source.root().tables(4)
+        self._spans = spans(self._source.root())
 
     def stored(self, tensor: Tensor) -> NDArray[np.generic]:
         """Return a constant as it is stored, packed types unpacked to int8, in its shape.
@@ -39,7 +40,8 @@ class Constants:
             ModelError: It is no constant, of another type than numbers, or of another size than
                 its shape asks for.
         """
-        data = self._data(self._buffers[tensor.buffer])
+        start, size = self._spans[tensor.buffer]
+        data = self._source.data[start : start + size]
         bits = _PACKED_BITS.get(tensor.dtype)
         if bits is None and tensor.dtype not in _PLAIN:
             raise ModelError(
@@ -68,12 +70,6 @@ class Constants:
         scales = along_axis(tensor, tensor.scales.astype(np.float64))
         points = along_axis(tensor, tensor.zero_points.astype(np.float64))
         return np.asarray((stored.astype(np.float64) - points) * scales, np.float32)
-
-    def _data(self, buffer: Table) -> bytes:
-        offset, size = buffer.integer(1, "Q"), buffer.integer(2, "Q")
-        if offset <= 1:
-            offset, size = buffer.vector(0, 1)
-        return self._source.data[offset : offset + size]
 
 
 def along_axis(tensor: Tensor, values: NDArray[np.float64]) -> NDArray[np.float64]:

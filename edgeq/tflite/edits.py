@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgeq.errors import ModelError
-from edgeq.models.model_file import open_model, read_model
-from edgeq.models.wiring import Wiring
+from edgeq.tflite.model_file import open_model, read_model
+from edgeq.tflite.wiring import Wiring
 
 Edit = tuple[int, bytes]
 

@@ -1,0 +1,147 @@
+"""A model as quantizers can take it: the same graph, without what they stumble over.
+
+The file itself stays as it is; what runs as the baseline is what its user has. litert-quantizer
+
+- takes operators from ``builtin_code`` alone, and files from before the schema's version 3a have
+  them in ``deprecated_builtin_code``: each operator is an ADD to it;
+- can't read tensors that the runtime gives no memory, because nothing that counts writes them;
+- needs a list of signatures as soon as the type of an input or output changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeq.tflite.flatbuffer import Flatbuffer, Table, damaged
+from edgeq.tflite.model_file import ModelFile, code_number, open_model, read_content
+from edgeq.tflite.wiring import Wiring
+
+_CODES, _SIGNATURES = 1, 7  # numbers of the fields in the schema's table Model
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What has to change.
+
+    Attributes:
+        old_codes: Whether an operator code stands in the deprecated field alone.
+        operators: Those of the main graph that stay.
+        tensors: Indices of the main graph's tensors that stay, in their order.
+        left_out: The number of tensors and operators that don't.
+        unsigned: Whether there is no list of signatures.
+    """
+
+    old_codes: bool
+    operators: tuple[int, ...]
+    tensors: tuple[int, ...]
+    left_out: tuple[int, int]
+    unsigned: bool
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What is to be done, in words."""
+        tensors, operators = self.left_out
+        every = (
+            (self.old_codes, "operator codes of an old file rewritten"),
+            (operators > 0, f"operators left out that no output depends on: {operators}"),
+            (tensors > 0, f"tensors left out that no operator uses: {tensors}"),
+            (self.unsigned, "empty list of signatures added"),
+        )
+        return tuple(words for happens, words in every if happens)
+
+
+def preparations(path: Path) -> tuple[str, ...]:
+    """Return what ``prepared`` changes, in words; nothing if the file can be taken as it is.
+
+    Raises:
+        ModelError: The file is missing, not a model, truncated or damaged.
+    """
+    source = open_model(path)
+    return _plan(source, read_content(path, source.data)).changes
+
+
+def prepared(path: Path) -> bytes | None:
+    """Return a model as quantizers can take it, None if the file can be taken as it is.
+
+    Raises:
+        ModelError: The file is missing, not a model, truncated or damaged.
+    """
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    source = open_model(path)
+    plan = _plan(source, read_content(path, source.data))
+    if not plan.changes:
+        return None
+    try:
+        model: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(source.data))
+        _rewrite(model, plan)
+        return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    except Exception as error:  # the schema's code raises whatever damage leads it to
+        raise damaged(path, f"it can't be written again ({error})") from error
+
+
+def _rewrite(model: Any, plan: _Plan) -> None:
+    for code in model.operatorCodes:
+        code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
+    if plan.left_out != (0, 0):
+        _leave_out(model, plan)
+    model.signatureDefs = model.signatureDefs or []
+
+
+def _plan(source: Flatbuffer, model: ModelFile) -> _Plan:
+    root = source.root()
+    operators = Wiring(model).needed
+    used = {
+        *(index for one in operators for index in one.tensors),
+        *(*model.inputs, *model.outputs, *_signed(root, len(model.tensors))),
+    }
+    tensors = tuple(one.index for one in model.tensors if one.index in used)
+    return _Plan(
+        old_codes=any(one.integer(3, "i") != code_number(one) for one in root.tables(_CODES)),
+        operators=tuple(one.index for one in operators),
+        tensors=tensors,
+        left_out=(len(model.tensors) - len(tensors), len(model.operators) - len(operators)),
+        unsigned=root.place(_SIGNATURES) is None,
+    )
+
+
+def _signed(root: Table, tensors: int) -> set[int]:
+    """Return the indices of the main graph's tensors that a signature names.
+
+    Raises:
+        ModelError: One is none of its tensors.
+    """
+    main = [one for one in root.tables(_SIGNATURES) if one.integer(4, "I") == 0]
+    named = {entry.integer(1, "I") for one in main for at in (0, 1) for entry in one.tables(at)}
+    if any(index >= tensors for index in named):
+        raise damaged(root.source.path, f"a signature names a tensor that is none of its {tensors}")
+    return named
+
+
+def _leave_out(model: Any, plan: _Plan) -> None:
+    """Leave operators and tensors out of the main graph, and data that nothing refers to then."""
+    main = model.subgraphs[0]
+    number = {old: new for new, old in enumerate(plan.tensors)}
+
+    def moved(indices: Sequence[int] | None) -> list[int]:
+        return [number.get(int(one), -1) for one in (() if indices is None else indices)]
+
+    main.operators = [main.operators[at] for at in plan.operators]
+    for one in main.operators:
+        one.inputs, one.outputs = moved(one.inputs), moved(one.outputs)
+        if one.intermediates is not None:
+            one.intermediates = moved(one.intermediates)
+    main.tensors = [main.tensors[at] for at in plan.tensors]
+    main.inputs, main.outputs = moved(main.inputs), moved(main.outputs)
+    for signature in model.signatureDefs or ():
+        if signature.subgraphIndex == 0:
+            for entry in (*(signature.inputs or ()), *(signature.outputs or ())):
+                entry.tensorIndex = number[entry.tensorIndex]
+    held = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
+    held |= {entry.buffer for entry in model.metadata or ()}
+    for at, buffer in enumerate(model.buffers):
+        if at not in held:
+            buffer.data = None

@@ -111,7 +111,7 @@ class VariantView:
             return ()
         shown = (
             ("{} smaller", self.cells["reduction"]),
-            ("{} agreement", self.cells["agreement"]),
+            ("{}" if self.agreement is None else "{} agreement", self.cells["agreement"]),
             ("{} latency", self.cells["latency"]),
         )
         return tuple(text.format(cell.text) for text, cell in shown if not cell.absent)

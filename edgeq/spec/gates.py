@@ -186,6 +186,8 @@ GATES: Extensible[Gate] = Extensible(
             of_tensors=True,
             alone=False,
             comparison=Comparison(alike=OUTPUTS, exact=False),
+            column="agreement",
+            head="error ",
             explained=True,
         ),
         Gate(

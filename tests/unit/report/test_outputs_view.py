@@ -88,7 +88,7 @@ def test_what_could_not_be_measured_is_a_sign() -> None:
 def test_the_report_has_a_table_with_headings_for_narrow_screens() -> None:
     one = records.variant("int8", 9_000_000, outputs=(fit(name=records.HOSTILE), fit(1)))
     shown = html.render(records.record((one,), records.passing("int8")))
-    assert "Its outputs beside" in shown
+    assert "Its outputs compared with the baseline" in shown
     assert records.HOSTILE not in shown.partition('<table class="stack outputs"')[2][:4000]
     for heading in ("Shape", "Relative error", "Worst cosine", "Steps of its scale", "Problem"):
         assert f'data-label="{heading}"' in shown

@@ -16,6 +16,7 @@ from edgeq.judge.text import plural, rate
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.answers import OutputFacts
+from edgeq.measure.renaming import Renaming
 from edgeq.measure.statistics import binomial_tail
 from edgeq.measure.tensors import Fit
 
@@ -51,13 +52,16 @@ def doubt(
     *,
     largest_label_share: float | None,
     names: Sequence[str] = (),
+    renaming: Renaming | None = None,
 ) -> Doubt | None:
     """Return why a baseline's predictions prove nothing, None if they show that it knows something.
 
     With labels, a baseline knows something if guessing would be right as often on fewer than one
     set in a thousand. Chance is the better of drawing a class and always giving the most frequent
     label, so a detector of rare defects that finds none of them knows nothing. A baseline that
-    knows something may give one class nearly always: its labels may be like that.
+    knows something may give one class nearly always: its labels may be like that. But if it would
+    be right far more often with its classes renamed, their order is wrong, although some classes
+    may be in their places by chance.
 
     Args:
         outputs: Facts about the baseline's outputs.
@@ -65,6 +69,7 @@ def doubt(
         largest_label_share: The most frequent label's share of the images, None if there are no
             labels.
         names: Names of the classes, if they are known.
+        renaming: What other names for the classes would gain, None if there are no labels.
 
     Raises:
         ValueError: Only one of accuracy and label share is given.
@@ -83,7 +88,7 @@ def doubt(
             wrong,
         )
     if known:
-        return None
+        return _renamed(renaming, wrong=wrong) if renaming is not None and renaming.sure else None
     doubt = _one_class(outputs, names, wrong=wrong)
     return doubt if doubt is not None or accuracy is None else _guesses(accuracy, wrong=wrong)
 
@@ -167,6 +172,15 @@ def _one_class(outputs: OutputFacts, names: Sequence[str], *, wrong: bool) -> Do
         f"{plural(outputs.images, 'image')}: untrained, or its preprocessing is wrong",
         "Check the baseline's weights and preprocessing, and that the evaluation images show more "
         "than one class",
+        wrong,
+    )
+
+
+def _renamed(renaming: Renaming, *, wrong: bool) -> Doubt:
+    return Doubt(
+        f"the baseline is right on {renaming.right:,} of {plural(renaming.images, 'image')}, with "
+        f"classes renamed on {renaming.renamed:,}: their order is wrong",
+        "Check the order of the classes and the labels (an offset by one, the right file)",
         wrong,
     )
 

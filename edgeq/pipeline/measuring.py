@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import ImageError, UnlikeOutputsError
+from edgeq.files import sha256_bytes
 from edgeq.images.sets import ImageSet
 from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
 from edgeq.judge.tensors import mismatch
@@ -18,6 +19,7 @@ from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.answers import Answers, OutputFacts, outputs_facts
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.operators import Operators, operators
+from edgeq.measure.renaming import Renaming, renaming
 from edgeq.measure.size import Size, measure_size
 from edgeq.measure.tensors import Fit, Output, fits
 from edgeq.pipeline.executable import Executable
@@ -147,7 +149,25 @@ def doubt_of(run: Run, subject: Subject) -> Doubt | None:
         run.accuracy(subject) if images.labelled else None,
         largest_label_share=None if shares is None else float(shares.max()),
         names=() if labels is None else labels.names,
+        renaming=_renaming_of(run, subject.model) if images.labelled else None,
     )
+
+
+def _renaming_of(run: Run, model: str) -> Renaming:
+    images = _images(run, model)
+
+    def make() -> Renaming:
+        baseline = run.answers(model, None)
+        classes = baseline.scores.shape[1]
+        return renaming(baseline.predicted, _labels(images, baseline), classes, images.groups())
+
+    facts = {
+        "model": answers_facts(run, model, None),
+        "images": images.sha256,
+        "groups": sha256_bytes(msgspec.json.encode(images.groups())),
+        **arithmetic(),
+    }
+    return keep(run.store, "renaming", facts, make, Renaming)
 
 
 def pair_facts(run: Run, subject: Subject) -> dict[str, object]:

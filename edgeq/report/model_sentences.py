@@ -65,12 +65,19 @@ def what_would_settle(record: RunRecord) -> str:
 
 
 def _rejected(record: RunRecord, model: ModelRecord, group: Variants) -> str:
-    first = group[0]
+    first = min(group, key=_rank)
     why = _objection(record, model, first)
-    figures = _figures(first)
+    figures = _failing_doubt(record, model, first) or _figures(first)
     shown = f"{why}; {figures}" if figures else why
     whose = f"{first.name}: " if len(group) > 1 else ""
     return f"{_are(model, group)} rejected ({whose}{shown})"
+
+
+def _failing_doubt(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> str:
+    """Return what is wrong with the baseline if that is why a case fails, else nothing."""
+    cases = record.verdicts(model.name, variant.name)
+    failing = (case for case in cases if case.status is Verdict.FAIL)
+    return next(filter(None, map(baseline_doubt, failing)), "")
 
 
 def _not_judged(record: RunRecord, model: ModelRecord, group: Variants) -> str:
@@ -184,8 +191,9 @@ def _leaning(record: RunRecord, model: ModelRecord, group: Variants) -> str:
         return ""
     by_images = [(one, cases) for one, cases in found.values() if any(map(_sees_images, cases))]
     one, cases = min(by_images or found.values(), key=lambda pair: _rank(pair[0]))
-    case = next((case for case in cases if _sees_images(case)), cases[0])
-    figures = accuracy(one) if _sees_images(case) else ""
+    case = next((case for case in cases if case.gate == "accuracy_drop"), None)
+    figures = accuracy(one) if case is not None else ""
+    case = case or next((case for case in cases if _sees_images(case)), cases[0])
     if not figures:
         value = words.quantity(case.gate, case.unit, case.value, beside=case.limit)
         limit = words.quantity(case.gate, case.unit, case.limit)

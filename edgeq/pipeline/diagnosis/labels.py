@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.measure.renaming import renaming
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause
 
@@ -14,6 +15,7 @@ CLEAR = 0.6
 TWICE = 2
 LOW = 0.5
 RARE = 0.3
+RENAMED = 0.8
 
 Classes = npt.NDArray[np.int64]
 
@@ -29,6 +31,21 @@ def shifted_answers(bench: Bench) -> Cause | None:
         "label_offset",
         f"the variant's class is the baseline's {offset:+d} on {share:.0%} of {len(ours)} images",
         {"offset": offset, "share": round(share, 4), "images": len(ours)},
+    )
+
+
+def renamed_answers(bench: Bench) -> Cause | None:
+    """The variant tells the baseline's classes apart, under other names."""
+    ours, theirs = bench.baseline_answers.predicted, bench.variant_answers.predicted
+    classes = bench.baseline_answers.scores.shape[1]
+    found = renaming(theirs, ours, classes, bench.images.groups())
+    if not found.sure or found.renamed < RENAMED * found.images or len(np.unique(theirs)) == 1:
+        return None
+    return Cause(
+        "label_order",
+        f"the variant gives the baseline's class on {found.right:,} of {found.images:,} images, "
+        f"with its classes renamed on {found.renamed:,}: they are in another order",
+        {"agreeing": found.right, "renamed": found.renamed, "images": found.images},
     )
 
 

@@ -54,6 +54,7 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("unsteady", Hypothesis("answers", conduct.unsteady)),
         ("wrong_labels", Hypothesis("answers", labels.wrong_labels)),
         ("shifted_answers", Hypothesis("answers", labels.shifted_answers)),
+        ("renamed_answers", Hypothesis("answers", labels.renamed_answers)),
         ("other_feeding", Hypothesis("answers", feeding.other_feeding)),
         ("activation_ranges", Hypothesis("answers", repair.activation_ranges)),
         ("parting", Hypothesis("answers", network.parting)),

@@ -12,6 +12,7 @@ from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.answers import Answers, make_answers, outputs_facts
 from edgeq.measure.clusters import Clusters, find_clusters
+from edgeq.measure.renaming import renaming
 
 LONGEST = 120
 CLASSES = (2, 3, 10, 100, 1000)
@@ -39,7 +40,8 @@ def labelled(
 ) -> Doubt | None:
     found, share = measured(predicted, labels, classes, clusters)
     facts = outputs_facts(answers(predicted, classes))
-    return checked(doubt(facts, found, largest_label_share=share))
+    renamed = renaming(predicted, labels, classes, range(labels.size))
+    return checked(doubt(facts, found, largest_label_share=share, renaming=renamed))
 
 
 def unlabelled(predicted: Classes, classes: int, names: tuple[str, ...] = ()) -> Doubt | None:
@@ -118,6 +120,31 @@ def test_a_good_baseline_is_not_doubted(rate: float, classes: int) -> None:
     for seed in range(20):
         labels, predicted = good(rate, 100, classes, np.random.default_rng([classes, seed]))
         assert labelled(predicted, labels, classes) is None, seed
+
+
+@pytest.mark.parametrize("kept", [2, 5, 8])
+def test_an_order_that_leaves_some_classes_in_their_places_is_wrong(kept: int) -> None:
+    generator = np.random.default_rng(kept)
+    labels, predicted = good(0.9, 500, 10, generator)
+    order = np.concatenate([np.arange(kept), np.roll(np.arange(kept, 10), 1)])
+    found = labelled(order[predicted], labels, 10)
+    assert found is not None
+    assert "their order is wrong" in found.reason
+    assert found.wrong == (kept == 2)
+
+
+def test_a_weak_baseline_of_few_images_a_class_has_no_better_names() -> None:
+    for seed in range(20):
+        labels, predicted = good(0.2, 500, 1000, np.random.default_rng(seed))
+        assert labelled(predicted, labels, 1000) is None
+
+
+def test_crops_of_one_photograph_teach_no_names() -> None:
+    generator = np.random.default_rng(0)
+    photographs, predicted = good(0.5, 60, 30, generator)
+    groups = np.repeat(np.arange(60), 20)
+    found = renaming(np.repeat(predicted, 20), np.repeat(photographs, 20), 30, groups.tolist())
+    assert not found.sure
 
 
 def rare_defects(recall: float, specificity: float, images: int = 1000) -> Doubt | None:

@@ -165,6 +165,25 @@ def test_many_rejected_variants_are_counted() -> None:
     assert text.startswith(f"{MODEL}: 4 variants are rejected (a: top1_agreement FAIL; top-1 ")
 
 
+def test_the_worst_of_the_rejected_variants_speaks_for_them() -> None:
+    text = said(measured("a", 471), measured("b", 25), cases=(bad("a", "types"), bad("b")))
+    assert "rejected (b: top1_agreement FAIL; top-1 94.6 → 5.0 %" in text
+
+
+def test_a_wrong_baseline_is_said_in_place_of_figures() -> None:
+    reason = "the baseline is right on 0 of 200 images: the labels are wrong"
+    case = msgspec.structs.replace(
+        bad("a", "accuracy_drop"), evidence={"doubt": {"reason": reason, "wrong": True}}
+    )
+    text = said(measured("a", 471), cases=(case,))
+    assert text == f"{MODEL}: a is rejected (accuracy_drop FAIL; {reason})"
+
+
+def test_what_looks_worse_is_said_in_its_own_figure() -> None:
+    text = said(measured("a", 471), cases=(split("a", 0.01, gate="top1_agreement"),))
+    assert "a looks worse than allowed: top1_agreement 1.0 %, limit 2.0 %" in text
+
+
 def test_why_a_variant_is_rejected_is_said_shortly() -> None:
     broken = VariantRecord(name="a", method="a", error="ended by SIGSEGV at invoke")
     assert said(broken, cases=(bad("a"),)) == (

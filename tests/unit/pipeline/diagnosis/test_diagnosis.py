@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
 from edgeq.errors import ModelError
 from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.answers import make_answers
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause
+from edgeq.pipeline.diagnosis.labels import renamed_answers
 from edgeq.pipeline.diagnosis.table import HYPOTHESES, Hypothesis, diagnose
 from edgeq.pipeline.explaining import cause_of, explained
 from edgeq.pipeline.judging import judge, recorded
@@ -64,6 +68,33 @@ def test_classes_in_another_order(tmp_path: Path) -> None:
     cause = named(failing_run(tmp_path, with_values(WEIGHTS[order], BIAS[order])))
     assert cause is not None
     assert cause.name == "label_order"
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_classes_renamed_by_another_layer(classes: int) -> None:
+    ours = np.random.default_rng(0).integers(0, classes, 60)
+    order = np.roll(np.arange(classes), 1)
+    order[2:4] = order[2:4][::-1]  # no mere offset
+    assert _renamed(ours, order[ours], classes) == "label_order"
+
+
+def test_an_answer_that_is_always_the_same_has_no_other_names() -> None:
+    ours = (np.arange(60) % 10 == 0).astype(np.int64)
+    assert _renamed(ours, np.ones_like(ours), 2) is None
+
+
+def _renamed(ours: np.ndarray, theirs: np.ndarray, classes: int) -> str | None:
+    made = [
+        make_answers(np.eye(classes, dtype=np.float32)[p], None, is_probability=False)
+        for p in (ours, theirs)
+    ]
+    bench = SimpleNamespace(
+        baseline_answers=made[0],
+        variant_answers=made[1],
+        images=SimpleNamespace(groups=lambda: tuple(range(len(ours)))),
+    )
+    found = renamed_answers(cast("Bench", bench))
+    return None if found is None else found.name
 
 
 @pytest.mark.parametrize(

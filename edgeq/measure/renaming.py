@@ -1,0 +1,76 @@
+"""Whether a baseline tells the labels' classes apart under other names: their order is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.measure.clusters import effective, find_clusters
+from edgeq.measure.statistics import mcnemar_exact
+
+LEVEL = 0.001
+GAIN = 0.05
+
+Classes = npt.NDArray[np.int64]
+
+
+class Renaming(msgspec.Struct, frozen=True, kw_only=True):
+    """What a renaming of the classes, learnt on other images, makes of a baseline's answers.
+
+    Attributes:
+        images: Number of labelled images n.
+        right: Images whose label is the class that the baseline gives.
+        renamed: Images whose label is the class that it gives, renamed.
+        sure: Whether the renaming gains clearly, and by more than chance.
+    """
+
+    images: int
+    right: int
+    renamed: int
+    sure: bool
+
+
+def renaming(given: Classes, labels: Classes, classes: int, groups: Sequence[Hashable]) -> Renaming:
+    """Return what the best one-to-one renaming of the classes gains.
+
+    It is learnt on each half of the images and tried on the other, so what merely fits the few
+    images of a class gains nothing. Images that belong together are in one half.
+
+    Args:
+        given: The baseline's class of each image.
+        labels: The label of each image.
+        classes: Their number.
+        groups: Of each image, what it shares with the others of its cluster.
+    """
+    places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
+    order = np.random.default_rng(0).permutation(len(places))
+    half = np.array([order[places[group]] % 2 for group in groups], dtype=np.bool_)
+    renamed = np.empty_like(given)
+    for learnt in (half, ~half):
+        renamed[~learnt] = _best_names(given[learnt], labels[learnt], classes)[given[~learnt]]
+    before, after = given == labels, renamed == labels
+    n = given.size
+    lost, gained = int((before & ~after).sum()), int((after & ~before).sum())
+    p = mcnemar_exact(lost, gained, share=effective(n, find_clusters(groups)) / n)
+    return Renaming(
+        images=n,
+        right=int(before.sum()),
+        renamed=int(after.sum()),
+        sure=gained - lost >= GAIN * n and p <= LEVEL,
+    )
+
+
+def _best_names(given: Classes, labels: Classes, classes: int) -> Classes:
+    """Return the one-to-one renaming that is right most often; a class keeps its name if it may."""
+    from scipy.optimize import linear_sum_assignment
+
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (given, labels), 1.0)
+    counts[np.diag_indices(classes)] += 0.5 / classes
+    rows, names = linear_sum_assignment(counts, maximize=True)
+    found = np.empty(classes, np.int64)
+    found[rows] = names
+    return found

@@ -11,9 +11,9 @@ from edgeq.errors import RecordError
 from edgeq.history.accepted import Acceptance, Accepted, AcceptedCase
 from edgeq.history.selection import Selection
 from edgeq.history.side import Figure, kept, of_record
-from edgeq.judge.text import names, plural
 from edgeq.judge.verdict import Verdict
 from edgeq.record import CaseRecord, RunRecord
+from edgeq.words import names, plural
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ of the group ``edgeq.gates``.
 from __future__ import annotations
 
 from edgeq.extensions import Extensible
-from edgeq.spec.gate import COSTS, OUTPUTS, Comparison, Gate
+from edgeq.spec.gate import COSTS, OUTPUTS, Comparison, Gate, kind_of
+from edgeq.words import Kind
 
 _HERE = "edgeq.pipeline.gates"
 
@@ -205,7 +206,6 @@ GATES: Extensible[Gate] = Extensible(
             comparison=Comparison(alike=OUTPUTS, exact=False),
             column="accuracy",
             written="points",
-            head="drop ",
             explained=True,
         ),
         Gate(
@@ -250,7 +250,6 @@ GATES: Extensible[Gate] = Extensible(
             # Peaks of eight fresh workers with the same model were 0.1 to 0.5 % apart.
             comparison=Comparison(alike=COSTS, tolerance=0.02, relative=True),
             column="memory",
-            written="whole size",
             cause="memory",
             sureness=2,
         ),
@@ -268,6 +267,11 @@ GATES: Extensible[Gate] = Extensible(
         ),
     ],
 )
+
+
+def written(gate: str, unit: str) -> Kind:
+    """Return how figures of a gate are written; a gate that is not known any more has a unit."""
+    return GATES.get(gate).kind if gate in GATES else kind_of(unit)
 
 
 def proofs() -> tuple[str, ...]:

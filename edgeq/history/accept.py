@@ -116,9 +116,9 @@ def refuse(record: RunRecord, selected: Selection) -> None:
         )
     bad = [case for case in record.cases if selected(case.id) and _is_bad(case, record)]
     if bad:
-        said = names([f"{case.id} is {case.status.value}" for case in bad])
+        said = names([f"{case.id}: {case.status.value}" for case in bad])
         raise RecordError(
-            f"{said}: what fails its own limit is no figure to hold later runs against",
+            f"{said}; later runs are not compared with what fails its own limit",
             remedy="Mend the variant or its limit and run again, or leave it out: -k 'not NAME'",
         )
 

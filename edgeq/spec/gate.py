@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Literal
 
 from edgeq.spec.markers import Marker
 from edgeq.spec.structs import Limits, Task
-from edgeq.words import Kind
 
 if TYPE_CHECKING:
     from edgeq.judge.verdict import Judgement
     from edgeq.pipeline.variant import VariantUnderTest
+    from edgeq.words import Kind
 
 Holds = Literal["every", "quantized", "calibrated", "calibrated here"]
 Column = Literal["size", "reduction", "agreement", "accuracy", "latency", "memory"]

@@ -6,9 +6,13 @@ of the group ``edgeq.gates``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from edgeq.extensions import Extensible
 from edgeq.spec.gate import COSTS, OUTPUTS, Comparison, Gate, kind_of
-from edgeq.words import Kind
+
+if TYPE_CHECKING:
+    from edgeq.words import Kind
 
 _HERE = "edgeq.pipeline.gates"
 

@@ -1,6 +1,6 @@
 """Numbers as text for people, in ASCII: one way to write each kind of number. Pure.
 
-Own code, not humanize, which can keep no value apart from its limit and counts no digits.
+Not humanize: it can keep no value apart from the limit that it misses, nor give three digits.
 """
 
 from __future__ import annotations
@@ -195,9 +195,7 @@ def _value(kind: Kind, number: float, beside: float | None = None, least: int = 
         beside: The other number.
         least: How many more digits than usual it has at least.
     """
-    if not math.isfinite(number):
-        return str(number), ""
-    if beside is None:
+    if beside is None or not math.isfinite(number):
         return _written(kind, _exact(kind, number), least)
     if kind == "size":
         return _apart(kind, number, beside)[0]
@@ -220,7 +218,7 @@ def _apart(kind: Kind, one: float, other: float) -> tuple[_Text, _Text]:
 def _shown_limit(kind: Kind, number: float, beside: float | None) -> Decimal:
     """Return a limit as it is shown: with all its digits if the usual ones move it to a value."""
     exact, rounded = _exact(kind, number), _exact(kind, number, _LIMIT_DIGITS)
-    if beside is None:
+    if beside is None or not math.isfinite(beside):
         return rounded
     at = _exact(kind, beside)
     return rounded if _side(at, rounded) == _side(at, exact) else exact
@@ -241,6 +239,8 @@ def _read(text: str) -> Decimal:
 
 
 def _written(kind: Kind, number: Decimal, more: int) -> _Text:
+    if not number.is_finite():
+        return str(float(number)), ""
     if kind == "size":
         return _bytes(number, more)
     return _dressed(kind, _digits(kind, number, more))

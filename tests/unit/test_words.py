@@ -57,6 +57,14 @@ def test_one_way_to_write_each_kind(kind: Kind, number: float, text: str) -> Non
     assert words.value(kind, number) == text
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_number_is_still_text(kind: Kind) -> None:
+    assert words.value(kind, float("nan"), beside=0.5) == "nan"
+    assert words.value(kind, float("inf")) == "inf"
+    assert words.against(kind, float("nan"), 0.5, "max", (0.0, float("inf"))).startswith("nan (")
+    assert words.change(kind, 1.0, float("-inf")).endswith("-> -inf")
+
+
 def test_limits_are_as_a_person_writes_them() -> None:
     assert words.limit("percent", 0.93) == "93 %"
     assert words.limit("points", 0.03) == "3 points"

@@ -84,7 +84,7 @@ def describe(
         },
         "verdicts": [_verdict(case, root) for case in chosen.cases],
         "warnings": [
-            f"{case.gate} is {status_in_words(case)}: {portable(case.reason, root)}"
+            f"{case.gate}: {status_in_words(case)}; {portable(case.reason, root)}"
             for case in chosen.cases
             if case.status is not Verdict.PASS
         ],

@@ -6,6 +6,7 @@ from edgeq.bundle.select import Chosen, Refusal
 from edgeq.escape import markdown
 from edgeq.judge.verdict import Answer
 from edgeq.record import ModelRecord, RunRecord
+from edgeq.words import share, size
 
 _UNKNOWN = "not recorded: find it out before you pass the model on"
 _OPEN = (
@@ -30,7 +31,7 @@ def variant_readme(chosen: Chosen, folder: str, warnings: list[str]) -> str:
     lines = [
         f"# {markdown(variant.name)} of {markdown(model.name)}",
         "",
-        f"{variant.bytes / 1000:,.1f} kB (1000 bytes each), {saved:.1%} less than its baseline.",
+        f"{size(variant.bytes)} (1 MB is 1000 kB), {share(saved)} less than its baseline.",
         "`metadata.json` holds what was measured and how the model is run.",
         "",
         "Run it on a photograph (needs Python, numpy, Pillow and ai-edge-litert):",

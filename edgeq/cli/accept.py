@@ -76,7 +76,7 @@ def accept(
 
 
 def _show(done: Accepting, places: dict[str, Path]) -> None:
-    from edgeq.judge.text import names, plural
+    from edgeq.words import names, plural
 
     click.echo(f"Accepted: {plural(len(done.taken), 'case')}")
     for model, one in done.records.items():

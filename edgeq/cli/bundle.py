@@ -92,11 +92,12 @@ def _show(result: BundleResult) -> None:
 
 def _check(package: Path) -> int:
     from edgeq.bundle import check
+    from edgeq.words import plural, size
 
     found = check(package)
     click.echo(
-        f"{found.path} holds what its manifest says: {found.files} files, "
-        f"{found.bytes / 1000:,.1f} kB"
+        f"{found.path} holds what its manifest says: {plural(found.files, 'file')}, "
+        f"{size(found.bytes)}"
     )
     for key, answer in found.variants.items():
         click.echo(f"  {key}" if answer is None else f"  {key}: {answer.value}")

@@ -30,9 +30,9 @@ def init(folder: Path) -> int:
     click.echo(f"Next: {go}name your models and photographs in edgeq.toml, then")
     click.echo("  edgeq doctor    says whether all that it names is there")
     click.echo("  pytest          runs the gate; the report is reports/latest/report.html")
-    click.echo("  edgeq bundle    packs the variants that passed")
+    click.echo("  edgeq bundle    packs the variants that are cleared")
     click.echo("Keep reports/ out of git, all but reports/accepted/, which `edgeq accept` writes;")
-    click.echo(".edgeq/, where variants are kept, sees to that itself.")
+    click.echo(".edgeq/, where variants are kept, ignores itself.")
     return 0
 
 

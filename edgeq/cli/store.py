@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgeq import words
+
 if TYPE_CHECKING:
     from edgeq.store import Store
 
@@ -42,16 +44,16 @@ def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
     found = upkeep.entries(kept_in)
     if each:
         for one in found:
-            click.echo(f"{_size(one.bytes):>12}  {one.kind}/{one.folder.name}")
+            click.echo(f"{words.size(one.bytes):>12}  {one.kind}/{one.folder.name}")
     else:
         for kind in sorted({one.kind for one in found}):
             some = [one.bytes for one in found if one.kind == kind]
-            click.echo(f"{kind:<14}{len(some):>6}  {_size(sum(some)):>12}")
+            click.echo(f"{kind:<14}{len(some):>6}  {words.size(sum(some)):>12}")
     total = sum(one.bytes for one in found)
-    click.echo(f"{shown(kept_in.root)}: {_entries(len(found))}, {_size(total)}")
+    click.echo(f"{shown(kept_in.root)}: {_entries(len(found))}, {words.size(total)}")
     left = upkeep.leftovers(kept_in)
     if left:
-        click.echo(f"Beside them {_size(left)} in quarantine and unfinished: `edgeq store prune`.")
+        click.echo(f"Also {words.size(left)} in quarantine and unfinished: `edgeq store prune`.")
 
 
 @store.command(short_help="Read every entry and set damaged ones aside.")
@@ -60,7 +62,7 @@ def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
 def verify(config: Path | None, folder: Path | None) -> int:
     """Hash every file of every entry, and set damaged entries aside.
 
-    The next run makes again what was set aside. The exit code is 1 where something was damaged.
+    The next run rebuilds what was set aside. The exit code is 1 if something was damaged.
     """
     from edgeq import upkeep
     from edgeq.cli.paths import shown
@@ -74,14 +76,14 @@ def verify(config: Path | None, folder: Path | None) -> int:
     return DAMAGED if damaged else 0
 
 
-@store.command(short_help="Remove what was not used for longest.")
+@store.command(short_help="Remove the least recently used entries.")
 @_config
 @_folder
 @click.option(
     "--max-size", metavar="SIZE", required=True, help='What may stay, for example "2 GB", or 0.'
 )
 def prune(config: Path | None, folder: Path | None, max_size: str) -> None:
-    """Remove what was not used for longest, until the store is no larger than SIZE.
+    """Remove the least recently used entries until the store is no larger than SIZE.
 
     Quarantine, unfinished work and logs of what is gone are removed too. A store that a run is
     using is left alone.
@@ -93,8 +95,9 @@ def prune(config: Path | None, folder: Path | None, max_size: str) -> None:
     pruned = upkeep.prune(kept_in, _bytes(max_size))
     gone, stay = (sum(one.bytes for one in some) for some in (pruned.removed, pruned.kept))
     click.echo(
-        f"{shown(kept_in.root)}: removed {_entries(len(pruned.removed))}, {_size(gone)}, and "
-        f"{_size(pruned.leftovers)} of leftovers; {_entries(len(pruned.kept))}, {_size(stay)}, stay"
+        f"{shown(kept_in.root)}: removed {_entries(len(pruned.removed))}, {words.size(gone)}, and "
+        f"{words.size(pruned.leftovers)} of leftovers; {_entries(len(pruned.kept))}, "
+        f"{words.size(stay)}, stay"
     )
 
 
@@ -118,13 +121,9 @@ def _bytes(text: str) -> int:
         return int(size)
     except (ValueError, OverflowError):
         raise click.BadParameter(
-            f'{text!r} is no size such as "500 MB" or "2 GB"', param_hint="--max-size"
+            f'{text!r} is not a size such as "500 MB" or "2 GB"', param_hint="--max-size"
         ) from None
 
 
-def _size(count: int) -> str:
-    return f"{count / 1000:,.1f} kB"
-
-
 def _entries(count: int) -> str:
-    return f"{count} {'entry' if count == 1 else 'entries'}"
+    return words.plural(count, "entry", "entries")

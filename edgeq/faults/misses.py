@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgeq import words
 from edgeq.errors import EdgeqError
 from edgeq.faults.fault import Fault
 from edgeq.faults.good import Good
@@ -56,7 +57,9 @@ def _compared(good: Good, run: Run, subject: Subject) -> str:
     if drop < LEAST_SHARE * (1.001 - before[gate]):
         return "it is no worse than the good variant on these images"
     middle = (values[gate] + before[gate]) / 2
-    note = f"{gate} = {middle:.3f} (good {before[gate]:.3f}, faulty {values[gate]:.3f})"
+    kind = GATES.get(gate).kind
+    said = [words.value(kind, one) for one in (middle, before[gate], values[gate])]
+    note = f"{gate} = {said[0]} (good {said[1]}, faulty {said[2]})"
     images = _images(run, subject, good, values["top1_agreement"])
     return f"{note}{images}{_accepted(run, subject, good, before, values)}"
 
@@ -119,4 +122,4 @@ def _images(run: Run, subject: Subject, good: Good, value: float) -> str:
     have = run.agreement(subject).images
     if needed is None or needed <= have:
         return ""
-    return f", or about {needed:,} images (now {have:,})"
+    return f", or about {needed:,} images ({have:,} so far)"

@@ -9,6 +9,7 @@ from edgeq.faults.fault import PREDICTIONS, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.spec.gates import GATES
 from edgeq.spec.structs import Kernels
+from edgeq.words import size
 
 MOST_SLOWDOWN = 20.0
 MOST_BYTES = 1_000_000_000
@@ -95,7 +96,7 @@ def more_memory(good: Good) -> Faulty:
     limit = good.limits.get("max_peak_memory", 2 * peak / 1.1)
     more = int(1.1 * limit) - peak
     if more > MOST_BYTES:
-        raise NotApplicableError(f"the limit leaves more than {MOST_BYTES / 1e9:g} GB")
+        raise NotApplicableError(f"the limit leaves more than {size(MOST_BYTES)}")
     return Faulty(conduct={"do": "memory", "bytes": max(more, 0)})
 
 

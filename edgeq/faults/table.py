@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from edgeq.challenge import SEPARATOR, Challenge, ControlAnswer, FaultAnswer
 from edgeq.escape import fitted, printable, wrapped
 from edgeq.faults.fault import Fault
+from edgeq.words import share
 
 NAME, PLACE, SEVERITY, VERDICT, CAUSE = 26, 13, 8, 14, 5
 NAMED = {True: "yes", False: "no", None: "-"}
@@ -93,7 +94,7 @@ def _summary(found: Challenge, width: int) -> Iterator[str]:
     named = [one.cause_named for one in found.caught if one.cause_named is not None]
     if named:
         yield f"Cause named rightly: {sum(named)} of {len(named)} faults that were caught."
-    score = "none" if found.score is None else f"{found.score:.1%}"
+    score = "none" if found.score is None else share(found.score)
     caught = f"{len(found.caught)} of {len(found.applicable)} applicable faults caught"
     controls = f"{len(found.alarms)} of {len(found.controls)} controls failed"
     yield f"Mutation score {score}: {caught}, {len(found.missed)} missed; {controls}."

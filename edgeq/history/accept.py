@@ -11,9 +11,9 @@ from edgeq.errors import RecordError
 from edgeq.history.accepted import Acceptance, Accepted, AcceptedCase
 from edgeq.history.selection import Selection
 from edgeq.history.side import Figure, kept, of_record
-from edgeq.judge.text import names, plural
 from edgeq.judge.verdict import Verdict
 from edgeq.record import CaseRecord, RunRecord
+from edgeq.words import names, plural
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,9 @@ def refuse(record: RunRecord, selected: Selection) -> None:
         )
     bad = [case for case in record.cases if selected(case.id) and _is_bad(case, record)]
     if bad:
-        said = names([f"{case.id} is {case.status.value}" for case in bad])
+        said = names([f"{case.id}: {case.status.value}" for case in bad])
         raise RecordError(
-            f"{said}: what fails its own limit is no figure to hold later runs against",
+            f"{said}; later runs are not compared with what fails its own limit",
             remedy="Mend the variant or its limit and run again, or leave it out: -k 'not NAME'",
         )
 

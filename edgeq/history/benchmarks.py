@@ -13,11 +13,11 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq import typed
+from edgeq import typed, words
 from edgeq.change import Change, ChangeKind
 from edgeq.errors import RecordError
 from edgeq.history.accepted import Machine
-from edgeq.judge.text import beside, plural
+from edgeq.words import milliseconds, plural
 
 TOLERANCE = 0.05
 LEAST_ROUNDS = 5
@@ -112,7 +112,8 @@ def compare_benchmarks(
 
 def _change(name: str, before: Stats | None, after: Stats, other: str, tolerance: float) -> Change:
     if before is None:
-        kind, reason = ChangeKind.NEW, f"{_ms(after.median)}, with nothing to compare it with"
+        kind = ChangeKind.NEW
+        reason = f"{milliseconds(after.median)}, with nothing to compare it with"
     else:
         kind, reason = _judged(before, after, other, tolerance)
     return Change(
@@ -130,7 +131,7 @@ def _gone(name: str, stats: Stats) -> Change:
     return Change(
         id=name,
         kind=ChangeKind.GONE,
-        reason=f"was {_ms(stats.median)}, and there is no such benchmark any more",
+        reason=f"was {milliseconds(stats.median)}, and there is no such benchmark any more",
         unit="s",
         before=stats.median,
         fails=True,
@@ -145,8 +146,8 @@ def _judged(before: Stats, after: Stats, other: str, tolerance: float) -> tuple[
         few = f"{plural(least, 'round')} of one side, {LEAST_ROUNDS} are needed"
         return ChangeKind.INCOMPARABLE, few
     if before == after:
-        return ChangeKind.UNCHANGED, f"median {_ms(before.median)}"
-    said = f"median {_ms(before.median)}, then {_ms(after.median)}"
+        return ChangeKind.UNCHANGED, f"median {milliseconds(before.median)}"
+    said = f"median {words.change('ms', before.median * 1000, after.median * 1000)}"
     slack = tolerance * min(before.median, after.median)
     (low, high), (new_low, new_high) = before.notch, after.notch
     if new_low - high > slack:
@@ -154,12 +155,8 @@ def _judged(before: Stats, after: Stats, other: str, tolerance: float) -> tuple[
     elif low - new_high > slack:
         kind, moved = ChangeKind.BETTER, after.min < before.min
     else:
-        return ChangeKind.NOISE, f"{said}; within the spread and {tolerance:.0%}"
+        return ChangeKind.NOISE, f"{said}; within the spread and {words.percentage(tolerance)}"
     if not moved:
         return ChangeKind.NOISE, f"{said}; but the fastest rounds did not move with it"
     factor = after.median / before.median if before.median else 0.0
-    return kind, f"{said}" + (f", {beside(factor, 1.0, 2)} times" if factor else "")
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:,.4g} ms"
+    return kind, f"{said}" + (f", {words.value('times', factor, beside=1.0)}" if factor else "")

@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from edgeq import words
 from edgeq.change import Change, ChangeKind
 from edgeq.history.images import moved
 from edgeq.history.rules import comparison_of, unlike
 from edgeq.history.side import Figure, Side
-from edgeq.history.words import alone, background, then
 from edgeq.judge.verdict import Verdict
 from edgeq.spec.gate import Comparison
-from edgeq.spec.gates import GATES
+from edgeq.spec.gates import GATES, written
 
 ALPHA = 0.05
 """Images that changed sides count where chance alone moves as many less often than this."""
@@ -62,7 +62,7 @@ def _gone(figure: Figure, *, fails: bool) -> Change:
         method=figure.method,
         gate=figure.gate,
         kind=ChangeKind.GONE,
-        reason=f"was {alone(figure)}, and there is no such case any more",
+        reason=f"was {shown(figure)}, and there is no such case any more",
         unit=figure.unit,
         before=figure.value,
         fails=fails,
@@ -71,7 +71,7 @@ def _gone(figure: Figure, *, fails: bool) -> Change:
 
 def _change(before: Figure | None, after: Figure) -> Change:
     found = (
-        Finding(ChangeKind.NEW, f"{alone(after)}, with nothing to compare it with")
+        Finding(ChangeKind.NEW, f"{shown(after)}, with nothing to compare it with")
         if before is None
         else compare_figures(before, after)
     )
@@ -105,7 +105,7 @@ def compare_figures(before: Figure, after: Figure) -> Finding:
         return Finding(ChangeKind.INCOMPARABLE, differs)
     found = _compare_values(before, after, rule, "min" if sense == "min" else "max")
     counts = found.kind in {ChangeKind.WORSE, ChangeKind.BETTER}
-    parts = then(before, after), found.reason, background(before, after) if counts else ""
+    parts = moved_from(before, after), found.reason, background(before, after) if counts else ""
     return Finding(
         found.kind,
         "; ".join(part for part in parts if part),
@@ -122,8 +122,8 @@ def _missing(before: Figure, after: Figure) -> Finding:
     if missing[0].declared_missing:
         return Finding(ChangeKind.INCOMPARABLE, f"by declaration {why}")
     if missing[0] is before:
-        return Finding(ChangeKind.NEW, f"{alone(after)}, was MISSING")
-    return Finding(ChangeKind.GONE, f"was {alone(before)}, and is MISSING now: {why}")
+        return Finding(ChangeKind.NEW, f"{shown(after)}, was MISSING")
+    return Finding(ChangeKind.GONE, f"was {shown(before)}, and is MISSING now: {why}")
 
 
 def _by_status(before: Figure, after: Figure) -> Finding:
@@ -156,7 +156,7 @@ def _compare_values(
         )
     grew, shrank = second[0] - first[1] > slack, first[0] - second[1] > slack
     kind = _kind((grew - shrank) * (1 if sense == "max" else -1))
-    return Finding(kind, _allowance(rule, slack) if kind is ChangeKind.NOISE else "")
+    return Finding(kind, _allowance(after, rule, slack) if kind is ChangeKind.NOISE else "")
 
 
 def _ends(figure: Figure, rule: Comparison) -> tuple[float, float] | None:
@@ -172,13 +172,43 @@ def _kind(worsening: int) -> ChangeKind:
     return ChangeKind.WORSE if worsening > 0 else ChangeKind.BETTER
 
 
-def _allowance(rule: Comparison, slack: float) -> str:
+def _allowance(figure: Figure, rule: Comparison, slack: float) -> str:
     """Return why a difference does not count."""
     allowed = ""
     if rule.relative:
-        allowed = f"up to {rule.tolerance:.0%} is within noise"
+        allowed = f"up to {words.percentage(rule.tolerance)} is within noise"
     elif slack:
-        allowed = f"up to {slack:g} is within noise"
+        allowed = (
+            f"up to {words.distance(written(figure.gate, figure.unit), slack)} is within noise"
+        )
     if rule.exact:
         return allowed
     return f"the intervals meet or are near{f', {allowed}' if allowed else ''}"
+
+
+def shown(figure: Figure) -> str:
+    """Return a figure's value, or its verdict if it has none."""
+    if figure.value is None:
+        return figure.status.value
+    return words.value(written(figure.gate, figure.unit), figure.value)
+
+
+def moved_from(before: Figure, after: Figure) -> str:
+    """Return the values of two figures that have one, with the digits that tell them apart."""
+    one, other = before.value or 0.0, after.value or 0.0
+    kind = written(after.gate, after.unit)
+    return words.value(kind, one) if one == other else words.change(kind, one, other)
+
+
+def background(before: Figure, after: Figure) -> str:
+    """Return what else differs between two figures: the file's bytes, the runtime."""
+    parts = []
+    sizes = before.variant.bytes, after.variant.bytes
+    if after.gate == "size_reduction" and sizes[0] and sizes[1] and sizes[0] != sizes[1]:
+        parts.append(words.change("size", sizes[0], sizes[1]))
+    runtimes = before.conditions.runtime, after.conditions.runtime
+    if runtimes[0] != runtimes[1]:
+        parts.append(f"runtime {runtimes[0]}, then {runtimes[1]}")
+    if before.variant.sha256 and before.variant.sha256 == after.variant.sha256:
+        parts.append("the variant's file is the same")
+    return "; ".join(parts)

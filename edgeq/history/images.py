@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeq.history.side import Figure
-from edgeq.judge.text import names, plural
 from edgeq.measure.statistics import mcnemar_exact
+from edgeq.words import names, plural
 
 _LABELLED = {"right_to_wrong", "wrong_to_right", "wrong_to_wrong"}
 
@@ -31,7 +31,7 @@ class Moved:
             return "no image changed"
         number = len(self.worse)
         parts = [f"{plural(number, 'image')} got worse" if number else "no image got worse"]
-        parts.append(f"{len(self.better)} better" if self.better else "none better")
+        parts.append(f"{len(self.better):,} better" if self.better else "none better")
         shown = f": {names(self.worse)}" if self.worse else ""
         return f"{' and '.join(parts)} (exact McNemar p {self.p:.2g}){shown}"
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from edgeq.history.accepted import Machine
 from edgeq.history.side import Figure
-from edgeq.judge.text import plural
 from edgeq.record import Facts
 from edgeq.spec.gate import Comparison, Condition
 from edgeq.spec.gates import GATES
+from edgeq.words import plural
 
 _SHA256_SHOWN = 8
 

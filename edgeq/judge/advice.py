@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+from edgeq import words
 from edgeq.judge.open_value import OpenValue
-from edgeq.judge.text import about, limit_text, plural
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.clusters import Clusters
+from edgeq.words import about, plural
 
 HALVING = 4
 """So many times the samples halve an interval."""
@@ -126,14 +127,12 @@ def _then(open_: OpenValue) -> str:
 
 def _known(open_: OpenValue) -> str:
     """Return that a value is the limit in practice."""
-    return (
-        f"the {open_.noun} is known to lie within {limit_text(float(f'{open_.fine:.2g}'))} of the "
-        f"limit"
-    )
+    within = words.distance(open_.kind, open_.fine)
+    return f"the {open_.noun} is known to lie within {within} of the limit"
 
 
 def _unreachable(open_: OpenValue, what: str) -> str:
-    return f"No number of {what} proves a {open_.noun} of {limit_text(open_.limit)}"
+    return f"No number of {what} proves a {open_.noun} of {words.limit(open_.kind, open_.limit)}"
 
 
 def _at_the_limit(open_: OpenValue, have: int) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgeq import words
 from edgeq.judge.advice import in_all, more_rounds, more_seconds
 from edgeq.judge.decide import decide, half_towards
 from edgeq.judge.missing import missing
 from edgeq.judge.open_value import OpenValue, of_time
 from edgeq.judge.resolution import of_interval
-from edgeq.judge.text import beside, between, kilobytes, limit_text, milliseconds, plural, wanted
 from edgeq.judge.unsteady import causes, said
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.bootstrap import least_blocks
@@ -22,31 +22,30 @@ class _Time:
     """A time or a ratio of times beside its limit, in the gate's unit."""
 
     noun: str
-    words: str
+    kind: words.Kind
+    facts: str
     value: float
     interval: tuple[float, float] | None
     limit: float
-    limit_words: str
 
 
 def latency_ratio(found: Latency, limit: float) -> Judgement:
     """Judge the variant's median latency divided by the baseline's."""
-    words = (
-        f"{milliseconds(found.variant.median_s)} against "
-        f"{milliseconds(found.baseline.median_s)}, ratio {beside(found.ratio, limit, 3)}"
+    facts = (
+        f"{words.milliseconds(found.variant.median_s)} against "
+        f"{words.milliseconds(found.baseline.median_s)}: ratio"
     )
-    return _timed(
-        _Time("ratio", words, found.ratio, found.ratio_interval, limit, limit_text(limit)), found
-    )
+    time = _Time("ratio", "times", facts, found.ratio, found.ratio_interval, limit)
+    return _timed(time, found)
 
 
 def max_latency_ms(found: Latency, limit: float) -> Judgement:
     """Judge the variant's median latency in ms, as this machine is in this run."""
     value = found.variant.median_s * 1000
     ends = found.variant.median_interval_s
-    words = f"median {beside(value, limit, 2)} ms over {plural(found.variant.rounds, 'round')}"
+    facts = f"median of {words.plural(found.variant.rounds, 'round')}:"
     interval = None if ends is None else (ends[0] * 1000, ends[1] * 1000)
-    return _timed(_Time("median", words, value, interval, limit, f"{limit_text(limit)} ms"), found)
+    return _timed(_Time("median", "ms", facts, value, interval, limit), found)
 
 
 def max_peak_memory(peak_bytes: int, limit: float, *, added_bytes: int | None = None) -> Judgement:
@@ -58,11 +57,10 @@ def max_peak_memory(peak_bytes: int, limit: float, *, added_bytes: int | None = 
         added_bytes: What the model added to the bare worker, None where unknown.
     """
     status = decide(peak_bytes, None, limit, "max")
-    added = "" if added_bytes is None else f" (the model adds {kilobytes(added_bytes)})"
+    added = "" if added_bytes is None else f" (the model adds {words.size(added_bytes)})"
     return Judgement(
         status=status,
-        reason=f"peak of {kilobytes(peak_bytes, limit)}{added}, "
-        f"{wanted(kilobytes(limit, peak_bytes), 'max')}",
+        reason=f"peak of the worker{added}: {words.against('size', peak_bytes, limit, 'max')}",
         value=float(peak_bytes),
         limit=limit,
         next_step=None
@@ -98,13 +96,13 @@ def max_partitions(
         )
     status = decide(partitions, None, limit, "max") if delegated else Verdict.FAIL
     reason = (
-        f"{plural(partitions, 'partition')} with {delegated:,} of {operators:,} operators, "
+        f"{words.plural(partitions, 'partition')} with {delegated:,} of {operators:,} operators"
         if delegated
-        else f"the delegate took none of {operators:,} operators, "
+        else f"the delegate took none of {operators:,} operators"
     )
     return Judgement(
         status=status,
-        reason=f"{reason}{wanted(plural(int(limit), 'partition'), 'max')}",
+        reason=f"{reason} (limit: at most {words.plural(int(limit), 'partition')})",
         value=float(partitions),
         limit=limit,
         next_step=None
@@ -123,11 +121,11 @@ def _timed(time: _Time, found: Latency) -> Judgement:
         else decide(time.value, interval, time.limit, "max")
     )
     taking = found.taking
-    few = f", {plural(found.blocks, 'block')} are too few to tell" if interval is None else ""
+    few = "" if interval else f"{words.plural(found.blocks, 'block')} are too few to tell; "
     return Judgement(
         status=status,
-        reason=f"{time.words}{between(interval, time.limit)}, "
-        f"{wanted(time.limit_words, 'max')}{few}",
+        reason=f"{few}{time.facts} "
+        f"{words.against(time.kind, time.value, time.limit, 'max', interval)}",
         value=time.value,
         limit=time.limit,
         interval=interval,
@@ -147,7 +145,7 @@ def _timed(time: _Time, found: Latency) -> Judgement:
             "used_s": None if taking is None else taking.used_s,
             "load_average": None if taking is None else list(taking.load_average),
             "unsteady": [cause.seen for cause in causes(found)],
-            "resolution": of_interval(found.variant.rounds, "round", interval),
+            "resolution": of_interval(found.variant.rounds, "round", time.kind, interval),
             **(_needed(time, found) if status is Verdict.INCONCLUSIVE else {}),
         },
     )
@@ -186,4 +184,4 @@ def _rounds(time: _Time, interval: tuple[float, float], have: int) -> int | None
 
 
 def _open(time: _Time, interval: tuple[float, float]) -> OpenValue:
-    return of_time(time.noun, time.value, interval, time.limit)
+    return of_time(time.noun, time.kind, time.value, interval, time.limit)

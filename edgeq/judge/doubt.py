@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edgeq.judge.text import plural, rate
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.answers import OutputFacts
 from edgeq.measure.renaming import Renaming
 from edgeq.measure.statistics import binomial_tail
 from edgeq.measure.tensors import Fit
+from edgeq.words import plural, share
 
 ONE_CLASS = 0.95
 """A baseline that gives one class for this share of the images hardly tells classes apart."""
@@ -168,7 +168,7 @@ def _one_class(outputs: OutputFacts, names: Sequence[str], *, wrong: bool) -> Do
         )
     name = f" ({names[given]})" if given < len(names) else ""
     return Doubt(
-        f"the baseline gives class {given}{name} for {rate(outputs.largest_share)} of "
+        f"the baseline gives class {given}{name} for {share(outputs.largest_share)} of "
         f"{plural(outputs.images, 'image')}: untrained, or its preprocessing is wrong",
         "Check the baseline's weights and preprocessing, and that the evaluation images show more "
         "than one class",

@@ -1,17 +1,16 @@
 """One function per gate on size, agreement and accuracy: numbers and a limit in, an answer out.
 
-The sentences of all of them are alike: the measured facts, the value with its interval, what
-was wanted.
+The sentences of all of them are alike: the measured facts, the value with its interval, the limit.
 """
 
 from __future__ import annotations
 
+from edgeq import words
 from edgeq.judge import open_value, resolution
 from edgeq.judge.advice import SMALLER_METHOD, another_method, in_all, more_images
 from edgeq.judge.decide import decide, half_towards
 from edgeq.judge.doubt import Doubt, doubted
 from edgeq.judge.missing import missing
-from edgeq.judge.text import beside, between, kilobytes, limit_text, plural, rate, sample, wanted
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
@@ -31,10 +30,10 @@ def size_reduction(
     """Judge the share of the baseline's bytes that the variant saves; exact."""
     value = variant.reduction(baseline)
     status = decide(value, None, limit, "min")
+    own, whole = words.sizes(variant.bytes, baseline.bytes)
     return Judgement(
         status=status,
-        reason=f"{kilobytes(variant.bytes)} against {kilobytes(baseline.bytes)}: reduction "
-        f"{beside(value, limit, 3)}, {wanted(limit_text(limit), 'min')}",
+        reason=f"{own} against {whole}: reduction {words.against('percent', value, limit, 'min')}",
         value=value,
         limit=limit,
         next_step=None if status is Verdict.PASS else _smaller(variant, method),
@@ -51,8 +50,7 @@ def max_bytes(variant: Size, limit: float, *, method: str | None = None) -> Judg
     status = decide(variant.bytes, None, limit, "max")
     return Judgement(
         status=status,
-        reason=f"{kilobytes(variant.bytes, limit)}, "
-        f"{wanted(kilobytes(limit, variant.bytes), 'max')}",
+        reason=words.against("size", variant.bytes, limit, "max"),
         value=float(variant.bytes),
         limit=limit,
         next_step=None if status is Verdict.PASS else _smaller(variant, method),
@@ -63,7 +61,7 @@ def max_bytes(variant: Size, limit: float, *, method: str | None = None) -> Judg
 def top1_agreement(found: Agreement, limit: float, *, method: str | None = None) -> Judgement:
     """Judge the share of images on which the variant gives the baseline's class."""
     status = decide(found.top1, found.top1_interval, limit, "min")
-    ties = f", {plural(found.ties, 'tie')} counted against it" if found.ties else ""
+    ties = f", {words.plural(found.ties, 'tie')} counted against it" if found.ties else ""
     step, open_ = None, {}
     if status is Verdict.INCONCLUSIVE:
         rate_ = open_value.of_rate("rate", found.top1, found.top1_interval, limit)
@@ -74,9 +72,8 @@ def top1_agreement(found: Agreement, limit: float, *, method: str | None = None)
         step = another_method(method)
     return Judgement(
         status=status,
-        reason=f"agrees on {found.agreeing:,} of {sample(found.images, found.clusters)}, "
-        f"{beside(found.top1, limit, 3)}{between(found.top1_interval, limit)}, "
-        f"{wanted(limit_text(limit), 'min')}{ties}",
+        reason=f"agrees on {found.agreeing:,} of {resolution.sample(found.images, found.clusters)}"
+        f"{ties}: {words.against('percent', found.top1, limit, 'min', found.top1_interval)}",
         value=found.top1,
         limit=limit,
         interval=found.top1_interval,
@@ -121,8 +118,8 @@ def top5_overlap(found: Agreement, limit: float, *, method: str | None = None) -
         step = another_method(method)
     return Judgement(
         status=status,
-        reason=f"top-5 overlap on {sample(found.images, found.clusters)} {beside(value, limit, 3)}"
-        f"{between(interval, limit)}, {wanted(limit_text(limit), 'min')}",
+        reason=f"top-5 overlap on {resolution.sample(found.images, found.clusters)}: "
+        f"{words.against('percent', value, limit, 'min', interval)}",
         value=value,
         limit=limit,
         interval=interval,
@@ -132,7 +129,7 @@ def top5_overlap(found: Agreement, limit: float, *, method: str | None = None) -
             "confidence": found.confidence,
             "interval_method": "Student's t, with one image more at each end of the scale",
             "resolution": resolution.worth(
-                found.clusters, resolution.of_interval(found.worth, "image", interval)
+                found.clusters, resolution.of_interval(found.worth, "image", "percent", interval)
             ),
             **cluster_facts(found.clusters),
             **open_,
@@ -148,9 +145,9 @@ def worst_cosine(found: Agreement, limit: float, *, method: str | None = None) -
     broken = ", which is not finite" if found.nonfinite_images and worst.cosine == -1 else ""
     return Judgement(
         status=status,
-        reason=f"lowest cosine{coarse} {beside(worst.cosine, limit, 3)}, image {worst.image} of "
-        f"{found.images:,}{broken} (mean {rate(found.cosine.mean)}), "
-        f"{wanted(limit_text(limit), 'min')}",
+        reason=f"lowest cosine{coarse} at image {worst.image} of {found.images:,}{broken}, mean "
+        f"{words.value('number', found.cosine.mean)}: "
+        f"{words.against('number', worst.cosine, limit, 'min')}",
         value=found.cosine.worst,
         limit=limit,
         next_step=None
@@ -183,7 +180,8 @@ def accuracy_drop(
 
 def _drop(found: Accuracy, limit: float, method: str | None) -> Judgement:
     status = decide(found.drop, found.drop_interval, limit, "max")
-    of = sample(found.images, found.clusters, bare=True)
+    of = f"{found.images:,}" if found.clusters is None else found.clusters.text
+    top1 = words.change("percent", found.baseline_top1.value, found.variant_top1.value)
     step, open_ = None, {}
     if status is Verdict.INCONCLUSIVE:
         drop = open_value.of_drop(found.drop, found.drop_interval, limit)
@@ -196,10 +194,8 @@ def _drop(found: Accuracy, limit: float, method: str | None) -> Judgement:
         step = another_method(method)
     return Judgement(
         status=status,
-        reason=f"top-1 {rate(found.baseline_top1.value)} to {rate(found.variant_top1.value)}, "
-        f"{found.lost:,} lost and {found.gained:,} gained of {of}: drop "
-        f"{beside(found.drop, limit, 3)}{between(found.drop_interval, limit)}, "
-        f"{wanted(limit_text(limit), 'max')}",
+        reason=f"top-1 {top1}, {found.lost:,} lost and {found.gained:,} gained of {of}: "
+        f"{words.against('points', found.drop, limit, 'max', found.drop_interval)}",
         value=found.drop,
         limit=limit,
         interval=found.drop_interval,
@@ -260,4 +256,4 @@ def _smaller(size: Size, method: str | None) -> str:
     """Return what takes most of a file that is too large."""
     name, largest = max(size.parts.items(), key=lambda part: part[1])
     advice = SMALLER_METHOD.get(method or "", "Set a limit that this method can reach")
-    return f"Most of it is {name} ({kilobytes(largest)}). {advice}"
+    return f"Most of it is {name} ({words.size(largest)}). {advice}"

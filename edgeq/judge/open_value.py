@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from edgeq.judge.decide import Sense
 from edgeq.judge.leaning import side
 from edgeq.judge.verdict import Verdict
+from edgeq.words import Kind
 
 FINE_RATE = 0.001
 """A tenth of a point: rates that are no further from their limit are the limit in practice."""
@@ -24,6 +25,7 @@ class OpenValue:
 
     Attributes:
         noun: What stays or changes with more samples: ``"rate"``, ``"drop"``, ``"ratio"``, ...
+        kind: How it is written.
         value: The measured value.
         interval: Its confidence interval.
         limit: Its limit.
@@ -33,6 +35,7 @@ class OpenValue:
     """
 
     noun: str
+    kind: Kind
     value: float
     interval: tuple[float, float]
     limit: float
@@ -60,14 +63,16 @@ class OpenValue:
 def of_rate(noun: str, value: float, interval: tuple[float, float], limit: float) -> OpenValue:
     """Return what is open about a rate in [0, 1] that must reach its limit."""
     fine = min(FINE_RATE, max(1.0 - limit, 0.0) * FINE_ROOM)
-    return OpenValue(noun, value, interval, limit, "min", fine, highest=1.0)
+    return OpenValue(noun, "percent", value, interval, limit, "min", fine, highest=1.0)
 
 
 def of_drop(value: float, interval: tuple[float, float], limit: float) -> OpenValue:
     """Return what is open about a drop of accuracy."""
-    return OpenValue("drop", value, interval, limit, "max", FINE_RATE)
+    return OpenValue("drop", "points", value, interval, limit, "max", FINE_RATE)
 
 
-def of_time(noun: str, value: float, interval: tuple[float, float], limit: float) -> OpenValue:
+def of_time(
+    noun: str, kind: Kind, value: float, interval: tuple[float, float], limit: float
+) -> OpenValue:
     """Return what is open about a time or a ratio of times."""
-    return OpenValue(noun, value, interval, limit, "max", abs(limit) * FINE_TIME)
+    return OpenValue(noun, kind, value, interval, limit, "max", abs(limit) * FINE_TIME)

@@ -6,17 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from edgeq import words
 from edgeq.errors import EdgeqError
 from edgeq.images.lint import Lint
 from edgeq.judge.advice import another_method
 from edgeq.judge.missing import broken, missing
 from edgeq.judge.running import copy_of_baseline, unsteady
-from edgeq.judge.text import kilobytes, names, plural
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.answers import OutputFacts, collapsed
 from edgeq.measure.operators import Operators
 from edgeq.measure.repeats import Repeats
 from edgeq.spec.methods import Method
+from edgeq.words import names, plural, share
 
 MOST = 0.5
 """A type holds most of the weights when it holds more than this share of their bytes."""
@@ -34,7 +35,7 @@ def made(error: EdgeqError | None, *, size: int = 0) -> Judgement:
     """
     if error is not None:
         return broken(error)
-    return _passed(f"read and loaded, {kilobytes(size)}", bytes=size)
+    return _passed(f"read and loaded, {words.size(size)}", bytes=size)
 
 
 def types(
@@ -213,7 +214,7 @@ def _weights(found: Operators, method: Method) -> Iterator[str]:
         )
         claimed = _listed(sorted(method.weight_types))
         yield (
-            f"{claimed} holds {held / total:.0%} of the weights' bytes "
+            f"{claimed} holds {share(held / total)} of the weights' bytes "
             f"(largest other: {heavy.weight_type} of {heavy.label})"
         )
     if method.weights_dequantized is None or held == 0:
@@ -274,9 +275,9 @@ def _empty(found: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
         return f"the greatest score is tied on all {images}, so no class is given", calibrate
     if collapsed(baseline, found):
         given = f"{found.distinct_classes:,} different classes"
-        share = f"class {found.largest_class} on {found.largest_share:.0%} of {images}"
+        largest = f"class {found.largest_class} on {share(found.largest_share)} of {images}"
         return (
-            f"collapsed: gives {given} (baseline {baseline.distinct_classes:,}), {share}",
+            f"collapsed: gives {given} (baseline {baseline.distinct_classes:,}), {largest}",
             another_method(None),
         )
     return None

@@ -5,12 +5,18 @@ Every statistical verdict carries it as ``evidence["resolution"]``.
 
 from __future__ import annotations
 
-from edgeq.judge.text import limit_text, plural, rate
+from edgeq import words
 from edgeq.measure.clusters import Clusters
 from edgeq.measure.planning import POWER, best_provable_rate, differing_at_limit, drop_to_see
 from edgeq.measure.statistics import Interval
+from edgeq.words import plural, share
 
-_OFTEN = f"at least {POWER:.0%} of such sets would"
+_OFTEN = f"at least {words.percentage(POWER)} of such sets would"
+
+
+def sample(images: int, clusters: Clusters | None) -> str:
+    """Return how many images there are, for example ``"500 crops of 100 photographs"``."""
+    return plural(images, "image") if clusters is None else clusters.text
 
 
 def worth(clusters: Clusters | None, said: str) -> str:
@@ -29,7 +35,7 @@ def of_rate(images: int, limit: float, confidence: float) -> str:
         confidence: Of the two-sided Clopper-Pearson interval.
     """
     passing, failing = differing_at_limit(images, limit, confidence)
-    best = f"{_these(images)} can prove {rate(best_provable_rate(images, confidence))} at best"
+    best = f"{_these(images)} can prove {share(best_provable_rate(images, confidence))} at best"
     yes = "no PASS is possible" if passing is None else f"PASS with up to {passing:,} that differ"
     no = "no FAIL is possible" if failing is None else f"FAIL from {failing:,}"
     return f"{best}: {yes}, {no}"
@@ -47,33 +53,31 @@ def of_drop(images: int, flips: float, limit: float, confidence: float) -> str:
     least = drop_to_see(images, flips, confidence=confidence)
     if least is None:
         return f"{_these(images)} can't show any drop"
-    shown = f"{_these(images)} can show a drop of {_points(least)} ({_OFTEN})"
+    shown = f"{_these(images)} can show a drop of {words.distance('points', least)} ({_OFTEN})"
     if limit <= 0.0:
         return shown
     beyond = drop_to_see(images, flips, allowed=limit, confidence=confidence)
-    allowed = f"where {limit_text(round(limit * 100, 9))} may be lost"
+    allowed = f"where {words.distance('points', limit)} may be lost"
     if beyond is None:
         return f"{shown}; {allowed} none is large enough for a FAIL"
-    return f"{shown}; {allowed}, one of {_points(beyond)} is a FAIL as often"
+    return f"{shown}; {allowed}, one of {words.distance('points', beyond)} is a FAIL as often"
 
 
-def of_interval(count: int, noun: str, interval: Interval | None) -> str:
+def of_interval(count: int, noun: str, kind: words.Kind, interval: Interval | None) -> str:
     """Return what samples resolve by the width of their interval.
 
     Args:
         count: Images or rounds.
         noun: ``"image"`` or ``"round"``.
+        kind: How the values are written.
         interval: Of the mean or ratio, None where there are too few samples for one.
     """
     who = _these(count, noun)
     if interval is None:
         return f"{who} are too few to tell any difference"
-    return f"{who} tell values apart that differ by {(interval[1] - interval[0]) / 2:.3g} or more"
+    half = words.distance(kind, (interval[1] - interval[0]) / 2)
+    return f"{who} tell values apart that differ by {half} or more"
 
 
 def _these(count: int, noun: str = "image") -> str:
     return f"{'this' if count == 1 else 'these'} {plural(count, noun)}"
-
-
-def _points(share: float) -> str:
-    return f"{share * 100:.1f} points"

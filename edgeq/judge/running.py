@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from edgeq.judge.text import limit_text, plural
+from edgeq import words
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.input_range import InputFit
 from edgeq.measure.kernels import KernelNoise
 from edgeq.measure.repeats import Repeats
 from edgeq.spec.structs import Kernels
+from edgeq.words import plural, share
 
 TIMES = 2.0
 """Kernels may part by this many times the quantization error. Rounding that is drawn anew by
@@ -88,7 +89,7 @@ def _parted(found: KernelNoise, own: Kernels, other: Kernels) -> tuple[str, str]
     if found.noise <= max(LEAST_NOISE, TIMES * _error(found)):
         return None
     reason = (
-        f"{own} and {other} kernels part by {found.noise:.3f}, more than quantization does: "
+        f"{own} and {other} kernels part by {_shown(found.noise)}, more than quantization does: "
         f"{_shown(found.own_error)} from the baseline with {own}, "
         f"{_shown(found.other_error)} with {other} ({images})"
     )
@@ -115,12 +116,12 @@ def input_range(found: InputFit | None) -> Judgement:
         )
     elif found.far > MOST_FAR:
         reason = (
-            f"{found.clipped:.0%} of the evaluation's values are clipped by the input's scale: "
+            f"{share(found.clipped)} of the evaluation's values are clipped by the input's scale: "
             f"it holds {span}"
         )
     elif found.filled < LEAST_FILLED:
         reason = (
-            f"the input was made for other values: pixels reach {found.filled:.0%} of the range "
+            f"the input was made for other values: pixels reach {share(found.filled)} of the range "
             f"that it holds, {span}"
         )
     if reason is not None:
@@ -134,8 +135,8 @@ def input_range(found: InputFit | None) -> Judgement:
     if not found.clipped:
         noted = "clips nothing"
     else:
-        noted = f"clips {found.clipped:.2%} of the values by little, on {found.clipped_images:,} of"
-        noted += f" {plural(found.images, 'image')}"
+        noted = f"clips {share(found.clipped)} of the values by little, on "
+        noted += f"{found.clipped_images:,} of {plural(found.images, 'image')}"
     return Judgement(
         status=Verdict.PASS,
         reason=f"the {found.dtype} input holds {span}: {noted}",
@@ -188,8 +189,8 @@ def _step(blamed: Kernels) -> str:
 
 
 def _shown(number: float | None) -> str:
-    return "nothing" if number is None else f"{number:.3f}"
+    return "nothing" if number is None else words.value("number", number)
 
 
 def _ends(pair: tuple[float, float]) -> str:
-    return " to ".join(limit_text(float(f"{end:.4g}")) for end in pair)
+    return " to ".join(words.limit("number", float(f"{end:.4g}")) for end in pair)

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 import msgspec
 
+from edgeq import words
 from edgeq.judge import resolution
 from edgeq.judge.advice import another_method
 from edgeq.judge.decide import decide
 from edgeq.judge.missing import missing
 from edgeq.judge.running import copy_of_baseline, unsteady
-from edgeq.judge.text import beside, between, limit_text, names, plural, rate, sample, wanted
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.clusters import Clusters
 from edgeq.measure.repeats import Repeats
 from edgeq.measure.statistics import Interval
 from edgeq.measure.tensors import Fit
+from edgeq.words import names, plural, share
 
 MOST_DEAD = 0.05
 """Share of what the baseline varies by that a variant may give every image alike."""
@@ -123,9 +124,9 @@ def relative_error(
         step = _another_method(method, worst.label)
     return Judgement(
         status=status,
-        reason=f"relative error of {worst.label} on {sample(worst.images, worst.clusters)} "
-        f"{beside(value, limit, 3)}{between(worst.interval, limit)}, "
-        f"{wanted(limit_text(limit), 'max')}",
+        reason=f"relative error of {worst.label} on "
+        f"{resolution.sample(worst.images, worst.clusters)}: "
+        f"{words.against('number', value, limit, 'max', worst.interval)}",
         value=value,
         limit=limit,
         interval=worst.interval,
@@ -136,7 +137,8 @@ def relative_error(
             "interval_method": "Student's t",
             "outputs": {one.label: one.mean for one in errors},
             "resolution": resolution.worth(
-                worst.clusters, resolution.of_interval(worst.images, "image", worst.interval)
+                worst.clusters,
+                resolution.of_interval(worst.images, "image", "number", worst.interval),
             ),
         },
     )
@@ -155,9 +157,9 @@ def worst_cosine(fits: Sequence[Fit], limit: float, *, method: str | None = None
     status = decide(value, None, limit, "min")
     return Judgement(
         status=status,
-        reason=f"lowest cosine of {label(worst)} {beside(value, limit, 3)}, image "
-        f"{worst.worst_cosine_image} of {worst.images:,} (mean {rate(worst.cosine or 0.0)}), "
-        f"{wanted(limit_text(limit), 'min')}",
+        reason=f"lowest cosine of {label(worst)} at image {worst.worst_cosine_image} of "
+        f"{worst.images:,}, mean {words.value('number', worst.cosine or 0.0)}: "
+        f"{words.against('number', value, limit, 'min')}",
         value=value,
         limit=limit,
         next_step=None
@@ -310,8 +312,8 @@ def _wrong(found: Fit) -> OutputProblem | None:
     if found.dead_share > MOST_DEAD:
         return OutputProblem(
             DEAD,
-            f"{label(found)} is partly dead: values that carry {found.dead_share:.0%} of what the "
-            f"baseline's varies by are the same for every image ({images})",
+            f"{label(found)} is partly dead: values that carry {share(found.dead_share)} of what "
+            f"the baseline's varies by are the same for every image ({images})",
             "Look at the layers before this output: their weights or scales are lost",
         )
     return _lost_columns(found)

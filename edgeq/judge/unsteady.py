@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeq.judge.text import plural
 from edgeq.measure.latency import LEAST_FOR_P90, Latency
+from edgeq.words import plural, share
 
 NOISY_SPREAD = 0.05
 """A median absolute deviation above this share of the median is not a quiet machine's: in an
@@ -59,7 +59,9 @@ def _spread(found: Latency) -> Cause | None:
     spread = max(found.baseline.spread, found.variant.spread)
     if spread <= NOISY_SPREAD:
         return None
-    return Cause(f"spread {spread:.0%} of the median", "the machine was busy, end what else runs")
+    return Cause(
+        f"spread {share(spread)} of the median", "the machine was busy, end what else runs"
+    )
 
 
 def _drift(found: Latency) -> Cause | None:
@@ -69,7 +71,7 @@ def _drift(found: Latency) -> Cause | None:
         return None
     slower = "slower" if drift > 0 else "faster"
     return Cause(
-        f"{abs(drift):.0%} {slower} at the end than at the start",
+        f"{share(abs(drift))} {slower} at the end than at the start",
         "fix the clock frequency, or raise `latency.warmup`",
     )
 

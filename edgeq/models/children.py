@@ -21,6 +21,7 @@ from edgeq.lifeline import Lifeline
 from edgeq.models.serving import Request, Response
 from edgeq.resident import resident_bytes
 from edgeq.spec.structs import Make
+from edgeq.words import size
 
 LOOK_S = 0.5
 READ_BYTES = 1 << 16
@@ -118,7 +119,7 @@ idle: Idle[Child] = Idle(Child.end)
 def too_much_memory(limits: Make) -> TooMuchError:
     """Return what stops a child over its memory limit."""
     return TooMuchError(
-        f"went over its memory limit of {limits.memory_limit / 1e6:g} MB",
+        f"went over its memory limit of {size(limits.memory_limit)}",
         "Raise make.memory_limit if it may need that much",
     )
 

@@ -23,6 +23,7 @@ from edgeq.run.targets import local_target
 from edgeq.spec.load import load_spec
 from edgeq.spec.presets import data_folder
 from edgeq.spec.structs import Spec
+from edgeq.words import plural, size
 
 State = Literal["ok", "absent", "bad"]
 EXTRAS = {
@@ -81,11 +82,11 @@ def _needs(spec: Spec) -> Iterator[Finding]:
 
 def _machine(spec: Spec | None) -> Iterator[Finding]:
     machine = machine_facts()
-    memory = int(str(machine["memory_bytes"])) / 1e9
+    memory = size(int(str(machine["memory_bytes"])))
     yield Finding(
         "machine",
         "ok",
-        f"{machine['processor']}, {machine['cores']} cores, {memory:.1f} GB, {machine['system']} "
+        f"{machine['processor']}, {machine['cores']} cores, {memory}, {machine['system']} "
         f"{machine['architecture']}",
     )
     tools = ", ".join(f"{name} {said}" for name, said in tool_versions().items())
@@ -122,7 +123,7 @@ def _data() -> Iterator[Finding]:
     folder = data_folder()
     if folder is None:
         value = os.environ.get(DATA_VARIABLE)
-        said = f"${DATA_VARIABLE} " + (f"is no folder: {value}" if value else "is not set")
+        said = f"${DATA_VARIABLE} " + (f"is not a folder: {value}" if value else "is not set")
         yield Finding("data", "absent", said)
         return
     yield Finding("data", "ok", f"${DATA_VARIABLE}: {folder}")
@@ -167,4 +168,5 @@ def _store(spec: Spec) -> str:
         return f"{spec.store}: empty"
     files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
     entries = sum(path.name == "entry.json" for path in files)
-    return f"{spec.store}: {entries} entries, {sum(p.stat().st_size for p in files) / 1e6:,.1f} MB"
+    count = plural(entries, "entry", "entries")
+    return f"{spec.store}: {count}, {size(sum(path.stat().st_size for path in files))}"

@@ -14,6 +14,7 @@ from edgeq.pipeline.plan import Subject
 from edgeq.quantize.engines import ENGINES
 from edgeq.spec.structs import Spec
 from edgeq.tflite.model_file import read_model, require_runnable
+from edgeq.words import size
 
 _IMAGENET = "imagenet"
 
@@ -28,7 +29,7 @@ def weights_of(spec: Spec, name: str) -> str:
     source = parse_source(model, spec, name)
     if isinstance(source, FloatFile):
         require_float(read_model(source.path))
-        return f"those of {model.source}, {source.path.stat().st_size / 1000:,.1f} kB"
+        return f"those of {model.source}, {size(source.path.stat().st_size)}"
     if source.application is None:
         inside = model.source == lite0.SOURCE
         return f"ImageNet, of the package {lite0.PACKAGE}" if inside else f"those of {model.source}"
@@ -76,7 +77,7 @@ def ready_of(spec: Spec, name: str) -> str:
     model = read_model(spec.path(ready.file))
     require_runnable(model)
     claim = f", claims {ready.method}" if ready.method else ""
-    return f"of {ready.model}, {ready.file}, {model.bytes / 1000:,.1f} kB{claim}"
+    return f"of {ready.model}, {ready.file}, {size(model.bytes)}{claim}"
 
 
 def tools_of(subject: Subject) -> None:

@@ -118,7 +118,7 @@ def properties(record: CaseRecord, change: Change | None = None) -> list[tuple[s
 def _in_words(record: CaseRecord) -> str:
     step = f"\nNext: {record.next_step}" if record.next_step else ""
     cause = f"\n{record.cause[0].upper()}{record.cause[1:]}" if record.cause else ""
-    return f"{record.id} is {status_in_words(record)}: {record.reason}{cause}{step}"
+    return f"{record.id}: {status_in_words(record)}; {record.reason}{cause}{step}"
 
 
 def _why_untimed(config: pytest.Config) -> tuple[str, str]:

@@ -20,7 +20,6 @@ HEADINGS = {
     "latency": "Latency ratio",
     "memory": "Peak memory",
 }
-_BOUNDS = {"min": "at least", "max": "at most"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def cells(
     whole = model.baseline.bytes or None
     reduction = None if size is None or whole is None else 1 - size / whole
     row = {
-        "size": _cell(size and words.kilobytes(size), _gzip(variant), order=size),
+        "size": _cell(size and words.size(size), _gzip(variant), order=size),
         "reduction": _cell(
             None if reduction is None else words.percent(reduction), order=reduction
         ),
@@ -90,9 +89,7 @@ def _limits(column: str, cases: Mapping[str, CaseRecord]) -> tuple[Limit, ...]:
     for gate, row in GATES:
         case = cases.get(gate)
         if row.column == column and case is not None and case.limit is not None:
-            shown = words.quantity(gate, case.unit, case.limit, beside=case.value).lstrip("+")
-            bound = _BOUNDS[row.sense]
-            text = f"{row.head}{bound} {shown}"
+            text = words.limit(gate, case.unit, case.limit, beside=case.value)
             found.append(Limit(words.verdict_mark(case.status, leans(case)), text))
     return tuple(found)
 
@@ -105,7 +102,7 @@ def _cell(text: str | None, *details: str, order: float | None = None) -> Cell:
 
 def _gzip(variant: VariantRecord) -> str:
     compressed = facts.number(variant.size, "gzip_bytes")
-    return "" if compressed is None else f"gzip {words.kilobytes(compressed)}"
+    return "" if compressed is None else f"gzip {words.size(compressed)}"
 
 
 def _agreement(variant: VariantRecord) -> Cell:
@@ -113,12 +110,14 @@ def _agreement(variant: VariantRecord) -> Cell:
     worst = worst_output(variant)
     if share is None and worst is not None and worst.error is not None:
         return _cell(
-            f"error {worst.error:.3f}", "relative, of its worst output", order=-worst.error
+            f"error {words.number('number', worst.error)}",
+            "relative, of its worst output",
+            order=-worst.error,
         )
     if share is None:
         return _cell(None)
     ends = facts.interval(variant.agreement, "top1_interval")
-    return _cell(words.percent(share), _between(ends), order=share)
+    return _cell(words.percent(share), words.span("percent", ends), order=share)
 
 
 def _accuracy(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -> Cell:
@@ -130,8 +129,8 @@ def _accuracy(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) 
         side, found = "variant_top1", variant.accuracy
     share = facts.number(found, side, "value")
     drop = None if is_baseline else facts.number(found, "drop")
-    change = "" if drop is None else f"change {words.points(-drop)}"
-    interval = _between(facts.interval(found, side, "interval"))
+    change = "" if drop is None else words.number("points", drop)
+    interval = words.span("percent", facts.interval(found, side, "interval"))
     return _cell(None if share is None else words.percent(share), interval, change, order=share)
 
 
@@ -147,7 +146,7 @@ def _latency(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -
     median = facts.number(variant.latency, "variant", "median_s")
     return _cell(
         None if ratio is None else words.times(ratio),
-        words.span(ends and (words.times(ends[0]), words.times(ends[1]))),
+        words.span("times", ends),
         "" if median is None else words.milliseconds(median),
         order=ratio,
     )
@@ -158,9 +157,5 @@ def _memory(variant: VariantRecord) -> Cell:
     before = facts.number(variant.memory, "before")
     detail = ""
     if peak is not None and before is not None:
-        detail = f"adds {words.whole_kilobytes(max(0.0, peak - before))}"
-    return _cell(None if peak is None else words.whole_kilobytes(peak), detail, order=peak)
-
-
-def _between(ends: tuple[float, float] | None) -> str:
-    return words.span(ends and (words.percent(ends[0]), words.percent(ends[1])))
+        detail = f"adds {words.size(max(0.0, peak - before))}"
+    return _cell(None if peak is None else words.size(peak), detail, order=peak)

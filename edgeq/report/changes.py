@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from edgeq.change import Change, ChangeKind, Previous
 from edgeq.escape import markdown, printable
-from edgeq.report.words import Mark, count, utc
+from edgeq.report.words import Mark
+from edgeq.words import plural, typeset, utc
 
 TITLE = "What changed since the accepted record"
 SINCE_THE_PREVIOUS = "What changed since the previous run"
@@ -124,7 +125,8 @@ def terminal_lines(view: ChangesView) -> list[str]:
 def markdown_lines(view: ChangesView) -> list[str]:
     """Return the lines for Markdown."""
     said = [
-        f"- {one.mark.symbol} **{one.mark.word}** {markdown(one.about)}: {markdown(one.reason)}"
+        f"- {one.mark.symbol} **{one.mark.word}** {markdown(one.about)}: "
+        + markdown(typeset(one.reason))
         for one in view.lines
     ]
     if view.more:
@@ -143,7 +145,7 @@ def _grouped(kind: ChangeKind, changes: Sequence[Change]) -> list[ChangeLine]:
         if len(group) == 1:
             found.append(ChangeLine(MARKS[kind], group[0].id, group[0].reason))
         else:
-            about = f"{count(len(group), 'case')}, for example {group[0].id}"
+            about = f"{plural(len(group), 'case')}, for example {group[0].id}"
             found.append(ChangeLine(MARKS[kind], about, reason))
     return found
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from edgeq.picture import Sheet
 from edgeq.record import ModelRecord, RunRecord
-from edgeq.report import facts, words
+from edgeq.report import facts
 from edgeq.report.pictures import Pictures, is_webp, named
+from edgeq.words import plural
 
 PICTURE = 112
 """Side of a picture of one photograph, in units of the page's drawings."""
@@ -80,7 +81,7 @@ def note(model: ModelRecord, shown: Pictures) -> str:
     gone = sum(picture.sha256 not in shown for picture in model.pictures)
     if gone:
         were = "is" if gone == 1 else "are"
-        return f"{words.count(gone, 'picture')} {were} no longer beside the record"
+        return f"{plural(gone, 'picture')} {were} no longer beside the record"
     rows = [row for one in model.variants for row in facts.rows(one.agreement, "flips")]
     if rows and not model.pictures:
         return "No pictures of photographs were kept with this record"
@@ -98,7 +99,7 @@ def sheets(model: ModelRecord, shown: Pictures) -> tuple[SheetView, ...]:
 
 def _sheet(model: str, sheet: Sheet) -> SheetView:
     (width, height), (across, down) = _size(sheet), sheet.tile
-    number, every = len(sheet.places), words.count(sheet.images, f"{sheet.role} image")
+    number, every = len(sheet.places), plural(sheet.images, f"{sheet.role} image")
     said = f"all {every}" if number == sheet.images else f"{number} of {every}, evenly spread"
     rest = -number % sheet.columns
     columns = "".join(f"M{x} 0V{height}" for x in range(across, width, across))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgeq.record import CaseRecord, Facts, VariantRecord
 from edgeq.report import facts, words
+from edgeq.words import plural
 
 WIDTH = 460
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -105,8 +106,8 @@ def stack_view(baseline: Facts, variant: Facts) -> StackView | None:
             letter=_LETTERS[place % len(_LETTERS)],
             colour=place % _COLOURS,
             name=name,
-            baseline=words.kilobytes(first[name]) if name in first else words.NONE,
-            variant=words.kilobytes(second[name]) if name in second else words.NONE,
+            baseline=words.size(first[name]) if name in first else words.NONE,
+            variant=words.size(second[name]) if name in second else words.NONE,
         )
         for place, name in enumerate(names)
     )
@@ -124,9 +125,9 @@ def kernels_view(operators: Facts) -> KernelsView | None:
     partitions, kernels = facts.number(operators, "partitions"), facts.text(operators, "kernels")
     if taken is None or total is None or partitions is None:
         return None
-    pieces = words.count(round(partitions), "partition")
+    pieces = plural(round(partitions), "partition")
     return KernelsView(
-        summary=f"{taken:.0f} of {total:.0f} operators in {pieces} "
+        summary=f"{taken:,.0f} of {total:,.0f} operators in {pieces} "
         f"({kernels or 'kernels not known'})",
         share=taken / total if total else 0.0,
         islands=facts.texts(operators, "float_islands"),
@@ -144,8 +145,8 @@ def shares(parts: Facts, show: Callable[[float], str]) -> tuple[Share, ...]:
 def types(variant: VariantRecord) -> tuple[tuple[str, str], ...]:
     """Return the types that a file holds and computes in, as names and texts."""
     found = variant.operators
-    weights = shares(facts.table(found, "weight_bytes_by_type"), words.kilobytes)
-    compute = shares(facts.table(found, "compute_activation_types"), words.plain)
+    weights = shares(facts.table(found, "weight_bytes_by_type"), words.size)
+    compute = shares(facts.table(found, "compute_activation_types"), words.count)
     islands = facts.texts(found, "float_islands")
     lines = {
         "inputs": ", ".join(facts.texts(found, "input_types")),
@@ -167,7 +168,10 @@ def noise(case: CaseRecord | None) -> tuple[tuple[str, str], ...]:
     other = facts.text(case.evidence, "other_kernels")
     if apart is None or error is None or other is None:
         return ()
-    said = f"{apart:.3f} from those of {other} kernels, {error:.3f} from the baseline's"
+    said = (
+        f"{words.number('number', apart)} from those of {other} kernels, "
+        f"{words.number('number', error)} from the baseline's"
+    )
     compared = facts.text(case.evidence, "compared") or "logits"
     return ((f"relative error of {compared}", said),)
 
@@ -185,7 +189,7 @@ def _segments(
                     width=round(max(0.4, width - _GAP), 1),
                     letter=row.letter if width >= _WIDE else "",
                     colour=row.colour,
-                    title=f"{row.letter}: {row.name}, {words.kilobytes(amounts[row.name])}",
+                    title=f"{row.letter}: {row.name}, {words.size(amounts[row.name])}",
                 )
             )
         x += width

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from edgeq.record import Facts
 from edgeq.report import facts, words
 from edgeq.report.gallery import ordered
+from edgeq.words import distance, plural, typeset
 
 SHOWN = 20
 """Flips without a picture that are listed."""
@@ -119,12 +120,16 @@ def _kind(row: Facts) -> str:
 
 
 def _summary(agreement: Facts, agreeing: int, images: int) -> str:
-    said = f"{agreeing} of {words.count(images, 'image')} agree"
+    said = f"{agreeing:,} of {plural(images, 'image')} agree"
     counts = facts.table(agreement, "flip_counts")
-    kinds = [f"{words.plain(facts.number(counts, key))} {_KINDS[key]}" for key in _KINDS if counts]
+    kinds = [f"{words.count(facts.number(counts, key))} {_KINDS[key]}" for key in _KINDS if counts]
     ties = facts.number(agreement, "ties") or 0
-    tied = f", {words.plain(ties)} with a tie (counted against)" if ties else ""
+    tied = f", {words.count(ties)} with a tie (counted against)" if ties else ""
     return said + (f": {', '.join(kinds)}" if kinds and agreeing < images else "") + tied
+
+
+def _count(table: Facts, key: str) -> str:
+    return words.count(facts.number(table, key))
 
 
 def _spread(agreement: Facts) -> tuple[tuple[str, str], ...]:
@@ -135,15 +140,18 @@ def _spread(agreement: Facts) -> tuple[tuple[str, str], ...]:
         ("relative_error", "relative error of logits", "p95"),
     ):
         if facts.number(agreement, key, "mean") is not None:
-            shown = [f"{facts.number(agreement, key, one):.4f}" for one in ("mean", tail, "worst")]
+            shown = [
+                words.number("number", facts.number(agreement, key, one))
+                for one in ("mean", tail, "worst")
+            ]
             lines.append((name, f"mean {shown[0]}, {tail} {shown[1]}, worst {shown[2]}"))
     drift = facts.number(agreement, "confidence_drift")
     if drift is not None:
-        lines.append(("confidence drift", words.points(drift)))
+        lines.append(("confidence drift", typeset(distance("points", drift))))
     classes = facts.number(agreement, "distinct_classes")
     before = facts.number(agreement, "baseline_distinct_classes")
     if classes is not None and before is not None:
-        text = f"{words.plain(classes)} (baseline {words.plain(before)})"
+        text = f"{words.count(classes)} (baseline {words.count(before)})"
         lines.append(("distinct classes", text))
     return tuple(lines)
 
@@ -167,8 +175,8 @@ def _worst(row: Facts, pictures: Mapping[int, str]) -> WorstLine:
     cosine, divergence = facts.number(row, "cosine"), facts.number(row, "js_bits")
     return WorstLine(
         image=_image(row),
-        cosine=words.ABSENT if cosine is None else words.plain(cosine, 4),
-        divergence=words.ABSENT if divergence is None else words.plain(divergence, 4),
+        cosine=words.number("number", cosine),
+        divergence=words.number("number", divergence),
         baseline=_class(row, "baseline_name", "baseline_class"),
         variant=_class(row, "variant_name", "variant_class"),
         agrees=row.get("agrees") is True,

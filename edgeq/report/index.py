@@ -15,6 +15,7 @@ from edgeq.report import sentences, words
 from edgeq.report.templating import template
 from edgeq.report.trends import VariantTrends, trends
 from edgeq.report.words import Mark
+from edgeq.words import duration, plural, utc
 
 MOST_COLUMNS = 12
 _SHA_SHOWN = 8
@@ -92,7 +93,7 @@ def render(past: Past, accepted: Sequence[Accepted] = (), *, latest: bool = True
 def index_view(past: Past, accepted: Sequence[Accepted], *, latest: bool) -> IndexView:
     """Return what the page shows."""
     return IndexView(
-        title=f"{words.count(len(past.runs), 'run')} of the gate",
+        title=f"{plural(len(past.runs), 'run')} of the gate",
         damaged=past.damaged,
         latest=latest,
         runs=tuple(_line(run) for run in reversed(past.runs)),
@@ -106,7 +107,7 @@ def _line(run: PastRun) -> RunLine:
     counts = (run.passed, run.failed, run.inconclusive, run.missing)
     said = zip(words.VERDICTS.values(), counts, strict=True)
     return RunLine(
-        started=words.utc(run.started),
+        started=utc(run.started),
         mark=sentences.mark_of(
             run.answers.values(),
             passes=run.passes,
@@ -119,7 +120,7 @@ def _line(run: PastRun) -> RunLine:
         verdicts=", ".join(f"{number} {mark.word}" for mark, number in said if number),
         commit=(run.commit or words.NONE)[:_SHA_SHOWN],
         spec=run.spec_sha256[:_SHA_SHOWN],
-        duration=words.duration(run.duration_s),
+        duration=duration(run.duration_s),
         edgeq=run.edgeq,
     )
 
@@ -139,7 +140,7 @@ def _tables(runs: Sequence[PastRun]) -> tuple[Table, ...]:
     return tuple(
         Table(
             model=model,
-            columns=tuple(words.utc(run.started).removesuffix(" UTC") for run in runs),
+            columns=tuple(utc(run.started).removesuffix(" UTC") for run in runs),
             rows=tuple(
                 Row(
                     name=case_id.partition("/")[2],

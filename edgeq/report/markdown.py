@@ -9,6 +9,7 @@ from edgeq.report import changes
 from edgeq.report.cells import HEADINGS
 from edgeq.report.variant_view import CaseView, VariantView
 from edgeq.report.view import ModelView, ReportView, view
+from edgeq.words import typeset
 
 MOST_CASES = 40
 MOST_ROWS = 60
@@ -33,7 +34,7 @@ def render(record: RunRecord) -> str:
         _trouble(shown),
         _changes(shown),
         _previous(record),
-        f"<sub>edgeq {_text(shown.edgeq)} · {_text(shown.started)} · 1 kB = 1000 bytes</sub>",
+        f"<sub>edgeq {_text(shown.edgeq)} · {_text(shown.started)} · 1 MB = 1000 kB</sub>",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -97,8 +98,8 @@ def _case(case: CaseView) -> str:
     cause = f". {_text(case.cause)}" if case.cause else ""
     head = f"{case.mark.symbol} **{case.mark.word}{declared}** {_text(case.id)}"
     open_ = case.status is Verdict.INCONCLUSIVE and case.resolution
-    able = f" ({_text(case.resolution)}.)" if open_ else ""
-    return f"- {head}: {_text(case.reason)}{cause}{step}{able}"
+    able = f" ({_text(typeset(case.resolution))}.)" if open_ else ""
+    return f"- {head}: {_text(typeset(case.reason))}{cause}{step}{able}"
 
 
 def _text(text: str, longest: int = _LONGEST) -> str:

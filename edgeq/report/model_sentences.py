@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from edgeq.answer import answer, leans, not_run, reasons
-from edgeq.judge.text import about, names
 from edgeq.judge.verdict import Answer, Verdict
 from edgeq.measure.tensors import Fit
 from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import facts, words
 from edgeq.spec.gates import GATES
 from edgeq.spec.structs import TENSORS
+from edgeq.words import about, change, every, names, plural, typeset
 
 MOST_NAMES = 3
 """How many variants a clause names; more are counted."""
@@ -98,7 +98,7 @@ def _unproven(record: RunRecord, model: ModelRecord, group: Variants) -> str:
 
 def _cleared(_: RunRecord, model: ModelRecord, group: Variants) -> str:
     number = _images(group)
-    on = f" on {words.count(number, 'image')}" if number else ""
+    on = f" on {plural(number, 'image')}" if number else ""
     shown = _lowest(group)
     return f"{_are(model, group)} cleared{on}" + (f" ({shown})" if shown else "")
 
@@ -116,7 +116,7 @@ def _are(model: ModelRecord, group: Variants) -> str:
     if len(group) == 1:
         return f"{group[0].name} is"
     if len(group) == len(model.variants):
-        return f"{words.every(len(group)).lower()} variants are"
+        return f"{every(len(group)).lower()} variants are"
     if len(group) > MOST_NAMES:
         return f"{len(group)} variants are"
     *others, last = (one.name for one in group)
@@ -134,15 +134,15 @@ def _objection(record: RunRecord, model: ModelRecord, variant: VariantRecord) ->
         or (case.status is Verdict.MISSING and not case.declared_missing)
     ]
     worse = [
-        f"{change.gate} {change.against}"
-        for change in record.changes
-        if change.fails and (change.model, change.method) == (model.name, variant.name)
+        f"{moved.gate} {moved.against}"
+        for moved in record.changes
+        if moved.fails and (moved.model, moved.method) == (model.name, variant.name)
     ]
     found = [*cases, *worse]
     if found:
         return names(found)
     left = len(not_run(record, model.name, variant))
-    return f"{words.count(left, 'declared case')} not run"
+    return f"{plural(left, 'declared case')} not run"
 
 
 def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
@@ -159,7 +159,7 @@ def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
     if any(_sees_images(case) for case in open_) and not guess:
         number = _images(group)
         found.append(
-            f"{words.count(number, 'image')} prove{'s' * (number == 1)} too little"
+            f"{plural(number, 'image')} prove{'s' * (number == 1)} too little"
             if number
             else "the images prove too little"
         )
@@ -168,9 +168,7 @@ def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
     if absent:
         found.append(f"{names(absent)} {'was' if len(absent) == 1 else 'were'} not measured")
     if left:
-        found.append(
-            f"{words.count(left, 'declared case')} {'was' if left == 1 else 'were'} not run"
-        )
+        found.append(f"{plural(left, 'declared case')} {'was' if left == 1 else 'were'} not run")
     return " and ".join(found)
 
 
@@ -196,10 +194,10 @@ def _leaning(record: RunRecord, model: ModelRecord, group: Variants) -> str:
     case = case or next((case for case in cases if _sees_images(case)), cases[0])
     if not figures:
         value = words.quantity(case.gate, case.unit, case.value, beside=case.limit)
-        limit = words.quantity(case.gate, case.unit, case.limit)
-        figures = f"{case.gate} {value}, limit {limit}"
+        limit = words.limit(case.gate, case.unit, case.limit, beside=case.value)
+        figures = f"{case.gate} {value}, limit: {limit}"
     others = len(found) - 1
-    more = f"; {words.count(others, 'other variant')} too" if others else ""
+    more = f"; {plural(others, 'other variant')} too" if others else ""
     return f"{one.name} looks worse than allowed: {figures}{more}"
 
 
@@ -231,7 +229,7 @@ def accuracy(one: VariantRecord) -> str:
     if before is None or after is None:
         return ""
     ends = facts.interval(one.accuracy, "variant_top1", "interval")
-    return f"top-1 {words.change(before, after)}{_interval(ends)}"
+    return f"top-1 {typeset(change('percent', before, after))}{_interval(ends)}"
 
 
 def agreement(one: VariantRecord) -> str:
@@ -255,8 +253,8 @@ def error(one: VariantRecord) -> str:
     if worst is None or worst.error is None:
         return ""
     ends = worst.error_interval
-    shown = "" if ends is None else f", interval {ends[0]:.3f} to {ends[1]:.3f}"
-    return f"relative error {worst.error:.3f}{shown}"
+    shown = "" if ends is None else f", interval {words.span('number', ends)}"
+    return f"relative error {words.number('number', worst.error)}{shown}"
 
 
 def baseline_doubt(case: CaseRecord) -> str:
@@ -267,7 +265,7 @@ def baseline_doubt(case: CaseRecord) -> str:
 def _interval(ends: tuple[float, float] | None) -> str:
     if ends is None:
         return ""
-    return f", interval {words.change(*ends, ' to ')}"
+    return f", interval {words.span('percent', ends)}"
 
 
 def _images(group: Variants) -> int:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from edgeq.record import Facts
-from edgeq.report import facts, words
+from edgeq.report import facts
 from edgeq.report.axis import Axis, Tick, powers_of_ten
+from edgeq.words import plural
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 446, 14, 150
 _LEAST, _MOST = 1e-4, 100.0
@@ -70,7 +71,7 @@ def network_view(network: Facts) -> NetworkView | None:
     images = facts.number(network, "images") or 0
     summary = (
         f"Relative error of the output of {len(layers)} layers, the mean over "
-        f"{words.count(round(images), 'image')} on which the variant is worst: "
+        f"{plural(round(images), 'image')} on which the variant is worst: "
         f"{layers[0].text} after the first, {layers[-1].text} after the last"
     )
     return NetworkView(

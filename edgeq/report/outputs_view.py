@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from edgeq.judge.tensors import problem_of
 from edgeq.measure.tensors import Fit
 from edgeq.report import words
-
-_LEAST_COSINE = 0.9995
-"""A cosine that would be rounded to 1 is told by its distance from 1."""
+from edgeq.words import plural
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,8 @@ def outputs_view(outputs: Sequence[Fit], *, trained: bool = True) -> OutputsView
     wrong = sum(bool(one.problem) for one in rows)
     said = f", {wrong:,} of them with a problem" if wrong else ""
     return OutputsView(
-        summary=f"{words.count(len(rows), 'output')} on "
-        f"{words.count(outputs[0].images, 'image')}{said}. The error is the difference by what "
+        summary=f"{plural(len(rows), 'output')} on "
+        f"{plural(outputs[0].images, 'image')}{said}. The error is the difference by what "
         "the baseline varies by from image to image: 0 is the same, 1 says nothing about the image",
         rows=rows,
     )
@@ -85,7 +83,7 @@ def _row(one: Fit, *, trained: bool) -> OutputRow:
         error=_number(one.error),
         interval="" if ends is None else f"{_number(ends[0])} to {_number(ends[1])}",
         worst=_of_image(one.worst_error, one.worst_error_image),
-        cosine=_cosine(one.worst_cosine),
+        cosine=_number(one.worst_cosine),
         image="" if one.worst_cosine_image is None else f"image {one.worst_cosine_image:,}",
         steps=words.NONE if one.steps is None else f"{one.steps.whole:,.0f}",
         problem="" if problem is None else problem.reason[0].upper() + problem.reason[1:],
@@ -93,15 +91,12 @@ def _row(one: Fit, *, trained: bool) -> OutputRow:
 
 
 def _number(value: float | None) -> str:
-    return words.NONE if value is None else f"{value:.3g}"
+    return words.NONE if value is None else words.number("number", value)
 
 
 def _of_image(value: float | None, image: int | None) -> str:
-    return "" if value is None or image is None else f"at most {value:.3g}, image {image:,}"
-
-
-def _cosine(value: float | None) -> str:
-    if value is None:
-        return words.NONE
-    near = _LEAST_COSINE <= value < 1
-    return f"1 - {1 - value:.1g}" if near else f"{value:.3f}"
+    return (
+        ""
+        if value is None or image is None
+        else f"at most {words.number('number', value)}, image {image:,}"
+    )

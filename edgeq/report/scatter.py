@@ -10,6 +10,7 @@ from edgeq.judge.verdict import Answer
 from edgeq.report import words
 from edgeq.report.axis import Axis, Tick, series
 from edgeq.report.labels import LABEL_LENGTH, Label, spread_labels
+from edgeq.words import percentage, typeset
 
 if TYPE_CHECKING:
     from edgeq.report.variant_view import VariantView
@@ -121,8 +122,8 @@ def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | N
     return Chart(
         points=points,
         front=_steps([(across.at(size), up.at(away(share))) for size, share in best]),
-        x_ticks=across.ticks(series(low, high), lambda value: f"{value:,g}"),
-        y_ticks=tuple(Tick(up.at(away(one)), words.percent(one, 0)) for one in shares),
+        x_ticks=across.ticks(series(low, high), lambda kilobytes: words.size(kilobytes * 1000)),
+        y_ticks=tuple(Tick(up.at(away(one)), typeset(percentage(one))) for one in shares),
         absent=tuple(one.name for one in variants if one.bytes is None or one.agreement is None),
         description="; ".join(point.title for point in points),
     )
@@ -173,7 +174,7 @@ def _gap(one: VariantView) -> float:
 
 def _point(one: VariantView, place: tuple[float, float], label: Label, *, front: bool) -> Point:
     ratio = 1.0 if one.answer is None and one.latency is None else one.latency
-    size = words.kilobytes(one.bytes)
+    size = words.size(one.bytes)
     agreement = words.percent(one.agreement if one.answer else 1.0)
     latency = "1, the measure" if one.answer is None else words.times(ratio)
     on = ", on the Pareto front" if front else ""

@@ -10,6 +10,7 @@ from edgeq.judge.verdict import Answer, Verdict
 from edgeq.record import RunRecord
 from edgeq.report import words
 from edgeq.report.words import Mark
+from edgeq.words import every, plural
 
 EXAMPLES = 2
 """How many of the cases that were not run a note names."""
@@ -58,7 +59,7 @@ def headline(record: RunRecord) -> str:
     """Return how many variants of a run are cleared in one sentence, without a full stop."""
     answers = _answers(record)
     if record.interrupted:
-        judged = words.count(len(record.cases), "case")
+        judged = plural(len(record.cases), "case")
         return f"The run was interrupted after {judged} of {_declared(record)}"
     said = cleared(answers)
     if record.summary.may_ship:
@@ -72,15 +73,15 @@ def headline(record: RunRecord) -> str:
 
 def cleared(answers: Collection[Answer]) -> str:
     """Return how many variants are cleared, or what else the only one is."""
-    every = tuple(answers)
-    if not every:
+    given = tuple(answers)
+    if not given:
         return "There is no variant to judge"
-    if len(every) == 1:
-        return f"The variant is {every[0].value}"
-    number = every.count(Answer.CLEARED)
-    if number == len(every):
-        return f"{words.every(number)} variants are cleared"
-    return f"{number} of {len(every)} variants {'is' if number == 1 else 'are'} cleared"
+    if len(given) == 1:
+        return f"The variant is {given[0].value}"
+    number = given.count(Answer.CLEARED)
+    if number == len(given):
+        return f"{every(number)} variants are cleared"
+    return f"{number} of {len(given)} variants {'is' if number == 1 else 'are'} cleared"
 
 
 def verdict(record: RunRecord) -> str:
@@ -88,7 +89,7 @@ def verdict(record: RunRecord) -> str:
     summary, parts = record.summary, _parts(record)
     if summary.not_run:
         were = "was" if len(summary.not_run) == 1 else "were"
-        left = f"{words.count(len(summary.not_run), 'declared case')} {were} not run"
+        left = f"{plural(len(summary.not_run), 'declared case')} {were} not run"
         parts.append(f"{left}, on purpose" if record.partial else left)
     elif not summary.complete:
         parts.append("verdicts and declared cases do not match")
@@ -96,7 +97,7 @@ def verdict(record: RunRecord) -> str:
         parts.append("nothing was judged")
     if record.interrupted:
         parts.insert(0, "it was interrupted")
-    said = "; ".join(parts) or f"all {words.count(summary.passed, 'case')} passed"
+    said = "; ".join(parts) or f"all {plural(summary.passed, 'case')} passed"
     if _is_open(record):
         return f"Nothing fails: {said}"
     return f"The run {'passes' if summary.passes else 'fails'}: {said}"
@@ -125,7 +126,7 @@ def notes(record: RunRecord) -> tuple[str, ...]:
     if left:
         example = ", for example " if len(left) > EXAMPLES else ": "
         shown = " and ".join(left[:EXAMPLES])
-        found.append(f"{words.count(len(left), 'declared case')} not run{example}{shown}")
+        found.append(f"{plural(len(left), 'declared case')} not run{example}{shown}")
     return tuple(found)
 
 
@@ -143,22 +144,22 @@ def _parts(record: RunRecord) -> list[str]:
     summary, undeclared = record.summary, _undeclared(record)
     parts = []
     if record.errors:
-        parts.append(f"{words.count(len(record.errors), 'input')} could not be used")
+        parts.append(f"{plural(len(record.errors), 'input')} could not be used")
     if summary.failed:
-        parts.append(f"{words.count(summary.failed, 'case')} FAIL")
+        parts.append(f"{plural(summary.failed, 'case')} FAIL")
     if undeclared:
-        parts.append(f"{words.count(undeclared, 'case')} MISSING without being declared")
+        parts.append(f"{plural(undeclared, 'case')} MISSING without being declared")
     if summary.inconclusive:
         rule = "a warning" if record.inconclusive == "warn" else "a failure by the spec"
         are = "is" if summary.inconclusive == 1 else "are"
-        parts.append(f"{words.count(summary.inconclusive, 'case')} {are} INCONCLUSIVE ({rule})")
+        parts.append(f"{plural(summary.inconclusive, 'case')} {are} INCONCLUSIVE ({rule})")
     if summary.missing - undeclared:
-        parts.append(f"{words.count(summary.missing - undeclared, 'case')} MISSING as declared")
+        parts.append(f"{plural(summary.missing - undeclared, 'case')} MISSING as declared")
     for kind in (ChangeKind.WORSE, ChangeKind.GONE):
         number = sum(change.fails and change.kind is kind for change in record.changes)
         if number:
             against = "than accepted" if kind is ChangeKind.WORSE else "since the accepted record"
-            parts.append(f"{words.count(number, 'case')} {kind.value} {against}")
+            parts.append(f"{plural(number, 'case')} {kind.value} {against}")
     return parts
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeq.record import Facts
-from edgeq.report import facts, words
+from edgeq.report import facts
 from edgeq.report.axis import Axis, Tick
 from edgeq.report.histogram import Histogram, bars
+from edgeq.words import plural
 
 HEIGHT, BASE = 130, 84
 _START, _END, _TOP = 14, 446, 66
@@ -116,7 +117,7 @@ def _of_worst(agreement: Facts, key: str) -> list[float]:
 
 
 def _said(name: str, values: tuple[float, ...], images: float | None) -> str:
-    of = "" if images is None else f" of {words.count(round(images), 'image')}"
+    of = "" if images is None else f" of {plural(round(images), 'image')}"
     return (
         f"Histogram of the {name}{of}: {min(values):.4g} to {max(values):.4g}, "
         f"median {values[len(values) // 2]:.4g}"

@@ -9,6 +9,7 @@ from edgeq.record import RunRecord
 from edgeq.report import words
 from edgeq.report.file_view import Share
 from edgeq.report.words import Mark
+from edgeq.words import plural, utc
 
 _MARKS = {
     "caught": Mark("✓", "+", "caught", "good"),
@@ -79,13 +80,13 @@ def strength(record: RunRecord) -> StrengthView | None:
 
 
 def _summary(found: Challenge) -> str:
-    faults = words.count(len(found.applicable), "applicable fault")
+    faults = plural(len(found.applicable), "applicable fault")
     named = sum(one.cause_named is True for one in found.caught)
     asked = sum(one.cause_named is not None for one in found.caught)
     parts = [
         f"The gate caught {len(found.caught)} of {faults} ({words.percent(found.score)})",
         f"named the cause of {named} of {asked}" if asked else "",
-        f"{len(found.alarms)} of {words.count(len(found.controls), 'harmless change')} stopped",
+        f"{len(found.alarms)} of {plural(len(found.controls), 'harmless change')} stopped",
     ]
     return "; ".join(part for part in parts if part)
 
@@ -101,7 +102,7 @@ def _notes(found: Challenge, spec_sha256: str) -> tuple[str, ...]:
         for (model, note), faults in found.set_aside.items()
     ]
     if found.started:
-        notes.append(f"Challenged {words.utc(found.started)}")
+        notes.append(f"Challenged {utc(found.started)}")
     return tuple(notes)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import edgeq
+from edgeq.words import typeset
 
 if TYPE_CHECKING:
     from jinja2 import BytecodeCache, Environment, Template
@@ -25,7 +26,7 @@ def template(name: str) -> Template:
 def _environment() -> Environment:
     import jinja2
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("edgeq.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -33,6 +34,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         bytecode_cache=_bytecode(),
     )
+    environment.filters["typeset"] = typeset
+    return environment
 
 
 def _bytecode() -> BytecodeCache | None:

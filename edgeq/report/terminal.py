@@ -13,8 +13,8 @@ WIDTH = 100
 MOST_LINES = 20
 
 _HEAD_WIDTH = 21
-_CELL_WIDTHS = (10, 18)
-_ASCII = str.maketrans({"−": "-", "×": "x", "–": "", "…": "~", "→": "->"})  # noqa: RUF001
+_CELL_WIDTHS = (10, 20)
+_ASCII = str.maketrans({"−": "-", "×": "x", "–": "", "…": "~", "→": "->", "\u00a0": " "})  # noqa: RUF001
 
 
 def render(record: RunRecord) -> str:

@@ -146,8 +146,8 @@ def _ratios(latency: Facts, case: CaseRecord | None) -> Ratios | None:
         limit=up.at(limit) if limit is not None and inside else None,
         limit_text="" if limit is None else words.times(limit),
         even=up.at(1.0) if steps[0] <= 1.0 <= steps[-1] else None,
-        description=f"The variant's time by the baseline's in {len(values)} pairs of blocks: "
+        description=f"The variant's time divided by the baseline's in {len(values):,} pairs of "
+        f"blocks: "
         f"{words.times(min(values))} to {words.times(max(values))}, over all "
-        f"{words.times(ratio)}"
-        + (f" ({words.span((words.times(ends[0]), words.times(ends[1])))})" if ends else ""),
+        f"{words.times(ratio)}" + (f" ({words.span('times', ends)})" if ends else ""),
     )

@@ -11,7 +11,7 @@ from edgeq.history.rules import comparison_of, unlike
 from edgeq.history.side import Figure
 from edgeq.judge.verdict import Verdict
 from edgeq.report import words
-from edgeq.spec.gates import GATES
+from edgeq.words import plural
 
 WIDTH, HEIGHT = 220, 56
 _EDGE = 6.0
@@ -168,7 +168,7 @@ def _alike(series: Series) -> list[Series]:
 def _spread(last: Figure, values: list[float]) -> str:
     low, high = _said(last, min(values)), _said(last, max(values))
     said = f"{low} to {high}" if low != high else f"always {low}"
-    return f"{said} in {words.count(len(values), 'run')}"
+    return f"{said} in {plural(len(values), 'run')}"
 
 
 def _description(series: Series, spread: str, accepted: float | None) -> str:
@@ -179,14 +179,13 @@ def _description(series: Series, spread: str, accepted: float | None) -> str:
         spread,
         "" if accepted is None else f"accepted {_said(last, accepted)}",
         "" if last.limit is None else f"limit {_limit(last)}",
-        f"failed in {words.count(failed, 'run')}" if failed else "",
+        f"failed in {plural(failed, 'run')}" if failed else "",
     ]
     return ", ".join(part for part in parts if part)
 
 
 def _limit(figure: Figure) -> str:
-    sense = GATES.get(figure.gate).sense if figure.gate in GATES else "max"
-    return f"at {'least' if sense == 'min' else 'most'} {_said(figure, figure.limit)}"
+    return words.limit(figure.gate, figure.unit, figure.limit)
 
 
 def _said(figure: Figure, value: float | None) -> str:

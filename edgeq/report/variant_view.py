@@ -15,6 +15,7 @@ from edgeq.report.outputs_view import OutputsView, outputs_view
 from edgeq.report.spread_view import SpreadView, spreads
 from edgeq.report.times_view import TimesView, times_view
 from edgeq.report.words import Mark
+from edgeq.spec.gates import written
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def variant_view(
         outputs=outputs_view(variant.outputs, trained=model.trained),
         times=times_view(variant.latency, by_gate.get("latency_ratio")),
         stack=file_view.stack_view(model.baseline.size, variant.size),
-        operators=file_view.shares(facts.table(variant.operators, "counts"), words.plain),
+        operators=file_view.shares(facts.table(variant.operators, "counts"), words.count),
         kernels=file_view.kernels_view(variant.operators),
         types=file_view.types(variant) + file_view.noise(by_gate.get("kernels")),
         network=network_view(variant.network),
@@ -173,21 +174,14 @@ def variant_view(
 
 def case_view(case: CaseRecord) -> CaseView:
     """Return the view of one case."""
-    ends = case.interval
     return CaseView(
         id=case.id,
         gate=case.gate,
         status=case.status,
         mark=words.verdict_mark(case.status, leans(case)),
         value=words.quantity(case.gate, case.unit, case.value, beside=case.limit),
-        interval=words.span(
-            ends
-            and (
-                words.quantity(case.gate, case.unit, ends[0]),
-                words.quantity(case.gate, case.unit, ends[1]),
-            )
-        ),
-        limit=words.quantity(case.gate, case.unit, case.limit),
+        interval=words.span(written(case.gate, case.unit), case.interval),
+        limit=words.limit(case.gate, case.unit, case.limit, beside=case.value),
         reason=case.reason,
         cause=sentence(case.cause),
         next_step=case.next_step or "",

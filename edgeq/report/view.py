@@ -15,6 +15,7 @@ from edgeq.report.model_sentences import findings
 from edgeq.report.pictures import Pictures
 from edgeq.report.variant_view import CaseView, VariantView, case_view, variant_view
 from edgeq.report.words import Mark
+from edgeq.words import duration, plural, utc
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
@@ -140,8 +141,8 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
         ),
         commands=_commands(record),
         needed=_needed(record),
-        started=words.utc(record.started),
-        duration=words.duration(record.duration_s),
+        started=utc(record.started),
+        duration=duration(record.duration_s),
         edgeq=record.edgeq,
         spec_sha256=record.spec_sha256,
     )
@@ -167,7 +168,7 @@ def _fact(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float) and name.endswith((" bytes", "memory limit")):
-        return words.whole_kilobytes(value)
+        return words.size(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -191,16 +192,16 @@ def _about(record: RunRecord) -> tuple[tuple[str, str], ...]:
     cores = facts.number(machine, "cores")
     where = (
         facts.text(machine, "processor"),
-        None if cores is None else words.count(round(cores), "core"),
+        None if cores is None else plural(round(cores), "core"),
         facts.text(machine, "architecture"),
         facts.text(machine, "system"),
     )
     return (
         ("model" if len(names) == 1 else "models", ", ".join(names) or "none"),
         ("commit", record.commit or "not recorded"),
-        ("when", words.utc(record.started)),
+        ("when", utc(record.started)),
         ("where", ", ".join(one for one in where if one) or "not recorded"),
-        ("took", words.duration(record.duration_s)),
+        ("took", duration(record.duration_s)),
     )
 
 

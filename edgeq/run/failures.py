@@ -16,6 +16,7 @@ from edgeq.errors import (
 )
 from edgeq.run.channel import describe_end
 from edgeq.run.doing import Doing
+from edgeq.words import size
 
 MESSAGE_LENGTH = 400
 _MEMORY_WORDS = ("bad_alloc", "memoryerror", "cannot allocate memory")
@@ -71,10 +72,10 @@ class Circumstances:
 
     def out_of_memory(self) -> WorkerError:
         """Return the error for a worker that went over its memory limit."""
-        limit = (self.memory_limit or 0) / 1e6
+        limit = size(self.memory_limit or 0)
         return self._error(
             WorkerMemoryError,
-            f"the worker went over its memory limit of {limit:g} MB while it ran {self.doing}",
+            f"the worker went over its memory limit of {limit} while it ran {self.doing}",
             "Raise run.memory_limit if the model may need that much",
         )
 

@@ -17,9 +17,9 @@ from edgeq.spec.structs import Limits, Task
 if TYPE_CHECKING:
     from edgeq.judge.verdict import Judgement
     from edgeq.pipeline.variant import VariantUnderTest
+    from edgeq.words import Kind
 
 Holds = Literal["every", "quantized", "calibrated", "calibrated here"]
-Written = Literal["number", "percent", "points", "times", "whole size"]
 Column = Literal["size", "reduction", "agreement", "accuracy", "latency", "memory"]
 Condition = Literal["baseline", "images", "preprocessing", "kernels", "threads", "machine"]
 
@@ -82,8 +82,7 @@ class Gate:
             and pytest-benchmark keeps them.
         comparison: How it is compared with figures of other runs, None if by its verdict alone.
         column: The column of the report's table of variants that shows its limit.
-        written: How its value is written, beside its unit.
-        head: What its limit is called in that column, if the column's heading does not say it.
+        written: How its value is written, if its unit does not say it.
         cause: What its failure means if no experiment says more, None if nothing certain.
         sureness: Of several causes, that with the highest is named.
         explained: Whether a failure is explained by experiments with the variant.
@@ -110,11 +109,15 @@ class Gate:
     timed: bool = False
     comparison: Comparison | None = None
     column: Column | None = None
-    written: Written = "number"
-    head: str = ""
+    written: Kind | None = None
     cause: str | None = None
     sureness: int = 0
     explained: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """How its value and limit are written."""
+        return self.written or kind_of(self.unit)
 
     @property
     def is_proof(self) -> bool:
@@ -154,6 +157,14 @@ class Gate:
         module, _, function = self.judge.partition(":")
         found: Judgement = getattr(import_module(module), function)(variant, limit)
         return found
+
+
+_KINDS: dict[str, Kind] = {"bytes": "size", "ms": "ms", "s": "s", "count": "count"}
+
+
+def kind_of(unit: str) -> Kind:
+    """Return how numbers of a unit are written."""
+    return _KINDS.get(unit, "number")
 
 
 PREDICTIONS: tuple[Marker, ...] = ("agreement", "accuracy")

@@ -6,8 +6,13 @@ of the group ``edgeq.gates``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from edgeq.extensions import Extensible
-from edgeq.spec.gate import COSTS, OUTPUTS, Comparison, Gate
+from edgeq.spec.gate import COSTS, OUTPUTS, Comparison, Gate, kind_of
+
+if TYPE_CHECKING:
+    from edgeq.words import Kind
 
 _HERE = "edgeq.pipeline.gates"
 
@@ -187,7 +192,6 @@ GATES: Extensible[Gate] = Extensible(
             alone=False,
             comparison=Comparison(alike=OUTPUTS, exact=False),
             column="agreement",
-            head="error ",
             explained=True,
         ),
         Gate(
@@ -207,7 +211,6 @@ GATES: Extensible[Gate] = Extensible(
             comparison=Comparison(alike=OUTPUTS, exact=False),
             column="accuracy",
             written="points",
-            head="drop ",
             explained=True,
         ),
         Gate(
@@ -252,7 +255,6 @@ GATES: Extensible[Gate] = Extensible(
             # Peaks of eight fresh workers with the same model were 0.1 to 0.5 % apart.
             comparison=Comparison(alike=COSTS, tolerance=0.02, relative=True),
             column="memory",
-            written="whole size",
             cause="memory",
             sureness=2,
         ),
@@ -270,6 +272,11 @@ GATES: Extensible[Gate] = Extensible(
         ),
     ],
 )
+
+
+def written(gate: str, unit: str) -> Kind:
+    """Return how figures of a gate are written; a gate that is not known any more has a unit."""
+    return GATES.get(gate).kind if gate in GATES else kind_of(unit)
 
 
 def proofs() -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from edgeq import report
 from edgeq.answer import answered
 from edgeq.history.past import Past, PastRun, past_run
 from edgeq.record import RunRecord, from_json
+from edgeq.words import size, typeset
 from tests.end_to_end import browsing, report_records
 from tests.end_to_end.browsing import opened
 from tests.end_to_end.report_records import KINDS
@@ -112,7 +113,7 @@ def test_the_numbers_shown_are_those_of_the_record(
     for model in record.models:
         for variant in model.variants:
             text = texts[f"{model.name} {variant.name}"]
-            assert f"{variant.bytes / 1000:,.1f}\xa0kB" in text
+            assert typeset(size(variant.bytes)) in text
             share = variant.agreement.get("top1")
             if isinstance(share, float):
                 shares = [float(one) for one in re.findall(r"([\d.]+)\xa0%", text)]

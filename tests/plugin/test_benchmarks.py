@@ -81,7 +81,7 @@ def test_what_is_not_timed_is_missing_and_never_passes(
         assert one.status is Verdict.MISSING
         assert reason in one.reason
         assert one.next_step == f"Leave out {' '.join(option)}"
-        assert f"{one.id} is MISSING: {one.reason}" in result.outlines
+        assert f"{one.id}: MISSING; {one.reason}" in result.outlines
     assert "Traceback" not in text_of(result)
     assert "error" not in result.outlines[-1]
 

@@ -20,7 +20,7 @@ def test_fail_fails_in_one_line_with_the_next_step(project: Project) -> None:
     result.assert_outcomes(failed=2, passed=2, deselected=16)
     judged = case(project.record, "tiny/float16/size_reduction")
     assert judged.status is Verdict.FAIL
-    start = result.outlines.index(f"tiny/float16/size_reduction is FAIL: {judged.reason}")
+    start = result.outlines.index(f"tiny/float16/size_reduction: FAIL; {judged.reason}")
     assert result.outlines[start + 1] == f"Next: {judged.next_step}"
     assert result.outlines[start - 1].startswith("____")
     assert "Traceback" not in text_of(result)
@@ -115,7 +115,7 @@ def test_inconclusive_fails_where_the_spec_says_so(project: Project) -> None:
     assert result.ret == 1
     result.assert_outcomes(failed=2, passed=2, deselected=16)
     result.stdout.fnmatch_lines(
-        ["tiny/float16/top1_agreement is INCONCLUSIVE, leans to PASS: agrees on 12 of 12*"]
+        ["tiny/float16/top1_agreement: INCONCLUSIVE, leans to PASS; agrees on 12 of 12*"]
     )
     assert not project.record.summary.passes
     assert {one.answer for one in project.record.models[0].variants} == {Answer.UNPROVEN}
@@ -148,7 +148,7 @@ def test_missing_without_declaration_fails(project: Project) -> None:
     result = project.run("-m", "accuracy")
     assert result.ret == 1
     result.assert_outcomes(failed=2, deselected=13)
-    result.stdout.fnmatch_lines(["tiny/float16/accuracy_drop is MISSING: *", "Next: Name a csv*"])
+    result.stdout.fnmatch_lines(["tiny/float16/accuracy_drop: MISSING; *", "Next: Name a csv*"])
 
 
 def test_a_gate_that_is_off_vanishes(project: Project) -> None:

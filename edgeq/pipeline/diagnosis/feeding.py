@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from edgeq import words
 from edgeq.pipeline.diagnosis.bench import Bench, Laid, Trial
 from edgeq.pipeline.diagnosis.cause import Cause
 from edgeq.spec.presets_preprocessing import PREPROCESSING
@@ -77,9 +78,9 @@ def explain(before: Trial, tried: list[tuple[Way, Trial]], images: int) -> Cause
     way, after = next(one for one in helping if one[1].error <= ABOUT * best)
     return Cause(
         way.cause,
-        f"the {_SAID[way.cause]}: {way.said} the variant agrees on {after.agreeing:.0%} of "
-        f"{images} images (error of logits {after.error:.2g}), as it is fed now on "
-        f"{before.agreeing:.0%} ({before.error:.2g})",
+        f"the {_SAID[way.cause]}: {way.said} the variant agrees on "
+        f"{words.share(after.agreeing)} of {images} images (error of logits {after.error:.2g}), "
+        f"as it is fed now on {words.share(before.agreeing)} ({before.error:.2g})",
         {
             "agreement": [round(before.agreeing, 4), round(after.agreeing, 4)],
             "logits_error": [round(before.error, 4), round(after.error, 4)],
@@ -139,7 +140,8 @@ def _ways(own: Preprocessing, wanted: Preprocessing) -> Iterator[Way]:
         replace(own, resize="whole", filter="bilinear"),
         replace(own, resize="centre_crop", crop_fraction=0.875),
     ):
-        crop = f", middle {other.crop_fraction:.0%}" if other.resize == "centre_crop" else ""
+        middle = words.share(other.crop_fraction)
+        crop = f", middle {middle}" if other.resize == "centre_crop" else ""
         yield Way("resize", f"resized {other.resize} with {other.filter}{crop}", other)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from edgeq import words
 from edgeq.measure.renaming import renaming
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause
@@ -29,7 +30,8 @@ def shifted_answers(bench: Bench) -> Cause | None:
     offset, share = found
     return Cause(
         "label_offset",
-        f"the variant's class is the baseline's {offset:+d} on {share:.0%} of {len(ours)} images",
+        f"the variant's class is the baseline's {offset:+d} on {words.share(share)} of "
+        f"{len(ours)} images",
         {"offset": offset, "share": round(share, 4), "images": len(ours)},
     )
 
@@ -65,23 +67,23 @@ def wrong_labels(bench: Bench) -> Cause | None:
         "images": len(labels),
     }
     head = (
-        f"baseline and variant agree on {together:.0%} of {len(labels)} images, but only "
-        f"{right:.0%} of the baseline's answers are right"
+        f"baseline and variant agree on {words.share(together)} of {len(labels)} images, but only "
+        f"{words.share(right)} of the baseline's answers are right"
     )
     found = best_offset(ours, labels, bench.baseline_answers.scores.shape[1])
     if found is not None:
         offset, share = found
         return Cause(
             "label_offset",
-            f"{head}: {share:.0%} of the labels are its class {offset:+d}",
+            f"{head}: {words.share(share)} of the labels are its class {offset:+d}",
             {**facts, "offset": offset, "share": round(share, 4)},
         )
     common = same_classes(ours, labels)
     if right <= RARE and common >= CLEAR:
         return Cause(
             "label_order",
-            f"{head}, although {common:.0%} of the labels are classes that it gives to other "
-            "images: the labels are in another order",
+            f"{head}, although {words.share(common)} of the labels are classes that it gives to "
+            "other images: the labels are in another order",
             {**facts, "common": round(common, 4)},
         )
     return None

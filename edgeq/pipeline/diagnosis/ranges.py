@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgeq import words
 from edgeq.images.preprocess import to_input
 from edgeq.pipeline.diagnosis.bench import Bench, Reals
 from edgeq.pipeline.diagnosis.cause import Cause
@@ -89,13 +90,14 @@ def explain(every: tuple[Range, ...]) -> Cause | None:
     if of_inner > MOST * len(inner) and given is not None and given.covered > WHOLE_INPUT:
         return Cause(
             "saturated_activations",
-            f"the ranges of {of_inner} of {len(inner)} layers are cut to about {middle:.0%} of "
-            "what the baseline computes, while the input's range is whole",
+            f"the ranges of {of_inner} of {len(inner)} layers are cut to about "
+            f"{words.share(middle)} of what the baseline computes, while the input's range is "
+            "whole",
             _facts(cut, every),
         )
     said = f"; worst is {worst.name}, which {_holds(worst)}"
     if given is not None and given.covered < LOST:
-        said = f", and the input's range holds {given.covered:.0%} of what it is fed{said}"
+        said = f", and the input's range holds {words.share(given.covered)} of what it is fed{said}"
     return Cause(
         "calibration",
         f"the activations' ranges do not fit these photographs: {len(cut)} of {len(every)} are too "
@@ -129,7 +131,7 @@ def _wide(wide: list[Range]) -> Cause:
 def _holds(one: Range) -> str:
     return (
         f"holds {one.low:.3g} to {one.high:.3g}, where the baseline has {one.least:.3g} to "
-        f"{one.greatest:.3g} ({one.clipped:.0%} of the values are cut off)"
+        f"{one.greatest:.3g} ({words.share(one.clipped)} of the values are cut off)"
     )
 
 

@@ -70,8 +70,8 @@ def test_what_lets_pass_is_a_warning(tmp_path: Path) -> None:
     )
     record = records.record(made.record.models[0].variants, cases)
     assert described(made, record)["warnings"] == [
-        "accuracy_drop is INCONCLUSIVE: either side",
-        "worst_cosine is MISSING: random",
+        "accuracy_drop: INCONCLUSIVE; either side",
+        "worst_cosine: MISSING; random",
     ]
 
 

@@ -27,8 +27,8 @@ def test_notice_does_not_invent_a_licence() -> None:
 def test_readme_says_what_is_not_proved() -> None:
     record = records.record(records.full_record().models[0].variants, records.passing("float16"))
     chosen = select(record)[0][0]
-    text = texts.variant_readme(chosen, "m/float16", ["accuracy_drop is INCONCLUSIVE: <x>"])
-    assert "14,413.5 kB" in text
+    text = texts.variant_readme(chosen, "m/float16", ["accuracy_drop: INCONCLUSIVE; <x>"])
+    assert "14.4 MB" in text
     assert "python example.py m/float16 photograph.jpg" in text
     assert "## Not proved" in text
     assert "<x>" not in text

@@ -87,7 +87,7 @@ def test_a_refusal_leaves_what_was_accepted(capsys: pytest.CaptureFixture[str]) 
     assert cli.main(["accept", "--reason", "y"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("edgeq: net/int8/types is FAIL: ")
+    assert err.startswith("edgeq: net/int8/types: FAIL; ")
     assert err.count("\n") == 1
     assert Path("reports/accepted/net.json").read_bytes() == before
 

@@ -26,7 +26,7 @@ def test_caught_faults_are_told_and_written(
     assert main(["challenge", *faults, "--json", "answer.json"]) == 0
     shown = capsys.readouterr()
     assert "tiny: faults in vendor" in shown.out
-    assert "Mutation score 100.0%: 2 of 2 applicable faults caught, 0 missed" in shown.out
+    assert "Mutation score 100 %: 2 of 2 applicable faults caught, 0 missed" in shown.out
     assert shown.err == ""
     told = json.loads((folder / "answer.json").read_text("utf-8"))
     assert [one["verdict"] for one in told["faults"]] == ["caught", "caught"]

@@ -76,7 +76,7 @@ def test_markdown_is_for_a_pull_request(capsys: pytest.CaptureFixture[str]) -> N
     ran(with_value("max_bytes", 3000.0), "b/run.json")
     cli.main(["compare", "a", "b", "--format", "markdown"])
     assert capsys.readouterr().out.startswith(
-        "### From a to b\n\n**1 worse**\n\n- \u2717 **worse** net/int8/max\\_bytes: 1 kB, then 3 kB"
+        "### From a to b\n\n**1 worse**\n\n- \u2717 **worse** net/int8/max\\_bytes: 1 \u2192 3 kB"
     )
 
 
@@ -94,7 +94,7 @@ def test_json_holds_every_case(capsys: pytest.CaptureFixture[str]) -> None:
 def test_files_of_pytest_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
     one, two = benchmarks("1.json", 0.010), benchmarks("2.json", 0.012)
     assert cli.main(["compare", one, two]) == 1
-    assert "x worse test_it: median 10 ms, then 12 ms, 1.20 times" in capsys.readouterr().out
+    assert "x worse test_it: median 10.0 -> 12.0 ms, 1.20x" in capsys.readouterr().out
     assert cli.main(["compare", one, two, "--tolerance", "0.3"]) == 0
 
 

@@ -59,7 +59,7 @@ def test_a_size_that_is_none_is_refused(
     store: Store, capsys: pytest.CaptureFixture[str], size: str
 ) -> None:
     assert main(["store", "prune", "--store", "kept", "--max-size", size]) == 2
-    assert "is no size" in capsys.readouterr().err
+    assert "is not a size" in capsys.readouterr().err
     assert len(list(store.folders())) == 4
 
 

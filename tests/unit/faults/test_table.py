@@ -51,7 +51,7 @@ def test_a_diagnosis_has_a_column() -> None:
 def test_the_score_counts_what_is_applicable() -> None:
     found = challenge()
     assert found.score == round(1 / 3, 4)
-    assert lines(found, WIDTH)[-1].startswith("Mutation score 33.3%: 1 of 3 applicable")
+    assert lines(found, WIDTH)[-1].startswith("Mutation score 33.3 %: 1 of 3 applicable")
     assert not found.passed
 
 

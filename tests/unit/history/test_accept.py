@@ -135,7 +135,7 @@ def test_what_fails_is_refused(case_: CaseRecord, rule: str, refused: bool) -> N
         accepted(record)
     assert record.cases[1].id in caught.value.what
     assert record.cases[1].status.value in caught.value.what
-    assert "no figure to hold later runs against" in caught.value.what
+    assert "later runs are not compared with what fails its own limit" in caught.value.what
 
 
 def test_a_selection_that_was_not_run_is_refused() -> None:

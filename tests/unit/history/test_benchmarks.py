@@ -72,7 +72,7 @@ def test_benchmarks_of_one_side() -> None:
 def test_the_words_and_the_numbers() -> None:
     slower = file({"a": {"median": 0.0125, "min": 0.012}})
     (found,) = compare_benchmarks(file({"a": {}}), slower)
-    assert found.reason == "median 10 ms, then 12.5 ms, 1.25 times"
+    assert found.reason == "median 10.0 -> 12.5 ms, 1.25x"
     assert (found.before, found.after, found.unit) == (0.010, 0.0125, "s")
 
 

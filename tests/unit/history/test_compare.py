@@ -143,7 +143,7 @@ def test_agreement_is_paired_by_image() -> None:
     assert found.images_better == ()
     p = 2 * 0.5**7
     assert found.reason.startswith(
-        f"0.990, then 0.920; 7 images got worse and none better (exact McNemar p {p:.2g}): "
+        f"99.0 -> 92.0 %; 7 images got worse and none better (exact McNemar p {p:.2g}): "
         "img1.jpg, img2.jpg, img3.jpg and 4 more"
     )
     assert "the variant's file is the same" in found.reason
@@ -195,7 +195,7 @@ def test_a_figure_that_is_missing_now_is_gone() -> None:
     missing = run(case("accuracy_drop", Verdict.MISSING, reason="no labels"))
     found = only(run(case("accuracy_drop")), missing)
     assert (found.kind, found.fails) == (GONE, True)
-    assert found.reason == "was 0.010, and is MISSING now: no labels"
+    assert found.reason == "was 1.0 points lost, and is MISSING now: no labels"
     assert only(missing, run(case("accuracy_drop"))).kind is NEW
 
 
@@ -241,7 +241,7 @@ def test_a_change_says_what_else_is_other() -> None:
         ),
     )
     assert found.kind is WORSE
-    assert found.reason == "0.900, then 0.500; runtime 2.3.0, then 2.4.0"
+    assert found.reason == "0.900 -> 0.500; runtime 2.3.0, then 2.4.0"
 
 
 def test_a_gate_that_this_version_does_not_know_goes_by_its_verdict() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edgeq.errors import RecordError
 from edgeq.history.moment import moment_of, moment_text
-from edgeq.report.words import utc
+from edgeq.words import utc
 
 ZONES = st.integers(-23, 23).map(lambda hours: timezone(timedelta(hours=hours)))
 MOMENTS = st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=ZONES)  # noqa: DTZ001

@@ -37,7 +37,7 @@ def rate(value: float, limit: float = 0.93, *, half: float = 0.1) -> OpenValue:
 
 
 def ratio(value: float, limit: float = 1.1, *, half: float = 0.1) -> OpenValue:
-    return open_value.of_time("ratio", value, (value - half, value + half), limit)
+    return open_value.of_time("ratio", "times", value, (value - half, value + half), limit)
 
 
 def test_more_is_always_more_than_there_is() -> None:
@@ -82,7 +82,7 @@ def test_a_few_images_whose_value_lies_at_the_limit_settle_nothing_and_rule_noth
 def test_nothing_settles_a_value_that_is_known_to_be_the_limit() -> None:
     known = rate(0.93, half=0.0005)
     assert more_images(known, None, 10**6).startswith(
-        "No set of images settles this: the rate is known to lie within 0.001 of the limit"
+        "No set of images settles this: the rate is known to lie within 0.1 points of the limit"
     )
     assert more_images(known, 9 * 10**6, 10**6) == more_images(known, None, 10**6)
     steady = ratio(1.1, half=0.005)
@@ -93,7 +93,7 @@ def test_nothing_settles_a_value_that_is_known_to_be_the_limit() -> None:
 
 def test_a_rate_of_1_is_proved_by_no_set() -> None:
     said = more_images(rate(1.0, 1.0), None, 20)
-    assert said == "No number of images proves a rate of 1. Set a lower limit"
+    assert said == "No number of images proves a rate of 100 %. Set a lower limit"
 
 
 def test_near_1_only_a_narrower_interval_is_known_to_be_the_limit() -> None:

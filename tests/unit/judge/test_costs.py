@@ -33,8 +33,8 @@ def check(found: Judgement, status: Verdict) -> Judgement:
 def test_ratio_in_words() -> None:
     found = check(latency_ratio(timed(0.32), 0.6), Verdict.PASS)
     assert found.reason.startswith("5.7")
-    assert " against 18.0 ms, ratio 0.32" in found.reason
-    assert found.reason.endswith("), at most 0.6 wanted")
+    assert " against 18.0 ms: ratio 0.32x (" in found.reason
+    assert found.reason.endswith("; limit: at most 0.6x)")
     assert found.interval is not None
 
 
@@ -73,7 +73,7 @@ def test_too_few_blocks_settle_nothing(limit: float) -> None:
 
 def test_milliseconds_of_the_variant() -> None:
     found = check(max_latency_ms(timed(0.5), 10), Verdict.PASS)
-    assert found.reason.endswith("at most 10 ms wanted")
+    assert found.reason.endswith("; limit: at most 10 ms)")
     assert found.value == pytest.approx(9, rel=0.02)
     assert found.interval is not None
     assert found.interval[0] < 9.1
@@ -83,7 +83,9 @@ def test_milliseconds_of_the_variant() -> None:
 
 def test_memory() -> None:
     found = check(max_peak_memory(61_300_000, 250e6, added_bytes=24_100_000), Verdict.PASS)
-    assert found.reason == "peak of 61,300 kB (the model adds 24,100 kB), at most 250,000 kB wanted"
+    assert found.reason == (
+        "peak of the worker (the model adds 24.1 MB): 61.3 MB (limit: at most 250 MB)"
+    )
     check(max_peak_memory(61_300_000, 60e6), Verdict.FAIL)
 
 
@@ -91,7 +93,7 @@ def test_partitions() -> None:
     found = check(
         max_partitions(1, 4, delegated=270, operators=271, kernels="xnnpack"), Verdict.PASS
     )
-    assert found.reason == "1 partition with 270 of 271 operators, at most 4 partitions wanted"
+    assert found.reason == "1 partition with 270 of 271 operators (limit: at most 4 partitions)"
     many = max_partitions(17, 4, delegated=200, operators=271, kernels="xnnpack")
     check(many, Verdict.FAIL)
 

@@ -170,7 +170,7 @@ def test_a_detector_of_rare_defects_that_finds_them_gives_one_class_nearly_alway
     assert rare_defects(0.95, 0.999) is None
     idle = rare_defects(0.0, 1.0)
     assert idle is not None
-    assert idle.reason.startswith("the baseline gives class 0 for 1.000 of 1,000 images")
+    assert idle.reason.startswith("the baseline gives class 0 for 100 % of 1,000 images")
     assert not idle.wrong
 
 
@@ -205,7 +205,7 @@ def test_without_labels_one_class_for_nearly_all_is_a_doubt() -> None:
     found = unlabelled(predicted, 2, ("good", "scratched"))
     assert found is not None
     assert found.reason == (
-        "the baseline gives class 1 (scratched) for 0.950 of 100 images: untrained, or its "
+        "the baseline gives class 1 (scratched) for 95.0 % of 100 images: untrained, or its "
         "preprocessing is wrong"
     )
     assert not found.wrong

@@ -59,23 +59,23 @@ def test_crops_of_one_photograph_count_as_one_image() -> None:
         alone, clusters=clusters, top1_interval=rate_interval(481, 500, 0.95, clusters)
     )
     judged = check(top1_agreement(found, 0.93), Verdict.INCONCLUSIVE)
-    assert judged.reason.startswith("agrees on 481 of 500 crops of 100 photographs, 0.962 (0.9")
+    assert judged.reason.startswith("agrees on 481 of 500 crops of 100 photographs: 96.2 % (9")
     assert judged.next_step is not None
     assert "different photographs in all would settle it (100 so far)" in judged.next_step
     assert judged.evidence["photographs"] == 100
     assert str(judged.evidence["resolution"]).startswith(
-        "500 crops of 100 photographs count as 100 images: these 100 images can prove 0.964"
+        "500 crops of 100 photographs count as 100 images: these 100 images can prove 96.4 %"
     )
     drop = msgspec.structs.replace(labelled(10, 0, 500), clusters=clusters)
     judged = accuracy_drop(drop, 0.01)
-    assert "10 lost and 0 gained of 500 crops of 100 photographs: drop" in judged.reason
+    assert "10 lost and 0 gained of 500 crops of 100 photographs: 2.0 points lost" in judged.reason
     overlap = top5_overlap(found, 0.5)
     assert overlap.reason.startswith("top-5 overlap on 500 crops of 100 photographs")
 
 
 def test_agreement_that_passes_in_words() -> None:
     found = check(top1_agreement(agreeing(481, 500), 0.93), Verdict.PASS)
-    expected = "agrees on 481 of 500 images, 0.962 (0.941 to 0.977), at least 0.93 wanted"
+    expected = "agrees on 481 of 500 images: 96.2 % (94.1 to 97.7 %; limit: at least 93 %)"
     assert found.reason == expected
     assert found.value == 0.962
     assert found.interval is not None
@@ -84,7 +84,7 @@ def test_agreement_that_passes_in_words() -> None:
 
 def test_few_images_can_prove_a_failure() -> None:
     found = check(top1_agreement(agreeing(10, 20), 0.93, method="int8"), Verdict.FAIL)
-    assert "(0.272 to 0.728)" in found.reason
+    assert "(27.2 to 72.8 %; " in found.reason
     assert "weight_only_int8" in str(found.next_step)
 
 
@@ -175,9 +175,9 @@ def test_worst_cosine_says_what_it_stands_on() -> None:
 
 def test_accuracy_drop_in_words() -> None:
     found = check(accuracy_drop(labelled(8, 3, 500), 0.05), Verdict.PASS)
-    assert "8 lost and 3 gained of 500: drop 0.010 (" in found.reason
-    assert found.reason.startswith("top-1 0.994 to 0.984, ")
-    assert found.reason.endswith("at most 0.05 wanted")
+    assert "8 lost and 3 gained of 500: 1.0 points lost (" in found.reason
+    assert found.reason.startswith("top-1 99.4 -> 98.4 %, ")
+    assert found.reason.endswith("; limit: at most 5 points)")
 
 
 def test_accuracy_drop_of_no_change_on_few_images_is_inconclusive() -> None:
@@ -198,7 +198,7 @@ def size(number: int) -> Size:
 
 def test_size_reduction_is_exact() -> None:
     found = check(size_reduction(size(8_423_296), size(28_529_820), 0.7), Verdict.PASS)
-    assert found.reason == ("8,423 kB against 28,530 kB: reduction 0.705, at least 0.7 wanted")
+    assert found.reason == ("8.42 MB against 28.5 MB: reduction 70.5 % (limit: at least 70 %)")
     failed = check(size_reduction(size(300), size(1000), 0.71), Verdict.FAIL)
     assert "weights int8" in str(failed.next_step)
     check(size_reduction(size(2000), size(1000), 0.5, method="float16"), Verdict.FAIL)
@@ -206,7 +206,7 @@ def test_size_reduction_is_exact() -> None:
 
 def test_max_bytes_tells_one_byte() -> None:
     found = check(max_bytes(size(8_423_297), 8_423_296), Verdict.FAIL)
-    assert found.reason == "8,423.297 kB, at most 8,423.296 kB wanted"
+    assert found.reason == "8.423297 MB (limit: at most 8.423296 MB)"
     check(max_bytes(size(8_423_296), 8_423_296), Verdict.PASS)
 
 
@@ -233,6 +233,6 @@ def test_a_drop_from_a_baseline_that_is_wrong_fails() -> None:
 
 def test_a_drop_from_a_doubted_baseline_does_not_pass() -> None:
     found = check(accuracy_drop(right_on(9, 20, 3), 0.9, doubt=OPEN), Verdict.INCONCLUSIVE)
-    assert found.reason.startswith(f"{OPEN.reason}; top-1 0.450 to 0.450")
+    assert found.reason.startswith(f"{OPEN.reason}; top-1 45.0 -> 45.0 %, ")
     assert found.next_step == "Evaluate more images"
     check(accuracy_drop(labelled(60, 2, 500), 0.02, doubt=OPEN), Verdict.FAIL)

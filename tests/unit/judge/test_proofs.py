@@ -86,7 +86,7 @@ def test_what_is_what_it_claims_passes(found: Operators, method: str | None) -> 
 @pytest.mark.parametrize(
     ("found", "method", "words"),
     [
-        (FLOAT, "dynamic_range", "int8 holds 0% of the weights' bytes"),
+        (FLOAT, "dynamic_range", "int8 holds 0 % of the weights' bytes"),
         (FLOAT, "float16", "largest other: float32 of CONV_2D 0"),
         (DYNAMIC, "weight_only_int8", "activations are quantized while running"),
         (WEIGHT_ONLY, "dynamic_range", "the arithmetic is float"),
@@ -172,7 +172,7 @@ def test_disjoint_sets_pass() -> None:
 
 
 def test_made() -> None:
-    assert check(made(None, size=8_423_296), Verdict.PASS).reason == "read and loaded, 8,423 kB"
+    assert check(made(None, size=8_423_296), Verdict.PASS).reason == "read and loaded, 8.42 MB"
     failed = made(WorkerCrashedError("ended by SIGSEGV at invoke", output="last words"))
     assert "ended by SIGSEGV at invoke" in check(failed, Verdict.FAIL).reason
     assert failed.evidence["output"] == "last words"

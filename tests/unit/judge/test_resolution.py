@@ -10,27 +10,27 @@ from edgeq.measure.statistics import clopper_pearson
 def test_the_counts_that_decide_a_rate() -> None:
     said = of_rate(500, 0.93, 0.95)
     assert said == (
-        "these 500 images can prove 0.993 at best: PASS with up to 23 that differ, FAIL from 48"
+        "these 500 images can prove 99.3 % at best: PASS with up to 23 that differ, FAIL from 48"
     )
     assert clopper_pearson(477, 500, 0.95)[0] >= 0.93 > clopper_pearson(476, 500, 0.95)[0]
     assert clopper_pearson(453, 500, 0.95)[1] >= 0.93 > clopper_pearson(452, 500, 0.95)[1]
 
 
 def test_too_few_images_say_what_they_cant() -> None:
-    assert "0.832 at best: no PASS is possible, FAIL from 4" in of_rate(20, 0.95, 0.95)
+    assert "83.2 % at best: no PASS is possible, FAIL from 4" in of_rate(20, 0.95, 0.95)
     assert of_rate(1, 0.0, 0.95).startswith("this 1 image can")
     assert of_rate(1, 0.0, 0.95).endswith("no FAIL is possible")
 
 
 def test_a_drop_is_named_in_points_of_accuracy() -> None:
     assert of_drop(500, 0.02, 0.0, 0.95) == (
-        "these 500 images can show a drop of 1.8 points (at least 80% of such sets would)"
+        "these 500 images can show a drop of 1.8 points (at least 80 % of such sets would)"
     )
 
 
 def test_an_allowed_drop_is_told_from_a_greater_one() -> None:
     said = of_drop(500, 0.03, 0.03, 0.95)
-    assert "where 3 may be lost, one of 6.1 points is a FAIL as often" in said
+    assert "where 3 points may be lost, one of 6.1 points is a FAIL as often" in said
     assert "none is large enough" in of_drop(12, 0.0, 0.5, 0.95)
     assert of_drop(5, 0.0, 0.0, 0.95) == "these 5 images can't show any drop"
 
@@ -41,7 +41,7 @@ def test_an_allowed_drop_is_told_from_a_greater_one() -> None:
 def test_samples_resolve_half_their_interval(
     interval: tuple[float, float] | None, said: str
 ) -> None:
-    assert said in of_interval(64, "round", interval)
+    assert said in of_interval(64, "round", "times", interval)
 
 
 def test_clusters_are_named_with_what_they_count_as() -> None:

@@ -112,13 +112,13 @@ def test_an_input_that_fits_passes() -> None:
 def test_little_clipping_is_noted() -> None:
     found = fit(clipped=0.012, far=0.01, clipped_images=7)
     assert found.status is Verdict.PASS
-    assert "clips 1.20% of the values by little, on 7 of 200 images" in found.reason
+    assert "clips 1.2 % of the values by little, on 7 of 200 images" in found.reason
 
 
 def test_much_clipping_fails_with_its_share() -> None:
     found = fit(range=(0.0, 100.0), clipped=0.37, far=0.31, clipped_images=200)
     assert found.status is Verdict.FAIL
-    assert "37% of the evaluation's values are clipped" in found.reason
+    assert "37.0 % of the evaluation's values are clipped" in found.reason
     assert "holds 0 to 100, the photographs bring 0 to 255" in found.reason
 
 
@@ -131,7 +131,7 @@ def test_an_input_with_few_steps_left_fails() -> None:
 def test_an_input_of_which_pixels_reach_no_more_than_half_fails() -> None:
     found = fit(range=(-1.0, 1.0), fed=(0.0, 1.0), steps=128, filled=0.5)
     assert found.status is Verdict.FAIL
-    assert "pixels reach 50% of the range that it holds, -1 to 1" in found.reason
+    assert "pixels reach 50.0 % of the range that it holds, -1 to 1" in found.reason
     assert fit(filled=0.53).status is Verdict.PASS
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edgeq import words
 from edgeq.pipeline import doctor
 from edgeq.pipeline.doctor import Finding, examine
 from edgeq.run.targets import Target
@@ -29,10 +30,10 @@ def change(project: Path, old: str, new: str) -> None:
 
 
 def test_everything_that_the_spec_needs_is_there(project: Path) -> None:
-    kilobytes = (project / "net.tflite").stat().st_size / 1000
+    size = (project / "net.tflite").stat().st_size
     assert found(project, "models") == [
         ("ok", "tiny: vendor"),
-        ("ok", f"weights: those of net.tflite, {kilobytes:.1f} kB"),
+        ("ok", f"weights: those of net.tflite, {words.size(size)}"),
         ("ok", "calibration: no set is named"),
         ("ok", "evaluation: photographs, 4 photographs"),
     ]
@@ -111,4 +112,4 @@ def test_kernels_and_store(project: Path) -> None:
     entry = project / ".edgeq" / "sizes" / "key"
     entry.mkdir(parents=True)
     (entry / "entry.json").write_bytes(b" " * 1_500_000)
-    assert found(project, "store") == [("ok", ".edgeq: 1 entries, 1.5 MB")]
+    assert found(project, "store") == [("ok", ".edgeq: 1 entry, 1.5 MB")]

@@ -22,7 +22,7 @@ def test_both_bars_have_one_scale_and_one_letter_per_part() -> None:
         bar.colour for bar in second if "graph" in bar.title
     }
     weights = next(row for row in found.rows if row.name == "weights int8")
-    assert (weights.baseline, weights.variant) == ("\u2013", "0.2\u00a0kB")
+    assert (weights.baseline, weights.variant) == ("\u2013", "225\u00a0bytes")
 
 
 def test_a_file_that_was_not_read_has_no_bars() -> None:

@@ -41,7 +41,7 @@ def changed() -> RunRecord:
             method="int8",
             gate="max_bytes",
             kind=ChangeKind.WORSE,
-            reason="8,000.0 kB, then 9,000.0 kB",
+            reason="8 -> 9 MB",
             before=8e6,
             after=9e6,
             fails=True,

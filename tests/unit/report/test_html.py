@@ -101,7 +101,7 @@ def test_everything_a_reader_needs_is_there() -> None:
     text = " ".join(page(records.full_record()).text.split())
     for needle in (
         "1 of 5 variants is cleared",
-        "28,529.8 kB",
+        "28.5 MB",
         "rejected",
         "dynamic_range is unproven: 500 images prove too little",
         "not measured",

@@ -57,7 +57,7 @@ def test_what_a_run_found_stands_beside_its_mark() -> None:
 def test_the_numbers_stand_behind_the_trends() -> None:
     (table,) = index.index_view(three(), (), latest=True).tables
     row = next(one for one in table.rows if one.name == "int8/max_bytes")
-    assert row.cells == ("8,500.0\u00a0kB", "9,000.0\u00a0kB", "8,000.0\u00a0kB")
+    assert row.cells == ("8.5\u00a0MB", "9\u00a0MB", "8\u00a0MB")
     assert "made" not in {one.name.rpartition("/")[2] for one in table.rows}
 
 

@@ -24,7 +24,7 @@ def test_a_row_for_the_baseline_and_every_variant() -> None:
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(rows) == 1 + 1 + 5
     assert {row.count("|") for row in rows} == {9}
-    assert rows[3].startswith("| dynamic\\_range | 7,874.4 kB | 72.4 % | 98.2 %")
+    assert rows[3].startswith("| dynamic\\_range | 7.87 MB | 72.4 % | 98.2 %")
     assert rows[3].endswith("| ? unproven |")
 
 

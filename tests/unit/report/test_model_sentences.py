@@ -141,7 +141,7 @@ def test_without_labels_the_agreement_stands_for_the_accuracy() -> None:
     )
     open_ = records.case("a", "top1_agreement", Verdict.INCONCLUSIVE, value=0.982, limit=0.99)
     assert said(one, cases=(open_,)).endswith(
-        "(a looks worse than allowed: top1_agreement 98.2 %, limit 99.0 %)"
+        "(a looks worse than allowed: top1_agreement 98.2 %, limit: at least 99 %)"
     )
 
 
@@ -154,7 +154,7 @@ def test_everything_that_is_open_is_said() -> None:
     assert text == (
         f"{MODEL}: nothing failed, but the timing does not settle latency_ratio and "
         "max_peak_memory was not measured and 1 declared case was not run "
-        "(a looks worse than allowed: latency_ratio 1.12×, limit 1.10×)"  # noqa: RUF001
+        "(a looks worse than allowed: latency_ratio 1.12×, limit: at most 1.1×)"  # noqa: RUF001
     )
 
 

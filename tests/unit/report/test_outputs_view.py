@@ -41,8 +41,8 @@ def test_each_output_has_a_row() -> None:
     assert "2 outputs on 40 images, 1 of them with a problem" in found.summary
     first, second = found.rows
     assert (first.place, first.name, first.shape) == (0, "out0", "4,420 x 4")
-    assert (first.error, first.interval) == ("0.123", "0.08 to 0.12")
-    assert first.worst == "at most 1.5, image 9"
+    assert (first.error, first.interval) == ("0.123", "0.080 to 0.120")
+    assert first.worst == "at most 1.500, image 9"
     assert (first.cosine, first.image) == ("0.970", "image 7")
     assert (first.steps, first.problem) == ("–", "")  # noqa: RUF001 - the sign of "none"
     assert second.steps == "255"
@@ -55,8 +55,8 @@ def test_a_cosine_is_not_rounded_up_to_one() -> None:
         assert found is not None
         return found.rows[0].cosine
 
-    assert shown(0.99996) == "1 - 4e-05"
-    assert (shown(1.0), shown(-0.25)) == ("1.000", "-0.250")
+    assert shown(0.99996) == "0.99996"
+    assert (shown(1.0), shown(-0.25)) == ("1", "\u22120.250")
     assert shown(None) == "–"  # noqa: RUF001 - the sign of "none"
 
 

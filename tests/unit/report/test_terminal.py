@@ -17,7 +17,7 @@ def test_the_table_has_gates_by_variants() -> None:
     ]
     by_gate = {line[:21].strip(): line[21:] for line in lines[head + 1 : head + 9]}
     assert "x 50.6 %" in by_gate["top1_agreement"]
-    assert "? +0.4 points" in by_gate["accuracy_drop"]
+    assert "? 0.4 points lost" in by_gate["accuracy_drop"]
     assert by_gate["answer"].split("  ")[1].strip() == "+ cleared"
 
 

@@ -49,7 +49,7 @@ def test_a_figure_is_drawn_from_the_oldest_to_the_latest() -> None:
     assert heights[1] < heights[2] < heights[0]
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in line)
     assert (trend.dots[-1].x, trend.dots[-1].y) == line[-1]
-    assert trend.now == "0.1\u00a0kB"
+    assert trend.now == "110\u00a0bytes"
     assert trend.spread.endswith("in 3 runs")
     assert trend.limit_y is None or 0 <= trend.limit_y <= HEIGHT
 
@@ -57,7 +57,7 @@ def test_a_figure_is_drawn_from_the_oldest_to_the_latest() -> None:
 def test_equal_values_are_a_straight_line() -> None:
     trend = only(runs(100.0, 100.0))
     assert len({y for _, y in points(trend.lines[0])}) == 1
-    assert trend.spread == "always 0.1\u00a0kB in 2 runs"
+    assert trend.spread == "always 100\u00a0bytes in 2 runs"
 
 
 def test_a_run_without_the_figure_is_passed_over_and_the_latest_must_have_it() -> None:
@@ -90,7 +90,7 @@ def test_the_accepted_run_and_failures_are_marked() -> None:
     assert [dot.kind for dot in trend.dots] == ["failed", "accepted", "now"]
     assert trend.dots[1].x == points(trend.lines[0])[0][0]
     assert trend.accepted_y == points(trend.lines[0])[0][1]
-    assert "accepted 0.1\u00a0kB" in trend.description
+    assert "accepted 100\u00a0bytes" in trend.description
     assert "failed in 1 run" in trend.description
 
 

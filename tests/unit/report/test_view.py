@@ -79,7 +79,7 @@ def test_facts_are_said_as_people_say_them() -> None:
         "cores": 2,
     }
     assert flat(table) == (
-        ("memory", "25,276,502\xa0kB"),
+        ("memory", "25.3\u00a0GB"),
         ("labelled", "yes"),
         ("mean", "0, 127.5"),
         ("seed", "not known"),

@@ -234,7 +234,7 @@ def test_a_crash_for_want_of_memory_names_the_limit(scripted: Scripted, words: s
     script = f"hello(); read(); print({words!r}, file=sys.stderr, flush=True); os.abort()"
     error = failure(scripted(script), limit=2_000_000_000)
     assert type(error) is WorkerMemoryError
-    assert "its memory limit of 2000 MB while it ran infer" in str(error)
+    assert "its memory limit of 2 GB while it ran infer" in str(error)
     without = failure(scripted(script))
     assert type(without) is WorkerCrashedError
 

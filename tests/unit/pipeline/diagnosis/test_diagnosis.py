@@ -162,7 +162,7 @@ def test_an_input_that_does_not_fit_is_traced_to_the_range_that_does(tmp_path: P
     case, bad = unfitting(run)
     found = explained(run, case, bad)
     assert found.cause is not None
-    assert "with the baseline's input range the variant agrees on 100%" in found.cause
+    assert "with the baseline's input range the variant agrees on 100 %" in found.cause
     assert cause_of([found]) == cause_of([bad]) == "input_range"
 
 

@@ -109,7 +109,7 @@ def test_only_a_way_that_recovers_is_named() -> None:
     found = feeding.explain(before, [(swap, Trial(0.9, 0.3)), (unit, Trial(1.0, 0.1))], 20)
     assert found is not None
     assert found.name == "input_range"
-    assert "agrees on 100% of 20 images" in found.sentence
+    assert "agrees on 100 % of 20 images" in found.sentence
 
 
 ROWS = np.random.default_rng(3).normal(size=(6, 4)).astype(np.float32)

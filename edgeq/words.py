@@ -1,0 +1,312 @@
+"""Numbers as text for people, in ASCII: one way to write each kind of number. Pure.
+
+Not humanize: it can keep no value apart from the limit that it misses, nor give three digits.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Literal
+
+Kind = Literal["number", "percent", "points", "times", "size", "ms", "s", "count"]
+"""``"percent"`` is a share, ``"points"`` what a share lost, ``"times"`` a factor; ``"s"`` are
+seconds, shown in ms."""
+
+Sense = Literal["min", "max"]
+Interval = tuple[float, float]
+
+_Text = tuple[str, str]
+"""A number and its unit, with the space before it."""
+
+_MOST_DECIMALS = 12
+_LIMIT_DIGITS = 10
+_SIZE_DIGITS = 3
+_TIME_DIGITS = 3
+_DISTANCE_DIGITS = 2
+_NUMBER_DECIMALS = 3
+_FACTOR_DECIMALS = 2
+_NAMES_SHOWN = 3
+_PAIR = 2
+_THOUSAND = 1000
+_UNITS = (" kB", " MB", " GB")
+_SUFFIXES: dict[Kind, str] = {"percent": " %", "times": "x", "ms": " ms", "s": " ms"}
+_SCALES: dict[Kind, int] = {"percent": 100, "points": 100, "s": 1000}
+_NOTHING_OR_ALL = (0, 100)
+
+_TYPOGRAPHY = (
+    (re.compile(r"(?<=\S) -> (?=-?\d)"), " \u2192 "),
+    (re.compile(r"(?<![^\s(])-(?=\d)"), "\u2212"),
+    (re.compile(r"(?<![\w.,])(\d[\d,]*(?:\.\d+)?)x(?!\w)"), "\\1\u00d7"),
+    (re.compile(r"(?<=\d) (?=(?:%|bytes|kB|MB|GB|ms|points?)(?!\w))"), "\u00a0"),
+)
+
+
+def value(kind: Kind, number: float, *, beside: float | None = None) -> str:
+    """Return a number with its unit, for example ``"94.6 %"``, ``"8.42 MB"`` or ``"0.62x"``.
+
+    Args:
+        kind: What it is.
+        number: A share, bytes, milliseconds, ...
+        beside: A limit or other number that it must not read as unless it is the same.
+    """
+    return "".join(_value(kind, number, beside))
+
+
+def limit(kind: Kind, number: float, *, beside: float | None = None) -> str:
+    """Return a limit as a person would write it, for example ``"93 %"``.
+
+    Args:
+        kind: What it is.
+        number: The limit.
+        beside: The value that is compared with it.
+    """
+    if kind == "size":
+        return value(kind, number, beside=beside)
+    text, unit = _dressed(kind, _plain(_shown_limit(kind, number, beside)))
+    unit = unit.removesuffix(" lost")  # "at most 3 points" says of what beside a value
+    return text + (unit.replace("points", "point") if text == "1" else unit)
+
+
+def bound(kind: Kind, number: float, sense: Sense, *, beside: float | None = None) -> str:
+    """Return what a limit asks for, for example ``"at least 93 %"``."""
+    lowest = sense == "min"
+    if kind == "points" and number < 0:  # to lose at most -1 point is to gain at least 1
+        lowest = not lowest
+    return f"at {'least' if lowest else 'most'} {limit(kind, number, beside=beside)}"
+
+
+def interval(kind: Kind, ends: Interval, *, beside: float | None = None) -> str:
+    """Return an interval, for example ``"94.1 to 97.7 %"``."""
+    for least in range(_MOST_DECIMALS):
+        low, high = (_value(kind, end, beside, least) for end in ends)
+        if low != high or ends[0] == ends[1]:
+            break
+    if low[1].endswith("gained") and low[1] == high[1]:
+        low, high = high, low
+    units = [unit.replace(" points", "") for _, unit in (low, high)]
+    return f"{low[0]}{'' if units[0] == units[1] else units[0]} to {high[0]}{units[1]}"
+
+
+def against(
+    kind: Kind, number: float, limit: float, sense: Sense, ends: Interval | None = None
+) -> str:
+    """Return a value beside its limit.
+
+    For example ``"96.2 % (94.1 to 97.7 %; limit: at least 93 %)"``.
+    """
+    shown = "" if ends is None else f"{interval(kind, ends, beside=limit)}; "
+    asked = bound(kind, limit, sense, beside=number)
+    return f"{value(kind, number, beside=limit)} ({shown}limit: {asked})"
+
+
+def change(kind: Kind, before: float, after: float) -> str:
+    """Return two values with an arrow between them, for example ``"90.0 -> 80.0 %"``."""
+    one, other = _apart(kind, before, after)
+    return f"{one[0]}{'' if one[1] == other[1] else one[1]} -> {other[0]}{other[1]}"
+
+
+def distance(kind: Kind, number: float) -> str:
+    """Return how far two values lie apart, for example ``"0.1 points"`` between shares."""
+    if kind == "size":
+        return size(number)
+    unit = " points" if kind in {"percent", "points"} else _SUFFIXES.get(kind, "").replace("x", "")
+    return _plain(_exact(kind, number, _DISTANCE_DIGITS)) + unit
+
+
+def share(number: float) -> str:
+    """Return a share, for example ``"94.6 %"``; it reads 0 or 100 only if it is."""
+    return value("percent", number)
+
+
+def size(number: float) -> str:
+    """Return a size in bytes, for example ``"8.42 MB"``; 1 kB is 1000 bytes."""
+    return value("size", number)
+
+
+def sizes(one: float, other: float) -> tuple[str, str]:
+    """Return two sizes, which never read the same if they differ."""
+    first, second = _apart("size", one, other)
+    return "".join(first), "".join(second)
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a short time, for example ``"5.81 ms"``."""
+    return value("s", seconds)
+
+
+def duration(seconds: float) -> str:
+    """Return a wall time, for example ``"1 min 23 s"``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def utc(started: str) -> str:
+    """Return an ISO 8601 time in UTC as a person writes it."""
+    return started.replace("T", " ").split(".")[0].removesuffix("Z").removesuffix("+00:00") + " UTC"
+
+
+def about(count: int) -> str:
+    """Return a count rounded up to two digits, for example ``"1,300"`` for 1234."""
+    unit = 10 ** max(0, len(str(count)) - 2)
+    return f"{math.ceil(count / unit) * unit:,}"
+
+
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    """Return a count with its noun, for example ``"1 image"`` or ``"1,500 images"``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {nouns or f'{noun}s'}"
+
+
+def percentage(number: float) -> str:
+    """Return a share that is a setting, for example ``"5 %"``, with the digits that it has."""
+    return limit("percent", number)
+
+
+def every(count: int) -> str:
+    """Return all of a number of things, for example ``"All 4"``, or ``"Both"``."""
+    return "Both" if count == _PAIR else f"All {count:,}"
+
+
+def names(items: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are."""
+    more = len(items) - _NAMES_SHOWN
+    shown = ", ".join(items[:_NAMES_SHOWN])
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def typeset(text: str) -> str:
+    """Return text with the signs of typography for its numbers, for HTML and Markdown.
+
+    An arrow, a minus and a sign for "times", and no break between a number and its unit.
+    """
+    for pattern, sign in _TYPOGRAPHY:
+        text = pattern.sub(sign, text)
+    return text
+
+
+def _value(kind: Kind, number: float, beside: float | None = None, least: int = 0) -> _Text:
+    """Return a number and its unit, with the digits that tell it from another number.
+
+    Args:
+        kind: What it is.
+        number: The number.
+        beside: The other number.
+        least: How many more digits than usual it has at least.
+    """
+    if beside is None or not math.isfinite(number):
+        return _written(kind, _exact(kind, number), least)
+    if kind == "size":
+        return _apart(kind, number, beside)[0]
+    exact, other = _exact(kind, number), _shown_limit(kind, beside, number)
+    texts = (_digits(kind, exact, more) for more in range(least, _MOST_DECIMALS))
+    is_told = (text for text in texts if _side(_read(text), other) == _side(exact, other))
+    return _dressed(kind, next(is_told, _plain(exact)))
+
+
+def _apart(kind: Kind, one: float, other: float) -> tuple[_Text, _Text]:
+    """Return two numbers with their units, which read the same only if the numbers are."""
+    exact = _exact(kind, one), _exact(kind, other)
+    for more in range(_MOST_DECIMALS):
+        texts = _written(kind, exact[0], more), _written(kind, exact[1], more)
+        if texts[0] != texts[1] or one == other:
+            return texts
+    return _dressed(kind, _plain(exact[0])), _dressed(kind, _plain(exact[1]))
+
+
+def _shown_limit(kind: Kind, number: float, beside: float | None) -> Decimal:
+    """Return a limit as it is shown: with all its digits if the usual ones move it to a value."""
+    exact, rounded = _exact(kind, number), _exact(kind, number, _LIMIT_DIGITS)
+    if beside is None or not math.isfinite(beside):
+        return rounded
+    at = _exact(kind, beside)
+    return rounded if _side(at, rounded) == _side(at, exact) else exact
+
+
+def _exact(kind: Kind, number: float, digits: int | None = None) -> Decimal:
+    """Return a number in its unit, by its decimal digits: 0.07 is 7 %, not 7.000000000000001 %."""
+    text = repr(float(number)) if digits is None else f"{number:.{digits}g}"
+    return Decimal(text) * _SCALES.get(kind, 1)
+
+
+def _side(number: Decimal, limit: Decimal) -> int:
+    return (number > limit) - (number < limit)
+
+
+def _read(text: str) -> Decimal:
+    return Decimal(text.replace(",", ""))
+
+
+def _written(kind: Kind, number: Decimal, more: int) -> _Text:
+    if not number.is_finite():
+        return str(float(number)), ""
+    if kind == "size":
+        return _bytes(number, more)
+    return _dressed(kind, _digits(kind, number, more))
+
+
+def _dressed(kind: Kind, text: str) -> _Text:
+    """Return a number's text with its unit; points are lost or gained, they have no sign."""
+    if kind == "points":
+        return text.removeprefix("-"), " points gained" if text.startswith("-") else " points lost"
+    return text, _SUFFIXES.get(kind, "")
+
+
+def _digits(kind: Kind, number: Decimal, more: int) -> str:
+    """Return a number without its unit, with so many decimals more than usual."""
+    if kind in {"percent", "points"}:
+        return _share(number, more)
+    if kind in {"ms", "s"}:
+        below = _TIME_DIGITS - 1 - (number.adjusted() if number else 0)
+        return _fixed(number, max(0, below) + more)
+    if kind == "times":
+        return _fixed(number, _FACTOR_DECIMALS + more)
+    if number == number.to_integral_value():
+        return _fixed(number, 0)
+    return _fixed(number, _told_from_whole(number) + more)
+
+
+def _told_from_whole(number: Decimal) -> int:
+    """Return the decimals of a bare number: 0.9998 reads 0.9998, not 1.000."""
+    for places in range(_NUMBER_DECIMALS, 2 * _NUMBER_DECIMALS):
+        if round(number, places) != number.to_integral_value():
+            return places
+    return _NUMBER_DECIMALS
+
+
+def _share(number: Decimal, more: int) -> str:
+    """Return percents or points that read 0 or 100 only if they are."""
+    if abs(number) in _NOTHING_OR_ALL:
+        return _fixed(number, 0)
+    for places in range(1, _MOST_DECIMALS):
+        if abs(round(number, places)) not in _NOTHING_OR_ALL:
+            return _fixed(number, places + more)
+    return _plain(number)
+
+
+def _bytes(number: Decimal, more: int) -> _Text:
+    """Return bytes in the unit that leaves a number of one to three digits before the point."""
+    if abs(number) < _THOUSAND:
+        text = _plain(number)
+        return text, " byte" if text == "1" else " bytes"
+    for unit in _UNITS:
+        number /= _THOUSAND
+        rounded = round(number, max(0, _SIZE_DIGITS - 1 - number.adjusted()) + more)
+        if abs(rounded) < _THOUSAND or unit == _UNITS[-1]:
+            break
+    return _plain(rounded), unit
+
+
+def _fixed(number: Decimal, places: int) -> str:
+    text = f"{number:,.{places}f}"
+    return text if text.strip("-0.,") else text.lstrip("-")
+
+
+def _plain(number: Decimal) -> str:
+    """Return all digits of a number, without zeros at its end."""
+    if number and number.adjusted() < -_MOST_DECIMALS:
+        return f"{number.normalize():g}"
+    text = f"{number:,f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text if text.strip("-0") else "0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from edgeq.challenge import SEPARATOR, Challenge, ControlAnswer, FaultAnswer
 from edgeq.escape import fitted, printable, wrapped
@@ -24,11 +25,12 @@ def lines(found: Challenge, width: int) -> list[str]:
 
 
 def catalogue(faults: Sequence[Fault], width: int) -> list[str]:
-    """Return the faults and controls with what is wrong, one a line."""
+    """Return the faults and controls with what is wrong, in full."""
     found = []
     for one in faults:
         head = f"{printable(one.name):<{NAME}} {one.place:<{PLACE}} {one.severity:<{SEVERITY}} "
-        found.append(head + fitted(printable(one.summary), width - len(head)))
+        lines = wrap(printable(one.summary), width - len(head))
+        found += [head + lines[0], *(f"{'':<{len(head)}}{line}" for line in lines[1:])]
     controls = sum(one.control for one in faults)
     return [*found, f"{len(faults) - controls} faults, {controls} controls"]
 

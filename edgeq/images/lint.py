@@ -130,10 +130,11 @@ def lint(calibration: ImageSet, found: PixelFacts, evaluation: PixelFacts | None
         )
     elif flat:
         notes.append(f"{_of(flat, n)} of one colour: {_some(flat)}")
-    if len(noise) == n:
+    if 2 * len(noise) > n:
+        few = "" if len(noise) == n else f"{len(noise)} of {n} of "
         problems.append(
-            "the calibration pictures are noise, no photographs: neighbouring pixels correlate "
-            f"by {_median(found.neighbours):.2f} (photographs by 0.6 and more)"
+            f"{few}the calibration pictures are noise, no photographs: neighbouring pixels "
+            f"correlate by {_median(found.neighbours):.2f} (photographs by 0.6 and more)"
         )
     elif noise:
         notes.append(f"{_of(noise, n)} noise: {_some(noise)}")

@@ -373,9 +373,10 @@ class _Sums:
             which = self._along(axis, places)
             np.minimum.at(self._low[axis], which, low)
             np.maximum.at(self._high[axis], which, high)
-        moved = theirs - theirs.mean(axis=0) if self._columns else theirs
+        means = theirs.mean(axis=0)
+        moved = theirs - means if self._columns else theirs
         for axis, one in self._columns.items():
-            one.add(self._along(axis, places), centred, moved)
+            one.add(self._along(axis, places), centred, moved, means - ours.mean(axis=0))
 
     def _along(self, axis: int, places: Integers) -> Integers:
         """Return the column along an axis that values lie in."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from edgeq.errors import EdgeqError
-from edgeq.judge.tensors import ONE_SCALE, ORDER
+from edgeq.judge.tensors import DEAD, LOST, ONE_SCALE, ORDER
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline import diagnosis
 from edgeq.pipeline.diagnosis.bench import Bench
@@ -30,6 +30,8 @@ NEXT_STEPS = {
     ORDER: "Export the variant with the outputs in the baseline's order, or read them by name",
     ONE_SCALE: "Give them outputs of their own, or bring all values to one range (boxes from 0 to "
     "1) before they are joined",
+    DEAD: "Look at the layers before this output: their weights or scales are lost",
+    LOST: "Look at the layers that lead to these columns, and at the order of the columns",
     "channel_order": "Set `preprocessing.channels` to the order that the variant was made for, or "
     "convert it from the model that takes this one",
     "input_range": "Set mean and std of `preprocessing` to what the variant was made for, or make "

@@ -13,6 +13,7 @@ from edgeq.spec.limits import is_asked_for, limits_for
 from edgeq.spec.methods import METHODS, MethodChoice, choose
 from edgeq.spec.structs import CLASSIFICATION, Model, Spec, Task
 
+_PAIR = 2
 _MANY_CLASSES = 1_000_000
 """Their number is not known before the model is read: no gate is left out for it."""
 
@@ -69,7 +70,7 @@ class Case:
             classes: Number of classes, 0 if it has none.
             tensors: Number of outputs that are judged as tensors.
         """
-        if self.gate.of_tensors and not self.asked_for and not tensors:
+        if self.gate.of_tensors and not (self.asked_for or tensors or classes == _PAIR):
             return "the model has no output that is judged as a tensor"
         return None if self.asked_of_model else self.gate.inapplicable(task, classes)
 

@@ -75,8 +75,9 @@ class Gate:
         task: The task that it belongs to, None if it holds for every one.
         on_request: Whether a spec that sets its limit has it for other tasks, too.
         least_classes: Classes below which it says nothing of class scores.
-        of_tensors: Whether its default limits are meant for outputs that are judged as tensors, so
-            that a model without any has no case unless the spec sets a limit.
+        of_tensors: Whether its default limits are meant for outputs that are judged as tensors, and
+            for two classes, whose scores no other gate looks at: a model with neither has no case
+            unless the spec sets a limit.
         alone: Whether it must be measured while nothing else runs.
         timed: Whether it rests on the variant's latency: more rounds are timed while it is open,
             and pytest-benchmark keeps them.

@@ -64,6 +64,11 @@ def test_noise_is_a_problem() -> None:
     assert "are noise" in problem
 
 
+def test_noise_with_few_photographs_among_it_is_a_problem() -> None:
+    [problem] = looked(np.concatenate([photographs(1), noise(9)])).problems
+    assert problem.startswith("9 of 10 of the calibration pictures are noise")
+
+
 def test_a_brighter_noise_is_noise_as_well() -> None:
     dim = (noise(8) // 4 + 150).astype(np.uint8)
     assert "are noise" in looked(dim).problems[0]

@@ -52,6 +52,13 @@ def test_a_column_that_is_the_same_for_every_image_is_lost() -> None:
     assert lost(detections(), theirs) == (6,)
 
 
+@pytest.mark.parametrize(("scale", "shift"), [(0.1, 0.0), (0.5, 0.0), (2.0, 0.0), (1.0, 0.3)])
+def test_scores_that_cross_no_threshold_any_more_are_seen(scale: float, shift: float) -> None:
+    theirs = detections()
+    theirs[..., 4:] = theirs[..., 4:] * scale + shift
+    assert lost(detections(), theirs) == (4, 5, 6, 7, 8)
+
+
 @pytest.mark.parametrize("noise", [0.1, 0.5, 1.5])
 def test_noise_alone_loses_no_column(noise: float) -> None:
     ours = detections()

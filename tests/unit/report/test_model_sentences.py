@@ -181,7 +181,7 @@ def test_a_wrong_baseline_is_said_in_place_of_figures() -> None:
 
 def test_what_looks_worse_is_said_in_its_own_figure() -> None:
     text = said(measured("a", 471), cases=(split("a", 0.01, gate="top1_agreement"),))
-    assert "a looks worse than allowed: top1_agreement 1.0 %, limit 2.0 %" in text
+    assert "a looks worse than allowed: top1_agreement 1.0 %, limit: at least 2 %" in text
 
 
 def test_why_a_variant_is_rejected_is_said_shortly() -> None:

@@ -57,9 +57,11 @@ def _compared(good: Good, run: Run, subject: Subject) -> str:
     if drop < LEAST_SHARE * (1.001 - before[gate]):
         return "it is no worse than the good variant on these images"
     middle = (values[gate] + before[gate]) / 2
-    kind = GATES.get(gate).kind
-    said = [words.value(kind, one) for one in (middle, before[gate], values[gate])]
-    note = f"{gate} = {said[0]} (good {said[1]}, faulty {said[2]})"
+    # as numbers, not per cent: this is the line that a spec would hold
+    limit, ours, theirs = (
+        words.value("number", one) for one in (middle, before[gate], values[gate])
+    )
+    note = f"{gate} = {limit} (good {ours}, faulty {theirs})"
     images = _images(run, subject, good, values["top1_agreement"])
     return f"{note}{images}{_accepted(run, subject, good, before, values)}"
 

@@ -1,6 +1,6 @@
-"""Transcripts of failed cases with their causes, and of accept, a worse run and compare.
+"""Transcripts: failed cases with causes, accept and compare, a guessing baseline, dead heads.
 
-Run ``python benchmarks/transcripts.py``: it lays out a project with EfficientNet-Lite0 and the 20
+Run ``python -m benchmarks.transcripts``: it lays out a project with EfficientNet-Lite0 and the 20
 built-in photographs, puts one faulty variant after the other into it, runs edgeq's own commands and
 prints them with what they say, as in ``transcripts.md``. Only gates on answers are run; of the
 output nothing is changed but the folder's name. ``--store`` keeps what is made.
@@ -21,9 +21,11 @@ from edgeq.faults.catalogue import faults
 from edgeq.faults.challenge import choose_good
 from edgeq.faults.fault import Faulty
 from edgeq.faults.good import Good
+from edgeq.images.sets import load_set
 from edgeq.pipeline.run import Run
 from edgeq.spec.load import load_spec
 from edgeq.store import Store
+from tests.unit.tiny_model import detector
 
 MODEL = "efficientnet-lite0"
 VARIANT = "vendor"
@@ -61,6 +63,12 @@ def main() -> int:
         project.put(good, faults().get(WORSE).make(good))
         codes.append(project.run(*ANSWERS) == 1)
         codes.append(project.run("compare", "before.json", "reports/latest/run.json") == 1)
+        print("## A baseline that guesses\n")
+        project.guess()
+        codes.append(project.run(*ANSWERS) == 1)
+        print("## A detector whose score heads are dead\n")
+        project.blind()
+        codes.append(project.run("gate", "-m", "proof or agreement", *ANSWERS[3:]) == 1)
     return 0 if all(codes) else 1
 
 
@@ -97,6 +105,31 @@ class Project:
             f'method = "int8"\n{how}'
         )
 
+    def guess(self) -> None:
+        """Make a project of the built-in photographs, whose labels are all off by one."""
+        folder = self._root / "photographs"
+        folder.mkdir()
+        rows = ["file,class_index"]
+        for photo in load_set("sample:imagenet", "evaluation", root=self._root).photos:
+            name = photo.path.name
+            (folder / name).write_bytes(photo.path.read_bytes())
+            rows.append(f"{name},{((photo.label or 0) + 1) % 1000}")
+        (folder / "labels.csv").write_text("\n".join(rows), "utf-8")
+        self._write("", methods='["float16", "int8"]', evaluation="photographs")
+
+    def blind(self) -> None:
+        """Make a project of a small detector, with a variant whose score heads are dead."""
+        (self._root / "detector.tflite").write_bytes(detector())
+        (self._root / "blind.tflite").write_bytes(detector(gain=0.0))
+        (self._root / "edgeq.toml").write_text(
+            f'methods = []\nstore = "{self._store}"\n\n[models.detector]\n'
+            'source = "detector.tflite"\npreprocessing = "keras-0-255"\n\n[images]\n'
+            'evaluation = "photographs"\n\n[variants.good]\nmodel = "detector"\n'
+            'file = "detector.tflite"\n\n[variants.blind]\nmodel = "detector"\n'
+            'file = "blind.tflite"\n',
+            encoding="utf-8",
+        )
+
     def keep(self, name: str) -> None:
         """Keep the last run's record under another name."""
         record = self._root / "reports" / "latest" / "run.json"
@@ -119,12 +152,14 @@ class Project:
         print("```\n", flush=True)
         return done.returncode
 
-    def _write(self, variant: str) -> None:
-        methods = "[]" if variant else '["int8"]'
+    def _write(
+        self, variant: str, methods: str = '["int8"]', evaluation: str = "sample:imagenet"
+    ) -> None:
+        methods = "[]" if variant else methods
         (self._root / "edgeq.toml").write_text(
             f'methods = {methods}\nstore = "{self._store}"\n\n[models.{MODEL}]\n'
             f'source = "{MODEL}"\n\n[images]\ncalibration = "sample:imagenet"\n'
-            f'evaluation = "sample:imagenet"\n\n{variant}',
+            f'evaluation = "{evaluation}"\n\n{variant}',
             encoding="utf-8",
         )
 

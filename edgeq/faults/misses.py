@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgeq import words
 from edgeq.errors import EdgeqError
 from edgeq.faults.fault import Fault
 from edgeq.faults.good import Good
@@ -56,8 +57,11 @@ def _compared(good: Good, run: Run, subject: Subject) -> str:
     if drop < LEAST_SHARE * (1.001 - before[gate]):
         return "it is no worse than the good variant on these images"
     middle = (values[gate] + before[gate]) / 2
-    # a limit as the spec has it
-    note = f"{gate} = {middle:.3f} (good {before[gate]:.3f}, faulty {values[gate]:.3f})"
+    # as numbers, not per cent: this is the line that a spec would hold
+    limit, ours, theirs = (
+        words.value("number", one) for one in (middle, before[gate], values[gate])
+    )
+    note = f"{gate} = {limit} (good {ours}, faulty {theirs})"
     images = _images(run, subject, good, values["top1_agreement"])
     return f"{note}{images}{_accepted(run, subject, good, before, values)}"
 

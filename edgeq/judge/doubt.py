@@ -117,11 +117,13 @@ def doubt_of_tensors(fits: Sequence[Fit]) -> Doubt | None:
 def doubted(judgement: Judgement, doubt: Doubt) -> Judgement:
     """Return a judgement that rests on a doubted baseline: nothing passes by it.
 
-    Other verdicts stay: a variant that fails beside a doubted baseline still fails.
+    What is open anyway is open for this first: more images alone would not settle it. A variant
+    that fails beside a doubted baseline still fails.
     """
     evidence = {**judgement.evidence, "doubt": {"reason": doubt.reason, "wrong": doubt.wrong}}
-    if judgement.status is not Verdict.PASS:
+    if judgement.status in {Verdict.FAIL, Verdict.MISSING} or "doubt" in judgement.evidence:
         return msgspec.structs.replace(judgement, evidence=evidence)
+    evidence.pop("images_needed", None)
     return msgspec.structs.replace(
         judgement,
         status=Verdict.INCONCLUSIVE,

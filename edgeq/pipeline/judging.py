@@ -121,7 +121,7 @@ def declared_if_allowed(judgement: Judgement, gate: str, spec: Spec) -> Judgemen
 
 def _doubted(run: Run, case: Case, judgement: Judgement) -> Judgement:
     """Return a judgement of predictions that passes only beside a baseline that knows something."""
-    if not case.gate.sees_predictions or judgement.status is not Verdict.PASS:
+    if not case.gate.sees_predictions or judgement.status in {Verdict.FAIL, Verdict.MISSING}:
         return judgement
     doubt = run.doubt(case.subject)
     return judgement if doubt is None else doubted(judgement, doubt)

@@ -262,9 +262,23 @@ def test_nothing_passes_by_a_doubted_baseline() -> None:
     msgspec.json.encode(found)
 
 
-@pytest.mark.parametrize("status", [Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.MISSING])
+@pytest.mark.parametrize("status", [Verdict.FAIL, Verdict.MISSING])
 def test_other_verdicts_stay(status: Verdict) -> None:
     judged = Judgement(status=status, reason="so", next_step="that", declared_missing=True)
     found = doubted(judged, DOUBT)
     assert found.evidence.keys() == {"doubt"}
     assert msgspec.structs.replace(found, evidence={}) == judged
+
+
+def test_what_is_open_anyway_is_open_for_the_doubt_first_and_once() -> None:
+    judged = Judgement(
+        status=Verdict.INCONCLUSIVE,
+        reason="so",
+        next_step="About 190 images in all would settle it",
+        evidence={"images": 20, "images_needed": 190},
+    )
+    found = doubted(judged, DOUBT)
+    assert (found.status, found.next_step) == (Verdict.INCONCLUSIVE, DOUBT.next_step)
+    assert found.reason == f"{DOUBT.reason}; so"
+    assert "images_needed" not in found.evidence
+    assert doubted(found, DOUBT) == found

@@ -65,8 +65,8 @@ def test_accept_a_worse_run_compare_and_accept_again(project: Project) -> None:
     assert kinds(project)["tiny/vendor/made"] is ChangeKind.UNCHANGED
     assert kinds(project)["tiny/float16/top1_agreement"] is ChangeKind.UNCHANGED
     said = " ".join(text_of(result).split())
-    assert "tiny/vendor/top1_agreement is worse than accepted: 1.000, then " in said
-    assert "x worse tiny/vendor/top1_agreement: 1.000, then " in said
+    assert "tiny/vendor/top1_agreement is worse than accepted: 100 -> " in said
+    assert "x worse tiny/vendor/top1_agreement: 100 -> " in said
     assert "images got worse and none better (exact McNemar p" in said
     assert (
         "The run fails: 3 cases worse than accepted. 1 of 2 variants is cleared. tiny: vendor "

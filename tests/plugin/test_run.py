@@ -74,7 +74,7 @@ def test_a_run_answers_every_case_and_writes_its_report(project: Project) -> Non
             "edgeq: edgeq.toml",
             "tiny * float16 * vendor",
             "made * + PASS * + PASS",
-            "top1_agreement * + 100.0 % * + 100.0 %",
+            "top1_agreement * + 100 % * + 100 %",
             "answer * + cleared * + cleared",
             "The run passes: all 20 cases passed.",
             "Both variants are cleared and may ship.",

@@ -91,6 +91,24 @@ def test_a_gate_from_outside_fails_is_compared_and_explained(
     assert all("tiny/vendor/p90_latency_ms" in run.cases for run in runs)
 
 
+def test_the_challenge_asks_a_gate_from_outside(project: Project, packages: Path) -> None:
+    install(packages, "my_gates")
+    project.spec["methods"] = []
+    project.spec["gates"] = {"top1_agreement": 0.9, "p90_latency_ms": 1000.0}
+    project.spec["latency"] = {"rounds": 64, "block": 2, "warmup": 1}
+    project.write()
+    done = command(project, "challenge", "--fault", "layer_zeroed", "--fault", "renamed_tensors")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    project.spec["gates"]["p90_latency_ms"] = 1e-6
+    project.write()
+    done = command(project, "challenge", "--fault", "layer_zeroed")
+    assert done.returncode == 2, done.stdout + done.stderr
+    said = " ".join(done.stderr.split())
+    assert "no variant of 'tiny' passes its own gates" in said
+    assert "vendor (p90_latency_ms: 90th percentile" in said
+
+
 def test_an_unknown_gate_is_told_the_one_from_outside(project: Project, packages: Path) -> None:
     install(packages, "my_gates")
     project.spec["gates"] = {"p90_latency": 5.0}

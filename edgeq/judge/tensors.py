@@ -108,10 +108,7 @@ def relative_error(
     """
     measured = [one for one in errors if one.mean is not None]
     if not measured:
-        return missing(
-            "no output can be compared: the baseline gives zeros only, or nothing finite",
-            next_step="Check the baseline and its preprocessing",
-        )
+        return _nothing_to_compare()
     worst = max(measured, key=lambda one: one.mean or 0.0)
     value = worst.mean or 0.0
     single = worst.interval is None
@@ -144,14 +141,18 @@ def relative_error(
     )
 
 
+def _nothing_to_compare() -> Judgement:
+    return missing(
+        "no output can be compared: the baseline gives zeros only, or nothing finite",
+        next_step="Check the baseline and its preprocessing",
+    )
+
+
 def worst_cosine(fits: Sequence[Fit], limit: float, *, method: str | None = None) -> Judgement:
     """Judge the lowest cosine of an output over all images; an exact fact about this set."""
     measured = [one for one in fits if one.worst_cosine is not None]
     if not measured:
-        return missing(
-            "no output can be compared: the baseline gives zeros only, or nothing finite",
-            next_step="Check the baseline and its preprocessing",
-        )
+        return _nothing_to_compare()
     worst = min(measured, key=lambda one: one.worst_cosine or 0.0)
     value = worst.worst_cosine or 0.0
     status = decide(value, None, limit, "min")

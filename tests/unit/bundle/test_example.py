@@ -52,21 +52,28 @@ def tiny_scores(path: Path, preprocessing: Preprocessing) -> np.ndarray[Any, Any
     return np.asarray(powers / powers.sum())
 
 
-@pytest.mark.parametrize("variant", packages.KINDS)
-def test_the_zip_alone_is_enough(tmp_path: Path, variant: str) -> None:
-    made = packages.make(tmp_path / "project")
-    with zipfile.ZipFile(made.pack(tmp_path / "bundle").zip) as opened:
-        opened.extractall(tmp_path / "device")
-    photo = photograph(tmp_path / "photo.png")
-    done = subprocess.run(
+def on_a_device(
+    packed: Path, folder: Path, variant: str, photo: Path
+) -> subprocess.CompletedProcess[str]:
+    """Unpack a bundle where nothing else is, and run its example on a photograph."""
+    with zipfile.ZipFile(packed) as opened:
+        opened.extractall(folder)
+    return subprocess.run(
         [sys.executable, "-c", _PROBE, f"{records.MODEL}/{variant}", str(photo)],
-        cwd=tmp_path / "device",
+        cwd=folder,
         env={"PATH": ""},
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
         check=False,
     )
+
+
+@pytest.mark.parametrize("variant", packages.KINDS)
+def test_the_zip_alone_is_enough(tmp_path: Path, variant: str) -> None:
+    made = packages.make(tmp_path / "project")
+    photo = photograph(tmp_path / "photo.png")
+    done = on_a_device(made.pack(tmp_path / "bundle").zip, tmp_path / "device", variant, photo)
     assert done.returncode == 0, done.stderr
     said = [line.split() for line in done.stdout.splitlines()]
     expected = tiny_scores(photo, Preprocessing())
@@ -119,23 +126,9 @@ def test_a_model_without_class_scores_shows_its_outputs(tmp_path: Path) -> None:
         msgspec.structs.replace(one, task="tensors", labels={}) for one in made.record.models
     )
     record = msgspec.structs.replace(made.record, models=models)
-    with zipfile.ZipFile(made.pack(tmp_path / "bundle", record=record).zip) as opened:
-        opened.extractall(tmp_path / "device")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            _PROBE,
-            f"{records.MODEL}/int8",
-            str(photograph(tmp_path / "photo.png")),
-        ],
-        cwd=tmp_path / "device",
-        env={"PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+    packed = made.pack(tmp_path / "bundle", record=record).zip
+    photo = photograph(tmp_path / "photo.png")
+    done = on_a_device(packed, tmp_path / "device", "int8", photo)
     assert done.returncode == 0, done.stderr
     name, shape, *_ = done.stdout.split()
     assert (name, shape) == ("output", "1x5")

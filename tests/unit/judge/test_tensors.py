@@ -10,28 +10,10 @@ from edgeq.judge.doubt import doubt_of_tensors
 from edgeq.judge.tensors import OutputError, OutputProblem
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.repeats import Repeats
-from edgeq.measure.tensors import Fit, Steps
+from edgeq.measure.tensors import Steps
+from tests.unit.fits import fit
 
 STEADY = Repeats(images=1, after_others=True, at_once=True, largest=0.0)
-
-
-def fit(output: int = 0, **keys: Any) -> Fit:
-    known: dict[str, Any] = {
-        "name": f"out{output}",
-        "shape": (30, 6),
-        "images": 40,
-        "confidence": 0.95,
-        "nonfinite_images": 0,
-        "baseline_nonfinite_images": 0,
-        "constant": False,
-        "baseline_constant": False,
-        "error": 0.1,
-        "error_interval": (0.08, 0.12),
-        "worst_cosine": 0.97,
-        "worst_cosine_image": 7,
-        "cosine": 0.99,
-    }
-    return Fit(output=output, **(known | keys))
 
 
 def lost(**keys: Any) -> Steps:

@@ -7,28 +7,18 @@ import msgspec
 from edgeq.measure.tensors import Fit, Steps
 from edgeq.report import html
 from edgeq.report.outputs_view import outputs_view
+from tests.unit import fits
 from tests.unit.report import records
 
 
 def fit(output: int = 0, **keys: Any) -> Fit:
     known: dict[str, Any] = {
-        "name": f"out{output}",
         "shape": (4420, 4),
-        "images": 40,
-        "confidence": 0.95,
-        "nonfinite_images": 0,
-        "baseline_nonfinite_images": 0,
-        "constant": False,
-        "baseline_constant": False,
         "error": 0.1234,
-        "error_interval": (0.08, 0.12),
         "worst_error": 1.5,
         "worst_error_image": 9,
-        "worst_cosine": 0.97,
-        "worst_cosine_image": 7,
-        "cosine": 0.99,
     }
-    return Fit(output=output, **(known | keys))
+    return fits.fit(output, **(known | keys))
 
 
 def test_a_model_that_was_judged_by_classes_has_none() -> None:

@@ -72,6 +72,14 @@ class Flatbuffer:
             raise damaged(self.path, "it refers to the same bytes over and over")
         return int(struct.unpack_from(f"<{code}", self.data, position)[0])
 
+    def real(self, position: int) -> float:
+        """Return the float32 at a position.
+
+        Raises:
+            ModelError: The position lies outside the file.
+        """
+        return float(struct.unpack("<f", struct.pack("<I", self.number(position, "I")))[0])
+
     def root(self) -> Table:
         """Return the root table.
 

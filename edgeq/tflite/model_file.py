@@ -19,6 +19,7 @@ from edgeq.files import may_be_endless, sha256_bytes
 from edgeq.tflite.attached import attached_bytes
 from edgeq.tflite.buffers import Span, spans
 from edgeq.tflite.flatbuffer import Flatbuffer, Table, damaged
+from edgeq.tflite.options import Options, read_options
 
 IDENTIFIER = b"TFL3"
 POST_PROCESS = "CUSTOM:TFLite_Detection_PostProcess"
@@ -69,6 +70,7 @@ class Operator:
         inputs: Indices of tensors, -1 for an optional one that is absent.
         outputs: Indices of tensors.
         intermediates: Indices of tensors that hold parameters of what it computes inside.
+        options: What it is told beside its tensors, by name: ``("padding", "SAME")``.
     """
 
     index: int
@@ -76,6 +78,7 @@ class Operator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     intermediates: tuple[int, ...] = ()
+    options: Options = ()
 
     @property
     def tensors(self) -> tuple[int, ...]:
@@ -271,9 +274,15 @@ def _operators(subgraph: Table, names: tuple[str, ...]) -> tuple[Operator, ...]:
         code = table.integer(0, "I")
         if code >= len(names):
             raise damaged(subgraph.source.path, f"operator {index} is of no known kind")
-        table.table(4)  # options: only that they lie inside the file
         found.append(
-            Operator(index, names[code], table.integers(1), table.integers(2), table.integers(8))
+            Operator(
+                index=index,
+                name=names[code],
+                inputs=table.integers(1),
+                outputs=table.integers(2),
+                intermediates=table.integers(8),
+                options=read_options(names[code], table.table(4)),
+            )
         )
     return tuple(found)
 

@@ -1,0 +1,302 @@
+"""Which operator of one model is which of another, from the graph first and names last.
+
+Two graphs that compute the same are the same graph: an operator is known by all that leads to it
+and all that follows from it. Where they differ, what is known spreads from both ends towards the
+difference, along the wires. Names, and the order of what is left, come last.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Literal
+
+from edgeq.tflite.skeleton import COMMUTATIVE, Node, Skeleton, Source, squeezed
+
+Evidence = Literal["graph", "name", "order"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An operator of the baseline and the same operator of the variant.
+
+    Attributes:
+        baseline: The baseline's.
+        variant: The variant's.
+        evidence: What they were known by: their place in the graph, their name, or their order
+            alone, which may be wrong.
+    """
+
+    baseline: Node
+    variant: Node
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class Matching:
+    """How the graphs of two models correspond.
+
+    Attributes:
+        baseline: The baseline's graph.
+        variant: The variant's graph.
+        pairs: Operators that both have, in the baseline's order.
+        replaced: Operators in the same place of the graph that are of another kind or shape.
+        missing: Operators that only the baseline has.
+        added: Operators that only the variant has.
+    """
+
+    baseline: Skeleton
+    variant: Skeleton
+    pairs: tuple[Pair, ...]
+    replaced: tuple[Pair, ...]
+    missing: tuple[Node, ...]
+    added: tuple[Node, ...]
+
+
+def match(baseline: Skeleton, variant: Skeleton) -> Matching:
+    """Return how the graphs of two models correspond.
+
+    Args:
+        baseline: The baseline's graph.
+        variant: The variant's graph.
+    """
+    matcher = _Matcher(baseline, variant)
+    matcher.run()
+    nodes = baseline.nodes, variant.nodes
+    ordered = sorted(matcher.paired.items())
+    pairs = [Pair(nodes[0][a], nodes[1][b], evidence) for a, (b, evidence) in ordered]
+    replaced = matcher.replaced()
+    gone = ({a for a, _ in replaced}, {b for _, b in replaced})
+    return Matching(
+        baseline=baseline,
+        variant=variant,
+        pairs=tuple(pairs),
+        replaced=tuple(Pair(nodes[0][a], nodes[1][b], "graph") for a, b in replaced),
+        missing=tuple(nodes[0][a] for a in matcher.left(0) if a not in gone[0]),
+        added=tuple(nodes[1][b] for b in matcher.left(1) if b not in gone[1]),
+    )
+
+
+Label = tuple[Hashable, ...]
+
+
+class _Matcher:
+    def __init__(self, baseline: Skeleton, variant: Skeleton) -> None:
+        self.graphs = (baseline, variant)
+        numbers: dict[Hashable, int] = {}
+
+        def number(label: Hashable) -> int:
+            return numbers.setdefault(label, len(numbers))
+
+        self.own = tuple([number(_own(one)) for one in graph.nodes] for graph in self.graphs)
+        self.before = tuple(
+            _before(graph, own, number) for graph, own in zip(self.graphs, self.own, strict=True)
+        )
+        self.behind = tuple(
+            _behind(graph, own, number) for graph, own in zip(self.graphs, self.own, strict=True)
+        )
+        self.paired: dict[int, tuple[int, Evidence]] = {}
+        self.taken: dict[int, int] = {}
+
+    def run(self) -> None:
+        """Pair all operators that can be paired, the surest first."""
+        self.pair_equal(lambda side, at: (self.before[side][at], self.behind[side][at]), many=True)
+        self.spread()
+        self.pair_equal(lambda side, at: self.before[side][at])
+        self.pair_equal(lambda side, at: self.behind[side][at])
+        self.spread()
+        self.pair_equal(self._name, evidence="name")
+        self.spread()
+        self.pair_in_order()
+        self.spread()
+
+    def left(self, side: int) -> list[int]:
+        """Return the operators of one side that are not paired."""
+        known = self.taken if side else self.paired
+        return [at for at in range(len(self.graphs[side].nodes)) if at not in known]
+
+    def pair(self, ours: int, theirs: int, evidence: Evidence) -> None:
+        """Pair two operators."""
+        self.paired[ours] = (theirs, evidence)
+        self.taken[theirs] = ours
+
+    def pair_equal(
+        self,
+        key: Callable[[int, int], Hashable],
+        *,
+        many: bool = False,
+        evidence: Evidence = "graph",
+    ) -> None:
+        """Pair operators of one key, if both sides have one; or as many, by name and order."""
+        groups: dict[Hashable, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for side in (0, 1):
+            for at in self.left(side):
+                groups[key(side, at)][side].append(at)
+        for ours, theirs in groups.values():
+            if len(ours) != len(theirs) or (len(ours) > 1 and not many):
+                continue
+            for a, b in self._by_name(ours, theirs):
+                self.pair(a, b, evidence)
+
+    def _by_name(self, ours: list[int], theirs: list[int]) -> Iterable[tuple[int, int]]:
+        if len(ours) == 1:
+            return [(ours[0], theirs[0])]
+        named = {self.graphs[1].nodes[at].name: at for at in theirs}
+        found = {
+            a: named.pop(name) for a in ours if (name := self.graphs[0].nodes[a].name) in named
+        }
+        rest = [at for at in theirs if at not in found.values()]
+        return [*found.items(), *zip([a for a in ours if a not in found], rest, strict=True)]
+
+    def _name(self, side: int, at: int) -> Hashable:
+        return self.own[side][at], self.graphs[side].nodes[at].name
+
+    def spread(self) -> None:
+        """Pair the neighbours of paired operators, as long as there is no doubt."""
+        waiting = list(self.paired)
+        while waiting:
+            ours = waiting.pop()
+            theirs = self.paired[ours][0]
+            for a, b in (*self._makers(ours, theirs), *self._takers(ours, theirs)):
+                if a not in self.paired and b not in self.taken:
+                    self.pair(a, b, self.paired[ours][1])
+                    waiting.append(a)
+
+    def _makers(self, ours: int, theirs: int) -> Iterable[tuple[int, int]]:
+        return self._grouped(
+            (
+                (at if node.kind not in COMMUTATIVE else -1, source.output, source.node)
+                for at, source in enumerate(node.sources)
+                if source is not None and source.node is not None
+            )
+            for node in (self.graphs[0].nodes[ours], self.graphs[1].nodes[theirs])
+        )
+
+    def _takers(self, ours: int, theirs: int) -> Iterable[tuple[int, int]]:
+        sides = ((0, ours), (1, theirs))
+        return self._grouped(
+            (
+                (
+                    at if self.graphs[side].nodes[taker].kind not in COMMUTATIVE else -1,
+                    output,
+                    taker,
+                )
+                for taker, at, output in self.graphs[side].consumers[place]
+            )
+            for side, place in sides
+        )
+
+    def _grouped(self, sides: Iterable[Iterable[tuple[int, int, int]]]) -> list[tuple[int, int]]:
+        """Return the pairs of neighbours that are alike and the only ones of their kind."""
+        groups: dict[Hashable, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
+        for side, neighbours in enumerate(sides):
+            known = self.taken if side else self.paired
+            for at, output, place in neighbours:
+                if place not in known:
+                    groups[at, output, self.own[side][place]][side].add(place)
+        return [
+            (next(iter(ours)), next(iter(theirs)))
+            for ours, theirs in groups.values()
+            if len(ours) == len(theirs) == 1
+        ]
+
+    def pair_in_order(self) -> None:
+        """Pair what is left by the order of execution."""
+        ours, theirs = self.left(0), self.left(1)
+        alike = SequenceMatcher(
+            None,
+            [self.own[0][at] for at in ours],
+            [self.own[1][at] for at in theirs],
+            autojunk=False,
+        )
+        for a, b, size in alike.get_matching_blocks():
+            for step in range(size):
+                self.pair(ours[a + step], theirs[b + step], "order")
+
+    def replaced(self) -> list[tuple[int, int]]:
+        """Return unpaired operators in the same place: with the same makers and takers."""
+        groups: dict[Hashable, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for side in (0, 1):
+            for at in self.left(side):
+                place = self._place(side, at)
+                if place is not None:
+                    groups[place][side].append(at)
+        return [
+            (ours[0], theirs[0])
+            for ours, theirs in groups.values()
+            if len(ours) == len(theirs) == 1
+        ]
+
+    def _place(self, side: int, at: int) -> Hashable:
+        """Return an operator's neighbours in the baseline's places, None if one is not known."""
+        graph = self.graphs[side]
+
+        def known(place: int) -> int | None:
+            if side:
+                return self.taken.get(place)
+            return place if place in self.paired else None
+
+        makers: list[Hashable] = []
+        for source in graph.nodes[at].sources:
+            if source is None or source.constant is not None:
+                continue
+            maker = -1 - source.output if source.node is None else known(source.node)
+            if maker is None:
+                return None
+            makers.append((maker, source.output))
+        takers = [known(taker) for taker, _, _ in graph.consumers[at]]
+        if any(one is None for one in takers):
+            return None
+        ends = tuple(place for place, one in enumerate(graph.outputs) if one.node == at)
+        return (
+            tuple(sorted(makers, key=repr)),
+            tuple(sorted(one for one in takers if one is not None)),
+            ends,
+        )
+
+
+def _own(node: Node) -> Label:
+    """Return what an operator is by itself: its kind and the shapes that are stored for it."""
+    shapes = tuple(
+        (at if node.kind not in COMMUTATIVE else -1, squeezed(tensor.shape))
+        for at, tensor in node.constants
+        if tensor.dtype not in {"int32", "int64"} or at > 1
+    )
+    return node.kind, shapes
+
+
+def _before(graph: Skeleton, own: list[int], number: Callable[[Hashable], int]) -> list[int]:
+    """Return for each operator a number for all that leads to it."""
+    labels: list[int] = []
+    for node in graph.nodes:
+        sources = [_source(one, labels) for one in node.sources]
+        if node.kind in COMMUTATIVE:
+            sources.sort(key=repr)
+        labels.append(number(("before", own[node.place], tuple(sources))))
+    return labels
+
+
+def _source(source: Source | None, labels: list[int]) -> Hashable:
+    if source is None or source.constant is not None:
+        return None  # what is stored is in the operator's own label
+    if source.node is None:
+        return "input", source.output
+    return labels[source.node], source.output
+
+
+def _behind(graph: Skeleton, own: list[int], number: Callable[[Hashable], int]) -> list[int]:
+    """Return for each operator a number for all that follows from it."""
+    labels = [0] * len(graph.nodes)
+    ends: dict[int, list[Hashable]] = defaultdict(list)
+    for place, source in enumerate(graph.outputs):
+        if source.node is not None:
+            ends[source.node].append(("output", place, source.output))
+    for node in reversed(graph.nodes):
+        takers: list[Hashable] = list(ends[node.place])
+        for taker, at, output in graph.consumers[node.place]:
+            position = at if graph.nodes[taker].kind not in COMMUTATIVE else -1
+            takers.append((labels[taker], position, output))
+        labels[node.place] = number(("behind", own[node.place], tuple(sorted(takers, key=repr))))
+    return labels

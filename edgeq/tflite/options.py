@@ -1,0 +1,171 @@
+"""What an operator is told beside its tensors: padding, strides, activation and the like.
+
+Field numbers are those of the option tables of the schema
+``tensorflow/compiler/mlir/lite/schema/schema.fbs``, version 3. Only what changes the values that an
+operator computes is read; hints to the runtime are not.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from edgeq.tflite.flatbuffer import Table
+
+Value = int | float | str
+Options = tuple[tuple[str, Value], ...]
+
+ACTIVATION = "activation"
+"""The option that names the activation that is fused into an operator."""
+
+_ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
+_PADDINGS = ("SAME", "VALID")
+_MIRRORS = ("REFLECT", "SYMMETRIC")
+
+
+class _Field(NamedTuple):
+    """One field of an option table.
+
+    Attributes:
+        number: Its number in the table.
+        code: Its ``struct`` type code.
+        default: Its value if it is absent.
+        names: What its values are called, in order; empty for plain numbers.
+    """
+
+    number: int
+    code: str = "i"
+    default: float = 0
+    names: tuple[str, ...] = ()
+
+
+def _activation(number: int) -> _Field:
+    return _Field(number, "b", names=_ACTIVATIONS)
+
+
+_PADDING = _Field(0, "b", names=_PADDINGS)
+_POOL = {
+    "padding": _PADDING,
+    "stride_w": _Field(1),
+    "stride_h": _Field(2),
+    "filter_w": _Field(3),
+    "filter_h": _Field(4),
+    ACTIVATION: _activation(5),
+}
+_ARITHMETIC = {ACTIVATION: _activation(0)}
+_REDUCER = {"keep_dims": _Field(0, "b")}
+_RECURRENT = {"time_major": _Field(0, "b"), ACTIVATION: _activation(1)}
+_BLOCK = {"block_size": _Field(0)}
+
+_FIELDS: Mapping[str, Mapping[str, _Field]] = {
+    "CONV_2D": {
+        "padding": _PADDING,
+        "stride_w": _Field(1),
+        "stride_h": _Field(2),
+        ACTIVATION: _activation(3),
+        "dilation_w": _Field(4, default=1),
+        "dilation_h": _Field(5, default=1),
+    },
+    "DEPTHWISE_CONV_2D": {
+        "padding": _PADDING,
+        "stride_w": _Field(1),
+        "stride_h": _Field(2),
+        # The multiplier is in the shape of the weights, and some writers leave it out.
+        ACTIVATION: _activation(4),
+        "dilation_w": _Field(5, default=1),
+        "dilation_h": _Field(6, default=1),
+    },
+    "CONV_3D": {
+        "padding": _PADDING,
+        "stride_d": _Field(1),
+        "stride_w": _Field(2),
+        "stride_h": _Field(3),
+        ACTIVATION: _activation(4),
+        "dilation_d": _Field(5, default=1),
+        "dilation_w": _Field(6, default=1),
+        "dilation_h": _Field(7, default=1),
+    },
+    "TRANSPOSE_CONV": {
+        "padding": _PADDING,
+        "stride_w": _Field(1),
+        "stride_h": _Field(2),
+        ACTIVATION: _activation(3),
+    },
+    "FULLY_CONNECTED": _ARITHMETIC,
+    "AVERAGE_POOL_2D": _POOL,
+    "MAX_POOL_2D": _POOL,
+    "L2_POOL_2D": _POOL,
+    **dict.fromkeys(("ADD", "SUB", "MUL", "DIV", "L2_NORMALIZATION"), _ARITHMETIC),
+    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD"), _REDUCER),
+    "SOFTMAX": {"beta": _Field(0, "f")},
+    "LEAKY_RELU": {"alpha": _Field(0, "f")},
+    "GELU": {"approximate": _Field(0, "b")},
+    "CONCATENATION": {"axis": _Field(0), ACTIVATION: _activation(1)},
+    "RESIZE_BILINEAR": {"align_corners": _Field(2, "b"), "half_pixel_centers": _Field(3, "b")},
+    "RESIZE_NEAREST_NEIGHBOR": {
+        "align_corners": _Field(0, "b"),
+        "half_pixel_centers": _Field(1, "b"),
+    },
+    "STRIDED_SLICE": {
+        "begin_mask": _Field(0),
+        "end_mask": _Field(1),
+        "ellipsis_mask": _Field(2),
+        "new_axis_mask": _Field(3),
+        "shrink_axis_mask": _Field(4),
+    },
+    "GATHER": {"axis": _Field(0), "batch_dims": _Field(1)},
+    "BATCH_MATMUL": {"adj_x": _Field(0, "b"), "adj_y": _Field(1, "b")},
+    "PACK": {"axis": _Field(1)},
+    "UNPACK": {"axis": _Field(1)},
+    "DEPTH_TO_SPACE": _BLOCK,
+    "SPACE_TO_DEPTH": _BLOCK,
+    "MIRROR_PAD": {"mode": _Field(0, "b", names=_MIRRORS)},
+    "LOCAL_RESPONSE_NORMALIZATION": {
+        "radius": _Field(0),
+        "bias": _Field(1, "f"),
+        "alpha": _Field(2, "f"),
+        "beta": _Field(3, "f"),
+    },
+    "CUMSUM": {"exclusive": _Field(0, "b"), "reverse": _Field(1, "b")},
+    "UNIDIRECTIONAL_SEQUENCE_RNN": _RECURRENT,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": {
+        ACTIVATION: _activation(0),
+        "cell_clip": _Field(1, "f"),
+        "proj_clip": _Field(2, "f"),
+        "time_major": _Field(3, "b"),
+    },
+}
+
+
+def read_options(name: str, table: Table | None) -> Options:
+    """Return the options of an operator that change what it computes, by name.
+
+    Args:
+        name: The operator, for example ``"CONV_2D"``.
+        table: Its option table, None if the file has none: then every option has its default.
+
+    Returns:
+        Pairs of a name and a value, nothing for operators without such options.
+
+    Raises:
+        ModelError: A field lies outside its table.
+    """
+    fields = _FIELDS.get(name, {})
+    return tuple((option, _value(field, table)) for option, field in fields.items())
+
+
+def _value(field: _Field, table: Table | None) -> Value:
+    value: float = field.default
+    if table is not None:
+        place = table.place(field.number, struct.calcsize(field.code))
+        if place is not None:
+            value = (
+                table.source.real(place)
+                if field.code == "f"
+                else table.source.number(place, field.code)
+            )
+    if not field.names:
+        return value
+    at = int(value)
+    return field.names[at] if 0 <= at < len(field.names) else f"number {at}"

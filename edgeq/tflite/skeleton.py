@@ -1,0 +1,274 @@
+"""The graph of a model as what it computes, so that graphs of different writers can be compared.
+
+Operators that only change a type or a shape, or exchange axes, are looked through, an activation
+that stands alone counts as fused into the operator before it, and operators that nothing depends
+on are left out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from edgeq.errors import ModelError
+from edgeq.tflite.constants import Constants
+from edgeq.tflite.flatbuffer import damaged
+from edgeq.tflite.model_file import ModelFile, Operator, Tensor
+from edgeq.tflite.options import ACTIVATION, Options
+from edgeq.tflite.wiring import COMPUTE, Wiring
+
+COMMUTATIVE = frozenset({"ADD", "MUL", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE"})
+DENSE = "DENSE"
+"""The kind of a FULLY_CONNECTED, and of a convolution that looks at one place at a time."""
+
+_THROUGH = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE"})
+_ACTIVATIONS = frozenset({"RELU", "RELU6", "RELU_N1_TO_1", "TANH"})
+_NONE = "NONE"
+
+Exchange = tuple[tuple[int, ...], tuple[int, ...]]
+"""A shape and the order that its axes are put into, without axes of size 1."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an operator's input comes from.
+
+    Attributes:
+        node: Place of the node that computes it, None if none does.
+        output: Which of the node's outputs it is, or which of the model's inputs.
+        constant: What is stored for it, None if it is computed or the model's input.
+        exchanges: How axes are exchanged on the way.
+    """
+
+    node: int | None
+    output: int = 0
+    constant: Tensor | None = None
+    exchanges: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator that computes something, with its activation.
+
+    Attributes:
+        place: Its place among the nodes, in the order of execution.
+        operator: The operator.
+        kind: Its name, or ``DENSE``.
+        activation: The activation behind it, ``"NONE"`` if there is none.
+        options: The operator's other options.
+        sources: Where its inputs come from, None for those that are absent.
+        outputs: Indices of the tensors that it computes, behind the activation.
+        name: A name for messages, from what is stored for it or what it computes.
+    """
+
+    place: int
+    operator: Operator
+    kind: str
+    activation: str
+    options: Options
+    sources: tuple[Source | None, ...]
+    outputs: tuple[int, ...]
+    name: str
+
+    @property
+    def label(self) -> str:
+        """The operator, its place in the file and its name, for messages."""
+        return f"{self.operator.name} {self.operator.index} ({short(self.name)})"
+
+    @property
+    def constants(self) -> tuple[tuple[int, Tensor], ...]:
+        """What is stored for it, with the position of the input."""
+        return tuple(
+            (at, one.constant)
+            for at, one in enumerate(self.sources)
+            if one is not None and one.constant is not None
+        )
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """What a model computes.
+
+    Attributes:
+        model: The file.
+        nodes: In the order of execution.
+        outputs: Where the model's outputs come from.
+    """
+
+    model: ModelFile
+    nodes: tuple[Node, ...]
+    outputs: tuple[Source, ...]
+
+    @cached_property
+    def consumers(self) -> tuple[tuple[tuple[int, int, int], ...], ...]:
+        """For each node who takes its values: node, position of the input, which output."""
+        takers: list[list[tuple[int, int, int]]] = [[] for _ in self.nodes]
+        for node in self.nodes:
+            for at, source in enumerate(node.sources):
+                if source is not None and source.node is not None:
+                    takers[source.node].append((node.place, at, source.output))
+        return tuple(tuple(one) for one in takers)
+
+
+def short(name: str) -> str:
+    """Return a tensor's name for messages: the first of joined names, without its root."""
+    parts = name.split(";", maxsplit=1)[0].split("/")
+    return "/".join(parts[1:] if len(parts) > 2 else parts)  # noqa: PLR2004 - root, layer, tensor
+
+
+def squeezed(shape: Iterable[int]) -> tuple[int, ...]:
+    """Return a shape without axes of size 1."""
+    return tuple(size for size in shape if size != 1)
+
+
+def skeleton(model: ModelFile, constants: Constants) -> Skeleton:
+    """Return what the main graph of a model computes.
+
+    Args:
+        model: What the file holds.
+        constants: Its stored data.
+
+    Raises:
+        ModelError: The order of axes that an operator is told can't be read.
+    """
+    return _Builder(model, constants).built()
+
+
+@dataclass
+class _Builder:
+    model: ModelFile
+    constants: Constants
+    wiring: Wiring = field(init=False)
+    made: dict[int, tuple[int, int]] = field(default_factory=dict)
+    through: dict[int, Operator] = field(default_factory=dict)
+    takers: dict[int, list[Operator]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        self.wiring = Wiring(self.model)
+
+    def built(self) -> Skeleton:
+        needed = self.wiring.needed
+        for one in needed:
+            for index in dict.fromkeys(one.inputs):
+                self.takers[index].append(one)
+        fused: set[int] = set()
+        nodes: list[Node] = []
+        for one in needed:
+            if one.index in fused or not one.outputs:
+                continue
+            if self._is_through(one):
+                self.through[one.outputs[0]] = one
+                continue
+            node = self._node(len(nodes), one, fused)
+            nodes.append(node)
+            self.made.update({index: (node.place, at) for at, index in enumerate(node.outputs)})
+        outputs = tuple(self._source(index) for index in self.model.outputs)
+        return Skeleton(self.model, tuple(nodes), outputs)
+
+    def _is_through(self, operator: Operator) -> bool:
+        return operator.name in _THROUGH and bool(operator.inputs) and operator.inputs[0] >= 0
+
+    def _node(self, place: int, operator: Operator, fused: set[int]) -> Node:
+        options = dict(operator.options)
+        activation = str(options.pop(ACTIVATION, _NONE))
+        outputs = operator.outputs
+        if activation == _NONE and len(outputs) == 1 and ACTIVATION in dict(operator.options):
+            alone = self._activation(outputs[0])
+            if alone is not None:
+                fused.add(alone.index)
+                activation, outputs = alone.name, alone.outputs
+        sources = tuple(self._source(at) if at >= 0 else None for at in operator.inputs)
+        weights = COMPUTE[operator.name].weights if operator.name in COMPUTE else 1
+        source = sources[weights] if weights < len(sources) else None
+        stored = None if source is None else source.constant
+        name = self.model.tensors[outputs[0]].name if stored is None else stored.name
+        return Node(
+            place=place,
+            operator=operator,
+            kind=_kind(operator, stored),
+            activation=activation,
+            options=tuple(options.items()),
+            sources=sources,
+            outputs=outputs,
+            name=name,
+        )
+
+    def _activation(self, tensor: int) -> Operator | None:
+        """Return the activation that alone takes a tensor, None if there is none."""
+        while tensor not in self.model.outputs and len(self.takers[tensor]) == 1:
+            taker = self.takers[tensor][0]
+            if taker.name in _ACTIVATIONS:
+                return taker
+            if taker.name != "QUANTIZE":
+                return None
+            tensor = taker.outputs[0]
+        return None
+
+    def _source(self, tensor: int) -> Source:
+        exchanges: list[Exchange] = []
+        start = tensor
+        for _ in range(len(self.model.operators) + 1):
+            if self.model.tensors[tensor].data_bytes:
+                return Source(None, constant=self.model.tensors[tensor])
+            if tensor in self.made:
+                node, output = self.made[tensor]
+                return Source(node, output, exchanges=_reduced(exchanges))
+            operator = self.through.get(tensor)
+            if operator is None:
+                break
+            if operator.name == "TRANSPOSE":
+                exchanges.insert(0, self._exchange(operator))
+            tensor = operator.inputs[0]
+        inputs = self.model.inputs
+        at = inputs.index(tensor) if tensor in inputs else -1
+        # What no operator writes and nobody feeds holds nothing: the runtime has its own way.
+        return Source(None, at, exchanges=_reduced(exchanges) if start != tensor else ())
+
+    def _exchange(self, operator: Operator) -> Exchange:
+        """Return what a TRANSPOSE does."""
+        shape = self.model.tensors[operator.inputs[0]].shape
+        stored = self.wiring.stored(operator, 1)
+        if stored is None:
+            raise ModelError(
+                f"operator TRANSPOSE {operator.index} is told the order of axes at run time",
+                where=self.model.path,
+            )
+        order = [int(axis) for axis in self.constants.stored(stored.tensor).ravel()]
+        if sorted(order) != list(range(len(shape))):
+            raise damaged(self.model.path, f"operator TRANSPOSE {operator.index} has no such axes")
+        kept = [axis for axis in order if shape[axis] != 1]
+        rank = {axis: at for at, axis in enumerate(sorted(kept))}
+        return squeezed(shape), tuple(rank[axis] for axis in kept)
+
+
+def _reduced(exchanges: list[Exchange]) -> tuple[Exchange, ...]:
+    """Return exchanges with those in a row joined, and without those that change nothing."""
+    left: list[Exchange] = []
+    for shape, order in exchanges:
+        if left and _exchanged(*left[-1]) == shape:
+            before, first = left.pop()
+            left.append((before, tuple(first[axis] for axis in order)))
+        else:
+            left.append((shape, order))
+        if left[-1][1] == tuple(range(len(left[-1][1]))):
+            left.pop()
+    return tuple(left)
+
+
+def _exchanged(shape: tuple[int, ...], order: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(shape[axis] for axis in order)
+
+
+def _kind(operator: Operator, stored: Tensor | None) -> str:
+    if operator.name == "FULLY_CONNECTED":
+        return DENSE
+    options = dict(operator.options)
+    looks_once = (
+        operator.name == "CONV_2D"
+        and stored is not None
+        and stored.shape[1:3] == (1, 1)
+        and options["stride_w"] == options["stride_h"] == 1
+    )
+    return DENSE if looks_once else operator.name

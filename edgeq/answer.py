@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from edgeq.change import Change
 from edgeq.judge.leaning import in_words, leaning
 from edgeq.judge.missing import RANDOM_WEIGHTS
 from edgeq.judge.verdict import Answer, Verdict
@@ -35,7 +36,14 @@ class Outcome:
         return self.status is Verdict.FAIL or undeclared
 
 
-def decided(outcomes: Iterable[Outcome], *, refused: bool, not_run: bool, left_out: bool) -> Answer:
+def decided(
+    outcomes: Iterable[Outcome],
+    *,
+    refused: bool,
+    not_run: bool,
+    left_out: bool,
+    is_open: bool = False,
+) -> Answer:
     """Return the answer that a variant's cases come to, the first that fits.
 
     Args:
@@ -43,13 +51,14 @@ def decided(outcomes: Iterable[Outcome], *, refused: bool, not_run: bool, left_o
         refused: Whether it could not be made or run, or is worse than accepted.
         not_run: Whether declared cases of it have no verdict.
         left_out: Whether a part of the run was left out on purpose, or cut off.
+        is_open: Whether its comparison with what was accepted is inconclusive.
     """
     known = tuple(outcomes)
     if refused or any(one.fails for one in known) or (not_run and not left_out):
         return Answer.REJECTED
     if not any(sees_predictions(one.gate) and one.status in _MEASURED for one in known):
         return Answer.NOT_JUDGED
-    settled = not not_run and all(one.status is Verdict.PASS for one in known)
+    settled = not (not_run or is_open) and all(one.status is Verdict.PASS for one in known)
     return Answer.CLEARED if settled else Answer.UNPROVEN
 
 
@@ -73,6 +82,7 @@ def answer(record: RunRecord, model: str, variant: VariantRecord) -> Answer:
         refused=variant.error is not None or bool(_worse(record, model, variant)),
         not_run=bool(not_run(record, model, variant)),
         left_out=record.partial or record.interrupted,
+        is_open=bool(incomparable(record, model, variant)),
     )
 
 
@@ -142,8 +152,21 @@ def doubts(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, 
         for case in record.verdicts(model, variant.name)
         if case.status is not Verdict.PASS
     ]
+    found += [
+        f"{change.gate}: {change.against}; {change.reason}"
+        for change in incomparable(record, model, variant)
+    ]
     found += [f"{gate} was declared and not run" for gate in not_run(record, model, variant)]
     return tuple(found)
+
+
+def incomparable(record: RunRecord, model: str, variant: VariantRecord) -> tuple[Change, ...]:
+    """Return the comparisons of a variant with what was accepted that are inconclusive."""
+    return tuple(
+        change
+        for change in record.changes
+        if change.is_open and (change.model, change.method) == (model, variant.name)
+    )
 
 
 def why_not_judged(record: RunRecord, model: str, variant: VariantRecord) -> str:

@@ -14,6 +14,7 @@ class ChangeKind(str, enum.Enum):
     GONE = "gone"
     BETTER = "better"
     NEW = "new"
+    INCONCLUSIVE = "inconclusive"
     INCOMPARABLE = "incomparable"
     NOISE = "within noise"
     UNCHANGED = "unchanged"
@@ -50,8 +51,15 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     fails: bool = False
 
     @property
+    def is_open(self) -> bool:
+        """Whether it counts like an INCONCLUSIVE case: nothing can be told until it is accepted."""
+        return self.kind is ChangeKind.INCONCLUSIVE
+
+    @property
     def against(self) -> str:
         """What became of it in words, for example ``"worse than accepted"``."""
+        if self.is_open:
+            return "inconclusive against the accepted record"
         gone = self.kind is ChangeKind.GONE
         return f"{self.kind.value} {'since the accepted record' if gone else 'than accepted'}"
 

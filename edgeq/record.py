@@ -16,6 +16,7 @@ import msgspec
 from edgeq.challenge import Challenge
 from edgeq.change import Change, Previous
 from edgeq.errors import RecordError
+from edgeq.feeding import Feeding
 from edgeq.files import write_bytes
 from edgeq.finite import not_finite
 from edgeq.judge.verdict import Answer, Verdict
@@ -78,6 +79,9 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
         answer: The answer about it, decided at the end of a run; None for the baseline, and in a
             record of an older schema.
         manifest: What it was made from: float model, parameters, calibration, tools.
+        preprocessing: Its own, as ``edgeq.spec.structs.Preprocessing``; empty if it is the model's.
+        feeding: How it is fed compared with the baseline; None if nothing differs, or no case that
+            rests on it was judged.
         size, operators, agreement, accuracy, latency, memory: What was measured; empty where
             nothing was.
         network: The error along the network, layer by layer; empty where it was not measured.
@@ -93,6 +97,8 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     answer: Answer | None = None
     manifest: Facts = {}
+    preprocessing: Facts = {}
+    feeding: Feeding | None = None
     size: Facts = {}
     operators: Facts = {}
     agreement: Facts = {}

@@ -39,12 +39,13 @@ class UnusableError(Exception):
 
 
 def preprocessing_of(chosen: Chosen) -> Preprocessing:
-    """Return the variant's own preprocessing where its manifest has one, else the model's.
+    """Return the variant's own preprocessing if it has one, else the model's.
 
     Raises:
         UnusableError: The record does not hold all of it.
     """
-    own = chosen.variant.manifest.get("preprocessing")
+    older = chosen.variant.manifest.get("preprocessing")
+    own = chosen.variant.preprocessing or older
     found = own if isinstance(own, dict) else chosen.model.preprocessing
     facts = {"jpeg_scaling": 0.0, **found}  # what older records do not name was not done
     absent = [name for name in Preprocessing.__struct_fields__ if name not in facts]

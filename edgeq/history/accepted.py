@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from edgeq.errors import RecordError
+from edgeq.feeding import Feeding
 from edgeq.files import write_bytes
 from edgeq.judge.verdict import Verdict
 from edgeq.record import Facts
@@ -61,6 +62,8 @@ class VariantFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         sha256: Of the file, ``""`` where it could not be made.
         bytes: Of the file.
         preprocessing: The variant's own, where it differs from the baseline's.
+        feeding: How it was fed compared with the baseline; None in older records, and if nothing
+            differed: the preprocessing of both then says how.
         flips: The images on which it left its baseline, by name, with the kind of the flip
             (``"changed"`` without labels); None where they are not known by name.
     """
@@ -68,6 +71,7 @@ class VariantFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     sha256: str = ""
     bytes: int = 0
     preprocessing: Facts = {}
+    feeding: Feeding | None = None
     flips: dict[str, str] | None = None
 
 

@@ -1,8 +1,10 @@
-"""Two records, case by case: new, gone, better, worse, within noise, incomparable. Pure.
+"""Two records, case by case: new, gone, better, worse, within noise, incomparable, ... Pure.
 
 Exact facts are compared with a tolerance. Agreement and accuracy are paired by image where both
 sides name the images that flipped, and a difference counts where it is beyond chance; other
-estimates differ where their intervals do not meet. Swapping the sides swaps better and worse.
+estimates differ where their intervals do not meet. Figures of predictions are inconclusive if the
+variant is fed otherwise, compared with its baseline, than it was. Swapping the sides swaps better
+and worse.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Literal
 from edgeq import words
 from edgeq.change import Change, ChangeKind
 from edgeq.history.images import moved
-from edgeq.history.rules import comparison_of, unlike
+from edgeq.history.rules import comparison_of, fed_otherwise, unlike
 from edgeq.history.side import Figure, Side
 from edgeq.judge.verdict import Verdict
 from edgeq.spec.gate import Comparison
@@ -100,6 +102,9 @@ def compare_figures(before: Figure, after: Figure) -> Finding:
     if before.value is None or after.value is None or rule is None:
         return _by_status(before, after)
     sense = GATES.get(after.gate).sense
+    fed = fed_otherwise(before, after, rule)
+    if fed:
+        return Finding(ChangeKind.INCONCLUSIVE, fed)
     differs = unlike(before, after, rule)
     if differs:
         return Finding(ChangeKind.INCOMPARABLE, differs)

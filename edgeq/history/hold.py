@@ -17,8 +17,9 @@ def hold(record: RunRecord, folder: Path) -> RunRecord:
     """Return the record with what changed since the accepted records of a folder.
 
     Worse than accepted, and an accepted case that vanished from a full run, keep a run from
-    passing. An accepted record that can't be read is one of the run's ``errors``. Models
-    without an accepted record, and so a folder that is not there, change nothing.
+    passing; so does a comparison that is inconclusive if the spec lets INCONCLUSIVE fail. An
+    accepted record that can't be read is one of the run's ``errors``. Models without an accepted
+    record, and so a folder that is not there, change nothing.
     """
     try:
         known = accepted.read_all(folder)
@@ -31,7 +32,8 @@ def hold(record: RunRecord, folder: Path) -> RunRecord:
     models = {one.model for one in known}
     found = compare(of_accepted(known), of_record(record))
     changes = tuple(change for change in found if change.model in models)
-    passes = record.summary.passes and not any(change.fails for change in changes)
+    open_ = record.inconclusive == "fail" and any(change.is_open for change in changes)
+    passes = record.summary.passes and not open_ and not any(change.fails for change in changes)
     return msgspec.structs.replace(
         record,
         changes=changes,

@@ -24,8 +24,17 @@ def comparison_of(gate: str) -> Comparison | None:
 
 def unlike(before: Figure, after: Figure, rule: Comparison) -> str:
     """Return what keeps two figures from being compared, empty where nothing does."""
-    found = (CONDITIONS[name](before, after) for name in rule.alike)
+    found = (CONDITIONS[name](before, after) for name in rule.alike if name != "feeding")
     return "; ".join(text for text in found if text)
+
+
+def fed_otherwise(before: Figure, after: Figure, rule: Comparison) -> str:
+    """Return how a variant's feeding changed compared with its baseline's, empty if it did not.
+
+    Unlike the other conditions this one is of the variant's own: its figures stay in doubt until
+    they are accepted as it is fed now.
+    """
+    return _feeding(before, after) if "feeding" in rule.alike else ""
 
 
 def _baseline(before: Figure, after: Figure) -> str:
@@ -49,6 +58,37 @@ def _preprocessing(before: Figure, after: Figure) -> str:
     return f"other preprocessing ({shown})" if keys else ""
 
 
+def _feeding(before: Figure, after: Figure) -> str:
+    one, two = before.feeding, after.feeding
+    if one is two is None or _is_fed_alike(before, after):
+        return ""
+    texts = ("not recorded" if side is None else side.text for side in (one, two))
+    return f"the variant is fed otherwise ({', then '.join(texts)})"
+
+
+def _is_fed_alike(before: Figure, after: Figure) -> bool:
+    """Return whether a variant is fed alike, compared with its baseline or in itself."""
+    one, two = before.feeding, after.feeding
+    if one is None or two is None:
+        # Nothing differs now, and what it was then is for the preprocessing's rule to say.
+        return not any(side is not None and side.differs for side in (one, two))
+    samples = [None if side.samples is None else side.samples.sha256 for side in (one, two)]
+    if samples[0] != samples[1]:
+        return False
+    if one.differences == two.differences:
+        return True
+    if not any(map(_is_older, (before, after))):
+        return False
+    # What the file itself does to its input was not looked at then: what is declared is compared.
+    baselines = before.conditions.preprocessing, after.conditions.preprocessing
+    return baselines[0] == baselines[1] and not _preprocessing(before, after)
+
+
+def _is_older(figure: Figure) -> bool:
+    """Return whether its variant has a preprocessing of its own, from before feedings were kept."""
+    return figure.variant.feeding is None and bool(figure.variant.preprocessing)
+
+
 def _kernels(before: Figure, after: Figure) -> str:
     one, two = before.conditions.kernels, after.conditions.kernels
     return "" if one == two else f"other kernels ({one or 'unknown'}, then {two or 'unknown'})"
@@ -68,6 +108,7 @@ CONDITIONS: dict[Condition, Callable[[Figure, Figure], str]] = {
     "baseline": _baseline,
     "images": _images,
     "preprocessing": _preprocessing,
+    "feeding": _feeding,
     "kernels": _kernels,
     "threads": _threads,
     "machine": _machine,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgeq.feeding import Feeding, recorded_differences
 from edgeq.history.accepted import Accepted, Conditions, HeldCase, Machine, VariantFacts
 from edgeq.judge.verdict import Verdict
 from edgeq.record import CaseRecord, Facts, ModelRecord, RunRecord, VariantRecord
@@ -44,6 +45,16 @@ class Figure:
     def preprocessing(self) -> Facts:
         """The preprocessing of the images that the variant saw."""
         return self.variant.preprocessing or self.conditions.preprocessing
+
+    @property
+    def feeding(self) -> Feeding | None:
+        """How the variant was fed compared with its baseline, None if that is not recorded."""
+        if self.variant.feeding is not None:
+            return self.variant.feeding
+        own, baseline = self.variant.preprocessing, self.conditions.preprocessing
+        if not baseline:
+            return None
+        return Feeding(differences=recorded_differences(own, baseline) if own else ())
 
 
 @dataclass(frozen=True)
@@ -165,9 +176,14 @@ def _conditions(record: RunRecord, model: ModelRecord) -> Conditions:
 
 
 def _variant(one: VariantRecord) -> VariantFacts:
-    own = one.manifest.get("preprocessing") if one.engine == READY_MADE else None
+    # Older records have a ready-made variant's own preprocessing in its manifest alone.
+    older = one.manifest.get("preprocessing") if one.engine == READY_MADE else None
     return VariantFacts(
-        sha256=one.sha256, bytes=one.bytes, preprocessing=_table(own), flips=_flips(one.agreement)
+        sha256=one.sha256,
+        bytes=one.bytes,
+        preprocessing=one.preprocessing or _table(older),
+        feeding=one.feeding,
+        flips=_flips(one.agreement),
     )
 
 

@@ -145,11 +145,15 @@ class ModelInputs:
         return label_set(ready.labels, self.spec.root)
 
     def preprocessing_of(self, variant: str) -> Preprocessing:
-        """Return the preprocessing of a variant, which a ready-made one may declare itself."""
-        ready = self.spec.variants.get(variant)
-        if ready is None or ready.preprocessing is None:
-            return self.baseline.preprocessing
-        return find_preprocessing(ready.preprocessing, where=f"variants.{variant}.preprocessing")
+        """Return the preprocessing of a variant, which the spec may declare for it alone."""
+        return self.own_preprocessing(variant) or self.baseline.preprocessing
+
+    def own_preprocessing(self, variant: str) -> Preprocessing | None:
+        """Return the preprocessing that the spec declares for a variant alone, None if none."""
+        declared = self.spec.variants.get(variant)
+        if declared is None or declared.preprocessing is None:
+            return None
+        return find_preprocessing(declared.preprocessing, where=f"variants.{variant}.preprocessing")
 
     @property
     def evaluation(self) -> ImageSet | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import msgspec
+
 from edgeq.errors import (
     ConversionError,
     EdgeqError,
@@ -83,7 +85,8 @@ def _judge(run: Run, case: Case) -> Judgement:
     if shortfall is None:
         variant = VariantUnderTest(run, case.subject.model, case.subject)
         judgement = case.gate.judgement(variant, case.limit or 0.0)
-        return _doubted(run, case, declared_if_allowed(judgement, case.gate.name, run.spec))
+        judgement = _doubted(run, case, declared_if_allowed(judgement, case.gate.name, run.spec))
+        return _fed(run, case, judgement)
     if _lacks_labels(run, case) and case.asked_for:
         raise ImageError(
             f"{case.gate.name} is asked for, but the evaluation images have no labels",
@@ -125,6 +128,16 @@ def _doubted(run: Run, case: Case, judgement: Judgement) -> Judgement:
         return judgement
     doubt = run.doubt(case.subject)
     return judgement if doubt is None else doubted(judgement, doubt)
+
+
+def _fed(run: Run, case: Case, judgement: Judgement) -> Judgement:
+    """Return a judgement on what a variant was fed with that says how, if not like its baseline."""
+    if not case.gate.needs_images or judgement.status is Verdict.MISSING:
+        return judgement
+    sentence = run.feeding(case.subject).sentence
+    if not sentence:
+        return judgement
+    return msgspec.structs.replace(judgement, reason=f"{judgement.reason}; {sentence}")
 
 
 def _lacks_labels(run: Run, case: Case) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 
 import edgeq
 from edgeq.errors import EdgeqError
+from edgeq.feeding import Feeding
 from edgeq.files import sha256_bytes
 from edgeq.measure.clusters import find_clusters
 from edgeq.models.float_model import FloatModel
@@ -250,6 +251,8 @@ def _variant(run: Run, subject: Subject) -> VariantRecord:
         file=_relative(run, variant.path),
         error=_said(error),
         manifest=variant.manifest,
+        preprocessing=_own_preprocessing(run, subject),
+        feeding=_feeding(run, subject),
     )
     measured: dict[str, Any] = _measured(run, subject.key)
     measured["outputs"] = run.tensor_fits.done(subject.key) or ()
@@ -257,6 +260,18 @@ def _variant(run: Run, subject: Subject) -> VariantRecord:
         inputs = run.inputs(subject.model)
         measured["agreement"] = named(measured["agreement"], inputs.evaluation, inputs.labels)
     return msgspec.structs.replace(described, **measured)
+
+
+def _own_preprocessing(run: Run, subject: Subject) -> Facts:
+    own = run.inputs(subject.model).own_preprocessing(subject.variant)
+    found: Facts = {} if own is None else msgspec.to_builtins(own)
+    return found
+
+
+def _feeding(run: Run, subject: Subject) -> Feeding | None:
+    """Return how a variant is fed if there is something to say, and a case asked."""
+    found = run.feedings.done(subject.key)
+    return None if found == Feeding() else found
 
 
 def _measured(run: Run, key: str) -> dict[str, Facts]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import EdgeqError
+from edgeq.feeding import Feeding
 from edgeq.judge.doubt import Doubt
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.accuracy import Accuracy
@@ -28,6 +29,7 @@ from edgeq.pipeline.measuring import (
     accuracy_of,
     agreement_of,
     doubt_of,
+    feeding_of,
     fits_of,
     operators_of,
     outputs_of,
@@ -98,6 +100,7 @@ class Run:
         self.accuracies: Once[str, Accuracy] = Once(self.relay.goes_on)
         self.latencies: Once[str, TimedPair] = Once(self.relay.goes_on)
         self.memories: Once[str, MemoryUse] = Once(self.relay.goes_on)
+        self.feedings: Once[str, Feeding] = Once(self.relay.goes_on)
         self.diagnoses: Once[tuple[str, str], Diagnosis] = Once(self.relay.goes_on)
 
     def inputs(self, model: str) -> ModelInputs:
@@ -223,6 +226,14 @@ class Run:
     def agreement(self, subject: Subject) -> Agreement:
         """Return what a variant says beside its baseline; see ``answers`` for its errors."""
         return self.agreements.get(subject.key, lambda: agreement_of(self, subject))
+
+    def feeding(self, subject: Subject) -> Feeding:
+        """Return how a variant is fed compared with its baseline.
+
+        Raises:
+            EdgeqError: One of them can't be made or read.
+        """
+        return self.feedings.get(subject.key, lambda: feeding_of(self, subject))
 
     def classifies(self, model: str) -> bool:
         """Return whether a model is judged by classes."""

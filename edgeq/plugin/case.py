@@ -45,7 +45,8 @@ class CaseCheck:
 
         FAIL and MISSING fail the test, and so does a case that is worse than accepted. MISSING by
         declaration skips it. INCONCLUSIVE passes it, or fails it where the spec says
-        ``inconclusive = "fail"``. A case that says nothing about its model has no verdict, and
+        ``inconclusive = "fail"``, and so does one whose comparison with what was accepted is
+        inconclusive. A case that says nothing about its model has no verdict, and
         its test is skipped.
         """
         why = why_inapplicable(self._run, self.case)
@@ -79,7 +80,7 @@ class CaseCheck:
             pytest.skip(f"MISSING: {record.reason}")
         if record.status in (Verdict.FAIL, Verdict.MISSING) or self._is_too_open(record):
             pytest.fail(_in_words(record), pytrace=False)
-        if change is not None and change.fails:
+        if change is not None and (change.fails or (change.is_open and self._open_fails)):
             pytest.fail(in_words(change), pytrace=False)
         return record
 
@@ -90,8 +91,12 @@ class CaseCheck:
         return missing(f"not measured: {reason}", declared=declared, next_step=step)
 
     def _is_too_open(self, record: CaseRecord) -> bool:
-        spec = state_of(self._request.config).spec
-        return record.status is Verdict.INCONCLUSIVE and spec.inconclusive == "fail"
+        return record.status is Verdict.INCONCLUSIVE and self._open_fails
+
+    @property
+    def _open_fails(self) -> bool:
+        """Whether the spec lets what is inconclusive fail."""
+        return state_of(self._request.config).spec.inconclusive == "fail"
 
 
 def properties(record: CaseRecord, change: Change | None = None) -> list[tuple[str, Any]]:

@@ -30,6 +30,12 @@ def change_of(state: State, case: CaseRecord) -> Change | None:
 
 def in_words(change: Change) -> str:
     """Return why a case fails that keeps its own limit."""
+    if change.is_open:
+        return (
+            f"{change.id} is {change.against}: {change.reason}\n"
+            "Next: Where the variant is meant to be fed so, accept its figures: "
+            "edgeq accept -k CASE --reason TEXT"
+        )
     worse = change.kind is ChangeKind.WORSE
     against = "worse than accepted" if worse else "gone since the accepted record"
     choice = "-k CASE" if worse else "--prune"

@@ -30,8 +30,9 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, Any] 
     """Show INCONCLUSIVE and MISSING by declaration as themselves."""
     if getattr(report, "when", None) != "call" or not hasattr(report, ATTRIBUTE):
         return None
-    status = dict(report.user_properties).get("edgeq.status")
-    if report.passed and status == "INCONCLUSIVE":
+    told = dict(report.user_properties)
+    status = told.get("edgeq.status")
+    if report.passed and "INCONCLUSIVE" in {status, str(told.get("edgeq.change")).upper()}:
         return "inconclusive", "I", ("INCONCLUSIVE", {"yellow": True})
     if report.skipped and status == "MISSING":
         return "missing by declaration", "M", ("MISSING", {"yellow": True})

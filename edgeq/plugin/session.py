@@ -161,9 +161,10 @@ def _is_stopped(record: RunRecord | None) -> bool:
     """Return whether a run fails for what no test can say.
 
     Declared cases went without a test that nobody chose to leave out, or a case is worse than
-    its accepted record.
+    its accepted record, or can't be compared with it and the spec lets that fail.
     """
     if record is None:
         return False
     left_out = bool(record.summary.not_run) and not record.partial
-    return left_out or any(change.fails for change in record.changes)
+    open_ = record.inconclusive == "fail" and any(change.is_open for change in record.changes)
+    return left_out or open_ or any(change.fails for change in record.changes)

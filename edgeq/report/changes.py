@@ -18,6 +18,7 @@ _SHA_SHOWN = 8
 MARKS = {
     ChangeKind.WORSE: Mark("✗", "x", "worse", "bad"),
     ChangeKind.GONE: Mark("✗", "x", "gone", "bad"),
+    ChangeKind.INCONCLUSIVE: Mark("?", "?", "inconclusive", "warn"),
     ChangeKind.BETTER: Mark("✓", "+", "better", "good"),
     ChangeKind.NEW: Mark("○", "o", "new", "none"),
     ChangeKind.INCOMPARABLE: Mark("?", "?", "incomparable", "warn"),
@@ -25,7 +26,10 @@ MARKS = {
     ChangeKind.UNCHANGED: Mark("=", "=", "unchanged", "none"),
 }
 
-_ALWAYS = (ChangeKind.WORSE, ChangeKind.GONE, ChangeKind.BETTER)
+_SHARED = frozenset({ChangeKind.INCONCLUSIVE, ChangeKind.NEW, ChangeKind.INCOMPARABLE})
+"""Kinds of which all cases with one reason share a line."""
+_QUIET = frozenset({ChangeKind.NOISE, ChangeKind.UNCHANGED})
+"""Kinds that are counted, and shown only where there is more to say."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +96,12 @@ def changes_view(changes: Sequence[Change], most: int | None = MOST_LINES) -> Ch
     if not changes:
         return None
     by_kind = {kind: [one for one in changes if one.kind is kind] for kind in MARKS}
-    lines = [
-        ChangeLine(MARKS[kind], one.id, one.reason) for kind in _ALWAYS for one in by_kind[kind]
-    ]
-    for kind in (ChangeKind.NEW, ChangeKind.INCOMPARABLE):
-        lines += _grouped(kind, by_kind[kind])
+    lines: list[ChangeLine] = []
+    for kind, group in by_kind.items():
+        if kind in _SHARED:
+            lines += _grouped(kind, group)
+        elif kind not in _QUIET:
+            lines += [ChangeLine(MARKS[kind], one.id, one.reason) for one in group]
     moved = [
         one
         for one in by_kind[ChangeKind.NOISE]
@@ -156,6 +161,11 @@ def _steps(by_kind: dict[ChangeKind, list[Change]]) -> tuple[str, ...]:
     steps = []
     if ChangeKind.WORSE in known:
         steps.append("Where worse is meant, say why: edgeq accept -k CASE --reason TEXT")
+    if ChangeKind.INCONCLUSIVE in known:
+        steps.append(
+            "Where a variant is meant to be fed so, accept its figures: edgeq accept -k CASE "
+            "--reason TEXT"
+        )
     if ChangeKind.GONE in known:
         steps.append(
             "Where cases are meant to be gone, say why: edgeq accept --prune --reason TEXT"

@@ -38,8 +38,10 @@ def commands(record: RunRecord) -> list[str]:
     for error in record.errors:
         errors.setdefault(error, []).append("bad input")
     for change in record.changes:
-        if change.fails:
-            errors.setdefault(change.reason, []).append(f"{change.id} {change.against}")
+        if change.fails or change.is_open:
+            fails = change.fails or record.inconclusive == "fail"
+            against = (errors if fails else warnings).setdefault(change.reason, [])
+            against.append(f"{change.id} {change.against}")
     for case in record.cases:
         place = _place(case, errors, warnings, fails=record.inconclusive == "fail")
         if place is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from edgeq.answer import answer, leans, not_run, reasons
+from edgeq.answer import answer, incomparable, leans, not_run, reasons
 from edgeq.judge.verdict import Answer, Verdict
 from edgeq.measure.tensors import Fit
 from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord
@@ -169,6 +169,8 @@ def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
         found.append(f"{names(absent)} {'was' if len(absent) == 1 else 'were'} not measured")
     if left:
         found.append(f"{plural(left, 'declared case')} {'was' if left == 1 else 'were'} not run")
+    if any(incomparable(record, model.name, one) for one in group):
+        found.append("what was accepted was fed otherwise")
     return " and ".join(found)
 
 

@@ -113,6 +113,11 @@ def notes(record: RunRecord) -> tuple[str, ...]:
     found = list(bad_input(record))
     for model in record.models:
         found += [f"{model.name}: {note}" for note in model.notes]
+        found += [
+            f"{model.name}/{one.name}: {one.feeding.sentence}"
+            for one in model.variants
+            if one.feeding is not None and one.feeding.differs
+        ]
         gates = dict.fromkeys(
             c.gate for c in record.cases if c.model == model.name and c.declared_missing
         )
@@ -160,6 +165,12 @@ def _parts(record: RunRecord) -> list[str]:
         if number:
             against = "than accepted" if kind is ChangeKind.WORSE else "since the accepted record"
             parts.append(f"{plural(number, 'case')} {kind.value} {against}")
+    if number := sum(change.is_open for change in record.changes):
+        rule = "a warning" if record.inconclusive == "warn" else "a failure by the spec"
+        are = "is" if number == 1 else "are"
+        parts.append(
+            f"{plural(number, 'case')} {are} inconclusive against the accepted record ({rule})"
+        )
     return parts
 
 
@@ -172,8 +183,13 @@ def _is_open(record: RunRecord) -> bool:
         and bool(summary.not_run and record.cases)
         and not (summary.failed or record.errors or _undeclared(record))
         and not any(change.fails for change in record.changes)
-        and not (summary.inconclusive and record.inconclusive == "fail")
+        and not (_counts_as_open(record) and record.inconclusive == "fail")
     )
+
+
+def _counts_as_open(record: RunRecord) -> bool:
+    """Return whether a case, or its comparison with what was accepted, is INCONCLUSIVE."""
+    return bool(record.summary.inconclusive) or any(change.is_open for change in record.changes)
 
 
 def _declared(record: RunRecord) -> int:

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 
 Holds = Literal["every", "quantized", "calibrated", "calibrated here"]
 Column = Literal["size", "reduction", "agreement", "accuracy", "latency", "memory"]
-Condition = Literal["baseline", "images", "preprocessing", "kernels", "threads", "machine"]
+Condition = Literal[
+    "baseline", "images", "preprocessing", "feeding", "kernels", "threads", "machine"
+]
 
-OUTPUTS: tuple[Condition, ...] = ("baseline", "images", "preprocessing", "kernels", "threads")
+OUTPUTS: tuple[Condition, ...] = (
+    *("baseline", "images", "preprocessing", "feeding"),
+    *("kernels", "threads"),
+)
 """What must be the same for figures of predictions to be compared."""
 
 COSTS: tuple[Condition, ...] = ("kernels", "threads", "machine")

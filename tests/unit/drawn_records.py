@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from edgeq.challenge import FaultAnswer, summed
 from edgeq.change import Change, ChangeKind, Previous
+from edgeq.feeding import Difference, Feeding, OwnSamples
 from edgeq.judge.verdict import Answer, Verdict
 from edgeq.measure.tensors import Fit, Steps
 from edgeq.picture import Picture, Sheet
@@ -50,6 +51,7 @@ def _of(kind: Any) -> st.SearchStrategy[Any]:
         ),
         tuple[Sheet, ...]: st.lists(SHEETS, max_size=2).map(tuple),
         tuple[Fit, ...]: st.lists(FITS, max_size=2).map(tuple),
+        Feeding | None: st.none() | FEEDINGS,
         tuple[str, ...]: st.lists(TEXT, max_size=2).map(tuple),
         Verdict: st.sampled_from(Verdict),
         Answer | None: st.none() | st.sampled_from(Answer),
@@ -82,6 +84,14 @@ FITS = st.builds(
     error=st.none() | NUMBERS,
     error_interval=st.none() | st.tuples(NUMBERS, NUMBERS),
     steps=st.none() | st.builds(Steps, step=NUMBERS, whole=NUMBERS),
+)
+FEEDINGS = st.builds(
+    Feeding,
+    differences=st.lists(
+        st.builds(Difference, what=TEXT, variant=TEXT, baseline=TEXT), max_size=2
+    ).map(tuple),
+    samples=st.none() | st.builds(OwnSamples, source=TEXT, count=WHOLE, sha256=TEXT),
+    normalizes=st.booleans(),
 )
 VARIANTS = structs(VariantRecord)
 FAULT = FaultAnswer(

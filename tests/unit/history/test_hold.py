@@ -2,15 +2,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from edgeq.answer import answered, reasons
 from edgeq.change import ChangeKind
+from edgeq.feeding import Difference, Feeding
 from edgeq.history import accepted
 from edgeq.history.accept import Signature, accept
 from edgeq.history.hold import hold
 from edgeq.history.selection import select
-from edgeq.record import RunRecord
-from tests.unit.history.figures import case, case_id, run, together, with_value
+from edgeq.judge.verdict import Answer
+from edgeq.record import ModelRecord, RunRecord
+from tests.unit.history.figures import MODEL, case, case_id, run, together, with_value
 
 
 @pytest.fixture
@@ -85,3 +89,32 @@ def test_an_accepted_record_that_cant_be_read_is_bad_input_of_the_run(folder: Pa
     assert "net.json: schema 'edgeq.accepted/9' is not one this version" in held.errors[0]
     assert not held.summary.passes
     assert held.changes == ()
+
+
+@pytest.mark.parametrize(("inconclusive", "passes"), [("warn", True), ("fail", False)])
+def test_a_variant_fed_otherwise_is_unproven_until_it_is_accepted_so(
+    folder: Path, inconclusive: str, *, passes: bool
+) -> None:
+    keep(run(), folder)
+    feeding = Feeding(
+        differences=(Difference(what="filter", variant="bilinear", baseline="bicubic"),)
+    )
+    fed = run(variant={"feeding": feeding, "answer": None}, inconclusive=inconclusive)
+    fed = msgspec.structs.replace(fed, models=(undecided(fed.models[0]),))
+    held = answered(hold(fed, folder))
+    assert held.summary.passes is passes
+    (variant,) = held.models[0].variants
+    assert variant.answer is Answer.UNPROVEN
+    assert reasons(held, MODEL, variant)[0] == (
+        "top1_agreement: inconclusive against the accepted record; the variant is fed otherwise "
+        "(like the baseline, then filter bilinear, baseline bicubic)"
+    )
+    keep(fed, folder)
+    again = answered(hold(fed, folder))
+    assert again.summary.passes
+    assert again.models[0].variants[0].answer is Answer.CLEARED
+
+
+def undecided(model: ModelRecord) -> ModelRecord:
+    variants = tuple(msgspec.structs.replace(one, answer=None) for one in model.variants)
+    return msgspec.structs.replace(model, variants=variants)

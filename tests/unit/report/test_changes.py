@@ -60,12 +60,14 @@ def test_the_worst_comes_first_and_unchanged_is_counted_only() -> None:
     assert [line.mark.word for line in view.lines] == [
         "worse",
         "gone",
+        "inconclusive",
         "better",
         "new",
         "incomparable",
     ]
     assert view.summary == (
-        "1 worse, 1 gone, 1 better, 1 new, 1 incomparable, 1 within noise, 1 unchanged"
+        "1 worse, 1 gone, 1 inconclusive, 1 better, 1 new, 1 incomparable, 1 within noise, "
+        "1 unchanged"
     )
 
 
@@ -99,6 +101,7 @@ def test_the_next_step_goes_with_what_was_found() -> None:
     (step,) = shown(change(BETTER), change(WORSE)).steps
     assert "Where worse is meant" in step
     assert "--prune" in shown(change(GONE)).steps[0]
+    assert "meant to be fed so" in shown(change(ChangeKind.INCONCLUSIVE)).steps[0]
     assert shown(change(ChangeKind.NEW)).steps == ()
     benchmark = Change(id="test_it", kind=WORSE, reason="slow")
     assert shown(benchmark).steps == ()

@@ -1,0 +1,94 @@
+"""What a file does to its input before its first layer: scaling and shifting by constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.tflite.constants import Constants
+from edgeq.tflite.model_file import ModelFile, Operator
+from edgeq.tflite.wiring import Wiring
+
+CHANNELS = 3
+_SAME_VALUES = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
+_ARITHMETIC = frozenset({"ADD", "SUB", "MUL", "DIV"})
+_COMMUTATIVE = frozenset({"ADD", "MUL"})
+
+Reals = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """``factor * x + offset`` per channel, which is what the first layer gets of an input x.
+
+    Attributes:
+        factor: Shape ``(3,)``, in the channel order of the file.
+        offset: Shape ``(3,)``.
+    """
+
+    factor: Reals
+    offset: Reals
+
+    def __call__(self, values: Reals) -> Reals:
+        """Return what the first layer gets of values of shape ``(..., 3)``."""
+        return self.factor * values + self.offset
+
+
+def entry(model: ModelFile) -> Entry:
+    """Return what a file does to a photograph before its first layer.
+
+    Arithmetic with one constant, or one for each channel, is followed as long as nothing else takes
+    the tensor; whatever comes first that is something else counts as the first layer.
+
+    Raises:
+        ModelError: A constant can't be read.
+    """
+    wiring, constants = Wiring(model), Constants(model)
+    found = Entry(np.ones(CHANNELS), np.zeros(CHANNELS))
+    tensor = model.inputs[0]
+    for _ in model.operators:  # a damaged graph may run in a circle
+        takers = wiring.consumers(tensor)
+        if len(takers) != 1 or len(takers[0].outputs) != 1 or takers[0].outputs[0] < 0:
+            break
+        operator = takers[0]
+        if operator.name not in _SAME_VALUES:
+            then = _applied(found, operator, tensor, wiring, constants)
+            if then is None:
+                break
+            found = then
+        tensor = operator.outputs[0]
+    return found
+
+
+def _applied(
+    before: Entry, operator: Operator, tensor: int, wiring: Wiring, constants: Constants
+) -> Entry | None:
+    """Return what an operator makes of it, None if it is not arithmetic with a constant."""
+    constant = _constant(operator, tensor, wiring, constants)
+    if constant is None:
+        return None
+    factor, offset = before.factor, before.offset
+    if operator.name in {"ADD", "SUB"}:
+        sign = 1 if operator.name == "ADD" else -1
+        return Entry(factor, offset + sign * constant)
+    if operator.name == "DIV":
+        constant = 1 / constant
+    return Entry(factor * constant, offset * constant)
+
+
+def _constant(
+    operator: Operator, tensor: int, wiring: Wiring, constants: Constants
+) -> Reals | None:
+    """Return the constant that an operator combines a tensor with, None if it does not."""
+    if operator.name not in _ARITHMETIC or operator.inputs.count(tensor) != 1:
+        return None
+    place = operator.inputs.index(tensor)
+    stored = wiring.stored(operator, 1 - place)
+    if stored is None or (place and operator.name not in _COMMUTATIVE):
+        return None
+    values = constants.real(stored.tensor).astype(np.float64).ravel()
+    per_channel = values.size == CHANNELS and not stored.rearranged
+    usable = values.size == 1 or per_channel
+    return values if usable and (operator.name != "DIV" or values.all()) else None

@@ -1,0 +1,57 @@
+"""A variant that is fed otherwise than its baseline, and what was accepted of it."""
+
+from __future__ import annotations
+
+from edgeq.change import ChangeKind
+from edgeq.judge.verdict import Answer
+from tests.plugin.projects import Project, case, text_of
+from tests.plugin.test_accepted import QUIET, edgeq, junit, kinds
+
+NEAREST = "fed otherwise than the baseline: filter nearest, baseline bilinear"
+OPEN = "the variant is fed otherwise (like the baseline, then filter nearest, baseline bilinear)"
+
+
+def test_another_feeding_is_said_and_leaves_open_what_was_accepted(project: Project) -> None:
+    del project.spec["gates"]["latency_ratio"], project.spec["gates"]["max_peak_memory"]
+    assert project.run(*QUIET).ret == 0
+    assert edgeq(project, "accept", "--reason", "first").returncode == 0
+
+    project.spec["variants"]["vendor"]["preprocessing"] = {"filter": "nearest"}
+    project.write()
+    result = project.run(*QUIET, "--junitxml=junit.xml")
+    assert result.ret == 0
+    said = " ".join(text_of(result).split())
+    assert f"note: tiny/vendor: {NEAREST}" in said
+    assert "? inconclusive 3 cases, for example tiny/vendor/top1_agreement: " + OPEN in said
+    assert "3 cases are inconclusive against the accepted record (a warning)" in said
+    assert "Where a variant is meant to be fed so, accept its figures" in said
+    told = junit(project)["tiny/vendor/top1_agreement"]
+    assert told["edgeq.reason"].endswith(NEAREST)
+    assert (told["edgeq.change"], told["edgeq.change_reason"]) == ("inconclusive", OPEN)
+    answers = {one.name: one.answer for one in project.record.models[0].variants}
+    assert answers == {"float16": Answer.CLEARED, "vendor": Answer.UNPROVEN}
+    assert kinds(project)["tiny/vendor/max_bytes"] is ChangeKind.UNCHANGED
+    page = (project.reports / "report.html").read_text("utf-8")
+    assert NEAREST in page
+
+    project.spec["inconclusive"] = "fail"
+    project.write()
+    failing = project.run(*QUIET)
+    assert failing.ret == 1
+    failing.assert_outcomes(passed=13, failed=3)
+    assert "tiny/vendor/top1_agreement is inconclusive against the accepted record" in " ".join(
+        text_of(failing).split()
+    )
+    assert not project.record.summary.passes
+
+    accepting = edgeq(project, "accept", "-k", "vendor", "--reason", "the board scales so")
+    assert accepting.returncode == 0, accepting.stderr
+    again = project.run(*QUIET)
+    assert again.ret == 0
+    assert set(kinds(project).values()) == {ChangeKind.UNCHANGED}
+    assert case(project.record, "tiny/vendor/top1_agreement").reason.endswith(NEAREST)
+
+    del project.spec["variants"]["vendor"]["preprocessing"]
+    project.write()
+    assert project.run(*QUIET).ret == 1
+    assert kinds(project)["tiny/vendor/top1_agreement"] is ChangeKind.INCONCLUSIVE

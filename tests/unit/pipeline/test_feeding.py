@@ -1,0 +1,90 @@
+"""Variants that are fed otherwise than their baseline: what every case that rests on it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeq.judge.verdict import Verdict
+from edgeq.pipeline.judging import judge
+from edgeq.pipeline.recording import describe_models
+from edgeq.pipeline.run import Run
+from edgeq.record import CaseRecord, VariantRecord
+from tests.unit.pipeline.project import NAMES, case, spec, subject
+from tests.unit.tiny_model import classifier
+
+NEAREST = "fed otherwise than the baseline: filter nearest, baseline bicubic"
+
+
+def running(project: Path, file: str = "same.tflite", **keys: Any) -> Run:
+    """Return a run of one ready-made variant, called ``fed``."""
+    return Run(spec(project, variants={"fed": {"model": "net", "file": file, **keys}}))
+
+
+def cases_of(run: Run) -> list[CaseRecord]:
+    return [judge(run, one)[0] for one in run.cases if one.gate.name != "latency_ratio"]
+
+
+def described(run: Run) -> VariantRecord:
+    (model,) = describe_models(run)
+    return model.variants[0]
+
+
+def test_every_case_that_rests_on_images_says_what_differs(project: Path) -> None:
+    run = running(project, preprocessing={"filter": "nearest"}, method="int8")
+    found = cases_of(run)
+    said = {one.gate for one in found if one.reason.endswith(f"; {NEAREST}")}
+    resting = {one.gate.name for one in run.cases if one.gate.needs_images}
+    assert said == resting
+    assert {"top1_agreement", "accuracy_drop", "outputs", "kernels", "input_range"} <= said
+    assert not any("fed otherwise" in one.reason for one in found if one.gate not in said)
+    variant = described(run)
+    assert variant.feeding is not None
+    assert variant.feeding.sentence == NEAREST
+    assert variant.preprocessing["filter"] == "nearest"
+
+
+@pytest.mark.parametrize("keys", [{}, {"preprocessing": "keras-0-255"}])
+def test_a_variant_that_is_fed_alike_says_nothing(project: Path, keys: dict[str, Any]) -> None:
+    """An int8 input rounds what it gets: that is its own quantization, and no difference."""
+    run = running(project, **keys)
+    assert not any("fed" in one.reason for one in cases_of(run))
+    assert described(run).feeding is None
+
+
+def test_a_normalization_inside_of_the_file_is_no_difference(project: Path) -> None:
+    content = classifier(classes=len(NAMES), divided=1 / 255)
+    (project / "inside.tflite").write_bytes(content)
+    run = running(project, "inside.tflite", preprocessing={"std": [1 / 255] * 3})
+    # The file divides by 255 what comes in from 0 to 65,025: its first layer gets the pixels.
+    record, _ = judge(run, case(run, "net/fed/top1_agreement"))
+    assert record.value == 1.0
+    assert "fed" not in record.reason
+    feeding = run.feeding(subject(run, "fed"))
+    assert (feeding.differs, feeding.normalizes) == (False, True)
+    assert described(run).feeding == feeding
+
+
+def test_another_range_for_the_same_file_is_a_difference(project: Path) -> None:
+    run = running(project, "net.tflite", preprocessing="unit")
+    record, _ = judge(run, case(run, "net/fed/top1_agreement"))
+    assert record.reason.endswith(
+        "fed otherwise than the baseline: values 0 to 1, baseline 0 to 255"
+    )
+
+
+def test_what_was_not_measured_says_nothing_of_its_feeding(project: Path) -> None:
+    run = Run(
+        spec(
+            project,
+            images={"calibration": "calibration"},
+            variants={
+                "fed": {"model": "net", "file": "same.tflite", "preprocessing": "unit"},
+            },
+        )
+    )
+    record, _ = judge(run, case(run, "net/fed/top1_agreement"))
+    assert record.status is Verdict.MISSING
+    assert "fed" not in record.reason

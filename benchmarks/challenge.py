@@ -1,29 +1,36 @@
-"""The whole catalogue of faults against the default gates: what they catch, and what they miss.
+"""Faults against the default gates: what they catch, and what they miss.
 
-Run ``python benchmarks/challenge.py`` for EfficientNet-Lite0 on the 20 built-in photographs, and
-``EDGEQ_DATA=FOLDER python benchmarks/challenge.py`` for EfficientNetV2-B0 on 500 photographs too;
-it prints the tables of ``challenge.md``. ``--held-out`` tries the faults of ``held_out.py`` in
-place of the catalogue's, without the gates on time and memory, ``--fault`` single ones. ``--store``
-keeps what is made, ``--json`` the answers.
+Run ``python -m benchmarks.challenge`` for the whole catalogue against EfficientNet-Lite0 on the 20
+built-in photographs, and ``EDGEQ_DATA=FOLDER python -m benchmarks.challenge`` for EfficientNetV2-B0
+on 500 photographs too; it prints the tables of ``challenge.md``.
+
+``EDGEQ_DATA=FOLDER python -m benchmarks.challenge --held-out`` tries the faults of
+``benchmarks/held_out`` and its harmless changes in place of the catalogue's, on four networks in
+four formats, without the gates on time, memory and size. It keeps what came of each below
+``--results`` and goes on where it stopped. ``--before FOLDER`` shows other results beside it,
+``--tables`` shows what is there and tries nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 
-import msgspec
-
+from benchmarks.held_out.draw import SEED
+from benchmarks.held_out.kinds import FORMATS
+from benchmarks.held_out.networks import NETWORKS
+from benchmarks.held_out.results import Results, tables
+from benchmarks.held_out.trial import Trial
 from edgeq.challenge import Challenge, write
 from edgeq.errors import EdgeqError
 from edgeq.faults.challenge import challenge
 from edgeq.faults.table import lines
 from edgeq.pipeline.inputs import Say
 from edgeq.pipeline.recording import machine_facts
-from edgeq.spec.presets import built_in, data_folder
+from edgeq.spec.presets import DATA_VARIABLE, built_in, data_folder
 from edgeq.store import Store
 
 WIDTH = 100
@@ -35,43 +42,80 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", type=Path, default=Path(".edgeq"))
     parser.add_argument("--json", type=Path, help="folder for one file of answers per model")
-    parser.add_argument("--model", choices=(LITE0, V2_B0))
-    parser.add_argument("--held-out", action="store_true")
+    parser.add_argument("--model", action="append", choices=[one.name for one in NETWORKS])
     parser.add_argument("--fault", action="append", default=[])
+    held = parser.add_argument_group("with --held-out")
+    held.add_argument("--held-out", action="store_true")
+    held.add_argument("--seed", type=int, default=SEED)
+    held.add_argument("--format", action="append", choices=FORMATS)
+    held.add_argument("--images", type=int, help="at most so many photographs (default: all)")
+    held.add_argument("--work", type=Path, default=Path(".edgeq/held-out"))
+    held.add_argument("--results", type=Path, default=Path("reports/held-out"))
+    held.add_argument("--before", type=Path, help="results to show beside these")
+    held.add_argument("--only", choices=("faults", "controls"))
+    held.add_argument("--again", action="store_true", help="also what has a result")
+    held.add_argument("--tables", action="store_true", help="show what is there")
     arguments = parser.parse_args()
-    models = [LITE0, V2_B0] if data_folder() is not None else [LITE0]
+    if arguments.held_out:
+        return _held_out(arguments)
     facts = machine_facts()
     print(f"{facts['processor']}, {facts['cores']} cores, {facts['system']}")
+    models = [LITE0, V2_B0] if data_folder() is not None else [LITE0]
+    chosen = [one for one in models if arguments.model is None or one in arguments.model]
     found = [
-        _one(
-            model,
-            arguments.store,
-            arguments.json,
-            tuple(arguments.fault),
-            held=arguments.held_out,
-        )
-        for model in models
-        if arguments.model in (None, model)
+        _catalogue(one, arguments.store, arguments.json, tuple(arguments.fault)) for one in chosen
     ]
     return 0 if all(one.passed for one in found) else 1
 
 
-def _one(
-    model: str, store: Path, folder: Path | None, names: tuple[str, ...], *, held: bool
-) -> Challenge:
+def _catalogue(model: str, store: Path, folder: Path | None, names: tuple[str, ...]) -> Challenge:
     start = time.monotonic()
-    spec = built_in(Path.cwd())
-    if held:
-        off = {**spec.gates.off, "": ("latency_ratio", "max_peak_memory")}
-        spec = msgspec.structs.replace(spec, gates=msgspec.structs.replace(spec.gates, off=off))
-        names = names or tuple(import_module("held_out").NAMES)
-    found = challenge(spec, models=(model,), names=names, store=Store(store), say=_say(start))
+    found = challenge(
+        built_in(Path.cwd()), models=(model,), names=names, store=Store(store), say=_say(start)
+    )
     print(f"\n{chr(10).join(lines(found, WIDTH))}")
     print(f"{len(found.faults)} faults and {len(found.controls)} controls in ", end="")
     print(f"{time.monotonic() - start:.0f} s", flush=True)
     if folder is not None:
-        write(found, folder / f"{model}{'-held-out' if held else ''}.json")
+        write(found, folder / f"{model}.json")
     return found
+
+
+def _held_out(arguments: argparse.Namespace) -> int:
+    """Try what is drawn; 1 if a visible fault passed or a harmless change failed."""
+    data = data_folder()
+    if data is None:
+        sys.exit(f"challenge: --held-out needs ${DATA_VARIABLE}")
+    results = Results(arguments.results)
+    start = time.monotonic()
+    if not arguments.tables:
+        say = _say(start)
+        for network in NETWORKS:
+            if arguments.model is not None and network.name not in arguments.model:
+                continue
+            trial = Trial(
+                network,
+                network.spec(arguments.work.resolve(), data, arguments.images),
+                Store(arguments.store),
+                results,
+                say,
+            )
+            trial.run(
+                seed=arguments.seed,
+                formats=arguments.format or FORMATS,
+                names=arguments.fault,
+                only=arguments.only,
+                again=arguments.again,
+            )
+    before = Results(arguments.before).all() if arguments.before else ()
+    print("\n".join(tables(results.all(), before)))
+    print(
+        f"{len(results.all())} results, {time.monotonic() - start:.0f} s on {os.cpu_count()} cores"
+    )
+    every = results.all()
+    missed = [one for one in every if one.counted and one.is_visible and not one.is_caught]
+    alarms = [one for one in every if one.group == "control" and one.verdict == "FAIL"]
+    return 1 if missed or alarms else 0
 
 
 def _say(start: float) -> Say:

@@ -33,6 +33,7 @@ from edgeq.store import Store
 
 PREFERRED = ("int8", "int8_float_io", "int16x8", "dynamic_range", "weight_only_int8", "float16")
 NOTHING = "it changes nothing here"
+SAME_PHOTOGRAPHS = "a spec feeds variants with the baseline's photographs"
 
 Diagnose = Callable[[Run, Subject], "str | None"]
 """Returns the name of the probable cause for which a variant does not pass, None for none."""
@@ -183,10 +184,15 @@ def _answers(
 ) -> Iterator[FaultAnswer | ControlAnswer]:
     for number, fault in enumerate(faults, 1):
         say(f"{good.subject.key}: {fault.name} ({number} of {len(faults)})")
-        yield _answer(_make(fault, good), good, diagnose)
+        yield answer(make(fault, good), good, diagnose)
 
 
-def _make(fault: Fault, good: Good) -> Made:
+def make(fault: Fault, good: Good) -> Made:
+    """Make a fault in a good variant, or say why it can't be made.
+
+    Raises:
+        EdgeqError: The models or images can't be used.
+    """
     if not fault.shows(good.measured):
         return Made(fault, inapplicable=good.unjudged or _unseen(fault))
     try:
@@ -199,18 +205,60 @@ def _make(fault: Fault, good: Good) -> Made:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - others' code and its own affair
         return Made(fault, broken=f"its function failed: {type(error).__name__}: {error}")
+    return Made(fault, faulty, inapplicable=_why_inapplicable(faulty, good))
+
+
+def _why_inapplicable(faulty: Faulty, good: Good) -> str | None:
+    if faulty.photographs is not None:
+        return SAME_PHOTOGRAPHS
     same = faulty.content in (None, good.content) and faulty.preprocessing is None
     as_before = faulty.labels is None and faulty.calibration is None and faulty.conduct is None
-    if same and as_before:
-        return Made(fault, inapplicable=NOTHING)
-    return Made(fault, faulty)
+    return NOTHING if same and as_before else None
 
 
 def _unseen(fault: Fault) -> str:
     return f"nothing is measured that can show it: {', '.join(fault.shown_by)}"
 
 
-def _answer(made: Made, good: Good, diagnose: Diagnose | None) -> FaultAnswer | ControlAnswer:
+@dataclass(frozen=True)
+class Judged:
+    """What the gates said about a faulty variant.
+
+    Attributes:
+        run: In which it was judged.
+        subject: The faulty variant there.
+        records: Its cases.
+    """
+
+    run: Run
+    subject: Subject
+    records: tuple[CaseRecord, ...]
+
+    @property
+    def stopping(self) -> tuple[str, ...]:
+        """The gates that stop it."""
+        inconclusive = self.run.spec.inconclusive
+        return tuple(one.gate for one in self.records if stops(one, inconclusive=inconclusive))
+
+    @property
+    def opened(self) -> tuple[CaseRecord, ...]:
+        """The cases that are INCONCLUSIVE."""
+        return tuple(one for one in self.records if one.status is Verdict.INCONCLUSIVE)
+
+
+def judged(faulty: Faulty, fault: Fault, good: Good) -> Judged:
+    """Ask the gates about what a fault made of a good variant.
+
+    Raises:
+        EdgeqError: The models or images can't be used.
+    """
+    run, subject = _place(faulty, fault, good)
+    records = tuple(judge(run, case)[0] for case in run.cases if case.subject == subject)
+    return Judged(run, subject, records)
+
+
+def answer(made: Made, good: Good, diagnose: Diagnose | None = None) -> FaultAnswer | ControlAnswer:
+    """Return what the gates say about a fault or a harmless change."""
     fault = made.fault
     unusable = made.inapplicable or made.broken
     if unusable is not None:
@@ -220,12 +268,9 @@ def _answer(made: Made, good: Good, diagnose: Diagnose | None) -> FaultAnswer | 
         return _fault(fault, good, why, (), unusable)
     if made.faulty is None:
         return _fault(fault, good, "caught", ("made",), made.refusal or "")
-    run, subject = _place(made.faulty, fault, good)
-    records = [judge(run, case)[0] for case in run.cases if case.subject == subject]
-    stopping = tuple(
-        one.gate for one in records if stops(one, inconclusive=good.run.spec.inconclusive)
-    )
-    opened = [one for one in records if one.status is Verdict.INCONCLUSIVE]
+    found = judged(made.faulty, fault, good)
+    run, subject, records = found.run, found.subject, found.records
+    stopping, opened = found.stopping, found.opened
     if fault.control:
         note = next((one.reason for one in records if one.gate in stopping), "")
         note = note or "; ".join(f"{one.gate}: {one.next_step or one.reason}" for one in opened)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from edgeq.faults.fault import NotApplicableError, fault
@@ -45,21 +43,7 @@ def reordered_operators(good: Good) -> bytes:
 def reordered_tensors(good: Good) -> bytes:
     """Tensors have other numbers."""
     graph = good.graph()
-    count = len(graph.main.tensors)
-    number = np.random.default_rng(SEED).permutation(count)
-    tensors = list(graph.main.tensors)
-    for old, new in enumerate(number):
-        graph.main.tensors[new] = tensors[old]
-
-    def moved(indices: Sequence[int]) -> list[int]:
-        return [int(number[one]) if one >= 0 else int(one) for one in indices]
-
-    for one in graph.main.operators:
-        one.inputs, one.outputs = moved(one.inputs), moved(one.outputs)
-    graph.main.inputs, graph.main.outputs = moved(graph.main.inputs), moved(graph.main.outputs)
-    for signature in graph.model.signatureDefs or ():
-        for tensor in (*(signature.inputs or ()), *(signature.outputs or ())):
-            tensor.tensorIndex = int(number[tensor.tensorIndex])
+    graph.renumber(np.random.default_rng(SEED).permutation(len(graph.main.tensors)))
     return graph.packed()
 
 

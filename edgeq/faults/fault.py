@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ Place = Literal[
     "quantization",
     "weights",
     "bias",
+    "graph",
     "activations",
     "preprocessing",
     "labels",
@@ -42,6 +44,7 @@ SHOWN_BY: dict[Place, tuple[str, ...]] = {
     "quantization": PREDICTIONS,
     "weights": PREDICTIONS,
     "bias": PREDICTIONS,
+    "graph": PREDICTIONS,
     "activations": PREDICTIONS,
     "preprocessing": PREDICTIONS,
     "labels": PREDICTIONS,
@@ -72,6 +75,9 @@ class Faulty:
             it.
         timeout_s: Seconds that the worker may be silent, so that a fault that makes it so is
             seen before long.
+        photographs: A folder with the variant's own photographs of the evaluation set's scenes,
+            under the same names.
+        where: Name of the tensor or operator at fault, None if it is not one alone.
     """
 
     content: bytes | None = None
@@ -80,6 +86,8 @@ class Faulty:
     calibration: tuple[Photo, ...] | None = None
     conduct: dict[str, object] | None = None
     timeout_s: float | None = None
+    photographs: Path | None = None
+    where: str | None = None
 
 
 @dataclass(frozen=True)

@@ -198,6 +198,26 @@ class Graph:
         self.main.tensors.append(made)
         return len(self.main.tensors) - 1
 
+    def renumber(self, numbers: npt.NDArray[np.int64]) -> None:
+        """Give tensors other numbers.
+
+        Args:
+            numbers: The new number of each tensor, a permutation.
+        """
+        tensors = list(self.main.tensors)
+        for old, new in enumerate(numbers):
+            self.main.tensors[int(new)] = tensors[old]
+
+        def moved(indices: Sequence[int]) -> list[int]:
+            return [int(numbers[one]) if one >= 0 else int(one) for one in indices]
+
+        for one in self.main.operators:
+            one.inputs, one.outputs = moved(one.inputs), moved(one.outputs)
+        self.main.inputs, self.main.outputs = moved(self.main.inputs), moved(self.main.outputs)
+        for signature in self.model.signatureDefs or ():
+            for tensor in (*(signature.inputs or ()), *(signature.outputs or ())):
+                tensor.tensorIndex = int(numbers[tensor.tensorIndex])
+
     def operator(self, name: str, inputs: Sequence[int], outputs: Sequence[int]) -> Any:
         """Return a new operator without options; the caller puts it into the graph."""
         made = self.schema.OperatorT()

@@ -111,6 +111,7 @@ def test_other_packages_faults_are_of_predictions_by_their_place() -> None:
         "quantization",
         "weights",
         "bias",
+        "graph",
         "activations",
         "preprocessing",
         "labels",

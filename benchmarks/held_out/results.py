@@ -1,0 +1,222 @@
+"""What came of each held-out fault and harmless change, kept as JSON, and as tables."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.held_out.strength import SEEN
+from benchmarks.visible import Visibility
+from edgeq.spec.gates import GATES
+
+UNCOUNTED = {"not applicable", "broken"}
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one fault, or of one harmless change.
+
+    Attributes:
+        network: The network.
+        format: The variant that it was made in.
+        name: The fault.
+        kind: Of the fault, without the place.
+        group: Of the kind; ``"control"`` for a harmless change.
+        summary: What is wrong, in a few words.
+        verdict: As in ``FaultAnswer`` and ``ControlAnswer``.
+        caught_by: The gates that stopped it.
+        inconclusive: The gates that could not tell.
+        causes: Names that a diagnosis may give rightly.
+        cause: What it named, None for none.
+        sentence: What it said.
+        where: Name of the layer or operator at fault.
+        z: How far stored numbers are from the baseline's, None for other faults.
+        visible: What an independent script finds, None where it was not asked.
+        note: Why it is not caught, or why a harmless change was stopped.
+        seconds: How long it took.
+    """
+
+    network: str
+    format: str
+    name: str
+    kind: str
+    group: str
+    summary: str = ""
+    verdict: str
+    caught_by: tuple[str, ...] = ()
+    inconclusive: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    cause: str | None = None
+    sentence: str = ""
+    where: str | None = None
+    z: float | None = None
+    visible: Visibility | None = None
+    note: str = ""
+    seconds: float = 0.0
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What names it among all."""
+        return self.network, self.format, self.name
+
+    @property
+    def counted(self) -> bool:
+        """Whether it says something about the gates."""
+        return self.verdict not in UNCOUNTED
+
+    @property
+    def is_caught(self) -> bool:
+        """Whether a gate stopped it."""
+        return self.verdict == "caught"
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether predictions show it."""
+        return self.visible is not None and self.visible.visible
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether it lies in stored numbers or in the graph, and far enough from the baseline's."""
+        return self.z is not None and self.z >= SEEN
+
+    @property
+    def proofs(self) -> tuple[str, ...]:
+        """The proofs that stopped it."""
+        return tuple(one for one in self.caught_by if one in GATES and GATES.get(one).is_proof)
+
+    @property
+    def cause_right(self) -> bool:
+        """Whether the cause is one of those that may be named."""
+        return self.cause in self.causes
+
+
+class Results:
+    """Results in a folder, one file per network and format, written as they come.
+
+    Args:
+        folder: The folder, made if it is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._held: dict[tuple[str, str, str], Result] = {}
+        for path in sorted(folder.glob("*.json")):
+            for one in msgspec.json.decode(path.read_bytes(), type=tuple[Result, ...]):
+                self._held[one.key] = one
+
+    def get(self, network: str, form: str, name: str) -> Result | None:
+        """Return a result that is there already."""
+        return self._held.get((network, form, name))
+
+    def add(self, result: Result) -> None:
+        """Keep a result, and write those of its network and format."""
+        self._held[result.key] = result
+        alike = (result.network, result.format)
+        some = tuple(one for one in self._held.values() if (one.network, one.format) == alike)
+        path = self._folder / f"{result.network}-{result.format}.json"
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(some), indent=1) + b"\n")
+        partial.replace(path)
+
+    def all(self) -> tuple[Result, ...]:
+        """Return all results."""
+        return tuple(self._held.values())
+
+
+def tables(results: Sequence[Result], before: Sequence[Result] = ()) -> Iterator[str]:
+    """Yield the lines of the tables: by network, format and group, before and now."""
+    faults = [one for one in results if one.group != "control" and one.counted]
+    earlier = {one.key: one for one in before}
+    then = [earlier[one.key] for one in faults if one.key in earlier]
+    yield from _table("all", faults, then, lambda _: "all")
+    yield from _table("network", faults, then, lambda one: one.network)
+    yield from _table("format", faults, then, lambda one: one.format)
+    yield from _table("group", faults, then, lambda one: one.group)
+    yield from _misses(faults)
+    yield from _causes(faults)
+    yield from _controls([one for one in results if one.group == "control"])
+    aside = [one for one in results if one.group != "control" and not one.counted]
+    for one in aside:
+        yield f"{one.verdict}: {_named(one)}: {one.note}"
+
+
+def _table(
+    head: str, faults: Sequence[Result], before: Sequence[Result], of: Callable[[Result], str]
+) -> Iterator[str]:
+    yield ""
+    yield (
+        f"| {head} | faults | visible caught | stored, z > {SEEN}: caught | by a proof | "
+        "invisible caught | INCONCLUSIVE | missed | cause right |"
+    )
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+    groups: defaultdict[str, tuple[list[Result], list[Result]]] = defaultdict(lambda: ([], []))
+    for at, some in enumerate((faults, before)):
+        for one in some:
+            groups[of(one)][at].append(one)
+    for name, (now, then) in groups.items():
+        for text, some in ((name, now), (f"{name}, before", then)):
+            if some:
+                yield f"| {text} | {' | '.join(_cells(some))} |"
+
+
+def _cells(some: Sequence[Result]) -> Iterator[str]:
+    caught = [one for one in some if one.is_caught]
+    yield str(len(some))
+    yield _share(some, lambda one: one.is_visible, lambda one: one.is_caught)
+    yield _share(some, lambda one: one.is_stored, lambda one: one.is_caught)
+    yield _share(some, lambda one: one.is_stored, lambda one: bool(one.proofs))
+    yield _share(some, lambda one: not one.is_visible, lambda one: one.is_caught)
+    yield str(sum(one.verdict == "INCONCLUSIVE" for one in some))
+    yield str(sum(one.verdict == "missed" for one in some))
+    yield _share(caught, lambda _: True, lambda one: one.cause_right)
+
+
+def _share(
+    some: Iterable[Result], whole: Callable[[Result], bool], part: Callable[[Result], bool]
+) -> str:
+    chosen = [one for one in some if whole(one)]
+    count = sum(part(one) for one in chosen)
+    return f"{count} of {len(chosen)}" + (f" ({count / len(chosen):.1%})" if chosen else "")
+
+
+def _named(one: Result) -> str:
+    return f"{one.network} {one.format} {one.name}"
+
+
+def _misses(faults: Sequence[Result]) -> Iterator[str]:
+    yield ""
+    yield "Not caught:"
+    for one in faults:
+        if one.is_caught:
+            continue
+        why = "not asked" if one.visible is None else one.visible.why
+        z = "" if one.z is None else f", z {one.z:.1f}"
+        mark = "visible" if one.is_visible else "invisible"
+        yield f"  {mark}{z}: {_named(one)}: {one.verdict}; {why}; at {one.where}; {one.note}"
+
+
+def _causes(faults: Sequence[Result]) -> Iterator[str]:
+    yield ""
+    yield "Caught, and another cause named than expected:"
+    for one in faults:
+        if one.is_caught and not one.cause_right:
+            yield (
+                f"  {_named(one)}: {one.cause or 'none'} for {', '.join(one.causes)}; "
+                f"by {', '.join(one.caught_by)}; at {one.where}: {one.sentence}"
+            )
+
+
+def _controls(controls: Sequence[Result]) -> Iterator[str]:
+    yield ""
+    counted = [one for one in controls if one.counted]
+    alarms = [one for one in counted if one.verdict == "FAIL"]
+    named = [one for one in counted if one.cause]
+    yield (
+        f"{len(counted)} harmless changes: {len(alarms)} false alarms, {len(named)} with a cause, "
+        f"{sum(one.verdict == 'INCONCLUSIVE' for one in counted)} INCONCLUSIVE"
+    )
+    for one in (*alarms, *named):
+        yield f"  {_named(one)}: {one.verdict} by {', '.join(one.caught_by)}: {one.note}"

@@ -36,11 +36,11 @@ def alone(spec: Spec, model: str) -> Spec:
 def with_variant(spec: Spec, good: Good) -> Spec:
     """Return a spec of the good variant alone."""
     subject = good.subject
+    own = {name: one for name, one in spec.variants.items() if name == subject.variant}
     model = msgspec.structs.replace(
-        spec.models[subject.model], methods=(subject.variant,) if subject.choice else ()
+        spec.models[subject.model], methods=() if own else (subject.variant,)
     )
-    ready = {} if subject.choice else {subject.variant: spec.variants[subject.variant]}
-    return msgspec.structs.replace(spec, models={subject.model: model}, variants=ready)
+    return msgspec.structs.replace(spec, models={subject.model: model}, variants=own)
 
 
 def join(good: Good, name: str, faulty: Faulty) -> Spec:
@@ -59,6 +59,7 @@ def join(good: Good, name: str, faulty: Faulty) -> Spec:
         method=subject.method,
         preprocessing=faulty.preprocessing or (own.preprocessing if own else None),
         labels=own.labels if own else None,
+        evaluation=own.evaluation if own else None,
     )
     off = tuple(gate for gate in limits() if gate not in good.limits)
     return msgspec.structs.replace(

@@ -66,12 +66,7 @@ def find_photos(
     Raises:
         ImageError: There is no folder, no photograph, or something is wrong with the labels.
     """
-    if not folder.is_dir():
-        raise ImageError(
-            "is no folder" if folder.exists() else "the folder does not exist",
-            where=folder,
-            remedy=f"Correct `{role}` under [tool.edgeq.images]",
-        )
+    _require_folder(folder, f"Correct `{role}` under [tool.edgeq.images]")
     folder = folder.absolute()
     files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
     table = _table(folder, role, labels_file, classes)
@@ -79,10 +74,38 @@ def find_photos(
         labelled = _by_table(files, folder, table)
         if labelled or not _may_be_about_others(table, folder, role):
             return _checked(labelled, files, folder, table)
+    return _by_folder(_photos_of(files, folder), folder, classes)
+
+
+def list_photos(folder: Path, remedy: str) -> dict[str, Path]:
+    """Return the photographs of a folder by their names, whatever is said of their labels.
+
+    Args:
+        folder: Where they are.
+        remedy: What to do if there is no such folder.
+
+    Raises:
+        ImageError: There is no folder or no photograph.
+    """
+    _require_folder(folder, remedy)
+    folder = folder.absolute()
+    return _photos_of({path.relative_to(folder).as_posix(): path for path in _walk(folder)}, folder)
+
+
+def _require_folder(folder: Path, remedy: str) -> None:
+    if not folder.is_dir():
+        raise ImageError(
+            "is no folder" if folder.exists() else "the folder does not exist",
+            where=folder,
+            remedy=remedy,
+        )
+
+
+def _photos_of(files: dict[str, Path], folder: Path) -> dict[str, Path]:
     photos = {name: path for name, path in files.items() if path.suffix.lower() in ENDINGS}
     if not photos:
         raise _no_photo(folder, files)
-    return _by_folder(photos, folder, classes)
+    return photos
 
 
 def _walk(folder: Path) -> Iterator[Path]:

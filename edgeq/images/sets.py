@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -27,6 +27,9 @@ __all__ = [
     "Photo",
     "Role",
     "count_photos",
+    "find_names",
+    "folder_of",
+    "hashed",
     "load_set",
     "overlap",
 ]
@@ -168,20 +171,52 @@ def load_set(
         )
     found = _find(source, role, root=root, labels=labels, label_set=label_set)
     chosen = sorted(found, key=lambda item: item.name)[:limit]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        digests = [
-            one  # some at a time, because each that waits for its turn takes memory
-            for start in range(0, len(chosen), AT_ONCE)
-            for one in pool.map(partial(_hash, digest), chosen[start : start + AT_ONCE])
-        ]
-    photos = (
-        Photo(str(item.path), item.name, digest, item.label, item.group)
-        for item, digest in zip(chosen, digests, strict=True)
-    )
-    images = ImageSet(role, source, tuple(photos))
+    images = ImageSet(role, source, hashed(chosen, digest))
     if label_set is not None:
         images.require_classes(label_set.classes)
     return images
+
+
+def hashed(found: Sequence[Found], digest: Callable[[Path], str]) -> tuple[Photo, ...]:
+    """Return photographs with the hashes of their contents, in their order.
+
+    Args:
+        found: The photographs.
+        digest: Returns the sha256 of a file's content; called in several threads.
+
+    Raises:
+        ImageError: One can't be read.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        digests = [
+            one  # some at a time, because each that waits for its turn takes memory
+            for start in range(0, len(found), AT_ONCE)
+            for one in pool.map(partial(_hash, digest), found[start : start + AT_ONCE])
+        ]
+    return tuple(
+        Photo(str(item.path), item.name, digest, item.label, item.group)
+        for item, digest in zip(found, digests, strict=True)
+    )
+
+
+def find_names(
+    source: str,
+    role: Role,
+    *,
+    root: Path,
+    labels: str | None = None,
+    label_set: LabelSet | None = None,
+) -> tuple[str, ...]:
+    """Return the names of all photographs of a set, in their order; none is read.
+
+    The arguments are those of ``load_set``.
+
+    Raises:
+        ImageError: The source or a label can't be used.
+        MissingExtraError: The sample's package is not installed.
+    """
+    found = _find(source, role, root=root, labels=labels, label_set=label_set)
+    return tuple(sorted(item.name for item in found))
 
 
 def count_photos(
@@ -219,11 +254,20 @@ def _find(
     if separator and kind == "sample":
         return find_sample(name, role)
     labels_file = None if labels is None else root / Path(labels).expanduser()
-    if separator and kind == "data":
-        folder = _data_folder() / name / role
-    else:
-        folder = root / Path(source).expanduser()
+    folder = folder_of(source, role, root)
     return find_photos(folder, role, labels_file=labels_file, classes=label_set)
+
+
+def folder_of(source: str, role: Role, root: Path) -> Path:
+    """Return the folder that a source other than ``"sample:NAME"`` names.
+
+    Raises:
+        ImageError: It is below a data folder that is not set.
+    """
+    kind, separator, name = source.partition(":")
+    if separator and kind == "data":
+        return _data_folder() / name / role
+    return root / Path(source).expanduser()
 
 
 def _data_folder() -> Path:

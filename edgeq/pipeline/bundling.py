@@ -81,7 +81,7 @@ def _file(variant: VariantRecord, spec: Spec) -> Path | None:
     if not variant.sha256:
         return None
     ready = spec.variants.get(variant.name)
-    written = [text for text in (variant.file, ready.file if ready else "") if text]
+    written = [text for text in (variant.file, ready.file if ready else None) if text]
     candidates = [path for path in map(spec.path, written) if path.is_file()]
     stored = (spec.path(spec.store) / KIND).glob(f"*/{FILE}")
     same_size = (path for path in sorted(stored) if path.stat().st_size == variant.bytes)

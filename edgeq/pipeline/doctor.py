@@ -15,7 +15,7 @@ from edgeq.images.samples import SAMPLES
 from edgeq.images.sets import DATA_VARIABLE, ROLES, Role, count_photos
 from edgeq.models import lite0
 from edgeq.models.applications import WEIGHTS_SUFFIX
-from edgeq.pipeline.needs import images_of, ready_of, tools_of, weights_of
+from edgeq.pipeline.needs import images_of, tools_of, variant_of, weights_of
 from edgeq.pipeline.plan import cases, subjects
 from edgeq.pipeline.recording import machine_facts, tool_versions
 from edgeq.run.probe import probe
@@ -72,7 +72,7 @@ def _needs(spec: Spec) -> Iterator[Finding]:
         yield _tried("models", partial(weights_of, spec, name), "weights: ")
         yield from (_tried("models", partial(images_of, spec, name, role)) for role in ROLES)
     for name in spec.variants:
-        yield _tried("variants", partial(ready_of, spec, name), f"{name}: ")
+        yield _tried("variants", partial(variant_of, spec, name), f"{name}: ")
     for subject in every:
         try:
             tools_of(subject)

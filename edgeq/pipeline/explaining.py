@@ -36,6 +36,8 @@ NEXT_STEPS = {
     "convert it from the model that takes this one",
     "input_range": "Set mean and std of `preprocessing` to what the variant was made for, or make "
     "it anew from this baseline",
+    "samples": "Look at what differs between the samples of both, scene by scene; if the device "
+    "delivers such samples, calibrate or train on them",
     "resize": "Feed the variant with the baseline's resize, filter and crop",
     "label_offset": "Check for a background class: name the label set of outputs and labels alike",
     "label_order": "Name the label set in the order of the outputs, and check how labels were read",
@@ -107,7 +109,8 @@ def experiment_facts(run: Run, subject: Subject) -> dict[str, object]:
         EdgeqError: Variant or baseline do not run, or there is no evaluation set.
     """
     inputs = run.inputs(subject.model)
-    sets = (inputs.calibration_set, inputs.evaluation)
+    samples = inputs.own_samples(subject.variant)
+    sets = (inputs.calibration_set, inputs.evaluation, samples)
     return {
         **pair_facts(run, subject),
         "spec": spec_sha256(run.spec),

@@ -43,12 +43,14 @@ def input_range(variant: VariantUnderTest, _: float) -> Judgement:
 
 
 def calibration_disjoint(variant: VariantUnderTest, _: float) -> Judgement:
-    """Prove that no calibration image is an evaluation image."""
-    calibration, evaluation = variant.inputs.calibration_set, variant.inputs.evaluation
+    """Prove that no calibration image is an evaluation image, or one of its own samples."""
+    inputs = variant.inputs
+    calibration, own = inputs.calibration_set, inputs.own_samples(variant.declared.variant)
+    sets = tuple(one for one in (inputs.evaluation, own) if one is not None)
     return proofs.calibration_disjoint(
-        overlap(calibration, evaluation) if calibration and evaluation else (),
+        tuple(pair for one in sets for pair in overlap(calibration, one)) if calibration else (),
         calibration=None if calibration is None else len(calibration.photos),
-        evaluation=0 if evaluation is None else len(evaluation.photos),
+        evaluation=sum(len(one.photos) for one in sets),
     )
 
 

@@ -14,7 +14,8 @@ from edgeq.errors import ImageError
 from edgeq.images.decode import Pixels, Progress, decode, pixel_facts_of
 from edgeq.images.labels import LabelSet, label_set
 from edgeq.images.lint import Lint, PixelFacts, lint, pixel_facts
-from edgeq.images.sets import ROLES, ImageSet, Photo, Role, load_set, overlap
+from edgeq.images.pairs import load_pairs
+from edgeq.images.sets import ROLES, ImageSet, Photo, Role, find_names, load_set, overlap
 from edgeq.images.stream import Stream
 from edgeq.models.expected import expected
 from edgeq.models.float_model import FloatModel, load_float_model
@@ -52,11 +53,10 @@ class NamedImages:
 def named_images(spec: Spec, model: str, role: Role) -> NamedImages:
     """Return the photographs that a spec names for a role: the model's own over the shared."""
     own, shared = spec.models[model].images or Images(), spec.images
-    source: str | None = getattr(own, role)
     return NamedImages(
-        source or getattr(shared, role),
+        spec.images_of(model, role),
         # A labels file belongs to the photographs that it was named beside.
-        own.labels if source else own.labels or shared.labels,
+        own.labels if getattr(own, role) else own.labels or shared.labels,
         getattr(own, f"max_{role}") or getattr(shared, f"max_{role}"),
     )
 
@@ -86,7 +86,8 @@ class ModelInputs:
         self.store = store
         self._baseline: Once[str, FloatModel] = Once(keeps)
         self._sets: Once[str, ImageSet | None] = Once(keeps)
-        self._streams: Once[Preprocessing, Stream] = Once(keeps)
+        self._samples: Once[str, ImageSet] = Once(keeps)
+        self._streams: Once[tuple[Preprocessing, str], Stream] = Once(keeps)
         self._lint: Once[str, Lint] = Once(keeps)
         self._reading: Once[str, Reading] = Once(keeps)
         self.say = say
@@ -160,6 +161,61 @@ class ModelInputs:
         """The evaluation set, None where the spec names none."""
         return self._load("evaluation")
 
+    def require_evaluation(self) -> ImageSet:
+        """Return the evaluation set.
+
+        Raises:
+            ImageError: The spec names none.
+        """
+        images = self.evaluation
+        if images is None:
+            raise ImageError("no evaluation set is named", where=self.spec.origin)
+        return images
+
+    def evaluation_of(self, variant: str) -> ImageSet:
+        """Return what a variant is evaluated on: samples of its own, or the evaluation set.
+
+        Raises:
+            ImageError: There is no evaluation set, or a sample has no counterpart in it.
+        """
+        own = self.own_samples(variant)
+        return self.require_evaluation() if own is None else own
+
+    def own_samples(self, variant: str) -> ImageSet | None:
+        """Return the samples that the spec names for a variant alone, None if it names none.
+
+        Raises:
+            ImageError: There is no evaluation set, or they do not pair with it.
+        """
+        declared = self.spec.variants.get(variant)
+        source = None if declared is None else declared.evaluation
+        if source is None:
+            return None
+        return self._samples.get(variant, lambda: self._read_samples(variant, source))
+
+    def _read_samples(self, variant: str, source: str) -> ImageSet:
+        images, named = self.require_evaluation(), named_images(self.spec, self.name, "evaluation")
+        every = None
+        if named.source is not None and named.limit is not None:
+            every = find_names(
+                named.source,
+                images.role,
+                root=self.spec.root,
+                labels=named.labels,
+                label_set=self.labels,
+            )
+        digests = Digests(self.store.root)
+        samples = load_pairs(
+            source,
+            images,
+            root=self.spec.root,
+            where=f"{self.spec.origin}: {key_text('variants', variant, 'evaluation')}",
+            every=every,
+            digest=digests.of,
+        )
+        digests.keep()
+        return samples
+
     @property
     def calibration_set(self) -> ImageSet | None:
         """The calibration set, None where the spec names none."""
@@ -176,9 +232,20 @@ class ModelInputs:
         if images is None:
             return None
         if self.evaluation is not None:
-            self._refuse_overlap(images, self.evaluation)
+            self._refuse_overlap(images, self.evaluation, f"images of {self.name!r}")
         preprocessing = self.baseline.preprocessing
         return Calibration(images, self._decode(images, preprocessing), preprocessing)
+
+    def calibration_of(self, variant: str) -> Calibration | None:
+        """Return the calibration set for a variant, decoded for the baseline.
+
+        Raises:
+            ImageError: It shares a photograph with the evaluation set or the variant's own samples.
+        """
+        calibration, own = self.calibration, self.own_samples(variant)
+        if calibration is not None and own is not None:
+            self._refuse_overlap(calibration.images, own, f"variants.{variant}.evaluation")
+        return calibration
 
     @property
     def calibration_lint(self) -> Lint | None:
@@ -245,17 +312,26 @@ class ModelInputs:
         return tuple(images for images in found if images is not None)
 
     def stream(self, preprocessing: Preprocessing) -> Stream:
-        """Return the evaluation set, to be decoded at the baseline's input size.
+        """Return the baseline's evaluation set, to be decoded at its input size.
 
         Raises:
             ImageError: There is no evaluation set.
         """
-        images = self.evaluation
-        if images is None:
-            raise ImageError("no evaluation set is named", where=self.spec.origin)
+        return self._stream(self.require_evaluation(), preprocessing)
+
+    def stream_of(self, variant: str) -> Stream:
+        """Return what a variant is evaluated on, decoded as it is fed, at its baseline's size.
+
+        Raises:
+            ImageError: There is no evaluation set, or its own samples can't be used.
+        """
+        return self._stream(self.evaluation_of(variant), self.preprocessing_of(variant))
+
+    def _stream(self, images: ImageSet, preprocessing: Preprocessing) -> Stream:
         size, telling = self.baseline.input_size, self._telling(images.role)
         return self._streams.get(
-            preprocessing, lambda: Stream(images, preprocessing, size, self.store, telling)
+            (preprocessing, images.content_sha256),
+            lambda: Stream(images, preprocessing, size, self.store, telling),
         )
 
     def decode_ahead(self, roles: Sequence[Role]) -> None:
@@ -312,13 +388,13 @@ class ModelInputs:
         digests.keep()
         return images
 
-    def _refuse_overlap(self, calibration: ImageSet, evaluation: ImageSet) -> None:
+    def _refuse_overlap(self, calibration: ImageSet, evaluation: ImageSet, key: str) -> None:
         shared = overlap(calibration, evaluation)
         if shared:
             raise ImageError(
                 f"{len(shared)} of {len(calibration.photos)} calibration images are evaluation "
                 f"images too, for example {shared[0][0]}",
-                where=f"{self.spec.origin}: images of {self.name!r}",
+                where=f"{self.spec.origin}: {key}",
                 remedy="Take them out of one of the two sets: a variant must be judged on "
                 "photographs that it was not calibrated on",
             )

@@ -33,9 +33,8 @@ def make(subject: Subject, inputs: ModelInputs, store: Store) -> Variant:
         return _ready(subject, inputs)
     inputs.say(f"{subject.key}: making the variant")
     calibrated = METHODS.get(subject.choice.method).needs_calibration
-    return make_variant(
-        subject.choice, inputs.baseline, inputs.calibration if calibrated else None, store
-    )
+    calibration = inputs.calibration_of(subject.variant) if calibrated else None
+    return make_variant(subject.choice, inputs.baseline, calibration, store)
 
 
 def prepare(subject: Subject, inputs: ModelInputs, store: Store, *, calibrated: bool) -> None:

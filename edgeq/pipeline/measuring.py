@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.errors import ImageError, UnlikeOutputsError
-from edgeq.feeding import Feeding, differences
+from edgeq.errors import UnlikeOutputsError
+from edgeq.feeding import Feeding, OwnSamples, differences
 from edgeq.files import sha256_bytes
 from edgeq.images.sets import ImageSet
 from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
@@ -49,7 +49,8 @@ def operators_of(run: Run, executable: Executable) -> Operators:
 
 def outputs_of(run: Run, model: str, subject: Subject | None) -> OutputFacts:
     """Return plain facts about what a model says; see ``Run.answers`` for its errors."""
-    facts = {"model": answers_facts(run, model, subject), "images": _images(run, model).sha256}
+    images = _images(run, model) if subject is None else _images_of(run, subject)
+    facts = {"model": answers_facts(run, model, subject), "images": images.sha256}
     return keep(
         run.store,
         "outputs",
@@ -106,7 +107,7 @@ def tensors_of(run: Run, model: str, subject: Subject | None) -> tuple[Output, .
     """
     executable = run.executable(model, subject)
     run.evaluate_all(model, subject)
-    photographs = run.inputs(model).stream(executable.preprocessing)
+    photographs = run.photographs(model, subject)
     every = run.executor.rows(executable, photographs)
     found = tuple(
         Output(place.name, rows.values, rows, place.step)
@@ -184,15 +185,24 @@ def feeding_of(run: Run, subject: Subject) -> Feeding:
         first_values(read_model(run.variant(subject).path), own),
         first_values(read_model(inputs.baseline.path), wanted),
     )
+    samples = inputs.own_samples(subject.variant)
     return Feeding(
-        differences=differences(own, wanted, same_values=normalizes), normalizes=normalizes
+        differences=differences(own, wanted, same_values=normalizes),
+        samples=None
+        if samples is None
+        else OwnSamples(
+            source=samples.source, count=len(samples.photos), sha256=samples.content_sha256
+        ),
+        normalizes=normalizes,
     )
 
 
 def pair_facts(run: Run, subject: Subject) -> dict[str, object]:
     """Return what numbers about a variant beside its baseline depend on."""
-    images = _images(run, subject.model)
+    images, samples = _images(run, subject.model), _images_of(run, subject)
+    own = {} if samples is images else {"samples": samples.content_sha256}
     return {
+        **own,
         "baseline": answers_facts(run, subject.model, None),
         "variant": answers_facts(run, subject.model, subject),
         "images": images.sha256,
@@ -205,7 +215,7 @@ def pair_facts(run: Run, subject: Subject) -> dict[str, object]:
 def answers_facts(run: Run, model: str, subject: Subject | None) -> Mapping[str, object]:
     """Return what a model's answer to a photograph depends on, beside the photograph."""
     executable = run.executable(model, subject)
-    photographs = run.inputs(model).stream(executable.preprocessing)
+    photographs = run.photographs(model, subject)
     labels = executable.labels
     return {
         "answers": run.executor.kept_answers(executable, photographs).address,
@@ -214,10 +224,13 @@ def answers_facts(run: Run, model: str, subject: Subject | None) -> Mapping[str,
 
 
 def _images(run: Run, model: str) -> ImageSet:
-    images = run.inputs(model).evaluation
-    if images is None:
-        raise ImageError("no evaluation set is named", where=run.spec.origin)
-    return images
+    """Return the evaluation set: a baseline's samples, with the labels and groups of all."""
+    return run.inputs(model).require_evaluation()
+
+
+def _images_of(run: Run, subject: Subject) -> ImageSet:
+    """Return what a variant is evaluated on."""
+    return run.inputs(subject.model).evaluation_of(subject.variant)
 
 
 def _labels(images: ImageSet, answers: Answers) -> npt.NDArray[np.int64]:

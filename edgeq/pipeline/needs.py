@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from edgeq.images.labels import LabelSet, label_set
-from edgeq.images.sets import Role, count_photos
+from edgeq.images.pairs import find_samples, match
+from edgeq.images.sets import Role, count_photos, find_names
 from edgeq.models import lite0
 from edgeq.models.applications import downloaded_before
 from edgeq.models.float_file import require_float
@@ -13,8 +14,9 @@ from edgeq.pipeline.inputs import named_images
 from edgeq.pipeline.plan import Subject
 from edgeq.quantize.engines import ENGINES
 from edgeq.spec.structs import Spec
+from edgeq.spec.tables import key_text
 from edgeq.tflite.model_file import read_model, require_runnable
-from edgeq.words import size
+from edgeq.words import plural, size
 
 _IMAGENET = "imagenet"
 
@@ -67,17 +69,36 @@ def images_of(spec: Spec, name: str, role: Role) -> str:
     return f"{role}: {named.source}, {count} photographs{kind}{used}"
 
 
-def ready_of(spec: Spec, name: str) -> str:
-    """Return what a ready-made variant's file is.
+def variant_of(spec: Spec, name: str) -> str:
+    """Return what a variant with a name of its own is: its file or method, and its samples.
 
     Raises:
-        ModelError: It can't be used.
+        EdgeqError: The file can't be used, or the samples do not pair with the evaluation set.
     """
-    ready = spec.variants[name]
-    model = read_model(spec.path(ready.file))
+    own = spec.variants[name]
+    samples = "" if own.evaluation is None else f", {_samples_of(spec, name, own.evaluation)}"
+    if own.file is None:
+        return f"of {own.model}, to be made by {own.method}{samples}"
+    model = read_model(spec.path(own.file))
     require_runnable(model)
-    claim = f", claims {ready.method}" if ready.method else ""
-    return f"of {ready.model}, {ready.file}, {size(model.bytes)}{claim}"
+    claim = f", claims {own.method}" if own.method else ""
+    return f"of {own.model}, {own.file}, {size(model.bytes)}{claim}{samples}"
+
+
+def _samples_of(spec: Spec, name: str, source: str) -> str:
+    model = spec.variants[name].model
+    named = named_images(spec, model, "evaluation")
+    where = f"{spec.origin}: {key_text('variants', name, 'evaluation')}"
+    every = find_names(
+        named.source or "",
+        "evaluation",
+        root=spec.root,
+        labels=named.labels,
+        label_set=_classes(spec, model),
+    )
+    samples = find_samples(source, "evaluation", root=spec.root, where=where)
+    count = len(match(every[: named.limit], samples, where=where, every=every))
+    return f"on {plural(count, 'sample')} of its own, {source}"
 
 
 def tools_of(subject: Subject) -> None:

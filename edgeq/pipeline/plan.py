@@ -24,8 +24,7 @@ class Subject:
 
     Attributes:
         model: Name of the model.
-        variant: Name of the variant: the method as the spec writes it, or the ready-made
-            variant's own.
+        variant: Name of the variant: the method as the spec writes it, or a name of its own.
         method: Name of the method, None for a ready-made variant that claims none.
         choice: Method and engine, None for a ready-made variant.
     """
@@ -88,11 +87,18 @@ def subjects(spec: Spec) -> tuple[Subject, ...]:
             choice = choose(text, engine=spec.engine)
             found.append(Subject(name, text, choice.method, choice))
         found += [
-            Subject(name, ready_name, ready.method, None)
-            for ready_name, ready in spec.variants.items()
-            if ready.model == name
+            _named(spec, own_name) for own_name, own in spec.variants.items() if own.model == name
         ]
     return tuple(found)
+
+
+def _named(spec: Spec, name: str) -> Subject:
+    """Return a variant with a name of its own: ready-made if it has a file, else made."""
+    declared = spec.variants[name]
+    if declared.file is not None or declared.method is None:
+        return Subject(declared.model, name, declared.method, None)
+    choice = choose(declared.method, engine=spec.engine)
+    return Subject(declared.model, name, choice.method, choice)
 
 
 def cases(spec: Spec) -> tuple[Case, ...]:

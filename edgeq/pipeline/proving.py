@@ -80,7 +80,7 @@ def ask_kernels(run: Run, subject: Subject) -> OtherKernels:
         WorkerError: None of the others can run the variant.
     """
     executable = run.executable(subject.model, subject)
-    photographs = run.inputs(subject.model).stream(executable.preprocessing)
+    photographs = run.photographs(subject.model, subject)
     return ask_others(run.executor, executable, photographs)
 
 
@@ -116,7 +116,7 @@ def prove_outputs(run: Run, subject: Subject) -> Judgement:
 def _steadiness(run: Run, subject: Subject) -> _Steadiness:
     executable = run.executable(subject.model, subject)
     run.evaluate_all(subject.model, subject)
-    photographs = run.inputs(subject.model).stream(executable.preprocessing)
+    photographs = run.photographs(subject.model, subject)
     again = ask_again(run.executor, executable, photographs)
     first = tuple(rows.reshape(len(rows), -1) for rows in again.outputs)
     before = run.executor.first_rows(executable, photographs, len(first[0]))
@@ -142,7 +142,7 @@ def prove_input_range(run: Run, subject: Subject) -> Judgement:
         ImageError: There is no evaluation set.
     """
     executable = run.executable(subject.model, subject)
-    photographs = run.inputs(subject.model).stream(executable.preprocessing)
+    photographs = run.photographs(subject.model, subject)
 
     def make() -> _Fit:
         scale = input_scale(read_model(executable.path))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from edgeq.errors import EdgeqError
 from edgeq.feeding import Feeding
+from edgeq.images.stream import Stream
 from edgeq.judge.doubt import Doubt
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.accuracy import Accuracy
@@ -142,6 +143,18 @@ class Run:
             inputs.reading,
         )
 
+    def photographs(self, model: str, subject: Subject | None) -> Stream:
+        """Return what a model is evaluated on: the evaluation set, or a variant's own samples.
+
+        Raises:
+            ImageError: There is no evaluation set, or the samples do not pair with it.
+            EdgeqError: The baseline can't be made.
+        """
+        inputs = self.inputs(model)
+        if subject is None:
+            return inputs.stream(inputs.baseline.preprocessing)
+        return inputs.stream_of(subject.variant)
+
     def load(self, model: str, subject: Subject | None) -> Loaded:
         """Return how a model loads.
 
@@ -173,7 +186,7 @@ class Run:
 
         def make() -> Answers:
             self.evaluate_all(model, subject)
-            photographs = self.inputs(model).stream(executable.preprocessing)
+            photographs = self.photographs(model, subject)
             found = self.executor.answers(executable, photographs)
             if subject is not None:
                 require_as_many(found, self.answers(model, None), executable)
@@ -218,7 +231,7 @@ class Run:
         executable = self.executable(model, subject)
 
         def make() -> None:
-            photographs = self.inputs(model).stream(executable.preprocessing)
+            photographs = self.photographs(model, subject)
             self.executor.evaluate(executable, photographs, part=part, parts=self.parts)
 
         self._evaluated.get((executable.key, part), make)
@@ -280,8 +293,8 @@ class Run:
                 for one in models
             ]
             feeds = [
-                Feed(loaded.handle, self._photograph(one, subject.model), one.preprocessing)
-                for loaded, one in zip(loads, models, strict=True)
+                Feed(loaded.handle, self._photograph(subject.model, of), one.preprocessing)
+                for loaded, one, of in zip(loads, models, (None, subject), strict=True)
             ]
             return time_pair(
                 lambda rounds, budget_s: session.time(
@@ -322,7 +335,7 @@ class Run:
             lambda: self.executor.memory(
                 executable,
                 (*self.inputs(model).baseline.input_size, 3),
-                lambda: self._photograph(executable, model),
+                lambda: self._photograph(model, subject),
             ),
         )
 
@@ -341,11 +354,11 @@ class Run:
                 return error
         return None
 
-    def _photograph(self, executable: Executable, model: str) -> npt.NDArray[np.uint8]:
+    def _photograph(self, model: str, subject: Subject | None) -> npt.NDArray[np.uint8]:
         """Return the photograph that a model is timed on: the first, or noise without any."""
         inputs = self.inputs(model)
         if inputs.evaluation is not None:
-            photograph: npt.NDArray[np.uint8] = inputs.stream(executable.preprocessing).first(1)[0]
+            photograph: npt.NDArray[np.uint8] = self.photographs(model, subject).first(1)[0]
             return photograph
         shape = (*inputs.baseline.input_size, 3)
         return np.random.default_rng(0).integers(0, 256, shape, np.uint8)

@@ -70,11 +70,14 @@ def edgeq_baseline(edgeq_subject: Subject, edgeq_run: Run) -> ModelUnderTest:
 
 @pytest.fixture
 def edgeq_evaluation(edgeq_subject: Subject, edgeq_run: Run) -> ImageSet:
-    """The evaluation set of the variant's model: ``photos, labels()``."""
-    images = edgeq_run.inputs(edgeq_subject.model).evaluation
-    if images is None:
+    """What the variant is evaluated on: ``photos, labels()``.
+
+    That is the evaluation set of its model, or the variant's own samples in the same order.
+    """
+    inputs = edgeq_run.inputs(edgeq_subject.model)
+    if inputs.evaluation is None:
         pytest.fail("no evaluation set is named in the spec (`images.evaluation`)", pytrace=False)
-    return images
+    return _or_fail(lambda: inputs.evaluation_of(edgeq_subject.variant))
 
 
 @pytest.fixture

@@ -118,8 +118,10 @@ def ready_variant(name: str, ready: ReadyVariant, spec: Spec) -> Variant:
     Raises:
         ModelError: The file is missing, not a model, damaged, or has operators that no LiteRT
             runtime for Python has.
-        SpecError: It names a preprocessing that there is not.
+        SpecError: It names no file, or a preprocessing that there is not.
     """
+    if ready.file is None:
+        raise SpecError("names no file", where=f"variants.{name}", remedy="Add file")
     model = read_model(spec.path(ready.file))
     require_runnable(model)
     manifest: dict[str, object] = {

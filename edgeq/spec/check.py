@@ -127,18 +127,43 @@ def _check_model(model: Model, where: str, spec: Spec) -> None:
 def _check_variant(name: str, variant: ReadyVariant, where: str, spec: Spec) -> None:
     if variant.model not in spec.models:
         raise unknown("model", variant.model, spec.models, where=where)
-    if variant.method is not None:
-        METHODS.get(variant.method, where=where)
+    _check_origin(variant, where, spec)
     if isinstance(variant.preprocessing, str):
         PREPROCESSING.get(variant.preprocessing, where=f"{where}.preprocessing")
-    _check_path(variant.file, f"{where}.file")
-    _check_path(variant.labels, f"{where}.labels")
+    for key in ("file", "labels", "evaluation"):
+        _check_path(getattr(variant, key), f"{where}.{key}")
+    if variant.evaluation is not None and spec.images_of(variant.model, "evaluation") is None:
+        raise SpecError(
+            f"{variant.model!r} has no evaluation set that they could be paired with",
+            where=f"{where}.evaluation",
+            remedy=f"Set `evaluation` in {header(spec.origin, 'images')}",
+        )
     taken = {word for model in spec.models for word in _method_names(spec, model)}
     if name in taken or name == BASELINE:
         raise SpecError(
             f"the name {name!r} is taken" + ("" if name == BASELINE else " by a method"),
             where=where,
-            remedy="Give the ready-made variant a name of its own",
+            remedy="Give the variant a name of its own",
+        )
+
+
+def _check_origin(variant: ReadyVariant, where: str, spec: Spec) -> None:
+    if variant.file is not None:
+        if variant.method is not None:
+            METHODS.get(variant.method, where=where)
+        return
+    if variant.method is None:
+        raise SpecError(
+            "names neither a file nor a method that makes one",
+            where=where,
+            remedy='Add file = "....tflite" for a ready-made variant, or method = "int8"',
+        )
+    choose(variant.method, engine=spec.engine, where=f"{where}.method")
+    if variant.labels is not None:
+        raise SpecError(
+            "a variant that edgeq makes has its baseline's classes",
+            where=f"{where}.labels",
+            remedy="Remove the key, or name the `file` that it is about",
         )
 
 
@@ -151,7 +176,7 @@ def _method_names(spec: Spec, model: str) -> set[str]:
 def _check_gates(spec: Spec) -> None:
     used = {word for model in spec.models for word in _method_names(spec, model)}
     used |= set(spec.variants)
-    used |= {one.method for one in spec.variants.values() if one.method is not None}
+    used |= {one.method.partition("@")[0] for one in spec.variants.values() if one.method}
     for name in (*spec.gates.by_method, *spec.gates.off):
         where = f"{spec.origin}: {key_text('gates', name)}"
         both = set(spec.gates.off.get(name, ())) & set(spec.gates.limits(name))

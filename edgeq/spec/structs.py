@@ -112,22 +112,26 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
-    """A ready-made variant.
+    """A variant with a name of its own: ready-made, or made by a method and fed in another way.
 
     Attributes:
         model: Name of the model whose baseline it is compared with.
-        file: The ``.tflite`` file.
-        method: The method that it claims to be made by, whose types the file must then show;
-            None claims nothing.
+        file: The ``.tflite`` file; None if the variant is to be made by ``method``.
+        method: The method that a ready-made file claims to be made by, whose types the file must
+            then show; None claims nothing. Without a file, the method that makes it, as ``METHOD``
+            or ``METHOD@ENGINE``.
         preprocessing: Where the variant's own differs from the baseline's.
-        labels: Where the variant's own differs (1001 outputs against 1000).
+        labels: Where a ready-made variant's own differ (1001 outputs against 1000).
+        evaluation: Samples of the variant's own: the scenes of its model's evaluation set, with
+            the same names in another folder; None evaluates it on that set.
     """
 
     model: str
-    file: str
+    file: str | None = None
     method: str | None = None
     preprocessing: str | Preprocessing | None = None
     labels: str | None = None
+    evaluation: str | None = None
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,7 +220,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         root: Folder that relative paths start from.
         origin: The file it was read from, or ``"built-in"``.
         models: Models by name.
-        variants: Ready-made variants by name.
+        variants: Variants with a name of their own, by that name.
         methods: Methods for every model, as ``METHOD`` or ``METHOD@ENGINE``.
         engine: Engine for methods that name none, where it can make them.
         images: Photographs for every model.
@@ -253,6 +257,12 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     reports: str = "reports"
     store: str = ".edgeq"
     history: int = 50
+
+    def images_of(self, model: str, role: Literal["calibration", "evaluation"]) -> str | None:
+        """Return the photographs that a model has for a role: its own over the shared."""
+        own = self.models[model].images or Images()
+        source: str | None = getattr(own, role) or getattr(self.images, role)
+        return source
 
     def methods_of(self, model: str) -> tuple[str, ...]:
         """Return the methods that hold for a model."""

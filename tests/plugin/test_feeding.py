@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from PIL import Image
+
 from edgeq.change import ChangeKind
 from edgeq.judge.verdict import Answer
 from tests.plugin.projects import Project, case, text_of
@@ -55,3 +57,32 @@ def test_another_feeding_is_said_and_leaves_open_what_was_accepted(project: Proj
     project.write()
     assert project.run(*QUIET).ret == 1
     assert kinds(project)["tiny/vendor/top1_agreement"] is ChangeKind.INCONCLUSIVE
+
+
+def test_samples_of_its_own_are_said_everywhere_and_must_pair(project: Project) -> None:
+    del project.spec["gates"]["latency_ratio"], project.spec["gates"]["max_peak_memory"]
+    for path in (project.root / "evaluation").rglob("*.png"):
+        target = project.root / "camera" / path.relative_to(project.root / "evaluation")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.open(path).save(target.with_suffix(".jpg"), quality=90)
+    board = {"model": "tiny", "method": "float16", "evaluation": "camera"}
+    project.spec["variants"]["board"] = board
+    result = project.run(*QUIET, "--junitxml=junit.xml", "-n", "2")
+    assert result.ret == 0
+    samples = "on samples of its own: 12 photographs of camera"
+    assert f"note: tiny/board: {samples}" in text_of(result)
+    told = junit(project)
+    assert told["tiny/board/top1_agreement"]["edgeq.reason"].endswith(samples)
+    assert told["tiny/board/top1_agreement"]["edgeq.value"] == "1.0"
+    assert "samples" not in told["tiny/float16/top1_agreement"]["edgeq.reason"]
+    for file in ("report.html", "summary.md"):
+        assert samples in (project.reports / file).read_text("utf-8")
+
+    stray = next((project.root / "camera").rglob("*.jpg"))
+    stray.rename(stray.with_name("stray.jpg"))
+    refused = project.run(*QUIET)
+    assert refused.ret == 2
+    said = " ".join(text_of(refused).split())
+    assert "variants.board.evaluation: 1 evaluation photograph without a counterpart here" in said
+    assert "stray.jpg" in said
+    assert project.record.summary.missing

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.errors import EdgeqError, ImageError
+from edgeq.errors import EdgeqError
 from edgeq.images.decode import decode
 from edgeq.images.sets import ImageSet
 from edgeq.measure.agreement import agreeing, require_same_shape
@@ -130,10 +130,16 @@ class Bench:
         Raises:
             ImageError: There is none.
         """
-        found = self.inputs.evaluation
-        if found is None:
-            raise ImageError("no evaluation set is named", where=self.run.spec.origin)
-        return found
+        return self.inputs.require_evaluation()
+
+    @cached_property
+    def samples(self) -> ImageSet:
+        """What the variant is evaluated on: samples of its own, or the evaluation set.
+
+        Raises:
+            ImageError: As ``images``.
+        """
+        return self.inputs.evaluation_of(self.subject.variant)
 
     @cached_property
     def chosen(self) -> Order:
@@ -149,18 +155,28 @@ class Bench:
         spread = others[np.linspace(0, len(others) - 1, most - len(first), dtype=int)]
         return np.concatenate([first, np.unique(spread)])
 
-    def pixels(self, preprocessing: Preprocessing, chosen: Order) -> npt.NDArray[np.uint8]:
-        """Return chosen photographs, decoded in some geometry."""
+    def pixels(
+        self, preprocessing: Preprocessing, chosen: Order, images: ImageSet | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """Return chosen photographs, decoded in some geometry.
+
+        Args:
+            preprocessing: Its resize, filter and crop.
+            chosen: Places in the set.
+            images: The set, the variant's samples if None.
+        """
+        images = self.samples if images is None else images
         key = (
+            images.content_sha256,
             preprocessing.resize,
             preprocessing.filter,
             preprocessing.crop_fraction,
             chosen.tobytes(),
         )
         if key not in self._pixels:
-            photos = tuple(self.images.photos[place] for place in chosen)
+            photos = tuple(images.photos[place] for place in chosen)
             size = self.inputs.baseline.input_size
-            subset = replace(self.images, photos=photos)
+            subset = replace(images, photos=photos)
             found = decode(subset, preprocessing, size, self.run.store)
             self._pixels[key] = np.array(found.array())
         return self._pixels[key]
@@ -171,6 +187,8 @@ class Bench:
 
     def computed(self, *, baseline: bool, chosen: Order) -> Iterator[tuple[Reals, ...]]:
         """Yield for each chosen photograph what each common layer computes, as real numbers.
+
+        Both are given the variant's samples, so that what parts them lies in the files.
 
         Raises:
             WorkerError: The model does not run.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from edgeq import words
-from edgeq.pipeline.diagnosis.bench import Bench, Laid, Trial
+from edgeq.pipeline.diagnosis.bench import Bench, Laid, Trial, part, trial
 from edgeq.pipeline.diagnosis.cause import Cause
 from edgeq.spec.presets_preprocessing import PREPROCESSING
 from edgeq.spec.structs import Preprocessing
@@ -29,6 +29,7 @@ _SAID = {
     "channel_order": "order of the channels",
     "input_range": "input range",
     "resize": "resize",
+    "samples": "variant's own samples",
 }
 _RANGES = {"mean", "std"}
 _GEOMETRY = {"resize", "filter", "crop_fraction"}
@@ -63,6 +64,17 @@ def other_feeding(bench: Bench) -> Cause | None:
     before = bench.known(bench.chosen)
     tried = [(way, laid.attempt(way.preprocessing)) for way in promising]
     return explain(before, tried, len(bench.chosen)) or _combined(bench, laid, before)
+
+
+def own_samples(bench: Bench) -> Cause | None:
+    """The variant answers like its baseline on the baseline's samples, and not on its own."""
+    if bench.samples is bench.images:
+        return None
+    own, chosen = bench.preprocessing, bench.chosen
+    found = bench.laid().answers(bench.pixels(own, chosen, bench.images), own)
+    after = trial(part(bench.baseline_answers, chosen), found)
+    way = Way("samples", "on the baseline's", own, RECOVERED_AS_BASELINE)
+    return explain(bench.known(chosen), [(way, after)], len(chosen))
 
 
 def explain(before: Trial, tried: list[tuple[Way, Trial]], images: int) -> Cause | None:

@@ -55,6 +55,7 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("wrong_labels", Hypothesis("answers", labels.wrong_labels)),
         ("shifted_answers", Hypothesis("answers", labels.shifted_answers)),
         ("renamed_answers", Hypothesis("answers", labels.renamed_answers)),
+        ("own_samples", Hypothesis("answers", feeding.own_samples)),
         ("other_feeding", Hypothesis("answers", feeding.other_feeding)),
         ("activation_ranges", Hypothesis("answers", repair.activation_ranges)),
         ("parting", Hypothesis("answers", network.parting)),

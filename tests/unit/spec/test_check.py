@@ -56,6 +56,26 @@ def two(**keys: Any) -> dict[str, Any]:
         (ready(preprocessing="x"), "variants.vendor.preprocessing: unknown preprocessing 'x'"),
         (ready(model="nett"), "variants.vendor: unknown model 'nett'. Did you mean 'net'?"),
         (ready(method="int9"), "variants.vendor: unknown method 'int9'. Did you mean 'int8'?"),
+        (
+            ready(file=None),
+            "variants.vendor: names neither a file nor a method that makes one. Add file",
+        ),
+        (
+            ready(file=None, method="int8@x"),
+            "variants.vendor.method: unknown engine 'x'. Valid: litert, tensorflow",
+        ),
+        (
+            ready(file=None, method="int8", labels="imagenet"),
+            "variants.vendor.labels: a variant that edgeq makes has its baseline's classes",
+        ),
+        (
+            ready(evaluation="camera"),
+            (
+                "variants.vendor.evaluation: 'net' has no evaluation set that they could be paired "
+                "with. Set `evaluation` in [images]"
+            ),
+        ),
+        (ready(evaluation=""), "variants.vendor.evaluation: '' names no file or folder"),
         (ready(file=" "), "variants.vendor.file: ' ' names no file or folder"),
         (ready("baseline"), "variants.baseline: the name 'baseline' is taken. Give"),
         (ready("int8"), "variants.int8: the name 'int8' is taken by a method"),

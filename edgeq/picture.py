@@ -27,6 +27,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
         columns: Pictures in a row.
         tile: Width and height of one picture in pixels.
         sha256: Of the file.
+        variant: Name of the variant whose own samples are shown, ``""`` for a set of its model.
     """
 
     role: str
@@ -35,3 +36,4 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     columns: int
     tile: tuple[int, int]
     sha256: str
+    variant: str = ""

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from edgeq.answer import status_in_words
 from edgeq.bundle import running
 from edgeq.bundle.select import Chosen
 from edgeq.judge.verdict import Verdict
-from edgeq.record import CaseRecord, Facts, RunRecord
+from edgeq.record import CaseRecord, Facts, RunRecord, VariantRecord
 from edgeq.spec.structs import TENSORS
 from edgeq.tflite.model_file import ModelFile
 
@@ -71,6 +73,7 @@ def describe(
             running.tensor_facts(model_file.tensors[index]) for index in model_file.outputs
         ],
         "preprocessing": running.preprocessing_facts(running.preprocessing_of(chosen), model_file),
+        "feeding": _feeding(variant, root),
         "task": model.task or None,
         "class_scores": model.output if classes else None,
         "postprocessing": running.VALUE if classes else running.TENSORS_VALUE,
@@ -96,6 +99,14 @@ def describe(
     }
     facts |= {name: portable(_figures(getattr(variant, name)) or None, root) for name in MEASURES}
     return Described(facts, names)
+
+
+def _feeding(variant: VariantRecord, root: Path) -> Facts | None:
+    """Return how it was fed when it was judged, None if like its baseline."""
+    if variant.feeding is None or not variant.feeding.differs:
+        return None
+    said: Facts = {"sentence": variant.feeding.sentence, **msgspec.to_builtins(variant.feeding)}
+    return {key: portable(value, root) for key, value in said.items()}
 
 
 def portable(value: object, root: Path) -> object:

@@ -40,8 +40,11 @@ def variant_readme(chosen: Chosen, folder: str, warnings: list[str]) -> str:
     ]
     if chosen.answer is Answer.UNPROVEN:
         lines[2:2] = [_OPEN, ""]
-    if model.notes:
-        lines += ["", "## To know", "", *(f"- {markdown(note)}" for note in model.notes)]
+    notes = list(model.notes)
+    if variant.feeding is not None and variant.feeding.differs:
+        notes.append(f"Judged {variant.feeding.sentence}")
+    if notes:
+        lines += ["", "## To know", "", *(f"- {markdown(note)}" for note in notes)]
     if warnings:
         lines += ["", "## Not proved", "", *(f"- {markdown(text)}" for text in warnings)]
     return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -53,6 +54,22 @@ def sheet_of(inputs: ModelInputs, role: Role) -> Drawn | None:
         return None
     baseline = inputs.baseline
     return contact_sheet(images, baseline.preprocessing, baseline.input_size, inputs.store)
+
+
+def sheet_of_samples(inputs: ModelInputs, variant: str) -> Drawn | None:
+    """Return the contact sheet of a variant's own samples, None if it has none.
+
+    It shows the scenes that the sheet of the evaluation set shows, in the same places.
+
+    Raises:
+        EdgeqError: As ``sheet_of``.
+    """
+    samples = inputs.own_samples(variant)
+    if samples is None:
+        return None
+    preprocessing, size = inputs.preprocessing_of(variant), inputs.baseline.input_size
+    found = contact_sheet(samples, preprocessing, size, inputs.store)
+    return Drawn(msgspec.structs.replace(found.sheet, variant=variant), found.data)
 
 
 def contact_sheet(

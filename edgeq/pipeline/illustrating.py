@@ -13,11 +13,11 @@ from edgeq.errors import EdgeqError
 from edgeq.files import sha256_bytes
 from edgeq.images.decode import read_resized
 from edgeq.images.photo import pillow_warnings_are_errors
-from edgeq.images.sets import ROLES, Photo
+from edgeq.images.sets import ROLES, Photo, Role
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.percentiles import short
 from edgeq.picture import Picture, Sheet
-from edgeq.pipeline.contact import PER_RUN, sheet_of
+from edgeq.pipeline.contact import PER_RUN, Drawn, sheet_of, sheet_of_samples
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.layers import short as short_name
 from edgeq.pipeline.diagnosis.network import IMAGES, part_errors
@@ -113,14 +113,15 @@ def _with_sheets(
 ) -> list[ModelRecord]:
     """Return models with contact sheets of the sets that the run used, ``PER_RUN`` at most.
 
-    Those of calibration come first, model by model; what models share counts once.
+    Those of calibration come first, model by model, and samples of variants' own last; what models
+    share counts once.
     """
     found: dict[str, list[Sheet]] = {model.name: [] for model in models}
     notes: dict[str, str] = {}
     drawn: dict[str, bytes] = {}
-    for role, model in product(ROLES, models):
+    for of, model in [*product(ROLES, models), *_sampled(models)]:
         try:
-            one = sheet_of(run.inputs(model.name), role) if role in model.images else None
+            one = _sheet(run, model, of)
         except EdgeqError as error:
             notes[model.name] = f"no contact sheet of its images could be made: {error.what}"
             continue
@@ -136,6 +137,24 @@ def _with_sheets(
         )
         for model in models
     ]
+
+
+def _sampled(models: list[ModelRecord]) -> list[tuple[VariantRecord, ModelRecord]]:
+    """Return the variants that were evaluated on samples of their own, with their models."""
+    return [
+        (one, model)
+        for model in models
+        for one in model.variants
+        if one.feeding is not None and one.feeding.samples is not None
+    ]
+
+
+def _sheet(run: Run, model: ModelRecord, of: Role | VariantRecord) -> Drawn | None:
+    """Return the contact sheet of a set of a model, or of a variant's own samples."""
+    inputs = run.inputs(model.name)
+    if isinstance(of, VariantRecord):
+        return sheet_of_samples(inputs, of.name)
+    return sheet_of(inputs, of) if of in model.images else None
 
 
 def _thumbnails(run: Run, model: str, images: tuple[int, ...]) -> dict[int, bytes]:

@@ -99,15 +99,18 @@ def sheets(model: ModelRecord, shown: Pictures) -> tuple[SheetView, ...]:
 
 def _sheet(model: str, sheet: Sheet) -> SheetView:
     (width, height), (across, down) = _size(sheet), sheet.tile
-    number, every = len(sheet.places), plural(sheet.images, f"{sheet.role} image")
+    number, noun = len(sheet.places), "own sample" if sheet.variant else f"{sheet.role} image"
+    every = plural(sheet.images, noun)
     said = f"all {every}" if number == sheet.images else f"{number} of {every}, evenly spread"
+    of = f"{model}/{sheet.variant}" if sheet.variant else model
+    sees = f"{sheet.variant} sees them" if sheet.variant else "the model sees them"
     rest = -number % sheet.columns
     columns = "".join(f"M{x} 0V{height}" for x in range(across, width, across))
     rows = "".join(f"M0 {y}H{width}" for y in range(down, height, down))
     return SheetView(
         anchor=_anchor(sheet.sha256),
-        caption=f"{said[0].upper()}{said[1:]}, as the model sees them",
-        description=f"Contact sheet of {model}: {said}",
+        caption=f"{said[0].upper()}{said[1:]}, as {sees}",
+        description=f"Contact sheet of {of}: {said}",
         width=width,
         height=height,
         gaps=columns + rows,

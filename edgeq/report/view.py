@@ -224,6 +224,19 @@ def _model(record: RunRecord, model: ModelRecord, shown: Pictures) -> ModelView:
     )
 
 
+def _samples(model: ModelRecord) -> tuple[tuple[str, str], ...]:
+    """Return what is known of the variants' own samples."""
+    return tuple(
+        (f"{one.name}: {title}", text)
+        for one in model.variants
+        if one.feeding is not None and (own := one.feeding.samples) is not None
+        for title, text in (
+            ("own samples", f"{plural(own.count, 'photograph')} of {own.source}"),
+            ("sha256 of their contents", own.sha256),
+        )
+    )
+
+
 def _data(model: ModelRecord, shown: Pictures) -> FactsView:
     sheets = embedding.sheets(model, shown)
     gone = len(model.sheets) - len(sheets)
@@ -231,6 +244,7 @@ def _data(model: ModelRecord, shown: Pictures) -> FactsView:
         *flat(model.images),
         *flat(model.preprocessing, "preprocessing: "),
         *flat(model.labels, "labels: "),
+        *_samples(model),
         *([("contact sheets", f"{gone} no longer beside the record")] if gone else []),
     ) or (("images", words.ABSENT),)
     return FactsView(f"Data of {model.name}", lines, sheets)

@@ -73,7 +73,7 @@ def own_samples(bench: Bench) -> Cause | None:
     own, chosen = bench.preprocessing, bench.chosen
     found = bench.laid().answers(bench.pixels(own, chosen, bench.images), own)
     after = trial(part(bench.baseline_answers, chosen), found)
-    way = Way("samples", "on the baseline's", own, RECOVERED_AS_BASELINE)
+    way = Way("samples", "on the samples of the baseline", own, RECOVERED_AS_BASELINE)
     return explain(bench.known(chosen), [(way, after)], len(chosen))
 
 

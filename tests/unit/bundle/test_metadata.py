@@ -4,10 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from edgeq.bundle.metadata import MEASURES, describe, portable
 from edgeq.bundle.select import select
+from edgeq.feeding import Difference, Feeding, OwnSamples
 from edgeq.judge.verdict import Verdict
 from edgeq.record import RunRecord
+from edgeq.spec.structs import Preprocessing
 from edgeq.tflite.model_file import read_model
 from tests.unit.bundle import packages
 from tests.unit.report import records
@@ -92,3 +96,27 @@ def test_portable() -> None:
     assert portable("/other/place/c.tflite", root) == "c.tflite"
     assert portable({"a": ["/other/d", 3, None]}, root) == {"a": ["d", 3, None]}
     assert portable("keras:EfficientNetV2B0", root) == "keras:EfficientNetV2B0"
+
+
+def test_how_a_variant_is_fed_is_its_own(tmp_path: Path) -> None:
+    made = packages.make(tmp_path)
+    assert described(made)["feeding"] is None
+    own = msgspec.to_builtins(Preprocessing(filter="nearest", mean=(1.0, 2.0, 3.0)))
+    feeding = Feeding(
+        differences=(Difference(what="filter", variant="nearest", baseline="bicubic"),),
+        samples=OwnSamples(source=str(tmp_path / "camera"), count=9, sha256="ab"),
+    )
+    model = made.record.models[0]
+    variants = tuple(
+        msgspec.structs.replace(one, preprocessing=own, feeding=feeding) for one in model.variants
+    )
+    models = (msgspec.structs.replace(model, variants=variants),)
+    found = described(made, msgspec.structs.replace(made.record, models=models))
+    assert found["preprocessing"]["filter"] == "nearest"
+    assert found["preprocessing"]["mean"] == [1.0, 2.0, 3.0]
+    assert found["preprocessing"]["steps"][-4].endswith("NEAREST")
+    assert found["feeding"]["sentence"] == (
+        "on samples of its own: 9 photographs of camera; fed otherwise than the baseline: filter "
+        "nearest, baseline bicubic"
+    )
+    assert found["feeding"]["samples"] == {"source": "camera", "count": 9, "sha256": "ab"}

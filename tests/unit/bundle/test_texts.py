@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import msgspec
+
 from edgeq.bundle import texts
 from edgeq.bundle.select import Refusal, select
+from edgeq.feeding import Feeding, OwnSamples
 from edgeq.judge.verdict import Answer
 from tests.unit.report import records
 
@@ -43,3 +46,14 @@ def test_readme_says_that_weights_are_random() -> None:
     )
     text = texts.variant_readme(select(record)[0][0], "m/float16", [])
     assert "- random weights: answers mean nothing" in text
+
+
+def test_readme_says_what_a_variant_was_judged_on() -> None:
+    feeding = Feeding(samples=OwnSamples(source="camera", count=9, sha256="ab"))
+    variants = tuple(
+        msgspec.structs.replace(one, feeding=feeding)
+        for one in records.full_record().models[0].variants
+    )
+    record = records.record(variants, records.passing("float16"))
+    text = texts.variant_readme(select(record)[0][0], "m/float16", [])
+    assert "- Judged on samples of its own: 9 photographs of camera" in text

@@ -12,12 +12,14 @@ from PIL import Image
 
 from edgeq.errors import ImageError
 from edgeq.judge.verdict import Verdict
+from edgeq.pipeline.illustrating import illustrated
 from edgeq.pipeline.judging import judge
 from edgeq.pipeline.needs import variant_of
-from edgeq.pipeline.recording import describe_models
+from edgeq.pipeline.recording import describe_models, record_run
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.taken import taken
 from edgeq.record import CaseRecord, VariantRecord
+from edgeq.report import html
 from tests.unit.images.pictures import save
 from tests.unit.pipeline.project import EVALUATION, case, lay_out, spec, subject
 
@@ -110,7 +112,10 @@ def test_what_is_kept_of_other_samples_is_not_taken(folder: Path) -> None:
 
 def test_the_input_range_is_that_of_its_own_samples(folder: Path) -> None:
     deliver(folder, lambda pixels: pixels // 60)
-    shifted = {"method": "int8", "preprocessing": {"mean": [-200.0] * 3}}  # cuts what is bright
+    shifted: dict[str, Any] = {
+        "method": "int8",
+        "preprocessing": {"mean": [-200.0] * 3},
+    }  # cuts what is bright
     found = answer(running(folder, **shifted), "input_range")
     plain = answer(running(folder, evaluation=None, **shifted), "input_range")
     assert found.evidence["clipped"] == 0
@@ -181,7 +186,10 @@ def test_the_samples_are_the_cause_if_the_variant_is_right_on_the_baseline_s(fol
     record = answer(run, "top1_agreement")
     assert record.status is Verdict.FAIL
     assert record.cause is not None
-    assert "variant's own samples: on the baseline's the variant agrees on 100 %" in record.cause
+    assert (
+        "variant's own samples: on the samples of the baseline the variant agrees on 100 %"
+        in record.cause
+    )
     assert "calibrate or train" in str(record.next_step)
 
 
@@ -207,6 +215,21 @@ def test_the_doctor_pairs_them_without_reading_one(folder: Path) -> None:
     (folder / "camera" / "0" / "0.bmp").unlink()
     with pytest.raises(ImageError, match=r"0/0\.png"):
         variant_of(table, "board")
+
+
+def test_a_report_shows_both_sets_with_the_same_scenes(folder: Path) -> None:
+    run = running(folder)
+    record = answer(run, "top1_agreement")
+    models = describe_models(run)
+    found = illustrated(run, record_run(run, (record,), models, started="2026", duration_s=1))
+    evaluation, own = found.record.models[0].sheets
+    assert (evaluation.variant, own.variant, own.role) == ("", "board", "evaluation")
+    assert own.places == evaluation.places
+    assert own.sha256 != evaluation.sha256
+    assert {own.sha256, evaluation.sha256} <= found.pictures.keys()
+    page = html.render(found.record, found.pictures)
+    assert f"All {EVALUATION} own samples, as board sees them" in page
+    assert f"{EVALUATION} photographs of camera" in page
 
 
 def test_samples_below_the_data_folder_are_told(folder: Path) -> None:

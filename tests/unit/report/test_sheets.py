@@ -44,6 +44,10 @@ def test_a_sheet_says_how_many_of_how_many() -> None:
     [one] = embedding.sheets(record((whole,)).models[0], {NAME: WEBP})
     assert one.caption == "All 24 evaluation images, as the model sees them"
     assert one.blank is None
+    own = msgspec.structs.replace(sheet(), variant="board")
+    [one] = embedding.sheets(record((own,)).models[0], {NAME: WEBP})
+    assert one.caption == "20 of 100 own samples, evenly spread, as board sees them"
+    assert one.description.startswith(f"Contact sheet of {records.MODEL}/board: 20 of 100 own")
 
 
 def test_two_models_share_one_picture() -> None:

@@ -116,8 +116,8 @@ def test_one_of_a_few_values_is_suggested(changes: Any, said: str) -> None:
 
 def test_a_key_that_must_be_there_is_missed() -> None:
     assert refusal(models={"net": {}}) == "models.net: source is missing. Add the key"
-    said = refusal(variants={"v": {"model": "net"}})
-    assert said == "variants.v: file is missing. Add the key"
+    said = refusal(variants={"v": {"file": "v.tflite"}})
+    assert said == "variants.v: model is missing. Add the key"
 
 
 def test_values_become_those_of_the_structs() -> None:

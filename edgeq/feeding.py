@@ -19,8 +19,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """One way in which a variant's input is prepared otherwise than its baseline's.
 
     Attributes:
-        what: ``"resize"``, ``"filter"``, ``"values"``, ``"channels"`` or ``"JPEG scaling"``; of
-            a preprocessing that an older record holds in part, a key of it.
+        what: ``"size"``, ``"resize"``, ``"filter"``, ``"values"``, ``"channels"`` or
+            ``"JPEG scaling"``; of a preprocessing that an older record holds in part, a key of it.
         variant: The variant's, in words.
         baseline: The baseline's, in words.
     """
@@ -113,6 +113,14 @@ def differences(
         for what, one, other in _compared(own, baseline)
         if one != other and not (same_values and what == "values")
     )
+
+
+def other_size(own: tuple[int, int], baseline: tuple[int, int]) -> tuple[Difference, ...]:
+    """Return the difference between the sizes of two inputs, height and width; empty if none."""
+    if own == baseline:
+        return ()
+    one, other = (f"{height} x {width}" for height, width in (own, baseline))
+    return (Difference(what="size", variant=one, baseline=other),)
 
 
 def recorded_differences(

@@ -59,6 +59,7 @@ def join(good: Good, name: str, faulty: Faulty) -> Spec:
         method=subject.method,
         preprocessing=faulty.preprocessing or (own.preprocessing if own else None),
         labels=own.labels if own else None,
+        input_size=own.input_size if own else None,
         evaluation=own.evaluation if own else None,
     )
     off = tuple(gate for gate in limits() if gate not in good.limits)

@@ -67,7 +67,7 @@ def sheet_of_samples(inputs: ModelInputs, variant: str) -> Drawn | None:
     samples = inputs.own_samples(variant)
     if samples is None:
         return None
-    preprocessing, size = inputs.preprocessing_of(variant), inputs.baseline.input_size
+    preprocessing, size = inputs.preprocessing_of(variant), inputs.input_size_of(variant)
     found = contact_sheet(samples, preprocessing, size, inputs.store)
     return Drawn(msgspec.structs.replace(found.sheet, variant=variant), found.data)
 

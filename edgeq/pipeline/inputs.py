@@ -87,7 +87,7 @@ class ModelInputs:
         self._baseline: Once[str, FloatModel] = Once(keeps)
         self._sets: Once[str, ImageSet | None] = Once(keeps)
         self._samples: Once[str, ImageSet] = Once(keeps)
-        self._streams: Once[tuple[Preprocessing, str], Stream] = Once(keeps)
+        self._streams: Once[tuple[Preprocessing, tuple[int, int], str], Stream] = Once(keeps)
         self._lint: Once[str, Lint] = Once(keeps)
         self._reading: Once[str, Reading] = Once(keeps)
         self.say = say
@@ -148,6 +148,13 @@ class ModelInputs:
     def preprocessing_of(self, variant: str) -> Preprocessing:
         """Return the preprocessing of a variant, which the spec may declare for it alone."""
         return self.own_preprocessing(variant) or self.baseline.preprocessing
+
+    def input_size_of(self, variant: str) -> tuple[int, int]:
+        """Return height and width of a variant's input, which the spec may declare for it alone."""
+        declared = self.spec.variants.get(variant)
+        if declared is None or declared.input_size is None:
+            return self.baseline.input_size
+        return declared.input_size
 
     def own_preprocessing(self, variant: str) -> Preprocessing | None:
         """Return the preprocessing that the spec declares for a variant alone, None if none."""
@@ -317,20 +324,23 @@ class ModelInputs:
         Raises:
             ImageError: There is no evaluation set.
         """
-        return self._stream(self.require_evaluation(), preprocessing)
+        return self._stream(self.require_evaluation(), preprocessing, self.baseline.input_size)
 
     def stream_of(self, variant: str) -> Stream:
-        """Return what a variant is evaluated on, decoded as it is fed, at its baseline's size.
+        """Return what a variant is evaluated on, to be decoded as it is fed.
 
         Raises:
             ImageError: There is no evaluation set, or its own samples can't be used.
         """
-        return self._stream(self.evaluation_of(variant), self.preprocessing_of(variant))
+        preprocessing, size = self.preprocessing_of(variant), self.input_size_of(variant)
+        return self._stream(self.evaluation_of(variant), preprocessing, size)
 
-    def _stream(self, images: ImageSet, preprocessing: Preprocessing) -> Stream:
-        size, telling = self.baseline.input_size, self._telling(images.role)
+    def _stream(
+        self, images: ImageSet, preprocessing: Preprocessing, size: tuple[int, int]
+    ) -> Stream:
+        telling = self._telling(images.role)
         return self._streams.get(
-            (preprocessing, images.content_sha256),
+            (preprocessing, size, images.content_sha256),
             lambda: Stream(images, preprocessing, size, self.store, telling),
         )
 

@@ -72,11 +72,14 @@ def starts_of(subjects: Iterable[Subject], spec: Spec, store: Store) -> dict[str
 
 def _ready(subject: Subject, inputs: ModelInputs) -> Variant:
     variant = ready_variant(subject.variant, inputs.spec.variants[subject.variant], inputs.spec)
-    size, expected = image_size(read_model(variant.path)), inputs.baseline.input_size
+    size, expected = image_size(read_model(variant.path)), inputs.input_size_of(subject.variant)
     if size != expected:
+        own = inputs.spec.variants[subject.variant].input_size
         raise ModelError(
-            f"takes images of {list(size)}, its baseline {list(expected)}",
+            f"takes images of {list(size)}, {'its baseline' if own is None else 'not of'} "
+            f"{list(expected)}",
             where=variant.path,
-            remedy="Name the variant of this baseline, or another model as its baseline",
+            remedy="Name the variant of this baseline, or another model as its baseline; if the "
+            f"size is meant, declare input_size = {list(size)}",
         )
     return variant

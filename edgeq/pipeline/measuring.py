@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import UnlikeOutputsError
-from edgeq.feeding import Feeding, OwnSamples, differences
+from edgeq.feeding import Feeding, OwnSamples, differences, other_size
 from edgeq.files import sha256_bytes
 from edgeq.images.sets import ImageSet
 from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
@@ -187,7 +187,10 @@ def feeding_of(run: Run, subject: Subject) -> Feeding:
     )
     samples = inputs.own_samples(subject.variant)
     return Feeding(
-        differences=differences(own, wanted, same_values=normalizes),
+        differences=(
+            *other_size(inputs.input_size_of(subject.variant), inputs.baseline.input_size),
+            *differences(own, wanted, same_values=normalizes),
+        ),
         samples=None
         if samples is None
         else OwnSamples(

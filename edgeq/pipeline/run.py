@@ -334,7 +334,7 @@ class Run:
             executable.key,
             lambda: self.executor.memory(
                 executable,
-                (*self.inputs(model).baseline.input_size, 3),
+                self._shape(model, subject),
                 lambda: self._photograph(model, subject),
             ),
         )
@@ -360,5 +360,10 @@ class Run:
         if inputs.evaluation is not None:
             photograph: npt.NDArray[np.uint8] = self.photographs(model, subject).first(1)[0]
             return photograph
-        shape = (*inputs.baseline.input_size, 3)
-        return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        return np.random.default_rng(0).integers(0, 256, self._shape(model, subject), np.uint8)
+
+    def _shape(self, model: str, subject: Subject | None) -> tuple[int, int, int]:
+        """Return the shape of one photograph at a model's input size."""
+        inputs = self.inputs(model)
+        own = None if subject is None else inputs.input_size_of(subject.variant)
+        return (*(own or inputs.baseline.input_size), 3)

@@ -159,12 +159,13 @@ def _check_origin(variant: ReadyVariant, where: str, spec: Spec) -> None:
             remedy='Add file = "....tflite" for a ready-made variant, or method = "int8"',
         )
     choose(variant.method, engine=spec.engine, where=f"{where}.method")
-    if variant.labels is not None:
-        raise SpecError(
-            "a variant that edgeq makes has its baseline's classes",
-            where=f"{where}.labels",
-            remedy="Remove the key, or name the `file` that it is about",
-        )
+    for key in ("labels", "input_size"):
+        if getattr(variant, key) is not None:
+            raise SpecError(
+                "a variant that edgeq makes has its baseline's",
+                where=f"{where}.{key}",
+                remedy="Remove the key, or name the `file` that it is about",
+            )
 
 
 def _method_names(spec: Spec, model: str) -> set[str]:

@@ -40,6 +40,9 @@ def check_ranges(spec: Spec) -> None:
     for name, model in spec.models.items():
         _check_model(model, key_text("models", name), spec.origin)
     for name, variant in spec.variants.items():
+        for side in variant.input_size or ():
+            key = key_text("variants", name, "input_size")
+            _within(key, side, 1, MOST_PIXELS, spec.origin)
         if isinstance(variant.preprocessing, Preprocessing):
             key = key_text("variants", name, "preprocessing")
             _check_preprocessing(variant.preprocessing, key, spec.origin)

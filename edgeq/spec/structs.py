@@ -122,6 +122,7 @@ class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
             or ``METHOD@ENGINE``.
         preprocessing: Where the variant's own differs from the baseline's.
         labels: Where a ready-made variant's own differ (1001 outputs against 1000).
+        input_size: Height and width of a ready-made variant's input where they differ.
         evaluation: Samples of the variant's own: the scenes of its model's evaluation set, with
             the same names in another folder; None evaluates it on that set.
     """
@@ -131,6 +132,7 @@ class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
     method: str | None = None
     preprocessing: str | Preprocessing | None = None
     labels: str | None = None
+    input_size: tuple[int, int] | None = None
     evaluation: str | None = None
 
 

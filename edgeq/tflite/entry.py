@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.errors import ModelError
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.model_file import ModelFile, Operator
 from edgeq.tflite.wiring import Wiring
@@ -43,7 +44,7 @@ def entry(model: ModelFile) -> Entry:
     the tensor; whatever comes first that is something else counts as the first layer.
 
     Raises:
-        ModelError: A constant can't be read.
+        ModelError: The file is missing, truncated or damaged.
     """
     wiring, constants = Wiring(model), Constants(model)
     found = Entry(np.ones(CHANNELS), np.zeros(CHANNELS))
@@ -88,7 +89,10 @@ def _constant(
     stored = wiring.stored(operator, 1 - place)
     if stored is None or (place and operator.name not in _COMMUTATIVE):
         return None
-    values = constants.real(stored.tensor).astype(np.float64).ravel()
+    try:
+        values = constants.real(stored.tensor).astype(np.float64).ravel()
+    except ModelError:  # not numbers, or damaged: whoever runs the file says so
+        return None
     per_channel = values.size == CHANNELS and not stored.rearranged
     usable = values.size == 1 or per_channel
     return values if usable and (operator.name != "DIV" or values.all()) else None

@@ -10,6 +10,7 @@ from edgeq.feeding import (
     Feeding,
     OwnSamples,
     differences,
+    other_size,
     recorded_differences,
 )
 from edgeq.spec.presets_preprocessing import PREPROCESSING
@@ -50,6 +51,12 @@ def test_what_does_not_matter_is_no_difference() -> None:
     unit = PREPROCESSING.get("unit")
     assert differences(unit, BASELINE, same_values=True) == ()
     assert len(differences(unit, BASELINE)) == 1
+
+
+def test_the_size_of_the_input_is_height_by_width() -> None:
+    assert other_size((4, 6), (4, 6)) == ()
+    (found,) = other_size((192, 160), (224, 224))
+    assert found.text == "size 192 x 160, baseline 224 x 224"
 
 
 def test_several_differences_are_all_said_after_the_samples() -> None:

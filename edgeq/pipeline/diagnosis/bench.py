@@ -156,7 +156,12 @@ class Bench:
         return np.concatenate([first, np.unique(spread)])
 
     def pixels(
-        self, preprocessing: Preprocessing, chosen: Order, images: ImageSet | None = None
+        self,
+        preprocessing: Preprocessing,
+        chosen: Order,
+        images: ImageSet | None = None,
+        *,
+        size: tuple[int, int] | None = None,
     ) -> npt.NDArray[np.uint8]:
         """Return chosen photographs, decoded in some geometry.
 
@@ -164,10 +169,13 @@ class Bench:
             preprocessing: Its resize, filter and crop.
             chosen: Places in the set.
             images: The set, the variant's samples if None.
+            size: Height and width, those of the variant's input if None.
         """
         images = self.samples if images is None else images
+        size = self.inputs.input_size_of(self.subject.variant) if size is None else size
         key = (
             images.content_sha256,
+            size,
             preprocessing.resize,
             preprocessing.filter,
             preprocessing.crop_fraction,
@@ -175,7 +183,6 @@ class Bench:
         )
         if key not in self._pixels:
             photos = tuple(images.photos[place] for place in chosen)
-            size = self.inputs.baseline.input_size
             subset = replace(images, photos=photos)
             found = decode(subset, preprocessing, size, self.run.store)
             self._pixels[key] = np.array(found.array())
@@ -195,7 +202,8 @@ class Bench:
         """
         model = self.run.executable(self.subject.model, None if baseline else self.subject)
         tensors = [(one.baseline if baseline else one.variant).output.index for one in self.pairs]
-        pixels = self.pixels(model.preprocessing, chosen)
+        size = self.inputs.baseline.input_size if baseline else None
+        pixels = self.pixels(model.preprocessing, chosen, size=size)
         with self.run.executor.session(model.key) as session:
             loaded = session.load(
                 model.path,

@@ -75,6 +75,23 @@ def test_another_range_for_the_same_file_is_a_difference(project: Path) -> None:
     )
 
 
+def test_another_size_is_a_difference_if_it_is_declared(project: Path) -> None:
+    run = running(project, "wide.tflite", input_size=[8, 8])
+    found = {one.gate: one for one in cases_of(run)}
+    said = "fed otherwise than the baseline: size 8 x 8, baseline 4 x 4"
+    assert found["top1_agreement"].reason.endswith(said)
+    assert found["top1_agreement"].value == 1.0
+    assert found["made"].status is found["outputs"].status is Verdict.PASS
+    assert run.latency(subject(run, "fed")).latency.ratio > 0
+    assert run.memory("net", subject(run, "fed")).peak > 0
+    for size in ([6, 6], None):
+        wrong = running(project, "wide.tflite", input_size=size)
+        record, error = judge(wrong, case(wrong, "net/fed/made"))
+        assert record.status is Verdict.FAIL
+        assert error is not None
+        assert "declare input_size = [8, 8]" in str(error.remedy)
+
+
 def test_what_was_not_measured_says_nothing_of_its_feeding(project: Path) -> None:
     run = Run(
         spec(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 import msgspec
+import pytest
 
 from edgeq.change import Change, ChangeKind
 from edgeq.escape import printable
@@ -67,6 +68,18 @@ def test_worse_than_accepted_is_an_error() -> None:
     record = msgspec.structs.replace(records.record((), (case,)), changes=(worse, better))
     (line,) = github.commands(record)
     assert parts(line) == ("error", f"{case.id} worse than accepted", "10, then 11")
+
+
+@pytest.mark.parametrize(("inconclusive", "kind"), [("warn", "warning"), ("fail", "error")])
+def test_a_comparison_that_is_open_is_what_the_spec_makes_of_it(
+    inconclusive: str, kind: str
+) -> None:
+    case = records.case("int8", "top1_agreement", value=1.0)
+    change = Change(id=case.id, kind=ChangeKind.INCONCLUSIVE, reason="fed otherwise")
+    record = records.record((), (case,), inconclusive=inconclusive)
+    (line,) = github.commands(msgspec.structs.replace(record, changes=(change,)))
+    title = f"{case.id} inconclusive against the accepted record"
+    assert parts(line) == (kind, title, "fed otherwise")
 
 
 def test_texts_of_others_are_no_commands() -> None:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from edgeq.change import Change, ChangeKind
+from edgeq.feeding import Feeding, OwnSamples
 from edgeq.judge.verdict import Answer, Verdict
 from edgeq.record import CaseRecord, RunRecord, VariantRecord
 from edgeq.report import html, markdown, sentences, terminal
@@ -232,6 +233,33 @@ def test_worse_than_accepted_fails_a_whole_run_and_a_part() -> None:
     cut = msgspec.structs.replace(part(GOOD, ALSO_GOOD), changes=changes)
     assert sentences.verdict(cut).startswith(f"The run fails: {why}; ")
     assert sentences.mark(cut).word == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("inconclusive", "rule"), [("warn", "a warning"), ("fail", "a failure by the spec")]
+)
+def test_a_comparison_that_is_open_is_counted(inconclusive: str, rule: str) -> None:
+    changes = tuple(
+        Change(id=name, kind=ChangeKind.INCONCLUSIVE, reason="fed otherwise") for name in "ab"
+    )
+    held = msgspec.structs.replace(
+        records.record(BOTH, (GOOD, ALSO_GOOD), inconclusive=inconclusive), changes=changes[:1]
+    )
+    why = f"1 case is inconclusive against the accepted record ({rule})"
+    assert sentences.verdict(held).endswith(why)
+    cut = msgspec.structs.replace(part(GOOD, ALSO_GOOD), changes=changes, inconclusive=inconclusive)
+    assert "2 cases are inconclusive" in sentences.verdict(cut)
+    assert sentences.verdict(cut).startswith("Nothing fails") is (inconclusive == "warn")
+
+
+def test_a_variant_that_is_fed_otherwise_is_noted() -> None:
+    feeding = Feeding(samples=OwnSamples(source="camera", count=9, sha256="ab"))
+    fed, alike = (
+        msgspec.structs.replace(BOTH[0], feeding=one) for one in (feeding, Feeding(normalizes=True))
+    )
+    (note,) = sentences.notes(records.record((fed,), (GOOD,)))
+    assert note.endswith(f"/{fed.name}: on samples of its own: 9 photographs of camera")
+    assert sentences.notes(records.record((alike,), (GOOD,))) == ()
 
 
 def test_an_interrupted_run_says_so_first_and_passes_never() -> None:

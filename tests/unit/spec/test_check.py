@@ -66,7 +66,11 @@ def two(**keys: Any) -> dict[str, Any]:
         ),
         (
             ready(file=None, method="int8", labels="imagenet"),
-            "variants.vendor.labels: a variant that edgeq makes has its baseline's classes",
+            "variants.vendor.labels: a variant that edgeq makes has its baseline's. Remove",
+        ),
+        (
+            ready(file=None, method="int8", input_size=[4, 4]),
+            "variants.vendor.input_size: a variant that edgeq makes has its baseline's. Remove",
         ),
         (
             ready(evaluation="camera"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +24,9 @@ SEVERAL = 3
 UNCOUNTED = frozenset({"not applicable", "broken"})
 """Verdicts that say nothing about the gate."""
 
+PROVABLE = frozenset({"quantization", "weights", "bias", "graph", "activations", "file"})
+"""Places of faults that lie in the file, so that a proof can see them without any prediction."""
+
 
 class FaultAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the gates said about one fault.
@@ -37,6 +42,11 @@ class FaultAnswer(msgspec.Struct, frozen=True, kw_only=True):
             but one can't tell; ``"missed"`` where all pass; ``"not applicable"`` where it can't
             happen to this variant; ``"broken"`` where the function that makes it failed.
         caught_by: The gates that stop it.
+        proofs: Those of them that are proofs.
+        visible: Whether the variant's predictions are worse than the good variant's, by 1 point of
+            agreement or accuracy, by .05 of the worst cosine, or by half of the error of outputs
+            without classes; None if the fault is not a matter of predictions, or nobody asked.
+        where: Name of the tensor or operator at fault, None if it is not one alone.
         cause: What a diagnosis should name, for example ``"channel_order"``.
         cause_found: What the diagnosis named, None where it named nothing.
         cause_named: Whether it named the cause; None where nothing is diagnosed.
@@ -51,10 +61,44 @@ class FaultAnswer(msgspec.Struct, frozen=True, kw_only=True):
     summary: str = ""
     verdict: Caught
     caught_by: tuple[str, ...] = ()
+    proofs: tuple[str, ...] = ()
+    visible: bool | None = None
+    where: str | None = None
     cause: str = ""
     cause_found: str | None = None
     cause_named: bool | None = None
     note: str = ""
+
+    @property
+    def counted(self) -> bool:
+        """Whether it says something about the gate.
+
+        What no prediction shows and no proof can see is nobody's to catch.
+        """
+        hidden = self.visible is False and self.place not in PROVABLE
+        return self.verdict not in UNCOUNTED and not hidden
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Who caught the faults that were caught.
+
+    Attributes:
+        proofs: Caught by proofs alone.
+        limits: By gates with a limit alone.
+        both: By both.
+    """
+
+    proofs: int
+    limits: int
+    both: int
+
+    @classmethod
+    def of(cls, caught: Sequence[FaultAnswer]) -> Shares:
+        """Count the faults that were caught."""
+        proofs = sum(set(one.proofs) == set(one.caught_by) for one in caught)
+        limits = sum(not one.proofs for one in caught)
+        return cls(proofs, limits, len(caught) - proofs - limits)
 
 
 class ControlAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +122,8 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
         spec_sha256: Of the canonical spec, as in a run's record.
         complete: Whether all faults of the catalogue were tried on all models of the spec.
         model: The models, with commas between them.
-        score: Share of the applicable faults that were caught, None where none is applicable.
+        score: Share of the faults that count that were caught, None if none counts. Invisible
+            faults count if a proof can see them.
         faults: One answer per model and fault.
         controls: One answer per model and harmless change.
     """
@@ -96,18 +141,40 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def applicable(self) -> tuple[FaultAnswer, ...]:
-        """The faults that could happen, of which the score is a share."""
-        return tuple(one for one in self.faults if one.verdict not in UNCOUNTED)
+        """The faults that count, of which the score is a share."""
+        return tuple(one for one in self.faults if one.counted)
 
     @property
     def caught(self) -> tuple[FaultAnswer, ...]:
-        """The faults that a gate stopped."""
-        return tuple(one for one in self.faults if one.verdict == "caught")
+        """The faults that count and that a gate stopped."""
+        return tuple(one for one in self.applicable if one.verdict == "caught")
 
     @property
     def missed(self) -> tuple[FaultAnswer, ...]:
-        """The faults that every gate let pass."""
-        return tuple(one for one in self.faults if one.verdict == "missed")
+        """The faults that count and that every gate let pass."""
+        return tuple(one for one in self.applicable if one.verdict == "missed")
+
+    @property
+    def hidden(self) -> tuple[FaultAnswer, ...]:
+        """The faults that do not count: no prediction shows them, and no proof can see them."""
+        could = (one for one in self.faults if one.verdict not in UNCOUNTED)
+        return tuple(one for one in could if not one.counted)
+
+    @property
+    def visible(self) -> tuple[FaultAnswer, ...]:
+        """The faults that predictions show, or that are not a matter of predictions."""
+        return tuple(one for one in self.applicable if one.visible is not False)
+
+    @property
+    def invisible(self) -> tuple[FaultAnswer, ...]:
+        """The faults that no prediction shows, and that a proof can see."""
+        return tuple(one for one in self.applicable if one.visible is False)
+
+    @property
+    def shares(self) -> Shares | None:
+        """Who caught what, None if nothing is known about it: in answers of older versions."""
+        known = any(one.proofs or one.visible is not None for one in self.faults)
+        return Shares.of(self.caught) if known else None
 
     @property
     def alarms(self) -> tuple[ControlAnswer, ...]:
@@ -118,6 +185,30 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
         """Return the faults and controls of one verdict, in order."""
         every: tuple[FaultAnswer | ControlAnswer, ...] = (*self.faults, *self.controls)
         return tuple(one for one in every if one.verdict == verdict)
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Who caught what and what predictions show, in sentences without a full stop."""
+        shares = self.shares
+        if shares is None:
+            return ()
+        told = [
+            (
+                f"Caught by proofs alone: {shares.proofs}; by gates with a limit alone: "
+                f"{shares.limits}; by both: {shares.both}"
+            )
+        ]
+        if any(one.visible is not None for one in self.faults):
+            told.append(
+                f"Visible in predictions, or not a matter of them: {_caught(self.visible)}; "
+                f"invisible, but provable: {_caught(self.invisible)}"
+            )
+        if self.hidden:
+            told.append(
+                f"Not counted, because no prediction shows them and no proof can see them: "
+                f"{', '.join(one.name for one in self.hidden)}"
+            )
+        return tuple(told)
 
     @property
     def set_aside(self) -> dict[tuple[str, str], tuple[FaultAnswer, ...]]:
@@ -134,6 +225,10 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
         return not self.missed and not self.alarms
 
 
+def _caught(faults: Sequence[FaultAnswer]) -> str:
+    return f"{sum(one.verdict == 'caught' for one in faults)} of {len(faults)} caught"
+
+
 def summed(
     faults: tuple[FaultAnswer, ...], controls: tuple[ControlAnswer, ...], **facts: object
 ) -> Challenge:
@@ -144,7 +239,7 @@ def summed(
         controls: Of all models.
         facts: Other fields of ``Challenge``.
     """
-    applicable = [one for one in faults if one.verdict not in UNCOUNTED]
+    applicable = [one for one in faults if one.counted]
     caught = sum(one.verdict == "caught" for one in applicable)
     models = dict.fromkeys([*(one.model for one in faults), *(one.model for one in controls)])
     found = Challenge(

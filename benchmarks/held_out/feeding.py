@@ -10,10 +10,11 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from benchmarks.held_out.kinds import Array, Reals, Spot, kind
+from benchmarks.held_out.kinds import Array, Spot, kind
 from benchmarks.held_out.ranges import evaluation_of
 from edgeq.faults.fault import Faulty, NotApplicableError
 from edgeq.faults.good import Good
+from edgeq.faults.stored import Reals
 
 RANGE = ("input_range", "normalisation")
 RESIZE = ("resize",)

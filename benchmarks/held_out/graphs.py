@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.held_out.kinds import DEPTHS, Spot, is_integer, kind
-from benchmarks.held_out.rewiring import (
+from benchmarks.held_out.kinds import DEPTHS, Spot, kind
+from edgeq.faults.fault import Faulty, NotApplicableError
+from edgeq.faults.good import Good
+from edgeq.faults.graph import Graph
+from edgeq.faults.rewiring import (
     NONE,
     RELU,
     RELU6,
@@ -24,9 +27,7 @@ from benchmarks.held_out.rewiring import (
     reshaped,
     shape_of,
 )
-from edgeq.faults.fault import Faulty, NotApplicableError
-from edgeq.faults.good import Good
-from edgeq.faults.graph import Graph
+from edgeq.faults.stored import is_integer
 
 GRAPH = ("graph", "other_operator", "damaged_tensor")
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")

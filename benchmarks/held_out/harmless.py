@@ -7,22 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.held_out.kinds import (
-    FORMATS,
-    INTEGER,
-    Format,
-    Kind,
-    Maker,
-    Spot,
-    baseline_layers,
-    by_channel,
-    is_integer,
-    is_scaled,
-    real,
-    steps,
-    store,
-)
-from benchmarks.held_out.rewiring import (
+from benchmarks.held_out.kinds import FORMATS, INTEGER, Format, Kind, Maker, Spot
+from edgeq.faults.fault import Faulty, NotApplicableError
+from edgeq.faults.good import Good
+from edgeq.faults.graph import Graph
+from edgeq.faults.rewiring import (
     NONE,
     RELU,
     RELU6,
@@ -33,9 +22,15 @@ from benchmarks.held_out.rewiring import (
     shape_of,
     takers,
 )
-from edgeq.faults.fault import Faulty, NotApplicableError
-from edgeq.faults.good import Good
-from edgeq.faults.graph import Graph
+from edgeq.faults.stored import (
+    baseline_layers,
+    by_channel,
+    is_integer,
+    is_scaled,
+    real,
+    steps,
+    store,
+)
 
 HARMLESS: list[Kind] = []
 """All harmless changes, in order."""

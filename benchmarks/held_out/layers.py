@@ -6,23 +6,20 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.held_out.kinds import (
-    INTEGER,
+from benchmarks.held_out.kinds import INTEGER, Spot, kind, patched
+from edgeq.faults.fault import Faulty, NotApplicableError
+from edgeq.faults.good import Good
+from edgeq.faults.graph import Graph, Layer
+from edgeq.faults.stored import (
     Reals,
-    Spot,
     baseline_layers,
     by_channel,
     is_integer,
     is_scaled,
-    kind,
-    patched,
     real,
     steps,
     store,
 )
-from edgeq.faults.fault import Faulty, NotApplicableError
-from edgeq.faults.good import Good
-from edgeq.faults.graph import Graph, Layer
 
 KERNEL_AXES = 4
 DAMAGED = "damaged_tensor"

@@ -6,10 +6,10 @@ import msgspec
 import numpy as np
 
 from benchmarks.held_out.kinds import Format, Spot, kind, layer_of
-from benchmarks.held_out.rewiring import name_of, takers
 from edgeq.faults.fault import Faulty, NotApplicableError
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph, Layer
+from edgeq.faults.rewiring import name_of, takers
 from edgeq.images.sets import ImageSet
 
 RANGES = ("saturated_activations", "ranges", "damaged_tensor", "calibration", "few_steps")

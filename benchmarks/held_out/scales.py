@@ -6,21 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.held_out.kinds import (
-    INTEGER,
-    Array,
-    Spot,
-    baseline_layers,
-    is_integer,
-    is_scaled,
-    kind,
-    patched,
-    real,
-    store,
-)
+from benchmarks.held_out.kinds import INTEGER, Array, Spot, kind, patched
 from edgeq.faults.fault import Faulty, NotApplicableError
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph, Layer
+from edgeq.faults.stored import baseline_layers, is_integer, is_scaled, real, store
 
 DAMAGED = "damaged_tensor"
 

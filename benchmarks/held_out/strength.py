@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.held_out.kinds import baseline_layers, is_integer, real
 from edgeq.faults.fault import NotApplicableError
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph
+from edgeq.faults.stored import baseline_layers, is_integer, real
 
 LEVELS = 127
 FLOAT16 = 2.0**-10

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from edgeq import __version__
 from edgeq.challenge import Caught, Challenge, ControlAnswer, FaultAnswer, Passed, summed
 from edgeq.errors import ConversionError, EdgeqError, SpecError
@@ -18,6 +20,7 @@ from edgeq.faults.fault import PREDICTIONS, Fault, Faulty, NotApplicableError
 from edgeq.faults.good import Good
 from edgeq.faults.joining import alone, faulty_target, join, with_variant
 from edgeq.faults.misses import would_catch
+from edgeq.faults.visibility import visible
 from edgeq.judge.missing import DECLARED, NOT_MEASURED
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.explaining import cause_of
@@ -276,11 +279,17 @@ def answer(made: Made, good: Good, diagnose: Diagnose | None = None) -> FaultAns
         note = note or "; ".join(f"{one.gate}: {one.next_step or one.reason}" for one in opened)
         passed: Passed = "INCONCLUSIVE" if opened else "PASS"
         return _control(fault, good, "FAIL" if stopping else passed, note)
+    facts = {
+        "visible": visible(fault, made.faulty, good, run, subject),
+        "where": made.faulty.where,
+    }
     if stopping:
         cause = cause_of(records) if diagnose is None else diagnose(run, subject)
-        return _fault(fault, good, "caught", stopping, "", found=cause, diagnosed=True)
-    note = would_catch(fault, good, run, subject, records)
-    return _fault(fault, good, "INCONCLUSIVE" if opened else "missed", (), note)
+        answered = _fault(fault, good, "caught", stopping, "", found=cause, diagnosed=True)
+    else:
+        note = would_catch(fault, good, run, subject, records)
+        answered = _fault(fault, good, "INCONCLUSIVE" if opened else "missed", (), note)
+    return msgspec.structs.replace(answered, **facts)
 
 
 def _place(faulty: Faulty, fault: Fault, good: Good) -> tuple[Run, Subject]:
@@ -318,6 +327,7 @@ def _fault(
         summary=fault.summary,
         verdict=verdict,
         caught_by=caught_by,
+        proofs=tuple(one for one in caught_by if GATES.get(one).is_proof),
         cause=fault.cause,
         cause_found=found,
         cause_named=found == fault.cause if diagnosed else None,

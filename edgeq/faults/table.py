@@ -10,7 +10,7 @@ from edgeq.escape import fitted, printable, wrapped
 from edgeq.faults.fault import Fault
 from edgeq.words import share
 
-NAME, PLACE, SEVERITY, VERDICT, CAUSE = 26, 13, 8, 14, 5
+NAME, PLACE, SEVERITY, VERDICT, SEEN, CAUSE = 26, 13, 8, 14, 4, 5
 NAMED = {True: "yes", False: "no", None: "-"}
 INDENT = "    "
 
@@ -42,8 +42,10 @@ def _model(found: Challenge, model: str, width: int) -> Iterator[str]:
     variants = [*(one.variant for one in faults), *(one.variant for one in controls)]
     yield f"{model}: faults in {variants[0]}"
     diagnosed = any(one.cause_named is not None for one in faults)
+    looked = any(one.visible is not None for one in faults)
     yield (
         f"{'fault':<{NAME}} {'place':<{PLACE}} {'severity':<{SEVERITY}} {'verdict':<{VERDICT}} "
+        + (f"{'seen':<{SEEN}} " if looked else "")
         + (f"{'cause':<{CAUSE}} " if diagnosed else "")
         + "caught by"
     )
@@ -54,6 +56,8 @@ def _model(found: Challenge, model: str, width: int) -> Iterator[str]:
             f"{fitted(printable(one.name), NAME):<{NAME}} {one.place:<{PLACE}} "
             f"{one.severity:<{SEVERITY}} {one.verdict:<{VERDICT}} "
         )
+        if looked:
+            head += f"{NAMED[one.visible]:<{SEEN}} "
         if diagnosed:
             head += f"{NAMED[one.cause_named]:<{CAUSE}} "
         yield (head + fitted(", ".join(one.caught_by), width - len(head))).rstrip()
@@ -80,6 +84,7 @@ def _summary(found: Challenge, width: int) -> Iterator[str]:
             told = [one for one in told if isinstance(one, FaultAnswer)]
         if verdict == "not applicable":
             told = [one for one in told if one not in aside]
+        told = [one for one in told if one not in found.hidden]
         yield from _noted(head, told, width)
     for (model, note), ones in found.set_aside.items():
         yield f"Not applicable to {printable(model)} (not counted), {len(ones)} faults:"
@@ -93,6 +98,8 @@ def _summary(found: Challenge, width: int) -> Iterator[str]:
         yield from wrapped(
             f"False alarm: {control.name}: {printable(control.note)}", width, indent=INDENT
         )
+    for sentence in found.findings:
+        yield from wrapped(f"{printable(sentence)}.", width, indent=INDENT)
     named = [one.cause_named for one in found.caught if one.cause_named is not None]
     if named:
         yield f"Cause named rightly: {sum(named)} of {len(named)} faults that were caught."

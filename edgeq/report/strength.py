@@ -29,6 +29,7 @@ class FaultView:
     Attributes:
         about: The model and the good variant that was made faulty.
         caught_by: The gates that stop it, with commas between them.
+        seen: Whether predictions show it.
         cause: Whether the diagnosis named the cause.
     """
 
@@ -39,6 +40,7 @@ class FaultView:
     place: str
     severity: str
     caught_by: str
+    seen: str
     cause: str
     note: str
 
@@ -49,7 +51,7 @@ class StrengthView:
 
     Attributes:
         summary: The score in one sentence, without a full stop.
-        notes: What limits the answer: another spec, an incomplete challenge.
+        notes: Who caught what, and what limits the answer: another spec, an incomplete challenge.
         places: The share of caught faults by place.
         open: Faults that were missed or are INCONCLUSIVE, and false alarms.
         faults: All faults and controls.
@@ -69,12 +71,13 @@ def strength(record: RunRecord) -> StrengthView | None:
     if found is None:
         return None
     every = (*map(_view, found.faults), *map(_view, found.controls))
+    hidden = set(map(_view, found.hidden))
     return StrengthView(
         mark=Mark("✓", "+", "strong", "good") if found.passed else Mark("!", "!", "weak", "warn"),
         summary=_summary(found),
         notes=_notes(found, record.spec_sha256),
         places=_places(found),
-        open=tuple(one for one in every if one.mark.tone in {"bad", "warn"}),
+        open=tuple(one for one in every if one.mark.tone in {"bad", "warn"} and one not in hidden),
         faults=every,
     )
 
@@ -92,7 +95,7 @@ def _summary(found: Challenge) -> str:
 
 
 def _notes(found: Challenge, spec_sha256: str) -> tuple[str, ...]:
-    notes = []
+    notes = list(found.findings)
     if found.spec_sha256 and found.spec_sha256 != spec_sha256:
         notes.append("Another spec was challenged; run `edgeq challenge` again for this one")
     if not found.complete:
@@ -130,6 +133,7 @@ def _view(one: FaultAnswer | ControlAnswer) -> FaultView:
         place="harmless" if fault is None else fault.place,
         severity=words.NONE if fault is None else fault.severity,
         caught_by=words.NONE if fault is None else ", ".join(fault.caught_by) or words.NONE,
+        seen=words.NONE if fault is None or fault.visible is None else named[fault.visible],
         cause=words.NONE
         if fault is None or fault.cause_named is None
         else named[fault.cause_named],

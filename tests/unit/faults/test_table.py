@@ -48,6 +48,20 @@ def test_a_diagnosis_has_a_column() -> None:
     assert [line.split()[4] for line in text[2:5]] == ["yes", "no", "-"]
 
 
+def test_what_predictions_show_has_a_column_and_what_does_not_count_is_said_once() -> None:
+    told = (
+        answer("one", "caught", caught_by=("types",), proofs=("types",), visible=True),
+        answer("two", "missed", visible=False, place="preprocessing"),
+    )
+    text = lines(summed(told, ()), WIDTH)
+    assert text[1].split() == ["fault", "place", "severity", "verdict", "seen", "caught", "by"]
+    assert [line.split()[4] for line in text[2:4]] == ["yes", "no"]
+    joined = " ".join(" ".join(text).split())
+    assert "no prediction shows them and no proof can see them: two." in joined
+    assert "Missed, and what would have caught it" not in joined
+    assert text[-1].startswith("Mutation score 100")
+
+
 def test_the_score_counts_what_is_applicable() -> None:
     found = challenge()
     assert found.score == round(1 / 3, 4)

@@ -57,6 +57,23 @@ def test_the_score_the_places_and_what_is_open() -> None:
     assert found.mark.word == "weak"
 
 
+def test_what_predictions_show_is_a_column_and_what_does_not_count_is_not_open() -> None:
+    faults = (
+        fault("seen", "caught", caught_by=("types",), proofs=("types",), visible=True),
+        fault("hidden", "missed", place="preprocessing", visible=False),
+    )
+    record = msgspec.structs.replace(records.full_record(), challenge=summed(faults, ()))
+    found = strength(record)
+    assert found is not None
+    assert [one.seen for one in found.faults] == ["yes", "no"]
+    assert found.open == ()
+    assert found.mark.word == "strong"
+    assert "Caught by proofs alone: 1; by gates with a limit alone: 0; by both: 0" in found.notes
+    text = Page(html.render(record)).text
+    assert "Visible in predictions" in text
+    assert "no prediction shows them and no proof can see them: hidden" in text
+
+
 def test_another_spec_or_a_part_is_said() -> None:
     found = strength(challenged(spec_sha256="00", complete=False, started="2026-01-01T00:00:00Z"))
     assert found is not None

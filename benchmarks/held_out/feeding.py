@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from pathlib import Path
-
 import msgspec
 import numpy as np
-from PIL import Image
 
 from benchmarks.held_out.kinds import Array, Spot, kind
-from benchmarks.held_out.ranges import evaluation_of
+from edgeq.faults import photographs
 from edgeq.faults.fault import Faulty, NotApplicableError
 from edgeq.faults.good import Good
-from edgeq.faults.stored import Reals
+from edgeq.faults.photographs import compressed, photographed
 
 RANGE = ("input_range", "normalisation")
 RESIZE = ("resize",)
 ORDER = ("channel_order",)
 LABELS = ("label_order", "label_offset")
-CAMERA = ("photographs", "colours", "resize", "channel_order", "input_range")
-
-BT601 = np.array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]])
-BT709 = np.array([[0.2126, 0.7152, 0.0722], [-0.1146, -0.3854, 0.5], [0.5, -0.4542, -0.0458]])
-"""RGB to YCbCr, ITU-R BT.601 and BT.709, full range."""
+CAMERA = ("samples", "colours", "channel_order", "input_range")
 
 
 def _fed(good: Good, **fields: object) -> Faulty:
@@ -98,64 +89,39 @@ def cropped_60(good: Good, at: Spot) -> Faulty:
     return _fed(good, resize="centre_crop", crop_fraction=0.6)
 
 
-def _photographed(good: Good, change: Callable[[Reals], Reals], name: str) -> Faulty:
-    """Return the variant with other photographs: each changed, as reals ``(h, w, 3)``."""
-    images = evaluation_of(good)
-    folder = good.scratch / "photographs" / name
-    for photo in images.photos:
-        with Image.open(photo.path) as picture:
-            pixels = np.asarray(picture.convert("RGB"), np.float64)
-        changed = np.clip(np.rint(change(pixels)), 0, 255).astype(np.uint8)
-        path = folder / Path(photo.name).with_suffix(".png")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(changed).save(path, compress_level=1)
-    return Faulty(photographs=folder)
-
-
-def _jpeg(quality: int) -> Callable[[Reals], Reals]:
-    def change(pixels: Reals) -> Reals:
-        held = io.BytesIO()
-        Image.fromarray(pixels.astype(np.uint8)).save(held, "JPEG", quality=quality)
-        with Image.open(io.BytesIO(held.getvalue())) as picture:
-            return np.asarray(picture.convert("RGB"), np.float64)
-
-    return change
-
-
 @kind("photographs", *CAMERA)
 def jpeg_10(good: Good, at: Spot) -> Faulty:
     """The device sees photographs as JPEGs of quality 10."""
     del at
-    return _photographed(good, _jpeg(10), "jpeg-10")
+    return photographed(good, "jpeg-10", compressed(10))
 
 
 @kind("photographs", *CAMERA)
 def jpeg_40(good: Good, at: Spot) -> Faulty:
     """The device sees photographs as JPEGs of quality 40."""
     del at
-    return _photographed(good, _jpeg(40), "jpeg-40")
+    return photographed(good, "jpeg-40", compressed(40))
 
 
 @kind("photographs", *CAMERA)
 def grey(good: Good, at: Spot) -> Faulty:
     """The device sees photographs in grey."""
     del at
-    return _photographed(good, lambda it: np.repeat(it @ BT601[:1].T, 3, axis=2), "grey")
+    return photographed(good, "grey", photographs.grey)
 
 
 @kind("photographs", *CAMERA)
 def other_matrix(good: Good, at: Spot) -> Faulty:
     """The device's YUV of BT.601 is read as BT.709."""
     del at
-    both = BT601.T @ np.linalg.inv(BT709).T
-    return _photographed(good, lambda it: np.asarray(it @ both), "bt709")
+    return photographed(good, "bt709", photographs.other_matrix)
 
 
 @kind("photographs", *CAMERA)
 def limited_range(good: Good, at: Spot) -> Faulty:
     """The device's YUV of 16 to 235 is read as if it went from 0 to 255."""
     del at
-    return _photographed(good, lambda it: it * (219 / 255) + 16, "limited")
+    return photographed(good, "limited", photographs.limited_range)
 
 
 def _classes(good: Good) -> int:

@@ -31,6 +31,7 @@ class Network:
         layers: The kinds of layers that it has.
         traits: What some kinds of faults need, see ``Kind.needs``.
         off: Gates that it can't be asked, beside ``OFF``.
+        large: Whether harmless changes are dealt over its formats, each to one of them.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Network:
     layers: tuple[LayerKind, ...]
     traits: frozenset[str]
     off: tuple[str, ...] = ()
+    large: bool = False
 
     def spec(self, folder: Path, data: Path, images: int | None = None) -> Spec:
         """Return a spec of it alone.
@@ -129,6 +131,7 @@ NETWORKS = (
             {"bias", "square", "strided", "valid", "fused", "residual", "mean", "softmax"}
             | {"twins", "resized", "labelled"}
         ),
+        large=True,
     ),
     Network(
         "efficientnetv2-b0",
@@ -138,6 +141,7 @@ NETWORKS = (
             {"bias", "square", "strided", "valid", "residual", "mean", "softmax", "twins"}
             | {"resized", "labelled", "silu", "gates", "normalises"}
         ),
+        large=True,
     ),
 )
 """The smallest first."""

@@ -6,11 +6,10 @@ import msgspec
 import numpy as np
 
 from benchmarks.held_out.kinds import Format, Spot, kind, layer_of
-from edgeq.faults.fault import Faulty, NotApplicableError
+from edgeq.faults.fault import Faulty
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph, Layer
 from edgeq.faults.rewiring import name_of, takers
-from edgeq.images.sets import ImageSet
 
 RANGES = ("saturated_activations", "ranges", "damaged_tensor", "calibration", "few_steps")
 BORDERS = ("input_range", "input_quantization", "ranges", "damaged_tensor")
@@ -227,15 +226,3 @@ def calibrated_on_grey(good: Good, at: Spot) -> bytes:
     return good.calibrated_on_pixels(
         "grey", np.broadcast_to(greys.reshape(8, 1, 1, 1), shape).copy()
     )
-
-
-def evaluation_of(good: Good) -> ImageSet:
-    """Return the evaluation set.
-
-    Raises:
-        NotApplicableError: There is none.
-    """
-    images = good.run.inputs(good.subject.model).evaluation
-    if images is None:
-        raise NotApplicableError("there are no evaluation images")
-    return images

@@ -86,7 +86,7 @@ class Trial:
             if form is None:
                 continue
             faults = [one for one in drawn if one.format == form]
-            controls = [one for one in HARMLESS if form in one.formats]
+            controls = dealt(self._network, form)
             chosen: list[Drawn | Kind] = []
             chosen += [] if only == "controls" else faults
             chosen += [] if only == "faults" else controls
@@ -128,6 +128,16 @@ class Trial:
                 visible=visible or visibility(made.faulty, good),
             )
         return msgspec.structs.replace(result, seconds=round(time.monotonic() - start, 1))
+
+
+def dealt(network: Network, form: Format) -> list[Kind]:
+    """Return the harmless changes of a variant."""
+    chosen = []
+    for number, one in enumerate(HARMLESS):
+        turn = one.formats[number % len(one.formats)]
+        if form in one.formats and (not network.large or one.name == AS_IT_IS or turn == form):
+            chosen.append(one)
+    return chosen
 
 
 def control(one: Kind) -> Fault:

@@ -36,7 +36,6 @@ from edgeq.store import Store
 
 PREFERRED = ("int8", "int8_float_io", "int16x8", "dynamic_range", "weight_only_int8", "float16")
 NOTHING = "it changes nothing here"
-SAME_PHOTOGRAPHS = "a spec feeds variants with the baseline's photographs"
 
 Diagnose = Callable[[Run, Subject], "str | None"]
 """Returns the name of the probable cause for which a variant does not pass, None for none."""
@@ -212,9 +211,8 @@ def make(fault: Fault, good: Good) -> Made:
 
 
 def _why_inapplicable(faulty: Faulty, good: Good) -> str | None:
-    if faulty.photographs is not None:
-        return SAME_PHOTOGRAPHS
     same = faulty.content in (None, good.content) and faulty.preprocessing is None
+    same = same and faulty.photographs is None
     as_before = faulty.labels is None and faulty.calibration is None and faulty.conduct is None
     return NOTHING if same and as_before else None
 

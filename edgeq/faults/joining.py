@@ -60,7 +60,7 @@ def join(good: Good, name: str, faulty: Faulty) -> Spec:
         preprocessing=faulty.preprocessing or (own.preprocessing if own else None),
         labels=own.labels if own else None,
         input_size=own.input_size if own else None,
-        evaluation=own.evaluation if own else None,
+        evaluation=_samples(faulty, own),
     )
     off = tuple(gate for gate in limits() if gate not in good.limits)
     return msgspec.structs.replace(
@@ -72,6 +72,12 @@ def join(good: Good, name: str, faulty: Faulty) -> Spec:
         variants={name: variant},
         gates=Gates(by_method={name: good.limits}, off={name: off}),
     )
+
+
+def _samples(faulty: Faulty, own: ReadyVariant | None) -> str | None:
+    if faulty.photographs is not None:
+        return str(faulty.photographs)
+    return None if own is None else own.evaluation
 
 
 def _file(good: Good, faulty: Faulty) -> Path:

@@ -101,6 +101,27 @@ def test_what_is_not_what_it_claims_says_where(found: Operators, method: str, wo
     assert failed.next_step is not None
 
 
+SMALL = tuple(compute(i, "float32", "float32", 4 * 1023) for i in range(1, 9))
+LARGE = tuple(compute(i, "float32", "float32", 4 * 1024) for i in range(1, 9))
+
+
+def test_weights_that_engines_leave_in_float_may_be_most_of_a_small_network() -> None:
+    quantized = compute(0, "float32", "int8", 9000)
+    check(proved(operators(quantized, *SMALL), "dynamic_range"), Verdict.PASS)
+    failed = check(proved(operators(quantized, *LARGE), "dynamic_range"), Verdict.FAIL)
+    assert "int8 holds 21.5 % of the weights' bytes" in failed.reason
+
+
+def test_small_weights_in_float_are_no_excuse_where_none_is_quantized() -> None:
+    check(proved(operators(*SMALL), "dynamic_range"), Verdict.FAIL)
+
+
+def test_small_weights_in_float_are_no_excuse_for_integer_arithmetic() -> None:
+    given = operators(compute(0, "int8", "int8", 9000), *SMALL, io=("int8", "int8"))
+    failed = check(proved(given, "int8"), Verdict.FAIL)
+    assert "int8 holds" in failed.reason
+
+
 def test_a_float_island_breaks_int8() -> None:
     found = operators(
         compute(3, "int8", "int8", 100), compute(7, "float32", "int8", 10), io=("int8", "int8")

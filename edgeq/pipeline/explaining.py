@@ -67,7 +67,10 @@ def explained(
     failed = record.status is Verdict.FAIL
     if failed and (error is not None or case.gate.explained):
         known = (case.subject.key, "" if error is None else str(error))
-        found = run.diagnoses.get(known, lambda: _diagnosis(run, case.subject, error))
+        try:
+            found = run.diagnoses.get(known, lambda: _diagnosis(run, case.subject, error))
+        except EdgeqError as obstacle:  # experiments need images; the verdict stands without them
+            found = Diagnosis(None, (f"not diagnosed: {obstacle.what}",))
         return with_cause(record, found)
     if failed and case.gate.name == "input_range":
         return _tried(run, case, record, _other_range)

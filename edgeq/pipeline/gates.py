@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgeq.images.sets import overlap
 from edgeq.judge import costs, limits, proofs, tensors
+from edgeq.judge import weights as stored
 from edgeq.judge.verdict import Judgement
 from edgeq.pipeline.proving import prove_input_range, prove_kernels, prove_outputs
 from edgeq.pipeline.variant import VariantUnderTest
@@ -25,6 +26,11 @@ def types(variant: VariantUnderTest, _: float) -> Judgement:
         sha256=variant.sha256,
         baseline_sha256=variant.baseline.sha256,
     )
+
+
+def weights(variant: VariantUnderTest, _: float) -> Judgement:
+    """Prove that what its file stores is the baseline's, up to rounding."""
+    return stored.weights(variant.stored, variant.stored_weights)
 
 
 def outputs(variant: VariantUnderTest, _: float) -> Judgement:

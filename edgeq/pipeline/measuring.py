@@ -9,12 +9,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgeq import tflite
 from edgeq.errors import UnlikeOutputsError
 from edgeq.feeding import Feeding, OwnSamples, differences, other_size
 from edgeq.files import sha256_bytes
 from edgeq.images.sets import ImageSet
 from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
 from edgeq.judge.tensors import mismatch
+from edgeq.measure import stored
 from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.answers import Answers, OutputFacts, outputs_facts
@@ -23,9 +25,10 @@ from edgeq.measure.first_values import first_values, same_first_values
 from edgeq.measure.operators import Operators, operators
 from edgeq.measure.renaming import Renaming, renaming
 from edgeq.measure.size import Size, measure_size
+from edgeq.measure.stored.files import FileComparison, compare_files
 from edgeq.measure.tensors import Fit, Output, fits
 from edgeq.pipeline.executable import Executable
-from edgeq.pipeline.kept import arithmetic, keep
+from edgeq.pipeline.kept import arithmetic, keep, sources
 from edgeq.tflite.model_file import read_model
 
 if TYPE_CHECKING:
@@ -44,6 +47,28 @@ def operators_of(run: Run, executable: Executable) -> Operators:
     facts = {"model": executable.sha256, **arithmetic()}
     return keep(
         run.store, "operators", facts, lambda: operators(read_model(executable.path)), Operators
+    )
+
+
+def stored_of(run: Run, subject: Subject) -> FileComparison:
+    """Return what a variant's file holds beside its baseline's; nothing is run.
+
+    Raises:
+        EdgeqError: The variant can't be made, or one of the files can't be read.
+    """
+    baseline, variant = (run.executable(subject.model, one) for one in (None, subject))
+    facts = {
+        "baseline": baseline.sha256,
+        "variant": variant.sha256,
+        "readers": sources(tflite, stored),
+        **arithmetic(),
+    }
+    return keep(
+        run.store,
+        "stored",
+        facts,
+        lambda: compare_files(read_model(baseline.path), read_model(variant.path)),
+        FileComparison,
     )
 
 

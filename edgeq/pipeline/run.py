@@ -20,6 +20,7 @@ from edgeq.measure.answers import Answers, OutputFacts
 from edgeq.measure.latency import Latency
 from edgeq.measure.operators import Operators
 from edgeq.measure.size import Size
+from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.tensors import Fit, Output
 from edgeq.pipeline.diagnosis.cause import Diagnosis
 from edgeq.pipeline.executable import Executable, require_as_many
@@ -35,6 +36,7 @@ from edgeq.pipeline.measuring import (
     operators_of,
     outputs_of,
     size_of,
+    stored_of,
     tensors_of,
 )
 from edgeq.pipeline.once import Once
@@ -91,6 +93,7 @@ class Run:
         self.loads: Once[str, Loaded] = Once(self.relay.goes_on)
         self.sizes: Once[str, Size] = Once(self.relay.goes_on)
         self.operators: Once[str, Operators] = Once(self.relay.goes_on)
+        self.stored_files: Once[str, FileComparison] = Once(self.relay.goes_on)
         self.parts = 1
         self._evaluated: Once[tuple[str, int], None] = Once(self.relay.goes_on)
         self._answers: Once[str, Answers] = Once(self.relay.goes_on)
@@ -173,6 +176,10 @@ class Run:
         """Return what a model computes with."""
         executable = self.executable(model, subject)
         return self.operators.get(executable.key, lambda: operators_of(self, executable))
+
+    def stored(self, subject: Subject) -> FileComparison:
+        """Return what a variant's file holds beside its baseline's."""
+        return self.stored_files.get(subject.key, lambda: stored_of(self, subject))
 
     def answers(self, model: str, subject: Subject | None) -> Answers:
         """Return what a model says on its evaluation set.

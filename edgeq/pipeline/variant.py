@@ -12,12 +12,14 @@ from edgeq.measure.answers import Answers
 from edgeq.measure.latency import Latency
 from edgeq.measure.operators import Operators
 from edgeq.measure.size import Size
+from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.tensors import Fit
 from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.plan import Subject
 from edgeq.run.results import Loaded, MemoryUse
-from edgeq.spec.structs import Spec
+from edgeq.spec.methods import METHODS
+from edgeq.spec.structs import Spec, StoredWeights
 
 if TYPE_CHECKING:
     from edgeq.pipeline.run import Run
@@ -94,6 +96,19 @@ class VariantUnderTest:
     def operators(self) -> Operators:
         """What it computes with."""
         return self.run.operators_of(self.model, self.subject)
+
+    @property
+    def stored(self) -> FileComparison:
+        """What its file holds beside its baseline's."""
+        return self.run.stored(self.declared)
+
+    @property
+    def stored_weights(self) -> StoredWeights:
+        """How its weights came from its baseline's, as its spec or its method says."""
+        ready = self.spec.variants.get(self.declared.variant)
+        if self.declared.choice is None and ready is not None and ready.weights != "quantized":
+            return ready.weights
+        return "quantized" if self.method is None else METHODS.get(self.method).stored_weights
 
     @property
     def classifies(self) -> bool:

@@ -41,6 +41,17 @@ GATES: Extensible[Gate] = Extensible(
             sureness=7,
         ),
         Gate(
+            name="weights",
+            marker="proof",
+            summary="stored weights, biases and operators are the baseline's, up to rounding",
+            judge=f"{_HERE}:weights",
+            sense="proof",
+            alone=False,
+            cause="stored_weights",
+            sureness=6,
+            explained=True,
+        ),
+        Gate(
             name="outputs",
             marker="proof",
             summary="outputs are finite, the same when asked again, in the baseline's order, and "

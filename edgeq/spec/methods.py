@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from edgeq.errors import SpecError
 from edgeq.extensions import Extensible
 from edgeq.registry import unknown
+from edgeq.spec.structs import StoredWeights
 
 ENGINES = ("litert", "tensorflow")
 
@@ -34,6 +35,9 @@ class Method:
         weights_dequantized: Whether weights are made float before operators take them (True:
             float arithmetic) or taken as stored (False: activations are quantized while
             running); None where the types above say it already.
+        stored_weights: How its weights come from the baseline's: ``"quantized"`` channel by
+            channel, ``"per_tensor"``, or ``"trained"`` for methods that change them on purpose,
+            which waives the proof of what is stored.
         recipes: How engines make it, by the engine's name, over the engines' own recipes: an
             ``edgeq.LitertRecipe`` for ``"litert"``.
         limits: Default limits by gate. The presets hold those of our own methods; one from
@@ -48,6 +52,7 @@ class Method:
     activation_types: frozenset[str]
     io_types: frozenset[str]
     weights_dequantized: bool | None = None
+    stored_weights: StoredWeights = "quantized"
     recipes: Mapping[str, object] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
 

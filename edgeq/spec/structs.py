@@ -19,6 +19,8 @@ Task = Literal["classification", "tensors"]
 CLASSIFICATION: Task = "classification"
 TENSORS: Task = "tensors"
 Weights = str
+StoredWeights = Literal["quantized", "per_tensor", "trained"]
+"""How a variant's stored weights came from the baseline's."""
 
 
 class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +127,9 @@ class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
         input_size: Height and width of a ready-made variant's input where they differ.
         evaluation: Samples of the variant's own: the scenes of its model's evaluation set, with
             the same names in another folder; None evaluates it on that set.
+        weights: How its weights came from the baseline's: ``"quantized"`` channel by channel,
+            ``"per_tensor"`` with one scale for all channels, or ``"trained"`` on after it
+            (quantization-aware training, pruning), which waives the proof of what is stored.
     """
 
     model: str
@@ -134,6 +139,7 @@ class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
     labels: str | None = None
     input_size: tuple[int, int] | None = None
     evaluation: str | None = None
+    weights: StoredWeights = "quantized"
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,175 @@
+"""The proof of what is stored: weights, biases, constants and operators are the baseline's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.stored.files import FileComparison
+from edgeq.measure.stored.finding import Finding
+from edgeq.spec.structs import StoredWeights
+from edgeq.words import plural, share
+
+ANOTHER_NETWORK = 0.5
+MOST_LAYERS = 0.8
+"""From this share of the layers on, what happened did not happen to single ones."""
+LEAST_LAYERS = 3
+SHOWN = 20
+UNLIKE = frozenset({"near", "other", "foreign"})
+"""Changes of weights that are not one operation on the baseline's."""
+
+_DECLARE = 'declare `weights = "trained"` for a variant that was trained on after the baseline'
+_FROM_BASELINE = f"Make the variant from the baseline's file, or {_DECLARE}"
+_NEXT_STEPS = {
+    "one scale": 'Quantize per channel, or declare `weights = "per_tensor"` if the target can\'t',
+    "beyond float16": "Keep these layers in float32, or fold their scale into a neighbour",
+    "truncated": "Round to the nearest step instead of cutting off",
+    "clipped": "Take each channel's greatest weight as the end of its range",
+    "coarse": "Quantize these layers to as many bits as the method claims",
+    "rescaled": "Write each channel's own scale, in the order of the channels",
+    "overflow": "Leave these layers in float, or prune the channels whose weights are 0",
+    "other units": "Store biases in steps of the input's scale times the weights' scale",
+}
+_OPERATOR_STEP = (
+    "Compare the converter's options with those of the baseline's export; if the baseline is "
+    "another network on purpose, it is not this variant's baseline"
+)
+
+
+def weights(found: FileComparison, declared: StoredWeights) -> Judgement:
+    """Prove that what a variant stores was quantized from what its baseline stores.
+
+    Args:
+        found: What its file holds beside the baseline's.
+        declared: What the spec says of its weights.
+    """
+    findings = [one for one in found.findings if not _is_waived(one, declared)]
+    evidence: dict[str, object] = {
+        "layers": found.layers,
+        "matched_layers": found.matched_layers,
+        "operators": found.operators,
+        "matched_operators": found.matched_operators,
+        "weights_distance": round(found.weights_distance, 3),
+        "weights_layer": found.weights_layer,
+        "bias_distance": round(found.bias_distance, 3),
+        "findings": [msgspec.to_builtins(one) for one in findings[:SHOWN]],
+        "number_of_findings": len(findings),
+        "unmatched": list(found.unmatched[:SHOWN]),
+        "declared": declared,
+    }
+    if found.layers and found.common_shapes < ANOTHER_NETWORK:
+        return Judgement(
+            status=Verdict.FAIL,
+            reason="another network: the variant has layers of the same shape for only "
+            f"{share(found.common_shapes)} of the baseline's {plural(found.layers, 'layer')}",
+            next_step="Name the variant's own baseline, or the file that was made from this one",
+            evidence=evidence,
+        )
+    certain = [one for one in findings if one.certain]
+    if certain:
+        return Judgement(
+            status=Verdict.FAIL,
+            reason=headline(certain, found),
+            next_step=_next_step(certain, found),
+            evidence=evidence,
+        )
+    if declared == "trained":
+        return Judgement(
+            status=Verdict.PASS,
+            reason='waived: the spec says that its weights were trained (`weights = "trained"`); '
+            f"its {plural(found.matched_operators, 'operator')} are the baseline's",
+            evidence=evidence,
+        )
+    if found.layers == 0:
+        return Judgement(
+            status=Verdict.PASS,
+            reason="the baseline stores no weights",
+            evidence=evidence,
+        )
+    doubts = _doubts(findings, found)
+    if doubts:
+        return Judgement(
+            status=Verdict.INCONCLUSIVE,
+            reason=f"{found.matched_layers} of {plural(found.layers, 'layer')} could be compared "
+            f"with the baseline's; not proven: {doubts[0]}"
+            + (f", and {len(doubts) - 1} more" if len(doubts) > 1 else ""),
+            next_step="Convert the variant from the baseline's own file, so that both have the "
+            "same operators",
+            evidence=evidence,
+        )
+    return Judgement(
+        status=Verdict.PASS,
+        reason=f"all {plural(found.layers, 'layer')} hold the baseline's weights, rounded: "
+        f"farthest channel {found.weights_distance:.2f} (plain rounding is 1, limit "
+        f"{found.weights_limit:g}), farthest bias {found.bias_distance:.2f} steps, "
+        f"{plural(found.operators, 'operator')} alike",
+        evidence=evidence,
+    )
+
+
+def headline(findings: Sequence[Finding], found: FileComparison) -> str:
+    """Return in one sentence what is not the baseline's.
+
+    Args:
+        findings: What is certain, at least one.
+        found: Where it was found.
+    """
+    stored = [one for one in findings if one.part == "weights"]
+    layers = {one.baseline_operator for one in stored}
+    if is_general(stored, found):
+        change, count = Counter(one.change for one in stored).most_common(1)[0]
+        if count < len(stored) * MOST_LAYERS or change in UNLIKE:
+            relative = sorted(one.relative for one in stored)[len(stored) // 2]
+            return (
+                f"the weights of {len(layers)} of {plural(found.layers, 'layer')} differ from the "
+                f"baseline's by about {100 * relative:.2g} %: another checkpoint"
+            )
+        first = next(one for one in stored if one.change == change)
+        return f"in {len(layers)} of {plural(found.layers, 'layer')} the weights {first.detail}"
+    first = findings[0]
+    more = _more(findings)
+    if first.part == "operator":
+        return f"{first.layer} {first.detail}{more}"
+    what = "the constant" if first.part == "constant" else f"the {first.part}"
+    what = "a parameter" if first.part == "parameter" else what
+    unit = {"weights": ", in rounding errors", "biases": " steps"}.get(first.part, "")
+    limit = f" (distance {first.distance:,.3g}{unit})" if unit else ""
+    return f"{what} of {first.layer} {first.detail}{limit}{more}"
+
+
+def is_general(stored: Sequence[Finding], found: FileComparison) -> bool:
+    """Return whether the weights of most layers are concerned."""
+    layers = {one.baseline_operator for one in stored}
+    return len(layers) >= max(LEAST_LAYERS, MOST_LAYERS * found.layers)
+
+
+def _more(findings: Sequence[Finding]) -> str:
+    others = {one.layer for one in findings} - {findings[0].layer}
+    return f"; and {plural(len(others), 'more operator')}" if others else ""
+
+
+def _is_waived(finding: Finding, declared: StoredWeights) -> bool:
+    if declared == "trained":
+        return finding.part in {"weights", "biases", "constant"}
+    return declared == "per_tensor" and finding.change == "one scale"
+
+
+def _next_step(findings: Sequence[Finding], found: FileComparison) -> str:
+    first = findings[0]
+    if first.part == "operator" and not any(one.part == "weights" for one in findings):
+        return _OPERATOR_STEP
+    stored = [one for one in findings if one.part == "weights"]
+    chosen = stored[0] if is_general(stored, found) else first
+    return _NEXT_STEPS.get(chosen.change, _FROM_BASELINE)
+
+
+def _doubts(findings: Sequence[Finding], found: FileComparison) -> list[str]:
+    doubts = [f"{one.layer} {one.detail}" for one in findings]
+    doubts += found.unmatched
+    missing = found.layers - found.matched_layers
+    if missing > 0 and not doubts:
+        doubts.append(f"{plural(missing, 'layer')} of the baseline have no partner")
+    return doubts

@@ -1,0 +1,226 @@
+"""The biases of a layer of the variant beside the baseline's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.errors import ModelError
+from edgeq.measure.stored.clamps import CLAMPS, held
+from edgeq.measure.stored.finding import StoredModel, Tally, has_weights, places_of
+from edgeq.measure.stored.folding import Affine
+from edgeq.measure.stored.steps import FLOAT32_STEP, Doubles, bias_distance, float16_steps
+from edgeq.tflite.matching import Pair
+from edgeq.tflite.model_file import Tensor
+from edgeq.tflite.skeleton import Node
+
+MOST_STEPS = 1.5
+"""Plain rounding gives at most 0.5."""
+FITTING_UNITS = 0.02
+"""Relative difference between a bias's step and those it is made of that runtimes allow."""
+HARMLESS = 2.0
+"""Steps of an 8-bit output that a bias which does not fit its type may move it by.
+
+litert-quantizer 0.11 stores such a bias as the lowest number of its type, whatever its sign. It
+happens in channels whose weights are next to nothing, which give the same for every image.
+"""
+MOST = 0.5
+_WHOLE = ("int32", "int64")
+_END = 2.0**31 - 2
+"""From here on a whole number may have been cut off; 16-bit kernels take no more, either."""
+_TINY = 1e-30
+
+
+@dataclass(frozen=True)
+class Biases:
+    """What two layers add.
+
+    Attributes:
+        baseline: What the baseline stores, None for nothing.
+        variant: What the variant stores, None for nothing.
+        folds: What follows each layer, to be folded in.
+        channels: How many there are.
+        steps: What the runtime multiplies the variant's whole numbers with: the step of its input
+            times those of its weights, shape ``(c,)`` or ``(1,)``. None if it takes floats.
+    """
+
+    baseline: Tensor | None
+    variant: Tensor | None
+    folds: tuple[Affine, Affine]
+    channels: int
+    steps: Doubles | None
+
+
+def compare_biases(
+    files: tuple[StoredModel, StoredModel], pair: Pair, biases: Biases, tally: Tally
+) -> None:
+    """Compare what two layers add.
+
+    Args:
+        files: The baseline's and the variant's.
+        pair: The layer in both.
+        biases: What they add.
+        tally: What is found goes there.
+    """
+    ours = _real(files[0], biases.baseline, biases.folds[0], biases.channels)
+    theirs = _real(files[1], biases.variant, biases.folds[1], biases.channels)
+    if ours is None or theirs is None:
+        tally.unmatched.append(f"{pair.variant.label}: its biases can't be read")
+        return
+    tally.tensors += biases.variant is not None
+    if biases.variant is not None and biases.variant.dtype in _WHOLE:
+        _compare_whole(files[1], pair, biases, (ours, theirs), tally)
+        return
+    greatest = np.abs(ours).max(initial=0.0)
+    if biases.variant is not None and biases.variant.dtype == "float16":
+        steps = float16_steps(ours.astype(np.float32)).astype(np.float64)
+    else:
+        steps = np.full(ours.shape, FLOAT32_STEP * greatest)
+    apart = np.abs(theirs - ours) / np.maximum(steps, _TINY)
+    _add(pair, (ours, theirs), apart, steps, tally)
+
+
+def _compare_whole(
+    file: StoredModel,
+    pair: Pair,
+    biases: Biases,
+    values: tuple[Doubles, Doubles],
+    tally: Tally,
+) -> None:
+    """Compare whole numbers, as the runtime takes them: whatever step the file gives them."""
+    stored, affine = biases.variant, biases.folds[1]
+    if stored is None:
+        return
+    raw = file.constants.stored(stored).astype(np.float64).ravel()
+    named = stored.scales.astype(np.float64)
+    steps = named if biases.steps is None else biases.steps
+    ours, theirs = values[0], raw * steps * affine.factor + affine.summand
+    steps = np.broadcast_to(steps * np.abs(affine.factor), ours.shape)
+    distance = bias_distance(ours, theirs, steps)
+    cut_off = np.abs(raw) >= _END
+    if cut_off.any():
+        harmless = _effect(file, pair, (ours, theirs), cut_off) <= HARMLESS
+        distance[cut_off & harmless] = 0.0
+    bad = ~(distance <= MOST_STEPS)
+    units = named.size and (np.abs(named - steps) > FITTING_UNITS * steps).any()
+    how = None
+    if units and not affine.nodes:
+        how = "other units", "are stored in steps that are not those of input times weights"
+    elif bad.any() and (cut_off & bad).sum() == bad.sum():
+        how = "overflow", "do not fit their type and were cut off"
+    _add(pair, (ours, theirs), distance, steps, tally, how)
+
+
+def _add(  # noqa: PLR0917 - what is known of one layer's biases
+    pair: Pair,
+    values: tuple[Doubles, Doubles],
+    distance: Doubles,
+    steps: Doubles,
+    tally: Tally,
+    how: tuple[str, str] | None = None,
+) -> None:
+    """Add biases that rounding does not explain."""
+    greatest = float(np.nan_to_num(distance, nan=np.inf).max(initial=0.0))
+    tally.bias_distance = max(tally.bias_distance, min(greatest, 1e9))
+    bad = ~(distance <= MOST_STEPS)
+    if not bad.any():
+        return
+    ours, theirs = values[0], np.nan_to_num(values[1])
+    word, detail = how or _change(ours[bad], theirs[bad], steps[bad])
+    few = f" ({int(bad.sum())} of {len(bad)})" if not bad.all() else ""
+    norm = max(float(np.linalg.norm(ours)), _TINY)
+    tally.add(
+        pair,
+        "biases",
+        (word, detail + few),
+        distances=(greatest, float(np.linalg.norm(theirs - ours)) / norm),
+        channels=(int(bad.sum()), len(bad)),
+    )
+
+
+def _real(
+    file: StoredModel, tensor: Tensor | None, affine: Affine, channels: int
+) -> Doubles | None:
+    """Return biases with what follows folded in, None if they can't be read."""
+    values = np.zeros(channels)
+    if tensor is not None:
+        try:
+            values = file.constants.real(tensor).astype(np.float64).ravel()
+        except ModelError:
+            return None
+    if values.size != channels:
+        return None
+    return np.asarray(values * affine.factor + affine.summand)
+
+
+def _change(ours: Doubles, theirs: Doubles, steps: Doubles) -> tuple[str, str]:
+    """Return what happened to biases, in a few words and for people."""
+    near = 2 * steps + 1e-4 * np.abs(ours)
+    if not theirs.any():
+        return "zeroed", "are all 0"
+    if (np.abs(theirs + ours) <= near).all():
+        return "negated", "have the other sign"
+    factor = float(np.vdot(ours, theirs) / max(float(np.vdot(ours, ours)), _TINY))
+    if len(ours) > 1 and (np.abs(theirs - factor * ours) <= max(1, abs(factor)) * near).all():
+        return "scaled", f"are the baseline's times {factor:.3g}"
+    if len(ours) > 1 and (np.abs(np.sort(theirs) - np.sort(ours)) <= near.max()).all():
+        return "reordered", "are the baseline's in another order"
+    return "other", "are not the baseline's"
+
+
+def _effect(
+    file: StoredModel,
+    pair: Pair,
+    values: tuple[Doubles, Doubles],
+    chosen: npt.NDArray[np.bool_],
+) -> Doubles:
+    """Return by how many steps of an 8-bit output biases move what follows them.
+
+    Either the layer's own output, behind its activation, or those of the layers that take it: what
+    nobody listens to does no harm.
+    """
+    low, high = CLAMPS.get(pair.baseline.activation, (-np.inf, np.inf))
+    apart = np.abs(np.clip(values[1], low, high) - np.clip(values[0], low, high))
+    own = apart / max(_output_step(file, pair.variant), _TINY)
+    behind = np.zeros(apart.shape)
+    for place in _next_layers(file, pair.variant.place):
+        heard = _heard(file, file.skeleton.nodes[place], len(apart), chosen)
+        with np.errstate(invalid="ignore"):
+            behind = np.fmax(behind, apart * heard)
+    return np.asarray(np.minimum(own, behind))
+
+
+def _output_step(file: StoredModel, node: Node) -> float:
+    """Return the step that an 8-bit output of the same range would have, 0 for floats."""
+    ends = held(file.model.tensors[node.outputs[0]])
+    return 0.0 if ends is None else (ends[1] - ends[0]) / 255
+
+
+def _next_layers(file: StoredModel, place: int) -> tuple[int, ...]:
+    """Return the layers that a node's values reach before any other."""
+    layers, seen, waiting = set[int](), {place}, [place]
+    while waiting:
+        for taker, _, _ in file.skeleton.consumers[waiting.pop()]:
+            if has_weights(file.skeleton.nodes[taker]):
+                layers.add(taker)
+            elif taker not in seen:
+                waiting.append(taker)
+            seen.add(taker)
+    return tuple(sorted(layers))
+
+
+def _heard(file: StoredModel, node: Node, channels: int, chosen: npt.NDArray[np.bool_]) -> Doubles:
+    """Return how many steps of its 8-bit output a layer makes of 1.0 in each input channel."""
+    tensor, step = dict(node.constants)[places_of(node).weights], _output_step(file, node)
+    if not step or not tensor.shape or tensor.shape[-1] != channels:
+        return np.full(channels, np.inf)
+    weights = np.abs(file.constants.real(tensor)[..., chosen].astype(np.float64))
+    if node.operator.name == "DEPTHWISE_CONV_2D":
+        sums = weights.sum(axis=tuple(range(weights.ndim - 1)))
+    else:
+        sums = weights.sum(axis=tuple(range(1, weights.ndim - 1))).max(axis=0)
+    heard = np.zeros(channels)
+    heard[chosen] = sums / step
+    return heard

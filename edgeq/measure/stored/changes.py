@@ -1,0 +1,187 @@
+"""What happened to stored weights that rounding does not explain. Pure.
+
+Each explanation is tried: what it would make of the baseline's weights must leave no more than
+rounding does. What none explains is named by how like the baseline's it still is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Doubles = npt.NDArray[np.float64]
+Change = Literal[
+    "zeroed",
+    "negated",
+    "scaled",
+    "rescaled",
+    "transposed",
+    "reordered",
+    "mirrored",
+    "clipped",
+    "truncated",
+    "coarse",
+    "near",
+    "other",
+    "foreign",
+]
+
+EXPLAINED = 1.6
+"""An explanation may leave so many times the rounding error."""
+NEAR = 0.9
+FOREIGN = 0.3
+TOWARDS_ZERO = (0.35, 0.65)
+"""Steps that truncation takes off on average; rounding takes off none."""
+NEGATED = 0.05
+MOST_CHANNELS = 64
+"""Channels that are looked at; what happened to a layer happened to each."""
+COARSELY = 0.6
+COARSE = 64
+"""Levels of an 8-bit type that hold fewer than 7 bits."""
+SAME = 0.01
+"""Share of the values that may differ between two orders of the same ones."""
+_KERNEL_AXES = 4
+_TINY = 1e-30
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What happened to stored weights.
+
+    Attributes:
+        change: Its name.
+        factor: By which the baseline's were multiplied, for ``"scaled"``.
+        levels: How many values are left, for ``"coarse"``.
+    """
+
+    change: Change
+    factor: float = 1.0
+    levels: int = 0
+
+
+def what_happened(
+    baseline: Doubles, variant: Doubles, steps: Doubles, *, stored: npt.NDArray[np.generic]
+) -> Changed:
+    """Return what happened to weights that rounding does not explain.
+
+    Args:
+        baseline: Real numbers, shape ``(c, ...)``, channels first.
+        variant: Of the same shape, dequantized.
+        steps: What a sensible quantizer would round to, broadcastable to that shape.
+        stored: The variant's numbers as they are stored, of the same shape.
+    """
+    if not variant.any():
+        return Changed("zeroed")
+    looked_at = np.unique(np.linspace(0, len(baseline) - 1, MOST_CHANNELS).astype(int))
+    weights = _Weights(baseline[looked_at], variant[looked_at], steps[looked_at])
+    explained = next((one for one in _explanations(weights) if one is not None), None)
+    if explained is not None:
+        return explained
+    if _is_reordered(baseline, steps, stored):
+        return Changed("reordered")
+    return _by_likeness(weights, stored[looked_at])
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """Some channels of both; attributes as the arguments of ``what_happened``."""
+
+    baseline: Doubles
+    variant: Doubles
+    steps: Doubles
+
+    @property
+    def factor(self) -> float:
+        """By which the baseline's have to be multiplied to come nearest."""
+        square = float(np.vdot(self.baseline, self.baseline))
+        return float(np.vdot(self.baseline, self.variant) / max(square, _TINY))
+
+    def are(self, expected: Doubles) -> bool:
+        """Return whether the variant's are those that are expected, rounded."""
+        rounding = float(
+            np.sqrt(np.square(np.broadcast_to(self.steps, expected.shape)).mean() / 12)
+        )
+        left = float(np.sqrt(np.square(self.variant - expected).mean()))
+        return left <= EXPLAINED * max(1.0, factor_of(expected, self.baseline)) * rounding
+
+
+def _explanations(weights: _Weights) -> Iterator[Changed | None]:
+    """Yield what each explanation comes to, None if it does not hold."""
+    ours, factor = weights.baseline, weights.factor
+    if weights.are(factor * ours):
+        about = abs(factor + 1) < NEGATED
+        yield Changed("negated" if about else "scaled", factor=factor)
+    if ours.ndim == _KERNEL_AXES and ours.shape[1] == ours.shape[2] > 1:
+        yield _if(weights.are(ours.transpose(0, 2, 1, 3)), "transposed")
+        yield _if(weights.are(ours[:, ::-1, ::-1]), "mirrored")
+    yield _if(weights.are(_per_channel(ours, weights.variant)), "rescaled")
+    ends = weights.variant.min(), weights.variant.max()
+    yield _if(weights.are(np.clip(ours, *ends)), "clipped")
+    yield _if(_is_truncated(ours, weights.variant, weights.steps), "truncated")
+
+
+def _if(holds: bool, change: Change) -> Changed | None:
+    return Changed(change) if holds else None
+
+
+def _by_likeness(weights: _Weights, stored: npt.NDArray[np.generic]) -> Changed:
+    """Return what is left to say of weights that nothing explains."""
+    cosine = _cosine(weights.baseline, weights.variant)
+    levels = int(np.unique(stored).size) if stored.dtype.kind != "f" else stored.size
+    if levels <= COARSE < stored.size and cosine > COARSELY:
+        return Changed("coarse", levels=levels)
+    if cosine > NEAR:
+        return Changed("near")
+    return Changed("foreign" if abs(cosine) < FOREIGN else "other")
+
+
+def factor_of(expected: Doubles, baseline: Doubles) -> float:
+    """Return how much greater values are than the baseline's: their steps are, too."""
+    greatest = float(np.abs(baseline).max())
+    return float(np.abs(expected).max()) / greatest if greatest > _TINY else 1.0
+
+
+def _per_channel(baseline: Doubles, variant: Doubles) -> Doubles:
+    """Return the baseline's with the factor for each channel that fits best."""
+    ours, theirs = (one.reshape(len(one), -1) for one in (baseline, variant))
+    if ours.shape[1] == 1:
+        return baseline  # a single value has no direction
+    factors = (ours * theirs).sum(axis=1) / np.maximum(np.square(ours).sum(axis=1), _TINY)
+    return np.asarray(baseline * factors.reshape(-1, *([1] * (baseline.ndim - 1))))
+
+
+def _is_truncated(baseline: Doubles, variant: Doubles, steps: Doubles) -> bool:
+    """Return whether values were cut off towards 0 in place of rounded."""
+    left = np.where(baseline < 0, variant - baseline, baseline - variant) / np.maximum(steps, _TINY)
+    low, high = TOWARDS_ZERO
+    return bool(low <= left.mean() <= high and left.min() > -0.1 and left.max() < 1.1)  # noqa: PLR2004 - a step, and a little
+
+
+def _is_reordered(baseline: Doubles, steps: Doubles, stored: npt.NDArray[np.generic]) -> bool:
+    """Return whether the same numbers are stored in other places.
+
+    Two draws from one distribution have nearly the same sorted values, too, so what is compared is
+    how often each integer is stored: of two draws of n that differs by about 1 / sqrt(n).
+    """
+    if stored.dtype.kind == "f":
+        norms = [float(np.linalg.norm(one.astype(np.float64))) for one in (baseline, stored)]
+        if not np.isclose(*norms, rtol=SAME):  # to sort is slow
+            return False
+        ours = np.sort(baseline, axis=None)
+        theirs = np.sort(stored.astype(np.float64), axis=None)
+        return bool(np.abs(theirs - ours).max() <= SAME * np.abs(ours).max())
+    expected = np.rint(baseline / np.maximum(steps, _TINY)).astype(np.int64).ravel()
+    given = stored.astype(np.int64).ravel()
+    least = min(int(expected.min()), int(given.min()))
+    size = max(int(expected.max()), int(given.max())) - least + 1
+    counts = [np.bincount(one - least, minlength=size) for one in (expected, given)]
+    return bool(np.abs(counts[0] - counts[1]).sum() <= 2 * SAME * expected.size)
+
+
+def _cosine(ours: Doubles, theirs: Doubles) -> float:
+    norms = float(np.sqrt(np.vdot(ours, ours)) * np.sqrt(np.vdot(theirs, theirs)))
+    return float(np.vdot(ours, theirs)) / norms if norms > _TINY else 0.0

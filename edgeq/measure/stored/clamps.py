@@ -1,0 +1,59 @@
+"""What activations and quantized types leave of the values that an operator computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from edgeq.tflite.model_file import ModelFile, Tensor
+
+ENDS: Mapping[str, tuple[int, int]] = {
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "int16": (-32768, 32767),
+}
+"""The least and the greatest number of the types of activations."""
+
+CLAMPS: Mapping[str, tuple[float, float]] = {
+    "NONE": (-np.inf, np.inf),
+    "RELU": (0.0, np.inf),
+    "RELU6": (0.0, 6.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+}
+"""What activations that only cut off leave."""
+
+
+def held(tensor: Tensor) -> tuple[float, float] | None:
+    """Return the least and the greatest number that a quantized activation holds.
+
+    Returns:
+        None if it is not quantized with one scale.
+    """
+    if tensor.scales.size != 1 or tensor.dtype not in ENDS:
+        return None
+    first, last = ENDS[tensor.dtype]
+    step, point = (
+        float(tensor.scales[0]),
+        int(tensor.zero_points[0]) if len(tensor.zero_points) else 0,
+    )
+    return (first - point) * step, (last - point) * step
+
+
+def same_clamp(model: ModelFile, output: int, ours: str, theirs: str) -> bool:
+    """Return whether two activations leave the same of what an output can hold.
+
+    Args:
+        model: The variant's file.
+        output: Index of the tensor behind the activation.
+        ours: The baseline's activation.
+        theirs: The variant's.
+    """
+    if ours == theirs:
+        return True
+    ends = held(model.tensors[output])
+    if ours not in CLAMPS or theirs not in CLAMPS or ends is None:
+        return False
+    left = [(max(CLAMPS[one][0], ends[0]), min(CLAMPS[one][1], ends[1])) for one in (ours, theirs)]
+    step = float(model.tensors[output].scales[0])
+    return all(abs(one - other) <= step for one, other in zip(*left, strict=True))

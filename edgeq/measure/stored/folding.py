@@ -1,0 +1,88 @@
+"""Factors and summands behind a layer, which a converter may fold into its weights and biases."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.errors import ModelError
+from edgeq.measure.stored.finding import StoredModel, has_weights
+from edgeq.tflite.skeleton import Node
+
+Doubles = npt.NDArray[np.float64]
+_NONE = "NONE"
+
+
+@dataclass(frozen=True)
+class Affine:
+    """What follows a layer and could be folded into it: ``factor * x + summand``, by channel.
+
+    Attributes:
+        activation: What follows that.
+        factor: Shape ``(c,)`` or ``(1,)``.
+        summand: Shape ``(c,)`` or ``(1,)``.
+        nodes: Places of the operators that it stands for.
+    """
+
+    activation: str
+    factor: Doubles = field(default_factory=lambda: np.ones(1))
+    summand: Doubles = field(default_factory=lambda: np.zeros(1))
+    nodes: tuple[int, ...] = ()
+
+    @property
+    def scales(self) -> bool:
+        """Whether it changes weights."""
+        return not bool((self.factor == 1).all())
+
+
+def fold(file: StoredModel, node: Node, only: Collection[int]) -> Affine:
+    """Return what follows a layer in one file and could be folded into it.
+
+    Args:
+        file: The file.
+        node: The layer.
+        only: Places of the operators that the other file does not have.
+
+    Returns:
+        No factor and no summand if nothing can be folded.
+    """
+    affine, start = Affine(node.activation), node.place
+    while only and has_weights(file.skeleton.nodes[start]):
+        takers = file.skeleton.consumers[node.place]
+        if affine.activation != _NONE or len(takers) != 1 or takers[0][0] not in only:
+            break
+        node = file.skeleton.nodes[takers[0][0]]
+        behind = _behind(file, node, affine)
+        if behind is None:
+            break
+        affine = behind
+    return affine
+
+
+def _behind(file: StoredModel, node: Node, before: Affine) -> Affine | None:
+    """Return an affine step with one more operator, None if that is none."""
+    if len(node.constants) != 1 or node.operator.name not in {"MUL", "ADD", "SUB", "DIV"}:
+        return None
+    at, tensor = node.constants[0]
+    try:
+        values = file.constants.real(tensor).astype(np.float64)
+    except ModelError:
+        return None
+    if values.size != max(values.shape, default=1):
+        return None  # not one number for each channel
+    values, factor, summand = values.ravel(), before.factor, before.summand
+    match node.operator.name:
+        case "MUL":
+            factor, summand = factor * values, summand * values
+        case "DIV" if at == 1:
+            factor, summand = factor / values, summand / values
+        case "ADD":
+            summand = summand + values
+        case "SUB" if at == 1:
+            summand = summand - values
+        case _:
+            return None
+    return Affine(node.activation, factor, summand, (*before.nodes, node.place))

@@ -1,0 +1,332 @@
+"""A layer of the variant beside the baseline's: its weights and its biases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.errors import ModelError
+from edgeq.measure.stored.biases import Biases, compare_biases
+from edgeq.measure.stored.changes import what_happened
+from edgeq.measure.stored.finding import StoredModel, Tally, places_of
+from edgeq.measure.stored.folding import Affine
+from edgeq.measure.stored.steps import (
+    BITS,
+    LEAST_CHANNEL,
+    Distance,
+    Doubles,
+    Reals,
+    distance,
+    float16_steps,
+    sensible_steps,
+)
+from edgeq.tflite.matching import Pair
+from edgeq.tflite.model_file import Tensor
+from edgeq.tflite.skeleton import DENSE, Node, squeezed
+from edgeq.tflite.wiring import Places
+
+MOST_OF_A_CHANNEL = 2.2
+"""Plain rounding never exceeds sqrt(3) = 1.73; the rest is room for a second rounding."""
+MOST_OF_A_SMALL_CHANNEL = 2.9
+"""A single weight that was rounded the other way moves a channel of nine so far."""
+SMALL_CHANNEL = 32
+MOST_OF_A_LAYER = 1.5
+"""Plain rounding gives 1.0, of good files at most 1.1; cutting off instead of rounding gives 2."""
+MANY = 100
+FEWEST_STEPS = 8.0
+"""A channel whose greatest weight is below so many steps has 4 bits left, or fewer."""
+FEW = 0.1
+"""Share of a layer's channels that may keep so few where one scale for all is usual."""
+MOST_CHANNELS = 0.8
+"""From this share of the channels on, it is the layer that is concerned: the rest may be dead."""
+FLOAT16_END = 65504.0
+INT32_ROOM = 2.0**30
+"""TensorFlow raises the step of weights until the bias, in its own steps, is no greater."""
+
+_DETAILS = {
+    "zeroed": "are all 0",
+    "negated": "have the other sign",
+    "transposed": "have height and width swapped",
+    "mirrored": "are turned by 180 degrees",
+    "rescaled": "are the baseline's with another factor for each channel: their scales are wrong",
+    "clipped": "are cut off: their scales hold less than the baseline's range",
+    "truncated": "were cut off towards 0 instead of rounded",
+    "reordered": "are the baseline's in another order",
+    "foreign": "are unlike the baseline's",
+    "other": "are not the baseline's",
+}
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """The weights of a layer in both files, channels first.
+
+    Attributes:
+        baseline: Real numbers, shape ``(c, ...)``.
+        variant: The same, dequantized.
+        given: What the variant stores.
+        axis: The dimension of channels in the file.
+        scales: The variant's steps; empty for floats.
+        least_steps: As of ``distance``.
+        baseline_steps: As of ``distance``.
+    """
+
+    baseline: Reals
+    variant: Reals
+    given: Tensor
+    axis: int
+    scales: npt.NDArray[np.float32]
+    least_steps: Doubles | None
+    baseline_steps: npt.NDArray[np.float32] | None
+
+    def distance(self, *, tensorwise: bool) -> Distance:
+        """Return how far they lie apart."""
+        return distance(
+            self.baseline,
+            self.variant,
+            dtype=self.given.dtype,
+            scales=self.scales,
+            zero_points=self.given.zero_points,
+            tensorwise=tensorwise,
+            least_steps=self.least_steps,
+            baseline_steps=self.baseline_steps,
+        )
+
+    def bad(self, found: Distance) -> npt.NDArray[np.bool_]:
+        """Return which channels rounding does not explain; all if it is the layer as a whole."""
+        bad = ~(found.channels <= self.limit)
+        if not bad.any() and self.baseline.size >= MANY and not found.whole <= MOST_OF_A_LAYER:
+            return ~bad
+        return bad
+
+    @property
+    def limit(self) -> float:
+        """The greatest distance of a channel that rounding explains."""
+        small = self.baseline[0].size < SMALL_CHANNEL
+        return MOST_OF_A_SMALL_CHANNEL if small else MOST_OF_A_CHANNEL
+
+    @property
+    def one_scale(self) -> bool:
+        """Whether several channels share one scale."""
+        return self.scales.size == 1 and len(self.baseline) > 1
+
+    @property
+    def steps_left(self) -> Doubles:
+        """How many steps one scale leaves each channel that is not next to nothing."""
+        greatest = np.abs(self.baseline.reshape(len(self.baseline), -1)).max(axis=1)
+        alive = greatest > LEAST_CHANNEL * greatest.max()
+        return np.asarray(greatest[alive] / float(self.scales[0]), np.float64)
+
+
+def compare_layer(
+    files: tuple[StoredModel, StoredModel],
+    pair: Pair,
+    folds: tuple[Affine, Affine],
+    tally: Tally,
+) -> None:
+    """Compare a layer's weights and biases.
+
+    Args:
+        files: The baseline's and the variant's.
+        pair: The layer in both; the baseline's has stored weights.
+        folds: What follows it in both, to be folded in.
+        tally: What is found goes there.
+    """
+    places = places_of(pair.baseline), places_of(pair.variant)
+    stored = dict(pair.baseline.constants)[places[0].weights]
+    given = dict(pair.variant.constants).get(places[1].weights)
+    if given is None:
+        tally.unmatched.append(f"{pair.baseline.label}: the variant computes its weights")
+        return
+    values = both(files, (stored, given), pair, tally)
+    if values is None:
+        return
+    tally.layers += 1
+    axis = _channel_axis(places[1], given)
+    factors = [one.factor for one in folds]
+    front = [np.moveaxis(one, axis, 0) for one in values]
+    if any(one.scales for one in folds):
+        front = [
+            np.asarray(one * factor.reshape(-1, *([1] * (one.ndim - 1))), np.float32)
+            for one, factor in zip(front, factors, strict=True)
+        ]
+    input_step = _input_step(files[1], pair, places[1])
+    weights = _Weights(
+        baseline=front[0],
+        variant=front[1],
+        given=given,
+        axis=axis,
+        scales=_scaled(given.scales, factors[1]),
+        least_steps=_raised_steps(files[1], pair, places[1], input_step),
+        baseline_steps=_scaled(stored.scales, factors[0]) if stored.scales.size else None,
+    )
+    _compare_weights(files[1], pair, weights, tally)
+    biases = Biases(
+        baseline=_constant(pair.baseline, places[0].bias),
+        variant=_constant(pair.variant, places[1].bias),
+        folds=folds,
+        channels=len(front[0]),
+        steps=None
+        if input_step is None or not given.scales.size
+        else input_step * given.scales.astype(np.float64),
+    )
+    compare_biases(files, pair, biases, tally)
+
+
+def both(
+    files: tuple[StoredModel, StoredModel],
+    tensors: tuple[Tensor, Tensor],
+    pair: Pair,
+    tally: Tally,
+) -> tuple[Reals, Reals] | None:
+    """Return what both files store, in the variant's shape; None if it can't be compared.
+
+    Args:
+        files: The baseline's and the variant's.
+        tensors: Of each.
+        pair: The operator in both, for messages.
+        tally: Why it can't be compared goes there.
+    """
+    stored, given = tensors
+    if given.dtype in BITS and not given.scales.size:
+        tally.unmatched.append(f"{pair.variant.label}: its scales are of a kind that is not read")
+        return None
+    try:
+        ours = files[0].constants.real(stored)
+    except ModelError as error:
+        tally.unmatched.append(f"{pair.baseline.label}: {error.what}")
+        return None
+    try:
+        theirs = files[1].constants.real(given)
+    except ModelError as error:
+        tally.add(pair, "weights", ("unreadable", f"can't be read: {error.what}"))
+        return None
+    if squeezed(ours.shape) != squeezed(theirs.shape):
+        tally.unmatched.append(
+            f"{pair.baseline.label}: shape {ours.shape}, in the variant {theirs.shape}"
+        )
+        return None
+    tally.tensors += 1
+    shape = theirs.shape or (1,)
+    return ours.reshape(shape), theirs.reshape(shape)
+
+
+def _compare_weights(file: StoredModel, pair: Pair, weights: _Weights, tally: Tally) -> None:
+    # Matrices of dense layers, and old unsigned types, have one scale by their specification.
+    usual = weights.one_scale and (weights.given.dtype == "uint8" or pair.variant.kind == DENSE)
+    found = weights.distance(tensorwise=usual)
+    bad = weights.bad(found)
+    if weights.one_scale and not usual and bad.any():
+        plain = weights.distance(tensorwise=True)
+        if not weights.bad(plain).any():
+            _add_one_scale(pair, weights, found, tally)
+            return
+        found, bad = plain, weights.bad(plain)
+    if found.greatest / weights.limit > tally.farthest[0] / tally.farthest[1]:
+        tally.farthest = (found.greatest, weights.limit, pair.variant.label)
+    if bad.any():
+        chosen = np.flatnonzero(bad)
+        few = f" in {len(chosen)} of {len(bad)} channels"
+        word, detail = _named(file, weights, chosen)
+        tally.add(
+            pair,
+            "weights",
+            (word, detail + (few if len(chosen) < MOST_CHANNELS * len(bad) else "")),
+            distances=(found.greatest, found.relative),
+            channels=(len(chosen), len(bad)),
+        )
+    elif usual and (weights.steps_left < FEWEST_STEPS).mean() > FEW:
+        _add_one_scale(pair, weights, found, tally)
+
+
+def _add_one_scale(pair: Pair, weights: _Weights, found: Distance, tally: Tally) -> None:
+    left = weights.steps_left
+    steps = 2 ** (BITS[weights.given.dtype] - 1) - 1
+    detail = (
+        f"have one scale for {len(weights.baseline)} channels of unlike range: one keeps "
+        f"{left.min():.2g} of {steps} steps"
+    )
+    tally.add(
+        pair,
+        "weights",
+        ("one scale", detail),
+        distances=(found.greatest, found.relative),
+        channels=(int((left < FEWEST_STEPS).sum()), len(weights.baseline)),
+    )
+
+
+def _named(file: StoredModel, weights: _Weights, chosen: npt.NDArray[np.intp]) -> tuple[str, str]:
+    """Return what happened to channels of weights, in a few words and for people."""
+    given = weights.given
+    ours = weights.baseline[chosen].astype(np.float64)
+    theirs = np.nan_to_num(weights.variant[chosen].astype(np.float64))
+    if given.dtype == "float16" and bool((np.abs(ours) > FLOAT16_END).any()):
+        return "beyond float16", "are beyond the range of float16"
+    rows = weights.baseline.reshape(len(weights.baseline), -1)
+    if given.dtype in BITS and given.scales.size:
+        steps = sensible_steps(
+            rows,
+            BITS[given.dtype],
+            tensorwise=given.scales.size == 1,
+            asymmetric=bool(given.zero_points.any()),
+        )
+    else:
+        steps = float16_steps(rows).max(axis=1).astype(np.float64)
+    stored = np.moveaxis(file.constants.stored(given).reshape(given.shape or (1,)), weights.axis, 0)
+    changed = what_happened(
+        ours,
+        theirs,
+        steps[chosen].reshape(-1, *([1] * (ours.ndim - 1))),
+        stored=stored[chosen],
+    )
+    if changed.change == "scaled":
+        return "scaled", f"are the baseline's times {changed.factor:.3g}"
+    if changed.change == "coarse":
+        detail = f"hold {changed.levels} different numbers: fewer bits than their type has"
+        return "coarse", detail
+    if changed.change == "near":
+        error = float(np.linalg.norm(theirs - ours) / max(float(np.linalg.norm(ours)), 1e-30))
+        return "near", f"differ from the baseline's by {100 * error:.2g} %"
+    return changed.change, _DETAILS[changed.change]
+
+
+def _raised_steps(
+    file: StoredModel, pair: Pair, places: Places, input_step: float | None
+) -> Doubles | None:
+    """Return the steps that a layer's biases need to fit their type, None if that is not known.
+
+    A quantizer that finds a bias greater than its type holds, because the input's step or the
+    channel's weights are next to nothing, raises the step of the weights. What it loses of them is
+    less than the rounding of the bias.
+    """
+    bias = _constant(pair.variant, places.bias)
+    if bias is None or bias.dtype not in {"int32", "int64"} or input_step is None:
+        return None
+    try:
+        values = np.abs(file.constants.real(bias).astype(np.float64).ravel())
+    except ModelError:
+        return None
+    return np.asarray(values / (input_step * INT32_ROOM) * (1 + 1e-3))
+
+
+def _input_step(file: StoredModel, pair: Pair, places: Places) -> float | None:
+    """Return the step of what a layer takes, None if it takes floats."""
+    index = pair.variant.operator.inputs[places.activation]
+    scales = file.model.tensors[index].scales if index >= 0 else np.empty(0, np.float32)
+    return float(scales[0]) if scales.size == 1 and scales[0] > 0 else None
+
+
+def _constant(node: Node, at: int | None) -> Tensor | None:
+    return None if at is None else dict(node.constants).get(at)
+
+
+def _scaled(scales: npt.NDArray[np.float32], factor: Doubles) -> npt.NDArray[np.float32]:
+    return np.asarray(scales * np.abs(factor), np.float32) if scales.size else scales
+
+
+def _channel_axis(places: Places, tensor: Tensor) -> int:
+    if tensor.scales.size > 1:
+        return tensor.axis
+    return places.channel_axis % max(len(tensor.shape), 1)

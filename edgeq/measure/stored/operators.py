@@ -1,0 +1,251 @@
+"""What operators of the variant do beside the baseline's: options, activations, the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from edgeq.measure.stored.clamps import ENDS, same_clamp
+from edgeq.measure.stored.finding import Finding, StoredModel, Tally
+from edgeq.measure.stored.folding import Affine
+from edgeq.measure.stored.layers import (
+    FLOAT16_END,
+    MOST_OF_A_SMALL_CHANNEL,
+    both,
+)
+from edgeq.measure.stored.steps import Reals, distance
+from edgeq.tflite.matching import Matching, Pair
+from edgeq.tflite.model_file import Tensor
+from edgeq.tflite.skeleton import COMMUTATIVE, DENSE, Node
+
+SAME_REAL = 1e-6
+SHOWN = 8
+_NONE = "NONE"
+_WHOLE_NUMBERS = frozenset({"int32", "int64", "bool"})
+_SHAPES = frozenset({("FILL", 0), ("BROADCAST_TO", 1), ("STRIDED_SLICE", 2)})
+"""Operators and the position of an input that is a shape, which may be open in one of the files."""
+_ALIKE = (
+    {"MEAN", "AVERAGE_POOL_2D"},
+    {DENSE, "BATCH_MATMUL"},
+    {"CONV_2D", "DEPTHWISE_CONV_2D"},
+    {"PAD", "PADV2"},
+)
+"""Kinds that can compute the same; whether they do is not looked at."""
+
+
+def compare_constants(files: tuple[StoredModel, StoredModel], pair: Pair, tally: Tally) -> None:
+    """Compare what is stored for an operator that is no layer with weights.
+
+    Args:
+        files: The baseline's and the variant's.
+        pair: The operator in both.
+        tally: What is found goes there.
+    """
+    for at, stored in pair.baseline.constants:
+        given = _constant_at(pair.variant, at)
+        if given is None:
+            tally.unmatched.append(f"{pair.variant.label}: the variant computes its input {at}")
+        elif stored.dtype in _WHOLE_NUMBERS and not given.scales.size:
+            _compare_parameter(files, pair, at, (stored, given), tally)
+        else:
+            _compare_constant(files, pair, (stored, given), tally)
+
+
+def compare_operator(
+    file: StoredModel, pair: Pair, folds: tuple[Affine, Affine], tally: Tally
+) -> None:
+    """Compare an operator's options, its activation, and the order of its input's axes.
+
+    Args:
+        file: The variant's.
+        pair: The operator in both.
+        folds: What follows it in both, with the activation behind.
+        tally: What is found goes there.
+    """
+    baseline, variant = pair.baseline, pair.variant
+    given = dict(variant.options)
+    for name, value in baseline.options:
+        other = given.get(name, value)
+        if not _same(value, other):
+            what = f"another {name.split('_')[0]}", f"has {name} {other}, in the baseline {value}"
+            tally.add(pair, "operator", what)
+    ours, theirs = (one.activation for one in folds)
+    if not same_clamp(file.model, variant.outputs[0], ours, theirs):
+        lost = theirs == _NONE
+        detail = f"lost its activation {ours}"
+        if not lost:
+            detail = f"has the activation {theirs}, in the baseline {ours}"
+        tally.add(pair, "operator", ("lost activation" if lost else "another activation", detail))
+    if _exchanges(baseline) != _exchanges(variant):
+        what = "axes", "takes its input with axes in another order"
+        # Channels first or last is a matter of layout, which is not followed further.
+        tally.add(pair, "operator", what, certain=False)
+
+
+def compare_graphs(matching: Matching, folded: tuple[Collection[int], ...], tally: Tally) -> None:
+    """Add the operators that only one of the graphs has, and outputs in another order.
+
+    Args:
+        matching: How the graphs correspond.
+        folded: Places of operators, of the baseline and of the variant, that were folded away.
+        tally: What is found goes there.
+    """
+    for pair in matching.replaced:
+        kinds = {pair.baseline.kind, pair.variant.kind}
+        alike = len(kinds) == 1 or any(kinds <= one for one in _ALIKE)
+        detail = f"stands where the baseline has {pair.baseline.label}"
+        tally.add(pair, "operator", ("another operator", detail), certain=not alike)
+    missing = [one for one in matching.missing if one.place not in folded[0]]
+    reaching = _reaching(matching)
+    added = [one for one in matching.added if one.place in reaching - set(folded[1])]
+    # A part that was rewritten in other operators may compute the same.
+    certain = not (missing and added) and all(one.evidence == "graph" for one in matching.pairs)
+    tally.findings += [
+        Finding(
+            layer=one.label,
+            part="operator",
+            change="missing operator",
+            detail="is missing",
+            baseline_operator=one.operator.index,
+            certain=certain,
+        )
+        for one in missing
+    ]
+    tally.findings += [
+        Finding(
+            layer=one.label,
+            part="operator",
+            change="added operator",
+            detail="is not in the baseline",
+            operator=one.operator.index,
+            certain=certain,
+        )
+        for one in added
+    ]
+    _compare_outputs(matching, tally)
+
+
+def _compare_constant(
+    files: tuple[StoredModel, StoredModel],
+    pair: Pair,
+    tensors: tuple[Tensor, Tensor],
+    tally: Tally,
+) -> None:
+    given = tensors[1]
+    if given.scales.size > 1:
+        tally.unmatched.append(f"{pair.variant.label}: a constant has several scales")
+        return
+    values = both(files, tensors, pair, tally)
+    if values is None or _is_end(values, given):
+        return
+    ours, theirs = (one.reshape(1, -1) for one in values)
+    found = distance(
+        ours,
+        theirs,
+        dtype=given.dtype,
+        scales=given.scales,
+        zero_points=given.zero_points,
+        tensorwise=True,
+        baseline_steps=tensors[0].scales if tensors[0].scales.size == 1 else None,
+    )
+    if not found.greatest <= MOST_OF_A_SMALL_CHANNEL:
+        what = "other constant", f"is {_shown(theirs)}, in the baseline {_shown(ours)}"
+        tally.add(pair, "constant", what, distances=(found.greatest, found.relative))
+
+
+def _compare_parameter(
+    files: tuple[StoredModel, StoredModel],
+    pair: Pair,
+    at: int,
+    tensors: tuple[Tensor, Tensor],
+    tally: Tally,
+) -> None:
+    """Compare whole numbers that say what an operator does: axes, paddings, sizes."""
+    if (pair.baseline.operator.name, at) in _SHAPES:
+        return
+    ours, theirs = (
+        file.constants.stored(tensor).ravel().tolist()
+        for file, tensor in zip(files, tensors, strict=True)
+    )
+    tally.tensors += 1
+    if ours != theirs:
+        what = "other parameter", f"is {theirs[:SHOWN]}, in the baseline {ours[:SHOWN]}"
+        tally.add(pair, "parameter", what)
+
+
+def _compare_outputs(matching: Matching, tally: Tally) -> None:
+    """Compare what makes the outputs, in their order."""
+    known = {one.baseline.place: one.variant.place for one in matching.pairs}
+    nodes = matching.baseline.nodes, matching.variant.nodes
+    for at, (ours, theirs) in enumerate(
+        zip(matching.baseline.outputs, matching.variant.outputs, strict=False)
+    ):
+        if ours.node is None or theirs.node is None or ours.node not in known:
+            continue
+        if (known[ours.node], ours.output) != (theirs.node, theirs.output):
+            tally.findings.append(
+                Finding(
+                    layer=nodes[1][theirs.node].label,
+                    part="operator",
+                    change="outputs in another order",
+                    detail=f"makes output {at}, in the baseline {nodes[0][ours.node].label} does",
+                    operator=nodes[1][theirs.node].operator.index,
+                    # Outputs are held against each other where they are judged.
+                    certain=False,
+                )
+            )
+
+
+def _reaching(matching: Matching) -> set[int]:
+    """Return the variant's operators that lead to anything that the baseline has, too."""
+    matched = {one.variant.place for one in matching.pairs}
+    count = len(matching.baseline.outputs)
+    ends = {one.node for one in matching.variant.outputs[:count] if one.node is not None}
+    reaching: set[int] = set()
+    for node in reversed(matching.variant.nodes):
+        takers = {taker for taker, _, _ in matching.variant.consumers[node.place]}
+        if node.place in ends or takers & (matched | reaching):
+            reaching.add(node.place)
+    return reaching
+
+
+def _constant_at(node: Node, at: int) -> Tensor | None:
+    constants = dict(node.constants)
+    if at in constants or node.kind not in COMMUTATIVE:
+        return constants.get(at)
+    return next(iter(constants.values()), None)
+
+
+def _exchanges(node: Node) -> list[object]:
+    sources = [one for one in node.sources if one is not None and one.constant is None]
+    return [one.exchanges for one in sources]
+
+
+def _same(value: object, other: object) -> bool:
+    if isinstance(value, float) and isinstance(other, float):
+        return abs(other - value) <= SAME_REAL * abs(value)
+    return other == value
+
+
+def _is_end(values: tuple[Reals, Reals], given: Tensor) -> bool:
+    """Return whether a constant beyond what its type holds is stored as the last that it holds.
+
+    A maximum is padded with the lowest number there is.
+    """
+    if values[0].size != 1:
+        return False
+    ours, theirs = (float(one.ravel()[0]) for one in values)
+    if given.dtype == "float16":
+        return abs(ours) > FLOAT16_END and abs(theirs) >= FLOAT16_END
+    if given.scales.size != 1 or given.dtype not in ENDS:
+        return False
+    step = float(given.scales[0])
+    lowest = (ENDS[given.dtype][0] - int(given.zero_points[0])) * step
+    return ours < lowest and theirs <= lowest + 1.5 * step  # symmetric types leave one out
+
+
+def _shown(values: Reals) -> str:
+    flat = np.asarray(values).ravel()
+    few = ", ".join(f"{one:.4g}" for one in flat[:3])
+    return f"{few}, ..." if flat.size > 3 else few  # noqa: PLR2004 - three are shown

@@ -59,7 +59,13 @@ def test_what_does_not_apply_is_skipped_and_not_recorded(project: Project) -> No
     assert result.ret == 0, text_of(result)
     assert "not applicable: the model is judged as tensors" in text_of(result)
     found = project.record
-    assert {one.gate for one in found.cases} == {"made", "types", "weights", "outputs", "relative_error"}
+    assert {one.gate for one in found.cases} == {
+        "made",
+        "types",
+        "weights",
+        "outputs",
+        "relative_error",
+    }
     result = project.run()
     assert project.record.summary.complete
     assert not {"top1_agreement", "accuracy_drop"} & {one.gate for one in project.record.cases}

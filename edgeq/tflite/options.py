@@ -2,7 +2,8 @@
 
 Field numbers are those of the option tables of the schema
 ``tensorflow/compiler/mlir/lite/schema/schema.fbs``, version 3. Only what changes the values that an
-operator computes is read; hints to the runtime are not.
+operator computes is read; hints to the runtime, and whether a reduced axis keeps its place in the
+shape, are not.
 """
 
 from __future__ import annotations
@@ -54,7 +55,6 @@ _POOL = {
     ACTIVATION: _activation(5),
 }
 _ARITHMETIC = {ACTIVATION: _activation(0)}
-_REDUCER = {"keep_dims": _Field(0, "b")}
 _RECURRENT = {"time_major": _Field(0, "b"), ACTIVATION: _activation(1)}
 _BLOCK = {"block_size": _Field(0)}
 
@@ -97,7 +97,6 @@ _FIELDS: Mapping[str, Mapping[str, _Field]] = {
     "MAX_POOL_2D": _POOL,
     "L2_POOL_2D": _POOL,
     **dict.fromkeys(("ADD", "SUB", "MUL", "DIV", "L2_NORMALIZATION"), _ARITHMETIC),
-    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD"), _REDUCER),
     "SOFTMAX": {"beta": _Field(0, "f")},
     "LEAKY_RELU": {"alpha": _Field(0, "f")},
     "GELU": {"approximate": _Field(0, "b")},

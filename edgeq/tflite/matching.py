@@ -14,6 +14,7 @@ from difflib import SequenceMatcher
 from typing import Literal
 
 from edgeq.tflite.skeleton import COMMUTATIVE, Node, Skeleton, Source, squeezed
+from edgeq.tflite.wiring import COMPUTE
 
 Evidence = Literal["graph", "name", "order"]
 
@@ -259,10 +260,13 @@ class _Matcher:
 
 def _own(node: Node) -> Label:
     """Return what an operator is by itself: its kind and the shapes that are stored for it."""
+    places = COMPUTE.get(node.operator.name)
+    # A bias may come from a step that was folded in, or be zeros that a converter added.
+    bias = None if places is None else places.bias
     shapes = tuple(
         (at if node.kind not in COMMUTATIVE else -1, squeezed(tensor.shape))
         for at, tensor in node.constants
-        if tensor.dtype not in {"int32", "int64"} or at > 1
+        if at != bias and (tensor.dtype not in {"int32", "int64"} or at > 1)
     )
     return node.kind, shapes
 
@@ -271,16 +275,18 @@ def _before(graph: Skeleton, own: list[int], number: Callable[[Hashable], int]) 
     """Return for each operator a number for all that leads to it."""
     labels: list[int] = []
     for node in graph.nodes:
-        sources = [_source(one, labels) for one in node.sources]
-        if node.kind in COMMUTATIVE:
-            sources.sort(key=repr)
+        sources = [
+            (at if node.kind not in COMMUTATIVE else -1, _source(one, labels))
+            for at, one in enumerate(node.sources)
+            # What is stored is in the operator's own label, and what is absent is nothing.
+            if one is not None and one.constant is None
+        ]
+        sources.sort(key=repr)
         labels.append(number(("before", own[node.place], tuple(sources))))
     return labels
 
 
-def _source(source: Source | None, labels: list[int]) -> Hashable:
-    if source is None or source.constant is not None:
-        return None  # what is stored is in the operator's own label
+def _source(source: Source, labels: list[int]) -> Hashable:
     if source.node is None:
         return "input", source.output
     return labels[source.node], source.output

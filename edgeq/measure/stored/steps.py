@@ -28,6 +28,8 @@ FLOAT32_STEP = 1e-5
 FLOAT32_DIGITS = 2.0**-22
 """Relative error that a float32 number may have when it is stored as a wider integer."""
 BITS = {"int8": 8, "uint8": 8, "int16": 16, "int4": 4, "int2": 2}
+_LAST_BUT_ONE = 65472.0
+"""Of float16: what follows the last is infinite, and so would be its step."""
 _TINY = 1e-30
 
 
@@ -111,7 +113,7 @@ def distance(
 
 def float16_steps(values: Reals) -> Reals:
     """Return the distance between a float16 and the next one at each value."""
-    within = np.minimum(np.abs(values), np.float32(np.finfo(np.float16).max))
+    within = np.minimum(np.abs(values), np.float32(_LAST_BUT_ONE))
     return np.asarray(np.spacing(within.astype(np.float16)), np.float32)
 
 

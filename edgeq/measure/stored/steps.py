@@ -23,6 +23,9 @@ COARSEST = 2.0
 """A file's own step counts up to so many times a sensible one: narrow ranges, powers of two."""
 LEAST_CHANNEL = 1e-3
 """Channels whose greatest weight is below this share of the layer's count as being that great."""
+LEAST_RANGE = 5e-7
+"""TensorFlow's converter gives no channel a smaller range (``kSmallestHalfRange`` in its
+quantization utilities): layers that a factor of 1e-6 was folded into keep fewer steps."""
 FLOAT32_STEP = 1e-5
 """Converters fold and reorder float32 sums: up to 1e-6 of a channel's greatest weight was seen."""
 FLOAT32_DIGITS = 2.0**-22
@@ -92,6 +95,10 @@ def distance(
         if least_steps is not None and least_steps.size == sensible.size:
             sensible = np.maximum(sensible, least_steps)
         own = np.broadcast_to(scales.astype(np.float64), len(ours))
+        least = LEAST_RANGE / max(2 ** (BITS[dtype] - 1) - 1, 1)
+        sensible = np.where(
+            np.isclose(own, least, rtol=1e-3, atol=0), np.maximum(sensible, own), sensible
+        )
         coarseness = own / np.maximum(sensible, _TINY)
         unit = np.clip(own, sensible, COARSEST * sensible)[:, np.newaxis].astype(np.float32)
     else:

@@ -207,6 +207,18 @@ def test_steps_that_the_biases_need_are_sensible() -> None:
     assert of_int8(values, real, scales, least_steps=least[1:]).channels[1] > 2.2
 
 
+def test_tensorflow_s_least_range_is_sensible() -> None:
+    values = 1e-7 * drawn(4, 100)
+    least = np.full(4, 5e-7 / 127, np.float32)
+    real = (np.rint(values / least[0]) * least[0]).astype(np.float32)
+    assert of_int8(values, real, least).greatest < MOST
+    assert of_int8(values, -real, least).greatest > 10
+    # Any other step that is so far too great is no one's.
+    other = np.full(4, 8e-7 / 127, np.float32)
+    real = (np.rint(values / other[0]) * other[0]).astype(np.float32)
+    assert of_int8(values, real, other).greatest > MOST
+
+
 def test_two_roundings_add_up_in_squares() -> None:
     values = drawn(4, 2000)
     first, steps, _ = plain(values, 8)

@@ -39,6 +39,8 @@ TOWARDS_ZERO = (0.35, 0.65)
 NEGATED = 0.05
 MOST_CHANNELS = 64
 """Channels that are looked at; what happened to a layer happened to each."""
+LEAST_CHANNEL = 9
+"""Values of a channel from which on its own ends say something of the rest."""
 COARSELY = 0.6
 COARSE = 64
 """Levels of an 8-bit type that hold fewer than 7 bits."""
@@ -112,16 +114,19 @@ class _Weights:
 def _explanations(weights: _Weights) -> Iterator[Changed | None]:
     """Yield what each explanation comes to, None if it does not hold."""
     ours, factor = weights.baseline, weights.factor
+    # First: a factor explains most of what truncation takes off normal weights, too.
+    yield _if(_is_truncated(ours, weights.variant, weights.steps), "truncated")
     if weights.are(factor * ours):
         about = abs(factor + 1) < NEGATED
         yield Changed("negated" if about else "scaled", factor=factor)
-    if ours.ndim == _KERNEL_AXES and ours.shape[1] == ours.shape[2] > 1:
-        yield _if(weights.are(ours.transpose(0, 2, 1, 3)), "transposed")
-        yield _if(weights.are(ours[:, ::-1, ::-1]), "mirrored")
+    # Of a depthwise kernel, whose channels lie last in the file, height comes third.
+    height = 2 if ours.ndim == _KERNEL_AXES and ours.shape[1] == 1 else 1
+    width = height + 1
+    if ours.ndim == _KERNEL_AXES and ours.shape[height] == ours.shape[width] > 1:
+        yield _if(weights.are(ours.swapaxes(height, width)), "transposed")
+        yield _if(weights.are(np.flip(ours, (height, width))), "mirrored")
     yield _if(weights.are(_per_channel(ours, weights.variant)), "rescaled")
-    ends = weights.variant.min(), weights.variant.max()
-    yield _if(weights.are(np.clip(ours, *ends)), "clipped")
-    yield _if(_is_truncated(ours, weights.variant, weights.steps), "truncated")
+    yield _if(weights.are(_clipped(ours, weights.variant)), "clipped")
 
 
 def _if(holds: bool, change: Change) -> Changed | None:
@@ -152,6 +157,15 @@ def _per_channel(baseline: Doubles, variant: Doubles) -> Doubles:
         return baseline  # a single value has no direction
     factors = (ours * theirs).sum(axis=1) / np.maximum(np.square(ours).sum(axis=1), _TINY)
     return np.asarray(baseline * factors.reshape(-1, *([1] * (baseline.ndim - 1))))
+
+
+def _clipped(baseline: Doubles, variant: Doubles) -> Doubles:
+    """Return the baseline's, cut off where each channel of the variant ends."""
+    rest = tuple(range(1, baseline.ndim))
+    if baseline[0].size < LEAST_CHANNEL:
+        rest = tuple(range(baseline.ndim))  # a channel of a few values is little but its ends
+    ends = (of(variant, axis=rest, keepdims=True) for of in (np.min, np.max))
+    return np.asarray(np.clip(baseline, *ends))
 
 
 def _is_truncated(baseline: Doubles, variant: Doubles, steps: Doubles) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq.answer import status_in_words
+from edgeq.answer import incomparable, status_in_words
 from edgeq.bundle import running
 from edgeq.bundle.select import Chosen
 from edgeq.judge.verdict import Verdict
@@ -90,6 +90,10 @@ def describe(
             f"{case.gate}: {status_in_words(case)}; {portable(case.reason, root)}"
             for case in chosen.cases
             if case.status is not Verdict.PASS
+        ]
+        + [
+            f"{change.gate}: {change.against}; {portable(change.reason, root)}"
+            for change in incomparable(record, model.name, variant)
         ],
         "not_measured": [name for name in MEASURES if not getattr(variant, name)],
         "made_from": portable(dict(variant.manifest), root),

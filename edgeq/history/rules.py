@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edgeq.feeding import Feeding
 from edgeq.history.accepted import Machine
 from edgeq.history.side import Figure
 from edgeq.record import Facts
@@ -62,8 +63,22 @@ def _feeding(before: Figure, after: Figure) -> str:
     one, two = before.feeding, after.feeding
     if one is two is None or _is_fed_alike(before, after):
         return ""
+    if one is not None and two is not None:
+        one, two = _unlike_parts(one, two), _unlike_parts(two, one)
     texts = ("not recorded" if side is None else side.text for side in (one, two))
     return f"the variant is fed otherwise ({', then '.join(texts)})"
+
+
+def _unlike_parts(one: Feeding, other: Feeding) -> Feeding:
+    """Return a feeding without what it has in common with another one."""
+    return Feeding(
+        differences=tuple(way for way in one.differences if way not in other.differences),
+        samples=None if _samples(one) == _samples(other) else one.samples,
+    )
+
+
+def _samples(feeding: Feeding) -> str:
+    return "" if feeding.samples is None else feeding.samples.sha256
 
 
 def _is_fed_alike(before: Figure, after: Figure) -> bool:
@@ -72,8 +87,7 @@ def _is_fed_alike(before: Figure, after: Figure) -> bool:
     if one is None or two is None:
         # Nothing differs now, and what it was then is for the preprocessing's rule to say.
         return not any(side is not None and side.differs for side in (one, two))
-    samples = [None if side.samples is None else side.samples.sha256 for side in (one, two)]
-    if samples[0] != samples[1]:
+    if _samples(one) != _samples(two):
         return False
     if one.differences == two.differences:
         return True

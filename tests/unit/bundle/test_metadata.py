@@ -8,6 +8,7 @@ import msgspec
 
 from edgeq.bundle.metadata import MEASURES, describe, portable
 from edgeq.bundle.select import select
+from edgeq.change import Change, ChangeKind
 from edgeq.feeding import Difference, Feeding, OwnSamples
 from edgeq.judge.verdict import Verdict
 from edgeq.record import RunRecord
@@ -76,6 +77,26 @@ def test_what_lets_pass_is_a_warning(tmp_path: Path) -> None:
     assert described(made, record)["warnings"] == [
         "accuracy_drop: INCONCLUSIVE; either side",
         "worst_cosine: MISSING; random",
+    ]
+
+
+def test_what_was_accepted_of_another_feeding_is_a_warning(tmp_path: Path) -> None:
+    made = packages.make(tmp_path)
+    change = Change(
+        id=f"{records.MODEL}/int8/top1_agreement",
+        model=records.MODEL,
+        method="int8",
+        gate="top1_agreement",
+        kind=ChangeKind.INCONCLUSIVE,
+        reason="the variant is fed otherwise",
+    )
+    others = (
+        msgspec.structs.replace(change, method="float16"),
+        msgspec.structs.replace(change, kind=ChangeKind.INCOMPARABLE),
+    )
+    record = msgspec.structs.replace(made.record, changes=(change, *others))
+    assert described(made, record)["warnings"] == [
+        "top1_agreement: inconclusive against the accepted record; the variant is fed otherwise"
     ]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from edgeq.change import ChangeKind
@@ -121,6 +122,11 @@ def older(preprocessing: dict[str, object]) -> RunRecord:
                 "samples of its own: 9 photographs of camera, "
                 "sha256 abababab, then samples of its own: 9 photographs of camera, sha256 cdcdcdcd"
             ),
+        ),
+        (
+            fed(msgspec.structs.replace(BILINEAR, samples=camera().samples)),
+            fed(camera()),
+            "filter bilinear, baseline bicubic, then like the baseline",
         ),
         (
             run(described={"preprocessing": {}}),

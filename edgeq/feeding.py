@@ -19,8 +19,9 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """One way in which a variant's input is prepared otherwise than its baseline's.
 
     Attributes:
-        what: ``"size"``, ``"resize"``, ``"filter"``, ``"values"``, ``"channels"`` or
-            ``"JPEG scaling"``; of a preprocessing that an older record holds in part, a key of it.
+        what: ``"size"``, ``"resize"``, ``"filter"``, ``"values"``, ``"values at the first
+            layer"``, ``"channels"`` or ``"JPEG scaling"``; of a preprocessing that an older record
+            holds in part, a key of it.
         variant: The variant's, in words.
         baseline: The baseline's, in words.
     """
@@ -99,20 +100,40 @@ class Feeding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def differences(
-    own: Preprocessing, baseline: Preprocessing, *, same_values: bool = False
+    own: Preprocessing,
+    baseline: Preprocessing,
+    values: tuple[Difference, ...] | None = None,
 ) -> tuple[Difference, ...]:
     """Return what differs between a variant's preprocessing and its baseline's.
 
     Args:
         own: The variant's.
         baseline: The baseline's.
-        same_values: Whether mean and deviation come to the same in the files' first layers.
+        values: What is known of the values that reach the first layers, in place of what the
+            declared means and deviations say.
     """
-    return tuple(
-        Difference(what=what, variant=one, baseline=other)
-        for what, one, other in _compared(own, baseline)
-        if one != other and not (same_values and what == "values")
-    )
+    found: list[Difference] = []
+    for what, one, other in _compared(own, baseline):
+        if what == "values" and values is not None:
+            found += values
+        elif one != other:
+            found.append(Difference(what=what, variant=one, baseline=other))
+    return tuple(found)
+
+
+def at_the_first_layer(
+    own: tuple[float, float], baseline: tuple[float, float]
+) -> Difference | None:
+    """Return the difference between what reaches two first layers, None if both read alike.
+
+    Args:
+        own: Lowest and highest value in the variant.
+        baseline: The same in its baseline.
+    """
+    one, other = _span(*own), _span(*baseline)
+    if one == other:
+        return None
+    return Difference(what="values at the first layer", variant=one, baseline=other)
 
 
 def other_size(own: tuple[int, int], baseline: tuple[int, int]) -> tuple[Difference, ...]:
@@ -166,8 +187,11 @@ def _values(own: Preprocessing, baseline: Preprocessing) -> tuple[str, str]:
 def _range(one: Preprocessing) -> str:
     lows = [-mean / std for mean, std in zip(one.mean, one.std, strict=True)]
     highs = [(_WHITE - mean) / std for mean, std in zip(one.mean, one.std, strict=True)]
-    low, high = (words.value("number", value) for value in (min(lows), max(highs)))
-    return f"{low} to {high}"
+    return _span(min(lows), max(highs))
+
+
+def _span(low: float, high: float) -> str:
+    return f"{words.value('number', low)} to {words.value('number', high)}"
 
 
 def _mean_and_std(one: Preprocessing) -> str:

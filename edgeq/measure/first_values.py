@@ -6,6 +6,8 @@ is declared for them then differs of necessity, and their first layers get the s
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,21 +19,46 @@ from edgeq.tflite.model_file import ModelFile
 STEPS = 0.25
 """Most that black and white may lie apart in the two, in steps of 255 from one to the other: the
 means 127 and 127.5 are not the same."""
+ROUNDED_STEPS = 1.0
+"""The same if a constant is stored in steps of int8, which rounds it by up to 0.4 %."""
 
 _ENDS = np.repeat(np.array([[0], [255]], np.uint8), CHANNELS, axis=1)
 
 
-def first_values(model: ModelFile, preprocessing: Preprocessing) -> npt.NDArray[np.float64]:
-    """Return what the first layer gets of black and of white, shape ``(2, 3)``, in RGB order.
+@dataclass(frozen=True)
+class FirstValues:
+    """What the first layer of a file gets.
+
+    Attributes:
+        ends: Of black and of white, shape ``(2, 3)``, in RGB order.
+        rounded: Whether they are rounded to steps that the file holds its constants in.
+        inside: Whether the file itself scales or shifts what it is fed with.
+    """
+
+    ends: npt.NDArray[np.float64]
+    rounded: bool = False
+    inside: bool = False
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest of them."""
+        return float(self.ends.min()), float(self.ends.max())
+
+
+def first_values(model: ModelFile, preprocessing: Preprocessing) -> FirstValues:
+    """Return what the first layer of a file gets if it is fed in some way.
 
     Raises:
         ModelError: The file can't be read.
     """
-    values = entry(model)(to_input(_ENDS, preprocessing).astype(np.float64))
-    return values[:, ::-1] if preprocessing.channels == "bgr" else values
+    found, fed = entry(model), to_input(_ENDS, preprocessing).astype(np.float64)
+    ends = found(fed)
+    in_rgb = ends[:, ::-1] if preprocessing.channels == "bgr" else ends
+    return FirstValues(in_rgb, found.rounded, inside=bool((ends != fed).any()))
 
 
-def same_first_values(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> bool:
-    """Return whether two first layers get the same, to a quarter of a pixel's step."""
-    step = np.abs(other[1] - other[0]) / 255
-    return bool((np.abs(one - other) <= STEPS * step).all())
+def same_first_values(one: FirstValues, other: FirstValues) -> bool:
+    """Return whether two first layers get the same, as far as their constants' steps tell."""
+    step = np.abs(other.ends[1] - other.ends[0]) / 255
+    steps = ROUNDED_STEPS if one.rounded or other.rounded else STEPS
+    return bool((np.abs(one.ends - other.ends) <= steps * step).all())

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from edgeq import tflite
 from edgeq.errors import UnlikeOutputsError
-from edgeq.feeding import Feeding, OwnSamples, differences, other_size
 from edgeq.files import sha256_bytes
 from edgeq.images.sets import ImageSet
 from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
@@ -21,7 +20,6 @@ from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.answers import Answers, OutputFacts, outputs_facts
 from edgeq.measure.clusters import find_clusters
-from edgeq.measure.first_values import first_values, same_first_values
 from edgeq.measure.operators import Operators, operators
 from edgeq.measure.renaming import Renaming, renaming
 from edgeq.measure.size import Size, measure_size
@@ -196,33 +194,6 @@ def _renaming_of(run: Run, model: str) -> Renaming:
         **arithmetic(),
     }
     return keep(run.store, "renaming", facts, make, Renaming)
-
-
-def feeding_of(run: Run, subject: Subject) -> Feeding:
-    """Return how a variant is fed compared with its baseline.
-
-    Raises:
-        EdgeqError: Variant or baseline can't be made or read.
-    """
-    inputs = run.inputs(subject.model)
-    own, wanted = inputs.preprocessing_of(subject.variant), inputs.baseline.preprocessing
-    normalizes = (own.mean, own.std) != (wanted.mean, wanted.std) and same_first_values(
-        first_values(read_model(run.variant(subject).path), own),
-        first_values(read_model(inputs.baseline.path), wanted),
-    )
-    samples = inputs.own_samples(subject.variant)
-    return Feeding(
-        differences=(
-            *other_size(inputs.input_size_of(subject.variant), inputs.baseline.input_size),
-            *differences(own, wanted, same_values=normalizes),
-        ),
-        samples=None
-        if samples is None
-        else OwnSamples(
-            source=samples.source, count=len(samples.photos), sha256=samples.content_sha256
-        ),
-        normalizes=normalizes,
-    )
 
 
 def pair_facts(run: Run, subject: Subject) -> dict[str, object]:

@@ -25,13 +25,13 @@ from edgeq.measure.tensors import Fit, Output
 from edgeq.pipeline.diagnosis.cause import Diagnosis
 from edgeq.pipeline.executable import Executable, require_as_many
 from edgeq.pipeline.execution import Executor
+from edgeq.pipeline.fed import feeding_of
 from edgeq.pipeline.inputs import ModelInputs, Say
 from edgeq.pipeline.making import make
 from edgeq.pipeline.measuring import (
     accuracy_of,
     agreement_of,
     doubt_of,
-    feeding_of,
     fits_of,
     operators_of,
     outputs_of,

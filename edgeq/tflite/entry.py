@@ -10,7 +10,7 @@ import numpy.typing as npt
 from edgeq.errors import ModelError
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.model_file import ModelFile, Operator
-from edgeq.tflite.wiring import Wiring
+from edgeq.tflite.wiring import Stored, Wiring
 
 CHANNELS = 3
 _SAME_VALUES = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
@@ -27,10 +27,12 @@ class Entry:
     Attributes:
         factor: Shape ``(3,)``, in the channel order of the file.
         offset: Shape ``(3,)``.
+        rounded: Whether a constant is stored in steps, so that both are rounded.
     """
 
     factor: Reals
     offset: Reals
+    rounded: bool = False
 
     def __call__(self, values: Reals) -> Reals:
         """Return what the first layer gets of values of shape ``(..., 3)``."""
@@ -67,28 +69,32 @@ def _applied(
     before: Entry, operator: Operator, tensor: int, wiring: Wiring, constants: Constants
 ) -> Entry | None:
     """Return what an operator makes of it, None if it is not arithmetic with a constant."""
-    constant = _constant(operator, tensor, wiring, constants)
-    if constant is None:
+    stored = _stored(operator, tensor, wiring)
+    constant = None if stored is None else _constant(operator, stored, constants)
+    if stored is None or constant is None:
         return None
     factor, offset = before.factor, before.offset
+    rounded = before.rounded or bool(stored.tensor.scales.size)
     if operator.name in {"ADD", "SUB"}:
         sign = 1 if operator.name == "ADD" else -1
-        return Entry(factor, offset + sign * constant)
+        return Entry(factor, offset + sign * constant, rounded)
     if operator.name == "DIV":
         constant = 1 / constant
-    return Entry(factor * constant, offset * constant)
+    return Entry(factor * constant, offset * constant, rounded)
 
 
-def _constant(
-    operator: Operator, tensor: int, wiring: Wiring, constants: Constants
-) -> Reals | None:
-    """Return the constant that an operator combines a tensor with, None if it does not."""
+def _stored(operator: Operator, tensor: int, wiring: Wiring) -> Stored | None:
+    """Return what an operator combines a tensor with, None if that is not stored."""
     if operator.name not in _ARITHMETIC or operator.inputs.count(tensor) != 1:
         return None
     place = operator.inputs.index(tensor)
-    stored = wiring.stored(operator, 1 - place)
-    if stored is None or (place and operator.name not in _COMMUTATIVE):
+    if place and operator.name not in _COMMUTATIVE:
         return None
+    return wiring.stored(operator, 1 - place)
+
+
+def _constant(operator: Operator, stored: Stored, constants: Constants) -> Reals | None:
+    """Return a constant, for all channels or each, None if it is none that can be applied."""
     try:
         values = constants.real(stored.tensor).astype(np.float64).ravel()
     except ModelError:  # not numbers, or damaged: whoever runs the file says so

@@ -9,6 +9,7 @@ from edgeq.feeding import (
     Difference,
     Feeding,
     OwnSamples,
+    at_the_first_layer,
     differences,
     other_size,
     recorded_differences,
@@ -49,8 +50,18 @@ def test_what_does_not_matter_is_no_difference() -> None:
     half = msgspec.structs.replace(BASELINE, resize="centre_crop", crop_fraction=0.5)
     assert len(differences(half, msgspec.structs.replace(half, crop_fraction=0.6))) == 1
     unit = PREPROCESSING.get("unit")
-    assert differences(unit, BASELINE, same_values=True) == ()
+    assert differences(unit, BASELINE, ()) == ()
     assert len(differences(unit, BASELINE)) == 1
+
+
+def test_what_reaches_the_first_layers_is_said_in_place_of_what_is_declared() -> None:
+    found = at_the_first_layer((-1.0, 1.0), (-2.12, 2.64))
+    assert found is not None
+    assert found.text == "values at the first layer -1 to 1, baseline -2.120 to 2.640"
+    own = Preprocessing(filter="nearest", std=(255.0, 255.0, 255.0))
+    texts = [one.text for one in differences(own, BASELINE, (found,))]
+    assert texts == ["filter nearest, baseline bicubic", found.text]
+    assert at_the_first_layer((0.0, 1.0), (0.0, 1.0)) is None
 
 
 def test_the_size_of_the_input_is_height_by_width() -> None:

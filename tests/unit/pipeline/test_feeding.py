@@ -67,6 +67,15 @@ def test_a_normalization_inside_of_the_file_is_no_difference(project: Path) -> N
     assert described(run).feeding == feeding
 
 
+def test_a_normalization_inside_that_comes_to_something_else_is_said(project: Path) -> None:
+    (project / "half.tflite").write_bytes(classifier(classes=len(NAMES), divided=2.0))
+    run = running(project, "half.tflite", preprocessing="unit")
+    record, _ = judge(run, case(run, "net/fed/top1_agreement"))
+    assert record.reason.endswith(
+        "fed otherwise than the baseline: values at the first layer 0 to 2, baseline 0 to 255"
+    )
+
+
 def test_another_range_for_the_same_file_is_a_difference(project: Path) -> None:
     run = running(project, "net.tflite", preprocessing="unit")
     record, _ = judge(run, case(run, "net/fed/top1_agreement"))

@@ -82,6 +82,7 @@ def test_a_constant_that_was_quantized_is_read_by_its_scale(tmp_path: Path) -> N
     stored = Tensor("c", (1,), "int8", np.array([100], np.int8), (0.5,), (0,))
     op = Op("SUB", ("image", "c"), ("x",))
     assert after(tmp_path, op, tensors=(stored,)) == [[-50] * 3, [205] * 3]
+    assert entry(read_model(tmp_path / "net.tflite")).rounded
 
 
 def test_a_file_that_begins_with_its_first_layer_does_nothing(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def top5_overlap(found: Agreement, limit: float, *, method: str | None = None) -
         evidence={
             "images": found.images,
             "confidence": found.confidence,
-            "interval_method": "Student's t, with one image more at each end of the scale",
+            "interval_method": "Gaffke's bounds",
             "resolution": resolution.worth(
                 found.clusters, resolution.of_interval(found.worth, "image", "percent", interval)
             ),
@@ -206,7 +206,7 @@ def _drop(found: Accuracy, limit: float, method: str | None) -> Judgement:
             "gained": found.gained,
             "mcnemar_p": found.mcnemar_p,
             "confidence": found.confidence,
-            "interval_method": "Tango's paired score",
+            "interval_method": "Gaffke's bounds of a paired difference",
             "resolution": resolution.worth(
                 found.clusters,
                 resolution.of_drop(
@@ -242,7 +242,7 @@ def cluster_facts(clusters: Clusters | None) -> dict[str, object]:
     return {
         "photographs": clusters.photographs,
         "effective_images": clusters.effective,
-        "cluster_method": "Kish's effective number of images, fully correlated in a cluster",
+        "cluster_method": "as many equal clusters as have the third cumulant, alike within each",
     }
 
 

@@ -17,9 +17,15 @@ from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.clusters import Clusters
 from edgeq.measure.repeats import Repeats
-from edgeq.measure.statistics import Interval
+from edgeq.measure.statistics import FARTHEST, Interval
 from edgeq.measure.tensors import Fit
 from edgeq.words import names, plural, share
+
+UNBOUNDED_METHOD = (
+    f"Gaffke's bounds, unless another image lies more than {FARTHEST:.0f} times as far as the "
+    "farthest of these"
+)
+"""How the interval of a mean error is made, and what its high end supposes."""
 
 MOST_DEAD = 0.05
 """Share of what the baseline varies by that a variant may give every image alike."""
@@ -131,7 +137,7 @@ def relative_error(
         evidence={
             "images": worst.images,
             "confidence": worst.confidence,
-            "interval_method": "Student's t",
+            "interval_method": UNBOUNDED_METHOD,
             "outputs": {one.label: one.mean for one in errors},
             "resolution": resolution.worth(
                 worst.clusters,

@@ -41,7 +41,7 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
         lost: Images right in the baseline and wrong in the variant.
         gained: Images wrong in the baseline and right in the variant.
         drop: ``(lost - gained) / n``: top-1 of the baseline minus that of the variant.
-        drop_interval: Its Tango score interval.
+        drop_interval: Its interval, see ``statistics.paired_difference``.
         mcnemar_p: McNemar's exact two-sided p of the lost and gained.
         clusters: Where images belong together, None where each stands alone.
     """

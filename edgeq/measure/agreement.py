@@ -60,7 +60,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
             where no image has one.
         error: Mean norm of the difference of centred logits, divided by the root mean square of
             the baseline's norms; None if no image has a finite answer of both.
-        error_interval: Its interval by Student's t; None for a single image.
+        error_interval: Its interval, see ``statistics.unbounded_mean``; None for a single image.
         confidence_drift: Mean of the variant's greatest probability minus the baseline's, over
             images where both are finite; None where there are none.
         distinct_classes: Different classes that the variant gives.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.measure.statistics import Interval
+from edgeq.measure.statistics import Interval, normal_quantile
 
 Array = npt.NDArray[np.float64]
 
@@ -49,10 +49,12 @@ def median_intervals(
     confidence: float,
     seed: int,
 ) -> MedianIntervals | None:
-    """Resample pairs of neighbouring blocks and return the percentile intervals.
+    """Resample pairs of neighbouring blocks and return the stretched percentile intervals.
 
     Samples of a block share what the machine did at that time, and the first's block and the
     second's block of one number were timed side by side: a resample takes or leaves both whole.
+    Few blocks vary less among themselves than the machine does, so that the percentiles alone
+    would miss as often as 13 times in 100 at 95 % and 6 blocks; see ``_stretch``.
 
     Args:
         first: Samples in s, shape (rounds,), all above 0.
@@ -77,11 +79,39 @@ def median_intervals(
         ],
         axis=1,
     )
+    centres = float(np.median(first)), float(np.median(second))
+    stretch = _stretch(names.size, confidence)
+
+    def interval(values: Array, centre: float) -> Interval:
+        tail = (1.0 - confidence) / 2.0
+        logs = np.log(np.quantile(values, [tail, 1.0 - tail]) / centre)
+        low, high = centre * np.exp(stretch * logs)
+        return float(min(low, centre)), float(max(high, centre))
+
     return MedianIntervals(
-        first=_percentiles(medians[0], confidence),
-        second=_percentiles(medians[1], confidence),
-        ratio=_percentiles(medians[1] / medians[0], confidence),
+        first=interval(medians[0], centres[0]),
+        second=interval(medians[1], centres[1]),
+        ratio=interval(medians[1] / medians[0], centres[1] / centres[0]),
     )
+
+
+def _stretch(blocks: int, confidence: float) -> float:
+    """Return by how much the percentiles are moved away from the median, in logarithms.
+
+    ``t / z`` makes up for a spread that is estimated from few blocks, as in Student's interval;
+    Hesterberg (American Statistician 69 (2015), 371-386, section 4.1) adds ``√(n / (n - 1))`` for a
+    bootstrap of a mean, which varies too little by that factor. Medians need more:
+    ``(n + 1) / (n - 1)`` is what ``benchmarks/coverage.py`` shows to be enough.
+
+    Args:
+        blocks: Number n of blocks, at least 2.
+        confidence: In (0, 1).
+    """
+    from scipy.special import stdtrit
+
+    top = 0.5 + confidence / 2.0
+    student = float(stdtrit(blocks - 1, top)) / normal_quantile(top)
+    return student * (blocks + 1) / (blocks - 1)
 
 
 def _resampled(
@@ -120,9 +150,3 @@ def _weighted_medians(
     upper = ordered[np.count_nonzero(2 * cumulated <= total, axis=0)]
     medians: Array = (lower + upper) / 2.0
     return medians
-
-
-def _percentiles(values: Array, confidence: float) -> Interval:
-    tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(values, [tail, 1.0 - tail])
-    return float(low), float(high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 
@@ -16,7 +17,7 @@ class Clusters(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         images: Number of images n.
         photographs: Number of clusters.
-        effective: ``n² / Σ nᵢ²`` for clusters of nᵢ images: their number where all are as large.
+        effective: ``√(n³ / Σ nᵢ³)`` for clusters of nᵢ images: their number if all are as large.
     """
 
     images: int
@@ -31,13 +32,18 @@ class Clusters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_clusters(groups: Sequence[Hashable]) -> Clusters | None:
-    """Return what a set of images is worth, None where every image is a cluster of its own.
+    """Return what a set of images is worth, None if every image is a cluster of its own.
 
-    Kish's design effect (Survey Sampling, 1965, section 5.4) with the correlation within a
-    cluster taken as 1: crops of one photograph then say what one of them says. The true
-    correlation is lower and would have to be estimated from the few images that differ; this is
-    the safe end. Intervals are the exact ones at the effective number of images, as Korn and
-    Graubard propose (Survey Methodology 24 (1998), 193-201).
+    The correlation within a cluster is taken as 1: crops of one photograph then say what one of
+    them says. The true correlation is lower and would have to be estimated from the few images that
+    differ; this is the safe end. Intervals are the exact ones at the effective number of images, as
+    Korn and Graubard propose (Survey Methodology 24 (1998), 193-201).
+
+    Kish's effective number ``n² / Σ nᵢ²`` (Survey Sampling, 1965, section 5.4) is that of equal
+    clusters whose mean varies as much. One large cluster among single images makes the mean not
+    only vary but lean to one side, and an interval at Kish's number then misses up to four times as
+    often as it says. This number is that of equal clusters whose mean has the same third cumulant,
+    ``Σ nᵢ³ / n³``, and is never greater than Kish's.
 
     Args:
         groups: Of each image, what it shares with the others of its cluster.
@@ -46,8 +52,8 @@ def find_clusters(groups: Sequence[Hashable]) -> Clusters | None:
     if len(sizes) == len(groups):
         return None
     n = len(groups)
-    squares = sum(size * size for size in sizes.values())
-    return Clusters(images=n, photographs=len(sizes), effective=n * n / squares)
+    cubes = sum(size**3 for size in sizes.values())
+    return Clusters(images=n, photographs=len(sizes), effective=math.sqrt(n**3 / cubes))
 
 
 def effective(n: int, clusters: Clusters | None) -> float:
@@ -66,7 +72,7 @@ def rate_interval(
 def difference_interval(
     lost: int, gained: int, n: int, confidence: float, clusters: Clusters | None = None
 ) -> Interval:
-    """Return Tango's interval for a paired difference at the effective number of images."""
+    """Return the interval for a paired difference at the effective number of images."""
     worth = effective(n, clusters)
     first, second = _shrunk(lost, n, worth), _shrunk(gained, n, worth)
     return paired_difference(min(first, worth - second), second, worth, confidence)

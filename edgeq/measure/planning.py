@@ -43,7 +43,7 @@ def images_needed_for_drop(
         lost_rate: Share of images right in the baseline and wrong in the variant.
         gained_rate: Share of images wrong in the baseline and right in the variant.
         limit: Highest drop allowed.
-        confidence: Of the two-sided Tango interval.
+        confidence: Of the two-sided interval.
 
     Returns:
         None where the drop is the limit or no more than ``MOST_IMAGES`` would do.

@@ -129,7 +129,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
         baseline_constant: Whether the baseline does.
         error: Mean error over the images that are finite in both; None if there are none, or if
             the baseline gives zeros only.
-        error_interval: Its interval by Student's t, not below 0; None for a single image.
+        error_interval: Its interval, see ``statistics.unbounded_mean``; None for a single image.
         worst_error: The greatest error.
         worst_error_image: Its image.
         cosine: Mean cosine of the two outputs; None as for ``error``.

@@ -40,7 +40,7 @@ def test_crops_of_one_photograph_are_a_cluster() -> None:
 def test_clusters_of_unlike_sizes_are_worth_less_than_their_number() -> None:
     found = find_clusters([0] * 8 + [1, 2])
     assert found is not None
-    assert found.effective == pytest.approx(100 / 66)
+    assert found.effective == pytest.approx((1000 / 514) ** 0.5)
 
 
 @given(SIZES)

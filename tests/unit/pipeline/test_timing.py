@@ -169,4 +169,5 @@ def test_looking_again_does_not_raise_the_share_of_false_verdicts(
     assert found[Verdict.FAIL] + found[Verdict.PASS] <= 0.05 * trials
     monkeypatch.setattr(timing, "look_confidence", lambda confidence, _: confidence)
     careless = verdicts_of_copies(trials)
-    assert careless[Verdict.FAIL] + careless[Verdict.PASS] > 0.1 * trials
+    false_verdicts = careless[Verdict.FAIL] + careless[Verdict.PASS]
+    assert false_verdicts > max(0.05 * trials, found[Verdict.FAIL] + found[Verdict.PASS])

@@ -43,6 +43,7 @@ class Conduct:
         self.what, self._told = told.get("do"), told
         self._invoked = 0
         self._kept: list[Any] | None = None
+        self._ballast: list[Any] = []
 
     def before_load(self) -> None:
         """Refuse or crash where that is to happen while the model loads."""
@@ -57,9 +58,11 @@ class Conduct:
         return np.ones(self._told.get("bytes", 0), np.uint8)
 
     def after_invoke(self, start: float, seconds: float) -> float:
-        """Crash, hang or take longer; return the seconds that it took in all."""
+        """Crash, hang, keep memory or take longer; return the seconds that it took in all."""
         self._invoked += 1
         self._crash()
+        if self.what == "grow":
+            self._ballast.append(self.ballast())
         while self.what == "hang" and self._invoked > self._told["after"]:
             time.sleep(1)
         if self.what != "slower":

@@ -13,6 +13,7 @@ from edgeq.words import size
 
 MOST_SLOWDOWN = 20.0
 MOST_BYTES = 1_000_000_000
+KEPT_BYTES = 1_000_000
 BREAKS = 6
 SILENCE_S = 10.0
 
@@ -98,6 +99,13 @@ def more_memory(good: Good) -> Faulty:
     if more > MOST_BYTES:
         raise NotApplicableError(f"the limit leaves more than {size(MOST_BYTES)}")
     return Faulty(conduct={"do": "memory", "bytes": max(more, 0)})
+
+
+@fault("memory_grows", "run time", "high", "growth", shown_by=("steady_memory",))
+def memory_grows(good: Good) -> Faulty:
+    """Every inference keeps 1 MB of memory for ever."""
+    del good
+    return Faulty(conduct={"do": "grow", "bytes": KEPT_BYTES})
 
 
 @fault("more_partitions", "run time", "medium", "partitions")

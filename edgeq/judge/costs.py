@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeq import words
+from edgeq.judge import growing
 from edgeq.judge.advice import in_all, more_rounds, more_seconds
 from edgeq.judge.decide import decide, half_towards
 from edgeq.judge.missing import missing
@@ -13,6 +14,7 @@ from edgeq.judge.resolution import of_interval
 from edgeq.judge.unsteady import causes, said
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.bootstrap import least_blocks
+from edgeq.measure.growth import Watched
 from edgeq.measure.latency import Latency
 from edgeq.measure.planning import samples_needed
 
@@ -48,25 +50,41 @@ def max_latency_ms(found: Latency, limit: float) -> Judgement:
     return _timed(_Time("median", "ms", facts, value, interval, limit), found)
 
 
-def max_peak_memory(peak_bytes: int, limit: float, *, added_bytes: int | None = None) -> Judgement:
+def max_peak_memory(
+    peak_bytes: int, limit: float, *, added_bytes: int | None = None, watched: Watched | None = None
+) -> Judgement:
     """Judge the peak resident memory of a worker that ran the variant.
 
     Args:
-        peak_bytes: The peak.
+        peak_bytes: The peak of a fresh worker, over its first inferences.
         limit: In bytes.
         added_bytes: What the model added to the bare worker, None where unknown.
+        watched: How a worker's memory rose over the evaluation, None if there was none. It counts
+            if it is more than noise, so that peaks of steady variants can be compared, whatever
+            the number of images.
     """
-    status = decide(peak_bytes, None, limit, "max")
-    added = "" if added_bytes is None else f" (the model adds {words.size(added_bytes)})"
+    grown, inferences = (0, 0) if watched is None else growing.grown(watched)
+    peak = peak_bytes + grown
+    status = decide(peak, None, limit, "max")
+    facts = [] if added_bytes is None else [f"the model adds {words.size(added_bytes)}"]
+    if grown:
+        runs = words.plural(inferences, "inference")
+        facts.append(f"{words.size(float(f'{grown:.2g}'))} more over {runs}")
+    added = f" ({', '.join(facts)})" if facts else ""
     return Judgement(
         status=status,
-        reason=f"peak of the worker{added}: {words.against('size', peak_bytes, limit, 'max')}",
-        value=float(peak_bytes),
+        reason=f"peak of the worker{added}: {words.against('size', peak, limit, 'max')}",
+        value=float(peak),
         limit=limit,
         next_step=None
         if status is Verdict.PASS
         else "Try a method that keeps its weights quantized while running, for example int8",
-        evidence={"peak_bytes": peak_bytes, "added_bytes": added_bytes},
+        evidence={
+            "peak_bytes": peak_bytes,
+            "added_bytes": added_bytes,
+            "grown_bytes": grown,
+            "inferences": inferences,
+        },
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import secrets
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +20,7 @@ from edgeq.images.sets import Photo
 from edgeq.images.stream import Piece, Stream
 from edgeq.ledger import Ledger
 from edgeq.measure.rows import release
+from edgeq.run.results import Held
 from edgeq.run.session import Session
 from edgeq.spec.structs import Preprocessing
 from edgeq.store import Store
@@ -26,6 +29,20 @@ Floats = npt.NDArray[np.float32]
 
 MOST_BYTES = 32_000_000
 """Of the outputs of one portion; two are held at once, while one is written."""
+
+HELD = "held.json"
+
+
+class HeldMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """What the worker held while it ran one portion.
+
+    Attributes:
+        load: Which loading of the model it belongs to; no other has the same.
+        samples: After some of the inferences, in their order.
+    """
+
+    load: str
+    samples: tuple[Held, ...]
 
 
 def missing_portions(
@@ -62,11 +79,13 @@ class Resident:
         session: The worker.
         handle: Of the model there.
         preprocessing: The model's.
+        load: Tells this loading of it from all others.
     """
 
     session: Session
     handle: int
     preprocessing: Preprocessing
+    load: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
 def run_portions(
@@ -95,11 +114,11 @@ def run_portions(
     before = 0
     with ThreadPoolExecutor(1) as keeper:  # the worker goes on while the disk takes its time
         for portion in portions:
-            outputs = _run_portion(model, photographs.pieces(portion), before, progress)
+            outputs, held = _run_portion(model, photographs.pieces(portion), before, progress)
             before += len(portion)
             if keeping is not None:
                 keeping.result()
-            keeping = keeper.submit(_keep, kept, portion, outputs)
+            keeping = keeper.submit(_keep, kept, portion, outputs, held)
     if keeping is not None:
         keeping.result()
 
@@ -109,9 +128,10 @@ def _run_portion(
     pieces: Iterable[Piece],
     before: int,
     progress: Progress,
-) -> tuple[Floats, ...]:
-    """Return a model's raw outputs on a portion, float32 ``(m, ...)`` each."""
+) -> tuple[tuple[Floats, ...], HeldMemory]:
+    """Return a model's raw outputs on a portion, float32 ``(m, ...)`` each, and what it held."""
     parts = []
+    held: list[Held] = []
     for piece in pieces:
         found = model.session.infer(
             model.handle,
@@ -125,8 +145,10 @@ def _run_portion(
             ),
         )
         parts.append(found.outputs)
+        held += found.held
         before += piece.count
-    return tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
+    outputs = tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
+    return outputs, HeldMemory(load=model.load, samples=tuple(held))
 
 
 def bounded(portions: Sequence[Sequence[Photo]], row_bytes: int) -> list[Sequence[Photo]]:
@@ -140,8 +162,11 @@ def bounded(portions: Sequence[Sequence[Photo]], row_bytes: int) -> list[Sequenc
     return [portion[at : at + size] for portion in portions for at in range(0, len(portion), size)]
 
 
-def _keep(kept: Ledger, portion: Sequence[Photo], outputs: Sequence[Floats]) -> None:
+def _keep(
+    kept: Ledger, portion: Sequence[Photo], outputs: Sequence[Floats], held: HeldMemory
+) -> None:
     def write(folder: Path) -> None:
+        (folder / HELD).write_bytes(msgspec.json.encode(held))
         for at, rows in enumerate(outputs):
             np.save(folder / _file(at), rows)
 

@@ -6,6 +6,7 @@ from edgeq.images.sets import overlap
 from edgeq.judge import costs, limits, proofs, tensors
 from edgeq.judge import weights as stored
 from edgeq.judge.verdict import Judgement
+from edgeq.pipeline.growing import prove_steady_memory
 from edgeq.pipeline.proving import prove_input_range, prove_kernels, prove_outputs
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.spec.methods import METHODS
@@ -46,6 +47,11 @@ def kernels(variant: VariantUnderTest, _: float) -> Judgement:
 def input_range(variant: VariantUnderTest, _: float) -> Judgement:
     """Prove that its input holds the values of the evaluation images."""
     return prove_input_range(variant.run, variant.declared)
+
+
+def steady_memory(variant: VariantUnderTest, _: float) -> Judgement:
+    """Prove that memory does not grow from inference to inference."""
+    return prove_steady_memory(variant.run, variant.declared)
 
 
 def calibration_disjoint(variant: VariantUnderTest, _: float) -> Judgement:
@@ -121,7 +127,7 @@ def max_peak_memory(variant: VariantUnderTest, limit: float) -> Judgement:
     """Judge the peak memory of a worker that runs it."""
     used = variant.memory
     variant.baseline.memory  # noqa: B018 - nothing is judged by it, but readers compare
-    return costs.max_peak_memory(used.peak, limit, added_bytes=used.added)
+    return costs.max_peak_memory(used.peak, limit, added_bytes=used.added, watched=variant.watched)
 
 
 def max_partitions(variant: VariantUnderTest, limit: float) -> Judgement:

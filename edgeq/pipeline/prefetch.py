@@ -199,6 +199,12 @@ class _ModelTasks:
     def _is_to_be_run(self, case: Case) -> bool:
         return case.gate.needs_images and shortfall_of(self.run, case) is None
 
+    def _is_followed(self, cases: Iterable[Case]) -> bool:
+        """Return whether what an evaluation shows counts, although nothing needs it."""
+        if not any(case.gate.follows_evaluation for case in cases):
+            return False
+        return self.run.inputs(self.model).evaluation is not None
+
     def _preparation_of(self, subject: Subject, *, calibrated: bool) -> _Work:
         inputs = self.run.inputs(self.model)
         return lambda: prepare(subject, inputs, self.run.store, calibrated=calibrated)
@@ -208,8 +214,8 @@ class _ModelTasks:
 
     def _evaluation_of(self, subject: Subject | None, part: int) -> _Work:
         def work() -> None:
-            cases = (one for one in self.cases if subject in (None, one.subject))
-            if any(map(self._is_to_be_run, cases)):
+            cases = [one for one in self.cases if subject in (None, one.subject)]
+            if any(map(self._is_to_be_run, cases)) or (subject and self._is_followed(cases)):
                 self.run.evaluate(self.model, subject, part)
 
         return work

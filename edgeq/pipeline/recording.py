@@ -16,6 +16,7 @@ import edgeq
 from edgeq.errors import EdgeqError
 from edgeq.feeding import Feeding
 from edgeq.files import sha256_bytes
+from edgeq.judge import growing
 from edgeq.measure.clusters import find_clusters
 from edgeq.models.float_model import FloatModel
 from edgeq.pipeline.inputs import ModelInputs
@@ -305,6 +306,11 @@ def _measured(run: Run, key: str) -> dict[str, Facts]:
     used = run.memories.done(key)
     if used is not None:
         found["memory"] = {**msgspec.to_builtins(used), "added": used.added}
+    watched = run.watches.done(key)
+    if watched is not None:
+        grown, inferences = growing.grown(watched)
+        facts = found.get("memory", {}) | {"grown": grown, "watched_inferences": inferences}
+        found["memory"] = dict(sorted(facts.items()))  # as where processes merge
     return found
 
 

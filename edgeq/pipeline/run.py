@@ -17,6 +17,7 @@ from edgeq.judge.verdict import Verdict
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.answers import Answers, OutputFacts
+from edgeq.measure.growth import Watched
 from edgeq.measure.latency import Latency
 from edgeq.measure.operators import Operators
 from edgeq.measure.size import Size
@@ -26,6 +27,7 @@ from edgeq.pipeline.diagnosis.cause import Diagnosis
 from edgeq.pipeline.executable import Executable, require_as_many
 from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.fed import feeding_of
+from edgeq.pipeline.growing import watch
 from edgeq.pipeline.inputs import ModelInputs, Say
 from edgeq.pipeline.making import make
 from edgeq.pipeline.measuring import (
@@ -105,6 +107,7 @@ class Run:
         self.latencies: Once[str, TimedPair] = Once(self.relay.goes_on)
         self.memories: Once[str, MemoryUse] = Once(self.relay.goes_on)
         self.feedings: Once[str, Feeding] = Once(self.relay.goes_on)
+        self.watches: Once[str, Watched] = Once(self.relay.goes_on)
         self.diagnoses: Once[tuple[str, str], Diagnosis] = Once(self.relay.goes_on)
 
     def inputs(self, model: str) -> ModelInputs:
@@ -345,6 +348,11 @@ class Run:
                 lambda: self._photograph(model, subject),
             ),
         )
+
+    def watched(self, model: str, subject: Subject | None) -> Watched:
+        """Return how a worker's memory rose over the evaluation; see ``answers`` for errors."""
+        key = self.executable(model, subject).key
+        return self.watches.get(key, lambda: watch(self, model, subject))
 
     def failure(self, subject: Subject) -> EdgeqError | None:
         """Return the first error that a variant met, None where it met none."""

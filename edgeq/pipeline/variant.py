@@ -9,6 +9,7 @@ from edgeq.judge.doubt import Doubt
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.answers import Answers
+from edgeq.measure.growth import Watched
 from edgeq.measure.latency import Latency
 from edgeq.measure.operators import Operators
 from edgeq.measure.size import Size
@@ -147,8 +148,15 @@ class VariantUnderTest:
 
     @property
     def memory(self) -> MemoryUse:
-        """What it costs in memory."""
+        """What it costs in memory, after its first inferences."""
         return self.run.memory(self.model, self.subject)
+
+    @property
+    def watched(self) -> Watched | None:
+        """How a worker's memory rose over its evaluation, None if there are no images."""
+        if self.inputs.evaluation is None:
+            return None
+        return self.run.watched(self.model, self.subject)
 
     @property
     def declared(self) -> Subject:

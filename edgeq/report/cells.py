@@ -153,9 +153,13 @@ def _latency(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -
 
 
 def _memory(variant: VariantRecord) -> Cell:
-    peak = facts.number(variant.memory, "peak")
+    first = facts.number(variant.memory, "peak")
     before = facts.number(variant.memory, "before")
-    detail = ""
-    if peak is not None and before is not None:
-        detail = f"adds {words.size(max(0.0, peak - before))}"
-    return _cell(None if peak is None else words.size(peak), detail, order=peak)
+    grown = facts.number(variant.memory, "grown") or 0.0
+    peak = None if first is None else first + grown
+    details = []
+    if first is not None and before is not None:
+        details.append(f"adds {words.size(max(0.0, first - before))}")
+    if grown:
+        details.append(f"grows by {words.size(grown)}")
+    return _cell(None if peak is None else words.size(peak), *details, order=peak)

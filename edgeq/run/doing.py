@@ -11,6 +11,7 @@ _ACTIVITIES = {
     "load": "loading the model",
     "infer": INFERENCE,
     "infer_tensors": INFERENCE,
+    "repeat": INFERENCE,
     "time": f"{INFERENCE} while timing",
 }
 

@@ -16,6 +16,11 @@ RGB = 3
 
 FloatArray = npt.NDArray[np.float32]
 
+Held = tuple[int, int, int]
+"""What a worker held after an inference: its number since the model was loaded, from 1; the bytes
+that malloc had handed out, beside what the request took; and its private resident bytes. -1 is
+unknown."""
+
 
 class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What is where the worker runs.
@@ -110,11 +115,14 @@ class Inferred:
         outputs: float32 ``(n, ...)`` per output, dequantized; NaN and infinities as they came.
         nonfinite: Per output, how many of its values are NaN or infinite.
         saturated_input: Share of the input values beyond the ends of the input's type.
+        held: What the worker held on the way: after every inference at first, then after some, and
+            after the last.
     """
 
     outputs: tuple[FloatArray, ...]
     nonfinite: tuple[int, ...]
     saturated_input: float
+    held: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from edgeq.run.loading import (
 )
 from edgeq.run.more_memory import loads_with_more_memory
 from edgeq.run.protocol import AnyArray
-from edgeq.run.results import Feed, Inferred, Loaded, MemoryNow, Timed, WorkerFacts
+from edgeq.run.results import Feed, Held, Inferred, Loaded, MemoryNow, Timed, WorkerFacts
 from edgeq.run.targets import Target
 from edgeq.spec.structs import Kernels, Preprocessing
 from edgeq.tflite.edits import Edit
@@ -40,6 +40,11 @@ _PERHAPS_MEMORY = ("no reason given", "failed to create runtime", "alloc", "memo
 class _Fed(msgspec.Struct, frozen=True):
     clipped: int
     fed: int
+    held: tuple[Held, ...]
+
+
+class _Repeated(msgspec.Struct, frozen=True):
+    held: tuple[Held, ...]
 
 
 class _Turns(msgspec.Struct, frozen=True):
@@ -186,6 +191,7 @@ class Session:
         require_image_model(loaded, (pixels.shape[1], pixels.shape[2]), where=self._where)
         request = {"handle": handle, "preprocessing": _numbers(preprocessing)}
         parts: list[tuple[AnyArray, ...]] = []
+        held: list[Held] = []
         done = clipped = fed = 0
         for place, blobs in self._portions(pixels, start, total, loaded.batch):
             answer = self._worker.ask(
@@ -201,12 +207,47 @@ class Session:
             done += place["count"]
             clipped += facts.clipped
             fed += facts.fed
+            held += facts.held
             if progress is not None:
                 progress(done, total)
         columns = zip(*parts, strict=True)
         outputs = tuple(rows[0] if len(rows) == 1 else np.concatenate(rows) for rows in columns)
         bad = tuple(int(np.count_nonzero(~np.isfinite(values))) for values in outputs)
-        return Inferred(outputs, bad, clipped / fed)
+        return Inferred(outputs, bad, clipped / fed, tuple(held))
+
+    def repeat(
+        self,
+        handle: int,
+        pixels: npt.NDArray[np.uint8],
+        preprocessing: Preprocessing,
+        *,
+        counts: Sequence[int],
+        budget_s: float,
+    ) -> tuple[Held, ...]:
+        """Run a model on the same photographs again and again, and return what the worker held.
+
+        Args:
+            handle: From ``load``.
+            pixels: uint8 ``(n, h, w, 3)``, RGB, of the model's input size.
+            preprocessing: Only mean, std and channel order are used.
+            counts: Inferences since loading at which it may end: the first, or the next after
+                the budget is used up.
+            budget_s: Seconds after which no further count is aimed at.
+
+        Raises:
+            ModelRefusedError: The model does not take such images.
+            WorkerError: As in ``load``.
+        """
+        size = (pixels.shape[1], pixels.shape[2])
+        require_image_model(self._model(handle), size, where=self._where)
+        request = {
+            "handle": handle,
+            "preprocessing": _numbers(preprocessing),
+            "counts": counts,
+            "budget_s": budget_s,
+        }
+        answer = self._worker.ask("repeat", request, (pixels,))
+        return self._worker.convert("repeat", answer, _Repeated).held
 
     def infer_tensors(self, handle: int, inputs: Sequence[AnyArray]) -> tuple[AnyArray, ...]:
         """Run a model once on one array per input and return one per output.

@@ -30,7 +30,8 @@ if __name__ == "__main__":  # before numpy, whose own threads would cost memory 
 with suppress(ImportError):  # said in the answer to hello, where the client can read it
     import numpy as np
 
-PROTOCOL, PROGRESS_S, GRACE_S = 2, 1.0, 5.0
+PROTOCOL, PROGRESS_S, GRACE_S = 3, 1.0, 5.0
+EACH, THEN_EVERY = 24, 4
 REAL_TYPES = ("float32", "float16", "int8", "uint8", "int16")
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 RESOLVERS = {"xnnpack": "AUTO", "reference": "BUILTIN_REF"}
@@ -97,6 +98,33 @@ def tensor_facts(detail: Json) -> Json:
     return {**facts, "dtype": np.dtype(detail["dtype"]).name, "quantization": pair}
 
 
+class Gauge:
+    """Reads how much memory this process holds, in some 10 microseconds."""
+
+    def __init__(self) -> None:
+        self.statm, self.mallinfo, self.page = -1, None, os.sysconf("SC_PAGE_SIZE")
+        with suppress(OSError):
+            self.statm = os.open("/proc/self/statm", os.O_RDONLY)
+        with suppress(ImportError, AttributeError, OSError):  # glibc 2.33 or later
+            import ctypes
+
+            fields = [("sizes", ctypes.c_size_t * 10)]
+            libc: Any = ctypes.CDLL(None)
+            libc.gnu_get_libc_version, self.mallinfo = libc.gnu_get_libc_version, libc.mallinfo2
+            libc.mallinfo2.restype = type("Mallinfo2", (ctypes.Structure,), {"_fields_": fields})
+
+    def read(self) -> tuple[int, int]:
+        """Return the bytes that malloc has handed out, and private resident bytes; -1: unknown."""
+        allocated = resident = -1
+        if self.mallinfo is not None:
+            sizes = self.mallinfo().sizes
+            allocated = sizes[4] + sizes[7]  # hblkhd: mapped chunks, uordblks: chunks of the heap
+        if self.statm >= 0:
+            pages = os.pread(self.statm, 256, 0).split()
+            resident = (int(pages[1]) - int(pages[2])) * self.page
+        return allocated, resident
+
+
 class Model:
     """A model that the runtime accepted; open dimensions are pinned, the batch to 1."""
 
@@ -114,6 +142,7 @@ class Model:
                 self.interpreter.resize_tensor_input(detail["index"], pinned)
         self.interpreter.allocate_tensors()
         self.init_s, self.first_s = time.perf_counter() - start, -1.0
+        self.invoked = 0
         self.inputs = [tensor_facts(detail) for detail in self.interpreter.get_input_details()]
         self.outputs = [tensor_facts(detail) for detail in self.interpreter.get_output_details()]
         self.batch: int = [*(self.inputs[0]["shape"] if self.inputs else ()), 1][0]
@@ -124,6 +153,7 @@ class Model:
         self.interpreter.invoke()
         seconds = time.perf_counter() - start
         self.first_s = seconds if self.first_s < 0 else self.first_s
+        self.invoked += 1
         return seconds
 
     def feeder(self, preprocessing: Json) -> Callable[[Any], int]:
@@ -162,6 +192,7 @@ class Worker:
     def __init__(self, stdout: BinaryIO):
         self.stdout, self.told = stdout, 0.0
         self.models: dict[int, Model] = {}
+        self.gauge = Gauge()
 
     def progress(self, done: int, total: int) -> None:
         """Tell the client once a second that the work goes on."""
@@ -204,6 +235,7 @@ class Worker:
         pixels = pixels[request["start"] :][: request["count"]]
         model, total = self.models[request["handle"]], len(pixels)
         feed, clipped, results = model.feeder(request["preprocessing"]), 0, list[Any]()
+        own, held = 0 if request["path"] else pixels.nbytes, list[Any]()
         for first in range(0, total, model.batch):
             self.progress(first, total)
             clipped += feed(pixels[first : first + model.batch])
@@ -211,11 +243,42 @@ class Worker:
             for number, values in enumerate(model.answers()):
                 rows = values if values.shape[:1] == (model.batch,) else values[None]
                 if first == 0:
-                    results.append(np.empty((total, *rows.shape[1:]), np.float32))
+                    results.append(np.full((total, *rows.shape[1:]), 0, np.float32))  # resident
+                    own += results[-1].nbytes
                 if rows.shape[1:] != results[number].shape[1:]:
                     raise ValueError(f"output {number} changes its shape from image to image")
                 results[number][first : first + model.batch] = rows[: total - first]
-        return {"clipped": clipped, "fed": pixels.size}, results
+            last = first + model.batch >= total
+            if last or model.invoked <= EACH or model.invoked % THEN_EVERY == 0:
+                sizes = self.gauge.read()
+                held.append([model.invoked, *(n if n < 0 else n - own for n in sizes)])
+        return {"clipped": clipped, "fed": pixels.size, "held": held}, results
+
+    def op_repeat(self, request: Json, blobs: Arrays) -> Frame:
+        """Run a model on the same pixels (n, h, w, 3) again and again, and return what it holds.
+
+        It ends at ``counts[0]`` inferences, or the next of ``counts`` while there is time.
+        """
+        model, pixels, held = self.models[request["handle"]], blobs[0], list[Any]()
+        feed, end = (
+            model.feeder(request["preprocessing"]),
+            time.perf_counter() + request["budget_s"],
+        )
+        for count in request["counts"]:
+            if held and time.perf_counter() > end:
+                break
+            while model.invoked < count:
+                self.progress(model.invoked, count)
+                first = model.invoked * model.batch % len(pixels)
+                feed(pixels[first : first + model.batch])
+                model.invoke()
+                model.answers()
+                allocated, resident = self.gauge.read()
+                if resident < 0:  # not Linux: a peak never falls, but one that grows rises on
+                    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                    resident = peak if sys.platform == "darwin" else peak * 1024
+                held.append([model.invoked, allocated, resident])
+        return {"held": held}, ()
 
     def op_infer_tensors(self, request: Json, blobs: Arrays) -> Frame:
         """Run a model once on an array per input; real ones are quantized where the input is."""
@@ -295,7 +358,9 @@ def main() -> int:
     worker = Worker(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)  # what native code prints must not get between frames
     gc.disable()  # never in the middle of a timed block
+    arrays: Arrays = ()
     while (frame := read_frame(sys.stdin.buffer)) and frame[0]["op"] != "bye":
+        arrays = ()  # the last answer's: what is held now is that of one request
         gc.collect()
         header, arrays = answer(worker, *frame)
         write_frame(worker.stdout, {"id": frame[0]["id"], **header}, arrays)

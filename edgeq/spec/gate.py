@@ -75,6 +75,8 @@ class Gate:
             method quantizes activations, those whose method is calibrated, or those that were
             calibrated by this run.
         needs_images: Whether it needs an evaluation set.
+        follows_evaluation: Whether it counts what an evaluation shows if there is one; a gate that
+            needs images need not say so.
         needs_labels: Whether the evaluation set must be labelled.
         needs_training: Whether it means nothing for random weights.
         task: The task that it belongs to, None if it holds for every one.
@@ -105,6 +107,7 @@ class Gate:
     limits: Mapping[str, float] = field(default_factory=dict)
     holds: Holds = "every"
     needs_images: bool = False
+    follows_evaluation: bool = False
     needs_labels: bool = False
     needs_training: bool = False
     task: Task | None = None

@@ -88,6 +88,17 @@ GATES: Extensible[Gate] = Extensible(
             sureness=6,
         ),
         Gate(
+            name="steady_memory",
+            marker="proof",
+            summary="memory does not grow from inference to inference",
+            judge=f"{_HERE}:steady_memory",
+            sense="proof",
+            alone=False,
+            needs_images=True,
+            cause="growth",
+            sureness=3,
+        ),
+        Gate(
             name="calibration_disjoint",
             marker="proof",
             summary="no calibration image is an evaluation image",
@@ -258,11 +269,13 @@ GATES: Extensible[Gate] = Extensible(
         Gate(
             name="max_peak_memory",
             marker="memory",
-            summary="peak resident memory of a worker that runs the variant",
+            summary="peak resident memory of a worker that runs the variant, growth over the "
+            "evaluation included",
             judge=f"{_HERE}:max_peak_memory",
             sense="max",
             unit="bytes",
             minimum=1,
+            follows_evaluation=True,
             # Peaks of eight fresh workers with the same model were 0.1 to 0.5 % apart.
             comparison=Comparison(alike=COSTS, tolerance=0.02, relative=True),
             column="memory",

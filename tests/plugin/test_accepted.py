@@ -54,7 +54,7 @@ def test_accept_a_worse_run_compare_and_accept_again(project: Project) -> None:
     project.save_model("vendor.tflite", io="uint8", seed=2)
     result = project.run("--junitxml=junit.xml")
     assert result.ret == 1
-    result.assert_outcomes(passed=13, failed=3)
+    result.assert_outcomes(passed=15, failed=3)
     told = junit(project)
     assert sum(one["edgeq.change"] == "worse" for one in told.values()) == 3
     agreement = told["tiny/vendor/top1_agreement"]

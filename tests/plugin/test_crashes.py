@@ -39,6 +39,7 @@ runpy.run_path(str(WORKER), run_name="__main__")
 """
 RUN_DEPENDENT = {
     "outputs",
+    "steady_memory",
     "top1_agreement",
     "worst_cosine",
     "accuracy_drop",
@@ -60,7 +61,7 @@ def test_a_crash_and_a_hang_cost_their_own_verdicts_only(project: Project) -> No
     result = project.run()
 
     assert result.ret == 1
-    result.assert_outcomes(passed=18, failed=12)
+    result.assert_outcomes(passed=19, failed=14)
     record = project.record
     assert record.errors == ()
     assert record.summary.complete

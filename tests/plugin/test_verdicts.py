@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
+import pytest
+
 from edgeq.judge.verdict import Answer, Verdict
 from tests.plugin.projects import (
+    CLASSES,
+    SIZE,
     Project,
     case,
     save_photographs,
@@ -11,13 +17,14 @@ from tests.plugin.projects import (
     suite_properties,
     text_of,
 )
+from tests.unit import bad_models
 
 
 def test_fail_fails_in_one_line_with_the_next_step(project: Project) -> None:
     project.spec["gates"]["size_reduction"] = 0.99
     result = project.run("-m", "size")
     assert result.ret == 1
-    result.assert_outcomes(failed=2, passed=2, deselected=16)
+    result.assert_outcomes(failed=2, passed=2, deselected=18)
     judged = case(project.record, "tiny/float16/size_reduction")
     assert judged.status is Verdict.FAIL
     start = result.outlines.index(f"tiny/float16/size_reduction: FAIL; {judged.reason}")
@@ -32,7 +39,7 @@ def test_inconclusive_passes_under_its_own_name(project: Project) -> None:
     result = project.run("-m", "agreement", "-rA")
     assert result.ret == 0
     assert "test_gate.py II.." in text_of(result)
-    assert "2 passed, 16 deselected, 2 inconclusive" in result.outlines[-1]
+    assert "2 passed, 18 deselected, 2 inconclusive" in result.outlines[-1]
     assert statuses(project.record)["tiny/float16/top1_agreement"] is Verdict.INCONCLUSIVE
     said = " ".join(text_of(result).split())
     assert "INCONCLUSIVE, leans to PASS tiny/float16/top1_agreement" in said
@@ -113,7 +120,7 @@ def test_inconclusive_fails_where_the_spec_says_so(project: Project) -> None:
     project.spec["inconclusive"] = "fail"
     result = project.run("-m", "agreement")
     assert result.ret == 1
-    result.assert_outcomes(failed=2, passed=2, deselected=16)
+    result.assert_outcomes(failed=2, passed=2, deselected=18)
     result.stdout.fnmatch_lines(
         ["tiny/float16/top1_agreement: INCONCLUSIVE, leans to PASS; agrees on 12 of 12*"]
     )
@@ -147,7 +154,7 @@ def test_missing_without_declaration_fails(project: Project) -> None:
     save_photographs(project.root / "flat", flat=True)
     result = project.run("-m", "accuracy")
     assert result.ret == 1
-    result.assert_outcomes(failed=2, deselected=13)
+    result.assert_outcomes(failed=2, deselected=15)
     result.stdout.fnmatch_lines(["tiny/float16/accuracy_drop: MISSING; *", "Next: Name a csv*"])
 
 
@@ -161,3 +168,20 @@ def test_a_gate_that_is_off_vanishes(project: Project) -> None:
     assert "test_top1_agreement[tiny-vendor]" not in text
     assert "test_latency_ratio" not in text
     assert "test_max_bytes" not in text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory now is read from /proc")
+def test_a_variant_whose_memory_grows_fails_and_the_others_pass(project: Project) -> None:
+    leak = bad_models.growing(4_000_000, size=SIZE, classes=CLASSES, seed=1)
+    (project.root / "leak.tflite").write_bytes(leak)
+    project.save_model("net.tflite", softmax=False)
+    project.spec["variants"]["leak"] = {"model": "tiny", "file": "leak.tflite"}
+    project.spec["gates"]["max_peak_memory"] = "90 MB"
+    result = project.run("-m", "memory or proof")
+    assert result.ret == 1
+    failed = {one for one, verdict in statuses(project.record).items() if verdict is Verdict.FAIL}
+    assert failed == {"tiny/leak/steady_memory", "tiny/leak/max_peak_memory"}
+    said = " ".join(text_of(result).split())
+    assert "tiny/leak/steady_memory: FAIL; memory grows by 4 MB an inference" in said
+    report = (project.reports / "report.html").read_text(encoding="utf-8")
+    assert "grows by" in report

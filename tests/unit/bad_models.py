@@ -1,4 +1,4 @@
-"""Classifiers that load and then do harm: one never ends, one wants memory, one crashes."""
+"""Classifiers that load and then do harm: endless, greedy, crashing, and ever growing ones."""
 
 from __future__ import annotations
 
@@ -58,6 +58,79 @@ def crashing(**shape: Any) -> bytes:
     buffer.data = list(bytes(4 * int(np.prod(written.shape))))
     written.buffer = len(model.buffers)
     model.buffers.append(buffer)
+    return _packed(model)
+
+
+def growing(bytes_an_inference: int, **shape: Any) -> bytes:
+    """Return a classifier that holds so many bytes more after every inference.
+
+    A variable counts the inferences, and FILL makes a tensor of as many rows. Its least value is
+    added to the answers, which stay what they are: it is 0.
+    """
+    model = _unpacked(**shape)
+    main = model.subgraphs[0]
+    handle_options = schema.VarHandleOptionsT()
+    handle_options.container, handle_options.sharedName = "", "count"
+
+    def handle(graph: Any) -> int:
+        made = _add_tensor(model, graph, "handle", [])
+        graph.tensors[made].type = schema.TensorType.RESOURCE
+        _add_operator(model, graph, "VAR_HANDLE", ([], [made]), handle_options)
+        return made
+
+    start = schema.SubGraphT()
+    start.name, start.tensors, start.operators = "start", [], []
+    start.inputs, start.outputs = [], []
+    model.subgraphs.append(start)
+    zero = _add_tensor(model, start, "zero", [1], np.zeros(1, np.float32))
+    assigned, assigning = handle(start), schema.AssignVariableOptionsT()
+    _add_operator(model, start, "ASSIGN_VARIABLE", ([assigned, zero], []), assigning)
+    once = schema.CallOnceOptionsT()
+    once.initSubgraphIndex = len(model.subgraphs) - 1
+    _add_operator(model, main, "CALL_ONCE", ([], []), once)
+    main.operators.insert(0, main.operators.pop())
+
+    def constant(name: str, values: Any) -> int:
+        return _add_tensor(model, main, name, values.shape, values)
+
+    count = handle(main)
+    before, after, rows, lengths, ballast, least = (
+        _add_tensor(model, main, name, size)
+        for name, size in (
+            ("before", [1]),
+            ("after", [1]),
+            ("rows", [1]),
+            ("lengths", [2]),
+            ("ballast", [1, bytes_an_inference // 4]),
+            ("least", [1]),
+        )
+    )
+    for at in (rows, lengths):
+        main.tensors[at].type = schema.TensorType.INT32
+    main.tensors[ballast].shapeSignature = [-1, bytes_an_inference // 4]
+    one = constant("one", np.ones(1, np.float32))
+    width = constant("width", np.array([bytes_an_inference // 4], np.int32))
+    value, axes = (
+        constant("value", np.zeros((), np.float32)),
+        constant("axes", np.array([0, 1], np.int32)),
+    )
+    flat = constant("flat", np.ones(1, np.int32))
+    scalar = _add_tensor(model, main, "scalar", [])
+    logits = main.outputs[0]
+    answer = _add_tensor(model, main, "answer", main.tensors[logits].shape)
+    for name, ends, options in (
+        ("READ_VARIABLE", ([count], [before]), schema.ReadVariableOptionsT()),
+        ("ADD", ([before, one], [after]), schema.AddOptionsT()),
+        ("ASSIGN_VARIABLE", ([count, after], []), assigning),
+        ("CAST", ([after], [rows]), schema.CastOptionsT()),
+        ("CONCATENATION", ([rows, width], [lengths]), schema.ConcatenationOptionsT()),
+        ("FILL", ([lengths, value], [ballast]), schema.FillOptionsT()),
+        ("REDUCE_MIN", ([ballast, axes], [scalar]), schema.ReducerOptionsT()),
+        ("RESHAPE", ([scalar, flat], [least]), None),
+        ("ADD", ([logits, least], [answer]), schema.AddOptionsT()),
+    ):
+        _add_operator(model, main, name, ends, options)
+    main.outputs = [answer]
     return _packed(model)
 
 

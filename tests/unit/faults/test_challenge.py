@@ -32,6 +32,7 @@ TRIED = (
     "evaluation_labels_shifted",
     "crash_at_invoke",
     "more_memory",
+    "memory_grows",
     "more_partitions",
     "renamed_tensors",
     "other_metadata",
@@ -56,6 +57,7 @@ def test_faults_are_caught_by_the_gates_that_look_at_them(found: Challenge) -> N
     assert "types" in caught["unquantized"]
     assert "outputs" in caught["crash_at_invoke"]
     assert caught["more_memory"] == ("max_peak_memory",)
+    assert caught["memory_grows"] == ("steady_memory",)
     assert "max_partitions" in caught["more_partitions"]
 
 
@@ -70,7 +72,7 @@ def test_what_can_not_happen_here_is_said_and_not_counted(found: Challenge) -> N
     inapplicable = by_name(found)["range_minus_1_1"]
     assert inapplicable.verdict == "not applicable"
     assert "the range that the variant takes" in inapplicable.note
-    assert found.score == round(8 / 9, 4)
+    assert found.score == round(9 / 10, 4)
 
 
 def test_controls_pass(found: Challenge) -> None:

@@ -30,7 +30,7 @@ OF_PREDICTIONS = (
 OF_OTHER_THINGS = ("activation_scale_nan", "input_scale", "cut_short", "unquantized", "nan_outputs")
 CONTROLS = ("renamed_tensors", "reordered_tensors", "other_metadata", "other_rounding")
 RANDOM = "its predictions are not judged: the model has random weights, so its answers mean nothing"
-PROOFS_ON_IMAGES = ("outputs", "kernels", "input_range", "calibration_disjoint")
+PROOFS_ON_IMAGES = ("outputs", "kernels", "input_range", "steady_memory", "calibration_disjoint")
 
 
 def verdicts(found: Challenge) -> dict[str, str]:

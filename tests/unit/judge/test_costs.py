@@ -6,6 +6,7 @@ import pytest
 
 from edgeq.judge.costs import latency_ratio, max_latency_ms, max_partitions, max_peak_memory
 from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.growth import Growth, Rise, Watched
 from edgeq.measure.latency import Latency, latency
 
 
@@ -87,6 +88,29 @@ def test_memory() -> None:
         "peak of the worker (the model adds 24.1 MB): 61.3 MB (limit: at most 250 MB)"
     )
     check(max_peak_memory(61_300_000, 60e6), Verdict.FAIL)
+
+
+def test_memory_that_grows_counts_over_the_evaluation() -> None:
+    leak = Rise(steps=(62_000_000, 62_000_000, 62_000_000), inferences=62.0, apart=186)
+    watched = Watched(evaluated=Growth(inferences=500, allocated=(leak,)))
+    found = check(
+        max_peak_memory(61_300_000, 250e6, added_bytes=24_100_000, watched=watched), Verdict.FAIL
+    )
+    assert found.reason == (
+        "peak of the worker (the model adds 24.1 MB, 500 MB more over 500 inferences): 561 MB "
+        "(limit: at most 250 MB)"
+    )
+    assert found.value == 561_300_000
+
+
+def test_memory_that_does_not_grow_is_the_same_however_many_images_there_are() -> None:
+    noise = Rise(steps=(2000, 0, 900), inferences=62.0, apart=186)
+    for inferences in (20, 500):
+        watched = Watched(evaluated=Growth(inferences=inferences, allocated=(noise,)))
+        found = check(max_peak_memory(61_300_000, 250e6, watched=watched), Verdict.PASS)
+        assert found.value == 61_300_000
+        assert found.reason == max_peak_memory(61_300_000, 250e6).reason
+        assert found.evidence["inferences"] == inferences
 
 
 def test_partitions() -> None:

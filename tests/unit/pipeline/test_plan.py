@@ -45,7 +45,10 @@ def test_cases_are_the_proofs_that_apply_and_the_limits_that_hold() -> None:
         *(f"net/int8/{proof}" for proof in proofs()),
         "net/int8/size_reduction",
         "net/int8/max_bytes",
-        *(f"net/float16/{proof}" for proof in ("made", "types", "weights", "outputs")),
+        *(
+            f"net/float16/{proof}"
+            for proof in ("made", "types", "weights", "outputs", "steady_memory")
+        ),
         "net/float16/size_reduction",
         "net/float16/max_bytes",
     ]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edgeq.record import VariantRecord
+from edgeq.record import Facts, VariantRecord
 from edgeq.report.cells import HEADINGS, Cell, cells
 from tests.unit.report import records
 
@@ -25,6 +25,15 @@ def test_a_variant_that_was_measured() -> None:
         "latency": "1.01x [0.99 to 1.04x; 18.1 ms]",
         "memory": "93 MB [adds 41 MB]",
     }
+
+
+def test_memory_that_grows_counts_to_its_peak() -> None:
+    facts: Facts = {"before": 50_000_000, "peak": 60_000_000, "grown": 500_000_000}
+    one = VariantRecord(name="leak", method="int8", memory=facts)
+    model = records.full_record().models[0]
+    shown = cells(model, one, is_baseline=False)["memory"]
+    assert _text(shown) == "560 MB [adds 10 MB; grows by 500 MB]"
+    assert shown.order == 560_000_000
 
 
 def test_what_was_not_measured_says_so() -> None:

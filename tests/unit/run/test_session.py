@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,13 @@ import pytest
 
 from edgeq.errors import ModelRefusedError, WorkerError
 from edgeq.images.decode import Pixels
-from edgeq.run.results import Feed, Loaded
+from edgeq.measure.growth import Rise, growth
+from edgeq.run.results import Feed, Held, Loaded
 from edgeq.run.session import Session
 from edgeq.run.targets import Target, local_target
 from edgeq.spec.structs import Kernels, Preprocessing
 from edgeq.tflite.edits import logits_edits
+from tests.unit.bad_models import growing
 from tests.unit.tiny_model import IoType, Op, Tensor, build, classifier
 
 PLAIN = Preprocessing()
@@ -319,3 +323,62 @@ def test_an_infinite_value_is_an_input_like_any_other(session: Session, tmp_path
     model = load(session, tmp_path, classifier())
     given = np.full((1, 4, 4, 3), math.inf, np.float32)
     assert np.isnan(session.infer_tensors(model.handle, [given])[0]).any()
+
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="memory now is read from /proc")
+
+
+def kept(samples: Sequence[Held]) -> Rise:
+    """Return how far malloc's bytes rose, or resident ones where malloc does not tell."""
+    found = growth([[np.array(samples, np.int64)]])
+    (rise,) = found.allocated or found.resident
+    return rise
+
+
+@LINUX
+@pytest.mark.parametrize("local", [True, False])
+def test_a_worker_tells_what_it_holds(tmp_path: Path, *, local: bool) -> None:
+    """Answers of 40 kB an image, and pixels that come through the pipe, are not the model's."""
+    images = np.random.default_rng(1).integers(0, 256, (200, 4, 4, 3), dtype=np.uint8)
+    file = tmp_path / "model.tflite"
+    file.write_bytes(classifier(classes=10_000))
+    target = Target("here", local_target().command, local_files=local)
+    with Session(target, timeout_s=60, memory_limit=None) as one:
+        handle = one.load(file, threads=1, kernels="xnnpack").handle
+        held = [one.infer(handle, images[:at], PLAIN).held for at in (60, 100, 200)]
+    samples = [sample for some in held for sample in some]
+    assert [number for number, _, _ in samples] == [*range(1, 25), *range(28, 361, 4)]
+    assert all(0 < resident < 2**32 for _, _, resident in samples)
+    assert abs(kept(samples).mean) < 1000
+
+
+@LINUX
+def test_a_model_that_grows_is_seen_to(tmp_path: Path, pixels: Bytes) -> None:
+    file = tmp_path / "model.tflite"
+    file.write_bytes(growing(400_000))
+    with Session(local_target(), timeout_s=60, memory_limit=None) as one:
+        handle = one.load(file, threads=1, kernels="xnnpack").handle
+        first = one.infer(handle, np.concatenate([pixels] * 4), PLAIN)
+        again = one.repeat(handle, pixels, PLAIN, counts=(30, 60, 90), budget_s=0.0)
+    assert kept(first.held).mean == pytest.approx(400_000, rel=0.1)
+    assert [number for number, _, _ in again] == list(range(29, 31))
+    plain = load_answers(tmp_path, pixels)
+    assert np.allclose(first.outputs[0][:7], plain, atol=1e-6)
+
+
+def load_answers(folder: Path, pixels: Bytes) -> npt.NDArray[np.float32]:
+    with Session(local_target(), timeout_s=60, memory_limit=None) as one:
+        loaded = load(one, folder, classifier(softmax=False))
+        return one.infer(loaded.handle, pixels, PLAIN).outputs[0]
+
+
+def test_repetition_ends_at_the_last_count_or_when_the_time_is_up(
+    session: Session, tmp_path: Path, pixels: Bytes
+) -> None:
+    handle = load(session, tmp_path, classifier(batch=3)).handle
+    times = {"counts": (4, 8, 16), "budget_s": 60.0}
+    held = session.repeat(handle, pixels, PLAIN, **times)  # type: ignore[arg-type]
+    assert [number for number, _, _ in held] == list(range(1, 17))
+    assert session.repeat(handle, pixels, PLAIN, **times) == ()  # type: ignore[arg-type]
+    with pytest.raises(ModelRefusedError):
+        session.repeat(handle, pixels[:, :2], PLAIN, **times)  # type: ignore[arg-type]

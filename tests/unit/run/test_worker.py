@@ -243,3 +243,51 @@ def test_slow_inferences_are_told_within_a_block(
     _, (samples,) = serving.op_time({**request, "rounds": 6, "block": 3}, (np.zeros(1),))
     assert len(samples) == 6
     assert len(told) == 2 + 2 + within
+
+
+class Growing:
+    """A model that holds a megabyte more after every inference."""
+
+    batch, invoked = 1, 0
+
+    def __init__(self) -> None:
+        self.kept: list[Any] = []
+
+    def feeder(self, _: object) -> Any:
+        return lambda _: 0
+
+    def invoke(self) -> float:
+        self.invoked += 1
+        self.kept.append(np.ones(1_000_000, np.uint8))
+        return 0.0
+
+    def answers(self) -> list[Any]:
+        return []
+
+
+def test_where_nothing_tells_what_is_held_now_the_peak_is_told() -> None:
+    serving = worker.Worker(io.BytesIO())
+    serving.gauge.statm, serving.gauge.mallinfo = -1, None
+    serving.models = {1: Growing()}  # type: ignore[dict-item]
+    request = {"handle": 1, "preprocessing": {}, "counts": [200], "budget_s": 0}
+    answer, _ = serving.op_repeat(request, (np.zeros((2, 4, 4, 3), np.uint8),))
+    held = np.array(answer["held"], np.int64)
+    assert (held[:, 1] == -1).all()
+    assert held[-1, 2] > 2e8
+    assert (np.diff(held[:, 2]) >= 0).all()
+
+
+def test_nothing_is_made_up_where_nothing_tells() -> None:
+    gauge = worker.Gauge()
+    gauge.statm, gauge.mallinfo = -1, None
+    assert gauge.read() == (-1, -1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+def test_the_gauge_tells_bytes() -> None:
+    gauge = worker.Gauge()
+    before = gauge.read()
+    ballast = np.ones(30_000_000, np.uint8)
+    after = gauge.read()
+    assert after[1] - before[1] == pytest.approx(ballast.nbytes, rel=0.05)
+    assert before[0] == -1 or after[0] - before[0] == pytest.approx(ballast.nbytes, rel=0.01)

@@ -1,0 +1,164 @@
+"""The proof that memory does not grow from inference to inference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeq import words
+from edgeq.judge.missing import NOT_MEASURED, missing
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.growth import Growth, Rise, Watched
+from edgeq.words import plural
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How far a memory that does not grow may rise.
+
+    Attributes:
+        total: Bytes from the first quarter's floor to the last one's.
+        an_inference: Bytes an inference.
+    """
+
+    total: int
+    an_inference: int
+
+    def permits(self, rise: Rise) -> bool:
+        """Return whether a rise is small enough to prove that nothing grows."""
+        return rise.total <= max(self.total, self.an_inference * rise.inferences * len(rise.steps))
+
+    def shows(self, rise: Rise) -> bool:
+        """Return whether a rise proves that something grows, in every quarter alike."""
+        return rise.total > self.total and rise.least > self.an_inference
+
+    def bound(self, rise: Rise) -> float:
+        """Return the bytes an inference by which memory might grow without being noticed."""
+        return max(self.an_inference, self.total / (rise.inferences * len(rise.steps)))
+
+
+ALLOCATED = Noise(64_000, 1_000)
+"""Of what malloc handed out. Good variants of 55 models rose by up to 6 kB over 250 inferences, and
+by up to 17 bytes an inference in every quarter (benchmarks/growth.md)."""
+
+RESIDENT = Noise(4_000_000, 64_000)
+"""Of private resident memory in one portion of work: a row of large outputs that is freed and made
+again moves it by 1.6 MB."""
+
+
+def steady_memory(watched: Watched, *, images: int, baseline: float | None = None) -> Judgement:
+    """Prove that the memory of a worker does not grow while it runs the variant.
+
+    Args:
+        watched: How it rose.
+        images: Of the evaluation.
+        baseline: Bytes an inference by which the baseline's memory grows, None if it does not.
+    """
+    evidence: dict[str, object] = {"images": images, "repeated": watched.repeated is not None}
+    rate = growing(watched)
+    if rate is not None:
+        return _failed(rate, baseline, evidence)
+    rises, noise = _telling(watched.last)
+    if not rises:
+        return _unknown(watched.last, images)
+    if is_open(watched.last):
+        most = _rounded(max(one.total for one in rises))
+        return Judgement(
+            status=Verdict.INCONCLUSIVE,
+            reason=f"memory rises by {words.size(most)}, but not steadily",
+            next_step="Evaluate more images: memory that keeps growing rises in every part",
+            evidence={**evidence, "rises_by_bytes": most},
+        )
+    bound = _rounded_up(min(noise.bound(one) for one in rises))
+    run = plural(images, "image") if watched.repeated is None else "the first images, repeatedly"
+    return Judgement(
+        status=Verdict.PASS,
+        reason=f"memory grows by less than {words.size(bound)} an inference, if at all ({run})",
+        evidence={**evidence, "less_than_bytes": bound},
+    )
+
+
+def growing(watched: Watched) -> float | None:
+    """Return the bytes an inference by which memory clearly grows, None if it does not."""
+    rates = map(_rate_of, (watched.evaluated, watched.last))
+    return next((rate for rate in rates if rate is not None), None)
+
+
+def is_open(found: Growth) -> bool:
+    """Return whether neither growth nor its absence is proven."""
+    rises, noise = _telling(found)
+    return _rate_of(found) is None and not (rises and all(map(noise.permits, rises)))
+
+
+def grown(watched: Watched) -> tuple[int, int]:
+    """Return the bytes by which memory rose, 0 if it is steady, and over how many inferences.
+
+    If it clearly grows the rate counts, as if one worker had run them all: how many do, and which
+    of them runs how many, differs between machines.
+    """
+    for found in (watched.evaluated, watched.last):
+        rate = _rate_of(found)
+        if rate is not None:
+            return round(rate * found.inferences), found.inferences
+    rises, noise = _telling(watched.last)
+    more = max((one.total for one in rises if not noise.permits(one)), default=0)
+    return more, watched.last.inferences
+
+
+def _rate_of(found: Growth) -> float | None:
+    kinds = ((found.allocated, ALLOCATED), (found.resident, RESIDENT))
+    means = [one.mean for rises, noise in kinds for one in rises if noise.shows(one)]
+    return max(means, default=None)
+
+
+def _telling(found: Growth) -> tuple[Sequence[Rise], Noise]:
+    """Return the rises that can prove that nothing grows: of what was allocated, if it is known."""
+    return (found.allocated, ALLOCATED) if found.allocated else (found.resident, RESIDENT)
+
+
+def _failed(rate: float, baseline: float | None, evidence: dict[str, object]) -> Judgement:
+    grows = _rounded(rate)
+    reason = f"memory grows by {words.size(grows)} an inference and never falls back"
+    if baseline is None:
+        step = (
+            "Look for an operator that keeps what it was given: a variable or a table that grows, "
+            "a custom operator; if there is none, try other `run.kernels` or another ai-edge-litert"
+        )
+    else:
+        reason += f"; the baseline's grows by {words.size(_rounded(baseline))}"
+        step = "Fix the float model first: what its variants are made from grows as well"
+    return Judgement(
+        status=Verdict.FAIL,
+        reason=reason,
+        next_step=step,
+        evidence={
+            **evidence,
+            "grows_by_bytes": grows,
+            "baseline_grows_by_bytes": None if baseline is None else _rounded(baseline),
+        },
+    )
+
+
+def _unknown(found: Growth, images: int) -> Judgement:
+    if found.inferences:
+        return missing(
+            f"{NOT_MEASURED}{plural(found.inferences, 'inference')} are too few to tell",
+            next_step="Evaluate more images",
+        )
+    return missing(
+        f"{NOT_MEASURED}the worker of this target does not tell how much memory it holds "
+        f"({plural(images, 'image')})",
+        next_step='Allow it with `allow_missing = ["steady_memory"]`',
+    )
+
+
+def _rounded(value: float) -> float:
+    """Return two digits: more differ from run to run."""
+    return float(f"{value:.2g}")
+
+
+def _rounded_up(value: float) -> float:
+    """Return the next of 1, 2, 5, 10, 20, ...: how many inferences there was time for varies."""
+    power: float = 10.0 ** math.floor(math.log10(value))
+    return next(power * one for one in (1, 2, 5, 10) if power * one >= value)

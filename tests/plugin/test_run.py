@@ -9,7 +9,7 @@ from edgeq.judge.verdict import Answer, Verdict
 from tests.plugin.projects import GATES, Project, plain, suite_properties, text_of
 
 VARIANTS = ("float16", "vendor")
-PROOFS = ("made", "types", "weights", "outputs")
+PROOFS = ("made", "types", "weights", "outputs", "steady_memory")
 NUMBERS = {"edgeq.value", "edgeq.limit", "edgeq.interval_low", "edgeq.interval_high"}
 REFUSE_PROCESSES = """
 import subprocess

@@ -234,6 +234,55 @@ def test_an_output_that_is_not_finite_is_a_doubt() -> None:
     assert doubt(facts, None, largest_label_share=None) == found
 
 
+def beside(
+    baseline: Classes, variant: Classes, labels: Classes, classes: int, *, crops: int = 1
+) -> Doubt | None:
+    """Return the doubt about a baseline beside a variant, each photograph in so many crops."""
+    labels, baseline, variant = (np.repeat(one, crops) for one in (labels, baseline, variant))
+    groups = np.arange(labels.size) // crops
+    found = accuracy(
+        answers(baseline, classes),
+        answers(variant, classes),
+        labels,
+        clusters=find_clusters(groups.tolist()),
+    )
+    share = float(np.bincount(labels).max() / labels.size)
+    facts = outputs_facts(answers(baseline, classes))
+    return checked(doubt(facts, found, largest_label_share=share))
+
+
+@pytest.mark.parametrize("images", [20, 100, 500])
+def test_a_variant_far_better_than_its_baseline_shows_a_broken_baseline(images: int) -> None:
+    labels = np.arange(images) % 10
+    broken = np.where(np.arange(images) % 10 < 4, (labels + 1) % 10, labels)
+    found = beside(broken, np.where(np.arange(images) % 10 < 1, broken, labels), labels, 10)
+    assert found is not None
+    assert found.reason == (
+        f"the variant is right on {images * 9 // 10} of {images} images, the baseline on "
+        f"{images * 6 // 10}: more than quantizing gains"
+    )
+    assert "preprocessing" in found.next_step
+    assert not found.wrong
+
+
+def test_a_gain_on_crops_of_few_photographs_is_no_doubt() -> None:
+    labels = np.arange(20) % 10
+    broken = np.where(np.arange(20) < 2, (labels + 1) % 10, labels)
+    assert beside(broken, labels, labels, 10, crops=20) is None
+
+
+@pytest.mark.parametrize("images", [50, 100, 500, 2000])
+def test_a_good_variants_gain_is_never_a_doubt(images: int) -> None:
+    """One image of 14 changes, by chance; in half of the trials rather for the better."""
+    for seed in range(100):
+        generator = np.random.default_rng([images, seed])
+        labels, predicted = good(0.6, images, 10, generator)
+        flips = generator.random(images) < 0.07 + 0.005 * (seed > 50)
+        right = generator.random(images) < 0.5 + 0.04 * (seed > 50)
+        variant = np.where(flips, np.where(right, labels, (labels + 1) % 10), predicted)
+        assert beside(predicted, variant, labels, 10) is None, seed
+
+
 def test_accuracy_without_the_labels_share_is_refused() -> None:
     labels = np.arange(100) % 10
     found, share = measured(labels, labels, 10)

@@ -11,7 +11,13 @@ from edgeq.errors import ModelError
 from edgeq.measure.stored.clamps import CLAMPS, held
 from edgeq.measure.stored.finding import StoredModel, Tally, has_weights, places_of
 from edgeq.measure.stored.folding import Affine
-from edgeq.measure.stored.steps import FLOAT32_STEP, Doubles, bias_distance, float16_steps
+from edgeq.measure.stored.steps import (
+    FLOAT32_STEP,
+    Doubles,
+    bias_distance,
+    finite,
+    float16_steps,
+)
 from edgeq.tflite.matching import Pair
 from edgeq.tflite.model_file import Tensor
 from edgeq.tflite.skeleton import Node
@@ -127,7 +133,7 @@ def _add(  # noqa: PLR0917 - what is known of one layer's biases
     bad = ~(distance <= MOST_STEPS)
     if not bad.any():
         return
-    ours, theirs = values[0], np.nan_to_num(values[1])
+    ours, theirs = values[0], finite(values[1])
     word, detail = how or _change(ours[bad], theirs[bad], steps[bad])
     few = f" ({int(bad.sum())} of {len(bad)})" if not bad.all() else ""
     norm = max(float(np.linalg.norm(ours)), _TINY)
@@ -184,8 +190,9 @@ def _effect(
     low, high = CLAMPS.get(pair.baseline.activation, (-np.inf, np.inf))
     apart = np.abs(np.clip(values[1], low, high) - np.clip(values[0], low, high))
     own = apart / max(_output_step(file, pair.variant), _TINY)
-    behind = np.zeros(apart.shape)
-    for place in _next_layers(file, pair.variant.place):
+    places, is_output = _next_layers(file, pair.variant.place)
+    behind = np.full(apart.shape, np.inf if is_output else 0.0)
+    for place in places:
         heard = _heard(file, file.skeleton.nodes[place], len(apart), chosen)
         with np.errstate(invalid="ignore"):
             behind = np.fmax(behind, apart * heard)
@@ -198,8 +205,9 @@ def _output_step(file: StoredModel, node: Node) -> float:
     return 0.0 if ends is None else (ends[1] - ends[0]) / 255
 
 
-def _next_layers(file: StoredModel, place: int) -> tuple[int, ...]:
-    """Return the layers that a node's values reach before any other."""
+def _next_layers(file: StoredModel, place: int) -> tuple[tuple[int, ...], bool]:
+    """Return the layers that a node's values reach before any other, and if an output is, too."""
+    ends = {one.node for one in file.skeleton.outputs}
     layers, seen, waiting = set[int](), {place}, [place]
     while waiting:
         for taker, _, _ in file.skeleton.consumers[waiting.pop()]:
@@ -208,7 +216,7 @@ def _next_layers(file: StoredModel, place: int) -> tuple[int, ...]:
             elif taker not in seen:
                 waiting.append(taker)
             seen.add(taker)
-    return tuple(sorted(layers))
+    return tuple(sorted(layers)), bool(ends & (seen - layers))
 
 
 def _heard(file: StoredModel, node: Node, channels: int, chosen: npt.NDArray[np.bool_]) -> Doubles:

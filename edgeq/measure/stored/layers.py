@@ -19,6 +19,7 @@ from edgeq.measure.stored.steps import (
     Doubles,
     Reals,
     distance,
+    finite,
     float16_steps,
     sensible_steps,
 )
@@ -261,7 +262,7 @@ def _named(file: StoredModel, weights: _Weights, chosen: npt.NDArray[np.intp]) -
     """Return what happened to channels of weights, in a few words and for people."""
     given = weights.given
     ours = weights.baseline[chosen].astype(np.float64)
-    theirs = np.nan_to_num(weights.variant[chosen].astype(np.float64))
+    theirs = finite(weights.variant[chosen])
     if given.dtype == "float16" and bool((np.abs(ours) > FLOAT16_END).any()):
         return "beyond float16", "are beyond the range of float16"
     rows = weights.baseline.reshape(len(weights.baseline), -1)

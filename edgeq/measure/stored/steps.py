@@ -55,7 +55,7 @@ class Distance:
     @property
     def greatest(self) -> float:
         """The distance of the channel that lies farthest away."""
-        return float(self.channels.max(initial=0.0))
+        return float(np.nan_to_num(self.channels, nan=np.inf).max(initial=0.0))
 
 
 def distance(
@@ -156,6 +156,12 @@ def bias_distance(baseline: Doubles, variant: Doubles, steps: Doubles) -> Double
     """
     left = np.abs(variant - baseline) - FLOAT32_DIGITS * np.abs(baseline)
     return np.asarray(np.maximum(left, 0.0) / np.maximum(np.abs(steps), _TINY))
+
+
+def finite(values: npt.NDArray[np.floating]) -> Doubles:
+    """Return values to compute with further: nothing for what is no number, no infinities."""
+    end = float(np.finfo(np.float32).max)
+    return np.nan_to_num(values.astype(np.float64), posinf=end, neginf=-end)
 
 
 def _floored(greatest: npt.NDArray[np.floating]) -> Doubles:

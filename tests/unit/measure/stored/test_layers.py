@@ -355,6 +355,19 @@ def test_a_float_variant_must_store_the_same(compare: Comparer) -> None:
     assert found.relative == pytest.approx(0.001, rel=0.01)
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 3e38])
+def test_weights_that_are_no_numbers_are_found(compare: Comparer, value: float) -> None:
+    for layer in ("conv", "depthwise", "dense"):
+        values = stored_of(FLOATS, layer)
+        np.moveaxis(values, AXES[layer], 0)[3].flat[4] = value
+        whole = compare(FLOATS, changed(FLOATS, layer, values))
+        assert whole.weights_distance == 1e9
+        assert layer in whole.weights_layer
+        found = only(whole)
+        assert (found.part, found.channels) == ("weights", 1)
+        assert found.distance >= 1e9
+
+
 def test_uint8_that_was_changed_is_found(compare: Comparer) -> None:
     old = of(FLOATS, "uint8")
     point = old["conv"].zero_points[0]

@@ -128,9 +128,7 @@ def test_a_bias_without_a_step_is_read_in_steps_of_its_input(compare: Comparer) 
     assert compare(FLOATS, bare).findings == ()
 
 
-def overflowing(
-    *, weights_of_next: float = 0.0, value: float = 4000.0
-) -> tuple[Parts, Parts]:
+def overflowing(*, weights_of_next: float = 0.0, value: float = 4000.0) -> tuple[Parts, Parts]:
     """Return a float network with a dead channel whose bias does not fit, and its int8 file."""
     weights, biases = stored_of(FLOATS, "conv"), stored_of(FLOATS, "conv_bias")
     weights[2] = 0
@@ -238,7 +236,10 @@ def test_a_bias_that_is_gone_is_zeroed(compare: Comparer, layer: str) -> None:
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_bias_of_zeros_that_a_converter_added_is_none(compare: Comparer, layer: str) -> None:
-    zeros = {**INT8, f"{layer}_bias": bias(INT8, layer, np.zeros(len(INT8[f"{layer}_bias"].scales)))}
+    zeros = {
+        **INT8,
+        f"{layer}_bias": bias(INT8, layer, np.zeros(len(INT8[f"{layer}_bias"].scales))),
+    }
     assert compare(FLOATS, zeros, baseline_ops=without_bias(layer)).findings == ()
     found = only(compare(FLOATS, INT8, baseline_ops=without_bias(layer)))
     assert found.part == "biases"

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from edgeq.errors import ModelError
+from edgeq.faults.graph import Graph
+from edgeq.measure.stored.files import FileComparison, compare_files
+from edgeq.tflite.model_file import read_model
+from tests.unit.graphs import drawn, graph, read
+from tests.unit.measure.stored.nets import (
+    OPS,
+    Comparer,
+    changed,
+    constant,
+    floats,
+    of,
+    only,
+    stored_of,
+    written,
+)
+from tests.unit.tiny_model import Op, Tensor
+
+FLOATS = floats()
+INT8 = of(FLOATS, "int8")
+
+
+def test_everything_is_counted(compare: Comparer) -> None:
+    found = compare(FLOATS, INT8)
+    assert (found.layers, found.matched_layers) == (4, 4)
+    assert (found.operators, found.matched_operators) == (6, 6)
+    assert found.common_shapes == 1
+    assert found.tensors == 9
+
+
+def test_a_comparison_can_be_kept(compare: Comparer) -> None:
+    found = compare(FLOATS, changed(INT8, "conv", -stored_of(INT8, "conv")))
+    assert msgspec.json.decode(msgspec.json.encode(found), type=FileComparison) == found
+
+
+def test_the_farthest_channel_is_that_nearest_its_limit(compare: Comparer) -> None:
+    found = compare(FLOATS, changed(INT8, "point", -stored_of(INT8, "point")))
+    assert "point" in found.weights_layer
+    assert found.weights_distance == pytest.approx(found.findings[0].distance, abs=0.01)
+    assert found.weights_limit == 2.9  # 16 weights a channel
+    dense = compare(FLOATS, changed(INT8, "conv", -stored_of(INT8, "conv")))
+    assert (dense.weights_limit, "conv" in dense.weights_layer) == (2.2, True)
+
+
+def test_findings_come_in_the_order_of_execution_and_what_is_certain_first(
+    compare: Comparer,
+) -> None:
+    parts = changed(INT8, "dense", -stored_of(INT8, "dense"))
+    parts = changed(parts, "conv", -stored_of(INT8, "conv"))
+    found = compare(FLOATS, parts)
+    assert [one.baseline_operator for one in found.findings] == [0, 4]
+    # A pool in place of a mean may compute the same.
+    pool = {"strideW": 8, "strideH": 8, "filterWidth": 8, "filterHeight": 8}
+    ops = [*OPS[:3], Op("AVERAGE_POOL_2D", ("p",), ("m",), told=pool), *OPS[4:]]
+    found = compare(FLOATS, parts, ops=ops)
+    assert [(one.baseline_operator, one.certain) for one in found.findings] == [
+        (0, True),
+        (4, True),
+        (3, False),
+    ]
+
+
+def test_another_network_has_few_layers_of_the_same_shape(compare: Comparer) -> None:
+    other = {
+        **FLOATS,
+        "conv": constant("conv", drawn(8, 3, 3, 4)),
+        "depthwise": constant("depthwise", drawn(1, 5, 5, 16)),
+        "point": constant("point", drawn(24, 1, 1, 8)),
+    }
+    found = compare(FLOATS, other)
+    assert found.common_shapes == 0.25
+    assert found.matched_layers < 4
+
+
+def test_shapes_are_common_wherever_the_layers_are(compare: Comparer) -> None:
+    """A dense layer as a convolution, and axes in another order, have the same numbers."""
+    other = {**FLOATS, "dense": constant("dense", stored_of(FLOATS, "dense").reshape(10, 1, 1, 24))}
+    ops = [*OPS[:4], Op("CONV_2D", ("m", "dense", "dense_bias"), ("l",)), OPS[5]]
+    found = compare(FLOATS, other, ops=ops)
+    assert found.common_shapes == 1
+    assert found.findings == ()
+    assert found.matched_layers == 4
+
+
+def test_shapes_count_as_often_as_they_are_there(compare: Comparer) -> None:
+    twice = {**FLOATS, "more": Tensor("more", (1, 8, 8, 24))}
+    twice["square"] = constant("square", drawn(24, 1, 1, 24))
+    ops = [
+        *OPS[:3],
+        Op("CONV_2D", ("p", "square"), ("more",)),
+        replace(OPS[3], inputs=("more", "axes")),
+        *OPS[4:],
+    ]
+    found = compare(twice, FLOATS, baseline_ops=ops)
+    assert (found.layers, found.matched_layers, found.common_shapes) == (5, 4, 0.8)
+
+
+def test_a_network_without_weights_has_no_layers(tmp_path: Path) -> None:
+    content = graph(Op("LOGISTIC", ("x",), ("y",)))
+    found = compare_files(read(tmp_path, content, "a"), read(tmp_path, content, "b"))
+    assert (found.layers, found.common_shapes, found.operators) == (0, 1.0, 1)
+    assert (found.findings, found.unmatched) == ((), ())
+
+
+def test_what_is_folded_is_neither_missing_nor_added(compare: Comparer) -> None:
+    parts = {**FLOATS, "c": Tensor("c", (1, 8, 8, 24))}
+    parts["factor"] = constant("factor", np.full(24, 2, np.float32))
+    parts["point"] = constant("point", stored_of(FLOATS, "point") / 2)
+    parts["point_bias"] = constant("point_bias", stored_of(FLOATS, "point_bias") / 2)
+    ops = [
+        *OPS[:2],
+        replace(OPS[2], outputs=("c",)),
+        Op("MUL", ("c", "factor"), ("p",)),
+        *OPS[3:],
+    ]
+    for found in (
+        compare(FLOATS, parts, ops=ops),
+        compare(parts, FLOATS, baseline_ops=ops),
+    ):
+        assert (found.findings, found.unmatched) == ((), ())
+        assert found.matched_layers == 4
+
+
+def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:
+    baseline = read(tmp_path, written(FLOATS), "a")
+    variant = read(tmp_path, written(INT8), "b")
+    variant.path.write_bytes(variant.path.read_bytes()[:64])
+    with pytest.raises(ModelError):
+        compare_files(baseline, variant)
+
+
+def data() -> Path:
+    folder = os.environ.get("EDGEQ_DATA")
+    if not folder:
+        pytest.skip("EDGEQ_DATA is unset")
+    return Path(folder)
+
+
+@pytest.fixture
+def resnet8() -> tuple[Path, Path]:
+    models = data() / "models"
+    return models / "resnet8_cifar10_float.tflite", models / "resnet8_cifar10_int8.tflite"
+
+
+def test_the_pair_that_others_published_is_proven(resnet8: tuple[Path, Path]) -> None:
+    found = compare_files(*map(read_model, resnet8))
+    assert (found.findings, found.unmatched) == ((), ())
+    assert found.matched_layers == found.layers == 10
+    assert found.weights_distance < 1.5
+    assert found.bias_distance <= 0.51
+
+
+def test_every_layer_of_a_published_file_is_looked_at(
+    resnet8: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """In each layer, turn one row; in each, one bias."""
+    baseline, path = read_model(resnet8[0]), resnet8[1]
+    content = path.read_bytes()
+    for at in range(len(Graph(content, path).layers())):
+        for part in ("weights", "biases"):
+            edited = Graph(content, path)
+            layer = edited.layers()[at]
+            assert layer.bias is not None
+            values = edited.values(layer.weights if part == "weights" else layer.bias)
+            values[np.abs(values.reshape(len(values), -1)).max(axis=1).argmax()] *= -1
+            found = only(compare_files(baseline, read(tmp_path, edited.patched())))
+            assert (found.part, found.operator) == (part, layer.operator)

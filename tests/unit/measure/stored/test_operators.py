@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.unit.graphs import (
+    BIAS,
+    KERNEL,
+    TO_CHANNELS_FIRST,
+    TO_CHANNELS_LAST,
+    Array,
+    graph,
+    whole,
+)
+from tests.unit.measure.stored.nets import OPS, RELU, RELU6, Comparer, floats, of, only
+from tests.unit.tiny_model import Op, Tensor
+
+FLOATS = floats()
+INT8 = of(FLOATS, "int8")
+
+
+def told(at: int, **options: float) -> tuple[Op, ...]:
+    """Return the operators with other options of one."""
+    ops = list(OPS)
+    ops[at] = replace(ops[at], told={**ops[at].told, **options})
+    return tuple(ops)
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "detail"),
+    [
+        ({"padding": 1}, "another padding", "has padding VALID, in the baseline SAME"),
+        ({"strideW": 2}, "another stride", "has stride_w 2, in the baseline 1"),
+        ({"strideH": 2}, "another stride", "has stride_h 2, in the baseline 1"),
+        ({"dilationWFactor": 2}, "another dilation", "has dilation_w 2, in the baseline 1"),
+        ({"dilationHFactor": 3}, "another dilation", "has dilation_h 3, in the baseline 1"),
+    ],
+)
+@pytest.mark.parametrize("at", [0, 1])
+def test_another_option_is_found(
+    compare: Comparer, at: int, options: dict[str, float], change: str, detail: str
+) -> None:
+    found = only(compare(FLOATS, INT8, ops=told(at, **options)))
+    assert (found.part, found.change, found.detail) == ("operator", change, detail)
+    assert (found.operator, found.baseline_operator, found.certain) == (at, at, True)
+    assert only(compare(FLOATS, INT8, baseline_ops=told(at, **options))).change == change
+
+
+def test_a_real_option_may_be_off_by_rounding(compare: Comparer) -> None:
+    assert compare(FLOATS, INT8, ops=told(5, beta=1 + 1e-7)).findings == ()
+    found = only(compare(FLOATS, INT8, ops=told(5, beta=0.5)))
+    assert found.change == "another beta"
+
+
+def test_an_activation_that_floats_lose_is_lost(compare: Comparer) -> None:
+    for at, name in ((0, "RELU6"), (1, "RELU")):
+        found = only(compare(FLOATS, FLOATS, ops=told(at, fusedActivationFunction=0)))
+        assert found.change == "lost activation"
+        assert found.detail == f"lost its activation {name}"
+        assert found.certain
+
+
+def test_another_activation_is_told_apart_from_a_lost_one(compare: Comparer) -> None:
+    found = only(compare(FLOATS, FLOATS, ops=told(0, **RELU)))
+    assert found.change == "another activation"
+    assert found.detail == "has the activation RELU, in the baseline RELU6"
+    assert only(compare(FLOATS, FLOATS, ops=told(2, **RELU6))).change == "another activation"
+
+
+def test_the_output_s_range_can_stand_for_an_activation(compare: Comparer) -> None:
+    """Zero point -128 leaves nothing below 0; a step of 6 / 255 nothing above 6."""
+    assert compare(FLOATS, INT8, ops=told(0, fusedActivationFunction=0)).findings == ()
+    assert compare(FLOATS, INT8, ops=told(0, **RELU)).findings == ()
+    assert compare(FLOATS, INT8, ops=told(1, fusedActivationFunction=0)).findings == ()
+    wide = {**INT8, "a": replace(INT8["a"], scales=(0.05,), zero_points=(-20,))}
+    steps = {**of(FLOATS, "int8"), "a": wide["a"]}
+    for options in ({"fusedActivationFunction": 0}, RELU):
+        found = compare(FLOATS, steps, ops=told(0, **options))
+        assert [one.part for one in found.findings if one.part == "operator"] == ["operator"]
+
+
+FIRST, LAST = Op("CONV_2D", ("x", "w", "b"), ("a",)), Op("CONV_2D", ("z", "v", "b"), ("y",))
+
+
+def chain(
+    *middle: Op, tensors: tuple[Tensor, ...] = (), outputs: tuple[str, ...] = ("y",), **more: Array
+) -> bytes:
+    constants = {"w": KERNEL, "v": KERNEL, "b": BIAS, **more}
+    return graph(FIRST, *middle, LAST, constants=constants, tensors=tensors, outputs=outputs)
+
+
+PAD = Op("PAD", ("a", "pads"), ("z",))
+AMOUNTS = np.array([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32)
+
+
+def test_other_amounts_of_padding_are_found(compare: Comparer) -> None:
+    uneven = np.array([[0, 0], [0, 1], [0, 1], [0, 0]], np.int32)
+    assert compare.files(chain(PAD, pads=AMOUNTS), chain(PAD, pads=AMOUNTS)).findings == ()
+    wide = AMOUNTS.astype(np.int64)
+    assert compare.files(chain(PAD, pads=AMOUNTS), chain(PAD, pads=wide)).findings == ()
+    found = only(compare.files(chain(PAD, pads=AMOUNTS), chain(PAD, pads=uneven)))
+    assert (found.part, found.change) == ("parameter", "other parameter")
+    assert found.detail == ("is [0, 0, 0, 1, 0, 1, 0, 0], in the baseline [0, 0, 1, 1, 1, 1, 0, 0]")
+
+
+def test_other_axes_of_a_mean_are_found(compare: Comparer) -> None:
+    mean = Op("MEAN", ("a", "axes"), ("z",))
+    found = only(compare.files(chain(mean, axes=whole(1, 2)), chain(mean, axes=whole(2, 3))))
+    assert (found.part, found.detail) == ("parameter", "is [2, 3], in the baseline [1, 2]")
+    kept = replace(mean, told={"keepDims": True})
+    assert (
+        compare.files(chain(mean, axes=whole(1, 2)), chain(kept, axes=whole(1, 2))).findings == ()
+    )
+
+
+PADDED = Op("PADV2", ("a", "pads", "value"), ("z",))
+LOWEST = np.array(np.finfo(np.float32).min, np.float32).reshape(1)
+
+
+def padded(data: Array, dtype: str, step: float = 0.0, point: int = 0) -> bytes:
+    scales, points = ((step,), (point,)) if step else ((), ())
+    value = Tensor("value", data.shape, dtype, data, scales, points)
+    return chain(PADDED, tensors=(value,), pads=AMOUNTS)
+
+
+@pytest.mark.parametrize(
+    ("stored", "good"), [(-128, True), (-127, True), (-126, False), (0, False), (127, False)]
+)
+def test_the_lowest_number_that_there_is_is_the_lowest_of_the_type(
+    compare: Comparer, stored: int, good: bool
+) -> None:
+    baseline = padded(LOWEST, "float32")
+    found = compare.files(baseline, padded(np.array([stored], np.int8), "int8", 0.1, 5))
+    assert ([one.part for one in found.findings] == []) is good
+    assert {one.part for one in found.findings} <= {"constant"}
+
+
+@pytest.mark.parametrize(("stored", "good"), [(-np.inf, True), (-65504, True), (-1000, False)])
+def test_so_it_is_of_float16(compare: Comparer, stored: float, good: bool) -> None:
+    found = compare.files(
+        padded(LOWEST, "float32"), padded(np.array([stored], np.float16), "float16")
+    )
+    assert (found.findings == ()) is good
+
+
+def scaled(
+    data: Array, dtype: str = "float32", step: float = 0.0, *, turned: bool = False
+) -> bytes:
+    inputs = ("factor", "a") if turned else ("a", "factor")
+    scales, points = ((step,), (0,)) if step else ((), ())
+    factor = Tensor("factor", data.shape, dtype, data, scales, points)
+    return chain(Op("MUL", inputs, ("z",)), tensors=(factor,))
+
+
+FACTOR = np.array([0.5, -1.27, 1.0, 0.25], np.float32)
+ROUNDED = np.rint(FACTOR / 0.01).astype(np.int8)
+
+
+def test_a_constant_is_the_baseline_s_rounded(compare: Comparer) -> None:
+    baseline = scaled(FACTOR)
+    assert compare.files(baseline, scaled(ROUNDED, "int8", 0.01)).findings == ()
+    half = FACTOR.astype(np.float16)
+    assert compare.files(baseline, scaled(half, "float16")).findings == ()
+    found = only(compare.files(baseline, scaled(-ROUNDED, "int8", 0.01)))
+    assert (found.part, found.change) == ("constant", "other constant")
+    assert found.detail == "is -0.5, 1.27, -1, ..., in the baseline 0.5, -1.27, 1, ..."
+    assert found.distance > 100
+
+
+def test_a_single_constant_is_shown_as_it_is(compare: Comparer) -> None:
+    found = only(
+        compare.files(scaled(np.array([2.0], np.float32)), scaled(np.array([3.0], np.float32)))
+    )
+    assert found.detail == "is 3, in the baseline 2"
+
+
+def test_the_side_of_a_factor_does_not_matter(compare: Comparer) -> None:
+    found = compare.files(scaled(FACTOR), scaled(FACTOR, turned=True))
+    assert (found.findings, found.unmatched) == ((), ())
+    assert only(compare.files(scaled(FACTOR), scaled(2 * FACTOR, turned=True))).part == "constant"
+
+
+def test_a_constant_with_several_scales_stays_open(compare: Comparer) -> None:
+    factor = Tensor("factor", (4,), "int8", ROUNDED, (0.01,) * 4, (0,) * 4)
+    content = chain(Op("MUL", ("a", "factor"), ("z",)), tensors=(factor,))
+    found = compare.files(scaled(FACTOR), content)
+    assert found.findings == ()
+    assert found.unmatched == ("MUL 1 (factor): a constant has several scales",)
+
+
+def test_a_quantized_baseline_s_constant_may_be_rounded_twice(compare: Comparer) -> None:
+    values = np.array([0.5, -1.27, 1.0, 0.254], np.float32)
+    first = np.rint(values / 0.01).astype(np.int8)
+    again = np.rint(first * 0.01 / 0.0173).astype(np.int8)
+    found = compare.files(scaled(first, "int8", 0.01), scaled(again, "int8", 0.0173))
+    assert found.findings == ()
+
+
+def logistic(*, turned: bool = False) -> bytes:
+    name = "LEAKY_RELU" if turned else "LOGISTIC"
+    return chain(Op(name, ("a",), ("z",)))
+
+
+def test_a_replaced_operator_is_found(compare: Comparer) -> None:
+    found = only(compare.files(logistic(), logistic(turned=True)))
+    assert (found.part, found.change) == ("operator", "another operator")
+    assert found.layer.startswith("LEAKY_RELU 1")
+    assert found.detail == "stands where the baseline has LOGISTIC 1 (z)"
+    assert found.certain
+
+
+def test_a_pool_in_place_of_a_mean_is_not_certain(compare: Comparer) -> None:
+    mean = chain(Op("MEAN", ("a", "axes"), ("z",)), axes=whole(1, 2))
+    pool = {"strideW": 4, "strideH": 4, "filterWidth": 4, "filterHeight": 4}
+    found = only(compare.files(mean, chain(Op("AVERAGE_POOL_2D", ("a",), ("z",), told=pool))))
+    assert (found.change, found.certain) == ("another operator", False)
+
+
+PLAIN = graph(
+    FIRST, replace(LAST, inputs=("a", "v", "b")), constants={"w": KERNEL, "v": KERNEL, "b": BIAS}
+)
+
+
+def test_a_missing_operator_is_found(compare: Comparer) -> None:
+    found = only(compare.files(logistic(), PLAIN))
+    assert (found.part, found.change, found.detail) == (
+        "operator",
+        "missing operator",
+        "is missing",
+    )
+    assert (found.operator, found.baseline_operator, found.certain) == (-1, 1, True)
+
+
+def test_an_added_operator_is_found(compare: Comparer) -> None:
+    found = only(compare.files(PLAIN, logistic()))
+    assert (found.part, found.change) == ("operator", "added operator")
+    assert (found.operator, found.baseline_operator, found.certain) == (1, -1, True)
+
+
+def test_a_part_that_was_rewritten_is_not_certain(compare: Comparer) -> None:
+    """A hard swish as one operator, or as five, computes the same."""
+    three = np.full(1, 3, np.float32)
+    one = chain(Op("LOGISTIC", ("a",), ("z",)))
+    other = chain(
+        Op("ADD", ("a", "three"), ("s",), told=RELU6),
+        Op("MUL", ("s", "a"), ("z",)),
+        three=three,
+    )
+    found = compare.files(one, other)
+    assert {one.change for one in found.findings} == {"missing operator", "added operator"}
+    assert not any(one.certain for one in found.findings)
+
+
+def test_what_leads_to_an_extra_output_alone_is_ignored(compare: Comparer) -> None:
+    extra = graph(
+        FIRST,
+        Op("LOGISTIC", ("a",), ("more",)),
+        replace(LAST, inputs=("a", "v", "b")),
+        constants={"w": KERNEL, "v": KERNEL, "b": BIAS},
+        outputs=("y", "more"),
+    )
+    assert compare.files(PLAIN, extra).findings == ()
+    found = compare.files(extra, PLAIN)
+    assert [one.change for one in found.findings] == ["missing operator"]
+
+
+def test_outputs_in_another_order_are_told(compare: Comparer) -> None:
+    def heads(*outputs: str) -> bytes:
+        ops = (FIRST, Op("LOGISTIC", ("a",), ("p",)), Op("TANH", ("a",), ("q",)))
+        return graph(*ops, constants={"w": KERNEL, "b": BIAS}, outputs=outputs)
+
+    assert compare.files(heads("p", "q"), heads("p", "q")).findings == ()
+    found = compare.files(heads("p", "q"), heads("q", "p"))
+    assert {one.change for one in found.findings} == {"outputs in another order"}
+    assert not any(one.certain for one in found.findings)
+    assert len(found.findings) == 2
+
+
+TALL = (1, 4, 3, 5)
+
+
+def turned(*orders: tuple[str, str, str], last: str) -> bytes:
+    ops = [Op("TRANSPOSE", (given, order), (made,)) for given, order, made in orders]
+    constants = {"first": TO_CHANNELS_FIRST, "last": TO_CHANNELS_LAST}
+    tensors = [Tensor("x", TALL), Tensor("t", (1, 5, 4, 3)), Tensor("u", TALL)]
+    used = {order for _, order, _ in orders}
+    return graph(
+        *ops,
+        Op("LOGISTIC", (last,), ("y",)),
+        constants={name: values for name, values in constants.items() if name in used},
+        tensors=tensors,
+    )
+
+
+def test_axes_in_another_order_are_not_certain(compare: Comparer) -> None:
+    plain = turned(last="x")
+    back = turned(("x", "first", "t"), ("t", "last", "u"), last="u")
+    assert compare.files(plain, back).findings == ()
+    found = only(compare.files(plain, turned(("x", "first", "t"), last="t")))
+    assert (found.part, found.change, found.certain) == ("operator", "axes", False)
+
+
+def test_a_constant_that_the_variant_computes_stays_open(compare: Comparer) -> None:
+    computed = chain(
+        Op("LOGISTIC", ("x",), ("factor",)),
+        Op("MUL", ("a", "factor"), ("z",)),
+    )
+    found = compare.files(scaled(FACTOR), computed)
+    assert found.unmatched or found.findings
+
+
+def test_every_constant_is_counted(compare: Comparer) -> None:
+    content = padded(LOWEST, "float32")
+    assert compare.files(content, content).tensors == 6  # two layers with biases, two more

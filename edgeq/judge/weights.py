@@ -131,19 +131,22 @@ def headline(findings: Sequence[Finding], found: FileComparison) -> str:
         return f"in {len(layers)} of {plural(found.layers, 'layer')} the weights {first.detail}"
     first = findings[0]
     more = _more(findings)
-    if first.part == "operator":
-        return f"{first.layer} {first.detail}{more}"
-    what = "the constant" if first.part == "constant" else f"the {first.part}"
-    what = "a parameter" if first.part == "parameter" else what
     unit = {"weights": ", in rounding errors", "biases": " steps"}.get(first.part, "")
     limit = f" (distance {first.distance:,.3g}{unit})" if unit else ""
-    return f"{what} of {first.layer} {first.detail}{limit}{more}"
+    return f"{_sentence(first)}{limit}{more}"
 
 
 def is_general(stored: Sequence[Finding], found: FileComparison) -> bool:
     """Return whether the weights of most layers are concerned."""
     layers = {one.baseline_operator for one in stored}
     return len(layers) >= max(LEAST_LAYERS, MOST_LAYERS * found.layers)
+
+
+def _sentence(finding: Finding) -> str:
+    if finding.part == "operator":
+        return f"{finding.layer} {finding.detail}"
+    what = "a parameter" if finding.part == "parameter" else f"the {finding.part}"
+    return f"{what} of {finding.layer} {finding.detail}"
 
 
 def _more(findings: Sequence[Finding]) -> str:
@@ -167,7 +170,7 @@ def _next_step(findings: Sequence[Finding], found: FileComparison) -> str:
 
 
 def _doubts(findings: Sequence[Finding], found: FileComparison) -> list[str]:
-    doubts = [f"{one.layer} {one.detail}" for one in findings]
+    doubts = [_sentence(one) for one in findings]
     doubts += found.unmatched
     missing = found.layers - found.matched_layers
     if missing > 0 and not doubts:

@@ -12,15 +12,18 @@ from edgeq.faults.fault import Faulty, NotApplicableError
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph
 from edgeq.faults.rewiring import (
-    NONE,
-    RELU,
-    RELU6,
+    CONVOLUTIONS,
+    UNFUSED,
     activation,
+    flatten,
+    fused,
     is_stored,
     makers,
     operators,
+    reshape,
     shape_of,
     takers,
+    unfuse,
 )
 from edgeq.faults.stored import (
     baseline_layers,
@@ -35,8 +38,6 @@ from edgeq.faults.stored import (
 HARMLESS: list[Kind] = []
 """All harmless changes, in order."""
 
-CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
-ACTIVATIONS = {RELU: "RELU", RELU6: "RELU6"}
 MAPS = 4
 
 
@@ -211,12 +212,7 @@ def operator_codes_reordered(good: Good, at: Spot) -> bytes:
     """The table of operators' codes is in another order, with one that is not used."""
     graph = good.graph()
     graph.code("FLOOR")
-    codes = graph.model.operatorCodes
-    order = at.generator().permutation(len(codes))
-    place = np.argsort(order)
-    graph.model.operatorCodes = [codes[int(one)] for one in order]
-    for one in graph.main.operators:
-        one.opcodeIndex = int(place[one.opcodeIndex])
+    graph.recode(at.generator().permutation(len(graph.model.operatorCodes)))
     return graph.packed()
 
 
@@ -259,22 +255,10 @@ def without_signature(good: Good, at: Spot) -> bytes:
 
 
 def _fused(graph: Graph) -> list[Any]:
-    return [
-        one
-        for one in operators(graph, *CONVOLUTIONS, "ADD")
-        if one.builtinOptions.fusedActivationFunction in ACTIVATIONS
-    ]
-
-
-def _unfused(graph: Graph, operator: Any) -> None:
-    """Give an operator's activation an operator of its own behind it."""
-    (output,) = map(int, operator.outputs)
-    inner = activation(graph, output, f"unfused/{output}")
-    name = ACTIVATIONS[operator.builtinOptions.fusedActivationFunction]
-    operator.builtinOptions.fusedActivationFunction = NONE
-    operator.outputs = [inner]
-    at = next(n for n, one in enumerate(graph.main.operators) if one is operator)
-    graph.main.operators.insert(at + 1, graph.operator(name, [inner], [output]))
+    every = [one for one in fused(graph) if one.builtinOptions.fusedActivationFunction in UNFUSED]
+    if not every:
+        raise NotApplicableError("no activation is fused")
+    return every
 
 
 @harmless()
@@ -282,9 +266,7 @@ def activation_unfused(good: Good, at: Spot) -> bytes:
     """One layer's activation is an operator of its own."""
     graph = good.graph()
     every = _fused(graph)
-    if not every:
-        raise NotApplicableError("no activation is fused")
-    _unfused(graph, every[int(at.generator().integers(len(every)))])
+    unfuse(graph, every[int(at.generator().integers(len(every)))])
     return graph.packed()
 
 
@@ -294,22 +276,9 @@ def activations_unfused(good: Good, at: Spot) -> bytes:
     del at
     graph = good.graph()
     every = _fused(graph)
-    if not every:
-        raise NotApplicableError("no activation is fused")
     for one in every:
-        _unfused(graph, one)
+        unfuse(graph, one)
     return graph.packed()
-
-
-def _reshape(graph: Graph, source: int, target: int) -> Any:
-    """Return an operator that gives a tensor the shape of another."""
-    shape = np.array(shape_of(graph, target), np.int32)
-    stored = graph.add_tensor(source, f"shape/{target}", "int32", shape)
-    made = graph.operator("RESHAPE", [source, stored], [target])
-    made.builtinOptions = graph.schema.ReshapeOptionsT()
-    made.builtinOptions.newShape = [int(one) for one in shape]
-    made.builtinOptionsType = graph.schema.BuiltinOptions.ReshapeOptions
-    return made
 
 
 @harmless()
@@ -318,15 +287,7 @@ def reshape_inserted(good: Good, at: Spot) -> bytes:
     graph = good.graph()
     layers = graph.layers()[:-1]
     layer = layers[int(at.generator().integers(len(layers)))]
-    shape = shape_of(graph, layer.output)
-    operator = graph.main.operators[layer.operator]
-    given = activation(graph, layer.output, "given")
-    flat = activation(graph, layer.output, "flat", (1, int(np.prod(shape))))
-    operator.outputs = [given]
-    graph.main.operators[layer.operator + 1 : layer.operator + 1] = [
-        _reshape(graph, given, flat),
-        _reshape(graph, flat, layer.output),
-    ]
+    flatten(graph, layer)
     return graph.packed()
 
 
@@ -576,7 +537,7 @@ def pooled_otherwise(good: Good, at: Spot) -> bytes:
     last.builtinOptions.keepDims = True
     last.outputs = [kept]
     place = next(n for n, one in enumerate(graph.main.operators) if one is last)
-    graph.main.operators.insert(place + 1, _reshape(graph, kept, output))
+    graph.main.operators.insert(place + 1, reshape(graph, kept, output))
     return graph.packed()
 
 
@@ -609,9 +570,9 @@ def classifier_as_convolution(good: Good, at: Spot) -> bytes:
     operator.outputs = [made]
     place = layer.operator
     graph.main.operators[place : place + 1] = [
-        _reshape(graph, layer.input, given),
+        reshape(graph, layer.input, given),
         operator,
-        _reshape(graph, made, layer.output),
+        reshape(graph, made, layer.output),
     ]
     return graph.packed()
 

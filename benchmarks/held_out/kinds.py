@@ -150,12 +150,6 @@ def kind(
     return register
 
 
-def layer_of(graph: Graph, layer: Layer) -> str:
-    """Return the name of a layer: that of its weights."""
-    name = graph.main.tensors[layer.weights].name
-    return name.decode() if isinstance(name, bytes) else str(name)
-
-
 def patched(graph: Graph, layer: Layer) -> Faulty:
     """Return the file with one layer's numbers changed, and which layer it is."""
-    return Faulty(content=graph.patched(), where=layer_of(graph, layer))
+    return Faulty(content=graph.patched(), where=graph.name(layer.weights))

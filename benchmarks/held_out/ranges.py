@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from benchmarks.held_out.kinds import Format, Spot, kind, layer_of
+from benchmarks.held_out.kinds import Format, Spot, kind
 from edgeq.faults.fault import Faulty
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph, Layer
@@ -51,7 +51,7 @@ def _scaled(good: Good, at: Spot, factor: float) -> Faulty:
     graph, layer = _activation(good, at)
     graph.scales(layer.output)[0][...] *= np.float32(factor)
     _rescaled(graph)
-    return Faulty(content=graph.patched(), where=layer_of(graph, layer))
+    return Faulty(content=graph.patched(), where=graph.name(layer.weights))
 
 
 @kind("ranges", *RANGES, formats=INT8, by_depth=True)
@@ -78,7 +78,7 @@ def zero_point_off(good: Good, at: Spot) -> Faulty:
     graph, layer = _activation(good, at)
     points = graph.scales(layer.output)[1]
     points[...] = np.where(points < 0, points + 25, points - 25)
-    return Faulty(content=graph.patched(), where=layer_of(graph, layer))
+    return Faulty(content=graph.patched(), where=graph.name(layer.weights))
 
 
 @kind("ranges", *RANGES, formats=INT8)
@@ -143,7 +143,7 @@ def _output_scaled(good: Good, factor: float) -> Faulty:
     graph = good.graph()
     layer = graph.layers()[-1]
     graph.scales(layer.output)[0][...] *= np.float32(factor)
-    return Faulty(content=graph.patched(), where=layer_of(graph, layer))
+    return Faulty(content=graph.patched(), where=graph.name(layer.weights))
 
 
 @kind("borders", *OUTPUT, formats=INT8)
@@ -168,7 +168,7 @@ def output_zero_point_off(good: Good, at: Spot) -> Faulty:
     layer = graph.layers()[-1]
     points = graph.scales(layer.output)[1]
     points[...] = np.minimum(points + 60, 127)
-    return Faulty(content=graph.patched(), where=layer_of(graph, layer))
+    return Faulty(content=graph.patched(), where=graph.name(layer.weights))
 
 
 CALIBRATION = ("calibration", "saturated_activations", "ranges", "few_steps")

@@ -13,6 +13,7 @@ FAMILIES = (
     "quantization",
     "weights",
     "bias",
+    "structure",
     "activations",
     "preprocessing",
     "labels",

@@ -6,9 +6,15 @@ import numpy as np
 
 from edgeq.faults.fault import NotApplicableError, fault
 from edgeq.faults.good import Good
+from edgeq.faults.rewiring import UNFUSED, flatten, fused, unfuse
+from edgeq.faults.stored import baseline_layers, by_channel, is_integer, real, steps
 
 SEED = 26
 SHARE = 0.02
+"""Of the weights that are stored as floats."""
+
+TIED = 0.01
+"""Of a step from halfway: what other last bits of a scale can turn."""
 
 
 @fault("renamed_tensors", "control", "low", "none")
@@ -62,14 +68,55 @@ def other_metadata(good: Good) -> bytes:
 
 @fault("other_rounding", "control", "low", "none")
 def other_rounding(good: Good) -> bytes:
-    """Two weights in a hundred are rounded to the neighbouring step."""
+    """Weights that lie halfway between two steps are rounded to the other one.
+
+    Honest converters differ there and nowhere else: their scales have other last bits. A weight a
+    whole step away from its place is a fault, however few such weights there are.
+    """
     graph = good.graph()
-    generator = np.random.default_rng(SEED)
+    baseline, others = baseline_layers(good, graph)
+    changed = 0
     for layer in graph.layers():
-        values = graph.values(layer.weights)
-        chosen = generator.random(values.shape) < SHARE
-        if values.dtype.kind == "f":
-            values[chosen] = np.nextafter(values[chosen], values.dtype.type(0))
-        else:  # towards zero: no weight leaves its range
-            values[chosen] -= np.sign(values[chosen])
+        stored = by_channel(graph, layer)
+        weights = real(baseline, others[layer.operator])
+        if is_integer(graph, layer.weights):
+            exact = weights / steps(graph, layer)
+            below = np.floor(exact)
+            tied = np.abs(exact - below - 0.5) < TIED
+            other = np.where(below == stored, below + 1, below).clip(-127, 127)
+        else:
+            tied = np.random.default_rng(SEED).random(stored.shape) < SHARE
+            other = np.nextafter(stored, stored.dtype.type(0))
+        changed += int((tied & (other != stored)).sum())
+        stored[...] = np.where(tied, other, stored).astype(stored.dtype)
+    if not changed:
+        raise NotApplicableError("no weight lies halfway between two steps")
     return graph.patched()
+
+
+@fault("unfused_activation", "control", "low", "none")
+def unfused_activation(good: Good) -> bytes:
+    """One layer's activation is an operator of its own."""
+    graph = good.graph()
+    every = [one for one in fused(graph) if one.builtinOptions.fusedActivationFunction in UNFUSED]
+    if not every:
+        raise NotApplicableError("no activation is fused")
+    unfuse(graph, every[len(every) // 2])
+    return graph.packed()
+
+
+@fault("flattened_and_back", "control", "low", "none")
+def flattened_and_back(good: Good) -> bytes:
+    """What one layer gives is flattened and brought back into its shape."""
+    graph = good.graph()
+    flatten(graph, graph.middle())
+    return graph.packed()
+
+
+@fault("other_codes", "control", "low", "none")
+def other_codes(good: Good) -> bytes:
+    """The table of operators' codes is in another order, with one that is not used."""
+    graph = good.graph()
+    graph.code("FLOOR")
+    graph.recode(np.random.default_rng(SEED).permutation(len(graph.model.operatorCodes)))
+    return graph.packed()

@@ -34,6 +34,9 @@ Place = Literal[
 PREDICTIONS = ("agreement", "accuracy")
 """Markers of the gates that look at predictions."""
 
+STORED = (*PREDICTIONS, "weights")
+"""What sees that stored numbers or the graph are not those of the baseline."""
+
 INPUT = (*PREDICTIONS, "input_range")
 """What sees that a variant's input is not what it was calibrated for."""
 
@@ -42,9 +45,9 @@ ANYTHING: tuple[str, ...] = ()
 
 SHOWN_BY: dict[Place, tuple[str, ...]] = {
     "quantization": PREDICTIONS,
-    "weights": PREDICTIONS,
-    "bias": PREDICTIONS,
-    "graph": PREDICTIONS,
+    "weights": STORED,
+    "bias": STORED,
+    "graph": STORED,
     "activations": PREDICTIONS,
     "preprocessing": PREDICTIONS,
     "labels": PREDICTIONS,
@@ -54,7 +57,8 @@ SHOWN_BY: dict[Place, tuple[str, ...]] = {
 }
 """What can show a fault if its author says nothing, by its place.
 
-Wrong numbers in a file of the right form show in what the model says, and nowhere else.
+Wrong numbers in a file of the right form show in what the model says, and those that came from the
+baseline beside the baseline's.
 """
 
 

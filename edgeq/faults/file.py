@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeq.faults.fault import PREDICTIONS, NotApplicableError, fault
+from edgeq.faults.fault import STORED, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph
 
@@ -42,7 +42,7 @@ def graph_bits_flipped(good: Good) -> bytes:
     return data.tobytes()
 
 
-@fault("weight_bits_flipped", "file", "high", "damaged_tensor", shown_by=PREDICTIONS)
+@fault("weight_bits_flipped", "file", "high", "damaged_tensor", shown_by=STORED)
 def weight_bits_flipped(good: Good) -> bytes:
     """One weight in twenty has its highest bit flipped."""
     graph = good.graph()

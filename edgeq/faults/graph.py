@@ -137,6 +137,11 @@ class Graph:
         types: dict[str, object] = vars(self.schema.TensorType)
         return next(name.lower() for name, value in types.items() if value == number)
 
+    def name(self, tensor: int) -> str:
+        """Return the name of a tensor."""
+        name = self.main.tensors[tensor].name
+        return name.decode() if isinstance(name, bytes) else str(name)
+
     def values(self, tensor: int) -> Array:
         """Return the stored values of a tensor as a view of the file; writing changes it.
 
@@ -217,6 +222,19 @@ class Graph:
         for signature in self.model.signatureDefs or ():
             for tensor in (*(signature.inputs or ()), *(signature.outputs or ())):
                 tensor.tensorIndex = int(numbers[tensor.tensorIndex])
+
+    def recode(self, order: npt.NDArray[np.int64]) -> None:
+        """Bring the table of operators' codes into another order.
+
+        Args:
+            order: The old place of each entry.
+        """
+        codes = self.model.operatorCodes
+        place = np.argsort(order)
+        self.model.operatorCodes = [codes[int(one)] for one in order]
+        for subgraph in self.model.subgraphs:
+            for one in subgraph.operators:
+                one.opcodeIndex = int(place[one.opcodeIndex])
 
     def operator(self, name: str, inputs: Sequence[int], outputs: Sequence[int]) -> Any:
         """Return a new operator without options; the caller puts it into the graph."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.faults.fault import Faulty, NotApplicableError, fault
+from edgeq.faults.fault import STORED, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Array
 
@@ -41,25 +41,25 @@ def _reordered(good: Good, order: Order) -> bytes:
     return graph.patched()
 
 
-@fault("classes_shifted", "labels", "high", "label_offset")
+@fault("classes_shifted", "labels", "high", "label_offset", shown_by=STORED)
 def classes_shifted(good: Good) -> bytes:
     """The variant's classes are one too high."""
     return _reordered(good, np.roll(np.arange(_classes(good)), 1))
 
 
-@fault("classes_after_background", "labels", "high", "label_offset")
+@fault("classes_after_background", "labels", "high", "label_offset", shown_by=STORED)
 def classes_after_background(good: Good) -> bytes:
     """The variant's classes are one too low, as if a background class had been dropped twice."""
     return _reordered(good, np.roll(np.arange(_classes(good)), -1))
 
 
-@fault("classes_permuted", "labels", "high", "label_order")
+@fault("classes_permuted", "labels", "high", "label_order", shown_by=STORED)
 def classes_permuted(good: Good) -> bytes:
     """The variant's classes are in another order."""
     return _reordered(good, np.random.default_rng(SEED).permutation(_classes(good)))
 
 
-@fault("classes_by_name", "labels", "high", "label_order")
+@fault("classes_by_name", "labels", "high", "label_order", shown_by=STORED)
 def classes_by_name(good: Good) -> bytes:
     """The variant's classes are in the order of their numbers as text: 0, 1, 10, 100, 101."""
     texts = [str(number) for number in range(_classes(good))]

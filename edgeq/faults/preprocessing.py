@@ -8,6 +8,7 @@ import msgspec
 
 from edgeq.faults.fault import INPUT, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
+from edgeq.faults.photographs import compressed, limited_range, other_matrix, photographed
 from edgeq.spec.structs import Preprocessing
 
 Three = tuple[float, float, float]
@@ -105,3 +106,21 @@ def resize_geometry(good: Good) -> Faulty:
         "whole" if own.resize == "centre_crop" else "centre_crop"
     )
     return Faulty(preprocessing=msgspec.structs.replace(own, resize=other))
+
+
+@fault("jpeg_quality", "preprocessing", "low", "samples")
+def jpeg_quality(good: Good) -> Faulty:
+    """The device sees photographs as JPEGs of quality 20."""
+    return photographed(good, "jpeg-20", compressed(20))
+
+
+@fault("colour_matrix", "preprocessing", "low", "samples")
+def colour_matrix(good: Good) -> Faulty:
+    """The device reads YUV of BT.601 as BT.709."""
+    return photographed(good, "bt709", other_matrix)
+
+
+@fault("yuv_range", "preprocessing", "low", "samples")
+def yuv_range(good: Good) -> Faulty:
+    """The device's YUV goes from 16 to 235 and is read as if it went from 0 to 255."""
+    return photographed(good, "limited", limited_range)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeq.faults.fault import ANYTHING, INPUT, NotApplicableError, fault
+from edgeq.faults.fault import ANYTHING, INPUT, STORED, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph, Layer
 
@@ -23,7 +23,7 @@ def _per_channel(graph: Graph) -> list[Layer]:
     return found
 
 
-@fault("weight_scale_halved", "quantization", "medium", "damaged_tensor")
+@fault("weight_scale_halved", "quantization", "medium", "damaged_tensor", shown_by=STORED)
 def weight_scale_halved(good: Good) -> bytes:
     """The weights of one layer are read with half their scale."""
     graph = good.graph()
@@ -31,7 +31,7 @@ def weight_scale_halved(good: Good) -> bytes:
     return graph.patched()
 
 
-@fault("weight_scales_shuffled", "quantization", "high", "damaged_tensor")
+@fault("weight_scales_shuffled", "quantization", "high", "damaged_tensor", shown_by=STORED)
 def weight_scales_shuffled(good: Good) -> bytes:
     """The scales of all layers' channels are in another order."""
     graph = good.graph()
@@ -42,7 +42,7 @@ def weight_scales_shuffled(good: Good) -> bytes:
     return graph.patched()
 
 
-@fault("per_tensor_for_per_channel", "quantization", "high", "damaged_tensor")
+@fault("per_tensor_for_per_channel", "quantization", "high", "damaged_tensor", shown_by=STORED)
 def per_tensor_for_per_channel(good: Good) -> bytes:
     """Every layer's weights are read with the first channel's scale."""
     graph = good.graph()

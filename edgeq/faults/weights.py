@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeq.faults.fault import NotApplicableError, fault
+from edgeq.faults.fault import Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Array, Graph
+from edgeq.faults.stored import (
+    baseline_layers,
+    by_channel,
+    is_integer,
+    is_scaled,
+    real,
+    steps,
+    store,
+)
 
 SEED = 21
 _KERNEL_AXES = 4
@@ -118,6 +127,93 @@ def first_layer_bgr(good: Good) -> bytes:
     graph = good.graph()
     values = graph.values(_first(graph))
     values[...] = values[..., ::-1].copy()
+    return graph.patched()
+
+
+@fault("checkpoint_noise_1", "weights", "low", "wrong_checkpoint")
+def checkpoint_noise_1(good: Good) -> bytes:
+    """All weights differ by 1 % of their layer's spread: a checkpoint some steps later."""
+    return _noisy(good, 0.01)
+
+
+@fault("checkpoint_noise_2", "weights", "low", "wrong_checkpoint")
+def checkpoint_noise_2(good: Good) -> bytes:
+    """All weights differ by 2 % of their layer's spread: a checkpoint some hundred steps later."""
+    return _noisy(good, 0.02)
+
+
+@fault("checkpoint_noise_5", "weights", "medium", "wrong_checkpoint")
+def checkpoint_noise_5(good: Good) -> bytes:
+    """All weights differ by 5 % of their layer's spread: a checkpoint of another epoch."""
+    return _noisy(good, 0.05)
+
+
+def _noisy(good: Good, share: float) -> bytes:
+    """Return the variant of weights with noise, which was there before they were quantized."""
+    graph, generator = good.graph(), np.random.default_rng(SEED)
+    baseline, others = baseline_layers(good, graph)
+    for layer in graph.layers():
+        weights = real(baseline, others[layer.operator])
+        store(graph, layer, weights + generator.normal(0, share * weights.std(), weights.shape))
+    return graph.patched()
+
+
+@fault("weights_truncated", "weights", "low", "rounding")
+def weights_truncated(good: Good) -> bytes:
+    """All weights were truncated towards 0, not rounded."""
+    graph = good.graph()
+    baseline, others = baseline_layers(good, graph)
+    truncated = 0
+    for layer in graph.layers():
+        if is_integer(graph, layer.weights):
+            weights = real(baseline, others[layer.operator]) / steps(graph, layer)
+            stored = by_channel(graph, layer)
+            stored[...] = np.trunc(weights).clip(-127, 127).astype(stored.dtype)
+            truncated += 1
+    if not truncated:
+        raise NotApplicableError("weights are stored as floats")
+    return graph.patched()
+
+
+@fault("rows_swapped", "weights", "medium", "damaged_tensor")
+def rows_swapped(good: Good) -> Faulty:
+    """The weights of two of a layer's channels are swapped."""
+    graph = good.graph()
+    layer = graph.middle("CONV_2D", "FULLY_CONNECTED")
+    values = graph.values(layer.weights)
+    spread = values.reshape(len(values), -1).astype(np.float32).std(axis=1)
+    one, other = np.argsort(spread)[-2:]
+    values[[one, other]] = values[[other, one]].copy()
+    return Faulty(content=graph.patched(), where=graph.name(layer.weights))
+
+
+@fault("layer_bits_flipped", "weights", "medium", "damaged_tensor")
+def layer_bits_flipped(good: Good) -> Faulty:
+    """One layer's weights have a high bit flipped in one place of a hundred."""
+    graph = good.graph()
+    layer = graph.middle()
+    values = graph.values(layer.weights).reshape(-1)
+    width = values.dtype.itemsize
+    count = -(-values.size // 100)
+    chosen = np.random.default_rng(SEED).choice(values.size, count, replace=False)
+    values.view(np.uint8)[chosen * width + width - 1] ^= np.uint8(0x40)
+    return Faulty(content=graph.patched(), where=graph.name(layer.weights))
+
+
+@fault("epsilon_other", "weights", "low", "wrong_checkpoint")
+def epsilon_other(good: Good) -> bytes:
+    """Channels were folded with another epsilon of their batch normalisation."""
+    graph, generator = good.graph(), np.random.default_rng(SEED)
+    for layer in graph.layers()[:-1]:
+        variance = np.exp(generator.normal(-5.0, 1.5, len(by_channel(graph, layer))))
+        factor = np.sqrt((variance + 1e-3) / (variance + 1e-5))
+        if is_scaled(graph, layer):
+            for tensor in (layer.weights, layer.bias):
+                if tensor is not None and is_integer(graph, tensor):
+                    graph.scales(tensor)[0][...] *= factor.astype(np.float32)
+        elif not is_integer(graph, layer.weights):
+            weights = real(graph, layer)
+            store(graph, layer, weights * factor.reshape(-1, *(1 for _ in weights.shape[1:])))
     return graph.patched()
 
 

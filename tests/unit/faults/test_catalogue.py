@@ -17,6 +17,7 @@ PLACES = {
     "quantization",
     "weights",
     "bias",
+    "graph",
     "activations",
     "preprocessing",
     "labels",

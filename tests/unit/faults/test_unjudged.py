@@ -11,7 +11,7 @@ import pytest
 from edgeq.challenge import Challenge
 from edgeq.faults import catalogue
 from edgeq.faults.challenge import challenge
-from edgeq.faults.fault import ANYTHING, PREDICTIONS, SHOWN_BY, new_fault
+from edgeq.faults.fault import ANYTHING, PREDICTIONS, SHOWN_BY, STORED, new_fault
 from edgeq.faults.good import Good
 from edgeq.faults.table import lines
 from edgeq.spec.gates import GATES
@@ -20,14 +20,20 @@ from edgeq.spec.structs import Spec
 from tests.unit.faults import project
 
 OF_PREDICTIONS = (
-    "layer_zeroed",
-    "weight_bits_flipped",
+    "activation_zero_point",
     "constant_output",
     "channels_swapped",
-    "classes_permuted",
     "evaluation_labels_shifted",
 )
-OF_OTHER_THINGS = ("activation_scale_nan", "input_scale", "cut_short", "unquantized", "nan_outputs")
+OF_WHAT_IS_STORED = ("layer_zeroed", "weight_bits_flipped", "classes_permuted")
+OF_OTHER_THINGS = (
+    "activation_scale_nan",
+    "input_scale",
+    "cut_short",
+    "unquantized",
+    "nan_outputs",
+    *OF_WHAT_IS_STORED,
+)
 CONTROLS = ("renamed_tensors", "reordered_tensors", "other_metadata", "other_rounding")
 RANDOM = "its predictions are not judged: the model has random weights, so its answers mean nothing"
 PROOFS_ON_IMAGES = ("outputs", "kernels", "input_range", "steady_memory", "calibration_disjoint")
@@ -74,10 +80,11 @@ def test_predictions_that_are_judged_are_made_wrong(root: Path) -> None:
 
 def test_without_a_gate_that_looks_at_them_predictions_are_left_alone(root: Path) -> None:
     gates = {"size_reduction": -1.0}
-    found = challenge(project.spec(root, gates=gates), names=(*OF_PREDICTIONS, "cut_short"))
+    names = (*OF_PREDICTIONS, *OF_WHAT_IS_STORED, "cut_short")
+    found = challenge(project.spec(root, gates=gates), names=names)
     assert verdicts(found) == {
         **dict.fromkeys(OF_PREDICTIONS, "not applicable"),
-        "cut_short": "caught",
+        **dict.fromkeys((*OF_WHAT_IS_STORED, "cut_short"), "caught"),
     }
     assert notes(found) == {"its predictions are not judged: no declared gate looks at them"}
 
@@ -109,12 +116,14 @@ def test_other_packages_faults_are_of_predictions_by_their_place() -> None:
     }
     assert {place for place, one in made.items() if one.shown_by == PREDICTIONS} == {
         "quantization",
-        "weights",
-        "bias",
-        "graph",
         "activations",
         "preprocessing",
         "labels",
+    }
+    assert {place for place, one in made.items() if one.shown_by == STORED} == {
+        "weights",
+        "bias",
+        "graph",
     }
     own = new_fault(
         halved, "halved", "weights", "high", "damaged_tensor", shown_by=("max_bytes", "size")
@@ -138,5 +147,5 @@ def test_the_table_says_once_what_was_left_alone(random: Spec) -> None:
     assert max(map(len, text)) <= 100
     assert sum("its predictions are not judged" in line for line in text) == 1
     assert f"Not applicable to net (not counted), {len(OF_PREDICTIONS)} faults:" in text
-    assert sum("layer_zeroed" in line for line in text) == 1
+    assert sum("constant_output" in line for line in text) == 1
     assert any(line.startswith("cut_short ") for line in text)

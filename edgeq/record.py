@@ -86,6 +86,8 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
             nothing was.
         network: The error along the network, layer by layer; empty where it was not measured.
         outputs: How each output that is judged as a tensor fits the baseline's.
+        control: What the variant is compared with beside its baseline, why there is nothing, and
+            the figures of both; empty if no default limit asked.
     """
 
     name: str
@@ -107,6 +109,7 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     memory: Facts = {}
     network: Facts = {}
     outputs: tuple[Fit, ...] = ()
+    control: Facts = {}
 
 
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ def init(folder: Path) -> int:
     click.echo(f"Next: {go}name your models and photographs in edgeq.toml, then")
     click.echo("  edgeq doctor    says whether all that it names is there")
     click.echo("  pytest          runs the gate; the report is reports/latest/report.html")
+    click.echo("  edgeq accept    keeps the figures of a good run: later runs fail if worse")
     click.echo("  edgeq bundle    packs the variants that are cleared")
     click.echo("Keep reports/ out of git, all but reports/accepted/, which `edgeq accept` writes;")
     click.echo(".edgeq/, where variants are kept, ignores itself.")

@@ -13,6 +13,7 @@ from edgeq.faults.good import Good
 from edgeq.files import write_bytes
 from edgeq.run.targets import WORKER, Target
 from edgeq.spec.gates import limits
+from edgeq.spec.limits import is_asked_for
 from edgeq.spec.structs import Gates, ReadyVariant, Spec
 
 FAULTY_WORKER = Path(__file__).with_name("faulty_worker.py")
@@ -47,7 +48,8 @@ def join(good: Good, name: str, faulty: Faulty) -> Spec:
     """Return the spec in which a faulty file stands in place of the good variant.
 
     Args:
-        good: The good variant; its limits, preprocessing and labels hold.
+        good: The good variant; its limits, preprocessing and labels hold. Default limits stay
+            such: they are tightened by the same control as the good variant's.
         name: What the faulty variant is called.
         faulty: What is wrong. A file is written to the scratch folder, over the one before.
     """
@@ -62,6 +64,11 @@ def join(good: Good, name: str, faulty: Faulty) -> Spec:
         input_size=own.input_size if own else None,
         evaluation=_samples(faulty, own),
     )
+    own_limits = {
+        gate: limit
+        for gate, limit in good.limits.items()
+        if is_asked_for(spec, gate, subject.variant, subject.method)
+    }
     off = tuple(gate for gate in limits() if gate not in good.limits)
     return msgspec.structs.replace(
         spec,
@@ -70,7 +77,7 @@ def join(good: Good, name: str, faulty: Faulty) -> Spec:
         else msgspec.structs.replace(spec.run, timeout_s=faulty.timeout_s),
         models={subject.model: msgspec.structs.replace(spec.models[subject.model], methods=())},
         variants={name: variant},
-        gates=Gates(by_method={name: good.limits}, off={name: off}),
+        gates=Gates(by_method={name: own_limits}, off={name: off}),
     )
 
 

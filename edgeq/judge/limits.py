@@ -6,8 +6,9 @@ The sentences of all of them are alike: the measured facts, the value with its i
 from __future__ import annotations
 
 from edgeq import words
-from edgeq.judge import open_value, resolution
+from edgeq.judge import control, open_value, resolution
 from edgeq.judge.advice import SMALLER_METHOD, another_method, in_all, more_images
+from edgeq.judge.control import Reference
 from edgeq.judge.decide import decide, half_towards
 from edgeq.judge.doubt import Doubt, doubted
 from edgeq.judge.missing import missing
@@ -58,22 +59,41 @@ def max_bytes(variant: Size, limit: float, *, method: str | None = None) -> Judg
     )
 
 
-def top1_agreement(found: Agreement, limit: float, *, method: str | None = None) -> Judgement:
-    """Judge the share of images on which the variant gives the baseline's class."""
-    status = decide(found.top1, found.top1_interval, limit, "min")
+def top1_agreement(
+    found: Agreement,
+    limit: float,
+    *,
+    method: str | None = None,
+    reference: Reference | None = None,
+) -> Judgement:
+    """Judge the share of images on which the variant gives the baseline's class.
+
+    Args:
+        found: The variant beside its baseline.
+        limit: The lowest share that is allowed, whatever the control reaches.
+        method: The variant's, for what to try next.
+        reference: The control; None if the spec sets the limit, which then holds alone.
+    """
+    alone = decide(found.top1, found.top1_interval, limit, "min")
+    tightened = control.of_agreement(reference, limit, found.confidence)
+    status, limit = tightened.with_status(alone), tightened.limit
     ties = f", {words.plural(found.ties, 'tie')} counted against it" if found.ties else ""
     step, open_ = None, {}
     if status is Verdict.INCONCLUSIVE:
         rate_ = open_value.of_rate("rate", found.top1, found.top1_interval, limit)
         needed = images_needed(found.top1, limit, found.confidence)
+        needed = needed if alone is status else tightened.needed
         step = more_images(rate_, needed, found.worth, found.clusters)
         open_ = _needed(rate_, needed, found.worth)
     elif status is Verdict.FAIL:
-        step = another_method(method)
+        step = another_method(method) if alone is status else tightened.advice
+    sample = resolution.sample(found.images, found.clusters)
     return Judgement(
         status=status,
-        reason=f"agrees on {found.agreeing:,} of {resolution.sample(found.images, found.clusters)}"
-        f"{ties}: {words.against('percent', found.top1, limit, 'min', found.top1_interval)}",
+        reason=tightened.said(
+            f"agrees on {found.agreeing:,} of {sample}{ties}: "
+            f"{words.against('percent', found.top1, limit, 'min', found.top1_interval)}"
+        ),
         value=found.top1,
         limit=limit,
         interval=found.top1_interval,
@@ -86,6 +106,7 @@ def top1_agreement(found: Agreement, limit: float, *, method: str | None = None)
             "confidence": found.confidence,
             "interval_method": "Clopper-Pearson",
             "best_provable_rate": best_provable_rate(found.worth, found.confidence),
+            "control": tightened.facts,
             "resolution": resolution.worth(
                 found.clusters, resolution.of_rate(found.worth, limit, found.confidence)
             ),
@@ -164,7 +185,12 @@ def worst_cosine(found: Agreement, limit: float, *, method: str | None = None) -
 
 
 def accuracy_drop(
-    found: Accuracy, limit: float, *, method: str | None = None, doubt: Doubt | None = None
+    found: Accuracy,
+    limit: float,
+    *,
+    method: str | None = None,
+    doubt: Doubt | None = None,
+    reference: Reference | None = None,
 ) -> Judgement:
     """Judge the baseline's top-1 accuracy minus the variant's, on the same images.
 
@@ -174,12 +200,16 @@ def accuracy_drop(
     """
     if doubt is not None and doubt.wrong:
         return doubted(_nothing_to_lose(found, limit, doubt), doubt)
-    judgement = _drop(found, limit, method)
+    judgement = _drop(found, limit, method, reference)
     return judgement if doubt is None else doubted(judgement, doubt)
 
 
-def _drop(found: Accuracy, limit: float, method: str | None) -> Judgement:
-    status = decide(found.drop, found.drop_interval, limit, "max")
+def _drop(
+    found: Accuracy, limit: float, method: str | None, reference: Reference | None
+) -> Judgement:
+    alone = decide(found.drop, found.drop_interval, limit, "max")
+    tightened = control.of_drop(reference, limit, found.baseline_top1.value, found.confidence)
+    status, limit = tightened.with_status(alone), tightened.limit
     of = f"{found.images:,}" if found.clusters is None else found.clusters.text
     top1 = words.change("percent", found.baseline_top1.value, found.variant_top1.value)
     step, open_ = None, {}
@@ -188,14 +218,17 @@ def _drop(found: Accuracy, limit: float, method: str | None) -> Judgement:
         needed = images_needed_for_drop(
             found.lost / found.images, found.gained / found.images, limit, found.confidence
         )
+        needed = needed if alone is status else tightened.needed
         step = more_images(drop, needed, found.worth, found.clusters)
         open_ = _needed(drop, needed, found.worth)
     elif status is Verdict.FAIL:
-        step = another_method(method)
+        step = another_method(method) if alone is status else tightened.advice
     return Judgement(
         status=status,
-        reason=f"top-1 {top1}, {found.lost:,} lost and {found.gained:,} gained of {of}: "
-        f"{words.against('points', found.drop, limit, 'max', found.drop_interval)}",
+        reason=tightened.said(
+            f"top-1 {top1}, {found.lost:,} lost and {found.gained:,} gained of {of}: "
+            f"{words.against('points', found.drop, limit, 'max', found.drop_interval)}"
+        ),
         value=found.drop,
         limit=limit,
         interval=found.drop_interval,
@@ -205,6 +238,7 @@ def _drop(found: Accuracy, limit: float, method: str | None) -> Judgement:
             "lost": found.lost,
             "gained": found.gained,
             "mcnemar_p": found.mcnemar_p,
+            "control": tightened.facts,
             "confidence": found.confidence,
             "interval_method": "Gaffke's bounds of a paired difference",
             "resolution": resolution.worth(

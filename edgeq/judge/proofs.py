@@ -86,6 +86,16 @@ def types(
     )
 
 
+def shows(found: Operators, method: Method) -> bool:
+    """Return whether weights and activations are of a method's types; input and output may differ.
+
+    Args:
+        found: What the file computes with.
+        method: The method.
+    """
+    return not [*_weights(found, method), *_activations(found, method)]
+
+
 def outputs(
     found: OutputFacts,
     baseline: OutputFacts,

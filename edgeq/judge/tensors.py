@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from edgeq import words
-from edgeq.judge import resolution
+from edgeq.judge import advice, control, resolution
 from edgeq.judge.advice import another_method
+from edgeq.judge.control import Reference, Tightened
 from edgeq.judge.decide import decide
 from edgeq.judge.missing import missing
 from edgeq.judge.running import copy_of_baseline, unsteady
@@ -99,52 +100,155 @@ def of_output(found: Fit) -> OutputError:
 
 def label(found: Fit) -> str:
     """Return what an output is called in a sentence, for example ``"output 1 ('scores')"``."""
-    return f"output {found.output} ({found.name!r})"
+    return label_of(found.output, found.name)
+
+
+def label_of(place: int, name: str) -> str:
+    """Return what the output at a place is called in a sentence."""
+    return f"output {place} ({name!r})"
 
 
 def relative_error(
-    errors: Sequence[OutputError], limit: float, *, method: str | None = None
+    errors: Sequence[OutputError],
+    limit: float,
+    *,
+    method: str | None = None,
+    reference: Reference | None = None,
 ) -> Judgement:
-    """Judge the mean relative error of the output that lies farthest from the baseline's.
+    """Judge the mean relative error of the output that fits worst: by verdict, then by its limit.
 
     Args:
         errors: Of every output that is compared.
-        limit: The greatest that is allowed.
+        limit: The greatest that is allowed, whatever the control reaches.
         method: The variant's, for what to try next.
+        reference: The control; None if the spec sets the limit, which then holds alone.
     """
-    measured = [one for one in errors if one.mean is not None]
-    if not measured:
+    judged = [_Judged.of(one, limit, reference) for one in errors if one.mean is not None]
+    if not judged:
         return _nothing_to_compare()
-    worst = max(measured, key=lambda one: one.mean or 0.0)
-    value = worst.mean or 0.0
-    single = worst.interval is None
-    status = Verdict.INCONCLUSIVE if single else decide(value, worst.interval, limit, "max")
-    step = None
-    if status is Verdict.INCONCLUSIVE:
-        step = "Evaluate more images: a single one" if single else "Evaluate more images: these"
-        step += " can't settle how far the outputs lie apart"
-    elif status is Verdict.FAIL:
-        step = _another_method(method, worst.label)
-    return Judgement(
-        status=status,
-        reason=f"relative error of {worst.label} on "
-        f"{resolution.sample(worst.images, worst.clusters)}: "
-        f"{words.against('number', value, limit, 'max', worst.interval)}",
-        value=value,
-        limit=limit,
-        interval=worst.interval,
-        next_step=step,
-        evidence={
-            "images": worst.images,
-            "confidence": worst.confidence,
-            "interval_method": UNBOUNDED_METHOD,
-            "outputs": {one.label: one.mean for one in errors},
-            "resolution": resolution.worth(
-                worst.clusters,
-                resolution.of_interval(worst.images, "image", "number", worst.interval),
-            ),
-        },
+    return max(judged, key=lambda one: one.rank).judgement(
+        {one.label: one.mean for one in errors}, _another_method, method
     )
+
+
+def drift(
+    found: Agreement,
+    limit: float,
+    *,
+    method: str | None = None,
+    reference: Reference | None = None,
+) -> Judgement:
+    """Judge how far the probabilities moved: their mean total variation distance.
+
+    Args:
+        found: The variant beside its baseline.
+        limit: The greatest distance that is allowed, whatever the control reaches.
+        method: The variant's, for what to try next.
+        reference: The control; None if the spec sets the limit, which then holds alone.
+    """
+    if found.drift is None:
+        return _nothing_to_compare()
+    error = OutputError(
+        "probabilities",
+        found.drift,
+        found.drift_interval,
+        found.images,
+        found.confidence,
+        found.clusters,
+    )
+    tightened = control.of_drift(reference, limit)
+    judged = _Judged(error, limit, tightened, "total variation distance")
+    evidence: dict[str, object] = {"confidence_drift": found.confidence_drift}
+    judgement = judged.judgement({}, lambda name, _: advice.another_method(name), method)
+    return msgspec.structs.replace(judgement, evidence={**judgement.evidence, **evidence})
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A mean over the images, with its verdict.
+
+    Attributes:
+        error: The mean.
+        ceiling: Its limit, whatever the control reaches.
+        tightened: That limit with what the control adds to it.
+        what: What the mean is one of.
+    """
+
+    error: OutputError
+    ceiling: float
+    tightened: Tightened
+    what: str = "relative error"
+
+    @classmethod
+    def of(cls, error: OutputError, limit: float, reference: Reference | None) -> _Judged:
+        """Return the verdict on the error of an output."""
+        return cls(error, limit, control.of_error(reference, error.label, limit))
+
+    @property
+    def value(self) -> float:
+        """The mean."""
+        return self.error.mean or 0.0
+
+    @property
+    def status(self) -> Verdict:
+        """The verdict."""
+        if self.error.interval is None:
+            return Verdict.INCONCLUSIVE
+        return self.tightened.with_status(
+            decide(self.value, self.error.interval, self.ceiling, "max")
+        )
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """What makes it worse than another one."""
+        return control.severity(self.status), self.value / max(self.tightened.limit, 1e-12)
+
+    def judgement(
+        self,
+        means: dict[str, float | None],
+        another: Callable[[str | None, str], str],
+        method: str | None,
+    ) -> Judgement:
+        """Return the judgement that shows it.
+
+        Args:
+            means: Of every output, for the evidence.
+            another: Returns what to try in place of a method for an output.
+            method: The variant's.
+        """
+        error, status, limit = self.error, self.status, self.tightened.limit
+        text = words.against("number", self.value, limit, "max", error.interval)
+        of = resolution.sample(error.images, error.clusters)
+        reason = self.tightened.said(f"{self.what} of {error.label} on {of}: {text}")
+        if status is Verdict.FAIL and self.tightened.facts.get("reference") == "itself":
+            reason = f"{method} collapses on this model: {reason}"
+        step = None
+        if status is Verdict.INCONCLUSIVE:
+            which = "a single one" if error.interval is None else "these"
+            step = f"Evaluate more images: {which} can't settle how far the outputs lie apart"
+        elif status is Verdict.FAIL:
+            by_control = self.tightened.status is Verdict.FAIL
+            step = self.tightened.advice if by_control else another(method, error.label)
+        return Judgement(
+            status=status,
+            reason=reason,
+            value=self.value,
+            limit=limit,
+            interval=error.interval,
+            next_step=step,
+            evidence={
+                "images": error.images,
+                "confidence": error.confidence,
+                "interval_method": UNBOUNDED_METHOD,
+                **({"outputs": means} if means else {}),
+                "ceiling": self.ceiling,
+                "control": self.tightened.facts,
+                "resolution": resolution.worth(
+                    error.clusters,
+                    resolution.of_interval(error.images, "image", "number", error.interval),
+                ),
+            },
+        )
 
 
 def _nothing_to_compare() -> Judgement:

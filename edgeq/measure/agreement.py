@@ -61,6 +61,9 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
         error: Mean norm of the difference of centred logits, divided by the root mean square of
             the baseline's norms; None if no image has a finite answer of both.
         error_interval: Its interval, see ``statistics.unbounded_mean``; None for a single image.
+        drift: Mean total variation distance of the probabilities, over the images whose answers
+            are finite in both; None if there are none.
+        drift_interval: Its interval, as of the error and not above 1; None for a single image.
         confidence_drift: Mean of the variant's greatest probability minus the baseline's, over
             images where both are finite; None where there are none.
         distinct_classes: Different classes that the variant gives.
@@ -96,6 +99,8 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     flips: tuple[Flip, ...]
     worst_images: tuple[WorstImage, ...]
     clusters: Clusters | None = None
+    drift: float | None = None
+    drift_interval: tuple[float, float] | None = None
 
     @property
     def worth(self) -> int:
@@ -131,7 +136,8 @@ def agreement(
     n, classes = baseline.scores.shape
     count = int(agrees.sum())
     overlap = apart.overlap
-    drift = (apart.variant_confidence - apart.baseline_confidence)[apart.usable]
+    confidences = (apart.variant_confidence - apart.baseline_confidence)[apart.usable]
+    variation = apart.variation[apart.usable]
     flips = find_flips(baseline, variant, np.flatnonzero(~agrees), apart, truth)
     return Agreement(
         images=n,
@@ -156,7 +162,7 @@ def agreement(
         error_interval=unbounded_mean(
             apart.error, confidence, worth=effective(apart.error.size, clusters)
         ),
-        confidence_drift=float(drift.mean()) if drift.size else None,
+        confidence_drift=float(confidences.mean()) if confidences.size else None,
         distinct_classes=_distinct(variant),
         baseline_distinct_classes=_distinct(baseline),
         logits_sources=(baseline.logits_source, variant.logits_source),
@@ -164,7 +170,17 @@ def agreement(
         flips=flips,
         worst_images=worst_images(baseline, variant, agrees, apart),
         clusters=clusters,
+        drift=float(variation.mean()) if variation.size else None,
+        drift_interval=_share_interval(variation, confidence, clusters),
     )
+
+
+def _share_interval(
+    values: Doubles, confidence: float, clusters: Clusters | None
+) -> tuple[float, float] | None:
+    """Return the interval for a mean of values in [0, 1] that are mostly near 0."""
+    found = unbounded_mean(values, confidence, worth=effective(values.size, clusters))
+    return None if found is None else (found[0], min(found[1], 1.0))
 
 
 def agreeing(baseline: Answers, variant: Answers) -> Booleans:

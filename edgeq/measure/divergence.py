@@ -22,11 +22,14 @@ class Divergence:
     """Numbers per image, each of shape (n,).
 
     An image with a value that is not finite, in either model, gets the worst number: cosine -1,
-    divergence 1, overlap 0; its confidences are 0 and its relative error is not in the array.
+    divergence 1, variation 1, overlap 0; its confidences are 0 and its relative error is not in the
+    array.
 
     Attributes:
         cosine: Cosine of the centred logits, in [-1, 1].
         js_bits: Jensen-Shannon divergence of the probabilities in bits, in [0, 1].
+        variation: Total variation distance of the probabilities, in [0, 1]: the most by which the
+            probability of any set of classes differs.
         relative_error: Norm of the difference of centred logits divided by the baseline's norm,
             of the images where that is defined, shape (m,) with m at most n.
         error: As ``relative_error`` with the same divisor for every image: the root mean square of
@@ -40,6 +43,7 @@ class Divergence:
 
     cosine: Doubles
     js_bits: Doubles
+    variation: Doubles
     relative_error: Doubles
     error: Doubles
     overlap: Doubles | None
@@ -68,6 +72,7 @@ def divergence(baseline: Answers, variant: Answers, *, best: int = 5) -> Diverge
     usable = baseline.finite & variant.finite
     cosine = np.full(n, WORST_COSINE)
     js_bits = np.full(n, WORST_DIVERGENCE)
+    variation = np.full(n, WORST_DIVERGENCE)
     overlap = np.zeros(n)
     confidences = np.zeros((2, n))
     relative: list[Doubles] = []
@@ -84,6 +89,7 @@ def divergence(baseline: Answers, variant: Answers, *, best: int = 5) -> Diverge
         relative.append(distances[-1][~flat] / norms[0][~flat])
         p, q = softmax(first), softmax(second)
         js_bits[rows] = jensen_shannon(p, q)
+        variation[rows] = total_variation(p, q)
         confidences[:, rows] = p.max(axis=1), q.max(axis=1)
         if classes > best:
             overlap[rows] = top_overlap(first, second, best)
@@ -93,6 +99,7 @@ def divergence(baseline: Answers, variant: Answers, *, best: int = 5) -> Diverge
     return Divergence(
         cosine=cosine,
         js_bits=js_bits,
+        variation=variation,
         relative_error=np.concatenate([np.empty(0), *relative]),
         error=np.concatenate(distances) / size if size else np.empty(0),
         overlap=overlap if classes > best else None,
@@ -118,6 +125,16 @@ def jensen_shannon(p: Doubles, q: Doubles) -> Doubles:
     bits = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2.0
     clipped: Doubles = np.clip(bits, 0.0, 1.0)  # rounding can leave the range by 1e-16
     return clipped
+
+
+def total_variation(p: Doubles, q: Doubles) -> Doubles:
+    """Return the total variation distance of rows of probabilities, in [0, 1].
+
+    Levin, Peres and Wilmer, Markov Chains and Mixing Times (2009), proposition 4.2: half the sum
+    of the absolute differences.
+    """
+    distance: Doubles = np.clip(np.abs(p - q).sum(axis=-1) / 2.0, 0.0, 1.0)  # rounding: 1e-16
+    return distance
 
 
 def top_overlap(baseline: Doubles, variant: Doubles, k: int) -> Doubles:

@@ -264,6 +264,18 @@ def _half_line() -> tuple[Array, Array]:
     return _STRETCH * places / (1.0 - places), weights / 2.0 * _STRETCH / (1.0 - places) ** 2
 
 
+def student_quantile(freedom: float, confidence: float) -> float:
+    """Return the quantile of Student's t that a two-sided interval reaches to.
+
+    Args:
+        freedom: Degrees of freedom, above 0; a fraction is allowed.
+        confidence: In (0, 1).
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 0.5 + confidence / 2.0))
+
+
 def normal_quantile(probability: float) -> float:
     """Return the standard normal quantile."""
     from scipy.special import ndtri

@@ -261,6 +261,34 @@ def fit(
     )
 
 
+def image_errors(baseline: Output, variant: Output) -> Doubles:
+    """Return the error of each image as ``Fit`` defines it, ``(n,)``.
+
+    An image that is not finite in both gets NaN, and so do all if the baseline gives zeros only.
+
+    Raises:
+        ValueError: They have different numbers of images or values.
+    """
+    if baseline.rows.shape != variant.rows.shape:
+        raise ValueError(f"{variant.rows.shape} can't be compared with {baseline.rows.shape}")
+    errors = np.full(baseline.rows.shape[0], np.nan)
+    usable = np.flatnonzero(_finite(baseline.rows) & _finite(variant.rows))
+    if not usable.size:
+        return errors
+    apart, norms, varying = np.zeros(usable.size), np.zeros(usable.size), 0.0
+    for columns in _blocks(baseline.rows):
+        ours, theirs = (
+            one.rows[:, columns][usable].astype(np.float64) for one in (baseline, variant)
+        )
+        apart += ((theirs - ours) ** 2).sum(axis=1)
+        norms += (ours**2).sum(axis=1)
+        varying += float(((ours - ours.mean(axis=0)) ** 2).sum())
+    size = _divisor(varying, norms)
+    if size > 0.0:
+        errors[usable] = np.sqrt(apart) / size
+    return errors
+
+
 def relative_errors(baseline: Rows, variant: Rows) -> Doubles:
     """Return the norm of the difference divided by the baseline's norm, image by image, ``(n,)``.
 
@@ -393,11 +421,10 @@ class _Sums:
 
     def errors(self) -> Doubles | None:
         """Return the error of each usable image; None if there is nothing to compare with."""
-        size = math.sqrt(self._varying / self.usable.size) if self.usable.size else 0.0
-        whole = math.sqrt(float(self._norms[0].mean())) if self.usable.size else 0.0
-        if whole == 0.0:
+        size = _divisor(self._varying, self._norms[0])
+        if size == 0.0:
             return None
-        errors: Doubles = np.sqrt(self._apart) / (size if size > ROUNDING * whole else whole)
+        errors: Doubles = np.sqrt(self._apart) / size
         return errors
 
     def cosines(self) -> Doubles:
@@ -432,6 +459,19 @@ class _Sums:
             widest_lost=widest if lost.size else 0.0,
             widest=float(ranges.max()),
         )
+
+
+def _divisor(varying: float, norms: Doubles) -> float:
+    """Return what errors are divided by; 0 if there is nothing to compare with.
+
+    Args:
+        varying: Sum of squares of what the baseline's output differs from its mean by.
+        norms: Squares of the norms of the baseline's outputs, one an image.
+    """
+    if not norms.size:
+        return 0.0
+    size, whole = math.sqrt(varying / norms.size), math.sqrt(float(norms.mean()))
+    return size if size > ROUNDING * whole else whole
 
 
 def _axes(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -83,7 +83,12 @@ def max_bytes(variant: VariantUnderTest, limit: float) -> Judgement:
 
 def top1_agreement(variant: VariantUnderTest, limit: float) -> Judgement:
     """Judge how often it gives the baseline's class."""
-    return limits.top1_agreement(variant.agreement, limit, method=variant.method)
+    return limits.top1_agreement(
+        variant.agreement,
+        limit,
+        method=variant.method,
+        reference=variant.reference("top1_agreement"),
+    )
 
 
 def top5_overlap(variant: VariantUnderTest, limit: float) -> Judgement:
@@ -105,12 +110,30 @@ def relative_error(variant: VariantUnderTest, limit: float) -> Judgement:
         scores = variant.inputs.reading.output
         errors = [one for at, one in enumerate(errors) if at != scores]
         errors.insert(0, tensors.of_logits(variant.agreement))
-    return tensors.relative_error(errors, limit, method=variant.method)
+    return tensors.relative_error(
+        errors, limit, method=variant.method, reference=variant.reference("relative_error")
+    )
+
+
+def probability_drift(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge how far its probabilities moved from the baseline's."""
+    return tensors.drift(
+        variant.agreement,
+        limit,
+        method=variant.method,
+        reference=variant.reference("probability_drift"),
+    )
 
 
 def accuracy_drop(variant: VariantUnderTest, limit: float) -> Judgement:
     """Judge the accuracy that it loses."""
-    return limits.accuracy_drop(variant.accuracy, limit, method=variant.method, doubt=variant.doubt)
+    return limits.accuracy_drop(
+        variant.accuracy,
+        limit,
+        method=variant.method,
+        doubt=variant.doubt,
+        reference=variant.reference("accuracy_drop"),
+    )
 
 
 def latency_ratio(variant: VariantUnderTest, limit: float) -> Judgement:

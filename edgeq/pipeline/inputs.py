@@ -87,6 +87,7 @@ class ModelInputs:
         self._baseline: Once[str, FloatModel] = Once(keeps)
         self._sets: Once[str, ImageSet | None] = Once(keeps)
         self._samples: Once[str, ImageSet] = Once(keeps)
+        self._sampled_like: dict[str, str] = {}
         self._streams: Once[tuple[Preprocessing, tuple[int, int], str], Stream] = Once(keeps)
         self._lint: Once[str, Lint] = Once(keeps)
         self._reading: Once[str, Reading] = Once(keeps)
@@ -188,13 +189,22 @@ class ModelInputs:
         own = self.own_samples(variant)
         return self.require_evaluation() if own is None else own
 
+    def sample_like(self, other: str, variant: str) -> None:
+        """Evaluate what the spec does not name on a variant's samples.
+
+        Args:
+            other: The name of what is to be evaluated.
+            variant: The variant.
+        """
+        self._sampled_like[other] = variant
+
     def own_samples(self, variant: str) -> ImageSet | None:
         """Return the samples that the spec names for a variant alone, None if it names none.
 
         Raises:
             ImageError: There is no evaluation set, or they do not pair with it.
         """
-        declared = self.spec.variants.get(variant)
+        declared = self.spec.variants.get(self._sampled_like.get(variant, variant))
         source = None if declared is None else declared.evaluation
         if source is None:
             return None

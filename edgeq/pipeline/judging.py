@@ -69,14 +69,13 @@ def why_inapplicable(run: Run, case: Case) -> str | None:
 
     None if it is to be judged, or if the model can't be read: then judging it says why.
     """
-    always = case.gate.task is None and not case.gate.of_tensors
-    if always or case.asked_of_model:
+    if case.gate.task is None or case.asked_of_model:
         return None
     try:
         reading = run.inputs(case.subject.model).reading
     except EdgeqError:
         return None
-    return case.inapplicable(reading.task, reading.classes, reading.tensors)
+    return case.inapplicable(reading.task, reading.classes)
 
 
 def _judge(run: Run, case: Case) -> Judgement:
@@ -159,7 +158,7 @@ def recorded(case: Case, judgement: Judgement) -> CaseRecord:
         reason=judgement.reason,
         unit=case.gate.unit,
         value=judgement.value,
-        limit=case.limit,
+        limit=case.limit if judgement.limit is None else judgement.limit,
         interval=judgement.interval,
         next_step=judgement.next_step,
         declared_missing=judgement.declared_missing,

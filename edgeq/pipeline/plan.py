@@ -13,7 +13,6 @@ from edgeq.spec.limits import is_asked_for, limits_for
 from edgeq.spec.methods import METHODS, MethodChoice, choose
 from edgeq.spec.structs import CLASSIFICATION, Model, Spec, Task
 
-_PAIR = 2
 _MANY_CLASSES = 1_000_000
 """Their number is not known before the model is read: no gate is left out for it."""
 
@@ -59,7 +58,12 @@ class Case:
     asked_for: bool = False
     asked_of_model: bool = False
 
-    def inapplicable(self, task: Task, classes: int, tensors: int) -> str | None:
+    @property
+    def follows_control(self) -> bool:
+        """Whether its limit is tightened by what edgeq's own variant of the method reaches."""
+        return self.gate.controlled and not self.asked_for
+
+    def inapplicable(self, task: Task, classes: int) -> str | None:
         """Return why a gate says nothing about its model, None if it is to be judged.
 
         What the spec asks of this very model is to be judged, or refused: never left out.
@@ -67,10 +71,7 @@ class Case:
         Args:
             task: What the model's outputs are judged as.
             classes: Number of classes, 0 if it has none.
-            tensors: Number of outputs that are judged as tensors.
         """
-        if self.gate.of_tensors and not (self.asked_for or tensors or classes == _PAIR):
-            return "the model has no output that is judged as a tensor"
         return None if self.asked_of_model else self.gate.inapplicable(task, classes)
 
     @property
@@ -127,7 +128,7 @@ def cases(spec: Spec) -> tuple[Case, ...]:
         found += [
             case
             for case in declared
-            if task is None or case.inapplicable(task, _MANY_CLASSES, _tensors(task)) is None
+            if task is None or case.inapplicable(task, _MANY_CLASSES) is None
         ]
     if not found:
         raise SpecError(
@@ -160,11 +161,6 @@ def _known_task(model: Model) -> Task | None:
         return None if model.task == CLASSIFICATION else model.task
     known = model.source == lite0.SOURCE or model.source.startswith("keras:")
     return CLASSIFICATION if known else None
-
-
-def _tensors(task: Task) -> int:
-    """Return how many outputs are judged as tensors in a model whose task the spec shows."""
-    return 0 if task == CLASSIFICATION else 1
 
 
 def _proves(gate: Gate, subject: Subject) -> bool:

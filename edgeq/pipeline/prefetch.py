@@ -23,6 +23,7 @@ from edgeq.files import write_bytes
 from edgeq.images.sets import ROLES, Role
 from edgeq.models.children import idle
 from edgeq.pipeline.contact import PER_RUN, sheet_of
+from edgeq.pipeline.control import claimed_control, evaluate_control, make_control
 from edgeq.pipeline.judging import judge, shortfall_of, why_inapplicable
 from edgeq.pipeline.making import prepare, starts_of
 from edgeq.pipeline.plan import Case, Subject
@@ -104,14 +105,17 @@ class _ModelTasks:
         baseline = f"{self.model}: baseline"
         yield Task(baseline, self._baseline)
         yield Task(f"{self.model}: decoding meanwhile", self._ahead)
-        yield from self._starts(self.subjects)
-        yield from self._preparations(self.subjects, baseline)
+        controls = self._controls()
+        yield from self._starts((*self.subjects, *controls))
+        yield from self._preparations((*self.subjects, *controls), baseline)
         for subject in sorted(self.subjects, key=_is_calibrated, reverse=True):
             shared = self._shared(subject, baseline)
             yield Task(f"{subject.key}{_MAKING}", self._making_of(subject), (shared,))
         yield from self._evaluations(None)
         for subject in sorted(self.subjects, key=_computes_in_float, reverse=True):
             yield from self._evaluations(subject)
+        for control in controls:
+            yield from self._control(control, self._shared(control, baseline))
 
     def short(self) -> Iterator[Task]:
         """Yield those that look and judge: they fill the cores where the long ones leave one."""
@@ -121,6 +125,7 @@ class _ModelTasks:
             asked = f"{subject.key}: asking other kernels"
             looked = f"{subject.key}: looking"
             answered = [task.name for task in self._evaluations(subject)]
+            answered += [task.name for task in self._control(self._claimed(subject), "")]
             yield Task(asked, self._asking_of(subject), (made,))
             yield Task(looked, self._judging_of(subject, answers=False), (made,))
             yield Task(
@@ -144,6 +149,53 @@ class _ModelTasks:
         for part in range(self.run.parts):
             name = f"{key}: evaluating, part {part + 1} of {self.run.parts}"
             yield Task(name, self._evaluation_of(subject, part), (after,))
+
+    def _controls(self) -> tuple[Subject, ...]:
+        """Return what variants are compared with that is no declared variant itself."""
+        found = dict.fromkeys(self._claimed(subject) for subject in self.subjects)
+        return tuple(one for one in found if one is not None and one not in self.subjects)
+
+    def _claimed(self, subject: Subject) -> Subject | None:
+        """Return the control that a variant's claim asks for, None if nothing asks for one.
+
+        A file that claims no method is read first, by its own judging.
+        """
+        if not any(case.subject == subject and case.follows_control for case in self.cases):
+            return None
+        return claimed_control(self.run, subject).subject
+
+    def _control(self, control: Subject | None, after: str) -> Iterator[Task]:
+        """Yield the making of a control and the parts of its evaluation; nothing for None."""
+        if control is None:
+            return
+        made = f"{control.key}{_MAKING}"
+        yield Task(made, self._making_control(control), (after,))
+        for part in range(self.run.parts):
+            name = f"{control.key}: evaluating, part {part + 1} of {self.run.parts}"
+            yield Task(name, self._evaluating_control(control, part), (made,))
+
+    def _making_control(self, control: Subject) -> _Work:
+        def work() -> None:
+            if self._is_compared(control):
+                make_control(self.run, control)
+
+        return work
+
+    def _evaluating_control(self, control: Subject, part: int) -> _Work:
+        def work() -> None:
+            if self._is_compared(control):
+                evaluate_control(self.run, control, part)
+
+        return work
+
+    def _is_compared(self, control: Subject) -> bool:
+        """Return whether a case that can be measured is compared with a control."""
+        return any(
+            case.follows_control
+            and self._claimed(case.subject) == control
+            and self._is_to_be_run(case)
+            for case in self.cases
+        )
 
     def _preparations(self, subjects: Sequence[Subject], baseline: str) -> Iterator[Task]:
         """Yield what variants of one engine share: first that of all, then of the calibrated."""

@@ -19,6 +19,7 @@ from edgeq.files import sha256_bytes
 from edgeq.judge import growing
 from edgeq.measure.clusters import find_clusters
 from edgeq.models.float_model import FloatModel
+from edgeq.pipeline.control import record_of
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.machine import processor_name
 from edgeq.pipeline.names import named
@@ -113,7 +114,7 @@ def _is_left_out(case: Case, model: ModelRecord | None) -> bool:
     """Return whether a gate says nothing about its model, as far as that is known."""
     if model is None or model.task not in TASKS:
         return False
-    return case.inapplicable(TASKS[model.task], model.classes, model.tensors) is not None
+    return case.inapplicable(TASKS[model.task], model.classes) is not None
 
 
 def describe_models(run: Run, *, only: str | None = None) -> tuple[ModelRecord, ...]:
@@ -211,8 +212,7 @@ def _read_as(run: Run, model: str, reading: Reading | None) -> tuple[str, ...]:
     out = dict.fromkeys(
         case.gate.name
         for case in run.cases
-        if case.subject.model == model
-        and case.inapplicable(reading.task, reading.classes, reading.tensors)
+        if case.subject.model == model and case.inapplicable(reading.task, reading.classes)
     )
     left_out = f". {', '.join(out)}: not applicable" if out else ""
     return (f"Judged as tensors: {reading.evidence}{left_out}",)
@@ -257,6 +257,9 @@ def _variant(run: Run, subject: Subject) -> VariantRecord:
     )
     measured: dict[str, Any] = _measured(run, subject.key)
     measured["outputs"] = run.tensor_fits.done(subject.key) or ()
+    control = run.controls.done(subject.key)
+    if control is not None:
+        measured["control"] = record_of(run, subject, control)
     if "agreement" in measured:
         inputs = run.inputs(subject.model)
         measured["agreement"] = named(measured["agreement"], inputs.evaluation, inputs.labels)

@@ -17,12 +17,14 @@ from edgeq.judge.verdict import Verdict
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.answers import Answers, OutputFacts
+from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.growth import Watched
 from edgeq.measure.latency import Latency
 from edgeq.measure.operators import Operators
 from edgeq.measure.size import Size
 from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.tensors import Fit, Output
+from edgeq.pipeline.control import Clock, Control, beside_control_of, find_control
 from edgeq.pipeline.diagnosis.cause import Diagnosis
 from edgeq.pipeline.executable import Executable, require_as_many
 from edgeq.pipeline.execution import Executor
@@ -70,6 +72,7 @@ class Run:
 
     Attributes:
         parts: How many workers share the evaluation of one model; set before the first is asked.
+        clock: Of the controls.
     """
 
     def __init__(
@@ -104,6 +107,9 @@ class Run:
         self.tensor_fits: Once[str, tuple[Fit, ...]] = Once(self.relay.goes_on)
         self.agreements: Once[str, Agreement] = Once(self.relay.goes_on)
         self.accuracies: Once[str, Accuracy] = Once(self.relay.goes_on)
+        self.clock = Clock()
+        self.controls: Once[str, Control] = Once(self.relay.goes_on)
+        self.beside_controls: Once[str, BesideControl] = Once(self.relay.goes_on)
         self.latencies: Once[str, TimedPair] = Once(self.relay.goes_on)
         self.memories: Once[str, MemoryUse] = Once(self.relay.goes_on)
         self.feedings: Once[str, Feeding] = Once(self.relay.goes_on)
@@ -257,6 +263,25 @@ class Run:
             EdgeqError: One of them can't be made or read.
         """
         return self.feedings.get(subject.key, lambda: feeding_of(self, subject))
+
+    def control(self, subject: Subject) -> Control:
+        """Return what a variant is compared with beside its baseline, made and run.
+
+        Raises:
+            EdgeqError: The variant itself can't be made or read.
+        """
+        return self.controls.get(subject.key, lambda: find_control(self, subject))
+
+    def beside_control(self, subject: Subject, control: Subject) -> BesideControl:
+        """Return a variant's figures beside those of its control; see ``answers`` for its errors.
+
+        Args:
+            subject: The variant.
+            control: Of ``control``, another one than the variant.
+        """
+        return self.beside_controls.get(
+            subject.key, lambda: beside_control_of(self, subject, control)
+        )
 
     def classifies(self, model: str) -> bool:
         """Return whether a model is judged by classes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgeq.judge.control import Reference
 from edgeq.judge.doubt import Doubt
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
@@ -19,6 +20,8 @@ from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.plan import Subject
 from edgeq.run.results import Loaded, MemoryUse
+from edgeq.spec.allowances import WIDEST, allowance_of
+from edgeq.spec.limits import is_asked_for
 from edgeq.spec.methods import METHODS
 from edgeq.spec.structs import Spec, StoredWeights
 
@@ -57,6 +60,39 @@ class VariantUnderTest:
     def baseline(self) -> VariantUnderTest:
         """The float model that it is compared with."""
         return VariantUnderTest(self.run, self.model, None)
+
+    @property
+    def control(self) -> VariantUnderTest | None:
+        """What default limits compare it with: edgeq's own variant of its method.
+
+        Itself if that is what it is; None if there is none, for the reason in
+        ``run.control(declared).absent``.
+        """
+        found = self.run.control(self.declared)
+        if found.subject is None:
+            return None
+        return self if found.itself else VariantUnderTest(self.run, self.model, found.subject)
+
+    def reference(self, gate: str) -> Reference | None:
+        """Return its control for a gate's default limit, None if the spec sets that limit.
+
+        Args:
+            gate: Name of the gate.
+        """
+        subject = self.declared
+        if is_asked_for(self.spec, gate, subject.variant, subject.method):
+            return None
+        found = self.run.control(subject)
+        return Reference(
+            method=found.method,
+            allowance=WIDEST if found.method is None else allowance_of(found.method),
+            beside=None
+            if found.itself or found.subject is None
+            else self.run.beside_control(subject, found.subject),
+            itself=found.itself,
+            deduced=found.deduced,
+            absent=found.absent,
+        )
 
     @property
     def spec(self) -> Spec:

@@ -9,6 +9,7 @@ from edgeq.change import ChangeKind
 from edgeq.judge.verdict import Answer, Verdict
 from edgeq.record import RunRecord
 from edgeq.report import words
+from edgeq.report.control_view import costs
 from edgeq.report.words import Mark
 from edgeq.words import every, plural
 
@@ -112,7 +113,7 @@ def notes(record: RunRecord) -> tuple[str, ...]:
     """Return what a reader must know before the numbers, one sentence each."""
     found = list(bad_input(record))
     for model in record.models:
-        found += [f"{model.name}: {note}" for note in model.notes]
+        found += [f"{model.name}: {note}" for note in (*model.notes, *costs(model))]
         found += [
             f"{model.name}/{one.name}: {one.feeding.sentence}"
             for one in model.variants

@@ -10,6 +10,7 @@ from edgeq.judge.verdict import Answer, Verdict
 from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import facts, file_view, flips, words
 from edgeq.report.cells import Cell, cells
+from edgeq.report.control_view import control_line
 from edgeq.report.network_view import NetworkView, network_view, unmeasured
 from edgeq.report.outputs_view import OutputsView, outputs_view
 from edgeq.report.spread_view import SpreadView, spreads
@@ -70,6 +71,7 @@ class VariantView:
         types: As names and texts.
         network: The error along the network, None where it was not measured.
         network_absent: Why it was not.
+        control: What it was compared with beside its baseline; empty if nothing asked.
     """
 
     anchor: str
@@ -96,6 +98,7 @@ class VariantView:
     types: tuple[tuple[str, str], ...]
     network: NetworkView | None
     network_absent: str
+    control: str
 
     @property
     def origin(self) -> str:
@@ -169,6 +172,7 @@ def variant_view(
         types=file_view.types(variant) + file_view.noise(by_gate.get("kernels")),
         network=network_view(variant.network),
         network_absent=unmeasured(variant.network),
+        control=control_line(variant.control),
     )
 
 

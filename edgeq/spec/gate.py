@@ -82,9 +82,8 @@ class Gate:
         task: The task that it belongs to, None if it holds for every one.
         on_request: Whether a spec that sets its limit has it for other tasks, too.
         least_classes: Classes below which it says nothing of class scores.
-        of_tensors: Whether its default limits are meant for outputs that are judged as tensors, and
-            for two classes, whose scores no other gate looks at: a model with neither has no case
-            unless the spec sets a limit.
+        controlled: Whether its default limit is tightened by what edgeq's own variant of the same
+            method reaches on the same images; a limit that the spec sets holds as it is.
         alone: Whether it must be measured while nothing else runs.
         timed: Whether it rests on the variant's latency: more rounds are timed while it is open,
             and pytest-benchmark keeps them.
@@ -113,7 +112,7 @@ class Gate:
     task: Task | None = None
     on_request: bool = False
     least_classes: int = 0
-    of_tensors: bool = False
+    controlled: bool = False
     alone: bool = True
     timed: bool = False
     comparison: Comparison | None = None

@@ -71,6 +71,6 @@ def test_what_does_not_apply_is_skipped_and_not_recorded(project: Project) -> No
     assert project.record.summary.complete
     assert not {"top1_agreement", "accuracy_drop"} & {one.gate for one in project.record.cases}
     notes = " ".join(project.record.models[0].notes)
-    assert "top1_agreement, accuracy_drop: not applicable" in notes
+    assert "top1_agreement, probability_drift, accuracy_drop: not applicable" in notes
     shown = (project.reports / "report.html").read_text("utf-8")
     assert "Judged as tensors" in shown

@@ -154,7 +154,7 @@ def test_missing_without_declaration_fails(project: Project) -> None:
     save_photographs(project.root / "flat", flat=True)
     result = project.run("-m", "accuracy")
     assert result.ret == 1
-    result.assert_outcomes(failed=2, deselected=17)
+    result.assert_outcomes(failed=2, deselected=19)
     result.stdout.fnmatch_lines(["tiny/float16/accuracy_drop: MISSING; *", "Next: Name a csv*"])
 
 

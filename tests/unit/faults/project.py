@@ -41,11 +41,17 @@ def lay_out(root: Path) -> Path:
     return root
 
 
-def save(path: Path, seed: int) -> None:
-    """Write a photograph larger than the network's input: one colour, and noise over it."""
+def save(path: Path, seed: int, *, scale: float = 1.0) -> None:
+    """Write a photograph larger than the network's input: one colour, and noise over it.
+
+    Args:
+        path: Of the file.
+        seed: Of colour and noise.
+        scale: Of the brightness.
+    """
     generator = np.random.default_rng(seed)
     noise = generator.integers(-60, 61, (2 * SIZE[0], 2 * SIZE[1] + 2, 3))
-    pixels = np.clip(generator.integers(0, 256, 3) + noise, 0, 255).astype(np.uint8)
+    pixels = np.clip(scale * (generator.integers(0, 256, 3) + noise), 0, 255).astype(np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
 

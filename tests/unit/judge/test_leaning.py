@@ -45,5 +45,6 @@ def test_only_gates_on_agreement_and_accuracy_see_predictions() -> None:
         "top5_overlap",
         "worst_cosine",
         "relative_error",
+        "probability_drift",
         "accuracy_drop",
     }

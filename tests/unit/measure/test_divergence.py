@@ -10,7 +10,13 @@ from hypothesis.extra import numpy as hnp
 
 from edgeq.measure import divergence as module
 from edgeq.measure.answers import Answers, make_answers
-from edgeq.measure.divergence import divergence, jensen_shannon, softmax, top_overlap
+from edgeq.measure.divergence import (
+    divergence,
+    jensen_shannon,
+    softmax,
+    top_overlap,
+    total_variation,
+)
 
 LOGITS = hnp.arrays(
     np.float32,
@@ -167,3 +173,24 @@ def test_softmax_and_divergence_survive_extremes() -> None:
     assert np.isfinite(jensen_shannon(p, q)).all()
     tiny = np.array([[5e-324, 1.0]])
     assert np.isfinite(jensen_shannon(tiny, np.array([[0.0, 1.0]]))).all()
+
+
+@given(LOGITS)
+def test_the_total_variation_is_the_most_that_a_set_of_classes_gains(pair: np.ndarray) -> None:
+    p, q = softmax(pair[0].astype(np.float64)), softmax(pair[1].astype(np.float64))
+    gained = np.maximum(q - p, 0.0).sum(axis=1)
+    assert total_variation(p, q) == pytest.approx(gained, abs=1e-12)
+    assert divergence(logits(pair[0]), logits(pair[1])).variation == pytest.approx(gained, abs=1e-6)
+
+
+def test_a_temperature_moves_the_probabilities_and_no_class() -> None:
+    generator = np.random.default_rng(2)
+    values = generator.normal(0, 3, (50, 10))
+    found = divergence(logits(values), logits(values / 1.1))
+    assert found.cosine == pytest.approx(np.ones(50))
+    assert 0.01 < found.variation.mean() < 0.05
+
+
+def test_what_is_not_finite_has_moved_altogether() -> None:
+    found = divergence(logits([[1.0, 0.0]]), logits([[math.nan, 0.0]]))
+    assert found.variation.tolist() == [1.0]

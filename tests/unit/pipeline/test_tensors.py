@@ -327,7 +327,9 @@ def test_gates_that_do_not_apply_are_left_out_and_the_record_is_complete(tmp_pat
     assert "net/same/top1_agreement" not in {one.id for one in found.cases}
     model = found.models[0]
     assert (model.task, model.classes) == ("tensors", 0)
-    assert "top1_agreement, accuracy_drop: not applicable" in " ".join(model.notes)
+    assert "top1_agreement, probability_drift, accuracy_drop: not applicable" in " ".join(
+        model.notes
+    )
     assert [one.name for one in model.variants[0].outputs] == ["map"]
 
 

@@ -1,0 +1,267 @@
+"""What a control adds to a limit: how much worse a variant may be than edgeq's own of its method.
+
+A control only tightens. The limit itself always holds, a control that misses it is no reference,
+and a variant that has no control is judged by the limit alone, which is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from edgeq import words
+from edgeq.judge.decide import decide
+from edgeq.judge.verdict import Verdict
+from edgeq.measure.beside_control import BesideControl
+from edgeq.measure.contrast import Contrast, Paired
+from edgeq.measure.planning import images_needed_for_drop
+from edgeq.spec.allowances import Allowance
+
+_SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
+
+Facts = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a variant's figures are compared with, beside their limits.
+
+    Attributes:
+        method: The control's; None if nothing shows which it would be.
+        allowance: How much worse than its control a variant may be.
+        beside: The variant's figures beside the control's; None if there is no control, or if the
+            variant is its own.
+        itself: Whether the variant is edgeq's own by the default recipe, and so its own control.
+        deduced: Whether the method was read off the file's types: the variant claims none.
+        absent: Why there is no control; empty if there is one.
+    """
+
+    method: str | None
+    allowance: Allowance
+    beside: BesideControl | None = None
+    itself: bool = False
+    deduced: bool = False
+    absent: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the control is called in a sentence."""
+        return f"edgeq's own {self.method}"
+
+
+@dataclass(frozen=True)
+class Tightened:
+    """A limit, and what a control adds to it.
+
+    Attributes:
+        limit: The closer one of the limit itself and of what the control allows.
+        status: The verdict beside the control alone; PASS if there is none.
+        sentence: What the control reaches, or why there is none; empty if nothing is to be said.
+        facts: The same for the evidence.
+        advice: What to do about a variant that is worse than its control.
+        needed: Images in all that would settle an open share; None if no number is known.
+    """
+
+    limit: float
+    status: Verdict = Verdict.PASS
+    sentence: str = ""
+    facts: Facts = field(default_factory=dict)
+    advice: str = ""
+    needed: int | None = None
+
+    def with_status(self, status: Verdict) -> Verdict:
+        """Return the worse one of a verdict by the limit itself and of that beside the control."""
+        return worse(status, self.status)
+
+    def said(self, reason: str) -> str:
+        """Return a reason, with what the control reaches."""
+        return f"{reason}; {self.sentence}" if self.sentence else reason
+
+
+def severity(status: Verdict) -> int:
+    """Return how bad a verdict on a measured figure is, 0 for PASS."""
+    return _SEVERITY.index(status)
+
+
+def worse(first: Verdict, second: Verdict) -> Verdict:
+    """Return the worse one of two verdicts on a measured figure."""
+    return max(first, second, key=severity)
+
+
+def of_error(reference: Reference | None, label: str, limit: float) -> Tightened:
+    """Return what the control allows the mean relative error of an output.
+
+    Args:
+        reference: The control; None if the spec sets the limit, which then holds alone.
+        label: Of the output, as in ``BesideControl.errors``.
+        limit: The greatest error, whatever the control reaches.
+    """
+    if reference is None or reference.beside is None:
+        return _alone(reference, limit)
+    found = next((one for one in reference.beside.errors if one.label == label), None)
+    allowed = reference.allowance
+    return _of_mean(reference, found, limit, allowed.error, allowed.least_error)
+
+
+def of_drift(reference: Reference | None, limit: float) -> Tightened:
+    """Return what the control allows the distance of the probabilities; see ``of_error``."""
+    if reference is None or reference.beside is None:
+        return _alone(reference, limit)
+    allowed = reference.allowance
+    return _of_mean(reference, reference.beside.drift, limit, allowed.drift, allowed.least_drift)
+
+
+def of_agreement(reference: Reference | None, limit: float, confidence: float) -> Tightened:
+    """Return what the control allows the agreement with the baseline.
+
+    Args:
+        reference: The control; None if the spec sets the limit, which then holds alone.
+        limit: The lowest share, whatever the control reaches.
+        confidence: Of the intervals, to plan more images.
+    """
+    if reference is None or reference.beside is None:
+        return _alone(reference, limit)
+    found, margin = reference.beside.agreement, reference.allowance.agreement
+    if found is None:
+        return _alone(reference, limit)
+    if found.control < limit:
+        return _collapsed(reference, limit, f"agrees on {words.share(found.control)} only")
+    sentence = f"{reference.name} agrees on {words.share(found.control)}"
+    closer = max(limit, found.control - margin)
+    return _of_share(reference, _Share(found, margin, confidence), closer, sentence)
+
+
+def of_drop(
+    reference: Reference | None, limit: float, baseline: float, confidence: float
+) -> Tightened:
+    """Return what the control allows the accuracy drop.
+
+    Args:
+        reference: The control; None if the spec sets the limit, which then holds alone.
+        limit: The greatest drop, whatever the control loses.
+        baseline: The baseline's accuracy.
+        confidence: Of the intervals, to plan more images.
+    """
+    if reference is None or reference.beside is None:
+        return _alone(reference, limit)
+    found, margin = reference.beside.accuracy, reference.allowance.accuracy
+    if found is None:
+        return _alone(reference, limit)
+    drop = baseline - found.control
+    if drop > limit:
+        return _collapsed(reference, limit, f"loses {words.distance('points', drop)}")
+    sentence = f"{reference.name} is right on {words.share(found.control)}"
+    closer = min(limit, drop + margin)
+    return _of_share(reference, _Share(found, margin, confidence), closer, sentence)
+
+
+def _of_mean(
+    reference: Reference, found: Contrast | None, limit: float, factor: float, least: float
+) -> Tightened:
+    if found is None:
+        return _alone(reference, limit)
+    reached = words.value("number", found.control)
+    if found.control > limit:
+        return _collapsed(reference, limit, f"lies {reached} from the baseline itself")
+    closer = min(limit, max(factor * found.control, least))
+    times = "" if found.ratio is None else f"{words.value('times', found.ratio)} "
+    status = _status_of_mean(found, factor, least)
+    facts = {"factor": factor, "good_anyway": least, **msgspec.to_builtins(found)}
+    return Tightened(
+        closer,
+        status,
+        f"{times}the {reached} of {reference.name} (good up to {words.limit('times', factor)})"
+        f"{_deduced(reference)}",
+        {**_facts(reference), "verdict": status.value, **facts},
+        _advice(reference),
+    )
+
+
+def _status_of_mean(found: Contrast, factor: float, least: float) -> Verdict:
+    """Return the verdict on a mean beside its control's: within the factor, or good anyway."""
+    if found.variant_interval is None:
+        return Verdict.INCONCLUSIVE
+    by_itself = decide(found.variant, found.variant_interval, least, "max")
+    if found.ratio is None:
+        return by_itself
+    ends = found.ratio_interval
+    beside = Verdict.INCONCLUSIVE if ends is None else decide(found.ratio, ends, factor, "max")
+    return min(by_itself, beside, key=severity)
+
+
+@dataclass(frozen=True)
+class _Share:
+    """A share beside the control's.
+
+    Attributes:
+        found: Both.
+        margin: How much lower the variant's may be.
+        confidence: Of the interval.
+    """
+
+    found: Paired
+    margin: float
+    confidence: float
+
+    @property
+    def needed(self) -> int | None:
+        """Images in all that would settle it; None if no number is known."""
+        lost, gained = (one / self.found.images for one in (self.found.lost, self.found.gained))
+        return images_needed_for_drop(lost, gained, self.margin, self.confidence)
+
+
+def _of_share(reference: Reference, share: _Share, limit: float, sentence: str) -> Tightened:
+    status = decide(share.found.shortfall, share.found.interval, share.margin, "max")
+    facts = {"margin": share.margin, **msgspec.to_builtins(share.found)}
+    return Tightened(
+        limit,
+        status,
+        f"{sentence}{_deduced(reference)}",
+        {**_facts(reference), "verdict": status.value, **facts},
+        _advice(reference),
+        share.needed,
+    )
+
+
+def _alone(reference: Reference | None, limit: float) -> Tightened:
+    if reference is None:
+        return Tightened(limit, facts={"reference": "the spec's limit"})
+    if reference.itself:
+        return Tightened(limit, facts={"reference": "itself", "method": reference.method})
+    why = reference.absent or f"{reference.name} has nothing to compare here"
+    return Tightened(
+        limit, sentence=f"no control ({why}): the limit alone judges", facts=_facts(reference)
+    )
+
+
+def _collapsed(reference: Reference, limit: float, how: str) -> Tightened:
+    return Tightened(
+        limit,
+        sentence=f"no control ({reference.name} collapses on this model: it {how}): the limit "
+        "alone judges",
+        facts={**_facts(reference), "collapsed": True},
+    )
+
+
+def _facts(reference: Reference) -> Facts:
+    named = "none" if reference.absent else reference.name
+    facts: Facts = {"reference": named, "method": reference.method}
+    if reference.absent:
+        facts["absent"] = reference.absent
+    if reference.deduced:
+        facts["deduced"] = True
+    return facts
+
+
+def _deduced(reference: Reference) -> str:
+    return f" (the file claims no method; its types are those of {reference.method})" * (
+        reference.deduced
+    )
+
+
+def _advice(reference: Reference) -> str:
+    return (
+        f"{reference.name[0].upper()}{reference.name[1:]} of this baseline is closer on the same "
+        "images: rebuild the file from this baseline, or check its preprocessing and labels"
+    )

@@ -1,0 +1,136 @@
+"""What a variant says beside what its control says, both compared with their one baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.measure.agreement import agreeing, checked_labels, require_same_shape
+from edgeq.measure.answers import Answers
+from edgeq.measure.clusters import Clusters
+from edgeq.measure.contrast import Contrast, Paired, contrast, paired
+from edgeq.measure.divergence import Divergence, Doubles, divergence
+from edgeq.measure.tensors import Output, image_errors
+
+LOGITS = "logits"
+PROBABILITIES = "probabilities"
+
+
+@dataclass(frozen=True)
+class Three:
+    """Answers in classes of three models on the same n images."""
+
+    baseline: Answers
+    variant: Answers
+    control: Answers
+
+
+@dataclass(frozen=True)
+class ThreeOutputs:
+    """One output of three models on the same n images.
+
+    Attributes:
+        label: What it is called in a sentence.
+        baseline: The baseline's.
+        variant: The variant's.
+        control: The control's.
+    """
+
+    label: str
+    baseline: Output
+    variant: Output
+    control: Output
+
+
+class BesideControl(msgspec.Struct, frozen=True, kw_only=True):
+    """A variant's figures beside its control's.
+
+    Attributes:
+        errors: Relative errors: of the logits, if the model has classes, and of every output that
+            is judged as a tensor. An output without a comparable image is left out.
+        drift: Total variation distance of the probabilities; None if the model has no classes.
+        agreement: Images with the baseline's class; None if the model has no classes.
+        accuracy: Images with the label's class; None without labels.
+    """
+
+    errors: tuple[Contrast, ...] = ()
+    drift: Contrast | None = None
+    agreement: Paired | None = None
+    accuracy: Paired | None = None
+
+
+def beside_control(
+    answers: Three | None,
+    outputs: Sequence[ThreeOutputs],
+    labels: npt.ArrayLike | None = None,
+    *,
+    confidence: float = 0.95,
+    clusters: Clusters | None = None,
+) -> BesideControl:
+    """Compare a variant with its control.
+
+    Args:
+        answers: In classes; None if the models have none.
+        outputs: Those that are judged as tensors.
+        labels: Class of each image, shape (n,); None if there are none.
+        confidence: Of the intervals, in (0, 1).
+        clusters: Where images belong together.
+
+    Raises:
+        ModelError: The answers have different shapes.
+        ImageError: The labels do not fit the answers.
+        ValueError: Outputs have different numbers of images or values.
+    """
+
+    def compare(label: str, variant: Doubles, control: Doubles) -> Contrast | None:
+        return contrast(label, variant, control, confidence=confidence, clusters=clusters)
+
+    errors = [
+        compare(
+            one.label,
+            image_errors(one.baseline, one.variant),
+            image_errors(one.baseline, one.control),
+        )
+        for one in outputs
+    ]
+    if answers is None:
+        return BesideControl(errors=_known(errors))
+    ours, theirs = answers.variant, answers.control
+    require_same_shape(answers.baseline, theirs)
+    apart = divergence(answers.baseline, ours), divergence(answers.baseline, theirs)
+    errors.insert(0, compare(LOGITS, *(_errors(one) for one in apart)))
+    drifts = (np.where(one.usable, one.variation, np.nan) for one in apart)
+    truth = None if labels is None else checked_labels(labels, answers.baseline)
+    return BesideControl(
+        errors=_known(errors),
+        drift=compare(PROBABILITIES, *drifts),
+        agreement=paired(
+            agreeing(answers.baseline, ours),
+            agreeing(answers.baseline, theirs),
+            confidence=confidence,
+            clusters=clusters,
+        ),
+        accuracy=None
+        if truth is None
+        else paired(
+            *((one.predicted == truth) & ~one.tied for one in (ours, theirs)),
+            confidence=confidence,
+            clusters=clusters,
+        ),
+    )
+
+
+def _known(errors: Sequence[Contrast | None]) -> tuple[Contrast, ...]:
+    return tuple(one for one in errors if one is not None)
+
+
+def _errors(apart: Divergence) -> Doubles:
+    """Return the error of each image, ``(n,)``, NaN if it has none."""
+    errors = np.full(apart.usable.shape, np.nan)
+    if apart.error.size:
+        errors[apart.usable] = apart.error
+    return errors

@@ -1,0 +1,237 @@
+"""The control of a variant: edgeq's own variant of the same method, made and run on the side."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from edgeq.errors import EdgeqError
+from edgeq.judge.proofs import shows
+from edgeq.judge.tensors import label_of
+from edgeq.measure.beside_control import BesideControl, Three, ThreeOutputs, beside_control
+from edgeq.measure.clusters import find_clusters
+from edgeq.pipeline.inputs import named_images
+from edgeq.pipeline.kept import keep
+from edgeq.pipeline.measuring import answers_facts, pair_facts
+from edgeq.pipeline.plan import Subject
+from edgeq.spec.methods import METHODS, MethodChoice, choose
+from edgeq.spec.structs import StoredWeights
+
+if TYPE_CHECKING:
+    from edgeq.pipeline.run import Run
+
+_NAME = "{} (control)"
+_SAMPLED_NAME = "{} (control of {})"
+"""No variant of a spec can have such names."""
+
+_LIKE_OWN: tuple[StoredWeights, ...] = ("quantized",)
+"""How weights came from the baseline's that edgeq's own variant is a measure for."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """Which variant another one is compared with, beside the baseline.
+
+    Attributes:
+        method: Its method; None if nothing shows which it would be.
+        subject: The control; None if there is none.
+        itself: Whether the variant is its own control.
+        deduced: Whether the method was read off the file's types.
+        absent: Why there is no control; empty if there is one.
+    """
+
+    method: str | None
+    subject: Subject | None = None
+    itself: bool = False
+    deduced: bool = False
+    absent: str = ""
+
+
+class Clock:
+    """Seconds of work that controls took, by their name; several threads add to it."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timing(self, key: str) -> Iterator[None]:
+        """Add the seconds of a block."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._guard:
+                taken = time.monotonic() - start
+                self._seconds[key] = self._seconds.get(key, 0.0) + taken
+
+    def seconds(self, key: str) -> float:
+        """Return what a control took up to now."""
+        return self._seconds.get(key, 0.0)
+
+
+def claimed_control(run: Run, subject: Subject) -> Control:
+    """Return the control that a variant's claim asks for; nothing is made or read for it."""
+    if subject.method is None:
+        return Control(None, absent="the file claims no method")
+    return _of_method(run, subject, subject.method)
+
+
+def find_control(run: Run, subject: Subject) -> Control:
+    """Return the control of a variant, made and run on the evaluation set.
+
+    Whatever keeps it from being made is no fault of the variant's: then there is none.
+
+    Raises:
+        EdgeqError: The variant itself can't be made or read.
+    """
+    found = claimed_control(run, subject)
+    if subject.method is None:
+        method = deduced_method(run, subject)
+        if method is None:
+            absent = "the file claims no method, and its types are those of none"
+            return Control(None, absent=absent)
+        found = replace(_of_method(run, subject, method), deduced=True)
+    if found.itself or found.subject is None:
+        return found
+    if METHODS.get(found.subject.method or "").needs_calibration and _is_uncalibrated(run, subject):
+        absent = f"{found.method} is calibrated, and there is no calibration set"
+        return replace(found, subject=None, absent=absent)
+    try:
+        make_control(run, found.subject)
+        for part in range(run.parts):
+            evaluate_control(run, found.subject, part)
+        run.tensors(subject.model, found.subject)
+        if run.classifies(subject.model):
+            run.answers(subject.model, found.subject)
+    except EdgeqError as error:
+        absent = f"edgeq can't make or run {found.method} of this model: {error.what}"
+        return replace(found, subject=None, absent=absent)
+    return found
+
+
+def _is_uncalibrated(run: Run, subject: Subject) -> bool:
+    return named_images(run.spec, subject.model, "calibration").source is None
+
+
+def deduced_method(run: Run, subject: Subject) -> str | None:
+    """Return the first method whose types a file shows, None if it shows those of none."""
+    types = run.operators_of(subject.model, subject)
+    return next((name for name, method in METHODS if shows(types, method)), None)
+
+
+def make_control(run: Run, control: Subject) -> None:
+    """Make a control; a declared variant that serves as one costs nothing on the side.
+
+    Raises:
+        EdgeqError: It can't be made.
+    """
+    with run.clock.timing(control.key):
+        run.variant(control)
+
+
+def evaluate_control(run: Run, control: Subject, part: int) -> None:
+    """Run a control on one of the parts of the evaluation set.
+
+    Raises:
+        EdgeqError: It can't be made or run.
+    """
+    with run.clock.timing(control.key):
+        run.evaluate(control.model, control, part)
+
+
+def beside_control_of(run: Run, subject: Subject, control: Subject) -> BesideControl:
+    """Return a variant's figures beside its control's.
+
+    Raises:
+        EdgeqError: One of them does not run, or gives other outputs than its baseline.
+    """
+    images, model = run.inputs(subject.model).evaluation, subject.model
+    clusters = find_clusters(images.groups()) if images is not None else None
+
+    def make() -> BesideControl:
+        baseline = run.tensors(model, None)
+        outputs = zip(
+            baseline, run.tensors(model, subject), run.tensors(model, control), strict=True
+        )
+        answers, labels = None, None
+        if run.classifies(model):
+            answers = Three(*(run.answers(model, one) for one in (None, subject, control)))
+            labels = images.labels() if images is not None and images.labelled else None
+        scores = run.inputs(model).reading.output if answers is not None else None
+        return beside_control(
+            answers,
+            [
+                ThreeOutputs(label_of(at, ours.name), ours, theirs, other)
+                for at, (ours, theirs, other) in enumerate(outputs)
+                if at != scores
+            ],
+            labels,
+            confidence=run.spec.confidence,
+            clusters=clusters,
+        )
+
+    facts = {
+        **pair_facts(run, subject),
+        "control": answers_facts(run, model, control),
+        "labels": images is not None and images.labelled,
+    }
+    return keep(run.store, "beside_control", facts, make, BesideControl)
+
+
+def record_of(run: Run, subject: Subject, control: Control) -> dict[str, object]:
+    """Return what a record says of a variant's control."""
+    facts: dict[str, object] = {
+        "method": control.method,
+        "itself": control.itself,
+        "deduced": control.deduced,
+        "absent": control.absent,
+    }
+    if control.itself or control.subject is None:
+        return facts
+    variant = run.variants.done(control.subject.key)
+    if variant is not None:
+        facts |= {"engine": variant.engine, "sha256": variant.sha256, "bytes": variant.bytes}
+    facts["declared"] = control.subject in run.subjects
+    facts["seconds"] = round(run.clock.seconds(control.subject.key), 1)
+    beside = run.beside_controls.done(subject.key)
+    return facts if beside is None else facts | {"beside": msgspec.to_builtins(beside)}
+
+
+def _of_method(run: Run, subject: Subject, method: str) -> Control:
+    """Return the control of a method: fed like the baseline, on the variant's samples.
+
+    What a declared other resize, filter or range costs is thus seen, and not excused.
+    """
+    choice = choose(method, engine=run.spec.engine)
+    declared = run.spec.variants.get(subject.variant)
+    if declared is not None and declared.weights not in _LIKE_OWN:
+        absent = f'its weights are declared as "{declared.weights}", which edgeq\'s own are not'
+        return Control(method, absent=absent)
+    fed_otherwise = declared is not None and declared.preprocessing is not None
+    if _is_made_by(subject, choice) and not fed_otherwise:
+        return Control(method, subject, itself=True)
+    if declared is not None and declared.evaluation is not None:
+        name = _SAMPLED_NAME.format(method, subject.variant)
+        run.inputs(subject.model).sample_like(name, subject.variant)
+        return Control(method, Subject(subject.model, name, method, choice))
+    plain = (
+        one
+        for one in run.subjects
+        if one.model == subject.model
+        and one.variant not in run.spec.variants
+        and _is_made_by(one, choice)
+    )
+    control = next(plain, Subject(subject.model, _NAME.format(method), method, choice))
+    return Control(method, control)
+
+
+def _is_made_by(subject: Subject, choice: MethodChoice) -> bool:
+    own = subject.choice
+    return own is not None and (own.method, own.engine) == (choice.method, choice.engine)

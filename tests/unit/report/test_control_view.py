@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from edgeq.measure.beside_control import BesideControl
+from edgeq.measure.contrast import Contrast, contrast, paired
+from edgeq.record import ModelRecord, VariantRecord
+from edgeq.report.control_view import control_line, costs
+
+
+def means(label: str) -> Contrast:
+    found = contrast(label, np.full(8, 0.3), np.full(8, 0.2))
+    assert found is not None
+    return found
+
+
+BESIDE = BesideControl(
+    errors=(means("logits"),),
+    drift=means("probabilities"),
+    agreement=paired(np.arange(8) > 0, np.arange(8) >= 0),
+)
+MADE: dict[str, Any] = {
+    "method": "int8",
+    "engine": "litert",
+    "itself": False,
+    "absent": "",
+    "bytes": 8_420_000,
+    "declared": False,
+    "seconds": 12.3,
+    "beside": msgspec.to_builtins(BESIDE),
+}
+
+
+def model(*controls: dict[str, Any]) -> ModelRecord:
+    return ModelRecord(
+        name="net",
+        source="net.tflite",
+        trained=True,
+        baseline=VariantRecord(name="baseline", method="float"),
+        variants=tuple(
+            VariantRecord(name=str(at), method="int8", control=one)
+            for at, one in enumerate(controls)
+        ),
+    )
+
+
+def test_what_the_control_reaches_stands_beside_the_file() -> None:
+    assert control_line(MADE) == (
+        "Control: edgeq's own int8 by litert (8.42 MB, made and run in 12.3 s of work): relative "
+        "error of logits 0.200 (0.300), probability drift 0.200 (0.300), agreement 100 % (87.5 %) "
+        "(this file's in brackets)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("control", "line"),
+    [
+        ({}, ""),
+        (
+            {"method": "float16", "itself": True, "absent": ""},
+            "Its own control: it is edgeq's own float16 by the default recipe",
+        ),
+        (
+            {"method": "int8", "itself": False, "absent": "there is no calibration set"},
+            "No control: there is no calibration set. The limits alone judge",
+        ),
+        (
+            {**MADE, "declared": True, "beside": {"errors": 3}},
+            "Control: edgeq's own int8 by litert (8.42 MB)",
+        ),
+    ],
+)
+def test_every_kind_of_control_is_said(control: dict[str, Any], line: str) -> None:
+    assert control_line(control) == line
+
+
+def test_a_control_is_paid_once_and_only_if_it_was_made_on_the_side() -> None:
+    (said,) = costs(model(MADE, MADE, {**MADE, "declared": True}, {**MADE, "seconds": 0.1}, {}))
+    assert said == (
+        "edgeq's own int8 by litert was made and run to compare brought files with: 12.3 s of "
+        "work, kept for later runs"
+    )
+    assert costs(model({**MADE, "declared": True})) == ()

@@ -58,6 +58,11 @@ class Constants:
             raise _wrong_size(self._path, tensor, len(data))
         return _unpacked(np.frombuffer(data, np.uint8), bits)[:count].reshape(tensor.shape)
 
+    def place(self, tensor: Tensor) -> tuple[int, int]:
+        """Return where in the file a constant lies: its first byte, and its number of bytes."""
+        start, size = self._spans[tensor.buffer]
+        return start, size
+
     def real(self, tensor: Tensor) -> NDArray[np.float32]:
         """Return a constant as real numbers: ``(stored - zero point) * scale`` per channel.
 

@@ -168,3 +168,36 @@ def _value(field: _Field, table: Table | None) -> Value:
         return value
     at = int(value)
     return field.names[at] if 0 <= at < len(field.names) else f"number {at}"
+
+
+def option_place(name: str, option: str, table: Table | None) -> tuple[int, str] | None:
+    """Return where a file stores an option, and its ``struct`` type code.
+
+    Args:
+        name: The operator.
+        option: As ``read_options`` names it.
+        table: Its option table.
+
+    Returns:
+        None if the file leaves it out, because it has its default.
+
+    Raises:
+        ModelError: The field lies outside its table.
+    """
+    field = _FIELDS.get(name, {}).get(option)
+    if field is None or table is None:
+        return None
+    place = table.place(field.number, struct.calcsize(field.code))
+    return None if place is None else (place, field.code)
+
+
+def option_number(name: str, option: str, value: Value) -> float:
+    """Return how a file stores the value of an option.
+
+    Args:
+        name: The operator.
+        option: As ``read_options`` names it.
+        value: As ``read_options`` returns it.
+    """
+    names = _FIELDS[name][option].names
+    return names.index(value) if isinstance(value, str) else value

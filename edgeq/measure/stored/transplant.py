@@ -1,0 +1,191 @@
+"""The baseline with what is different in a variant put in its place, as an experiment.
+
+If a difference between the files is why a variant says something else, the baseline says the same
+with that difference in it. To change the baseline is surer than to mend the variant: floats have no
+scales that depend on each other.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeq.measure.stored.finding import Finding, StoredModel, has_weights, places_of
+from edgeq.tflite.edits import Edit
+from edgeq.tflite.flatbuffer import Table
+from edgeq.tflite.matching import Matching, Pair, match
+from edgeq.tflite.model_file import ModelFile, Tensor, open_model
+from edgeq.tflite.options import ACTIVATION, option_number, option_place
+from edgeq.tflite.skeleton import Node
+from edgeq.tflite.wiring import COMPUTE
+
+_FLOATS = {"float32": np.float32, "float16": np.float16}
+_WHOLE = ("int32", "int64")
+_MISSING = "missing operator"
+
+
+@dataclass(frozen=True)
+class Transplant:
+    """Changes of the baseline's bytes.
+
+    Attributes:
+        edits: Offsets and the bytes to write there.
+        done: The findings that they stand for.
+        left_out: Findings that can't be put into the baseline in this way.
+    """
+
+    edits: tuple[Edit, ...]
+    done: tuple[Finding, ...]
+    left_out: tuple[Finding, ...]
+
+
+def transplant(
+    baseline: ModelFile, variant: ModelFile, findings: Collection[Finding]
+) -> Transplant:
+    """Return the edits that put what is different in a variant into its baseline.
+
+    Args:
+        baseline: The float model.
+        variant: The variant.
+        findings: What is different, as ``compare_files`` returns it.
+
+    Raises:
+        ModelError: A file is damaged.
+    """
+    surgeon = _Surgeon(StoredModel.of(baseline), StoredModel.of(variant))
+    edits: list[Edit] = []
+    done, left_out = [], []
+    for finding in findings:
+        made = surgeon.edits_of(finding)
+        (left_out if made is None else done).append(finding)
+        edits += made or ()
+    return Transplant(tuple(dict.fromkeys(edits)), tuple(done), tuple(left_out))
+
+
+class _Surgeon:
+    def __init__(self, baseline: StoredModel, variant: StoredModel) -> None:
+        self._baseline = baseline
+        self._variant = variant
+        self._matching: Matching = match(baseline.skeleton, variant.skeleton)
+        self._pairs = {one.baseline.operator.index: one for one in self._matching.pairs}
+        self._tables = open_model(baseline.model.path).root().tables(2)[0].tables(3)
+
+    def edits_of(self, finding: Finding) -> list[Edit] | None:
+        """Return the edits for one finding, None if it can't be put into the baseline."""
+        if finding.change == _MISSING:
+            return self._bypass(finding.baseline_operator)
+        pair = self._pairs.get(finding.baseline_operator)
+        if pair is None:
+            return None
+        if finding.part in {"weights", "biases"}:
+            return self._layer(pair, finding.part)
+        if finding.part in {"constant", "parameter"}:
+            return self._constants(pair)
+        return self._options(pair)
+
+    def _layer(self, pair: Pair, part: str) -> list[Edit] | None:
+        if not has_weights(pair.baseline) or pair.variant.operator.name not in COMPUTE:
+            return None
+        ours, theirs = places_of(pair.baseline), places_of(pair.variant)
+        at = (ours.weights, theirs.weights) if part == "weights" else (ours.bias, theirs.bias)
+        stored = dict(pair.baseline.constants).get(-1 if at[0] is None else at[0])
+        given = dict(pair.variant.constants).get(-1 if at[1] is None else at[1])
+        if stored is None or given is None:
+            return None
+        values = self._variant.constants.real(given).astype(np.float64)
+        if part == "biases" and given.dtype in _WHOLE:
+            values = self._whole_biases(pair, given)
+        return self._write(stored, values)
+
+    def _whole_biases(
+        self, pair: Pair, given: Tensor
+    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        """Return biases as the runtime takes them: in steps of input times weights."""
+        places, tensors = places_of(pair.variant), self._variant.model.tensors
+        raw = self._variant.constants.stored(given).astype(np.float64).ravel()
+        index = pair.variant.operator.inputs[places.activation]
+        step = tensors[index].scales if index >= 0 else np.empty(0, np.float32)
+        weights = dict(pair.variant.constants).get(places.weights)
+        if step.size != 1 or weights is None or not weights.scales.size:
+            return raw * given.scales.astype(np.float64)
+        return np.asarray(raw * float(step[0]) * weights.scales.astype(np.float64))
+
+    def _constants(self, pair: Pair) -> list[Edit] | None:
+        edits: list[Edit] = []
+        given = dict(pair.variant.constants)
+        for at, stored in pair.baseline.constants:
+            if at not in given:
+                return None
+            values = self._variant.constants.real(given[at])
+            made = self._write(stored, values.astype(np.float64))
+            if made is None:
+                return None
+            edits += made
+        return edits
+
+    def _write(
+        self, tensor: Tensor, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+    ) -> list[Edit] | None:
+        """Return the edit that stores values in place of a constant of the baseline."""
+        kind = _FLOATS.get(tensor.dtype) or (
+            np.dtype(tensor.dtype) if tensor.dtype in _WHOLE else None
+        )
+        start, size = self._baseline.constants.place(tensor)
+        if kind is None or tensor.scales.size:
+            return None
+        content = np.nan_to_num(values).astype(kind).tobytes()
+        return [(start, content)] if len(content) == size else None
+
+    def _options(self, pair: Pair) -> list[Edit] | None:
+        """Return the edits that give an operator the variant's options and activation."""
+        node, other = pair.baseline, pair.variant
+        given = {**dict(other.options), ACTIVATION: other.activation}
+        own = {
+            **dict(node.options),
+            ACTIVATION: dict(node.operator.options).get(ACTIVATION, "NONE"),
+        }
+        table = self._tables[node.operator.index].table(4)
+        edits: list[Edit] = []
+        for name, value in own.items():
+            wanted = given.get(name, value)
+            if wanted == value:
+                continue
+            place = option_place(node.operator.name, name, table)
+            if place is None:
+                return None
+            number = option_number(node.operator.name, name, wanted)
+            packed = number if place[1] == "f" else int(number)
+            edits.append((place[0], struct.pack(f"<{place[1]}", packed)))
+        return edits or None
+
+    def _bypass(self, operator: int) -> list[Edit] | None:
+        """Return the edits that lead past an operator which the variant does not have.
+
+        What took its values takes what the variant's partner takes there.
+        """
+        node = next((one for one in self._matching.missing if one.operator.index == operator), None)
+        if node is None:
+            return None
+        places = {one.baseline.place: one.variant for one in self._matching.pairs}
+        back = {one.variant.place: one.baseline for one in self._matching.pairs}
+        edits: list[Edit] = []
+        for taker, at, _ in self._baseline.skeleton.consumers[node.place]:
+            if taker not in places:
+                continue  # it is missing, too
+            source = places[taker].sources[at] if at < len(places[taker].sources) else None
+            if source is None or source.node is None or source.node not in back:
+                return None
+            tensor = back[source.node].outputs[source.output]
+            edits += self._rewired(self._baseline.skeleton.nodes[taker], node, tensor)
+        return edits
+
+    def _rewired(self, taker: Node, missing: Node, tensor: int) -> Iterator[Edit]:
+        """Yield the edits that give an operator another tensor in place of a missing one's."""
+        table: Table = self._tables[taker.operator.index]
+        start, count = table.vector(1, 4)
+        for at in range(count):
+            if taker.operator.inputs[at] in missing.outputs:
+                yield start + 4 * at, struct.pack("<i", tensor)

@@ -73,7 +73,7 @@ def weights(found: FileComparison, declared: StoredWeights) -> Judgement:
         return Judgement(
             status=Verdict.FAIL,
             reason=headline(certain, found),
-            next_step=_next_step(certain, found),
+            next_step=next_step_of(certain, found),
             evidence=evidence,
         )
     if declared == "trained":
@@ -154,13 +154,19 @@ def _more(findings: Sequence[Finding]) -> str:
     return f"; and {plural(len(others), 'more operator')}" if others else ""
 
 
+def counted(found: FileComparison, declared: StoredWeights) -> tuple[Finding, ...]:
+    """Return what is certain and not waived by what the spec says of the weights."""
+    return tuple(one for one in found.findings if one.certain and not _is_waived(one, declared))
+
+
 def _is_waived(finding: Finding, declared: StoredWeights) -> bool:
     if declared == "trained":
         return finding.part in {"weights", "biases", "constant"}
     return declared == "per_tensor" and finding.change == "one scale"
 
 
-def _next_step(findings: Sequence[Finding], found: FileComparison) -> str:
+def next_step_of(findings: Sequence[Finding], found: FileComparison) -> str:
+    """Return what to do about what is not the baseline's; arguments as of ``headline``."""
     first = findings[0]
     if first.part == "operator" and not any(one.part == "weights" for one in findings):
         return _OPERATOR_STEP

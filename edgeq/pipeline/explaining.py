@@ -70,7 +70,7 @@ def explained(
         try:
             found = run.diagnoses.get(known, lambda: _diagnosis(run, case.subject, error))
         except EdgeqError as obstacle:  # experiments need images; the verdict stands without them
-            found = Diagnosis(None, (f"not diagnosed: {obstacle.what}",))
+            found = Diagnosis(None, notes=(f"not diagnosed: {obstacle.what}",))
         return with_cause(record, found)
     if failed and case.gate.name == "input_range":
         return _tried(run, case, record, _other_range)
@@ -129,12 +129,12 @@ def with_cause(record: CaseRecord, found: Diagnosis) -> CaseRecord:
     if found.notes:
         evidence["diagnosis"] = list(found.notes)
     if found.cause is None:
-        return msgspec.structs.replace(record, evidence=evidence)
+        return msgspec.structs.replace(record, cause=found.known, evidence=evidence)
     evidence["cause"] = {"name": found.cause.name, **found.cause.evidence}
     return msgspec.structs.replace(
         record,
         cause=f"{HEAD}{found.cause.sentence}",
-        next_step=NEXT_STEPS.get(found.cause.name, record.next_step),
+        next_step=found.cause.next_step or NEXT_STEPS.get(found.cause.name, record.next_step),
         evidence=evidence,
     )
 
@@ -159,7 +159,7 @@ def _tried(
     try:
         cause = test(bench)
     except EdgeqError as error:
-        return with_cause(record, Diagnosis(None, (f"{case.gate.name}: {error.what}",)))
+        return with_cause(record, Diagnosis(None, notes=(f"{case.gate.name}: {error.what}",)))
     finally:
         bench.close()
     return with_cause(record, Diagnosis(cause))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeq.measure.stored.finding import Finding, StoredModel, has_weights, places_of
+from edgeq.measure.stored.steps import Doubles
 from edgeq.tflite.edits import Edit
 from edgeq.tflite.flatbuffer import Table
 from edgeq.tflite.matching import Matching, Pair, match
@@ -57,7 +58,8 @@ def transplant(
     """
     surgeon = _Surgeon(StoredModel.of(baseline), StoredModel.of(variant))
     edits: list[Edit] = []
-    done, left_out = [], []
+    done: list[Finding] = []
+    left_out: list[Finding] = []
     for finding in findings:
         made = surgeon.edits_of(finding)
         (left_out if made is None else done).append(finding)
@@ -100,9 +102,7 @@ class _Surgeon:
             values = self._whole_biases(pair, given)
         return self._write(stored, values)
 
-    def _whole_biases(
-        self, pair: Pair, given: Tensor
-    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    def _whole_biases(self, pair: Pair, given: Tensor) -> Doubles:
         """Return biases as the runtime takes them: in steps of input times weights."""
         places, tensors = places_of(pair.variant), self._variant.model.tensors
         raw = self._variant.constants.stored(given).astype(np.float64).ravel()
@@ -126,9 +126,7 @@ class _Surgeon:
             edits += made
         return edits
 
-    def _write(
-        self, tensor: Tensor, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-    ) -> list[Edit] | None:
+    def _write(self, tensor: Tensor, values: Doubles) -> list[Edit] | None:
         """Return the edit that stores values in place of a constant of the baseline."""
         kind = _FLOATS.get(tensor.dtype) or (
             np.dtype(tensor.dtype) if tensor.dtype in _WHOLE else None
@@ -180,7 +178,7 @@ class _Surgeon:
                 return None
             tensor = back[source.node].outputs[source.output]
             edits += self._rewired(self._baseline.skeleton.nodes[taker], node, tensor)
-        return edits
+        return edits or None
 
     def _rewired(self, taker: Node, missing: Node, tensor: int) -> Iterator[Edit]:
         """Yield the edits that give an operator another tensor in place of a missing one's."""

@@ -33,6 +33,12 @@ from edgeq.tflite.model_file import ModelFile, read_model
 MOST_IMAGES = 24
 FEW_IMAGES = 4
 """Where no operator is delegated, an inference takes long."""
+RECOVERED = 0.5
+"""Most that an experiment may leave of the error if there is no control to compare with."""
+CONTROLS = 1.5
+"""An experiment may leave so many times the control's error."""
+LEAST_LEVEL = 1e-4
+"""Float arithmetic itself parts by less."""
 DISAGREEING = 0.75
 """Share of the images that is left to those on which the variant is worst."""
 
@@ -69,6 +75,9 @@ class Bench:
         self.inputs = run.inputs(subject.model)
         self._open = ExitStack()
         self._laid: Laid | None = None
+        self.known_fact: str | None = None
+        """What is certain about the variant, for people, although it may not be the cause."""
+        self._reference: Answers | None = None
         self._pixels: dict[object, npt.NDArray[np.uint8]] = {}
 
     def close(self) -> None:
@@ -188,9 +197,53 @@ class Bench:
             self._pixels[key] = np.array(found.array())
         return self._pixels[key]
 
+    @property
+    def reference(self) -> Answers:
+        """What the variant is held against: the baseline's answers, with what was found in it."""
+        return self.baseline_answers if self._reference is None else self._reference
+
+    def hold_against(self, answers: Answers, places: Order) -> None:
+        """Hold the variant against other answers than the baseline's from now on.
+
+        Args:
+            answers: Of a changed baseline.
+            places: The photographs that they are about.
+        """
+        scores, logits = self.baseline_answers.scores.copy(), self.baseline_answers.logits.copy()
+        scores[places], logits[places] = answers.scores, answers.logits
+        self._reference = replace(self.baseline_answers, scores=scores, logits=logits)
+
     def known(self, chosen: Order) -> Trial:
         """Return how the variant's own answers on chosen photographs compare."""
-        return trial(part(self.baseline_answers, chosen), part(self.variant_answers, chosen))
+        return trial(part(self.reference, chosen), part(self.variant_answers, chosen))
+
+    def recovers(self, before: Trial, after: Trial, recovered: float = RECOVERED) -> bool:
+        """Return whether an experiment brings the error down to what the method costs.
+
+        That is the control's error on the same photographs, with a margin. Without a control it
+        must take away most of the error.
+
+        Args:
+            before: The variant as it is.
+            after: The experiment.
+            recovered: Most that may be left of the error where there is no control.
+        """
+        control = self.control_error
+        if control is None:
+            return after.error <= recovered * before.error
+        return after.error <= max(CONTROLS * control, LEAST_LEVEL)
+
+    @cached_property
+    def control_error(self) -> float | None:
+        """The control's error on the photographs of experiments, None if there is no control."""
+        if not self.run.classifies(self.subject.model):
+            return None
+        control = self.run.control(self.subject)
+        if control.subject is None or control.itself:
+            return None
+        answers = self.run.answers(self.subject.model, control.subject)
+        places = self.chosen
+        return trial(part(self.baseline_answers, places), part(answers, places)).error
 
     def computed(self, *, baseline: bool, chosen: Order) -> Iterator[tuple[Reals, ...]]:
         """Yield for each chosen photograph what each common layer computes, as real numbers.
@@ -227,6 +280,25 @@ class Bench:
         if self._laid is None:
             self._laid = self._open.enter_context(self.laid_out())
         return self._laid
+
+    def changed_baseline(self, edits: tuple[Edit, ...], places: Order) -> list[Reals]:
+        """Return all that the baseline hands out on chosen photographs, with its file edited.
+
+        Raises:
+            WorkerError: It does not run so.
+        """
+        model = self.run.executable(self.subject.model, None)
+        size = self.inputs.baseline.input_size
+        pixels = self.pixels(model.preprocessing, places, self.images, size=size)
+        with self.run.executor.session(model.key) as session:
+            loaded = session.load(
+                model.path,
+                threads=self.run.spec.run.threads,
+                kernels=self.run.spec.run.kernels,
+                edits=(*edits, *model.readout.edits),
+            )
+            found = session.infer(loaded.handle, pixels, model.preprocessing)
+        return [np.asarray(one) for one in found.outputs]
 
     @contextmanager
     def laid_out(
@@ -266,7 +338,7 @@ class Laid:
         """Return how the variant compares when it is fed in some way."""
         places = self.bench.chosen if chosen is None else chosen
         found = self.answers(self.bench.pixels(preprocessing, places), preprocessing)
-        return trial(part(self.bench.baseline_answers, places), found)
+        return trial(part(self.bench.reference, places), found)
 
 
 def part(answers: Answers, places: Order) -> Answers:

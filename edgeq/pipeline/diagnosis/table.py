@@ -16,6 +16,7 @@ from edgeq.pipeline.diagnosis import (
     outputs,
     parameters,
     repair,
+    stored,
 )
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause, Diagnosis
@@ -46,10 +47,8 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("misplaced_outputs", Hypothesis("outputs", outputs.misplaced)),
         ("one_scale", Hypothesis("outputs", outputs.one_scale)),
         ("broken_parameters", Hypothesis("file", parameters.broken_parameters)),
-        ("first_layer_order", Hypothesis("file", parameters.first_layer_order)),
-        ("class_order", Hypothesis("file", parameters.class_order)),
-        ("stored_values", Hypothesis("file", parameters.stored_values)),
         ("not_run", Hypothesis("error", failures.not_run)),
+        ("stored_values", Hypothesis("outputs", stored.stored_values)),
         ("not_finite", Hypothesis("answers", conduct.not_finite)),
         ("unsteady", Hypothesis("answers", conduct.unsteady)),
         ("wrong_labels", Hypothesis("answers", labels.wrong_labels)),
@@ -68,18 +67,21 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
 
 
 def diagnose(bench: Bench) -> Diagnosis:
-    """Try the hypotheses one after the other until one holds.
+    """Try the hypotheses one after the other until one explains all of the failure.
 
     An experiment that can't be made is noted and passed over: a diagnosis changes no verdict.
     """
     notes: list[str] = []
     try:
-        return Diagnosis(_first(bench, notes), tuple(notes))
+        cause = _first(bench, notes)
+        return Diagnosis(cause, None if cause is not None else bench.known_fact, tuple(notes))
     finally:
         bench.close()
 
 
 def _first(bench: Bench, notes: list[str]) -> Cause | None:
+    """Return the first cause that explains the failure, joined with one that explains a part."""
+    partial: Cause | None = None
     for name, hypothesis in HYPOTHESES:
         if not _possible(hypothesis, bench):
             continue
@@ -94,8 +96,10 @@ def _first(bench: Bench, notes: list[str]) -> Cause | None:
             # Faulty files are odd in ways that nobody foresaw; the verdict stands without it.
             notes.append(f"{name}: {type(error).__name__}: {error}")
             continue
-        if cause is not None:
-            return cause
+        if cause is not None and cause.partial:
+            partial = cause
+        elif cause is not None:
+            return cause if partial is None else partial.joined(cause)
     return None
 
 

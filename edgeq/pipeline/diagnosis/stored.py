@@ -1,0 +1,133 @@
+"""Hypothesis: the variant says something else because its file holds something else.
+
+The experiment puts what is different into the baseline. If the baseline then says what the variant
+says, up to what the method costs, that is the cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from edgeq.judge.weights import UNLIKE, counted, headline, is_general, next_step_of
+from edgeq.measure.stored.files import FileComparison
+from edgeq.measure.stored.finding import Finding
+from edgeq.measure.stored.transplant import transplant
+from edgeq.measure.tensors import relative_errors as errors_of_rows
+from edgeq.pipeline.diagnosis.bench import Bench, Order, Reals, Trial, part, trial
+from edgeq.pipeline.diagnosis.cause import Cause
+from edgeq.pipeline.diagnosis.parameters import class_order, first_layer_order
+from edgeq.pipeline.executable import as_answers
+from edgeq.pipeline.variant import VariantUnderTest
+
+FOREIGN_SHARE = 0.25
+"""From this share of the layers on, weights unlike the baseline's are another checkpoint's."""
+SEVERAL = 2
+HELPS = 0.8
+"""A change that leaves more of the error than this explains no part of it."""
+NAMED = 3
+
+_NAMES = {
+    "one scale": "one_scale_per_tensor",
+    "beyond float16": "float16_range",
+}
+
+
+def stored_values(bench: Bench) -> Cause | None:
+    """What the file stores is not the baseline's, and that is why it says something else."""
+    variant = VariantUnderTest(bench.run, bench.subject.model, bench.subject)
+    found = variant.stored
+    findings = counted(found, variant.stored_weights)
+    if not findings:
+        return None
+    sentence = headline(findings, found)
+    bench.known_fact = sentence
+    moved = transplant(bench.baseline_file, bench.variant_file, findings)
+    if not moved.done:
+        return None
+    classifies = bench.run.classifies(bench.subject.model)
+    places = bench.chosen if classifies else _first_places(bench)
+    outputs = bench.changed_baseline(moved.edits, places)
+    before, after = (_trials if classifies else _tensor_trials)(bench, outputs, places)
+    facts = {
+        "changes": sorted({one.change for one in findings}),
+        "layers": [one.layer for one in findings[:NAMED]],
+        "findings": len(findings),
+        "logits_error": [round(before.error, 4), round(after.error, 4)],
+        "images": len(places),
+    }
+    cause = _named(bench, findings, found, facts)
+    if bench.recovers(before, after):
+        return cause
+    if classifies and after.error <= HELPS * before.error:
+        model = bench.run.executable(bench.subject.model, None)
+        bench.hold_against(as_answers(model, outputs), places)
+        return replace(cause, partial=True)
+    return None
+
+
+def _named(
+    bench: Bench, findings: Sequence[Finding], found: FileComparison, facts: dict[str, object]
+) -> Cause:
+    """Return the cause that findings are, by its name."""
+    ordered = first_layer_order(bench) or class_order(bench)
+    if ordered is not None:
+        return replace(ordered, evidence={**ordered.evidence, **facts})
+    return Cause(
+        _name(findings, found),
+        f"{headline(findings, found)}; the baseline with that in it gives the variant's answers",
+        facts,
+        next_step_of(findings, found),
+    )
+
+
+def _name(findings: Sequence[Finding], found: FileComparison) -> str:
+    weights = [one for one in findings if one.part == "weights"]
+    unlike = [one for one in weights if one.change in UNLIKE]
+    foreign = [one for one in weights if one.change in {"foreign", "other"}]
+    turned = [one for one in weights if one.change == "transposed"]
+    if is_general(unlike, found) or len(foreign) >= max(SEVERAL, FOREIGN_SHARE * found.layers):
+        return "wrong_checkpoint"
+    if len(turned) == len(weights) >= SEVERAL:
+        return "wrong_checkpoint"  # carried over from another framework
+    if all(one.part in {"operator", "parameter"} for one in findings):
+        return "other_operator"
+    changes = {one.change for one in weights}
+    return _NAMES.get(changes.pop(), "damaged_tensor") if len(changes) == 1 else "damaged_tensor"
+
+
+def _trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, Trial]:
+    """Return how the variant compares with the baseline, and with the changed one."""
+    model = bench.run.executable(bench.subject.model, None)
+    changed = as_answers(model, outputs)
+    return bench.known(places), trial(changed, part(bench.variant_answers, places))
+
+
+def _tensor_trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, Trial]:
+    """Return the same for outputs that are judged as tensors: the one that lies farthest away."""
+    model = bench.run.executable(bench.subject.model, None)
+    pairs = zip(
+        bench.run.tensors(bench.subject.model, None),
+        bench.run.tensors(bench.subject.model, bench.subject),
+        model.readout.judged,
+        strict=True,
+    )
+    errors = []
+    for ours, theirs, place in pairs:
+        rows = np.asarray(theirs.rows[slice(0, len(places)), slice(None)])
+        usual = np.asarray(ours.rows[slice(0, len(places)), slice(None)])
+        changed = outputs[place.at].reshape(len(places), -1)
+        errors.append([_middle(errors_of_rows(one, rows)) for one in (usual, changed)])
+    before, after = np.max(errors, axis=0)
+    return Trial(0.0, float(before)), Trial(0.0, float(after))
+
+
+def _first_places(bench: Bench) -> Order:
+    return np.arange(min(len(bench.images.photos), 8))
+
+
+def _middle(errors: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+    usable = errors[np.isfinite(errors)]
+    return float(np.median(usable)) if usable.size else float("inf")

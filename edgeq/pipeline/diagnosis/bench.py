@@ -34,11 +34,7 @@ MOST_IMAGES = 24
 FEW_IMAGES = 4
 """Where no operator is delegated, an inference takes long."""
 RECOVERED = 0.5
-"""Most that an experiment may leave of the error if there is no control to compare with."""
-CONTROLS = 1.5
-"""An experiment may leave so many times the control's error."""
-LEAST_LEVEL = 1e-4
-"""Float arithmetic itself parts by less."""
+"""Most that an experiment may leave of the error."""
 DISAGREEING = 0.75
 """Share of the images that is left to those on which the variant is worst."""
 
@@ -218,32 +214,14 @@ class Bench:
         return trial(part(self.reference, chosen), part(self.variant_answers, chosen))
 
     def recovers(self, before: Trial, after: Trial, recovered: float = RECOVERED) -> bool:
-        """Return whether an experiment brings the error down to what the method costs.
-
-        That is the control's error on the same photographs, with a margin. Without a control it
-        must take away most of the error.
+        """Return whether an experiment takes away most of the error.
 
         Args:
             before: The variant as it is.
             after: The experiment.
-            recovered: Most that may be left of the error where there is no control.
+            recovered: Most that may be left of the error.
         """
-        control = self.control_error
-        if control is None:
-            return after.error <= recovered * before.error
-        return after.error <= max(CONTROLS * control, LEAST_LEVEL)
-
-    @cached_property
-    def control_error(self) -> float | None:
-        """The control's error on the photographs of experiments, None if there is no control."""
-        if not self.run.classifies(self.subject.model):
-            return None
-        control = self.run.control(self.subject)
-        if control.subject is None or control.itself:
-            return None
-        answers = self.run.answers(self.subject.model, control.subject)
-        places = self.chosen
-        return trial(part(self.baseline_answers, places), part(answers, places)).error
+        return after.error <= recovered * before.error
 
     def computed(self, *, baseline: bool, chosen: Order) -> Iterator[tuple[Reals, ...]]:
         """Yield for each chosen photograph what each common layer computes, as real numbers.

@@ -52,7 +52,7 @@ def stored_values(bench: Bench) -> Cause | None:
     outputs = bench.changed_baseline(moved.edits, places)
     before, after = (_trials if classifies else _tensor_trials)(bench, outputs, places)
     facts = {
-        "changes": sorted({one.change for one in findings}),
+        "change": findings[0].change,
         "layers": [one.layer for one in findings[:NAMED]],
         "findings": len(findings),
         "logits_error": [round(before.error, 4), round(after.error, 4)],
@@ -76,7 +76,7 @@ def _named(
     if ordered is not None:
         return replace(ordered, evidence={**ordered.evidence, **facts})
     return Cause(
-        _name(findings, found),
+        "wrong_checkpoint" if _is_head(bench, findings) else _name(findings, found),
         f"{headline(findings, found)}; the baseline with that in it gives the variant's answers",
         facts,
         next_step_of(findings, found),
@@ -96,6 +96,17 @@ def _name(findings: Sequence[Finding], found: FileComparison) -> str:
         return "other_operator"
     changes = {one.change for one in weights}
     return _NAMES.get(changes.pop(), "damaged_tensor") if len(changes) == 1 else "damaged_tensor"
+
+
+def _is_head(bench: Bench, findings: Sequence[Finding]) -> bool:
+    """Return whether the last layer's weights alone are unlike the baseline's."""
+    weights = [one for one in findings if one.part == "weights"]
+    return bool(
+        weights
+        and bench.pairs
+        and all(one.change == "foreign" for one in weights)
+        and {one.baseline_operator for one in weights} == {bench.pairs[-1].baseline.operator}
+    )
 
 
 def _trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, Trial]:

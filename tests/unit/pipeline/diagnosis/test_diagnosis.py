@@ -123,11 +123,20 @@ def test_foreign_weights(tmp_path: Path) -> None:
     assert cause.name == "wrong_checkpoint"
 
 
-def test_no_cause_is_named_for_a_mild_degradation(tmp_path: Path) -> None:
+def test_weights_that_differ_a_little_are_named_with_how_much(tmp_path: Path) -> None:
     noise = 1 + np.random.default_rng(1).normal(0, 0.05, WEIGHTS.shape)
     run = failing_run(tmp_path, with_values(WEIGHTS * noise))
     assert Bench(run, run.subjects[0]).variant_answers is not None
-    assert named(run) is None
+    cause = named(run)
+    assert cause is not None
+    assert cause.name == "damaged_tensor"
+    assert "differ from the baseline's by 2.9 %" in cause.sentence
+    assert cause.next_step is not None
+    assert "sha256" not in cause.next_step
+
+
+def test_no_cause_is_named_if_the_file_holds_the_baselines_weights(tmp_path: Path) -> None:
+    assert named(failing_run(tmp_path)) is None
 
 
 def test_a_failed_case_says_its_probable_cause_once_per_variant(

@@ -10,41 +10,7 @@ from edgeq.pipeline.diagnosis.bench import Trial
 from edgeq.pipeline.diagnosis.labels import best_offset, same_classes
 from edgeq.pipeline.diagnosis.network import first_jump
 from edgeq.pipeline.diagnosis.ranges import Range
-from edgeq.pipeline.diagnosis.weights import compare, steps
 from edgeq.spec.structs import Preprocessing
-
-KERNEL = np.random.default_rng(0).normal(0, 1, (16, 3, 3, 8)).astype(np.float32)
-
-
-def change(theirs: np.ndarray, step: float = 0.0) -> str | None:
-    return compare(KERNEL, theirs.astype(np.float32), step=step, channel_axis=0).change
-
-
-def test_what_happened_to_weights_is_told() -> None:
-    per_channel = np.random.default_rng(1).uniform(0.2, 5, (16, 1, 1, 1))
-    assert change(KERNEL) is None
-    assert change(0 * KERNEL) == "zeroed"
-    assert change(-KERNEL) == "negated"
-    assert change(1.5 * KERNEL) == "scaled"
-    assert change(KERNEL.transpose(0, 2, 1, 3)) == "transposed"
-    assert change(per_channel * KERNEL) == "rescaled"
-    assert change(np.roll(KERNEL, 1, axis=0)) == "reordered"
-    assert change(np.rint(KERNEL)) == "coarse"
-    assert change(np.random.default_rng(2).normal(0.1, 1.2, KERNEL.shape)) == "foreign"
-
-
-@pytest.mark.parametrize(("bits", "expected"), [(8, None), (4, None), (3, "coarse")])
-def test_rounding_explains_as_much_as_its_step(bits: int, expected: str | None) -> None:
-    scale = np.abs(KERNEL).max() / (2 ** (bits - 1) - 1)
-    rounded = np.rint(KERNEL / scale) * scale
-    claimed = np.abs(KERNEL).max() / (127 if bits == 8 else 7)
-    assert change(rounded, step=float(claimed) / (1 if bits != 3 else 5)) == expected
-
-
-def test_scales_that_are_too_large_excuse_nothing() -> None:
-    sound = float(np.abs(KERNEL).max()) / 127
-    assert steps(KERNEL, np.full(16, 1000, np.float32), 127) == pytest.approx(sound)
-    assert steps(KERNEL, np.empty(0, np.float32), 1) == 0
 
 
 def inner(

@@ -213,15 +213,9 @@ class Bench:
         """Return how the variant's own answers on chosen photographs compare."""
         return trial(part(self.reference, chosen), part(self.variant_answers, chosen))
 
-    def recovers(self, before: Trial, after: Trial, recovered: float = RECOVERED) -> bool:
-        """Return whether an experiment takes away most of the error.
-
-        Args:
-            before: The variant as it is.
-            after: The experiment.
-            recovered: Most that may be left of the error.
-        """
-        return after.error <= recovered * before.error
+    def recovers(self, before: Trial, after: Trial, left: float = RECOVERED) -> bool:
+        """Return whether an experiment takes away what needs an explanation; see ``recovers``."""
+        return recovers(before, after, left)
 
     def computed(self, *, baseline: bool, chosen: Order) -> Iterator[tuple[Reals, ...]]:
         """Yield for each chosen photograph what each common layer computes, as real numbers.
@@ -330,6 +324,18 @@ def trial(baseline: Answers, variant: Answers) -> Trial:
     usable = errors[~np.isnan(errors)]
     middle = float(np.median(usable)) if usable.size else float("inf")
     return Trial(float(agreeing(baseline, variant).mean()), middle)
+
+
+def recovers(before: Trial, after: Trial, left: float = RECOVERED) -> bool:
+    """Return whether an experiment takes away what needs an explanation.
+
+    Args:
+        before: The variant as it is.
+        after: The experiment.
+        left: Most that it may leave of the error.
+    """
+    # Where there is no error, everything would "recover".
+    return after.error < before.error and after.error <= left * before.error
 
 
 def relative_errors(baseline: Answers, variant: Answers) -> npt.NDArray[np.float64]:

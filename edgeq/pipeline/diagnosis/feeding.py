@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from edgeq import words
-from edgeq.pipeline.diagnosis.bench import Bench, Laid, Trial, part, trial
+from edgeq.pipeline.diagnosis.bench import Bench, Laid, Trial, part, recovers, trial
 from edgeq.pipeline.diagnosis.cause import Cause
 from edgeq.spec.presets_preprocessing import PREPROCESSING
 from edgeq.spec.structs import Preprocessing
@@ -82,7 +82,7 @@ def explain(before: Trial, tried: list[tuple[Way, Trial]], images: int) -> Cause
     helping = [
         (way, after)
         for way, after in tried
-        if after.error <= way.recovered * before.error and after.agreeing >= before.agreeing - FEW
+        if recovers(before, after, way.recovered) and after.agreeing >= before.agreeing - FEW
     ]
     if not helping:
         return None

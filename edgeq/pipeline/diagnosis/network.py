@@ -9,7 +9,6 @@ from edgeq.pipeline.diagnosis.cause import Cause
 from edgeq.pipeline.diagnosis.layers import label
 
 IMAGES = 2
-RECOVERED = 0.5
 APART = 0.6
 JUMP = 4.0
 CLOSE = 0.02
@@ -24,7 +23,7 @@ def kernels(bench: Bench) -> Cause | None:
     with bench.laid_out("reference") as laid:
         after = laid.attempt(bench.preprocessing, places)
     before = bench.known(places)
-    if after.error > RECOVERED * before.error:
+    if not bench.recovers(before, after):
         return None
     return Cause(
         "kernels",

@@ -235,7 +235,7 @@ def test_a_diagnosis_that_lacks_an_experiment_is_not_kept(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declared = spec(project, gates={"top1_agreement": 0.99}, store=".lacking")
-    lacking = Diagnosis(None, ("kernels: the worker took too long",))
+    lacking = Diagnosis(None, notes=("kernels: the worker took too long",))
     monkeypatch.setattr(explaining, "diagnose", lambda _: lacking)
     first = Run(declared)
     found, _ = judge(first, case(first, "net/other/top1_agreement"))

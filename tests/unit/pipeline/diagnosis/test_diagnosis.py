@@ -113,7 +113,7 @@ def test_a_damaged_tensor_is_named(
     assert cause is not None
     assert cause.name == "damaged_tensor"
     assert cause.evidence["change"] == change
-    assert cause.evidence["tensor"] == ("bias" if weights is WEIGHTS else "weights")
+    assert cause.sentence.startswith("the biases" if weights is WEIGHTS else "the weights")
 
 
 def test_foreign_weights(tmp_path: Path) -> None:

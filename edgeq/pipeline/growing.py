@@ -46,7 +46,7 @@ def watch(run: Run, model: str, subject: Subject | None) -> Watched:
         EdgeqError: The model does not run, or there is no evaluation set.
     """
     executable = run.executable(model, subject)
-    photographs = run.inputs(model).stream(executable.preprocessing)
+    photographs = run.photographs(model, subject)
 
     def make() -> Growth:
         run.evaluate_all(model, subject)

@@ -233,3 +233,18 @@ def test_a_fault_that_changes_nothing_does_not_count(
     assert [one.verdict for one in found.faults] == ["not applicable"]
     assert found.score is None
     assert found.passed
+
+
+def test_a_variant_with_samples_of_its_own_is_challenged_on_them(root: Path) -> None:
+    for path in (root / "evaluation").rglob("*.png"):
+        target = root / "camera" / path.relative_to(root / "evaluation")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    board = {"model": "net", "method": "int8", "evaluation": "camera"}
+    spec = project.spec(root, methods=[], variants={"board": board})
+    found = challenge(spec, names=["layer_zeroed", "renamed_tensors"])
+    (zeroed,) = found.faults
+    assert zeroed.variant == "board"
+    assert zeroed.verdict == "caught"
+    assert "worst_cosine" in zeroed.caught_by
+    assert not found.alarms

@@ -30,6 +30,7 @@ from edgeq.faults.challenge import challenge
 from edgeq.faults.table import lines
 from edgeq.pipeline.inputs import Say
 from edgeq.pipeline.recording import machine_facts
+from edgeq.pipeline.run import Run
 from edgeq.spec.presets import DATA_VARIABLE, built_in, data_folder
 from edgeq.store import Store
 
@@ -87,28 +88,23 @@ def _held_out(arguments: argparse.Namespace) -> int:
     if data is None:
         sys.exit(f"challenge: --held-out needs ${DATA_VARIABLE}")
     results = Results(arguments.results)
+    before = Results(arguments.before) if arguments.before else None
     start = time.monotonic()
     if not arguments.tables:
         say = _say(start)
         for network in NETWORKS:
             if arguments.model is not None and network.name not in arguments.model:
                 continue
-            trial = Trial(
-                network,
-                network.spec(arguments.work.resolve(), data, arguments.images),
-                Store(arguments.store),
-                results,
-                say,
-            )
-            trial.run(
+            spec = network.spec(arguments.work.resolve(), data, arguments.images)
+            run = Run(spec, store=Store(arguments.store))
+            Trial(network, run, results, before, say).run(
                 seed=arguments.seed,
                 formats=arguments.format or FORMATS,
                 names=arguments.fault,
                 only=arguments.only,
                 again=arguments.again,
             )
-    before = Results(arguments.before).all() if arguments.before else ()
-    print("\n".join(tables(results.all(), before)))
+    print("\n".join(tables(results.all(), before.all() if before else ())))
     print(
         f"{len(results.all())} results, {time.monotonic() - start:.0f} s on {os.cpu_count()} cores"
     )

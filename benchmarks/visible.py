@@ -103,6 +103,7 @@ class Visibility(msgspec.Struct, frozen=True, kw_only=True):
         images: How many were looked at.
         good: The good variant.
         faulty: The faulty one, None if it does not run.
+        same: Whether its logits are the good variant's, bit by bit.
     """
 
     visible: bool
@@ -110,6 +111,7 @@ class Visibility(msgspec.Struct, frozen=True, kw_only=True):
     images: int = 0
     good: Seen | None = None
     faulty: Seen | None = None
+    same: bool = False
 
 
 def compare(job: Job) -> Visibility:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ from edgeq.faults.stored import (
     steps,
     store,
 )
+from edgeq.quantize.make import make_variant
+from edgeq.spec.methods import METHODS, MethodChoice
 
 HARMLESS: list[Kind] = []
 """All harmless changes, in order."""
@@ -595,3 +598,30 @@ def identity_multiplied(good: Good, at: Spot) -> bytes:
     operator.inputs = [made, *map(int, operator.inputs[1:])]
     graph.main.operators.insert(layer.operator, times)
     return graph.packed()
+
+
+@harmless(("int8", "float16", "dynamic_range"))
+def other_engine(good: Good, at: Spot) -> bytes:
+    """TensorFlow's converter made the variant, from the same baseline and calibration images."""
+    del at
+    method = good.subject.method or ""
+    calibrated = METHODS.get(method).needs_calibration
+    inputs = good.run.inputs(good.subject.model)
+    made = make_variant(
+        MethodChoice(f"{method}@tensorflow", method, "tensorflow"),
+        inputs.baseline,
+        good.calibration if calibrated else None,
+        good.run.store,
+    )
+    return made.path.read_bytes()
+
+
+@harmless(("int8",))
+def published(good: Good, at: Spot) -> bytes:
+    """Somebody else quantized the same float model and published it: MLPerf Tiny's ResNet8."""
+    del at
+    source = good.run.spec.models[good.subject.model].source
+    path = Path(source.replace("_float.tflite", "_int8.tflite"))
+    if path == Path(source) or not path.is_file():
+        raise NotApplicableError("nobody published one")
+    return path.read_bytes()

@@ -78,8 +78,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_stored(self) -> bool:
-        """Whether it lies in stored numbers or in the graph, and far enough from the baseline's."""
-        return self.z is not None and self.z >= SEEN
+        """Whether it lies in stored numbers or in the graph, and far enough from the baseline's.
+
+        A graph that computes the same, such as an activation whose range says it too, is none.
+        """
+        same = self.visible is not None and self.visible.same
+        return self.z is not None and self.z >= SEEN and not same
 
     @property
     def proofs(self) -> tuple[str, ...]:

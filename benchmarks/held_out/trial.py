@@ -31,8 +31,7 @@ from edgeq.pipeline.inputs import Say
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
 from edgeq.record import CaseRecord
-from edgeq.spec.structs import Preprocessing, Spec
-from edgeq.store import Store
+from edgeq.spec.structs import Preprocessing
 
 AS_IT_IS = "as_it_is"
 """The harmless change that changes nothing, which a challenge would leave out."""
@@ -49,17 +48,24 @@ class Trial:
 
     Args:
         network: The network.
-        spec: Of it alone, with a variant of each format.
-        store: Where what is made is kept.
+        run: Of it alone, with a variant of each format.
         results: Where what came of each is kept.
+        before: Results of another version of edgeq; what an independent script found of the same
+            files holds still.
         say: Told what is going on.
     """
 
     def __init__(
-        self, network: Network, spec: Spec, store: Store, results: Results, say: Say
+        self,
+        network: Network,
+        run: Run,
+        results: Results,
+        before: Results | None = None,
+        say: Say = lambda _: None,
     ) -> None:
         self._network, self._results, self._say = network, results, say
-        self._spec, self._store = spec, store
+        self._before = before
+        self._run = run
 
     def run(
         self,
@@ -79,7 +85,7 @@ class Trial:
             only: ``"faults"`` or ``"controls"``; None for both.
             again: Whether to try those that have a result too.
         """
-        run = Run(self._spec, store=self._store)
+        run = self._run
         drawn = [one for one in draw(seed) if one.network == self._network.name]
         for subject in run.subjects:
             form = next((one for one in formats if one == subject.method), None)
@@ -120,7 +126,7 @@ class Trial:
         if made.broken is None and made.inapplicable is None:
             result = _judged(result, made, good)
         if made.faulty is not None and not fault.control:
-            visible = None if known is None else known.visible
+            visible = self._seen(good, fault.name, known)
             result = msgspec.structs.replace(
                 result,
                 where=made.faulty.where,
@@ -128,6 +134,19 @@ class Trial:
                 visible=visible or visibility(made.faulty, good),
             )
         return msgspec.structs.replace(result, seconds=round(time.monotonic() - start, 1))
+
+    def _seen(self, good: Good, name: str, known: Result | None) -> Visibility | None:
+        """Return what an independent script found before on as many photographs."""
+        method = good.subject.method or ""
+        before = (
+            None if self._before is None else self._before.get(self._network.name, method, name)
+        )
+        images = good.run.inputs(good.subject.model).evaluation
+        count = 0 if images is None else len(images.photos)
+        for one in (known, before):
+            if one is not None and one.visible is not None and one.visible.images in {0, count}:
+                return one.visible
+        return None
 
 
 def dealt(network: Network, form: Format) -> list[Kind]:

@@ -33,7 +33,7 @@ from edgeq.spec.structs import Preprocessing
 
 PORTION = 63
 PORTIONS = 4
-MOST_S = 4.0
+MOST_S = 3.0
 NEVER_STOPS = "while True: pass"
 KEPT = (10_000, 1_000_000)
 FAULTY = 8

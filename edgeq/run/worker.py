@@ -31,7 +31,7 @@ with suppress(ImportError):  # said in the answer to hello, where the client can
     import numpy as np
 
 PROTOCOL, PROGRESS_S, GRACE_S = 3, 1.0, 5.0
-EACH, THEN_EVERY = 24, 4
+EACH, THEN_EVERY = 24, 8
 REAL_TYPES = ("float32", "float16", "int8", "uint8", "int16")
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 RESOLVERS = {"xnnpack": "AUTO", "reference": "BUILTIN_REF"}

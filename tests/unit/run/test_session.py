@@ -347,7 +347,10 @@ def test_a_worker_tells_what_it_holds(tmp_path: Path, *, local: bool) -> None:
         handle = one.load(file, threads=1, kernels="xnnpack").handle
         held = [one.infer(handle, images[:at], PLAIN).held for at in (60, 100, 200)]
     samples = [sample for some in held for sample in some]
-    assert [number for number, _, _ in samples] == [*range(1, 25), *range(28, 361, 4)]
+    numbers = [number for number, _, _ in samples]
+    assert {*range(1, 25), *range(32, 361, 8), 60, 160, 360} <= set(numbers)
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) < 100
     assert all(0 < resident < 2**32 for _, _, resident in samples)
     assert abs(kept(samples).mean) < 1000
 

@@ -14,6 +14,7 @@ from edgeq.measure.stored.finding import StoredModel, Tally, places_of
 from edgeq.measure.stored.folding import Affine
 from edgeq.measure.stored.steps import (
     BITS,
+    COARSEST,
     LEAST_CHANNEL,
     Distance,
     Doubles,
@@ -25,7 +26,7 @@ from edgeq.measure.stored.steps import (
 )
 from edgeq.tflite.matching import Pair
 from edgeq.tflite.model_file import Tensor
-from edgeq.tflite.skeleton import DENSE, Node, squeezed
+from edgeq.tflite.skeleton import Node, squeezed
 from edgeq.tflite.wiring import Places
 
 MOST_OF_A_CHANNEL = 2.2
@@ -36,6 +37,8 @@ SMALL_CHANNEL = 32
 MOST_OF_A_LAYER = 1.5
 """Plain rounding gives 1.0, of good files at most 1.1; cutting off instead of rounding gives 2."""
 MANY = 100
+HALF_A_STEP = 0.51
+"""Rounding to the nearest step moves a weight by no more."""
 FEWEST_STEPS = 8.0
 """A channel whose greatest weight is below so many steps has 4 bits left, or fewer."""
 FEW = 0.1
@@ -112,6 +115,13 @@ class _Weights:
     def one_scale(self) -> bool:
         """Whether several channels share one scale."""
         return self.scales.size == 1 and len(self.baseline) > 1
+
+    @property
+    def rounded_to_own_steps(self) -> bool:
+        """Whether nothing but rounding to the file's own steps parts both."""
+        steps = np.maximum(self.scales, np.float32(1e-30))
+        apart = np.abs(self.variant - self.baseline).reshape(len(self.baseline), -1)
+        return bool((apart <= HALF_A_STEP * steps.reshape(-1, 1)).all())
 
     @property
     def steps_left(self) -> Doubles:
@@ -215,8 +225,8 @@ def both(
 
 
 def _compare_weights(file: StoredModel, pair: Pair, weights: _Weights, tally: Tally) -> None:
-    # Matrices of dense layers, and old unsigned types, have one scale by their specification.
-    usual = weights.one_scale and (weights.given.dtype == "uint8" or pair.variant.kind == DENSE)
+    # Old unsigned types have one scale by their specification.
+    usual = weights.one_scale and weights.given.dtype == "uint8"
     found = weights.distance(tensorwise=usual)
     bad = weights.bad(found)
     if weights.one_scale and not usual and bad.any():
@@ -230,7 +240,7 @@ def _compare_weights(file: StoredModel, pair: Pair, weights: _Weights, tally: Ta
     if bad.any():
         chosen = np.flatnonzero(bad)
         few = f" in {len(chosen)} of {len(bad)} channels"
-        word, detail = _named(file, weights, chosen)
+        word, detail = _named(file, weights, chosen, found)
         tally.add(
             pair,
             "weights",
@@ -244,6 +254,8 @@ def _compare_weights(file: StoredModel, pair: Pair, weights: _Weights, tally: Ta
 
 def _add_one_scale(pair: Pair, weights: _Weights, found: Distance, tally: Tally) -> None:
     left = weights.steps_left
+    # TensorFlow Lite's specification of 8-bit quantization gives FULLY_CONNECTED one scale.
+    usual = weights.given.dtype == "uint8" or pair.variant.operator.name == "FULLY_CONNECTED"
     steps = 2 ** (BITS[weights.given.dtype] - 1) - 1
     detail = (
         f"have one scale for {len(weights.baseline)} channels of unlike range: one keeps "
@@ -255,10 +267,13 @@ def _add_one_scale(pair: Pair, weights: _Weights, found: Distance, tally: Tally)
         ("one scale", detail),
         distances=(found.greatest, found.relative),
         channels=(int((left < FEWEST_STEPS).sum()), len(weights.baseline)),
+        certain=not usual or bool((left < FEWEST_STEPS).mean() > FEW),
     )
 
 
-def _named(file: StoredModel, weights: _Weights, chosen: npt.NDArray[np.intp]) -> tuple[str, str]:
+def _named(
+    file: StoredModel, weights: _Weights, chosen: npt.NDArray[np.intp], found: Distance
+) -> tuple[str, str]:
     """Return what happened to channels of weights, in a few words and for people."""
     given = weights.given
     ours = weights.baseline[chosen].astype(np.float64)
@@ -276,6 +291,9 @@ def _named(file: StoredModel, weights: _Weights, chosen: npt.NDArray[np.intp]) -
     else:
         steps = float16_steps(rows).max(axis=1).astype(np.float64)
     stored = np.moveaxis(file.constants.stored(given).reshape(given.shape or (1,)), weights.axis, 0)
+    times = float(np.median(found.coarseness[chosen]))
+    if times > COARSEST and weights.rounded_to_own_steps:
+        return "coarse", f"have steps {times:.1f} times as great as they need be"
     changed = what_happened(
         ours,
         theirs,

@@ -19,7 +19,7 @@ Reals = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
 ROUNDING = float(np.sqrt(12))
-COARSEST = 2.0
+COARSEST = 1.5
 """A file's own step counts up to so many times a sensible one: narrow ranges, powers of two."""
 LEAST_CHANNEL = 1e-3
 """Channels whose greatest weight is below this share of the layer's count as being that great."""

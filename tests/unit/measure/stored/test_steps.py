@@ -141,8 +141,10 @@ def test_distances_are_in_steps_over_the_root_of_12() -> None:
     assert found.relative == pytest.approx(0.01 / 1.27, rel=1e-4)
 
 
-@pytest.mark.parametrize(("factor", "unit"), [(0.5, 1), (1, 1), (1.5, 1.5), (2, 2), (8, COARSEST)])
-def test_a_file_s_own_step_excuses_its_error_up_to_twice_a_sensible_one(
+@pytest.mark.parametrize(
+    ("factor", "unit"), [(0.5, 1), (1, 1), (1.2, 1.2), (2, COARSEST), (8, COARSEST)]
+)
+def test_a_file_s_own_step_excuses_its_error_up_to_a_half_more_than_a_sensible_one(
     factor: float, unit: float
 ) -> None:
     values = np.full((2, 8), 1.27, np.float32)
@@ -225,8 +227,8 @@ def test_two_roundings_add_up_in_squares() -> None:
     other = (np.rint(values / 0.012) * 0.012).astype(np.float32)
     found = of_int8(first, other, np.full(4, 0.012, np.float32), baseline_steps=steps)
     alone = of_int8(first, other, np.full(4, 0.012, np.float32))
-    assert found.channels == pytest.approx(np.ones(4), abs=0.1)
-    assert alone.channels.min() > 1.15 * found.channels.max()
+    assert found.channels == pytest.approx(np.ones(4), abs=0.15)
+    assert alone.channels.min() > 1.1 * found.channels.max()
 
 
 def test_a_number_that_is_none_is_no_small_distance() -> None:

@@ -222,5 +222,10 @@ def _controls(controls: Sequence[Result]) -> Iterator[str]:
         f"{len(counted)} harmless changes: {len(alarms)} false alarms, {len(named)} with a cause, "
         f"{sum(one.verdict == 'INCONCLUSIVE' for one in counted)} INCONCLUSIVE"
     )
-    for one in (*alarms, *named):
-        yield f"  {_named(one)}: {one.verdict} by {', '.join(one.caught_by)}: {one.note}"
+    for one in alarms:
+        yield f"  {_named(one)}: FAIL by {', '.join(one.caught_by)}: {one.note}"
+    for one in named:
+        yield f"  {_named(one)}: {one.cause}: {one.sentence}"
+    for one in controls:
+        if not one.counted:
+            yield f"  {one.verdict}: {_named(one)}: {one.note}"

@@ -103,7 +103,7 @@ class Visibility(msgspec.Struct, frozen=True, kw_only=True):
         images: How many were looked at.
         good: The good variant.
         faulty: The faulty one, None if it does not run.
-        same: Whether its logits are the good variant's, bit by bit.
+        same: Whether its logits are the good variant's, bit by bit; None if nobody looked.
     """
 
     visible: bool
@@ -111,7 +111,7 @@ class Visibility(msgspec.Struct, frozen=True, kw_only=True):
     images: int = 0
     good: Seen | None = None
     faulty: Seen | None = None
-    same: bool = False
+    same: bool | None = None
 
 
 def compare(job: Job) -> Visibility:

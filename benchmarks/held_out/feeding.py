@@ -11,11 +11,11 @@ from edgeq.faults.fault import Faulty, NotApplicableError
 from edgeq.faults.good import Good
 from edgeq.faults.photographs import compressed, photographed
 
-RANGE = ("input_range", "normalisation")
+RANGE = ("input_range",)
 RESIZE = ("resize",)
 ORDER = ("channel_order",)
 LABELS = ("label_order", "label_offset")
-CAMERA = ("samples", "colours", "channel_order", "input_range")
+CAMERA = ("samples", "channel_order", "input_range")
 
 
 def _fed(good: Good, **fields: object) -> Faulty:

@@ -35,7 +35,7 @@ from edgeq.faults.rewiring import (
     unpad,
 )
 
-GRAPH = ("graph", "other_operator", "damaged_tensor")
+GRAPH = ("other_operator", "damaged_tensor")
 
 
 def _tried(
@@ -72,13 +72,13 @@ def dilated(good: Good, at: Spot) -> Faulty:
     return _tried(good, at, choose, edit)
 
 
-@kind("graph", *GRAPH, "activation", needs={"fused"}, by_depth=True)
+@kind("graph", *GRAPH, needs={"fused"}, by_depth=True)
 def activation_lost(good: Good, at: Spot) -> Faulty:
     """A layer lost its fused activation."""
     return _tried(good, at, fused, drop_activation)
 
 
-@kind("graph", *GRAPH, "activation", needs={"fused"}, by_depth=True)
+@kind("graph", *GRAPH, needs={"fused"}, by_depth=True)
 def activation_other(good: Good, at: Spot) -> Faulty:
     """A layer has RELU for RELU6, or RELU6 for RELU."""
 
@@ -93,7 +93,7 @@ def activation_other(good: Good, at: Spot) -> Faulty:
     return _tried(good, at, choose, edit)
 
 
-@kind("graph", *GRAPH, "activation")
+@kind("graph", *GRAPH)
 def activations_lost(good: Good, at: Spot) -> Faulty:
     """Half of the layers with an activation have lost it, be it fused or a SiLU."""
     del at
@@ -104,7 +104,7 @@ def activations_lost(good: Good, at: Spot) -> Faulty:
     return Faulty(content=reshaped(graph))
 
 
-@kind("graph", *GRAPH, "activation", needs={"silu"}, by_depth=True)
+@kind("graph", *GRAPH, needs={"silu"}, by_depth=True)
 def silu_lost(good: Good, at: Spot) -> Faulty:
     """A layer lost its SiLU."""
     return _tried(good, at, silus, drop_activation)
@@ -147,14 +147,14 @@ def maximum_for_mean(good: Good, at: Spot) -> Faulty:
     return Faulty(content=reshaped(graph), where=graph.name(int(last.outputs[0])))
 
 
-@kind("graph", *GRAPH, "normalisation", "input_range", needs={"normalises"})
+@kind("graph", *GRAPH, needs={"normalises"})
 def rescaling_off(good: Good, at: Spot) -> Faulty:
     """The factor of the normalisation inside the graph is 15 % too large."""
     del at
     return _normalised(good, 1.15, "MUL")
 
 
-@kind("graph", *GRAPH, "normalisation", "input_range", needs={"normalises"})
+@kind("graph", *GRAPH, needs={"normalises"})
 def shift_off(good: Good, at: Spot) -> Faulty:
     """The mean that the normalisation inside the graph subtracts is 20 % too large."""
     del at
@@ -168,21 +168,21 @@ def _normalised(good: Good, factor: float, *names: str) -> Faulty:
     return Faulty(content=graph.patched(), where=graph.name(int(operator.outputs[0])))
 
 
-@kind("graph", "temperature", "damaged_tensor")
+@kind("graph", "damaged_tensor")
 def temperature_1_1(good: Good, at: Spot) -> Faulty:
     """The logits are 10 % larger: probabilities are too sure, classes the same."""
     del at
     return sharpened(good, 1.1)
 
 
-@kind("graph", "temperature", "damaged_tensor")
+@kind("graph", "damaged_tensor")
 def temperature_0_5(good: Good, at: Spot) -> Faulty:
     """The logits are half as large: probabilities are unsure, classes the same."""
     del at
     return sharpened(good, 0.5)
 
 
-@kind("graph", *GRAPH, "temperature", needs={"softmax"})
+@kind("graph", *GRAPH, needs={"softmax"})
 def softmax_beta(good: Good, at: Spot) -> Faulty:
     """The softmax multiplies its input by 1.5."""
     del at

@@ -78,7 +78,7 @@ def scaled(good: Good, at: Spot) -> Faulty:
     return _changed(good, at, lambda weights: 0.8 * weights)
 
 
-@kind("layer", DAMAGED, "few_bits", by_depth=True)
+@kind("layer", DAMAGED, by_depth=True)
 def four_bits(good: Good, at: Spot) -> Faulty:
     """The weights of one layer are stored in 15 of the steps that their type has."""
 
@@ -90,7 +90,7 @@ def four_bits(good: Good, at: Spot) -> Faulty:
     return _changed(good, at, change)
 
 
-@kind("layer", DAMAGED, "rounding", formats=INTEGER, by_depth=True)
+@kind("layer", DAMAGED, formats=INTEGER, by_depth=True)
 def truncated_layer(good: Good, at: Spot) -> Faulty:
     """The weights of one layer were truncated towards 0 in place of rounded."""
     graph = good.graph()
@@ -180,7 +180,7 @@ def bits_flipped(good: Good, at: Spot) -> Faulty:
     return patched(graph, layer)
 
 
-@kind("layer", DAMAGED, "saturated_weights", formats=INTEGER, by_depth=True)
+@kind("layer", DAMAGED, formats=INTEGER, by_depth=True)
 def clipped_layer(good: Good, at: Spot) -> Faulty:
     """The weights of one layer are clipped to half of their range."""
 
@@ -254,7 +254,7 @@ def second_half_noise_5(good: Good, at: Spot) -> Faulty:
     return Faulty(content=graph.patched())
 
 
-@kind("weights", OTHER, "kernels_transposed", needs={"square"})
+@kind("weights", OTHER, needs={"square"})
 def kernels_transposed(good: Good, at: Spot) -> Faulty:
     """Height and width of every kernel are swapped."""
     del at
@@ -267,7 +267,7 @@ def kernels_transposed(good: Good, at: Spot) -> Faulty:
     return Faulty(content=graph.patched())
 
 
-@kind("weights", "rounding", "few_bits", DAMAGED, formats=INTEGER)
+@kind("weights", DAMAGED, formats=INTEGER)
 def truncated(good: Good, at: Spot) -> Faulty:
     """All weights were truncated towards 0 in place of rounded."""
     del at
@@ -279,7 +279,7 @@ def truncated(good: Good, at: Spot) -> Faulty:
     return Faulty(content=graph.patched())
 
 
-@kind("weights", "few_bits", DAMAGED, formats=INTEGER)
+@kind("weights", DAMAGED, formats=INTEGER)
 def six_bits(good: Good, at: Spot) -> Faulty:
     """All weights are multiples of four steps: they have 6 bits, not 8."""
     del at
@@ -290,7 +290,7 @@ def six_bits(good: Good, at: Spot) -> Faulty:
     return Faulty(content=graph.patched())
 
 
-@kind("weights", "few_bits", "bfloat16", OTHER, DAMAGED, formats=("float16",))
+@kind("weights", OTHER, DAMAGED, formats=("float16",))
 def bfloat16(good: Good, at: Spot) -> Faulty:
     """All weights went through bfloat16, which has 8 bits of precision for float16's 11."""
     del at
@@ -303,7 +303,7 @@ def bfloat16(good: Good, at: Spot) -> Faulty:
     return Faulty(content=graph.patched())
 
 
-@kind("weights", OTHER, "epsilon", "normalisation")
+@kind("weights", OTHER)
 def epsilon(good: Good, at: Spot) -> Faulty:
     """Every channel has the factor of another epsilon of its batch normalisation."""
     graph, generator = good.graph(), at.generator()
@@ -320,7 +320,7 @@ def epsilon(good: Good, at: Spot) -> Faulty:
     return Faulty(content=graph.patched())
 
 
-@kind("weights", "layer_order", DAMAGED, OTHER, needs={"twins"})
+@kind("weights", DAMAGED, OTHER, needs={"twins"})
 def layers_exchanged(good: Good, at: Spot) -> Faulty:
     """Two layers of one shape have each other's weights and biases."""
     graph = good.graph()

@@ -11,7 +11,7 @@ from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph, Layer
 from edgeq.faults.rewiring import name_of, takers
 
-RANGES = ("saturated_activations", "ranges", "damaged_tensor", "calibration", "few_steps")
+RANGES = ("saturated_activations", "ranges", "damaged_tensor", "calibration")
 BORDERS = ("input_range", "input_quantization", "ranges", "damaged_tensor")
 OUTPUT = ("output_quantization", "ranges", "saturated_activations", "damaged_tensor")
 INT8: tuple[Format, ...] = ("int8",)
@@ -171,7 +171,7 @@ def output_zero_point_off(good: Good, at: Spot) -> Faulty:
     return Faulty(content=graph.patched(), where=graph.name(layer.weights))
 
 
-CALIBRATION = ("calibration", "saturated_activations", "ranges", "few_steps")
+CALIBRATION = ("calibration", "saturated_activations", "ranges")
 
 
 def _noise(good: Good, at: Spot, mean: float, spread: float) -> bytes:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from benchmarks.held_out.kinds import KINDS, STORED
 from benchmarks.held_out.strength import SEEN
 from benchmarks.visible import Visibility
 from edgeq.spec.gates import GATES
 
 UNCOUNTED = {"not applicable", "broken"}
+PLAIN = "stored_weights"
+"""The cause of a failed proof of stored values that no experiment explains."""
+
+INPUT = "input"
+GENERAL = {"convolution", "depthwise", "mul", "add", "sub", "batchnorm", "MatMul", "Conv2D"}
+"""Parts of names that many layers have."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +91,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         A graph that computes the same, such as an activation whose range says it too, is none.
         """
         same = self.visible is not None and self.visible.same
-        return self.z is not None and self.z >= SEEN and not same
+        return self.z is not None and self.z >= SEEN and same is not True
 
     @property
     def proofs(self) -> tuple[str, ...]:
@@ -92,8 +100,27 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cause_right(self) -> bool:
-        """Whether the cause is one of those that may be named."""
-        return self.cause in self.causes
+        """Whether the cause is one of those that may be named, at the place where it is.
+
+        What changes no prediction has no cause that an experiment shows; then the proof's own
+        sentence is what is said, and must name the place.
+        """
+        plain = self.cause == PLAIN and self.group in STORED
+        return (plain or self.cause in self.causes) and self.place_right
+
+    @property
+    def place_right(self) -> bool:
+        """Whether the layer or operator at fault is named, if it is one alone."""
+        if self.where is None or self.where == INPUT or self.group not in STORED:
+            return True
+        said = f"{self.sentence} {self.note}"
+        names = {
+            one
+            for path in self.where.split(";")
+            for one in path.split("/")[1:] or [path]
+            if one.rstrip("_0123456789") not in GENERAL
+        }
+        return any(re.search(rf"(?<![\w.]){re.escape(one)}(?![\w.])", said) for one in names)
 
 
 class Results:
@@ -109,7 +136,8 @@ class Results:
         self._held: dict[tuple[str, str, str], Result] = {}
         for path in sorted(folder.glob("*.json")):
             for one in msgspec.json.decode(path.read_bytes(), type=tuple[Result, ...]):
-                self._held[one.key] = one
+                names = KINDS.get(one.kind).causes if one.kind in KINDS else one.causes
+                self._held[one.key] = msgspec.structs.replace(one, causes=names)
 
     def get(self, network: str, form: str, name: str) -> Result | None:
         """Return a result that is there already."""

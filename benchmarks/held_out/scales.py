@@ -40,13 +40,13 @@ def _requantized(good: Good, at: Spot, factor: float) -> Faulty:
     return patched(graph, layer)
 
 
-@kind("scales", DAMAGED, "saturated_weights", "weight_scales", formats=INTEGER, by_depth=True)
+@kind("scales", DAMAGED, formats=INTEGER, by_depth=True)
 def range_halved(good: Good, at: Spot) -> Faulty:
     """One layer's weights were quantized with half the scale, so that large ones are clipped."""
     return _requantized(good, at, 0.5)
 
 
-@kind("scales", "few_bits", DAMAGED, "weight_scales", formats=INTEGER, by_depth=True)
+@kind("scales", "few_bits", DAMAGED, formats=INTEGER, by_depth=True)
 def range_tripled(good: Good, at: Spot) -> Faulty:
     """One layer's weights were quantized with three times the scale, so that few steps are left."""
     return _requantized(good, at, 3.0)
@@ -59,7 +59,7 @@ def _one_scale(graph: Graph, layer: Layer, baseline: Graph, other: Layer) -> Non
     store(graph, layer, real(baseline, other))
 
 
-@kind("scales", "per_tensor", DAMAGED, "weight_scales", formats=INTEGER, by_depth=True)
+@kind("scales", "one_scale_per_tensor", DAMAGED, formats=INTEGER, by_depth=True)
 def per_tensor_layer(good: Good, at: Spot) -> Faulty:
     """One layer's weights have one scale for all channels."""
     graph = good.graph()
@@ -69,7 +69,7 @@ def per_tensor_layer(good: Good, at: Spot) -> Faulty:
     return patched(graph, layer)
 
 
-@kind("scales", "per_tensor", "weight_scales", formats=INTEGER)
+@kind("scales", "one_scale_per_tensor", formats=INTEGER)
 def per_tensor(good: Good, at: Spot) -> Faulty:
     """Every layer's weights have one scale for all channels."""
     del at
@@ -81,7 +81,7 @@ def per_tensor(good: Good, at: Spot) -> Faulty:
     return Faulty(content=graph.patched())
 
 
-@kind("scales", DAMAGED, "weight_scales", formats=INTEGER, by_depth=True)
+@kind("scales", DAMAGED, formats=INTEGER, by_depth=True)
 def scales_swapped(good: Good, at: Spot) -> Faulty:
     """The scales of two of a layer's channels are swapped."""
     graph = good.graph()
@@ -93,7 +93,7 @@ def scales_swapped(good: Good, at: Spot) -> Faulty:
     return patched(graph, layer)
 
 
-@kind("scales", DAMAGED, "weight_scales", formats=INTEGER, by_depth=True)
+@kind("scales", DAMAGED, formats=INTEGER, by_depth=True)
 def scales_off_by_one(good: Good, at: Spot) -> Faulty:
     """The scales of one layer's channels are those of the channel before."""
     graph = good.graph()
@@ -103,7 +103,7 @@ def scales_off_by_one(good: Good, at: Spot) -> Faulty:
     return patched(graph, layer)
 
 
-@kind("scales", DAMAGED, "weight_scales", formats=INTEGER, by_depth=True)
+@kind("scales", DAMAGED, formats=INTEGER, by_depth=True)
 def scale_larger(good: Good, at: Spot) -> Faulty:
     """The scales of one layer's weights are 10 % larger than those that they were stored with."""
     graph = good.graph()

@@ -126,7 +126,7 @@ class Trial:
         if made.broken is None and made.inapplicable is None:
             result = _judged(result, made, good)
         if made.faulty is not None and not fault.control:
-            visible = self._seen(good, fault.name, known)
+            visible = self._seen(good, kind, fault.name, known)
             result = msgspec.structs.replace(
                 result,
                 where=made.faulty.where,
@@ -135,7 +135,7 @@ class Trial:
             )
         return msgspec.structs.replace(result, seconds=round(time.monotonic() - start, 1))
 
-    def _seen(self, good: Good, name: str, known: Result | None) -> Visibility | None:
+    def _seen(self, good: Good, kind: Kind, name: str, known: Result | None) -> Visibility | None:
         """Return what an independent script found before on as many photographs."""
         method = good.subject.method or ""
         before = (
@@ -144,8 +144,11 @@ class Trial:
         images = good.run.inputs(good.subject.model).evaluation
         count = 0 if images is None else len(images.photos)
         for one in (known, before):
-            if one is not None and one.visible is not None and one.visible.images in {0, count}:
-                return one.visible
+            seen = None if one is None else one.visible
+            if seen is None or seen.images not in {0, count}:
+                continue
+            if kind.group != "graph" or seen.visible or seen.same is not None:
+                return seen
         return None
 
 

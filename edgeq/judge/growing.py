@@ -39,8 +39,8 @@ class Noise:
 
 
 ALLOCATED = Noise(64_000, 1_000)
-"""Of what malloc handed out. Good variants of 55 models rose by up to 6 kB over 250 inferences, and
-by up to 17 bytes an inference in every quarter (benchmarks/growth.md)."""
+"""Of what malloc handed out. 53 good files rose by up to 6 kB over 250 inferences, and by up to
+22 bytes an inference in every quarter (benchmarks/growth.md)."""
 
 RESIDENT = Noise(4_000_000, 64_000)
 """Of private resident memory in one portion of work: a row of large outputs that is freed and made

@@ -56,6 +56,8 @@ class VariantView:
     Attributes:
         anchor: Unique in the page.
         answer: The answer; None for the baseline.
+        fed: How it was fed if not like its baseline, in one sentence; else empty.
+        has_own_samples: Whether it was evaluated on samples of its own.
         bytes: Of the file, None where it could not be made.
         agreement: Share of images, None where not measured.
         latency: The variant's median by the baseline's, None where not measured.
@@ -79,6 +81,8 @@ class VariantView:
     method: str
     engine: str
     answer: Answer | None
+    fed: str
+    has_own_samples: bool
     mark: Mark
     error: str | None
     sha256: str
@@ -153,6 +157,8 @@ def variant_view(
         method=variant.method,
         engine=variant.engine,
         answer=said,
+        fed="" if variant.feeding is None else sentence(variant.feeding.sentence),
+        has_own_samples=variant.feeding is not None and variant.feeding.samples is not None,
         mark=BASELINE if said is None else words.ANSWERS[said],
         error=variant.error,
         sha256=variant.sha256,

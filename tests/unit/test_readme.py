@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from edgeq.cli import edgeq
+from edgeq.feeding import differences
 from edgeq.judge.verdict import Verdict
+from edgeq.pipeline.plan import find, subjects
 from edgeq.spec.gates import GATES
+from edgeq.spec.load import parse
 from edgeq.spec.methods import METHODS
+from edgeq.spec.presets_preprocessing import PREPROCESSING, find_preprocessing
 from edgeq.spec.structs import (
     Images,
     Latency,
@@ -68,6 +73,20 @@ def test_every_key_of_the_spec_is_explained(text: str) -> None:
     for struct in structs:
         keys = {field.encode_name for field in msgspec.structs.fields(struct)} - NOT_WRITTEN
         assert keys <= words, (struct.__name__, keys - words)
+
+
+def test_a_variant_that_is_fed_otherwise_is_shown_in_a_valid_spec(
+    text: str, tmp_path: Path
+) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    whole = next(one for one in blocks if "[models.efficientnetv2-b0]" in one)
+    own = next(one for one in blocks if "[variants.int8-on-the-board]" in one)
+    spec = parse(tomllib.loads(whole + own), root=tmp_path, origin=tmp_path / "edgeq.toml")
+    board = find(subjects(spec), "efficientnetv2-b0/int8-on-the-board")
+    assert (board.method, board.choice is not None) == ("int8", True)
+    # As the text has it, the filter is all that differs from the model's own.
+    fed = find_preprocessing(spec.variants[board.variant].preprocessing or "", where="")
+    assert [one.what for one in differences(fed, PREPROCESSING.get("keras-0-255"))] == ["filter"]
 
 
 def test_every_command_is_there(text: str) -> None:

@@ -229,7 +229,9 @@ def test_a_report_shows_both_sets_with_the_same_scenes(folder: Path) -> None:
     assert {own.sha256, evaluation.sha256} <= found.pictures.keys()
     page = html.render(found.record, found.pictures)
     assert f"All {EVALUATION} own samples, as board sees them" in page
-    assert f"{EVALUATION} photographs of camera" in page
+    assert (
+        f'<p class="small">On samples of its own: {EVALUATION} photographs of camera.</p>' in page
+    )
 
 
 def test_samples_below_the_data_folder_are_told(folder: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edgeq.feeding import Feeding, OwnSamples
 from edgeq.files import sha256_bytes
 from edgeq.picture import Picture
 from edgeq.record import RunRecord
@@ -81,3 +82,17 @@ def test_a_record_without_pictures_says_so() -> None:
     assert "No pictures of photographs were kept with this record" in html.render(
         records.full_record()
     )
+
+
+def test_pictures_of_a_variant_with_samples_of_its_own_say_whose_they_are() -> None:
+    said = "Pictures show the baseline's photographs"
+    record = pictured(*[NAME] * 100)
+    assert "Photographs whose answer changed" in html.render(record, {NAME: WEBP})
+    assert said not in html.render(record, {NAME: WEBP})
+    feeding = Feeding(samples=OwnSamples(source="camera", count=9, sha256="ab"))
+    model = record.models[0]
+    variants = tuple(msgspec.structs.replace(one, feeding=feeding) for one in model.variants)
+    fed = msgspec.structs.replace(
+        record, models=(msgspec.structs.replace(model, variants=variants),)
+    )
+    assert said in html.render(fed, {NAME: WEBP})

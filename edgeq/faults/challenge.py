@@ -277,13 +277,13 @@ def answer(made: Made, good: Good, diagnose: Diagnose | None = None) -> FaultAns
         note = note or "; ".join(f"{one.gate}: {one.next_step or one.reason}" for one in opened)
         passed: Passed = "INCONCLUSIVE" if opened else "PASS"
         return _control(fault, good, "FAIL" if stopping else passed, note)
-    facts = {
-        "visible": visible(fault, made.faulty, good, run, subject),
-        "where": made.faulty.where,
-    }
+    seen = visible(fault, made.faulty, good, run, subject)
+    facts = {"visible": seen, "where": made.faulty.where}
     if stopping:
         cause = cause_of(records) if diagnose is None else diagnose(run, subject)
-        answered = _fault(fault, good, "caught", stopping, "", found=cause, diagnosed=True)
+        # What changes no prediction has no cause that an experiment could show.
+        plain = seen is False and cause in {GATES.get(one).cause for one in stopping}
+        answered = _fault(fault, good, "caught", stopping, "", found=cause, diagnosed=not plain)
     else:
         note = would_catch(fault, good, run, subject, records)
         answered = _fault(fault, good, "INCONCLUSIVE" if opened else "missed", (), note)

@@ -27,43 +27,43 @@ DEPTH = 0.4
 """Where in the network: in front of the middle."""
 
 
-@fault("activation_lost", "graph", "medium", "operator")
+@fault("activation_lost", "graph", "medium", "other_operator")
 def activation_lost(good: Good) -> Faulty:
     """One layer has lost its activation."""
     return rewired(good, DEPTH, lambda graph: fused(graph) or silus(graph), drop_activation)
 
 
-@fault("padding_other", "graph", "medium", "operator")
+@fault("padding_other", "graph", "medium", "other_operator")
 def padding_other(good: Good) -> Faulty:
     """A convolution of stride 2 pads at both sides, as PyTorch does."""
     return rewired(good, DEPTH, padded_at_the_end, pad_at_both_sides)
 
 
-@fault("padding_lost", "graph", "medium", "operator")
+@fault("padding_lost", "graph", "medium", "other_operator")
 def padding_lost(good: Good) -> Faulty:
     """A convolution does not pad its input."""
     return rewired(good, 1.0, padded, unpad)
 
 
-@fault("block_dropped", "graph", "medium", "operator")
+@fault("block_dropped", "graph", "medium", "other_operator")
 def block_dropped(good: Good) -> Faulty:
     """A block is left out: its shortcut alone goes on."""
     return rewired(good, DEPTH, sums, drop_block)
 
 
-@fault("shortcut_dropped", "graph", "high", "operator")
+@fault("shortcut_dropped", "graph", "high", "other_operator")
 def shortcut_dropped(good: Good) -> Faulty:
     """A block's shortcut is not added."""
     return rewired(good, DEPTH, sums, drop_shortcut)
 
 
-@fault("gate_dropped", "graph", "medium", "operator")
+@fault("gate_dropped", "graph", "medium", "other_operator")
 def gate_dropped(good: Good) -> Faulty:
     """A squeeze-and-excite gate is left out."""
     return rewired(good, DEPTH, gates, drop_gate)
 
 
-@fault("normalisation_other", "graph", "medium", "operator")
+@fault("normalisation_other", "graph", "medium", "damaged_tensor")
 def normalisation_other(good: Good) -> Faulty:
     """The factor of the normalisation inside the graph is 10 % too large."""
     graph = good.graph()
@@ -72,7 +72,7 @@ def normalisation_other(good: Good) -> Faulty:
     return Faulty(content=graph.patched(), where=graph.name(int(operator.outputs[0])))
 
 
-@fault("temperature", "graph", "low", "temperature")
+@fault("temperature", "graph", "low", "damaged_tensor")
 def temperature(good: Good) -> Faulty:
     """The logits are a quarter larger: too sure, and the same classes."""
     return sharpened(good, 1.25)

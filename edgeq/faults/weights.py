@@ -158,7 +158,7 @@ def _noisy(good: Good, share: float) -> bytes:
     return graph.patched()
 
 
-@fault("weights_truncated", "weights", "low", "rounding")
+@fault("weights_truncated", "weights", "low", "damaged_tensor")
 def weights_truncated(good: Good) -> bytes:
     """All weights were truncated towards 0, not rounded."""
     graph = good.graph()

@@ -14,7 +14,7 @@ from edgeq.challenge import Challenge, FaultAnswer, to_json
 from edgeq.errors import SpecError
 from edgeq.faults import catalogue
 from edgeq.faults.challenge import challenge
-from edgeq.faults.fault import Fault, new_fault
+from edgeq.faults.fault import Fault, Faulty, new_fault
 from edgeq.faults.good import Good
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.recording import spec_sha256
@@ -73,6 +73,40 @@ def test_what_can_not_happen_here_is_said_and_not_counted(found: Challenge) -> N
     assert inapplicable.verdict == "not applicable"
     assert "the range that the variant takes" in inapplicable.note
     assert found.score == round(9 / 10, 4)
+
+
+def test_who_caught_a_fault_and_whether_predictions_show_it_are_said(found: Challenge) -> None:
+    told = by_name(found)
+    assert "weights" in told["layer_zeroed"].proofs
+    assert set(told["layer_zeroed"].proofs) <= set(told["layer_zeroed"].caught_by)
+    assert told["layer_zeroed"].visible is True
+    assert told["evaluation_labels_shifted"].visible is True
+    assert told["more_memory"].visible is None
+    assert told["more_memory"].proofs == ()
+    assert found.shares is not None
+
+
+def one_row(good: Good) -> Faulty:
+    """The bias of one class that no image is near to is another one."""
+    graph = good.graph()
+    layer = graph.layers()[-1]
+    never = set(range(project.CLASSES)) - set(good.run.answers("net", None).predicted.tolist())
+    values = graph.values(layer.bias or 0)
+    values[min(never)] -= 40
+    return Faulty(content=graph.patched(), where=graph.name(layer.weights))
+
+
+def test_a_fault_that_no_prediction_shows_is_for_the_proofs(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, new_fault(one_row, "one_row", "bias", "low", "damaged_tensor"))
+    (told,) = challenge(project.spec(root)).faults
+    assert told.verdict == "caught"
+    assert told.caught_by == told.proofs == ("weights",)
+    assert told.visible is False
+    assert told.counted
+    assert told.where
+    assert told.cause_named is None
 
 
 def test_controls_pass(found: Challenge) -> None:

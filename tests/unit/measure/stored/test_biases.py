@@ -245,6 +245,16 @@ def test_a_bias_of_zeros_that_a_converter_added_is_none(compare: Comparer, layer
     assert found.part == "biases"
 
 
+def test_whole_numbers_beside_float_activations_have_the_step_that_they_name(
+    compare: Comparer,
+) -> None:
+    """Such a layer has no step of its input; a raised one can't be asked for, either."""
+    parts = {**of(FLOATS, "dynamic"), "conv_bias": INT8["conv_bias"]}
+    assert compare(FLOATS, parts).findings == ()
+    turned = changed(parts, "conv_bias", -stored_of(parts, "conv_bias"))
+    assert found_bias(compare, turned).change == "negated"
+
+
 def test_biases_that_can_t_be_read_stay_open(compare: Comparer) -> None:
     odd = Tensor("conv_bias", (15,), "int32", np.zeros(15, np.int32), INT8["conv_bias"].scales[:15])
     found = compare(FLOATS, {**INT8, "conv_bias": odd})

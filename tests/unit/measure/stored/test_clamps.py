@@ -55,6 +55,7 @@ def test_other_tensors_hold_anything(tmp_path: Path, dtype: str, scales: tuple[f
         ((6 / 255, -128), "RELU6", "RELU", True),
         ((0.1, -128), "RELU6", "RELU", False),
         ((0.1, -128), "RELU6", "NONE", False),
+        ((8 / 255, -128), "RELU6", "RELU", False),
         ((0.1, -128), "NONE", "RELU", True),
         ((0.1, 0), "NONE", "RELU", False),
         ((1 / 127, 0), "RELU_N1_TO_1", "NONE", True),

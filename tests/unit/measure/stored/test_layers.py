@@ -256,13 +256,30 @@ def test_one_scale_for_unlike_channels_is_named(compare: Comparer, layer: str) -
     channels = SHAPES[layer][AXES[layer]]
     assert found.of_channels == channels
     assert found.channels == len(range(1, channels, 4))
+    assert f"one scale for {channels} channels" in found.detail
     assert "one keeps" in found.detail
+    assert found.detail.endswith("of 127 steps")
 
 
 @pytest.mark.parametrize("layer", list(SHAPES))
 def test_one_scale_for_like_channels_is_no_finding(compare: Comparer, layer: str) -> None:
     baseline = changed(FLOATS, layer, np.clip(stored_of(FLOATS, layer), -0.3, 0.3))
     clean(compare(baseline, tensorwise(baseline, layer)))
+
+
+def mild(layer: str) -> dict[str, Tensor]:
+    """Return a float file of which one channel keeps over 8 of 127 steps under one scale."""
+    values = np.clip(stored_of(FLOATS, layer), -0.3, 0.3)
+    np.moveaxis(values, AXES[layer], 0)[1] *= 0.1
+    return changed(FLOATS, layer, values)
+
+
+def test_one_scale_is_usual_for_dense_layers_and_unsigned_types(compare: Comparer) -> None:
+    for layer in ("point", "dense"):
+        clean(compare(mild(layer), tensorwise(mild(layer), layer)))
+    clean(compare(mild("conv"), of(mild("conv"), "uint8")))
+    baseline = mild("conv")
+    assert only(compare(baseline, tensorwise(baseline, "conv"))).change == "one scale"
 
 
 def test_one_scale_does_not_hide_another_fault(compare: Comparer) -> None:

@@ -10,7 +10,6 @@ from hypothesis.extra import numpy as hnp
 
 from edgeq.measure.stored.steps import (
     COARSEST,
-    FLOAT32_DIGITS,
     LEAST_CHANNEL,
     Distance,
     bias_distance,
@@ -297,7 +296,7 @@ def test_biases_are_counted_in_their_own_steps() -> None:
 
 def test_a_bias_may_be_off_by_the_digits_of_a_float32() -> None:
     values = np.array([1000.0])
-    apart = values * FLOAT32_DIGITS
+    apart = values * 2.0**-22
     assert bias_distance(values, values + apart * 0.99, np.array([1e-9])) == 0
     assert bias_distance(values, values + apart * 3, np.array([1e-9])) > 1e5
 

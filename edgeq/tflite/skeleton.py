@@ -211,7 +211,8 @@ class _Builder:
         start = tensor
         for _ in range(len(self.model.operators) + 1):
             if self.model.tensors[tensor].data_bytes:
-                return Source(None, constant=self.model.tensors[tensor])
+                stored = self.model.tensors[tensor]
+                return Source(None, constant=stored, exchanges=_reduced(exchanges))
             if tensor in self.made:
                 node, output = self.made[tensor]
                 return Source(node, output, exchanges=_reduced(exchanges))

@@ -26,7 +26,7 @@ from edgeq.measure.stored.steps import (
 )
 from edgeq.tflite.matching import Pair
 from edgeq.tflite.model_file import Tensor
-from edgeq.tflite.skeleton import Node, squeezed
+from edgeq.tflite.skeleton import Exchange, Node, squeezed
 from edgeq.tflite.wiring import Places
 
 MOST_OF_A_CHANNEL = 2.2
@@ -150,6 +150,9 @@ def compare_layer(
     given = dict(pair.variant.constants).get(places[1].weights)
     if given is None:
         tally.unmatched.append(f"{pair.baseline.label}: the variant computes its weights")
+        return
+    if _order(pair.baseline, places[0].weights) != _order(pair.variant, places[1].weights):
+        tally.unmatched.append(f"{pair.variant.label}: its weights are stored with axes exchanged")
         return
     values = both(files, (stored, given), pair, tally)
     if values is None:
@@ -335,6 +338,12 @@ def _input_step(file: StoredModel, pair: Pair, places: Places) -> float | None:
     index = pair.variant.operator.inputs[places.activation]
     scales = file.model.tensors[index].scales if index >= 0 else np.empty(0, np.float32)
     return float(scales[0]) if scales.size == 1 and scales[0] > 0 else None
+
+
+def _order(node: Node, at: int) -> tuple[Exchange, ...]:
+    """Return how axes of what is stored for an input are exchanged before it is taken."""
+    source = node.sources[at]
+    return () if source is None else source.exchanges
 
 
 def _constant(node: Node, at: int | None) -> Tensor | None:

@@ -402,6 +402,25 @@ def test_weights_that_are_computed_stay_open(compare: Comparer) -> None:
     assert found.unmatched or found.findings
 
 
+def test_weights_that_are_stored_turned_stay_open(compare: Comparer) -> None:
+    """A square matrix with rows for columns has the same shape, and other numbers in each row."""
+    square = drawn(24, 24)
+    parts = {**FLOATS, "dense": constant("dense", square)}
+    parts["dense_bias"] = constant("dense_bias", drawn(24))
+    parts |= {name: replace(parts[name], shape=(1, 24)) for name in ("l", "y")}
+    stored = constant("stored", square.T.copy())
+    turned = {**parts, "stored": stored, "dense": Tensor("dense", (24, 24))}
+    turned["order"] = constant("order", np.array([1, 0], np.int32))
+    ops = (Op("TRANSPOSE", ("stored", "order"), ("dense",)), *OPS)
+    found = compare(parts, turned, ops=ops)
+    assert found.findings == ()
+    assert found.matched_layers == 3
+    (reason,) = found.unmatched
+    assert reason.endswith("its weights are stored with axes exchanged")
+    same = compare(turned, turned, ops=ops, baseline_ops=ops)
+    clean(same)
+
+
 def test_quantized_weights_without_a_scale_stay_open(compare: Comparer) -> None:
     bare = {**INT8, "conv": replace(INT8["conv"], scales=())}
     found = compare(FLOATS, bare)

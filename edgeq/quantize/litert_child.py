@@ -18,6 +18,7 @@ from edgeq.quantize.statistics import Statistics, extent, ranges
 from edgeq.spec.structs import Preprocessing
 from edgeq.tflite.model_file import ModelFile, read_content
 from edgeq.tflite.prepared import prepared
+from edgeq.tflite.wiring import Wiring
 
 # The order of additions, and with it the last bit of a range, must not depend on the machine's
 # number of cores.
@@ -79,7 +80,8 @@ def calibrate(request: Calibrate) -> dict[str, object]:
     interpreter.allocate_tensors()
     (entry,) = interpreter.get_input_details()
     pixels = np.load(request.pixels, mmap_mode="r")
-    wanted = _activations(interpreter, read_content(path, content))
+    model = read_content(path, content)
+    wanted = _activations(interpreter, model)
     rows = []
     for photo in pixels:
         interpreter.set_tensor(entry["index"], to_input(photo[np.newaxis], request.preprocessing))
@@ -87,7 +89,7 @@ def calibrate(request: Calibrate) -> dict[str, object]:
         rows.append(
             [extent(interpreter.tensor(index)(), name=name) for name, index in wanted.items()]
         )
-    found = Statistics(tuple(wanted), np.array(rows, np.float32), (entry["name"],))
+    found = Statistics(tuple(wanted), np.array(rows, np.float32), _borders(model))
     found.save(Path(request.output))
     return {"images": len(rows), "tensors": len(wanted)}
 
@@ -126,6 +128,14 @@ def _activations(interpreter: Any, model: ModelFile) -> dict[str, int]:
         for index in dict.fromkeys(indices)
         if index in held and model.tensors[index].dtype == "float32"
     }
+
+
+def _borders(model: ModelFile) -> tuple[str, ...]:
+    """Return the names of a model's inputs, of its outputs, and of what a softmax makes them of."""
+    wiring = Wiring(model)
+    logits = (wiring.logits(index) for index in model.outputs)
+    indices = (*model.inputs, *model.outputs, *(one for one in logits if one is not None))
+    return tuple(model.tensors[index].name for index in dict.fromkeys(indices))
 
 
 def work(request: dict[str, Any]) -> dict[str, object]:

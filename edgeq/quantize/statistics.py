@@ -24,12 +24,12 @@ class Statistics:
     Attributes:
         names: Names of the ``t`` tensors.
         extents: Float32, shape ``(n, t, 2)``: image, tensor, smallest and largest.
-        inputs: Names of the tensors that are the model's inputs.
+        borders: Names of the tensors that are the model's inputs, its outputs, and its logits.
     """
 
     names: tuple[str, ...]
     extents: Array
-    inputs: tuple[str, ...]
+    borders: tuple[str, ...]
 
     def save(self, path: Path) -> None:
         """Write a ``.npz`` file without pickled objects."""
@@ -38,7 +38,7 @@ class Statistics:
                 file,
                 names=np.array(self.names, np.str_),
                 extents=self.extents,
-                inputs=np.array(self.inputs, np.str_),
+                borders=np.array(self.borders, np.str_),
             )
 
     @classmethod
@@ -46,8 +46,8 @@ class Statistics:
         """Read what ``save`` wrote."""
         with np.load(path, allow_pickle=False) as file:
             names = tuple(str(name) for name in file["names"])
-            inputs = tuple(str(name) for name in file["inputs"])
-            return cls(names, file["extents"], inputs)
+            borders = tuple(str(name) for name in file["borders"])
+            return cls(names, file["extents"], borders)
 
 
 def extent(values: npt.NDArray[np.floating], *, name: str) -> tuple[float, float]:
@@ -97,6 +97,6 @@ def ranges(statistics: Statistics, percentile: float) -> Array:
         [np.percentile(low, 100 - percentile, axis=0), np.percentile(high, percentile, axis=0)],
         axis=-1,
     )
-    whole = np.array([name in statistics.inputs for name in statistics.names], np.bool_)
+    whole = np.array([name in statistics.borders for name in statistics.names], np.bool_)
     result[whole] = np.stack([low.min(axis=0), high.max(axis=0)], axis=-1)[whole]
     return result.astype(np.float32)

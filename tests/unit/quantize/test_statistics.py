@@ -28,7 +28,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     saved.save(tmp_path / "statistics.npz")
     loaded = Statistics.load(tmp_path / "statistics.npz")
     assert loaded.names == ("tensor0", "tensor1")
-    assert loaded.inputs == ("tensor0",)
+    assert loaded.borders == ("tensor0",)
     assert np.array_equal(loaded.extents, saved.extents)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
+import numpy as np
 
 from edgeq import words
 from edgeq.judge.verdict import Judgement, Verdict
@@ -26,6 +29,16 @@ LEAST_STEPS = 32
 LEAST_FILLED = 0.52
 """Share of the input's range that pixels must be able to reach. Calibration on pixels never holds
 more than they can become; scales rounded up to a power of two hold less than twice as much."""
+
+ROUNDED = 0.5
+"""Steps by which rounding the zero point moves the ends of a range, at most."""
+
+SLACK = 1e-3
+"""Share of a type's steps that ends may be off by beside that: 0.26 steps of int8."""
+
+MOST_SPARE = 0.01
+"""Share of a type's steps that may lie beyond what a pixel can become: means and deviations that
+differ in the third digit leave half as much."""
 
 MOST_FAR = 0.05
 """Share of the evaluation's values that may lie far outside the input's range."""
@@ -124,10 +137,11 @@ def input_range(found: InputFit | None) -> Judgement:
             f"the input was made for other values: pixels reach {share(found.filled)} of the range "
             f"that it holds, {span}"
         )
-    if reason is not None:
+    problem = (Verdict.FAIL, reason) if reason is not None else _off_by_steps(found)
+    if problem is not None:
         return Judgement(
-            status=Verdict.FAIL,
-            reason=reason,
+            status=problem[0],
+            reason=problem[1],
             next_step="Calibrate on photographs with this preprocessing, or correct "
             "`preprocessing`",
             evidence=evidence,
@@ -142,6 +156,48 @@ def input_range(found: InputFit | None) -> Judgement:
         reason=f"the {found.dtype} input holds {span}: {noted}",
         evidence=evidence,
     )
+
+
+def _off_by_steps(found: InputFit) -> tuple[Verdict, str] | None:
+    """Return what is wrong with an input's scale or zero point, to the step.
+
+    Calibration on pixels gives a range that ends at the smallest and the largest of them, up to the
+    rounding of the zero point: never beyond what a pixel can become. A range that is wider may come
+    from values that were resized in floats, which overshoot, and is left open; one that is merely
+    moved can't.
+    """
+    levels = float(np.iinfo(found.dtype).max) - float(np.iinfo(found.dtype).min)
+    slack = ROUNDED + SLACK * levels
+    held = f"the {found.dtype} input holds {_ends(found.range)}"
+    if found.calibrated is not None and max(map(abs, found.calibrated)) > slack:
+        low, high = found.calibrated
+        return Verdict.FAIL, (
+            f"{held}: {_off(low)} at the lower and {_off(high)} at the upper end than the "
+            "calibration images"
+        )
+    low, high = found.spare
+    if max(low, high) <= slack:
+        return None
+    span = f"{held}, a pixel becomes {_ends(found.fed)}"
+    if low + high <= slack:
+        return Verdict.FAIL, (
+            f"{span}: the zero point {found.zero_point} is off by about {_steps(max(low, high))}"
+        )
+    power_of_two = math.frexp(found.scale)[0] == 0.5  # noqa: PLR2004 - what frexp gives for one
+    if power_of_two or low + high <= MOST_SPARE * levels:
+        return None
+    return Verdict.INCONCLUSIVE, (
+        f"{span}: {low + high:,.0f} of {levels + 1:,.0f} steps are for values that no pixel gives; "
+        "was it calibrated on others?"
+    )
+
+
+def _off(steps: float) -> str:
+    return f"{_steps(abs(steps))} {'more' if steps > 0 else 'less'}"
+
+
+def _steps(number: float) -> str:
+    return f"{number:.3g} steps" if round(number) != 1 else "1 step"
 
 
 def unsteady(found: Repeats) -> tuple[str, str] | None:

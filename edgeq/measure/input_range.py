@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.images.stream import Stream
+from edgeq.measure.scales import SYMMETRIC
 from edgeq.spec.structs import Preprocessing
 from edgeq.tflite.model_file import ModelFile
 from edgeq.tflite.wiring import Wiring
@@ -54,6 +55,9 @@ class InputFit(msgspec.Struct, frozen=True, kw_only=True):
         clipped: Share of their values that the input can't hold.
         far: Share of their values that lie outside by more than ``FAR`` of what pixels span.
         clipped_images: Photographs with a value that the input can't hold.
+        spare: Steps by which the range reaches beyond what a pixel can become, and 0, at its lower
+            and upper end; negative where it ends before.
+        calibrated: The same beyond what the calibration images hold, None if they are not known.
     """
 
     dtype: str
@@ -67,6 +71,8 @@ class InputFit(msgspec.Struct, frozen=True, kw_only=True):
     clipped: float
     far: float
     clipped_images: int
+    spare: tuple[float, float] = (0.0, 0.0)
+    calibrated: tuple[float, float] | None = None
 
 
 def input_scale(model: ModelFile) -> InputScale | None:
@@ -90,13 +96,20 @@ def input_scale(model: ModelFile) -> InputScale | None:
     return None
 
 
-def input_fit(scale: InputScale, preprocessing: Preprocessing, photographs: Stream) -> InputFit:
+def input_fit(
+    scale: InputScale,
+    preprocessing: Preprocessing,
+    photographs: Stream,
+    calibrated: tuple[float, float] | None = None,
+) -> InputFit:
     """Return how photographs fit into a quantized input.
 
     Args:
         scale: Of the input.
         preprocessing: Mean and std are used.
         photographs: The set; looked at only where a level of a pixel can't be held.
+        calibrated: Smallest and largest value of what the input was calibrated on, None if it is
+            not known.
     """
     ends = np.iinfo(scale.dtype)
     low, high = ((end - scale.zero_point) * scale.scale for end in (ends.min, ends.max))
@@ -129,7 +142,24 @@ def input_fit(scale: InputScale, preprocessing: Preprocessing, photographs: Stre
         clipped=int(counts[outside].sum()) / total,
         far=int(counts[far].sum()) / total,
         clipped_images=clipped_images,
+        spare=_spare(fed, scale),
+        calibrated=None if calibrated is None else _spare(calibrated, scale),
     )
+
+
+def value_ends(
+    least: npt.NDArray[np.uint8], greatest: npt.NDArray[np.uint8], preprocessing: Preprocessing
+) -> tuple[float, float]:
+    """Return the smallest and the largest value that pixels become.
+
+    Args:
+        least: Smallest pixel of each channel, ``(3,)``, RGB.
+        greatest: Largest pixel of each channel, ``(3,)``.
+        preprocessing: Mean and std are used.
+    """
+    mean, std = (np.asarray(one, np.float64) for one in (preprocessing.mean, preprocessing.std))
+    ends = (np.stack([least, greatest]).astype(np.float64) - mean) / std
+    return float(ends.min()), float(ends.max())
 
 
 def _filled(fed: tuple[float, float], held: tuple[float, float], scale: InputScale) -> float:
@@ -141,6 +171,24 @@ def _filled(fed: tuple[float, float], held: tuple[float, float], scale: InputSca
     if scale.zero_point == 0:
         low, high = min(low, -high), max(high, -low)
     return max(min(high, held[1]) - max(low, held[0]), 0.0) / (held[1] - held[0])
+
+
+def _spare(values: tuple[float, float], scale: InputScale) -> tuple[float, float]:
+    """Return by how many steps a range reaches beyond values and 0, at its lower and upper end.
+
+    Quantizers round the zero point to a step, which moves both ends by half a step at most. A range
+    without a zero point reaches as far on both sides.
+    """
+    ends = np.iinfo(scale.dtype)
+    low, high = min(values[0], 0.0), max(values[1], 0.0)
+    one_sided = 0.0 in (low, high) and scale.zero_point == 0 and ends.min < 0
+    if scale.dtype in SYMMETRIC or one_sided:
+        gap = float(ends.max) - max(-low, high) / scale.scale
+        return gap, gap
+    return (
+        low / scale.scale - (ends.min - scale.zero_point),
+        (ends.max - scale.zero_point) - high / scale.scale,
+    )
 
 
 def _counts(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:

@@ -7,7 +7,12 @@ from edgeq.judge import costs, limits, proofs, tensors
 from edgeq.judge import weights as stored
 from edgeq.judge.verdict import Judgement
 from edgeq.pipeline.growing import prove_steady_memory
-from edgeq.pipeline.proving import prove_input_range, prove_kernels, prove_outputs
+from edgeq.pipeline.proving import (
+    prove_input_range,
+    prove_kernels,
+    prove_outputs,
+    prove_ranges,
+)
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.spec.methods import METHODS
 
@@ -52,6 +57,11 @@ def input_range(variant: VariantUnderTest, _: float) -> Judgement:
 def steady_memory(variant: VariantUnderTest, _: float) -> Judgement:
     """Prove that memory does not grow from inference to inference."""
     return prove_steady_memory(variant.run, variant.declared)
+
+
+def ranges(variant: VariantUnderTest, _: float) -> Judgement:
+    """Prove that the ranges of its activations hold what the baseline computes."""
+    return prove_ranges(variant.run, variant.declared, variant.stored_weights)
 
 
 def calibration_disjoint(variant: VariantUnderTest, _: float) -> Judgement:

@@ -265,6 +265,21 @@ class ModelInputs:
         return calibration
 
     @property
+    def calibration_ends(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """Smallest and largest pixel of each channel of the calibration set, ``(3,)`` each.
+
+        Raises:
+            ImageError: There is no calibration set, or it can't be decoded.
+        """
+        images = self.calibration_set
+        if images is None:
+            raise ImageError("no calibration set is named", where=self.spec.origin)
+        pixels = self._decode(images, self.baseline.preprocessing).array()
+        ends = [(one.min(axis=(0, 1)), one.max(axis=(0, 1))) for one in pixels]
+        least, greatest = (np.stack(some) for some in zip(*ends, strict=True))
+        return least.min(axis=0), greatest.max(axis=0)
+
+    @property
     def calibration_lint(self) -> Lint | None:
         """What is odd about the calibration set, None where the spec names none."""
         images = self.calibration_set

@@ -22,12 +22,14 @@ from edgeq.errors import StoreError
 from edgeq.files import write_bytes
 from edgeq.images.sets import ROLES, Role
 from edgeq.models.children import idle
+from edgeq.pipeline.computed import computed
 from edgeq.pipeline.contact import PER_RUN, sheet_of
 from edgeq.pipeline.control import claimed_control, evaluate_control, make_control
 from edgeq.pipeline.judging import judge, shortfall_of, why_inapplicable
 from edgeq.pipeline.making import prepare, starts_of
 from edgeq.pipeline.plan import Case, Subject
 from edgeq.pipeline.proving import ask_kernels, is_quantized
+from edgeq.pipeline.ranging import ranges_of
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Stage, Task, carry_out
 from edgeq.spec.methods import METHODS
@@ -120,6 +122,8 @@ class _ModelTasks:
     def short(self) -> Iterator[Task]:
         """Yield those that look and judge: they fill the cores where the long ones leave one."""
         evaluated = [task.name for task in self._evaluations(None)]
+        inside = f"{self.model}: looking at activations"
+        yield Task(inside, self._look_inside, tuple(evaluated))
         for subject in self.subjects:
             made = f"{subject.key}{_MAKING}"
             asked = f"{subject.key}: asking other kernels"
@@ -128,10 +132,12 @@ class _ModelTasks:
             answered += [task.name for task in self._control(self._claimed(subject), "")]
             yield Task(asked, self._asking_of(subject), (made,))
             yield Task(looked, self._judging_of(subject, answers=False), (made,))
+            tried = f"{subject.key}: trying ranges"
+            yield Task(tried, self._trying_of(subject), (inside, *answered))
             yield Task(
                 f"{subject.key}{_JUDGING}",
                 self._judging_of(subject, answers=True),
-                (asked, looked, *answered, *evaluated),
+                (asked, looked, tried, *answered, *evaluated),
             )
 
     def pictures(self) -> Iterator[Task]:
@@ -282,6 +288,24 @@ class _ModelTasks:
                     ask_kernels(self.run, subject)
 
         return work
+
+    def _look_inside(self) -> None:
+        """Look at what the baseline computes inside, which the proof of ranges needs."""
+        # A file that claims no method may hold no fixed scale; if it does, its case looks.
+        if any(case.subject.method and self._tries_ranges(case) for case in self.cases):
+            computed(self.run, self.model)
+
+    def _trying_of(self, subject: Subject) -> _Work:
+        """Return the slow part of the proof of ranges, which needs workers."""
+
+        def work() -> None:
+            if any(case.subject == subject and self._tries_ranges(case) for case in self.cases):
+                ranges_of(self.run, subject)
+
+        return work
+
+    def _tries_ranges(self, case: Case) -> bool:
+        return case.gate.name == "ranges" and self._is_to_be_run(case)
 
     def _judging_of(self, subject: Subject, *, answers: bool) -> _Work:
         """Return the judging of the cases that answers decide, or of those that they don't."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from edgeq.judge import proofs, running, tensors
+from edgeq.judge import proofs, ranges, running, tensors
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.answers import Floats
-from edgeq.measure.input_range import InputFit, input_fit, input_scale
+from edgeq.measure.input_range import InputFit, input_fit, input_scale, value_ends
 from edgeq.measure.kernels import KernelNoise, kernel_noise, tensor_noise
 from edgeq.measure.repeats import Repeats, same
 from edgeq.measure.tensors import same_bits
@@ -17,9 +17,11 @@ from edgeq.pipeline.executable import as_answers
 from edgeq.pipeline.kept import arithmetic, keep
 from edgeq.pipeline.measuring import pair_facts
 from edgeq.pipeline.plan import Subject
+from edgeq.pipeline.ranging import ranges_of
 from edgeq.pipeline.repeating import MOST_IMAGES, OtherKernels, ask_again, ask_others
 from edgeq.pipeline.run import Run
-from edgeq.spec.structs import Kernels
+from edgeq.spec.methods import METHODS
+from edgeq.spec.structs import Kernels, StoredWeights
 from edgeq.tflite.model_file import read_model
 
 
@@ -144,13 +146,22 @@ def prove_input_range(run: Run, subject: Subject) -> Judgement:
     executable = run.executable(subject.model, subject)
     photographs = run.photographs(subject.model, subject)
 
+    calibration = (
+        run.inputs(subject.model).calibration_set if _is_calibrated_here(subject) else None
+    )
+
     def make() -> _Fit:
         scale = input_scale(read_model(executable.path))
         if scale is None:
             return _Fit(None)
-        return _Fit(input_fit(scale, executable.preprocessing, photographs))
+        ends = None
+        if calibration is not None:
+            least, greatest = run.inputs(subject.model).calibration_ends
+            ends = value_ends(least, greatest, executable.preprocessing)
+        return _Fit(input_fit(scale, executable.preprocessing, photographs, ends))
 
     facts = {
+        "calibration": None if calibration is None else calibration.content_sha256,
         "model": executable.sha256,
         "pixels": photographs.source,
         "images": photographs.images.content_sha256,
@@ -158,3 +169,22 @@ def prove_input_range(run: Run, subject: Subject) -> Judgement:
         **arithmetic(),
     }
     return running.input_range(keep(run.store, "input_range", facts, make, _Fit).found)
+
+
+def _is_calibrated_here(subject: Subject) -> bool:
+    """Return whether this run calibrates a variant, and so knows what its input must hold."""
+    return subject.choice is not None and METHODS.get(subject.choice.method).needs_calibration
+
+
+def prove_ranges(run: Run, subject: Subject, declared: StoredWeights = "quantized") -> Judgement:
+    """Compare the ranges of a variant's activations with what its baseline computes.
+
+    Args:
+        run: The run.
+        subject: The variant.
+        declared: What the spec says of its weights.
+
+    Raises:
+        EdgeqError: Variant or baseline do not run, or there is no evaluation set.
+    """
+    return ranges.ranges(ranges_of(run, subject), declared)

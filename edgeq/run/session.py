@@ -166,6 +166,7 @@ class Session:
         *,
         start: int = 0,
         count: int | None = None,
+        most: int = 0,
         progress: Progress | None = None,
         waiting: Waiting | None = None,
     ) -> Inferred:
@@ -177,6 +178,9 @@ class Session:
             preprocessing: Only mean, std and channel order are used.
             start: First photograph.
             count: How many; None for all that follow.
+            most: If not 0, the worker hands out of each output only the smallest and the largest
+                value and at most so many others, in this order, ``(n, 2 + m)``; for models of
+                one image per inference.
             progress: Called with the photographs done and their number.
             waiting: Told of long silence in place of the session's own.
 
@@ -189,7 +193,7 @@ class Session:
         if total == 0:
             raise WorkerError("there are no images to run", where=self._where or None)
         require_image_model(loaded, (pixels.shape[1], pixels.shape[2]), where=self._where)
-        request = {"handle": handle, "preprocessing": _numbers(preprocessing)}
+        request = {"handle": handle, "preprocessing": _numbers(preprocessing), "most": most}
         parts: list[tuple[AnyArray, ...]] = []
         held: list[Held] = []
         done = clipped = fed = 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
     from edgeq.words import Kind
 
-Holds = Literal["every", "quantized", "calibrated", "calibrated here"]
+Holds = Literal["every", "quantized", "fixed scales", "calibrated", "calibrated here"]
 Column = Literal["size", "reduction", "agreement", "accuracy", "latency", "memory"]
 Condition = Literal[
     "baseline", "images", "preprocessing", "feeding", "kernels", "threads", "machine"
@@ -72,8 +72,9 @@ class Gate:
         limits: Default limits by the name of a method, ``""`` for ready-made variants that claim
             none; over those of the presets.
         holds: For which variants a proof has something to prove: ``"every"`` one, those whose
-            method quantizes activations, those whose method is calibrated, or those that were
-            calibrated by this run.
+            method quantizes activations, those whose file may hold activations with fixed scales
+            (their method is calibrated, or they claim none), those whose method is calibrated, or
+            those that were calibrated by this run.
         needs_images: Whether it needs an evaluation set.
         follows_evaluation: Whether it counts what an evaluation shows if there is one; a gate that
             needs images need not say so.

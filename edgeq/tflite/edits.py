@@ -8,16 +8,23 @@ file lists it among its outputs.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from edgeq.errors import ModelError
+from edgeq.tflite.buffers import spans
+from edgeq.tflite.constants import Constants
+from edgeq.tflite.flatbuffer import Table
 from edgeq.tflite.model_file import open_model, read_model
-from edgeq.tflite.wiring import Wiring
+from edgeq.tflite.wiring import COMPUTE, Wiring
 
 Edit = tuple[int, bytes]
 
 _ALIGNMENT = 4
+_BIASES = ("int32", "int64")
 
 
 def logits_edits(path: Path) -> tuple[Edit, ...]:
@@ -73,16 +80,79 @@ def quantization_edits(path: Path, tensor: int, scale: float, zero_point: int) -
     Raises:
         ModelError: The file can't be read, or the tensor has not one scale and one zero point.
     """
-    described = open_model(path).root().tables(2)[0].tables(0)[tensor].table(4)
+    described = open_model(path).root().tables(2)[0].tables(0)
+    return _quantization_edits(path, described, tensor, scale, zero_point)
+
+
+def _quantization_edits(
+    path: Path, described: Sequence[Table], tensor: int, scale: float, zero_point: int
+) -> tuple[Edit, ...]:
+    quantization = described[tensor].table(4)
     scales, points = (0, 0), (0, 0)
-    if described is not None:
-        scales, points = described.vector(2, 4), described.vector(3, 8)
+    if quantization is not None:
+        scales, points = quantization.vector(2, 4), quantization.vector(3, 8)
     if scales[1] != 1 or points[1] != 1:
         raise ModelError(f"tensor {tensor} has not one scale and one zero point", where=path)
     return (
         (scales[0], struct.pack("<f", scale)),
         (points[0], struct.pack("<q", zero_point)),
     )
+
+
+def ranges_edits(path: Path, ranges: Mapping[int, tuple[float, int]]) -> tuple[Edit, ...]:
+    """Return the edits that give activations other scales and zero points, biases to match.
+
+    A stored bias counts steps of the input's scale times the weights': where the input's scale
+    changes, its integers and scales change with it.
+
+    Args:
+        path: A ``.tflite`` file.
+        ranges: Scale and zero point by the index of the tensor.
+
+    Raises:
+        ModelError: The file can't be read; a tensor is a constant or has not one scale and one
+            zero point; or a bias can't follow, because layers share it or its type or scales are
+            unusual.
+    """
+    model = read_model(path)
+    for index in ranges:
+        if model.tensors[index].data_bytes:
+            raise ModelError(f"{model.tensors[index].name!r} is a constant", where=path)
+    root = open_model(path).root()
+    held, described = spans(root), root.tables(2)[0].tables(0)
+    edits = [
+        one for at, how in ranges.items() for one in _quantization_edits(path, described, at, *how)
+    ]
+    wiring = Wiring(model)
+    layers = {one.operator: one for one in wiring.layers}
+    users = Counter(
+        one.bias.tensor.buffer for one in wiring.compute if one.bias and one.bias.tensor.data_bytes
+    )
+    constants = Constants(model)
+    for one in wiring.compute:
+        position = COMPUTE[one.operator.name].activation
+        entry = one.operator.inputs[position] if position < len(one.operator.inputs) else -1
+        if one.bias is None or entry not in ranges:
+            continue
+        layer = layers.get(one.operator.index)
+        bias = one.bias.tensor
+        stored = constants.stored(bias)
+        if not stored.any():
+            continue
+        if layer is None or bias.dtype not in _BIASES or users[bias.buffer] > 1:
+            raise ModelError(f"bias {bias.name!r} can't follow its layer's input", where=path)
+        steps = ranges[entry][0] * layer.weights.scales.astype(np.float64)
+        if bias.scales.size not in {1, steps.size} or steps.size not in {1, stored.size}:
+            raise ModelError(f"bias {bias.name!r} has scales of another number", where=path)
+        real = stored.astype(np.float64).ravel() * bias.scales.astype(np.float64)
+        ends = np.iinfo(bias.dtype)
+        counted = np.clip(np.rint(real / steps), ends.min, ends.max).astype(bias.dtype)
+        edits.append((held[bias.buffer].start, counted.tobytes()))
+        quantization = described[bias.index].table(4)
+        if quantization is not None:
+            place, count = quantization.vector(2, 4)
+            edits.append((place, np.resize(steps, count).astype("<f4").tobytes()))
+    return tuple(edits)
 
 
 def apply_edits(data: bytes, edits: tuple[Edit, ...]) -> bytes:

@@ -1,200 +1,100 @@
-"""Hypotheses about activations: what the file's ranges can hold of what the baseline computes."""
+"""The hypothesis about activations' ranges: set right in the file, they bring the answers back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-
-from edgeq import words
-from edgeq.images.preprocess import to_input
-from edgeq.pipeline.diagnosis.bench import Bench, Reals
+from edgeq.judge.ranges import fit_of, harmful, holds, recovery
+from edgeq.measure.ranges import RangeFit, Ranges, Trial
+from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause
-from edgeq.pipeline.diagnosis.layers import short
-from edgeq.tflite.model_file import Tensor
+from edgeq.pipeline.ranging import ranges_of
 
-IMAGES = 4
-SAMPLE = 20_000
-LOST = 0.7
-CLIPPED = 0.01
-"""Good variants clip less than 0.4 % of any layer's values; one calibration image clips 3.5 %."""
-CUT_OFF = 0.1
-TOO_WIDE = 6.0
 WHOLE_INPUT = 0.9
-MOST = 0.5
+"""Share of what an input is fed that its range holds, if calibration saw such images."""
+
 NAMED = 3
-ENDS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}
 
 
-@dataclass(frozen=True)
-class Range:
-    """What a quantized tensor can hold, and what the baseline computes there.
+def activation_ranges(bench: Bench) -> Cause | None:
+    """Ranges that are too narrow, too wide or shifted for what the baseline computes."""
+    return explain(ranges_of(bench.run, bench.subject))
 
-    Attributes:
-        name: For messages.
-        place: ``"input"``, ``"last"`` or ``"inner"``.
-        low, high: Ends of the file's range.
-        least, greatest: Of the baseline's values on the photographs.
-        clipped: Share of the baseline's values beyond the ends by more than a step.
-        symmetric: Whether the type has no zero point, so that half of it may stay empty.
-        tensor: Its index in the variant.
-        dtype: Of the variant's tensor.
+
+def explain(found: Ranges) -> Cause | None:
+    """Return what is wrong with the ranges of a variant, None if setting them right changes little.
+
+    Args:
+        found: What they hold, and what became of the outputs with some of them set right.
     """
-
-    name: str
-    place: str
-    low: float
-    high: float
-    least: float
-    greatest: float
-    clipped: float
-    symmetric: bool
-    tensor: int = -1
-    dtype: str = "int8"
-
-    @property
-    def covered(self) -> float:
-        """Share of the baseline's span that the file's range holds."""
-        span = self.greatest - self.least
-        held = min(self.high, self.greatest) - max(self.low, self.least)
-        return 1.0 if span <= 0 else max(0.0, held) / span
-
-    @property
-    def width(self) -> float:
-        """Width of the file's range by what the baseline needs of it."""
-        if self.symmetric:
-            need = max(abs(self.least), abs(self.greatest))
-            return max(abs(self.low), abs(self.high)) / need if need > 0 else 1.0
-        # Zero is always inside a range.
-        need = max(self.greatest, 0.0) - min(self.least, 0.0)
-        return (self.high - self.low) / need if need > 0 else 1.0
-
-
-def explain(every: tuple[Range, ...]) -> Cause | None:
-    """Return what is wrong with the ranges of a variant, None where they fit."""
-    cut = [one for one in every if one.clipped > CLIPPED and one.covered < LOST]
-    wide = [one for one in every if one.width > TOO_WIDE and one.place == "inner"]
-    inner = [one for one in every if one.place != "input"]
-    given = next((one for one in every if one.place == "input"), None)
-    if not cut:
-        return _wide(wide) if wide else _dimmed(given, every)
-    worst = max(cut, key=lambda one: one.clipped)
-    if given in cut and len(cut) == 1:
-        return Cause("input_range", f"the input {_holds(worst)}", _facts(cut, every))
-    if len(cut) == 1 and worst.clipped > CUT_OFF:
-        name = "output_quantization" if worst.place == "last" else "saturated_activations"
-        what = "the last layer's output" if worst.place == "last" else f"tensor {worst.name}"
-        return Cause(name, f"{what} {_holds(worst)}; all others fit", _facts(cut, every))
-    of_inner = sum(one in cut for one in inner)
-    middle = float(np.median([one.covered for one in inner])) if inner else 1.0
-    if of_inner > MOST * len(inner) and given is not None and given.covered > WHOLE_INPUT:
-        return Cause(
-            "saturated_activations",
-            f"the ranges of {of_inner} of {len(inner)} layers are cut to about "
-            f"{words.share(middle)} of what the baseline computes, while the input's range is "
-            "whole",
-            _facts(cut, every),
-        )
-    said = f"; worst is {worst.name}, which {_holds(worst)}"
-    if given is not None and given.covered < LOST:
-        said = f", and the input's range holds {words.share(given.covered)} of what it is fed{said}"
+    trial = harmful(found)
+    if trial is None:
+        return _recounted(found)
+    fits = [one for name in trial.tensors if (one := fit_of(found, name)) is not None]
+    if len(fits) == 1:
+        return _single(found, trial, fits[0])
+    cut = [one for one in fits if one.covered < 1 and one.clipped > 0]
+    given = next((one for one in fits if one.place == "input"), None)
+    narrow = len(cut) > len(fits) / 2
+    worst = max(fits, key=lambda one: one.loss)
+    what = "too narrow" if narrow else "too wide"
+    of_all = f"{len(fits)} of {found.activations} ranges of activations are {what}"
+    if given is not None and given.covered < WHOLE_INPUT:
+        of_all += f", the input's among them, which {holds(given)}"
+    name = "calibration"
+    if narrow and given is None and len(fits) > found.activations / 2:
+        # What clips most layers and leaves the input whole did not come from other images.
+        name = "saturated_activations"
     return Cause(
-        "calibration",
-        f"the activations' ranges do not fit these photographs: {len(cut)} of {len(every)} are too "
-        f"narrow{said}. The calibration images differ from them",
-        _facts(cut, every),
+        name,
+        f"{of_all}; {worst.name} {holds(worst)}. With them set right, {recovery(found, trial)}",
+        _facts(found, trial, fits),
     )
 
 
-def _dimmed(given: Range | None, every: tuple[Range, ...]) -> Cause | None:
-    """Return that the input's range cuts off bright or dark pixels, None where it does not."""
-    if given is None or given.clipped <= CLIPPED:
+def _recounted(found: Ranges) -> Cause | None:
+    """Return that a scale was changed after quantization, if counting biases anew proves it."""
+    trial = found.recounted
+    if trial is None or not trial.recovers:
         return None
-    return Cause(
-        "calibration",
-        f"the input {_holds(given)}: the calibration images are too few, or show less than these "
-        "photographs",
-        _facts([given], every),
-    )
-
-
-def _wide(wide: list[Range]) -> Cause:
-    worst = max(wide, key=lambda one: one.width)
+    worst = found.stale[0]
     return Cause(
         "damaged_tensor",
-        f"the range of tensor {worst.name} is {worst.width:.3g} times as wide as what the baseline "
-        "computes there, so that few steps are left: its scale is wrong",
-        _facts(wide, tuple(wide)),
+        f"the scale of tensor {worst.input} was changed after quantization: the bias of "
+        f"{worst.layer} is read {worst.factor:.3g} times as large as it was meant. With "
+        f"biases counted in its steps, {recovery(found, trial)}",
+        {
+            "tensor": worst.input,
+            "tensors": list(trial.tensors[:NAMED]),
+            "factor": worst.factor,
+            "output_error": [trial.before[trial.output], trial.after[trial.output]],
+            "samples": found.samples,
+        },
     )
 
 
-def _holds(one: Range) -> str:
-    return (
-        f"holds {one.low:.3g} to {one.high:.3g}, where the baseline has {one.least:.3g} to "
-        f"{one.greatest:.3g} ({words.share(one.clipped)} of the values are cut off)"
+def _single(found: Ranges, trial: Trial, fit: RangeFit) -> Cause:
+    narrow = fit.clipped > 0 and fit.covered < 1
+    name = {"input": "input_range", "last": "output_quantization"}.get(
+        fit.place, "saturated_activations" if narrow else "damaged_tensor"
+    )
+    what = {"input": "the input", "last": f"the last layer's output, {fit.name},"}.get(
+        fit.place, f"tensor {fit.name}"
+    )
+    return Cause(
+        name,
+        f"{what} {holds(fit)}; with this range alone set right, {recovery(found, trial)}",
+        _facts(found, trial, [fit]),
     )
 
 
-def _facts(chosen: list[Range], every: tuple[Range, ...]) -> dict[str, object]:
-    worst = sorted(chosen, key=lambda one: -one.clipped)[:NAMED]
+def _facts(found: Ranges, trial: Trial, fits: list[RangeFit]) -> dict[str, object]:
+    named = fits[:NAMED]
     return {
-        "tensor": worst[0].name,
-        "tensors": [one.name for one in worst],
-        "clipped": [round(one.clipped, 4) for one in worst],
-        "covered": [round(one.covered, 4) for one in worst],
-        "unfit": len(chosen),
-        "measured": len(every),
+        "tensor": named[0].name if named else None,
+        "tensors": [one.name for one in named],
+        "clipped": [round(one.clipped, 4) for one in named],
+        "covered": [round(one.covered, 4) for one in named],
+        "unfit": len(fits),
+        "measured": found.activations,
+        "output_error": [trial.before[trial.output], trial.after[trial.output]],
+        "samples": found.samples,
     }
-
-
-def measure(bench: Bench) -> tuple[Range, ...]:
-    """Return the ranges of the quantized input and of what the layers compute."""
-    chosen = bench.chosen[:IMAGES]
-    found: list[Range] = []
-    pixels = bench.pixels(bench.preprocessing, chosen)
-    fed = to_input(pixels, bench.preprocessing)
-    source = bench.variant_file.tensors[bench.variant_file.inputs[0]]
-    ends = _ends(source)
-    if ends is not None:
-        found.append(_range(source, "input", ends, [fed]))
-    outputs: list[list[Reals]] = [[] for _ in bench.pairs]
-    for computed in bench.computed(baseline=True, chosen=chosen):
-        for place, values in enumerate(computed):
-            # A sample of the values, with both ends, is enough and stays small.
-            flat = values.ravel()
-            part = flat[:: max(1, flat.size // SAMPLE)]
-            outputs[place].append(np.append(part, [flat.min(), flat.max()]))
-    for place, (pair, kept) in enumerate(zip(bench.pairs, outputs, strict=True)):
-        ends = _ends(pair.variant.output)
-        if ends is not None:
-            where = "last" if place == len(bench.pairs) - 1 else "inner"
-            found.append(_range(pair.variant.output, where, ends, kept))
-    return tuple(found)
-
-
-def _ends(tensor: Tensor) -> tuple[float, float, float] | None:
-    """Return both ends and the step of a quantized activation, None where it is none."""
-    if tensor.dtype not in ENDS or tensor.scales.size != 1:
-        return None
-    scale, point = float(tensor.scales[0]), int(tensor.zero_points[0])
-    low, high = ((end - point) * scale for end in ENDS[tensor.dtype])
-    return low, high, scale
-
-
-def _range(
-    tensor: Tensor, place: str, ends: tuple[float, float, float], values: list[Reals]
-) -> Range:
-    low, high, step = ends
-    beyond = np.mean([((one < low - step) | (one > high + step)).mean() for one in values])
-    return Range(
-        name=short(tensor.name),
-        place=place,
-        low=low,
-        high=high,
-        least=float(min(one.min() for one in values)),
-        greatest=float(max(one.max() for one in values)),
-        clipped=float(beyond),
-        symmetric=tensor.dtype == "int16",
-        tensor=tensor.index,
-        dtype=tensor.dtype,
-    )

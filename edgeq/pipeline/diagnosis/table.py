@@ -15,7 +15,7 @@ from edgeq.pipeline.diagnosis import (
     network,
     outputs,
     parameters,
-    repair,
+    ranges,
     stored,
 )
 from edgeq.pipeline.diagnosis.bench import Bench
@@ -56,7 +56,7 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("renamed_answers", Hypothesis("answers", labels.renamed_answers)),
         ("own_samples", Hypothesis("answers", feeding.own_samples)),
         ("other_feeding", Hypothesis("answers", feeding.other_feeding)),
-        ("activation_ranges", Hypothesis("answers", repair.activation_ranges)),
+        ("activation_ranges", Hypothesis("outputs", ranges.activation_ranges)),
         ("parting", Hypothesis("answers", network.parting)),
         ("kernels", Hypothesis("answers", network.kernels)),
         ("dead_output", Hypothesis("outputs", outputs.dead)),

@@ -36,7 +36,14 @@ OF_OTHER_THINGS = (
 )
 CONTROLS = ("renamed_tensors", "reordered_tensors", "other_metadata", "other_rounding")
 RANDOM = "its predictions are not judged: the model has random weights, so its answers mean nothing"
-PROOFS_ON_IMAGES = ("outputs", "kernels", "input_range", "steady_memory", "calibration_disjoint")
+PROOFS_ON_IMAGES = (
+    "outputs",
+    "kernels",
+    "input_range",
+    "ranges",
+    "steady_memory",
+    "calibration_disjoint",
+)
 
 
 def verdicts(found: Challenge) -> dict[str, str]:

@@ -128,6 +128,32 @@ def test_an_input_with_few_steps_left_fails() -> None:
     assert "256 levels of a pixel become 3 steps of the int8 input" in found.reason
 
 
+@pytest.mark.parametrize(
+    ("keys", "verdict", "said"),
+    [
+        ({"spare": (0.5, -0.5)}, Verdict.PASS, ""),
+        ({"spare": (-4.0, 0.0), "clipped": 0.01}, Verdict.PASS, "clips 1.0 %"),
+        ({"spare": (1.0, -1.0), "zero_point": -127}, Verdict.FAIL, "-127 is off by about 1 step"),
+        ({"spare": (-10.0, 10.0), "zero_point": 9}, Verdict.FAIL, "9 is off by about 10 steps"),
+        ({"spare": (1.0, 1.0)}, Verdict.PASS, ""),
+        ({"spare": (0.0, 5.0), "scale": 1.02}, Verdict.INCONCLUSIVE, "5 of 256 steps are for"),
+        ({"spare": (0.0, 60.0), "scale": 0.25}, Verdict.PASS, ""),
+        ({"spare": (2.0, -3.0), "dtype": "int16"}, Verdict.PASS, ""),
+        ({"spare": (642.0, 642.0), "dtype": "int16", "scale": 0.03}, Verdict.INCONCLUSIVE, "1,284"),
+        ({"calibrated": (0.5, 0.5)}, Verdict.PASS, ""),
+        ({"calibrated": (0.0, 5.0)}, Verdict.FAIL, "5 steps more at the upper end"),
+        ({"calibrated": (0.0, -5.0)}, Verdict.FAIL, "5 steps less at the upper end"),
+        ({"calibrated": (1.0, -1.0)}, Verdict.FAIL, "1 step more at the lower"),
+    ],
+)
+def test_an_input_is_judged_to_the_step(
+    keys: dict[str, object], verdict: Verdict, said: str
+) -> None:
+    found = fit(**keys)
+    assert found.status is verdict
+    assert said in found.reason
+
+
 def test_an_input_of_which_pixels_reach_no_more_than_half_fails() -> None:
     found = fit(range=(-1.0, 1.0), fed=(0.0, 1.0), steps=128, filled=0.5)
     assert found.status is Verdict.FAIL

@@ -5,10 +5,13 @@ from typing import cast
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgeq.images.stream import Stream
-from edgeq.measure.input_range import InputFit, InputScale, input_scale
+from edgeq.measure.input_range import InputFit, InputScale, input_scale, value_ends
 from edgeq.measure.input_range import input_fit as measured
+from edgeq.measure.scales import fitting
 from edgeq.spec.structs import Preprocessing
 from edgeq.tflite.model_file import read_model
 from tests.unit.tiny_model import Op, Tensor, build, classifier
@@ -125,3 +128,46 @@ def test_the_scale_is_the_inputs_own_or_that_of_quantize(tmp_path: Path) -> None
     ops = [Op("QUANTIZE", ("image",), ("inside",)), Op("DEQUANTIZE", ("inside",), ("result",))]
     found = scale_of(build(tensors, ops, ["image"], ["result"]), tmp_path)
     assert found == InputScale("int8", 0.5, 3)
+
+
+means = st.tuples(*[st.floats(-10, 260)] * 3)
+deviations = st.tuples(*[st.floats(0.5, 300)] * 3)
+types = st.sampled_from(["int8", "uint8", "int16"])
+
+
+@given(means, deviations, types)
+def test_calibration_on_all_pixels_spares_half_a_step_at_most(
+    mean: tuple[float, float, float], std: tuple[float, float, float], dtype: str
+) -> None:
+    how = Preprocessing(mean=mean, std=std)
+    black, white = np.zeros(3, np.uint8), np.full(3, 255, np.uint8)
+    good = fitting(*value_ends(black, white, how), dtype)
+    scale = InputScale(dtype, float(np.float32(good.step)), good.zero_point)
+    found = measured(scale, how, cast("Stream", Photographs(PHOTOS)), value_ends(black, white, how))
+    slack = 0.5 + 1e-3 + 65535 * 1e-6 * (dtype == "int16")
+    assert max(map(abs, found.spare)) <= slack
+    assert found.calibrated == found.spare
+
+
+@given(types, st.integers(1, 100), st.sampled_from([-1, 1]), st.sampled_from([RAW, SIGNED]))
+def test_a_moved_zero_point_is_seen_to_the_step(
+    dtype: str, steps: int, sign: int, how: Preprocessing
+) -> None:
+    good = fitting(*value_ends(np.zeros(3, np.uint8), np.full(3, 255, np.uint8), how), dtype)
+    if dtype == "int16":
+        return  # has no zero point
+    moved = good.zero_point + sign * steps
+    if not np.iinfo(dtype).min <= moved <= np.iinfo(dtype).max:
+        return
+    photographs = cast("Stream", Photographs(PHOTOS))
+    before = measured(InputScale(dtype, good.step, good.zero_point), how, photographs).spare
+    after = measured(InputScale(dtype, good.step, moved), how, photographs).spare
+    assert after[0] - before[0] == pytest.approx(sign * steps)
+    assert after[1] - before[1] == pytest.approx(-sign * steps)
+
+
+def test_a_range_without_a_zero_point_reaches_as_far_on_both_sides() -> None:
+    half = input_fit(InputScale("int8", 255 / 127, 0), RAW, PHOTOS)
+    assert half.spare == pytest.approx((0, 0))
+    wide = input_fit(InputScale("int16", 1.02 * 255 / 32767, 0), RAW, PHOTOS)
+    assert wide.spare == pytest.approx((642.5, 642.5), abs=0.1)

@@ -223,8 +223,17 @@ def test_what_holds_no_class_scores_is_judged_as_tensors(tmp_path: Path, head: H
     assert set(records) == {
         f"{name}/{gate}"
         for name in ("good", "other")
-        for gate in ("made", "types", "weights", "outputs", "steady_memory", "relative_error")
+        for gate in (
+            "made",
+            "types",
+            "weights",
+            "outputs",
+            "ranges",
+            "steady_memory",
+            "relative_error",
+        )
     }
+    assert records["good/ranges"].status is Verdict.PASS
     assert records["good/relative_error"].status is Verdict.PASS
     assert records["other/relative_error"].status is Verdict.FAIL
 

@@ -102,6 +102,16 @@ def test_a_window_of_the_images_is_run(session: Session, tmp_path: Path, pixels:
         session.infer(model.handle, pixels, PLAIN, start=7)
 
 
+def test_samples_of_outputs_are_handed_out(session: Session, tmp_path: Path, pixels: Bytes) -> None:
+    model = load(session, tmp_path, classifier())
+    whole = session.infer(model.handle, pixels, PLAIN).outputs[0]
+    some = session.infer(model.handle, pixels, PLAIN, most=3).outputs[0]
+    assert some.shape == (7, 5)
+    assert np.array_equal(some[:, 0], whole.min(axis=1))
+    assert np.array_equal(some[:, 1], whole.max(axis=1))
+    assert np.isin(some, whole).all()
+
+
 def test_a_far_target_is_sent_files_and_pixels_in_portions(
     session: Session, tmp_path: Path
 ) -> None:

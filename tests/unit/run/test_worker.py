@@ -114,6 +114,21 @@ def test_a_float_input_is_what_the_images_room_makes(
     assert np.array_equal(images, np.concatenate([expected, expected]))
 
 
+@pytest.mark.parametrize("channels", [1, 3, 64, 144, 233])
+def test_a_sample_of_a_tensor_has_its_ends_and_meets_every_channel(channels: int) -> None:
+    values = np.random.default_rng(0).normal(size=(1, 24, 24, channels)).astype(np.float32)
+    values[..., 0] += 100
+    (some,) = worker.sampled(values, 1000)
+    assert some.dtype == np.float32
+    assert len(some) == 2 + min(1000, values.size)
+    assert (some[0], some[1]) == (values.min(), values.max())
+    high = (some[2:] > 50).mean()
+    assert high == pytest.approx(1 / channels, abs=0.02)
+    (all_of_them,) = worker.sampled(values[0, :1, :1], 1000)
+    assert all_of_them[2:].tolist() == values[0, 0, 0].tolist()
+    assert worker.sampled(values[:0], 10).shape == (1, 0)
+
+
 def test_it_is_one_file_for_python_3_9() -> None:
     source = WORKER.read_text("utf-8")
     tree = ast.parse(source, feature_version=(3, 9))

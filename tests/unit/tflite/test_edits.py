@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 
 from edgeq.errors import ModelError
+from edgeq.tflite.constants import Constants
 from edgeq.tflite.edits import (
     apply_edits,
     logits_edits,
     outputs_edits,
     quantization_edits,
+    ranges_edits,
 )
 from edgeq.tflite.model_file import read_model
-from tests.unit.tiny_model import IoType, classifier
+from tests.unit.tiny_model import IoType, Op, Tensor, build, classifier
 
 RUN = """
 import json, sys
@@ -125,6 +127,73 @@ def test_a_tensor_gets_another_scale_and_zero_point(tmp_path: Path) -> None:
     for old, new in zip(before.tensors, after.tensors, strict=True):
         if old.index != source:
             assert (old.scales == new.scales).all()
+
+
+def dense(**bias: Any) -> bytes:
+    """Return two int8 dense layers in a row; the keys change the first one's bias."""
+
+    def activation(name: str, scale: float) -> Tensor:
+        return Tensor(name, (1, 2), "int8", scales=(scale,), zero_points=(0,))
+
+    weights = {
+        name: Tensor(name, (2, 2), "int8", np.eye(2, dtype=np.int8), (0.5, 0.25), (0, 0))
+        for name in ("w1", "w2")
+    }
+    first = {"data": np.array([8, -40], np.int32), "scales": (0.05, 0.025), **bias}
+    tensors = [
+        activation("in", 0.1),
+        *weights.values(),
+        Tensor("b1", (2,), "int32", zero_points=(0, 0), **first),
+        Tensor("b2", (2,), "int32", np.array([3, 5], np.int32), (0.1, 0.05), (0, 0)),
+        activation("mid", 0.2),
+        activation("out", 0.4),
+    ]
+    ops = [
+        Op("FULLY_CONNECTED", ("in", "w1", "b1"), ("mid",)),
+        Op("FULLY_CONNECTED", ("mid", "w2", "b2"), ("out",)),
+    ]
+    return build(tensors, ops, ["in"], ["out"])
+
+
+def test_biases_follow_the_range_of_their_layers_input(tmp_path: Path) -> None:
+    path, edited = tmp_path / "net.tflite", tmp_path / "edited.tflite"
+    path.write_bytes(dense())
+    model = read_model(path)
+    places = {one.name: one.index for one in model.tensors}
+    edits = ranges_edits(path, {places["in"]: (0.2, 3)})
+    edited.write_bytes(apply_edits(path.read_bytes(), edits))
+    after = read_model(edited)
+    constants = Constants(after)
+    source, bias, other = (after.tensors[places[name]] for name in ("in", "b1", "b2"))
+    assert (source.scales.tolist(), source.zero_points.tolist()) == (
+        pytest.approx([0.2]),
+        [3],
+    )
+    assert constants.stored(bias).tolist() == [4, -20]
+    assert bias.scales.tolist() == pytest.approx([0.1, 0.05])
+    assert constants.real(bias).tolist() == pytest.approx([0.4, -1.0])
+    assert constants.stored(other).tolist() == [3, 5]
+
+
+def test_a_bias_that_counted_in_other_steps_counts_in_its_layers(tmp_path: Path) -> None:
+    path, edited = tmp_path / "net.tflite", tmp_path / "edited.tflite"
+    path.write_bytes(dense(scales=(0.1, 0.05)))
+    model = read_model(path)
+    bias = next(one for one in model.tensors if one.name == "b1")
+    edits = ranges_edits(path, {model.inputs[0]: (0.1, 0)})
+    edited.write_bytes(apply_edits(path.read_bytes(), edits))
+    assert Constants(read_model(edited)).stored(bias).tolist() == [16, -80]
+
+
+def test_a_range_whose_biases_can_not_follow_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(dense(scales=(0.1, 0.1, 0.1)))
+    model = read_model(path)
+    with pytest.raises(ModelError, match="'b1' has scales of another number"):
+        ranges_edits(path, {model.inputs[0]: (0.2, 0)})
+    weights = next(one for one in model.tensors if one.name == "w1")
+    with pytest.raises(ModelError, match="'w1' is a constant"):
+        ranges_edits(path, {weights.index: (0.2, 0)})
 
 
 def test_a_tensor_without_a_scale_gets_none(tmp_path: Path) -> None:

@@ -1,68 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from edgeq.pipeline.diagnosis import conduct, feeding, ranges, repair
+from edgeq.pipeline.diagnosis import conduct, feeding
 from edgeq.pipeline.diagnosis.bench import Trial
 from edgeq.pipeline.diagnosis.labels import best_offset, same_classes
 from edgeq.pipeline.diagnosis.network import first_jump
-from edgeq.pipeline.diagnosis.ranges import Range
 from edgeq.spec.structs import Preprocessing
-
-
-def inner(
-    covered: float, clipped: float, *, place: str = "inner", width: float | None = None
-) -> Range:
-    high = width or covered
-    return Range(place, place, 0.0, high, 0.0, 1.0, clipped, symmetric=False)
-
-
-GOOD = [inner(1, 0), inner(0.6, 0.004), inner(1, 0, place="last")]
-
-
-@pytest.mark.parametrize(
-    ("every", "name"),
-    [
-        ([inner(1, 0, place="input"), *GOOD], None),
-        ([inner(0.95, 0.03, place="input"), *GOOD], "calibration"),
-        ([inner(0.1, 0.8, place="input"), *GOOD], "input_range"),
-        ([*GOOD[:2], inner(0.2, 0.2, place="last")], "output_quantization"),
-        ([*GOOD, inner(0.06, 0.3)], "saturated_activations"),
-        ([*GOOD, inner(1, 0, width=16)], "damaged_tensor"),
-        ([*GOOD, inner(0.5, 0.03), inner(0.4, 0.06)], "calibration"),
-        (
-            [inner(1, 0, place="input"), *[inner(0.25, 0.3)] * 5, inner(1, 0)],
-            "saturated_activations",
-        ),
-        ([inner(0.1, 0.8, place="input"), *[inner(0.25, 0.3)] * 5], "calibration"),
-    ],
-)
-def test_ranges_are_explained(every: list[Range], name: str | None) -> None:
-    found = ranges.explain(tuple(every))
-    assert (None if found is None else found.name) == name
-
-
-def test_suspicious_ranges_are_the_worst_ones_first() -> None:
-    cut, wide = inner(0.4, 0.3), inner(1, 0, width=16)
-    given = inner(1, 0, place="input", width=2)
-    assert repair.suspicious((*GOOD, wide, given, cut)) == (cut, wide, given)
-    assert repair.suspicious((*GOOD, inner(1, 0, width=2))) == ()
-
-
-def test_a_fitting_range_holds_what_the_baseline_computes_and_zero() -> None:
-    scale, point = repair.fitting(replace(GOOD[0], least=-2.0, greatest=6.0))
-    assert (-128 - point) * scale <= -2 + scale
-    assert (127 - point) * scale >= 6 - scale
-    assert scale < 8 * 1.05 / 255
-    scale, point = repair.fitting(replace(GOOD[0], least=2.0, greatest=6.0))
-    assert point == -128
-    wide = replace(GOOD[0], least=-9.0, symmetric=True, dtype="int16")
-    scale, point = repair.fitting(wide)
-    assert scale == pytest.approx(9 * 1.02 / 32767)
-    assert point == 0
 
 
 def test_only_a_way_that_recovers_is_named() -> None:

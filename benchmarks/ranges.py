@@ -1,0 +1,319 @@
+"""The proof ``ranges`` on good files, and on files whose activations' scales were changed.
+
+``EDGEQ_DATA=FOLDER python benchmarks/ranges.py good`` prints a row for every good file: both
+engines, MLPerf Tiny's pairs, two detectors. What matters is the share of the outputs' error that is
+left when suspicious ranges are set right: the limits ``LEFT`` and ``LEFT_OF_GROSS`` of
+``edgeq/measure/ranges.py`` must lie below the least of them. A FAIL is a false alarm; exit code 1.
+
+``... python benchmarks/ranges.py faults [--model NAME] [--every N]`` changes scales and zero points
+of an int8 file at several depths, with biases that follow and without, and prints what the proofs
+say of each. A fault is visible if the agreement is a point lower than the good file's, or the worst
+cosine .05. ``benchmarks/ranges.md`` has both tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeq.errors import EdgeqError
+from edgeq.faults import activations as calibrations
+from edgeq.faults.fault import Faulty, NotApplicableError
+from edgeq.faults.good import Good
+from edgeq.faults.joining import join
+from edgeq.judge.ranges import harmful
+from edgeq.judge.verdict import Verdict
+from edgeq.measure.agreement import agreeing
+from edgeq.measure.divergence import divergence
+from edgeq.measure.ranges import Ranges
+from edgeq.measure.scales import fitting
+from edgeq.pipeline.plan import Subject
+from edgeq.pipeline.proving import prove_input_range, prove_ranges
+from edgeq.pipeline.ranging import ranges_of
+from edgeq.pipeline.run import Run
+from edgeq.spec.load import parse
+from edgeq.tflite.activations import Activation, activations
+from edgeq.tflite.edits import apply_edits, quantization_edits, ranges_edits
+from edgeq.tflite.model_file import read_model
+
+IMAGES = 64
+DEPTHS = (0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1)
+FACTORS = (0.25, 0.5, 2, 5, 10)
+MOVES = (-64, -20, -5, 5, 20, 64)
+BOTH = ("int8", "int8@tensorflow", "int8_float_io", "int16x8")
+ONE = ("int8", "int8_float_io", "int16x8")
+UNIT = {"std": [255.0, 255.0, 255.0]}
+
+
+def models(data: Path) -> dict[str, dict[str, Any]]:
+    """Return the models, by name: their table in a spec, and their ready-made variants."""
+    tasks, own = data / "tasks", data / "models"
+    detection = tasks / "detection"
+    return {
+        "resnet8": {
+            "source": str(own / "resnet8_cifar10_float.tflite"),
+            "preprocessing": "keras-0-255",
+            "methods": ONE,
+            "ready": {"int8": own / "resnet8_cifar10_int8.tflite"},
+        },
+        "vww": {
+            "source": str(tasks / "visual_wake_words" / "vww_96_float.tflite"),
+            "preprocessing": UNIT,
+            "methods": ONE,
+            "ready": {"int8": tasks / "visual_wake_words" / "vww_96_int8.tflite"},
+        },
+        "fastestdet": {
+            "source": str(detection / "fastestdet_float.tflite"),
+            "preprocessing": {**UNIT, "channels": "bgr", "filter": "bilinear"},
+            "methods": ("int8",),
+            "ready": {"int8": detection / "fastestdet" / "litert_int8.tflite"},
+        },
+        "ultraface": {
+            "source": str(detection / "ultraface_rfb_320_float.tflite"),
+            "preprocessing": {"mean": [127.0] * 3, "std": [128.0] * 3},
+            "methods": ONE,
+            "ready": {},
+        },
+        "efficientnet-lite0": {"source": "efficientnet-lite0", "methods": BOTH, "ready": {}},
+        "efficientnetv2-b0": {"source": "keras:EfficientNetV2B0", "methods": BOTH, "ready": {}},
+    }
+
+
+def a_run(name: str, row: dict[str, Any], folder: Path, store: str) -> Run:
+    """Return a run of one model and its good variants."""
+    table = {key: value for key, value in row.items() if key != "ready"}
+    ready = {
+        f"published-{method}": {"model": name, "file": str(path), "method": method}
+        for method, path in row["ready"].items()
+    }
+    spec = {
+        "models": {name: table},
+        "variants": ready,
+        "default_gates": False,
+        "gates": {"max_bytes": "1 GB"},
+        "images": {
+            "calibration": str(folder / "calibration"),
+            "evaluation": str(folder / "evaluation"),
+            "max_evaluation": IMAGES,
+        },
+        "store": store,
+    }
+    return Run(parse(spec, root=Path.cwd(), origin=Path("benchmark")))
+
+
+def good(run: Run) -> int:
+    """Print a row for every good variant; return how many fail."""
+    failed = 0
+    for subject in run.subjects:
+        try:
+            judgement = prove_ranges(run, subject)
+            entry = prove_input_range(run, subject)
+        except EdgeqError as error:
+            print(f"| {subject.key} | | | | | {error.what} | |", flush=True)
+            continue
+        found = ranges_of(run, subject)
+        failed += Verdict.FAIL in (judgement.status, entry.status)
+        cells = (
+            subject.key,
+            str(found.activations),
+            str(len(found.suspicious)),
+            _left(found, gross=False),
+            _left(found, gross=True),
+            judgement.status.value,
+            entry.status.value,
+        )
+        print("|", " | ".join(cells), "|", flush=True)
+    return failed
+
+
+def _left(found: Ranges, *, gross: bool) -> str:
+    """Return the least share of the error that a trial leaves."""
+    shares = []
+    for one in found.trials:
+        before, after = one.before[one.output], one.after[one.output]
+        if one.gross == gross and before and after is not None:
+            shares.append(after / before)
+    return f"{min(shares):.2f}" if shares else ""
+
+
+def changes(start: Good, every: int) -> Iterator[tuple[str, bytes]]:
+    """Yield faulty files, by what was done to them."""
+    path = start.run.variant(start.subject).path
+    model = read_model(path)
+    found = [one for one in activations(model, None) if one.bound is None]
+    inner = [one for one in found if one.tensor.index not in model.inputs]
+    groups = list({one.group: one for one in inner}.values())
+    content = path.read_bytes()
+    for share in DEPTHS[::every]:
+        one = groups[int(share * (len(groups) - 1))]
+        for factor in FACTORS:
+            edits = ranges_edits(path, _scaled(one, factor))
+            yield f"{_name(one)} x{factor}", apply_edits(content, edits)
+        for factor in (0.5, 2):
+            edits = _alone(path, one, factor, 0)
+            yield f"{_name(one)} x{factor}, biases not", apply_edits(content, edits)
+        for steps in MOVES:
+            if abs(int(one.tensor.zero_points[0]) + steps) <= 127:  # noqa: PLR2004 - of int8
+                yield (
+                    f"{_name(one)} zero point {steps:+}",
+                    apply_edits(content, _alone(path, one, 1, steps)),
+                )
+    for factor in (0.25, 0.5, 0.7, 2, 4):
+        every_one = {at: how for one in groups for at, how in _scaled(one, factor).items()}
+        yield f"all x{factor}", apply_edits(content, ranges_edits(path, every_one))
+    yield from _of_the_input(path, content, found, model.inputs[0])
+    yield from _calibrations(start)
+
+
+def _of_the_input(
+    path: Path, content: bytes, found: list[Activation], index: int
+) -> Iterator[tuple[str, bytes]]:
+    entry = next((one for one in found if one.tensor.index == index), None)
+    if entry is None:
+        return
+    for factor in (0.9, 0.98, 1.02, 1.05):
+        edits = ranges_edits(path, _scaled(entry, factor))
+        yield f"input x{factor}", apply_edits(content, edits)
+        alone = _alone(path, entry, factor, 0)
+        yield f"input x{factor}, biases not", apply_edits(content, alone)
+    for steps in (-10, -1, 1, 10):
+        if entry.tensor.zero_points[0] + steps >= np.iinfo(entry.tensor.dtype).min:
+            moved = _alone(path, entry, 1, steps)
+            yield f"input zero point {steps:+}", apply_edits(content, moved)
+
+
+def _calibrations(start: Good) -> Iterator[tuple[str, bytes]]:
+    for fault in (
+        calibrations.calibrated_on_noise,
+        calibrations.calibrated_on_black,
+        calibrations.calibrated_on_one_image,
+        calibrations.calibrated_on_other_range,
+    ):
+        try:
+            faulty = fault.make(start)
+        except NotApplicableError:
+            continue
+        if faulty.content is not None:
+            yield fault.name, faulty.content
+
+
+def _name(one: Activation) -> str:
+    return f"tensor {one.tensor.index}"
+
+
+def _scaled(one: Activation, factor: float) -> dict[int, tuple[float, int]]:
+    """Return a range so many times as wide, around the same place."""
+    ends = np.iinfo(one.tensor.dtype)
+    step, point = float(one.tensor.scales[0]), int(one.tensor.zero_points[0])
+    low, high = (ends.min - point) * step * factor, (ends.max - point) * step * factor
+    scale = fitting(low, high, one.tensor.dtype)
+    return dict.fromkeys(one.group, (scale.step, scale.zero_point))
+
+
+def _alone(path: Path, one: Activation, factor: float, steps: int) -> tuple[Any, ...]:
+    """Return the edits of scales and zero points alone."""
+    step, point = float(one.tensor.scales[0]), int(one.tensor.zero_points[0])
+    return tuple(
+        edit
+        for at in one.group
+        for edit in quantization_edits(path, at, step * factor, point + steps)
+    )
+
+
+def faults(run: Run, every: int, scratch: Path) -> None:
+    """Print a row for every fault of the first variant, then how many were caught."""
+    start = Good(run, run.subjects[0], scratch)
+    sound = _seen(run, start.subject)
+    caught, counted, visible = 0, 0, [0, 0]
+    for name, content in changes(start, every):
+        faulty = Run(join(start, "faulty", Faulty(content=content)), store=run.store)
+        subject = faulty.subjects[-1]
+        try:
+            agreement, cosine, error = _seen(faulty, subject)
+            proof, entry = prove_ranges(faulty, subject), prove_input_range(faulty, subject)
+        except EdgeqError as refused:
+            print(f"| {name} | does not run: {refused.what[:60]} | | | | | | |", flush=True)
+            continue
+        seen = agreement < sound[0] - 0.0099 or cosine < sound[1] - 0.05
+        found = Verdict.FAIL in (proof.status, entry.status)
+        counted, caught = counted + 1, caught + found
+        visible[0] += seen
+        visible[1] += seen and found
+        trial = harmful(ranges_of(faulty, subject))
+        named = "" if trial is None else ", ".join(trial.tensors[:1])
+        if trial is not None and len(trial.tensors) > 1:
+            named = f"{len(trial.tensors)} ranges"
+        cells = (
+            name,
+            f"{agreement:.3f}",
+            f"{cosine:.3f}",
+            f"{error:.3f}",
+            "yes" if seen else "",
+            proof.status.value,
+            entry.status.value,
+            named,
+        )
+        print("|", " | ".join(cells), "|", flush=True)
+    print(
+        f"\nGood: agreement {sound[0]:.3f}, cosine {sound[1]:.3f}, error {sound[2]:.3f}. Caught "
+        f"{caught} of {counted} faults, {visible[1]} of {visible[0]} visible ones."
+    )
+
+
+def _seen(run: Run, subject: Subject) -> tuple[float, float, float]:
+    """Return agreement, lowest cosine and mean error of a variant's logits."""
+    baseline, variant = run.answers(subject.model, None), run.answers(subject.model, subject)
+    apart = divergence(baseline, variant)
+    error = float(apart.relative_error.mean()) if apart.relative_error.size else float("nan")
+    return float(agreeing(baseline, variant).mean()), float(apart.cosine.min()), error
+
+
+def main() -> int:
+    """Print the table that was asked for; return 1 if a good file fails."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("good", "faults"))
+    parser.add_argument("--model", action="append", help="one of the models; all by default")
+    parser.add_argument("--store", help="keep what is made here")
+    parser.add_argument("--every", type=int, default=1, help="of the depths, every so many")
+    given = parser.parse_args()
+    data = Path(os.environ["EDGEQ_DATA"]).resolve()
+    rows = models(data)
+    failed = 0
+    heads = {
+        "good": (
+            "variant",
+            "activations",
+            "suspicious",
+            "left",
+            "left of gross",
+            "ranges",
+            "input",
+        ),
+        "faults": ("fault", "agreement", "cosine", "error", "visible", "ranges", "input", "named"),
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        for role in ("calibration", "evaluation"):  # without the labels beside them
+            (Path(scratch) / role).symlink_to(data / "imagenet" / role)
+        print("|", " | ".join(heads[given.what]), "|\n|" + "---|" * len(heads[given.what]))
+        for name in given.model or rows:
+            store = given.store or str(Path(scratch) / "store")
+            row = rows[name]
+            if given.what == "faults":
+                row = {**row, "methods": ("int8",), "ready": {}}
+            run = a_run(name, row, Path(scratch), store)
+            if given.what == "good":
+                failed += good(run)
+            else:
+                faults(run, given.every, Path(scratch))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

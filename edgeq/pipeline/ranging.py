@@ -1,0 +1,361 @@
+"""What a variant's activation ranges cost: measured on a few samples, and tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq import tflite
+from edgeq.errors import EdgeqError, ModelError
+from edgeq.images.preprocess import to_input
+from edgeq.measure.agreement import agreeing
+from edgeq.measure.answers import Answers
+from edgeq.measure.ranges import (
+    Need,
+    Place,
+    RangeFit,
+    Ranges,
+    StaleBias,
+    Trial,
+    misreading,
+    need,
+    needed_by_all,
+    range_fit,
+    spread_errors,
+)
+from edgeq.measure.scales import Doubles, Scale
+from edgeq.pipeline.computed import SAMPLES, VALUES, computed, sample_pixels, sample_places
+from edgeq.pipeline.evaluating import KeptRows
+from edgeq.pipeline.executable import Executable, as_answers
+from edgeq.pipeline.kept import arithmetic, keep, sources
+from edgeq.pipeline.measuring import answers_facts
+from edgeq.run.session import Session
+from edgeq.tflite.activations import Activation, activations, is_fixed
+from edgeq.tflite.constants import Constants
+from edgeq.tflite.edits import Edit, ranges_edits
+from edgeq.tflite.matching import Matching, match
+from edgeq.tflite.model_file import read_model
+from edgeq.tflite.skeleton import short, skeleton
+from edgeq.tflite.wiring import Wiring
+
+if TYPE_CHECKING:
+    from edgeq.pipeline.plan import Subject
+    from edgeq.pipeline.run import Run
+
+FEW = 3
+"""Activations that are set right alone, each in a trial of its own, if all together help."""
+
+MOST_NUMBERS = 100_000
+"""Values of an output that are compared on one sample."""
+
+_FORMAT = 1
+
+Floats = npt.NDArray[np.float32]
+_Fitting = Mapping[int, tuple[float, int]]
+
+
+def ranges_of(run: Run, subject: Subject) -> Ranges:
+    """Return what the activation ranges of a variant clip and waste, and what that costs.
+
+    Raises:
+        EdgeqError: Variant or baseline do not run, or there is no evaluation set.
+    """
+    places = sample_places(run, subject.model)
+    facts = {
+        "format": _FORMAT,
+        "baseline": answers_facts(run, subject.model, None),
+        "variant": answers_facts(run, subject.model, subject),
+        "samples": [
+            [run.photographs(subject.model, one).images.photos[place].sha256 for place in places]
+            for one in (None, subject)
+        ],
+        "how": [SAMPLES, VALUES, MOST_NUMBERS, FEW],
+        "reader": sources(tflite),
+        **arithmetic(),
+    }
+    return keep(run.store, "ranges", facts, lambda: _Ranging(run, subject).measured(), Ranges)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a model said about the samples.
+
+    Attributes:
+        compared: What is compared of it, ``(n, d)`` each.
+        answers: Its answers in classes, None if it has none.
+    """
+
+    compared: list[Floats]
+    answers: Answers | None
+
+
+class _Ranging:
+    def __init__(self, run: Run, subject: Subject) -> None:
+        self.run = run
+        self.subject = subject
+        self.baseline = run.executable(subject.model, None)
+        self.variant = run.executable(subject.model, subject)
+        self.file = read_model(self.variant.path)
+        self.wiring = Wiring(self.file)
+
+    def measured(self) -> Ranges:
+        """Return everything."""
+        every = self.activations
+        suspicious = sorted(
+            (one for one in self.fits.values() if one.suspicious), key=lambda one: -one.loss
+        )
+        trials, problems = self._trials(suspicious)
+        stale = self._stale()
+        return Ranges(
+            samples=len(sample_places(self.run, self.subject.model)),
+            activations=len(every),
+            unmatched=tuple(
+                short(one.tensor.name) for at, one in every.items() if at not in self.fits
+            ),
+            suspicious=tuple(suspicious),
+            trials=trials,
+            problems=problems,
+            stale=stale,
+            recounted=self._recounted(stale),
+        )
+
+    @cached_property
+    def activations(self) -> Mapping[int, Activation]:
+        """Those that are stored with a fixed scale, by the tensor's index."""
+        if not any(map(is_fixed, self.file.tensors)):
+            return {}
+        return {one.tensor.index: one for one in activations(self.file, self._matching())}
+
+    @cached_property
+    def entry(self) -> int | None:
+        """Index of the baseline's one input, None if it has several."""
+        inputs = read_model(self.baseline.path).inputs
+        return inputs[0] if len(inputs) == 1 else None
+
+    def _matching(self) -> Matching | None:
+        """Return how the graphs correspond, None if one of them can't be followed."""
+        try:
+            files = (read_model(self.baseline.path), self.file)
+            return match(*(skeleton(one, Constants(one)) for one in files))
+        except ModelError:
+            return None
+
+    @cached_property
+    def fits(self) -> Mapping[int, RangeFit]:
+        """How the ranges hold what the baseline computes, by the tensor's index."""
+        values = {at: some.astype(np.float64) for at, some in self._values().items()}
+        needs = {at: one for at, some in values.items() if (one := need(some)) is not None}
+        return {
+            at: self._fit(
+                self.activations[at],
+                values[at],
+                needed_by_all([needs[i] for i in self.activations[at].group if i in needs]),
+            )
+            for at in needs
+        }
+
+    def _values(self) -> dict[int, Floats]:
+        """Return what the baseline computes, by the variant's tensor that holds it."""
+        if not self.activations:
+            return {}
+        ours = computed(self.run, self.subject.model)
+        found = {
+            at: ours[one.baseline]
+            for at, one in self.activations.items()
+            if one.baseline is not None and one.baseline in ours
+        }
+        entry = self.entry
+        if any(one.baseline == entry for one in self.activations.values()):
+            pixels = sample_pixels(self.run, self.subject.model, self.subject)
+            values = to_input(pixels, self.variant.preprocessing).reshape(len(pixels), -1)
+            ends = np.stack([values.min(axis=1), values.max(axis=1)], axis=1)
+            some = np.concatenate([ends, values[:, :: max(1, values.shape[1] // VALUES)]], axis=1)
+            found.update(
+                {at: some for at, one in self.activations.items() if one.baseline == entry}
+            )
+        return found
+
+    def _fit(self, activation: Activation, values: Doubles, needed: Need) -> RangeFit:
+        tensor = activation.tensor
+        last = self.wiring.layers[-1:]
+        place: Place = "inner"
+        if activation.baseline is not None and activation.baseline == self.entry:
+            place = "input"
+        elif last and last[0].output.index == tensor.index:
+            place = "last"
+        return range_fit(
+            values,
+            Scale(tensor.dtype, float(tensor.scales[0]), int([*tensor.zero_points, 0][0])),
+            needed,
+            name=short(tensor.name),
+            tensor=tensor.index,
+            place=place,
+        )
+
+    def _trials(self, suspicious: Sequence[RangeFit]) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
+        """Return what becomes of the outputs with suspicious ranges set right: all, then few."""
+        alike = {self.activations[one.tensor].group: one for one in reversed(suspicious)}
+        chosen = list(reversed(alike.values()))  # one of each group, the worst first
+        gross = [one for one in chosen if one.gross]
+        sets = [some for some in (chosen, gross) if some]
+        if gross == chosen:
+            sets = sets[:1]
+        trials: list[Trial] = []
+        problems: list[str] = []
+
+        def attempt(some: Sequence[RangeFit]) -> bool:
+            edits = self._edits(some, problems)
+            if not edits:
+                return False
+            try:
+                names = tuple(one.name for one in some)
+                trials.append(self._trial(names, edits, gross=all(one.gross for one in some)))
+            except EdgeqError as error:
+                problems.append(error.what)
+                return False
+            return trials[-1].recovers
+
+        if any(attempt(some) for some in sets) and len(trials[-1].tensors) > 1:
+            for one in chosen[:FEW]:
+                attempt([one])
+        return tuple(trials), tuple(dict.fromkeys(problems))
+
+    def _edits(self, some: Sequence[RangeFit], problems: list[str]) -> tuple[Edit, ...]:
+        """Return the edits that set ranges right, of those that can be set."""
+        ranges = [self._fitting(one) for one in some]
+        try:
+            return ranges_edits(self.variant.path, _joined(ranges))
+        except ModelError:
+            possible = [one for one in ranges if self._is_possible(one, problems)]
+            return ranges_edits(self.variant.path, _joined(possible)) if possible else ()
+
+    def _is_possible(self, ranges: _Fitting, problems: list[str]) -> bool:
+        try:
+            ranges_edits(self.variant.path, ranges)
+        except ModelError as error:
+            problems.append(error.what)
+            return False
+        return True
+
+    def _fitting(self, fit: RangeFit) -> _Fitting:
+        """Return the scale and zero point for a range and those that share its scale."""
+        activation = self.activations[fit.tensor]
+        best = activation.bound or (fit.fitting.step, fit.fitting.zero_point)
+        return dict.fromkeys(activation.group, best)
+
+    def _trial(
+        self, tensors: tuple[str, ...], edits: tuple[Edit, ...], *, gross: bool = False
+    ) -> Trial:
+        def ask(session: Session) -> Sequence[Floats]:
+            loaded = self.run.executor.load_into(
+                self.variant, session, edits=(*edits, *self.variant.readout.edits)
+            )
+            pixels = sample_pixels(self.run, self.subject.model, self.subject)
+            return session.infer(loaded.handle, pixels, self.variant.preprocessing).outputs
+
+        after = self._said(self.variant, self.run.executor.workers.ask(self.variant.key, ask))
+        return Trial(
+            tensors=tensors,
+            gross=gross,
+            agreeing=_agreeing(self._ours, self._theirs, after),
+            before=spread_errors(self._ours.compared, self._theirs.compared),
+            after=spread_errors(self._ours.compared, after.compared),
+        )
+
+    def _stale(self) -> tuple[StaleBias, ...]:
+        """Return the biases that count in other steps than their layers, the worst first."""
+        constants = Constants(self.file)
+        found = []
+        for layer in self.wiring.layers:
+            entry = self.file.tensors[layer.input] if layer.input >= 0 else None
+            if layer.bias is None or entry is None or entry.scales.size != 1:
+                continue
+            scales = (layer.bias.scales, layer.weights.scales, layer.output.scales)
+            if not all(some.size for some in scales):
+                continue
+            try:
+                bias = constants.stored(layer.bias).ravel().astype(np.int64)
+            except ModelError:
+                continue  # what can't be read is another proof's
+            needed = float(entry.scales[0]) * layer.weights.scales.astype(np.float64)
+            counted = layer.bias.scales.astype(np.float64)
+            if bias.size % needed.size or bias.size % counted.size:
+                continue
+            read = misreading(bias, counted, needed, float(layer.output.scales[0]))
+            if read is not None:
+                found.append(
+                    StaleBias(
+                        layer=short(layer.weights.name),
+                        input=short(entry.name),
+                        tensor=entry.index,
+                        factor=read.factor,
+                        steps=read.steps,
+                    )
+                )
+        return tuple(sorted(found, key=lambda one: -one.steps))
+
+    def _recounted(self, stale: Sequence[StaleBias]) -> Trial | None:
+        """Return what becomes of the outputs if biases are counted in their layers' steps."""
+        tensors = {one.tensor: one.input for one in stale if one.matters}
+        if not tensors:
+            return None
+        own = {
+            at: (float(tensor.scales[0]), int([*tensor.zero_points, 0][0]))
+            for at in tensors
+            for tensor in [self.file.tensors[at]]
+        }
+        try:
+            return self._trial(tuple(tensors.values()), ranges_edits(self.variant.path, own))
+        except EdgeqError:
+            return None
+
+    @cached_property
+    def _ours(self) -> _Said:
+        self.run.evaluate_all(self.subject.model, None)
+        return self._kept(self.baseline, None)
+
+    @cached_property
+    def _theirs(self) -> _Said:
+        self.run.evaluate_all(self.subject.model, self.subject)
+        return self._kept(self.variant, self.subject)
+
+    def _kept(self, model: Executable, subject: Subject | None) -> _Said:
+        """Return what a model said about the samples when it was evaluated."""
+        photographs = self.run.photographs(self.subject.model, subject)
+        kept = self.run.executor.kept_answers(model, photographs)
+        places = sample_places(self.run, self.subject.model)
+        outputs = []
+        for at in range(model.readout.places):
+            rows = KeptRows(kept, photographs, at)
+            some = [rows[place : place + 1, :] for place in places]
+            outputs.append(np.concatenate(some))
+        return self._said(model, outputs)
+
+    def _said(self, model: Executable, outputs: Sequence[Floats]) -> _Said:
+        """Return what is compared of all that a model handed out: logits, and other outputs."""
+        found, answers = [], None
+        if model.classifies:
+            answers = as_answers(model, outputs)
+            logits = answers.logits
+            found.append(logits - logits.mean(axis=1, keepdims=True))
+        for one in model.readout.judged:
+            rows = outputs[one.at].reshape(len(outputs[one.at]), -1)
+            found.append(rows[:, :: max(1, rows.shape[1] // MOST_NUMBERS)])
+        return _Said(found, answers)
+
+
+def _joined(ranges: Sequence[_Fitting]) -> _Fitting:
+    return {at: how for some in ranges for at, how in some.items()}
+
+
+def _agreeing(ours: _Said, before: _Said, after: _Said) -> tuple[int, int] | None:
+    """Return how many samples get the baseline's class, before and after a change."""
+    if ours.answers is None or before.answers is None or after.answers is None:
+        return None
+    first = agreeing(ours.answers, before.answers)
+    return int(first.sum()), int(agreeing(ours.answers, after.answers).sum())

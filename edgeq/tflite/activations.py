@@ -1,0 +1,168 @@
+"""Activations that a file stores with a fixed scale, and the baseline's tensors that they hold."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from edgeq.tflite.matching import Matching
+from edgeq.tflite.model_file import ModelFile, Operator, Tensor
+from edgeq.tflite.wiring import ACTIVATION_TYPES_INTEGER, Wiring
+
+BOUND: dict[str, dict[str, tuple[float, int]]] = {
+    "LOGISTIC": {"int8": (1 / 256, -128), "uint8": (1 / 256, 0), "int16": (1 / 32768, 0)},
+    "SOFTMAX": {"int8": (1 / 256, -128), "uint8": (1 / 256, 0), "int16": (1 / 32768, 0)},
+    "TANH": {"int8": (1 / 128, 0), "uint8": (1 / 128, 128), "int16": (1 / 32768, 0)},
+    "L2_NORMALIZATION": {"int8": (1 / 128, 0), "uint8": (1 / 128, 128)},
+    "LOG_SOFTMAX": {"int8": (16 / 256, 127), "uint8": (16 / 256, 255)},
+}
+"""Scale and zero point that an operator's output has by definition, by type.
+
+https://ai.google.dev/edge/litert/models/quantization_spec
+"""
+
+_SAME_SCALE = frozenset(
+    {
+        *("AVERAGE_POOL_2D", "BATCH_TO_SPACE_ND", "BROADCAST_TO", "CONCATENATION"),
+        *("DEPTH_TO_SPACE", "EXPAND_DIMS", "GATHER", "GATHER_ND", "MAXIMUM", "MAX_POOL_2D"),
+        *("MINIMUM", "MIRROR_PAD", "PACK", "PAD", "PADV2", "RESHAPE", "RESIZE_BILINEAR"),
+        *("RESIZE_NEAREST_NEIGHBOR", "REVERSE_V2", "SLICE", "SPACE_TO_BATCH_ND"),
+        *("SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE", "TILE"),
+        *("TOPK_V2", "TRANSPOSE", "UNPACK"),
+    }
+)
+"""Operators that take and give values in one scale, by definition or in the runtime's kernels."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A tensor that a file stores with one fixed scale.
+
+    Attributes:
+        tensor: The tensor.
+        baseline: Index of the baseline's tensor that has the same values, None if none is known.
+        group: Indices of all tensors that share its scale because operators between them take
+            and give values in one scale; itself among them.
+        bound: Scale and zero point that it has by definition, None if its range was chosen.
+    """
+
+    tensor: Tensor
+    baseline: int | None
+    group: tuple[int, ...]
+    bound: tuple[float, int] | None
+
+
+def activations(model: ModelFile, matching: Matching | None) -> tuple[Activation, ...]:
+    """Return the activations of a variant that are stored with one fixed scale, in file order.
+
+    Args:
+        model: The variant's file.
+        matching: How its graph corresponds to the baseline's, None if that is not known. Pairs that
+            are known by their order alone are not used: they may be wrong.
+    """
+    operators = Wiring(model).needed
+    held = {} if matching is None else _held(matching)
+    groups = _groups(model, operators)
+    bounds = _bounds(model, operators)
+    made = {index for one in operators for index in one.outputs} | set(model.inputs)
+    return tuple(
+        Activation(
+            tensor=one,
+            baseline=held.get(one.index),
+            group=groups[one.index],
+            bound=next((bounds[i] for i in groups[one.index] if i in bounds), None),
+        )
+        for one in model.tensors
+        if one.index in made and is_fixed(one)
+    )
+
+
+def is_fixed(tensor: Tensor) -> bool:
+    """Return whether a tensor is quantized with one scale that is not 0, and not a constant."""
+    return (
+        tensor.dtype in ACTIVATION_TYPES_INTEGER
+        and not tensor.data_bytes
+        and tensor.scales.size == 1
+        and bool(np.isfinite(tensor.scales[0]))
+        and bool(tensor.scales[0] > 0)
+    )
+
+
+def _held(matching: Matching) -> dict[int, int]:
+    """Return for each tensor of the variant the baseline's tensor that has the same values."""
+    ours, theirs = matching.baseline.model, matching.variant.model
+    held = dict(zip(theirs.inputs, ours.inputs, strict=False))
+    for pair in matching.pairs:
+        if pair.evidence == "order":
+            continue
+        held.update(zip(pair.variant.outputs, pair.baseline.outputs, strict=False))
+        before = [one.operator.outputs[0] for one in (pair.variant, pair.baseline)]
+        # Where the activation stands alone in both, so does what goes into it.
+        if before[0] not in pair.variant.outputs and before[1] not in pair.baseline.outputs:
+            held[before[0]] = before[1]
+    for one in Wiring(theirs).needed:
+        if one.name in _LOOKED_THROUGH and one.inputs and one.inputs[0] in held:
+            held.update(dict.fromkeys(one.outputs, held[one.inputs[0]]))
+    # Where images have another size, so has everything that is computed from them.
+    entries = zip(theirs.inputs, ours.inputs, strict=False)
+    alike = all(_may_be_alike(theirs.tensors[a], ours.tensors[b]) for a, b in entries)
+    return {
+        theirs_at: ours_at
+        for theirs_at, ours_at in held.items()
+        if (not alike or _may_be_alike(theirs.tensors[theirs_at], ours.tensors[ours_at]))
+        and ours.tensors[ours_at].dtype == "float32"
+    }
+
+
+_LOOKED_THROUGH = frozenset(
+    {"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE"}
+)
+
+
+def _may_be_alike(first: Tensor, second: Tensor) -> bool:
+    """Return whether two tensors may hold as many values; open shapes are known at run time."""
+    if -1 in (*first.shape_signature, *second.shape_signature):
+        return True
+    return math.prod(first.shape) == math.prod(second.shape)
+
+
+def _groups(model: ModelFile, operators: tuple[Operator, ...]) -> dict[int, tuple[int, ...]]:
+    """Return for each quantized tensor those that share its scale through operators."""
+    root = {one.index: one.index for one in model.tensors}
+
+    def top(index: int) -> int:
+        while root[index] != index:
+            index = root[index]
+        return index
+
+    for one in operators:
+        if one.name not in _SAME_SCALE:
+            continue
+        quantized = [
+            index
+            for index in dict.fromkeys((*one.inputs, *one.outputs))
+            if index >= 0
+            and model.tensors[index].dtype in ACTIVATION_TYPES_INTEGER
+            and model.tensors[index].scales.size == 1
+        ]
+        for first, index in pairwise(quantized):
+            if model.tensors[first].scales[0] == model.tensors[index].scales[0]:
+                root[top(index)] = top(first)
+    members: dict[int, list[int]] = defaultdict(list)
+    for tensor in model.tensors:
+        members[top(tensor.index)].append(tensor.index)
+    return {index: tuple(some) for some in members.values() for index in some}
+
+
+def _bounds(model: ModelFile, operators: tuple[Operator, ...]) -> dict[int, tuple[float, int]]:
+    return {
+        index: BOUND[one.name][model.tensors[index].dtype]
+        for one in operators
+        if one.name in BOUND
+        for index in one.outputs[:1]
+        if index >= 0 and model.tensors[index].dtype in BOUND[one.name]
+    }

@@ -1,0 +1,145 @@
+"""Ranges of a real int8 variant, changed in its file, compared with what its baseline computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeq.faults.graph import Graph
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.pipeline.computed import SAMPLES, VALUES, computed, sample_places
+from edgeq.pipeline.diagnosis.bench import Bench
+from edgeq.pipeline.diagnosis.cause import Cause
+from edgeq.pipeline.diagnosis.ranges import activation_ranges
+from edgeq.pipeline.proving import prove_input_range, prove_ranges
+from edgeq.pipeline.ranging import ranges_of
+from edgeq.pipeline.run import Run
+from tests.unit.faults import project
+
+Change = Callable[[Graph], object]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model, photographs, and a store that fills while tests run."""
+    return project.lay_out(tmp_path_factory.mktemp("ranging"))
+
+
+@pytest.fixture(scope="module")
+def content(root: Path) -> bytes:
+    """The int8 variant that the default engine makes."""
+    return project.good(root).content
+
+
+def brought(root: Path, content: bytes, method: str | None = "int8", **keys: object) -> Run:
+    (root / "brought.tflite").write_bytes(content)
+    file = {"model": "net", "file": "brought.tflite"}
+    table = file if method is None else {**file, "method": method}
+    return Run(project.spec(root, methods=[], variants={"brought": table}, **keys))
+
+
+def changed(root: Path, content: bytes, change: Change) -> Run:
+    graph = Graph(content, root / "good.tflite")
+    change(graph)
+    return brought(root, graph.patched())
+
+
+def proved(run: Run) -> Judgement:
+    return prove_ranges(run, run.subjects[0])
+
+
+def cause_of(run: Run) -> Cause | None:
+    bench = Bench(run, run.subjects[0])
+    try:
+        return activation_ranges(bench)
+    finally:
+        bench.close()
+
+
+def scaled(factor: float, layer: int = 0) -> Change:
+    def change(graph: Graph) -> None:
+        graph.scales(graph.layers()[layer].output)[0][...] *= np.float32(factor)
+
+    return change
+
+
+@pytest.mark.parametrize("method", ["int8", "int8_float_io", "int16x8"])
+def test_what_an_engine_makes_passes_and_has_no_cause(root: Path, method: str) -> None:
+    run = Run(project.spec(root, methods=[method]))
+    found = proved(run)
+    assert found.status is Verdict.PASS, found.reason
+    assert prove_input_range(run, run.subjects[0]).status is Verdict.PASS
+    assert cause_of(run) is None
+
+
+def test_a_float_file_that_claims_nothing_has_no_fixed_scale(root: Path) -> None:
+    run = brought(root, (root / "net.tflite").read_bytes(), None)
+    assert [one.id for one in run.cases if one.gate.name == "ranges"] == ["net/brought/ranges"]
+    assert proved(run).reason == "no activation has a fixed scale"
+
+
+@pytest.mark.parametrize(
+    ("factor", "layer", "cause"),
+    [
+        (1 / 16, 0, "saturated_activations"),
+        (1 / 16, 1, "saturated_activations"),
+        (1 / 16, -1, "output_quantization"),
+        (16, 1, "damaged_tensor"),
+    ],
+)
+def test_a_scale_that_was_changed_is_found_and_named(
+    root: Path, content: bytes, factor: float, layer: int, cause: str
+) -> None:
+    run = changed(root, content, scaled(factor, layer))
+    found = proved(run)
+    assert found.status is Verdict.FAIL, found.reason
+    named = cause_of(run)
+    assert named is not None
+    assert named.name == cause
+
+
+def test_biases_that_count_in_other_steps_are_found(root: Path, content: bytes) -> None:
+    run = changed(root, content, scaled(1.5))
+    found = ranges_of(run, run.subjects[0])
+    assert found.stale[0].factor == pytest.approx(1.5)
+    assert proved(run).status is Verdict.FAIL
+
+
+def test_a_change_that_costs_nothing_passes(root: Path, content: bytes) -> None:
+    def widened(graph: Graph) -> None:
+        graph.scales(graph.layers()[1].output)[0][...] *= np.float32(1.1)
+
+    run = changed(root, content, widened)
+    assert proved(run).status is Verdict.PASS
+    assert cause_of(run) is None
+
+
+@pytest.mark.parametrize(("steps", "verdict"), [(0, "PASS"), (1, "FAIL"), (10, "FAIL")])
+def test_an_input_zero_point_is_known_to_the_step(root: Path, steps: int, verdict: str) -> None:
+    net = {"net": {"source": "net.tflite", "preprocessing": "keras-0-255"}}
+
+    def moved(graph: Graph) -> None:
+        graph.scales(int(graph.main.inputs[0]))[1][...] += steps
+
+    graph = Graph(project.good(root, models=net).content, root / "good.tflite")
+    moved(graph)
+    run = brought(root, graph.patched(), models=net)
+    assert prove_input_range(run, run.subjects[0]).status.value == verdict
+
+
+def test_the_baseline_is_looked_into_once_on_a_few_samples(root: Path, content: bytes) -> None:
+    run = brought(root, content)
+    values = computed(run, "net")
+    places = sample_places(run, "net")
+    assert len(places) <= SAMPLES
+    for some in values.values():
+        assert len(some) == len(places)
+        assert some.shape[1] <= VALUES + 2
+        assert (some[:, 0] == some.min(axis=1)).all()
+        assert (some[:, 1] == some.max(axis=1)).all()
+    before = sorted((run.store.root / "computed").iterdir())
+    assert computed(brought(root, content), "net").keys() == values.keys()
+    assert sorted((run.store.root / "computed").iterdir()) == before

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeq.tflite.activations import Activation, activations
+from edgeq.tflite.constants import Constants
+from edgeq.tflite.matching import Matching, match
+from edgeq.tflite.model_file import read_model
+from edgeq.tflite.skeleton import skeleton
+from tests.unit.tiny_model import Op, Tensor, build
+
+SHAPE = (1, 2, 2, 3)
+WEIGHTS = np.ones((3, 3), np.float32)
+
+
+def model(*, quantized: bool, scale: float = 0.1) -> bytes:
+    """Return a dense layer, a reshape and a logistic, in float or in int8."""
+
+    def tensor(name: str, shape: tuple[int, ...], step: float = scale) -> Tensor:
+        if not quantized:
+            return Tensor(name, shape)
+        point = -128 if name == "sigmoid" else 0
+        return Tensor(name, shape, "int8", scales=(step,), zero_points=(point,))
+
+    weights = (
+        Tensor("w", (3, 3), "int8", WEIGHTS.astype(np.int8), (0.01,), (0,))
+        if quantized
+        else Tensor("w", (3, 3), data=WEIGHTS)
+    )
+    tensors = [
+        tensor("in", (1, 3)),
+        weights,
+        tensor("dense", (1, 3)),
+        Tensor("shape", (3,), "int32", np.array([1, 3, 1], np.int32)),
+        tensor("shaped", (1, 3, 1)),
+        tensor("sigmoid", (1, 3, 1), 1 / 256),
+    ]
+    ops = [
+        Op("FULLY_CONNECTED", ("in", "w"), ("dense",)),
+        Op("RESHAPE", ("dense", "shape"), ("shaped",)),
+        Op("LOGISTIC", ("shaped",), ("sigmoid",)),
+    ]
+    return build(tensors, ops, ["in"], ["sigmoid"])
+
+
+def found_in(tmp_path: Path, baseline: bytes, variant: bytes) -> dict[str, Activation]:
+    matching = matched(tmp_path, baseline, variant)
+    found = activations(matching.variant.model, matching)
+    return {one.tensor.name: one for one in found}
+
+
+def matched(tmp_path: Path, *contents: bytes) -> Matching:
+    files = []
+    for at, content in enumerate(contents):
+        path = tmp_path / f"{at}.tflite"
+        path.write_bytes(content)
+        files.append(read_model(path))
+    return match(*(skeleton(one, Constants(one)) for one in files))
+
+
+def test_each_activation_has_the_baselines_tensor(tmp_path: Path) -> None:
+    baseline, variant = model(quantized=False), model(quantized=True)
+    found = found_in(tmp_path, baseline, variant)
+    names = [one.name for one in read_model(tmp_path / "0.tflite").tensors]
+    assert {
+        name: names[one.baseline] for name, one in found.items() if one.baseline is not None
+    } == {"in": "in", "dense": "dense", "shaped": "dense", "sigmoid": "sigmoid"}
+
+
+def test_what_shares_a_scale_and_what_is_bound_is_known(tmp_path: Path) -> None:
+    found = found_in(tmp_path, model(quantized=False), model(quantized=True))
+    assert found["dense"].group == found["shaped"].group
+    assert len(found["in"].group) == 1
+    assert found["sigmoid"].bound == (1 / 256, -128)
+    assert found["dense"].bound is None
+
+
+def test_a_float_file_has_none(tmp_path: Path) -> None:
+    float_model = model(quantized=False)
+    assert found_in(tmp_path, float_model, float_model) == {}
+
+
+def test_without_a_match_nothing_is_known_of_the_baseline(tmp_path: Path) -> None:
+    path = tmp_path / "variant.tflite"
+    path.write_bytes(model(quantized=True))
+    found = activations(read_model(path), None)
+    assert [one.baseline for one in found] == [None] * 4
+
+
+@pytest.mark.parametrize("scale", [0.0, float("nan"), float("inf")])
+def test_a_scale_that_is_none_is_left_to_other_proofs(tmp_path: Path, scale: float) -> None:
+    found = found_in(tmp_path, model(quantized=False), model(quantized=True, scale=scale))
+    assert set(found) == {"sigmoid"}

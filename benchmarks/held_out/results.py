@@ -19,6 +19,9 @@ PLAIN = "stored_weights"
 """The cause of a failed proof of stored values that no experiment explains."""
 
 INPUT = "input"
+SEVERAL = {"block_dropped", "shortcut_dropped", "gate_bypassed", "silu_lost"}
+"""Kinds that take several operators away: any of them may be named."""
+
 GENERAL = {"convolution", "depthwise", "mul", "add", "sub", "batchnorm", "MatMul", "Conv2D"}
 """Parts of names that many layers have."""
 
@@ -112,6 +115,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     def place_right(self) -> bool:
         """Whether the layer or operator at fault is named, if it is one alone."""
         if self.where is None or self.where == INPUT or self.group not in STORED:
+            return True
+        if self.kind in SEVERAL:
             return True
         said = f"{self.sentence} {self.note}"
         names = {

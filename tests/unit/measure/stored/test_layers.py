@@ -275,7 +275,7 @@ def mild(layer: str) -> dict[str, Tensor]:
 
 
 def test_one_scale_leaves_dense_layers_open_and_unsigned_types_alone(compare: Comparer) -> None:
-    """TensorFlow Lite's specification gives dense layers one scale, unsigned types know no other."""
+    """Dense layers have one by TensorFlow Lite's specification, unsigned types know no other."""
     clean(compare(mild("conv"), of(mild("conv"), "uint8")))
     for layer, certain in (("conv", True), ("point", True), ("dense", False)):
         found = only(compare(mild(layer), tensorwise(mild(layer), layer)))

@@ -104,6 +104,7 @@ class Visibility(msgspec.Struct, frozen=True, kw_only=True):
         good: The good variant.
         faulty: The faulty one, None if it does not run.
         same: Whether its logits are the good variant's, bit by bit; None if nobody looked.
+        of: Hash of what was compared; empty if nothing was run.
     """
 
     visible: bool
@@ -112,6 +113,7 @@ class Visibility(msgspec.Struct, frozen=True, kw_only=True):
     good: Seen | None = None
     faulty: Seen | None = None
     same: bool | None = None
+    of: str = ""
 
 
 def compare(job: Job) -> Visibility:

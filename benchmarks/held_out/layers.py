@@ -303,7 +303,7 @@ def bfloat16(good: Good, at: Spot) -> Faulty:
     return Faulty(content=graph.patched())
 
 
-@kind("weights", OTHER)
+@kind("weights", OTHER, DAMAGED)
 def epsilon(good: Good, at: Spot) -> Faulty:
     """Every channel has the factor of another epsilon of its batch normalisation."""
     graph, generator = good.graph(), at.generator()

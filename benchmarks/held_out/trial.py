@@ -24,6 +24,7 @@ from edgeq.faults.challenge import Made, judged, make
 from edgeq.faults.fault import ANYTHING, Fault, Faulty, new_fault
 from edgeq.faults.good import Good
 from edgeq.faults.joining import with_variant
+from edgeq.files import sha256_bytes
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.table import diagnose
 from edgeq.pipeline.explaining import cause_of
@@ -103,9 +104,9 @@ class Trial:
                     if (names and one.name not in names) or (known is not None and not again):
                         continue
                     self._say(f"{subject.key}: {one.name} ({number} of {len(chosen)})")
-                    self._results.add(self._one(one, good, form, known))
+                    self._results.add(self._one(one, good, form))
 
-    def _one(self, one: Drawn | Kind, good: Good, form: Format, known: Result | None) -> Result:
+    def _one(self, one: Drawn | Kind, good: Good, form: Format) -> Result:
         start = time.monotonic()
         fault = one.fault if isinstance(one, Drawn) else control(one)
         kind = one.kind if isinstance(one, Drawn) else one
@@ -126,30 +127,26 @@ class Trial:
         if made.broken is None and made.inapplicable is None:
             result = _judged(result, made, good)
         if made.faulty is not None and not fault.control:
-            visible = self._seen(good, kind, fault.name, known)
             result = msgspec.structs.replace(
                 result,
                 where=made.faulty.where,
                 z=_strength(kind, made.faulty, good),
-                visible=visible or visibility(made.faulty, good),
+                visible=self._seen(made.faulty, good, fault.name),
             )
         return msgspec.structs.replace(result, seconds=round(time.monotonic() - start, 1))
 
-    def _seen(self, good: Good, kind: Kind, name: str, known: Result | None) -> Visibility | None:
-        """Return what an independent script found before on as many photographs."""
-        method = good.subject.method or ""
-        before = (
-            None if self._before is None else self._before.get(self._network.name, method, name)
-        )
-        images = good.run.inputs(good.subject.model).evaluation
-        count = 0 if images is None else len(images.photos)
-        for one in (known, before):
-            seen = None if one is None else one.visible
-            if seen is None or seen.images not in {0, count}:
-                continue
-            if kind.group != "graph" or seen.visible or seen.same is not None:
+    def _seen(self, faulty: Faulty, good: Good, name: str) -> Visibility:
+        """Return what an independent script finds, or found before of the same files."""
+        if faulty.labels is not None:
+            return Visibility(visible=True, why="the labels are those of other photographs")
+        compared = _compared(faulty, good)
+        place = (self._network.name, good.subject.method or "", name)
+        for results in (self._results, self._before):
+            known = None if results is None else results.get(*place)
+            seen = None if known is None else known.visible
+            if seen is not None and seen.of == compared:
                 return seen
-        return None
+        return msgspec.structs.replace(visibility(faulty, good), of=compared)
 
 
 def dealt(network: Network, form: Format) -> list[Kind]:
@@ -237,8 +234,6 @@ def _strength(kind: Kind, faulty: Faulty, good: Good) -> float | None:
 
 def visibility(faulty: Faulty, good: Good) -> Visibility:
     """Return whether an independent script sees a fault, beside the good variant."""
-    if faulty.labels is not None:
-        return Visibility(visible=True, why="the labels are those of other photographs")
     job = _job(faulty, good)
     path = good.scratch / "job.json"
     path.write_bytes(msgspec.json.encode(job))
@@ -251,6 +246,20 @@ def visibility(faulty: Faulty, good: Good) -> Visibility:
         return Visibility(visible=True, why=f"the interpreter ends with signal {-done.returncode}")
     done.check_returncode()
     return msgspec.json.decode(done.stdout, type=Visibility)
+
+
+def _compared(faulty: Faulty, good: Good) -> str:
+    """Return a hash of the files, their preprocessing and the photographs."""
+    inputs = good.run.inputs(good.subject.model)
+    images = inputs.evaluation
+    content = good.content if faulty.content is None else faulty.content
+    facts = {
+        "files": [sha256_bytes(one) for one in (good.baseline, good.content, content)],
+        "preprocessing": [good.preprocessing, faulty.preprocessing],
+        "own": None if faulty.photographs is None else faulty.photographs.name,
+        "photographs": None if images is None else images.sha256,
+    }
+    return sha256_bytes(msgspec.json.encode(facts))
 
 
 def _job(faulty: Faulty, good: Good) -> Job:

@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks.held_out.draw import SEED
 from benchmarks.held_out.kinds import FORMATS
 from benchmarks.held_out.networks import NETWORKS
-from benchmarks.held_out.results import Results, tables
+from benchmarks.held_out.results import Results, seen_as, tables
 from benchmarks.held_out.trial import Trial
 from edgeq.challenge import Challenge, write
 from edgeq.errors import EdgeqError
@@ -53,6 +53,9 @@ def main() -> int:
     held.add_argument("--work", type=Path, default=Path(".edgeq/held-out"))
     held.add_argument("--results", type=Path, default=Path("reports/held-out"))
     held.add_argument("--before", type=Path, help="results to show beside these")
+    held.add_argument(
+        "--visible", type=Path, help="results on more photographs that say what is visible"
+    )
     held.add_argument("--only", choices=("faults", "controls"))
     held.add_argument("--again", action="store_true", help="also what has a result")
     held.add_argument("--tables", action="store_true", help="show what is there")
@@ -104,11 +107,11 @@ def _held_out(arguments: argparse.Namespace) -> int:
                 only=arguments.only,
                 again=arguments.again,
             )
-    print("\n".join(tables(results.all(), before.all() if before else ())))
-    print(
-        f"{len(results.all())} results, {time.monotonic() - start:.0f} s on {os.cpu_count()} cores"
-    )
     every = results.all()
+    if arguments.visible is not None:
+        every = seen_as(every, Results(arguments.visible))
+    print("\n".join(tables(every, before.all() if before else ())))
+    print(f"{len(every)} results, {time.monotonic() - start:.0f} s on {os.cpu_count()} cores")
     missed = [one for one in every if one.counted and one.is_visible and not one.is_caught]
     alarms = [one for one in every if one.group == "control" and one.verdict == "FAIL"]
     return 1 if missed or alarms else 0

@@ -163,6 +163,16 @@ class Results:
         return tuple(self._held.values())
 
 
+def seen_as(results: Sequence[Result], others: Results) -> tuple[Result, ...]:
+    """Return results with what others, on more photographs, say is visible."""
+    found = []
+    for one in results:
+        other = others.get(*one.key)
+        visible = one.visible if other is None else other.visible
+        found.append(msgspec.structs.replace(one, visible=visible))
+    return tuple(found)
+
+
 def tables(results: Sequence[Result], before: Sequence[Result] = ()) -> Iterator[str]:
     """Yield the lines of the tables: by network, format and group, before and now."""
     faults = [one for one in results if one.group != "control" and one.counted]

@@ -34,7 +34,11 @@ MOST_IMAGES = 24
 FEW_IMAGES = 4
 """Where no operator is delegated, an inference takes long."""
 RECOVERED = 0.5
-"""Most that an experiment may leave of the error."""
+"""Most that an experiment may leave of the error if there is no control to compare with."""
+CONTROLS = 1.5
+"""An experiment may leave so many times the control's error."""
+LEAST_LEVEL = 1e-4
+"""Float arithmetic itself parts by less."""
 DISAGREEING = 0.75
 """Share of the images that is left to those on which the variant is worst."""
 
@@ -213,9 +217,29 @@ class Bench:
         """Return how the variant's own answers on chosen photographs compare."""
         return trial(part(self.reference, chosen), part(self.variant_answers, chosen))
 
+    @cached_property
+    def control_error(self) -> float | None:
+        """The control's error on the photographs of experiments, None if there is no control.
+
+        A variant that is its own control has none, and so have outputs that hold no classes.
+        """
+        if not self.run.classifies(self.subject.model):
+            return None
+        control = self.run.control(self.subject)
+        if control.subject is None or control.itself:
+            return None
+        answers = self.run.answers(self.subject.model, control.subject)
+        return trial(part(self.baseline_answers, self.chosen), part(answers, self.chosen)).error
+
+    @property
+    def needs_no_explanation(self) -> bool:
+        """Whether the variant lies no farther from the baseline than its control does."""
+        level = self.control_error
+        return level is not None and self.known(self.chosen).error <= CONTROLS * level
+
     def recovers(self, before: Trial, after: Trial, left: float = RECOVERED) -> bool:
         """Return whether an experiment takes away what needs an explanation; see ``recovers``."""
-        return recovers(before, after, left)
+        return recovers(before, after, left, self.control_error)
 
     def computed(self, *, baseline: bool, chosen: Order) -> Iterator[tuple[Reals, ...]]:
         """Yield for each chosen photograph what each common layer computes, as real numbers.
@@ -326,16 +350,25 @@ def trial(baseline: Answers, variant: Answers) -> Trial:
     return Trial(float(agreeing(baseline, variant).mean()), middle)
 
 
-def recovers(before: Trial, after: Trial, left: float = RECOVERED) -> bool:
+def recovers(
+    before: Trial, after: Trial, left: float = RECOVERED, control_error: float | None = None
+) -> bool:
     """Return whether an experiment takes away what needs an explanation.
+
+    With a control that is all but what the method itself costs; without one, most of the error.
 
     Args:
         before: The variant as it is.
         after: The experiment.
-        left: Most that it may leave of the error.
+        left: Most that it may leave of the error if there is no control.
+        control_error: The control's error on the same photographs, None if there is none.
     """
     # Where there is no error, everything would "recover".
-    return after.error < before.error and after.error <= left * before.error
+    if not after.error < before.error:
+        return False
+    if control_error is None:
+        return after.error <= left * before.error
+    return after.error <= max(CONTROLS * control_error, LEAST_LEVEL)
 
 
 def relative_errors(baseline: Answers, variant: Answers) -> npt.NDArray[np.float64]:

@@ -33,28 +33,21 @@ def kernels(bench: Bench) -> Cause | None:
     )
 
 
-def parting(bench: Bench) -> Cause | None:
-    """One layer's output leaves the baseline's at once, after layers that follow it."""
-    if not bench.pairs:
-        return None
+def parting(bench: Bench) -> None:
+    """Say where a layer's output leaves the baseline's at once, if nothing else is known.
+
+    That tells where to look, and is no cause: nothing was set right.
+    """
+    if not bench.pairs or bench.known_fact is not None:
+        return
     errors = part_errors(bench)
     place = first_jump(errors)
-    if place is None:
-        return None
-    layer = bench.pairs[place].variant
-    before = max(errors[:place], default=0.0)
-    return Cause(
-        "damaged_tensor",
-        f"baseline and variant part at layer {label(layer)}: relative error {errors[place]:.2f}, "
-        f"before it at most {before:.2f}",
-        {
-            "tensor": layer.output.name,
-            "layer": place,
-            "layers": len(errors),
-            "relative_error": round(errors[place], 4),
-            "before": round(before, 4),
-        },
-    )
+    if place is not None:
+        before = max(errors[:place], default=0.0)
+        bench.known_fact = (
+            f"baseline and variant part at layer {label(bench.pairs[place].variant)}: relative "
+            f"error {errors[place]:.2f}, before it at most {before:.2f}"
+        )
 
 
 def part_errors(bench: Bench) -> list[float]:

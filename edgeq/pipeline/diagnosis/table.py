@@ -22,7 +22,7 @@ from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause, Diagnosis
 from edgeq.registry import Registry
 
-Needs = Literal["error", "file", "outputs", "answers"]
+Needs = Literal["error", "file", "outputs", "answers", "distance"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Hypothesis:
 
     Attributes:
         needs: What must be there: the error that kept the variant from running, its readable
-            file, its outputs, or its answers in classes.
+            file, its outputs, its answers in classes, or such answers that lie farther from the
+            baseline's than the control's do.
         test: Returns the cause where the hypothesis holds.
     """
 
@@ -55,10 +56,10 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("shifted_answers", Hypothesis("answers", labels.shifted_answers)),
         ("renamed_answers", Hypothesis("answers", labels.renamed_answers)),
         ("own_samples", Hypothesis("answers", feeding.own_samples)),
-        ("other_feeding", Hypothesis("answers", feeding.other_feeding)),
+        ("other_feeding", Hypothesis("distance", feeding.other_feeding)),
         ("activation_ranges", Hypothesis("outputs", ranges.activation_ranges)),
-        ("parting", Hypothesis("answers", network.parting)),
-        ("kernels", Hypothesis("answers", network.kernels)),
+        ("parting", Hypothesis("distance", network.parting)),
+        ("kernels", Hypothesis("distance", network.kernels)),
         ("dead_output", Hypothesis("outputs", outputs.dead)),
         ("lost_columns", Hypothesis("outputs", outputs.lost)),
         ("constant", Hypothesis("answers", conduct.constant)),
@@ -83,10 +84,10 @@ def _first(bench: Bench, notes: list[str]) -> Cause | None:
     """Return the first cause that explains the failure, joined with one that explains a part."""
     partial: Cause | None = None
     for name, hypothesis in HYPOTHESES:
-        if not _possible(hypothesis, bench):
-            continue
-        bench.run.say(f"{bench.subject.key}: looking for the cause: {name}")
         try:
+            if not _possible(hypothesis, bench):
+                continue
+            bench.run.say(f"{bench.subject.key}: looking for the cause: {name}")
             cause = hypothesis.test(bench)
         except EdgeqError as error:
             notes.append(f"{name}: {error.what}")
@@ -104,8 +105,19 @@ def _first(bench: Bench, notes: list[str]) -> Cause | None:
 
 
 def _possible(hypothesis: Hypothesis, bench: Bench) -> bool:
+    """Return whether what a hypothesis needs is there.
+
+    Raises:
+        EdgeqError: That can't be said, because something does not run.
+    """
     if hypothesis.needs == "error":
         return bench.error is not None
-    if hypothesis.needs == "answers" and not bench.run.classifies(bench.subject.model):
+    if hypothesis.needs == "file":
+        return True
+    if bench.error is not None:
         return False
-    return hypothesis.needs == "file" or bench.error is None
+    if hypothesis.needs == "outputs":
+        return True
+    if not bench.run.classifies(bench.subject.model):
+        return False
+    return hypothesis.needs == "answers" or not bench.needs_no_explanation

@@ -15,6 +15,7 @@ from edgeq.errors import EdgeqError, ModelError
 from edgeq.images.preprocess import to_input
 from edgeq.measure.agreement import agreeing
 from edgeq.measure.answers import Answers
+from edgeq.measure.divergence import softmax
 from edgeq.measure.ranges import (
     Need,
     Place,
@@ -53,7 +54,7 @@ FEW = 3
 MOST_NUMBERS = 100_000
 """Values of an output that are compared on one sample."""
 
-_FORMAT = 1
+_FORMAT = 2
 
 Floats = npt.NDArray[np.float32]
 _Fitting = Mapping[int, tuple[float, int]]
@@ -265,6 +266,7 @@ class _Ranging:
             agreeing=_agreeing(self._ours, self._theirs, after),
             before=spread_errors(self._ours.compared, self._theirs.compared),
             after=spread_errors(self._ours.compared, after.compared),
+            probabilities=_probabilities(self._ours, self._theirs, after),
         )
 
     def _stale(self) -> tuple[StaleBias, ...]:
@@ -347,6 +349,20 @@ class _Ranging:
             rows = outputs[one.at].reshape(len(outputs[one.at]), -1)
             found.append(rows[:, :: max(1, rows.shape[1] // MOST_NUMBERS)])
         return _Said(found, answers)
+
+
+def _probabilities(
+    ours: _Said, before: _Said, after: _Said
+) -> tuple[float | None, float | None] | None:
+    """Return the error of the classes' probabilities, before and after a change."""
+    if ours.answers is None or before.answers is None or after.answers is None:
+        return None
+    first, second, third = (
+        softmax(one.answers.logits.astype(np.float64))
+        for one in (ours, before, after)
+        if one.answers is not None
+    )
+    return spread_errors([first], [second])[0], spread_errors([first], [third])[0]
 
 
 def _joined(ranges: Sequence[_Fitting]) -> _Fitting:

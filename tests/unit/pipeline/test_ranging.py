@@ -87,7 +87,7 @@ def test_a_float_file_that_claims_nothing_has_no_fixed_scale(root: Path) -> None
         (1 / 16, 0, "saturated_activations"),
         (1 / 16, 1, "saturated_activations"),
         (1 / 16, -1, "output_quantization"),
-        (16, 1, "damaged_tensor"),
+        (64, 1, "damaged_tensor"),
     ],
 )
 def test_a_scale_that_was_changed_is_found_and_named(

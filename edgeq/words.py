@@ -159,6 +159,13 @@ def plural(count: int, noun: str, nouns: str | None = None) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {nouns or f'{noun}s'}"
 
 
+def ordinal(count: int) -> str:
+    """Return a rank, for example ``"2nd"``."""
+    teens = 10 < count % 100 < 14  # noqa: PLR2004
+    ending = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(count % 10, "th")
+    return f"{count:,}{ending}"
+
+
 def percentage(number: float) -> str:
     """Return a share that is a setting, for example ``"5 %"``, with the digits that it has."""
     return limit("percent", number)

@@ -111,7 +111,7 @@ def _labels(run: Run, subject: Subject) -> str:
 def _values(run: Run, subject: Subject) -> dict[str, float]:
     """Return what agreement's gates look at, from 1 downwards."""
     found = run.agreement(subject)
-    values = {"top1_agreement": found.top1, "worst_cosine": found.cosine.worst}
+    values = {"top1_agreement": found.top1, "worst_cosine": found.lowest_cosines[-1]}
     return values if found.top5_overlap is None else {**values, "top5_overlap": found.top5_overlap}
 
 

@@ -11,6 +11,7 @@ from edgeq.judge.advice import SMALLER_METHOD, another_method, in_all, more_imag
 from edgeq.judge.control import Reference
 from edgeq.judge.decide import decide, half_towards
 from edgeq.judge.doubt import Doubt, doubted
+from edgeq.judge.lowest import Lowest, another_look
 from edgeq.judge.missing import missing
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy
@@ -159,27 +160,25 @@ def top5_overlap(found: Agreement, limit: float, *, method: str | None = None) -
 
 
 def worst_cosine(found: Agreement, limit: float, *, method: str | None = None) -> Judgement:
-    """Judge the lowest cosine of logits; an exact fact about this evaluation set."""
+    """Judge the lowest cosines of logits, without those that chance may put below a limit."""
     worst = found.worst_images[0]
-    status = decide(found.cosine.worst, None, limit, "min")
     coarse = " (of log-probabilities)" if "log_probabilities" in found.logits_sources else ""
     broken = ", which is not finite" if found.nonfinite_images and worst.cosine == -1 else ""
+    low = Lowest(found.lowest_cosines, found.images, limit, found.confidence, found.clusters)
+    mean = f"{broken}, mean {words.value('number', found.cosine.mean)}"
     return Judgement(
-        status=status,
-        reason=f"lowest cosine{coarse} at image {worst.image} of {found.images:,}{broken}, mean "
-        f"{words.value('number', found.cosine.mean)}: "
-        f"{words.against('number', worst.cosine, limit, 'min')}",
-        value=found.cosine.worst,
+        status=low.verdict,
+        reason=low.reason(f"cosine{coarse}", worst.image, mean),
+        value=low.value,
         limit=limit,
-        next_step=None
-        if status is Verdict.PASS
-        else f"Look at image {worst.image} beside the other worst ones. {another_method(method)}",
+        next_step=another_look(low, worst.image, another_method(method)),
         evidence={
             "images": found.images,
             "mean": found.cosine.mean,
             "p5": found.cosine.p5,
             "worst_images": [one.image for one in found.worst_images],
             "logits_sources": list(found.logits_sources),
+            **low.evidence(),
         },
     )
 

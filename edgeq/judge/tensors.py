@@ -12,6 +12,7 @@ from edgeq.judge import advice, control, resolution
 from edgeq.judge.advice import another_method
 from edgeq.judge.control import Reference, Tightened
 from edgeq.judge.decide import decide
+from edgeq.judge.lowest import Lowest, another_look
 from edgeq.judge.missing import missing
 from edgeq.judge.running import copy_of_baseline, unsteady
 from edgeq.judge.verdict import Judgement, Verdict
@@ -259,26 +260,27 @@ def _nothing_to_compare() -> Judgement:
 
 
 def worst_cosine(fits: Sequence[Fit], limit: float, *, method: str | None = None) -> Judgement:
-    """Judge the lowest cosine of an output over all images; an exact fact about this set."""
+    """Judge the lowest cosines of an output, without those that chance may put below a limit."""
     measured = [one for one in fits if one.worst_cosine is not None]
     if not measured:
         return _nothing_to_compare()
-    worst = min(measured, key=lambda one: one.worst_cosine or 0.0)
-    value = worst.worst_cosine or 0.0
-    status = decide(value, None, limit, "min")
+    worst = min(measured, key=lambda one: one.lowest_cosines[-1])
+    low = Lowest(worst.lowest_cosines, worst.images, limit, worst.confidence, worst.clusters)
+    advice = _another_method(method, label(worst))
     return Judgement(
-        status=status,
-        reason=f"lowest cosine of {label(worst)} at image {worst.worst_cosine_image} of "
-        f"{worst.images:,}, mean {words.value('number', worst.cosine or 0.0)}: "
-        f"{words.against('number', value, limit, 'min')}",
-        value=value,
+        status=low.verdict,
+        reason=low.reason(
+            f"cosine of {label(worst)}",
+            worst.worst_cosine_image,
+            f", mean {words.value('number', worst.cosine or 0.0)}",
+        ),
+        value=low.value,
         limit=limit,
-        next_step=None
-        if status is Verdict.PASS
-        else f"Look at image {worst.worst_cosine_image}. {_another_method(method, label(worst))}",
+        next_step=another_look(low, worst.worst_cosine_image, advice),
         evidence={
             "images": worst.images,
             "outputs": {label(one): one.worst_cosine for one in fits},
+            **low.evidence(),
         },
     )
 

@@ -11,6 +11,7 @@ from edgeq.measure.answers import Answers, Booleans, Integers
 from edgeq.measure.clusters import Clusters, effective, rate_interval
 from edgeq.measure.divergence import Doubles, divergence
 from edgeq.measure.flips import Flip, FlipCounts, WorstImage, count_flips, find_flips, worst_images
+from edgeq.measure.lowest import lowest
 from edgeq.measure.percentiles import percentiles
 from edgeq.measure.statistics import bounded_mean, unbounded_mean
 
@@ -56,6 +57,8 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
         top5_interval: Its interval, see ``statistics.bounded_mean``.
         js_bits: Jensen-Shannon divergence of probabilities in bits, 0 to 1.
         cosine: Cosine of logits centred per image; its worst is an exact fact of this set.
+        lowest_cosines: The lowest of them, as many as ``measure.lowest`` says; empty in a record
+            of an earlier version.
         relative_error: Norm of the difference of centred logits by the baseline's norm; None
             where no image has one.
         error: Mean norm of the difference of centred logits, divided by the root mean square of
@@ -101,6 +104,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     clusters: Clusters | None = None
     drift: float | None = None
     drift_interval: tuple[float, float] | None = None
+    lowest_cosines: tuple[float, ...] = ()
 
     @property
     def worth(self) -> int:
@@ -172,6 +176,7 @@ def agreement(
         clusters=clusters,
         drift=float(variation.mean()) if variation.size else None,
         drift_interval=_share_interval(variation, confidence, clusters),
+        lowest_cosines=lowest(apart.cosine, confidence, effective(n, clusters)),
     )
 
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from edgeq.measure.clusters import Clusters, effective
 from edgeq.measure.columns import LEAST_FOR_ONE_VALUE, Columns
+from edgeq.measure.lowest import lowest
 from edgeq.measure.repeats import same
 from edgeq.measure.statistics import Interval, unbounded_mean
 
@@ -135,6 +136,8 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
         cosine: Mean cosine of the two outputs; None as for ``error``.
         worst_cosine: The lowest cosine.
         worst_cosine_image: Its image.
+        lowest_cosines: The lowest of them, as many as ``measure.lowest`` says; empty if there is
+            none, and in a record of an earlier version.
         dead_share: Share of the baseline's variance that lies in values which the variant gives
             every image alike, although its scale could tell them apart.
         lost: Columns along ``lost_axis`` that vary and no longer go with the baseline's, whatever
@@ -162,6 +165,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     cosine: float | None = None
     worst_cosine: float | None = None
     worst_cosine_image: int | None = None
+    lowest_cosines: tuple[float, ...] = ()
     dead_share: float = 0.0
     lost: tuple[int, ...] = ()
     lost_axis: int | None = None
@@ -247,7 +251,7 @@ def fit(
     errors, cosines = sums.errors(), sums.cosines()
     if errors is None:
         return found
-    worst, lowest = int(errors.argmax()), int(cosines.argmin())
+    worst, least = int(errors.argmax()), int(cosines.argmin())
     worth = effective(errors.size, clusters)
     return msgspec.structs.replace(
         found,
@@ -256,8 +260,9 @@ def fit(
         worst_error=float(errors[worst]),
         worst_error_image=int(sums.usable[worst]),
         cosine=float(cosines.mean()),
-        worst_cosine=float(cosines[lowest]),
-        worst_cosine_image=int(sums.usable[lowest]),
+        worst_cosine=float(cosines[least]),
+        worst_cosine_image=int(sums.usable[least]),
+        lowest_cosines=lowest(cosines, confidence, worth),
     )
 
 

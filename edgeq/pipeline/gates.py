@@ -107,7 +107,7 @@ def top5_overlap(variant: VariantUnderTest, limit: float) -> Judgement:
 
 
 def worst_cosine(variant: VariantUnderTest, limit: float) -> Judgement:
-    """Judge the lowest cosine of its logits, or of its outputs if it has no classes."""
+    """Judge the lowest cosines of its logits, or of its outputs if it has no classes."""
     if not variant.classifies:
         return tensors.worst_cosine(variant.outputs, limit, method=variant.method)
     return limits.worst_cosine(variant.agreement, limit, method=variant.method)

@@ -198,8 +198,8 @@ GATES: Extensible[Gate] = Extensible(
         Gate(
             name="worst_cosine",
             marker="agreement",
-            summary="lowest cosine between the logits of variant and baseline over all images; of "
-            "outputs without classes, between those",
+            summary="lowest cosine between the logits of variant and baseline, without the images "
+            "that chance may put there; of outputs without classes, between those",
             judge=f"{_HERE}:worst_cosine",
             sense="min",
             unit="ratio",
@@ -211,7 +211,8 @@ GATES: Extensible[Gate] = Extensible(
             on_request=True,
             least_classes=3,  # of two centred logits the cosine is 1 or -1
             alone=False,
-            # Kernels of another processor round float sums otherwise: 5e-7 was seen in one output.
+            # The same images have the same rank, so that their value is a fact. Kernels of another
+            # processor round float sums otherwise: 5e-7 was seen in one output.
             comparison=Comparison(alike=OUTPUTS, tolerance=1e-4),
             explained=True,
         ),

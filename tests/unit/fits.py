@@ -23,4 +23,7 @@ def fit(output: int = 0, **keys: Any) -> Fit:
         "worst_cosine_image": 7,
         "cosine": 0.99,
     }
-    return Fit(output=output, **(known | keys))
+    known |= keys
+    lowest = known["worst_cosine"]
+    known.setdefault("lowest_cosines", () if lowest is None else (lowest,))
+    return Fit(output=output, **known)

@@ -189,3 +189,10 @@ def _read(kind: Kind, text: str) -> float:
     number, _, unit = text.replace(",", "").partition(" ")
     scale = {"kB": 1e3, "MB": 1e6, "GB": 1e9}.get(unit, 1.0) if kind == "size" else 1.0
     return float(number.removesuffix("x")) * scale * (-1 if unit.endswith("gained") else 1)
+
+
+def test_ranks() -> None:
+    ranks = [words.ordinal(count) for count in (1, 2, 3, 4, 11, 12, 13, 21, 102, 111, 1003)]
+    assert ranks == [
+        *("1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th", "1,003rd")
+    ]

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from edgeq.judge.lowest import Lowest, another_look
+from edgeq.judge.verdict import Verdict
+from edgeq.measure.clusters import find_clusters
+
+
+def low(*values: float, images: int = 500, limit: float = 0.8) -> Lowest:
+    return Lowest(values, images, limit, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("values", "images", "verdict"),
+    [
+        ((0.9,), 20, Verdict.PASS),
+        ((0.8,), 20, Verdict.PASS),
+        ((0.3,), 20, Verdict.FAIL),
+        ((0.9, 0.92), 500, Verdict.PASS),
+        ((0.3, 0.92), 500, Verdict.INCONCLUSIVE),
+        ((0.3, 0.5), 500, Verdict.FAIL),
+        ((0.3, 0.9, 0.92), 600, Verdict.PASS),
+        ((0.3, 0.5, 0.92), 600, Verdict.INCONCLUSIVE),
+        ((0.3, 0.5, 0.6, 0.81), 1300, Verdict.PASS),
+        ((0.3, 0.5, 0.6, 0.79), 1300, Verdict.FAIL),
+    ],
+)
+def test_verdicts(values: tuple[float, ...], images: int, verdict: Verdict) -> None:
+    found = low(*values, images=images)
+    assert found.verdict is verdict
+    assert (another_look(found, 3, "Try another.") is None) is (verdict is Verdict.PASS)
+
+
+def test_a_crop_of_one_photograph_in_many_is_no_more_than_the_photograph() -> None:
+    clusters = find_clusters([number // 5 for number in range(600)])
+    assert Lowest((0.3, 0.9), 600, 0.8, 0.95).verdict is Verdict.PASS
+    assert Lowest((0.3, 0.9), 600, 0.8, 0.95, clusters).verdict is Verdict.INCONCLUSIVE
+
+
+def test_the_sentence_says_what_is_judged() -> None:
+    assert low(0.9, images=20).reason("cosine", 4, ", mean 0.98") == (
+        "lowest cosine at image 4 of 20, mean 0.98: 0.900 (limit: at least 0.8)"
+    )
+    assert low(0.3, 0.92).reason("cosine", 4, ", mean 0.98") == (
+        "2nd lowest cosine of 500 images, 0.300 the lowest at image 4, mean 0.98: "
+        "0.920 (limit: at least 0.8); 1 below"
+    )
+
+
+def test_the_evidence_says_it_too() -> None:
+    found = low(0.3, 0.92).evidence()
+    assert found["lowest"] == 0.3
+    assert found["judged"] == "the 2nd lowest"
+    assert (found["below_limit"], found["allowed_by_chance"]) == (1, 1)
+    assert "more than 0.048% of images" in str(found["interval_method"])
+
+
+def test_an_open_verdict_sends_to_the_image() -> None:
+    assert another_look(low(0.3, 0.92), 4, "Try another.") == (
+        "Look at image 4: 1 image of 500 may be an accident or one of many. Evaluate more images"
+    )
+    assert another_look(low(0.3, 0.5), 4, "Try another.") == (
+        "Look at image 4 beside the other worst ones. Try another."
+    )

@@ -217,7 +217,8 @@ def test_one_sigmoid_is_judged_as_two_classes(tmp_path: Path) -> None:
 def test_what_holds_no_class_scores_is_judged_as_tensors(tmp_path: Path, head: Head) -> None:
     good = dataclasses.replace(head, scale=INT8 * 2, point=0 if head.name == "embedding" else -128)
     other = dataclasses.replace(head, seed=9)
-    run = project(tmp_path, heads(head), good=heads(good), other=heads(other))
+    gates = {"relative_error": 0.8}  # 12 images prove no limit that lies closer to 0.32
+    run = project(tmp_path, heads(head), gates=gates, good=heads(good), other=heads(other))
     records, errors = answers(run)
     assert (task(run), errors) == ("tensors", [])
     assert set(records) == {

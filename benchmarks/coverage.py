@@ -25,7 +25,7 @@ from scipy.stats import betabinom, binom
 
 from benchmarks import former_intervals as former
 from edgeq.history.benchmarks import Stats
-from edgeq.measure.bootstrap import median_intervals
+from edgeq.measure.bootstrap import median_intervals, stretch
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.statistics import (
     bounded_mean,
@@ -329,42 +329,65 @@ def _timed(noise: str, generator: np.random.Generator, blocks: int, rounds: int)
     return times * TIMES[noise](generator, blocks, rounds)
 
 
-def latencies(
-    intervals: Callable[[Array, int, int], Sequence[Interval]], draws: int = 800
-) -> dict[str, list[Cell]]:
-    """Draw times; returns the cells of medians and of their ratios."""
-    cells: dict[str, list[Cell]] = {"median": [], "ratio": []}
+@dataclass(frozen=True)
+class _Drawn:
+    """Intervals of times that were drawn, the median of both models and their ratio each time.
+
+    Attributes:
+        where: Blocks and noise.
+        blocks: Number of blocks.
+        ends: Shape (draws, 3, 2).
+        centres: The figures of each draw, shape (draws, 3).
+        truths: Those of ever so many blocks, shape (3,).
+    """
+
+    where: str
+    blocks: int
+    ends: Array
+    centres: Array
+    truths: Array
+
+
+def _figures(times: Array) -> Array:
+    first, second = np.median(times, axis=-1)
+    return np.array([first, second, second / first])
+
+
+@functools.cache
+def _drawn_times(draws: int = 800) -> tuple[_Drawn, ...]:
+    every = []
     for noise in TIMES:
         for blocks, rounds in BLOCKS:
             many = _timed(noise, np.random.default_rng(1), _MANY_BLOCKS, rounds)
-            middle = np.median(many, axis=1)
-            truths = (*middle, middle[1] / middle[0])
-            found = np.array(
-                [
-                    intervals(
-                        _timed(
-                            noise, np.random.default_rng([seed, blocks, rounds]), blocks, rounds
-                        ),
-                        blocks,
-                        rounds,
-                    )
-                    for seed in range(draws)
-                ]
-            )
-            chances = np.full(draws, 1.0 / draws)
+            numbers = np.repeat(np.arange(blocks), rounds)
+            ends, centres = [], []
+            for seed in range(draws):
+                generator = np.random.default_rng([seed, blocks, rounds])
+                times = _timed(noise, generator, blocks, rounds)
+                found = median_intervals(times[0], times[1], numbers, NOMINAL, 0)
+                if found is None:
+                    raise ValueError(f"no interval for {blocks} blocks")
+                ends.append([found.first, found.second, found.ratio])
+                centres.append(_figures(times))
             where = f"{blocks} blocks of {rounds}, {noise}"
-            for at, truth in enumerate(truths):
-                kind = "ratio" if at == len(middle) else "median"
-                cells[kind].append(Cell(where, *_missed(found[:, at], chances, float(truth))))
-    return cells
+            every.append(_Drawn(where, blocks, np.array(ends), np.array(centres), _figures(many)))
+    return tuple(every)
 
 
-def _stretched(times: Array, blocks: int, rounds: int) -> Sequence[Interval]:
-    numbers = np.repeat(np.arange(blocks), rounds)
-    found = median_intervals(times[0], times[1], numbers, NOMINAL, 0)
-    if found is None:
-        raise ValueError(f"no interval for {blocks} blocks")
-    return found.first, found.second, found.ratio
+def latencies(figures: Sequence[int], *, stretched: bool) -> Iterator[Cell]:
+    """Draw times.
+
+    Args:
+        figures: Which of both medians and their ratio, by their places.
+        stretched: Whether the percentiles are stretched, as they are now.
+    """
+    for one in _drawn_times():
+        ends = one.ends
+        if not stretched:
+            ends = former.percentiles(ends, one.centres, stretch(one.blocks, NOMINAL))
+        chances = np.full(len(ends), 1.0 / len(ends))
+        for at in figures:
+            yield Cell(one.where, *_missed(ends[:, at], chances, float(one.truths[at])))
 
 
 ROUNDS: dict[str, Draw] = {
@@ -411,12 +434,6 @@ class Row:
 
 
 def _rows() -> list[Row]:
-    timed = functools.cache(lambda: latencies(_stretched))
-    timed_before = functools.cache(
-        lambda: latencies(
-            lambda times, blocks, _: former.percentiles(times[0], times[1], blocks, NOMINAL)
-        )
-    )
     exact_rates = functools.cache(
         lambda: worst(rates(lambda count, n: clopper_pearson(count, n, NOMINAL)))
     )
@@ -467,15 +484,15 @@ def _rows() -> list[Row]:
             "median of times: stretched percentiles of the bootstrap",
             "`max_latency_ms`",
             "800 draws: 6 to 32 blocks of 1 or 4 rounds, 4 kinds of noise",
-            lambda: worst(timed_before()["median"]),
-            lambda: worst(timed()["median"]),
+            lambda: worst(latencies((0, 1), stretched=False)),
+            lambda: worst(latencies((0, 1), stretched=True)),
         ),
         Row(
             "ratio of medians: the same",
             "`latency_ratio`",
             "the same draws",
-            lambda: worst(timed_before()["ratio"]),
-            lambda: worst(timed()["ratio"]),
+            lambda: worst(latencies((2,), stretched=False)),
+            lambda: worst(latencies((2,), stretched=True)),
         ),
         Row(
             "median of a benchmark: a notch",

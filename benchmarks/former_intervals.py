@@ -13,7 +13,6 @@ Array = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
 _BISECTIONS = 45
-_RESAMPLES = 4000
 _NOTCH = 1.57
 
 
@@ -75,23 +74,17 @@ def _student(mean: float, variance: float, n: float, confidence: float) -> Inter
     return mean - half, mean + half
 
 
-def percentiles(first: Array, second: Array, blocks: int, confidence: float) -> list[Interval]:
-    """Return the percentile bootstrap's intervals of both medians and of their ratio.
+def percentiles(ends: Array, centres: Array, stretch: float) -> Array:
+    """Return the bootstrap's percentiles as they were before they are stretched.
 
     Args:
-        first: Shape ``(rounds,)``, block after block of the same length.
-        second: Timed beside them, of the same shape.
-        blocks: Number of blocks.
-        confidence: In (0, 1).
+        ends: Stretched ends, shape ``(..., 2)``.
+        centres: Medians or ratios that they are stretched away from, shape ``(...)``.
+        stretch: By how much.
     """
-    drawn = np.random.default_rng(0).integers(blocks, size=(_RESAMPLES, blocks))
-    medians = [
-        np.median(one.reshape(blocks, -1)[drawn].reshape(_RESAMPLES, -1), axis=1)
-        for one in (first, second)
-    ]
-    tails = [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0]
-    ends = [np.quantile(one, tails) for one in (*medians, medians[1] / medians[0])]
-    return [(float(low), float(high)) for low, high in ends]
+    around = centres[..., None]
+    before: Array = around * (ends / around) ** (1.0 / stretch)
+    return before
 
 
 def notch(median: float, iqr: float, rounds: int) -> Interval:

@@ -54,7 +54,7 @@ def median_intervals(
     Samples of a block share what the machine did at that time, and the first's block and the
     second's block of one number were timed side by side: a resample takes or leaves both whole.
     Few blocks vary less among themselves than the machine does, so that the percentiles alone
-    would miss as often as 13 times in 100 at 95 % and 6 blocks; see ``_stretch``.
+    would miss as often as 13 times in 100 at 95 % and 6 blocks; see ``stretch``.
 
     Args:
         first: Samples in s, shape (rounds,), all above 0.
@@ -80,12 +80,12 @@ def median_intervals(
         axis=1,
     )
     centres = float(np.median(first)), float(np.median(second))
-    stretch = _stretch(names.size, confidence)
+    factor = stretch(names.size, confidence)
 
     def interval(values: Array, centre: float) -> Interval:
         tail = (1.0 - confidence) / 2.0
         logs = np.log(np.quantile(values, [tail, 1.0 - tail]) / centre)
-        low, high = centre * np.exp(stretch * logs)
+        low, high = centre * np.exp(factor * logs)
         return float(min(low, centre)), float(max(high, centre))
 
     return MedianIntervals(
@@ -95,7 +95,7 @@ def median_intervals(
     )
 
 
-def _stretch(blocks: int, confidence: float) -> float:
+def stretch(blocks: int, confidence: float) -> float:
     """Return by how much the percentiles are moved away from the median, in logarithms.
 
     ``t / z`` makes up for a spread that is estimated from few blocks, as in Student's interval;

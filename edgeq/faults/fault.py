@@ -37,18 +37,21 @@ PREDICTIONS = ("agreement", "accuracy")
 STORED = (*PREDICTIONS, "weights")
 """What sees that stored numbers or the graph are not those of the baseline."""
 
-INPUT = (*PREDICTIONS, "input_range")
+RANGES = (*PREDICTIONS, "ranges")
+"""What sees that activations' ranges do not fit the samples."""
+
+INPUT = (*RANGES, "input_range")
 """What sees that a variant's input is not what it was calibrated for."""
 
 ANYTHING: tuple[str, ...] = ()
 """For a fault that whatever is measured may show: a file that does not load, a slow inference."""
 
 SHOWN_BY: dict[Place, tuple[str, ...]] = {
-    "quantization": PREDICTIONS,
+    "quantization": RANGES,
     "weights": STORED,
     "bias": STORED,
     "graph": STORED,
-    "activations": PREDICTIONS,
+    "activations": RANGES,
     "preprocessing": PREDICTIONS,
     "labels": PREDICTIONS,
     "file": ANYTHING,

@@ -11,7 +11,7 @@ import pytest
 from edgeq.challenge import Challenge
 from edgeq.faults import catalogue
 from edgeq.faults.challenge import challenge
-from edgeq.faults.fault import ANYTHING, PREDICTIONS, SHOWN_BY, STORED, new_fault
+from edgeq.faults.fault import ANYTHING, PREDICTIONS, RANGES, SHOWN_BY, STORED, new_fault
 from edgeq.faults.good import Good
 from edgeq.faults.table import lines
 from edgeq.spec.gates import GATES
@@ -20,12 +20,12 @@ from edgeq.spec.structs import Spec
 from tests.unit.faults import project
 
 OF_PREDICTIONS = (
-    "activation_zero_point",
     "constant_output",
     "channels_swapped",
     "evaluation_labels_shifted",
 )
 OF_WHAT_IS_STORED = ("layer_zeroed", "weight_bits_flipped", "classes_permuted")
+OF_RANGES = ("activation_zero_point", "ranges_cut")
 OF_OTHER_THINGS = (
     "activation_scale_nan",
     "input_scale",
@@ -67,14 +67,13 @@ def random(request: pytest.FixtureRequest, root: Path, monkeypatch: pytest.Monke
 
 
 def test_random_weights_fail_no_control_and_their_predictions_are_left_alone(random: Spec) -> None:
-    found = challenge(random, names=(*OF_PREDICTIONS, *OF_OTHER_THINGS, *CONTROLS))
+    unseen = (*OF_PREDICTIONS, *OF_RANGES)
+    found = challenge(random, names=(*unseen, *OF_OTHER_THINGS, *CONTROLS))
     assert [(one.name, one.verdict) for one in found.controls] == [
         (name, "PASS") for name in CONTROLS
     ]
     assert {one.name for one in found.faults if one.verdict == "caught"} == set(OF_OTHER_THINGS)
-    assert {one.name for one in found.faults if one.verdict == "not applicable"} == set(
-        OF_PREDICTIONS
-    )
+    assert {one.name for one in found.faults if one.verdict == "not applicable"} == set(unseen)
     assert notes(found) == {RANDOM}
     assert found.score == 1
     assert found.passed
@@ -87,11 +86,12 @@ def test_predictions_that_are_judged_are_made_wrong(root: Path) -> None:
 
 def test_without_a_gate_that_looks_at_them_predictions_are_left_alone(root: Path) -> None:
     gates = {"size_reduction": -1.0}
-    names = (*OF_PREDICTIONS, *OF_WHAT_IS_STORED, "cut_short")
+    proven = (*OF_WHAT_IS_STORED, *OF_RANGES, "cut_short")
+    names = (*OF_PREDICTIONS, *proven)
     found = challenge(project.spec(root, gates=gates), names=names)
     assert verdicts(found) == {
         **dict.fromkeys(OF_PREDICTIONS, "not applicable"),
-        **dict.fromkeys((*OF_WHAT_IS_STORED, "cut_short"), "caught"),
+        **dict.fromkeys(proven, "caught"),
     }
     assert notes(found) == {"its predictions are not judged: no declared gate looks at them"}
 
@@ -122,10 +122,12 @@ def test_other_packages_faults_are_of_predictions_by_their_place() -> None:
         place: new_fault(halved, "halved", place, "high", "damaged_tensor") for place in SHOWN_BY
     }
     assert {place for place, one in made.items() if one.shown_by == PREDICTIONS} == {
-        "quantization",
-        "activations",
         "preprocessing",
         "labels",
+    }
+    assert {place for place, one in made.items() if one.shown_by == RANGES} == {
+        "quantization",
+        "activations",
     }
     assert {place for place, one in made.items() if one.shown_by == STORED} == {
         "weights",

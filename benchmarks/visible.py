@@ -139,7 +139,14 @@ def compare(job: Job) -> Visibility:
     if before.cosine - after.cosine >= COSINE:
         shown.append(f"worst cosine {before.cosine:.3f} -> {after.cosine:.3f}")
     why = "; ".join(shown) or "nothing shows it"
-    return Visibility(visible=bool(shown), why=why, images=len(baseline), good=before, faulty=after)
+    return Visibility(
+        visible=bool(shown),
+        why=why,
+        images=len(baseline),
+        good=before,
+        faulty=after,
+        same=given.shape == good.shape and bool((given == good).all()),
+    )
 
 
 def _seen(baseline: Reals, other: Reals, labels: npt.NDArray[np.int64] | None) -> Seen:

@@ -17,6 +17,8 @@ ANOTHER_NETWORK = 0.5
 MOST_LAYERS = 0.8
 """From this share of the layers on, what happened did not happen to single ones."""
 LEAST_LAYERS = 3
+FOLDED = 0.5
+"""Factors of channels that differ by more are scales of other channels."""
 SHOWN = 20
 UNLIKE = frozenset({"near", "other", "foreign"})
 """Changes of weights that are not one operation on the baseline's."""
@@ -128,6 +130,13 @@ def headline(findings: Sequence[Finding], found: FileComparison) -> str:
                 f"baseline's by about {100 * relative:.2g} %: another checkpoint"
             )
         first = next(one for one in stored if one.change == change)
+        if folds_otherwise(stored, found):
+            relative = sorted(one.relative for one in stored)[len(stored) // 2]
+            return (
+                f"in {len(layers)} of {plural(found.layers, 'layer')} the weights are the "
+                f"baseline's with a factor for each channel, off by about {100 * relative:.2g} %: "
+                "another normalization (its epsilon or statistics) was folded in"
+            )
         return f"in {len(layers)} of {plural(found.layers, 'layer')} the weights {first.detail}"
     first = findings[0]
     more = _more(findings)
@@ -140,6 +149,12 @@ def is_general(stored: Sequence[Finding], found: FileComparison) -> bool:
     """Return whether the weights of most layers are concerned."""
     layers = {one.baseline_operator for one in stored}
     return len(layers) >= max(LEAST_LAYERS, MOST_LAYERS * found.layers)
+
+
+def folds_otherwise(stored: Sequence[Finding], found: FileComparison) -> bool:
+    """Return whether most layers differ as if another normalization had been folded into them."""
+    folded = [one for one in stored if one.change == "rescaled" and one.relative < FOLDED]
+    return is_general(folded, found)
 
 
 def _sentence(finding: Finding) -> str:

@@ -33,6 +33,7 @@ Change = Literal[
 EXPLAINED = 1.6
 """An explanation may leave so many times the rounding error."""
 NEAR = 0.9
+MOVED = 0.98
 FOREIGN = 0.3
 TOWARDS_ZERO = (0.35, 0.65)
 """Steps that truncation takes off on average; rounding takes off none."""
@@ -83,7 +84,10 @@ def what_happened(
     explained = next((one for one in _explanations(weights) if one is not None), None)
     if explained is not None:
         return explained
-    if _is_reordered(baseline, steps, stored):
+    # Values that moved little keep their order, and sorting hides how little.
+    if _cosine(weights.baseline, weights.variant) < MOVED and _is_reordered(
+        baseline, steps, stored
+    ):
         return Changed("reordered")
     return _by_likeness(weights, stored[looked_at])
 

@@ -44,11 +44,10 @@ def class_order(bench: Bench) -> Cause | None:
     if classes < 3 or last.baseline.channel_axis != 0:  # noqa: PLR2004 - two have no order
         return None
     likeness = _unit(theirs) @ _unit(ours).T
-    if np.median(np.diag(likeness)) > ALIKE:
-        return None
     match = likeness.argmax(axis=1)
     sure = likeness.max(axis=1) > ALIKE
-    if sure.mean() < ROWS:
+    strangers = sure & (match != np.arange(classes)) & (np.diag(likeness) < ALIKE)
+    if sure.mean() < ROWS or strangers.sum() < 2:  # noqa: PLR2004 - one alone is no order
         return None
     facts: dict[str, object] = {"tensor": last.variant.weights.name, "rows": int(sure.sum())}
     # The class that falls off one end comes back at the other.
@@ -62,7 +61,7 @@ def class_order(bench: Bench) -> Cause | None:
             f"the baseline's for class n{-offset:+d}",
             {**facts, "offset": offset},
         )
-    moved = int((match != np.arange(classes))[sure].sum())
+    moved = int(strangers.sum())
     return Cause(
         "label_order",
         f"the variant's classes are in another order: {moved} of {classes} rows of the last layer "

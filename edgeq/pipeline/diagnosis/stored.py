@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgeq.judge.weights import UNLIKE, counted, headline, is_general, next_step_of
+from edgeq.judge.weights import UNLIKE, counted, folds_otherwise, headline, is_general, next_step_of
 from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.stored.finding import Finding
 from edgeq.measure.stored.transplant import transplant
@@ -89,6 +89,8 @@ def _name(findings: Sequence[Finding], found: FileComparison) -> str:
     foreign = [one for one in weights if one.change in {"foreign", "other"}]
     turned = [one for one in weights if one.change == "transposed"]
     if is_general(unlike, found) or len(foreign) >= max(SEVERAL, FOREIGN_SHARE * found.layers):
+        return "wrong_checkpoint"
+    if folds_otherwise(weights, found):
         return "wrong_checkpoint"
     if len(turned) == len(weights) >= SEVERAL:
         return "wrong_checkpoint"  # carried over from another framework

@@ -304,3 +304,17 @@ def test_a_baseline_without_weights_has_nothing_to_prove() -> None:
     )
     made = judged(comparison(finding(part="operator"), layers=0, matched_layers=0))
     assert made.status is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("relative", "words"),
+    [
+        (0.08, "off by about 8 %: another normalization (its epsilon or statistics)"),
+        (1.5, "the weights have the other sign"),
+    ],
+)
+def test_another_normalization_in_most_layers_is_told_from_wrong_scales(
+    relative: float, words: str
+) -> None:
+    findings = [finding(at, "rescaled", relative=relative) for at in range(60)]
+    assert words in headline(findings, comparison(*findings))

@@ -176,3 +176,14 @@ def test_zeros_explain_only_zeros() -> None:
 def test_a_factor_of_nothing_is_1() -> None:
     assert factor_of(np.ones(3), np.zeros(3)) == 1
     assert factor_of(np.array([-4.0, 1.0]), np.array([2.0, -1.0])) == 2
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_floats_with_a_little_noise_are_not_reordered(kind: type[np.floating]) -> None:
+    values = np.random.default_rng(5).normal(0, 1, (64, 16))
+    noisy_values = (values * (1 + np.random.default_rng(6).normal(0, 0.01, values.shape))).astype(
+        kind
+    )
+    steps = np.full((64, 1), 1e-4)
+    found = what_happened(values, noisy_values.astype(np.float64), steps, stored=noisy_values)
+    assert found.change == "near"

@@ -12,6 +12,7 @@ truth less often than ``LEAST``.
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ from benchmarks import former_intervals as former
 from edgeq.history.benchmarks import Stats
 from edgeq.measure.bootstrap import median_intervals, stretch
 from edgeq.measure.clusters import find_clusters
+from edgeq.measure.contrast import ratio_interval
 from edgeq.measure.statistics import (
     bounded_mean,
     clopper_pearson,
@@ -296,6 +298,35 @@ def errors(
             yield Cell(f"n = {n}, {name}", *_missed(ends, chances, truth))
 
 
+SPREADS = {"alike": 0.0, "0.1 apart": 0.1, "0.5 apart": 0.5}
+"""How a variant's errors differ from twice its control's, image by image (log-normal)."""
+
+RATIO_DRAWS = {16: 300, 64: 150}
+
+
+def ratios(
+    interval: Callable[[Array, Array, float], Interval | None],
+    draws: dict[int, int] | None = None,
+) -> Iterator[Cell]:
+    """Draw errors of images by a variant and its control, which find the same images hard."""
+    for n, times in (RATIO_DRAWS if draws is None else draws).items():
+        for (name, (draw, _)), (apart, spread) in itertools.product(
+            ERRORS.items(), SPREADS.items()
+        ):
+            generator = np.random.default_rng([n, len(name), len(apart)])
+            found = []
+            for _ in range(times):
+                control = draw(generator, n)
+                variant = 2.0 * control * generator.lognormal(0.0, spread, n)
+                found.append(interval(variant, control, NOMINAL))
+            ends = np.array([one for one in found if one is not None])
+            # alike but for rounding: it must not count as a miss
+            truth = 2.0 * _log_mean(spread)
+            ends = ends + np.array([-ROUNDING, ROUNDING]) * truth
+            chances = np.full(len(ends), 1.0 / len(ends))
+            yield Cell(f"n = {n}, {name}, {apart}", *_missed(ends, chances, truth))
+
+
 def _slowed(generator: np.random.Generator, shape: tuple[int, ...], share: float) -> Array:
     """Return by how much times are longer of which a share is slowed down."""
     slowed: Array = (generator.random(shape) < share) * generator.exponential(0.5, shape)
@@ -479,6 +510,13 @@ def _rows() -> list[Row]:
             "300 to 1,000 draws: 8 to 150 images, 10 distributions of errors",
             lambda: worst(errors(former.student)),
             lambda: worst(errors(unbounded_mean)),
+        ),
+        Row(
+            "ratio of means: Gaffke's (before: Fieller's)",
+            "`relative_error` and `probability_drift` beside a control",
+            "150 to 300 draws: 16 and 64 images, 10 distributions of errors, 3 ways to differ",
+            lambda: worst(ratios(former.fieller)),
+            lambda: worst(ratios(ratio_interval)),
         ),
         Row(
             "median of times: stretched percentiles of the bootstrap",

@@ -74,6 +74,21 @@ def _student(mean: float, variance: float, n: float, confidence: float) -> Inter
     return mean - half, mean + half
 
 
+def fieller(numerator: Array, denominator: Array, confidence: float) -> Interval | None:
+    """Return Fieller's interval of a ratio of means, None if it has no end."""
+    n, above, below = numerator.size, float(numerator.mean()), float(denominator.mean())
+    covariance = np.cov(numerator, denominator, bias=True) / (n - 1)
+    covariance *= float(stdtrit(n - 1, 0.5 + confidence / 2.0)) ** 2
+    leading = below * below - covariance[1, 1]
+    if leading <= 0.0:
+        return None
+    half = above * below - covariance[0, 1]
+    spread = below * below * covariance[0, 0] + above * above * covariance[1, 1]
+    spread -= 2.0 * above * below * covariance[0, 1] + float(np.linalg.det(covariance))
+    root = math.sqrt(max(spread, 0.0))
+    return max(0.0, (half - root) / leading), (half + root) / leading
+
+
 def percentiles(ends: Array, centres: Array, stretch: float) -> Array:
     """Return the bootstrap's percentiles as they were before they are stretched.
 

@@ -20,6 +20,8 @@ from edgeq.spec.allowances import Allowance
 
 _SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
 
+_DIGITS, _DECIMALS = 3, 4
+
 Facts = dict[str, object]
 
 
@@ -128,7 +130,7 @@ def of_agreement(reference: Reference | None, limit: float, confidence: float) -
     if found.control < limit:
         return _collapsed(reference, limit, f"agrees on {words.share(found.control)} only")
     sentence = f"{reference.name} agrees on {words.share(found.control)}"
-    closer = max(limit, found.control - margin)
+    closer = max(limit, round(found.control - margin, _DECIMALS))
     return _of_share(reference, _Share(found, margin, confidence), closer, sentence)
 
 
@@ -152,7 +154,7 @@ def of_drop(
     if drop > limit:
         return _collapsed(reference, limit, f"loses {words.distance('points', drop)}")
     sentence = f"{reference.name} is right on {words.share(found.control)}"
-    closer = min(limit, drop + margin)
+    closer = min(limit, round(drop + margin, _DECIMALS))
     return _of_share(reference, _Share(found, margin, confidence), closer, sentence)
 
 
@@ -164,7 +166,7 @@ def _of_mean(
     reached = words.value("number", found.control)
     if found.control > limit:
         return _collapsed(reference, limit, f"lies {reached} from the baseline itself")
-    closer = min(limit, max(factor * found.control, least))
+    closer = min(limit, _rounded(max(factor * found.control, least)))
     times = "" if found.ratio is None else f"{words.value('times', found.ratio)} "
     status = _status_of_mean(found, factor, least)
     facts = {"factor": factor, "good_anyway": least, **msgspec.to_builtins(found)}
@@ -176,6 +178,11 @@ def _of_mean(
         {**_facts(reference), "verdict": status.value, **facts},
         _advice(reference),
     )
+
+
+def _rounded(limit: float) -> float:
+    """Return a limit as it is shown and recorded; verdicts rest on the figures themselves."""
+    return float(f"{limit:.{_DIGITS}g}")
 
 
 def _status_of_mean(found: Contrast, factor: float, least: float) -> Verdict:

@@ -264,16 +264,23 @@ def _half_line() -> tuple[Array, Array]:
     return _STRETCH * places / (1.0 - places), weights / 2.0 * _STRETCH / (1.0 - places) ** 2
 
 
-def student_quantile(freedom: float, confidence: float) -> float:
-    """Return the quantile of Student's t that a two-sided interval reaches to.
+def chance_below_zero(values: Array, unseen: float, *, worth: float | None = None) -> float:
+    """Return how likely a mean lies below 0, by the values and one more that was not seen.
+
+    The mean has random weights, uniform over all weights, as in ``unbounded_mean``: below a tail of
+    this chance the mean of what the values are drawn from is above 0, if no single one is below the
+    unseen value.
 
     Args:
-        freedom: Degrees of freedom, above 0; a fraction is allowed.
-        confidence: In (0, 1).
+        values: Shape (n,), of any sign.
+        unseen: The least that a single value may be.
+        worth: How many independent values they count as; n if None.
     """
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, 0.5 + confidence / 2.0))
+    distinct, counts = _weighed(values, worth)
+    points, shapes = np.append(distinct, unseen), np.append(counts, 1.0)
+    if bool((points >= 0.0).all()) or bool((points <= 0.0).all()):
+        return 1.0 if bool((points < 0.0).any()) else 0.0
+    return _chance_below(points, shapes)
 
 
 def normal_quantile(probability: float) -> float:

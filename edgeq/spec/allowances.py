@@ -32,7 +32,7 @@ class Allowance:
 
 
 _WEIGHTS = Allowance(
-    error=4.0, least_error=0.05, drift=3.0, least_drift=0.01, agreement=0.03, accuracy=0.02
+    error=4.0, least_error=0.05, drift=3.0, least_drift=0.01, agreement=0.03, accuracy=0.03
 )
 _STATIC = Allowance(
     error=2.25, least_error=0.15, drift=2.0, least_drift=0.02, agreement=0.05, accuracy=0.03
@@ -44,7 +44,7 @@ ALLOWANCES: dict[str, Allowance] = {
         least_error=0.002,
         drift=3.0,
         least_drift=0.002,
-        agreement=0.015,
+        agreement=0.02,
         accuracy=0.01,
     ),
     "dynamic_range": _WEIGHTS,

@@ -14,31 +14,28 @@ Positive = hnp.arrays(np.float64, 12, elements=st.floats(0.1, 10.0))
 
 
 @given(Positive, Positive)
-def test_an_end_of_the_interval_is_where_students_paired_t_begins_to_tell(
-    numerator: np.ndarray, denominator: np.ndarray
-) -> None:
+def test_an_interval_holds_its_ratio(numerator: np.ndarray, denominator: np.ndarray) -> None:
     ends = ratio_interval(numerator, denominator, 0.95)
-    if ends is None:
-        return
-    assert ends[0] <= numerator.mean() / denominator.mean() * (1 + 1e-9)
-    assert numerator.mean() / denominator.mean() <= ends[1] * (1 + 1e-9)
-    for end in ends:
-        apart = numerator - end * denominator
-        half = 2.200985 * apart.std() / np.sqrt(apart.size - 1)
-        if end > 0:
-            assert abs(apart.mean()) == pytest.approx(half, rel=1e-4, abs=1e-6)
+    assert ends is not None
+    ratio = numerator.mean() / denominator.mean()
+    assert ends[0] <= ratio * (1 + 1e-9)
+    assert ratio <= ends[1] * (1 + 1e-9)
 
 
-def test_the_interval_covers_the_true_ratio_as_often_as_it_says() -> None:
+@pytest.mark.parametrize("outlier", [1.0, 40.0])
+def test_each_side_misses_the_true_ratio_no_more_often_than_it_says(outlier: float) -> None:
     generator = np.random.default_rng(5)
-    hard = generator.gamma(4.0, 0.05, (2000, 30))
-    own = hard * generator.lognormal(0.0, 0.2, hard.shape) * 1.5
-    true = 1.5 * np.exp(0.02)
-    held = [
-        ends is not None and ends[0] <= true <= ends[1]
-        for ends in (ratio_interval(a, b, 0.95) for a, b in zip(own, hard, strict=True))
-    ]
-    assert np.mean(held) >= 0.94
+    shape = (300, 16)
+    hard = generator.gamma(4.0, 0.05, shape)
+    rare = generator.random(shape) < 0.05
+    hard = np.where(rare, outlier * hard, hard)
+    own = hard * np.where(rare, 1.0, generator.lognormal(0.0, 0.2, shape))
+    # by the moments of gamma and lognormal: the mean of hard is 0.2 but for the outliers
+    common, single = 0.95 * np.exp(0.02), 0.05 * outlier
+    true = (common + single) / (0.95 + single)
+    ends = [ratio_interval(a, b, 0.95) for a, b in zip(own, hard, strict=True)]
+    assert np.mean([one is not None and one[0] > true for one in ends]) <= 0.03
+    assert np.mean([one is not None and one[1] < true for one in ends]) <= 0.03
 
 
 def test_what_samples_have_in_common_cancels_out() -> None:
@@ -66,10 +63,13 @@ def test_an_exact_control_has_no_ratio() -> None:
     assert found.ratio_interval is None
 
 
-def test_a_control_that_can_not_be_told_from_nothing_has_no_interval() -> None:
+def test_a_control_that_one_sample_rules_bounds_little() -> None:
     one = np.zeros(9)
     one[0] = 1.0
-    assert ratio_interval(np.ones(9), one, 0.95) is None
+    ends = ratio_interval(np.ones(9), one, 0.95)
+    assert ends is not None
+    assert ends[0] == 0.0
+    assert ends[1] > 100.0
 
 
 def test_crops_of_one_photograph_count_as_one_sample() -> None:

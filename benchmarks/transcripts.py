@@ -1,4 +1,4 @@
-"""Transcripts: failed cases with causes, accept and compare, a guessing baseline, dead heads.
+"""Transcripts: failed cases and causes, proofs without photographs, accept and compare, blind nets.
 
 Run ``python -m benchmarks.transcripts``: it lays out a project with EfficientNet-Lite0 and the 20
 built-in photographs, puts one faulty variant after the other into it, runs edgeq's own commands and
@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import numpy as np
 
 from edgeq.errors import EdgeqError
 from edgeq.faults.catalogue import faults
@@ -37,6 +39,14 @@ CASES = {
     "A damaged layer": "layer_saturated",
     "Calibrated on noise": "calibrated_on_noise",
 }
+PROVEN = {
+    "Another checkpoint of the same network": "checkpoint_noise_5",
+    "A wrong normalization": "range_torch",
+    "A lost activation": "activation_lost",
+}
+PROOFS = ("gate", "-m", "proof or agreement or accuracy", *ANSWERS[3:])
+FOUR_BITS = 16
+"""Of 255 steps every sixteenth is left."""
 WORSE = "layer_zeroed"
 """INCONCLUSIVE by the default limits on 20 photographs."""
 SELECTED = "agreement or cosine or accuracy"
@@ -56,6 +66,13 @@ def main() -> int:
             print(f"## {title}\n")
             project.put(good, faults().get(name).make(good))
             codes.append(project.run(*ANSWERS) == 1)
+        for title, name in PROVEN.items():
+            print(f"## {title}\n")
+            project.put(good, faults().get(name).make(good))
+            codes.append(project.run(*PROOFS) == 1)
+        print("## One layer at 4 bits\n")
+        project.put(good, Faulty(content=four_bits(good)))
+        codes.append(project.run(*PROOFS) == 1)
         print("## Accept, a worse run, compare\n")
         project.put(good, Faulty())
         codes.append(project.run(*ANSWERS) == 0)
@@ -71,6 +88,15 @@ def main() -> int:
         project.blind()
         codes.append(project.run("gate", "-m", "proof or agreement", "-rf", *ANSWERS[3:]) == 1)
     return 0 if all(codes) else 1
+
+
+def four_bits(good: Good) -> bytes:
+    """Return the variant with the weights of one layer in the middle at 4 bits."""
+    graph = good.graph()
+    layers = graph.layers()
+    values = graph.values(layers[len(layers) // 2].weights)
+    values[...] = np.clip(np.rint(values / FOUR_BITS) * FOUR_BITS, -112, 112)
+    return graph.patched()
 
 
 class Project:

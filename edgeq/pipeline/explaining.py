@@ -129,11 +129,14 @@ def with_cause(record: CaseRecord, found: Diagnosis) -> CaseRecord:
     if found.notes:
         evidence["diagnosis"] = list(found.notes)
     if found.cause is None:
-        return msgspec.structs.replace(record, cause=found.known, evidence=evidence)
+        known = found.known if found.known != record.reason else None
+        return msgspec.structs.replace(record, cause=known, evidence=evidence)
+    # The proof of what is stored has said in its reason what the experiment was about.
+    sentence = found.cause.sentence.removeprefix(f"{record.reason}; ")
     evidence["cause"] = {"name": found.cause.name, **found.cause.evidence}
     return msgspec.structs.replace(
         record,
-        cause=f"{HEAD}{found.cause.sentence}",
+        cause=f"{HEAD}{sentence}",
         next_step=found.cause.next_step or NEXT_STEPS.get(found.cause.name, record.next_step),
         evidence=evidence,
     )

@@ -166,14 +166,14 @@ def compare_layer(
             np.asarray(one * factor.reshape(-1, *([1] * (one.ndim - 1))), np.float32)
             for one, factor in zip(front, factors, strict=True)
         ]
-    input_step = _input_step(files[1], pair, places[1])
+    step = input_step(files[1], pair, places[1])
     weights = _Weights(
         baseline=front[0],
         variant=front[1],
         given=given,
         axis=axis,
         scales=_scaled(given.scales, factors[1]),
-        least_steps=_raised_steps(files[1], pair, places[1], input_step),
+        least_steps=_raised_steps(files[1], pair, places[1], step),
         baseline_steps=_scaled(stored.scales, factors[0]) if stored.scales.size else None,
     )
     _compare_weights(files[1], pair, weights, tally)
@@ -183,8 +183,8 @@ def compare_layer(
         folds=folds,
         channels=len(front[0]),
         steps=None
-        if input_step is None or not given.scales.size
-        else input_step * given.scales.astype(np.float64),
+        if step is None or not given.scales.size
+        else step * given.scales.astype(np.float64),
     )
     compare_biases(files, pair, biases, tally)
 
@@ -315,7 +315,7 @@ def _named(
 
 
 def _raised_steps(
-    file: StoredModel, pair: Pair, places: Places, input_step: float | None
+    file: StoredModel, pair: Pair, places: Places, step: float | None
 ) -> Doubles | None:
     """Return the steps that a layer's biases need to fit their type, None if that is not known.
 
@@ -324,17 +324,23 @@ def _raised_steps(
     less than the rounding of the bias.
     """
     bias = _constant(pair.variant, places.bias)
-    if bias is None or bias.dtype not in {"int32", "int64"} or input_step is None:
+    if bias is None or bias.dtype not in {"int32", "int64"} or step is None:
         return None
     try:
         values = np.abs(file.constants.real(bias).astype(np.float64).ravel())
     except ModelError:
         return None
-    return np.asarray(values / (input_step * INT32_ROOM) * (1 + 1e-3))
+    return np.asarray(values / (step * INT32_ROOM) * (1 + 1e-3))
 
 
-def _input_step(file: StoredModel, pair: Pair, places: Places) -> float | None:
-    """Return the step of what a layer takes, None if it takes floats."""
+def input_step(file: StoredModel, pair: Pair, places: Places) -> float | None:
+    """Return the step of what the variant's layer takes, None if it takes floats.
+
+    Args:
+        file: The variant's.
+        pair: The layer in both.
+        places: Where the variant's takes its parts from.
+    """
     index = pair.variant.operator.inputs[places.activation]
     scales = file.model.tensors[index].scales if index >= 0 else np.empty(0, np.float32)
     return float(scales[0]) if scales.size == 1 and scales[0] > 0 else None

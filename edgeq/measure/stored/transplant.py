@@ -8,13 +8,14 @@ scales that depend on each other.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from edgeq.measure.stored.finding import Finding, StoredModel, has_weights, places_of
-from edgeq.measure.stored.steps import Doubles
+from edgeq.measure.stored.layers import INT32_ROOM, input_step
+from edgeq.measure.stored.steps import BITS, Doubles, sensible_steps
 from edgeq.tflite.edits import Edit
 from edgeq.tflite.flatbuffer import Table
 from edgeq.tflite.matching import Matching, Pair, match
@@ -104,14 +105,13 @@ class _Surgeon:
 
     def _whole_biases(self, pair: Pair, given: Tensor) -> Doubles:
         """Return biases as the runtime takes them: in steps of input times weights."""
-        places, tensors = places_of(pair.variant), self._variant.model.tensors
+        places = places_of(pair.variant)
         raw = self._variant.constants.stored(given).astype(np.float64).ravel()
-        index = pair.variant.operator.inputs[places.activation]
-        step = tensors[index].scales if index >= 0 else np.empty(0, np.float32)
+        step = input_step(self._variant, pair, places)
         weights = dict(pair.variant.constants).get(places.weights)
-        if step.size != 1 or weights is None or not weights.scales.size:
+        if step is None or weights is None or not weights.scales.size:
             return raw * given.scales.astype(np.float64)
-        return np.asarray(raw * float(step[0]) * weights.scales.astype(np.float64))
+        return np.asarray(raw * step * weights.scales.astype(np.float64))
 
     def _constants(self, pair: Pair) -> list[Edit] | None:
         edits: list[Edit] = []
@@ -187,3 +187,91 @@ class _Surgeon:
         for at in range(count):
             if taker.operator.inputs[at] in missing.outputs:
                 yield start + 4 * at, struct.pack("<i", tensor)
+
+
+def mend(baseline: ModelFile, variant: ModelFile, findings: Collection[Finding]) -> Transplant:
+    """Return the edits of the variant that put the baseline's weights and biases back in.
+
+    Where a damaged layer leaves the ranges that activations were calibrated for, the float baseline
+    with that damage in it says something else than the variant, whose activations are cut off.
+
+    Args:
+        baseline: The float model.
+        variant: The variant.
+        findings: What is different, as ``compare_files`` returns it.
+
+    Raises:
+        ModelError: A file is damaged.
+    """
+    files = StoredModel.of(baseline), StoredModel.of(variant)
+    pairs = {
+        one.baseline.operator.index: one
+        for one in match(files[0].skeleton, files[1].skeleton).pairs
+    }
+    tensors = open_model(variant.path).root().tables(2)[0].tables(0)
+    layers: dict[int, list[Edit] | None] = {}
+    done: list[Finding] = []
+    left_out: list[Finding] = []
+    for finding in findings:
+        pair = pairs.get(finding.baseline_operator)
+        if pair is None or finding.part not in {"weights", "biases"}:
+            left_out.append(finding)
+            continue
+        at = finding.baseline_operator
+        if at not in layers:
+            layers[at] = _requantized(files, pair, tensors)
+        (left_out if layers[at] is None else done).append(finding)
+    edits = tuple(edit for made in layers.values() for edit in made or ())
+    return Transplant(edits, tuple(done), tuple(left_out))
+
+
+def _requantized(
+    files: tuple[StoredModel, StoredModel], pair: Pair, tensors: Sequence[Table]
+) -> list[Edit] | None:
+    """Return the edits that quantize a layer of the variant anew from the baseline's numbers."""
+    if not has_weights(pair.baseline) or pair.variant.operator.name not in COMPUTE:
+        return None
+    ours, theirs = places_of(pair.baseline), places_of(pair.variant)
+    stored = dict(pair.baseline.constants)[ours.weights]
+    given = dict(pair.variant.constants).get(theirs.weights)
+    if given is None or given.dtype != "int8" or given.zero_points.any() or not given.scales.size:
+        return None
+    values = files[0].constants.real(stored).astype(np.float64)
+    if values.size != np.prod(given.shape):
+        return None
+    axis = given.axis if given.scales.size > 1 else theirs.channel_axis % len(given.shape)
+    rows = np.moveaxis(values.reshape(given.shape), axis, 0)
+    flat = rows.reshape(len(rows), -1).astype(np.float32)
+    steps = sensible_steps(flat, BITS[given.dtype], tensorwise=given.scales.size == 1)
+    biases = _constant_of(files[0], pair.baseline, ours.bias)
+    step = input_step(files[1], pair, theirs)
+    if biases is not None and step is not None:
+        steps = np.maximum(steps, np.abs(biases) / (step * INT32_ROOM))
+    if given.scales.size == 1:
+        steps = np.full_like(steps, steps.max())
+    wide = steps.reshape(-1, *([1] * (rows.ndim - 1)))
+    whole = np.moveaxis(np.clip(np.rint(rows / wide), -127, 127), 0, axis).astype(np.int8)
+    edits = [(files[1].constants.place(given)[0], np.ascontiguousarray(whole).tobytes())]
+    edits += _scale_edits(tensors, given, steps)
+    bias = dict(pair.variant.constants).get(-1 if theirs.bias is None else theirs.bias)
+    if bias is not None and bias.dtype in _WHOLE and biases is not None and step is not None:
+        units = steps * step
+        counted = np.rint(biases / units).astype(bias.dtype)
+        edits.append((files[1].constants.place(bias)[0], counted.tobytes()))
+        edits += _scale_edits(tensors, bias, units)
+    elif bias is not None and bias.dtype in _FLOATS and biases is not None:
+        edits.append((files[1].constants.place(bias)[0], biases.astype(bias.dtype).tobytes()))
+    return edits
+
+
+def _constant_of(file: StoredModel, node: Node, at: int | None) -> Doubles | None:
+    tensor = dict(node.constants).get(-1 if at is None else at)
+    return None if tensor is None else file.constants.real(tensor).astype(np.float64).ravel()
+
+
+def _scale_edits(tensors: Sequence[Table], tensor: Tensor, steps: Doubles) -> list[Edit]:
+    """Return the edit that gives a tensor other scales, nothing if their number differs."""
+    described = tensors[tensor.index].table(4)
+    start, count = (0, 0) if described is None else described.vector(2, 4)
+    chosen = steps[:1] if count == 1 else steps
+    return [(start, chosen.astype("<f4").tobytes())] if count == len(chosen) else []

@@ -7,24 +7,27 @@ says, up to what the method costs, that is the cause.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgeq.judge.weights import UNLIKE, counted, folds_otherwise, headline, is_general, next_step_of
 from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.stored.finding import Finding
-from edgeq.measure.stored.transplant import transplant
+from edgeq.measure.stored.transplant import mend, transplant
 from edgeq.measure.tensors import relative_errors as errors_of_rows
 from edgeq.pipeline.diagnosis.bench import Bench, Order, Reals, Trial, part, trial
 from edgeq.pipeline.diagnosis.cause import Cause
 from edgeq.pipeline.diagnosis.parameters import class_order, first_layer_order
 from edgeq.pipeline.executable import as_answers
 from edgeq.pipeline.variant import VariantUnderTest
+from edgeq.words import plural
 
 FOREIGN_SHARE = 0.25
 """From this share of the layers on, weights unlike the baseline's are another checkpoint's."""
 SEVERAL = 2
+IN_BASELINE = "the baseline with that in it gives the variant's answers"
+PUT_BACK = "with the baseline's put back the variant gives the baseline's answers"
 HELPS = 0.8
 """A change that leaves more of the error than this explains no part of it."""
 NAMED = 3
@@ -42,42 +45,74 @@ def stored_values(bench: Bench) -> Cause | None:
     findings = counted(found, variant.stored_weights)
     if not findings:
         return None
-    sentence = headline(findings, found)
-    bench.known_fact = sentence
+    bench.known_fact = headline(findings, found)
     moved = transplant(bench.baseline_file, bench.variant_file, findings)
-    if not moved.done:
-        return None
     classifies = bench.run.classifies(bench.subject.model)
-    places = bench.chosen if classifies else _first_places(bench)
-    outputs = bench.changed_baseline(moved.edits, places)
-    before, after = (_trials if classifies else _tensor_trials)(bench, outputs, places)
-    facts = {
-        "change": findings[0].change,
-        "layers": [one.layer for one in findings[:NAMED]],
-        "findings": len(findings),
-        "logits_error": [round(before.error, 4), round(after.error, 4)],
-        "images": len(places),
-    }
-    cause = _named(bench, findings, found, facts)
-    if bench.recovers(before, after):
-        return cause
-    if classifies and after.error <= HELPS * before.error:
+    if moved.done:
+        places = bench.chosen if classifies else _first_places(bench)
+        outputs = bench.changed_baseline(moved.edits, places)
+        before, after = (_trials if classifies else _tensor_trials)(bench, outputs, places)
+        cause = _named(bench, findings, found, Tried(IN_BASELINE, before, after, len(places)))
+        if bench.recovers(before, after):
+            return cause
+    mended = _mended(bench, findings) if classifies else None
+    if mended is not None and bench.recovers(mended.before, mended.after):
+        return _named(bench, findings, found, mended)
+    if moved.done and classifies and after.error <= HELPS * before.error:
         model = bench.run.executable(bench.subject.model, None)
         bench.hold_against(as_answers(model, outputs), places)
         return replace(cause, partial=True)
     return None
 
 
-def _named(
-    bench: Bench, findings: Sequence[Finding], found: FileComparison, facts: dict[str, object]
-) -> Cause:
+@dataclass(frozen=True)
+class Tried:
+    """An experiment.
+
+    Attributes:
+        what: What was done and what came of it, for people.
+        before: The variant as it is.
+        after: What came of it.
+        images: On how many images.
+    """
+
+    what: str
+    before: Trial
+    after: Trial
+    images: int
+
+
+def _mended(bench: Bench, findings: Sequence[Finding]) -> Tried | None:
+    """Return how the variant compares with the baseline's weights put back, None if they can't be.
+
+    Raises:
+        WorkerError: It does not run so.
+    """
+    repaired = mend(bench.baseline_file, bench.variant_file, findings)
+    if not repaired.done:
+        return None
+    places = bench.chosen
+    with bench.laid_out(edits=repaired.edits) as laid:
+        after = laid.attempt(bench.preprocessing, places)
+    return Tried(PUT_BACK, bench.known(places), after, len(places))
+
+
+def _named(bench: Bench, findings: Sequence[Finding], found: FileComparison, tried: Tried) -> Cause:
     """Return the cause that findings are, by its name."""
+    facts: dict[str, object] = {
+        "change": findings[0].change,
+        "layers": [one.layer for one in findings[:NAMED]],
+        "findings": len(findings),
+        "logits_error": [round(tried.before.error, 4), round(tried.after.error, 4)],
+        "images": tried.images,
+    }
     ordered = first_layer_order(bench) or class_order(bench)
     if ordered is not None:
         return replace(ordered, evidence={**ordered.evidence, **facts})
     return Cause(
         "wrong_checkpoint" if _is_head(bench, findings) else _name(findings, found),
-        f"{headline(findings, found)}; the baseline with that in it gives the variant's answers",
+        f"{headline(findings, found)}; {tried.what} (error {tried.after.error:.2g} in place of "
+        f"{tried.before.error:.2g} on {plural(tried.images, 'image')})",
         facts,
         next_step_of(findings, found),
     )

@@ -192,7 +192,6 @@ def _evidence(found: Ranges) -> dict[str, object]:
                 "ranges": len(one.tensors),
                 "before": list(one.before),
                 "after": list(one.after),
-                "probabilities": one.probabilities,
             }
             for one in found.trials
         ],

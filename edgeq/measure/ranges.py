@@ -32,16 +32,12 @@ GROSS = 4.0
 
 LEFT, LEFT_OF_GROSS = 0.55, 0.8
 """Share of an output's error that may be left, for ranges to be what caused it: of everything that
-is suspicious, and of gross ranges alone. Good files keep at least 0.64 and 0.89 of it, but for one
-whose classes' probabilities hardly change (``benchmarks/ranges.md``)."""
+is suspicious, and of gross ranges alone. Good files keep at least 0.64 and 0.89 of it
+(``benchmarks/ranges.md``)."""
 
-LEAST_OF_PROBABILITIES = 0.1
-"""Error of the classes' probabilities that ranges must cause beside that. MLPerf Tiny's person
-detector has ranges that cause a third of its logits' size in error, and .06 here: they saturate
-where the decision is long made."""
-
-LEAST_CAUSED = 0.05
-"""Error of an output that is worth a word; a cosine of 0.999."""
+LEAST_CAUSED = 0.1
+"""Error of an output that ranges must cause: what quantization to int8 itself costs of logits, and
+a cosine of 0.995. MLPerf Tiny's person detector has ranges that cause .06."""
 
 REGAINED = 3
 """Samples that must get the baseline's class back, whatever the error: an output that saturates is
@@ -148,8 +144,6 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         agreeing: Samples that get the baseline's class, before and after; None without classes.
         before: Error of each compared output, of the file as it is; see ``spread_errors``.
         after: The same with the ranges set.
-        probabilities: The error of the classes' probabilities, before and after; None without
-            classes. Logits that saturate far beyond a decision are off and change nothing.
     """
 
     tensors: tuple[str, ...]
@@ -157,7 +151,6 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     agreeing: tuple[int, int] | None
     before: tuple[float | None, ...]
     after: tuple[float | None, ...]
-    probabilities: tuple[float | None, float | None] | None = None
 
     @property
     def output(self) -> int:
@@ -178,17 +171,9 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         left = LEFT_OF_GROSS if self.gross else LEFT
         if before is None or after is None:
             return after is not None
-        if after <= left * before and self._decides:
+        if after <= left * before:
             return True
         return self.agreeing is not None and self.agreeing[1] >= self.agreeing[0] + REGAINED
-
-    @property
-    def _decides(self) -> bool:
-        """Whether the probabilities come much nearer too, if there are any."""
-        before, after = self.probabilities or (None, None)
-        if before is None:
-            return True
-        return after is not None and before**2 - after**2 >= LEAST_OF_PROBABILITIES**2
 
     def _gain(self, at: int) -> float:
         """Return by how much the square of an output's error falls."""

@@ -54,7 +54,9 @@ FEW = 3
 MOST_NUMBERS = 100_000
 """Values of an output that are compared on one sample."""
 
-_FORMAT = 2
+TWO = 2
+
+_FORMAT = 3
 
 Floats = npt.NDArray[np.float32]
 _Fitting = Mapping[int, tuple[float, int]]
@@ -91,7 +93,7 @@ class _Said:
         answers: Its answers in classes, None if it has none.
     """
 
-    compared: list[Floats]
+    compared: list[npt.NDArray[np.floating]]
     answers: Answers | None
 
 
@@ -266,7 +268,6 @@ class _Ranging:
             agreeing=_agreeing(self._ours, self._theirs, after),
             before=spread_errors(self._ours.compared, self._theirs.compared),
             after=spread_errors(self._ours.compared, after.compared),
-            probabilities=_probabilities(self._ours, self._theirs, after),
         )
 
     def _stale(self) -> tuple[StaleBias, ...]:
@@ -339,30 +340,25 @@ class _Ranging:
         return self._said(model, outputs)
 
     def _said(self, model: Executable, outputs: Sequence[Floats]) -> _Said:
-        """Return what is compared of all that a model handed out: logits, and other outputs."""
-        found, answers = [], None
+        """Return what is compared of all that a model handed out: logits, and other outputs.
+
+        Of two classes, it is the probabilities.
+        """
+        found: list[npt.NDArray[np.floating]] = []
+        answers = None
         if model.classifies:
             answers = as_answers(model, outputs)
             logits = answers.logits
-            found.append(logits - logits.mean(axis=1, keepdims=True))
+            found.append(
+                # Two logits saturate far beyond the decision, and are off there for nothing.
+                logits - logits.mean(axis=1, keepdims=True)
+                if logits.shape[1] > TWO
+                else softmax(logits.astype(np.float64))
+            )
         for one in model.readout.judged:
             rows = outputs[one.at].reshape(len(outputs[one.at]), -1)
             found.append(rows[:, :: max(1, rows.shape[1] // MOST_NUMBERS)])
         return _Said(found, answers)
-
-
-def _probabilities(
-    ours: _Said, before: _Said, after: _Said
-) -> tuple[float | None, float | None] | None:
-    """Return the error of the classes' probabilities, before and after a change."""
-    if ours.answers is None or before.answers is None or after.answers is None:
-        return None
-    first, second, third = (
-        softmax(one.answers.logits.astype(np.float64))
-        for one in (ours, before, after)
-        if one.answers is not None
-    )
-    return spread_errors([first], [second])[0], spread_errors([first], [third])[0]
 
 
 def _joined(ranges: Sequence[_Fitting]) -> _Fitting:

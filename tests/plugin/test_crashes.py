@@ -61,7 +61,7 @@ def test_a_crash_and_a_hang_cost_their_own_verdicts_only(project: Project) -> No
     result = project.run()
 
     assert result.ret == 1
-    result.assert_outcomes(passed=22, failed=14)
+    result.assert_outcomes(passed=25, failed=14)
     record = project.record
     assert record.errors == ()
     assert record.summary.complete

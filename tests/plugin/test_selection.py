@@ -17,7 +17,7 @@ def test_by_name(project: Project) -> None:
     result = project.run("-k", "vendor and not latency")
     assert result.ret == 0
     assert {one.method for one in project.record.cases} == {"vendor"}
-    assert len(project.record.cases) == 9
+    assert len(project.record.cases) == 12
     assert project.record.models[0].variants[0].sha256 == ""
 
 
@@ -32,7 +32,7 @@ def test_all_but_a_marker_and_in_any_order(project: Project) -> None:
     assert project.run("-m", "not latency").ret == 0
     in_order = project.record
     assert {one.gate for one in in_order.cases}.isdisjoint({"latency_ratio", "max_latency_ms"})
-    assert len(in_order.cases) == 18
+    assert len(in_order.cases) == 23
 
     (project.root / "conftest.py").write_text(SHUFFLE, encoding="utf-8")
     result = project.run("-m", "not latency", "-v")
@@ -90,7 +90,7 @@ def test_collecting_makes_nothing(project: Project) -> None:
     result = project.run("--co", "-q")
     assert result.ret == 0
     assert "test_gate.py::test_made[tiny-float16]" in result.outlines
-    assert "20 tests collected" in result.outlines[-1]
+    assert "25 tests collected" in result.outlines[-1]
     assert not (project.root / "store").exists()
     assert not (project.root / "reports" / "latest").exists()
 
@@ -99,11 +99,11 @@ def test_a_part_says_so_and_keeps_pytests_exit_code(project: Project) -> None:
     result = project.run("-m", "size")
     assert result.ret == 0
     said = " ".join(text_of(result).split())
-    why = "16 declared cases were not run, on purpose"
+    why = "21 declared cases were not run, on purpose"
     headline = "Part of the gate was run: 0 of 2 variants are cleared"
     found = "tiny: not judged, no case that looks at its predictions was run"
     assert f"Nothing fails: {why}. {headline}. {found}." in said
-    assert "note: 16 declared cases not run, for example tiny/float16/made and" in said
+    assert "note: 21 declared cases not run, for example tiny/float16/made and" in said
     assert "answer o not judged o not judged" in said
     summary = (project.reports / "summary.md").read_text(encoding="utf-8")
     page = (project.reports / "report.html").read_text(encoding="utf-8")
@@ -121,7 +121,7 @@ def test_a_part_that_fails_says_so(project: Project) -> None:
     result = project.run("-m", "size")
     assert result.ret == 1
     said = " ".join(text_of(result).split())
-    assert "The run fails: 1 case FAIL; 16 declared cases were not run, on purpose. " in said
+    assert "The run fails: 1 case FAIL; 21 declared cases were not run, on purpose. " in said
     assert "Part of the gate was run: 0 of 2 variants are cleared. " in said
     assert "tiny: float16 is rejected (size_reduction FAIL); vendor is not judged (no case" in said
     assert statuses(project.record)["tiny/vendor/size_reduction"] is Verdict.PASS

@@ -31,7 +31,7 @@ def test_two_workers_answer_like_one(project: Project) -> None:
     assert made == ["edgeq.quantize.litert_child"]
 
     assert result.ret == 1
-    result.assert_outcomes(passed=22, failed=2)
+    result.assert_outcomes(passed=23, failed=2)
     untimed = [one for one in parallel.cases if one.gate == "latency_ratio"]
     assert len(untimed) == 2
     for one in untimed:

@@ -1,10 +1,10 @@
 """Two files of pytest-benchmark: medians by name, with what their spread allows to be said.
 
-The 95 % interval of a median is a notch, median ± t n / (n - 1) IQR / √n, with Student's t for n
-rounds. The notch of McGill, Tukey and Larsen (American Statistician 32 (1978), 12-16), with 1.57 in
-place of t n / (n - 1), is for comparing two boxes and holds a median only 82 to 91 times in 100. A
-difference counts if the notches are further apart than the tolerance and the fastest rounds moved
-the same way: load slows many rounds, seldom the fastest.
+The 95 % interval of a median is a notch, median ± t (n + ½) / (n - 1) IQR / √n, with Student's t
+for n rounds. The notch of McGill, Tukey and Larsen (American Statistician 32 (1978), 12-16), with
+1.57 in place of t (n + ½) / (n - 1), is for comparing two boxes and holds a median only 81 to 91
+times in 100. A difference counts if the notches are further apart than the tolerance and the
+fastest rounds moved the same way: load slows many rounds, seldom the fastest.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
         if self.rounds < 2:  # noqa: PLR2004
             return -math.inf, math.inf
         student = float(stdtrit(self.rounds - 1, 0.5 + CONFIDENCE / 2.0))
-        half = student * self.rounds / (self.rounds - 1) * self.iqr / math.sqrt(self.rounds)
+        half = student * (self.rounds + 0.5) / (self.rounds - 1) * self.iqr / math.sqrt(self.rounds)
         return self.median - half, self.median + half
 
 

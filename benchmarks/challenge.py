@@ -50,6 +50,7 @@ def main() -> int:
     held.add_argument("--seed", type=int, default=SEED)
     held.add_argument("--format", action="append", choices=FORMATS)
     held.add_argument("--images", type=int, help="at most so many photographs (default: all)")
+    held.add_argument("--unlabelled", action="store_true", help="ask no gate that needs labels")
     held.add_argument("--work", type=Path, default=Path(".edgeq/held-out"))
     held.add_argument("--results", type=Path, default=Path("reports/held-out"))
     held.add_argument("--before", type=Path, help="results to show beside these")
@@ -98,7 +99,12 @@ def _held_out(arguments: argparse.Namespace) -> int:
         for network in NETWORKS:
             if arguments.model is not None and network.name not in arguments.model:
                 continue
-            spec = network.spec(arguments.work.resolve(), data, arguments.images)
+            spec = network.spec(
+                arguments.work.resolve(),
+                data,
+                arguments.images,
+                labelled=not arguments.unlabelled,
+            )
             run = Run(spec, store=Store(arguments.store))
             Trial(network, run, results, before, say).run(
                 seed=arguments.seed,

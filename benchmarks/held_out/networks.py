@@ -41,21 +41,25 @@ class Network:
     off: tuple[str, ...] = ()
     large: bool = False
 
-    def spec(self, folder: Path, data: Path, images: int | None = None) -> Spec:
+    def spec(
+        self, folder: Path, data: Path, images: int | None = None, *, labelled: bool = True
+    ) -> Spec:
         """Return a spec of it alone.
 
         Args:
             folder: Where what is prepared is kept.
             data: The folder that ``$EDGEQ_DATA`` names.
             images: At most so many evaluation images, None for all.
+            labelled: Whether gates that need labels are asked.
         """
+        off = (*OFF, *self.off, *(() if labelled else ("accuracy_drop",)))
         return Spec(
             root=folder,
             origin="held out",
             models={self.name: self.model(folder, data)},
             methods=METHODS,
             images=Images(max_evaluation=images),
-            gates=Gates(off={"": (*OFF, *self.off)}),
+            gates=Gates(off={"": off}),
         )
 
 

@@ -42,7 +42,6 @@ CASES = {
 PROVEN = {
     "Another checkpoint of the same network": "checkpoint_noise_5",
     "A wrong normalization": "range_torch",
-    "A lost activation": "activation_lost",
 }
 PROOFS = ("gate", "-m", "proof or agreement or accuracy", *ANSWERS[3:])
 FOUR_BITS = 16
@@ -70,6 +69,10 @@ def main() -> int:
             print(f"## {title}\n")
             project.put(good, faults().get(name).make(good))
             codes.append(project.run(*PROOFS) == 1)
+        print("## A lost activation\n")
+        floats = project.good("float16")  # int8's ranges hold what RELU6 leaves, and no more
+        project.put(floats, faults().get("activation_lost").make(floats), "float16")
+        codes.append(project.run(*PROOFS) == 1)
         print("## One layer at 4 bits\n")
         project.put(good, Faulty(content=four_bits(good)))
         codes.append(project.run(*PROOFS) == 1)
@@ -111,13 +114,13 @@ class Project:
         self._root, self._store = root, store
         self._write("")
 
-    def good(self) -> Good:
-        """Return the int8 variant, to be made faulty."""
-        spec = load_spec(self._root)
-        run = Run(spec, store=Store(self._store))
-        return choose_good(run, MODEL, "int8", self._root)
+    def good(self, method: str = "int8") -> Good:
+        """Return the variant of a method, to be made faulty."""
+        self._write("", methods=f'["{method}"]')
+        run = Run(load_spec(self._root), store=Store(self._store))
+        return choose_good(run, MODEL, method, self._root)
 
-    def put(self, good: Good, faulty: Faulty) -> None:
+    def put(self, good: Good, faulty: Faulty, method: str = "int8") -> None:
         """Make a faulty variant the project's own."""
         content = good.content if faulty.content is None else faulty.content
         (self._root / f"{VARIANT}.tflite").write_bytes(content)
@@ -129,7 +132,7 @@ class Project:
             how += f'filter = "{own.filter}", crop_fraction = {own.crop_fraction} }}\n'
         self._write(
             f'[variants.{VARIANT}]\nmodel = "{MODEL}"\nfile = "{VARIANT}.tflite"\n'
-            f'method = "int8"\n{how}'
+            f'method = "{method}"\n{how}'
         )
 
     def guess(self) -> None:

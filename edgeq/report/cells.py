@@ -85,12 +85,17 @@ def cells(
 
 
 def _limits(column: str, cases: Mapping[str, CaseRecord]) -> tuple[Limit, ...]:
+    held = [
+        (gate, case, case.limit)
+        for gate, row in GATES
+        if row.column == column and (case := cases.get(gate)) is not None and case.limit is not None
+    ]
     found = []
-    for gate, row in GATES:
-        case = cases.get(gate)
-        if row.column == column and case is not None and case.limit is not None:
-            text = words.limit(gate, case.unit, case.limit, beside=case.value)
-            found.append(Limit(words.verdict_mark(case.status, leans(case)), text))
+    for place, (gate, case, limit) in enumerate(held):
+        text = words.limit(gate, case.unit, limit, beside=case.value)
+        # The first is about the cell's number; of another one the name says what it is about.
+        name = f"{gate.replace('_', ' ')} " if place else ""
+        found.append(Limit(words.verdict_mark(case.status, leans(case)), f"{name}{text}"))
     return tuple(found)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import msgspec
+
 from edgeq.record import Facts, VariantRecord
 from edgeq.report.cells import HEADINGS, Cell, cells
 from tests.unit.report import records
@@ -68,6 +70,20 @@ def test_limits_stand_under_their_numbers_with_their_verdicts() -> None:
     assert (limit.mark.word, _text(Cell(limit.text))) == ("FAIL", "at least 92 %")
     assert found["size"].limits == ()
     assert found["agreement"].order == 0.506
+
+
+def test_a_second_limit_of_a_column_says_what_it_is_about() -> None:
+    record = records.full_record()
+    model = record.models[0]
+    one = next(v for v in model.variants if v.name == "weight_only_int4")
+    verdicts = record.verdicts(model.name, one.name)
+    agreement = next(case for case in verdicts if case.gate == "top1_agreement")
+    error = msgspec.structs.replace(
+        agreement, gate="relative_error", unit="ratio", limit=0.5, value=0.9
+    )
+    found = cells(model, one, (*verdicts, error), is_baseline=False)
+    texts = [_text(Cell(limit.text)) for limit in found["agreement"].limits]
+    assert texts == ["at least 92 %", "relative error at most 0.5"]
 
 
 def test_what_was_not_measured_has_no_place_in_an_order() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.held_out.kinds import FORMATS, INTEGER, Format, Kind, Maker, Spot
+from edgeq.errors import EdgeqError
 from edgeq.faults.fault import Faulty, NotApplicableError
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph
@@ -607,12 +608,15 @@ def other_engine(good: Good, at: Spot) -> bytes:
     method = good.subject.method or ""
     calibrated = METHODS.get(method).needs_calibration
     inputs = good.run.inputs(good.subject.model)
-    made = make_variant(
-        MethodChoice(f"{method}@tensorflow", method, "tensorflow"),
-        inputs.baseline,
-        good.calibration if calibrated else None,
-        good.run.store,
-    )
+    try:
+        made = make_variant(
+            MethodChoice(f"{method}@tensorflow", method, "tensorflow"),
+            inputs.baseline,
+            good.calibration if calibrated else None,
+            good.run.store,
+        )
+    except EdgeqError as error:
+        raise NotApplicableError(error.what) from error
     return made.path.read_bytes()
 
 

@@ -144,7 +144,7 @@ class Trial:
         for results in (self._results, self._before):
             known = None if results is None else results.get(*place)
             seen = None if known is None else known.visible
-            if seen is not None and seen.of == compared:
+            if seen is not None and seen.of == compared and seen.same is not None:
                 return seen
         return msgspec.structs.replace(visibility(faulty, good), of=compared)
 

@@ -64,6 +64,7 @@ def test_what_does_not_apply_is_skipped_and_not_recorded(project: Project) -> No
         "types",
         "weights",
         "outputs",
+        "ranges",
         "steady_memory",
         "relative_error",
     }

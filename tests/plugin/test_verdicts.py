@@ -24,7 +24,7 @@ def test_fail_fails_in_one_line_with_the_next_step(project: Project) -> None:
     project.spec["gates"]["size_reduction"] = 0.99
     result = project.run("-m", "size")
     assert result.ret == 1
-    result.assert_outcomes(failed=2, passed=2, deselected=20)
+    result.assert_outcomes(failed=2, passed=2, deselected=21)
     judged = case(project.record, "tiny/float16/size_reduction")
     assert judged.status is Verdict.FAIL
     start = result.outlines.index(f"tiny/float16/size_reduction: FAIL; {judged.reason}")
@@ -39,7 +39,7 @@ def test_inconclusive_passes_under_its_own_name(project: Project) -> None:
     result = project.run("-m", "agreement", "-rA")
     assert result.ret == 0
     assert "test_gate.py II.." in text_of(result)
-    assert "2 passed, 20 deselected, 2 inconclusive" in result.outlines[-1]
+    assert "2 passed, 21 deselected, 2 inconclusive" in result.outlines[-1]
     assert statuses(project.record)["tiny/float16/top1_agreement"] is Verdict.INCONCLUSIVE
     said = " ".join(text_of(result).split())
     assert "INCONCLUSIVE, leans to PASS tiny/float16/top1_agreement" in said
@@ -98,7 +98,7 @@ def test_a_spec_in_which_no_gate_looks_at_predictions_clears_nobody(project: Pro
     result.stdout.fnmatch_lines(
         [
             "answer * o not judged * o not judged",
-            "The run passes: all 14 cases passed.",
+            "The run passes: all 15 cases passed.",
             "0 of 2 variants are cleared.",
             "tiny: not judged, no gate looks at its predictions.",
         ]
@@ -120,7 +120,7 @@ def test_inconclusive_fails_where_the_spec_says_so(project: Project) -> None:
     project.spec["inconclusive"] = "fail"
     result = project.run("-m", "agreement")
     assert result.ret == 1
-    result.assert_outcomes(failed=2, passed=2, deselected=20)
+    result.assert_outcomes(failed=2, passed=2, deselected=21)
     result.stdout.fnmatch_lines(
         ["tiny/float16/top1_agreement: INCONCLUSIVE, leans to PASS; agrees on 12 of 12*"]
     )
@@ -154,7 +154,7 @@ def test_missing_without_declaration_fails(project: Project) -> None:
     save_photographs(project.root / "flat", flat=True)
     result = project.run("-m", "accuracy")
     assert result.ret == 1
-    result.assert_outcomes(failed=2, deselected=19)
+    result.assert_outcomes(failed=2, deselected=20)
     result.stdout.fnmatch_lines(["tiny/float16/accuracy_drop: MISSING; *", "Next: Name a csv*"])
 
 

@@ -106,6 +106,20 @@ def test_a_fault_that_no_prediction_shows_is_for_the_proofs(
     assert told.visible is False
     assert told.counted
     assert told.where
+    assert told.cause_named
+
+
+def test_a_plain_statement_about_an_invisible_fault_is_not_a_wrong_cause(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, new_fault(one_row, "one_row", "bias", "low", "damaged_tensor"))
+
+    def plain(run: Run, subject: Subject) -> str:
+        del run, subject
+        return "stored_weights"
+
+    (told,) = challenge(project.spec(root), diagnose=plain).faults
+    assert told.cause_found == "stored_weights"
     assert told.cause_named is None
 
 

@@ -75,7 +75,7 @@ def compare_files(baseline: ModelFile, variant: ModelFile) -> FileComparison:
         else:
             compare_constants(files, pair, tally)
         compare_operator(files[1], pair, folds, tally)
-    compare_graphs(matching, folded, tally)
+    compare_graphs(files, matching, folded, tally)
     return FileComparison(
         layers=sum(map(has_weights, files[0].skeleton.nodes)),
         matched_layers=tally.layers,

@@ -62,6 +62,19 @@ def fold(file: StoredModel, node: Node, only: Collection[int]) -> Affine:
     return affine
 
 
+def changes_nothing(file: StoredModel, node: Node) -> bool:
+    """Return whether an operator multiplies with 1 or adds 0, and does nothing more.
+
+    Args:
+        file: The file that it is of.
+        node: The operator.
+    """
+    alone = _behind(file, node, Affine(_NONE))
+    if alone is None or alone.activation != _NONE:
+        return False
+    return not alone.scales and not alone.summand.any()
+
+
 def _behind(file: StoredModel, node: Node, before: Affine) -> Affine | None:
     """Return an affine step with one more operator, None if that is none."""
     if len(node.constants) != 1 or node.operator.name not in {"MUL", "ADD", "SUB", "DIV"}:

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgeq.measure.stored.clamps import ENDS, same_clamp
 from edgeq.measure.stored.finding import Finding, StoredModel, Tally
-from edgeq.measure.stored.folding import Affine
+from edgeq.measure.stored.folding import Affine, changes_nothing
 from edgeq.measure.stored.layers import (
     FLOAT16_END,
     MOST_OF_A_SMALL_CHANNEL,
@@ -83,10 +83,16 @@ def compare_operator(
         tally.add(pair, "operator", what, certain=False)
 
 
-def compare_graphs(matching: Matching, folded: tuple[Collection[int], ...], tally: Tally) -> None:
+def compare_graphs(
+    files: tuple[StoredModel, StoredModel],
+    matching: Matching,
+    folded: tuple[Collection[int], ...],
+    tally: Tally,
+) -> None:
     """Add the operators that only one of the graphs has, and outputs in another order.
 
     Args:
+        files: The baseline's and the variant's.
         matching: How the graphs correspond.
         folded: Places of operators, of the baseline and of the variant, that were folded away.
         tally: What is found goes there.
@@ -96,9 +102,17 @@ def compare_graphs(matching: Matching, folded: tuple[Collection[int], ...], tall
         alike = len(kinds) == 1 or any(kinds <= one for one in _ALIKE)
         detail = f"stands where the baseline has {pair.baseline.label}"
         tally.add(pair, "operator", ("another operator", detail), certain=not alike)
-    missing = [one for one in matching.missing if one.place not in folded[0]]
+    missing = [
+        one
+        for one in matching.missing
+        if one.place not in folded[0] and not changes_nothing(files[0], one)
+    ]
     reaching = _reaching(matching)
-    added = [one for one in matching.added if one.place in reaching - set(folded[1])]
+    added = [
+        one
+        for one in matching.added
+        if one.place in reaching - set(folded[1]) and not changes_nothing(files[1], one)
+    ]
     # A part that was rewritten in other operators may compute the same.
     certain = not (missing and added) and all(one.evidence == "graph" for one in matching.pairs)
     tally.findings += [

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeq.measure.stored.files import compare_files
 from edgeq.measure.stored.finding import StoredModel
-from edgeq.measure.stored.folding import Affine, fold
+from edgeq.measure.stored.folding import Affine, changes_nothing, fold
 from tests.unit.graphs import BIAS, FIELD, KERNEL, drawn, graph, read
 from tests.unit.measure.stored.nets import RELU6, Array, Comparer, Parts, constant, rounded
 from tests.unit.tiny_model import Op, Tensor
@@ -184,3 +185,40 @@ def test_a_lost_activation_behind_what_is_folded_is_found(compare: Comparer) -> 
     plain = Op("ADD", ("m", "summand"), ("z",))
     found = compare(baseline, parts(), ops=(*UNFOLDED[:2], plain, LAST), baseline_ops=FOLDED)
     assert [one.change for one in found.findings] == ["lost activation"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "nothing"),
+    [("MUL", 1.0, True), ("MUL", 1.01, False), ("ADD", 0.0, True), ("ADD", 0.1, False)],
+)
+def test_an_operator_that_changes_nothing_is_no_finding(
+    tmp_path: Path, name: str, value: float, nothing: bool
+) -> None:
+    factor = np.full(4, value, np.float32)
+    with_it = graph(
+        Op("RELU", ("x",), ("r",)),
+        Op(name, ("r", "factor"), ("a",)),
+        Op("CONV_2D", ("a", "v"), ("y",)),
+        constants=CONSTANTS | {"factor": factor},
+    )
+    file = StoredModel.of(read(tmp_path, with_it))
+    place = next(one.place for one in file.skeleton.nodes if one.operator.name == name)
+    assert changes_nothing(file, file.skeleton.nodes[place]) is nothing
+
+
+def test_the_input_times_one_is_the_same_network(tmp_path: Path) -> None:
+    plain = graph(Op("CONV_2D", ("x", "w", "b"), ("y",)), constants=CONSTANTS)
+    times_one = graph(
+        Op("MUL", ("x", "factor"), ("a",)),
+        Op("CONV_2D", ("a", "w", "b"), ("y",)),
+        constants=CONSTANTS | {"factor": np.ones(1, np.float32)},
+    )
+    files = []
+    for name, content in (("plain", plain), ("times_one", times_one)):
+        folder = tmp_path / name
+        folder.mkdir()
+        files.append(read(folder, content))
+    for ours, theirs in (files, files[::-1]):
+        found = compare_files(ours, theirs)
+        assert (found.findings, found.unmatched) == ((), ())
+        assert found.matched_layers == found.layers == 1

@@ -27,7 +27,9 @@ import msgspec
 
 from benchmarks.robustness.kills import differences, environment
 from edgeq import record as records
+from edgeq.entry import ENTRY_FILE
 from edgeq.files import sha256_file
+from edgeq.pipeline.evaluating import HELD
 from edgeq.store import LOCKS, LOGS, QUARANTINE, TEMPORARY
 from tests.plugin.projects import save_photographs, to_toml
 from tests.unit import bad_models, tiny_model
@@ -64,7 +66,7 @@ PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:hypothesispytest", "--
 TIMES = frozenset({"started", "duration_s", "previous", "load_average", "commands"})
 MEMORY = frozenset({"memory", "max_peak_memory"})
 SUMMARY = frozenset({"summary", "partial"})
-MEASURED = frozenset({"loads", "memory", LOCKS, LOGS, TEMPORARY, QUARANTINE})
+MEASURED = frozenset({"growth", "loads", "memory", "repeated", LOCKS, LOGS, TEMPORARY, QUARANTINE})
 """What of a store holds times or sizes of processes, or is no entry."""
 
 
@@ -112,9 +114,18 @@ def left(folder: Path, code: int, reports: str = "reports") -> Ran:
     record = records.read(folder / reports / "latest" / "run.json")
     store = folder / ".edgeq"
     kinds = [kind for kind in store.iterdir() if kind.is_dir() and kind.name not in MEASURED]
-    files = [path for kind in kinds for path in kind.rglob("*") if path.is_file()]
+    files = [path for kind in kinds for path in kind.rglob("*") if _is_repeatable(path)]
     made = {path.relative_to(store).as_posix(): sha256_file(path) for path in files}
     return Ran(code, msgspec.to_builtins(record), made)
+
+
+def _is_repeatable(path: Path) -> bool:
+    """Return whether a file of the store is the same in every run.
+
+    An evaluation keeps what its worker held in memory, and its entry tells that file's sha256.
+    """
+    measured = {HELD, ENTRY_FILE} if (path.parent / HELD).is_file() else set[str]()
+    return path.is_file() and path.name not in measured
 
 
 def run(folder: Path, *arguments: str, shuffle: int | None = None) -> Ran:

@@ -168,7 +168,11 @@ class _Builder:
         return Skeleton(self.model, tuple(nodes), outputs)
 
     def _is_through(self, operator: Operator) -> bool:
-        return operator.name in _THROUGH and bool(operator.inputs) and operator.inputs[0] >= 0
+        if not operator.inputs or operator.inputs[0] < 0 or not operator.outputs:
+            return False
+        if operator.name == "CAST":  # to whole numbers it cuts something off
+            return self.model.tensors[operator.outputs[0]].dtype.startswith("float")
+        return operator.name in _THROUGH
 
     def _node(self, place: int, operator: Operator, fused: set[int]) -> Node:
         options = dict(operator.options)

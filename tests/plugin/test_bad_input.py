@@ -120,7 +120,7 @@ def check(project: Project, said: dict[str, str]) -> None:
         str(project.root) not in text.partition("short test summary")[0].partition("collected")[2]
     )
     good = {k: v for k, v in statuses(record).items() if k.startswith(VARIANT)}
-    assert len(good) == 8
+    assert len(good) == 11
     assert set(good.values()) == {Verdict.PASS}
 
 

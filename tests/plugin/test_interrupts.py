@@ -81,7 +81,7 @@ def test_ctrl_c_leaves_what_was_done(project: Project) -> None:
     assert record.interrupted
     assert not record.summary.passes
     assert {one.gate for one in record.cases} == {"size_reduction", "max_bytes"}
-    assert "The run was interrupted after 4 cases of 20" in said(project)
+    assert "The run was interrupted after 4 cases of 25" in said(project)
     page = (project.reports / "report.html").read_text("utf-8")
     assert "INTERRUPTED" in page
     assert "The run was interrupted" in (project.reports / "summary.md").read_text("utf-8")

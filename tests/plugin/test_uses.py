@@ -83,7 +83,7 @@ def test_the_commands_work_in_their_order(project: Project, environment: Path) -
     for _ in range(2):
         said = run(gate, project.root)
         assert re.search(r"^answer .* cleared .* cleared", said, re.MULTILINE), said
-        assert re.search(r"=+ 20 passed in ", said), said
+        assert re.search(r"=+ 25 passed in ", said), said
 
     table = run(compare, project.root)
     assert re.findall(r"^test_latency_ratio\[tiny-(\w+)\] \((\w+)\) +\d", table, re.MULTILINE) == [

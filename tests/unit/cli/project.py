@@ -30,7 +30,7 @@ evaluation = "photographs"
 [gates]
 top1_agreement = 0.1
 """
-CASES = 4
+CASES = 7
 SIZE = (8, 8)
 
 

@@ -20,7 +20,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_project_that_can_be_gated(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "spec      ok edgeq.toml: 4 cases" in lines
+    assert "spec      ok edgeq.toml: 7 cases" in lines
     assert "models    ok tiny: vendor" in lines
     assert lines[-1] == "The gate can run: `edgeq gate`."
     assert max(map(len, lines)) <= 100

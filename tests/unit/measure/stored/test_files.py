@@ -12,6 +12,7 @@ from edgeq.errors import ModelError
 from edgeq.faults.graph import Graph
 from edgeq.measure.stored.files import FileComparison, compare_files
 from edgeq.tflite.model_file import read_model
+from tests.unit import tiny_model
 from tests.unit.graphs import drawn, graph, read
 from tests.unit.measure.stored.nets import (
     OPS,
@@ -175,3 +176,17 @@ def test_every_layer_of_a_published_file_is_looked_at(
             values[np.abs(values.reshape(len(values), -1)).max(axis=1).argmax()] *= -1
             found = only(compare_files(baseline, read(tmp_path, edited.patched())))
             assert (found.part, found.operator) == (part, layer.operator)
+
+
+@pytest.mark.parametrize("io", ["float16", "int8", "uint8", "int16"])
+def test_other_types_at_the_borders_are_no_other_network(
+    tmp_path: Path, io: tiny_model.IoType
+) -> None:
+    models = []
+    for name, kind in (("plain", "float32"), ("other", io)):
+        path = tmp_path / f"{name}.tflite"
+        path.write_bytes(tiny_model.classifier(io=kind))  # type: ignore[arg-type]
+        models.append(read_model(path))
+    found = compare_files(*models)
+    assert (found.findings, found.unmatched) == ((), ())
+    assert found.matched_operators == found.operators

@@ -119,7 +119,7 @@ def test_an_image_in_both_sets_is_refused(project: Path, tmp_path: Path) -> None
 
 def test_photographs_are_decoded_at_the_baselines_size(project: Path) -> None:
     said: list[str] = []
-    found = ModelInputs("net", spec(project), Store(project / ".edgeq"), said.append)
+    found = ModelInputs("net", spec(project), Store(project / ".decoding"), said.append)
     photographs = found.stream(Preprocessing(filter="nearest"))
     assert photographs.every(1).shape == photographs.shape == (EVALUATION, 4, 4, 3)
     assert f"net: decoding evaluation images, {EVALUATION} of {EVALUATION}" in said

@@ -101,6 +101,8 @@ def with_cases(record: RunRecord, cases: tuple[CaseRecord, ...]) -> RunRecord:
 def all_pass() -> RunRecord:
     """A run of one model in which everything passes; compared, and challenged."""
     record = run()
+    # A figure that was accepted with another feeding leaves its variant unproven.
+    shown = [kind for kind in ChangeKind if kind is not ChangeKind.INCONCLUSIVE]
     changes = tuple(
         Change(
             id=case.id,
@@ -112,7 +114,7 @@ def all_pass() -> RunRecord:
             before=case.value,
             after=case.value,
         )
-        for case, kind in zip(record.cases, list(ChangeKind) * 3, strict=False)
+        for case, kind in zip(record.cases, shown * 3, strict=False)
     )
     fault = FaultAnswer(
         model="model-1",

@@ -122,10 +122,17 @@ top1_agreement = 0.5
 accuracy_drop = 0.3
 """
     ran = gate(tmp_path, spec=spec)
-    assert ran.code == 0, ran.output
-    value = ran.case("lite0/coral/top1_agreement").value
-    assert value is not None
-    assert value >= 0.7  # a shift by one class would leave next to nothing
+    agreement, drop = (
+        ran.case(f"lite0/coral/{name}") for name in ("top1_agreement", "accuracy_drop")
+    )
+    assert agreement.status is drop.status is Verdict.PASS, ran.output
+    assert agreement.value is not None
+    assert agreement.value >= 0.7  # a shift by one class would leave next to nothing
+    # It agrees, and yet is no variant of this baseline.
+    stored = ran.case("lite0/coral/weights")
+    assert stored.status is Verdict.FAIL
+    assert stored.reason.startswith("another network")
+    assert ran.code == 1
 
 
 @pytest.mark.keras

@@ -126,9 +126,17 @@ class _Weights:
     @property
     def steps_left(self) -> Doubles:
         """How many steps one scale leaves each channel that is not next to nothing."""
-        greatest = np.abs(self.baseline.reshape(len(self.baseline), -1)).max(axis=1)
-        alive = greatest > LEAST_CHANNEL * greatest.max()
-        return np.asarray(greatest[alive] / float(self.scales[0]), np.float64)
+        alive = self._greatest > LEAST_CHANNEL * self._greatest.max()
+        return np.asarray(self._greatest[alive] / float(self.scales[0]), np.float64)
+
+    @property
+    def fewest_steps_left(self) -> float:
+        """How many steps one scale leaves the channel with the smallest weights that are not 0."""
+        return float(self._greatest[self._greatest > 0].min() / self.scales[0])
+
+    @property
+    def _greatest(self) -> Reals:
+        return np.asarray(np.abs(self.baseline.reshape(len(self.baseline), -1)).max(axis=1))
 
 
 def compare_layer(
@@ -262,7 +270,7 @@ def _add_one_scale(pair: Pair, weights: _Weights, found: Distance, tally: Tally)
     steps = 2 ** (BITS[weights.given.dtype] - 1) - 1
     detail = (
         f"have one scale for {len(weights.baseline)} channels of unlike range: one keeps "
-        f"{left.min():.2g} of {steps} steps"
+        f"{weights.fewest_steps_left:.2g} of {steps} steps"
     )
     tally.add(
         pair,

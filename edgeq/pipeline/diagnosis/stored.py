@@ -112,7 +112,7 @@ def _named(bench: Bench, findings: Sequence[Finding], found: FileComparison, tri
         return replace(ordered, evidence={**ordered.evidence, **facts})
     shown = f"{tried.what} (error {tried.after.error:.2g} in place of {tried.before.error:.2g}"
     if bench.run.classifies(bench.subject.model) and bench.needs_no_explanation:
-        shown = f"it does not show in the answers (error {tried.before.error:.2g}"
+        shown = f"class scores do not show it (error {tried.before.error:.2g}"
     return Cause(
         "wrong_checkpoint" if _is_head(bench, findings) else _name(findings, found),
         f"{headline(findings, found)}; {shown} on {plural(tried.images, 'image')})",

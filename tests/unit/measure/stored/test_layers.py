@@ -461,3 +461,14 @@ def test_steps_three_times_as_great_as_needed_are_found(compare: Comparer) -> No
     found = only(compare(FLOATS, rewritten("conv", factor=3)))
     assert (found.part, found.change) == ("weights", "coarse")
     assert "steps 3.0 times as great as they need be" in found.detail
+
+
+def test_the_channel_that_loses_most_is_the_one_that_is_told(compare: Comparer) -> None:
+    values = stored_of(FLOATS, "conv").copy()
+    rows = np.moveaxis(values, AXES["conv"], 0)
+    rows[0] *= 1e-5  # far below what counts as a channel of its own
+    rows[1] *= 0.02
+    baseline = changed(FLOATS, "conv", values)
+    found = only(compare(baseline, tensorwise(baseline, "conv")))
+    kept = float(found.detail.rpartition("one keeps ")[2].split()[0])
+    assert 0 < kept < 0.01

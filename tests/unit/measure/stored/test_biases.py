@@ -157,6 +157,14 @@ def test_an_overflow_behind_which_a_layer_listens_is_found(compare: Comparer) ->
     assert found.operator == 0
 
 
+@pytest.mark.parametrize(("value", "harmless"), [(0.5, True), (3.0, False)])
+def test_an_overflow_counts_from_a_quarter_of_the_outputs_range(
+    compare: Comparer, value: float, harmless: bool
+) -> None:
+    baseline, variant = overflowing(weights_of_next=1.0, value=value)
+    assert (compare(baseline, variant).findings == ()) is harmless
+
+
 def test_an_overflow_that_the_activation_cuts_off_is_harmless(compare: Comparer) -> None:
     """Both the bias and what is stored for it are below 0: RELU6 gives 0."""
     baseline, variant = overflowing(weights_of_next=1.0, value=-4000.0)

@@ -39,11 +39,21 @@ def judge(run: Run, case: Case) -> tuple[CaseRecord, EdgeqError | None]:
             error.where = error.where.replace(f"{run.spec.root}{os.sep}", "")
         if isinstance(error, ConversionError | WorkerError):
             return explained(run, case, recorded(case, broken(error)), error), None
-        ready = case.subject.choice is None and run.variants.error(case.subject.key) is error
+        own = case.subject.choice is None and run.variants.error(case.subject.key) is error
+        ready = own and not _lacks_baseline(run, case)
         if ready and isinstance(error, ModelError | ImageError):
             return explained(run, case, recorded(case, broken(error)), error), error
         absent = not_measured(error, gate=case.gate.name, allow_missing=run.spec.allow_missing)
         return recorded(case, absent), error
+
+
+def _lacks_baseline(run: Run, case: Case) -> bool:
+    """Return whether the model's baseline can't be had, which is no fault of a variant."""
+    try:
+        run.inputs(case.subject.model).baseline  # noqa: B018 - reading it shows whether it is there
+    except EdgeqError:
+        return True
+    return False
 
 
 def shortfall_of(run: Run, case: Case) -> Judgement | None:

@@ -53,6 +53,20 @@ def test_a_variant_that_answers_otherwise_fails(project: Path) -> None:
     assert record.next_step
 
 
+@pytest.mark.parametrize("gate", ["made", "types", "weights"])
+def test_a_baseline_that_can_not_be_used_is_no_fault_of_a_ready_made_file(
+    project: Path, gate: str
+) -> None:
+    run = Run(spec(project, {"source": "cut.tflite"}, store=".no-baseline"))
+    with pytest.raises(ModelError):  # as the work ahead of the cases asks for it
+        run.variant(case(run, f"net/same/{gate}").subject)
+    record, error = answer(run, "same", gate)
+    assert record.status is Verdict.MISSING
+    assert record.cause is None
+    assert isinstance(error, ModelError)
+    assert "cut.tflite" in str(error)
+
+
 @pytest.mark.parametrize("gate", ["made", "types", "max_bytes", "top1_agreement", "latency_ratio"])
 @pytest.mark.parametrize("variant", ["cut", "wide"])
 def test_a_ready_made_file_that_can_not_be_used_fails_and_is_an_error(

@@ -19,7 +19,6 @@ from edgeq.measure.percentiles import short
 from edgeq.picture import Picture, Sheet
 from edgeq.pipeline.contact import PER_RUN, Drawn, sheet_of, sheet_of_samples
 from edgeq.pipeline.diagnosis.bench import Bench
-from edgeq.pipeline.diagnosis.layers import short as short_name
 from edgeq.pipeline.diagnosis.network import IMAGES, part_errors
 from edgeq.pipeline.explaining import experiment_facts
 from edgeq.pipeline.kept import keep
@@ -30,6 +29,7 @@ from edgeq.report import gallery
 from edgeq.report.pictures import SUFFIX
 from edgeq.spec.gates import GATES
 from edgeq.spec.structs import Preprocessing
+from edgeq.tflite.skeleton import short as short_name
 
 KIND = "thumbnails"
 SIDE = 112

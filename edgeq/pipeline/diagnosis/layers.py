@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from edgeq.tflite.model_file import ModelFile
+from edgeq.tflite.skeleton import short
 from edgeq.tflite.wiring import Layer, Wiring
 
 
@@ -15,12 +16,6 @@ class Pair:
 
     baseline: Layer
     variant: Layer
-
-
-def short(name: str) -> str:
-    """Return a tensor's name for messages: the first of joined names, without its root."""
-    parts = name.split(";", maxsplit=1)[0].split("/")
-    return "/".join(parts[1:] if len(parts) > 2 else parts)  # noqa: PLR2004 - root, layer, tensor
 
 
 def label(layer: Layer) -> str:

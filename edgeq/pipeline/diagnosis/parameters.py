@@ -7,9 +7,10 @@ import numpy as np
 from edgeq.errors import ModelError
 from edgeq.pipeline.diagnosis.bench import Bench, Reals
 from edgeq.pipeline.diagnosis.cause import Cause
-from edgeq.pipeline.diagnosis.layers import Pair, label, short
+from edgeq.pipeline.diagnosis.layers import Pair, label
 from edgeq.tflite.constants import along_axis
 from edgeq.tflite.model_file import Tensor
+from edgeq.tflite.skeleton import short
 
 WHOLE = 2.0**31
 SWAPPED = 0.1

@@ -1,1 +1,1 @@
-"""The measure room: arrays and bytes in, numbers out. It judges nothing and runs nothing."""
+"""Numbers out of arrays and bytes. Judges nothing and runs nothing."""

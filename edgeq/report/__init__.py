@@ -1,4 +1,4 @@
-"""The report room: a record in, a page out. Runs nothing."""
+"""Pages, tables and summaries out of a record. Runs nothing."""
 
 from __future__ import annotations
 

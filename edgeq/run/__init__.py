@@ -1,1 +1,1 @@
-"""The run room: models are executed in worker processes, never in this one."""
+"""How a model is executed: in worker processes, never in this one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from edgeq.errors import ModelError
 from edgeq.tflite.model_file import ModelFile, Tensor, require_runnable
 
@@ -12,8 +14,12 @@ _INDICES = frozenset({"int32", "int64", "uint32", "uint64", "bool", "string"})
 _READY = "Join a quantized file as a ready-made variant: [tool.edgeq.variants.NAME]"
 
 
-def require_float(model: ModelFile) -> tuple[int, int]:
+def require_float(model: ModelFile, *, halves: Container[int] = ()) -> tuple[int, int]:
     """Return the image size that a float model takes.
+
+    Args:
+        model: What the file holds.
+        halves: Indices of constants in float16 that are taken as float32.
 
     Raises:
         ModelError: The model can't be run, is quantized, or takes anything but one RGB image of
@@ -29,7 +35,9 @@ def require_float(model: ModelFile) -> tuple[int, int]:
         )
     if not model.outputs:
         raise ModelError("has no output", where=model.path, remedy="Export the model again")
-    quantized = next((tensor for tensor in tensors if _is_quantized(tensor)), None)
+    quantized = next(
+        (tensor for tensor in tensors if tensor.index not in halves and _is_quantized(tensor)), None
+    )
     if quantized is not None:
         raise ModelError(
             f"is no float model: tensor {quantized.name!r} is {quantized.dtype}",

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from edgeq import words
 from edgeq.errors import ModelError
+from edgeq.files import write_bytes
 from edgeq.models import lite0
 from edgeq.models.application_model import export_application
 from edgeq.models.exporting import Exported, export_float, export_folder
@@ -17,10 +19,13 @@ from edgeq.spec.methods import choose
 from edgeq.spec.presets_preprocessing import PREPROCESSING
 from edgeq.spec.structs import Make, Model, Preprocessing, Spec
 from edgeq.store import Store
-from edgeq.tflite.model_file import read_model
+from edgeq.tflite.halves import halves, widened
+from edgeq.tflite.model_file import ModelFile, read_model
 
 IMAGENET_LABELS = "imagenet"
 TENSORFLOW = "tensorflow"
+WIDENED_KIND = "widened"
+_FILE = "model.tflite"
 _IMAGENET_CLASSES = 1000
 
 
@@ -31,7 +36,8 @@ class FloatModel:
     Attributes:
         name: Name in the spec.
         source: Source in the spec.
-        path: The ``.tflite`` file.
+        path: The ``.tflite`` file; in the store if it was exported, or if the source has float16
+            weights, which are float32 in it.
         sha256: Of the file.
         trained: Whether the weights are trained ones.
         notes: What a reader must know, in sentences.
@@ -77,7 +83,7 @@ def load_float_model(name: str, model: Model, spec: Spec, store: Store) -> Float
     where = f"{spec.origin}: models.{name}.source"
     source = parse_source(model, spec, where)
     if isinstance(source, FloatFile):
-        return replace(_from_file(name, model, source.path), limits=spec.make)
+        return replace(_from_file(name, model, source.path, store), limits=spec.make)
     choices = (choose(text, engine=spec.engine) for text in spec.methods_of(name))
     graph = any(choice.engine == TENSORFLOW for choice in choices)
     request = msgspec.structs.replace(source.request, limits=spec.make, graph=graph)
@@ -120,9 +126,10 @@ def converter_start(model: FloatModel, store: Store) -> Path:
     return model.export.graph or export_folder(model.name, model.export, store)
 
 
-def _from_file(name: str, model: Model, path: Path) -> FloatModel:
-    file = read_model(path)
-    size = require_float(file)
+def _from_file(name: str, model: Model, path: Path, store: Store) -> FloatModel:
+    given = read_model(path)
+    stored = halves(given)
+    size = require_float(given, halves=stored)
     if model.input_size not in (None, size):
         raise ModelError(
             f"takes images of {list(size)}, not of {list(model.input_size or ())}",
@@ -130,12 +137,16 @@ def _from_file(name: str, model: Model, path: Path) -> FloatModel:
             remedy="Remove input_size from the spec, or set it to the model's own",
         )
     notes = _preprocessing_notes(model)
+    file = given
+    if stored:
+        file = _in_float32(given, store)
+        notes = (*notes, _widened_note(given, file))
     if has_open_batch(file):
         notes = (*notes, "The file leaves the batch open; it is run with a batch of 1")
     return FloatModel(
         name=name,
         source=model.source,
-        path=path,
+        path=file.path,
         sha256=file.sha256,
         trained=True,
         notes=notes,
@@ -145,6 +156,31 @@ def _from_file(name: str, model: Model, path: Path) -> FloatModel:
         licence=model.licence,
         attribution=model.attribution,
         export=None,
+    )
+
+
+def _in_float32(given: ModelFile, store: Store) -> ModelFile:
+    """Return the model with its float16 constants in float32, as quantizers and proofs want it.
+
+    Raises:
+        ModelError: The file is truncated or damaged.
+        StoreError: The store can't be written.
+    """
+
+    def make(target: Path) -> None:
+        content = widened(given.path)
+        if content is None:
+            raise ModelError("changed while it was read", where=given.path, remedy="Run again")
+        write_bytes(target / _FILE, content)
+
+    entry = store.get_or_make(WIDENED_KIND, {"sha256": given.sha256}, make)
+    return read_model(entry.folder / _FILE)
+
+
+def _widened_note(given: ModelFile, wide: ModelFile) -> str:
+    return (
+        f"The file has float16 weights, taken as float32: its {words.size(given.bytes)} count as "
+        f"{words.size(wide.bytes)}, beside which variants are smaller or larger"
     )
 
 

@@ -15,6 +15,7 @@ from edgeq.pipeline.plan import Subject
 from edgeq.quantize.engines import ENGINES
 from edgeq.spec.structs import Spec
 from edgeq.spec.tables import key_text
+from edgeq.tflite.halves import halves
 from edgeq.tflite.model_file import read_model, require_runnable
 from edgeq.words import plural, size
 
@@ -30,8 +31,11 @@ def weights_of(spec: Spec, name: str) -> str:
     model = spec.models[name]
     source = parse_source(model, spec, name)
     if isinstance(source, FloatFile):
-        require_float(read_model(source.path))
-        return f"those of {model.source}, {size(source.path.stat().st_size)}"
+        file = read_model(source.path)
+        stored = halves(file)
+        require_float(file, halves=stored)
+        wide = ", float16 weights taken as float32" if stored else ""
+        return f"those of {model.source}, {size(file.bytes)}{wide}"
     if source.application is None:
         inside = model.source == lite0.SOURCE
         return f"ImageNet, of the package {lite0.PACKAGE}" if inside else f"those of {model.source}"

@@ -87,7 +87,7 @@ def _rewrite(model: Any, plan: _Plan) -> None:
     for code in model.operatorCodes:
         code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
     if plan.left_out != (0, 0):
-        _leave_out(model, plan)
+        keep_only(model, operators=plan.operators, tensors=plan.tensors)
     model.signatureDefs = model.signatureDefs or []
 
 
@@ -121,20 +121,26 @@ def _signed(root: Table, tensors: int) -> set[int]:
     return named
 
 
-def _leave_out(model: Any, plan: _Plan) -> None:
-    """Leave operators and tensors out of the main graph, and data that nothing refers to then."""
+def keep_only(model: Any, *, operators: Sequence[int], tensors: Sequence[int]) -> None:
+    """Leave operators and tensors out of the main graph, and data that nothing refers to then.
+
+    Args:
+        model: A model as the schema's Python has it, which is changed.
+        operators: Indices of the operators that stay, in their order.
+        tensors: Indices of the tensors that stay, in their order.
+    """
     main = model.subgraphs[0]
-    number = {old: new for new, old in enumerate(plan.tensors)}
+    number = {old: new for new, old in enumerate(tensors)}
 
     def moved(indices: Sequence[int] | None) -> list[int]:
         return [number.get(int(one), -1) for one in (() if indices is None else indices)]
 
-    main.operators = [main.operators[at] for at in plan.operators]
+    main.operators = [main.operators[at] for at in operators]
     for one in main.operators:
         one.inputs, one.outputs = moved(one.inputs), moved(one.outputs)
         if one.intermediates is not None:
             one.intermediates = moved(one.intermediates)
-    main.tensors = [main.tensors[at] for at in plan.tensors]
+    main.tensors = [main.tensors[at] for at in tensors]
     main.inputs, main.outputs = moved(main.inputs), moved(main.outputs)
     for signature in model.signatureDefs or ():
         if signature.subgraphIndex == 0:

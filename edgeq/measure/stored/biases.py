@@ -14,6 +14,7 @@ from edgeq.measure.stored.folding import Affine
 from edgeq.measure.stored.steps import (
     FLOAT32_STEP,
     Doubles,
+    are_float16,
     bias_distance,
     finite,
     float16_steps,
@@ -79,19 +80,30 @@ def compare_biases(
         return
     tally.tensors += biases.variant is not None
     if biases.variant is not None and biases.variant.dtype in _WHOLE:
-        _compare_whole(files[1], pair, biases, (ours, theirs), tally)
+        _compare_whole(files, pair, biases, (ours, theirs), tally)
         return
     greatest = np.abs(ours).max(initial=0.0)
     if biases.variant is not None and biases.variant.dtype == "float16":
         steps = float16_steps(ours.astype(np.float32)).astype(np.float64)
     else:
         steps = np.full(ours.shape, FLOAT32_STEP * greatest)
-    apart = np.abs(theirs - ours) / np.maximum(steps, _TINY)
-    _add(pair, (ours, theirs), apart, steps, tally)
+    rounding = _rounding(files[0], biases.baseline, biases.folds[0])
+    apart = np.maximum(np.abs(theirs - ours) - rounding, 0) / np.maximum(steps, _TINY)
+    _add(pair, (ours, theirs), apart, steps + rounding, tally)
+
+
+def _rounding(file: StoredModel, tensor: Tensor | None, affine: Affine) -> Doubles | float:
+    """Return by how much a baseline's biases were rounded at most: half a step of float16, or 0."""
+    if tensor is None or tensor.dtype != "float32":
+        return 0.0
+    values = file.constants.real(tensor).ravel()
+    if not are_float16(values):
+        return 0.0
+    return np.asarray(float16_steps(values).astype(np.float64) / 2 * np.abs(affine.factor))
 
 
 def _compare_whole(
-    file: StoredModel,
+    files: tuple[StoredModel, StoredModel],
     pair: Pair,
     biases: Biases,
     values: tuple[Doubles, Doubles],
@@ -101,15 +113,16 @@ def _compare_whole(
     stored, affine = biases.variant, biases.folds[1]
     if stored is None:
         return
-    raw = file.constants.stored(stored).astype(np.float64).ravel()
+    raw = files[1].constants.stored(stored).astype(np.float64).ravel()
     named = stored.scales.astype(np.float64)
     steps = named if biases.steps is None else biases.steps
     ours, theirs = values[0], raw * steps * affine.factor + affine.summand
     steps = np.broadcast_to(steps * np.abs(affine.factor), ours.shape)
-    distance = bias_distance(ours, theirs, steps)
+    rounding = _rounding(files[0], biases.baseline, biases.folds[0])
+    distance = bias_distance(ours, theirs, steps, rounding)
     cut_off = np.abs(raw) >= _END
     if cut_off.any():
-        harmless = _effect(file, pair, (ours, theirs), cut_off) <= HARMLESS
+        harmless = _effect(files[1], pair, (ours, theirs), cut_off) <= HARMLESS
         distance[cut_off & harmless] = 0.0
     bad = ~(distance <= MOST_STEPS)
     units = named.size and (np.abs(named - steps) > FITTING_UNITS * steps).any()
@@ -118,7 +131,7 @@ def _compare_whole(
         how = "other units", "are stored in steps that are not those of input times weights"
     elif bad.any() and (cut_off & bad).sum() == bad.sum():
         how = "overflow", "do not fit their type and were cut off"
-    _add(pair, (ours, theirs), distance, steps, tally, how)
+    _add(pair, (ours, theirs), distance, steps + rounding, tally, how)
 
 
 def _add(  # noqa: PLR0917 - what is known of one layer's biases

@@ -82,6 +82,7 @@ def distance(
             than those of the weights; None if there are none.
         baseline_steps: Shape ``(c,)`` or ``(1,)``: the steps that the baseline's own numbers were
             rounded to, None if they are floats. Errors of two roundings add up in squares.
+            Floats that were rounded to float16 are known by that.
     """
     ours, theirs = (one.reshape(len(one), -1) for one in (baseline, variant))
     apart = theirs - ours
@@ -107,6 +108,8 @@ def distance(
         coarseness = np.ones(len(ours))
     if baseline_steps is not None:
         unit = np.hypot(unit, baseline_steps.reshape(-1, 1)).astype(np.float32)
+    elif dtype != "float16" and are_float16(ours):
+        unit = np.hypot(unit, float16_steps(ours)).astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.square(apart / np.maximum(unit, np.float32(_TINY)), dtype=np.float32)
         means = squares.mean(axis=1, dtype=np.float64)
@@ -122,6 +125,18 @@ def float16_steps(values: Reals) -> Reals:
     """Return the distance between a float16 and the next one at each value."""
     within = np.minimum(np.abs(values), np.float32(_LAST_BUT_ONE))
     return np.asarray(np.spacing(within.astype(np.float16)), np.float32)
+
+
+def are_float16(values: npt.NDArray[np.floating]) -> bool:
+    """Return whether all values are numbers that float16 holds, and some are not 0.
+
+    Then they were most likely rounded to it, and what a variant was made from may lie half a step
+    of float16 away: vendors publish float16 files beside int8 files that were made from float32.
+    """
+    few = values.ravel()[:64]  # of float32 weights hardly one of these would do
+    with np.errstate(over="ignore"):
+        held = all(bool((one == one.astype(np.float16)).all()) for one in (few, values))
+    return held and bool(values.any())
 
 
 def sensible_steps(
@@ -146,15 +161,18 @@ def sensible_steps(
     return np.asarray(_floored(greatest) / max(2 ** (bits - 1) - 1, 1))
 
 
-def bias_distance(baseline: Doubles, variant: Doubles, steps: Doubles) -> Doubles:
+def bias_distance(
+    baseline: Doubles, variant: Doubles, steps: Doubles, rounding: Doubles | float = 0.0
+) -> Doubles:
     """Return how many of their own steps stored biases lie from the baseline's.
 
     Args:
         baseline: Real numbers, shape ``(c,)``.
         variant: The same, dequantized.
         steps: Of the variant, shape ``(c,)``.
+        rounding: By how much the baseline's own were rounded at most, shape ``(c,)`` or 0.
     """
-    left = np.abs(variant - baseline) - FLOAT32_DIGITS * np.abs(baseline)
+    left = np.abs(variant - baseline) - FLOAT32_DIGITS * np.abs(baseline) - rounding
     return np.asarray(np.maximum(left, 0.0) / np.maximum(np.abs(steps), _TINY))
 
 

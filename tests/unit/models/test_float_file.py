@@ -35,11 +35,16 @@ def test_an_open_batch_is_allowed(tmp_path: Path) -> None:
     assert has_open_batch(model)
 
 
-def test_float16_weights_are_no_baseline(tmp_path: Path) -> None:
+def test_float16_weights_are_a_baseline_only_where_they_are_taken_as_float32(
+    tmp_path: Path,
+) -> None:
     half = Tensor("half", (3,), "float16", np.ones(3, np.float16))
-    data = relu(Tensor("image", (1, 4, 4, 3)), extra=(half,))
+    model = read(tmp_path, relu(Tensor("image", (1, 4, 4, 3)), extra=(half,)))
     with pytest.raises(ModelError, match=r"'half' is float16.*edgeq\.variants"):
-        require_float(read(tmp_path, data))
+        require_float(model)
+    assert require_float(model, halves={1}) == (4, 4)
+    with pytest.raises(ModelError, match=r"'half' is float16"):
+        require_float(model, halves={0})
 
 
 @pytest.mark.parametrize(

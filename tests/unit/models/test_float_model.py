@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from edgeq import words
 from edgeq.errors import ConversionError, ModelError
 from edgeq.models import exporting, sources, weights
 from edgeq.models.applications import FAMILIES, Application
 from edgeq.models.float_model import FloatModel, converter_start, load_float_model
 from edgeq.spec.structs import Make, Model, Preprocessing, Spec
 from edgeq.store import Store
+from edgeq.tflite.model_file import read_model
+from tests.unit.tflite.test_halves import half
 from tests.unit.tiny_model import classifier
 
 OFFLINE = "Name or service not known"
@@ -226,3 +229,25 @@ def test_a_graph_is_asked_for_where_an_engine_starts_there(
     spec = Spec(root=tmp_path, origin="edgeq.toml", models={"net": model}, methods=methods)
     load_float_model("net", model, spec, Store(tmp_path / "store"))
     assert child.asked[0]["graph"] == (engine == "tensorflow")
+
+
+def test_a_file_with_float16_weights_is_taken_as_float32(tmp_path: Path) -> None:
+    given = half()
+    (tmp_path / "net.tflite").write_bytes(given)
+    model = load(tmp_path, "net.tflite", preprocessing="keras-0-255")
+    assert (model.source, model.input_size, model.export) == ("net.tflite", (4, 4), None)
+    assert (tmp_path / "net.tflite").read_bytes() == given
+    file = read_model(model.path)
+    assert model.sha256 == file.sha256
+    assert not any(one.dtype == "float16" for one in file.tensors)
+    (note,) = model.notes
+    counted = f"its {words.size(len(given))} count as {words.size(file.bytes)}"
+    assert note.startswith(f"The file has float16 weights, taken as float32: {counted}")
+    again = load(tmp_path, "net.tflite", preprocessing="keras-0-255")
+    assert again.path == model.path
+
+
+def test_arithmetic_in_float16_is_no_baseline(tmp_path: Path) -> None:
+    (tmp_path / "net.tflite").write_bytes(classifier(io="float16"))
+    with pytest.raises(ModelError, match=r"is no float model: .* is float16"):
+        load(tmp_path, "net.tflite")

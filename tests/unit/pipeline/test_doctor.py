@@ -11,6 +11,7 @@ from edgeq.pipeline.doctor import Finding, examine
 from edgeq.run.targets import Target
 from tests.unit.cli.project import SPEC, write
 from tests.unit.images.pictures import save
+from tests.unit.tflite.test_halves import half
 
 
 @pytest.fixture
@@ -39,6 +40,13 @@ def test_everything_that_the_spec_needs_is_there(project: Path) -> None:
     ]
     assert [state for state, _ in found(project, "variants")] == ["ok"]
     assert not [one for one in examine(project) if one.state == "bad"]
+
+
+def test_float16_weights_are_taken_as_float32_and_said(project: Path) -> None:
+    (project / "net.tflite").write_bytes(half())
+    size = words.size(len(half()))
+    text = f"weights: those of net.tflite, {size}, float16 weights taken as float32"
+    assert ("ok", text) in found(project, "models")
 
 
 def test_a_bad_spec_does_not_hide_the_machine(project: Path) -> None:

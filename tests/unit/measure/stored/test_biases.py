@@ -268,3 +268,29 @@ def test_biases_that_can_t_be_read_stay_open(compare: Comparer) -> None:
     found = compare(FLOATS, {**INT8, "conv_bias": odd})
     assert found.findings == ()
     assert found.unmatched == ("CONV_2D 0 (conv): its biases can't be read",)
+
+
+def in_float16(parts: Parts) -> Parts:
+    """Return the float network with its weights and biases rounded to float16."""
+    stored = {name: stored_of(parts, name) for name in SHAPES}
+    stored |= {f"{name}_bias": stored_of(parts, f"{name}_bias") for name in SHAPES}
+    return {**parts, **{name: constant(name, wide(data)) for name, data in stored.items()}}
+
+
+def wide(data: Array) -> Array:
+    return data.astype(np.float16).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", ["int8", "int16x8", "uint8", "float32", "float16"])
+def test_a_baseline_in_float16_has_the_variants_of_its_float32_file(
+    compare: Comparer, kind: Kind
+) -> None:
+    assert compare(in_float16(FLOATS), of(FLOATS, kind)).findings == ()
+
+
+@pytest.mark.parametrize("kind", ["int8", "float32"])
+def test_biases_beyond_the_rounding_of_float16_are_found(compare: Comparer, kind: Kind) -> None:
+    more = stored_of(FLOATS, "conv_bias") * np.float32(1.5)
+    variant = of(changed(FLOATS, "conv_bias", more), kind)
+    found = found_bias(compare, variant, baseline=in_float16(FLOATS))
+    assert found.change == "scaled"

@@ -12,6 +12,7 @@ from edgeq.measure.stored.steps import (
     COARSEST,
     LEAST_CHANNEL,
     Distance,
+    are_float16,
     bias_distance,
     distance,
     float16_steps,
@@ -305,3 +306,37 @@ def test_a_bias_without_a_step_may_not_be_off_at_all() -> None:
     found = bias_distance(np.array([0.0, 1.0]), np.array([0.0, 2.0]), np.zeros(2))
     assert found[0] == 0
     assert found[1] > 1e9
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.1, 0.2], False),
+        ([1.0, 0.5, -3.0], True),
+        ([0.0, 0.0], False),
+        ([70000.0, 1.0], False),
+        ([float("nan"), 1.0], False),
+        ([], False),
+    ],
+)
+def test_what_float16_holds(values: list[float], expected: bool) -> None:
+    assert are_float16(np.array(values, np.float32)) is expected
+
+
+def test_one_of_many_that_float16_does_not_hold_is_enough() -> None:
+    values = np.ones(1000, np.float32)
+    assert are_float16(values)
+    values[900] = 0.1
+    assert not are_float16(values)
+
+
+def test_float32_weights_may_lie_half_a_step_from_a_baseline_in_float16() -> None:
+    weights = np.random.default_rng(2).normal(size=(4, 300)).astype(np.float32)
+    halves = weights.astype(np.float16).astype(np.float32)
+    found = distance(halves, weights, dtype="float32", scales=NONE, zero_points=NO_POINTS)
+    assert found.greatest == pytest.approx(1, abs=0.1)
+    other = distance(weights, halves, dtype="float32", scales=NONE, zero_points=NO_POINTS)
+    assert other.greatest > 5
+    noisy = weights * np.float32(1.002)
+    found = distance(halves, noisy, dtype="float32", scales=NONE, zero_points=NO_POINTS)
+    assert found.greatest > 5

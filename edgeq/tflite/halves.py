@@ -1,0 +1,105 @@
+"""A model whose float32 constants are stored as float16, and the same model in float32.
+
+Converters store half of the bytes and put a DEQUANTIZE behind each constant; a runtime widens them
+once, when it loads the file, and computes in float32. Quantizers and proofs want plain constants.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeq.tflite.attached import attached_bytes
+from edgeq.tflite.constants import Constants
+from edgeq.tflite.flatbuffer import damaged
+from edgeq.tflite.model_file import ModelFile, Operator, open_model, read_model
+from edgeq.tflite.prepared import keep_only
+
+_HALF = "float16"
+
+
+def halves(model: ModelFile) -> frozenset[int]:
+    """Return the indices of constants that are stored as float16 and used as float32.
+
+    A DEQUANTIZE is all that takes such a constant. Float16 that anything else takes, or that
+    leaves the model, is arithmetic in float16 and not among them.
+    """
+    takers: defaultdict[int, list[Operator]] = defaultdict(list)
+    for operator in model.operators:
+        for index in operator.tensors:
+            takers[index].append(operator)
+    mixed = {one.buffer for one in model.tensors if one.dtype != _HALF}
+    borders = {*model.inputs, *model.outputs}
+    return frozenset(
+        tensor.index
+        for tensor in model.tensors
+        if tensor.dtype == _HALF
+        and tensor.data_bytes
+        and tensor.buffer not in mixed
+        and tensor.index not in borders
+        and takers[tensor.index]
+        and all(_widens(model, operator, borders) for operator in takers[tensor.index])
+    )
+
+
+def widened(path: Path) -> bytes | None:
+    """Return a model with its ``halves`` stored as float32, None if it has none.
+
+    The operators that widened them are gone; everything else stays, files attached to the model
+    too. What the model computes is the same, bit by bit.
+
+    Raises:
+        ModelError: The file is missing, not a model, truncated or damaged.
+    """
+    model = read_model(path)
+    stored = halves(model)
+    if not stored:
+        return None
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    constants = Constants(model)
+    values = {index: constants.stored(model.tensors[index]).astype(np.float32) for index in stored}
+    data = open_model(path).data
+    try:
+        written: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
+        _widen(written, model, values)
+        content = bytes(flatbuffer_utils.convert_object_to_bytearray(written))
+    except Exception as error:  # the schema's code raises whatever damage leads it to
+        raise damaged(path, f"it can't be written again ({error})") from error
+    attached = attached_bytes(data)
+    return content + data[len(data) - attached :]
+
+
+def _widens(model: ModelFile, operator: Operator, borders: set[int]) -> bool:
+    return (
+        operator.name == "DEQUANTIZE"
+        and len(operator.outputs) == 1
+        and model.tensors[operator.outputs[0]].dtype == "float32"
+        and operator.outputs[0] not in borders
+    )
+
+
+def _widen(written: Any, model: ModelFile, values: dict[int, np.ndarray[Any, Any]]) -> None:
+    """Store constants as float32 and hand them to whom their DEQUANTIZE served."""
+    from ai_edge_litert.schema_py_generated import TensorType
+
+    main = written.subgraphs[0]
+    for index, wide in values.items():
+        main.tensors[index].type = TensorType.FLOAT32
+        buffer = written.buffers[main.tensors[index].buffer]
+        buffer.data, buffer.offset, buffer.size = np.frombuffer(wide.tobytes(), np.uint8), 0, 0
+    gone = [one for one in model.operators if one.inputs and one.inputs[0] in values]
+    takes = {one.outputs[0]: one.inputs[0] for one in gone}
+    for one in main.operators:
+        for indices in (one.inputs, one.intermediates):
+            if indices is not None:
+                indices[:] = [takes.get(int(index), int(index)) for index in indices]
+    left = {one.index for one in gone}
+    keep_only(
+        written,
+        operators=[one.index for one in model.operators if one.index not in left],
+        tensors=[one.index for one in model.tensors if one.index not in takes],
+    )

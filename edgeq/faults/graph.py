@@ -16,13 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.faults.fault import NotApplicableError
-from edgeq.tflite.buffers import spans
-from edgeq.tflite.model_file import IDENTIFIER, open_content, read_content
+from edgeq.tflite.model_file import read_content
+from edgeq.tflite.packing import packed, unpacked
 from edgeq.tflite.wiring import Wiring
 
 Array = npt.NDArray[Any]
 EDITABLE = ("float32", "float16", "int8", "uint8", "int16", "int32")
-DATA_ALIGNMENT = 16
 
 
 @dataclass(frozen=True)
@@ -68,11 +67,8 @@ class Graph:
         self._wiring = Wiring(read_content(path, content))
         self._bytes = bytearray(content)
         self.schema: Any = schema
-        self.model: Any = schema.ModelT.InitFromPackedBuf(self._bytes, 0)
+        self.model: Any = unpacked(self._bytes, path)
         self.main: Any = self.model.subgraphs[0]
-        held = spans(open_content(path, content).root())
-        for buffer, (start, size) in zip(self.model.buffers, held, strict=True):
-            buffer.data = np.frombuffer(self._bytes, np.uint8, size, start) if size else None
 
     def patched(self) -> bytes:
         """Return the file with the numbers that were changed in place."""
@@ -80,24 +76,7 @@ class Graph:
 
     def packed(self) -> bytes:
         """Return the model written anew."""
-        from flatbuffers import Builder
-
-        class Aligned(Builder):  # type: ignore[misc] # flatbuffers has no types
-            """Starts stored data at multiples of 16, as the schema asks for."""
-
-            def CreateNumpyVector(self, x: Array) -> Any:  # noqa: N802 - flatbuffers' own name
-                if x.dtype != np.uint8:
-                    return super().CreateNumpyVector(x)
-                self.StartVector(1, x.size, DATA_ALIGNMENT)
-                self.head -= x.size
-                self.Bytes[self.head : self.head + x.size] = x.tobytes()
-                return self.EndVector()
-
-        for buffer in self.model.buffers:
-            buffer.offset = buffer.size = 0
-        builder = Aligned(len(self._bytes) + 4096)
-        builder.Finish(self.model.Pack(builder), IDENTIFIER)
-        return bytes(builder.Output())
+        return packed(self.model)
 
     def layers(self, *names: str) -> tuple[Layer, ...]:
         """Return the compute operators with stored weights, those of some names if any is given.

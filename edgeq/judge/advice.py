@@ -19,6 +19,9 @@ OTHER_METHOD: dict[str, str] = {
     "int8": "Calibrate on more images like those of the evaluation, or try weight_only_int8",
     "int8_float_io": "Calibrate on more images like those of the evaluation, "
     "or try weight_only_int8",
+    "int8_uint8_io": "Calibrate on more images like those of the evaluation, "
+    "or try weight_only_int8",
+    "int8_per_tensor": "Try int8, with a scale for each channel, if the target can run that",
     "weight_only_int8": "Try float16; check the preprocessing if that differs too",
     "int16x8": "Check the calibration images, or try weight_only_int8",
     "weight_only_int4": "Try weight_only_int8: 4 bits are too few for these weights",

@@ -74,7 +74,12 @@ def types(
     )
     if method is None:
         return _passed(f"claims no method and differs from the baseline: {shown}", **evidence)
-    breaks = [*_weights(found, method), *_activations(found, method), *_borders(found, method)]
+    breaks = [
+        *_weights(found, method),
+        *_scales(found, method),
+        *_activations(found, method),
+        *_borders(found, method),
+    ]
     if not breaks:
         return _passed(f"is what {method.name} claims: {shown}", **evidence)
     return Judgement(
@@ -251,6 +256,19 @@ def _left_in_float(operator: Compute) -> int:
     """Return the bytes of float weights that are too few to be quantized."""
     small = operator.weight_bytes < LEAST_WEIGHTS * FLOAT_BYTES
     return operator.weight_bytes if small and operator.weight_type == "float32" else 0
+
+
+def _scales(found: Operators, method: Method) -> Iterator[str]:
+    """Yield what is not per tensor where the target, or the claim, knows nothing else."""
+    if method.stored_weights != "per_tensor":
+        return
+    layers = [one for one in found.compute if one.weight_scales]
+    finer = [one for one in layers if one.weight_scales > 1]
+    if finer:
+        yield (
+            f"{len(finer)} of {plural(len(layers), 'layer')} have a scale for each channel: "
+            f"{names([one.label for one in finer])}"
+        )
 
 
 def _activations(found: Operators, method: Method) -> Iterator[str]:

@@ -21,6 +21,7 @@ class Compute(msgspec.Struct, frozen=True, kw_only=True):
         weight_type: Type in which its weights are stored, None where it has none.
         weight_bytes: Their stored bytes, 0 where it has none.
         dequantized: Whether a DEQUANTIZE operator lies between stored weights and operator.
+        weight_scales: How many scales its weights have, 0 where they have none.
     """
 
     index: int
@@ -30,6 +31,7 @@ class Compute(msgspec.Struct, frozen=True, kw_only=True):
     weight_type: str | None
     weight_bytes: int
     dequantized: bool
+    weight_scales: int = 0
 
     @property
     def label(self) -> str:
@@ -95,6 +97,7 @@ def operators(model: ModelFile) -> Operators:
                 weight_type=None if tensor is None else tensor.dtype,
                 weight_bytes=0 if tensor is None else tensor.data_bytes,
                 dequantized=one.weights is not None and one.weights.dequantized,
+                weight_scales=0 if tensor is None else int(tensor.scales.size),
             )
         )
     by_type: Counter[str] = Counter()

@@ -14,6 +14,7 @@ import numpy as np
 
 from edgeq import typed
 from edgeq.images.preprocess import to_input
+from edgeq.quantize.finishing import finished
 from edgeq.quantize.statistics import Statistics, extent, ranges
 from edgeq.spec.structs import Preprocessing
 from edgeq.tflite.model_file import ModelFile, read_content
@@ -50,11 +51,13 @@ class Quantize(msgspec.Struct, frozen=True, kw_only=True, tag="quantize", tag_fi
         statistics: File of ``Statistics``, None for methods that need none.
         percentile: See ``statistics.ranges``.
         output: The file that the variant is written to.
+        unsigned_io: Whether int8 inputs and outputs become uint8.
     """
 
     model: str
     steps: list[dict[str, Any]]
     output: str
+    unsigned_io: bool = False
     statistics: str | None = None
     percentile: float | None = None
 
@@ -108,8 +111,10 @@ def quantize(request: Quantize) -> dict[str, object]:
             for name, (low, high) in zip(statistics.names, limits, strict=True)
         }
     result = maker.quantize(found, enable_progress_report=False)
+    output = Path(request.output)
     content = bytes(result.quantized_model)
-    Path(request.output).write_bytes(content)
+    content = finished(content, output, unsigned_io=request.unsigned_io)
+    output.write_bytes(content)
     return {"bytes": len(content)}
 
 

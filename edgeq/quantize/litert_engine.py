@@ -34,6 +34,7 @@ def run_litert(job: Job) -> None:
         "model": str(job.model.path),
         "steps": msgspec.to_builtins(recipe.steps),
         "percentile": recipe.percentile,
+        "unsigned_io": recipe.unsigned_io,
         "statistics": None if statistics is None else str(statistics),
         "output": str(job.output),
     }
@@ -91,7 +92,7 @@ LITERT_ENGINE = Engine(
     packages=("litert-quantizer", "ai-edge-litert", "numpy"),
     extra=None,
     recipes=LITERT,
-    format=2,
+    format=3,
     run=run_litert,
     prepare=prepare_litert,
     changes=changes_for_litert,

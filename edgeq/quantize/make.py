@@ -12,6 +12,7 @@ from edgeq.models.float_model import FloatModel
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.engine import Job, Recipe
 from edgeq.quantize.engines import ENGINES
+from edgeq.quantize.fitting import fitted
 from edgeq.quantize.variant import Variant
 from edgeq.spec.methods import METHODS, MethodChoice
 from edgeq.spec.presets_preprocessing import find_preprocessing
@@ -64,6 +65,7 @@ def make_variant(
             where=what,
             remedy="Set `calibration` in [tool.edgeq.images]",
         )
+    chosen = fitted(chosen, model)
     used = calibration if method.needs_calibration else None
     if used is not None:
         used.require_size(model.input_size, where=what)

@@ -76,10 +76,13 @@ class LitertRecipe(msgspec.Struct, frozen=True, kw_only=True):
         steps: In order.
         percentile: Which range of an activation follows from the calibration images, see
             ``statistics.ranges``; None for methods that need none.
+        unsigned_io: Whether input and output, which the library makes int8, become uint8 after
+            it.
     """
 
     steps: tuple[Step, ...]
     percentile: float | None = None
+    unsigned_io: bool = False
 
 
 class TensorflowRecipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,12 +94,14 @@ class TensorflowRecipe(msgspec.Struct, frozen=True, kw_only=True):
         types: Names of types for ``target_spec.supported_types``.
         io_type: Type of the model's input and output.
         calibrated: Whether photographs are run through the model to find ranges.
+        per_channel: Whether each channel of weights has a scale of its own.
     """
 
     operators: str | None = None
     types: tuple[str, ...] = ()
     io_type: str = "float32"
     calibrated: bool = False
+    per_channel: bool = True
 
     @property
     def shares_calibration(self) -> bool:
@@ -123,18 +128,26 @@ def weights_only(bits: int, *, dynamic: bool, least: int = 0) -> LitertRecipe:
 
 
 def static(
-    bits: int, *, percentile: float, float_io: bool = False, weights: str = MINMAX
+    bits: int,
+    *,
+    percentile: float,
+    io: Literal["integer", "float32", "uint8"] = "integer",
+    weights: str = MINMAX,
+    per_channel: bool = True,
 ) -> LitertRecipe:
     """Return the recipe of a method with int8 weights and integer activations.
 
     Args:
         bits: Width of activations; 16-bit ones are symmetric, as the kernels demand.
         percentile: See ``LitertRecipe``.
-        float_io: Whether input and output stay float32.
+        io: Types of input and output: those of the activations, or others.
         weights: How the scales of weights are found, ``MINMAX`` or ``MSE``.
+        per_channel: Whether each channel of weights has a scale of its own.
     """
     settings = Settings(
-        weight_tensor_config=Numbers(num_bits=8),
+        weight_tensor_config=Numbers(
+            num_bits=8, granularity="CHANNELWISE" if per_channel else "TENSORWISE"
+        ),
         activation_tensor_config=Numbers(
             num_bits=bits,
             symmetric=bits == SYMMETRIC_BITS,
@@ -148,12 +161,12 @@ def static(
             msgspec.structs.replace(every, operation=name, algorithm_key=weights)
             for name in WITH_WEIGHTS
         ]
-    if float_io:
+    if io == "float32":
         untouched = Step(op_config=Settings(compute_precision="FLOAT"), algorithm_key="no_quantize")
         steps += [
             msgspec.structs.replace(untouched, operation=name) for name in ("INPUT", "OUTPUT")
         ]
-    return LitertRecipe(steps=tuple(steps), percentile=percentile)
+    return LitertRecipe(steps=tuple(steps), percentile=percentile, unsigned_io=io == "uint8")
 
 
 _FLOAT16 = Settings(
@@ -173,7 +186,9 @@ LITERT: dict[str, LitertRecipe] = {
     "dynamic_range": weights_only(8, dynamic=True, least=LEAST_WEIGHTS),
     "float16": LitertRecipe(steps=(Step(op_config=_FLOAT16, algorithm_key="float_casting"),)),
     "int8": static(8, percentile=INT8_PERCENTILE),
-    "int8_float_io": static(8, percentile=INT8_PERCENTILE, float_io=True),
+    "int8_float_io": static(8, percentile=INT8_PERCENTILE, io="float32"),
+    "int8_uint8_io": static(8, percentile=INT8_PERCENTILE, io="uint8"),
+    "int8_per_tensor": static(8, percentile=INT8_PERCENTILE, per_channel=False),
     "weight_only_int8": weights_only(8, dynamic=False, least=LEAST_WEIGHTS),
     "int16x8": static(16, percentile=INT16_PERCENTILE),
     "weight_only_int4": weights_only(4, dynamic=False, least=LEAST_WEIGHTS),
@@ -187,5 +202,9 @@ TENSORFLOW: dict[str, TensorflowRecipe] = {
     "float16": TensorflowRecipe(types=("float16",)),
     "int8": TensorflowRecipe(operators=INT8_ONLY, io_type="int8", calibrated=True),
     "int8_float_io": TensorflowRecipe(operators=INT8_ONLY, calibrated=True),
+    "int8_uint8_io": TensorflowRecipe(operators=INT8_ONLY, io_type="uint8", calibrated=True),
+    "int8_per_tensor": TensorflowRecipe(
+        operators=INT8_ONLY, io_type="int8", calibrated=True, per_channel=False
+    ),
     "int16x8": TensorflowRecipe(operators=_INT16_ONLY, io_type="int16", calibrated=True),
 }

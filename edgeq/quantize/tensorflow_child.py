@@ -64,11 +64,13 @@ class Quantize(msgspec.Struct, frozen=True, kw_only=True, tag="quantize", tag_fi
         calibrated: What ``Calibrate`` wrote.
         io_type: Type of the model's input and output.
         output: The file that the variant is written to.
+        per_channel: Whether each channel of weights has a scale of its own.
     """
 
     calibrated: str
     io_type: str
     output: str
+    per_channel: bool = True
 
 
 def convert(request: Convert) -> bytes:
@@ -83,6 +85,7 @@ def convert(request: Convert) -> bytes:
         converter.target_spec.supported_types = [tf.dtypes.as_dtype(name) for name in recipe.types]
     converter.inference_input_type = tf.dtypes.as_dtype(recipe.io_type)
     converter.inference_output_type = tf.dtypes.as_dtype(recipe.io_type)
+    converter._experimental_disable_per_channel = not recipe.per_channel  # noqa: SLF001 - no other
     if request.pixels is not None and request.preprocessing is not None:
         _calibrate_with(converter, request.pixels, request.preprocessing)
     return _converted(converter, request.start)
@@ -106,7 +109,13 @@ def quantize(request: Quantize) -> bytes:
 
     kind = tf.dtypes.as_dtype(request.io_type)
     calibrated = Path(request.calibrated).read_bytes()
-    return bytes(mlir_quantize(calibrated, input_data_type=kind, output_data_type=kind))
+    content: bytes = mlir_quantize(
+        calibrated,
+        disable_per_channel=not request.per_channel,
+        input_data_type=kind,
+        output_data_type=kind,
+    )
+    return bytes(content)
 
 
 def _converter(start: str) -> Any:

@@ -33,6 +33,7 @@ def run_tensorflow(job: Job) -> None:
     request: dict[str, object] = {"output": str(job.output)}
     if _shares_calibration(job.shared):
         request |= {"task": "quantize", "calibrated": str(start), "io_type": recipe.io_type}
+        request |= {"per_channel": recipe.per_channel}
     else:
         request |= {"task": "convert", "start": str(start), "recipe": msgspec.to_builtins(recipe)}
         request |= _photographs(job.calibration)

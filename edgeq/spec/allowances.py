@@ -51,6 +51,7 @@ ALLOWANCES: dict[str, Allowance] = {
     "weight_only_int8": _WEIGHTS,
     "int8": _STATIC,
     "int8_float_io": _STATIC,
+    "int8_uint8_io": _STATIC,
 }
 
 WIDEST = Allowance(

@@ -37,7 +37,10 @@ class Method:
             running); None where the types above say it already.
         stored_weights: How its weights come from the baseline's: ``"quantized"`` channel by
             channel, ``"per_tensor"``, or ``"trained"`` for methods that change them on purpose,
-            which waives the proof of what is stored.
+            which waives the proof of what is stored. Of a ``"per_tensor"`` method the file must
+            show one scale for each layer.
+        finer: The method that quantizes the same with finer scales; what coarser ones cost beside
+            it is measured and said. None if there is none.
         recipes: How engines make it, by the engine's name, over the engines' own recipes: an
             ``edgeq.LitertRecipe`` for ``"litert"``.
         limits: Default limits by gate. The presets hold those of our own methods; one from
@@ -53,6 +56,7 @@ class Method:
     io_types: frozenset[str]
     weights_dequantized: bool | None = None
     stored_weights: StoredWeights = "quantized"
+    finer: str | None = None
     recipes: Mapping[str, object] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
 
@@ -64,6 +68,8 @@ class Method:
 
 _FLOAT = frozenset({"float32"})
 _INT8 = frozenset({"int8"})
+# TensorFlow Lite's first 8-bit files are unsigned throughout; later ones at the borders alone.
+_8_BITS = frozenset({"int8", "uint8"})
 
 
 class Methods(Extensible[Method]):
@@ -133,6 +139,26 @@ METHODS = Methods(
             weight_types=_INT8,
             activation_types=_INT8,
             io_types=_FLOAT,
+        ),
+        Method(
+            "int8_uint8_io",
+            "8-bit weights and activations, uint8 input and output",
+            ("litert", "tensorflow"),
+            needs_calibration=True,
+            weight_types=_8_BITS,
+            activation_types=_8_BITS,
+            io_types=frozenset({"uint8"}),
+        ),
+        Method(
+            "int8_per_tensor",
+            "int8 like int8, with one scale for all channels of a layer's weights",
+            ("litert", "tensorflow"),
+            needs_calibration=True,
+            weight_types=_INT8,
+            activation_types=_INT8,
+            io_types=_8_BITS | _FLOAT,
+            stored_weights="per_tensor",
+            finer="int8",
         ),
         Method(
             "weight_only_int8",

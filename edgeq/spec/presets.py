@@ -53,6 +53,8 @@ DEFAULT_LIMITS: dict[str, Limits] = {
     },
     "int8": _STATIC_INT8,
     "int8_float_io": _STATIC_INT8,
+    "int8_uint8_io": _STATIC_INT8,
+    "int8_per_tensor": _STATIC_INT8,
     "weight_only_int8": {
         "size_reduction": 0.70,
         "top1_agreement": 0.95,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgeq.faults.fault import NotApplicableError
-from edgeq.faults.graph import DATA_ALIGNMENT, Graph
+from edgeq.faults.graph import Graph
 from edgeq.tflite.model_file import read_model
 from tests.unit.quantize.network import WIDTH, network
 from tests.unit.tiny_model import classifier, outside
@@ -51,14 +51,6 @@ def test_data_behind_the_flatbuffer_can_be_changed_in_place() -> None:
     weights = graph.layers()[1].weights
     graph.values(weights)[...] = 3.0
     assert (Graph(graph.patched(), NET).values(weights) == 3.0).all()
-
-
-def test_stored_data_starts_where_the_schema_wants_it() -> None:
-    content = Graph(network(), NET).packed()
-    graph = Graph(content, NET)
-    for layer in graph.layers():
-        data = graph.values(layer.weights).tobytes()
-        assert content.find(data) % DATA_ALIGNMENT == 0
 
 
 def test_the_middle_layer_is_not_the_first_or_last() -> None:

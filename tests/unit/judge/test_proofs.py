@@ -24,7 +24,13 @@ def check(found: Judgement, status: Verdict) -> Judgement:
 
 
 def compute(
-    index: int, activation: str, weight: str | None, size: int, *, dequantized: bool = False
+    index: int,
+    activation: str,
+    weight: str | None,
+    size: int,
+    *,
+    dequantized: bool = False,
+    scales: int = 0,
 ) -> Compute:
     return Compute(
         index=index,
@@ -34,6 +40,7 @@ def compute(
         weight_type=weight,
         weight_bytes=size,
         dequantized=dequantized,
+        weight_scales=scales,
     )
 
 
@@ -67,6 +74,9 @@ DYNAMIC = operators(compute(0, "float32", "int8", 100), compute(1, "float32", "f
 WEIGHT_ONLY = operators(compute(0, "float32", "int8", 100, dequantized=True))
 FLOAT16 = operators(compute(0, "float32", "float16", 100, dequantized=True))
 FLOAT = operators(compute(0, "float32", "float32", 100))
+UNSIGNED = operators(*(compute(i, "uint8", "uint8", 100) for i in range(2)), io=("uint8", "uint8"))
+ONE_SCALE = operators(compute(0, "int8", "int8", 100, scales=1), io=("int8", "int8"))
+SCALES = operators(compute(0, "int8", "int8", 100, scales=8), io=("uint8", "uint8"))
 
 
 @pytest.mark.parametrize(
@@ -77,6 +87,10 @@ FLOAT = operators(compute(0, "float32", "float32", 100))
         (WEIGHT_ONLY, "weight_only_int8"),
         (FLOAT16, "float16"),
         (FLOAT, None),
+        (SCALES, "int8_uint8_io"),
+        (UNSIGNED, "int8_uint8_io"),
+        (ONE_SCALE, "int8_per_tensor"),
+        (ONE_SCALE, "int8"),
     ],
 )
 def test_what_is_what_it_claims_passes(found: Operators, method: str | None) -> None:
@@ -93,6 +107,9 @@ def test_what_is_what_it_claims_passes(found: Operators, method: str | None) -> 
         (INT8, "int8_float_io", "input is int8, not float32; and 1 break more"),
         (INT8, "int16x8", "5 of 5 compute operators give int8: CONV_2D 0, CONV_2D 1, CONV_2D 2"),
         (operators(), "int8", "no compute operator has weights"),
+        (INT8, "int8_uint8_io", "input is int8, not uint8; and 1 break more"),
+        (SCALES, "int8", "input is uint8, not int8; and 1 break more"),
+        (SCALES, "int8_per_tensor", "1 of 1 layer have a scale for each channel: CONV_2D 0"),
     ],
 )
 def test_what_is_not_what_it_claims_says_where(found: Operators, method: str, words: str) -> None:

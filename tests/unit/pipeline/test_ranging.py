@@ -66,7 +66,9 @@ def scaled(factor: float, layer: int = 0) -> Change:
     return change
 
 
-@pytest.mark.parametrize("method", ["int8", "int8_float_io", "int16x8"])
+@pytest.mark.parametrize(
+    "method", ["int8", "int8_float_io", "int8_uint8_io", "int8_per_tensor", "int16x8"]
+)
 def test_what_an_engine_makes_passes_and_has_no_cause(root: Path, method: str) -> None:
     run = Run(project.spec(root, methods=[method]))
     found = proved(run)

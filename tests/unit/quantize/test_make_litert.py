@@ -68,6 +68,9 @@ def test_a_variant_holds_the_types_that_its_method_claims(folder: Path, name: st
     assert computed <= method.activation_types
     sizes = weight_types(model)
     assert sum(sizes.get(kind, 0) for kind in method.weight_types) > sum(sizes.values()) / 2
+    finer = METHODS.get(name).stored_weights != "per_tensor" and "int" in str(method.weight_types)
+    dense = next(one for one in model.tensors if len(one.shape) == 2 and one.data_bytes)
+    assert (dense.scales.size > 1) == finer
     assert variant.sha256 == model.sha256
     assert variant.bytes == model.bytes == variant.path.stat().st_size
 
@@ -87,7 +90,7 @@ def test_a_variant_is_made_once(folder: Path) -> None:
 
 
 def test_one_calibration_serves_all_static_methods(folder: Path) -> None:
-    for method in ("int8", "int8_float_io", "int16x8"):
+    for method in ("int8", "int8_float_io", "int8_uint8_io", "int8_per_tensor", "int16x8"):
         made(folder, method, "shared")
     assert len(list((folder / "shared" / "statistics").iterdir())) == 1
 

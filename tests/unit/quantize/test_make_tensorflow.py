@@ -101,7 +101,7 @@ def test_the_same_input_gives_the_same_bytes(keras_model: FloatModel, folder: Pa
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("name", ["int8", "int8_float_io"])
+@pytest.mark.parametrize("name", ["int8", "int8_float_io", "int8_uint8_io", "int8_per_tensor"])
 def test_one_calibration_gives_what_the_converter_would_with_its_own(
     keras_model: FloatModel, folder: Path, name: str
 ) -> None:

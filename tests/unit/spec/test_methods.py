@@ -18,7 +18,8 @@ def test_the_table_agrees_with_itself() -> None:
 def test_only_methods_with_quantized_activations_need_calibration() -> None:
     calibrated = {name for name, method in METHODS if method.needs_calibration}
     quantized = {name for name, method in METHODS if "float32" not in method.activation_types}
-    assert calibrated == quantized == {"int8", "int8_float_io", "int16x8"}
+    static = {"int8", "int8_float_io", "int8_uint8_io", "int8_per_tensor", "int16x8"}
+    assert calibrated == quantized == static
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""What is done to a file that litert-quantizer wrote, before it is a variant.
+
+litert-quantizer makes int8 borders alone, and leaves a mark at int16 sums that makes the runtime
+refuse some of them.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from edgeq.tflite.packing import packed, unpacked
+
+SHIFT = 128
+"""What the zero point of uint8 is greater by than that of int8."""
+
+# Versions of the operators from which on they know int16 with scales that are no powers of two.
+_GENERAL_SUMS = {"ADD": 3, "SUB": 5}
+
+
+def finished(content: bytes, path: Path, *, unsigned_io: bool) -> bytes:
+    """Return a file as a variant is to be; the same bytes if nothing has to be done.
+
+    Args:
+        content: What litert-quantizer wrote.
+        path: Where it will be, for errors.
+        unsigned_io: Whether int8 inputs and outputs become uint8; they keep their names.
+
+    Raises:
+        ModelError: It is not a model, or damaged.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = unpacked(bytearray(content), path)
+    changed = _let_sums_have_any_scale(model, schema)
+    if unsigned_io:
+        _make_borders_unsigned(model, schema)
+    return packed(model) if changed or unsigned_io else content
+
+
+def _let_sums_have_any_scale(model: Any, schema: Any) -> bool:
+    """Clear the mark at int16 sums that says that their scales are powers of two.
+
+    It is the schema's default. The runtime believes it of scales that are nearly such powers (the
+    ends 1 and 2 of a range, divided by 32767), and then refuses sums whose input has the greater
+    one. Without it the same numbers are computed for any scales.
+    """
+    changed = False
+    builtin = schema.BuiltinOperator
+    least = {getattr(builtin, name): version for name, version in _GENERAL_SUMS.items()}
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            code, options = model.operatorCodes[operator.opcodeIndex], operator.builtinOptions
+            result = graph.tensors[operator.outputs[0]] if len(operator.outputs) else None
+            if code.builtinCode not in least or options is None or result is None:
+                continue
+            if result.type == schema.TensorType.INT16 and options.potScaleInt16:
+                options.potScaleInt16 = False
+                code.version = max(code.version, least[code.builtinCode])
+                changed = True
+    return changed
+
+
+def _make_borders_unsigned(model: Any, schema: Any) -> None:
+    """Put a QUANTIZE between uint8 borders and the int8 ones that the model has.
+
+    Between two tensors of the same scale it adds or takes 128, which loses nothing; TensorFlow's
+    converter writes the same operators.
+    """
+    main = model.subgraphs[0]
+    code = _quantize_code(model, schema)
+    twins: tuple[dict[int, int], dict[int, int]] = ({}, {})
+    for border, moved in zip((main.inputs, main.outputs), twins, strict=True):
+        for index in dict.fromkeys(int(one) for one in border):
+            if main.tensors[index].type == schema.TensorType.INT8:
+                moved[index] = _unsigned_twin(main, index, schema)
+    entries, results = twins
+    main.inputs = [entries.get(int(index), int(index)) for index in main.inputs]
+    main.outputs = [results.get(int(index), int(index)) for index in main.outputs]
+    main.operators = [
+        *(_quantize(code, outer, inner, schema) for inner, outer in entries.items()),
+        *main.operators,
+        *(_quantize(code, inner, outer, schema) for inner, outer in results.items()),
+    ]
+    for signature in model.signatureDefs or ():
+        if signature.subgraphIndex == 0:
+            for border, moved in ((signature.inputs, entries), (signature.outputs, results)):
+                for entry in border or ():
+                    entry.tensorIndex = moved.get(entry.tensorIndex, entry.tensorIndex)
+
+
+def _unsigned_twin(main: Any, index: int, schema: Any) -> int:
+    """Add the uint8 twin of an int8 tensor; it takes the name, and the int8 one another."""
+    inner = main.tensors[index]
+    outer = copy.deepcopy(inner)
+    outer.type, outer.buffer = schema.TensorType.UINT8, 0  # the schema's empty buffer
+    outer.quantization.zeroPoint = [int(one) + SHIFT for one in inner.quantization.zeroPoint]
+    name = inner.name.decode() if isinstance(inner.name, bytes) else str(inner.name)
+    inner.name = f"{name}_int8"
+    main.tensors.append(outer)
+    return len(main.tensors) - 1
+
+
+def _quantize(code: int, entry: int, result: int, schema: Any) -> Any:
+    made = schema.OperatorT()
+    made.opcodeIndex, made.inputs, made.outputs = code, [entry], [result]
+    made.builtinOptionsType = schema.BuiltinOptions.QuantizeOptions
+    made.builtinOptions = schema.QuantizeOptionsT()
+    return made
+
+
+def _quantize_code(model: Any, schema: Any) -> int:
+    """Return the place of QUANTIZE among the operator codes, added if it is not there."""
+    quantize = schema.BuiltinOperator.QUANTIZE
+    for place, code in enumerate(model.operatorCodes):
+        if code.builtinCode == quantize:
+            return place
+    made = schema.OperatorCodeT()
+    made.builtinCode = made.deprecatedBuiltinCode = quantize
+    made.version = 1
+    model.operatorCodes.append(made)
+    return len(model.operatorCodes) - 1

@@ -1,0 +1,72 @@
+"""A model as the schema's objects, and such objects as a file again.
+
+The objects' types are those of ``ai_edge_litert.schema_py_generated``, which is imported when it is
+needed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.tflite.buffers import spans
+from edgeq.tflite.flatbuffer import damaged
+from edgeq.tflite.model_file import IDENTIFIER, open_content
+
+DATA_ALIGNMENT = 16
+_ROOM = 4096
+
+
+def unpacked(content: bytearray, path: Path) -> Any:
+    """Return a model as objects, whose stored data are views of the file's bytes.
+
+    Args:
+        content: A ``.tflite`` file.
+        path: Where it comes from, for errors.
+
+    Returns:
+        ``ModelT`` of the schema.
+
+    Raises:
+        ModelError: It is not a model, truncated or damaged.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    held = spans(open_content(path, bytes(content)).root())
+    try:
+        model: Any = schema.ModelT.InitFromPackedBuf(content, 0)
+    except Exception as error:  # the schema's code raises whatever damage leads it to
+        raise damaged(path, f"it can't be read ({error})") from error
+    for buffer, (start, size) in zip(model.buffers, held, strict=True):
+        buffer.data = np.frombuffer(content, np.uint8, size, start) if size else None
+    return model
+
+
+def packed(model: Any) -> bytes:
+    """Return a model's objects as a file, all data inside its tables.
+
+    Args:
+        model: ``ModelT`` of the schema, as ``unpacked`` returns it.
+    """
+    from flatbuffers import Builder
+
+    class Aligned(Builder):  # type: ignore[misc] # flatbuffers has no types
+        """Starts stored data at multiples of 16, as the schema asks for."""
+
+        def CreateNumpyVector(self, x: npt.NDArray[Any]) -> Any:  # noqa: N802 - its own name
+            if x.dtype != np.uint8:
+                return super().CreateNumpyVector(x)
+            self.StartVector(1, x.size, DATA_ALIGNMENT)
+            self.head -= x.size
+            self.Bytes[self.head : self.head + x.size] = x.tobytes()
+            return self.EndVector()
+
+    size = sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None)
+    for buffer in model.buffers:
+        buffer.offset = buffer.size = 0
+    builder = Aligned(size + _ROOM)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
+    return bytes(builder.Output())

@@ -4,6 +4,7 @@ EdgeqError                  exit code 2: what went wrong, where, and what to do
 ├── SpecError               the configuration
 ├── MissingExtraError       an optional dependency that is not installed
 ├── ModelError              a float model or a ready-made variant that can't be used
+│   ├── ChangedFileError    its file was written while the run went on
 │   └── ConversionError     a library failed while it made a model; carries its log
 ├── ImageError              photographs, labels, calibration and evaluation sets
 ├── StoreError              the content-addressed store
@@ -67,6 +68,10 @@ class MissingExtraError(EdgeqError):
 
 class ModelError(EdgeqError):
     """A model can't be used."""
+
+
+class ChangedFileError(ModelError):
+    """A model's file is not any more what was run."""
 
 
 class ConversionError(ModelError):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from edgeq import typed
-from edgeq.errors import ConversionError, ModelError
-from edgeq.files import sha256_file, write_bytes
+from edgeq.errors import ChangedFileError, ConversionError, ModelError
+from edgeq.files import Stamp, sha256_file, stamp_of, write_bytes
 from edgeq.models.child import log_path, run_child
 from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
 from edgeq.models.float_file import require_float
+from edgeq.models.sources import content_of, files_of
 from edgeq.store import Entry, Store
 from edgeq.tflite.model_file import read_model
 
@@ -95,9 +97,12 @@ def export_float(
             entry = store.get_or_make(FLOAT_KIND, facts, lambda target: _copy_files(folder, target))
     else:
         log = log_path(store, FLOAT_KIND, facts)
-        entry = store.get_or_make(
-            FLOAT_KIND, facts, lambda target: _export_file(name, request, target, log)
-        )
+
+        def make(target: Path) -> None:
+            with _unchanged(request, facts):
+                _export_file(name, request, target, log)
+
+        entry = store.get_or_make(FLOAT_KIND, facts, make)
     return _describe(entry, request, facts)
 
 
@@ -113,7 +118,8 @@ def export_folder(name: str, exported: Exported, store: Store) -> Path:
         request = msgspec.structs.replace(
             exported.request, form="saved_model", output=str(target / _FOLDER)
         )
-        response = _run(f"SavedModel of {name}", request, log)
+        with _unchanged(request, exported.facts):
+            response = _run(f"SavedModel of {name}", request, log)
         if response.download_failed is not None:
             raise ConversionError(response.download_failed, where=name, log=log)
 
@@ -132,6 +138,35 @@ def _export_file(name: str, request: ExportRequest, target: Path, log: Path) -> 
     except ModelError as error:  # the file is about to go, so its path would tell nothing
         raise ModelError(error.what, where=f"{name}, exported", remedy=error.remedy) from error
     write_bytes(target / _NOTES, msgspec.json.encode(response))
+
+
+@contextmanager
+def _unchanged(request: ExportRequest, facts: Mapping[str, object]) -> Iterator[None]:
+    """Keep nothing of what was read while its files were written.
+
+    Args:
+        request: The export that happens inside.
+        facts: What its result is kept under.
+
+    Raises:
+        ChangedFileError: A file is not the one that was hashed.
+    """
+    changed = ChangedFileError(
+        "changed while it was exported",
+        where=request.name,
+        remedy="Run again when nothing writes it",
+    )
+    files = files_of(request)
+    before = _stamps(files)
+    if files and content_of(request) != facts.get("content"):
+        raise changed
+    yield
+    if _stamps(files_of(request)) != before:
+        raise changed
+
+
+def _stamps(files: tuple[Path, ...]) -> list[tuple[Path, Stamp]]:
+    return [(path, stamp_of(path)) for path in files]
 
 
 def _run(what: str, request: ExportRequest, log: Path) -> ExportResponse:

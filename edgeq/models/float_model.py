@@ -14,6 +14,7 @@ from edgeq.models import lite0
 from edgeq.models.application_model import export_application
 from edgeq.models.exporting import Exported, export_float, export_folder
 from edgeq.models.float_file import has_open_batch, require_float
+from edgeq.models.originals import Original, take
 from edgeq.models.sources import Export, FloatFile, parse_source
 from edgeq.spec.methods import choose
 from edgeq.spec.presets_preprocessing import PREPROCESSING
@@ -48,6 +49,8 @@ class FloatModel:
         attribution: Who made the model, None where nothing is known.
         export: What it was exported from, None for a file that was there already.
         limits: What child processes that work on it may take.
+        original: The project's ``.tflite`` file, None if it was exported; ``path`` is its copy,
+            or what was made of it.
     """
 
     name: str
@@ -63,6 +66,7 @@ class FloatModel:
     attribution: str | None
     export: Exported | None
     limits: Make = field(default_factory=Make)
+    original: Original | None = None
 
 
 def load_float_model(name: str, model: Model, spec: Spec, store: Store) -> FloatModel:
@@ -127,7 +131,7 @@ def converter_start(model: FloatModel, store: Store) -> Path:
 
 
 def _from_file(name: str, model: Model, path: Path, store: Store) -> FloatModel:
-    given = read_model(path)
+    given, original = take(path, store)
     stored = halves(given)
     size = require_float(given, halves=stored)
     if model.input_size not in (None, size):
@@ -139,14 +143,14 @@ def _from_file(name: str, model: Model, path: Path, store: Store) -> FloatModel:
     notes = _preprocessing_notes(model)
     file = given
     if stored:
-        file = _in_float32(given, store)
+        file = _in_float32(original, store)
         notes = (*notes, _widened_note(given, file))
     if has_open_batch(file):
         notes = (*notes, "The file leaves the batch open; it is run with a batch of 1")
     return FloatModel(
         name=name,
         source=model.source,
-        path=file.path,
+        path=file.path if stored else original.copy,
         sha256=file.sha256,
         trained=True,
         notes=notes,
@@ -156,10 +160,11 @@ def _from_file(name: str, model: Model, path: Path, store: Store) -> FloatModel:
         licence=model.licence,
         attribution=model.attribution,
         export=None,
+        original=original,
     )
 
 
-def _in_float32(given: ModelFile, store: Store) -> ModelFile:
+def _in_float32(given: Original, store: Store) -> ModelFile:
     """Return the model with its float16 constants in float32, as quantizers and proofs want it.
 
     Raises:
@@ -168,7 +173,7 @@ def _in_float32(given: ModelFile, store: Store) -> ModelFile:
     """
 
     def make(target: Path) -> None:
-        content = widened(given.path)
+        content = widened(given.copy)
         if content is None:
             raise ModelError("changed while it was read", where=given.path, remedy="Run again")
         write_bytes(target / _FILE, content)

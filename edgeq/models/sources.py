@@ -112,6 +112,28 @@ def tool_versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in _TOOLS}
 
 
+def files_of(request: ExportRequest) -> tuple[Path, ...]:
+    """Return the files that an export of a request reads, in order; none where that is code."""
+    if request.kind not in {"saved_model", "keras_file", "lite0"}:
+        return ()
+    path = Path(request.name)
+    if not path.is_dir():
+        return (path,)
+    return tuple(sorted(inner for inner in path.rglob("*") if inner.is_file()))
+
+
+def content_of(request: ExportRequest) -> str | None:
+    """Return the hash of the files that an export of a request reads, None where that is code."""
+    files = files_of(request)
+    if request.kind != "saved_model":
+        return sha256_file(files[0]) if files else None
+    digest = hashlib.sha256()
+    for path in files:
+        name = path.relative_to(request.name).as_posix()
+        digest.update(f"{name}\0{sha256_file(path)}\n".encode())
+    return digest.hexdigest()
+
+
 def _from_files(path: Path, model: Model, spec: Spec) -> Export:
     request = ExportRequest(
         kind="saved_model" if path.is_dir() else "keras_file",
@@ -128,7 +150,7 @@ def _from_files(path: Path, model: Model, spec: Spec) -> Export:
                 remedy="Name the folder that model.export(FOLDER) wrote",
             )
         require_keras(str(path))
-        return Export(request, _facts("saved_model", request, _folder_sha256(path)))
+        return Export(request, _facts("saved_model", request, content_of(request)))
     if path.suffix.lower() != ".keras":
         raise ModelError(
             f"files of the kind {path.suffix} are not read",
@@ -139,7 +161,7 @@ def _from_files(path: Path, model: Model, spec: Spec) -> Export:
         raise ModelError("no such file", where=path, remedy="Check the path in the spec")
     check_archive(path)
     require_keras(str(path))
-    return Export(request, _facts("keras_file", request, sha256_file(path)))
+    return Export(request, _facts("keras_file", request, content_of(request)))
 
 
 def _facts(source: str, request: ExportRequest, content: str | None = None) -> dict[str, object]:
@@ -150,10 +172,3 @@ def _facts(source: str, request: ExportRequest, content: str | None = None) -> d
         "tools": tool_versions(),
         "recipe": EXPORT_RECIPE,
     }
-
-
-def _folder_sha256(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256_file(path)}\n".encode())
-    return digest.hexdigest()

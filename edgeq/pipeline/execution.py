@@ -38,7 +38,7 @@ from edgeq.spec.structs import Kernels, Run
 from edgeq.store import Store, key_of
 from edgeq.tflite.edits import Edit
 
-FORMAT = 3
+FORMAT = 4
 """Raised when what is kept here changes its meaning."""
 
 

@@ -7,6 +7,7 @@ import os
 import msgspec
 
 from edgeq.errors import (
+    ChangedFileError,
     ConversionError,
     EdgeqError,
     ImageError,
@@ -39,7 +40,9 @@ def judge(run: Run, case: Case) -> tuple[CaseRecord, EdgeqError | None]:
             error.where = error.where.replace(f"{run.spec.root}{os.sep}", "")
         if isinstance(error, ConversionError | WorkerError):
             return explained(run, case, recorded(case, broken(error)), error), None
-        own = case.subject.choice is None and run.variants.error(case.subject.key) is error
+        own = case.subject.choice is None and (
+            isinstance(error, ChangedFileError) or run.variants.error(case.subject.key) is error
+        )
         ready = own and not _lacks_baseline(run, case)
         if ready and isinstance(error, ModelError | ImageError):
             return explained(run, case, recorded(case, broken(error)), error), error
@@ -94,6 +97,7 @@ def _judge(run: Run, case: Case) -> Judgement:
     if shortfall is None:
         variant = VariantUnderTest(run, case.subject.model, case.subject)
         judgement = case.gate.judgement(variant, case.limit or 0.0)
+        _refuse_changed(run, case)
         judgement = _doubted(run, case, declared_if_allowed(judgement, case.gate.name, run.spec))
         return _fed(run, case, judgement)
     if _lacks_labels(run, case) and case.asked_for:
@@ -104,6 +108,24 @@ def _judge(run: Run, case: Case) -> Judgement:
             f"remove {case.gate.name}",
         )
     return shortfall
+
+
+def _refuse_changed(run: Run, case: Case) -> None:
+    """Refuse to judge a variant whose file, or whose baseline's, was replaced in the run.
+
+    Raises:
+        ChangedFileError: Its file is not what was run.
+        ModelError: The baseline's is not.
+    """
+    baseline = run.inputs(case.subject.model).known_baseline()
+    if baseline is not None and baseline.original is not None:
+        try:
+            baseline.original.require_unchanged()
+        except ChangedFileError as error:
+            raise ModelError(error.what, where=error.where, remedy=error.remedy) from error
+    variant = run.variants.done(case.subject.key)
+    if variant is not None and variant.original is not None:
+        variant.original.require_unchanged()
 
 
 def _refuse_unsuitable(run: Run, case: Case) -> None:

@@ -30,7 +30,7 @@ def make(subject: Subject, inputs: ModelInputs, store: Store) -> Variant:
         EdgeqError: The baseline or the calibration set can't be used.
     """
     if subject.choice is None:
-        return _ready(subject, inputs)
+        return _ready(subject, inputs, store)
     inputs.say(f"{subject.key}: making the variant")
     calibrated = METHODS.get(subject.choice.method).needs_calibration
     calibration = inputs.calibration_of(subject.variant) if calibrated else None
@@ -70,15 +70,16 @@ def starts_of(subjects: Iterable[Subject], spec: Spec, store: Store) -> dict[str
     return {name: partial(start, spec.make, store) for name, start in starts.items() if start}
 
 
-def _ready(subject: Subject, inputs: ModelInputs) -> Variant:
-    variant = ready_variant(subject.variant, inputs.spec.variants[subject.variant], inputs.spec)
+def _ready(subject: Subject, inputs: ModelInputs, store: Store) -> Variant:
+    declared = inputs.spec.variants[subject.variant]
+    variant = ready_variant(subject.variant, declared, inputs.spec, store)
     size, expected = image_size(read_model(variant.path)), inputs.input_size_of(subject.variant)
     if size != expected:
         own = inputs.spec.variants[subject.variant].input_size
         raise ModelError(
             f"takes images of {list(size)}, {'its baseline' if own is None else 'not of'} "
             f"{list(expected)}",
-            where=variant.path,
+            where=variant.path if variant.original is None else variant.original.path,
             remedy="Name the variant of this baseline, or another model as its baseline; if the "
             f"size is meant, declare input_size = {list(size)}",
         )

@@ -27,6 +27,7 @@ from edgeq.pipeline.plan import Case, Subject
 from edgeq.pipeline.run import BASELINE, Run
 from edgeq.pipeline.taken import taken
 from edgeq.quantize.make import READY_MADE
+from edgeq.quantize.variant import Variant
 from edgeq.record import (
     CaseRecord,
     Facts,
@@ -231,7 +232,7 @@ def _baseline(run: Run, model: str, baseline: FloatModel) -> VariantRecord:
         method="float",
         sha256=baseline.sha256,
         bytes=baseline.path.stat().st_size,
-        file=_relative(run, baseline.path),
+        file=_relative(run, _place(baseline)),
     )
     return msgspec.structs.replace(described, **_measured(run, key))
 
@@ -249,7 +250,7 @@ def _variant(run: Run, subject: Subject) -> VariantRecord:
         engine=engine,
         sha256=variant.sha256,
         bytes=variant.bytes,
-        file=_relative(run, variant.path),
+        file=_relative(run, _place(variant)),
         error=_said(error),
         manifest=variant.manifest,
         preprocessing=_own_preprocessing(run, subject),
@@ -319,6 +320,12 @@ def _measured(run: Run, key: str) -> dict[str, Facts]:
 
 def _said(error: EdgeqError | None) -> str | None:
     return None if error is None else error.what
+
+
+def _place(made: FloatModel | Variant) -> Path:
+    """Return where a model's file is: in the project, or in the store if it was made."""
+    original = made.original
+    return made.path if original is None or original.sha256 != made.sha256 else original.path
 
 
 def _relative(run: Run, path: Path) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from edgeq.errors import ConversionError, ModelError, SpecError
 from edgeq.models.child import log_path
 from edgeq.models.float_model import FloatModel
+from edgeq.models.originals import take
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.engine import Job, Recipe
 from edgeq.quantize.engines import ENGINES
@@ -109,13 +110,14 @@ def make_variant(
     )
 
 
-def ready_variant(name: str, ready: ReadyVariant, spec: Spec) -> Variant:
+def ready_variant(name: str, ready: ReadyVariant, spec: Spec, store: Store) -> Variant:
     """Return a ready-made variant.
 
     Args:
         name: Its name in the spec.
         ready: What the spec says about it.
         spec: Relative paths start from its root.
+        store: Keeps the copy that is run.
 
     Raises:
         ModelError: The file is missing, not a model, damaged, or has operators that no LiteRT
@@ -124,7 +126,7 @@ def ready_variant(name: str, ready: ReadyVariant, spec: Spec) -> Variant:
     """
     if ready.file is None:
         raise SpecError("names no file", where=f"variants.{name}", remedy="Add file")
-    model = read_model(spec.path(ready.file))
+    model, original = take(spec.path(ready.file), store)
     require_runnable(model)
     manifest: dict[str, object] = {
         "engine": READY_MADE,
@@ -139,11 +141,12 @@ def ready_variant(name: str, ready: ReadyVariant, spec: Spec) -> Variant:
         name=name,
         method=ready.method,
         engine=READY_MADE,
-        path=model.path,
+        path=original.copy,
         sha256=model.sha256,
         bytes=model.bytes,
         manifest=manifest,
         made=False,
+        original=original,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeq.models.originals import Original
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -14,13 +16,14 @@ class Variant:
         name: What the spec calls it: ``"int8"``, ``"int8@tensorflow"``, or a ready-made name.
         method: Name in ``METHODS``, None for a ready-made variant that claims nothing.
         engine: Name in ``ENGINES``, or ``"ready-made"``.
-        path: The ``.tflite`` file.
+        path: The ``.tflite`` file, of a ready-made variant its copy in the store.
         sha256: Of the file's content.
         bytes: Size of the file.
         manifest: What it was made from, as plain JSON values: engine, method, parameters, float
             model, calibration set, tools' versions, and under ``"prepared"`` how what the engine
             was given differs from the float model's file, if it does.
         made: Whether this call made it (False when it was read from the store or came ready).
+        original: The project's file, None for a variant that was made.
     """
 
     name: str
@@ -31,3 +34,4 @@ class Variant:
     bytes: int
     manifest: dict[str, object]
     made: bool
+    original: Original | None = None

@@ -128,7 +128,7 @@ def read_model(path: Path) -> ModelFile:
     Raises:
         ModelError: It is missing, not a model, truncated or damaged.
     """
-    return read_content(path, _content(path))
+    return read_content(path, read_whole(path))
 
 
 def read_content(path: Path, content: bytes) -> ModelFile:
@@ -208,7 +208,7 @@ def open_model(path: Path) -> Flatbuffer:
     Raises:
         ModelError: It is missing, can't be read, or is not a model.
     """
-    return open_content(path, _content(path))
+    return open_content(path, read_whole(path))
 
 
 def open_content(path: Path, content: bytes) -> Flatbuffer:
@@ -226,7 +226,12 @@ def open_content(path: Path, content: bytes) -> Flatbuffer:
     return Flatbuffer(path, content)
 
 
-def _content(path: Path) -> bytes:
+def read_whole(path: Path) -> bytes:
+    """Return the content of a model's file.
+
+    Raises:
+        ModelError: It is missing, or can't be read.
+    """
     try:
         if may_be_endless(path):
             raise ModelError("is no regular file", where=path, remedy="Name a model's file")

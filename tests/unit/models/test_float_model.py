@@ -181,11 +181,14 @@ def test_a_function_runs_every_time_and_equal_files_are_stored_once(
     assert "preprocessing" in first.notes[0]
 
 
-def test_a_tflite_file_is_used_in_place(tmp_path: Path) -> None:
+def test_a_copy_of_a_tflite_file_is_used(tmp_path: Path) -> None:
     path = tmp_path / "net.tflite"
     path.write_bytes(classifier(dynamic=True))
     model = load(tmp_path, "net.tflite", labels="names.txt")
-    assert (model.path, model.input_size, model.labels) == (path, (4, 4), "names.txt")
+    assert model.original is not None
+    assert model.original.path == path
+    assert model.path.read_bytes() == path.read_bytes()
+    assert (model.input_size, model.labels) == ((4, 4), "names.txt")
     assert model.preprocessing == Preprocessing()
     assert "batch" in model.notes[1]
     with pytest.raises(ModelError, match="the TensorFlow converter can't start from"):
@@ -251,3 +254,24 @@ def test_arithmetic_in_float16_is_no_baseline(tmp_path: Path) -> None:
     (tmp_path / "net.tflite").write_bytes(classifier(io="float16"))
     with pytest.raises(ModelError, match=r"is no float model: .* is float16"):
         load(tmp_path, "net.tflite")
+
+
+def test_a_saved_model_written_while_it_is_exported_is_not_kept(
+    child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(b"graph")
+
+    def write_meanwhile(*given: Any, **options: Any) -> dict[str, object]:
+        (folder / "saved_model.pb").write_bytes(b"another")
+        return child(*given, **options)
+
+    monkeypatch.setattr(exporting, "run_child", write_meanwhile)
+    with pytest.raises(ModelError, match="changed while it was exported"):
+        load(tmp_path, "saved")
+    monkeypatch.setattr(exporting, "run_child", child)
+    assert load(tmp_path, "saved").sha256
+    asked = len(child.asked)
+    assert load(tmp_path, "saved").sha256
+    assert len(child.asked) == asked

@@ -67,7 +67,8 @@ def test_the_baseline_and_its_classes(project: Path) -> None:
     found = inputs(project)
     assert found.known_baseline() is None
     baseline = found.baseline
-    assert (baseline.path, baseline.input_size) == (project / "net.tflite", (4, 4))
+    assert baseline.original is not None
+    assert (baseline.original.path, baseline.input_size) == (project / "net.tflite", (4, 4))
     assert found.known_baseline() is found.baseline is baseline
     assert found.labels is not None
     assert found.labels.names == NAMES

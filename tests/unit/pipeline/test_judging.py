@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edgeq.errors import (
+    ChangedFileError,
     ConversionError,
     EdgeqError,
     ImageError,
@@ -257,3 +258,42 @@ def test_a_diagnosis_that_lacks_an_experiment_is_not_kept(
     monkeypatch.undo()
     again = Run(declared)
     assert judge(again, case(again, "net/other/top1_agreement"))[0].cause is not None
+
+
+@pytest.fixture
+def replaceable(project: Path, tmp_path: Path) -> Run:
+    """Return a run of a copy of the project, whose files a test may write."""
+    root = tmp_path / "project"
+    shutil.copytree(project, root, ignore=shutil.ignore_patterns(".edgeq"))
+    return Run(spec(root, gates={"top1_agreement": 0.99}))
+
+
+def test_a_ready_made_file_replaced_after_it_was_read_fails_and_is_not_run(
+    replaceable: Run,
+) -> None:
+    run, root = replaceable, replaceable.spec.root
+    bad = (root / "other.tflite").read_bytes()
+    declared = case(run, "net/other/top1_agreement")
+    judged = run.variant(declared.subject).sha256
+    (root / "other.tflite").write_bytes((root / "same.tflite").read_bytes())
+    record, error = judge(run, declared)
+    assert record.status is Verdict.FAIL
+    assert "changed while the run went on" in record.reason
+    assert isinstance(error, ChangedFileError)
+    # Put back, it is judged by its own answers: nothing of the other file was kept for it.
+    (root / "other.tflite").write_bytes(bad)
+    again = Run(run.spec)
+    record, _ = judge(again, case(again, declared.id))
+    assert record.status is Verdict.FAIL
+    assert "changed" not in record.reason
+    assert again.variant(declared.subject).sha256 == judged
+
+
+def test_a_baseline_replaced_after_it_was_read_is_no_fault_of_a_variant(replaceable: Run) -> None:
+    run, root = replaceable, replaceable.spec.root
+    assert run.inputs("net").baseline.sha256
+    (root / "net.tflite").write_bytes((root / "other.tflite").read_bytes())
+    record, error = judge(run, case(run, "net/same/top1_agreement"))
+    assert record.status is Verdict.MISSING
+    assert isinstance(error, ModelError)
+    assert "changed while the run went on" in record.reason

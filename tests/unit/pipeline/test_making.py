@@ -64,7 +64,9 @@ def test_a_method_without_the_set_that_it_needs_is_refused(project: Path) -> Non
 
 def test_a_ready_made_variant_is_taken(run: Run, engine: Engine) -> None:
     found = make(subject(run, "same"), run.inputs("net"), run.store)
-    assert found.path == run.spec.root / "same.tflite"
+    assert found.original is not None
+    assert found.original.path == run.spec.root / "same.tflite"
+    assert found.path.read_bytes() == found.original.path.read_bytes()
     assert not found.made
     assert engine.given == []
 

@@ -13,6 +13,7 @@ from edgeq.files import sha256_bytes
 from edgeq.quantize.make import ready_variant
 from edgeq.spec.presets_preprocessing import PREPROCESSING
 from edgeq.spec.structs import Preprocessing, ReadyVariant, Spec
+from edgeq.store import Store
 from tests.unit.quantize.network import network
 from tests.unit.tiny_model import Op, Tensor, build
 
@@ -28,8 +29,12 @@ def spec(folder: Path) -> Spec:
 def test_a_file_beside_the_spec_is_taken_as_it_is(tmp_path: Path) -> None:
     content = network()
     (tmp_path / "vendor.tflite").write_bytes(content)
-    variant = ready_variant("vendor", ready(tmp_path, method="int8"), spec(tmp_path))
-    assert variant.path == tmp_path / "vendor.tflite"
+    variant = ready_variant(
+        "vendor", ready(tmp_path, method="int8"), spec(tmp_path), Store(tmp_path / "store")
+    )
+    assert variant.path.read_bytes() == content
+    assert variant.original is not None
+    assert variant.original.path == tmp_path / "vendor.tflite"
     assert (variant.name, variant.method, variant.engine) == ("vendor", "int8", "ready-made")
     assert (variant.sha256, variant.bytes) == (sha256_bytes(content), len(content))
     assert not variant.made
@@ -49,7 +54,9 @@ def test_its_own_preprocessing_is_in_the_manifest_in_full(
 ) -> None:
     (tmp_path / "vendor.tflite").write_bytes(network())
     own = replace(ready(tmp_path), preprocessing=asked)
-    told = ready_variant("vendor", own, spec(tmp_path)).manifest["preprocessing"]
+    told = ready_variant("vendor", own, spec(tmp_path), Store(tmp_path / "store")).manifest[
+        "preprocessing"
+    ]
     assert convert(told, Preprocessing) == PREPROCESSING.get("keras-tf")
     assert isinstance(told, dict)
     assert set(told) == set(Preprocessing.__struct_fields__)
@@ -59,13 +66,13 @@ def test_a_preprocessing_that_there_is_not_is_named(tmp_path: Path) -> None:
     (tmp_path / "vendor.tflite").write_bytes(network())
     own = replace(ready(tmp_path), preprocessing="keras-tv")
     with pytest.raises(SpecError, match="keras-tf") as caught:
-        ready_variant("vendor", own, spec(tmp_path))
+        ready_variant("vendor", own, spec(tmp_path), Store(tmp_path / "store"))
     assert caught.value.where == "variants.vendor.preprocessing"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such file") as caught:
-        ready_variant("vendor", ready(tmp_path), spec(tmp_path))
+        ready_variant("vendor", ready(tmp_path), spec(tmp_path), Store(tmp_path / "store"))
     assert caught.value.where == str(tmp_path / "vendor.tflite")
 
 
@@ -73,7 +80,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_truncated_file_is_refused(tmp_path: Path, keep: int) -> None:
     (tmp_path / "vendor.tflite").write_bytes(network()[:keep])
     with pytest.raises(ModelError, match=r"vendor\.tflite"):
-        ready_variant("vendor", ready(tmp_path), spec(tmp_path))
+        ready_variant("vendor", ready(tmp_path), spec(tmp_path), Store(tmp_path / "store"))
 
 
 def test_flex_operators_are_refused(tmp_path: Path) -> None:
@@ -83,4 +90,4 @@ def test_flex_operators_are_refused(tmp_path: Path) -> None:
     )
     (tmp_path / "vendor.tflite").write_bytes(content)
     with pytest.raises(ModelError, match="FLEX:Erf"):
-        ready_variant("vendor", ready(tmp_path), spec(tmp_path))
+        ready_variant("vendor", ready(tmp_path), spec(tmp_path), Store(tmp_path / "store"))

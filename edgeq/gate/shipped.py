@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgeq.errors import EdgeqError
-from edgeq.plugin.options import keep_benchmarks
+from edgeq.plugin.latency import keep_benchmarks
 from edgeq.plugin.state import STATE, State
 from edgeq.plugin.terminal import short
 
@@ -47,6 +47,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if hasattr(config, "workerinput") or option.help or option.version:
         return None
     state = config.stash.setdefault(STATE, State(config))
+    state.built_in = True
     try:
         lines = announcement(state)
     except EdgeqError as error:
@@ -59,7 +60,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the benchmarks below the reports with no configuration too."""
+    """Let the built-in models stand in for a spec; keep their benchmarks below the reports too."""
+    config.stash[STATE].built_in = True
     keep_benchmarks(config)
     config.pluginmanager.register(Interruption(), "edgeq-interruption")
 

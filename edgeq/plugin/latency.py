@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edgeq.errors import EdgeqError
+from edgeq.plugin.state import STATE
+
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -23,6 +26,8 @@ SAVES: pytest.StashKey[bool] = pytest.StashKey()
 """Whether pytest-benchmark is to save its files though the user asked for none."""
 
 AUTOSAVE = "edgeq"
+BENCHMARK_DEFAULT = "file://./.benchmarks"
+BENCHMARKS = "benchmarks"
 
 
 class WorkerClock:
@@ -87,6 +92,32 @@ def save(config: pytest.Config) -> None:
         session = config.pluginmanager.get_plugin("pytest-benchmark")
         if session is not None:
             session.autosave = AUTOSAVE
+
+
+def keep_benchmarks(config: pytest.Config) -> None:
+    """Let pytest-benchmark save every run below the reports, unless the user chose otherwise.
+
+    It may be told again: a session's spec, and so its reports, may be known by its tests alone.
+    """
+    option = config.option
+    ours = SAVES in config.stash
+    if not ours and getattr(option, "benchmark_storage", "") != BENCHMARK_DEFAULT:
+        return
+    try:
+        option.benchmark_storage = f"file://{config.stash[STATE].reports / BENCHMARKS}"
+    except EdgeqError:
+        return  # said, in words, when the session starts
+    config.stash[SAVES] = not option.benchmark_autosave and not option.benchmark_save
+    session = config.pluginmanager.get_plugin("pytest-benchmark")
+    if session is not None and hasattr(session, "storage"):
+        from pytest_benchmark.utils import load_storage
+
+        session.storage = load_storage(
+            option.benchmark_storage,
+            logger=session.logger,
+            default_machine_id=session.machine_id,
+            netrc=option.benchmark_netrc,
+        )
 
 
 def has_benchmarks(config: pytest.Config) -> bool:

@@ -7,16 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.errors import EdgeqError
 from edgeq.plugin.github import GitHub
-from edgeq.plugin.latency import SAVES, Anonymous, Untimed, has_benchmarks
+from edgeq.plugin.latency import Anonymous, Untimed, has_benchmarks, keep_benchmarks
 from edgeq.plugin.session import Collector
 from edgeq.plugin.state import STATE, State
 from edgeq.plugin.terminal import Address
 from edgeq.spec.markers import MARKERS
 
-BENCHMARK_DEFAULT = "file://./.benchmarks"
-BENCHMARKS = "benchmarks"
 EDGEQ_MARKER = "edgeq(gate): the test answers the cases of this edgeq gate"
 
 
@@ -28,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         type=Path,
         help="read the spec from FILE (default: the nearest edgeq.toml, or pyproject.toml with "
-        "[tool.edgeq], from here upwards)",
+        "[tool.edgeq], from the tests' folder upwards, else from here)",
     )
     group.addoption(
         "--edgeq-reports",
@@ -57,15 +54,3 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Untimed(), "edgeq-untimed")
     if state.spec_file is not None:
         keep_benchmarks(config)
-
-
-def keep_benchmarks(config: pytest.Config) -> None:
-    """Let pytest-benchmark save every run below the reports, unless the user chose otherwise."""
-    option = config.option
-    if getattr(option, "benchmark_storage", "") != BENCHMARK_DEFAULT:
-        return
-    try:
-        option.benchmark_storage = f"file://{config.stash[STATE].reports / BENCHMARKS}"
-    except EdgeqError:
-        return  # said, in words, when the session starts
-    config.stash[SAVES] = not option.benchmark_autosave and not option.benchmark_save

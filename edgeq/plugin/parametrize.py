@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import pytest
 
 from edgeq.errors import EdgeqError
+from edgeq.plugin.latency import keep_benchmarks
 from edgeq.plugin.state import state_of
 
 MARKER = "edgeq"
+REFUSED = "edgeq_refused"
+FIXTURES = {"edgeq_case", "edgeq_run", "edgeq_spec", "edgeq_subject"}
+"""One of them is behind every fixture of ours."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrize tests of a gate by its cases, and tests of variants by the variants."""
-    wants_case = "edgeq_case" in metafunc.fixturenames
-    if not wants_case and "edgeq_subject" not in metafunc.fixturenames:
+    if FIXTURES.isdisjoint(metafunc.fixturenames):
         return
+    wants_case = "edgeq_case" in metafunc.fixturenames
     state = state_of(metafunc.config)
     try:
+        if state.settle(metafunc.definition.path):
+            keep_benchmarks(metafunc.config)
         if wants_case:
             gate = _gate_of(metafunc)
             chosen = [case for case in state.cases.values() if case.gate.name == gate]
@@ -26,7 +34,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 ids=[variant_id(case.subject.key) for case in chosen],
                 indirect=True,
             )
-        else:
+        elif "edgeq_subject" in metafunc.fixturenames:
             metafunc.parametrize(
                 "edgeq_subject",
                 list(state.subjects),
@@ -34,7 +42,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 indirect=True,
             )
     except EdgeqError as error:
-        pytest.exit(str(error), returncode=error.exit_code)
+        # While a module is collected, pytest would take an end of the session for an error in it.
+        state.refusal = state.refusal or error
+        for name in ("edgeq_case", "edgeq_subject"):
+            if name in metafunc.fixturenames:
+                metafunc.parametrize(name, [])
+
+
+def refuse(config: pytest.Config, error: EdgeqError) -> NoReturn:
+    """End the session for bad input; a worker of xdist leaves the reason to the controller."""
+    output = getattr(config, "workeroutput", None)
+    if output is not None:
+        output[REFUSED] = str(error)
+    pytest.exit(str(error), returncode=error.exit_code)
 
 
 def variant_id(key: str) -> str:

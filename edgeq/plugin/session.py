@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edgeq.errors import EdgeqError
 from edgeq.plugin.outcomes import ATTRIBUTE
+from edgeq.plugin.parametrize import REFUSED, refuse
 from edgeq.plugin.state import State
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 MODELS = "edgeq_models"
 DESELECTED = "edgeq_deselected"
+SPEC_FILE = "edgeq_spec_file"
 CASE = "edgeq_case"
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -39,7 +42,7 @@ class Collector:
         try:
             self._state.cases  # noqa: B018 - reading it checks the whole spec
         except EdgeqError as error:
-            pytest.exit(str(error), returncode=error.exit_code)
+            refuse(self._state.config, error)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pycollect_makeitem(self) -> Generator[None, object, object]:
@@ -48,6 +51,12 @@ class Collector:
         if not isinstance(found, list):
             return found
         return [item for item in found if not _is_undeclared(item)]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self) -> None:
+        """Refuse tests without a spec, or of two, when all are known and none has run."""
+        if self._state.refusal is not None:
+            refuse(self._state.config, self._state.refusal)
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Note that the user asked for a part only."""
@@ -92,6 +101,11 @@ class Collector:
         """Take over what a worker of xdist knows about the models."""
         sent = getattr(node, "workeroutput", {})
         self._found.deselected = self._found.deselected or sent.get(DESELECTED, False)
+        if REFUSED in sent:
+            self._found.refused = True
+            self._found.add_error(sent[REFUSED])
+        if sent.get(SPEC_FILE) is not None:
+            self._take(Path(sent[SPEC_FILE]))
         if MODELS in sent:
             from edgeq.pipeline.merging import merge_models
             from edgeq.plugin.transport import decode_models
@@ -115,12 +129,21 @@ class Collector:
 
             session.config.workeroutput[MODELS] = encode_models(self._found.models)
             session.config.workeroutput[DESELECTED] = self._found.deselected
+            if self._state.spec_file is not None:
+                session.config.workeroutput[SPEC_FILE] = str(self._state.spec_file)
+            return
+        if self._found.refused:
             return
         interrupted = self._found.interrupted and self._state.spec_file is not None
         if self._found.cases or (interrupted and run is not None):
             self._finish(session)
         if interrupted:
             session.exitstatus = EXIT_INTERRUPTED
+
+    def _take(self, file: Path) -> None:
+        """Take the spec that the workers' tests showed."""
+        if file != self._state.spec_file:
+            self._state.take(file)
 
     def _finish(self, session: pytest.Session) -> None:
         from edgeq.plugin.junit import note_answers

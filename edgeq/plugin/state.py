@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgeq.errors import RecordError
+from edgeq.errors import EdgeqError, RecordError
+from edgeq.plugin.project import no_spec, spec_of_session, spec_of_test, two_specs
 
 if TYPE_CHECKING:
     from edgeq.history.accepted import Accepted
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     from edgeq.pipeline.run import Run
     from edgeq.record import CaseRecord, ModelRecord, RunRecord
     from edgeq.spec.structs import Spec
-
-OWN_FILE = "edgeq.toml"
-SHARED_FILE = "pyproject.toml"
-SHARED_TABLE = b"[tool.edgeq"
 
 
 @dataclass
@@ -35,6 +32,7 @@ class Collected:
         errors: Bad input, each once, in order.
         deselected: Whether tests were deselected.
         interrupted: Whether Ctrl-C ended the session.
+        refused: Whether a worker of xdist refused the session's spec.
         record: The session's record, once it is made.
         folder: Where the report was written.
         damaged: Files of history that could not be read, one sentence each.
@@ -45,6 +43,7 @@ class Collected:
     errors: list[str] = field(default_factory=list)
     deselected: bool = False
     interrupted: bool = False
+    refused: bool = False
     record: RunRecord | None = None
     folder: Path | None = None
     damaged: tuple[str, ...] = ()
@@ -56,50 +55,83 @@ class Collected:
 
 
 class State:
-    """The session's spec, run and findings; the first two are made when they are asked for."""
+    """The session's spec, run and findings; the first two are made when they are asked for.
+
+    Attributes:
+        built_in: Whether the built-in models stand in for a spec that is not there. That is
+            ``edgeq gate``'s part alone: a suite without a spec is a mistake.
+        refusal: Why the tests that were collected can't be run, once that is known.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.started = datetime.now(UTC)
         self.clock = time.monotonic()
         self.found = Collected()
+        self.built_in = False
+        self.refusal: EdgeqError | None = None
+        self._settled: set[Path] = set()
 
     @property
     def start(self) -> Path:
-        """The folder that the spec is searched from: where pytest was called."""
+        """The folder that pytest was called in."""
         return Path(self.config.invocation_params.dir)
 
     @cached_property
     def spec_file(self) -> Path | None:
-        """The spec's file, None where there is none.
-
-        A look at the bytes keeps the readers unloaded in projects that do not use edgeq.
+        """The spec's file, None if there is none, or if the tests must show which one it is.
 
         Raises:
             SpecError: A ``pyproject.toml`` that speaks of edgeq can't be read.
         """
         given: Path | None = self.config.getoption("edgeq_config", None)
-        if given is not None:
-            return self.start / given
-        for folder in (self.start, *self.start.parents):
-            shared = folder / SHARED_FILE
-            if (folder / OWN_FILE).is_file() or (
-                shared.is_file() and SHARED_TABLE in shared.read_bytes()
-            ):
-                from edgeq.spec.load import find_spec_file
+        return self.start / given if given is not None else spec_of_session(self.config)
 
-                return find_spec_file(folder)
-        return None
+    def settle(self, test: Path) -> bool:
+        """Make sure that the session's spec is that of a test; the first one decides.
+
+        Args:
+            test: The file of a test that uses edgeq.
+
+        Returns:
+            Whether that changed the session's spec.
+
+        Raises:
+            SpecError: The test finds no spec, or belongs to another project than those before.
+        """
+        if self.built_in or self.config.getoption("edgeq_config", None) is not None:
+            return False
+        if test in self._settled:
+            return False
+        file = spec_of_test(self.config, test)
+        if file is None:
+            raise no_spec(self.config, test)
+        before = self.spec_file
+        if file != before and self._settled:
+            raise two_specs(self.config, before, file)
+        self._settled.add(test)
+        if file == before:
+            return False
+        self.take(file)
+        return True
+
+    def take(self, file: Path) -> None:
+        """Take another spec, before anything was made for the one before."""
+        for name in ("spec", "run", "accepted", "cases", "subjects"):
+            self.__dict__.pop(name, None)
+        self.__dict__["spec_file"] = file
 
     @cached_property
     def spec(self) -> Spec:
         """The spec.
 
         Raises:
-            SpecError: It is not valid.
+            SpecError: It is not valid, or there is none and the session is not ``edgeq gate``'s.
         """
         from edgeq.spec.load import load_spec
 
+        if self.spec_file is None and not self.built_in:
+            raise no_spec(self.config, self.start / "tests")
         return load_spec(self.start, file=self.spec_file)
 
     @cached_property

@@ -1,3 +1,3 @@
-"""The main job: this project's own use of the gate, with no configuration."""
+"""This project's own use of the gate, under the edgeq.toml beside it."""
 
 from edgeq.gate import *  # noqa: F403

@@ -5,6 +5,10 @@ The sentences of all of them are alike: the measured facts, the value with its i
 
 from __future__ import annotations
 
+import math
+
+import msgspec
+
 from edgeq import words
 from edgeq.judge import control, open_value, resolution
 from edgeq.judge.advice import SMALLER_METHOD, another_method, in_all, more_images
@@ -17,6 +21,7 @@ from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
 from edgeq.measure.clusters import Clusters
+from edgeq.measure.least_size import LeastSize
 from edgeq.measure.planning import (
     best_provable_rate,
     images_needed,
@@ -27,24 +32,66 @@ from edgeq.measure.size import Size
 
 
 def size_reduction(
-    variant: Size, baseline: Size, limit: float, *, method: str | None = None
+    variant: Size,
+    baseline: Size,
+    limit: float,
+    *,
+    method: str | None = None,
+    least: LeastSize | None = None,
 ) -> Judgement:
-    """Judge the share of the baseline's bytes that the variant saves; exact."""
+    """Judge the share of the baseline's bytes that the variant saves; exact.
+
+    Args:
+        variant: The size of its file.
+        baseline: The size of the baseline's.
+        limit: The lowest share that is allowed.
+        method: The variant's, for what to try next.
+        least: What a file of the method needs of this baseline, for a default limit: a small
+            network can't save the share that a large one saves, but its weights must be smaller.
+            None if the spec sets the limit, which then holds as it is.
+    """
     value = variant.reduction(baseline)
-    status = decide(value, None, limit, "min")
+    reachable, unquantized = limit, None
+    if least is not None:
+        need = least.bytes + variant.parts.get("metadata", 0)
+        # A limit that people can read, on the safe side.
+        reachable = min(limit, math.floor(1000 * (1.0 - need / baseline.bytes)) / 1000)
+        unquantized = _unquantized(variant, least)
+    status = decide(value, None, reachable, "min")
+    if unquantized is not None and reachable < limit:
+        status = Verdict.FAIL
     own, whole = words.sizes(variant.bytes, baseline.bytes)
+    reason = f"{own} against {whole}: reduction " + words.against(
+        "percent", value, reachable, "min"
+    )
+    if least is not None and reachable < limit:
+        fixed = words.size(least.others)
+        reason += unquantized or f"; all but the weights may take {fixed}, however few there are"
     return Judgement(
         status=status,
-        reason=f"{own} against {whole}: reduction {words.against('percent', value, limit, 'min')}",
+        reason=reason,
         value=value,
-        limit=limit,
+        limit=reachable,
         next_step=None if status is Verdict.PASS else _smaller(variant, method),
         evidence={
             "bytes": variant.bytes,
             "baseline_bytes": baseline.bytes,
             "parts": dict(variant.parts),
+            **({} if least is None else {"needed": msgspec.to_builtins(least)}),
         },
     )
+
+
+def _unquantized(variant: Size, least: LeastSize) -> str | None:
+    """Return that the weights of a file are not smaller, None if most of what they can save is.
+
+    Whatever else a small file holds, it may be no larger for it than for its weights.
+    """
+    weights = sum(size for part, size in variant.parts.items() if part.startswith("weights "))
+    if 2 * (least.float_weights - weights) >= least.float_weights - least.weights:
+        return None
+    own, whole = words.sizes(weights, least.float_weights)
+    return f"; but its weights take {own}, as if not quantized, of the baseline's {whole}"
 
 
 def max_bytes(variant: Size, limit: float, *, method: str | None = None) -> Judgement:

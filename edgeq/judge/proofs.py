@@ -92,13 +92,14 @@ def types(
 
 
 def shows(found: Operators, method: Method) -> bool:
-    """Return whether weights and activations are of a method's types; input and output may differ.
+    """Return whether weights and activations are a method's; input and output may differ.
 
     Args:
         found: What the file computes with.
         method: The method.
     """
-    return not [*_weights(found, method), *_activations(found, method)]
+    parts = (_weights(found, method), _scales(found, method), _activations(found, method))
+    return not any(True for part in parts for _ in part)
 
 
 def outputs(

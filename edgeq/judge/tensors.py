@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -31,6 +31,9 @@ UNBOUNDED_METHOD = (
 
 MOST_DEAD = 0.05
 """Share of what the baseline varies by that a variant may give every image alike."""
+
+COST = "beside_finer"
+"""Key of the evidence that says what one scale a layer costs."""
 
 NOT_FINITE = "not_finite"
 ONE_SCALE = "one_scale"
@@ -130,6 +133,18 @@ def relative_error(
     return max(judged, key=lambda one: one.rank).judgement(
         {one.label: one.mean for one in errors}, _another_method, method
     )
+
+
+def with_cost(judgement: Judgement, cost: Mapping[str, object]) -> Judgement:
+    """Return a judgement of an error that says what coarser scales than need be cost.
+
+    Args:
+        judgement: Of the variant's error.
+        cost: Facts as of ``pipeline.control.cost_beside_finer``; empty if no scales are finer.
+    """
+    if not cost:
+        return judgement
+    return msgspec.structs.replace(judgement, evidence={**judgement.evidence, COST: dict(cost)})
 
 
 def drift(

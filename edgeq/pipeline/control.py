@@ -103,17 +103,61 @@ def find_control(run: Run, subject: Subject) -> Control:
     if METHODS.get(found.subject.method or "").needs_calibration and _is_uncalibrated(run, subject):
         absent = f"{found.method} is calibrated, and there is no calibration set"
         return replace(found, subject=None, absent=absent)
+    if unlike := _unlike_own(run, subject):
+        return replace(found, subject=None, absent=unlike)
     try:
-        make_control(run, found.subject)
-        for part in range(run.parts):
-            evaluate_control(run, found.subject, part)
-        run.tensors(subject.model, found.subject)
-        if run.classifies(subject.model):
-            run.answers(subject.model, found.subject)
+        _run_control(run, found.subject)
     except EdgeqError as error:
         absent = f"edgeq can't make or run {found.method} of this model: {error.what}"
         return replace(found, subject=None, absent=absent)
     return found
+
+
+def _run_control(run: Run, control: Subject) -> None:
+    make_control(run, control)
+    for part in range(run.parts):
+        evaluate_control(run, control, part)
+    run.tensors(control.model, control)
+    if run.classifies(control.model):
+        run.answers(control.model, control)
+
+
+def _unlike_own(run: Run, subject: Subject) -> str:
+    """Return why edgeq's own variant is no measure for a file, empty if it is one."""
+    sizes = run.operators_of(subject.model, subject).weight_bytes_by_type
+    if sizes.get("uint8", 0) > sizes.get("int8", 0):
+        return "its weights are uint8 with one scale a layer, which edgeq's own are not"
+    return ""
+
+
+def cost_beside_finer(run: Run, subject: Subject) -> dict[str, object]:
+    """Return what a variant's coarser scales cost, as facts: its error beside that of finer ones.
+
+    Returns:
+        ``method`` that has the finer scales; its ``error``, the variant's (``own``) and the
+        ``ratio`` of the output where that is greatest, or why they are ``absent``. Nothing if no
+        method has finer scales, or if the file has them itself.
+
+    Raises:
+        EdgeqError: The variant itself can't be made or run.
+    """
+    method = None if subject.method is None else METHODS.get(subject.method)
+    finer = None if method is None else method.finer
+    if method is None or finer is None:
+        return {}
+    if not shows(run.operators_of(subject.model, subject), method):
+        return {}
+    own = _own(run, subject, choose(finer, engine=run.spec.engine))
+    try:
+        _run_control(run, own)
+    except EdgeqError as error:
+        return {"method": finer, "absent": error.what}
+    errors = beside_control_of(run, subject, own).errors
+    compared = [one for one in errors if one.ratio is not None]
+    if not compared:
+        return {"method": finer, "absent": "there is no error to compare"}
+    worst = max(compared, key=lambda one: one.ratio or 0.0)
+    return {"method": finer, "error": worst.control, "own": worst.variant, "ratio": worst.ratio}
 
 
 def _is_uncalibrated(run: Run, subject: Subject) -> bool:
@@ -121,9 +165,14 @@ def _is_uncalibrated(run: Run, subject: Subject) -> bool:
 
 
 def deduced_method(run: Run, subject: Subject) -> str | None:
-    """Return the first method whose types a file shows, None if it shows those of none."""
+    """Return the method whose types and scales a file shows, None if it shows those of none.
+
+    Of several, one that asks for one scale a layer says most about the file, else the first.
+    """
     types = run.operators_of(subject.model, subject)
-    return next((name for name, method in METHODS if shows(types, method)), None)
+    shown = [method for _, method in METHODS if shows(types, method)]
+    shown.sort(key=lambda method: method.stored_weights != "per_tensor")
+    return shown[0].name if shown else None
 
 
 def make_control(run: Run, control: Subject) -> None:
@@ -209,18 +258,36 @@ def _of_method(run: Run, subject: Subject, method: str) -> Control:
 
     What a declared other resize, filter or range costs is thus seen, and not excused.
     """
-    choice = choose(method, engine=run.spec.engine)
     declared = run.spec.variants.get(subject.variant)
-    if declared is not None and declared.weights not in _LIKE_OWN:
-        absent = f'its weights are declared as "{declared.weights}", which edgeq\'s own are not'
-        return Control(method, absent=absent)
+    if declared is not None and declared.weights not in {
+        *_LIKE_OWN,
+        METHODS.get(method).stored_weights,
+    }:
+        coarser = _coarser(method) if declared.weights == "per_tensor" else None
+        if coarser is None:
+            absent = f'its weights are declared as "{declared.weights}", which edgeq\'s own are not'
+            return Control(method, absent=absent)
+        method = coarser
+    choice = choose(method, engine=run.spec.engine)
     fed_otherwise = declared is not None and declared.preprocessing is not None
     if _is_made_by(subject, choice) and not fed_otherwise:
         return Control(method, subject, itself=True)
+    return Control(method, _own(run, subject, choice))
+
+
+def _coarser(method: str) -> str | None:
+    """Return the method that does the same with one scale a layer, None if there is none."""
+    return next((name for name, one in METHODS if one.finer == method), None)
+
+
+def _own(run: Run, subject: Subject, choice: MethodChoice) -> Subject:
+    """Return edgeq's own variant by a method, fed like the baseline on a variant's samples."""
+    method = choice.method
+    declared = run.spec.variants.get(subject.variant)
     if declared is not None and declared.evaluation is not None:
         name = _SAMPLED_NAME.format(method, subject.variant)
         run.inputs(subject.model).sample_like(name, subject.variant)
-        return Control(method, Subject(subject.model, name, method, choice))
+        return Subject(subject.model, name, method, choice)
     plain = (
         one
         for one in run.subjects
@@ -228,8 +295,7 @@ def _of_method(run: Run, subject: Subject, method: str) -> Control:
         and one.variant not in run.spec.variants
         and _is_made_by(one, choice)
     )
-    control = next(plain, Subject(subject.model, _NAME.format(method), method, choice))
-    return Control(method, control)
+    return next(plain, Subject(subject.model, _NAME.format(method), method, choice))
 
 
 def _is_made_by(subject: Subject, choice: MethodChoice) -> bool:

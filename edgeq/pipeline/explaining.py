@@ -20,6 +20,7 @@ from edgeq.pipeline.measuring import pair_facts
 from edgeq.pipeline.plan import Case, Subject
 from edgeq.pipeline.recording import spec_sha256
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record import CaseRecord
 from edgeq.spec.gates import GATES
 
@@ -117,6 +118,7 @@ def experiment_facts(run: Run, subject: Subject) -> dict[str, object]:
     return {
         **pair_facts(run, subject),
         "spec": spec_sha256(run.spec),
+        "weights": VariantUnderTest(run, subject.model, subject).stored_weights,
         "photographs": [[photo.name for photo in one.photos] for one in sets if one is not None],
         "contents": [one.content_sha256 for one in sets if one is not None],
         "experiments": sources(diagnosis),

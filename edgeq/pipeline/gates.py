@@ -6,6 +6,7 @@ from edgeq.images.sets import overlap
 from edgeq.judge import costs, limits, proofs, tensors
 from edgeq.judge import weights as stored
 from edgeq.judge.verdict import Judgement
+from edgeq.pipeline.control import cost_beside_finer
 from edgeq.pipeline.growing import prove_steady_memory
 from edgeq.pipeline.proving import (
     prove_input_range,
@@ -83,7 +84,13 @@ def calibration_set(variant: VariantUnderTest, _: float) -> Judgement:
 
 def size_reduction(variant: VariantUnderTest, limit: float) -> Judgement:
     """Judge the share of the baseline's bytes that it saves."""
-    return limits.size_reduction(variant.size, variant.baseline.size, limit, method=variant.method)
+    return limits.size_reduction(
+        variant.size,
+        variant.baseline.size,
+        limit,
+        method=variant.method,
+        least=None if variant.size.reduction(variant.baseline.size) >= limit else variant.least,
+    )
 
 
 def max_bytes(variant: VariantUnderTest, limit: float) -> Judgement:
@@ -120,9 +127,10 @@ def relative_error(variant: VariantUnderTest, limit: float) -> Judgement:
         scores = variant.inputs.reading.output
         errors = [one for at, one in enumerate(errors) if at != scores]
         errors.insert(0, tensors.of_logits(variant.agreement))
-    return tensors.relative_error(
+    judgement = tensors.relative_error(
         errors, limit, method=variant.method, reference=variant.reference("relative_error")
     )
+    return tensors.with_cost(judgement, cost_beside_finer(variant.run, variant.declared))
 
 
 def probability_drift(variant: VariantUnderTest, limit: float) -> Judgement:

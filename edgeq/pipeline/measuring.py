@@ -20,6 +20,7 @@ from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.answers import Answers, OutputFacts, outputs_facts
 from edgeq.measure.clusters import find_clusters
+from edgeq.measure.least_size import LeastSize, least_size
 from edgeq.measure.operators import Operators, operators
 from edgeq.measure.renaming import Renaming, renaming
 from edgeq.measure.size import Size, measure_size
@@ -27,6 +28,8 @@ from edgeq.measure.stored.files import FileComparison, compare_files
 from edgeq.measure.tensors import Fit, Output, fits
 from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.kept import arithmetic, keep, sources
+from edgeq.quantize.recipes import LEAST_WEIGHTS
+from edgeq.spec.methods import METHODS
 from edgeq.tflite.model_file import read_model
 
 if TYPE_CHECKING:
@@ -38,6 +41,21 @@ def size_of(run: Run, executable: Executable) -> Size:
     """Return what a model's bytes are."""
     facts = {"model": executable.sha256, **arithmetic()}
     return keep(run.store, "sizes", facts, lambda: measure_size(read_model(executable.path)), Size)
+
+
+def least_size_of(run: Run, subject: Subject) -> LeastSize:
+    """Return what a file needs in which a variant's method quantized its baseline's weights.
+
+    Raises:
+        ModelError: The baseline can't be read.
+    """
+    method = METHODS.get(subject.method or "")
+    return least_size(
+        read_model(run.executable(subject.model, None).path),
+        method.weight_types,
+        integer=bool(method.activation_types) and "float32" not in method.activation_types,
+        least=LEAST_WEIGHTS,
+    )
 
 
 def operators_of(run: Run, executable: Executable) -> Operators:

@@ -12,12 +12,14 @@ from edgeq.measure.agreement import Agreement
 from edgeq.measure.answers import Answers
 from edgeq.measure.growth import Watched
 from edgeq.measure.latency import Latency
+from edgeq.measure.least_size import LeastSize
 from edgeq.measure.operators import Operators
 from edgeq.measure.size import Size
 from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.tensors import Fit
 from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.inputs import ModelInputs
+from edgeq.pipeline.measuring import least_size_of
 from edgeq.pipeline.plan import Subject
 from edgeq.run.results import Loaded, MemoryUse
 from edgeq.spec.allowances import WIDEST, allowance_of
@@ -128,6 +130,19 @@ class VariantUnderTest:
     def size(self) -> Size:
         """What its bytes are."""
         return self.run.size(self.model, self.subject)
+
+    @property
+    def least(self) -> LeastSize | None:
+        """What a file of its method needs of its baseline.
+
+        None if the spec sets the limit on size, or if it claims no method.
+        """
+        subject = self.declared
+        if subject.method is None or is_asked_for(
+            self.spec, "size_reduction", subject.variant, subject.method
+        ):
+            return None
+        return least_size_of(self.run, subject)
 
     @property
     def operators(self) -> Operators:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from edgeq.judge.tensors import COST
 from edgeq.measure.beside_control import BesideControl
-from edgeq.record import ModelRecord
+from edgeq.record import CaseRecord, ModelRecord
 from edgeq.report import facts
 from edgeq.typed import converted
 from edgeq.words import Kind, duration, size, value
@@ -46,6 +47,29 @@ def costs(model: ModelRecord) -> tuple[str, ...]:
                 f"{duration(seconds)} of work, kept for later runs"
             )
     return tuple(said.values())
+
+
+def scale_costs(cases: Iterable[CaseRecord]) -> tuple[str, ...]:
+    """Return what one scale for all channels of a layer costs variants, one sentence each."""
+    said = []
+    for case in cases:
+        cost = case.evidence.get(COST)
+        if not isinstance(cost, dict):
+            continue
+        finer, own, other = (cost.get(key) for key in ("method", "own", "error"))
+        ratio = cost.get("ratio")
+        if isinstance(own, float) and isinstance(other, float) and isinstance(ratio, float):
+            beside = f"relative error {value('number', own)}, {finer} {value('number', other)}"
+            said.append(
+                f"{case.method}: one scale for all channels of a layer costs "
+                f"{value('times', ratio)} the error of a scale for each ({beside})"
+            )
+        else:
+            said.append(
+                f"{case.method}: what one scale for all channels of a layer costs is not known: "
+                f"{cost.get('absent')}"
+            )
+    return tuple(said)
 
 
 def _name(control: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ from edgeq.change import ChangeKind
 from edgeq.judge.verdict import Answer, Verdict
 from edgeq.record import RunRecord
 from edgeq.report import words
-from edgeq.report.control_view import costs
+from edgeq.report.control_view import costs, scale_costs
 from edgeq.report.words import Mark
 from edgeq.words import every, plural
 
@@ -113,7 +113,9 @@ def notes(record: RunRecord) -> tuple[str, ...]:
     """Return what a reader must know before the numbers, one sentence each."""
     found = list(bad_input(record))
     for model in record.models:
-        found += [f"{model.name}: {note}" for note in (*model.notes, *costs(model))]
+        own = (case for case in record.cases if case.model == model.name)
+        said = (*model.notes, *costs(model), *scale_costs(own))
+        found += [f"{model.name}: {note}" for note in said]
         found += [
             f"{model.name}/{one.name}: {one.feeding.sentence}"
             for one in model.variants

@@ -31,6 +31,10 @@ PUT_BACK = "with the baseline's put back the variant gives the baseline's answer
 HELPS = 0.8
 """A change that leaves more of the error than this explains no part of it."""
 NAMED = 3
+_FINER = (
+    "Use int8, with a scale for each channel, if the target can run that, or bring the channels "
+    "of these layers to like ranges in the float model"
+)
 
 _NAMES = {
     "one scale": "one_scale_per_tensor",
@@ -42,7 +46,9 @@ def stored_values(bench: Bench) -> Cause | None:
     """What the file stores is not the baseline's, and that is why it says something else."""
     variant = VariantUnderTest(bench.run, bench.subject.model, bench.subject)
     found = variant.stored
-    findings = counted(found, variant.stored_weights)
+    declared = variant.stored_weights
+    # One scale a layer may be declared, and be the cause all the same.
+    findings = counted(found, "quantized" if declared == "per_tensor" else declared)
     if not findings:
         return None
     bench.known_fact = headline(findings, found)
@@ -117,8 +123,15 @@ def _named(bench: Bench, findings: Sequence[Finding], found: FileComparison, tri
         "wrong_checkpoint" if _is_head(bench, findings) else _name(findings, found),
         f"{headline(findings, found)}; {shown} on {plural(tried.images, 'image')})",
         facts,
-        next_step_of(findings, found),
+        _next_step(bench, findings, found),
     )
+
+
+def _next_step(bench: Bench, findings: Sequence[Finding], found: FileComparison) -> str:
+    declared = VariantUnderTest(bench.run, bench.subject.model, bench.subject).stored_weights
+    if declared == "per_tensor" and {one.change for one in findings} == {"one scale"}:
+        return _FINER
+    return next_step_of(findings, found)
 
 
 def _name(findings: Sequence[Finding], found: FileComparison) -> str:

@@ -20,6 +20,7 @@ from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.answers import Answers, make_answers
 from edgeq.measure.clusters import find_clusters, rate_interval
+from edgeq.measure.least_size import LeastSize
 from edgeq.measure.size import Size
 
 LONGEST = 160
@@ -202,6 +203,52 @@ def test_size_reduction_is_exact() -> None:
     failed = check(size_reduction(size(300), size(1000), 0.71), Verdict.FAIL)
     assert "weights int8" in str(failed.next_step)
     check(size_reduction(size(2000), size(1000), 0.5, method="float16"), Verdict.FAIL)
+
+
+NEED = LeastSize(bytes=5_600, weights=300, float_weights=1_144)
+
+
+def small(number: int, weights: int, kind: str = "int8", **parts: int) -> Size:
+    held = {f"weights {kind}": weights, "graph": number - weights, **parts}
+    return Size(bytes=number, gzip_bytes=number, parts=held)
+
+
+FLOAT = small(5_104, 1_144, "float32")
+
+
+def test_a_default_limit_knows_what_scales_and_graph_of_a_small_network_cost() -> None:
+    found = check(size_reduction(small(5_300, 286), FLOAT, 0.68, least=NEED), Verdict.PASS)
+    assert found.limit == -0.098
+    assert found.reason.endswith("; all but the weights may take 5.3 kB, however few there are")
+    # The spec's own limit holds as it is written.
+    check(size_reduction(small(5_300, 286), FLOAT, 0.68), Verdict.FAIL)
+
+
+def test_a_small_file_whose_weights_are_not_quantized_fails() -> None:
+    found = check(
+        size_reduction(small(5_000, 1_144, "float32"), FLOAT, 0.68, least=NEED), Verdict.FAIL
+    )
+    assert found.reason.endswith(
+        "; but its weights take 1.14 kB, as if not quantized, of the baseline's 1.14 kB"
+    )
+    # One of its larger layers, too: most of what can be saved is not.
+    check(size_reduction(small(5_000, 800, "float32"), FLOAT, 0.68, least=NEED), Verdict.FAIL)
+    check(size_reduction(small(5_000, 700, "int8"), FLOAT, 0.68, least=NEED), Verdict.PASS)
+
+
+def test_a_small_file_with_more_in_it_than_it_needs_fails_but_metadata_are_no_fault() -> None:
+    check(size_reduction(small(9_000, 286), FLOAT, 0.68, least=NEED), Verdict.FAIL)
+    found = small(9_000, 286, metadata=3_700)
+    check(size_reduction(found, FLOAT, 0.68, least=NEED), Verdict.PASS)
+
+
+def test_what_a_file_needs_raises_no_limit() -> None:
+    need = LeastSize(bytes=1_000, weights=500, float_weights=8_000)
+    found = check(
+        size_reduction(small(3_000, 500), small(10_000, 8_000), 0.68, least=need), Verdict.PASS
+    )
+    assert found.limit == 0.68
+    assert found.reason == "3 kB against 10 kB: reduction 70.0 % (limit: at least 68 %)"
 
 
 def test_max_bytes_tells_one_byte() -> None:

@@ -10,6 +10,7 @@ from edgeq.faults.fault import Faulty
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph
 from edgeq.faults.joining import join
+from edgeq.judge.tensors import COST
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.control import deduced_method
 from edgeq.pipeline.judging import judge
@@ -40,7 +41,8 @@ def asked(root: Path, **keys: Any) -> Run:
 @pytest.fixture(scope="module")
 def files(root: Path) -> dict[str, Path]:
     """Return edgeq's own files as if somebody had brought them, and a faulty one."""
-    run = asked(root, methods=["int8", "float16", "dynamic_range", "weight_only_int8"])
+    methods = ["int8", "float16", "dynamic_range", "weight_only_int8"]
+    run = asked(root, methods=[*methods, "int8_per_tensor", "int8_uint8_io"])
     found = {}
     for subject in run.subjects:
         found[subject.variant] = root / f"brought-{subject.variant}.tflite"
@@ -118,7 +120,9 @@ def test_a_declared_variant_of_the_method_serves_as_control(
     assert control.name == "net/float16"
 
 
-@pytest.mark.parametrize("method", ["int8", "float16", "dynamic_range", "weight_only_int8"])
+@pytest.mark.parametrize(
+    "method", ["int8", "float16", "dynamic_range", "weight_only_int8", "int8_per_tensor"]
+)
 def test_a_file_without_a_claim_is_compared_by_its_types(
     root: Path, files: dict[str, Path], method: str
 ) -> None:
@@ -156,6 +160,52 @@ def test_a_file_that_was_trained_on_has_no_control(root: Path, files: dict[str, 
     run = asked(root, methods=[], variants={"file": {**variant, "weights": "trained"}})
     assert under_test(run).control is None
     assert 'its weights are declared as "trained"' in records(run)["relative_error"].reason
+
+
+@pytest.mark.parametrize(
+    "claim", [{"method": "int8", "weights": "per_tensor"}, {"method": "int8_per_tensor"}]
+)
+def test_one_scale_a_layer_is_compared_with_one_scale_a_layer(
+    root: Path, files: dict[str, Path], claim: dict[str, str]
+) -> None:
+    file = {"model": "net", "file": files["int8_per_tensor"].name, **claim}
+    run = asked(root, methods=[], variants={"file": file})
+    control = under_test(run).control
+    assert control is not None
+    assert control.name == "net/int8_per_tensor (control)"
+    assert records(run)["relative_error"].status is Verdict.PASS
+    weights = next(one for one in run.cases if one.gate.name == "weights")
+    assert judge(run, weights)[0].status is Verdict.PASS
+
+
+def test_what_one_scale_a_layer_costs_is_measured(root: Path, files: dict[str, Path]) -> None:
+    found = records(brought(root, files["int8_per_tensor"], "int8_per_tensor"))
+    cost = found["relative_error"].evidence[COST]
+    assert isinstance(cost, dict)
+    assert cost["method"] == "int8"
+    assert cost["ratio"] == pytest.approx(cost["own"] / cost["error"])
+    assert cost["own"] == pytest.approx(found["relative_error"].value)
+    absent = records(
+        brought(root, files["int8_per_tensor"], "int8_per_tensor", images={"evaluation": "plain"})
+    )
+    assert "calibration" in str(absent["relative_error"].evidence[COST])
+
+
+def test_a_file_with_a_scale_for_each_channel_costs_nothing(
+    root: Path, files: dict[str, Path]
+) -> None:
+    run = brought(root, files["int8"], "int8_per_tensor")
+    assert COST not in records(run)["relative_error"].evidence
+
+
+def test_unsigned_borders_are_compared_with_their_like(root: Path, files: dict[str, Path]) -> None:
+    run = brought(root, files["int8_uint8_io"], "int8_uint8_io")
+    control = under_test(run).control
+    assert control is not None
+    assert control.name == "net/int8_uint8_io (control)"
+    for case in run.cases:
+        if case.gate.is_proof:
+            assert judge(run, case)[0].status is Verdict.PASS, case.id
 
 
 def test_controls_are_made_and_run_ahead(root: Path, files: dict[str, Path]) -> None:

@@ -6,10 +6,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from edgeq.judge.tensors import COST
+from edgeq.judge.verdict import Verdict
 from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.contrast import Contrast, contrast, paired
-from edgeq.record import ModelRecord, VariantRecord
-from edgeq.report.control_view import control_line, costs
+from edgeq.record import CaseRecord, ModelRecord, VariantRecord
+from edgeq.report.control_view import control_line, costs, scale_costs
 
 
 def means(label: str) -> Contrast:
@@ -85,3 +87,26 @@ def test_a_control_is_paid_once_and_only_if_it_was_made_on_the_side() -> None:
         "work, kept for later runs"
     )
     assert costs(model({**MADE, "declared": True})) == ()
+
+
+def test_what_one_scale_a_layer_costs_is_a_note() -> None:
+    cost = {"method": "int8", "own": 0.3, "error": 0.1, "ratio": 3.0}
+    case = CaseRecord(
+        id="net/mine/relative_error",
+        model="net",
+        method="mine",
+        gate="relative_error",
+        status=Verdict.PASS,
+        reason="fine",
+        unit="ratio",
+        evidence={COST: cost},
+    )
+    (told,) = scale_costs([case])
+    assert told == (
+        "mine: one scale for all channels of a layer costs 3.00x the error of a scale for each "
+        "(relative error 0.300, int8 0.100)"
+    )
+    unknown = msgspec.structs.replace(case, evidence={COST: {"method": "int8", "absent": "why"}})
+    assert scale_costs([unknown, msgspec.structs.replace(case, evidence={})]) == (
+        "mine: what one scale for all channels of a layer costs is not known: why",
+    )

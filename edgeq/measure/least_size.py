@@ -1,0 +1,101 @@
+"""What a file needs at most of which a method quantized the weights, read off the float file.
+
+Weights shrink by what their type is narrower. Scales, zero points, operators between types and the
+graph itself cost the same however few the weights are: of a network of some kB they are most.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+import msgspec
+
+from edgeq.tflite.model_file import ModelFile
+from edgeq.tflite.wiring import COMPUTE, Compute, Wiring
+
+TYPE_BITS = {"float16": 16, "int16": 16, "int8": 8, "uint8": 8, "int4": 4, "int2": 2}
+_FLOATS = {"float32": 4, "float16": 2}
+_BYTE, _HALF = 8, 16
+_ROOM = 1536
+"""Bytes of any file: names of signatures, what wrote it, borders of another type."""
+_PER_SCALE = 12
+"""Bytes of one scale and one zero point."""
+_PER_TENSOR = 64
+"""Bytes of the tables that hold them, for each tensor."""
+_PER_LAYER = 192
+"""Bytes of an operator that makes weights float, and of its tensor without the name."""
+_WIDER_BIAS = 2
+"""int16 activations have biases of 64 bits in place of 32."""
+
+
+class LeastSize(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file with quantized weights needs, and what the float file has.
+
+    Attributes:
+        bytes: What the whole file needs at most.
+        weights: What its weights need.
+        float_weights: What they take in the float file.
+    """
+
+    bytes: int
+    weights: int
+    float_weights: int
+
+    @property
+    def others(self) -> int:
+        """What everything but the weights needs: graph, scales, biases."""
+        return self.bytes - self.weights
+
+
+def least_size(
+    baseline: ModelFile, types: Collection[str], *, integer: bool, least: int = 0
+) -> LeastSize:
+    """Return what a file needs that holds a float model's weights in other types.
+
+    Args:
+        baseline: The float model.
+        types: Of the weights, as the method claims; the widest counts.
+        integer: Whether activations are integers: then all weights must be, and activations and
+            biases have scales, too.
+        least: Weights with fewer elements may stay as they are if activations do.
+    """
+    bits = max((TYPE_BITS.get(one, 32) for one in types), default=32)
+    layers = {one.weights.tensor.buffer: one for one in Wiring(baseline).compute if one.weights}
+    before = sum(one.weights.tensor.data_bytes for one in layers.values() if one.weights)
+    after = sum(_quantized(one, bits, integer=integer, least=least) for one in layers.values())
+    scales = sum(_scales(one, integer=integer) for one in layers.values()) * (bits < _HALF)
+    names = sum(len(one.weights.tensor.name) for one in layers.values() if one.weights)
+    others = baseline.bytes - before + _ROOM + scales + names + _PER_LAYER * len(layers)
+    if integer:
+        others += len(baseline.tensors) * (_PER_SCALE + _PER_TENSOR)
+        others += (_WIDER_BIAS - 1) * sum(
+            one.bias.tensor.data_bytes for one in layers.values() if one.bias
+        )
+    return LeastSize(bytes=others + after, weights=after, float_weights=before)
+
+
+def _quantized(layer: Compute, bits: int, *, integer: bool, least: int) -> int:
+    """Return the bytes of a layer's weights in the narrower type, or as they are if they stay."""
+    if layer.weights is None:
+        return 0
+    tensor = layer.weights.tensor
+    width = _FLOATS.get(tensor.dtype)
+    if width is None:
+        return tensor.data_bytes
+    count = tensor.data_bytes // width
+    # Kernels of depthwise convolutions know no weights of 4 and 2 bits.
+    small = not integer and bits < _HALF and count < least
+    if small or (bits < _BYTE and layer.operator.name == "DEPTHWISE_CONV_2D"):
+        return tensor.data_bytes
+    return min(tensor.data_bytes, math.ceil(count * bits / _BYTE))
+
+
+def _scales(layer: Compute, *, integer: bool) -> int:
+    """Return the bytes of a layer's scales, one a channel, of weights and perhaps of a bias."""
+    if layer.weights is None:
+        return 0
+    shape = layer.weights.tensor.shape
+    axis = COMPUTE[layer.operator.name].channel_axis
+    channels = shape[axis] if -len(shape) <= axis < len(shape) else 1
+    return channels * _PER_SCALE * (2 if integer else 1)

@@ -1,0 +1,62 @@
+"""What quantized files of small networks need, and what edgeq's own really take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgeq.measure.least_size import least_size
+from edgeq.measure.size import measure_size
+from edgeq.quantize.make import make_variant
+from edgeq.quantize.recipes import LEAST_WEIGHTS
+from edgeq.spec.methods import METHODS, MethodChoice
+from edgeq.store import Store
+from edgeq.tflite.model_file import ModelFile, read_model
+from tests.unit.quantize.network import CLASSES, WIDTH, calibration, float_model, network
+
+CONVOLUTION, DEPTHWISE, DENSE = WIDTH * 27, WIDTH * 9, CLASSES * WIDTH
+WEIGHTS = CONVOLUTION + DEPTHWISE + DENSE
+
+
+def baseline(folder: Path) -> ModelFile:
+    return read_model(float_model(folder).path)
+
+
+@pytest.mark.parametrize(
+    ("types", "integer", "weights"),
+    [
+        ({"int8"}, True, WEIGHTS),
+        ({"int8"}, False, CONVOLUTION + 4 * DEPTHWISE + DENSE),
+        ({"float16"}, False, 2 * WEIGHTS),
+        ({"int4"}, False, CONVOLUTION // 2 + 4 * DEPTHWISE + DENSE // 2),
+        ({"float32"}, False, 4 * WEIGHTS),
+        ({"a type of another package"}, False, 4 * WEIGHTS),
+    ],
+)
+def test_weights_shrink_by_what_their_type_is_narrower(
+    tmp_path: Path, types: set[str], weights: int, *, integer: bool
+) -> None:
+    found = least_size(baseline(tmp_path), types, integer=integer, least=LEAST_WEIGHTS)
+    assert (found.weights, found.float_weights) == (weights, 4 * WEIGHTS)
+    assert found.others == found.bytes - weights > 0
+
+
+@pytest.mark.parametrize("name", [name for name, method in METHODS if "litert" in method.engines])
+@pytest.mark.parametrize("classes", [3, CLASSES])
+def test_what_is_made_of_a_small_network_needs_no_more(
+    tmp_path: Path, name: str, classes: int
+) -> None:
+    model, method = float_model(tmp_path, network(classes=classes)), METHODS.get(name)
+    choice = MethodChoice(name, name, "litert")
+    store = Store(tmp_path / "store")
+    own = read_model(make_variant(choice, model, calibration(tmp_path), store).path)
+    need = least_size(
+        read_model(model.path),
+        method.weight_types,
+        integer="float32" not in method.activation_types,
+        least=LEAST_WEIGHTS,
+    )
+    assert measure_size(own).bytes <= need.bytes
+    # Room for scales and graph must not be room for weights that are not quantized.
+    assert need.others - (model.path.stat().st_size - need.float_weights) < 20_000

@@ -28,12 +28,21 @@ SCHEMA = "edgeq.run/2"
 
 Facts = dict[str, object]
 
+OWN_TEST = "::"
+"""Stands in the gate of a case that is a test of the user's own: ``test_own::test_mine``."""
+
+
+def is_own_test(gate: str) -> bool:
+    """Return whether a case with that gate is a test of the user's own."""
+    return OWN_TEST in gate
+
 
 class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One gate on one variant.
 
     Attributes:
         id: ``model/method/gate``, where method is the variant's name.
+        gate: A gate's name, or that of a test of the user's own: ``FILE::TEST``.
         method: The variant's name.
         status: A verdict.
         value: In ``unit``; None for proofs and MISSING.

@@ -62,6 +62,7 @@ def record_run(
     *,
     started: str,
     duration_s: float,
+    own: tuple[str, ...] = (),
     partial: bool = False,
     interrupted: bool = False,
     errors: tuple[str, ...] = (),
@@ -75,14 +76,16 @@ def record_run(
         models: From ``describe_models``.
         started: ISO 8601 time in UTC.
         duration_s: Wall time.
+        own: Ids of the cases that tests of the user's own are.
         partial: Whether a part of the gate was asked for.
         interrupted: Whether the run was cut off by Ctrl-C.
         errors: Bad input that was found on the way.
         commands: Commands that repeat the run.
     """
     read = {model.name: model for model in models}
-    declared = tuple(
-        case.id for case in run.cases if not _is_left_out(case, read.get(case.subject.model))
+    declared = (
+        *(case.id for case in run.cases if not _is_left_out(case, read.get(case.subject.model))),
+        *own,
     )
     place = {case_id: index for index, case_id in enumerate(declared)}
     ordered = tuple(sorted(cases, key=lambda case: place.get(case.id, len(place))))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edgeq.errors import EdgeqError
-from edgeq.plugin.outcomes import ATTRIBUTE
+from edgeq.plugin.outcomes import ATTRIBUTE, OWN_ATTRIBUTE
 from edgeq.plugin.parametrize import REFUSED, refuse
 from edgeq.plugin.state import State
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MODELS = "edgeq_models"
 DESELECTED = "edgeq_deselected"
+GATED = "edgeq_gated"
+OWN = "edgeq_own"
 SPEC_FILE = "edgeq_spec_file"
 CASE = "edgeq_case"
 EXIT_BAD_INPUT = 2
@@ -61,6 +63,21 @@ class Collector:
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Note that the user asked for a part only."""
         self._found.deselected = self._found.deselected or bool(items)
+        self._note(items)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note what the tests are about."""
+        self._note(session.items)
+
+    def _note(self, items: Sequence[pytest.Item]) -> None:
+        for item in items:
+            names = getattr(item, "fixturenames", ())
+            self._found.gated = self._found.gated or "edgeq_case" in names
+            if "edgeq_subject" in names:
+                from edgeq.plugin.own import own_id
+
+                name = own_id(item, self._state.root)
+                self._found.own |= {} if name is None else {name: None}
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note that the user, and no test, plugin or error of collection, ended the session."""
@@ -86,6 +103,9 @@ class Collector:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the verdict off a report. In xdist's controller this is where they arrive."""
+        own: str | None = getattr(report, OWN_ATTRIBUTE, None)
+        if own is not None:
+            self._take_own(own)
         text: str | None = getattr(report, ATTRIBUTE, None)
         if text is None:
             return
@@ -96,11 +116,20 @@ class Collector:
         if error is not None:
             self._found.add_error(error)
 
+    def _take_own(self, text: str) -> None:
+        from edgeq.plugin.own import worse
+        from edgeq.plugin.transport import decode_answer
+
+        case, _ = decode_answer(text)
+        self._found.cases[case.id] = worse(self._found.cases.get(case.id), case)
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take over what a worker of xdist knows about the models."""
         sent = getattr(node, "workeroutput", {})
         self._found.deselected = self._found.deselected or sent.get(DESELECTED, False)
+        self._found.gated = self._found.gated or sent.get(GATED, False)
+        self._found.own |= dict.fromkeys(sent.get(OWN, ()))
         if REFUSED in sent:
             self._found.refused = True
             self._found.add_error(sent[REFUSED])
@@ -129,6 +158,8 @@ class Collector:
 
             session.config.workeroutput[MODELS] = encode_models(self._found.models)
             session.config.workeroutput[DESELECTED] = self._found.deselected
+            session.config.workeroutput[GATED] = self._found.gated
+            session.config.workeroutput[OWN] = list(self._found.own)
             if self._state.spec_file is not None:
                 session.config.workeroutput[SPEC_FILE] = str(self._state.spec_file)
             return
@@ -175,7 +206,9 @@ def _is_undeclared(item: object) -> bool:
 
 
 def _is_partial(session: pytest.Session, state: State) -> bool:
-    """Return whether the user asked for a part of the gate."""
+    """Return whether the user asked for a part of the gate, or for tests of their own alone."""
+    if not state.found.gated:
+        return True
     named = any("::" in argument for argument in session.config.args)
     return state.found.deselected or named or bool(session.config.getoption("lf", default=False))
 

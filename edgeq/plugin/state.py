@@ -30,6 +30,8 @@ class Collected:
         cases: Verdicts by case id.
         models: What is known about models and variants.
         errors: Bad input, each once, in order.
+        own: Ids of the cases that tests of the user's own are, whether they were run or not.
+        gated: Whether a test of the gate was collected.
         deselected: Whether tests were deselected.
         interrupted: Whether Ctrl-C ended the session.
         refused: Whether a worker of xdist refused the session's spec.
@@ -41,6 +43,8 @@ class Collected:
     cases: dict[str, CaseRecord] = field(default_factory=dict)
     models: tuple[ModelRecord, ...] = ()
     errors: list[str] = field(default_factory=list)
+    own: dict[str, None] = field(default_factory=dict)
+    gated: bool = False
     deselected: bool = False
     interrupted: bool = False
     refused: bool = False
@@ -133,6 +137,11 @@ class State:
         if self.spec_file is None and not self.built_in:
             raise no_spec(self.config, self.start / "tests")
         return load_spec(self.start, file=self.spec_file)
+
+    @property
+    def root(self) -> Path:
+        """The folder of the spec, as it is after all links."""
+        return self.spec.root.resolve()
 
     @cached_property
     def run(self) -> Run:

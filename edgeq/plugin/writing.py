@@ -41,6 +41,7 @@ def write(state: State, *, partial: bool) -> None:
         found.models,
         started=moment_text(state.started),
         duration_s=round(time.monotonic() - state.clock, 3),
+        own=tuple(found.own),
         partial=partial,
         interrupted=found.interrupted,
         errors=tuple(found.errors),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgeq.escape import columns, fitted, printable, wrapped
-from edgeq.record import RunRecord
+from edgeq.record import OWN_TEST, RunRecord, is_own_test
 from edgeq.report import changes, sentences
 from edgeq.report.variant_view import CaseView, VariantView
 from edgeq.report.view import ModelView, ReportView, view
@@ -59,15 +59,20 @@ def _width(one: VariantView) -> int:
 
 
 def _table(model: ModelView, group: tuple[VariantView, ...]) -> str:
-    gates = tuple(dict.fromkeys(case.gate for one in group for case in one.cases))
+    gates = sorted(dict.fromkeys(case.gate for one in group for case in one.cases), key=is_own_test)
     by_gate = [{case.gate: _cell(case) for case in one.cases} for one in group]
     rows = [
         (model.name, [one.name for one in group]),
-        *((gate, [cells.get(gate, "") for cells in by_gate]) for gate in gates),
+        *((_head(gate), [cells.get(gate, "") for cells in by_gate]) for gate in gates),
         ("answer", [_answer(one) for one in group]),
     ]
     widths = [_width(one) for one in group]
     return "\n".join(_row(head, cells, widths) for head, cells in rows)
+
+
+def _head(gate: str) -> str:
+    """Return a gate as a row begins with it: of a test of the user's own, the test alone."""
+    return gate.rpartition(OWN_TEST)[2]
 
 
 def _row(head: str, cells: list[str], widths: list[int]) -> str:

@@ -1,0 +1,133 @@
+"""Tests of one's own that use a variant: each is a case of that variant, named after the test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgeq.judge.verdict import Verdict
+from edgeq.plugin.parametrize import variant_id
+from edgeq.record import OWN_TEST, CaseRecord
+
+SUBJECT = "edgeq_subject"
+_LONGEST = 300
+
+
+def own_subject(item: pytest.Item) -> str | None:
+    """Return the variant that a test of one's own is about, None if it is about none."""
+    callspec = getattr(item, "callspec", None)
+    key = None if callspec is None else callspec.params.get(SUBJECT)
+    answers_a_case = "edgeq_case" in getattr(item, "fixturenames", ())
+    return key if isinstance(key, str) and not answers_a_case else None
+
+
+def own_id(item: pytest.Item, root: Path) -> str | None:
+    """Return the id of the case that a test of one's own is, None if it is about no variant.
+
+    It is ``MODEL/VARIANT/FOLDER.FILE::TEST[PARAMETERS]``, with the file as seen from a folder and
+    without the variant among the parameters.
+
+    Args:
+        item: The test.
+        root: The spec's folder.
+    """
+    key = own_subject(item)
+    return None if key is None else f"{key}/{_name(item, key, root)}"
+
+
+def own_record(item: pytest.Item, report: pytest.TestReport, root: Path) -> CaseRecord | None:
+    """Return what a phase of a test says about its variant, None if it says nothing.
+
+    A skipped test and one that fails as expected prove nothing: MISSING, declared by the test.
+
+    Args:
+        item: The test.
+        report: Of one of its phases.
+        root: The spec's folder.
+    """
+    key, case_id = own_subject(item), own_id(item, root)
+    outcome = _outcome(report)
+    if key is None or case_id is None or outcome is None:
+        return None
+    status, reason, declared = outcome
+    model, _, variant = key.partition("/")
+    return CaseRecord(
+        id=case_id,
+        model=model,
+        method=variant,
+        gate=case_id.rpartition("/")[2],
+        status=status,
+        reason=reason,
+        declared_missing=declared,
+        next_step=_next_step(item, status, declared=declared),
+        evidence={"test": item.nodeid},
+    )
+
+
+def worse(one: CaseRecord | None, other: CaseRecord) -> CaseRecord:
+    """Return the worse of two verdicts of one test: its phases, or two tests of one name."""
+    return other if one is None or _rank(other) > _rank(one) else one
+
+
+def _rank(case: CaseRecord) -> int:
+    if case.status is Verdict.MISSING:
+        return 1 if case.declared_missing else 2
+    return 3 if case.status is Verdict.FAIL else 0
+
+
+def _name(item: pytest.Item, key: str, root: Path) -> str:
+    """Return the name of a test; an id has its slashes between model, variant and gate alone."""
+    *within, last = item.nodeid.split("::")[1:]
+    function = getattr(item, "originalname", None) or last.partition("[")[0]
+    parameters = _without(getattr(item, "callspec").id, variant_id(key))  # noqa: B009 - an Item has none
+    path = item.path.resolve()
+    file = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+    module = ".".join(file.with_suffix("").parts)
+    test = OWN_TEST.join([*within, f"{function}[{parameters}]" if parameters else function])
+    return f"{module}{OWN_TEST}{test}".replace("/", "%2F")
+
+
+def _without(parameters: str, variant: str) -> str:
+    """Return the parameters of a test's id without its variant's."""
+    padded = f"-{parameters}-".replace(f"-{variant}-", "-", 1)
+    return padded[1:-1]
+
+
+def _outcome(report: pytest.TestReport) -> tuple[Verdict, str, bool] | None:
+    """Return verdict, reason, and whether the test itself declares that it is MISSING."""
+    expected: str | None = getattr(report, "wasxfail", None)
+    if expected is not None and report.skipped:
+        why = f"fails as expected (xfail): {expected}" if expected else "fails as expected (xfail)"
+        return Verdict.MISSING, why, True
+    if report.skipped:
+        return Verdict.MISSING, f"skipped: {_message(report).removeprefix('Skipped: ')}", True
+    if report.failed:
+        said = _message(report)
+        if report.when == "setup":
+            return Verdict.MISSING, f"not measured: its set-up failed: {said}", False
+        return (
+            Verdict.FAIL,
+            said if report.when == "call" else f"its tear-down failed: {said}",
+            False,
+        )
+    if report.passed and report.when == "call":
+        return Verdict.PASS, "passed" if expected is None else "passes, though marked xfail", False
+    return None
+
+
+def _message(report: pytest.TestReport) -> str:
+    """Return the first line of what a test says of its failure."""
+    told = report.longrepr
+    crash = getattr(told, "reprcrash", None)
+    text = told[2] if isinstance(told, tuple) else str(told if crash is None else crash.message)
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "it says nothing")
+    return first if len(first) <= _LONGEST else f"{first[: _LONGEST - 1]}…"
+
+
+def _next_step(item: pytest.Item, status: Verdict, *, declared: bool) -> str | None:
+    if status is Verdict.PASS:
+        return None
+    if declared:
+        return "Let the test run for this variant, or don't ask it for this one"
+    return f"Fix the variant, or the test {item.nodeid.partition('[')[0]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -18,10 +19,12 @@ from edgeq.measure.operators import Compute, Operators
 from edgeq.measure.repeats import Repeats
 from edgeq.quantize.recipes import LEAST_WEIGHTS
 from edgeq.spec.methods import Method
+from edgeq.spec.structs import Classifier
 from edgeq.tflite.wiring import ACTIVATION_TYPES_INTEGER
 from edgeq.words import names, plural, share
 
 FLOAT_BYTES = 4
+_HEAD_WEIGHTS: Mapping[Classifier, str] = {"int4": "int4", "dynamic": "int8"}
 MOST = 0.5
 """A type holds most of the weights when it holds more than this share of their bytes."""
 
@@ -42,7 +45,12 @@ def made(error: EdgeqError | None, *, size: int = 0) -> Judgement:
 
 
 def types(
-    found: Operators, method: Method | None, *, sha256: str, baseline_sha256: str
+    found: Operators,
+    method: Method | None,
+    *,
+    sha256: str,
+    baseline_sha256: str,
+    classifier: Classifier | None = None,
 ) -> Judgement:
     """Prove that the file holds the types that its method claims, and is not the baseline.
 
@@ -51,6 +59,8 @@ def types(
         method: The method that it claims, None for a ready-made variant that claims none.
         sha256: Of the variant's file.
         baseline_sha256: Of the baseline's file.
+        classifier: How the dense layers that give the outputs are to be quantized, None for like
+            the others.
     """
     evidence: dict[str, object] = {
         "sha256": sha256,
@@ -74,17 +84,20 @@ def types(
     )
     if method is None:
         return _passed(f"claims no method and differs from the baseline: {shown}", **evidence)
+    others = found if classifier is None else _without_heads(found)
     breaks = [
-        *_weights(found, method),
-        *_scales(found, method),
-        *_activations(found, method),
+        *(_weights(others, method) if others.compute or classifier is None else ()),
+        *_scales(others, method),
+        *_activations(others, method),
         *_borders(found, method),
+        *(() if classifier is None else _heads(found, method, classifier)),
     ]
+    claimed = method.name if classifier is None else f"{method.name}, {classifier} classifier"
     if not breaks:
-        return _passed(f"is what {method.name} claims: {shown}", **evidence)
+        return _passed(f"is what {claimed} claims: {shown}", **evidence)
     return Judgement(
         status=Verdict.FAIL,
-        reason=f"is not what {method.name} claims: {breaks[0]}{_more(breaks)}",
+        reason=f"is not what {claimed} claims: {breaks[0]}{_more(breaks)}",
         next_step="Correct the claim (`method`), or make the variant again with "
         "every operator quantized",
         evidence={**evidence, "breaks": breaks},
@@ -270,6 +283,36 @@ def _scales(found: Operators, method: Method) -> Iterator[str]:
             f"{len(finer)} of {plural(len(layers), 'layer')} have a scale for each channel: "
             f"{names([one.label for one in finer])}"
         )
+
+
+def _without_heads(found: Operators) -> Operators:
+    """Return what a model computes with beside the dense layers that give its outputs."""
+    others = tuple(one for one in found.compute if not one.head)
+    sizes: Counter[str] = Counter()
+    for one in others:
+        sizes[one.weight_type or ""] += one.weight_bytes
+    return msgspec.structs.replace(
+        found,
+        compute=others,
+        weight_bytes_by_type={kind: size for kind, size in sizes.items() if kind},
+    )
+
+
+def _heads(found: Operators, method: Method, classifier: Classifier) -> Iterator[str]:
+    """Yield how the dense layers that give the outputs are not as claimed."""
+    heads = [one for one in found.compute if one.head]
+    if not heads:
+        yield "no dense layer gives an output"
+    weights, activations = _HEAD_WEIGHTS[classifier], method.activation_types
+    if classifier == "dynamic":
+        activations = frozenset({"float32"})
+    for one in heads:
+        if one.weight_type != weights:
+            yield f"{one.label} gives an output with {one.weight_type} weights, not {weights}"
+        elif one.activation_type not in activations:
+            yield f"{one.label} gives {one.activation_type}, not {_listed(sorted(activations))}"
+        elif classifier == "dynamic" and one.dequantized:
+            yield f"the weights of {one.label} are made float first"
 
 
 def _activations(found: Operators, method: Method) -> Iterator[str]:

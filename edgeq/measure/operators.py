@@ -22,6 +22,7 @@ class Compute(msgspec.Struct, frozen=True, kw_only=True):
         weight_bytes: Their stored bytes, 0 where it has none.
         dequantized: Whether a DEQUANTIZE operator lies between stored weights and operator.
         weight_scales: How many scales its weights have, 0 where they have none.
+        head: Whether it is a dense layer that gives an output.
     """
 
     index: int
@@ -32,6 +33,7 @@ class Compute(msgspec.Struct, frozen=True, kw_only=True):
     weight_bytes: int
     dequantized: bool
     weight_scales: int = 0
+    head: bool = False
 
     @property
     def label(self) -> str:
@@ -83,6 +85,7 @@ def operators(model: ModelFile) -> Operators:
     """Return what a model computes with, read from its file."""
     wiring = Wiring(model)
     compute: list[Compute] = []
+    heads = {one.operator.index for one in wiring.heads}
     weights: dict[int, tuple[str, int]] = {}
     for one in wiring.compute:
         tensor = None if one.weights is None else one.weights.tensor
@@ -98,6 +101,7 @@ def operators(model: ModelFile) -> Operators:
                 weight_bytes=0 if tensor is None else tensor.data_bytes,
                 dequantized=one.weights is not None and one.weights.dequantized,
                 weight_scales=0 if tensor is None else int(tensor.scales.size),
+                head=one.operator.index in heads,
             )
         )
     by_type: Counter[str] = Counter()

@@ -88,7 +88,10 @@ def load_float_model(name: str, model: Model, spec: Spec, store: Store) -> Float
     source = parse_source(model, spec, where)
     if isinstance(source, FloatFile):
         return replace(_from_file(name, model, source.path, store), limits=spec.make)
-    choices = (choose(text, engine=spec.engine) for text in spec.methods_of(name))
+    choices = (
+        choose(text, engine=spec.engine, classifier=model.classifier)
+        for text in spec.methods_of(name)
+    )
     graph = any(choice.engine == TENSORFLOW for choice in choices)
     request = msgspec.structs.replace(source.request, limits=spec.make, graph=graph)
     found = _from_export(name, model, spec, store, replace(source, request=request))

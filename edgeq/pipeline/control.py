@@ -21,7 +21,7 @@ from edgeq.pipeline.kept import keep
 from edgeq.pipeline.measuring import answers_facts, pair_facts
 from edgeq.pipeline.plan import Subject
 from edgeq.spec.methods import METHODS, MethodChoice, choose
-from edgeq.spec.structs import StoredWeights
+from edgeq.spec.structs import Classifier, StoredWeights
 
 if TYPE_CHECKING:
     from edgeq.pipeline.run import Run
@@ -268,11 +268,22 @@ def _of_method(run: Run, subject: Subject, method: str) -> Control:
             absent = f'its weights are declared as "{declared.weights}", which edgeq\'s own are not'
             return Control(method, absent=absent)
         method = coarser
-    choice = choose(method, engine=run.spec.engine)
+    choice = choose(method, engine=run.spec.engine, classifier=classifier_of(run, subject))
     fed_otherwise = declared is not None and declared.preprocessing is not None
     if _is_made_by(subject, choice) and not fed_otherwise:
         return Control(method, subject, itself=True)
     return Control(method, _own(run, subject, choice))
+
+
+def classifier_of(run: Run, subject: Subject) -> Classifier | None:
+    """Return how the layers that give a variant's outputs are quantized, None for like the others.
+
+    Of a ready-made file it is what the spec says of it.
+    """
+    if subject.choice is not None:
+        return subject.choice.classifier
+    declared = run.spec.variants.get(subject.variant)
+    return None if declared is None else declared.classifier
 
 
 def _coarser(method: str) -> str | None:
@@ -283,9 +294,10 @@ def _coarser(method: str) -> str | None:
 def _own(run: Run, subject: Subject, choice: MethodChoice) -> Subject:
     """Return edgeq's own variant by a method, fed like the baseline on a variant's samples."""
     method = choice.method
+    label = method if choice.classifier is None else f"{method}, {choice.classifier} classifier"
     declared = run.spec.variants.get(subject.variant)
     if declared is not None and declared.evaluation is not None:
-        name = _SAMPLED_NAME.format(method, subject.variant)
+        name = _SAMPLED_NAME.format(label, subject.variant)
         run.inputs(subject.model).sample_like(name, subject.variant)
         return Subject(subject.model, name, method, choice)
     plain = (
@@ -295,9 +307,9 @@ def _own(run: Run, subject: Subject, choice: MethodChoice) -> Subject:
         and one.variant not in run.spec.variants
         and _is_made_by(one, choice)
     )
-    return next(plain, Subject(subject.model, _NAME.format(method), method, choice))
+    return next(plain, Subject(subject.model, _NAME.format(label), method, choice))
 
 
 def _is_made_by(subject: Subject, choice: MethodChoice) -> bool:
     own = subject.choice
-    return own is not None and (own.method, own.engine) == (choice.method, choice.engine)
+    return own is not None and replace(own, label=choice.label) == choice

@@ -6,7 +6,7 @@ from edgeq.images.sets import overlap
 from edgeq.judge import costs, limits, proofs, tensors
 from edgeq.judge import weights as stored
 from edgeq.judge.verdict import Judgement
-from edgeq.pipeline.control import cost_beside_finer
+from edgeq.pipeline.control import classifier_of, cost_beside_finer
 from edgeq.pipeline.growing import prove_steady_memory
 from edgeq.pipeline.proving import (
     prove_input_range,
@@ -32,6 +32,7 @@ def types(variant: VariantUnderTest, _: float) -> Judgement:
         None if variant.method is None else METHODS.get(variant.method),
         sha256=variant.sha256,
         baseline_sha256=variant.baseline.sha256,
+        classifier=classifier_of(variant.run, variant.declared),
     )
 
 

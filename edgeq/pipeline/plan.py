@@ -85,7 +85,8 @@ def subjects(spec: Spec) -> tuple[Subject, ...]:
     found = []
     for name in spec.models:
         for text in spec.methods_of(name):
-            choice = choose(text, engine=spec.engine)
+            own = spec.models[name].classifier
+            choice = choose(text, engine=spec.engine, classifier=own)
             found.append(Subject(name, text, choice.method, choice))
         found += [
             _named(spec, own_name) for own_name, own in spec.variants.items() if own.model == name
@@ -98,7 +99,8 @@ def _named(spec: Spec, name: str) -> Subject:
     declared = spec.variants[name]
     if declared.file is not None or declared.method is None:
         return Subject(declared.model, name, declared.method, None)
-    choice = choose(declared.method, engine=spec.engine)
+    classifier = declared.classifier or spec.models[declared.model].classifier
+    choice = choose(declared.method, engine=spec.engine, classifier=classifier)
     return Subject(declared.model, name, choice.method, choice)
 
 

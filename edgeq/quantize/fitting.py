@@ -6,23 +6,54 @@ import math
 
 import msgspec
 
+from edgeq.errors import SpecError
 from edgeq.models.float_model import FloatModel
-from edgeq.quantize.recipes import LitertRecipe, Step, TensorflowRecipe
+from edgeq.quantize.recipes import LitertRecipe, Step, TensorflowRecipe, head
+from edgeq.spec.structs import Classifier
 from edgeq.tflite.model_file import Tensor, read_model
 from edgeq.tflite.wiring import Wiring
 
 
 def fitted(
-    recipe: LitertRecipe | TensorflowRecipe, model: FloatModel
+    recipe: LitertRecipe | TensorflowRecipe,
+    model: FloatModel,
+    classifier: Classifier | None = None,
+    *,
+    what: str = "",
 ) -> LitertRecipe | TensorflowRecipe:
     """Return a recipe as it is used on a model.
 
+    Args:
+        recipe: Of the method.
+        model: The float model.
+        classifier: How the dense layers that give its outputs are to be quantized, None for like
+            the others.
+        what: The variant and its model, for errors.
+
     Raises:
         ModelError: The model's file can't be read.
+        SpecError: No dense layer gives an output of the model.
     """
     if not isinstance(recipe, LitertRecipe):
         return recipe
-    return _with_small_weights(recipe, model)
+    small = _with_small_weights(recipe, model)
+    return small if classifier is None else _with_classifier(small, model, classifier, what)
+
+
+def _with_classifier(
+    recipe: LitertRecipe, model: FloatModel, classifier: Classifier, what: str
+) -> LitertRecipe:
+    heads = Wiring(read_model(model.path)).heads
+    if not heads:
+        raise SpecError(
+            "no dense layer gives an output of the model, so there is no classifier to quantize "
+            "in another way",
+            where=what,
+            remedy="Remove `classifier`",
+        )
+    settings = recipe.steps[0].op_config
+    steps = tuple(head(settings, one.output.name, classifier) for one in heads)
+    return msgspec.structs.replace(recipe, steps=(*recipe.steps, *steps))
 
 
 def _with_small_weights(recipe: LitertRecipe, model: FloatModel) -> LitertRecipe:

@@ -66,7 +66,7 @@ def make_variant(
             where=what,
             remedy="Set `calibration` in [tool.edgeq.images]",
         )
-    chosen = fitted(chosen, model)
+    chosen = fitted(chosen, model, choice.classifier, what=what)
     used = calibration if method.needs_calibration else None
     if used is not None:
         used.require_size(model.input_size, where=what)
@@ -76,6 +76,8 @@ def make_variant(
         "parameters": msgspec.to_builtins(chosen),
         "tools": engine.versions(),
     }
+    if choice.classifier is not None:
+        origin["classifier"] = choice.classifier
     changes = () if engine.changes is None else engine.changes(model)
     if changes:
         origin["prepared"] = list(changes)

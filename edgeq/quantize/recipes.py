@@ -7,9 +7,12 @@ ranges, how weights' scales are found, which weights stay in float32) are measur
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
+
+from edgeq.spec.structs import Classifier
 
 MINMAX = "min_max_uniform_quantize"
 MSE = "MSE"
@@ -167,6 +170,24 @@ def static(
             msgspec.structs.replace(untouched, operation=name) for name in ("INPUT", "OUTPUT")
         ]
     return LitertRecipe(steps=tuple(steps), percentile=percentile, unsigned_io=io == "uint8")
+
+
+def head(settings: Settings, tensor: str, classifier: Classifier) -> Step:
+    """Return the step for one dense layer that is quantized otherwise than the others.
+
+    Args:
+        settings: Those of the others.
+        tensor: Name of the tensor that the layer computes.
+        classifier: ``"int4"`` gives its weights 4 bits; ``"dynamic"`` 8 bits, and activations that
+            are quantized while running.
+    """
+    weights = Numbers(num_bits=4 if classifier == "int4" else 8)
+    if classifier == "int4":
+        own = msgspec.structs.replace(settings, weight_tensor_config=weights, min_weight_elements=0)
+    else:
+        own = Settings(weight_tensor_config=weights)
+    # The library looks for the pattern in names that it ends with a semicolon.
+    return Step(op_config=own, operation="FULLY_CONNECTED", regex=f"^{re.escape(tensor)};$")
 
 
 _FLOAT16 = Settings(

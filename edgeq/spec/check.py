@@ -9,10 +9,10 @@ from edgeq.errors import SpecError
 from edgeq.registry import unknown
 from edgeq.spec.contradictions import check_limits
 from edgeq.spec.gates import GATES
-from edgeq.spec.methods import ENGINES, METHODS, choose
+from edgeq.spec.methods import ENGINES, METHODS, choose, require_classifier
 from edgeq.spec.presets_preprocessing import PREPROCESSING
 from edgeq.spec.ranges import check_ranges
-from edgeq.spec.structs import Images, Model, ReadyVariant, Spec
+from edgeq.spec.structs import Classifier, Images, Model, ReadyVariant, Spec
 from edgeq.spec.tables import header, key_text
 
 BASELINE = "baseline"
@@ -91,10 +91,15 @@ def _check_images(images: Images, where: str) -> None:
         _check_path(getattr(images, key), f"{where}.{key}")
 
 
-def _check_methods(methods: tuple[str, ...], where: str, engine: str | None) -> None:
+def _check_methods(
+    methods: tuple[str, ...],
+    where: str,
+    engine: str | None,
+    classifier: Classifier | None = None,
+) -> None:
     named: dict[tuple[str, str], str] = {}
     for text in methods:
-        choice = choose(text, engine=engine, where=where)
+        choice = choose(text, engine=engine, classifier=classifier, where=where)
         before = named.setdefault((choice.method, choice.engine), text)
         if before != text:
             raise SpecError(
@@ -108,11 +113,18 @@ def _check_methods(methods: tuple[str, ...], where: str, engine: str | None) -> 
 
 def _check_model(model: Model, where: str, spec: Spec) -> None:
     if model.methods is not None:
-        _check_methods(model.methods, f"{where}.methods", spec.engine)
+        _check_methods(model.methods, f"{where}.methods", spec.engine, model.classifier)
+    elif model.classifier is not None:
+        _check_methods(spec.methods, f"{spec.origin}: methods", spec.engine, model.classifier)
     if model.images is not None:
         _check_images(model.images, f"{where}.images")
     if isinstance(model.preprocessing, str):
         PREPROCESSING.get(model.preprocessing, where=f"{where}.preprocessing")
+    require_classifier(
+        model.classifier,
+        spec.methods if model.methods is None else model.methods,
+        where=f"{where}.classifier",
+    )
     _check_path(model.source, f"{where}.source")
     _check_path(model.weights, f"{where}.weights")
     _check_path(model.labels, f"{where}.labels")
@@ -151,6 +163,8 @@ def _check_origin(variant: ReadyVariant, where: str, spec: Spec) -> None:
     if variant.file is not None:
         if variant.method is not None:
             METHODS.get(variant.method, where=where)
+        claims = [] if variant.method is None else [variant.method]
+        require_classifier(variant.classifier, claims, where=f"{where}.classifier")
         return
     if variant.method is None:
         raise SpecError(
@@ -158,7 +172,13 @@ def _check_origin(variant: ReadyVariant, where: str, spec: Spec) -> None:
             where=where,
             remedy='Add file = "....tflite" for a ready-made variant, or method = "int8"',
         )
-    choose(variant.method, engine=spec.engine, where=f"{where}.method")
+    choose(
+        variant.method,
+        engine=spec.engine,
+        classifier=variant.classifier,
+        where=f"{where}.method",
+    )
+    require_classifier(variant.classifier, [variant.method], where=f"{where}.classifier")
     for key in ("labels", "input_size"):
         if getattr(variant, key) is not None:
             raise SpecError(

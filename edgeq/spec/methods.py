@@ -7,15 +7,17 @@ methods by entry points of the group ``edgeq.methods``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from edgeq.errors import SpecError
 from edgeq.extensions import Extensible
 from edgeq.registry import unknown
-from edgeq.spec.structs import StoredWeights
+from edgeq.spec.structs import Classifier, StoredWeights
 
 ENGINES = ("litert", "tensorflow")
+CLASSIFIER_ENGINE = "litert"
+"""The engine that can quantize single layers in another way."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Method:
             channel, ``"per_tensor"``, or ``"trained"`` for methods that change them on purpose,
             which waives the proof of what is stored. Of a ``"per_tensor"`` method the file must
             show one scale for each layer.
+        classifiers: How the dense layers that give the outputs may be quantized in another way.
         finer: The method that quantizes the same with finer scales; what coarser ones cost beside
             it is measured and said. None if there is none.
         recipes: How engines make it, by the engine's name, over the engines' own recipes: an
@@ -56,6 +59,7 @@ class Method:
     io_types: frozenset[str]
     weights_dequantized: bool | None = None
     stored_weights: StoredWeights = "quantized"
+    classifiers: tuple[Classifier, ...] = ()
     finer: str | None = None
     recipes: Mapping[str, object] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
@@ -68,6 +72,7 @@ class Method:
 
 _FLOAT = frozenset({"float32"})
 _INT8 = frozenset({"int8"})
+_CLASSIFIERS: tuple[Classifier, ...] = ("int4", "dynamic")
 # TensorFlow Lite's first 8-bit files are unsigned throughout; later ones at the borders alone.
 _8_BITS = frozenset({"int8", "uint8"})
 
@@ -112,6 +117,7 @@ METHODS = Methods(
             activation_types=_FLOAT,
             io_types=_FLOAT,
             weights_dequantized=False,
+            classifiers=("int4",),
         ),
         Method(
             "float16",
@@ -130,6 +136,7 @@ METHODS = Methods(
             weight_types=_INT8,
             activation_types=_INT8,
             io_types=_INT8,
+            classifiers=_CLASSIFIERS,
         ),
         Method(
             "int8_float_io",
@@ -139,6 +146,7 @@ METHODS = Methods(
             weight_types=_INT8,
             activation_types=_INT8,
             io_types=_FLOAT,
+            classifiers=_CLASSIFIERS,
         ),
         Method(
             "int8_uint8_io",
@@ -148,6 +156,7 @@ METHODS = Methods(
             weight_types=_8_BITS,
             activation_types=_8_BITS,
             io_types=frozenset({"uint8"}),
+            classifiers=_CLASSIFIERS,
         ),
         Method(
             "int8_per_tensor",
@@ -169,6 +178,7 @@ METHODS = Methods(
             activation_types=_FLOAT,
             io_types=_FLOAT,
             weights_dequantized=True,
+            classifiers=_CLASSIFIERS,
         ),
         Method(
             "int16x8",
@@ -211,19 +221,29 @@ class MethodChoice:
         label: The text in the spec; names the variant.
         method: Name in ``METHODS``.
         engine: Name in ``ENGINES``.
+        classifier: How the dense layers that give the outputs are quantized, None for like the
+            others.
     """
 
     label: str
     method: str
     engine: str
+    classifier: Classifier | None = None
 
 
-def choose(text: str, *, engine: str | None = None, where: str | None = None) -> MethodChoice:
+def choose(
+    text: str,
+    *,
+    engine: str | None = None,
+    classifier: Classifier | None = None,
+    where: str | None = None,
+) -> MethodChoice:
     """Return the method and engine that a text of a spec asks for.
 
     Args:
         text: ``METHOD`` or ``METHOD@ENGINE``.
         engine: The spec's own engine, used where the text names none and the method has it.
+        classifier: The model's or variant's own; a method that can't have it goes without.
         where: The place in the spec, for errors.
 
     Raises:
@@ -231,6 +251,14 @@ def choose(text: str, *, engine: str | None = None, where: str | None = None) ->
     """
     name, _, own = text.partition("@")
     method = METHODS.get(name, where=where)
+    if classifier in method.classifiers:
+        if own and own != CLASSIFIER_ENGINE:
+            raise SpecError(
+                f"engine {own!r} can't quantize a classifier in its own way",
+                where=where,
+                remedy=f"Write {name!r} or '{name}@{CLASSIFIER_ENGINE}', or remove `classifier`",
+            )
+        return MethodChoice(text, name, CLASSIFIER_ENGINE, classifier)
     wanted = own or engine
     if wanted is None:
         return MethodChoice(text, name, method.engines[0])
@@ -245,3 +273,27 @@ def choose(text: str, *, engine: str | None = None, where: str | None = None) ->
             remedy=f"Engines that can: {', '.join(method.engines)}",
         )
     return MethodChoice(text, name, method.engines[0])
+
+
+def require_classifier(
+    classifier: Classifier | None, methods: Iterable[str], *, where: str
+) -> None:
+    """Refuse a classifier that none of some methods can have.
+
+    Args:
+        classifier: As a spec has it.
+        methods: As a spec has them.
+        where: The place in the spec.
+
+    Raises:
+        SpecError: None of them can.
+    """
+    names = [text.partition("@")[0] for text in methods]
+    if classifier is None or any(classifier in METHODS.get(one).classifiers for one in names):
+        return
+    able = ", ".join(name for name, method in METHODS if classifier in method.classifiers)
+    raise SpecError(
+        f"no method here can have the classifier {classifier!r}",
+        where=where,
+        remedy=f"Methods that can: {able}",
+    )

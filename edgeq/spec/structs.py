@@ -21,6 +21,8 @@ TENSORS: Task = "tensors"
 Weights = str
 StoredWeights = Literal["quantized", "per_tensor", "trained"]
 """How a variant's stored weights came from the baseline's."""
+Classifier = Literal["int4", "dynamic"]
+"""How the dense layers that give the outputs are quantized, if not as the method has it."""
 
 
 class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +95,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         images: Overrides the spec's images for this model, key by key; the spec's ``labels``
             hold only for sets that the model takes from the spec too.
         methods: Overrides the spec's methods for this model.
+        classifier: How the dense layers that give the outputs are quantized, if not like the
+            others: ``"int4"`` weights, or ``"dynamic"`` (int8 weights, activations quantized while
+            running). It holds for the methods that can have it.
         licence: Licence of the weights, for the deployment package.
         attribution: Who made the model, for the deployment package.
     """
@@ -109,6 +114,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     output: str | None = None
     images: Images | None = None
     methods: tuple[str, ...] | None = None
+    classifier: Classifier | None = None
     licence: str | None = None
     attribution: str | None = None
 
@@ -130,6 +136,9 @@ class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
         weights: How its weights came from the baseline's: ``"quantized"`` channel by channel,
             ``"per_tensor"`` with one scale for all channels, or ``"trained"`` on after it
             (quantization-aware training, pruning), which waives the proof of what is stored.
+        classifier: How the dense layers that give the outputs are quantized if not as the method
+            has it, see ``Model``: of a ready-made file, which must then show it, or to be made so.
+            None takes the model's for a variant that is made.
     """
 
     model: str
@@ -140,6 +149,7 @@ class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
     input_size: tuple[int, int] | None = None
     evaluation: str | None = None
     weights: StoredWeights = "quantized"
+    classifier: Classifier | None = None
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

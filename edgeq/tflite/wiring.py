@@ -279,6 +279,18 @@ class Wiring:
             )
         return tuple(found)
 
+    @cached_property
+    def heads(self) -> tuple[Compute, ...]:
+        """The dense layers whose results are outputs, or become one by a softmax or sigmoid."""
+        compute = {one.operator.index: one for one in self.compute}
+        found = {}
+        for index in self.model.outputs:
+            logits = self.logits(index)
+            maker = self.maker(index if logits is None else logits)
+            if maker is not None and maker.name == "FULLY_CONNECTED":
+                found[maker.index] = compute[maker.index]
+        return tuple(one for _, one in sorted(found.items()) if one.weights is not None)
+
     def followers(self, tensor: int) -> tuple[Compute, ...]:
         """Return the compute operators that a tensor reaches before any other, in order.
 

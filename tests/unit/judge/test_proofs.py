@@ -13,6 +13,7 @@ from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.answers import OutputFacts, make_answers, outputs_facts
 from edgeq.measure.operators import Compute, Operators
 from edgeq.spec.methods import METHODS
+from edgeq.spec.structs import Classifier
 
 
 def check(found: Judgement, status: Verdict) -> Judgement:
@@ -137,6 +138,55 @@ def test_small_weights_in_float_are_no_excuse_for_integer_arithmetic() -> None:
     given = operators(compute(0, "int8", "int8", 9000), *SMALL, io=("int8", "int8"))
     failed = check(proved(given, "int8"), Verdict.FAIL)
     assert "int8 holds" in failed.reason
+
+
+def with_head(weight: str, activation: str = "int8", *, dequantized: bool = False) -> Operators:
+    """Return int8 layers, and a dense one that gives the output and holds most of the weights."""
+    last = compute(9, activation, weight, 900, dequantized=dequantized)
+    head = msgspec.structs.replace(last, head=True)
+    return operators(*(compute(i, "int8", "int8", 100) for i in range(3)), head, io=("int8",) * 2)
+
+
+def claimed(found: Operators, classifier: Classifier, method: str = "int8") -> Judgement:
+    claim = METHODS.get(method)
+    return types(found, claim, sha256="a", baseline_sha256="b", classifier=classifier)
+
+
+def test_a_classifier_in_its_own_way_passes_as_claimed() -> None:
+    found = check(claimed(with_head("int4"), "int4"), Verdict.PASS)
+    assert found.reason.startswith("is what int8, int4 classifier claims: weights int4 + int8")
+    check(claimed(with_head("int8", "float32"), "dynamic"), Verdict.PASS)
+
+
+@pytest.mark.parametrize(
+    ("found", "classifier", "words"),
+    [
+        (with_head("int8"), "int4", "CONV_2D 9 gives an output with int8 weights, not int4"),
+        (with_head("int8"), "dynamic", "CONV_2D 9 gives int8, not float32"),
+        (
+            with_head("int8", "float32", dequantized=True),
+            "dynamic",
+            "the weights of CONV_2D 9 are made float first",
+        ),
+        (with_head("int4", "float32"), "int4", "CONV_2D 9 gives float32, not int8"),
+        (INT8, "int4", "no dense layer gives an output"),
+    ],
+)
+def test_a_classifier_that_is_not_as_claimed_fails(
+    found: Operators, classifier: Classifier, words: str
+) -> None:
+    assert words in check(claimed(found, classifier), Verdict.FAIL).reason
+
+
+def test_without_a_claim_a_float_classifier_is_a_float_island() -> None:
+    failed = check(proved(with_head("int8", "float32"), "int8"), Verdict.FAIL)
+    assert "1 of 4 compute operators give float32: CONV_2D 9" in failed.reason
+
+
+def test_layers_beside_the_classifier_are_still_proved() -> None:
+    head = msgspec.structs.replace(compute(9, "int8", "int4", 900), head=True)
+    found = operators(compute(0, "int8", "float32", 100), head, io=("int8", "int8"))
+    assert "int8 holds 0 %" in check(claimed(found, "int4"), Verdict.FAIL).reason
 
 
 def test_a_float_island_breaks_int8() -> None:

@@ -208,6 +208,25 @@ def test_unsigned_borders_are_compared_with_their_like(root: Path, files: dict[s
             assert judge(run, case)[0].status is Verdict.PASS, case.id
 
 
+def test_a_classifier_in_its_own_way_is_compared_with_its_like(root: Path) -> None:
+    own = {"model": "net", "method": "dynamic_range", "classifier": "int4"}
+    run = asked(root, methods=["dynamic_range"], variants={"mixed": own})
+    variant = under_test(run, "mixed")
+    assert variant.control is variant
+    (root / "mixed.tflite").write_bytes(variant.path.read_bytes())
+    run = asked(root, methods=["dynamic_range"], variants={"file": own | {"file": "mixed.tflite"}})
+    control = under_test(run).control
+    assert control is not None
+    assert control.name == "net/dynamic_range, int4 classifier (control)"
+    assert control.sha256 == variant.sha256
+    types = next(one for one in run.cases if one.id == "net/file/types")
+    assert judge(run, types)[0].status is Verdict.PASS
+    claim = own | {"file": "mixed.tflite", "method": "weight_only_int8", "classifier": "dynamic"}
+    false = asked(root, methods=[], variants={"file": claim})
+    types = next(one for one in false.cases if one.id == "net/file/types")
+    assert judge(false, types)[0].status is Verdict.FAIL
+
+
 def test_controls_are_made_and_run_ahead(root: Path, files: dict[str, Path]) -> None:
     run = brought(root, files["float16"], "float16", store=".ahead")
     stages = prefetch(run, run.cases, workers=2)

@@ -9,14 +9,20 @@ import numpy as np
 import pytest
 
 from edgeq.errors import ConversionError, ImageError, SpecError
+from edgeq.judge.proofs import types
+from edgeq.judge.verdict import Verdict
+from edgeq.judge.weights import weights
+from edgeq.measure.operators import operators
+from edgeq.measure.stored.files import compare_files
 from edgeq.quantize import recipes
 from edgeq.quantize.make import make_variant
 from edgeq.quantize.variant import Variant
 from edgeq.spec.methods import METHODS, MethodChoice
-from edgeq.spec.structs import Make
+from edgeq.spec.structs import Classifier, Make
 from edgeq.store import Store
 from edgeq.tflite.model_file import ModelFile, read_model
 from tests.unit.quantize.network import WIDTH, calibration, float_model, network
+from tests.unit.tiny_model import Op, Tensor, build
 
 COMPUTE = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
 WEIGHTS = {"conv_weights", "depthwise_weights", "dense_weights"}
@@ -73,6 +79,51 @@ def test_a_variant_holds_the_types_that_its_method_claims(folder: Path, name: st
     assert (dense.scales.size > 1) == finer
     assert variant.sha256 == model.sha256
     assert variant.bytes == model.bytes == variant.path.stat().st_size
+
+
+OWN_CLASSIFIERS = [(name, one) for name, method in METHODS for one in method.classifiers]
+
+
+@pytest.mark.parametrize(("name", "classifier"), OWN_CLASSIFIERS)
+def test_a_classifier_is_quantized_in_its_own_way(
+    folder: Path, name: str, classifier: Classifier
+) -> None:
+    choice = MethodChoice(name, name, "litert", classifier)
+    store = Store(folder / "store")
+    variant = make_variant(choice, float_model(folder), calibration(folder), store)
+    usual, method = made(folder, name), METHODS.get(name)
+    assert variant.path != usual.path
+    assert variant.manifest["classifier"] == classifier
+    assert "classifier" not in usual.manifest
+    own, others = (
+        types(
+            operators(read_model(one.path)),
+            method,
+            sha256=one.sha256,
+            baseline_sha256="",
+            classifier=classifier,
+        )
+        for one in (variant, usual)
+    )
+    assert own.status is Verdict.PASS, own.reason
+    assert others.status is Verdict.FAIL
+    baseline = read_model(float_model(folder).path)
+    stored = weights(compare_files(baseline, read_model(variant.path)), "quantized")
+    assert stored.status is Verdict.PASS, stored.reason
+
+
+def test_a_classifier_must_be_there(folder: Path, tmp_path: Path) -> None:
+    choice = MethodChoice("dynamic_range", "dynamic_range", "litert", "int4")
+    model = float_model(tmp_path, without_dense())
+    with pytest.raises(SpecError, match="tiny/dynamic_range: no dense layer gives an output"):
+        make_variant(choice, model, None, Store(tmp_path / "store"))
+
+
+def without_dense() -> bytes:
+    data = np.ones((WIDTH, 3, 3, 3), np.float32)
+    tensors = [Tensor("x", (1, 8, 8, 3)), Tensor("w", data.shape, data=data)]
+    tensors.append(Tensor("y", (1, 8, 8, WIDTH)))
+    return build(tensors, [Op("CONV_2D", ("x", "w"), ("y",))], ["x"], ["y"])
 
 
 @pytest.mark.parametrize("name", LITERT_METHODS)

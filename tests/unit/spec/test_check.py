@@ -53,6 +53,30 @@ def two(**keys: Any) -> dict[str, Any]:
             net(preprocessing="keras-tr"),
             "models.net.preprocessing: unknown preprocessing 'keras-tr'. Did you mean 'keras-t",
         ),
+        (
+            net(classifier="int4", methods=["float16", "int8_per_tensor"]),
+            "models.net.classifier: no method here can have the classifier 'int4'. Methods that",
+        ),
+        (
+            net(classifier="dynamic", methods=["dynamic_range"]),
+            "models.net.classifier: no method here can have the classifier 'dynamic'",
+        ),
+        (
+            net(classifier="int4", methods=["int8@tensorflow"]),
+            "models.net.methods: engine 'tensorflow' can't quantize a classifier in its own way.",
+        ),
+        (
+            ready(method="float16", classifier="int4"),
+            "variants.vendor.classifier: no method here can have the classifier 'int4'",
+        ),
+        (
+            ready(classifier="int4"),
+            "variants.vendor.classifier: no method here can have the classifier 'int4'",
+        ),
+        (
+            ready(file=None, method="float16", classifier="int4"),
+            "variants.vendor.classifier: no method here can have the classifier 'int4'",
+        ),
         (ready(preprocessing="x"), "variants.vendor.preprocessing: unknown preprocessing 'x'"),
         (ready(model="nett"), "variants.vendor: unknown model 'nett'. Did you mean 'net'?"),
         (ready(method="int9"), "variants.vendor: unknown method 'int9'. Did you mean 'int8'?"),

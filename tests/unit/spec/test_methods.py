@@ -39,6 +39,13 @@ def test_the_engine_is_the_own_one_the_specs_or_the_default(
     assert found == MethodChoice(text, text.partition("@")[0], expected)
 
 
+def test_a_classifier_goes_to_the_methods_and_the_engine_that_can_have_it() -> None:
+    found = choose("int8", engine="tensorflow", classifier="int4")
+    assert found == MethodChoice("int8", "int8", "litert", "int4")
+    without = choose("float16", classifier="int4")
+    assert without == MethodChoice("float16", "float16", "litert", None)
+
+
 @pytest.mark.parametrize(
     ("text", "engine", "said"),
     [

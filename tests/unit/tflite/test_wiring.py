@@ -251,6 +251,21 @@ def test_each_kind_of_layer_has_its_parts_in_their_places(
     assert (layer.bias is None) == (given == "a")  # the third input is an activation here
 
 
+def test_heads_are_the_dense_layers_that_give_outputs(wire: Wire) -> None:
+    (head,) = wire(network()).heads
+    assert head.output.name == "logits"
+    weights = np.ones((4, 4), np.float32)
+    chain = [Tensor(name, (1, 4)) for name in "xyz"] + [Tensor("w", (4, 4), data=weights)]
+    ops = [Op("FULLY_CONNECTED", ("x", "w"), ("y",)), Op("FULLY_CONNECTED", ("y", "w"), ("z",))]
+    assert [one.output.name for one in wire(build(chain, ops, ["x"], ["z"])).heads] == ["z"]
+    assert [one.output.name for one in wire(build(chain, ops, ["x"], ["z", "y"])).heads] == [
+        "y",
+        "z",
+    ]
+    tanh = [*chain, Tensor("t", (1, 4))]
+    assert wire(build(tanh, [*ops, Op("TANH", ("z",), ("t",))], ["x"], ["t"])).heads == ()
+
+
 def test_layers_follow_through_what_lies_between_them(wire: Wire) -> None:
     found = wire(network())
     conv, depthwise, classes = found.layers

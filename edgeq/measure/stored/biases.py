@@ -13,6 +13,7 @@ from edgeq.measure.stored.finding import StoredModel, Tally, has_weights, places
 from edgeq.measure.stored.folding import Affine
 from edgeq.measure.stored.steps import (
     FLOAT32_STEP,
+    NO_FACTOR,
     Doubles,
     are_float16,
     bias_distance,
@@ -35,7 +36,8 @@ happens in channels whose weights are next to nothing, which give the same for e
 visual wake words model of MLPerf Tiny they were off by up to 28 steps, and it gave the baseline's
 class on 199 of 200 photographs; where a hard sigmoid's 3.0 was lost, it was all of the range.
 """
-MOST = 0.5
+NEAR = 0.1
+"""Relative distance up to which biases are said to differ by so much, not to be others."""
 _WHOLE = ("int32", "int64")
 _END = 2.0**31 - 2
 """From here on a whole number may have been cut off; 16-bit kernels take no more, either."""
@@ -184,8 +186,12 @@ def _change(ours: Doubles, theirs: Doubles, steps: Doubles) -> tuple[str, str]:
     if (np.abs(theirs + ours) <= near).all():
         return "negated", "have the other sign"
     factor = float(np.vdot(ours, theirs) / max(float(np.vdot(ours, ours)), _TINY))
-    if len(ours) > 1 and (np.abs(theirs - factor * ours) <= max(1, abs(factor)) * near).all():
+    scaled = (np.abs(theirs - factor * ours) <= max(1, abs(factor)) * near).all()
+    if len(ours) > 1 and scaled and abs(factor - 1) > NO_FACTOR:
         return "scaled", f"are the baseline's times {factor:.3g}"
+    relative = float(np.linalg.norm(theirs - ours) / max(float(np.linalg.norm(ours)), _TINY))
+    if relative < NEAR:
+        return "near", f"differ from the baseline's by {100 * relative:.2g} %"
     if len(ours) > 1 and (np.abs(np.sort(theirs) - np.sort(ours)) <= near.max()).all():
         return "reordered", "are the baseline's in another order"
     return "other", "are not the baseline's"

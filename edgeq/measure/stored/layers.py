@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,9 @@ from edgeq.measure.stored.folding import Affine
 from edgeq.measure.stored.steps import (
     BITS,
     COARSEST,
+    FLOAT32_STEP,
     LEAST_CHANNEL,
+    NO_FACTOR,
     Distance,
     Doubles,
     Reals,
@@ -36,6 +39,13 @@ MOST_OF_A_SMALL_CHANNEL = 2.9
 SMALL_CHANNEL = 32
 MOST_OF_A_LAYER = 1.5
 """Plain rounding gives 1.0, of good files at most 1.1; cutting off instead of rounding gives 2."""
+MOST_OF_A_LAYER_OF_SMALL_CHANNELS = 1.75
+"""Where a channel's greatest weight, one of nine, is cut off to 127 of 128 steps, it is 1.5."""
+STEPS_OF_FLOAT16 = 1.5
+"""Cutting off towards 0 moves a weight by less than a step, rounding it twice by this at most: no
+output shows 1.5 steps of 1 in 2048."""
+MOST_OF_FLOAT16 = 5.2
+"""The distance of a channel of which every weight is off by so much."""
 MANY = 100
 HALF_A_STEP = 0.51
 """Rounding to the nearest step moves a weight by no more."""
@@ -101,15 +111,37 @@ class _Weights:
     def bad(self, found: Distance) -> npt.NDArray[np.bool_]:
         """Return which channels rounding does not explain; all if it is the layer as a whole."""
         bad = ~(found.channels <= self.limit)
-        if not bad.any() and self.baseline.size >= MANY and not found.whole <= MOST_OF_A_LAYER:
+        if not bad.any() and self.baseline.size >= MANY and not found.whole <= self.limit_of_all:
             return ~bad
         return bad
 
     @property
     def limit(self) -> float:
         """The greatest distance of a channel that rounding explains."""
-        small = self.baseline[0].size < SMALL_CHANNEL
-        return MOST_OF_A_SMALL_CHANNEL if small else MOST_OF_A_CHANNEL
+        if self.is_nearly_float16:
+            return MOST_OF_FLOAT16
+        return MOST_OF_A_SMALL_CHANNEL if self.has_small_channels else MOST_OF_A_CHANNEL
+
+    @property
+    def limit_of_all(self) -> float:
+        """The greatest distance of the layer as a whole that rounding explains."""
+        if self.is_nearly_float16:
+            return MOST_OF_FLOAT16
+        return MOST_OF_A_LAYER_OF_SMALL_CHANNELS if self.has_small_channels else MOST_OF_A_LAYER
+
+    @property
+    def has_small_channels(self) -> bool:
+        """Whether a single weight says much of its channel."""
+        return bool(self.baseline[0].size < SMALL_CHANNEL)
+
+    @cached_property
+    def is_nearly_float16(self) -> bool:
+        """Whether every weight is stored as a float16 that is next to the baseline's."""
+        if self.given.dtype != "float16":
+            return False
+        apart = np.abs(self.variant - self.baseline)
+        most = (STEPS_OF_FLOAT16 + FLOAT32_STEP) * float16_steps(self.baseline)
+        return bool((apart <= most).all())
 
     @property
     def one_scale(self) -> bool:
@@ -311,12 +343,12 @@ def _named(
         steps[chosen].reshape(-1, *([1] * (ours.ndim - 1))),
         stored=stored[chosen],
     )
-    if changed.change == "scaled":
+    if changed.change == "scaled" and abs(changed.factor - 1) > NO_FACTOR:
         return "scaled", f"are the baseline's times {changed.factor:.3g}"
     if changed.change == "coarse":
         detail = f"hold {changed.levels} different numbers: fewer bits than their type has"
         return "coarse", detail
-    if changed.change == "near":
+    if changed.change in {"near", "scaled"}:
         error = float(np.linalg.norm(theirs - ours) / max(float(np.linalg.norm(ours)), 1e-30))
         return "near", f"differ from the baseline's by {100 * error:.2g} %"
     return changed.change, _DETAILS[changed.change]

@@ -12,6 +12,7 @@ from edgeq.measure.stored.folding import Affine, changes_nothing
 from edgeq.measure.stored.layers import (
     FLOAT16_END,
     MOST_OF_A_SMALL_CHANNEL,
+    MOST_OF_FLOAT16,
     both,
 )
 from edgeq.measure.stored.steps import Reals, distance
@@ -163,7 +164,8 @@ def _compare_constant(
         tensorwise=True,
         baseline_steps=tensors[0].scales if tensors[0].scales.size == 1 else None,
     )
-    if not found.greatest <= MOST_OF_A_SMALL_CHANNEL:
+    limit = MOST_OF_FLOAT16 if given.dtype == "float16" else MOST_OF_A_SMALL_CHANNEL
+    if not found.greatest <= limit:
         what = "other constant", f"is {_shown(theirs)}, in the baseline {_shown(ours)}"
         tally.add(pair, "constant", what, distances=(found.greatest, found.relative))
 

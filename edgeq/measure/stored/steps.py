@@ -30,6 +30,8 @@ FLOAT32_STEP = 1e-5
 """Converters fold and reorder float32 sums: up to 1e-6 of a channel's greatest weight was seen."""
 FLOAT32_DIGITS = 2.0**-22
 """Relative error that a float32 number may have when it is stored as a wider integer."""
+NO_FACTOR = 0.005
+"""Numbers that are the baseline's times 0.995 to 1.005 are better described as near them."""
 BITS = {"int8": 8, "uint8": 8, "int16": 16, "int4": 4, "int2": 2}
 _LAST_BUT_ONE = 65472.0
 """Of float16: what follows the last is infinite, and so would be its step."""

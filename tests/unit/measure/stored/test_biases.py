@@ -294,3 +294,9 @@ def test_biases_beyond_the_rounding_of_float16_are_found(compare: Comparer, kind
     variant = of(changed(FLOATS, "conv_bias", more), kind)
     found = found_bias(compare, variant, baseline=in_float16(FLOATS))
     assert found.change == "scaled"
+
+
+def test_a_factor_of_next_to_1_is_no_factor(compare: Comparer) -> None:
+    noisy = stored_of(FLOATS, "dense_bias") * np.float32(1.002)
+    found = found_bias(compare, changed(FLOATS, "dense_bias", noisy))
+    assert (found.change, found.detail) == ("near", "differ from the baseline's by 0.2 %")

@@ -29,6 +29,7 @@ from tests.unit.tiny_model import Op, Tensor
 
 FLOATS = floats()
 INT8 = of(FLOATS, "int8")
+HALF = of(FLOATS, "float16")
 KINDS: tuple[Kind, ...] = (*("float32", "float16", "int8", "int4", "dynamic", "int16x8", "uint8"),)
 
 
@@ -47,7 +48,7 @@ def test_a_good_file_has_no_finding(compare: Comparer, kind: Kind) -> None:
     assert found.weights_distance <= (2.0 if kind == "uint8" else np.sqrt(3))
     if kind != "float32":
         assert found.weights_distance > 0.9
-        assert found.weights_limit in {2.2, 2.9}
+        assert found.weights_limit in ({5.2} if kind == "float16" else {2.2, 2.9})
         assert found.weights_layer
 
 
@@ -472,3 +473,59 @@ def test_the_channel_that_loses_most_is_the_one_that_is_told(compare: Comparer) 
     found = only(compare(baseline, tensorwise(baseline, "conv")))
     kept = float(found.detail.rpartition("one keeps ")[2].split()[0])
     assert 0 < kept < 0.01
+
+
+def cut_off(values: Array) -> Array:
+    """Return float32 numbers as the next float16 towards 0."""
+    halves = values.astype(np.float16)
+    beyond = np.abs(halves.astype(np.float32)) > np.abs(values)
+    return np.where(beyond, np.nextafter(halves, np.float16(0)), halves)
+
+
+def test_float16_may_be_cut_off_in_place_of_rounded(compare: Comparer) -> None:
+    parts = HALF
+    for name in SHAPES:
+        parts = changed(parts, name, cut_off(stored_of(FLOATS, name)))
+        parts = changed(parts, f"{name}_bias", cut_off(stored_of(FLOATS, f"{name}_bias")))
+    found = compare(FLOATS, parts)
+    clean(found)
+    assert 1.8 < found.weights_distance < found.weights_limit
+
+
+def test_float16_may_be_rounded_to_the_neighbour(compare: Comparer) -> None:
+    parts, generator = HALF, np.random.default_rng(8)
+    for name in SHAPES:
+        usual = stored_of(HALF, name)
+        moved = np.nextafter(usual, np.float16(0))
+        third = generator.random(usual.shape) < 1 / 3
+        parts = changed(parts, name, np.where(third, moved, usual))
+    clean(compare(FLOATS, parts))
+
+
+@pytest.mark.parametrize("layer", list(SHAPES))
+def test_more_than_a_step_of_float16_is_found(compare: Comparer, layer: str) -> None:
+    usual = stored_of(HALF, layer)
+    beyond = np.nextafter(np.nextafter(usual, np.float16(9)), np.float16(9))
+    found = only(compare(FLOATS, changed(HALF, layer, beyond)))
+    assert found.change == "near"
+    assert "differ from the baseline's by 0.1" in found.detail
+
+
+def test_a_greatest_weight_that_is_cut_off_to_127_of_128_steps_is_no_finding(
+    compare: Comparer,
+) -> None:
+    weights = np.abs(stored_of(FLOATS, "depthwise"))  # all channels end at the positive side
+    floats = changed(FLOATS, "depthwise", weights)
+    parts = of(floats, "int8")
+    narrow = rounded(floats["depthwise"], AXES["depthwise"], factor=127 / 128)
+    assert narrow.data is not None
+    assert (np.abs(narrow.data).max(axis=(0, 1, 2)) == 127).all()
+    parts["depthwise"] = narrow
+    parts["depthwise_bias"] = bias(parts, "depthwise", stored_of(FLOATS, "depthwise_bias"))
+    clean(compare(floats, parts))
+
+
+def test_a_factor_of_next_to_1_is_no_factor(compare: Comparer) -> None:
+    noisy = stored_of(FLOATS, "conv") * np.float32(1.001)
+    found = only(compare(FLOATS, changed(FLOATS, "conv", noisy)))
+    assert (found.change, found.detail) == ("near", "differ from the baseline's by 0.1 %")

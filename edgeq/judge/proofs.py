@@ -18,7 +18,7 @@ from edgeq.measure.answers import OutputFacts, collapsed
 from edgeq.measure.operators import Compute, Operators
 from edgeq.measure.repeats import Repeats
 from edgeq.quantize.recipes import LEAST_WEIGHTS
-from edgeq.spec.methods import Method
+from edgeq.spec.methods import METHODS, Method
 from edgeq.spec.structs import Classifier
 from edgeq.tflite.wiring import ACTIVATION_TYPES_INTEGER
 from edgeq.words import names, plural, share
@@ -98,10 +98,21 @@ def types(
     return Judgement(
         status=Verdict.FAIL,
         reason=f"is not what {claimed} claims: {breaks[0]}{_more(breaks)}",
-        next_step="Correct the claim (`method`), or make the variant again with "
-        "every operator quantized",
+        next_step=_next_step(found, method),
         evidence={**evidence, "breaks": breaks},
     )
+
+
+def _next_step(found: Operators, claimed: Method) -> str:
+    """Return what to do about a file that is not what it claims: a claim that it shows, if any."""
+    names_ = [
+        f"`{name}`"
+        for name, method in METHODS
+        if name != claimed.name and shows(found, method) and not [*_borders(found, method)]
+    ]
+    if names_:
+        return f"Correct the claim (`method`): the file shows {' or '.join(names_)}"
+    return "Correct the claim (`method`), or make the variant again with every operator quantized"
 
 
 def shows(found: Operators, method: Method) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgeq.errors import (
     ConversionError,
+    EdgeqError,
     ModelError,
     ModelRefusedError,
     WorkerCrashedError,
@@ -12,6 +13,8 @@ from edgeq.errors import (
 )
 from edgeq.pipeline.diagnosis.bench import Bench
 from edgeq.pipeline.diagnosis.cause import Cause
+from edgeq.pipeline.plan import Subject
+from edgeq.spec.methods import METHODS, MethodChoice
 
 _NAMES = (
     (WorkerMemoryError, "memory"),
@@ -33,6 +36,34 @@ def unreadable(bench: Bench) -> Cause | None:
     if not isinstance(error, ModelError) or isinstance(error, ConversionError):
         return None
     return Cause("damaged_file", f"the file {error.what}", {"error": error.what})
+
+
+def another_engine(bench: Bench) -> Cause | None:
+    """One engine's file is refused or can't be made, and another's of the same method loads."""
+    choice = bench.subject.choice
+    if choice is None or not isinstance(bench.error, ModelRefusedError | ConversionError):
+        return None
+    others = [one for one in METHODS.get(choice.method).engines if one != choice.engine]
+    for engine in others if choice.classifier is None else []:
+        label = f"{choice.method}@{engine}"
+        other = Subject(
+            bench.subject.model,
+            f"{label} (experiment)",
+            choice.method,
+            MethodChoice(label, choice.method, engine),
+        )
+        try:
+            bench.run.load(other.model, other)
+        except EdgeqError:
+            continue
+        return Cause(
+            "engine",
+            f"the engine {choice.engine!r}: the runtime loads what {engine!r} makes of the same "
+            "model by the same method",
+            {"error": bench.error.what, "engine": engine},
+            f'Write "{label}" in place of "{choice.label}"',
+        )
+    return None
 
 
 def not_run(bench: Bench) -> Cause | None:

@@ -48,6 +48,7 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
         ("misplaced_outputs", Hypothesis("outputs", outputs.misplaced)),
         ("one_scale", Hypothesis("outputs", outputs.one_scale)),
         ("broken_parameters", Hypothesis("file", parameters.broken_parameters)),
+        ("another_engine", Hypothesis("error", failures.another_engine)),
         ("not_run", Hypothesis("error", failures.not_run)),
         ("stored_values", Hypothesis("outputs", stored.stored_values)),
         ("not_finite", Hypothesis("answers", conduct.not_finite)),

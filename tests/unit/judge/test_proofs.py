@@ -119,6 +119,19 @@ def test_what_is_not_what_it_claims_says_where(found: Operators, method: str, wo
     assert failed.next_step is not None
 
 
+@pytest.mark.parametrize(
+    ("found", "method", "step"),
+    [
+        (SCALES, "int8", "the file shows `int8_uint8_io`"),
+        (WEIGHT_ONLY, "dynamic_range", "the file shows `weight_only_int8`"),
+        (ONE_SCALE, "float16", "the file shows `int8` or `int8_per_tensor`"),
+        (FLOAT, "float16", "or make the variant again with every operator quantized"),
+    ],
+)
+def test_the_claim_that_a_file_shows_is_named(found: Operators, method: str, step: str) -> None:
+    assert str(proved(found, method).next_step).endswith(step)
+
+
 SMALL = tuple(compute(i, "float32", "float32", 4 * 1023) for i in range(1, 9))
 LARGE = tuple(compute(i, "float32", "float32", 4 * 1024) for i in range(1, 9))
 

@@ -6,9 +6,9 @@ A folder is read in one of three ways:
   ``labels.csv`` in the folder, else ``labels.csv`` beside it. It must name every photograph of
   the folder. A file beside the folder that names none of them is about other folders, and so is
   the spec's own for calibration, which needs no labels.
-- One folder per class, where the photographs are in sub-folders: the sub-folders' names are class
-  indices, WordNet ids, or class names of the label set. Other names are taken in sorted order
-  when no label set is known or when there are as many of them as classes.
+- One folder per class, where the photographs are in sub-folders: all the sub-folders' names are
+  class names of the label set, or class indices, or WordNet ids. Other names are refused; without a
+  label set they are counted in sorted order, with a note.
 - Unlabelled, where the photographs are in the folder itself.
 """
 
@@ -20,11 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeq.errors import ImageError
+from edgeq.escape import printable
 from edgeq.images.label_table import LabelTable, read_table
 from edgeq.images.labels import LabelSet, comparable, is_wordnet_id, label_set
 from edgeq.registry import suggestion
 
 LABELS_FILE = "labels.csv"
+_SHOWN = 3
 ENDINGS = frozenset(
     f".{ending}"
     for ending in (
@@ -51,10 +53,36 @@ class Found:
     group: str | None = None
 
 
+@dataclass(frozen=True)
+class Photographs:
+    """The photographs of a set, in any order.
+
+    Attributes:
+        photos: Every one, not read yet.
+        notes: What was assumed about their labels, in sentences.
+    """
+
+    photos: list[Found]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """What class folders stand for.
+
+    Attributes:
+        indices: Class index by the folder's name.
+        notes: What was assumed, in clauses that can follow the name of the folder above them.
+    """
+
+    indices: dict[str, int]
+    notes: tuple[str, ...] = ()
+
+
 def find_photos(
     folder: Path, role: str, *, labels_file: Path | None, classes: LabelSet | None
-) -> list[Found]:
-    """Return the photographs of a folder with their labels, in any order.
+) -> Photographs:
+    """Return the photographs of a folder with their labels.
 
     Args:
         folder: Where they are.
@@ -73,7 +101,7 @@ def find_photos(
     if table is not None:
         labelled = _by_table(files, folder, table)
         if labelled or not _may_be_about_others(table, folder, role):
-            return _checked(labelled, files, folder, table)
+            return Photographs(_checked(labelled, files, folder, table))
     return _by_folder(_photos_of(files, folder), folder, classes)
 
 
@@ -202,11 +230,11 @@ def _no_photo(folder: Path, files: dict[str, Path]) -> ImageError:
     )
 
 
-def _by_folder(photos: dict[str, Path], folder: Path, classes: LabelSet | None) -> list[Found]:
+def _by_folder(photos: dict[str, Path], folder: Path, classes: LabelSet | None) -> Photographs:
     """Label photographs by the sub-folder they are in; none is labelled where there is none."""
     outside = sorted(name for name in photos if "/" not in name)
     if len(outside) == len(photos):
-        return [Found(path, name, None) for name, path in photos.items()]
+        return Photographs([Found(path, name, None) for name, path in photos.items()])
     if outside:
         raise ImageError(
             f"holds photographs beside its class folders; the first is {outside[0]!r}",
@@ -225,12 +253,17 @@ def _by_folder(photos: dict[str, Path], folder: Path, classes: LabelSet | None) 
             where=folder,
             remedy="Add some, or remove the folder",
         )
-    indices = class_folders(sorted(names), folder, classes)
-    return [Found(path, name, indices[name.split("/")[0]]) for name, path in photos.items()]
+    folders = class_folders(sorted(names), folder, classes)
+    return Photographs(
+        [Found(path, name, folders.indices[name.split("/")[0]]) for name, path in photos.items()],
+        folders.notes,
+    )
 
 
-def class_folders(names: list[str], where: Path, classes: LabelSet | None) -> dict[str, int]:
-    """Return the class index of each class folder.
+def class_folders(names: list[str], where: Path, classes: LabelSet | None) -> ClassFolders:
+    """Return what class folders stand for, decided by what all of them are.
+
+    Names come first: a set of the digits 1 to 9 and 0 may have them in that order.
 
     Args:
         names: The folders' names, sorted.
@@ -240,25 +273,42 @@ def class_folders(names: list[str], where: Path, classes: LabelSet | None) -> di
     Raises:
         ImageError: A name is none of the label set's, or two mean the same class.
     """
-    if all(name.isascii() and name.isdecimal() for name in names):
-        indices = {name: int(name) for name in names}
-    elif all(is_wordnet_id(name) for name in names):
+    folders = _meaning(names, where, classes)
+    if len(set(folders.indices.values())) < len(folders.indices):
+        raise ImageError("two class folders mean the same class", where=where, remedy="Merge them")
+    return folders
+
+
+def _meaning(names: list[str], where: Path, classes: LabelSet | None) -> ClassFolders:
+    numbers = all(name.isascii() and name.isdecimal() for name in names)
+    by_name = {} if classes is None else classes.by_name
+    named = {name: by_name.get(comparable(name)) for name in names}
+    if classes is not None and None not in named.values():
+        indices = _known(names, named, where, classes)
+        if numbers and any(int(name) != index for name, index in indices.items()):
+            first = next(name for name in names if int(name) != indices[name])
+            note = f"folders are named like classes of {printable(classes.name)!r}, and are taken "
+            note += f"for them, not for class indices: {first!r} is class {indices[first]}"
+            return ClassFolders(indices, (note,))
+        return ClassFolders(indices)
+    if numbers:
+        return ClassFolders({name: int(name) for name in names})
+    if all(is_wordnet_id(name) for name in names):
         known = classes if classes is not None else label_set("imagenet", where)
         indices = _known(names, known.by_wordnet_id, where, known)
-    elif classes is None or _are_in_order(names, classes):
-        indices = {name: index for index, name in enumerate(names)}
-    else:
-        by_name = {name: classes.by_name.get(comparable(name)) for name in names}
-        indices = _known(names, by_name, where, classes)
-    if len(set(indices.values())) < len(indices):
-        raise ImageError("two class folders mean the same class", where=where, remedy="Merge them")
-    return indices
+        note = "folders are named by WordNet ids, which are counted as ImageNet's 1000 classes are"
+        return ClassFolders(indices, () if classes is not None else (note,))
+    if classes is not None:
+        return ClassFolders(_known(names, named, where, classes))
+    return ClassFolders({name: index for index, name in enumerate(names)}, (_counted(names),))
 
 
-def _are_in_order(names: list[str], classes: LabelSet) -> bool:
-    """Whether folders of unknown names are as many as the classes, so that they can be counted."""
-    return len(names) == classes.classes and not any(
-        comparable(name) in classes.by_name for name in names
+def _counted(names: list[str]) -> str:
+    shown = ", ".join(f"{at} is {printable(name)!r}" for at, name in enumerate(names[:_SHOWN]))
+    more = ", ..." if len(names) > _SHOWN else ""
+    return (
+        "no label set is named, so its class folders are counted in the order of their names: "
+        f"{shown}{more}. If the outputs are in another order, name the `labels`"
     )
 
 

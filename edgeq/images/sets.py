@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -16,13 +16,14 @@ import numpy.typing as npt
 
 from edgeq.errors import ImageError
 from edgeq.files import sha256_bytes, sha256_file
-from edgeq.images.folders import Found, find_photos
+from edgeq.images.folders import Found, Photographs, find_photos
 from edgeq.images.labels import LabelSet
 from edgeq.images.samples import ROLES, Role, find_sample
 
 __all__ = [
     "DATA_VARIABLE",
     "ROLES",
+    "Counted",
     "ImageSet",
     "Photo",
     "Role",
@@ -36,6 +37,8 @@ __all__ = [
 
 DATA_VARIABLE = "EDGEQ_DATA"
 AT_ONCE = 256
+FOREIGN = 0.5
+"""Share of the labels beyond a model's classes from which they are of other classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,13 @@ class ImageSet:
         role: What the set is for.
         source: As the spec names it.
         photos: At least one.
+        notes: What was assumed about their labels, in sentences.
     """
 
     role: Role
     source: str
     photos: tuple[Photo, ...]
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def sha256(self) -> str:
@@ -130,9 +135,50 @@ class ImageSet:
                     remedy="Correct the labels, or name the label set that they count in",
                 )
 
+    def of_classes(self, classes: int) -> ImageSet:
+        """Return the set as it is for a model: without labels that are of other classes.
+
+        Labels that are off by one, or of a wrong row, leave the model's classes here and there,
+        which is a mistake. If most of them do, they count in other classes: of ImageNet's, for a
+        model that tells two apart.
+
+        Args:
+            classes: Number of the model's.
+        """
+        beyond = sum(photo.label is not None and photo.label >= classes for photo in self.photos)
+        if not self.labelled or beyond <= len(self.photos) * FOREIGN:
+            return self
+        note = (
+            f"{self.source}: {beyond:,} of {len(self.photos):,} labels are beyond the model's "
+            f"{classes} classes: they count in other classes, and are not used. Name labels of the "
+            "model's own classes to have its accuracy judged"
+        )
+        photos = tuple(replace(photo, label=None) for photo in self.photos)
+        return replace(self, photos=photos, notes=(note,))
+
     def manifest(self) -> dict[str, object]:
         """Return what a record and a variant say about the set."""
         return {"source": self.source, "count": len(self.photos), "sha256": self.sha256}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What there is to know of a set without reading a photograph.
+
+    Attributes:
+        photographs: Their number.
+        labels: Class index of each that has one.
+        notes: What was assumed about their labels, in sentences.
+    """
+
+    photographs: int
+    labels: tuple[int, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether all of them have a label."""
+        return len(self.labels) == self.photographs
 
 
 def load_set(
@@ -170,8 +216,9 @@ def load_set(
             remedy="Give at least 1, or leave it out",
         )
     found = _find(source, role, root=root, labels=labels, label_set=label_set)
-    chosen = sorted(found, key=lambda item: item.name)[:limit]
-    images = ImageSet(role, source, hashed(chosen, digest))
+    chosen = sorted(found.photos, key=lambda item: item.name)[:limit]
+    notes = tuple(f"{source}: {note}" for note in found.notes)
+    images = ImageSet(role, source, hashed(chosen, digest), notes)
     if label_set is not None:
         images.require_classes(label_set.classes)
     return images
@@ -216,7 +263,7 @@ def find_names(
         MissingExtraError: The sample's package is not installed.
     """
     found = _find(source, role, root=root, labels=labels, label_set=label_set)
-    return tuple(sorted(item.name for item in found))
+    return tuple(sorted(item.name for item in found.photos))
 
 
 def count_photos(
@@ -226,8 +273,8 @@ def count_photos(
     root: Path,
     labels: str | None = None,
     label_set: LabelSet | None = None,
-) -> tuple[int, bool]:
-    """Return how many photographs a set has and whether all are labelled; none is read.
+) -> Counted:
+    """Count the photographs of a set; none is read.
 
     The arguments are those of ``load_set``.
 
@@ -236,7 +283,12 @@ def count_photos(
         MissingExtraError: The sample's package is not installed.
     """
     found = _find(source, role, root=root, labels=labels, label_set=label_set)
-    return len(found), all(item.label is not None for item in found)
+    labels_ = [item.label for item in found.photos]
+    return Counted(
+        len(labels_),
+        tuple(label for label in labels_ if label is not None),
+        tuple(f"{source}: {note}" for note in found.notes),
+    )
 
 
 def overlap(a: ImageSet, b: ImageSet) -> tuple[tuple[str, str], ...]:
@@ -249,10 +301,10 @@ def overlap(a: ImageSet, b: ImageSet) -> tuple[tuple[str, str], ...]:
 
 def _find(
     source: str, role: Role, *, root: Path, labels: str | None, label_set: LabelSet | None
-) -> list[Found]:
+) -> Photographs:
     kind, separator, name = source.partition(":")
     if separator and kind == "sample":
-        return find_sample(name, role)
+        return Photographs(find_sample(name, role))
     labels_file = None if labels is None else root / Path(labels).expanduser()
     folder = folder_of(source, role, root)
     return find_photos(folder, role, labels_file=labels_file, classes=label_set)

@@ -21,6 +21,7 @@ from edgeq.spec.presets_preprocessing import PREPROCESSING
 from edgeq.spec.structs import Make, Model, Preprocessing, Spec
 from edgeq.store import Store
 from edgeq.tflite.halves import halves, widened
+from edgeq.tflite.metadata import contradiction, read_metadata
 from edgeq.tflite.model_file import ModelFile, read_model
 
 IMAGENET_LABELS = "imagenet"
@@ -143,7 +144,7 @@ def _from_file(name: str, model: Model, path: Path, store: Store) -> FloatModel:
             where=path,
             remedy="Remove input_size from the spec, or set it to the model's own",
         )
-    notes = _preprocessing_notes(model)
+    preprocessing, notes = fed(name, model, original.copy, file=path.name)
     file = given
     if stored:
         file = _in_float32(original, store)
@@ -158,13 +159,42 @@ def _from_file(name: str, model: Model, path: Path, store: Store) -> FloatModel:
         trained=True,
         notes=notes,
         input_size=size,
-        preprocessing=_preprocessing(name, model, None),
+        preprocessing=preprocessing,
         labels=model.labels,
         licence=model.licence,
         attribution=model.attribution,
         export=None,
         original=original,
     )
+
+
+def fed(name: str, model: Model, path: Path, *, file: str) -> tuple[Preprocessing, tuple[str, ...]]:
+    """Return how photographs go into a ``.tflite`` model, and what to note about it, in sentences.
+
+    The spec counts if it says something, and the metadata inside the file if it does not.
+
+    Args:
+        name: The model's name in the spec.
+        model: What the spec says about it.
+        path: The file, or its copy.
+        file: What the file is called in the project.
+
+    Raises:
+        ModelError: The file is missing or not a model.
+    """
+    metadata, declared = read_metadata(path, file), _preprocessing(name, model, None)
+    inside = metadata.normalization
+    if inside is None:
+        return declared, (*_preprocessing_notes(model), *metadata.notes)
+    if model.preprocessing is not None:
+        problem = contradiction(file, declared, inside)
+        return declared, (*metadata.notes, *(() if problem is None else (problem,)))
+    note = (
+        "The spec says nothing about its preprocessing: pixels go in as the metadata inside "
+        f"{file} says ({inside.text})"
+    )
+    own = msgspec.structs.replace(declared, mean=inside.mean, std=inside.std)
+    return own, (note, *metadata.notes)
 
 
 def _in_float32(given: Original, store: Store) -> ModelFile:

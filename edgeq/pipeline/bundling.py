@@ -7,11 +7,12 @@ from pathlib import Path
 from edgeq import bundle
 from edgeq.bundle import BundleResult
 from edgeq.files import sha256_file
-from edgeq.images.labels import label_set
+from edgeq.images.labels import LabelSet, label_set
 from edgeq.pipeline.recording import spec_sha256
 from edgeq.quantize.make import FILE, KIND
-from edgeq.record import RunRecord, VariantRecord
+from edgeq.record import ModelRecord, RunRecord, VariantRecord
 from edgeq.spec.structs import Spec
+from edgeq.tasks.inside import read_inside
 
 
 def pack(found: RunRecord, target: Path, spec: Spec, *, unproven: bool = False) -> BundleResult:
@@ -63,13 +64,23 @@ def class_names(found: RunRecord, spec: Spec) -> dict[str, tuple[str, ...]]:
     for model in found.models:
         name = model.labels.get("name")
         if isinstance(name, str):
-            named[model.name] = label_set(name, spec.root).names
+            named[model.name] = _label_set(name, model, spec).names
         for variant in model.variants:
             ready = spec.variants.get(variant.name)
             if ready is not None and ready.model == model.name and ready.labels is not None:
                 key = f"{model.name}/{variant.name}"
                 named[key] = label_set(ready.labels, spec.root).names
     return named
+
+
+def _label_set(name: str, model: ModelRecord, spec: Spec) -> LabelSet:
+    """Return the label set of a record: inside the model's own file, or as the spec names it."""
+    path = spec.path(model.source)
+    if path.suffix == ".tflite" and path.is_file():
+        inside = read_inside(path).labels
+        if inside is not None and inside.name == name:
+            return inside
+    return label_set(name, spec.root)
 
 
 def is_outdated(found: RunRecord, spec: Spec) -> bool:

@@ -15,7 +15,14 @@ from edgeq.images.samples import SAMPLES
 from edgeq.images.sets import DATA_VARIABLE, ROLES, Role, count_photos
 from edgeq.models import lite0
 from edgeq.models.applications import WEIGHTS_SUFFIX
-from edgeq.pipeline.needs import images_of, tools_of, variant_of, weights_of
+from edgeq.pipeline.needs import (
+    images_of,
+    notes_of,
+    reading_of,
+    tools_of,
+    variant_of,
+    weights_of,
+)
 from edgeq.pipeline.plan import cases, subjects
 from edgeq.pipeline.recording import machine_facts, tool_versions
 from edgeq.run.probe import probe
@@ -69,8 +76,11 @@ def _needs(spec: Spec) -> Iterator[Finding]:
         own = [subject for subject in every if subject.model == name]
         names = ", ".join(subject.variant for subject in own)
         yield Finding("models", "ok", f"{name}: {names or 'no variant'}")
-        yield _tried("models", partial(weights_of, spec, name), "weights: ")
-        yield from (_tried("models", partial(images_of, spec, name, role)) for role in ROLES)
+        tried = [_tried("models", partial(weights_of, spec, name), "weights: ")]
+        tried += [_tried("models", partial(images_of, spec, name, role)) for role in ROLES]
+        yield from tried
+        if all(one.state == "ok" for one in tried):  # or it is said twice
+            yield from _understood(spec, name)
     for name in spec.variants:
         yield _tried("variants", partial(variant_of, spec, name), f"{name}: ")
     for subject in every:
@@ -78,6 +88,19 @@ def _needs(spec: Spec) -> Iterator[Finding]:
             tools_of(subject)
         except EdgeqError as error:
             yield Finding("engines", "bad", f"{subject.key}: {error}")
+
+
+def _understood(spec: Spec, name: str) -> Iterator[Finding]:
+    """Yield how a model's outputs are read, and what is assumed about its input and labels."""
+    try:
+        reading = reading_of(spec, name)
+        notes = notes_of(spec, name)
+    except EdgeqError as error:
+        yield Finding("models", "bad", f"outputs: {error}")
+        return
+    if reading is not None:
+        yield Finding("models", "ok", reading)
+    yield from (Finding("models", "ok", f"note: {note}") for note in notes)
 
 
 def _machine(spec: Spec | None) -> Iterator[Finding]:
@@ -144,12 +167,13 @@ def _samples() -> Iterator[Finding]:
 
 def _count(source: str, role: Role) -> tuple[State, str]:
     try:
-        count, labelled = count_photos(source, role, root=Path())
+        counted = count_photos(source, role, root=Path())
     except MissingExtraError as error:
         return "absent", f"{source}, {role}: comes with the extra {error.extra}"
     except ImageError as error:
         return "absent", str(error)
-    return "ok", f"{source}, {role}: {count}{', labelled' if labelled else ''}"
+    labelled = ", labelled" if counted.labelled else ""
+    return "ok", f"{source}, {role}: {counted.photographs}{labelled}"
 
 
 def _kernels() -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from edgeq.digests import Digests
-from edgeq.errors import ImageError
+from edgeq.errors import EdgeqError, ImageError
 from edgeq.images.decode import Pixels, Progress, decode, pixel_facts_of
 from edgeq.images.labels import LabelSet, label_set
 from edgeq.images.lint import Lint, PixelFacts, lint, pixel_facts
@@ -26,7 +29,9 @@ from edgeq.spec.presets_preprocessing import find_preprocessing
 from edgeq.spec.structs import Images, Preprocessing, Spec
 from edgeq.spec.tables import key_text
 from edgeq.store import Store
+from edgeq.tasks.inside import Inside, disagreement, label_notes, read_inside
 from edgeq.tasks.recognition import KnownClasses, Reading, recognize
+from edgeq.tflite.metadata import contradiction
 from edgeq.tflite.model_file import read_model
 
 Say = Callable[[str], None]
@@ -85,6 +90,8 @@ class ModelInputs:
         self.model = spec.models[name]
         self.store = store
         self._baseline: Once[str, FloatModel] = Once(keeps)
+        self._files: Once[Path, Inside] = Once(keeps)
+        self._loaded: Once[str, ImageSet | None] = Once(keeps)
         self._sets: Once[str, ImageSet | None] = Once(keeps)
         self._samples: Once[str, ImageSet] = Once(keeps)
         self._sampled_like: dict[str, str] = {}
@@ -106,7 +113,7 @@ class ModelInputs:
     def labels(self) -> LabelSet | None:
         """Names of the baseline's classes, None where nothing is known."""
         if self.baseline.labels is None:
-            return None
+            return self._inside_baseline(self.baseline).labels
         return label_set(self.baseline.labels, self.spec.root)
 
     @property
@@ -123,7 +130,7 @@ class ModelInputs:
         labels = self.labels
 
         def count() -> int | None:
-            images = self.evaluation
+            images = self._sets.done("evaluation") or self._load("evaluation")
             labelled = images is not None and images.labelled
             return int(images.labels().max()) + 1 if images is not None and labelled else None
 
@@ -140,11 +147,85 @@ class ModelInputs:
         )
 
     def labels_of(self, variant: str) -> LabelSet | None:
-        """Return the label set of a variant, which a ready-made one may declare itself."""
+        """Return the label set of a variant, which a ready-made one may bring or declare itself."""
         ready = self.spec.variants.get(variant)
-        if ready is None or ready.labels is None:
+        if ready is None or ready.file is None:
             return self.labels
-        return label_set(ready.labels, self.spec.root)
+        if ready.labels is not None:
+            return label_set(ready.labels, self.spec.root)
+        ours, inside = self.labels, self._inside_variant(variant).labels
+        if ours is None or inside is None or inside.classes != ours.classes:
+            return ours
+        return replace(ours, background=inside.background)
+
+    def _inside_baseline(self, baseline: FloatModel) -> Inside:
+        """Return what the baseline's file says about itself; nothing if it was exported.
+
+        Raises:
+            ModelError: The file can't be read.
+        """
+        original = baseline.original
+        if original is None:
+            return Inside(baseline.source)
+        return self._inside(original.copy, original.path.name)
+
+    def _inside(self, path: Path, file: str) -> Inside:
+        return self._files.get(path, lambda: read_inside(path, file))
+
+    def _inside_variant(self, variant: str) -> Inside:
+        """Return what a ready-made file says about itself; nothing if it can't be read.
+
+        Taking the variant shows what is wrong with it.
+        """
+        declared = self.spec.variants.get(variant)
+        if declared is None or declared.file is None:
+            return Inside("")
+        try:
+            path = self.spec.path(declared.file)
+            return self._inside(path, path.name)
+        except EdgeqError:
+            return Inside(declared.file)
+
+    def assumptions(self) -> tuple[str, ...]:
+        """Return what was assumed about labels and input where they were asked for, in sentences.
+
+        What could not be read is left out: who asked for it was told.
+        """
+        baseline = self.known_baseline()
+        if baseline is None:
+            return ()
+        notes = list[str]()
+        with suppress(EdgeqError):
+            named = None if baseline.labels is None else self.labels
+            notes += label_notes(named, self._inside_baseline(baseline))
+        for name, ready in self.spec.variants.items():
+            if ready.model == self.name and ready.file is not None:
+                notes += self._variant_notes(name, ready.file)
+        images = self._sets.done("evaluation")
+        return (*notes, *(() if images is None else images.notes))
+
+    def _variant_notes(self, name: str, file: str) -> Iterator[str]:
+        inside = self._files.done(self.spec.path(file))
+        if inside is None:
+            return
+        declared = self.spec.variants[name]
+        if inside.normalization is not None:
+            if self._takes_inside(name):
+                yield (
+                    f"{name}: the spec says nothing about its preprocessing, and the metadata "
+                    f"inside {inside.file} does ({inside.normalization.text})"
+                )
+            else:
+                used = self.preprocessing_of(name)
+                problem = contradiction(inside.file, used, inside.normalization)
+                if problem is not None:
+                    yield f"{name}: {problem}"
+        with suppress(EdgeqError):
+            labels = self.labels if declared.labels is None else self.labels_of(name)
+            if labels is not None and inside.labels is not None:
+                problem = disagreement(labels, inside.labels)
+                if problem is not None:
+                    yield f"{name}: {problem}"
 
     def preprocessing_of(self, variant: str) -> Preprocessing:
         """Return the preprocessing of a variant, which the spec may declare for it alone."""
@@ -158,16 +239,46 @@ class ModelInputs:
         return declared.input_size
 
     def own_preprocessing(self, variant: str) -> Preprocessing | None:
-        """Return the preprocessing that the spec declares for a variant alone, None if none."""
+        """Return the preprocessing of a variant alone, None if it is fed like its baseline.
+
+        The spec declares it; or the metadata of a ready-made file, if the spec says nothing about
+        preprocessing.
+        """
         declared = self.spec.variants.get(variant)
-        if declared is None or declared.preprocessing is None:
+        if declared is None:
             return None
-        return find_preprocessing(declared.preprocessing, where=f"variants.{variant}.preprocessing")
+        if declared.preprocessing is not None:
+            where = f"variants.{variant}.preprocessing"
+            return find_preprocessing(declared.preprocessing, where=where)
+        own = self._inside_variant(variant).normalization
+        if own is None or not self._takes_inside(variant):
+            return None
+        return msgspec.structs.replace(self.baseline.preprocessing, mean=own.mean, std=own.std)
+
+    def _takes_inside(self, variant: str) -> bool:
+        """Return whether a variant is fed as the metadata of its own file says."""
+        declared = self.spec.variants[variant]
+        if declared.preprocessing is not None or self.model.preprocessing is not None:
+            return False
+        wanted, own = self.baseline.preprocessing, self._inside_variant(variant).normalization
+        return own is not None and (own.mean, own.std) != (wanted.mean, wanted.std)
 
     @property
     def evaluation(self) -> ImageSet | None:
-        """The evaluation set, None where the spec names none."""
-        return self._load("evaluation")
+        """The evaluation set, None where the spec names none.
+
+        It has no labels if they are of other classes than the model's.
+        """
+        if named_images(self.spec, self.name, "evaluation").source is None:
+            return None
+        return self._sets.get("evaluation", self._read_evaluation)
+
+    def _read_evaluation(self) -> ImageSet | None:
+        images = self._load("evaluation")
+        if images is None or not images.labelled:
+            return images
+        reading = self.reading
+        return images.of_classes(reading.classes) if reading.classes else images
 
     def require_evaluation(self) -> ImageSet:
         """Return the evaluation set.
@@ -236,7 +347,9 @@ class ModelInputs:
     @property
     def calibration_set(self) -> ImageSet | None:
         """The calibration set, None where the spec names none."""
-        return self._load("calibration")
+        if named_images(self.spec, self.name, "calibration").source is None:
+            return None
+        return self._sets.get("calibration", lambda: self._load("calibration"))
 
     @property
     def calibration(self) -> Calibration | None:
@@ -402,9 +515,8 @@ class ModelInputs:
         return progress
 
     def _load(self, role: Role) -> ImageSet | None:
-        if named_images(self.spec, self.name, role).source is None:
-            return None
-        return self._sets.get(role, lambda: self._read_set(role, self.labels))
+        """Return a set as it is read, whatever classes its labels count in."""
+        return self._loaded.get(role, lambda: self._read_set(role, self.labels))
 
     def _read_set(self, role: Role, labels: LabelSet | None) -> ImageSet | None:
         named = named_images(self.spec, self.name, role)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from edgeq.errors import EdgeqError
 from edgeq.images.labels import LabelSet, label_set
 from edgeq.images.pairs import find_samples, match
-from edgeq.images.sets import Role, count_photos, find_names
+from edgeq.images.sets import Counted, Role, count_photos, find_names
 from edgeq.models import lite0
 from edgeq.models.applications import downloaded_before
 from edgeq.models.float_file import require_float
+from edgeq.models.float_model import fed
 from edgeq.models.sources import FloatFile, parse_source
 from edgeq.models.weights import local_weights
 from edgeq.pipeline.inputs import named_images
@@ -15,6 +17,8 @@ from edgeq.pipeline.plan import Subject
 from edgeq.quantize.engines import ENGINES
 from edgeq.spec.structs import Spec
 from edgeq.spec.tables import key_text
+from edgeq.tasks.inside import Inside, label_notes, read_inside
+from edgeq.tasks.recognition import KnownClasses, recognize
 from edgeq.tflite.halves import halves
 from edgeq.tflite.model_file import read_model, require_runnable
 from edgeq.words import plural, size
@@ -64,13 +68,76 @@ def images_of(spec: Spec, name: str, role: Role) -> str:
     if named.source is None:
         return f"{role}: no set is named"
     classes = _classes(spec, name)
-    count, labelled = count_photos(
+    counted = count_photos(
         named.source, role, root=spec.root, labels=named.labels, label_set=classes
     )
-    most = named.limit
+    count, most = counted.photographs, named.limit
     used = f", the first {most} used" if most is not None and most < count else ""
-    kind = ", labelled" if labelled and role == "evaluation" else ""
+    kind = ", labelled" if counted.labelled and role == "evaluation" else ""
     return f"{role}: {named.source}, {count} photographs{kind}{used}"
+
+
+def reading_of(spec: Spec, name: str) -> str | None:
+    """Return how the outputs of a ``.tflite`` model are read, None if it is yet to be exported.
+
+    Raises:
+        EdgeqError: The file, its labels or those of the images can't be used.
+    """
+    model = spec.models[name]
+    source = parse_source(model, spec, name)
+    if not isinstance(source, FloatFile):
+        return None
+    file, labels = read_model(source.path), _classes(spec, name)
+    require_float(file, halves=halves(file))
+
+    def count() -> int | None:
+        counted = _evaluation(spec, name)
+        return max(counted.labels) + 1 if counted is not None and counted.labelled else None
+
+    reading = recognize(
+        file,
+        KnownClasses(
+            outputs=None if labels is None else labels.outputs,
+            label_set="" if labels is None else labels.name,
+            count=count,
+        ),
+        task=model.task,
+        output=model.output,
+        where=f"{spec.origin}: {key_text('models', name)}",
+    )
+    if labels is not None and reading.classes:
+        labels.require_outputs(reading.classes)
+    return f"judged as {reading.task}: {reading.evidence}"
+
+
+def notes_of(spec: Spec, name: str) -> tuple[str, ...]:
+    """Return what a run would assume about a model's input and labels, in sentences.
+
+    Raises:
+        EdgeqError: Its file, its labels or its images can't be used.
+    """
+    model = spec.models[name]
+    source = parse_source(model, spec, name)
+    counted = _evaluation(spec, name)
+    assumed = () if counted is None else counted.notes
+    named = None if model.labels is None else label_set(model.labels, spec.root)
+    if not isinstance(source, FloatFile):
+        return (*label_notes(named, Inside("")), *assumed)
+    _, notes = fed(name, model, source.path, file=source.path.name)
+    return (*notes, *label_notes(named, read_inside(source.path)), *assumed)
+
+
+def _evaluation(spec: Spec, name: str) -> Counted | None:
+    named = named_images(spec, name, "evaluation")
+    if named.source is None:
+        return None
+    return count_photos(
+        named.source,
+        "evaluation",
+        root=spec.root,
+        labels=named.labels,
+        label_set=_classes(spec, name),
+    )
 
 
 def variant_of(spec: Spec, name: str) -> str:
@@ -119,4 +186,10 @@ def _classes(spec: Spec, name: str) -> LabelSet | None:
     model = spec.models[name]
     known = model.source == lite0.SOURCE or model.source.startswith("keras:")
     labels = model.labels or (_IMAGENET if known else None)
-    return None if labels is None else label_set(labels, spec.root)
+    if labels is not None:
+        return label_set(labels, spec.root)
+    try:
+        source = parse_source(model, spec, name)
+        return read_inside(source.path).labels if isinstance(source, FloatFile) else None
+    except EdgeqError:  # looking at the model itself shows what is wrong with it
+        return None

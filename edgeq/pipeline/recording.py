@@ -186,7 +186,12 @@ def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
         trained=baseline.trained,
         baseline=_baseline(run, name, baseline),
         variants=variants,
-        notes=(*baseline.notes, *_read_as(run, name, reading), *_odd(inputs)),
+        notes=(
+            *baseline.notes,
+            *inputs.assumptions(),
+            *_read_as(run, name, reading),
+            *_odd(inputs),
+        ),
         task="" if reading is None else reading.task,
         task_evidence="" if reading is None else reading.evidence,
         classes=0 if reading is None else reading.classes,

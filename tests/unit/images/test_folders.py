@@ -8,9 +8,13 @@ import pytest
 
 from edgeq.errors import ImageError
 from edgeq.images.folders import class_folders, find_photos
-from edgeq.images.labels import LabelSet
+from edgeq.images.labels import LabelSet, parse_labels
 
 PETS = LabelSet("pets", ("cat", "Great Dane", "dog"), ("n00000003", "n00000001", "n00000002"))
+
+
+DIGITS = LabelSet("digits", ("2", "1", "0"))
+NUMBERED = parse_labels("0 Rock\n1 Paper\n2 Scissors\n", "labels.txt", where="labels.txt")
 
 
 def make(folder: Path, *names: str) -> Path:
@@ -28,7 +32,7 @@ def labels_of(
     labels_file: Path | None = None,
     classes: LabelSet | None = None,
 ) -> dict[str, int | None]:
-    found = find_photos(folder, role, labels_file=labels_file, classes=classes)
+    found = find_photos(folder, role, labels_file=labels_file, classes=classes).photos
     assert all(item.path == folder / item.name for item in found)
     return {item.name: item.label for item in found}
 
@@ -42,7 +46,9 @@ def labels_of(
         (("n15075141", "n01440764"), None, {"n15075141": 999, "n01440764": 0}),
         (("dog", "great_dane"), PETS, {"dog": 2, "great_dane": 1}),
         (("b", "a"), None, {"a": 0, "b": 1}),
-        (("x", "y", "z"), PETS, {"x": 0, "y": 1, "z": 2}),
+        (("2", "0"), DIGITS, {"2": 0, "0": 2}),
+        (("2", "3"), DIGITS, {"2": 2, "3": 3}),
+        (("0 rock", "Paper"), NUMBERED, {"0 rock": 0, "Paper": 1}),
     ],
 )
 def test_class_folders(
@@ -61,6 +67,9 @@ def test_class_folders(
         (["cat", "bird"], "'bird' is not the name of one class"),
         (["cat", "dog", "dgo"], r"Did you mean 'dog'\?"),
         (["x", "y"], "'x' is not the name of one class"),
+        (["x", "y", "z"], "'x' is not the name of one class"),
+        (["cat", "2"], "'2' is not the name of one class"),
+        (["cat", "n00000002"], "'n00000002' is not the name of one class"),
         (["n00000001", "n00000009"], "'n00000009' is not the name of one class"),
         (["1", "01"], "two class folders mean the same class"),
     ],
@@ -68,6 +77,32 @@ def test_class_folders(
 def test_class_folders_that_are_refused(names: list[str], what: str) -> None:
     with pytest.raises(ImageError, match=what):
         class_folders(names, Path("set"), PETS)
+
+
+@pytest.mark.parametrize(
+    ("names", "classes", "note"),
+    [
+        (["Paper", "Rock", "Scissors", "Well"], None, "0 is 'Paper', 1 is 'Rock', 2 is 'Scissors'"),
+        (["n01440764"], None, "counted as ImageNet's 1000 classes are"),
+        (["0", "1", "2"], DIGITS, "'0' is class 2"),
+    ],
+)
+def test_what_is_assumed_about_class_folders_is_noted(
+    names: list[str], classes: LabelSet | None, note: str
+) -> None:
+    (found,) = class_folders(names, Path("set"), classes).notes
+
+    assert note in found
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [(["0", "1"], None), (["cat", "dog"], PETS), (["n00000001"], PETS), (["Rock"], NUMBERED)],
+)
+def test_nothing_is_assumed_about_folders_that_say_it(
+    names: list[str], classes: LabelSet | None
+) -> None:
+    assert class_folders(names, Path("set"), classes).notes == ()
 
 
 def test_a_long_label_set_is_not_listed(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from edgeq.errors import ImageError
 from edgeq.images import labels
-from edgeq.images.labels import LabelSet, comparable, is_wordnet_id, label_set
+from edgeq.images.labels import LabelSet, comparable, is_wordnet_id, label_set, parse_labels
 from tests.patience import PATIENCE_S
 
 
@@ -114,6 +114,47 @@ def test_text_file_that_begins_with_the_background(tmp_path: Path) -> None:
     assert labels.background
     assert labels.names == ("cat", "dog")
     assert labels.outputs == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("0 Rock\n1 Paper\n2 Scissors\n", ("Rock", "Paper", "Scissors")),
+        ("0: Rock\r\n1: Paper", ("Rock", "Paper")),
+        ("0,Rock\n1,Paper", ("Rock", "Paper")),
+        ("0\tRock\n1\tPaper", ("Rock", "Paper")),
+        ("1. Rock\n2. Paper", ("Rock", "Paper")),
+        ("1) Rock\n2) Paper", ("Rock", "Paper")),
+        ("1 Paper\n0 Rock", ("Rock", "Paper")),
+        ("0  background\n1  tench, Tinca tinca", ("tench, Tinca tinca",)),
+    ],
+)
+def test_numbered_lines(text: str, names: tuple[str, ...]) -> None:
+    labels = parse_labels(text, "labels.txt", where="labels.txt")
+
+    assert labels.names == names
+    assert "labels.txt" in labels.notes[0]
+    assert "' is output " in labels.notes[0]
+    assert all(labels.by_name[comparable(name)] == at for at, name in enumerate(names))
+    assert all(labels.by_name[comparable(line)] == at for at, line in enumerate(labels.lines))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20 km/h\n50 km/h",
+        "1 cent\n2 cent",
+        "3D\n4D",
+        "0\n1\n2",
+        "0 Rock\nPaper",
+        "0 Rock",
+        "2 a\n3 b",
+    ],
+)
+def test_numbers_that_are_a_part_of_the_names(text: str) -> None:
+    labels = parse_labels(text, "labels.txt", where="labels.txt")
+
+    assert labels == LabelSet("labels.txt", tuple(text.split("\n")))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from edgeq.errors import ImageError
 from edgeq.images.labels import LabelSet
-from edgeq.images.sets import ImageSet, Photo, count_photos, load_set, overlap
+from edgeq.images.sets import Counted, ImageSet, Photo, count_photos, load_set, overlap
 
 TWO = LabelSet("two", ("cat", "dog"))
 
@@ -49,8 +49,11 @@ def test_photographs_are_counted_without_being_read(tmp_path: Path) -> None:
     make(tmp_path / "flat", {"1.png": "x"})
     (tmp_path / "sorted" / "a" / "3.png").symlink_to("gone")
 
-    assert count_photos("sorted", "evaluation", root=tmp_path) == (3, True)
-    assert count_photos("flat", "evaluation", root=tmp_path) == (1, False)
+    counted = count_photos("sorted", "evaluation", root=tmp_path)
+    assert (counted.photographs, counted.labelled) == (3, True)
+    assert sorted(counted.labels) == [0, 0, 1]
+    assert counted.notes[0].startswith("sorted: no label set is named, so its class folders are")
+    assert count_photos("flat", "evaluation", root=tmp_path) == Counted(1, (), ())
     with pytest.raises(ImageError, match="does not exist"):
         count_photos("none", "evaluation", root=tmp_path)
 
@@ -111,6 +114,19 @@ def test_labels_out_of_range_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"'2/b.png' is 2, but there are 2 classes \(0 to 1\)"):
         load_set(str(tmp_path), "evaluation", root=tmp_path, label_set=TWO)
     load_set(str(tmp_path), "evaluation", root=tmp_path).require_classes(3)
+
+
+def test_labels_of_other_classes_are_not_used(tmp_path: Path) -> None:
+    make(tmp_path, {"0/a.png": "x", "7/b.png": "y", "388/c.png": "z"})
+    images = load_set(str(tmp_path), "evaluation", root=tmp_path)
+
+    foreign = images.of_classes(2)
+
+    assert not foreign.labelled
+    assert "2 of 3 labels are beyond the model's 2 classes" in foreign.notes[0]
+    assert foreign.content_sha256 == images.content_sha256
+    assert images.of_classes(389) is images
+    assert images.of_classes(8) is images  # one label of three is a mistake, and refused as one
 
 
 def test_labels_file_of_the_spec_is_relative_to_the_root(tmp_path: Path) -> None:

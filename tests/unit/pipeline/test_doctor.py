@@ -37,6 +37,7 @@ def test_everything_that_the_spec_needs_is_there(project: Path) -> None:
         ("ok", f"weights: those of net.tflite, {words.size(size)}"),
         ("ok", "calibration: no set is named"),
         ("ok", "evaluation: photographs, 4 photographs"),
+        ("ok", "judged as classification: output 0 ('probabilities') is a softmax of 5"),
     ]
     assert [state for state, _ in found(project, "variants")] == ["ok"]
     assert not [one for one in examine(project) if one.state == "bad"]
@@ -47,6 +48,22 @@ def test_float16_weights_are_taken_as_float32_and_said(project: Path) -> None:
     size = words.size(len(half()))
     text = f"weights: those of net.tflite, {size}, float16 weights taken as float32"
     assert ("ok", text) in found(project, "models")
+
+
+def test_labels_and_what_is_assumed_are_looked_at(project: Path) -> None:
+    change(project, 'source = "net.tflite"', 'source = "net.tflite"\nlabels = "labels.txt"')
+    labels = project / "labels.txt"
+
+    labels.write_text("".join(f"{at} class {at}\n" for at in range(5)), encoding="utf-8")
+    notes = [text for _, text in found(project, "models") if text.startswith("note: ")]
+    labels.write_text("cat\ndog\n", encoding="utf-8")
+    bad = [text for state, text in found(project, "models") if state == "bad"]
+
+    assert "('0 class 0' is output 0)" in notes[0]
+    assert len(bad) == 1
+    assert (
+        "2 outputs belong to these labels, but the model's output tells 5 classes apart" in bad[0]
+    )
 
 
 def test_a_bad_spec_does_not_hide_the_machine(project: Path) -> None:

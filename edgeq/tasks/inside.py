@@ -1,0 +1,115 @@
+"""What a model's file says about itself: how its input is normalized, its classes' names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeq.errors import EdgeqError
+from edgeq.escape import printable
+from edgeq.images.labels import LabelSet, comparable, parse_labels
+from edgeq.tflite.metadata import Metadata, Normalization, read_metadata
+from edgeq.tflite.model_file import ModelFile, read_model
+
+_SIGMOID_CLASSES = 2
+_SCORES_RANK = 2
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What a model's file says about itself, as far as it can be used.
+
+    Attributes:
+        file: The file's name.
+        normalization: Of the input, None if nothing is said, or if the input is uint8: pixels go
+            into that as they are, whatever is said.
+        labels: The label set of one of its outputs, None without one that fits.
+        notes: What to note about the labels, in sentences.
+    """
+
+    file: str
+    normalization: Normalization | None = None
+    labels: LabelSet | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_inside(path: Path, file: str | None = None) -> Inside:
+    """Return what a model's file says about itself.
+
+    Args:
+        path: The file, or its copy.
+        file: What it is called in the project; the path's name if None.
+
+    Raises:
+        ModelError: The file is missing, not a model, truncated or damaged.
+    """
+    file = file or path.name
+    metadata, model = read_metadata(path, file), read_model(path)
+    labels, notes = labels_inside(metadata, model, file)
+    takes_pixels = any(model.tensors[index].dtype == "uint8" for index in model.inputs)
+    return Inside(file, None if takes_pixels else metadata.normalization, labels, notes)
+
+
+def labels_inside(
+    metadata: Metadata, model: ModelFile, file: str
+) -> tuple[LabelSet | None, tuple[str, ...]]:
+    """Return the label set inside a file that fits one of its outputs, and what to note.
+
+    Args:
+        metadata: What the file says.
+        model: The file.
+        file: What it is called.
+    """
+    notes = list[str]()
+    for place, attached in sorted(metadata.labels.items()):
+        if place >= len(model.outputs):
+            continue
+        name = f"{printable(attached.name)} inside {file}"
+        try:
+            labels = parse_labels(attached.text, name, where=model.path)
+        except EdgeqError as error:
+            notes.append(f"The labels {name} are not used: {error.what}")
+            continue
+        shape = model.tensors[model.outputs[place]].shape
+        values = shape[-1] if shape else 0
+        if labels.outputs == (values if values > 1 else _SIGMOID_CLASSES):
+            return labels, (*notes, *labels.notes)
+        if len(shape) == _SCORES_RANK:
+            notes.append(
+                f"The labels {name} are not used: they are {labels.outputs}, and output {place} "
+                f"has {values} values"
+            )
+    return None, tuple(notes)
+
+
+def label_notes(named: LabelSet | None, inside: Inside) -> tuple[str, ...]:
+    """Return what to note about the label set of a model, in sentences.
+
+    Args:
+        named: The one that the spec names, None if it names none.
+        inside: What the model's file says.
+    """
+    if named is not None:
+        problem = None if inside.labels is None else disagreement(named, inside.labels)
+        return named.notes if problem is None else (*named.notes, problem)
+    if inside.labels is None:
+        return inside.notes
+    return (*inside.notes, f"The spec names no labels: {inside.labels.name} is used")
+
+
+def disagreement(used: LabelSet, inside: LabelSet) -> str | None:
+    """Return how the label set inside a file contradicts the one that is used, None if it fits.
+
+    Names may be written in other ways: only a name that both have, in another place, shows another
+    order.
+    """
+    head = f"The labels {printable(used.name)!r} contradict those of {inside.name}"
+    tail = f"; {printable(used.name)!r} is used"
+    if used.classes != inside.classes:
+        return f"{head}: {used.classes} classes and {inside.classes}{tail}"
+    for name, index in inside.by_name.items():
+        other = used.by_name.get(name)
+        if other is not None and other != index and comparable(inside.names[index]) == name:
+            shown = printable(inside.names[index])
+            return f"{head}: {shown!r} is class {other} there, and class {index} in the file{tail}"
+    return None

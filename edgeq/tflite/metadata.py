@@ -1,0 +1,218 @@
+"""TFLite Metadata: what a model's file says about its input and its classes.
+
+Model Maker, MediaPipe and the metadata writers put it there: a flatbuffer of its own in the buffer
+``TFLITE_METADATA``, and the files that it names in a zip behind the model. Field numbers are those
+of ``tensorflow_lite_support/metadata/metadata_schema.fbs`` in tensorflow/tflite-support, version
+1.1.0. Nothing in it is trusted: what can't be read
+is not used, and a note says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgeq.errors import EdgeqError, ModelError
+from edgeq.spec.structs import Preprocessing
+from edgeq.tflite.attached import attached_text
+from edgeq.tflite.buffers import spans
+from edgeq.tflite.flatbuffer import Flatbuffer, Table
+from edgeq.tflite.model_file import open_model
+
+ENTRY = "TFLITE_METADATA"
+_IDENTIFIER = b"M001"
+_ENTRIES, _ENTRY_NAME, _ENTRY_BUFFER = 6, 0, 1  # fields of the model's own schema
+_SUBGRAPHS, _INPUTS, _OUTPUTS = 3, 2, 3
+_UNITS, _FILES = 4, 6
+_UNIT_KIND, _UNIT_OPTIONS = 0, 1
+_NORMALIZATION = 1
+_MEAN, _STD = 0, 1
+_FILE_NAME, _FILE_TYPE, _FILE_LOCALE = 0, 2, 3
+_AXIS_LABELS = 2
+_HEADER_BYTES = 8
+_CHANNELS = 3
+_USUAL_LOCALES = ("", "en")
+_WHITE = 255.0
+_CLOSE = 0.02
+"""Of the range: mean 127 and deviation 128 are meant as 127.5 and 127.5 are."""
+
+Three = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """``x = (pixel - mean) / std`` per channel, of pixels from 0 to 255, in RGB order.
+
+    Quantized models share it with their float models: its values are then quantized.
+
+    Attributes:
+        mean: By channel.
+        std: By channel, not 0.
+    """
+
+    mean: Three
+    std: Three
+
+    def of(self, pixel: float) -> Three:
+        """Return what becomes of a grey pixel's value, by channel."""
+        first, second, third = (
+            (pixel - mean) / std for mean, std in zip(self.mean, self.std, strict=True)
+        )
+        return first, second, third
+
+    @property
+    def text(self) -> str:
+        """Mean and deviation, for a sentence."""
+        mean, std = (_shown(values) for values in (self.mean, self.std))
+        return f"mean {mean}, deviation {std}"
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """A label file inside a model's file.
+
+    Attributes:
+        name: The file's.
+        text: Its content.
+    """
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file's metadata says.
+
+    Attributes:
+        normalization: Of the first input's pixels, None if it says nothing.
+        labels: The classes along an output's last axis, by the output's place.
+        notes: What could not be read, in sentences.
+    """
+
+    normalization: Normalization | None = None
+    labels: Mapping[int, LabelFile] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def read_metadata(path: Path, file: str | None = None) -> Metadata:
+    """Return what a model's file says about its input and its classes; nothing without metadata.
+
+    Args:
+        path: The file.
+        file: What notes call it; its own name if None.
+
+    Raises:
+        ModelError: The file is missing or not a model.
+    """
+    source = open_model(path)
+    try:
+        content = _content(source)
+        return Metadata() if content is None else _read(source, content, file or path.name)
+    except EdgeqError as error:
+        return Metadata(notes=(_unused(file or path.name, error),))
+
+
+def contradiction(file: str, declared: Preprocessing, inside: Normalization) -> str | None:
+    """Return how a preprocessing contradicts what a file says, None if the same values go in.
+
+    Args:
+        file: The file's name.
+        declared: What counts.
+        inside: What the file says.
+    """
+    used = Normalization(declared.mean, declared.std)
+    ends = (used.of(_WHITE), inside.of(_WHITE)), (used.of(0.0), inside.of(0.0))
+    span = max(abs(high - low) for high, low in zip(inside.of(_WHITE), inside.of(0.0), strict=True))
+    gap = max(abs(one - other) for pair in ends for one, other in zip(*pair, strict=True))
+    if gap <= span * _CLOSE:
+        return None
+    return (
+        f"The spec's preprocessing ({used.text}) contradicts the metadata inside {file} "
+        f"({inside.text}); the spec's is used"
+    )
+
+
+def _content(source: Flatbuffer) -> bytes | None:
+    """Return the metadata's flatbuffer, None if the file holds none."""
+    model = source.root()
+    entries = [one for one in model.tables(_ENTRIES) if one.text(_ENTRY_NAME) == ENTRY]
+    if not entries:
+        return None
+    held = spans(model)
+    buffer = entries[0].integer(_ENTRY_BUFFER, "I")
+    if buffer >= len(held):
+        raise ModelError("it lies in a buffer that is not there", where=source.path)
+    start, size = held[buffer]
+    content = source.data[start : start + size]
+    if content[4:_HEADER_BYTES] != _IDENTIFIER:
+        raise ModelError(f"the identifier {_IDENTIFIER.decode()} is missing", where=source.path)
+    return content
+
+
+def _read(source: Flatbuffer, content: bytes, file: str) -> Metadata:
+    subgraphs = Flatbuffer(source.path, content).root().tables(_SUBGRAPHS)
+    if not subgraphs:
+        return Metadata()
+    inputs, outputs = (subgraphs[0].tables(at) for at in (_INPUTS, _OUTPUTS))
+    notes: list[str] = []
+    normalization = None
+    try:
+        normalization = _normalization(inputs[0]) if inputs else None
+    except EdgeqError as error:
+        notes.append(_unused(file, error))
+    labels = {}
+    for place, output in enumerate(outputs):
+        try:
+            attached = _label_file(source, output)
+        except EdgeqError as error:
+            notes.append(_unused(file, error))
+        else:
+            labels.update({} if attached is None else {place: attached})
+    return Metadata(normalization, labels, tuple(dict.fromkeys(notes)))
+
+
+def _normalization(tensor: Table) -> Normalization | None:
+    for unit in tensor.tables(_UNITS):
+        options = unit.table(_UNIT_OPTIONS)
+        if unit.integer(_UNIT_KIND, "B") == _NORMALIZATION and options is not None:
+            mean, std = (options.array(at, "<f4").tolist() for at in (_MEAN, _STD))
+            if not mean and not std:
+                continue
+            return _checked(tensor.source.path, mean, std)
+    return None
+
+
+def _checked(path: Path, mean: Sequence[float], std: Sequence[float]) -> Normalization:
+    usable = len(mean) in {1, _CHANNELS} and len(std) in {1, _CHANNELS}
+    if not usable or not all(map(math.isfinite, (*mean, *std))) or min(map(abs, std)) == 0:
+        raise ModelError("its mean and deviation are not those of three channels", where=path)
+    return Normalization(_three(mean), _three(std))
+
+
+def _three(values: Sequence[float]) -> Three:
+    first, second, third = values if len(values) == _CHANNELS else [values[0]] * _CHANNELS
+    return float(first), float(second), float(third)
+
+
+def _label_file(source: Flatbuffer, tensor: Table) -> LabelFile | None:
+    """Return the label file of an output; of several, the one for no country or for English."""
+    files = {
+        file.text(_FILE_LOCALE): file.text(_FILE_NAME)
+        for file in reversed(tensor.tables(_FILES))  # of equal ones the first counts
+        if file.integer(_FILE_TYPE, "b") == _AXIS_LABELS
+    }
+    if not files:
+        return None
+    usual = next((locale for locale in _USUAL_LOCALES if locale in files), next(reversed(files)))
+    return LabelFile(files[usual], attached_text(source.path, source.data, files[usual]))
+
+
+def _unused(file: str, error: EdgeqError) -> str:
+    return f"A part of the metadata inside {file} is not used: {error.what}"
+
+
+def _shown(values: Three) -> str:
+    return ", ".join(f"{value:g}" for value in (values[:1] if len(set(values)) == 1 else values))

@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgeq.escape import printable
+
 
 def encodable(text: str) -> str:
     """Return a text that UTF-8 can hold: a file's name need not be one."""
@@ -30,6 +32,8 @@ def encodable(text: str) -> str:
 
 class EdgeqError(Exception):
     """Bad input or a failed tool, said in one line: what, where and what to do.
+
+    Names of files and what libraries say become part of it, so all of it is made printable.
 
     Attributes:
         what: The problem, without a full stop.
@@ -40,9 +44,9 @@ class EdgeqError(Exception):
     exit_code = 2
 
     def __init__(self, what: str, *, where: str | Path | None = None, remedy: str | None = None):
-        self.what = encodable(what)
-        self.where = None if where is None else encodable(str(where))
-        self.remedy = None if remedy is None else encodable(remedy)
+        self.what = printable(encodable(what))
+        self.where = None if where is None else printable(encodable(str(where)))
+        self.remedy = None if remedy is None else printable(encodable(remedy))
         super().__init__(str(self))
 
     def __str__(self) -> str:

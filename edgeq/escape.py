@@ -1,4 +1,10 @@
-"""Texts of others in formats of ours: shown as they are, never obeyed. Pure."""
+"""Texts of others in formats of ours: shown as they are, never obeyed. Pure.
+
+Names in a model's file, of a photograph or in somebody's record reach terminals and the logs of CI.
+There a control character moves the cursor, a newline fakes a line of ours, a direction character
+shows another text than the one that is there, and some words are commands: a line that begins with
+``::`` (GitHub), and ``##[`` or ``##vso[`` anywhere (GitHub before 2019, Azure, TeamCity).
+"""
 
 from __future__ import annotations
 
@@ -6,15 +12,39 @@ import re
 import unicodedata
 
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;", "$": "&#36;"}
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb]"
+)
+_COMMAND = re.compile(r"(?<!\S):(?=:)|#(?=#\w*\[)")
 _SIGNS = re.compile(r"[\\`*_\[\]~]")
 _REFERENCE = re.compile(r"(?<!\w)([@#])(?=\w)")
 _LINK = re.compile(r"(?i)\b(https?|ftp)(://)|\b(www)(\.)")
 
 
+def line(text: str) -> str:
+    """Return text as one line that nothing obeys, spaces as they are.
+
+    Control and direction characters become ``?``, and commands of CI are broken by a space.
+    """
+    if not text.isascii() or not text.isprintable():
+        text = "".join("?" if _is_hidden(sign) else sign for sign in text)
+    return _COMMAND.sub(r"\g<0> ", text)
+
+
 def printable(text: str) -> str:
-    """Return text on one line, with every control or direction character as ``?``."""
-    one_line = " ".join(text.split())
-    return "".join("?" if unicodedata.category(sign)[0] == "C" else sign for sign in one_line)
+    """Return text on one line as ``line`` does, with single spaces: none hides what follows."""
+    return line(" ".join(text.split()))
+
+
+def hidden(text: str) -> str:
+    """Return text with control and direction characters as ``?``, and its lines as they are."""
+    return _HIDDEN.sub("?", text)
+
+
+def _is_hidden(sign: str) -> bool:
+    return unicodedata.category(sign) in _HIDDEN_CATEGORIES
 
 
 def markdown(text: str) -> str:
@@ -57,7 +87,9 @@ def wrapped(text: str, width: int, *, indent: str = "") -> list[str]:
                 lines.append(line)
             rest = indent + word
         while columns(rest) > width:
-            end = next(n for n in range(len(rest), 0, -1) if columns(rest[:n]) <= width)
+            fits = (n for n in range(len(rest), 0, -1) if columns(rest[:n]) <= width)
+            # The rest of a word that was cut begins a line, and must be no command there.
+            end = next(n for n in fits if not rest[n:].startswith("::"))
             lines.append(rest[:end])
             rest = indent + rest[end:]
         line = rest

@@ -21,6 +21,7 @@ import filelock
 import msgspec
 
 from edgeq import typed
+from edgeq.escape import printable
 
 NOTICE_S = 5.0
 TIMEOUT_S = 1800.0
@@ -150,7 +151,8 @@ def _acquire(lock: filelock.BaseFileLock, path: Path, note: Path) -> None:
     try:
         lock.acquire(timeout=min(NOTICE_S, TIMEOUT_S))
     except filelock.Timeout:
-        sys.stderr.write(f"edgeq: waiting for {_owner(note)}, which holds {path}\n")
+        waiting = f"edgeq: waiting for {_owner(note)}, which holds {path}"
+        sys.stderr.write(f"{printable(waiting)}\n")
         lock.acquire(timeout=max(0.0, TIMEOUT_S - NOTICE_S))
 
 

@@ -25,6 +25,7 @@ import msgspec
 from edgeq import locks
 from edgeq.entry import ENTRY_FILE, Entry, EntryFile, described, key_of, read_entry
 from edgeq.errors import StoreError
+from edgeq.escape import printable
 from edgeq.files import Stamp, flush_folder, sha256_file, write_bytes
 
 __all__ = ["Entry", "Store", "key_of"]
@@ -220,7 +221,8 @@ class Store:
                 where=folder,
                 remedy="Remove the folder",
             ) from error
-        sys.stderr.write(f"edgeq: a damaged store entry was set aside: {folder}: {reason}\n")
+        aside = f"edgeq: a damaged store entry was set aside: {folder}: {reason}"
+        sys.stderr.write(f"{printable(aside)}\n")
 
 
 def _note_use(folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq.cli.paths import shown
+from edgeq.cli.say import say
 
 if TYPE_CHECKING:
     from edgeq.history.accept import Accepting
@@ -78,14 +79,14 @@ def accept(
 def _show(done: Accepting, places: dict[str, Path]) -> None:
     from edgeq.words import names, plural
 
-    click.echo(f"Accepted: {plural(len(done.taken), 'case')}")
+    say(f"Accepted: {plural(len(done.taken), 'case')}")
     for model, one in done.records.items():
-        click.echo(f"  {places[model]}" + (" removed, nothing is left of it" * (one is None)))
+        say(f"  {places[model]}" + (" removed, nothing is left of it" * (one is None)))
     if not done.vanished:
         return
     said = f"{plural(len(done.vanished), 'accepted case')} that the run does not declare"
     if done.pruned:
-        click.echo(f"Pruned: {said}: {names(done.vanished)}")
+        say(f"Pruned: {said}: {names(done.vanished)}")
     else:
-        click.echo(f"Kept: {said}, and a full run will fail for: {names(done.vanished)}")
-        click.echo("  --prune removes them")
+        say(f"Kept: {said}, and a full run will fail for: {names(done.vanished)}")
+        say("  --prune removes them")

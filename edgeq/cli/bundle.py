@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq.cli.paths import shown
+from edgeq.cli.say import say
 
 if TYPE_CHECKING:
     from edgeq.bundle import BundleResult
@@ -68,7 +69,7 @@ def bundle(
     reports = shown(spec.path(spec.reports))
     found = records.read(record or reports / "latest" / "run.json")
     if bundling.is_outdated(found, spec):
-        click.echo(
+        say(
             "Note: the spec has changed since this record; `edgeq gate` judges by the new one.",
             err=True,
         )
@@ -77,17 +78,17 @@ def bundle(
 
 
 def _show(result: BundleResult) -> None:
-    click.echo(f"Packed: {len(result.packed)} of {len(result.packed) + len(result.refused)}")
+    say(f"Packed: {len(result.packed)} of {len(result.packed) + len(result.refused)}")
     for key, answer in result.packed.items():
-        click.echo(f"  {key}: {answer.value}")
+        say(f"  {key}: {answer.value}")
     if result.refused:
-        click.echo("Not packed:")
+        say("Not packed:")
     for one in result.refused:
-        click.echo(f"  {one.model}/{one.variant}: {one.answer.value}")
+        say(f"  {one.model}/{one.variant}: {one.answer.value}")
         for reason in one.reasons:
-            click.echo(f"    {reason}")
-    click.echo(f"Package: {result.folder}")
-    click.echo(f"Zip: {result.zip} (sha256 {result.zip_sha256})")
+            say(f"    {reason}")
+    say(f"Package: {result.folder}")
+    say(f"Zip: {result.zip} (sha256 {result.zip_sha256})")
 
 
 def _check(package: Path) -> int:
@@ -95,10 +96,10 @@ def _check(package: Path) -> int:
     from edgeq.words import plural, size
 
     found = check(package)
-    click.echo(
+    say(
         f"{found.path} holds what its manifest says: {plural(found.files, 'file')}, "
         f"{size(found.bytes)}"
     )
     for key, answer in found.variants.items():
-        click.echo(f"  {key}" if answer is None else f"  {key}: {answer.value}")
+        say(f"  {key}" if answer is None else f"  {key}: {answer.value}")
     return 0

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from edgeq.cli.say import say
+
 WIDTH = 100
 
 
@@ -56,14 +58,16 @@ def challenge(
     from edgeq.spec.load import load_spec
 
     if show:
-        click.echo("\n".join(table.catalogue(tuple(one for _, one in faults()), WIDTH)))
+        for text in table.catalogue(tuple(one for _, one in faults()), WIDTH):
+            say(text)
         return 0
     spec = load_spec(Path(), file=config)
     try:
         found = run(spec, models=models, variant=variant, names=names, say=_say)
     finally:
         _say("")
-    click.echo("\n".join(table.lines(found, WIDTH)))
+    for text in table.lines(found, WIDTH):
+        say(text)
     for path in (spec.path(spec.reports) / "latest" / FILE, output):
         if path is not None:
             write(found, path)

@@ -111,6 +111,7 @@ def _json(before: str, after: str, changes: Sequence[Change]) -> str:
     import msgspec
 
     from edgeq.change import ChangeKind
+    from edgeq.escape import line
 
     counts = {kind.value: sum(one.kind is kind for one in changes) for kind in ChangeKind}
     told = {
@@ -120,4 +121,5 @@ def _json(before: str, after: str, changes: Sequence[Change]) -> str:
         "counts": counts,
         "changes": changes,
     }
-    return msgspec.json.format(msgspec.json.encode(told), indent=1).decode()
+    text = msgspec.json.format(msgspec.json.encode(told), indent=1).decode()
+    return "\n".join(line(one) for one in text.splitlines())

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from edgeq.cli.say import say
+
 WIDTH = 100
 AREA_WIDTH = 10
 MARKS = {"ok": "ok", "absent": "--", "bad": "!!"}
@@ -29,15 +31,15 @@ def doctor(config: Path | None) -> int:
     from edgeq.pipeline.doctor import examine
 
     findings = examine(Path(), file=config)
-    click.echo(f"edgeq {__version__}")
+    say(f"edgeq {__version__}")
     for area, group in groupby(findings, key=lambda finding: finding.area):
         for place, finding in enumerate(group):
             head = f"{area if place == 0 else '':<{AREA_WIDTH}}{MARKS[finding.state]} "
             for line in wrapped(printable(finding.text), WIDTH - len(head)):
-                click.echo(f"{head}{line}")
+                say(f"{head}{line}")
                 head = " " * len(head)
     bad = sum(finding.state == "bad" for finding in findings)
-    click.echo(
+    say(
         f"{bad} of these {'keeps' if bad == 1 else 'keep'} the gate from running (marked !!)."
         if bad
         else "The gate can run: `edgeq gate`."

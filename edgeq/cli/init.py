@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from edgeq.cli.say import say
 from edgeq.errors import SpecError
 
 STARTERS = {"edgeq.toml": "starter.toml", "tests/test_gate.py": "starter_test.py.txt"}
@@ -26,14 +27,14 @@ def init(folder: Path) -> int:
     """
     write_starters(folder)
     go = "" if folder == Path() else f"cd {folder}, "
-    click.echo(f"Wrote {' and '.join(str(folder / name) for name in STARTERS)}.")
-    click.echo(f"Next: {go}name your models and photographs in edgeq.toml, then")
-    click.echo("  edgeq doctor    says whether all that it names is there")
-    click.echo("  pytest          runs the gate; the report is reports/latest/report.html")
-    click.echo("  edgeq accept    keeps the figures of a good run: later runs fail if worse")
-    click.echo("  edgeq bundle    packs the variants that are cleared")
-    click.echo("Keep reports/ out of git, all but reports/accepted/, which `edgeq accept` writes;")
-    click.echo(".edgeq/, where variants are kept, ignores itself.")
+    say(f"Wrote {' and '.join(str(folder / name) for name in STARTERS)}.")
+    say(f"Next: {go}name your models and photographs in edgeq.toml, then")
+    say("  edgeq doctor    says whether all that it names is there")
+    say("  pytest          runs the gate; the report is reports/latest/report.html")
+    say("  edgeq accept    keeps the figures of a good run: later runs fail if worse")
+    say("  edgeq bundle    packs the variants that are cleared")
+    say("Keep reports/ out of git, all but reports/accepted/, which `edgeq accept` writes;")
+    say(".edgeq/, where variants are kept, ignores itself.")
     return 0
 
 

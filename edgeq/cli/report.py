@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgeq.cli.say import say
+
 if TYPE_CHECKING:
     from edgeq.record import RunRecord
 
@@ -47,9 +49,9 @@ def report(record: Path, output: Path | None, *, show: bool) -> int:
         past=past.before(found, runs),
         accepted=accepted.read_all(around / accepted.FOLDER),
     ).html
-    click.echo(f"Report: {page}")
+    say(f"Report: {page}")
     if show and not webbrowser.open(page.resolve().as_uri()):
-        click.echo("No browser could be started; open the file yourself.", err=True)
+        say("No browser could be started; open the file yourself.", err=True)
     return 0
 
 

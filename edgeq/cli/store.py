@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq import words
+from edgeq.cli.say import say
 
 if TYPE_CHECKING:
     from edgeq.store import Store
@@ -44,16 +45,16 @@ def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
     found = upkeep.entries(kept_in)
     if each:
         for one in found:
-            click.echo(f"{words.size(one.bytes):>12}  {one.kind}/{one.folder.name}")
+            say(f"{words.size(one.bytes):>12}  {one.kind}/{one.folder.name}")
     else:
         for kind in sorted({one.kind for one in found}):
             some = [one.bytes for one in found if one.kind == kind]
-            click.echo(f"{kind:<14}{len(some):>6}  {words.size(sum(some)):>12}")
+            say(f"{kind:<14}{len(some):>6}  {words.size(sum(some)):>12}")
     total = sum(one.bytes for one in found)
-    click.echo(f"{shown(kept_in.root)}: {_entries(len(found))}, {words.size(total)}")
+    say(f"{shown(kept_in.root)}: {_entries(len(found))}, {words.size(total)}")
     left = upkeep.leftovers(kept_in)
     if left:
-        click.echo(f"Also {words.size(left)} in quarantine and unfinished: `edgeq store prune`.")
+        say(f"Also {words.size(left)} in quarantine and unfinished: `edgeq store prune`.")
 
 
 @store.command(short_help="Read every entry and set damaged ones aside.")
@@ -71,8 +72,8 @@ def verify(config: Path | None, folder: Path | None) -> int:
     found = list(upkeep.verify(kept_in))
     damaged = [(place, why) for place, why in found if why is not None]
     for place, why in damaged:
-        click.echo(f"damaged  {place.parent.name}/{place.name}: {why}")
-    click.echo(f"{shown(kept_in.root)}: {_entries(len(found))}, {len(damaged)} damaged")
+        say(f"damaged  {place.parent.name}/{place.name}: {why}")
+    say(f"{shown(kept_in.root)}: {_entries(len(found))}, {len(damaged)} damaged")
     return DAMAGED if damaged else 0
 
 
@@ -94,7 +95,7 @@ def prune(config: Path | None, folder: Path | None, max_size: str) -> None:
     kept_in = _store(config, folder)
     pruned = upkeep.prune(kept_in, _bytes(max_size))
     gone, stay = (sum(one.bytes for one in some) for some in (pruned.removed, pruned.kept))
-    click.echo(
+    say(
         f"{shown(kept_in.root)}: removed {_entries(len(pruned.removed))}, {words.size(gone)}, and "
         f"{words.size(pruned.leftovers)} of leftovers; {_entries(len(pruned.kept))}, "
         f"{words.size(stay)}, stay"

@@ -2,7 +2,7 @@
 
 Messages of errors name paths, and a library's last line may repeat anything. A record and its
 reports are shown to others, so paths are said as seen from the project, and the values of secret
-environment variables are left out.
+environment variables are left out. Every text is printable: it may name what is in others' files.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from typing import Any
 import msgspec
 
 from edgeq import typed
+from edgeq.escape import printable
 from edgeq.record import RunRecord
 
 HIDDEN = "***"
 NAMES = frozenset({"id", "model", "method", "gate", "name", "not_run", "schema"})
 """Fields that hold names of the spec, which other fields and later runs refer to."""
+LINES = "output"
+"""Field of what a worker wrote, which keeps its lines."""
 LEAST_SECRET = 8
 _SECRET = re.compile(
     r"(?i)(?:^|_)(?:(?:api)?key|token|secret|passw(?:or)?d|credentials?|auth)(?:_|$)"
@@ -40,8 +43,8 @@ def discreet(record: RunRecord, root: Path, environment: Mapping[str, str]) -> R
         root: The project's folder; paths below it become relative.
         environment: The process's variables.
     """
-    plain = msgspec.to_builtins(record)
-    return typed.converted(_mapped(plain, concealer(root, environment)), RunRecord)
+    conceal = concealer(root, environment)
+    return typed.converted(_mapped(msgspec.to_builtins(record), conceal), RunRecord)
 
 
 def concealer(root: Path, environment: Mapping[str, str]) -> Callable[[str], str]:
@@ -86,9 +89,17 @@ def _user(environment: Mapping[str, str]) -> str:
 
 def _mapped(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return change(value)
+        return printable(change(value))
     if isinstance(value, dict):
-        return {key: one if key in NAMES else _mapped(one, change) for key, one in value.items()}
+        return {printable(key): _entry(key, one, change) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_mapped(one, change) for one in value]
     return value
+
+
+def _entry(key: str, value: Any, change: Callable[[str], str]) -> Any:
+    if key in NAMES:
+        return _mapped(value, printable)
+    if key == LINES and isinstance(value, str):
+        return "\n".join(printable(line) for line in change(value).splitlines())
+    return _mapped(value, change)

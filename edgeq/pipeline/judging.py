@@ -15,6 +15,7 @@ from edgeq.errors import (
     SpecError,
     WorkerError,
 )
+from edgeq.escape import printable
 from edgeq.judge.doubt import doubted
 from edgeq.judge.missing import broken, missing, not_measured, unmeasurable
 from edgeq.judge.verdict import Judgement, Verdict
@@ -34,20 +35,30 @@ def judge(run: Run, case: Case) -> tuple[CaseRecord, EdgeqError | None]:
     read on other machines.
     """
     try:
-        return explained(run, case, recorded(case, _judge(run, case))), None
+        return in_lines(explained(run, case, recorded(case, _judge(run, case)))), None
     except EdgeqError as error:
         if error.where is not None:
             error.where = error.where.replace(f"{run.spec.root}{os.sep}", "")
         if isinstance(error, ConversionError | WorkerError):
-            return explained(run, case, recorded(case, broken(error)), error), None
+            return in_lines(explained(run, case, recorded(case, broken(error)), error)), None
         own = case.subject.choice is None and (
             isinstance(error, ChangedFileError) or run.variants.error(case.subject.key) is error
         )
         ready = own and not _lacks_baseline(run, case)
         if ready and isinstance(error, ModelError | ImageError):
-            return explained(run, case, recorded(case, broken(error)), error), error
+            return in_lines(explained(run, case, recorded(case, broken(error)), error)), error
         absent = not_measured(error, gate=case.gate.name, allow_missing=run.spec.allow_missing)
         return recorded(case, absent), error
+
+
+def in_lines(record: CaseRecord) -> CaseRecord:
+    """Return a record whose sentences, which name what is in others' files, are one line each."""
+    return msgspec.structs.replace(
+        record,
+        reason=printable(record.reason),
+        cause=None if record.cause is None else printable(record.cause),
+        next_step=None if record.next_step is None else printable(record.next_step),
+    )
 
 
 def _lacks_baseline(run: Run, case: Case) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgeq.change import Change, ChangeKind
+from edgeq.escape import printable
 from edgeq.history.compare import compare
 from edgeq.history.moment import moment_text
 from edgeq.history.side import of_accepted, of_record
@@ -32,7 +33,7 @@ def in_words(change: Change) -> str:
     """Return why a case fails that keeps its own limit."""
     if change.is_open:
         return (
-            f"{change.id} is {change.against}: {change.reason}\n"
+            f"{change.id} is {change.against}: {printable(change.reason)}\n"
             "Next: Where the variant is meant to be fed so, accept its figures: "
             "edgeq accept -k CASE --reason TEXT"
         )
@@ -40,6 +41,6 @@ def in_words(change: Change) -> str:
     against = "worse than accepted" if worse else "gone since the accepted record"
     choice = "-k CASE" if worse else "--prune"
     return (
-        f"{change.id} is {against}: {change.reason}\n"
+        f"{change.id} is {against}: {printable(change.reason)}\n"
         f"Next: Where that is meant, say why: edgeq accept {choice} --reason TEXT"
     )

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from edgeq.escape import printable
+
 
 class Progress:
     """Writes one line over another to standard error while tests run.
@@ -23,7 +25,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Show a line in place of the one before."""
-        self._write(f"edgeq: {line}")
+        self._write(printable(f"edgeq: {line}"))
 
     def clear(self) -> None:
         """Leave no line behind."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edgeq.escape import printable
 from edgeq.plugin.state import state_of
 
 REPORT = "report.html"
@@ -35,7 +36,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if found.errors:
         terminalreporter.section("edgeq: bad input", red=True)
         for error in found.errors:
-            terminalreporter.write_line(error, red=True)
+            terminalreporter.write_line(printable(error), red=True)
 
 
 class Address:
@@ -50,7 +51,7 @@ class Address:
         state = state_of(terminalreporter.config)
         if state.found.folder is not None:
             for damaged in state.found.damaged:
-                terminalreporter.write_line(f"History: {damaged}", yellow=True)
+                terminalreporter.write_line(printable(f"History: {damaged}"), yellow=True)
             page = short(state.found.folder / REPORT, state.start)
             terminalreporter.write_line(f"Report: {page}")
 

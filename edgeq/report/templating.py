@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import edgeq
+from edgeq.escape import hidden
 from edgeq.words import typeset
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 def template(name: str) -> Template:
     """Return a template of the package."""
     return _environment().get_template(name)
+
+
+def _shown(value: object) -> object:
+    """Return what a page shows: texts without characters that hide or turn around others."""
+    return hidden(value) if type(value) is str else value
 
 
 @cache
@@ -33,6 +39,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         bytecode_cache=_bytecode(),
+        finalize=_shown,
     )
     environment.filters["typeset"] = typeset
     return environment

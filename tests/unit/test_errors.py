@@ -10,6 +10,7 @@ from edgeq.errors import (
     ConversionError,
     EdgeqError,
     MissingExtraError,
+    ModelError,
     SpecError,
     WorkerCrashedError,
     encodable,
@@ -63,3 +64,11 @@ def test_the_name_of_a_file_that_is_no_utf8_can_still_be_told() -> None:
     error = EdgeqError("is no image", where=name, remedy=f"Rename {name}")
     assert str(error).encode() == b"caf\\udce9.png: is no image. Rename caf\\udce9.png"
     assert encodable("caf\u00e9 \U0001f408") == "caf\u00e9 \U0001f408"
+
+
+def test_what_a_file_says_of_itself_is_one_line_that_nobody_obeys() -> None:
+    evil = "Nice\x1b[2J\n::error title=x::by a file\u202e"
+    said = str(ModelError(f"has {evil!s}", where=Path(f"a{evil}.tflite"), remedy=f"Drop {evil}"))
+    assert said.isprintable()
+    assert "\n" not in said
+    assert " ::" not in said

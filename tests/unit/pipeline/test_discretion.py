@@ -58,3 +58,17 @@ def test_names_of_the_spec_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     found = discreet(record, tmp_path, {})
     assert found.cases == (msgspec.structs.replace(plain, reason="x and /home/~/y"),)
     assert found.summary == record.summary
+
+
+def test_every_text_of_a_record_is_printable(tmp_path: Path) -> None:
+    evil = "a\x1b[2J\n::error::b\u202e"
+    case = msgspec.structs.replace(
+        records.case("int8", "made", reason=evil), evidence={evil: [evil], "output": f"1{evil}\n2"}
+    )
+    variant = msgspec.structs.replace(records.variant("int8", 10), manifest={"description": evil})
+    record = records.record((variant,), (case,))
+    (found,) = discreet(record, tmp_path, {}).cases
+    plain = "a?[2J : :error::b?"
+    assert found.reason == plain
+    assert found.evidence == {plain: [plain], "output": "1a?[2J\n: :error::b?\n2"}
+    assert discreet(record, tmp_path, {}).models[0].variants[0].manifest == {"description": plain}

@@ -89,7 +89,7 @@ def test_texts_of_others_are_no_commands() -> None:
     _, title, message = parts(line)
     assert "\n" not in line
     assert "a%3Ab%2Cc" in title
-    assert message == "100 %25 ::error::no ::set-output name=x::y"
+    assert message == "100 %25 : :error::no : :set-output name=x::y"
 
 
 def test_cases_of_one_reason_share_an_annotation_and_many_are_cut() -> None:

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import pytest
+
+from edgeq.cli.say import say
+
+
+def test_one_line_is_said_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    say("  tiny\x1b[2J\n::error title=x::y: cleared")
+    said = capsys.readouterr().out
+    assert said == "  tiny?[2J?::error title=x::y: cleared\n"
+    say("to whom it may concern", err=True)
+    assert capsys.readouterr().err == "to whom it may concern\n"

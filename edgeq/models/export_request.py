@@ -25,7 +25,8 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
         seed: Of everything random.
         input_size: Height and width, None takes the model's own.
         open_size: Height and width for a model that leaves them open when none are asked for.
-        allow_code: Whether code in a ``.keras`` file may run.
+        allow_code: Whether code in a ``.keras`` file, or operators of a SavedModel that read or
+            write files or call back, may run.
         limits: What the child process may take.
         form: What to write.
         graph: Whether ``GRAPH_FILE`` is wanted beside a ``.tflite`` file, for TensorFlow's

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
+from edgeq.models.graph_code import require_arithmetic
 from edgeq.models.input_size import CHANNELS, fixed_size
 
 SIGNATURE = "serving_default"
@@ -17,8 +18,10 @@ def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
     """Return a module whose function ``serve`` takes one image, and the image's size.
 
     Raises:
-        ModelError: The signature is missing, or takes or gives anything but one tensor.
+        ModelError: The signature is missing, or takes or gives anything but one tensor; or the
+            graph reaches out of the process and the request does not allow that.
     """
+    require_arithmetic(request)
     loaded = tf.saved_model.load(request.name)
     signatures = dict(loaded.signatures)
     key = SIGNATURE if SIGNATURE in signatures else next(iter(signatures), None)

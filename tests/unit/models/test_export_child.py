@@ -41,6 +41,57 @@ def two():
     x = keras.layers.GlobalAveragePooling2D()(Doubled()(image))
     return keras.Model(image, keras.layers.Dense(5, activation="softmax")(x))
 
+def reach_out(how):
+    import tensorflow as tf
+
+    mark = str(Path(__file__).with_name("mark"))
+    bodies = {
+        "computes": lambda: tf.while_loop(lambda a: a < 3.0, lambda a: a + 1.0, [0.0])[0],
+        "writes": lambda: tf.raw_ops.WriteFile(filename=mark, contents="x"),
+        "reads": lambda: tf.cond(
+            tf.timestamp() > 0.0,
+            lambda: tf.strings.to_number(tf.io.read_file(mark)),
+            lambda: 0.0,
+        ),
+        "restores": lambda: tf.raw_ops.RestoreV2(
+            prefix=mark, tensor_names=["a"], shape_and_slices=[""], dtypes=[tf.float32]
+        ),
+        "calls": lambda: tf.numpy_function(lambda: 1.0, [], tf.float64),
+        "prints": lambda: tf.print("x", output_stream=f"file://{mark}"),
+    }
+
+    class Net(tf.Module):
+        def __init__(self):
+            self.weights = tf.Variable(tf.ones((3, 2)))
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3))])
+        def serve(self, image):
+            with tf.control_dependencies([tf.convert_to_tensor(0)]):
+                bodies[how]()
+            return {"scores": tf.matmul(tf.reduce_mean(image, (1, 2)), self.weights)}
+
+    net = Net()
+    tf.saved_model.save(net, str(Path(__file__).with_name(how)), signatures=net.serve)
+    raise RuntimeError("saved")
+
+def computes():
+    reach_out("computes")
+
+def writes():
+    reach_out("writes")
+
+def reads():
+    reach_out("reads")
+
+def restores():
+    reach_out("restores")
+
+def calls():
+    reach_out("calls")
+
+def prints():
+    reach_out("prints")
+
 def trap():
     image = keras.Input((8, 8, 3))
     keras.Model(image, keras.layers.Lambda(lambda x: x)(image)).save(
@@ -102,6 +153,33 @@ def test_code_in_a_keras_file_does_not_run(folder: Path) -> None:
     assert "Traceback" in caught.value.log.read_text()
     allowed = load(folder, "trap.keras", allow_code=True, input_size=None)
     assert allowed.input_size == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("how", "operator"),
+    [
+        ("writes", "WriteFile"),
+        ("reads", "ReadFile"),
+        ("restores", "RestoreV2"),
+        ("calls", "PyFunc"),
+        ("prints", "PrintV2"),
+    ],
+)
+def test_a_saved_model_that_reaches_out_is_refused_before_it_is_loaded(
+    folder: Path, how: str, operator: str
+) -> None:
+    with pytest.raises(ConversionError, match="RuntimeError: saved"):
+        load(folder, f"tiny_net:{how}")
+    with pytest.raises(ConversionError, match=f"read or write files.*: {operator};") as caught:
+        load(folder, how, input_size=None)
+    assert "allow_code = true" in (caught.value.remedy or "")
+    assert not (folder / "mark").exists()
+
+
+def test_a_saved_model_that_computes_is_loaded(folder: Path) -> None:
+    with pytest.raises(ConversionError, match="RuntimeError: saved"):
+        load(folder, "tiny_net:computes")
+    assert load(folder, "computes", input_size=None).input_size == (8, 8)
 
 
 def test_an_unknown_function_is_met_with_the_closest(folder: Path) -> None:

@@ -1,0 +1,154 @@
+"""Operators by which a SavedModel does more than compute; imported in the export child alone.
+
+Loading a SavedModel runs the initializers in it, and converting it runs what can be folded. Its
+graph can read and write any file, open connections and call Python, all with the user's rights:
+https://github.com/tensorflow/tensorflow/blob/master/SECURITY.md. A model that only computes needs
+none of that but to restore its own variables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from tensorflow.python.framework import op_def_registry
+from tensorflow.python.saved_model import loader_impl
+
+from edgeq.errors import ModelError
+from edgeq.models.export_request import ExportRequest
+
+_STATE = re.compile(
+    r"_?(While|If|Case)|(Stateful)?PartitionedCall|XlaCallModule|"
+    r"VarHandleOp|VarIsInitializedOp|VariableShape|Variable(V2)?|TemporaryVariable|"
+    r"ReadVariableOp|Assign(Add|Sub)?VariableOp|DestroyResourceOp|DisableCopyOnRead|"
+    r"Resource(Gather|Scatter|Sparse|Apply|StridedSlice|CountUpTo).*|"
+    r"(Anonymous)?(Mutable)?(Dense)?HashTable(OfTensors)?(V2)?|InitializeTableV2|"
+    r"LookupTable(Find|Insert|Remove|Size|Export|Import)V2|"
+    r"TensorArray.*|Stack(V2|PopV2|PushV2|CloseV2)?|Empty|DeepCopy|GuaranteeConst|"
+    r"Random.*|Stateful.*|Multinomial|(Parameterized)?TruncatedNormal|NonDeterministicInts|"
+    r"Rng(Skip|ReadAndSkip)|StatelessRandomGetAlg|Anonymous.*SeedGenerator|DummySeedGenerator|"
+    r"SampleDistortedBoundingBox(V2)?|CudnnRNN.*|CheckNumerics(V2)?|Assert|Timestamp"
+)
+"""Operators with a state or an effect that stays within the process."""
+_REACHES_OUT = re.compile(
+    r"ReadFile|MatchingFiles|.*FromTextFile.*|Reader.*|.*Snapshot.*|Cache.*|RegisterDataset.*|"
+    r"Debug.*|PyFunc.*|(De|En)codeProto.*|XlaCustomCall.*|ImmutableConst|.*Remote.*|.*Iterator.*"
+)
+"""Operators that TensorFlow takes for plain arithmetic, and that reach out of the process."""
+_SAVING = frozenset({"SaveV2", "MergeV2Checkpoints", "Save", "SaveSlices"})
+_RESTORING = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
+_MOST_NAMED = 6
+
+
+def require_arithmetic(request: ExportRequest) -> None:
+    """Refuse a SavedModel that reaches out of its process, before anything of it runs.
+
+    Raises:
+        ModelError: Its graph has such operators, and the request does not allow code.
+    """
+    if request.allow_code:
+        return
+    found: set[str] = set()
+    for graph in loader_impl.parse_saved_model(request.name).meta_graphs:
+        found |= reaching_out(graph)
+    if found:
+        names = sorted(found)
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        raise ModelError(
+            "its graph has operators that read or write files, or call back: "
+            f"{', '.join(names[:_MOST_NAMED])}{more}; loading it would run them",
+            where=request.name,
+            remedy="Export the model without them; if you trust its maker, set allow_code = true",
+        )
+
+
+def reaching_out(meta_graph: Any) -> set[str]:
+    """Return the names of a graph's operators that reach out of the process.
+
+    Those by which the model's own saver writes and restores variables are none, as long as
+    nothing but the saver calls them.
+
+    Args:
+        meta_graph: A ``MetaGraphDef``.
+    """
+    nodes = meta_graph.graph_def.node
+    functions = {one.signature.name: one for one in meta_graph.graph_def.library.function}
+    saver, used = meta_graph.saver_def, _behind(nodes, _used(meta_graph))
+    by_saver = {
+        _SAVING: _behind(nodes, [saver.save_tensor_name]) - used,
+        _RESTORING: _behind(nodes, [saver.restore_op_name]) - used,
+    }
+    others = [one for one in nodes if not any(one.name in names for names in by_saver.values())]
+    called_by_others = _called(others, functions) | _closure(
+        meta_graph.object_graph_def.concrete_functions, functions
+    )
+    left = set(functions)
+    found = _reaching(others, frozenset())
+    for own, names in by_saver.items():
+        mine = [one for one in nodes if one.name in names]
+        found |= _reaching(mine, own)
+        for name in _called(mine, functions) - called_by_others:
+            found |= _reaching(functions[name].node_def, own)
+            left.discard(name)
+    for name in left:
+        found |= _reaching(functions[name].node_def, frozenset())
+    return found
+
+
+def _reaching(nodes: Iterable[Any], own: frozenset[str]) -> set[str]:
+    return {one.op for one in nodes if one.op not in own and _reaches_out(one.op)}
+
+
+def _reaches_out(name: str) -> bool:
+    if _REACHES_OUT.fullmatch(name):
+        return True
+    known = op_def_registry.get(name)
+    return known is not None and known.is_stateful and _STATE.fullmatch(name) is None
+
+
+def _used(meta_graph: Any) -> Iterator[str]:
+    """Yield the names of nodes that signatures and initializers ask for."""
+    for signature in meta_graph.signature_def.values():
+        for tensor in (*signature.inputs.values(), *signature.outputs.values()):
+            yield tensor.name
+    for collection in meta_graph.collection_def.values():
+        yield from collection.node_list.value
+
+
+def _behind(nodes: Iterable[Any], ends: Iterable[str]) -> set[str]:
+    """Return the names of nodes that lead to some, and theirs."""
+    by_name = {one.name: one for one in nodes}
+    todo, seen = [_node_of(end) for end in ends if end], set[str]()
+    while todo:
+        name = todo.pop()
+        if name in by_name and name not in seen:
+            seen.add(name)
+            todo += map(_node_of, by_name[name].input)
+    return seen
+
+
+def _node_of(tensor: str) -> str:
+    return tensor.removeprefix("^").partition(":")[0]
+
+
+def _called(nodes: Iterable[Any], functions: Mapping[str, Any]) -> set[str]:
+    """Return the functions that some nodes call, and those that these call."""
+    return _closure((name for one in nodes for name in _names_in(one)), functions)
+
+
+def _closure(names: Iterable[str], functions: Mapping[str, Any]) -> set[str]:
+    todo, seen = list(names), set[str]()
+    while todo:
+        name = todo.pop()
+        if name in functions and name not in seen:
+            seen.add(name)
+            todo += [inner for node in functions[name].node_def for inner in _names_in(node)]
+    return seen
+
+
+def _names_in(node: Any) -> Iterator[str]:
+    yield node.op  # a function may be called by its name
+    for value in node.attr.values():
+        yield value.func.name
+        yield from (one.name for one in value.list.func)

@@ -302,6 +302,48 @@ def _drop(
     )
 
 
+def min_accuracy(found: Accuracy, limit: float, *, method: str | None = None) -> Judgement:
+    """Judge the variant's own top-1 accuracy.
+
+    A baseline that does not reach the limit either is named: no method makes up for it.
+    """
+    top1, baseline = found.variant_top1, found.baseline_top1
+    status = decide(top1.value, top1.interval, limit, "min")
+    step, open_ = None, {}
+    if status is Verdict.INCONCLUSIVE:
+        rate_ = open_value.of_rate("accuracy", top1.value, top1.interval, limit)
+        needed = images_needed(top1.value, limit, found.confidence)
+        step = more_images(rate_, needed, found.worth, found.clusters)
+        open_ = _needed(rate_, needed, found.worth)
+    elif status is Verdict.FAIL:
+        further = "Train the baseline further: it is below the limit, too"
+        step = another_method(method) if baseline.value >= limit else further
+    sample = resolution.sample(found.images, found.clusters)
+    return Judgement(
+        status=status,
+        reason=f"top-1 right on {top1.images:,} of {sample} "
+        f"(baseline {words.value('percent', baseline.value)}): "
+        f"{words.against('percent', top1.value, limit, 'min', top1.interval)}",
+        value=top1.value,
+        limit=limit,
+        interval=top1.interval,
+        next_step=step,
+        evidence={
+            "images": found.images,
+            "right": top1.images,
+            "baseline_top1": baseline.value,
+            "confidence": found.confidence,
+            "interval_method": "Clopper-Pearson",
+            "resolution": resolution.worth(
+                found.clusters,
+                resolution.of_rate(found.worth, limit, found.confidence, others="are wrong"),
+            ),
+            **cluster_facts(found.clusters),
+            **open_,
+        },
+    )
+
+
 def _nothing_to_lose(found: Accuracy, limit: float, doubt: Doubt) -> Judgement:
     right = round(found.baseline_top1.value * found.images)
     return Judgement(

@@ -26,17 +26,18 @@ def worth(clusters: Clusters | None, said: str) -> str:
     return f"{clusters.text} count as {plural(max(int(clusters.effective), 1), 'image')}: {said}"
 
 
-def of_rate(images: int, limit: float, confidence: float) -> str:
+def of_rate(images: int, limit: float, confidence: float, *, others: str = "differ") -> str:
     """Return what images can prove about a rate: the best one, and the counts that decide.
 
     Args:
         images: Number of images.
         limit: Lowest rate allowed, in [0, 1].
         confidence: Of the two-sided Clopper-Pearson interval.
+        others: What the images that do not count do.
     """
     passing, failing = differing_at_limit(images, limit, confidence)
     best = f"{_these(images)} can prove {share(best_provable_rate(images, confidence))} at best"
-    yes = "no PASS is possible" if passing is None else f"PASS with up to {passing:,} that differ"
+    yes = "no PASS is possible" if passing is None else f"PASS with up to {passing:,} that {others}"
     no = "no FAIL is possible" if failing is None else f"FAIL from {failing:,}"
     return f"{best}: {yes}, {no}"
 

@@ -155,6 +155,11 @@ def accuracy_drop(variant: VariantUnderTest, limit: float) -> Judgement:
     )
 
 
+def min_accuracy(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge how often it gives the label's class, whatever its baseline gives."""
+    return limits.min_accuracy(variant.accuracy, limit, method=variant.method)
+
+
 def latency_ratio(variant: VariantUnderTest, limit: float) -> Judgement:
     """Judge its median latency divided by the baseline's."""
     return costs.latency_ratio(variant.latency, limit)

@@ -10,6 +10,7 @@ from edgeq.judge.doubt import Doubt
 from edgeq.judge.limits import (
     accuracy_drop,
     max_bytes,
+    min_accuracy,
     size_reduction,
     top1_agreement,
     top5_overlap,
@@ -268,6 +269,33 @@ def right_on(right: int, images: int, classes: int) -> Accuracy:
 
 WRONG = Doubt("the baseline is right on 1 of 500 images", "Check the labels", wrong=True)
 OPEN = Doubt("the baseline is right on 9 of 20 images", "Evaluate more images", wrong=False)
+
+
+def test_min_accuracy_in_words() -> None:
+    found = check(min_accuracy(labelled(8, 3, 500), 0.9), Verdict.PASS)
+    assert found.reason == (
+        "top-1 right on 492 of 500 images (baseline 99.4 %): 98.4 % (96.9 to 99.3 %; limit: "
+        "at least 90 %)"
+    )
+    assert found.value == 0.984
+    assert "PASS with up to 36 that are wrong" in str(found.evidence["resolution"])
+
+
+def test_min_accuracy_needs_its_whole_interval() -> None:
+    found = check(min_accuracy(labelled(1, 0, 20), 0.9), Verdict.INCONCLUSIVE)
+    assert found.evidence["images_needed"]
+    assert "if the accuracy stays, it PASSES" in str(found.next_step)
+
+
+def test_min_accuracy_that_fails_asks_whose_fault_it_is() -> None:
+    of_the_variant = check(min_accuracy(labelled(200, 0, 500), 0.9), Verdict.FAIL)
+    assert "baseline" not in str(of_the_variant.next_step)
+    of_both = check(min_accuracy(labelled(0, 200, 500), 1.0), Verdict.INCONCLUSIVE)
+    assert of_both.value == 1.0
+    baseline = labelled(0, 200, 500)
+    swapped = msgspec.structs.replace(baseline, variant_top1=baseline.baseline_top1)
+    judged = check(min_accuracy(swapped, 0.9), Verdict.FAIL)
+    assert judged.next_step == "Train the baseline further: it is below the limit, too"
 
 
 def test_a_drop_from_a_baseline_that_is_wrong_fails() -> None:

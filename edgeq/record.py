@@ -87,6 +87,10 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
         error: Why it could not be made or run, None when it could.
         answer: The answer about it, decided at the end of a run; None for the baseline, and in a
             record of an older schema.
+        right: The evaluation images that it has right, in their order: base64 of one bit each,
+            the first in the highest bit of the first byte. ``""`` without labels, and of a
+            baseline none of whose variants was compared with them.
+        agrees: The same of the images on which it gives its baseline's class; ``""`` of a baseline.
         manifest: What it was made from: float model, parameters, calibration, tools.
         preprocessing: Its own, as ``edgeq.spec.structs.Preprocessing``; empty if it is the model's.
         feeding: How it is fed compared with the baseline; None if nothing differs, or no case that
@@ -107,6 +111,8 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     file: str = ""
     error: str | None = None
     answer: Answer | None = None
+    right: str = ""
+    agrees: str = ""
     manifest: Facts = {}
     preprocessing: Facts = {}
     feeding: Feeding | None = None
@@ -135,6 +141,8 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         output: Place of the class scores among the outputs; 0 if there are none.
         tensors: Number of outputs that are judged as tensors.
         images: Counts, hashes and sources of the calibration and evaluation sets.
+        image_keys: A key of each evaluation image and its label, in their order: base64 of the
+            first 6 bytes of a hash of each.
         preprocessing: As ``edgeq.spec.structs.Preprocessing``.
         labels: Name and count of the label set.
         licence, attribution: For the deployment package.
@@ -154,6 +162,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     output: int = 0
     tensors: int = 0
     images: Facts = {}
+    image_keys: str = ""
     preprocessing: Facts = {}
     labels: Facts = {}
     licence: str | None = None

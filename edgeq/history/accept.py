@@ -142,7 +142,7 @@ def _merged(
 ) -> Accepted:
     """Return what was accepted of a model with new figures over it, and nothing that is unused."""
     cases = {name: case for name, case in before.cases.items() if name not in dropped}
-    acceptances = dict(before.acceptances)
+    acceptances, keys = dict(before.acceptances), dict(before.image_keys)
     if new:
         key = str(1 + max((int(key) for key in acceptances if key.isdecimal()), default=0))
         cases |= {figure.id: AcceptedCase(acceptance=key, **kept(figure)) for figure in new}
@@ -155,17 +155,23 @@ def _merged(
             measured_with=new[0].conditions,
             variants={figure.method: figure.variant for figure in new},
         )
+        keys |= {
+            sha256: figure.image_keys
+            for figure in new
+            if figure.image_keys and (sha256 := figure.conditions.evaluation_sha256)
+        }
     used: dict[str, set[str]] = {}
     for case_id, case in cases.items():
         used.setdefault(case.acceptance, set()).add(case_id.split("/")[1])
+    left = {
+        key: _only(acceptance, used[key]) for key, acceptance in acceptances.items() if key in used
+    }
+    sets = {acceptance.measured_with.evaluation_sha256 for acceptance in left.values()}
     return Accepted(
         model=before.model,
-        acceptances={
-            key: _only(acceptance, used[key])
-            for key, acceptance in acceptances.items()
-            if key in used
-        },
+        acceptances=left,
         cases=cases,
+        image_keys={sha256: text for sha256, text in keys.items() if sha256 in sets},
     )
 
 

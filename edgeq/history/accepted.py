@@ -6,6 +6,7 @@ stable order, so that a difference shows what was accepted and nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,9 @@ import msgspec
 from edgeq.errors import RecordError
 from edgeq.feeding import Feeding
 from edgeq.files import write_bytes
+from edgeq.images.sets import read_keys
 from edgeq.judge.verdict import Verdict
+from edgeq.measure.bits import unpack
 from edgeq.record import Facts
 from edgeq.schema import Reader, content_of
 
@@ -38,21 +41,26 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
         baseline_sha256: Of the float model.
         evaluation_sha256: Of the evaluation set's content and labels, None without one.
         evaluation_images: Its number of images.
+        evaluation_worth: How many independent images they count as, None if as many as they are.
         preprocessing: The baseline's.
         kernels: Kernels of the runtime.
         threads: Threads of one interpreter.
         runtime: Version of ai-edge-litert.
         machine: Class of the machine.
+        baseline_right: The images that the baseline has right, as ``VariantRecord.right``; ``""``
+            without labels, and in records of an earlier version.
     """
 
     baseline_sha256: str = ""
     evaluation_sha256: str | None = None
     evaluation_images: int | None = None
+    evaluation_worth: float | None = None
     preprocessing: Facts = {}
     kernels: str = ""
     threads: int = 0
     runtime: str = ""
     machine: Machine = Machine()
+    baseline_right: str = ""
 
 
 class VariantFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -66,6 +74,7 @@ class VariantFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             differed: the preprocessing of both then says how.
         flips: The images on which it left its baseline, by name, with the kind of the flip
             (``"changed"`` without labels); None where they are not known by name.
+        right, agrees: As in the record; ``""`` in records of an earlier version.
     """
 
     sha256: str = ""
@@ -73,6 +82,8 @@ class VariantFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     preprocessing: Facts = {}
     feeding: Feeding | None = None
     flips: dict[str, str] | None = None
+    right: str = ""
+    agrees: str = ""
 
 
 class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,12 +142,15 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
         model: Its name.
         acceptances: By key: whole numbers in the order of acceptance.
         cases: By case id.
+        image_keys: Of each evaluation set, by its sha256, as ``ModelRecord.image_keys``: two sets
+            are compared on the images that both have.
     """
 
     schema: str = SCHEMA
     model: str
     acceptances: dict[str, Acceptance] = {}
     cases: dict[str, AcceptedCase] = {}
+    image_keys: dict[str, str] = {}
 
 
 def path_of(folder: Path, model: str) -> Path:
@@ -176,7 +190,36 @@ def from_json(data: bytes, *, where: str | Path | None = None) -> Accepted:
                 where=where,
                 remedy=_RESTORE,
             )
+    for acceptance in accepted.acceptances.values():
+        conditions = acceptance.measured_with
+        keys = accepted.image_keys.get(conditions.evaluation_sha256 or "", "")
+        try:
+            check_images(conditions, acceptance.variants.values(), keys)
+        except ValueError as error:
+            raise RecordError(
+                f"the accepted record is damaged: {error}", where=where, remedy=_RESTORE
+            ) from error
     return accepted
+
+
+def check_images(
+    conditions: Conditions, variants: Iterable[VariantFacts], image_keys: str = ""
+) -> None:
+    """Check what is kept image by image against the number of images.
+
+    Raises:
+        ValueError: It is of another number of images.
+    """
+    count = conditions.evaluation_images or 0
+    flags = [conditions.baseline_right]
+    flags += [text for facts in variants for text in (facts.right, facts.agrees)]
+    try:
+        for text in filter(None, flags):
+            unpack(text, count)
+        if image_keys:
+            read_keys(image_keys, count)
+    except ValueError as error:
+        raise ValueError(f"what it holds image by image does not fit: {error}") from error
 
 
 def read(path: Path) -> Accepted:

@@ -1,28 +1,33 @@
 """Two records, case by case: new, gone, better, worse, within noise, incomparable, ... Pure.
 
-Exact facts are compared with a tolerance. Agreement and accuracy are paired by image where both
-sides name the images that flipped, and a difference counts where it is beyond chance; other
-estimates differ where their intervals do not meet. Figures of predictions are inconclusive if the
-variant is fed otherwise, compared with its baseline, than it was. Swapping the sides swaps better
-and worse.
+Exact facts are compared with a tolerance. Agreement and accuracy are paired by image, whatever
+became of the baseline's file, and a difference counts where it is beyond chance; accuracy is the
+variant's and the baseline's own. Other estimates differ where their intervals do not meet. Figures
+of predictions that can't be compared are inconclusive: on other images, with other preprocessing,
+or of a variant that is fed otherwise, compared with its baseline, than it was. Costs of another
+machine, or beside another baseline, are incomparable, which changes no verdict. Swapping the sides
+swaps better and worse; of several things that one case compares, the worst counts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgeq import words
 from edgeq.change import Change, ChangeKind
-from edgeq.history.images import moved
-from edgeq.history.rules import comparison_of, fed_otherwise, unlike
+from edgeq.history.images import ALPHA, Pairs, Shared, moved, pairs, shared
+from edgeq.history.rules import comparison_of, fed_otherwise, is_other_machine, unlike
 from edgeq.history.side import Figure, Side
 from edgeq.judge.verdict import Verdict
-from edgeq.spec.gate import Comparison
+from edgeq.spec.gate import Answers, Comparison
 from edgeq.spec.gates import GATES, written
 
-ALPHA = 0.05
-"""Images that changed sides count where chance alone moves as many less often than this."""
+_WHOSE: dict[Answers, str] = {"baseline_right": "the baseline", "right": "the variant"}
+_QUIET = ("kernels", "threads", "machine")
+_DIFFERS = {ChangeKind.WORSE, ChangeKind.BETTER}
+_NO_GATES: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,9 @@ def compare(before: Side, after: Side) -> tuple[Change, ...]:
         before: The first side, for example what was accepted.
         after: The second side, for example a new run.
     """
+    both = gates_of_both(before, (*after.figures, *after.not_run))
     found = [
-        _change(before.figures.get(case_id), figure)
+        change_of(before.figures.get(case_id), figure, both)
         for case_id, figure in after.figures.items()
         if case_id in before.figures or case_id not in before.not_run
     ]
@@ -55,6 +61,25 @@ def compare(before: Side, after: Side) -> tuple[Change, ...]:
         if case_id not in after.figures and case_id not in after.not_run
     ]
     return tuple(found)
+
+
+GatesOfBoth = dict[tuple[str, str], frozenset[str]]
+"""By model and variant: the gates that both sides have."""
+
+
+def gates_of_both(before: Side, declared: Iterable[str]) -> GatesOfBoth:
+    """Return the gates that both sides have of each variant.
+
+    Args:
+        before: The first side.
+        declared: Ids of the cases of the second one, whether they were run or not.
+    """
+    found: dict[tuple[str, str], set[str]] = {}
+    for case_id in declared:
+        figure = before.figures.get(case_id)
+        if figure is not None:
+            found.setdefault((figure.model, figure.method), set()).add(figure.gate)
+    return {variant: frozenset(gates) for variant, gates in found.items()}
 
 
 def _gone(figure: Figure, *, fails: bool) -> Change:
@@ -71,11 +96,18 @@ def _gone(figure: Figure, *, fails: bool) -> Change:
     )
 
 
-def _change(before: Figure | None, after: Figure) -> Change:
+def change_of(before: Figure | None, after: Figure, both: GatesOfBoth) -> Change:
+    """Return what became of one case.
+
+    Args:
+        before: Its figure of the first side, None if that has none.
+        after: Its figure of the second side.
+        both: What else both sides have of its variant.
+    """
     found = (
         Finding(ChangeKind.NEW, f"{shown(after)}, with nothing to compare it with")
         if before is None
-        else compare_figures(before, after)
+        else compare_figures(before, after, both.get((after.model, after.method), _NO_GATES))
     )
     return Change(
         id=after.id,
@@ -93,30 +125,195 @@ def _change(before: Figure | None, after: Figure) -> Change:
     )
 
 
-def compare_figures(before: Figure, after: Figure) -> Finding:
-    """Return what became of one case that both sides have."""
+def compare_figures(before: Figure, after: Figure, gates: frozenset[str] = _NO_GATES) -> Finding:
+    """Return what became of one case that both sides have.
+
+    Args:
+        before: The first figure.
+        after: The second one.
+        gates: Those that both sides have of the variant: agreement carries the comparison of
+            accuracy if none of them does.
+    """
     one, two = before.status is Verdict.MISSING, after.status is Verdict.MISSING
     if one or two:
         return _missing(before, after)
     rule = comparison_of(after.gate)
     if before.value is None or after.value is None or rule is None:
         return _by_status(before, after)
-    sense = GATES.get(after.gate).sense
+    if rule.by_image == ("agrees",) and not any("right" in _by_image(gate) for gate in gates):
+        rule = replace(rule, by_image=("baseline_right", "right", "agrees"))
+    found = _compare_alike(before, after, rule, by_image=any(map(_by_image, gates)))
+    if found.kind in _DIFFERS and is_other_machine(before, after):
+        return Finding(ChangeKind.INCOMPARABLE, unlike(before, after, ("machine",)))
+    return found
+
+
+def _by_image(gate: str) -> tuple[Answers, ...]:
+    rule = comparison_of(gate)
+    return () if rule is None else rule.by_image
+
+
+def _compare_alike(before: Figure, after: Figure, rule: Comparison, *, by_image: bool) -> Finding:
+    """Compare two values as far as they were measured alike.
+
+    Args:
+        before: The first figure.
+        after: The second one.
+        rule: How they are compared.
+        by_image: Whether a case of the variant is compared image by image.
+    """
+    if "images" not in rule.alike:
+        differs = unlike(before, after, rule.alike)
+        if differs:
+            return Finding(ChangeKind.INCOMPARABLE, differs)
+        return _told(before, after, _compare_values(before, after, rule))
     fed = fed_otherwise(before, after, rule)
     if fed:
         return Finding(ChangeKind.INCONCLUSIVE, fed)
-    differs = unlike(before, after, rule)
+    differs = unlike(before, after, ("preprocessing",))
     if differs:
-        return Finding(ChangeKind.INCOMPARABLE, differs)
-    found = _compare_values(before, after, rule, "min" if sense == "min" else "max")
-    counts = found.kind in {ChangeKind.WORSE, ChangeKind.BETTER}
-    parts = moved_from(before, after), found.reason, background(before, after) if counts else ""
-    return Finding(
-        found.kind,
-        "; ".join(part for part in parts if part),
-        found.images_worse,
-        found.images_better,
+        return _open(before, after, differs)
+    if rule.by_image:
+        return _compare_by_image(before, after, rule)
+    common = shared(before, after)
+    stands_in = (
+        by_image
+        and common is not None
+        and common.is_enough
+        and _answers(before, after, "agrees", common) is not None
     )
+    return _compare_distances(before, after, rule, stands_in=stands_in)
+
+
+def _compare_by_image(before: Figure, after: Figure, rule: Comparison) -> Finding:
+    """Compare answers on the images that both have, or the figures where they are not kept."""
+    common, differs = shared(before, after), unlike(before, after, ("images",))
+    if common is None or not common.first.size:
+        return _open(before, after, differs or "no image is known of either")
+    answers = {name: _answers(before, after, name, common) for name in rule.by_image}
+    known = {name: found for name, found in answers.items() if found is not None}
+    if _by_image(after.gate)[-1] in known:
+        return _compare_answers(before, after, known, common)
+    return _open(before, after, differs) if differs else _compare_totals(before, after, rule)
+
+
+def _open(before: Figure, after: Figure, why: str) -> Finding:
+    return Finding(ChangeKind.INCONCLUSIVE, f"{why}; {moved_from(before, after)}")
+
+
+def _answers(before: Figure, after: Figure, name: Answers, common: Shared | None) -> Pairs | None:
+    """Return what two sides say image by image, None if that is not known of both."""
+    if common is None:
+        return None
+    if name == "baseline_right":
+        return pairs((before.conditions.baseline_right, after.conditions.baseline_right), common)
+    return pairs((getattr(before.variant, name), getattr(after.variant, name)), common)
+
+
+def _compare_answers(
+    before: Figure, after: Figure, answers: dict[Answers, Pairs], common: Shared
+) -> Finding:
+    """Compare what is known image by image; the worst of it counts."""
+    kinds = [_kind_of(found) for found in answers.values()]
+    kind = next(one for one in _WORST_FIRST if one in kinds)
+    if kind is not ChangeKind.WORSE and not common.is_enough:
+        kind = ChangeKind.INCONCLUSIVE
+    named = moved(before, after) if common.is_whole else None
+    texts = [_said_of(before, after, name, found, common) for name, found in answers.items()]
+    texts = [text for text in texts if text]
+    if named is not None and texts and (named.worse or named.better):
+        last = list(answers.values())[-1]
+        if (len(named.worse), len(named.better)) == (last.lost, last.gained):
+            texts[-1] += f": {words.names(named.worse)}" if named.worse else ""
+        else:
+            named = None
+    if not texts:
+        texts = [moved_from(before, after)]
+    if not common.is_whole:
+        few = "" if common.is_enough else ", too few to tell"
+        texts.insert(0, f"compared on {common.text}{few}")
+    if kind in _DIFFERS:
+        texts += [unlike(before, after, ("baseline", "kernels")), background(before, after)]
+    return Finding(
+        kind,
+        "; ".join(text for text in texts if text),
+        () if named is None else named.worse,
+        () if named is None else named.better,
+    )
+
+
+_WORST_FIRST = (ChangeKind.WORSE, ChangeKind.BETTER, ChangeKind.NOISE, ChangeKind.UNCHANGED)
+
+
+def _kind_of(found: Pairs) -> ChangeKind:
+    if not (found.lost or found.gained):
+        return ChangeKind.UNCHANGED
+    return _kind(found.lost - found.gained) if found.p <= ALPHA else ChangeKind.NOISE
+
+
+def _said_of(before: Figure, after: Figure, name: Answers, found: Pairs, common: Shared) -> str:
+    """Return what became of one rate, empty if no image changed."""
+    if not (found.lost or found.gained):
+        return ""
+    rates = found.before / found.images, found.after / found.images
+    rate = words.change("percent", *rates)
+    if name == "agrees":
+        whole = moved_from(before, after) if common.is_whole else rate
+        return f"{whole}; {found.sentence()}"
+    kind, counts = _kind_of(found), f"{found.lost:,} lost and {found.gained:,} gained"
+    of = f"{rate} of {words.plural(found.images, 'image')}, {counts}"
+    if kind is ChangeKind.NOISE:
+        return f"{_WHOSE[name]}'s accuracy {of} (exact McNemar p {found.p:.2g})"
+    moved_by, (low, high) = abs(rates[0] - rates[1]), found.drop
+    less, least = ("less", low) if kind is ChangeKind.WORSE else ("more", -high)
+    by, at_least = (words.distance("points", share) for share in (moved_by, least))
+    return f"{_WHOSE[name]} is {by} {less} accurate ({of}; at least {at_least})"
+
+
+def _compare_totals(before: Figure, after: Figure, rule: Comparison) -> Finding:
+    """Compare figures on the same images of which one is not kept image by image."""
+    found = _told(before, after, _compare_values(before, after, rule))
+    other = unlike(before, after, ("baseline",))
+    if "baseline_right" not in _by_image(after.gate) or not other or found.kind is ChangeKind.WORSE:
+        return found
+    why = f"{other}, and accuracy was not kept image by image: what is left says nothing of it"
+    return _open(before, after, why)
+
+
+def _compare_distances(
+    before: Figure, after: Figure, rule: Comparison, *, stands_in: bool
+) -> Finding:
+    """Compare how far predictions lie from the baseline's.
+
+    Of other images or of another baseline they are other numbers.
+
+    Args:
+        before: The first figure.
+        after: The second one.
+        rule: How they are compared.
+        stands_in: Whether the answers are compared image by image instead.
+    """
+    images = unlike(before, after, ("images",))
+    differs = unlike(before, after, [name for name in rule.alike if name in {"baseline", "images"}])
+    if differs and stands_in:
+        return Finding(ChangeKind.INCOMPARABLE, f"{differs}; the answers are compared by image")
+    if images or (differs and rule.exact):
+        return _open(before, after, differs)
+    quiet = unlike(before, after, [name for name in rule.alike if name in _QUIET])
+    if quiet:
+        return Finding(ChangeKind.INCOMPARABLE, quiet)
+    found = _told(before, after, _compare_values(before, after, rule))
+    if differs and found.kind is ChangeKind.WORSE:
+        # Another network may lie further from its variants and answer as well.
+        return _open(before, after, differs)
+    return found
+
+
+def _told(before: Figure, after: Figure, found: Finding) -> Finding:
+    """Return a finding whose reason has the values, and what else differs if it counts."""
+    extra = background(before, after) if found.kind in _DIFFERS else ""
+    parts = moved_from(before, after), found.reason, extra
+    return replace(found, reason="; ".join(part for part in parts if part))
 
 
 def _missing(before: Figure, after: Figure) -> Finding:
@@ -141,9 +338,8 @@ def _by_status(before: Figure, after: Figure) -> Finding:
     return Finding(kind, f"{before.status.value}, then {after.status.value}{why}")
 
 
-def _compare_values(
-    before: Figure, after: Figure, rule: Comparison, sense: Literal["min", "max"]
-) -> Finding:
+def _compare_values(before: Figure, after: Figure, rule: Comparison) -> Finding:
+    sense: Literal["min", "max"] = "min" if GATES.get(after.gate).sense == "min" else "max"
     images = moved(before, after)
     if images is not None and (images.worse or images.better):
         shift = len(images.worse) - len(images.better)

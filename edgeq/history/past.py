@@ -18,7 +18,7 @@ from edgeq import typed
 from edgeq.answer import Outcome, answer, decided
 from edgeq.errors import RecordError
 from edgeq.files import sha256_bytes, write_bytes
-from edgeq.history.accepted import Conditions, HeldCase, VariantFacts
+from edgeq.history.accepted import Conditions, HeldCase, VariantFacts, check_images
 from edgeq.history.moment import moment_of, moment_text
 from edgeq.history.side import Figure, Side, held_figure, kept, of_record
 from edgeq.judge.verdict import Answer
@@ -235,6 +235,13 @@ def _read(path: Path) -> PastRun:
                 where=path,
                 remedy=_READER.damaged,
             )
+    for model_ in run.models.values():
+        try:
+            check_images(model_.measured_with, model_.variants.values())
+        except ValueError as error:
+            raise RecordError(
+                f"the past run is damaged: {error}", where=path, remedy=_READER.damaged
+            ) from error
     return run
 
 

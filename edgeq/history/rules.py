@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from edgeq.feeding import Feeding
 from edgeq.history.accepted import Machine
@@ -23,10 +23,28 @@ def comparison_of(gate: str) -> Comparison | None:
     return GATES.get(gate).comparison if gate in GATES else None
 
 
-def unlike(before: Figure, after: Figure, rule: Comparison) -> str:
-    """Return what keeps two figures from being compared, empty where nothing does."""
-    found = (CONDITIONS[name](before, after) for name in rule.alike if name != "feeding")
-    return "; ".join(text for text in found if text)
+def unlike(before: Figure, after: Figure, conditions: Iterable[Condition]) -> str:
+    """Return what of some conditions keeps two figures from being compared, empty if nothing does.
+
+    Another machine says it all: what else differs on it is not worth a line of its own.
+    """
+    texts = {name: text for name in conditions if (text := CONDITIONS[name](before, after))}
+    return texts.get("machine") or "; ".join(texts.values())
+
+
+def is_other_machine(before: Figure, after: Figure) -> bool:
+    """Return whether nothing but the machine can tell two figures apart.
+
+    Files and runtime are the same then, and the processor is not: its kernels round otherwise.
+    """
+    one, two = before.conditions, after.conditions
+    files = before.variant.sha256, one.baseline_sha256
+    return (
+        one.machine != two.machine
+        and one.runtime == two.runtime
+        and all(files)
+        and files == (after.variant.sha256, two.baseline_sha256)
+    )
 
 
 def fed_otherwise(before: Figure, after: Figure, rule: Comparison) -> str:

@@ -25,6 +25,7 @@ class Figure:
         reason: The verdict's sentence, or ``""``.
         conditions: What it was measured with.
         variant: What it was measured on.
+        image_keys: Of the evaluation set, ``""`` if they are not known.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Figure:
     reason: str
     conditions: Conditions
     variant: VariantFacts
+    image_keys: str = ""
 
     @property
     def preprocessing(self) -> Facts:
@@ -77,7 +79,8 @@ class Side:
 def of_record(record: RunRecord) -> Side:
     """Return the figures of a run."""
     models = {model.name: model for model in record.models}
-    conditions = {name: _conditions(record, model) for name, model in models.items()}
+    machine, toolchain = record.machine, record.toolchain
+    conditions = {name: _conditions(model, machine, toolchain) for name, model in models.items()}
     variants = {
         (model.name, one.name): _variant(one) for model in record.models for one in model.variants
     }
@@ -87,6 +90,7 @@ def of_record(record: RunRecord) -> Side:
                 case,
                 conditions.get(case.model, Conditions()),
                 variants.get((case.model, case.method), VariantFacts()),
+                "" if case.model not in models else models[case.model].image_keys,
             )
             for case in record.cases
         },
@@ -96,20 +100,47 @@ def of_record(record: RunRecord) -> Side:
     )
 
 
+def of_case(case: CaseRecord, model: ModelRecord, machine: Facts, toolchain: Facts) -> Figure:
+    """Return the figure of one case, while its run goes on.
+
+    Args:
+        case: The case.
+        model: Its model, with its variant.
+        machine: As in the run's record.
+        toolchain: As in the run's record.
+    """
+    variants = (_variant(one) for one in model.variants if one.name == case.method)
+    return _figure(
+        case,
+        _conditions(model, machine, toolchain),
+        next(variants, VariantFacts()),
+        model.image_keys,
+    )
+
+
 def of_accepted(accepted: Sequence[Accepted]) -> Side:
     """Return the figures of accepted records."""
     figures = {}
     for one in accepted:
         for case_id, case in one.cases.items():
             acceptance = one.acceptances[case.acceptance]
+            conditions = acceptance.measured_with
             figures[case_id] = held_figure(
-                case_id, case, acceptance.measured_with, acceptance.variants
+                case_id,
+                case,
+                conditions,
+                acceptance.variants,
+                one.image_keys.get(conditions.evaluation_sha256 or "", ""),
             )
     return Side(figures=figures, models=frozenset(one.model for one in accepted))
 
 
 def held_figure(
-    case_id: str, case: HeldCase, conditions: Conditions, variants: Mapping[str, VariantFacts]
+    case_id: str,
+    case: HeldCase,
+    conditions: Conditions,
+    variants: Mapping[str, VariantFacts],
+    image_keys: str = "",
 ) -> Figure:
     """Return the figure of a case that was kept.
 
@@ -118,6 +149,7 @@ def held_figure(
         case: The case.
         conditions: What it was measured with.
         variants: The variants of its model, by name.
+        image_keys: Of its evaluation set, ``""`` if they were not kept.
     """
     model, method, gate = case_id.split("/")
     return Figure(
@@ -127,6 +159,7 @@ def held_figure(
         gate=gate,
         conditions=conditions,
         variant=variants.get(method, VariantFacts()),
+        image_keys=image_keys,
         **{name: getattr(case, name) for name in HeldCase.__struct_fields__},
     )
 
@@ -137,7 +170,9 @@ def kept(figure: Figure) -> dict[str, Any]:
     return fields | {"reason": figure.reason if figure.status is Verdict.MISSING else ""}
 
 
-def _figure(case: CaseRecord, conditions: Conditions, variant: VariantFacts) -> Figure:
+def _figure(
+    case: CaseRecord, conditions: Conditions, variant: VariantFacts, image_keys: str
+) -> Figure:
     return Figure(
         id=case.id,
         model=case.model,
@@ -152,17 +187,19 @@ def _figure(case: CaseRecord, conditions: Conditions, variant: VariantFacts) -> 
         reason=case.reason,
         conditions=conditions,
         variant=variant,
+        image_keys=image_keys,
     )
 
 
-def _conditions(record: RunRecord, model: ModelRecord) -> Conditions:
+def _conditions(model: ModelRecord, machine: Facts, tools: Facts) -> Conditions:
     evaluation = _table(model.images.get("evaluation"))
-    machine, tools = record.machine, record.toolchain
     sha256, count = evaluation.get("sha256"), evaluation.get("count")
+    worth = evaluation.get("effective")
     return Conditions(
         baseline_sha256=model.baseline.sha256,
         evaluation_sha256=sha256 if isinstance(sha256, str) else None,
         evaluation_images=count if isinstance(count, int) else None,
+        evaluation_worth=worth if isinstance(worth, float) else None,
         preprocessing=model.preprocessing,
         kernels=_text(tools.get("kernels")),
         threads=_whole(tools.get("threads")),
@@ -172,6 +209,7 @@ def _conditions(record: RunRecord, model: ModelRecord) -> Conditions:
             processor=_text(machine.get("processor")),
             cores=_whole(machine.get("cores")),
         ),
+        baseline_right=model.baseline.right,
     )
 
 
@@ -184,6 +222,8 @@ def _variant(one: VariantRecord) -> VariantFacts:
         preprocessing=one.preprocessing or _table(older),
         feeding=one.feeding,
         flips=_flips(one.agreement),
+        right=one.right,
+        agrees=one.agrees,
     )
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from edgeq.measure.agreement import checked_labels, require_same_shape
 from edgeq.measure.answers import Answers, Booleans, Floats, Integers
+from edgeq.measure.bits import pack
 from edgeq.measure.clusters import Clusters, difference_interval, effective, rate_interval
 from edgeq.measure.rows import by_rows
 from edgeq.measure.statistics import mcnemar_exact
@@ -44,6 +45,8 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
         drop_interval: Its interval, see ``statistics.paired_difference``.
         mcnemar_p: McNemar's exact two-sided p of the lost and gained.
         clusters: Where images belong together, None where each stands alone.
+        baseline_right: The images that the baseline has right, as ``measure.bits`` packs them.
+        variant_right: The same of the variant.
     """
 
     images: int
@@ -59,6 +62,8 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     drop_interval: tuple[float, float]
     mcnemar_p: float
     clusters: Clusters | None = None
+    baseline_right: str = ""
+    variant_right: str = ""
 
     @property
     def worth(self) -> int:
@@ -108,6 +113,8 @@ def accuracy(
         drop_interval=difference_interval(lost, gained, n, confidence, clusters),
         mcnemar_p=mcnemar_exact(lost, gained, share=effective(n, clusters) / n),
         clusters=clusters,
+        baseline_right=pack(before),
+        variant_right=pack(after),
     )
 
 

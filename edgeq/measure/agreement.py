@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from edgeq.errors import ImageError, ModelError
 from edgeq.measure.answers import Answers, Booleans, Integers
+from edgeq.measure.bits import pack
 from edgeq.measure.clusters import Clusters, effective, rate_interval
 from edgeq.measure.divergence import Doubles, divergence
 from edgeq.measure.flips import Flip, FlipCounts, WorstImage, count_flips, find_flips, worst_images
@@ -76,6 +77,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
         flips: Every image that does not agree.
         worst_images: The ten images with the lowest cosine, the worst first.
         clusters: Where images belong together, None where each stands alone.
+        agreeing_images: The images that agree, as ``measure.bits`` packs them.
     """
 
     images: int
@@ -105,6 +107,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     drift: float | None = None
     drift_interval: tuple[float, float] | None = None
     lowest_cosines: tuple[float, ...] = ()
+    agreeing_images: str = ""
 
     @property
     def worth(self) -> int:
@@ -177,6 +180,7 @@ def agreement(
         drift=float(variation.mean()) if variation.size else None,
         drift_interval=_share_interval(variation, confidence, clusters),
         lowest_cosines=lowest(apart.cosine, confidence, effective(n, clusters)),
+        agreeing_images=pack(agrees),
     )
 
 

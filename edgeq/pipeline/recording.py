@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -101,7 +101,7 @@ def record_run(
         data=taken(run.spec),
         errors=errors,
         machine=machine_facts(),
-        toolchain={**tool_versions(), **msgspec.to_builtins(run.spec.run)},
+        toolchain=toolchain_facts(run.spec),
         models=models,
         cases=ordered,
         summary=summarize(
@@ -121,18 +121,43 @@ def _is_left_out(case: Case, model: ModelRecord | None) -> bool:
     return case.inapplicable(TASKS[model.task], model.classes) is not None
 
 
-def describe_models(run: Run, *, only: str | None = None) -> tuple[ModelRecord, ...]:
-    """Return what the run knows about each model and variant; nothing new is measured.
-
-    Args:
-        run: The run.
-        only: The one model that is asked about.
-    """
+def describe_models(run: Run) -> tuple[ModelRecord, ...]:
+    """Return what the run knows about each model and variant; nothing new is measured."""
     return tuple(
         _model(run, name, tuple(s for s in run.subjects if s.model == name))
         for name in run.spec.models
-        if only in {None, name}
     )
+
+
+def describe_variant(run: Run, subject: Subject) -> ModelRecord:
+    """Return what the run knows about one variant and its baseline; nothing new is measured.
+
+    Only what its figures rest on: notes, and what a report shows beside them, are left out.
+    """
+    inputs = run.inputs(subject.model)
+    baseline = inputs.known_baseline()
+    known = ModelRecord(
+        name=subject.model,
+        source=inputs.model.source,
+        trained=False,
+        baseline=VariantRecord(name=BASELINE, method="float"),
+        variants=(_variant(run, subject),),
+    )
+    if baseline is None:
+        return known
+    return msgspec.structs.replace(
+        known,
+        trained=baseline.trained,
+        baseline=_baseline(run, subject.model, baseline, (subject,)),
+        images=_images(inputs),
+        image_keys=_image_keys(inputs),
+        preprocessing=msgspec.to_builtins(baseline.preprocessing),
+    )
+
+
+def toolchain_facts(spec: Spec) -> Facts:
+    """Return the versions of the libraries, and how a spec has models run."""
+    return {**tool_versions(), **msgspec.to_builtins(spec.run)}
 
 
 def spec_sha256(spec: Spec) -> str:
@@ -184,7 +209,7 @@ def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
         name=name,
         source=inputs.model.source,
         trained=baseline.trained,
-        baseline=_baseline(run, name, baseline),
+        baseline=_baseline(run, name, baseline, subjects),
         variants=variants,
         notes=(
             *baseline.notes,
@@ -198,6 +223,7 @@ def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
         output=0 if reading is None else reading.output,
         tensors=0 if reading is None else reading.tensors,
         images=_images(inputs),
+        image_keys=_image_keys(inputs),
         preprocessing=msgspec.to_builtins(baseline.preprocessing),
         labels={} if labels is None else {"name": labels.name, "count": labels.classes},
         licence=baseline.licence,
@@ -209,9 +235,16 @@ def _images(inputs: ModelInputs) -> Facts:
     found: Facts = {}
     for images in inputs.known_sets():
         clusters = find_clusters(images.groups())
-        grouped = {} if clusters is None else {"photographs": clusters.photographs}
+        grouped: Facts = {}
+        if clusters is not None:
+            grouped = {"photographs": clusters.photographs, "effective": clusters.effective}
         found[images.role] = {**images.manifest(), "labelled": images.labelled, **grouped}
     return found
+
+
+def _image_keys(inputs: ModelInputs) -> str:
+    known = (images.keys for images in inputs.known_sets() if images.role == "evaluation")
+    return next(known, "")
 
 
 def _read_as(run: Run, model: str, reading: Reading | None) -> tuple[str, ...]:
@@ -233,7 +266,9 @@ def _odd(inputs: ModelInputs) -> tuple[str, ...]:
     return () if found is None else found.notes
 
 
-def _baseline(run: Run, model: str, baseline: FloatModel) -> VariantRecord:
+def _baseline(
+    run: Run, model: str, baseline: FloatModel, subjects: Iterable[Subject]
+) -> VariantRecord:
     key = f"{model}/{BASELINE}"
     described = VariantRecord(
         name=BASELINE,
@@ -241,6 +276,14 @@ def _baseline(run: Run, model: str, baseline: FloatModel) -> VariantRecord:
         sha256=baseline.sha256,
         bytes=baseline.path.stat().st_size,
         file=_relative(run, _place(baseline)),
+        right=next(
+            (
+                accuracy.baseline_right
+                for subject in subjects
+                if (accuracy := run.accuracies.done(subject.key)) is not None
+            ),
+            "",
+        ),
     )
     return msgspec.structs.replace(described, **_measured(run, key))
 
@@ -265,6 +308,11 @@ def _variant(run: Run, subject: Subject) -> VariantRecord:
         feeding=_feeding(run, subject),
     )
     measured: dict[str, Any] = _measured(run, subject.key)
+    # What each image comes to stands once, and the baseline's not beside every variant.
+    accuracy, agreement = measured.get("accuracy", {}), measured.get("agreement", {})
+    accuracy.pop("baseline_right", None)
+    measured["right"] = accuracy.pop("variant_right", "")
+    measured["agrees"] = agreement.pop("agreeing_images", "")
     measured["outputs"] = run.tensor_fits.done(subject.key) or ()
     control = run.controls.done(subject.key)
     if control is not None:

@@ -15,7 +15,7 @@ from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.judging import judge, recorded, why_inapplicable
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
-from edgeq.plugin.held import change_of, in_words
+from edgeq.plugin.held import in_words
 from edgeq.plugin.latency import has_benchmarks, leave_out, replay, save
 from edgeq.plugin.state import state_of
 from edgeq.record import CaseRecord
@@ -74,7 +74,7 @@ class CaseCheck:
     def _answer(self, record: CaseRecord, error: EdgeqError | None) -> CaseRecord:
         node = self._request.node
         node.stash[ANSWER] = (record, None if error is None else str(error))
-        change = change_of(state_of(self._request.config), record)
+        change = state_of(self._request.config).held.change_of(record)
         node.user_properties += properties(record, change)
         if record.status is Verdict.MISSING and record.declared_missing:
             pytest.skip(f"MISSING: {record.reason}")

@@ -2,31 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from edgeq.change import Change, ChangeKind
 from edgeq.escape import printable
-from edgeq.history.compare import compare
-from edgeq.history.moment import moment_text
-from edgeq.history.side import of_accepted, of_record
-from edgeq.pipeline.recording import describe_models, record_run
-from edgeq.plugin.state import State
-from edgeq.record import CaseRecord
+from edgeq.history.compare import GatesOfBoth, gates_of_both
+from edgeq.history.compare import change_of as compared
+from edgeq.history.side import Side, of_accepted, of_case
+from edgeq.pipeline.recording import describe_variant, machine_facts, toolchain_facts
+from edgeq.record import CaseRecord, Facts
+
+if TYPE_CHECKING:
+    from edgeq.plugin.state import State
 
 
-def change_of(state: State, case: CaseRecord) -> Change | None:
-    """Return what became of a case since its accepted record, None where there is none."""
-    known = [one for one in state.accepted if one.model == case.model]
-    if not known:
-        return None
-    record = record_run(
-        state.run,
-        (case,),
-        describe_models(state.run, only=case.model),
-        started=moment_text(state.started),
-        duration_s=0.0,
-        partial=True,
-    )
-    changes = compare(of_accepted(known), of_record(record))
-    return next((change for change in changes if change.id == case.id), None)
+@dataclass(frozen=True)
+class Held:
+    """What the cases of a session are held against; read once, whatever their number.
+
+    Attributes:
+        state: The session.
+    """
+
+    state: State
+
+    @cached_property
+    def side(self) -> Side:
+        """What was accepted."""
+        return of_accepted(self.state.accepted)
+
+    @cached_property
+    def both(self) -> GatesOfBoth:
+        """What was accepted of each variant and is declared now."""
+        return gates_of_both(self.side, self.state.cases)
+
+    @cached_property
+    def machine(self) -> Facts:
+        """What latency and memory depend on."""
+        return machine_facts()
+
+    @cached_property
+    def toolchain(self) -> Facts:
+        """Libraries, and how models run."""
+        return toolchain_facts(self.state.spec)
+
+    def change_of(self, case: CaseRecord) -> Change | None:
+        """Return what became of a case since its accepted record, None where there is none."""
+        if case.model not in self.side.models:
+            return None
+        subject = self.state.cases[case.id].subject
+        model = describe_variant(self.state.run, subject)
+        figure = of_case(case, model, self.machine, self.toolchain)
+        return compared(self.side.figures.get(case.id), figure, self.both)
 
 
 def in_words(change: Change) -> str:
@@ -34,7 +63,7 @@ def in_words(change: Change) -> str:
     if change.is_open:
         return (
             f"{change.id} is {change.against}: {printable(change.reason)}\n"
-            "Next: Where the variant is meant to be fed so, accept its figures: "
+            "Next: If it is meant to be measured as it is now, accept its figures: "
             "edgeq accept -k CASE --reason TEXT"
         )
     worse = change.kind is ChangeKind.WORSE

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgeq.history.accepted import Accepted
     from edgeq.pipeline.plan import Case, Subject
     from edgeq.pipeline.run import Run
+    from edgeq.plugin.held import Held
     from edgeq.record import CaseRecord, ModelRecord, RunRecord
     from edgeq.spec.structs import Spec
 
@@ -179,6 +180,13 @@ class State:
             return read_all(self.spec.path(self.spec.reports) / FOLDER)
         except RecordError:
             return ()
+
+    @cached_property
+    def held(self) -> Held:
+        """What cases are held against."""
+        from edgeq.plugin.held import Held
+
+        return Held(self)
 
     @cached_property
     def cases(self) -> dict[str, Case]:

@@ -163,8 +163,8 @@ def _steps(by_kind: dict[ChangeKind, list[Change]]) -> tuple[str, ...]:
         steps.append("Where worse is meant, say why: edgeq accept -k CASE --reason TEXT")
     if ChangeKind.INCONCLUSIVE in known:
         steps.append(
-            "Where a variant is meant to be fed so, accept its figures: edgeq accept -k CASE "
-            "--reason TEXT"
+            "If a variant is meant to be measured as it is now, accept its figures: edgeq accept "
+            "-k CASE --reason TEXT"
         )
     if ChangeKind.GONE in known:
         steps.append(

@@ -170,7 +170,7 @@ def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
     if left:
         found.append(f"{plural(left, 'declared case')} {'was' if left == 1 else 'were'} not run")
     if any(incomparable(record, model.name, one) for one in group):
-        found.append("what was accepted was fed otherwise")
+        found.append("figures can't be compared with what was accepted")
     return " and ".join(found)
 
 

@@ -158,7 +158,7 @@ def _alike(series: Series) -> list[Series]:
     for point in series:
         before = parts[-1][-1][1] if parts else None
         rule = None if before is None else comparison_of(before.gate)
-        if before is not None and rule is not None and not unlike(before, point[1], rule):
+        if before is not None and rule is not None and not unlike(before, point[1], rule.measured):
             parts[-1].append(point)
         else:
             parts.append([point])

@@ -25,11 +25,13 @@ Condition = Literal[
     "baseline", "images", "preprocessing", "feeding", "kernels", "threads", "machine"
 ]
 
-OUTPUTS: tuple[Condition, ...] = (
-    *("baseline", "images", "preprocessing", "feeding"),
-    *("kernels", "threads"),
-)
-"""What must be the same for figures of predictions to be compared."""
+Answers = Literal["agrees", "right", "baseline_right"]
+
+FED: tuple[Condition, ...] = ("images", "preprocessing", "feeding")
+"""What must be the same for answers to be compared image by image."""
+
+OUTPUTS: tuple[Condition, ...] = ("baseline", *FED)
+"""What must be the same for distances from the baseline to be compared."""
 
 COSTS: tuple[Condition, ...] = ("kernels", "threads", "machine")
 """What must be the same for times and memory to be compared."""
@@ -45,12 +47,21 @@ class Comparison:
             figures. In the gate's unit, or as a share of the smaller value.
         relative: Whether the tolerance is a share.
         exact: Whether the value is a fact; else it is an estimate with an interval.
+        by_image: What is compared image by image: whether the variant agrees with its baseline,
+            whether it is right, whether its baseline is. The images that both runs have are
+            compared then, whatever became of the baseline's file.
     """
 
     alike: tuple[Condition, ...] = ()
     tolerance: float = 0.0
     relative: bool = False
     exact: bool = True
+    by_image: tuple[Answers, ...] = ()
+
+    @property
+    def measured(self) -> tuple[Condition, ...]:
+        """What must be the same of the measuring; how a variant is fed is its own."""
+        return tuple(name for name in self.alike if name != "feeding")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ def test_another_feeding_is_said_and_leaves_open_what_was_accepted(project: Proj
     assert f"note: tiny/vendor: {NEAREST}" in said
     assert "? inconclusive 3 cases, for example tiny/vendor/top1_agreement: " + OPEN in said
     assert "3 cases are inconclusive against the accepted record (a warning)" in said
-    assert "Where a variant is meant to be fed so, accept its figures" in said
+    assert "If a variant is meant to be measured as it is now, accept its figures" in said
     told = junit(project)["tiny/vendor/top1_agreement"]
     assert told["edgeq.reason"].endswith(NEAREST)
     assert (told["edgeq.change"], told["edgeq.change_reason"]) == ("inconclusive", OPEN)

@@ -18,6 +18,8 @@ INTERVALS = {
     "top1_agreement": (0.92, 0.99),
     "top5_overlap": (0.92, 0.99),
     "accuracy_drop": (-0.02, 0.03),
+    "relative_error": (0.19, 0.21),
+    "min_accuracy": (0.87, 0.93),
     "latency_ratio": (0.49, 0.51),
     "max_latency_ms": (4.9, 5.1),
 }
@@ -29,7 +31,9 @@ VALUES: dict[str, float | None] = {
     "top1_agreement": 0.97,
     "top5_overlap": 0.96,
     "worst_cosine": 0.9,
+    "relative_error": 0.2,
     "accuracy_drop": 0.01,
+    "min_accuracy": 0.9,
     "latency_ratio": 0.5,
     "max_latency_ms": 5.0,
     "max_peak_memory": 60_000_000.0,

@@ -12,9 +12,12 @@ from edgeq.history.rules import CONDITIONS, comparison_of
 from edgeq.history.side import of_record
 from edgeq.record import RunRecord, VariantRecord
 from edgeq.spec.gates import GATES, limits
-from tests.unit.history.figures import VALUES, run
+from tests.unit.history.figures import VALUES, run, with_value
 
-OUTPUTS = {"top1_agreement", "top5_overlap", "worst_cosine", "accuracy_drop"}
+OUTPUTS = {
+    *("top1_agreement", "top5_overlap", "worst_cosine", "relative_error"),
+    *("accuracy_drop", "min_accuracy"),
+}
 TIMES = {"latency_ratio", "max_latency_ms"}
 
 
@@ -26,64 +29,107 @@ def test_every_limit_has_a_rule_and_every_condition_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "gates", "said"),
+    ("other", "incomparable", "inconclusive", "said"),
     [
         (
             {"described": {"baseline": VariantRecord(name="baseline", method="float", sha256="9")}},
-            OUTPUTS | {"size_reduction", "latency_ratio"},
+            {"size_reduction", "latency_ratio"},
+            {"worst_cosine", "accuracy_drop"},
             "other baseline (sha256 efefefef, then 9)",
         ),
         (
             {"described": {"images": {"evaluation": {"count": 1, "sha256": "77"}}}},
+            set(),
             OUTPUTS,
             "other images (100 images, sha256 cdcdcdcd, then 1 image, sha256 77)",
         ),
         (
             {"described": {"images": {}}},
+            set(),
             OUTPUTS,
             "other images (100 images, sha256 cdcdcdcd, then 0 images, sha256 none)",
         ),
         (
             {"described": {"preprocessing": {"filter": "bilinear", "mean": [0.0, 0.0, 0.0]}}},
+            set(),
             OUTPUTS,
             "other preprocessing (filter bicubic, then bilinear)",
         ),
         (
             {"toolchain": {"kernels": "reference"}},
-            OUTPUTS | TIMES | {"max_peak_memory", "max_partitions"},
+            TIMES | {"worst_cosine", "max_peak_memory", "max_partitions"},
+            set(),
             "other kernels (xnnpack, then reference)",
         ),
         (
             {"toolchain": {"threads": 4}},
-            OUTPUTS | TIMES | {"max_peak_memory"},
+            TIMES | {"worst_cosine", "max_peak_memory"},
+            set(),
             "1 thread, then 4",
         ),
         (
             {"machine": {"processor": "B", "cores": 8}},
-            TIMES | {"max_peak_memory"},
+            TIMES | {"worst_cosine", "max_peak_memory"},
+            set(),
             "other machine class (x86_64 A 2 cores, then x86_64 B 8 cores)",
         ),
-        ({"machine": {"system": "Linux 7"}}, set(), ""),
-        ({"toolchain": {"ai-edge-litert": "2.4.0"}}, set(), ""),
+        ({"machine": {"system": "Linux 7"}}, set(), set(), ""),
+        ({"toolchain": {"ai-edge-litert": "2.4.0"}}, set(), set(), ""),
     ],
 )
-def test_like_is_compared_with_like(other: dict[str, Any], gates: set[str], said: str) -> None:
+def test_like_is_compared_with_like(
+    other: dict[str, Any], incomparable: set[str], inconclusive: set[str], said: str
+) -> None:
     found = compare(of_record(run()), of_record(run(**other)))
-    apart = {one.gate: one.reason for one in found if one.kind is ChangeKind.INCOMPARABLE}
-    assert apart == dict.fromkeys(gates, said)
-    assert {one.kind for one in found if one.gate not in gates} == {ChangeKind.UNCHANGED}
+    kinds = {one.gate: one.kind for one in found if one.kind is not ChangeKind.UNCHANGED}
+    assert kinds == {
+        **dict.fromkeys(incomparable, ChangeKind.INCOMPARABLE),
+        **dict.fromkeys(inconclusive, ChangeKind.INCONCLUSIVE),
+    }
+    assert all(one.reason.startswith(said) for one in found if one.gate in kinds)
     assert len(found) == len(VALUES)
     assert not any(one.fails for one in found)
 
 
-def test_several_differences_are_all_said() -> None:
-    found = compare(
-        of_record(run()), of_record(run(toolchain={"threads": 2}, machine={"cores": 4}))
+def test_another_machine_says_it_all_in_one_line() -> None:
+    other = run(
+        toolchain={"threads": 2},
+        machine={"cores": 4},
+        described={"baseline": VariantRecord(name="baseline", method="float", sha256="9")},
     )
-    (ratio,) = (one for one in found if one.gate == "latency_ratio")
-    assert ratio.reason == (
-        "1 thread, then 2; other machine class (x86_64 A 2 cores, then x86_64 A 4 cores)"
-    )
+    found = compare(of_record(run()), of_record(other))
+    said = {
+        one.reason
+        for one in found
+        if one.gate in TIMES | {"max_peak_memory"} and one.kind is ChangeKind.INCOMPARABLE
+    }
+    assert said == {"other machine class (x86_64 A 2 cores, then x86_64 A 4 cores)"}
+
+
+@pytest.mark.parametrize("gate", sorted(gate for gate, value in VALUES.items() if value))
+def test_another_processor_alone_changes_no_verdict(gate: str) -> None:
+    usual = VALUES[gate]
+    assert usual is not None
+    ends = (usual * 0.49, usual * 0.51), (usual * 1.99, usual * 2.01)
+    runs = [
+        with_value(gate, sum(one) / 2, one, machine={"processor": name})
+        for one, name in zip(ends, "AB", strict=True)
+    ]
+    for before, after in (runs, reversed(runs)):
+        (found,) = compare(of_record(before), of_record(after))
+        assert found.kind is ChangeKind.INCOMPARABLE
+        assert found.reason.startswith("other machine class (x86_64 ")
+    elsewhere = with_value(gate, usual, machine={"processor": "B"}, variant={"sha256": "99"})
+    (same,) = compare(of_record(with_value(gate, usual)), of_record(elsewhere))
+    assert not same.fails
+
+
+def test_another_file_on_another_processor_is_compared_all_the_same() -> None:
+    other: dict[str, Any] = {"machine": {"processor": "B"}, "variant": {"sha256": "99"}}
+    before = with_value("top1_agreement", 0.99, (0.98, 1.0), agreement={"images": 100})
+    after = with_value("top1_agreement", 0.9, (0.86, 0.94), agreement={"images": 100}, **other)
+    (found,) = compare(of_record(before), of_record(after))
+    assert found.kind is ChangeKind.WORSE
 
 
 BILINEAR = Feeding(differences=(Difference(what="filter", variant="bilinear", baseline="bicubic"),))
@@ -166,10 +212,10 @@ def test_a_variant_that_was_accepted_as_it_is_fed_is_compared(
 def test_what_is_recorded_of_no_feeding_is_said_by_the_preprocessing_s_rule() -> None:
     found = compare(of_record(run(described={"preprocessing": {}})), of_record(run()))
     kinds = {one.gate: one.kind for one in found}
-    assert {kinds[gate] for gate in OUTPUTS} == {ChangeKind.INCOMPARABLE}
+    assert {kinds[gate] for gate in OUTPUTS} == {ChangeKind.INCONCLUSIVE}
 
 
-def test_other_samples_are_inconclusive_although_other_images_are_incomparable() -> None:
+def test_other_samples_are_inconclusive_as_other_images_are() -> None:
     images = {"images": {"evaluation": {"count": 1, "sha256": "77"}}}
     after = run(described=images, variant={"feeding": camera()})
     kinds = {one.gate: one.kind for one in compare(of_record(run()), of_record(after))}

@@ -101,7 +101,7 @@ def test_the_next_step_goes_with_what_was_found() -> None:
     (step,) = shown(change(BETTER), change(WORSE)).steps
     assert "Where worse is meant" in step
     assert "--prune" in shown(change(GONE)).steps[0]
-    assert "meant to be fed so" in shown(change(ChangeKind.INCONCLUSIVE)).steps[0]
+    assert "meant to be measured as it is now" in shown(change(ChangeKind.INCONCLUSIVE)).steps[0]
     assert shown(change(ChangeKind.NEW)).steps == ()
     benchmark = Change(id="test_it", kind=WORSE, reason="slow")
     assert shown(benchmark).steps == ()

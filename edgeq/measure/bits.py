@@ -1,0 +1,37 @@
+"""Yes or no for each image of a set, as short text."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import numpy as np
+import numpy.typing as npt
+
+Booleans = npt.NDArray[np.bool_]
+
+_BITS = 8
+
+
+def pack(flags: Booleans) -> str:
+    """Return flags of shape (n,) as base64, eight to a byte, the first in the highest bit."""
+    return base64.b64encode(np.packbits(flags).tobytes()).decode()
+
+
+def unpack(text: str, count: int) -> Booleans:
+    """Return what ``pack`` made text of, shape (count,).
+
+    Args:
+        text: The text.
+        count: The number of flags, which the text itself does not tell.
+
+    Raises:
+        ValueError: It is not the text of so many flags.
+    """
+    try:
+        content = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(str(error)) from error
+    if len(content) != -(-count // _BITS):
+        raise ValueError(f"{len(content)} bytes do not hold {count} flags")
+    return np.unpackbits(np.frombuffer(content, np.uint8), count=count).astype(np.bool_)

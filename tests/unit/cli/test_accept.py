@@ -35,7 +35,7 @@ def test_the_last_run_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
     ran(run())
     assert cli.main(["accept", "--reason", "the first"]) == 0
     said = capsys.readouterr().out
-    assert said == "Accepted: 12 cases\n  reports/accepted/net.json\n"
+    assert said == "Accepted: 14 cases\n  reports/accepted/net.json\n"
     (acceptance,) = net().acceptances.values()
     assert acceptance.reason == "the first"
     assert acceptance.commit is None

@@ -75,7 +75,8 @@ def run_child(
                 if isinstance(answer, Response) and answer.failure is None:
                     return dict(answer.result or {})
             log.write_bytes(b"")
-        answer = _answer(Child(kind or module, log), asked, limits, kept=kept)
+        child = Child(kind or module, log, limits.environment)
+        answer = _answer(child, asked, limits, kept=kept)
     except TooMuchError as stopped:
         raise ConversionError(stopped.what, where=what, remedy=stopped.remedy, log=log) from None
     except OSError as error:

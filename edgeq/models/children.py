@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -16,6 +17,7 @@ import msgspec
 
 import edgeq
 from edgeq import typed
+from edgeq.environment import allowed
 from edgeq.idle import Idle
 from edgeq.lifeline import Lifeline
 from edgeq.models.serving import Request, Response
@@ -42,9 +44,10 @@ class Child:
     Args:
         kind: Of work that it is for.
         log: Receives what it prints before its first request.
+        variables: Names of environment variables that it sees beside the usual ones.
     """
 
-    def __init__(self, kind: str, log: Path) -> None:
+    def __init__(self, kind: str, log: Path, variables: Sequence[str] = ()) -> None:
         self.kind = kind
         self._lifeline = Lifeline()
         self._answers, theirs = os.pipe()
@@ -56,7 +59,7 @@ class Child:
                     stdout=output.fileno(),
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    env=_environment(),
+                    env=_environment(variables),
                     pass_fds=(self._lifeline.end, theirs),
                 )
         except BaseException:
@@ -124,8 +127,8 @@ def too_much_memory(limits: Make) -> TooMuchError:
     )
 
 
-def _environment() -> dict[str, str]:
-    environment = dict(os.environ)
+def _environment(variables: Sequence[str]) -> dict[str, str]:
+    environment = allowed(os.environ, others=variables)
     root = Path(edgeq.__file__).parents[1]
     if root.name not in _INSTALLED_IN:
         paths = [str(root), environment.get("PYTHONPATH", "")]

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from edgeq import typed
+from edgeq.environment import secrets
 from edgeq.escape import printable
 from edgeq.record import RunRecord
 
@@ -27,10 +28,12 @@ NAMES = frozenset({"id", "model", "method", "gate", "name", "not_run", "schema"}
 """Fields that hold names of the spec, which other fields and later runs refer to."""
 LINES = "output"
 """Field of what a worker wrote, which keeps its lines."""
-LEAST_SECRET = 8
-_SECRET = re.compile(
-    r"(?i)(?:^|_)(?:(?:api)?key|token|secret|passw(?:or)?d|credentials?|auth)(?:_|$)"
+FREE_TEXT = frozenset(
+    {"reason", "cause", "next_step", "error", "errors", "notes", "note", "output", "evidence"}
+    | {"description", "commands", "log", "where", "diagnosis", "task_evidence", "absent", "summary"}
 )
+"""Fields of sentences, in which a library may repeat a secret. In others its letters, if they are
+there, are a name or a number, and that must stay."""
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _END = r"(?=[/\s:;,'\"()\]]|\.?$)"
 
@@ -43,8 +46,15 @@ def discreet(record: RunRecord, root: Path, environment: Mapping[str, str]) -> R
         root: The project's folder; paths below it become relative.
         environment: The process's variables.
     """
-    conceal = concealer(root, environment)
-    return typed.converted(_mapped(msgspec.to_builtins(record), conceal), RunRecord)
+    plain = _mapped(msgspec.to_builtins(record), concealer(root, environment), hider(environment))
+    return typed.converted(plain, RunRecord)
+
+
+def hider(environment: Mapping[str, str]) -> Callable[[str], str]:
+    """Return what takes the values of secret variables from a free text."""
+    values = secrets(environment)
+    pattern = re.compile("|".join(map(re.escape, values))) if values else None
+    return lambda text: text if pattern is None else pattern.sub(HIDDEN, text)
 
 
 def concealer(root: Path, environment: Mapping[str, str]) -> Callable[[str], str]:
@@ -58,11 +68,6 @@ def concealer(root: Path, environment: Mapping[str, str]) -> Callable[[str], str
     rules += [
         (re.compile(re.escape(place) + _END), name)
         for place, name in sorted(known, key=lambda pair: -len(pair[0]))  # the inner one first
-    ]
-    rules += [
-        (re.compile(re.escape(value)), HIDDEN)
-        for name, value in environment.items()
-        if len(value) >= LEAST_SECRET and _SECRET.search(name)
     ]
     rules.append((_ADDRESS, "0x..."))  # of memory, as a crashed worker's last words name them
     rules.append((re.compile(rf"(?<=/){re.escape(_user(environment))}{_END}"), "~"))
@@ -87,19 +92,25 @@ def _user(environment: Mapping[str, str]) -> str:
         return environment.get("USER") or "nobody"
 
 
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+def _mapped(
+    value: Any, change: Callable[[str], str], hide: Callable[[str], str], *, free: bool = False
+) -> Any:
     if isinstance(value, str):
-        return printable(change(value))
+        return printable(change(hide(value) if free else value))
     if isinstance(value, dict):
-        return {printable(key): _entry(key, one, change) for key, one in value.items()}
+        return {
+            printable(key): _entry(key, one, change, hide, free=free) for key, one in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_mapped(one, change) for one in value]
+        return [_mapped(one, change, hide, free=free) for one in value]
     return value
 
 
-def _entry(key: str, value: Any, change: Callable[[str], str]) -> Any:
+def _entry(
+    key: str, value: Any, change: Callable[[str], str], hide: Callable[[str], str], *, free: bool
+) -> Any:
     if key in NAMES:
-        return _mapped(value, printable)
+        return _mapped(value, str, str)
     if key == LINES and isinstance(value, str):
-        return "\n".join(printable(line) for line in change(value).splitlines())
-    return _mapped(value, change)
+        return "\n".join(printable(line) for line in change(hide(value)).splitlines())
+    return _mapped(value, change, hide, free=free or key in FREE_TEXT)

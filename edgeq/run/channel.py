@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
 
+from edgeq.environment import allowed, without_proxies
 from edgeq.lifeline import Lifeline
 from edgeq.run.protocol import Decoder, Frame, encode
 from edgeq.run.targets import Target
@@ -51,7 +52,10 @@ class Channel:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={**os.environ, **target.environment},
+                env={
+                    **without_proxies(allowed(os.environ, remote=not target.local_files)),
+                    **target.environment,
+                },
                 start_new_session=True,
                 pass_fds=(self._lifeline.end,),
             )

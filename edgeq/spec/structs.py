@@ -175,10 +175,12 @@ class Make(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         timeout_s: Seconds that one may take.
         memory_limit: Bytes that one may use.
+        environment: Names of environment variables that one sees beside the usual ones.
     """
 
     timeout_s: float = 1800.0
     memory_limit: int = 16_000_000_000
+    environment: tuple[str, ...] = ()
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,6 +30,8 @@ def work(request):
             told += 1
             print(f"the work of {request['what']}")
             return {"pid": os.getpid(), "told": told}
+        case "look":
+            return {"seen": sorted(os.environ)}
         case "refuse":
             raise ModelError("is no model", where="net.keras", remedy="Train one")
         case "fail":
@@ -73,6 +75,19 @@ def test_the_response_comes_back_and_the_output_goes_to_the_log(child: str, tmp_
     log = tmp_path / "logs" / "child.log"
     assert ask(child, log, do="answer", number=21) == {"doubled": 42}
     assert "printed by the child" in log.read_text()
+
+
+def test_a_child_sees_no_secret_of_its_parent(
+    child: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLOY_TOKEN", "hunter2-and-more")
+    monkeypatch.setenv("MODEL_DIR", "/models")
+    monkeypatch.setenv("TZ", "UTC")
+    limits = Make(timeout_s=60, environment=("MODEL_DIR",))
+    seen = ask(child, tmp_path / "child.log", limits, do="look")["seen"]
+    assert isinstance(seen, list)
+    assert {"MODEL_DIR", "TZ", "PATH"} <= set(seen)
+    assert "DEPLOY_TOKEN" not in seen
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,21 @@ def test_a_crash_tells_how_far_the_work_was(scripted: Scripted) -> None:
     assert "ended by SIGABRT while it ran infer (image 3 or later)" in str(error)
 
 
+def test_a_worker_sees_no_secret_of_its_parent(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLOY_TOKEN", "hunter2-and-more")
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2-and-more@proxy:80")
+    error = failure(
+        scripted(
+            "hello(); read(); print(sorted(os.environ), file=sys.stderr, flush=True); sys.exit(3)"
+        )
+    )
+    assert "'PATH'" in error.output
+    assert "DEPLOY_TOKEN" not in error.output
+    assert "HTTPS_PROXY" not in error.output
+
+
 @pytest.mark.parametrize(
     ("code", "said"), [(3, "with exit code 3 "), (139, "with exit code 139 (SIGSEGV) ")]
 )

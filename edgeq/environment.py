@@ -1,0 +1,89 @@
+"""The variables that a child process sees: an allow-list, because CI keeps its secrets in others.
+
+Models come from elsewhere, and the runtime and converters that read them are large. What they
+would need to reach the project's secrets is not handed to them in the first place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+_SECRET = re.compile(
+    r"(?i)(?:^|_)(?:(?:api|access|private|secret|signing|ssh|encryption)?_?key|token|secrets?|pat|"
+    r"passw(?:or)?d|passphrase|pwd|pass|credentials?|creds|auth(?:orization)?|cookies?|jwt|dsn|sas|"
+    r"connection_?strings?|webhook(?:_url)?|cert(?:ificate)?_data)(?:_|\d|$)|"
+    r"^(?:PGPASSWORD|MYSQL_PWD|NETRC|DOCKER_AUTH_CONFIG|KUBECONFIG_DATA)$|"
+    r"(?:^|_)(?:database|db|redis|mongo(?:db)?|postgres(?:ql)?|mysql|amqp|rabbitmq|broker|sentry|"
+    r"clearml|mlflow_tracking)_ur[li]$|PASSWORD|SECRET"
+)
+_FOLDERS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY"})
+_WITH_PASSWORD = re.compile(r"\w+://[^/\s:@]*:([^/\s@]+)@")
+LEAST_SECRET = 8
+
+_ALLOWED = re.compile(
+    # The system: where programs, temporary files, fonts and time zones are, and who runs this.
+    r"PATH|HOME|USER|LOGNAME|SHELL|PWD|TMPDIR|TEMP|TMP|TZ|TZDIR|LANG|LANGUAGE|LC_[A-Z]+|TERM|"
+    r"XDG_(CACHE|CONFIG|DATA|STATE)_HOME|XDG_RUNTIME_DIR|LD_LIBRARY_PATH|LD_PRELOAD|"
+    r"DYLD_(FALLBACK_)?LIBRARY_PATH|MALLOC_\w+|GLIBC_TUNABLES|"
+    # Python and where its packages are.
+    r"PYTHON(PATH|HOME|USERBASE|NOUSERSITE|UTF8|IOENCODING|HASHSEED|WARNINGS|OPTIMIZE|"
+    r"DONTWRITEBYTECODE|PYCACHEPREFIX|UNBUFFERED|FAULTHANDLER|MALLOC|DEVMODE|SAFEPATH)|"
+    r"VIRTUAL_ENV|CONDA_PREFIX|CONDA_DEFAULT_ENV|NIX_(SSL_CERT_FILE|LD\w*)|COVERAGE_PROCESS_(START|CONFIG)|"
+    # Numbers: threads, devices, kernels.
+    r"(OMP|MKL|OPENBLAS|GOMP|KMP|NUMEXPR|VECLIB)_\w+|CUDA_\w+|XLA_FLAGS|"
+    r"NVIDIA_(VISIBLE_DEVICES|DRIVER_CAPABILITIES)|"
+    r"TF_(CPP|ENABLE|DISABLE|NUM|XLA|GPU|USE|FORCE|CUDNN|DETERMINISTIC)_\w+|"
+    r"KERAS_(HOME|BACKEND)|TFHUB_CACHE_DIR|TORCH_HOME|HF_HOME|"
+    # Downloads of weights.
+    r"(?i:https?_proxy|no_proxy|all_proxy)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|"
+    r"CURL_CA_BUNDLE|"
+    r"EDGEQ_DATA"
+)
+_REMOTE = re.compile(
+    r"SSH_AUTH_SOCK|SSH_AGENT_PID|SSH_ASKPASS|DISPLAY|ANDROID_(HOME|SERIAL|SDK_ROOT)|"
+    r"(ANDROID_)?ADB_(SERVER_\w+|VENDOR_KEYS)"
+)
+"""What programs that start a worker elsewhere need."""
+_SECRET_PROXY = re.compile(r"(?i)\w+_proxy")
+
+
+def allowed(
+    environment: Mapping[str, str], *, others: Collection[str] = (), remote: bool = False
+) -> dict[str, str]:
+    """Return the variables that a child may see.
+
+    Args:
+        environment: Of this process.
+        others: Names of more that the user lets it see.
+        remote: Whether the child is a program that starts a worker on another machine.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in others
+        or _ALLOWED.fullmatch(name)
+        or (remote and _REMOTE.fullmatch(name) is not None)
+    }
+
+
+def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return variables without proxies, whose addresses may hold a password."""
+    return {name: value for name, value in environment.items() if not _SECRET_PROXY.fullmatch(name)}
+
+
+def secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the values that must not be told: of variables named like secrets, and passwords.
+
+    Values of fewer than ``LEAST_SECRET`` characters are words of any text, and left out.
+    """
+    named = [
+        value
+        for name, value in environment.items()
+        if _SECRET.search(name) and name not in _FOLDERS
+    ]
+    passwords = [
+        password for value in environment.values() for password in _WITH_PASSWORD.findall(value)
+    ]
+    found = {one for one in (*named, *passwords) if len(one) >= LEAST_SECRET}
+    return tuple(sorted(found, key=lambda one: (-len(one), one)))  # the longer one first

@@ -1,0 +1,103 @@
+"""What a variant's own samples cost by themselves: the float baseline on them, beside itself.
+
+Run ``EDGEQ_DATA=FOLDER python -m benchmarks.own_samples [--model NAME] [--images N]``. The first
+three rows of a network are what any device does to a photograph, the others are mistakes. Where
+honest samples cost as much as mistakes, no limit on outputs can tell them apart: a control has to
+see the same samples as the variant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.held_out.networks import NETWORKS, Network
+from edgeq.errors import EdgeqError
+from edgeq.faults.fault import Faulty
+from edgeq.faults.good import Good
+from edgeq.faults.joining import join
+from edgeq.faults.photographs import (
+    Change,
+    Reals,
+    compressed,
+    grey,
+    limited_range,
+    other_matrix,
+    photographed,
+)
+from edgeq.measure.agreement import agreeing
+from edgeq.measure.divergence import divergence
+from edgeq.pipeline.run import Run
+from edgeq.spec.presets import DATA_VARIABLE, data_folder
+from edgeq.store import Store
+
+IMAGES = 200
+METHOD = "float16"
+"""A variant to put the baseline in the place of; its own file is never run."""
+
+
+def low_contrast(pixels: Reals) -> Reals:
+    """Return pixels with 90 % of the contrast."""
+    return (pixels - 128) * 0.9 + 128
+
+
+CHANGES: Mapping[str, Change] = {
+    "JPEG of quality 95": compressed(95),
+    "JPEG of quality 90": compressed(90),
+    "JPEG of quality 75": compressed(75),
+    "JPEG of quality 40": compressed(40),
+    "BT.601 read as BT.709": other_matrix,
+    "16 to 235 taken for 0 to 255": limited_range,
+    "contrast of 90 %": low_contrast,
+    "grey": grey,
+}
+
+
+def main() -> int:
+    """Print a row for each network and change."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", action="append", choices=[one.name for one in NETWORKS])
+    parser.add_argument("--images", type=int, default=IMAGES)
+    parser.add_argument("--store", type=Path, default=Path(".edgeq"))
+    parser.add_argument("--work", type=Path, default=Path(".edgeq/held-out"))
+    arguments = parser.parse_args()
+    data = data_folder()
+    if data is None:
+        sys.exit(f"own_samples: ${DATA_VARIABLE} is not set")
+    print("| network | samples | relative error | drift | agreement |\n|---|---|--:|--:|--:|")
+    for network in NETWORKS:
+        if arguments.model is None or network.name in arguments.model:
+            spec = network.spec(arguments.work.resolve(), data, arguments.images)
+            _rows(network, Run(spec, store=Store(arguments.store)))
+    return 0
+
+
+def _rows(network: Network, run: Run) -> None:
+    subject = next(one for one in run.subjects if one.method == METHOD)
+    with tempfile.TemporaryDirectory(prefix="own-samples-") as folder:
+        good = Good(run, subject, Path(folder))
+        for name, change in CHANGES.items():
+            own = photographed(good, "own", change).photographs
+            faulty = Faulty(content=good.baseline, photographs=own)
+            fed = Run(join(good, "itself", faulty), store=run.store)
+            (itself,) = fed.subjects
+            answers = [fed.answers(subject.model, one) for one in (None, itself)]
+            apart = divergence(*answers)
+            figures = (
+                f"{np.mean(apart.error):.3f}",
+                f"{np.mean(apart.variation):.3f}",
+                f"{np.mean(agreeing(*answers)):.3f}",
+            )
+            print(f"| {network.name} | {name} | {' | '.join(figures)} |", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except EdgeqError as error:
+        sys.exit(f"own_samples: {error}")

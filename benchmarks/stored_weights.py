@@ -97,12 +97,14 @@ class Row:
         file: What it is called.
         baseline: The float model.
         path: The file.
+        declared: What its weights are said to be.
     """
 
     network: str
     file: str
     baseline: ModelFile
     path: Path
+    declared: StoredWeights
 
 
 def brought(folder: Path, chosen: set[str]) -> Iterator[Row]:
@@ -110,7 +112,9 @@ def brought(folder: Path, chosen: set[str]) -> Iterator[Row]:
     for network, (baseline, variants) in BROUGHT.items():
         if not chosen or network in chosen:
             read = read_model(folder / baseline)
-            yield from (Row(network, Path(one).stem, read, folder / one) for one in variants)
+            for one in variants:
+                file = Path(one).stem
+                yield Row(network, file, read, folder / one, DECLARED.get(file, "quantized"))
 
 
 def made(folder: Path, data: Path, chosen: set[str]) -> Iterator[Row]:
@@ -136,7 +140,7 @@ def made(folder: Path, data: Path, chosen: set[str]) -> Iterator[Row]:
         pixels = decode(images, loaded.preprocessing, loaded.input_size, store)
         calibration = Calibration(images, pixels, loaded.preprocessing)
         baseline = read_model(loaded.path)
-        for method, _ in METHODS:
+        for method, described in METHODS:
             for engine in ENGINES:
                 try:
                     found = make_variant(
@@ -145,7 +149,8 @@ def made(folder: Path, data: Path, chosen: set[str]) -> Iterator[Row]:
                 except EdgeqError as error:
                     print(f"{name}, {method}, {engine}: {error.what}", file=sys.stderr)
                     continue
-                yield Row(name, f"{method}, {engine}", baseline, found.path)
+                file = f"{method}, {engine}"
+                yield Row(name, file, baseline, found.path, described.stored_weights)
 
 
 def line(row: Row, found: FileComparison, verdict: Verdict, seconds: float) -> str:
@@ -175,7 +180,7 @@ def main() -> int:
             start = time.perf_counter()
             found = compare_files(row.baseline, read_model(row.path))
             seconds = time.perf_counter() - start
-            judged = judge(found, DECLARED.get(row.file, "quantized"))
+            judged = judge(found, row.declared)
             print(line(row, found, judged.status, seconds), flush=True)
             total += 1
             if judged.status is not Verdict.PASS:

@@ -10,6 +10,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+from edgeq.tflite.model_file import ModelFile, read_content
 from edgeq.tflite.packing import packed, unpacked
 
 SHIFT = 128
@@ -30,23 +31,35 @@ def finished(content: bytes, path: Path, *, unsigned_io: bool) -> bytes:
     Raises:
         ModelError: It is not a model, or damaged.
     """
+    sums = _has_int16_sums(read_content(path, content))
+    if not sums and not unsigned_io:
+        return content
+
     from ai_edge_litert import schema_py_generated as schema
 
     model = unpacked(bytearray(content), path)
-    changed = _let_sums_have_any_scale(model, schema)
+    if sums:
+        _let_sums_have_any_scale(model, schema)
     if unsigned_io:
         _make_borders_unsigned(model, schema)
-    return packed(model) if changed or unsigned_io else content
+    return packed(model)
 
 
-def _let_sums_have_any_scale(model: Any, schema: Any) -> bool:
+def _has_int16_sums(model: ModelFile) -> bool:
+    return any(
+        one.name in _GENERAL_SUMS and model.tensors[one.outputs[0]].dtype == "int16"
+        for one in model.operators
+        if one.outputs
+    )
+
+
+def _let_sums_have_any_scale(model: Any, schema: Any) -> None:
     """Clear the mark at int16 sums that says that their scales are powers of two.
 
     It is the schema's default. The runtime believes it of scales that are nearly such powers (the
     ends 1 and 2 of a range, divided by 32767), and then refuses sums whose input has the greater
     one. Without it the same numbers are computed for any scales.
     """
-    changed = False
     builtin = schema.BuiltinOperator
     least = {getattr(builtin, name): version for name, version in _GENERAL_SUMS.items()}
     for graph in model.subgraphs:
@@ -58,8 +71,6 @@ def _let_sums_have_any_scale(model: Any, schema: Any) -> bool:
             if result.type == schema.TensorType.INT16 and options.potScaleInt16:
                 options.potScaleInt16 = False
                 code.version = max(code.version, least[code.builtinCode])
-                changed = True
-    return changed
 
 
 def _make_borders_unsigned(model: Any, schema: Any) -> None:

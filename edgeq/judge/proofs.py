@@ -260,9 +260,11 @@ def _weights(found: Operators, method: Method) -> Iterator[str]:
             key=lambda one: 0 if one.weight_type in method.weight_types else one.weight_bytes,
         )
         claimed = _listed(sorted(method.weight_types))
+        left = f"; converters leave layers below {LEAST_WEIGHTS:,} weights in float"
         yield (
             f"{claimed} holds {share(held / total)} of the weights' bytes "
             f"(largest other: {heavy.weight_type} of {heavy.label})"
+            + (left if small == total and "int8" in method.weight_types else "")
         )
     if method.weights_dequantized is None or held == 0:
         return

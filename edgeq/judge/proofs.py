@@ -260,7 +260,7 @@ def _weights(found: Operators, method: Method) -> Iterator[str]:
             key=lambda one: 0 if one.weight_type in method.weight_types else one.weight_bytes,
         )
         claimed = _listed(sorted(method.weight_types))
-        left = f"; converters leave layers below {LEAST_WEIGHTS:,} weights in float"
+        left = f"; layers below {LEAST_WEIGHTS:,} weights stay float"
         yield (
             f"{claimed} holds {share(held / total)} of the weights' bytes "
             f"(largest other: {heavy.weight_type} of {heavy.label})"

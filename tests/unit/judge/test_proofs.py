@@ -145,7 +145,7 @@ def test_weights_that_engines_leave_in_float_may_be_most_of_a_small_network() ->
 
 def test_small_weights_in_float_are_no_excuse_where_none_is_quantized() -> None:
     failed = check(proved(operators(*SMALL), "dynamic_range"), Verdict.FAIL)
-    assert failed.reason.endswith("; converters leave layers below 1,024 weights in float")
+    assert failed.reason.endswith("; layers below 1,024 weights stay float")
 
 
 def test_small_weights_in_float_are_no_excuse_for_integer_arithmetic() -> None:

@@ -23,7 +23,7 @@ _PER_SCALE = 12
 """Bytes of one scale and one zero point."""
 _PER_TENSOR = 64
 """Bytes of the tables that hold them, for each tensor."""
-_PER_LAYER = 192
+_PER_PART = 192
 """Bytes of an operator that makes weights float, and of its tensor without the name."""
 _WIDER_BIAS = 2
 """int16 activations have biases of 64 bits in place of 32."""
@@ -65,8 +65,11 @@ def least_size(
     before = sum(one.weights.tensor.data_bytes for one in layers.values() if one.weights)
     after = sum(_quantized(one, bits, integer=integer, least=least) for one in layers.values())
     scales = sum(_scales(one, integer=integer) for one in layers.values()) * (bits < _HALF)
-    names = sum(len(one.weights.tensor.name) for one in layers.values() if one.weights)
-    others = baseline.bytes - before + _ROOM + scales + names + _PER_LAYER * len(layers)
+    # TensorFlow's float16 files make biases float by operators of their own, too.
+    parts = [one.weights for one in layers.values()]
+    parts += [one.bias for one in layers.values()] if bits == _HALF else []
+    converted = sum(len(one.tensor.name) + _PER_PART for one in parts if one)
+    others = baseline.bytes - before + _ROOM + scales + converted
     if integer:
         others += len(baseline.tensors) * (_PER_SCALE + _PER_TENSOR)
         others += (_WIDER_BIAS - 1) * sum(

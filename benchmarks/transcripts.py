@@ -1,5 +1,7 @@
 """Transcripts: failed cases and causes, proofs without photographs, accept and compare, blind nets.
 
+The one of a retrained float model needs the photographs of ``$EDGEQ_DATA`` and is left out without.
+
 Run ``python -m benchmarks.transcripts``: it lays out a project with EfficientNet-Lite0 and the 20
 built-in photographs, puts one faulty variant after the other into it, runs edgeq's own commands and
 prints them with what they say, as in ``transcripts.md``. Only gates on answers are run; of the
@@ -24,9 +26,11 @@ from edgeq.faults.catalogue import faults
 from edgeq.faults.challenge import choose_good
 from edgeq.faults.fault import Faulty
 from edgeq.faults.good import Good
+from edgeq.faults.graph import Graph
 from edgeq.images.sets import load_set
 from edgeq.pipeline.run import Run
 from edgeq.spec.load import load_spec
+from edgeq.spec.presets import data_folder
 from edgeq.store import Store
 from tests.unit.tiny_model import detector
 
@@ -46,6 +50,8 @@ PROVEN = {
 PROOFS = ("gate", "-m", "proof or agreement or accuracy", *ANSWERS[3:])
 FOUR_BITS = 16
 """Of 255 steps every sixteenth is left."""
+RETRAINED = 0.018
+"""How far weights moved, in standard deviations of their layer."""
 WORSE = "layer_zeroed"
 """INCONCLUSIVE by the default limits on 20 photographs."""
 SELECTED = "agreement or cosine or accuracy"
@@ -84,6 +90,14 @@ def main() -> int:
         project.put(good, faults().get(WORSE).make(good))
         codes.append(project.run(*ANSWERS) == 1)
         codes.append(project.run("compare", "before.json", "reports/latest/run.json") == 1)
+        if data_folder() is not None:
+            print("## A retrained float model after accept\n")
+            project.release()
+            codes.append(project.run(*ANSWERS) == 0)
+            release = ("accept", "-k", SELECTED, "--reason", "First release")
+            codes.append(project.run(*release) == 0)
+            project.retrain()
+            codes.append(project.run(*ANSWERS) == 1)
         print("## A baseline that guesses\n")
         project.guess()
         codes.append(project.run(*ANSWERS) == 1)
@@ -134,6 +148,31 @@ class Project:
             f'[variants.{VARIANT}]\nmodel = "{MODEL}"\nfile = "{VARIANT}.tflite"\n'
             f'method = "{method}"\n{how}'
         )
+
+    def release(self) -> None:
+        """Make a project whose float model is a file, with the photographs of ``$EDGEQ_DATA``."""
+        shutil.rmtree(self._root / "reports")  # what was accepted is another project's
+        self._write("")
+        baseline = Run(load_spec(self._root), store=Store(self._store)).inputs(MODEL).baseline
+        how = baseline.preprocessing
+        (self._root / "net.tflite").write_bytes(baseline.path.read_bytes())
+        (self._root / "edgeq.toml").write_text(
+            f'methods = ["float16", "dynamic_range"]\nstore = "{self._store}"\n\n'
+            f'[models.net]\nsource = "net.tflite"\nlabels = "{baseline.labels}"\n'
+            f"preprocessing = {{ mean = {list(how.mean)}, std = {list(how.std)}, "
+            f'resize = "{how.resize}", filter = "{how.filter}" }}\n\n'
+            '[images]\nevaluation = "data:imagenet"\n\n[gates]\nmin_accuracy = 0.75\n',
+            encoding="utf-8",
+        )
+
+    def retrain(self) -> None:
+        """Put weights that a later training might have left in the place of the float model's."""
+        path = self._root / "net.tflite"
+        graph, generator = Graph(path.read_bytes(), path), np.random.default_rng(0)
+        for layer in graph.layers():
+            values = graph.values(layer.weights)
+            values[...] += generator.normal(0, RETRAINED * values.std(), values.shape)
+        path.write_bytes(graph.patched())
 
     def guess(self) -> None:
         """Make a project of the built-in photographs, whose labels are all off by one."""

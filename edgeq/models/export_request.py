@@ -27,6 +27,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
         open_size: Height and width for a model that leaves them open when none are asked for.
         allow_code: Whether code in a ``.keras`` file, or operators of a SavedModel that read or
             write files or call back, may run.
+        signature: Of a SavedModel; None takes ``serving_default`` or the only one.
         limits: What the child process may take.
         form: What to write.
         graph: Whether ``GRAPH_FILE`` is wanted beside a ``.tflite`` file, for TensorFlow's
@@ -42,6 +43,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     input_size: tuple[int, int] | None = None
     open_size: tuple[int, int] | None = None
     allow_code: bool = False
+    signature: str | None = None
     limits: Make = Make()
     form: Form = "litert"
     graph: bool = False

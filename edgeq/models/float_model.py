@@ -23,10 +23,12 @@ from edgeq.store import Store
 from edgeq.tflite.halves import halves, widened
 from edgeq.tflite.metadata import contradiction, read_metadata
 from edgeq.tflite.model_file import ModelFile, read_model
+from edgeq.tflite.signatures import content_of_signature, unchosen
 
 IMAGENET_LABELS = "imagenet"
 TENSORFLOW = "tensorflow"
 WIDENED_KIND = "widened"
+SIGNATURE_KIND = "signature"
 _FILE = "model.tflite"
 _IMAGENET_CLASSES = 1000
 
@@ -88,7 +90,8 @@ def load_float_model(name: str, model: Model, spec: Spec, store: Store) -> Float
     where = f"{spec.origin}: models.{name}.source"
     source = parse_source(model, spec, where)
     if isinstance(source, FloatFile):
-        return replace(_from_file(name, model, source.path, store), limits=spec.make)
+        found = _from_file(name, model, source.path, store, f"{spec.origin}: models.{name}")
+        return replace(found, limits=spec.make)
     choices = (
         choose(text, engine=spec.engine, classifier=model.classifier)
         for text in spec.methods_of(name)
@@ -134,8 +137,11 @@ def converter_start(model: FloatModel, store: Store) -> Path:
     return model.export.graph or export_folder(model.name, model.export, store)
 
 
-def _from_file(name: str, model: Model, path: Path, store: Store) -> FloatModel:
+def _from_file(name: str, model: Model, path: Path, store: Store, where: str) -> FloatModel:
     given, original = take(path, store)
+    source = _of_signature(original, model, store, f"{where}.signature")
+    if source is not original:
+        given = read_model(source.copy)
     stored = halves(given)
     size = require_float(given, halves=stored)
     if model.input_size not in (None, size):
@@ -144,17 +150,17 @@ def _from_file(name: str, model: Model, path: Path, store: Store) -> FloatModel:
             where=path,
             remedy="Remove input_size from the spec, or set it to the model's own",
         )
-    preprocessing, notes = fed(name, model, original.copy, file=path.name)
+    preprocessing, notes = fed(name, model, source.copy, file=path.name)
     file = given
     if stored:
-        file = _in_float32(original, store)
+        file = _in_float32(source, store)
         notes = (*notes, _widened_note(given, file))
     if has_open_batch(file):
         notes = (*notes, "The file leaves the batch open; it is run with a batch of 1")
     return FloatModel(
         name=name,
         source=model.source,
-        path=file.path if stored else original.copy,
+        path=file.path if stored else source.copy,
         sha256=file.sha256,
         trained=True,
         notes=notes,
@@ -184,17 +190,37 @@ def fed(name: str, model: Model, path: Path, *, file: str) -> tuple[Preprocessin
     """
     metadata, declared = read_metadata(path, file), _preprocessing(name, model, None)
     inside = metadata.normalization
+    several = None if model.signature is not None else unchosen(path, file)
+    notes = (*metadata.notes, *(() if several is None else (several,)))
     if inside is None:
-        return declared, (*_preprocessing_notes(model), *metadata.notes)
+        return declared, (*_preprocessing_notes(model), *notes)
     if model.preprocessing is not None:
         problem = contradiction(file, declared, inside)
-        return declared, (*metadata.notes, *(() if problem is None else (problem,)))
+        return declared, (*notes, *(() if problem is None else (problem,)))
     note = (
         "The spec says nothing about its preprocessing: pixels go in as the metadata inside "
         f"{file} says ({inside.text})"
     )
     own = msgspec.structs.replace(declared, mean=inside.mean, std=inside.std)
-    return own, (note, *metadata.notes)
+    return own, (note, *notes)
+
+
+def _of_signature(given: Original, model: Model, store: Store, where: str) -> Original:
+    """Return the file with the graph that the spec chooses: itself, or a file of that alone.
+
+    Raises:
+        ModelError: The file has no signatures, or the graph can't stand alone.
+        SpecError: There is no such signature.
+        StoreError: The store can't be written.
+    """
+    content = content_of_signature(given.copy, model.signature, where=where)
+    if content is None:
+        return given
+    facts = {"sha256": given.sha256, "signature": model.signature}
+    entry = store.get_or_make(
+        SIGNATURE_KIND, facts, lambda target: write_bytes(target / _FILE, content)
+    )
+    return replace(given, copy=entry.folder / _FILE, sha256=entry.files[_FILE])
 
 
 def _in_float32(given: Original, store: Store) -> ModelFile:

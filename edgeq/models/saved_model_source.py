@@ -10,8 +10,9 @@ from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.graph_code import require_arithmetic
 from edgeq.models.input_size import CHANNELS, fixed_size
+from edgeq.models.saved_model_file import SERVING
 
-SIGNATURE = "serving_default"
+SIGNATURE = SERVING
 
 
 def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
@@ -23,11 +24,11 @@ def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
     """
     require_arithmetic(request)
     loaded = tf.saved_model.load(request.name)
+    key = request.signature or SIGNATURE
     signatures = dict(loaded.signatures)
-    key = SIGNATURE if SIGNATURE in signatures else next(iter(signatures), None)
-    if key is None or (key != SIGNATURE and len(signatures) > 1):
+    if key not in signatures:
         raise ModelError(
-            f"has no signature {SIGNATURE!r}; it has: {', '.join(signatures) or 'none'}",
+            f"has no signature {key!r}; it has: {', '.join(signatures) or 'none'}",
             where=request.name,
             remedy="Save it with model.export(FOLDER), which writes that signature",
         )

@@ -9,12 +9,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from edgeq.errors import MissingExtraError, ModelError
 from edgeq.files import sha256_file
 from edgeq.models import lite0
 from edgeq.models.applications import Application, find_application
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.keras_archive import check_archive
+from edgeq.models.saved_model_file import chosen_signature
 from edgeq.spec.structs import Model, Spec
 
 _KERAS = "keras:"
@@ -58,6 +61,7 @@ def parse_source(model: Model, spec: Spec, where: str) -> FloatFile | Export:
         MissingExtraError: It needs a package that is not installed.
     """
     text = model.source
+    _refuse_signature(model, spec, where)
     if text.startswith(_KERAS):
         require_keras(text)
         application = find_application(text.removeprefix(_KERAS), where)
@@ -94,6 +98,22 @@ def parse_source(model: Model, spec: Spec, where: str) -> FloatFile | Export:
         )
         return Export(request, None)
     raise ModelError(f"unknown source {text!r}", where=where, remedy=_VALID)
+
+
+def _refuse_signature(model: Model, spec: Spec, where: str) -> None:
+    """Refuse a signature of a source that has none.
+
+    Raises:
+        ModelError: It has none.
+    """
+    path = spec.path(model.source)
+    if model.signature is None or path.suffix.lower() == ".tflite" or path.is_dir():
+        return
+    raise ModelError(
+        f"{model.source!r} has no signatures: SavedModel folders and .tflite files have some",
+        where=where,
+        remedy="Remove `signature`",
+    )
 
 
 def require_keras(needed_for: str) -> None:
@@ -149,8 +169,11 @@ def _from_files(path: Path, model: Model, spec: Spec) -> Export:
                 where=path,
                 remedy="Name the folder that model.export(FOLDER) wrote",
             )
+        signature = chosen_signature(path, model.signature)
+        request = msgspec.structs.replace(request, signature=signature)
         require_keras(str(path))
-        return Export(request, _facts("saved_model", request, content_of(request)))
+        facts = _facts("saved_model", request, content_of(request))
+        return Export(request, {**facts, "signature": signature})
     if path.suffix.lower() != ".keras":
         raise ModelError(
             f"files of the kind {path.suffix} are not read",

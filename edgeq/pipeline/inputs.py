@@ -159,7 +159,7 @@ class ModelInputs:
         return replace(ours, background=inside.background)
 
     def _inside_baseline(self, baseline: FloatModel) -> Inside:
-        """Return what the baseline's file says about itself; nothing if it was exported.
+        """Return what the baseline's file says about itself; nothing if it was made.
 
         Raises:
             ModelError: The file can't be read.
@@ -167,6 +167,8 @@ class ModelInputs:
         original = baseline.original
         if original is None:
             return Inside(baseline.source)
+        if self.model.signature is not None and baseline.path != original.copy:
+            return Inside(original.path.name)  # what it says is about its first graph
         return self._inside(original.copy, original.path.name)
 
     def _inside(self, path: Path, file: str) -> Inside:

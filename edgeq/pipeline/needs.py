@@ -20,7 +20,8 @@ from edgeq.spec.tables import key_text
 from edgeq.tasks.inside import Inside, label_notes, read_inside
 from edgeq.tasks.recognition import KnownClasses, recognize
 from edgeq.tflite.halves import halves
-from edgeq.tflite.model_file import read_model, require_runnable
+from edgeq.tflite.model_file import ModelFile, read_content, read_model, require_runnable
+from edgeq.tflite.signatures import content_of_signature
 from edgeq.words import plural, size
 
 _IMAGENET = "imagenet"
@@ -35,7 +36,7 @@ def weights_of(spec: Spec, name: str) -> str:
     model = spec.models[name]
     source = parse_source(model, spec, name)
     if isinstance(source, FloatFile):
-        file = read_model(source.path)
+        file = _file_of(spec, name, source)
         stored = halves(file)
         require_float(file, halves=stored)
         wide = ", float16 weights taken as float32" if stored else ""
@@ -87,7 +88,7 @@ def reading_of(spec: Spec, name: str) -> str | None:
     source = parse_source(model, spec, name)
     if not isinstance(source, FloatFile):
         return None
-    file, labels = read_model(source.path), _classes(spec, name)
+    file, labels = _file_of(spec, name, source), _classes(spec, name)
     require_float(file, halves=halves(file))
 
     def count() -> int | None:
@@ -125,6 +126,14 @@ def notes_of(spec: Spec, name: str) -> tuple[str, ...]:
         return (*label_notes(named, Inside("")), *assumed)
     _, notes = fed(name, model, source.path, file=source.path.name)
     return (*notes, *label_notes(named, read_inside(source.path)), *assumed)
+
+
+def _file_of(spec: Spec, name: str, source: FloatFile) -> ModelFile:
+    """Return what a model's file holds: its first graph, or the one that the spec chooses."""
+    wanted = spec.models[name].signature
+    where = f"{spec.origin}: {key_text('models', name, 'signature')}"
+    content = content_of_signature(source.path, wanted, where=where)
+    return read_model(source.path) if content is None else read_content(source.path, content)
 
 
 def _evaluation(spec: Spec, name: str) -> Counted | None:

@@ -90,6 +90,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
             file with one name a line; None takes the source's own.
         task: What its outputs are judged as: ``"classification"``, or ``"tensors"`` for everything
             that holds no class scores. None lets the file show it.
+        signature: Of a SavedModel or a ``.tflite`` file with several, the one to validate. None
+            takes ``serving_default`` or the only one, and a file's first graph.
         output: The output that holds the class scores, by its name in the file or its signature,
             or by its place (``"0"``). None lets the file show it.
         images: Overrides the spec's images for this model, key by key; the spec's ``labels``
@@ -111,6 +113,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     preprocessing: str | Preprocessing | None = None
     labels: str | None = None
     task: Task | None = None
+    signature: str | None = None
     output: str | None = None
     images: Images | None = None
     methods: tuple[str, ...] | None = None

@@ -20,6 +20,7 @@ from edgeq.tflite.attached import attached_bytes
 from edgeq.tflite.buffers import Span, spans
 from edgeq.tflite.flatbuffer import Flatbuffer, Table, damaged
 from edgeq.tflite.options import Options, read_options
+from edgeq.words import plural
 
 IDENTIFIER = b"TFL3"
 POST_PROCESS = "CUSTOM:TFLite_Detection_PostProcess"
@@ -179,10 +180,11 @@ def read_content(path: Path, content: bytes) -> ModelFile:
 
 
 def require_runnable(model: ModelFile) -> None:
-    """Refuse a model with operators that no LiteRT runtime for Python has.
+    """Refuse a model with operators that no LiteRT runtime for Python has, or without its weights.
 
     Raises:
-        ModelError: It has Flex or custom operators; they are named.
+        ModelError: It has Flex or custom operators, which are named, or reads variables that
+            nothing in the file fills: what it gives is whatever lies in memory.
     """
     flex = sorted(name for name in model.operator_names if name.startswith("FLEX:"))
     custom = sorted(
@@ -199,6 +201,16 @@ def require_runnable(model: ModelFile) -> None:
             f"has custom operators, which the runtime does not know: {', '.join(custom)}",
             where=model.path,
             remedy="Export the model without them (post-processing belongs outside the graph)",
+        )
+    read = [one for one in model.operators if one.name == "READ_VARIABLE"]
+    if read and "ASSIGN_VARIABLE" not in model.operator_names:
+        raise ModelError(
+            f"its weights are uninitialised variables: {plural(len(read), 'operator')} "
+            "READ_VARIABLE, and nothing in the file fills what they read",
+            where=model.path,
+            remedy="Convert it again from the Keras model or its SavedModel "
+            "(model.export(FOLDER)), or freeze the function first: "
+            "convert_variables_to_constants_v2(function)",
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edgeq import words
-from edgeq.errors import ConversionError, ModelError
+from edgeq.errors import ConversionError, ModelError, SpecError
 from edgeq.models import exporting, sources, weights
 from edgeq.models.applications import FAMILIES, Application
 from edgeq.models.float_model import FloatModel, converter_start, load_float_model
@@ -17,7 +17,8 @@ from edgeq.spec.structs import Make, Model, Preprocessing, Spec
 from edgeq.store import Store
 from edgeq.tflite.model_file import read_model
 from tests.unit.tflite.test_halves import half
-from tests.unit.tiny_model import classifier
+from tests.unit.tiny_model import Head, classifier, heads
+from tests.unit.tiny_signatures import joined
 
 OFFLINE = "Name or service not known"
 
@@ -275,3 +276,21 @@ def test_a_saved_model_written_while_it_is_exported_is_not_kept(
     asked = len(child.asked)
     assert load(tmp_path, "saved").sha256
     assert len(child.asked) == asked
+
+
+def test_the_graph_of_a_signature_is_taken_out_of_its_file(tmp_path: Path) -> None:
+    content = joined(brightness=heads(Head("mean", 2)), classify=classifier(classes=3))
+    (tmp_path / "both.tflite").write_bytes(content)
+
+    first, chosen = (load(tmp_path, "both.tflite", signature=name) for name in (None, "classify"))
+
+    assert read_model(first.path).tensors[read_model(first.path).outputs[0]].shape == (1, 2)
+    assert "2 signatures ('brightness', 'classify')" in " ".join(first.notes)
+    model = read_model(chosen.path)
+    assert model.tensors[model.outputs[0]].shape == (1, 3)
+    assert chosen.sha256 == model.sha256
+    assert chosen.original is not None
+    assert chosen.original.sha256 == first.sha256
+    assert "signatures" not in " ".join(chosen.notes)
+    with pytest.raises(SpecError, match="unknown signature 'other'"):
+        load(tmp_path, "both.tflite", signature="other")

@@ -112,3 +112,15 @@ def test_other_weights_than_the_published_are_refused(
     (package / "models" / "efficientnet-lite0-57934424.pth").write_bytes(b"other")
     with pytest.raises(EdgeqError, match="differs from the published weights"):
         parse(tmp_path, "efficientnet-lite0")
+
+
+def test_only_what_has_signatures_can_choose_one(tmp_path: Path) -> None:
+    (tmp_path / "sm").mkdir()
+    (tmp_path / "sm" / "saved_model.pb").write_bytes(b"graph")
+    plain, chosen = export(tmp_path, "sm"), export(tmp_path, "sm", signature="classify")
+
+    assert (plain.request.signature, chosen.request.signature) == (None, "classify")
+    assert plain.facts != chosen.facts
+    assert parse(tmp_path, "net.tflite", signature="classify") == FloatFile(tmp_path / "net.tflite")
+    with pytest.raises(ModelError, match=r"has no signatures.*Remove `signature`"):
+        parse(tmp_path, "keras:ResNet50", signature="classify")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,14 @@ def test_custom_operators_are_named(folder: Path) -> None:
 
 def test_the_custom_operator_that_the_runtime_has_is_fine(folder: Path) -> None:
     require_runnable(read(folder, with_operator("CUSTOM", "TFLite_Detection_PostProcess")))
+
+
+def test_variables_that_nothing_fills_are_refused(folder: Path) -> None:
+    model = read(folder, with_operator("READ_VARIABLE", None))
+    with pytest.raises(ModelError, match=r"uninitialised variables: 1 operator READ_VARIABLE.*fre"):
+        require_runnable(model)
+    filled = replace(model, operator_names=model.operator_names | {"ASSIGN_VARIABLE"})
+    require_runnable(filled)
 
 
 def test_built_in_operators_are_fine(folder: Path) -> None:

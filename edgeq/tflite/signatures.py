@@ -1,0 +1,168 @@
+"""One signature of a ``.tflite`` file as a file of its own.
+
+A file may hold several graphs, each with a signature; the runtime's plain interpreter, and all that
+edgeq does, takes the first of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeq.errors import ModelError
+from edgeq.escape import printable
+from edgeq.registry import unknown
+from edgeq.tflite.flatbuffer import damaged
+from edgeq.tflite.model_file import open_model
+
+_SUBGRAPHS, _SIGNATURES, _CODES = 2, 7, 1
+_KEY, _GRAPH = 2, 4
+_CALLS = frozenset(
+    {
+        *("IF", "WHILE", "CALL", "CALL_ONCE", "STABLEHLO_WHILE", "STABLEHLO_COMPOSITE"),
+        *("STABLEHLO_REDUCE", "STABLEHLO_REDUCE_WINDOW", "STABLEHLO_SCATTER", "STABLEHLO_SORT"),
+        "STABLEHLO_CASE",
+    }
+)
+"""Operators that name another graph of their file."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A signature of a file.
+
+    Attributes:
+        key: Its name.
+        graph: Number of its graph, 0 for the one that is run.
+    """
+
+    key: str
+    graph: int
+
+
+def signatures(path: Path) -> tuple[Signature, ...]:
+    """Return the signatures of a file.
+
+    Raises:
+        ModelError: It is missing, not a model, truncated or damaged.
+    """
+    model = open_model(path).root()
+    graphs = len(model.tables(_SUBGRAPHS))
+    every = tuple(
+        Signature(entry.text(_KEY), entry.integer(_GRAPH, "I"))
+        for entry in model.tables(_SIGNATURES)
+    )
+    if any(one.graph >= graphs for one in every):
+        raise damaged(path, "a signature belongs to a graph that is not there")
+    return every
+
+
+def find_signature(path: Path, wanted: str, *, where: str) -> Signature:
+    """Return a signature of a file by its name.
+
+    Args:
+        path: The file.
+        wanted: The name.
+        where: The key that names it, for errors.
+
+    Raises:
+        ModelError: The file has no signatures, or can't be read.
+        SpecError: It has none of that name.
+    """
+    every = signatures(path)
+    if not every:
+        raise ModelError("has no signatures", where=path, remedy=f"Remove {where}")
+    for one in every:
+        if one.key == wanted:
+            return one
+    raise unknown("signature", wanted, [one.key for one in every], where=where)
+
+
+def content_of_signature(path: Path, wanted: str | None, *, where: str) -> bytes | None:
+    """Return a model of the graph that a spec chooses, None if it is the file's first.
+
+    Args:
+        path: The file.
+        wanted: The name of a signature, None for the first graph.
+        where: The key that names it, for errors.
+
+    Raises:
+        ModelError: The file has no signatures, can't be read, or the graph needs others.
+        SpecError: There is no signature of that name.
+    """
+    if wanted is None:
+        return None
+    chosen = find_signature(path, wanted, where=where)
+    return None if chosen.graph == 0 else alone(path, chosen)
+
+
+def unchosen(path: Path, file: str) -> str | None:
+    """Return what to note about a file of several graphs if none is chosen, None if it has one.
+
+    Args:
+        path: The file, or its copy.
+        file: What it is called.
+
+    Raises:
+        ModelError: It is missing, not a model, truncated or damaged.
+    """
+    every = signatures(path)
+    if len({one.graph for one in every}) < 2:  # noqa: PLR2004 - the first and another
+        return None
+    shown = ", ".join(repr(printable(one.key)) for one in every)
+    first = next((f", that of {printable(one.key)!r}," for one in every if one.graph == 0), "")
+    return (
+        f"{file} has {len(every)} signatures ({shown}): the first graph{first} is validated. "
+        "Choose another with `signature`"
+    )
+
+
+def alone(path: Path, signature: Signature) -> bytes:
+    """Return a model of a signature's graph alone, with that signature.
+
+    What the file says about its input and classes is left out: it is about the first graph.
+
+    Raises:
+        ModelError: The graph needs others of the file, or the file is damaged.
+    """
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    content = bytearray(open_model(path).data)
+    try:
+        model: Any = flatbuffer_utils.read_model_from_bytearray(content)
+        calls = _calls(model, signature.graph)
+        if not calls:
+            _keep(model, signature.graph)
+            return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    except Exception as error:  # the schema's code raises whatever damage leads it to
+        raise damaged(path, f"it can't be written again ({error})") from error
+    raise ModelError(
+        f"the graph of its signature {signature.key!r} calls others of the file "
+        f"({', '.join(calls)})",
+        where=path,
+        remedy="Convert it with this signature alone (signature_keys=[...])",
+    )
+
+
+def _calls(model: Any, graph: int) -> list[str]:
+    """Return the operators of a graph that name another one."""
+    from ai_edge_litert.schema_py_generated import BuiltinOperator
+
+    names = {getattr(BuiltinOperator, name, -1): name for name in _CALLS}
+    codes = [max(one.builtinCode, one.deprecatedBuiltinCode) for one in model.operatorCodes]
+    used = {codes[one.opcodeIndex] for one in model.subgraphs[graph].operators or ()}
+    return sorted(names[one] for one in used if one in names)
+
+
+def _keep(model: Any, graph: int) -> None:
+    """Leave one graph in a model, and the data and signatures that belong to it."""
+    model.subgraphs = [model.subgraphs[graph]]
+    model.signatureDefs = [one for one in model.signatureDefs if one.subgraphIndex == graph]
+    for one in model.signatureDefs:
+        one.subgraphIndex = 0
+    model.metadata = None
+    held = {tensor.buffer for tensor in model.subgraphs[0].tensors}
+    for at, buffer in enumerate(model.buffers):
+        if at not in held:
+            buffer.data = None

@@ -33,6 +33,7 @@ __all__ = [
     "count_photos",
     "find_names",
     "folder_of",
+    "foreign",
     "hashed",
     "load_set",
     "overlap",
@@ -165,14 +166,11 @@ class ImageSet:
         Args:
             classes: Number of the model's.
         """
-        beyond = sum(photo.label is not None and photo.label >= classes for photo in self.photos)
-        if not self.labelled or beyond <= len(self.photos) * FOREIGN:
+        if not self.labelled:
             return self
-        note = (
-            f"{self.source}: {beyond:,} of {len(self.photos):,} labels are beyond the model's "
-            f"{classes} classes: they count in other classes, and are not used. Name labels of the "
-            "model's own classes to have its accuracy judged"
-        )
+        note = foreign(self.source, self.labels().tolist(), classes)
+        if note is None:
+            return self
         photos = tuple(replace(photo, label=None) for photo in self.photos)
         return replace(self, photos=photos, notes=(note,))
 
@@ -199,6 +197,24 @@ class Counted:
     def labelled(self) -> bool:
         """Whether all of them have a label."""
         return len(self.labels) == self.photographs
+
+
+def foreign(source: str, labels: Sequence[int], classes: int) -> str | None:
+    """Return the note about labels that are of other classes than a model's, None if they are not.
+
+    Args:
+        source: Of the photographs.
+        labels: Class index of each.
+        classes: Number of the model's.
+    """
+    beyond = sum(label >= classes for label in labels)
+    if beyond <= len(labels) * FOREIGN:
+        return None
+    return (
+        f"{source}: {beyond:,} of {len(labels):,} labels are beyond the model's {classes} classes: "
+        "they count in other classes, and are not used. Name labels of the model's own classes to "
+        "have its accuracy judged"
+    )
 
 
 def load_set(

@@ -94,12 +94,12 @@ def _understood(spec: Spec, name: str) -> Iterator[Finding]:
     """Yield how a model's outputs are read, and what is assumed about its input and labels."""
     try:
         reading = reading_of(spec, name)
-        notes = notes_of(spec, name)
+        notes = notes_of(spec, name, 0 if reading is None else reading.classes)
     except EdgeqError as error:
         yield Finding("models", "bad", f"outputs: {error}")
         return
     if reading is not None:
-        yield Finding("models", "ok", reading)
+        yield Finding("models", "ok", f"judged as {reading.task}: {reading.evidence}")
     yield from (Finding("models", "ok", f"note: {note}") for note in notes)
 
 

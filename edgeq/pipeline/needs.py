@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgeq.errors import EdgeqError
 from edgeq.images.labels import LabelSet, label_set
 from edgeq.images.pairs import find_samples, match
-from edgeq.images.sets import Counted, Role, count_photos, find_names
+from edgeq.images.sets import Counted, Role, count_photos, find_names, foreign
 from edgeq.models import lite0
 from edgeq.models.applications import downloaded_before
 from edgeq.models.float_file import require_float
@@ -18,7 +18,7 @@ from edgeq.quantize.engines import ENGINES
 from edgeq.spec.structs import Spec
 from edgeq.spec.tables import key_text
 from edgeq.tasks.inside import Inside, label_notes, read_inside
-from edgeq.tasks.recognition import KnownClasses, recognize
+from edgeq.tasks.recognition import KnownClasses, Reading, recognize
 from edgeq.tflite.halves import halves
 from edgeq.tflite.model_file import ModelFile, read_content, read_model, require_runnable
 from edgeq.tflite.signatures import content_of_signature
@@ -78,7 +78,7 @@ def images_of(spec: Spec, name: str, role: Role) -> str:
     return f"{role}: {named.source}, {count} photographs{kind}{used}"
 
 
-def reading_of(spec: Spec, name: str) -> str | None:
+def reading_of(spec: Spec, name: str) -> Reading | None:
     """Return how the outputs of a ``.tflite`` model are read, None if it is yet to be exported.
 
     Raises:
@@ -108,11 +108,16 @@ def reading_of(spec: Spec, name: str) -> str | None:
     )
     if labels is not None and reading.classes:
         labels.require_outputs(reading.classes)
-    return f"judged as {reading.task}: {reading.evidence}"
+    return reading
 
 
-def notes_of(spec: Spec, name: str) -> tuple[str, ...]:
+def notes_of(spec: Spec, name: str, classes: int) -> tuple[str, ...]:
     """Return what a run would assume about a model's input and labels, in sentences.
+
+    Args:
+        spec: The spec.
+        name: The model's name.
+        classes: Number of its classes, 0 if it has none, or if they are not known yet.
 
     Raises:
         EdgeqError: Its file, its labels or its images can't be used.
@@ -121,6 +126,11 @@ def notes_of(spec: Spec, name: str) -> tuple[str, ...]:
     source = parse_source(model, spec, name)
     counted = _evaluation(spec, name)
     assumed = () if counted is None else counted.notes
+    if counted is not None and counted.labelled and classes:
+        other = foreign(
+            named_images(spec, name, "evaluation").source or "", counted.labels, classes
+        )
+        assumed = assumed if other is None else (other,)
     named = None if model.labels is None else label_set(model.labels, spec.root)
     if not isinstance(source, FloatFile):
         return (*label_notes(named, Inside("")), *assumed)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgeq.errors import SpecError
 from edgeq.registry import unknown
+from edgeq.spec.collisions import check_names
 from edgeq.spec.contradictions import check_limits
 from edgeq.spec.gates import GATES
 from edgeq.spec.methods import ENGINES, METHODS, choose, require_classifier
@@ -44,6 +45,7 @@ def check(spec: Spec) -> None:
     for name, variant in spec.variants.items():
         _check_name("variant", name, where)
         _check_variant(name, variant, f"{where}: {key_text('variants', name)}", spec)
+    check_names(spec, {name: _method_names(spec, name) for name in spec.models})
     _check_gates(spec)
     check_limits(spec)
 

@@ -281,7 +281,7 @@ def last(folder: Path) -> Challenge | None:
         RecordError: It can't be read.
     """
     path = folder / FILE
-    return read(path) if path.is_file() else None
+    return read(path) if path.exists() else None
 
 
 def write(challenge: Challenge, path: Path) -> None:

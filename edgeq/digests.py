@@ -12,9 +12,11 @@ import msgspec
 
 from edgeq import typed
 from edgeq.errors import StoreError
-from edgeq.files import Stamp, is_settled, sha256_file, stamp_of, write_bytes
+from edgeq.files import Stamp, is_settled, read_whole, sha256_file, stamp_of, write_bytes
 
 FILE = "digests.json"
+MOST_BYTES = 1_000_000_000
+"""Of the file: a million photographs take a fourth of it."""
 
 
 class _Known(msgspec.Struct, frozen=True, array_like=True):
@@ -72,7 +74,7 @@ class Digests:
     def _kept(self) -> dict[str, _Known]:
         if self._old is None:
             try:
-                self._old = typed.from_json(self._path.read_bytes(), dict[str, _Known])
+                self._old = typed.from_json(read_whole(self._path, MOST_BYTES), dict[str, _Known])
             except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 self._old = {}
         return self._old

@@ -11,7 +11,7 @@ import msgspec
 
 from edgeq import typed
 from edgeq.errors import StoreError
-from edgeq.files import Stamp, is_settled, sha256_bytes, sha256_file, stamp_of
+from edgeq.files import Stamp, is_settled, read_whole, sha256_bytes, sha256_file, stamp_of
 
 ENTRY_FILE = "entry.json"
 
@@ -65,7 +65,7 @@ def read_entry(
         StoreError: It can't be read.
     """
     try:
-        entry = typed.from_json((folder / ENTRY_FILE).read_bytes(), EntryFile)
+        entry = typed.from_json(read_whole(folder / ENTRY_FILE), EntryFile)
         stamps = tuple(stamp_of(folder / name) for name in entry.files)
         damaged = []
         if checked.get(folder) != stamps:
@@ -102,7 +102,7 @@ def described(folder: Path, besides: Container[str]) -> list[tuple[str, Mapping[
         if key in besides:
             continue
         try:
-            entry = typed.from_json(path.read_bytes(), EntryFile)
+            entry = typed.from_json(read_whole(path), EntryFile)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
         if entry.kind == folder.name and key_of(folder.name, entry.facts) == key:

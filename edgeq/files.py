@@ -7,14 +7,17 @@ import fcntl
 import glob
 import hashlib
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
 from edgeq.errors import StoreError
+from edgeq.words import size as in_words
 
 CHUNK_BYTES = 1 << 20
 STEP_NS = 2_500_000_000
@@ -22,9 +25,80 @@ PART = ".part"
 ABANDONED_S = 60.0
 
 
-def may_be_endless(path: Path) -> bool:
-    """Return whether a path is there and is a pipe, a device or a socket, which may have no end."""
-    return path.exists() and not path.is_file() and not path.is_dir()
+MOST_TEXT_BYTES = 64_000_000
+"""Of a file of text that somebody wrote or a run did: labels, specs, records. Ten times what was
+ever seen, and read within a second."""
+
+
+@contextmanager
+def opened(path: Path, most: int | None = None) -> Iterator[BufferedReader]:
+    """Yield a file, opened to be read.
+
+    A link in a project may lead to a device that never ends, and a pipe waits for a writer. What
+    was opened is looked at, and not its name, which may mean something else a moment later.
+
+    Args:
+        path: The file.
+        most: Bytes that it may have, None for any number.
+
+    Raises:
+        OSError: It is no regular file, larger, or can't be read.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _require_regular(path, os.fstat(handle), most)
+    except BaseException:
+        os.close(handle)
+        raise
+    with os.fdopen(handle, "rb") as file:
+        yield file
+
+
+def _require_regular(path: Path, facts: os.stat_result, most: int | None) -> None:
+    if stat.S_ISDIR(facts.st_mode):
+        raise OSError(errno.EISDIR, "is a folder", str(path))
+    if not stat.S_ISREG(facts.st_mode):
+        raise OSError(errno.EINVAL, "is no regular file: it may have no end", str(path))
+    if most is not None and facts.st_size > most:
+        raise _too_large(path, most)
+
+
+def read_whole(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
+    """Return the content of a regular file.
+
+    Args:
+        path: The file.
+        most: Bytes that it may have.
+
+    Raises:
+        OSError: As ``opened``.
+    """
+    with opened(path, most) as file:
+        pieces = [file.read(os.fstat(file.fileno()).st_size)]
+        held = len(pieces[0])
+        while piece := file.read(CHUNK_BYTES):  # it grew, or its system does not tell sizes
+            pieces.append(piece)
+            held += len(piece)
+            if held > most:
+                raise _too_large(path, most)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def read_text(path: Path, most: int = MOST_TEXT_BYTES, encoding: str = "utf-8") -> str:
+    """Return the text of a regular file, its ends of lines as Python has them.
+
+    Raises:
+        OSError: As ``opened``.
+        UnicodeDecodeError: It is in another encoding.
+    """
+    text = read_whole(path, most).decode(encoding)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _too_large(path: Path, most: int) -> OSError:
+    return OSError(
+        errno.EFBIG, f"is larger than {in_words(most)}, which nothing of its kind is", str(path)
+    )
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -32,9 +106,17 @@ def sha256_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def sha256_file(path: Path) -> str:
-    """Return the hexadecimal sha256 of a file's content."""
-    with path.open("rb") as file:
+def sha256_file(path: Path, most: int | None = None) -> str:
+    """Return the hexadecimal sha256 of a regular file's content.
+
+    Args:
+        path: The file.
+        most: Bytes that it may have, None for any number.
+
+    Raises:
+        OSError: As ``opened``.
+    """
+    with opened(path, most) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

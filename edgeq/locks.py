@@ -22,6 +22,7 @@ import msgspec
 
 from edgeq import typed
 from edgeq.escape import printable
+from edgeq.files import read_whole
 
 NOTICE_S = 5.0
 TIMEOUT_S = 1800.0
@@ -158,6 +159,6 @@ def _acquire(lock: filelock.BaseFileLock, path: Path, note: Path) -> None:
 
 def _owner(note: Path) -> str:
     try:
-        return str(typed.from_json(note.read_bytes(), _Owner))
+        return str(typed.from_json(read_whole(note), _Owner))
     except (OSError, msgspec.MsgspecError):
         return "another process"

@@ -11,6 +11,7 @@ import msgspec
 
 from edgeq import typed
 from edgeq.errors import RecordError
+from edgeq.files import read_whole
 
 T = TypeVar("T", bound=msgspec.Struct)
 _NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -27,7 +28,7 @@ def content_of(path: Path, *, remedy: str | None = None) -> bytes:
         RecordError: It can't be read.
     """
     try:
-        return path.read_bytes()
+        return read_whole(path)
     except OSError as error:
         what = f"can't be read: {error.strerror}"
         raise RecordError(what, where=path, remedy=remedy) from error

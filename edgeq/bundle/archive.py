@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq.files import CHUNK_BYTES, sha256_bytes, sha256_file
+from edgeq.files import CHUNK_BYTES, opened, sha256_bytes, sha256_file
 from edgeq.judge.verdict import Answer
 
 SCHEMA = "edgeq.bundle/1"
@@ -94,11 +94,15 @@ def folder_name(name: str) -> str:
 
 
 def files_of(folder: Path) -> dict[str, FileEntry]:
-    """Return every file below a folder with its sha256 and bytes, without the manifest."""
+    """Return every file below a folder with its sha256 and bytes, without the manifest.
+
+    Raises:
+        OSError: Something below it is neither a folder nor a regular file, or can't be read.
+    """
     found = {
         path.relative_to(folder).as_posix(): FileEntry(sha256_file(path), path.stat().st_size)
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if not path.is_dir()
     }
     found.pop(MANIFEST, None)
     return found
@@ -121,9 +125,9 @@ def write_zip(folder: Path, target: Path) -> None:
 def is_package(path: Path) -> bool:
     """Return whether a file is a zip with a manifest in it."""
     try:
-        with zipfile.ZipFile(path) as opened:
-            return MANIFEST in opened.namelist()
-    except (OSError, zipfile.BadZipFile):
+        with opened(path) as file, zipfile.ZipFile(file) as archive:
+            return MANIFEST in archive.namelist()
+    except Exception:  # noqa: BLE001 - a damaged one raises whatever its bytes make of it
         return False
 
 

@@ -6,10 +6,13 @@ manifest too; compare the zip's own sha256 with one from a source that you trust
 
 from __future__ import annotations
 
+import os
 import re
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -18,10 +21,19 @@ from edgeq import typed
 from edgeq.bundle import archive
 from edgeq.bundle.archive import MANIFEST, FileEntry, Manifest
 from edgeq.errors import BundleError
+from edgeq.files import opened, read_whole
 from edgeq.judge.verdict import Answer
 
 _MANIFEST_MAX_BYTES = 16_000_000
 _SHOWN = 10
+_PART = re.compile(r"[A-Za-z0-9._@+-]{1,200}")
+_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+_SIGN, _LOCAL = b"PK\3\4", struct.Struct("<4s2xHH4xIIIHH")
+_SIZES_ELSEWHERE = (0xFFFFFFFF, 0xFFFFFFFF)
+"""In a header whose sizes need more than 32 bits."""
+_CENTRAL_BYTES = 46
+_MOST_END_BYTES = 22 + 56 + 20
+"""Of the end of the directory, with what a zip of more than 4 GB has beside it."""
 _SYMLINK, _FORMAT = 0o120000, 0o170000
 
 
@@ -51,14 +63,17 @@ def check(path: Path) -> Checked:
             name leads out of the package; a zip declares more than it can hold.
     """
     try:
-        if path.is_dir():
-            manifest, found = _read_folder(path)
-        elif path.exists():
-            manifest, found = _read_zip(path)
-        else:
-            raise BundleError("no such package", where=path)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise BundleError(f"can't be read: {error}", where=path, remedy=_REMEDY) from error
+        manifest, found = _read_folder(path) if path.is_dir() else _read_zip(path)
+    except FileNotFoundError:
+        raise BundleError("no such package", where=path) from None
+    except BundleError:
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise BundleError(f"can't be read: {reason}", where=path, remedy=_REMEDY) from error
+    except Exception as error:  # a damaged zip raises whatever its bytes make of it
+        reason = str(error) or type(error).__name__
+        raise BundleError(f"can't be read: {reason}", where=path, remedy=_REMEDY) from error
     problems = _compare(manifest.files, found)
     if problems:
         rest = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
@@ -90,25 +105,27 @@ def _read_folder(path: Path) -> tuple[Manifest, Mapping[str, FileEntry]]:
     if not file.is_file():
         raise _no_package(path)
     for item in path.rglob("*"):
+        name = item.relative_to(path).as_posix()
         if item.is_symlink():
-            raise BundleError(
-                f"symbolic link: {item.relative_to(path).as_posix()}", where=path, remedy=_REMEDY
-            )
+            raise BundleError(f"symbolic link: {name}", where=path, remedy=_REMEDY)
+        if not (item.is_dir() or item.is_file()):
+            raise BundleError(f"no regular file: {name}", where=path, remedy=_REMEDY)
     if file.stat().st_size > _MANIFEST_MAX_BYTES:
         raise _no_package(path)
-    return _manifest(file.read_bytes(), path), archive.files_of(path)
+    return _manifest(read_whole(file, _MANIFEST_MAX_BYTES), path), archive.files_of(path)
 
 
 def _read_zip(path: Path) -> tuple[Manifest, Mapping[str, FileEntry]]:
-    with zipfile.ZipFile(path) as opened:
-        entries = opened.infolist()
+    with opened(path) as file, zipfile.ZipFile(file) as packed:
+        entries = packed.infolist()
         _require_honest(path, entries)
+        _require_gapless(path, file, packed)
         names = {entry.filename: entry for entry in entries}
         if MANIFEST not in names or names[MANIFEST].file_size > _MANIFEST_MAX_BYTES:
             raise _no_package(path)
-        manifest = _manifest(opened.read(names[MANIFEST]), path)
+        manifest = _manifest(packed.read(names[MANIFEST]), path)
         found = {
-            name: FileEntry(archive.digest_stream(opened, entry), entry.file_size)
+            name: FileEntry(archive.digest_stream(packed, entry), entry.file_size)
             for name, entry in names.items()
             if name != MANIFEST
         }
@@ -118,11 +135,18 @@ def _read_zip(path: Path) -> tuple[Manifest, Mapping[str, FileEntry]]:
 def _require_honest(path: Path, entries: list[zipfile.ZipInfo]) -> None:
     """Refuse names and sizes that edgeq never writes, before anything is read."""
     seen: set[str] = set()
+    folders = {
+        parent.as_posix().casefold()
+        for entry in entries
+        for parent in PurePosixPath(entry.filename).parents
+    }
     for entry in entries:
         name = entry.filename
         reason = _unsafe(name)
-        if name in seen:
-            reason = "is there twice"
+        if name.casefold() in seen:
+            reason = "is there twice, if capitals make no difference"
+        elif name.casefold() in folders:
+            reason = "is a folder too"
         elif entry.is_dir():
             reason = "is a folder of its own"
         elif entry.external_attr >> 16 & _FORMAT == _SYMLINK:
@@ -131,7 +155,7 @@ def _require_honest(path: Path, entries: list[zipfile.ZipInfo]) -> None:
             reason = f"is compressed ({entry.compress_size} bytes stand for {entry.file_size})"
         if reason:
             raise BundleError(f"{name!r} {reason}", where=path, remedy=_REMEDY)
-        seen.add(name)
+        seen.add(name.casefold())
     declared = sum(entry.file_size for entry in entries)
     if declared > path.stat().st_size:
         raise BundleError(
@@ -141,10 +165,47 @@ def _require_honest(path: Path, entries: list[zipfile.ZipInfo]) -> None:
         )
 
 
+def _require_gapless(path: Path, file: BufferedReader, packed: zipfile.ZipFile) -> None:
+    """Refuse bytes that belong to no file, and files that two readers could read differently.
+
+    Before, between and behind its entries a zip may hold anything, a script for example.
+    """
+    end = 0
+    for entry in sorted(packed.infolist(), key=lambda one: one.header_offset):
+        file.seek(entry.header_offset)
+        head = file.read(_LOCAL.size)
+        if entry.header_offset != end or len(head) < _LOCAL.size:
+            raise BundleError(
+                f"holds bytes that belong to no file, before {entry.filename!r}",
+                where=path,
+                remedy=_REMEDY,
+            )
+        *told, packed_size, size, name_length, extra_length = _LOCAL.unpack(head)
+        sizes, same = (packed_size, size), (entry.compress_size, entry.file_size)
+        known = [_SIGN, entry.flag_bits, zipfile.ZIP_STORED, entry.CRC]
+        if told != known or sizes not in (same, _SIZES_ELSEWHERE):
+            raise BundleError(
+                f"says two things about {entry.filename!r}", where=path, remedy=_REMEDY
+            )
+        end = entry.header_offset + _LOCAL.size + name_length + extra_length + entry.file_size
+    directory = sum(
+        _CENTRAL_BYTES + len(entry.orig_filename.encode()) + len(entry.extra)
+        for entry in packed.infolist()
+    )
+    most = end + directory + _MOST_END_BYTES
+    if end != packed.start_dir or packed.comment or file.seek(0, os.SEEK_END) > most:
+        raise BundleError(
+            "holds bytes that belong to no file, at its end", where=path, remedy=_REMEDY
+        )
+
+
 def _unsafe(name: str) -> str | None:
     """Return why a file's name may not be in a package, None when it may."""
-    if not name or "\\" in name or "\0" in name or re.match(r"[A-Za-z]:", name):
+    parts = [part for part in name.split("/") if part not in {"", ".", ".."}]
+    if not parts or not all(map(_PART.fullmatch, parts)):
         return "is no plain relative name"
+    if any(part.endswith(".") or _DEVICE.fullmatch(part) for part in parts):
+        return "is no name on every system"
     if name.startswith("/") or ".." in PurePosixPath(name).parts:
         return "leads out of the package"
     if PurePosixPath(name).as_posix() != name:
@@ -164,6 +225,12 @@ def _manifest(data: bytes, path: Path) -> Manifest:
             where=path,
             remedy="Check it with the version of edgeq that made it",
         )
+    for one in manifest.variants:
+        for name in (one.model, one.variant):
+            if not _PART.fullmatch(name):
+                raise BundleError(
+                    f"{MANIFEST} names a variant {name!r}, which edgeq never writes", where=path
+                )
     for name in manifest.files:
         if reason := _unsafe(name):
             raise BundleError(f"{MANIFEST} lists {name!r}, which {reason}", where=path)

@@ -86,8 +86,10 @@ def refuse_existing(folder: Path) -> None:
 
 
 def _tools(path: Path) -> dict[str, object]:
+    from edgeq.files import read_text
+
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+        found = tomllib.loads(read_text(path)).get("tool", {})
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -58,12 +58,14 @@ def report(record: Path, output: Path | None, *, show: bool) -> int:
 def _read(path: Path) -> RunRecord:
     from edgeq import record as records
     from edgeq.errors import RecordError
-    from edgeq.report.carried import embedded_record
+    from edgeq.files import read_text
+    from edgeq.report.carried import MOST_PAGE_BYTES, embedded_record
 
     if path.suffix != ".html":
         return records.read(path)
     try:
-        page = path.read_text(encoding="utf-8")
+        page = read_text(path, MOST_PAGE_BYTES)
     except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(f"can't be read: {error}", where=path) from error
+        reason = getattr(error, "strerror", None) or error
+        raise RecordError(f"can't be read: {reason}", where=path) from error
     return embedded_record(page, where=path)

@@ -162,7 +162,7 @@ def _table(
     if labels_file is not None:
         return read_table(labels_file, splits, classes)
     for path in (folder / LABELS_FILE, folder.parent / LABELS_FILE):
-        if path.is_file():
+        if path.exists() or path.is_symlink():
             return read_table(path, splits, classes)
     return None
 

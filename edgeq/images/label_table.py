@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from edgeq.errors import ImageError
+from edgeq.files import read_text
 from edgeq.images.labels import LabelSet, label_set
 
 _REMEDY = "A labels file has the columns file,class_index or file,wordnet_id"
@@ -48,14 +49,14 @@ def read_table(path: Path, splits: Collection[str], classes: LabelSet | None) ->
         ImageError: It can't be read, or a row is wrong.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise ImageError(
             "the labels file does not exist", where=path, remedy="Correct `labels` in the spec"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ImageError(
-            f"can't be read as a labels file: {error}",
+            f"can't be read as a labels file: {getattr(error, 'strerror', None) or error}",
             where=path,
             remedy="Give a csv in UTF-8",
         ) from error

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from edgeq import typed
 from edgeq.errors import ImageError
 from edgeq.escape import printable
-from edgeq.files import may_be_endless
+from edgeq.files import read_text
 from edgeq.registry import suggestion
 from edgeq.words import plural
 
@@ -199,11 +199,12 @@ def _damaged_imagenet(folder: Path, reason: str) -> ImageError:
 
 def _from_file(name: str, path: Path) -> LabelSet:
     try:
-        if may_be_endless(path):
-            raise ImageError("is not a regular file", where=path, remedy=_REMEDY)
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ImageError(f"can't be read as labels: {error}", where=path, remedy=_REMEDY) from error
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(
+            f"can't be read as labels: {reason}", where=path, remedy=_REMEDY
+        ) from error
     return parse_labels(text, name, where=path)
 
 

@@ -22,6 +22,7 @@ from edgeq.files import sha256_bytes, sha256_file
 from edgeq.images.folders import Found, Photographs, find_photos
 from edgeq.images.labels import LabelSet
 from edgeq.images.samples import ROLES, Role, find_sample
+from edgeq.words import size
 
 __all__ = [
     "DATA_VARIABLE",
@@ -42,6 +43,8 @@ __all__ = [
 
 DATA_VARIABLE = "EDGEQ_DATA"
 AT_ONCE = 256
+MOST_BYTES = 500_000_000
+"""Of a photograph's file: the largest that is decoded has 270 MB of plain pixels."""
 FOREIGN = 0.5
 """Share of the labels beyond a model's classes from which they are of other classes."""
 
@@ -395,6 +398,12 @@ def _hash(digest: Callable[[Path], str], item: Found) -> str:
         if not item.path.is_file():
             problem = "a broken symbolic link" if item.path.is_symlink() else "not a regular file"
             raise ImageError(f"is {problem}", where=item.path, remedy="Replace or remove it")
+        if item.path.stat().st_size > MOST_BYTES:
+            raise ImageError(
+                f"is larger than {size(MOST_BYTES)}, which no photograph is",
+                where=item.path,
+                remedy="Replace or remove it",
+            )
         return digest(item.path)
     except OSError as error:
         raise ImageError(

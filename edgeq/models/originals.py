@@ -13,7 +13,7 @@ from pathlib import Path
 from edgeq.errors import ChangedFileError
 from edgeq.files import Stamp, sha256_file, stamp_of
 from edgeq.store import Store
-from edgeq.tflite.model_file import ModelFile, read_content, read_whole
+from edgeq.tflite.model_file import MOST_BYTES, ModelFile, read_content, read_whole
 
 KIND = "originals"
 FILE = "model.tflite"
@@ -46,7 +46,7 @@ class Original:
         try:
             if stamp_of(self.path) == self.stamp:
                 return
-            now = sha256_file(self.path)
+            now = sha256_file(self.path, MOST_BYTES)
         except OSError as error:
             raise ChangedFileError(
                 f"changed while the run went on: it can't be read any more: "

@@ -27,6 +27,8 @@ _VALID = (
     'Valid: "keras:NAME", a .keras file, a SavedModel folder, a .tflite file, '
     f'"package.module:function", "{lite0.SOURCE}"'
 )
+MOST_BYTES = 64 << 30
+"""Of one file of a model."""
 EXPORT_RECIPE = 2
 """Raised when the export itself changes, so that stored files are made again."""
 
@@ -146,11 +148,11 @@ def content_of(request: ExportRequest) -> str | None:
     """Return the hash of the files that an export of a request reads, None where that is code."""
     files = files_of(request)
     if request.kind != "saved_model":
-        return sha256_file(files[0]) if files else None
+        return sha256_file(files[0], MOST_BYTES) if files else None
     digest = hashlib.sha256()
     for path in files:
         name = path.relative_to(request.name).as_posix()
-        digest.update(f"{name}\0{sha256_file(path)}\n".encode())
+        digest.update(f"{name}\0{sha256_file(path, MOST_BYTES)}\n".encode())
     return digest.hexdigest()
 
 

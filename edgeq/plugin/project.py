@@ -46,8 +46,15 @@ def spec_in(folder: Path) -> Path | None:
     own, shared = folder / OWN_FILE, folder / SHARED_FILE
     if own.is_file():
         return own
-    if not shared.is_file() or NAME not in shared.read_bytes():
+    if not shared.is_file():
         return None
+    from edgeq.files import read_whole
+
+    try:
+        if NAME not in read_whole(shared):
+            return None
+    except OSError:
+        return None  # who needs a spec is told that there is none
     from edgeq.spec.load import find_spec_file
 
     return shared if find_spec_file(folder) == shared else None

@@ -33,6 +33,8 @@ _UNSAFE_IN_SCRIPT = {
     "\u2028": "\\u2028",
     "\u2029": "\\u2029",
 }
+MOST_PAGE_BYTES = 500_000_000
+"""Of a page with its pictures."""
 _EMBEDDED = re.compile(r'<script type="application/json" id="record">(.*?)</script>', re.DOTALL)
 
 

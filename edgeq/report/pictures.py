@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from edgeq.files import sha256_bytes, write_bytes
+from edgeq.files import read_text, read_whole, sha256_bytes, sha256_file, write_bytes
 from edgeq.record import RunRecord
+from edgeq.report.carried import MOST_PAGE_BYTES
 
 FOLDER = "pictures"
 SUFFIX = ".webp"
@@ -44,7 +45,7 @@ def read(record: RunRecord, file: Path) -> dict[str, bytes]:
     for name in known:
         with suppress(OSError):
             path = file.parent / FOLDER / f"{name}{SUFFIX}"
-            data = path.read_bytes() if path.stat().st_size <= _MOST_BYTES else b""
+            data = read_whole(path, _MOST_BYTES)
             if is_webp(data) and sha256_bytes(data) == name:
                 found[name] = data
     return found
@@ -53,7 +54,7 @@ def read(record: RunRecord, file: Path) -> dict[str, bytes]:
 def _in_page(file: Path) -> dict[str, bytes]:
     found = {}
     with suppress(OSError, UnicodeDecodeError):
-        for text in _EMBEDDED.findall(file.read_text(encoding="utf-8")):
+        for text in _EMBEDDED.findall(read_text(file, MOST_PAGE_BYTES)):
             with suppress(ValueError):
                 data = base64.b64decode(text, validate=True)
                 if is_webp(data):
@@ -74,7 +75,7 @@ def write(pictures: Pictures, folder: Path) -> None:
     place = folder / FOLDER
     for name, data in pictures.items():
         path = place / f"{name}{SUFFIX}"
-        if not path.is_file() or path.read_bytes() != data:
+        if not path.is_file() or sha256_file(path) != sha256_bytes(data):
             write_bytes(path, data)
     if not place.is_dir():
         return

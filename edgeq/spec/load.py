@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeq.errors import SpecError
-from edgeq.files import may_be_endless
+from edgeq.files import read_text
 from edgeq.spec.check import check
 from edgeq.spec.gate_table import parse_gates
 from edgeq.spec.presets import built_in
@@ -73,9 +73,7 @@ def parse(table: dict[str, Any], *, root: Path, origin: Path) -> Spec:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if may_be_endless(path):
-            raise SpecError("is no regular file", where=path, remedy="Name a file of TOML")
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(read_text(path, encoding="utf-8-sig"))
     except OSError as error:
         raise SpecError(
             f"can't be read: {error.strerror or error}",

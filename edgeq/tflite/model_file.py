@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeq import files
 from edgeq.errors import ModelError
-from edgeq.files import may_be_endless, sha256_bytes
+from edgeq.files import sha256_bytes
 from edgeq.tflite.attached import attached_bytes
 from edgeq.tflite.buffers import Span, spans
 from edgeq.tflite.flatbuffer import Flatbuffer, Table, damaged
@@ -23,6 +24,8 @@ from edgeq.tflite.options import Options, read_options
 from edgeq.words import plural
 
 IDENTIFIER = b"TFL3"
+MOST_BYTES = 4 << 30
+"""Of a file: a flatbuffer has at most 2 GiB, and what lies behind it is rarely more."""
 POST_PROCESS = "CUSTOM:TFLite_Detection_PostProcess"
 """Decodes boxes and suppresses overlaps: the one custom operator that the runtime has."""
 
@@ -245,9 +248,7 @@ def read_whole(path: Path) -> bytes:
         ModelError: It is missing, or can't be read.
     """
     try:
-        if may_be_endless(path):
-            raise ModelError("is no regular file", where=path, remedy="Name a model's file")
-        return path.read_bytes()
+        return files.read_whole(path, MOST_BYTES)
     except FileNotFoundError:
         raise ModelError("no such file", where=path, remedy="Check the path in the spec") from None
     except OSError as error:

@@ -3,12 +3,21 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from edgeq.errors import StoreError
-from edgeq.files import atomic_path, sha256_bytes, sha256_file, write_bytes, write_text
+from edgeq.files import (
+    atomic_path,
+    read_text,
+    read_whole,
+    sha256_bytes,
+    sha256_file,
+    write_bytes,
+    write_text,
+)
 
 CONTENT = os.urandom(3_000_000)
 
@@ -88,3 +97,48 @@ def test_what_a_killed_writer_left_is_removed_and_what_a_live_one_has_is_not(
         assert sorted(tmp_path.iterdir()) == sorted([other, fresh, live, target])
         live.write_bytes(b"later")
     assert target.read_bytes() == b"later"
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (pipe, "is no regular file"),
+        (device, "is no regular file"),
+        (sparse, "is larger than 64 MB"),
+        (Path.mkdir, "is a folder"),
+    ],
+)
+def test_what_may_have_no_end_is_refused(
+    tmp_path: Path, make: Callable[[Path], object], said: str
+) -> None:
+    path = tmp_path / "data"
+    make(path)
+    for read in (read_whole, read_text, lambda path: sha256_file(path, 64_000_000)):
+        with pytest.raises(OSError, match=said):
+            read(path)
+
+
+def test_a_file_whose_size_its_system_does_not_tell_is_read_whole() -> None:
+    path = Path("/proc/self/status")
+    assert path.stat().st_size == 0
+    assert read_whole(path).startswith(b"Name:")
+    with pytest.raises(OSError, match="is larger than 10 bytes"):
+        read_whole(path, 10)
+
+
+def test_a_text_has_the_line_ends_of_python(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("\ufeffä\r\nb\rc\n".encode())
+    assert read_text(tmp_path / "a.txt", encoding="utf-8-sig") == "ä\nb\nc\n"

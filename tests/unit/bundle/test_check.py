@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import random
 import shutil
+import struct
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +81,15 @@ def test_a_manifest_that_leads_outside_is_refused(folder: Path, name: str) -> No
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(BundleError, match=r"manifest.json lists"):
         check(folder)
+
+
+def test_a_variant_with_a_name_that_says_more_is_refused(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["variants"][0]["model"] = "tiny\x1b[2J\n::error title=x::y"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match="which edgeq never writes") as caught:
+        check(folder)
+    assert str(caught.value).isprintable()
 
 
 def test_a_newer_schema_is_refused(folder: Path) -> None:
@@ -189,3 +202,88 @@ def test_a_truncated_zip_is_refused(packed: BundleResult, tmp_path: Path, share:
     (tmp_path / "cut.zip").write_bytes(data[: int(len(data) * share)])
     with pytest.raises(BundleError, match="can't be read"):
         check(tmp_path / "cut.zip")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (MODEL.upper(), "is there twice, if capitals make no difference"),
+        ("example.py/more", "'example.py' is a folder too"),
+        ("nul.txt", "no name on every system"),
+        ("example.py.", "no name on every system"),
+        ("example.py ", "no plain relative name"),
+        ("x\n::error title=x::y", "no plain relative name"),
+        ("z\x1b[2J", "no plain relative name"),
+    ],
+)
+def test_a_name_that_is_another_file_elsewhere_is_refused(
+    packed: BundleResult, tmp_path: Path, name: str, message: str
+) -> None:
+    def edit(opened: zipfile.ZipFile) -> None:
+        opened.writestr(entry(name), b"x")
+
+    with pytest.raises(BundleError, match=message) as caught:
+        check(rewritten(packed, tmp_path / "bad.zip", edit))
+    assert str(caught.value).isprintable()
+
+
+def moved(data: bytes) -> bytes:
+    """Return a zip whose last entry is read from somewhere behind its directory."""
+    at = data.rindex(b"PK\x01\x02")
+    return data[: at + 42] + struct.pack("<I", len(data) - 34) + data[at + 46 :]
+
+
+def doubted(data: bytes) -> bytes:
+    """Return a zip whose first entry has another size for who reads it as a stream."""
+    return data[:22] + struct.pack("<I", 1) + data[26:]
+
+
+@pytest.mark.parametrize(
+    "mangle",
+    [
+        lambda data: b"#!/bin/sh\necho owned; exit\n" + data,
+        lambda data: data + bytes(200),
+        moved,
+        doubted,
+    ],
+    ids=["a script before it", "more behind it", "an entry elsewhere", "two sizes"],
+)
+def test_bytes_that_belong_to_no_file_are_refused(
+    packed: BundleResult, tmp_path: Path, mangle: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / "bad.zip").write_bytes(mangle(packed.zip.read_bytes()))
+    with pytest.raises(BundleError, match=r"belong to no file|two things|can't be read"):
+        check(tmp_path / "bad.zip")
+
+
+@pytest.mark.parametrize("name", ["pipe", "manifest.json"])
+def test_a_pipe_in_a_folder_is_refused(folder: Path, name: str) -> None:
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    with pytest.raises(BundleError, match=r"no regular file: pipe|it has no manifest.json"):
+        check(folder)
+
+
+def test_a_pipe_is_no_package(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "package.zip")
+    with pytest.raises(BundleError, match="is no regular file"):
+        check(tmp_path / "package.zip")
+
+
+def test_damage_is_one_error_whatever_it_makes_of_the_zip(
+    packed: BundleResult, tmp_path: Path
+) -> None:
+    good, draw = packed.zip.read_bytes(), random.Random(1)  # noqa: S311 - damage, no secret
+    first = good.index(b"PK\x01\x02")
+    refused = 0
+    for _ in range(300):
+        bad = bytearray(good)
+        for _ in range(draw.randint(1, 4)):
+            place = draw.randrange(first, len(bad) - 4)
+            struct.pack_into("<I", bad, place, draw.choice((0, 2**31 - 1, 2**32 - 1, place)))
+        (tmp_path / "bad.zip").write_bytes(bad)
+        with suppress(BundleError):
+            check(tmp_path / "bad.zip")
+            continue
+        refused += 1
+    assert refused > 200

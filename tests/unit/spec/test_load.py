@@ -260,5 +260,5 @@ def test_the_example_of_the_readme_style_is_valid(tmp_path: Path) -> None:
 
 
 def test_a_file_without_an_end_is_refused() -> None:
-    with pytest.raises(SpecError, match="/dev/zero: is no regular file"):
+    with pytest.raises(SpecError, match="/dev/zero: can't be read: is no regular file"):
         load_spec(Path(), file=Path("/dev/zero"))

@@ -21,6 +21,7 @@ from edgeq import typed
 from edgeq.bundle import archive
 from edgeq.bundle.archive import MANIFEST, FileEntry, Manifest
 from edgeq.errors import BundleError
+from edgeq.escape import printable
 from edgeq.files import opened, read_whole
 from edgeq.judge.verdict import Answer
 
@@ -227,7 +228,7 @@ def _manifest(data: bytes, path: Path) -> Manifest:
         )
     for one in manifest.variants:
         for name in (one.model, one.variant):
-            if not _PART.fullmatch(name):
+            if not name or printable(name) != name:
                 raise BundleError(
                     f"{MANIFEST} names a variant {name!r}, which edgeq never writes", where=path
                 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from edgeq import words
@@ -220,7 +221,7 @@ def test_children_may_take_what_the_spec_says(child: Child, tmp_path: Path, sour
     found = load_float_model("net", model, spec, Store(tmp_path / "store"))
     assert found.limits == limits
     for asked in child.asked:
-        assert asked["limits"] == {"timeout_s": 7.0, "memory_limit": 10**9}
+        assert asked["limits"] == msgspec.structs.asdict(limits)
     assert bool(child.asked) == source.startswith("keras")
 
 

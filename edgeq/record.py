@@ -51,6 +51,7 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
         next_step: What to do about it.
         declared_missing: Whether the spec allows this MISSING.
         evidence: Facts that the reason rests on.
+        as_of: Start of the earlier run that judged it, ISO 8601 in UTC; None if this one did.
         cause: What probably made it fail, said as probable; its facts are ``evidence["cause"]``.
             None where nothing was found.
     """
@@ -69,6 +70,7 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     declared_missing: bool = False
     evidence: Facts = {}
     cause: str | None = None
+    as_of: str | None = None
 
 
 class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +93,8 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
             the first in the highest bit of the first byte. ``""`` without labels, and of a
             baseline none of whose variants was compared with them.
         agrees: The same of the images on which it gives its baseline's class; ``""`` of a baseline.
+        fingerprint: Hash of all that its verdicts rest on: tools, files, images, labels; ``""`` if
+            something can't be read. Partial runs of one spec are joined by it.
         manifest: What it was made from: float model, parameters, calibration, tools.
         preprocessing: Its own, as ``edgeq.spec.structs.Preprocessing``; empty if it is the model's.
         feeding: How it is fed compared with the baseline; None if nothing differs, or no case that
@@ -113,6 +117,7 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer | None = None
     right: str = ""
     agrees: str = ""
+    fingerprint: str = ""
     manifest: Facts = {}
     preprocessing: Facts = {}
     feeding: Feeding | None = None
@@ -203,8 +208,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         duration_s: Wall time.
         spec_sha256: Of the canonical spec.
         inconclusive: ``"warn"`` or ``"fail"``, as in the spec.
-        partial: Whether a part of the gate was asked for (``-m``, ``-k``, single tests); what
-            was not run is then not a failure, and leaves a variant unproven.
+        partial: Whether a part of the gate was asked for (``-m``, ``-k``, single tests) and
+            something is open: what was not run is then not a failure, and leaves a variant
+            unproven.
         interrupted: Whether the run was cut off by Ctrl-C; it does not pass then.
         commands: Commands that repeat the run.
         data: What they take from the folder that ``$EDGEQ_DATA`` names, in words.
@@ -243,6 +249,12 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     def verdicts(self, model: str, method: str) -> tuple[CaseRecord, ...]:
         """Return the cases of one variant, in order."""
         return tuple(c for c in self.cases if c.model == model and c.method == method)
+
+    def stops(self, case: CaseRecord) -> bool:
+        """Return whether a case by itself keeps the run from passing."""
+        undeclared = case.status is Verdict.MISSING and not case.declared_missing
+        open_ = case.status is Verdict.INCONCLUSIVE and self.inconclusive == "fail"
+        return case.status is Verdict.FAIL or undeclared or open_
 
 
 def summarize(

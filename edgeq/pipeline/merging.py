@@ -18,20 +18,20 @@ def merge_models(
     if not first:
         return second
     return tuple(
-        _merged(
+        merged(
             ours,
             theirs,
-            baseline=_merged(ours.baseline, theirs.baseline),
+            baseline=merged(ours.baseline, theirs.baseline),
             notes=tuple(dict.fromkeys((*ours.notes, *theirs.notes))),
             variants=tuple(
-                _merged(a, b) for a, b in zip(ours.variants, theirs.variants, strict=True)
+                merged(a, b) for a, b in zip(ours.variants, theirs.variants, strict=True)
             ),
         )
         for ours, theirs in zip(first, second, strict=True)
     )
 
 
-def _merged(ours: S, theirs: S, **given: object) -> S:
+def merged(ours: S, theirs: S, **given: object) -> S:
     """Return the first struct with its empty fields and its tables filled from the second."""
     filled = {
         field: _filled(getattr(ours, field), getattr(theirs, field))

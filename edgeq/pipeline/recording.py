@@ -89,13 +89,20 @@ def record_run(
     )
     place = {case_id: index for index, case_id in enumerate(declared)}
     ordered = tuple(sorted(cases, key=lambda case: place.get(case.id, len(place))))
+    summary = summarize(
+        ordered,
+        declared,
+        inconclusive=run.spec.inconclusive,
+        errors=errors,
+        interrupted=interrupted,
+    )
     return RunRecord(
         edgeq=edgeq.__version__,
         started=started,
         duration_s=duration_s,
         spec_sha256=spec_sha256(run.spec),
         inconclusive=run.spec.inconclusive,
-        partial=partial,
+        partial=partial and bool(summary.not_run),
         interrupted=interrupted,
         commands=commands,
         data=taken(run.spec),
@@ -104,13 +111,7 @@ def record_run(
         toolchain=toolchain_facts(run.spec),
         models=models,
         cases=ordered,
-        summary=summarize(
-            ordered,
-            declared,
-            inconclusive=run.spec.inconclusive,
-            errors=errors,
-            interrupted=interrupted,
-        ),
+        summary=summary,
     )
 
 
@@ -214,6 +215,7 @@ def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
         notes=(
             *baseline.notes,
             *inputs.assumptions(),
+            *_not_asked_for(run.spec),
             *_read_as(run, name, reading),
             *_odd(inputs),
         ),
@@ -258,6 +260,11 @@ def _read_as(run: Run, model: str, reading: Reading | None) -> tuple[str, ...]:
     )
     left_out = f". {', '.join(out)}: not applicable" if out else ""
     return (f"Judged as tensors: {reading.evidence}{left_out}",)
+
+
+def _not_asked_for(spec: Spec) -> tuple[str, ...]:
+    """Return the note that gates are left out by declaration."""
+    return (f"{' and '.join(spec.without)}: not asked for (`without`)",) if spec.without else ()
 
 
 def _odd(inputs: ModelInputs) -> tuple[str, ...]:

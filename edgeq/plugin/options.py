@@ -12,7 +12,7 @@ from edgeq.plugin.latency import Anonymous, Untimed, has_benchmarks, keep_benchm
 from edgeq.plugin.session import Collector
 from edgeq.plugin.state import STATE, State
 from edgeq.plugin.terminal import Address
-from edgeq.spec.markers import MARKERS
+from edgeq.spec.markers import COST_MARKERS, MARKERS
 
 EDGEQ_MARKER = "edgeq(gate): the test answers the cases of this edgeq gate"
 
@@ -32,6 +32,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         type=Path,
         help="write reports below DIR (default: the spec's `reports`)",
+    )
+    group.addoption(
+        "--edgeq-without",
+        metavar="MARKER",
+        action="append",
+        choices=COST_MARKERS,
+        default=[],
+        help="don't ask for the gates of a marker (latency, memory, size), as the spec's "
+        "`without`; may be repeated",
     )
     # What `edgeq gate` passes on, so that the record names the command that a reader can repeat.
     group.addoption("--edgeq-command", metavar="TEXT", help=argparse.SUPPRESS)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from edgeq.judge.verdict import Verdict
+from edgeq.pipeline.joining import sources_sha256
 from edgeq.plugin.parametrize import variant_id
-from edgeq.record import OWN_TEST, CaseRecord
+from edgeq.record import OWN_TEST, CaseRecord, Facts
 
 SUBJECT = "edgeq_subject"
 _LONGEST = 300
@@ -61,7 +62,7 @@ def own_record(item: pytest.Item, report: pytest.TestReport, root: Path) -> Case
         reason=reason,
         declared_missing=declared,
         next_step=_next_step(item, status, declared=declared),
-        evidence={"test": item.nodeid},
+        evidence=_evidence(item, root),
     )
 
 
@@ -81,11 +82,25 @@ def _name(item: pytest.Item, key: str, root: Path) -> str:
     *within, last = item.nodeid.split("::")[1:]
     function = getattr(item, "originalname", None) or last.partition("[")[0]
     parameters = _without(getattr(item, "callspec").id, variant_id(key))  # noqa: B009 - an Item has none
-    path = item.path.resolve()
-    file = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+    file = _file(item, root)
     module = ".".join(file.with_suffix("").parts)
     test = OWN_TEST.join([*within, f"{function}[{parameters}]" if parameters else function])
     return f"{module}{OWN_TEST}{test}".replace("/", "%2F")
+
+
+def _file(item: pytest.Item, root: Path) -> Path:
+    """Return a test's file as seen from a folder, its name alone if it lies elsewhere."""
+    path = item.path.resolve()
+    return path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+
+
+def _evidence(item: pytest.Item, root: Path) -> Facts:
+    """Return which test it is, and what its file holds: a later run may take its verdict over."""
+    facts: Facts = {"test": item.nodeid}
+    if item.path.resolve().is_relative_to(root):
+        file = _file(item, root)
+        facts |= {"file": file.as_posix(), "sha256": sources_sha256(root / file, root)}
+    return facts
 
 
 def _without(parameters: str, variant: str) -> str:

@@ -216,11 +216,13 @@ def _is_partial(session: pytest.Session, state: State) -> bool:
 def _is_stopped(record: RunRecord | None) -> bool:
     """Return whether a run fails for what no test can say.
 
-    Declared cases went without a test that nobody chose to leave out, or a case is worse than
-    its accepted record, or can't be compared with it and the spec lets that fail.
+    Declared cases went without a test that nobody chose to leave out, an earlier run that this one
+    is joined with found a case that fails, or a case is worse than its accepted record, or can't be
+    compared with it and the spec lets that fail.
     """
     if record is None:
         return False
     left_out = bool(record.summary.not_run) and not record.partial
     open_ = record.inconclusive == "fail" and any(change.is_open for change in record.changes)
-    return left_out or open_ or any(change.fails for change in record.changes)
+    earlier = any(case.as_of is not None and record.stops(case) for case in record.cases)
+    return left_out or open_ or earlier or any(change.fails for change in record.changes)

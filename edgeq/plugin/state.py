@@ -137,7 +137,11 @@ class State:
 
         if self.spec_file is None and not self.built_in:
             raise no_spec(self.config, self.start / "tests")
-        return load_spec(self.start, file=self.spec_file)
+        spec = load_spec(self.start, file=self.spec_file)
+        import msgspec
+
+        left_out = dict.fromkeys([*spec.without, *self.config.getoption("edgeq_without", ())])
+        return msgspec.structs.replace(spec, without=tuple(left_out)) if left_out else spec
 
     @property
     def root(self) -> Path:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import msgspec
 
 from edgeq import report
 from edgeq.answer import answered
 from edgeq.challenge import last
-from edgeq.errors import EdgeqError
+from edgeq.errors import EdgeqError, RecordError
 from edgeq.history import past
 from edgeq.history.accepted import FOLDER as ACCEPTED
 from edgeq.history.commit import checked_out
@@ -20,12 +21,22 @@ from edgeq.history.moment import moment_text
 from edgeq.history.past import Past, past_run
 from edgeq.pipeline.discretion import discreet
 from edgeq.pipeline.illustrating import Illustrated, illustrated
+from edgeq.pipeline.joining import Joined, join
 from edgeq.pipeline.recording import record_run
 from edgeq.plugin.command import command_line
 from edgeq.plugin.state import State
+from edgeq.record import RunRecord, read
 from edgeq.report.model_sentences import findings
 
 LATEST = "latest"
+
+
+def _record_in(folder: Path) -> RunRecord | None:
+    """Return the record that a folder holds; one that can't be read joins nothing."""
+    try:
+        return read(folder / report.RECORD_FILE)
+    except RecordError:
+        return None
 
 
 def write(state: State, *, partial: bool) -> None:
@@ -35,13 +46,16 @@ def write(state: State, *, partial: bool) -> None:
         EdgeqError: Something can't be written.
     """
     found, folder = state.found, state.reports / LATEST
+    known = Joined(tuple(found.cases.values()), found.models, tuple(found.own))
+    if not found.interrupted:
+        known = join(state.run, known, _record_in(folder), partial=partial)
     record = record_run(
         state.run,
-        tuple(found.cases.values()),
-        found.models,
+        known.cases,
+        known.models,
         started=moment_text(state.started),
         duration_s=round(time.monotonic() - state.clock, 3),
-        own=tuple(found.own),
+        own=known.own,
         partial=partial,
         interrupted=found.interrupted,
         errors=tuple(found.errors),

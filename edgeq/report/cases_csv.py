@@ -30,6 +30,7 @@ COLUMNS = (
     "reason",
     "cause",
     "next_step",
+    "as_of",
 )
 
 _BEGINS_A_FORMULA = tuple("=+-@\t\r＝＋－＠")  # noqa: RUF001 - the wide signs count as well
@@ -65,7 +66,7 @@ def _row(case: CaseRecord, change: Change | None) -> list[str]:
         "true" if case.declared_missing else "false",
         "" if change is None else change.kind.value,
         _number(None if change is None else change.before),
-        *(inert(text or "") for text in (case.reason, case.cause, case.next_step)),
+        *(inert(text or "") for text in (case.reason, case.cause, case.next_step, case.as_of)),
     ]
 
 

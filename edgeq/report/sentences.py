@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
+from shlex import quote
 
 from edgeq.answer import answer
 from edgeq.change import ChangeKind
@@ -11,6 +13,8 @@ from edgeq.record import RunRecord
 from edgeq.report import words
 from edgeq.report.control_view import costs, scale_costs
 from edgeq.report.words import Mark
+from edgeq.spec.gates import GATES
+from edgeq.spec.markers import COST_MARKERS, MARKERS
 from edgeq.words import every, plural
 
 EXAMPLES = 2
@@ -135,7 +139,32 @@ def notes(record: RunRecord) -> tuple[str, ...]:
         example = ", for example " if len(left) > EXAMPLES else ": "
         shown = " and ".join(left[:EXAMPLES])
         found.append(f"{plural(len(left), 'declared case')} not run{example}{shown}")
+    if left and record.partial and not record.interrupted:
+        found.append(_how_to_complete(record))
+    found += [
+        f"{plural(number, 'verdict')} of the run of {moment}: same spec, same files"
+        for moment, number in Counter(c.as_of for c in record.cases if c.as_of).items()
+    ]
     return tuple(found)
+
+
+def _how_to_complete(record: RunRecord) -> str:
+    """Return what to do about a part: what is run next is joined with it if nothing changed."""
+    gates = {case_id.rpartition("/")[2] for case_id in record.summary.not_run}
+    markers = [name for name in MARKERS if any(_marker(gate) == name for gate in gates)]
+    run = {_marker(case.gate) for case in record.cases if case.as_of is None}
+    alone = bool(markers) and not run & set(markers) and all(_marker(gate) for gate in gates)
+    rest = f"run the rest with -m {quote(' or '.join(markers))}" if alone else "run the rest"
+    costs = [name for name in markers if name in COST_MARKERS]
+    unless = ""
+    if alone and costs == markers:
+        asked = ", ".join(f'"{name}"' for name in markers)
+        unless = f", or declare that it is not asked for: without = [{asked}]"
+    return f"The answer is incomplete: {rest}, which is joined with this run{unless}"
+
+
+def _marker(gate: str) -> str:
+    return GATES.get(gate).marker if gate in GATES else ""
 
 
 def caution(record: RunRecord) -> bool:

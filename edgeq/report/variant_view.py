@@ -192,7 +192,7 @@ def case_view(case: CaseRecord) -> CaseView:
         value=words.quantity(case.gate, case.unit, case.value, beside=case.limit),
         interval=words.span(written(case.gate, case.unit), case.interval),
         limit=words.limit(case.gate, case.unit, case.limit, beside=case.value),
-        reason=case.reason,
+        reason=case.reason if case.as_of is None else f"{case.reason} (as of {case.as_of})",
         cause=sentence(case.cause),
         next_step=case.next_step or "",
         resolution=sentence(facts.text(case.evidence, "resolution")),

@@ -10,6 +10,7 @@ from edgeq.registry import unknown
 from edgeq.spec.collisions import check_names
 from edgeq.spec.contradictions import check_limits
 from edgeq.spec.gates import GATES
+from edgeq.spec.markers import COST_MARKERS
 from edgeq.spec.methods import ENGINES, METHODS, choose, require_classifier
 from edgeq.spec.presets_preprocessing import PREPROCESSING
 from edgeq.spec.ranges import check_ranges
@@ -218,5 +219,8 @@ def _check_gates(spec: Spec) -> None:
                 remedy="Add it to methods, or remove its limits",
             )
         raise unknown("method or variant", name, used, where=where)
+    for name in spec.without:
+        if name not in COST_MARKERS:
+            raise unknown("marker", name, COST_MARKERS, where=f"{spec.origin}: without")
     for name in spec.allow_missing:
         GATES.get(name, where=f"{spec.origin}: allow_missing")

@@ -27,7 +27,12 @@ def limits_for(spec: Spec, variant: str, method: str | None) -> Limits:
         limits |= spec.gates.limits(scope)
         for gate in spec.gates.off.get(scope, ()):
             limits.pop(gate, None)
-    return limits
+    return {name: limit for name, limit in limits.items() if _is_asked(spec, name)}
+
+
+def _is_asked(spec: Spec, gate: str) -> bool:
+    """Return whether the spec asks for a gate of that kind, proofs and predictions always."""
+    return GATES.get(gate).marker not in spec.without
 
 
 def is_asked_for(spec: Spec, gate: str, variant: str, method: str | None) -> bool:

@@ -10,6 +10,9 @@ from typing import Literal
 
 Marker = Literal["size", "agreement", "accuracy", "latency", "memory", "proof"]
 
+COST_MARKERS: tuple[Marker, ...] = ("latency", "memory", "size")
+"""What a spec may leave out: proofs and predictions are what an answer rests on."""
+
 MARKERS: dict[Marker, str] = {
     "size": "gates on the size of a variant",
     "agreement": "gates on what a variant says compared with its baseline",

@@ -252,6 +252,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         inconclusive: Whether INCONCLUSIVE passes with a warning or fails.
         confidence: Confidence of intervals, in (0.5, 1).
         allow_missing: Gates whose verdict may be MISSING without failing.
+        without: Markers of gates that are not asked for; their limits then declare no case.
         make: What making a variant may take.
         run: How models are executed.
         latency: How latency is measured.
@@ -273,6 +274,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     inconclusive: Literal["warn", "fail"] = "warn"
     confidence: float = 0.95
     allow_missing: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     make: Make = Make()
     run: Run = Run()
     latency: Latency = Latency()

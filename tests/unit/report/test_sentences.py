@@ -270,3 +270,27 @@ def test_an_interrupted_run_says_so_first_and_passes_never() -> None:
         assert sentences.headline(record) == f"The run was interrupted after {number}"
         assert sentences.verdict(record).startswith("The run fails: it was interrupted")
         assert "interrupted" in markdown.render(record)
+
+
+def test_an_incomplete_answer_says_how_to_complete_it() -> None:
+    untimed = records.record(
+        BOTH[:1], (MADE, GOOD), declared=(MADE.id, GOOD.id, MISSING.id), partial=True
+    )
+    assert sentences.notes(untimed)[-1] == (
+        "The answer is incomplete: run the rest with -m latency, which is joined with this run, or "
+        'declare that it is not asked for: without = ["latency"]'
+    )
+    assert sentences.notes(part(GOOD))[-1] == (
+        "The answer is incomplete: run the rest with -m proof, which is joined with this run"
+    )
+    assert sentences.notes(part(MADE))[-1] == (
+        "The answer is incomplete: run the rest, which is joined with this run"
+    )
+
+
+def test_verdicts_of_an_earlier_run_say_so() -> None:
+    earlier = msgspec.structs.replace(GOOD, as_of="2026-11-29T10:00:00Z")
+    record = records.record(BOTH[:1], (MADE, earlier))
+    assert sentences.notes(record)[-1] == (
+        "1 verdict of the run of 2026-11-29T10:00:00Z: same spec, same files"
+    )

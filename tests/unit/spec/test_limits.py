@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from edgeq.errors import SpecError
 from edgeq.spec.limits import limits_for
 from edgeq.spec.presets import DEFAULT_LIMITS, UNCLAIMED_LIMITS
 from tests.unit.spec.writing import spec
@@ -71,3 +72,16 @@ def test_asking_changes_no_preset() -> None:
     found = spec(gates={GATE: 0.1, "worst_cosine": False})
     limits_for(found, "int8", "int8").clear()
     assert before == DEFAULT_LIMITS
+
+
+def test_a_marker_that_is_not_asked_for_has_no_limits_and_proofs_stay() -> None:
+    every = limits_for(spec(gates={"max_latency_ms": 5}), "int8", "int8")
+    less = limits_for(spec(gates={"max_latency_ms": 5}, without=["latency"]), "int8", "int8")
+    assert set(every) - set(less) == {"latency_ratio", "max_latency_ms"}
+    assert set(less) < set(every)
+
+
+@pytest.mark.parametrize("marker", ["proof", "agreement", "accuracy", "latencyy"])
+def test_predictions_and_proofs_cant_be_left_out(marker: str) -> None:
+    with pytest.raises(SpecError, match=f"unknown marker '{marker}'.*Valid: latency, memory, size"):
+        spec(without=[marker])

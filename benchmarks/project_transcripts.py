@@ -3,7 +3,7 @@
 Run ``python -m benchmarks.project_transcripts``: it lays out a repository with EfficientNet-Lite0
 in ``services/vision`` and another service beside it, runs pytest and edgeq's own commands there,
 and prints them with what they say, as in ``project_transcripts.md``. Of the output nothing is
-changed but the folder's name. ``--store`` keeps what is made.
+changed but the folders' names. ``--store`` keeps what is made.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def main() -> int:
         root = Path(folder)
         vision = lay_out(root, store)
         print("## A monorepo\n")
+        run = Terminal(store)
         codes = [
             run(root, "pytest", "services/vision", "-m", "size", *QUIET) == 0,
             run(root, "pytest", "-m", "size", *QUIET) == 2,  # noqa: PLR2004 - bad input
@@ -69,22 +70,33 @@ def lay_out(root: Path, store: Path) -> Path:
     return root / "services" / "vision"
 
 
-def run(folder: Path, command: str, *arguments: str) -> int:
-    """Run a command, print it with what it says, return its exit code."""
-    module = "edgeq.cli" if command == "edgeq" else command
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": WIDTH, "NO_COLOR": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    said = done.stdout.replace(f"{folder}{os.sep}", "").rstrip()
-    print(f"```console\n$ {shlex.join([command, *arguments])}\n{said}\n$ echo $?")
-    print(f"{done.returncode}\n```\n", flush=True)
-    return done.returncode
+class Terminal:
+    """Runs commands and prints them.
+
+    Args:
+        store: Its folder is named ``.edgeq``, as it is by default.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+
+    def __call__(self, folder: Path, command: str, *arguments: str) -> int:
+        """Run a command, print it with what it says, return its exit code."""
+        module = "edgeq.cli" if command == "edgeq" else command
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=folder,
+            # pytest-benchmark warns that it times nothing under xdist, with its own path
+            env={**os.environ, "COLUMNS": WIDTH, "NO_COLOR": "1", "PYTHONWARNINGS": "ignore"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        said = done.stdout.replace(f"{folder}{os.sep}", "").replace(str(self._store), ".edgeq")
+        print(f"```console\n$ {shlex.join([command, *arguments])}\n{said.rstrip()}\n$ echo $?")
+        print(f"{done.returncode}\n```\n", flush=True)
+        return done.returncode
 
 
 if __name__ == "__main__":

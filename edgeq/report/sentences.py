@@ -15,7 +15,7 @@ from edgeq.report.control_view import costs, scale_costs
 from edgeq.report.words import Mark
 from edgeq.spec.gates import GATES
 from edgeq.spec.markers import COST_MARKERS, MARKERS
-from edgeq.words import every, plural
+from edgeq.words import every, plural, utc
 
 EXAMPLES = 2
 """How many of the cases that were not run a note names."""
@@ -142,7 +142,7 @@ def notes(record: RunRecord) -> tuple[str, ...]:
     if left and record.partial and not record.interrupted:
         found.append(_how_to_complete(record))
     found += [
-        f"{plural(number, 'verdict')} of the run of {moment}: same spec, same files"
+        f"{plural(number, 'verdict')} of the run of {utc(moment)}: same spec, same files"
         for moment, number in Counter(c.as_of for c in record.cases if c.as_of).items()
     ]
     return tuple(found)

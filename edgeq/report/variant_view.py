@@ -17,6 +17,7 @@ from edgeq.report.spread_view import SpreadView, spreads
 from edgeq.report.times_view import TimesView, times_view
 from edgeq.report.words import Mark
 from edgeq.spec.gates import written
+from edgeq.words import utc
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def case_view(case: CaseRecord) -> CaseView:
         value=words.quantity(case.gate, case.unit, case.value, beside=case.limit),
         interval=words.span(written(case.gate, case.unit), case.interval),
         limit=words.limit(case.gate, case.unit, case.limit, beside=case.value),
-        reason=case.reason if case.as_of is None else f"{case.reason} (as of {case.as_of})",
+        reason=case.reason if case.as_of is None else f"{case.reason} (as of {utc(case.as_of)})",
         cause=sentence(case.cause),
         next_step=case.next_step or "",
         resolution=sentence(facts.text(case.evidence, "resolution")),

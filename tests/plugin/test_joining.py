@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from edgeq.judge.verdict import Answer, Verdict
+from edgeq.words import utc
 from tests.plugin.projects import Project, Table, save_photographs, statuses, text_of
 
 NO_TIMES = ("-m", "not latency")
@@ -46,11 +47,11 @@ def test_two_parts_are_one_answer(project: Project, workers: tuple[str, ...]) ->
     for case in joined.cases:
         if case.as_of is not None:
             assert (case.status, case.value) == (earlier[case.id].status, earlier[case.id].value)
-    assert f"note: 23 verdicts of the run of {before.started}: same spec, same files" in said
+    assert f"note: 23 verdicts of the run of {utc(before.started)}: same spec, same files" in said
     assert "Both variants are cleared and may ship" in said
     assert joined.models[0].variants[0].agreement == before.models[0].variants[0].agreement
     page = (project.reports / "report.html").read_text(encoding="utf-8")
-    assert f"23 verdicts of the run of {before.started}" in page
+    assert f"23 verdicts of the run of {utc(before.started)}" in page
 
 
 def test_latency_that_is_not_asked_for_leaves_a_complete_answer(project: Project) -> None:
@@ -84,7 +85,7 @@ def test_what_fails_in_one_part_rejects_in_the_next(project: Project) -> None:
     assert found == {"float16": Answer.CLEARED, "vendor": Answer.REJECTED}
     failed = [case for case in record.cases if case.status is Verdict.FAIL]
     assert [(case.id, case.as_of) for case in failed] == [("tiny/vendor/max_bytes", before.started)]
-    assert f"(as of {before.started})" in " ".join(text_of(result).split())
+    assert f"(as of {utc(before.started)})" in " ".join(text_of(result).split())
 
 
 def test_the_last_failed_are_joined_with_the_rest(project: Project) -> None:

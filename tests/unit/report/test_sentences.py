@@ -292,5 +292,5 @@ def test_verdicts_of_an_earlier_run_say_so() -> None:
     earlier = msgspec.structs.replace(GOOD, as_of="2026-11-29T10:00:00Z")
     record = records.record(BOTH[:1], (MADE, earlier))
     assert sentences.notes(record)[-1] == (
-        "1 verdict of the run of 2026-11-29T10:00:00Z: same spec, same files"
+        "1 verdict of the run of 2026-11-29 10:00:00 UTC: same spec, same files"
     )

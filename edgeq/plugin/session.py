@@ -70,6 +70,8 @@ class Collector:
         self._note(session.items)
 
     def _note(self, items: Sequence[pytest.Item]) -> None:
+        if self._state.refusal is not None:
+            return  # they are not run, and there may be no spec that they could be named by
         for item in items:
             names = getattr(item, "fixturenames", ())
             self._found.gated = self._found.gated or "edgeq_case" in names

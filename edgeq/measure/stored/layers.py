@@ -145,8 +145,10 @@ class _Weights:
 
     @property
     def one_scale(self) -> bool:
-        """Whether several channels share one scale."""
-        return self.scales.size == 1 and len(self.baseline) > 1
+        """Whether several channels share one scale, written once or for each of them."""
+        if len(self.baseline) == 1 or not self.scales.size:
+            return False
+        return bool(np.ptp(self.scales) <= FLOAT32_STEP * self.scales.max())
 
     @property
     def rounded_to_own_steps(self) -> bool:
@@ -298,7 +300,8 @@ def _compare_weights(file: StoredModel, pair: Pair, weights: _Weights, tally: Ta
 def _add_one_scale(pair: Pair, weights: _Weights, found: Distance, tally: Tally) -> None:
     left = weights.steps_left
     # TensorFlow Lite's specification of 8-bit quantization gives FULLY_CONNECTED one scale.
-    usual = weights.given.dtype == "uint8" or pair.variant.operator.name == "FULLY_CONNECTED"
+    dense = pair.variant.operator.name == "FULLY_CONNECTED" and weights.scales.size == 1
+    usual = weights.given.dtype == "uint8" or dense
     steps = 2 ** (BITS[weights.given.dtype] - 1) - 1
     detail = (
         f"have one scale for {len(weights.baseline)} channels of unlike range: one keeps "

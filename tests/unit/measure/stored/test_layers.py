@@ -263,6 +263,22 @@ def test_one_scale_for_unlike_channels_is_named(compare: Comparer, layer: str) -
 
 
 @pytest.mark.parametrize("layer", list(SHAPES))
+def test_one_scale_that_is_written_for_each_channel_is_one(compare: Comparer, layer: str) -> None:
+    for baseline, clear in ((unlike(layer), True), (mild(layer), True), (FLOATS, False)):
+        parts = tensorwise(baseline, layer)
+        channels = SHAPES[layer][AXES[layer]]
+        scales = parts[layer].scales * (channels - 1)
+        scales += (float(np.nextafter(np.float32(scales[0]), np.float32(1))),)
+        parts[layer] = replace(parts[layer], scales=scales, axis=AXES[layer])
+        parts[f"{layer}_bias"] = bias(parts, layer, stored_of(baseline, f"{layer}_bias"))
+        found = compare(baseline, parts)
+        assert [(one.change, one.certain) for one in found.findings] in (
+            [("one scale", True)],
+            *([] if clear else [[]]),
+        )
+
+
+@pytest.mark.parametrize("layer", list(SHAPES))
 def test_one_scale_for_like_channels_is_no_finding(compare: Comparer, layer: str) -> None:
     baseline = changed(FLOATS, layer, np.clip(stored_of(FLOATS, layer), -0.3, 0.3))
     clean(compare(baseline, tensorwise(baseline, layer)))

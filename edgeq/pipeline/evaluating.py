@@ -27,7 +27,7 @@ from edgeq.store import Store
 
 Floats = npt.NDArray[np.float32]
 
-MOST_BYTES = 32_000_000
+MOST_BYTES = 16_000_000
 """Of the outputs of one portion; two are held at once, while one is written."""
 
 HELD = "held.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +16,14 @@ from edgeq.errors import ModelError, UnlikeOutputsError, WorkerError
 from edgeq.images.labels import LabelSet
 from edgeq.measure.answers import Answers, make_answers
 from edgeq.pipeline.readout import Readout, readout
+from edgeq.run.results import Loaded
 from edgeq.spec.structs import CLASSIFICATION, Preprocessing
 from edgeq.tasks.recognition import Reading
 from edgeq.tflite.model_file import read_model
+
+MOST_TIMES = 2
+SPARE_VALUES = 4096
+"""Values that outputs may have beside ``MOST_TIMES`` the baseline's: other classes of a few."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +131,26 @@ def require_as_many(variant: Answers, baseline: Answers, model: Executable) -> N
             f"tells {theirs:,} classes apart, the baseline {ours:,}",
             where=model.key,
             remedy="Export the variant with the baseline's outputs, or name the `labels` of each",
+        )
+
+
+def require_outputs_like(variant: Loaded, baseline: Loaded, model: Executable) -> None:
+    """Refuse outputs that are far larger than the baseline's before anything is run.
+
+    A small file can give gigabytes. What is somewhat larger, as scores of one class more, is
+    compared afterwards.
+
+    Raises:
+        UnlikeOutputsError: They are.
+    """
+    theirs, ours = (
+        sum(math.prod(output.shape) for output in one.outputs) for one in (variant, baseline)
+    )
+    if theirs > MOST_TIMES * ours + SPARE_VALUES:
+        raise UnlikeOutputsError(
+            f"gives {theirs:,} values for an image, the baseline {ours:,}",
+            where=model.key,
+            remedy="Export the variant with the baseline's outputs",
         )
 
 

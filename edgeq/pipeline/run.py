@@ -26,7 +26,7 @@ from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.tensors import Fit, Output
 from edgeq.pipeline.control import Clock, Control, beside_control_of, find_control
 from edgeq.pipeline.diagnosis.cause import Diagnosis
-from edgeq.pipeline.executable import Executable, require_as_many
+from edgeq.pipeline.executable import Executable, require_as_many, require_outputs_like
 from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.fed import feeding_of
 from edgeq.pipeline.growing import watch
@@ -248,6 +248,8 @@ class Run:
 
         def make() -> None:
             photographs = self.photographs(model, subject)
+            if subject is not None:
+                require_outputs_like(self.load(model, subject), self.load(model, None), executable)
             self.executor.evaluate(executable, photographs, part=part, parts=self.parts)
 
         self._evaluated.get((executable.key, part), make)

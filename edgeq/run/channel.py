@@ -13,7 +13,7 @@ from typing import IO
 
 from edgeq.environment import allowed, without_proxies
 from edgeq.lifeline import Lifeline
-from edgeq.run.protocol import Decoder, Frame, encode
+from edgeq.run.protocol import USUAL_BYTES, Decoder, Frame, encode
 from edgeq.run.targets import Target
 
 READ_BYTES = 1 << 20
@@ -76,7 +76,9 @@ class Channel:
         """The last of what the worker wrote to standard error."""
         return self._output.decode("utf-8", "replace").strip()
 
-    def exchange(self, request: Frame | None, timeout_s: float) -> Frame:
+    def exchange(
+        self, request: Frame | None, timeout_s: float, *, most: int = USUAL_BYTES
+    ) -> Frame:
         """Send a request, if there is one, and return the next frame.
 
         Raises:
@@ -85,7 +87,9 @@ class Channel:
             FrameError: What came is no frame.
         """
         todo = memoryview(b"" if request is None else encode(request))
+        self._decoder.expect(most)
         deadline = time.monotonic() + timeout_s
+        begun = self._decoder.pending
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdout, selectors.EVENT_READ)
             selector.register(self._stderr, selectors.EVENT_READ)
@@ -104,12 +108,18 @@ class Channel:
                 if self._stderr in ready and not self._read_output():
                     selector.unregister(self._stderr)
                 if self._stdout in ready:
-                    data = os.read(self._stdout.fileno(), READ_BYTES)
-                    if not data:
-                        raise Ended
-                    self._decoder.feed(data)
-                    deadline = time.monotonic() + timeout_s
+                    self._read_answer()
+                    if not begun:  # it may take as long again to arrive, however it drips
+                        begun, deadline = True, time.monotonic() + timeout_s
+                elif self._process.poll() is not None:
+                    raise Ended  # what it started may hold its pipes for ever
             return frame
+
+    def _read_answer(self) -> None:
+        data = os.read(self._stdout.fileno(), READ_BYTES)
+        if not data:
+            raise Ended
+        self._decoder.feed(data)
 
     def end(self) -> int | None:
         """Return the exit code of a worker that is about to end, None where it has to be killed.
@@ -117,7 +127,8 @@ class Channel:
         Negative for a signal, as in ``subprocess``.
         """
         self._wait_for_end()
-        while self._read_output():
+        deadline = time.monotonic() + END_S
+        while self._read_output() and time.monotonic() < deadline:
             pass
         return self._process.poll()
 

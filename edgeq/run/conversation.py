@@ -14,11 +14,11 @@ from edgeq.resident import resident_bytes
 from edgeq.run.channel import Channel, Ended, Silence
 from edgeq.run.doing import Doing, Waiting, ignore
 from edgeq.run.failures import Circumstances
-from edgeq.run.protocol import PROTOCOL, AnyArray, Frame, FrameError
+from edgeq.run.protocol import PROTOCOL, USUAL_BYTES, AnyArray, Frame, FrameError
 from edgeq.run.results import WorkerFacts
 from edgeq.run.targets import Target
 
-START_S = 120.0
+START_S = 20.0
 """Seconds that a worker may take to start at the least. However little its model may take, Python
 and numpy have to be read first, on a busy machine from a slow disk."""
 
@@ -102,6 +102,8 @@ class Conversation:
         blobs: tuple[AnyArray, ...] = (),
         *,
         images: tuple[int, int] | None = None,
+        steps: int | None = None,
+        most: int = USUAL_BYTES,
         progress: Progress | None = None,
         waiting: Waiting | None = None,
     ) -> Frame:
@@ -112,6 +114,9 @@ class Conversation:
             fields: The rest of its header.
             blobs: Its arrays.
             images: Of a part of a longer job: images done before, and images in all.
+            steps: At most so many steps may be told; those of the images where None, and none
+                without images.
+            most: Bytes that the arrays of the answer may have.
             progress: Called with the images done and their number.
             waiting: Told of long silence in place of the conversation's own.
 
@@ -125,15 +130,27 @@ class Conversation:
         doing = Doing(op, *(images or ()))
         self._asked = doing, waiting or self.waiting
         request = Frame({"op": op, "id": self._requests, **fields}, blobs)
-        frame = self._exchange(request, doing)
+        frame = self._exchange(request, doing, most)
+        last = -1
         while frame.header.get("kind") == "progress":
-            done = frame.header.get("done")
-            if images and isinstance(done, int):
-                doing = Doing(op, images[0] + done, images[1])
+            last = self._risen(frame, last, (images or (0, -1))[1] if steps is None else steps)
+            if images:
+                doing = Doing(op, images[0] + last, images[1])
                 self._asked = doing, waiting or self.waiting
                 self._tell(progress, doing.done, doing.total)
-            frame = self._exchange(None, doing)
+            frame = self._exchange(None, doing, most)
         return self._result(frame, doing)
+
+    def _risen(self, frame: Frame, last: int, most: int) -> int:
+        """Return what a frame of progress tells, which must rise and has an end.
+
+        Each frame starts the time limit again: without this a worker could go on for ever.
+        """
+        done = frame.header.get("done")
+        if not isinstance(done, int) or not last < done <= most:
+            what = f"progress {done!r} after {last}, of {most}"
+            raise self._ended(self.circumstances(self._asked[0]).babble(what))
+        return done
 
     def convert(self, op: str, frame: Frame, kind: type[T]) -> T:
         """Return a result's header as a struct.
@@ -162,12 +179,12 @@ class Conversation:
             self._over = True
             self._channel.close(Frame({"op": "bye", "id": 0}))
 
-    def _exchange(self, request: Frame | None, doing: Doing) -> Frame:
+    def _exchange(self, request: Frame | None, doing: Doing, most: int) -> Frame:
         """Return the next frame, or end the worker and say why there is none."""
         self._since = self._clock()
         self._tell_at = self._since + PATIENCE_S
         try:
-            return self._channel.exchange(request, self._timeout_s)
+            return self._channel.exchange(request, self._timeout_s, most=most)
         except Silence as error:
             raise self._ended(self.circumstances(doing).silent()) from error
         except _TooBigError as error:

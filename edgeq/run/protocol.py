@@ -22,6 +22,9 @@ from edgeq import typed
 PROTOCOL = 3
 MAX_HEADER_BYTES = 1 << 24
 MAX_BLOB_BYTES = 1 << 36
+MAX_BLOBS = 4096
+USUAL_BYTES = 64_000_000
+"""Of the arrays of an answer from which nobody expects more."""
 DTYPES = frozenset(
     ["bool", "float16", "float32", "float64"]
     + [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
@@ -87,6 +90,12 @@ class Decoder:
 
     def __init__(self) -> None:
         self._data = bytearray()
+        self._head: tuple[dict[str, Any], Sequence[_Blob]] | None = None
+        self.most = USUAL_BYTES
+
+    def expect(self, most: int) -> None:
+        """Set how many bytes the arrays of one frame may have from now on."""
+        self.most = most
 
     def feed(self, data: bytes) -> None:
         """Take more bytes."""
@@ -113,17 +122,24 @@ class Decoder:
         start = _LENGTH.size + size
         if len(self._data) < start:
             return None
-        header, blobs = _parse(bytes(self._data[_LENGTH.size : start]))
-        if len(self._data) < start + sum(blob.bytes for blob in blobs):
+        if self._head is None:
+            self._head = _parse(bytes(self._data[_LENGTH.size : start]))
+        header, blobs = self._head
+        bytes_of_all = sum(blob.bytes for blob in blobs)
+        if bytes_of_all > self.most:
+            raise FrameError(f"arrays of {bytes_of_all} bytes, where {self.most} are expected")
+        if len(self._data) < start + bytes_of_all:
             return None
         arrays = []
         for blob in blobs:
-            content = self._data[start : start + blob.bytes]
-            start += blob.bytes
             kind = np.dtype(blob.dtype).newbyteorder("<")
-            array = np.frombuffer(content, kind).reshape(blob.shape)
+            count = blob.bytes // kind.itemsize
+            array = np.frombuffer(self._data, kind, count, start).reshape(blob.shape)
             arrays.append(array.astype(blob.dtype, copy=True))
+            del array  # it holds the bytes that are about to go
+            start += blob.bytes
         del self._data[:start]
+        self._head = None
         return Frame(header, tuple(arrays))
 
 
@@ -133,6 +149,8 @@ def _parse(text: bytes) -> tuple[dict[str, Any], Sequence[_Blob]]:
         blobs = typed.converted(header, _Header).blobs
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise FrameError(f"a header that is not one: {text[:40]!r}") from error
+    if len(blobs) > MAX_BLOBS:
+        raise FrameError(f"{len(blobs)} arrays")
     for blob in blobs:
         blob.check()
     del header["blobs"]

@@ -6,6 +6,7 @@ caller starts another one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +28,7 @@ from edgeq.run.loading import (
     understand,
 )
 from edgeq.run.more_memory import loads_with_more_memory
-from edgeq.run.protocol import AnyArray
+from edgeq.run.protocol import USUAL_BYTES, AnyArray
 from edgeq.run.results import Feed, Held, Inferred, Loaded, MemoryNow, Timed, WorkerFacts
 from edgeq.run.targets import Target
 from edgeq.spec.structs import Kernels, Preprocessing
@@ -203,6 +204,8 @@ class Session:
                 {**request, **place},
                 blobs,
                 images=(done, total),
+                steps=place["count"],
+                most=_expected(loaded, place["count"], most),
                 progress=progress,
                 waiting=waiting,
             )
@@ -250,7 +253,7 @@ class Session:
             "counts": counts,
             "budget_s": budget_s,
         }
-        answer = self._worker.ask("repeat", request, (pixels,))
+        answer = self._worker.ask("repeat", request, (pixels,), steps=max(counts, default=0))
         return self._worker.convert("repeat", answer, _Repeated).held
 
     def infer_tensors(self, handle: int, inputs: Sequence[AnyArray]) -> tuple[AnyArray, ...]:
@@ -264,7 +267,9 @@ class Session:
             WorkerError: As in ``load``.
         """
         require_tensors(self._model(handle), inputs, where=self._where)
-        return self._worker.ask("infer_tensors", {"handle": handle}, tuple(inputs)).blobs
+        most = _expected(self._model(handle), 1, 0)
+        request = {"handle": handle}
+        return self._worker.ask("infer_tensors", request, tuple(inputs), most=most).blobs
 
     def time(
         self, feeds: Sequence[Feed], *, rounds: int, block: int, warmup: int, budget_s: float
@@ -293,7 +298,9 @@ class Session:
             "warmup": warmup,
             "budget_s": budget_s,
         }
-        answer = self._worker.ask("time", request, tuple(feed.image[np.newaxis] for feed in feeds))
+        images = tuple(feed.image[np.newaxis] for feed in feeds)
+        steps = len(feeds) * (warmup + 1 + rounds)
+        answer = self._worker.ask("time", request, images, steps=steps)
         facts = self._worker.convert("time", answer, _Turns)
         blocks = np.arange(len(answer.blobs[0]), dtype=np.int64) // block
         return Timed(facts.first_s, answer.blobs, blocks, rounds, facts.load)
@@ -346,6 +353,20 @@ class Session:
         for first in range(start, start + total, size):
             chunk = array[first : min(first + size, start + total)]
             yield {"path": None, "start": 0, "count": len(chunk)}, (chunk,)
+
+
+def _expected(loaded: Loaded, count: int, sampled: int) -> int:
+    """Return how many bytes the outputs for some images may have, as the file declares them.
+
+    Args:
+        loaded: The model.
+        count: Of the images.
+        sampled: If not 0, that many values of each output are asked for.
+    """
+    sizes = [math.prod(one.shape) for one in loaded.outputs]
+    if sampled:
+        sizes = [min(size, sampled + 2) for size in sizes]
+    return max(USUAL_BYTES, 8 * (count + loaded.batch) * sum(sizes))
 
 
 def _numbers(preprocessing: Preprocessing) -> dict[str, Any]:

@@ -202,15 +202,15 @@ class Worker:
     """Answers requests: ``op_NAME`` takes a request's header and arrays and returns an answer's."""
 
     def __init__(self, stdout: BinaryIO):
-        self.stdout, self.told = stdout, 0.0
+        self.stdout, self.told, self.last = stdout, 0.0, -1
         self.models: dict[int, Model] = {}
         self.gauge = Gauge()
 
     def progress(self, done: int, total: int) -> None:
         """Tell the client once a second that the work goes on."""
-        if time.perf_counter() - self.told > PROGRESS_S:
+        if done > self.last and time.perf_counter() - self.told > PROGRESS_S:
             write_frame(self.stdout, {"kind": "progress", "done": done, "total": total})
-            self.told = time.perf_counter()
+            self.told, self.last = time.perf_counter(), done
 
     def op_hello(self, request: Json, _: Arrays) -> Frame:
         """Say what is here, and from now on let mallocs beyond the memory limit fail."""
@@ -306,27 +306,30 @@ class Worker:
     def op_time(self, request: Json, blobs: Arrays) -> Frame:
         """Time models on one photograph (1, h, w, 3) each, in blocks: A B, B A, ..."""
         end, load = time.perf_counter() + request["budget_s"], os.getloadavg()[0]
-        models = [self.models[handle] for handle in request["handles"]]
+        models, done = [self.models[handle] for handle in request["handles"]], 0
+        total = len(models) * (request["warmup"] + 1 + request["rounds"])
         feeds = [m.feeder(how) for m, how in zip(models, request["preprocessing"])]  # noqa: B905
         for model, feed, image in zip(models, feeds, blobs):  # noqa: B905
             feed(image)
             for _ in range(request["warmup"] + (model.first_s < 0)):
-                self.progress(0, request["rounds"])
+                self.progress(done, total)
                 model.invoke()
+                done += 1
         samples: list[list[float]] = [[] for _ in models]
         turns = list(range(len(models)))
-        for done in range(0, request["rounds"], request["block"]):
-            if done and time.perf_counter() > end:
+        for first in range(0, request["rounds"], request["block"]):
+            if first and time.perf_counter() > end:
                 break
             for turn in turns:
                 feeds[turn](blobs[turn])
-                times = range(min(request["block"], request["rounds"] - done))
+                times = range(min(request["block"], request["rounds"] - first))
                 for _ in times:
                     samples[turn].append(models[turn].invoke())
+                    done += 1
                     if samples[turn][-1] > PROGRESS_S:  # too slow to be disturbed by telling
-                        self.progress(done, request["rounds"])
+                        self.progress(done, total)
             turns.reverse()
-            self.progress(done, request["rounds"])
+            self.progress(done, total)
         facts = {"first_s": [model.first_s for model in models], "load": [load, os.getloadavg()[0]]}
         return facts, [np.array(one, np.float64) for one in samples]
 
@@ -347,6 +350,7 @@ class Worker:
 def answer(worker: Worker, request: Json, blobs: Arrays) -> Frame:
     """Return the answer to a request; what goes wrong is an answer too."""
     try:
+        worker.last = -1
         header, arrays = getattr(worker, "op_" + request["op"])(request, blobs)
     except Exception as error:  # noqa: BLE001 - the client decides what it costs
         traceback.print_exc()

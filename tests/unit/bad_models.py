@@ -50,6 +50,18 @@ def greedy(wanted_bytes: int, **shape: Any) -> bytes:
     return _packed(model)
 
 
+def large(side: int, **shape: Any) -> bytes:
+    """Return a model of the classifier's size whose output is a huge copy of its image."""
+    model = _unpacked(**shape)
+    main = model.subgraphs[0]
+    out = _add_tensor(model, main, "large", [1, side, side, 3])
+    size = _add_tensor(model, main, "size", [2], np.array([side, side], np.int32))
+    options = schema.ResizeNearestNeighborOptionsT()
+    _add_operator(model, main, "RESIZE_NEAREST_NEIGHBOR", ([main.inputs[0], size], [out]), options)
+    main.outputs = [out]
+    return _packed(model)
+
+
 def crashing(**shape: Any) -> bytes:
     """Return a classifier whose probabilities are a constant of the file, which is read-only."""
     model = _unpacked(**{"softmax": True, "io": "uint8", **shape})

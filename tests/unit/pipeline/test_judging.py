@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,9 @@ from edgeq.pipeline.run import Run
 from edgeq.record import CaseRecord
 from edgeq.run.workers import Workers
 from edgeq.spec.gates import GATES, limits
+from tests.unit.bad_models import large
 from tests.unit.images.pictures import save
-from tests.unit.pipeline.project import case, spec
+from tests.unit.pipeline.project import NAMES, case, spec
 
 
 def answer(run: Run, variant: str, gate: str) -> tuple[CaseRecord, EdgeqError | None]:
@@ -297,3 +299,16 @@ def test_a_baseline_replaced_after_it_was_read_is_no_fault_of_a_variant(replacea
     assert record.status is Verdict.MISSING
     assert isinstance(error, ModelError)
     assert "changed while the run went on" in record.reason
+
+
+def test_outputs_far_larger_than_the_baselines_are_refused_before_anything_is_run(
+    replaceable: Run,
+) -> None:
+    run, root = replaceable, replaceable.spec.root
+    (root / "other.tflite").write_bytes(large(512, classes=len(NAMES)))
+    record, error = judge(run, case(run, "net/other/top1_agreement"))
+    assert (record.status, error) == (Verdict.FAIL, None)
+    assert "gives 786,432 values for an image, the baseline 7" in record.reason
+    sha256 = run.variant(case(run, "net/other/made").subject).sha256
+    kept = [json.loads(one.read_text()) for one in run.store.root.glob("answers-*/*/entry.json")]
+    assert sha256 not in {one["facts"]["model"] for one in kept}

@@ -380,3 +380,61 @@ def test_a_worker_does_not_outlive_a_client_that_is_killed(tmp_path: Path) -> No
     while alive(pid) and time.monotonic() < end:
         time.sleep(0.02)
     assert not alive(pid)
+
+
+ANSWER = (
+    "text = json.dumps({'kind': 'result', 'id': asked['id'], 'blobs': []}).encode()\n"
+    "frame = struct.pack('<I', len(text)) + text\n"
+)
+
+
+def test_a_frame_that_drips_has_an_end(scripted: Scripted) -> None:
+    drip = (
+        f"hello(); asked = read()\n{ANSWER}"
+        "for byte in frame * 1000:\n"
+        "    sys.stdout.buffer.write(bytes([byte])); sys.stdout.flush(); time.sleep(0.2)"
+    )
+    error = failure(scripted(drip), timeout_s=1.0)
+    assert type(error) is WorkerTimeoutError
+
+
+@pytest.mark.parametrize(
+    "told", ["0", "n % 3", "-1", "n * 10**9", "'many'", "None"], ids=lambda told: f"done={told}"
+)
+def test_progress_must_rise_and_has_an_end(scripted: Scripted, told: str) -> None:
+    script = (
+        "import itertools\nhello(); read()\n"
+        f"for n in itertools.count(): write(kind='progress', done={told}, total=9)"
+    )
+    error = failure(scripted(script), images=True)
+    assert "with what is no answer: progress" in str(error)
+
+
+def test_progress_of_what_has_no_steps_is_no_answer(scripted: Scripted) -> None:
+    error = failure(scripted("hello(); read(); write(kind='progress', done=0, total=1); read()"))
+    assert "with what is no answer: progress 0" in str(error)
+
+
+@pytest.mark.parametrize("blobs", ["[{'dtype': 'uint8', 'shape': [60 * 10**9]}]"])
+def test_more_bytes_than_are_expected_are_not_read(scripted: Scripted, blobs: str) -> None:
+    script = (
+        "hello(); asked = read()\n"
+        f"text = json.dumps({{'kind': 'result', 'id': asked['id'], 'blobs': {blobs}}}).encode()\n"
+        "sys.stdout.buffer.write(struct.pack('<I', len(text)) + text)\n"
+        "while True: sys.stdout.buffer.write(bytes(1 << 20))"
+    )
+    error = failure(scripted(script))
+    assert "arrays of 60000000000 bytes, where 64000000 are expected" in str(error)
+
+
+def test_a_process_that_holds_a_dead_workers_pipes_is_not_waited_for(
+    scripted: Scripted, tmp_path: Path
+) -> None:
+    script = (
+        "import subprocess\nhello(); read()\n"
+        "subprocess.Popen(['sleep', '30'], start_new_session=True); os._exit(3)"
+    )
+    start = time.monotonic()
+    error = failure(scripted(script))
+    assert "ended with exit code 3" in str(error)
+    assert time.monotonic() - start < 25

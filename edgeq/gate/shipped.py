@@ -53,7 +53,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     except EdgeqError as error:
         sys.stderr.write(f"edgeq: {' '.join(str(error).split())}\n")
         return error.exit_code
-    if config.get_verbosity() >= 0:
+    if config.get_verbosity() >= 0 and not _is_stopped(state):
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
     return None
@@ -75,6 +75,11 @@ def pytest_pycollect_makemodule(
         return None
     suite: pytest.Module = pytest.Module.from_parent(parent, path=module_path, nodeid=SUITE)
     return suite
+
+
+def _is_stopped(state: State) -> bool:
+    """Return whether bad input leaves nothing to be validated: it is then all there is to say."""
+    return len(state.beforehand.stopped(state.cases.values())) == len(state.subjects)
 
 
 def announcement(state: State) -> tuple[str, str, str]:

@@ -27,6 +27,7 @@ from edgeq.registry import suggestion
 
 LABELS_FILE = "labels.csv"
 _SHOWN = 3
+IMAGES_TABLE = "[images]"
 ENDINGS = frozenset(
     f".{ending}"
     for ending in (
@@ -80,7 +81,12 @@ class ClassFolders:
 
 
 def find_photos(
-    folder: Path, role: str, *, labels_file: Path | None, classes: LabelSet | None
+    folder: Path,
+    role: str,
+    *,
+    labels_file: Path | None,
+    classes: LabelSet | None,
+    named_in: str = IMAGES_TABLE,
 ) -> Photographs:
     """Return the photographs of a folder with their labels.
 
@@ -90,11 +96,12 @@ def find_photos(
             ``split`` column is compared with.
         labels_file: The labels file that the spec names.
         classes: The label set.
+        named_in: The table of the spec that names the folder, for errors.
 
     Raises:
         ImageError: There is no folder, no photograph, or something is wrong with the labels.
     """
-    _require_folder(folder, f"Correct `{role}` under [tool.edgeq.images]")
+    _require_folder(folder, f"Correct `{role}` in {named_in}")
     folder = folder.absolute()
     files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
     table = _table(folder, role, labels_file, classes)
@@ -123,7 +130,7 @@ def list_photos(folder: Path, remedy: str) -> dict[str, Path]:
 def _require_folder(folder: Path, remedy: str) -> None:
     if not folder.is_dir():
         raise ImageError(
-            "is no folder" if folder.exists() else "the folder does not exist",
+            "is not a folder" if folder.exists() else "the folder does not exist",
             where=folder,
             remedy=remedy,
         )

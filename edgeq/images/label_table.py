@@ -52,7 +52,7 @@ def read_table(path: Path, splits: Collection[str], classes: LabelSet | None) ->
         text = read_text(path, encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise ImageError(
-            "the labels file does not exist", where=path, remedy="Correct `labels` in the spec"
+            "the labels file does not exist", where=path, remedy="Correct `labels` in [images]"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ImageError(

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from edgeq.errors import ImageError
 from edgeq.files import sha256_bytes, sha256_file
-from edgeq.images.folders import Found, Photographs, find_photos
+from edgeq.images.folders import IMAGES_TABLE, Found, Photographs, find_photos
 from edgeq.images.labels import LabelSet
 from edgeq.images.samples import ROLES, Role, find_sample
 from edgeq.words import size
@@ -227,6 +227,7 @@ def load_set(
     root: Path,
     labels: str | None = None,
     label_set: LabelSet | None = None,
+    named_in: str = IMAGES_TABLE,
     limit: int | None = None,
     digest: Callable[[Path], str] = sha256_file,
 ) -> ImageSet:
@@ -241,6 +242,7 @@ def load_set(
         labels: A labels file for a folder, see ``edgeq.images.folders``. Samples carry their
             own labels and do not use it.
         label_set: The classes that labels are checked against.
+        named_in: The table of the spec that names the source, for errors.
         limit: At most so many photographs, the first by name.
         digest: Returns the sha256 of a file's content; called in several threads.
 
@@ -254,7 +256,7 @@ def load_set(
             where=source,
             remedy="Give at least 1, or leave it out",
         )
-    found = _find(source, role, root=root, labels=labels, label_set=label_set)
+    found = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
     chosen = sorted(found.photos, key=lambda item: item.name)[:limit]
     notes = tuple(f"{source}: {note}" for note in found.notes)
     images = ImageSet(role, source, hashed(chosen, digest), notes)
@@ -292,6 +294,7 @@ def find_names(
     root: Path,
     labels: str | None = None,
     label_set: LabelSet | None = None,
+    named_in: str = IMAGES_TABLE,
 ) -> tuple[str, ...]:
     """Return the names of all photographs of a set, in their order; none is read.
 
@@ -301,7 +304,7 @@ def find_names(
         ImageError: The source or a label can't be used.
         MissingExtraError: The sample's package is not installed.
     """
-    found = _find(source, role, root=root, labels=labels, label_set=label_set)
+    found = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
     return tuple(sorted(item.name for item in found.photos))
 
 
@@ -312,6 +315,7 @@ def count_photos(
     root: Path,
     labels: str | None = None,
     label_set: LabelSet | None = None,
+    named_in: str = IMAGES_TABLE,
 ) -> Counted:
     """Count the photographs of a set; none is read.
 
@@ -321,7 +325,7 @@ def count_photos(
         ImageError: The source or a label can't be used.
         MissingExtraError: The sample's package is not installed.
     """
-    found = _find(source, role, root=root, labels=labels, label_set=label_set)
+    found = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
     labels_ = [item.label for item in found.photos]
     return Counted(
         len(labels_),
@@ -360,14 +364,20 @@ def overlap(a: ImageSet, b: ImageSet) -> tuple[tuple[str, str], ...]:
 
 
 def _find(
-    source: str, role: Role, *, root: Path, labels: str | None, label_set: LabelSet | None
+    source: str,
+    role: Role,
+    *,
+    root: Path,
+    labels: str | None,
+    label_set: LabelSet | None,
+    named_in: str,
 ) -> Photographs:
     kind, separator, name = source.partition(":")
     if separator and kind == "sample":
         return Photographs(find_sample(name, role))
     labels_file = None if labels is None else root / Path(labels).expanduser()
     folder = folder_of(source, role, root)
-    return find_photos(folder, role, labels_file=labels_file, classes=label_set)
+    return find_photos(folder, role, labels_file=labels_file, classes=label_set, named_in=named_in)
 
 
 def folder_of(source: str, role: Role, root: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from edgeq.errors import ConversionError, EdgeqError, ModelError
 from edgeq.judge.verdict import Judgement, Verdict
@@ -12,7 +12,11 @@ NOT_MEASURED = "not measured: "
 NO_IMAGES = f"{NOT_MEASURED}there are no evaluation images"
 NO_LABELS = f"{NOT_MEASURED}the evaluation images have no labels"
 RANDOM_WEIGHTS = f"{NOT_MEASURED}the model has random weights, so its answers mean nothing"
+UNJUDGED = "the variant can't be judged: "
+NOT_JUDGED = "not judged: "
 DECLARED = " (absent by declaration)"
+
+_OF_BROKEN = frozenset({"error", "where", "output", "log"})
 
 
 def missing(reason: str, *, declared: bool = False, next_step: str | None = None) -> Judgement:
@@ -87,15 +91,26 @@ def broken(error: EdgeqError) -> Judgement:
     of_a_file = isinstance(error, ModelError) and not isinstance(error, ConversionError)
     return Judgement(
         status=Verdict.FAIL,
-        reason=f"the variant can't be judged: {_placed(error) if of_a_file else error.what}",
+        reason=f"{UNJUDGED}{_placed(error) if of_a_file else error.what}",
         next_step=error.remedy,
         evidence={
+            # The keys are _OF_BROKEN.
             "error": type(error).__name__,
             "where": error.where,
             "output": getattr(error, "output", ""),
             "log": None if (log := getattr(error, "log", None)) is None else str(log),
         },
     )
+
+
+def is_broken(evidence: Mapping[str, object]) -> bool:
+    """Return whether the evidence of a FAIL is that the variant could not be made or run."""
+    return evidence.keys() >= _OF_BROKEN
+
+
+def elsewhere(case_id: str) -> str:
+    """Return the reason of a case that is not judged for what another case says."""
+    return f"{NOT_JUDGED}see {case_id}"
 
 
 def _placed(error: EdgeqError) -> str:

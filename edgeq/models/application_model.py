@@ -76,7 +76,7 @@ def _with_weights(
         request = msgspec.structs.replace(source.request, weights=weights.request)
         return export_float(name, request, facts(weights), store)
 
-    weights = local_weights(application, model, spec)
+    weights = local_weights(application, model, spec, key=name)
     if weights is not None:
         return weights, export(weights)
     weights = downloaded_weights()

@@ -38,8 +38,7 @@ def expected(name: str, model: Model, spec: Spec) -> Expected | None:
         MissingExtraError: A package that the source needs is not installed.
         SpecError: There is no such preprocessing.
     """
-    where = f"{spec.origin}: models.{name}.source"
-    source = parse_source(model, spec, where)
+    source = parse_source(name, model, spec)
     if not isinstance(source, Export):
         return None
     if model.source == lite0.SOURCE:

@@ -12,7 +12,8 @@ import msgspec
 from edgeq import typed
 from edgeq.models.downloads import bound_network
 from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
-from edgeq.models.input_size import CHANNELS, fixed_size
+from edgeq.models.input_size import fixed_size
+from edgeq.models.layout import CHANNELS
 
 
 def export(request: ExportRequest) -> ExportResponse:

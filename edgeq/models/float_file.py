@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Container
 
 from edgeq.errors import ModelError
+from edgeq.models.layout import unlike_an_image
 from edgeq.tflite.model_file import ModelFile, Tensor, require_runnable
 
-_RANK = 4
-_CHANNELS = 3
 _QUANTIZED = frozenset({"float16", "int16", "int8", "uint8", "int4", "uint4", "int2"})
 _INDICES = frozenset({"int32", "int64", "uint32", "uint64", "bool", "string"})
-_READY = "Join a quantized file as a ready-made variant: [tool.edgeq.variants.NAME]"
+_READY = "Add a quantized file as a ready-made variant: [variants.NAME]"
 
 
 def require_float(model: ModelFile, *, halves: Container[int] = ()) -> tuple[int, int]:
@@ -31,7 +30,7 @@ def require_float(model: ModelFile, *, halves: Container[int] = ()) -> tuple[int
         raise ModelError(
             f"has {len(model.inputs)} inputs",
             where=model.path,
-            remedy="edgeq validates models that take one image",
+            remedy="edgeq validates models that take one image; export one with a single input",
         )
     if not model.outputs:
         raise ModelError("has no output", where=model.path, remedy="Export the model again")
@@ -40,7 +39,7 @@ def require_float(model: ModelFile, *, halves: Container[int] = ()) -> tuple[int
     )
     if quantized is not None:
         raise ModelError(
-            f"is no float model: tensor {quantized.name!r} is {quantized.dtype}",
+            f"is not a float model: tensor {quantized.name!r} is {quantized.dtype}",
             where=model.path,
             remedy=_READY,
         )
@@ -55,9 +54,10 @@ def require_float(model: ModelFile, *, halves: Container[int] = ()) -> tuple[int
     for index in (*model.inputs, *model.outputs):
         if tensors[index].dtype != "float32":
             raise ModelError(
-                f"is no float model: {tensors[index].name!r} is {tensors[index].dtype}",
+                f"takes or gives {tensors[index].dtype} ({tensors[index].name!r}), although it is "
+                "not quantized",
                 where=model.path,
-                remedy=_READY,
+                remedy="Export it with a float32 input and float32 outputs",
             )
     return image_size(model)
 
@@ -66,19 +66,21 @@ def image_size(model: ModelFile) -> tuple[int, int]:
     """Return height and width of a model's first input.
 
     Raises:
-        ModelError: It is no RGB image of fixed size with the channels last.
+        ModelError: It is not an RGB image of fixed size with the channels last.
     """
     entry = model.tensors[model.inputs[0]]
     shape = entry.shape_signature
-    if len(shape) != _RANK or shape[-1] != _CHANNELS or shape[0] not in (1, -1):
+    unlike = unlike_an_image(shape)
+    if unlike is not None:
+        what, remedy = unlike
         raise ModelError(
-            f"its input {entry.name!r} of shape {list(shape)} is no single image of "
-            "(1, height, width, 3)",
+            f"its input {entry.name!r} of shape {list(shape)} is not one RGB image "
+            f"(1, height, width, 3): it {what}",
             where=model.path,
-            remedy="Export a model for RGB images with the channels last and a batch of 1",
+            remedy=remedy,
         )
-    _, height, width, _ = shape
-    if height < 1 or width < 1:
+    _, height, width, channels = shape
+    if min(height, width, channels) < 1:
         raise ModelError(
             f"its input {entry.name!r} leaves the size open: {list(shape)}",
             where=model.path,

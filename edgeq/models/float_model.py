@@ -87,8 +87,7 @@ def load_float_model(name: str, model: Model, spec: Spec, store: Store) -> Float
         MissingExtraError: A package that the source needs is not installed.
         StoreError: The store can't be written.
     """
-    where = f"{spec.origin}: models.{name}.source"
-    source = parse_source(model, spec, where)
+    source = parse_source(name, model, spec)
     if isinstance(source, FloatFile):
         found = _from_file(name, model, source.path, store, f"{spec.origin}: models.{name}")
         return replace(found, limits=spec.make)

@@ -16,11 +16,11 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from edgeq.models.saved_model_source import SIGNATURE
+from edgeq.models.saved_model_file import SERVING
 
 INPUT = "args_0"
 OUTPUT = "output_0"
-"""The names that Keras's export gives, with ``SIGNATURE``."""
+"""The names that Keras's export gives, with ``SERVING``."""
 
 _INPUT, _OUTPUT = f"{INPUT}:0", "Identity:0"
 """Tensors of a traced function's graph."""
@@ -81,7 +81,7 @@ def signed(content: bytes) -> bytes:
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     (graph,) = model.subgraphs
     signature = schema.SignatureDefT()
-    signature.signatureKey = SIGNATURE
+    signature.signatureKey = SERVING
     signature.inputs = [_named(INPUT, graph.inputs[0])]
     signature.outputs = [_named(OUTPUT, graph.outputs[0])]
     signature.subgraphIndex = 0

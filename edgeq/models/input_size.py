@@ -6,41 +6,49 @@ from collections.abc import Sequence
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
-
-RANK = 4
-CHANNELS = 3
+from edgeq.models.layout import unlike_an_image
 
 
-def fixed_size(shape: Sequence[int | None], request: ExportRequest) -> tuple[int, int]:
+def fixed_size(
+    shape: Sequence[int | None], request: ExportRequest, table: str = "the spec"
+) -> tuple[int, int]:
     """Return the height and width for an export.
 
     Args:
-        shape: Of the model's input, None for open dimensions.
+        shape: Of the model's input, None for open dimensions. A fixed batch is left to the export,
+            which sets its own.
         request: Its ``input_size`` is what the spec asks for; ``open_size`` helps models that
             leave the size open.
+        table: The model's table in the spec, for errors.
 
     Raises:
-        ModelError: The input is no RGB image, its size is open and nothing fixes it, or it is
+        ModelError: The input is not an RGB image, its size is open and nothing fixes it, or it is
             another than the one asked for.
     """
-    if len(shape) != RANK or shape[-1] not in (CHANNELS, None):
+    unlike = unlike_an_image((None, *shape[1:]) if shape else ())
+    if unlike is not None:
+        what, remedy = unlike
         raise ModelError(
-            f"its input {tuple(shape)} is no image of (batch, height, width, 3)",
+            f"its input {_shown(shape)} is not one RGB image (1, height, width, 3): it {what}",
             where=request.name,
-            remedy="Export a model for RGB images with the channels last",
+            remedy=remedy,
         )
     asked = request.input_size or request.open_size or (None, None)
     height, width = shape[1] or asked[0], shape[2] or asked[1]
     if height is None or width is None:
         raise ModelError(
-            "leaves its input size open",
+            f"leaves its input size open: {_shown(shape)}",
             where=request.name,
-            remedy="Set input_size = [HEIGHT, WIDTH]",
+            remedy=f"Set input_size = [HEIGHT, WIDTH] in {table}",
         )
     if request.input_size not in (None, (height, width)):
         raise ModelError(
             f"takes images of {[height, width]}, not of {list(request.input_size or ())}",
             where=request.name,
-            remedy="Remove input_size from the spec, or set it to the model's own",
+            remedy=f"Remove input_size from {table}, or set it to the model's own",
         )
     return height, width
+
+
+def _shown(shape: Sequence[int | None]) -> str:
+    return f"({', '.join('open' if one is None else str(one) for one in shape)})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ import numpy as np
 
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
-from edgeq.models.input_size import CHANNELS
+from edgeq.models.layout import CHANNELS
 from edgeq.models.lite0_network import build
 from edgeq.models.lite0_weights import read_state
 from edgeq.models.serving import one_line
 from edgeq.registry import suggestion
+
+_LACKING = re.compile(r"[Cc]ould not locate (\w+) '([^']+)'")
+_UNSAFE = re.compile(r"safe_mode|unsafe deserialization")
 
 
 class DownloadFailedError(Exception):
@@ -34,11 +38,37 @@ def build_model(request: ExportRequest) -> tuple[Any, tuple[str, ...]]:
     if request.kind == "application":
         return _application(request)
     if request.kind == "keras_file":
-        safe = not request.allow_code
-        return keras.saving.load_model(request.name, compile=False, safe_mode=safe), ()
+        return _loaded(request), ()
     if request.kind == "lite0":
         return build(read_state(Path(request.name))), ()
     return _function(request), ()
+
+
+def _loaded(request: ExportRequest) -> Any:
+    """Return the model of a ``.keras`` file.
+
+    Raises:
+        ModelError: Keras lacks a class of it, or it holds code that may not run.
+    """
+    try:
+        return keras.saving.load_model(
+            request.name, compile=False, safe_mode=not request.allow_code
+        )
+    except (TypeError, ValueError) as error:
+        # Keras puts the whole configuration behind its reason: the name is what a reader needs.
+        lacking = _LACKING.search(str(error))
+        if lacking is not None:
+            raise ModelError(
+                f"Keras could not locate {lacking[1]} {lacking[2]!r}",
+                remedy="Write a function that imports it and returns the loaded model, and set "
+                'source = "package.module:function"',
+            ) from error
+        if not request.allow_code and _UNSAFE.search(str(error)):
+            raise ModelError(
+                "has code inside (a Lambda layer), which is not run",
+                remedy="If you trust the file, set allow_code = true in the model's table",
+            ) from error
+        raise
 
 
 def image_shape(model: Any, name: str) -> tuple[int | None, ...]:

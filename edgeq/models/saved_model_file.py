@@ -1,7 +1,8 @@
-"""The names of a SavedModel's signatures, read without TensorFlow.
+"""A SavedModel's signatures and what they take, read without TensorFlow.
 
 ``saved_model.pb`` is a message ``SavedModel`` of Protocol Buffers: field 2 holds meta graphs, whose
-field 5 maps names to signatures (tensorflow/core/protobuf/saved_model.proto, meta_graph.proto).
+field 5 maps names to signatures (tensorflow/core/protobuf/saved_model.proto, meta_graph.proto;
+core/framework/tensor_shape.proto).
 What it holds beside them is passed over by its length, so the graph itself is never looked at.
 """
 
@@ -10,12 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from edgeq.errors import ModelError
+from edgeq.models.export_request import ExportRequest
+from edgeq.models.input_size import fixed_size
 from edgeq.registry import suggestion
+
+Shape = tuple[int | None, ...]
 
 FILE = "saved_model.pb"
 SERVING = "serving_default"
-_META_GRAPHS, _SIGNATURES, _KEY = 2, 5, 1
+_META_GRAPHS, _SIGNATURES, _KEY, _VALUE = 2, 5, 1, 2
+_INPUTS, _SHAPE, _DIMENSION, _UNKNOWN_RANK, _SIZE = 1, 3, 2, 3, 1
+_NEGATIVE = 1 << 63
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 _HIDDEN = "__saved_model_"
 """Begins the names of what TensorFlow itself runs when it loads a model."""
@@ -83,8 +92,90 @@ def chosen_signature(folder: Path, wanted: str | None) -> str | None:
     )
 
 
+def require_image(folder: Path, request: ExportRequest, table: str) -> None:
+    """Refuse a SavedModel whose signature does not take one image.
+
+    What can't be understood is left to TensorFlow.
+
+    Args:
+        folder: The SavedModel.
+        request: Its export, with the signature.
+        table: The model's table in the spec, for errors.
+
+    Raises:
+        ModelError: The signature takes something else.
+    """
+    if request.signature is None:
+        return
+    shapes = inputs_of(folder, request.signature)
+    if shapes is None:
+        return
+    if len(shapes) != 1:
+        raise ModelError(
+            f"its signature {request.signature!r} has {len(shapes)} inputs",
+            where=folder,
+            remedy="Save a signature that takes one image and gives one tensor",
+        )
+    if shapes[0] is not None:
+        fixed_size(shapes[0], msgspec.structs.replace(request, name=str(folder)), table)
+
+
+def inputs_of(folder: Path, signature: str) -> list[Shape | None] | None:
+    """Return the shapes of a signature's inputs, None if the file can't be understood.
+
+    Args:
+        folder: The SavedModel.
+        signature: One of its signatures.
+
+    Returns:
+        Open dimensions are None, and so is a shape of open rank.
+    """
+    try:
+        content = memoryview((folder / FILE).read_bytes())
+        return [
+            _shape(entry)
+            for graph in _fields(content, _META_GRAPHS)
+            for named in _fields(graph, _SIGNATURES)
+            if any(bytes(key).decode() == signature for key in _fields(named, _KEY))
+            for value in _fields(named, _VALUE)
+            for entry in _fields(value, _INPUTS)
+        ]
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _shape(entry: memoryview) -> Shape | None:
+    """Return the shape of a named tensor, None if its rank is open or not said."""
+    for tensor in _fields(entry, _VALUE):
+        for shape in _fields(tensor, _SHAPE):
+            if any(_numbers(shape, _UNKNOWN_RANK)):
+                return None
+            return tuple(_size(one) for one in _fields(shape, _DIMENSION))
+    return None
+
+
+def _size(dimension: memoryview) -> int | None:
+    """Return a dimension, None if it is open: its size is then -1, in two's complement."""
+    size = next(_numbers(dimension, _SIZE), 0)
+    return None if size >= _NEGATIVE else size
+
+
 def _fields(message: memoryview, wanted: int) -> Iterator[memoryview]:
-    """Yield the fields of a number that hold bytes: messages and texts.
+    """Yield the fields of a number that hold bytes: messages and texts; see ``_entries``."""
+    for number, value in _entries(message):
+        if number == wanted and isinstance(value, memoryview):
+            yield value
+
+
+def _numbers(message: memoryview, wanted: int) -> Iterator[int]:
+    """Yield the fields of a number that hold numbers of base 128; see ``_entries``."""
+    for number, value in _entries(message):
+        if number == wanted and isinstance(value, int):
+            yield value
+
+
+def _entries(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Yield number and value of each field, those of a fixed width left out.
 
     Raises:
         ValueError: The bytes are no message.
@@ -95,13 +186,13 @@ def _fields(message: memoryview, wanted: int) -> Iterator[memoryview]:
         tag, at = _varint(message, at)
         number, kind = tag >> 3, tag & 7
         if kind == _VARINT:
-            _, at = _varint(message, at)
+            value, at = _varint(message, at)
+            yield number, value
         elif kind == _BYTES:
             size, at = _varint(message, at)
             if at + size > len(message):
                 raise ValueError("a field is longer than its message")
-            if number == wanted:
-                yield message[at : at + size]
+            yield number, message[at : at + size]
             at += size
         elif kind in {_EIGHT_BYTES, _FOUR_BYTES}:
             at += 8 if kind == _EIGHT_BYTES else 4

@@ -9,10 +9,9 @@ import tensorflow as tf
 from edgeq.errors import ModelError
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.graph_code import require_arithmetic
-from edgeq.models.input_size import CHANNELS, fixed_size
+from edgeq.models.input_size import fixed_size
+from edgeq.models.layout import CHANNELS
 from edgeq.models.saved_model_file import SERVING
-
-SIGNATURE = SERVING
 
 
 def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
@@ -24,7 +23,7 @@ def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
     """
     require_arithmetic(request)
     loaded = tf.saved_model.load(request.name)
-    key = request.signature or SIGNATURE
+    key = request.signature or SERVING
     signatures = dict(loaded.signatures)
     if key not in signatures:
         raise ModelError(
@@ -79,4 +78,4 @@ def write_litert(module: Any, path: str) -> None:
 def write_saved_model(module: Any, folder: str) -> None:
     """Save a module with its fixed batch."""
     concrete = module.serve.get_concrete_function()
-    tf.saved_model.save(module, folder, signatures={SIGNATURE: concrete})
+    tf.saved_model.save(module, folder, signatures={SERVING: concrete})

@@ -101,10 +101,15 @@ def _listen(lines: queue.SimpleQueue[bytes]) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """Return an exception as one line of bounded length."""
+    """Return an exception as one line of bounded length.
+
+    Of a long one its start and its end are kept: libraries put what they worked on first, and what
+    went wrong last.
+    """
     text = " ".join(str(error).split())
     if len(text) > REASON_CHARACTERS:
-        text = f"{text[:REASON_CHARACTERS]} ..."
+        half = REASON_CHARACTERS // 2
+        text = f"{text[:half].rstrip()} ... {text[-half:].lstrip()}"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -16,9 +16,12 @@ from edgeq.files import sha256_file
 from edgeq.models import lite0
 from edgeq.models.applications import Application, find_application
 from edgeq.models.export_request import ExportRequest
+from edgeq.models.function_source import check_function
 from edgeq.models.keras_archive import check_archive
-from edgeq.models.saved_model_file import chosen_signature
+from edgeq.models.keras_config import check_config
+from edgeq.models.saved_model_file import chosen_signature, require_image
 from edgeq.spec.structs import Model, Spec
+from edgeq.spec.tables import key_text
 
 _KERAS = "keras:"
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -55,14 +58,23 @@ class Export:
     application: Application | None = None
 
 
-def parse_source(model: Model, spec: Spec, where: str) -> FloatFile | Export:
+def parse_source(name: str, model: Model, spec: Spec) -> FloatFile | Export:
     """Return what a model's source means; weights of applications are left open.
 
+    What a source shows without being loaded is looked at: what is sure to fail is refused here.
+
+    Args:
+        name: Name of the model in the spec.
+        model: What the spec says about it.
+        spec: The whole spec.
+
     Raises:
-        ModelError: It is none of the kinds, or its file is missing.
+        ModelError: It is none of the kinds, its file is missing, or it can't be a baseline.
         MissingExtraError: It needs a package that is not installed.
     """
     text = model.source
+    where = f"{spec.origin}: {key_text('models', name, 'source')}"
+    table = f"[{key_text('models', name)}]"
     _refuse_signature(model, spec, where)
     if text.startswith(_KERAS):
         require_keras(text)
@@ -86,11 +98,14 @@ def parse_source(model: Model, spec: Spec, where: str) -> FloatFile | Export:
         return Export(request, _facts(text, request, sha256_file(weights)))
     path = spec.path(text)
     if path.suffix.lower() == ".tflite":
+        if not path.exists():
+            raise _absent(path, table)
         return FloatFile(path)
     if path.is_dir() or path.suffix.lower() in {".keras", ".h5", ".pb"}:
-        return _from_files(path, model, spec)
+        return _from_files(path, model, spec, table)
     if _FUNCTION.fullmatch(text):
         require_keras(text)
+        check_function(text, spec.root, where)
         request = ExportRequest(
             kind="function",
             name=text,
@@ -156,7 +171,11 @@ def content_of(request: ExportRequest) -> str | None:
     return digest.hexdigest()
 
 
-def _from_files(path: Path, model: Model, spec: Spec) -> Export:
+def _absent(path: Path, table: str) -> ModelError:
+    return ModelError("no such file", where=path, remedy=f"Correct `source` in {table}")
+
+
+def _from_files(path: Path, model: Model, spec: Spec, table: str) -> Export:
     request = ExportRequest(
         kind="saved_model" if path.is_dir() else "keras_file",
         name=str(path),
@@ -167,12 +186,13 @@ def _from_files(path: Path, model: Model, spec: Spec) -> Export:
     if path.is_dir():
         if not (path / "saved_model.pb").is_file():
             raise ModelError(
-                "is no SavedModel: saved_model.pb is missing",
+                "is not a SavedModel: saved_model.pb is missing",
                 where=path,
                 remedy="Name the folder that model.export(FOLDER) wrote",
             )
         signature = chosen_signature(path, model.signature)
         request = msgspec.structs.replace(request, signature=signature)
+        require_image(path, request, table)
         require_keras(str(path))
         facts = _facts("saved_model", request, content_of(request))
         return Export(request, {**facts, "signature": signature})
@@ -183,8 +203,9 @@ def _from_files(path: Path, model: Model, spec: Spec) -> Export:
             remedy="Save the model with model.save('NAME.keras'), or name its SavedModel folder",
         )
     if not path.is_file():
-        raise ModelError("no such file", where=path, remedy="Check the path in the spec")
+        raise _absent(path, table)
     check_archive(path)
+    check_config(path, request, table)
     require_keras(str(path))
     return Export(request, _facts("keras_file", request, content_of(request)))
 

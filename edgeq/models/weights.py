@@ -11,6 +11,7 @@ from edgeq.files import sha256_file
 from edgeq.models.applications import WEIGHTS_HOST, downloaded_before, find_weights
 from edgeq.models.downloads import unreachable
 from edgeq.spec.structs import Model, Spec
+from edgeq.spec.tables import key_text
 
 IMAGENET = "imagenet"
 RANDOM = "random"
@@ -40,8 +41,14 @@ class WeightsChoice:
     name: str | None = None
 
 
-def local_weights(name: str, model: Model, spec: Spec) -> WeightsChoice | None:
+def local_weights(name: str, model: Model, spec: Spec, *, key: str) -> WeightsChoice | None:
     """Return the choice that needs no network, None when ImageNet weights must be downloaded.
+
+    Args:
+        name: Name of the application.
+        model: What the spec says about it.
+        spec: The whole spec.
+        key: Name of the model in the spec.
 
     Raises:
         ModelError: The spec names a file that is not there.
@@ -54,7 +61,8 @@ def local_weights(name: str, model: Model, spec: Spec) -> WeightsChoice | None:
             raise ModelError(
                 "no such weights file",
                 where=path,
-                remedy=f'Check the path; also valid: weights = "{IMAGENET}" or "{RANDOM}"',
+                remedy=f"Correct `weights` in [{key_text('models', key)}]; also valid: "
+                f'"{IMAGENET}" and "{RANDOM}"',
             )
         return _file(path)
     found = find_weights(name)

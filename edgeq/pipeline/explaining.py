@@ -44,7 +44,6 @@ NEXT_STEPS = {
     "label_order": "Name the label set in the order of the outputs, and check how labels were read",
     "wrong_checkpoint": "Convert the checkpoint that the baseline was exported from",
     "damaged_tensor": _ANEW,
-    "damaged_file": _ANEW,
     "output_quantization": _ANEW,
     "saturated_activations": f"{_CALIBRATE}; do not cut ranges to a low percentile",
     "calibration": _CALIBRATE,
@@ -138,7 +137,7 @@ def with_cause(record: CaseRecord, found: Diagnosis) -> CaseRecord:
     evidence["cause"] = {"name": found.cause.name, **found.cause.evidence}
     return msgspec.structs.replace(
         record,
-        cause=f"{HEAD}{sentence}",
+        cause=f"{HEAD}{sentence}" if sentence else None,
         next_step=found.cause.next_step or NEXT_STEPS.get(found.cause.name, record.next_step),
         evidence=evidence,
     )

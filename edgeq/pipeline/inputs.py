@@ -48,11 +48,13 @@ class NamedImages:
         source: As written, None where none is named.
         labels: The labels file, None where none is named.
         limit: At most so many, None for all.
+        table: The table of the spec that names them.
     """
 
     source: str | None
     labels: str | None
     limit: int | None
+    table: str
 
 
 def named_images(spec: Spec, model: str, role: Role) -> NamedImages:
@@ -63,6 +65,7 @@ def named_images(spec: Spec, model: str, role: Role) -> NamedImages:
         # A labels file belongs to the photographs that it was named beside.
         own.labels if getattr(own, role) else own.labels or shared.labels,
         getattr(own, f"max_{role}") or getattr(shared, f"max_{role}"),
+        f"[{key_text('models', model, 'images')}]" if getattr(own, role) else "[images]",
     )
 
 
@@ -449,6 +452,11 @@ class ModelInputs:
         """Return the baseline where it was asked for before."""
         return self._baseline.done(self.name)
 
+    @property
+    def baseline_error(self) -> EdgeqError | None:
+        """Why there is no baseline, None where there is one or nobody asked."""
+        return self._baseline.error(self.name)
+
     def known_reading(self) -> Reading | None:
         """Return how outputs are read where it was asked for before."""
         return self._reading.done(self.name)
@@ -532,6 +540,7 @@ class ModelInputs:
             labels=named.labels,
             label_set=labels,
             limit=named.limit,
+            named_in=named.table,
             digest=digests.of,
         )
         digests.keep()

@@ -25,6 +25,7 @@ from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record import CaseRecord
 from edgeq.spec.structs import Spec
+from edgeq.spec.tables import as_written
 
 
 def judge(run: Run, case: Case) -> tuple[CaseRecord, EdgeqError | None]:
@@ -37,9 +38,8 @@ def judge(run: Run, case: Case) -> tuple[CaseRecord, EdgeqError | None]:
     try:
         return in_lines(explained(run, case, recorded(case, _judge(run, case)))), None
     except EdgeqError as error:
-        if error.where is not None:
-            error.where = error.where.replace(f"{run.spec.root}{os.sep}", "")
-        if isinstance(error, ConversionError | WorkerError):
+        in_own_words(error, run.spec)
+        if isinstance(error, ConversionError | WorkerError) and not _lacks_baseline(run, case):
             return in_lines(explained(run, case, recorded(case, broken(error)), error)), None
         own = case.subject.choice is None and (
             isinstance(error, ChangedFileError) or run.variants.error(case.subject.key) is error
@@ -59,6 +59,15 @@ def in_lines(record: CaseRecord) -> CaseRecord:
         cause=None if record.cause is None else printable(record.cause),
         next_step=None if record.next_step is None else printable(record.next_step),
     )
+
+
+def in_own_words(error: EdgeqError, spec: Spec) -> EdgeqError:
+    """Return an error that names places and tables as the user's own files have them."""
+    if error.where is not None:
+        error.where = error.where.replace(f"{spec.root}{os.sep}", "")
+    if error.remedy is not None:
+        error.remedy = as_written(error.remedy, spec.origin)
+    return error
 
 
 def _lacks_baseline(run: Run, case: Case) -> bool:

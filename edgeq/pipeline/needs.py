@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeq.errors import EdgeqError
+from edgeq.errors import EdgeqError, SpecError
 from edgeq.images.labels import LabelSet, label_set
 from edgeq.images.pairs import find_samples, match
 from edgeq.images.sets import Counted, Role, count_photos, find_names, foreign
@@ -15,12 +15,14 @@ from edgeq.models.weights import local_weights
 from edgeq.pipeline.inputs import named_images
 from edgeq.pipeline.plan import Subject
 from edgeq.quantize.engines import ENGINES
+from edgeq.quantize.make import ready_file
+from edgeq.spec.methods import METHODS
 from edgeq.spec.structs import Spec
-from edgeq.spec.tables import key_text
+from edgeq.spec.tables import header, key_text
 from edgeq.tasks.inside import Inside, label_notes, read_inside
 from edgeq.tasks.recognition import KnownClasses, Reading, recognize
 from edgeq.tflite.halves import halves
-from edgeq.tflite.model_file import ModelFile, read_content, read_model, require_runnable
+from edgeq.tflite.model_file import ModelFile, read_content, read_model
 from edgeq.tflite.signatures import content_of_signature
 from edgeq.words import plural, size
 
@@ -34,7 +36,7 @@ def weights_of(spec: Spec, name: str) -> str:
         EdgeqError: They can't be had.
     """
     model = spec.models[name]
-    source = parse_source(model, spec, name)
+    source = parse_source(name, model, spec)
     if isinstance(source, FloatFile):
         file = _file_of(spec, name, source)
         stored = halves(file)
@@ -45,7 +47,7 @@ def weights_of(spec: Spec, name: str) -> str:
         inside = model.source == lite0.SOURCE
         return f"ImageNet, of the package {lite0.PACKAGE}" if inside else f"those of {model.source}"
     application = source.application.name
-    chosen = local_weights(application, model, spec)
+    chosen = local_weights(application, model, spec, key=name)
     if chosen is not None:
         asked = f"random, seed {model.seed}: agreement and accuracy are MISSING"
         return f"the file {chosen.name}" if chosen.kind == "file" else asked
@@ -70,7 +72,12 @@ def images_of(spec: Spec, name: str, role: Role) -> str:
         return f"{role}: no set is named"
     classes = _classes(spec, name)
     counted = count_photos(
-        named.source, role, root=spec.root, labels=named.labels, label_set=classes
+        named.source,
+        role,
+        root=spec.root,
+        labels=named.labels,
+        label_set=classes,
+        named_in=named.table,
     )
     count, most = counted.photographs, named.limit
     used = f", the first {most} used" if most is not None and most < count else ""
@@ -85,7 +92,7 @@ def reading_of(spec: Spec, name: str) -> Reading | None:
         EdgeqError: The file, its labels or those of the images can't be used.
     """
     model = spec.models[name]
-    source = parse_source(model, spec, name)
+    source = parse_source(name, model, spec)
     if not isinstance(source, FloatFile):
         return None
     file, labels = _file_of(spec, name, source), _classes(spec, name)
@@ -123,7 +130,7 @@ def notes_of(spec: Spec, name: str, classes: int) -> tuple[str, ...]:
         EdgeqError: Its file, its labels or its images can't be used.
     """
     model = spec.models[name]
-    source = parse_source(model, spec, name)
+    source = parse_source(name, model, spec)
     counted = _evaluation(spec, name)
     assumed = () if counted is None else counted.notes
     if counted is not None and counted.labelled and classes:
@@ -169,8 +176,7 @@ def variant_of(spec: Spec, name: str) -> str:
     samples = "" if own.evaluation is None else f", {_samples_of(spec, name, own.evaluation)}"
     if own.file is None:
         return f"of {own.model}, to be made by {own.method}{samples}"
-    model = read_model(spec.path(own.file))
-    require_runnable(model)
+    model = ready_file(name, own.file, spec)
     claim = f", claims {own.method}" if own.method else ""
     return f"of {own.model}, {own.file}, {size(model.bytes)}{claim}{samples}"
 
@@ -201,6 +207,20 @@ def tools_of(subject: Subject) -> None:
         ENGINES.get(subject.choice.engine).versions()
 
 
+def lack_of_calibration(spec: Spec, subject: Subject) -> SpecError | None:
+    """Return why a variant can't be calibrated: its method needs a set, and none is named."""
+    choice = subject.choice
+    if choice is None or not METHODS.get(choice.method).needs_calibration:
+        return None
+    if named_images(spec, subject.model, "calibration").source is not None:
+        return None
+    return SpecError(
+        f"the method {choice.method!r} needs a calibration set",
+        where=f"{spec.origin}: {key_text('models', subject.model)}",
+        remedy=f"Set `calibration` in {header(spec.origin, 'images')}, or leave the method out",
+    )
+
+
 def _classes(spec: Spec, name: str) -> LabelSet | None:
     model = spec.models[name]
     known = model.source == lite0.SOURCE or model.source.startswith("keras:")
@@ -208,7 +228,7 @@ def _classes(spec: Spec, name: str) -> LabelSet | None:
     if labels is not None:
         return label_set(labels, spec.root)
     try:
-        source = parse_source(model, spec, name)
+        source = parse_source(name, model, spec)
         return read_inside(source.path).labels if isinstance(source, FloatFile) else None
     except EdgeqError:  # looking at the model itself shows what is wrong with it
         return None

@@ -12,6 +12,7 @@ from edgeq.spec.gates import GATES
 from edgeq.spec.limits import is_asked_for, limits_for
 from edgeq.spec.methods import METHODS, MethodChoice, choose
 from edgeq.spec.structs import CLASSIFICATION, Model, Spec, Task
+from edgeq.spec.tables import header
 
 _MANY_CLASSES = 1_000_000
 """Their number is not known before the model is read: no gate is left out for it."""
@@ -136,7 +137,8 @@ def cases(spec: Spec) -> tuple[Case, ...]:
         raise SpecError(
             "nothing is declared to be validated",
             where=spec.origin,
-            remedy="Add methods, or a ready-made variant under [tool.edgeq.variants.NAME]",
+            remedy="Add methods, or a ready-made variant under "
+            f"{header(spec.origin, 'variants', 'NAME')}",
         )
     return tuple(found)
 

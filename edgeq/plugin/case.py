@@ -12,6 +12,7 @@ from edgeq.change import Change
 from edgeq.errors import EdgeqError
 from edgeq.judge.missing import missing
 from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.pipeline.carrying import points_elsewhere
 from edgeq.pipeline.judging import judge, recorded, why_inapplicable
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
@@ -47,7 +48,8 @@ class CaseCheck:
         declaration skips it. INCONCLUSIVE passes it, or fails it where the spec says
         ``inconclusive = "fail"``, and so does one whose comparison with what was accepted is
         inconclusive. A case that says nothing about its model has no verdict, and
-        its test is skipped.
+        its test is skipped. So is one that is not judged for a reason that another test has given:
+        that test fails, and stands for all of them.
         """
         why = why_inapplicable(self._run, self.case)
         if why is not None:
@@ -73,11 +75,14 @@ class CaseCheck:
 
     def _answer(self, record: CaseRecord, error: EdgeqError | None) -> CaseRecord:
         node = self._request.node
+        record = state_of(self._request.config).found.said_once(record, error)
         node.stash[ANSWER] = (record, None if error is None else str(error))
         change = state_of(self._request.config).held.change_of(record)
         node.user_properties += properties(record, change)
         if record.status is Verdict.MISSING and record.declared_missing:
             pytest.skip(f"MISSING: {record.reason}")
+        if points_elsewhere(record):
+            pytest.skip(record.reason)
         if record.status in (Verdict.FAIL, Verdict.MISSING) or self._is_too_open(record):
             pytest.fail(_in_words(record), pytrace=False)
         if change is not None and (change.fails or (change.is_open and self._open_fails)):

@@ -45,13 +45,15 @@ def _answer_by_itself(item: pytest.Item, report: pytest.TestReport) -> None:
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, Any] | None:
-    """Show INCONCLUSIVE and MISSING by declaration as themselves."""
+    """Show INCONCLUSIVE, MISSING by declaration and what is not judged as themselves."""
     if getattr(report, "when", None) != "call" or not hasattr(report, ATTRIBUTE):
         return None
     told = dict(report.user_properties)
     status = told.get("edgeq.status")
     if report.passed and "INCONCLUSIVE" in {status, str(told.get("edgeq.change")).upper()}:
         return "inconclusive", "I", ("INCONCLUSIVE", {"yellow": True})
+    if report.skipped and str(told.get("edgeq.reason")).startswith("not judged: "):
+        return "not judged", "N", ("NOT JUDGED", {"yellow": True})
     if report.skipped and status == "MISSING":
         return "missing by declaration", "M", ("MISSING", {"yellow": True})
     return None

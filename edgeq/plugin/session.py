@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from edgeq.plugin.parametrize import REFUSED, refuse
 from edgeq.plugin.state import State
 
 if TYPE_CHECKING:
+    from edgeq.pipeline.plan import Case
+    from edgeq.pipeline.run import Run
     from edgeq.record import RunRecord
 
 MODELS = "edgeq_models"
@@ -21,7 +23,9 @@ DESELECTED = "edgeq_deselected"
 GATED = "edgeq_gated"
 OWN = "edgeq_own"
 SPEC_FILE = "edgeq_spec_file"
+STOPPED = "edgeq_stopped"
 CASE = "edgeq_case"
+SUBJECT = "edgeq_subject"
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
@@ -54,11 +58,44 @@ class Collector:
             return found
         return [item for item in found if not _is_undeclared(item)]
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self) -> None:
-        """Refuse tests without a spec, or of two, when all are known and none has run."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None, object, object]:
+        """Refuse tests without a spec, or of two; leave out those that bad input stops.
+
+        All tests are known then, the others have been chosen, and none has run.
+        """
         if self._state.refusal is not None:
             refuse(self._state.config, self._state.refusal)
+        result = yield
+        if not config.option.collectonly:
+            chosen = [self._state.cases[name] for item in items if (name := _case_id(item))]
+            if chosen:
+                self._leave_out(items, self._state.beforehand.stopped(chosen))
+        return result
+
+    def _leave_out(self, items: list[pytest.Item], stopped: Mapping[str, EdgeqError]) -> None:
+        """Take the tests of variants that can't be judged out of a list; note why, once.
+
+        Their cases are MISSING. A test of the user's own that uses such a variant has nothing to
+        look at.
+        """
+        if not stopped:
+            return
+        self._note(items)
+        from edgeq.pipeline.beforehand import unjudged
+
+        left = []
+        for item in items:
+            name = _case_id(item)
+            case = None if name is None else self._state.cases[name]
+            error = stopped.get(_subject_key(item) if case is None else case.subject.key)
+            if error is None:
+                left.append(item)
+            elif case is not None:
+                self._found.stop(unjudged(case, error, self._state.spec), str(error))
+        items[:] = left
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Note that the user asked for a part only."""
@@ -101,6 +138,8 @@ class Collector:
             from edgeq.pipeline.prefetch import prefetch
 
             prefetch(self._state.run, cases)
+            self._leave_out(session.items, _without_baseline(self._state.run, cases))
+            session.testscollected = len(session.items)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -137,6 +176,11 @@ class Collector:
             self._found.add_error(sent[REFUSED])
         if sent.get(SPEC_FILE) is not None:
             self._take(Path(sent[SPEC_FILE]))
+        from edgeq.plugin.transport import decode_answer
+
+        for text in sent.get(STOPPED, ()):
+            case, error = decode_answer(text)
+            self._found.stop(case, error or "")
         if MODELS in sent:
             from edgeq.pipeline.merging import merge_models
             from edgeq.plugin.transport import decode_models
@@ -149,14 +193,14 @@ class Collector:
 
         First of all, because JUnit's file is written at the same point and holds the answers.
         """
-        run = self._state.run_if_asked_for()
+        run = self._state.run if self._found.stopped else self._state.run_if_asked_for()
         if run is not None:
             from edgeq.pipeline.merging import merge_models
             from edgeq.pipeline.recording import describe_models
 
             self._found.models = merge_models(self._found.models, describe_models(run))
         if hasattr(session.config, "workeroutput"):
-            from edgeq.plugin.transport import encode_models
+            from edgeq.plugin.transport import encode_answer, encode_models
 
             session.config.workeroutput[MODELS] = encode_models(self._found.models)
             session.config.workeroutput[DESELECTED] = self._found.deselected
@@ -164,6 +208,9 @@ class Collector:
             session.config.workeroutput[OWN] = list(self._found.own)
             if self._state.spec_file is not None:
                 session.config.workeroutput[SPEC_FILE] = str(self._state.spec_file)
+            session.config.workeroutput[STOPPED] = [
+                encode_answer(case, error) for case, error in self._found.stopped
+            ]
             return
         if self._found.refused:
             return
@@ -199,6 +246,23 @@ def _case_id(item: pytest.Item) -> str | None:
     callspec = getattr(item, "callspec", None)
     name = None if callspec is None else callspec.params.get(CASE)
     return name if isinstance(name, str) else None
+
+
+def _subject_key(item: pytest.Item) -> str:
+    """Return the variant that a test of the user's own uses, empty if it uses none."""
+    callspec = getattr(item, "callspec", None)
+    return "" if callspec is None else str(callspec.params.get(SUBJECT, ""))
+
+
+def _without_baseline(run: Run, cases: Iterable[Case]) -> dict[str, EdgeqError]:
+    """Return the variants whose baseline could not be made, by their keys, with the reason."""
+    from edgeq.pipeline.judging import in_own_words
+
+    return {
+        case.subject.key: in_own_words(error, run.spec)
+        for case in cases
+        if (error := run.inputs(case.subject.model).baseline_error) is not None
+    }
 
 
 def _is_undeclared(item: object) -> bool:

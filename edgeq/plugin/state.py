@@ -16,6 +16,7 @@ from edgeq.plugin.project import no_spec, spec_of_session, spec_of_test, two_spe
 
 if TYPE_CHECKING:
     from edgeq.history.accepted import Accepted
+    from edgeq.pipeline.beforehand import Beforehand
     from edgeq.pipeline.plan import Case, Subject
     from edgeq.pipeline.run import Run
     from edgeq.plugin.held import Held
@@ -39,6 +40,8 @@ class Collected:
         record: The session's record, once it is made.
         folder: Where the report was written.
         damaged: Files of history that could not be read, one sentence each.
+        reasons: The case that carries a reason why cases are not judged, by what the reason is
+            about and its text.
     """
 
     cases: dict[str, CaseRecord] = field(default_factory=dict)
@@ -52,6 +55,29 @@ class Collected:
     record: RunRecord | None = None
     folder: Path | None = None
     damaged: tuple[str, ...] = ()
+    _stopped: dict[str, tuple[CaseRecord, str]] = field(default_factory=dict)
+    reasons: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def stopped(self) -> list[tuple[CaseRecord, str]]:
+        """The cases that bad input stopped before their tests, each with the reason."""
+        return list(self._stopped.values())
+
+    def stop(self, case: CaseRecord, error: str) -> None:
+        """Note a case that bad input stops, and the reason, once."""
+        self._stopped[case.id] = (case, error)
+        self.cases[case.id] = case
+        self.add_error(error)
+
+    def said_once(self, case: CaseRecord, error: EdgeqError | None) -> CaseRecord:
+        """Return a case, pointing to another one that has given the same reason before."""
+        from edgeq.pipeline.carrying import pointing, reason_of
+
+        reason = reason_of(case, error)
+        if reason is None:
+            return case
+        carrier = self.reasons.setdefault(reason, case.id)
+        return case if carrier == case.id else pointing(case, carrier)
 
     def add_error(self, text: str) -> None:
         """Note bad input, once."""
@@ -198,6 +224,13 @@ class State:
         from edgeq.pipeline.plan import cases
 
         return {case.id: case for case in cases(self.spec)}
+
+    @cached_property
+    def beforehand(self) -> Beforehand:
+        """A look at what the models need, before anything is made."""
+        from edgeq.pipeline.beforehand import Beforehand
+
+        return Beforehand(self.spec)
 
     @cached_property
     def subjects(self) -> dict[str, Subject]:

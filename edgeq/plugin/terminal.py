@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgeq.escape import printable
-from edgeq.plugin.state import state_of
+from edgeq.plugin.state import State, state_of
 
 REPORT = "report.html"
 
@@ -27,14 +27,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what was found."""
     state = state_of(terminalreporter.config)
     found = state.found
-    if found.record is not None:
+    stopped = _is_stopped(state)
+    if found.record is not None and not stopped:
         from edgeq.report import terminal
 
         terminalreporter.section("edgeq")
         for line in terminal.render(found.record).rstrip().splitlines():
             terminalreporter.write_line(line)
     if found.errors:
-        terminalreporter.section("edgeq: bad input", red=True)
+        title = "edgeq: bad input, nothing was judged" if stopped else "edgeq: bad input"
+        terminalreporter.section(title, red=True)
         for error in found.errors:
             terminalreporter.write_line(printable(error), red=True)
 
@@ -49,11 +51,20 @@ class Address:
         """Write the address when everything else is written."""
         yield
         state = state_of(terminalreporter.config)
-        if state.found.folder is not None:
+        if state.found.folder is not None and not _is_stopped(state):
             for damaged in state.found.damaged:
                 terminalreporter.write_line(printable(f"History: {damaged}"), yellow=True)
             page = short(state.found.folder / REPORT, state.start)
             terminalreporter.write_line(f"Report: {page}")
+
+
+def _is_stopped(state: State) -> bool:
+    """Return whether bad input left nothing to be judged: there is nothing else to say then."""
+    if state.found.record is None or not state.found.errors:
+        return False
+    from edgeq.report import terminal
+
+    return terminal.is_stopped(state.found.record)
 
 
 def short(path: Path, start: Path) -> str:

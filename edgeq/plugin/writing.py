@@ -19,6 +19,7 @@ from edgeq.history.follow import follow
 from edgeq.history.hold import hold
 from edgeq.history.moment import moment_text
 from edgeq.history.past import Past, past_run
+from edgeq.pipeline.carrying import carried_once
 from edgeq.pipeline.discretion import discreet
 from edgeq.pipeline.illustrating import Illustrated, illustrated
 from edgeq.pipeline.joining import Joined, join
@@ -46,7 +47,7 @@ def write(state: State, *, partial: bool) -> None:
         EdgeqError: Something can't be written.
     """
     found, folder = state.found, state.reports / LATEST
-    known = Joined(tuple(found.cases.values()), found.models, tuple(found.own))
+    known = Joined(carried_once(found.cases.values()), found.models, tuple(found.own))
     if not found.interrupted:
         known = join(state.run, known, _record_in(folder), partial=partial)
     record = record_run(

@@ -18,8 +18,9 @@ from edgeq.quantize.variant import Variant
 from edgeq.spec.methods import METHODS, MethodChoice
 from edgeq.spec.presets_preprocessing import find_preprocessing
 from edgeq.spec.structs import ReadyVariant, Spec
+from edgeq.spec.tables import key_text
 from edgeq.store import Store
-from edgeq.tflite.model_file import read_model, require_runnable
+from edgeq.tflite.model_file import ModelFile, read_model, require_runnable
 
 KIND = "variants"
 FILE = "model.tflite"
@@ -64,7 +65,7 @@ def make_variant(
         raise SpecError(
             f"the method {method.name!r} needs a calibration set",
             where=what,
-            remedy="Set `calibration` in [tool.edgeq.images]",
+            remedy="Set `calibration` in [images]",
         )
     chosen = fitted(chosen, model, choice.classifier, what=what)
     used = calibration if method.needs_calibration else None
@@ -128,6 +129,7 @@ def ready_variant(name: str, ready: ReadyVariant, spec: Spec, store: Store) -> V
     """
     if ready.file is None:
         raise SpecError("names no file", where=f"variants.{name}", remedy="Add file")
+    _require_file(name, spec.path(ready.file))
     model, original = take(spec.path(ready.file), store)
     require_runnable(model)
     manifest: dict[str, object] = {
@@ -150,6 +152,35 @@ def ready_variant(name: str, ready: ReadyVariant, spec: Spec, store: Store) -> V
         made=False,
         original=original,
     )
+
+
+def ready_file(name: str, file: str, spec: Spec) -> ModelFile:
+    """Return the file of a ready-made variant as it lies there, to be looked at and not run.
+
+    Args:
+        name: Name of the variant in the spec.
+        file: As the spec writes it.
+        spec: Relative paths start from its root.
+
+    Raises:
+        ModelError: As ``ready_variant``.
+    """
+    path = spec.path(file)
+    _require_file(name, path)
+    model = read_model(path)
+    require_runnable(model)
+    return model
+
+
+def _require_file(name: str, path: Path) -> None:
+    """Refuse a path of a variant that leads nowhere.
+
+    Raises:
+        ModelError: There is nothing.
+    """
+    if not path.exists():
+        table = f"[{key_text('variants', name)}]"
+        raise ModelError("no such file", where=path, remedy=f"Correct `file` in {table}")
 
 
 def _require_model(path: Path, *, what: str, log: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from edgeq.escape import columns, fitted, printable, wrapped
+from edgeq.judge.missing import DECLARED, UNJUDGED
+from edgeq.judge.verdict import Verdict
 from edgeq.record import OWN_TEST, RunRecord, is_own_test
 from edgeq.report import changes, sentences
 from edgeq.report.variant_view import CaseView, VariantView
@@ -26,7 +28,12 @@ def render(record: RunRecord) -> str:
     shown, said = view(record), sentences.bad_input(record)
     blocks = [
         *(f"note: {note}" for note in shown.notes if note not in said),
-        *(_table(model, part) for model in shown.models for part in _parts(model)),
+        *(
+            _table(model, part)
+            for model in shown.models
+            if not _is_stopped(model, record.errors)
+            for part in _parts(model)
+        ),
         _trouble(shown, record.errors),
         _changes(shown),
         _previous(record),
@@ -37,6 +44,26 @@ def render(record: RunRecord) -> str:
     return "\n".join(
         one for line in lines for one in wrapped(line.translate(_ASCII), WIDTH, indent="    ")
     )
+
+
+def is_stopped(record: RunRecord) -> bool:
+    """Return whether bad input stopped every model, so that there is nothing else to show."""
+    models = view(record).models
+    return bool(models) and all(_is_stopped(model, record.errors) for model in models)
+
+
+def _is_stopped(model: ModelView, errors: tuple[str, ...]) -> bool:
+    """Return whether no case of a model was judged for bad input."""
+    cases = [case for one in model.variants for case in one.cases]
+    return bool(cases) and all(
+        case.status is Verdict.MISSING and _is_for_bad_input(case, errors) for case in cases
+    )
+
+
+def _is_for_bad_input(case: CaseView, errors: tuple[str, ...]) -> bool:
+    """Return whether bad input that is said elsewhere kept a case from being judged."""
+    why = case.reason.removeprefix(f"{ABSENT}: ").removeprefix(UNJUDGED).removesuffix(DECLARED)
+    return bool(why) and any(why in error for error in errors)
 
 
 def _parts(model: ModelView) -> list[tuple[VariantView, ...]]:
@@ -102,8 +129,7 @@ def _trouble(shown: ReportView, errors: tuple[str, ...]) -> str:
         declared = " (declared)" if case.declared else ""
         step = f" {case.next_step}." if case.next_step else ""
         key = (f"{case.mark.word}{declared}", f"{case.reason}.", case.cause, step)
-        why = case.reason.removeprefix(f"{ABSENT}: ")
-        if why and any(why in error for error in errors):
+        if _is_for_bad_input(case, errors):
             key = (key[0], "for bad input, see below.", "", "")
         same.setdefault(key, []).append(case)
     lines = []

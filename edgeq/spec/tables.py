@@ -19,6 +19,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 _SHARED_FILES = ("pyproject.toml", "built-in")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_TABLE = re.compile(r"\[(?=(?:gates|images|latency|make|models|report|run|variants)\b)")
 _TOML_WORDS = {
     "str": "a string",
     "int": "a whole number",
@@ -71,6 +72,18 @@ def header(where: str, *keys: str) -> str:
 def key_text(*keys: str) -> str:
     """Return a key as TOML writes it: dotted, and quoted where it must be."""
     return ".".join(key if _BARE_KEY.fullmatch(key) else f'"{printable(key)}"' for key in keys)
+
+
+def as_written(text: str, where: str) -> str:
+    """Return a text in which tables have the headers that the user's own file gives them.
+
+    Args:
+        text: With headers as in ``edgeq.toml``, such as ``[models.net]``.
+        where: The file.
+    """
+    if not where.endswith(_SHARED_FILES):
+        return text
+    return _TABLE.sub("[tool.edgeq.", text)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ shipped suite. Its store is shared between tests, so that what one made the next
 from __future__ import annotations
 
 import json
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,6 +87,10 @@ class Project:
         if not (self.root / "edgeq.toml").exists():
             self.write()
         return self._pytester.runpytest_subprocess(*OPTIONS, *arguments)
+
+    def gate(self, *arguments: str) -> pytest.RunResult:
+        """Run ``edgeq gate`` in a process of its own."""
+        return self._pytester.run(sys.executable, "-m", "edgeq.cli", "gate", *arguments)
 
     @property
     def reports(self) -> Path:

@@ -48,7 +48,7 @@ def test_what_they_cant_give_is_said_in_one_line(project: Project) -> None:
     assert result.ret == 1
     result.assert_outcomes(passed=1, errors=3)
     said = text_of(result)
-    assert "nowhere.tflite: no such file. Check the path in the spec" in said
+    assert "nowhere.tflite: no such file. Correct `file` in [variants.vendor]" in said
     assert "no evaluation set is named in the spec (`images.evaluation`)" in said
     assert "Traceback" not in said
     assert "edgeq/plugin" not in said

@@ -73,7 +73,10 @@ def test_bad_input_is_said_once(project: Project) -> None:
     project.spec["models"]["other"] = {"source": "nowhere.tflite"}
     result = project.run("-n", "2", "-m", "size")
     assert result.ret == 2
-    assert result.outlines.count("nowhere.tflite: no such file. Check the path in the spec") == 1
+    assert (
+        result.outlines.count("nowhere.tflite: no such file. Correct `source` in [models.other]")
+        == 1
+    )
     assert "Traceback" not in text_of(result)
 
 

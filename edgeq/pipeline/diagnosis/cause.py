@@ -11,7 +11,7 @@ class Cause:
 
     Attributes:
         name: One word for it, for example ``"channel_order"``.
-        sentence: What was found, without a full stop.
+        sentence: What was found, without a full stop; empty if the case's own reason says it.
         evidence: Plain JSON facts that it rests on.
         next_step: What to do about it, None for what the name suggests.
         partial: Whether setting it right leaves an error that something else must cause.

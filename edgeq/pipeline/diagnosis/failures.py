@@ -35,7 +35,7 @@ def unreadable(bench: Bench) -> Cause | None:
     error = bench.error
     if not isinstance(error, ModelError) or isinstance(error, ConversionError):
         return None
-    return Cause("damaged_file", f"the file {error.what}", {"error": error.what})
+    return Cause("damaged_file", "", {"error": error.what})
 
 
 def another_engine(bench: Bench) -> Cause | None:

@@ -147,7 +147,7 @@ def test_missing_folder_and_file_in_its_place(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="does not exist"):
         labels_of(tmp_path / "none")
     make(tmp_path, "a.png")
-    with pytest.raises(ImageError, match="is no folder"):
+    with pytest.raises(ImageError, match="is not a folder"):
         labels_of(tmp_path / "a.png")
 
 

@@ -50,4 +50,5 @@ def test_the_spec_is_believed_first(tmp_path: Path) -> None:
 def test_only_an_export_can_tell_of_others(tmp_path: Path) -> None:
     (tmp_path / "net.tflite").write_bytes(b"")
     assert told(tmp_path, source="net.tflite") is None
-    assert told(tmp_path, source="package.module:function") is None
+    (tmp_path / "module.py").write_text("def function(): ...\n")
+    assert told(tmp_path, source="module:function") is None

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from edgeq.errors import ConversionError
+from edgeq.errors import ConversionError, ModelError
+from edgeq.models import sources
 from edgeq.models.float_model import FloatModel, converter_start, load_float_model
 from edgeq.spec.structs import Model, Spec
 from edgeq.store import Store
@@ -98,6 +99,17 @@ def trap():
         Path(__file__).with_name("trap.keras")
     )
     raise RuntimeError("the trap is set")
+
+@keras.saving.register_keras_serializable("mine")
+class Scale(keras.layers.Layer):
+    def call(self, x):
+        return x * 2
+
+def custom():
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(Scale()(image)))
+    model.save(Path(__file__).with_name("custom.keras"))
+    return model
 """
 
 
@@ -144,10 +156,13 @@ def test_the_file_has_the_signature_of_a_saved_model(
     assert re.findall(r"By way of a SavedModel, because (.*)", log) == detours
 
 
-def test_code_in_a_keras_file_does_not_run(folder: Path) -> None:
+def test_code_in_a_keras_file_does_not_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConversionError, match="RuntimeError: the trap is set"):
         load(folder, "tiny_net:trap")
-    with pytest.raises(ConversionError, match="Lambda") as caught:
+    with pytest.raises(ModelError, match=r"Lambda layer .*allow_code = true in \[models\.net\]"):
+        load(folder, "trap.keras")
+    monkeypatch.setattr(sources, "check_config", lambda *_: None)
+    with pytest.raises(ConversionError, match="allow_code = true") as caught:
         load(folder, "trap.keras")
     assert caught.value.log is not None
     assert "Traceback" in caught.value.log.read_text()
@@ -183,5 +198,14 @@ def test_a_saved_model_that_computes_is_loaded(folder: Path) -> None:
 
 
 def test_an_unknown_function_is_met_with_the_closest(folder: Path) -> None:
-    with pytest.raises(ConversionError, match=r"no function 'biuld'. Did you mean 'build'"):
+    with pytest.raises(ModelError, match=r"no function 'biuld'. Did you mean 'build'"):
         load(folder, "tiny_net:biuld")
+
+
+def test_a_class_that_keras_lacks_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(folder, "tiny_net:custom", input_size=None)
+    with pytest.raises(ModelError, match=r"Keras can't locate .*: Scale.*package\.module:function"):
+        load(folder, "custom.keras", input_size=None)
+    monkeypatch.setattr(sources, "check_config", lambda *_: None)
+    with pytest.raises(ConversionError, match=r"not locate class 'Scale'.*package\.module:func"):
+        load(folder, "custom.keras", input_size=None)

@@ -37,10 +37,10 @@ def test_the_size_is_the_models_own_or_the_one_asked_for(
     [
         ((None, None, None, 3), None, "net: leaves its input size open"),
         ((None, 224, 224, 3), (128, 128), r"takes images of \[224, 224\], not of \[128, 128\]"),
-        ((None, 3, 224, 224), None, "no image of"),
-        ((None, 28, 28, 1), None, "no image of"),
-        ((None, 10), None, "no image of"),
-        ((), None, "no image of"),
+        ((None, 3, 224, 224), None, "has the channels first"),
+        ((None, 28, 28, 1), None, "has 1 channel"),
+        ((None, 10), None, "has 2 dimensions"),
+        ((), None, "has 0 dimensions"),
     ],
 )
 def test_what_does_not_fit_is_refused(

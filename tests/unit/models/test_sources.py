@@ -21,7 +21,7 @@ def keras_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
 def parse(folder: Path, source: str, **options: object) -> FloatFile | Export:
     model = Model(source=source, **options)  # type: ignore[arg-type]
     spec = Spec(root=folder, origin="edgeq.toml", models={"net": model})
-    return parse_source(model, spec, "edgeq.toml: models.net.source")
+    return parse_source("net", model, spec)
 
 
 def export(folder: Path, source: str, **options: object) -> Export:
@@ -31,6 +31,7 @@ def export(folder: Path, source: str, **options: object) -> Export:
 
 
 def test_a_tflite_file_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "net.tflite").write_bytes(b"")
     assert parse(tmp_path, "net.tflite") == FloatFile(tmp_path / "net.tflite")
 
 
@@ -58,6 +59,8 @@ def test_a_saved_model_is_known_by_all_its_files(tmp_path: Path) -> None:
 
 
 def test_a_function_is_exported_every_time(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "module.py").write_text("def build(): ...\n")
     found = export(tmp_path, "package.module:build", seed=7)
     assert (found.request.kind, found.request.name) == ("function", "package.module:build")
     assert (found.request.root, found.request.seed) == (str(tmp_path), 7)
@@ -67,9 +70,10 @@ def test_a_function_is_exported_every_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("net.keras", r"net\.keras: no such file"),
+        ("net.keras", r"net\.keras: no such file\. Correct `source` in \[models\.net\]"),
+        ("net.tflite", r"net\.tflite: no such file\. Correct `source` in \[models\.net\]"),
         ("net.h5", r"kind \.h5 are not read.*NAME\.keras"),
-        ("folder", r"folder: is no SavedModel"),
+        ("folder", r"folder: is not a SavedModel"),
         ("efficientnet-lite9", r"models\.net\.source: unknown source.*efficientnet-lite0"),
         ("a b:c", "unknown source"),
     ],
@@ -115,6 +119,7 @@ def test_other_weights_than_the_published_are_refused(
 
 
 def test_only_what_has_signatures_can_choose_one(tmp_path: Path) -> None:
+    (tmp_path / "net.tflite").write_bytes(b"")
     (tmp_path / "sm").mkdir()
     (tmp_path / "sm" / "saved_model.pb").write_bytes(b"graph")
     plain, chosen = export(tmp_path, "sm"), export(tmp_path, "sm", signature="classify")

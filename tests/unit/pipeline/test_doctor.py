@@ -78,7 +78,7 @@ def test_a_bad_spec_does_not_hide_the_machine(project: Path) -> None:
     ("area", "old", "new", "said"),
     [
         ("models", 'source = "net.tflite"', 'source = "none.tflite"', "none.tflite"),
-        ("models", 'source = "net.tflite"', 'source = "vendor.tflite"', "is no float model"),
+        ("models", 'source = "net.tflite"', 'source = "vendor.tflite"', "is not a float model"),
         ("models", "photographs", "nowhere", "the folder does not exist"),
         ("variants", "vendor.tflite", "photographs/0.png", "0.png"),
     ],

@@ -28,17 +28,17 @@ SHARED = {"calibration": "c", "evaluation": "e", "labels": "shared.csv", "max_ev
 @pytest.mark.parametrize(
     ("own", "role", "expected"),
     [
-        ({}, "evaluation", NamedImages("e", "shared.csv", 5)),
-        ({"evaluation": "mine"}, "evaluation", NamedImages("mine", None, 5)),
-        ({"evaluation": "mine"}, "calibration", NamedImages("c", "shared.csv", None)),
+        ({}, "evaluation", NamedImages("e", "shared.csv", 5, "[images]")),
+        ({"evaluation": "mine"}, "evaluation", NamedImages("mine", None, 5, "[models.net.images]")),
+        ({"evaluation": "mine"}, "calibration", NamedImages("c", "shared.csv", None, "[images]")),
         (
             {"evaluation": "mine", "labels": "my.csv"},
             "evaluation",
-            NamedImages("mine", "my.csv", 5),
+            NamedImages("mine", "my.csv", 5, "[models.net.images]"),
         ),
-        ({"labels": "my.csv"}, "evaluation", NamedImages("e", "my.csv", 5)),
-        ({"max_evaluation": 2}, "evaluation", NamedImages("e", "shared.csv", 2)),
-        ({"max_calibration": 2}, "calibration", NamedImages("c", "shared.csv", 2)),
+        ({"labels": "my.csv"}, "evaluation", NamedImages("e", "my.csv", 5, "[images]")),
+        ({"max_evaluation": 2}, "evaluation", NamedImages("e", "shared.csv", 2, "[images]")),
+        ({"max_calibration": 2}, "calibration", NamedImages("c", "shared.csv", 2, "[images]")),
     ],
     ids=str,
 )

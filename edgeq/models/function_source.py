@@ -1,0 +1,137 @@
+"""A look at a ``package.module:function`` source that runs none of its code."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+
+from edgeq.errors import ModelError
+from edgeq.registry import suggestion
+
+_MOVES_IMPORTS = ("sys.path", "sys.meta_path", "addsitedir", "sys.modules")
+"""Code that speaks of these may import what can't be found from outside."""
+
+_MAKES_NAMES = ("globals()", "__getattr__", "exec(", "import *", "setattr(")
+"""Code that speaks of these may define names that don't stand in its text."""
+
+
+def check_function(text: str, root: Path, where: str) -> None:
+    """Refuse a function whose module can't be found, read or imported, or does not define it.
+
+    The module's text is parsed and not run: what only running it shows is left to the export.
+
+    Args:
+        text: ``package.module:function``.
+        root: The project's folder, which modules are looked for in first.
+        where: The key of the spec, for errors.
+
+    Raises:
+        ModelError: The source is sure to fail.
+    """
+    module, _, function = text.partition(":")
+    found = _find(module, root, text, where)
+    if found is None or found.origin is None or not found.origin.endswith(".py"):
+        return  # compiled code, or a package without a file of its own
+    file = Path(found.origin)
+    try:
+        content = file.read_bytes()
+        tree = ast.parse(content)
+    except OSError as error:
+        raise ModelError(
+            f"{text!r} can't be imported: {file.name} can't be read: {error.strerror}",
+            where=where,
+            remedy="Permit reading it",
+        ) from error
+    except (SyntaxError, ValueError) as error:
+        place = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        reason = error.msg if isinstance(error, SyntaxError) else error
+        raise ModelError(
+            f"{text!r} can't be imported: {file.name}{place}: {reason}",
+            where=where,
+            remedy="Correct the file there",
+        ) from error
+    source = content.decode("latin-1")  # searched for ASCII alone
+    names = _names(tree)
+    if function not in names and not any(sign in source for sign in _MAKES_NAMES):
+        raise ModelError(
+            f"module {module!r} has no function {function!r}",
+            where=where,
+            remedy=suggestion(function, _functions(tree)),
+        )
+    if any(sign in source for sign in _MOVES_IMPORTS):
+        return
+    for package, line in _imports(tree):
+        if _top_level(package, root) is None:
+            raise ModelError(
+                f"{text!r} can't be imported: {file.name}, line {line}: no module named "
+                f"{package!r}",
+                where=where,
+                remedy=f"Install {package}, or put it into the project's folder",
+            )
+
+
+def _find(module: str, root: Path, text: str, where: str) -> ModuleSpec | None:
+    """Return where a module lies, None if only the package's own finder could tell.
+
+    Packages are looked at one after the other and not imported.
+    """
+    first, *inner = module.split(".")
+    name, found = first, _top_level(first, root)
+    elsewhere = found is not None and _in_folders(first, [str(root), *sys.path]) is None
+    for part in inner:
+        if found is None:
+            break
+        name = f"{name}.{part}"
+        # By its last name alone: the full one would ask for its package, which is not imported.
+        found = _in_folders(part, list(found.submodule_search_locations or ()))
+    if found is None and not elsewhere:
+        raise ModelError(
+            f"{text!r} can't be imported: no module named {name!r}",
+            where=where,
+            remedy='Write "package.module:function" as it is imported from the folder of the spec',
+        )
+    return found
+
+
+def _top_level(name: str, root: Path) -> ModuleSpec | None:
+    """Return where a package or module lies, for the finders of editable installations too."""
+    found = _in_folders(name, [str(root)])
+    for finder in sys.meta_path:
+        found = found or finder.find_spec(name, None)
+    return found
+
+
+def _in_folders(name: str, folders: Sequence[str]) -> ModuleSpec | None:
+    return PathFinder.find_spec(name, folders)
+
+
+def _imports(tree: ast.Module) -> list[tuple[str, int]]:
+    """Return the packages that a module imports whatever happens, with their lines."""
+    packages = []
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            packages += [(alias.name.partition(".")[0], node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            packages.append((node.module.partition(".")[0], node.lineno))
+    return [(name, line) for name, line in packages if name not in sys.stdlib_module_names]
+
+
+def _names(tree: ast.Module) -> set[str]:
+    """Return every name that a module binds anywhere: in a branch, a loop or a function too."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    return names
+
+
+def _functions(tree: ast.Module) -> set[str]:
+    """Return the functions that a module defines at its top."""
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -1,0 +1,165 @@
+"""What a ``.keras`` file says about its model: read as JSON, before anything loads it."""
+
+from __future__ import annotations
+
+import importlib.util
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edgeq import typed
+from edgeq.errors import ModelError
+from edgeq.models.export_request import ExportRequest
+from edgeq.models.input_size import fixed_size
+
+_CONFIG = "config.json"
+_MOST_BYTES = 256 * 2**20
+_KERAS = frozenset({"keras", "keras_hub", "keras_cv", "keras_nlp"})
+"""Packages whose classes Keras looks for by itself."""
+
+_LAMBDA = "__lambda__"
+_UNREADABLE = (KeyError, OSError, RuntimeError, ValueError, NotImplementedError)
+_SHOWN = 3
+
+
+def check_config(path: Path, request: ExportRequest, key: str) -> None:
+    """Refuse a ``.keras`` file that is sure not to be loaded or not to take one image.
+
+    What its configuration does not say is left to the export.
+
+    Args:
+        path: The file, an archive that ``check_archive`` passed.
+        request: Its export.
+        key: The model's table in the spec, as the user's file writes it.
+
+    Raises:
+        ModelError: It has layers of classes that Keras can't find, code that may not run, several
+            inputs, or an input that is not one image.
+    """
+    config = _read(path)
+    if config is None:
+        return
+    _refuse_custom(config, path, key)
+    if not request.allow_code and any(one.get("class_name") == _LAMBDA for one in _objects(config)):
+        names = [str(one["config"].get("name", "")) for one in _objects(config) if _is_lambda(one)]
+        raise ModelError(
+            f"has code inside: {_listed('Lambda layer', names)}",
+            where=path,
+            remedy=f"If you trust the file, set allow_code = true in {key}",
+        )
+    inputs = _inputs(config)
+    if len(inputs) > 1:
+        raise ModelError(
+            f"has {len(inputs)} inputs",
+            where=path,
+            remedy="edgeq validates models that take one image; give it a model with one input",
+        )
+    if inputs and inputs[0]:
+        fixed_size(inputs[0], msgspec.structs.replace(request, name=str(path)), key)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return the configuration, None where it can't be read: loading the file says why."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(_CONFIG).file_size > _MOST_BYTES:
+                return None
+            return typed.from_json(archive.read(_CONFIG), dict[str, Any])
+    except (*_UNREADABLE, zipfile.BadZipFile, msgspec.MsgspecError):
+        return None
+
+
+def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield every serialized object inside a configuration, in order."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if isinstance(one.get("class_name"), str):
+                yield one
+            waiting += reversed(one.values())
+        elif isinstance(one, list):
+            waiting += reversed(one)
+
+
+def _refuse_custom(config: dict[str, Any], path: Path, key: str) -> None:
+    custom = {
+        _class_of(one): one
+        for one in _objects(config.get("config"))  # beside it stand optimizer and losses: unused
+        if _is_custom(one)
+    }
+    if not custom and _is_custom(config):
+        custom = {_class_of(config): config}
+    if not custom:
+        return
+    modules = [one.get("module") for one in custom.values() if isinstance(one.get("module"), str)]
+    known = f" (of {modules[0]})" if modules and modules[0] else ""
+    raise ModelError(
+        f"has {'a class' if len(custom) == 1 else 'classes'} that Keras can't locate without your "
+        f"code: {', '.join(list(custom)[:_SHOWN])}{known}",
+        where=path,
+        remedy="Write a function that imports your classes and returns the loaded model, and set "
+        f'source = "package.module:function" in {key}',
+    )
+
+
+def _is_custom(one: Mapping[str, Any]) -> bool:
+    """Return whether Keras, which has imported none of the user's code, can't find a class.
+
+    Older versions look for it in the module that it was saved from, which may be installed.
+    """
+    module, registered = one.get("module"), one.get("registered_name")
+    if not isinstance(one.get("config"), dict):
+        return False  # functions and lambdas are no layers
+    if isinstance(module, str):
+        package = module.partition(".")[0]
+        return not (package in _KERAS or package == "builtins" or _is_installed(package))
+    return isinstance(registered, str) and ">" in registered
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return package != "__main__" and importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _class_of(one: Mapping[str, Any]) -> str:
+    return str(one["class_name"])
+
+
+def _is_lambda(one: Mapping[str, Any]) -> bool:
+    return one.get("class_name") == "Lambda" and isinstance(one.get("config"), dict)
+
+
+def _listed(what: str, names: list[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:_SHOWN])
+    return f"{what}{'' if len(names) == 1 else 's'} {shown}" if names else f"a {what}"
+
+
+def _inputs(config: Mapping[str, Any]) -> list[list[int | None]]:
+    """Return the shapes of a model's inputs, as far as its configuration says them."""
+    inner = config.get("config")
+    if not isinstance(inner, dict) or not isinstance(inner.get("layers"), list):
+        return []
+    shapes = {
+        one["config"].get("name"): one["config"].get("batch_shape")
+        for one in inner["layers"]
+        if isinstance(one, dict)
+        and one.get("class_name") == "InputLayer"
+        and isinstance(one.get("config"), dict)
+    }
+    named = inner.get("input_layers")
+    if isinstance(named, list) and named and isinstance(named[0], list):
+        shapes = {one[0]: shapes.get(one[0]) for one in named if one}
+    return [_dimensions(shape) for shape in shapes.values()]
+
+
+def _dimensions(shape: object) -> list[int | None]:
+    """Return a shape, empty where it is none."""
+    if not isinstance(shape, list):
+        return []
+    return [one if isinstance(one, int) else None for one in shape]

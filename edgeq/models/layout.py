@@ -1,0 +1,45 @@
+"""What a model's input must look like, and the way out for one that does not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+RANK = 4
+CHANNELS = 3
+
+_NO_IMAGE = (
+    "edgeq validates models that take one RGB image (1, height, width, 3); leave this one out of "
+    "the spec"
+)
+_CHANNELS_LAST = (
+    "Export it with the channels last; with litert-torch: "
+    "litert_torch.to_channel_last_io(net, args=[0])"
+)
+_GREY = (
+    "If it takes grey images, put a layer in front that makes them from RGB "
+    "(keras.ops.mean(image, -1, keepdims=True)) and export that; other inputs than images are not "
+    "validated yet"
+)
+_FROM_RGB = "Put a layer in front that makes them from an RGB image, and export that"
+_BATCH = "Export it with a batch of 1, or with an open batch"
+
+
+def unlike_an_image(shape: Sequence[int | None]) -> tuple[str, str] | None:
+    """Return what keeps an input from being one RGB image, and the way out; None if it is one.
+
+    Args:
+        shape: Of the input; None or -1 for a dimension that is left open.
+    """
+    size = [None if one is None or one < 0 else one for one in shape]
+    if len(size) != RANK:
+        return f"has {len(size)} dimensions", _NO_IMAGE
+    batch, channels = size[0], size[-1]
+    if channels not in (CHANNELS, None) and size[1] == CHANNELS:
+        return "has the channels first", _CHANNELS_LAST
+    if channels == 1:
+        return "has 1 channel", _GREY
+    if channels not in (CHANNELS, None):
+        return f"has {channels} channels", _FROM_RGB
+    if batch not in (1, None):
+        return f"has a batch of {batch}", _BATCH
+    return None

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgeq.cli.say import say
 
+if TYPE_CHECKING:
+    from edgeq.pipeline.doctor import Finding
+
 WIDTH = 100
 AREA_WIDTH = 10
 MARKS = {"ok": "ok", "absent": "--", "bad": "!!"}
 EXIT_BAD = 2
+
+
+def ending(findings: tuple[Finding, ...]) -> str:
+    """Return the last line of a look that found nothing bad."""
+    if any((one.area, one.state) == ("spec", "absent") for one in findings):
+        return "Nothing is declared to be validated: `edgeq init` writes a spec."
+    return "The gate can run: `edgeq gate`."
 
 
 @click.command(short_help="Say what is installed and at hand, and whether the gate can run.")
@@ -23,8 +34,8 @@ def doctor(config: Path | None) -> int:
     """Say what is installed, and which weights, images, kernels and targets are at hand.
 
     Looks first at what the spec needs, then at this machine. Nothing is made, downloaded or
-    measured. The exit code is 2 where something (marked !!) keeps the gate from running; what is
-    marked -- is not there and not needed.
+    measured. The exit code is 2 if something (marked !!) stops the gate or leaves cases MISSING;
+    what is marked -- is not there and not needed.
     """
     from edgeq import __version__
     from edgeq.escape import printable, wrapped
@@ -40,8 +51,9 @@ def doctor(config: Path | None) -> int:
                 head = " " * len(head)
     bad = sum(finding.state == "bad" for finding in findings)
     say(
-        f"{bad} of these {'keeps' if bad == 1 else 'keep'} the gate from running (marked !!)."
+        f"{bad} of these {'stops' if bad == 1 else 'stop'} the gate or "
+        f"{'leaves' if bad == 1 else 'leave'} cases MISSING (marked !!)."
         if bad
-        else "The gate can run: `edgeq gate`."
+        else ending(findings)
     )
     return EXIT_BAD if bad else 0

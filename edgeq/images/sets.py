@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -33,12 +33,14 @@ __all__ = [
     "Role",
     "count_photos",
     "find_names",
+    "find_set",
     "folder_of",
     "foreign",
     "hashed",
     "load_set",
     "overlap",
     "read_keys",
+    "require_classes",
 ]
 
 DATA_VARIABLE = "EDGEQ_DATA"
@@ -150,14 +152,7 @@ class ImageSet:
         Raises:
             ImageError: A label is ``classes`` or more.
         """
-        for photo in self.photos:
-            if photo.label is not None and photo.label >= classes:
-                raise ImageError(
-                    f"the label of {photo.name!r} is {photo.label}, but there are {classes} "
-                    f"classes (0 to {classes - 1})",
-                    where=self.source,
-                    remedy="Correct the labels, or name the label set that they count in",
-                )
+        require_classes(self.photos, classes, self.source)
 
     def of_classes(self, classes: int) -> ImageSet:
         """Return the set as it is for a model: without labels that are of other classes.
@@ -218,6 +213,22 @@ def foreign(source: str, labels: Sequence[int], classes: int) -> str | None:
         "they count in other classes, and are not used. Name labels of the model's own classes to "
         "have its accuracy judged"
     )
+
+
+def require_classes(photos: Iterable[Photo | Found], classes: int, source: str) -> None:
+    """Check labels against a number of classes.
+
+    Raises:
+        ImageError: A label is ``classes`` or more.
+    """
+    for photo in photos:
+        if photo.label is not None and photo.label >= classes:
+            raise ImageError(
+                f"the label of {photo.name!r} is {photo.label}, but there are {classes} "
+                f"classes (0 to {classes - 1})",
+                where=source,
+                remedy="Correct the labels, or name the label set that they count in",
+            )
 
 
 def load_set(
@@ -306,6 +317,27 @@ def find_names(
     """
     found = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
     return tuple(sorted(item.name for item in found.photos))
+
+
+def find_set(
+    source: str,
+    role: Role,
+    *,
+    root: Path,
+    labels: str | None = None,
+    label_set: LabelSet | None = None,
+    named_in: str = IMAGES_TABLE,
+) -> tuple[Found, ...]:
+    """Return all photographs of a set in their order; none is read.
+
+    The arguments are those of ``load_set``.
+
+    Raises:
+        ImageError: The source or a label can't be used.
+        MissingExtraError: The sample's package is not installed.
+    """
+    found = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
+    return tuple(sorted(found.photos, key=lambda item: item.name))
 
 
 def count_photos(

@@ -13,10 +13,9 @@ from edgeq.errors import EdgeqError
 from edgeq.images.sets import ROLES, Role
 from edgeq.judge.missing import not_measured
 from edgeq.pipeline.judging import in_lines, in_own_words, recorded
-from edgeq.pipeline.needs import images_of, lack_of_calibration, tools_of, weights_of
+from edgeq.pipeline.needs import images_of, is_calibrated, lack_of_calibration, tools_of, weights_of
 from edgeq.pipeline.plan import Case, Subject
 from edgeq.record import CaseRecord
-from edgeq.spec.methods import METHODS
 from edgeq.spec.structs import Spec
 
 
@@ -82,8 +81,7 @@ def unjudged(case: Case, error: EdgeqError, spec: Spec) -> CaseRecord:
 
 def _roles(subject: Subject, cases: list[Case]) -> Iterable[Role]:
     """Return the sets that a variant needs for its selected cases."""
-    choice = subject.choice
-    if choice is not None and METHODS.get(choice.method).needs_calibration:
+    if is_calibrated(subject):
         yield "calibration"
     if any(case.gate.needs_images for case in cases):
         yield "evaluation"

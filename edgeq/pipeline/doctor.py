@@ -10,28 +10,33 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from edgeq.errors import EdgeqError, ImageError, MissingExtraError, SpecError
+from edgeq.errors import EdgeqError, ImageError, MissingExtraError, ModelError, SpecError
 from edgeq.images.samples import SAMPLES
 from edgeq.images.sets import DATA_VARIABLE, ROLES, Role, count_photos
 from edgeq.models import lite0
 from edgeq.models.applications import WEIGHTS_SUFFIX
+from edgeq.pipeline.ahead import lacks, require_apart, require_comparable
+from edgeq.pipeline.judging import in_own_words
 from edgeq.pipeline.needs import (
     images_of,
+    is_calibrated,
+    lack_of_calibration,
     notes_of,
     reading_of,
     tools_of,
     variant_of,
     weights_of,
 )
-from edgeq.pipeline.plan import cases, subjects
+from edgeq.pipeline.plan import Case, cases, subjects
 from edgeq.pipeline.recording import machine_facts, tool_versions
 from edgeq.run.probe import probe
 from edgeq.run.targets import local_target
-from edgeq.spec.load import load_spec
+from edgeq.spec.load import find_spec_file, load_spec
 from edgeq.spec.presets import data_folder
 from edgeq.spec.structs import Spec
 from edgeq.words import plural, size
 
+NO_SPEC = "there is no edgeq.toml here or above; `edgeq init` writes one"
 State = Literal["ok", "absent", "bad"]
 EXTRAS = {
     "keras": ("keras", "tensorflow"),
@@ -45,7 +50,8 @@ class Finding:
 
     Attributes:
         area: What it is about; findings of one area follow each other.
-        state: ``"bad"`` keeps the gate from running; ``"absent"`` is nothing that the spec needs.
+        state: ``"bad"`` stops the gate or leaves cases MISSING that may not be; ``"absent"`` is
+            nothing that the spec needs.
         text: What was found.
     """
 
@@ -62,45 +68,74 @@ def examine(start: Path, *, file: Path | None = None) -> tuple[Finding, ...]:
         file: The spec's file, in place of searching.
     """
     try:
+        if file is None and find_spec_file(start) is None:
+            return (Finding("spec", "absent", NO_SPEC), *_machine(None))
         spec = load_spec(start, file=file)
-        declared = len(cases(spec))
+        declared = cases(spec)
     except SpecError as error:
         return (Finding("spec", "bad", str(error)), *_machine(None))
-    said = f"{spec.origin}: {declared} cases"
-    return (Finding("spec", "ok", said), *_needs(spec), *_machine(spec))
+    said = f"{spec.origin}: {len(declared)} cases"
+    return (Finding("spec", "ok", said), *_needs(spec, declared), *_machine(spec))
 
 
-def _needs(spec: Spec) -> Iterator[Finding]:
+def _needs(spec: Spec, declared: tuple[Case, ...]) -> Iterator[Finding]:
     every = subjects(spec)
     for name in spec.models:
         own = [subject for subject in every if subject.model == name]
         names = ", ".join(subject.variant for subject in own)
         yield Finding("models", "ok", f"{name}: {names or 'no variant'}")
-        tried = [_tried("models", partial(weights_of, spec, name), "weights: ")]
-        tried += [_tried("models", partial(images_of, spec, name, role)) for role in ROLES]
-        yield from tried
-        if all(one.state == "ok" for one in tried):  # or it is said twice
-            yield from _understood(spec, name)
+        needed = [_tried(spec, partial(weights_of, spec, name), "weights: ")]
+        needed += [_tried(spec, partial(images_of, spec, name, role)) for role in ROLES]
+        yield from needed
+        if all(one.state == "ok" for one in needed):
+            yield from _understood(spec, name, declared)
+        if any(is_calibrated(one) for one in own):
+            yield from _refused(spec, "models", partial(require_apart, spec, name))
     for name in spec.variants:
-        yield _tried("variants", partial(variant_of, spec, name), f"{name}: ")
+        described = _tried(spec, partial(variant_of, spec, name), f"{name}: ", area="variants")
+        yield described
+        if described.state == "ok":
+            yield from _refused(spec, "variants", partial(require_comparable, spec, name), name)
     for subject in every:
         try:
             tools_of(subject)
         except EdgeqError as error:
-            yield Finding("engines", "bad", f"{subject.key}: {error}")
+            yield Finding("engines", "bad", f"{subject.key}: {in_own_words(error, spec)}")
+        lack = lack_of_calibration(spec, subject)
+        if lack is not None:
+            yield Finding("variants", "bad", f"{subject.key}: {lack}")
 
 
-def _understood(spec: Spec, name: str) -> Iterator[Finding]:
-    """Yield how a model's outputs are read, and what is assumed about its input and labels."""
+def _refused(spec: Spec, area: str, look: Callable[[], None], name: str = "") -> Iterator[Finding]:
+    """Yield what a look refuses; nothing if all is well, or if it was said before."""
+    try:
+        look()
+    except (ImageError, ModelError) as error:
+        head = f"{name}: " if name else ""
+        yield Finding(area, "bad", f"{head}{in_own_words(error, spec)}")
+    except EdgeqError:
+        return
+
+
+def _understood(spec: Spec, name: str, declared: tuple[Case, ...]) -> Iterator[Finding]:
+    """Yield how a model's outputs are read, what is assumed, and which cases will lack something.
+
+    What is assumed is about its input and its labels.
+    """
     try:
         reading = reading_of(spec, name)
         notes = notes_of(spec, name, 0 if reading is None else reading.classes)
+        lacking = tuple(lacks(spec, name, declared, reading))
     except EdgeqError as error:
-        yield Finding("models", "bad", f"outputs: {error}")
+        yield Finding("models", "bad", f"outputs: {in_own_words(error, spec)}")
         return
     if reading is not None:
         yield Finding("models", "ok", f"judged as {reading.task}: {reading.evidence}")
     yield from (Finding("models", "ok", f"note: {note}") for note in notes)
+    for lack in lacking:
+        state: State = "absent" if lack.declared else "bad"
+        step = f". {lack.step}" if lack.step else ""
+        yield Finding("models", state, f"{', '.join(lack.gates)}: {lack.reason}{step}")
 
 
 def _machine(spec: Spec | None) -> Iterator[Finding]:
@@ -117,16 +152,19 @@ def _machine(spec: Spec | None) -> Iterator[Finding]:
     yield from (_extra(name, packages) for name, packages in EXTRAS.items())
     yield from _data()
     yield from _samples()
-    yield _tried("kernels", _kernels)
+    yield _tried(spec, _kernels, area="kernels")
     if spec is not None:
         yield Finding("store", "ok", _store(spec))
 
 
-def _tried(area: str, look: Callable[[], str], head: str = "") -> Finding:
+def _tried(
+    spec: Spec | None, look: Callable[[], str], head: str = "", *, area: str = "models"
+) -> Finding:
     try:
         return Finding(area, "ok", f"{head}{look()}")
     except EdgeqError as error:
-        return Finding(area, "bad", f"{head}{error}")
+        said = error if spec is None else in_own_words(error, spec)
+        return Finding(area, "bad", f"{head}{said}")
 
 
 def _extra(name: str, packages: tuple[str, ...]) -> Finding:

@@ -38,7 +38,7 @@ def weights_of(spec: Spec, name: str) -> str:
     model = spec.models[name]
     source = parse_source(name, model, spec)
     if isinstance(source, FloatFile):
-        file = _file_of(spec, name, source)
+        file = file_of(spec, name, source)
         stored = halves(file)
         require_float(file, halves=stored)
         wide = ", float16 weights taken as float32" if stored else ""
@@ -70,7 +70,7 @@ def images_of(spec: Spec, name: str, role: Role) -> str:
     named = named_images(spec, name, role)
     if named.source is None:
         return f"{role}: no set is named"
-    classes = _classes(spec, name)
+    classes = classes_of(spec, name)
     counted = count_photos(
         named.source,
         role,
@@ -95,7 +95,7 @@ def reading_of(spec: Spec, name: str) -> Reading | None:
     source = parse_source(name, model, spec)
     if not isinstance(source, FloatFile):
         return None
-    file, labels = _file_of(spec, name, source), _classes(spec, name)
+    file, labels = file_of(spec, name, source), classes_of(spec, name)
     require_float(file, halves=halves(file))
 
     def count() -> int | None:
@@ -145,7 +145,7 @@ def notes_of(spec: Spec, name: str, classes: int) -> tuple[str, ...]:
     return (*notes, *label_notes(named, read_inside(source.path)), *assumed)
 
 
-def _file_of(spec: Spec, name: str, source: FloatFile) -> ModelFile:
+def file_of(spec: Spec, name: str, source: FloatFile) -> ModelFile:
     """Return what a model's file holds: its first graph, or the one that the spec chooses."""
     wanted = spec.models[name].signature
     where = f"{spec.origin}: {key_text('models', name, 'signature')}"
@@ -162,7 +162,7 @@ def _evaluation(spec: Spec, name: str) -> Counted | None:
         "evaluation",
         root=spec.root,
         labels=named.labels,
-        label_set=_classes(spec, name),
+        label_set=classes_of(spec, name),
     )
 
 
@@ -190,7 +190,7 @@ def _samples_of(spec: Spec, name: str, source: str) -> str:
         "evaluation",
         root=spec.root,
         labels=named.labels,
-        label_set=_classes(spec, model),
+        label_set=classes_of(spec, model),
     )
     samples = find_samples(source, "evaluation", root=spec.root, where=where)
     count = len(match(every[: named.limit], samples, where=where, every=every))
@@ -207,10 +207,15 @@ def tools_of(subject: Subject) -> None:
         ENGINES.get(subject.choice.engine).versions()
 
 
+def is_calibrated(subject: Subject) -> bool:
+    """Return whether a variant is made with a calibration set."""
+    return subject.choice is not None and METHODS.get(subject.choice.method).needs_calibration
+
+
 def lack_of_calibration(spec: Spec, subject: Subject) -> SpecError | None:
     """Return why a variant can't be calibrated: its method needs a set, and none is named."""
     choice = subject.choice
-    if choice is None or not METHODS.get(choice.method).needs_calibration:
+    if choice is None or not is_calibrated(subject):
         return None
     if named_images(spec, subject.model, "calibration").source is not None:
         return None
@@ -221,7 +226,12 @@ def lack_of_calibration(spec: Spec, subject: Subject) -> SpecError | None:
     )
 
 
-def _classes(spec: Spec, name: str) -> LabelSet | None:
+def classes_of(spec: Spec, name: str) -> LabelSet | None:
+    """Return the label set that a model's images are labelled in, None if nothing is known.
+
+    Raises:
+        ImageError: It can't be read.
+    """
     model = spec.models[name]
     known = model.source == lite0.SOURCE or model.source.startswith("keras:")
     labels = model.labels or (_IMAGENET if known else None)

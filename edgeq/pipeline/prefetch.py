@@ -27,6 +27,7 @@ from edgeq.pipeline.contact import PER_RUN, sheet_of
 from edgeq.pipeline.control import claimed_control, evaluate_control, make_control
 from edgeq.pipeline.judging import judge, shortfall_of, why_inapplicable
 from edgeq.pipeline.making import prepare, starts_of
+from edgeq.pipeline.needs import is_calibrated
 from edgeq.pipeline.plan import Case, Subject
 from edgeq.pipeline.proving import ask_kernels, is_quantized
 from edgeq.pipeline.ranging import ranges_of
@@ -110,7 +111,7 @@ class _ModelTasks:
         controls = self._controls()
         yield from self._starts((*self.subjects, *controls))
         yield from self._preparations((*self.subjects, *controls), baseline)
-        for subject in sorted(self.subjects, key=_is_calibrated, reverse=True):
+        for subject in sorted(self.subjects, key=is_calibrated, reverse=True):
             shared = self._shared(subject, baseline)
             yield Task(f"{subject.key}{_MAKING}", self._making_of(subject), (shared,))
         yield from self._evaluations(None)
@@ -206,7 +207,7 @@ class _ModelTasks:
     def _preparations(self, subjects: Sequence[Subject], baseline: str) -> Iterator[Task]:
         """Yield what variants of one engine share: first that of all, then of the calibrated."""
         done: set[str] = set()
-        for subject in sorted(subjects, key=_is_calibrated):
+        for subject in sorted(subjects, key=is_calibrated):
             name = self._shared(subject, baseline)
             if subject.choice is None or name in done:
                 continue
@@ -226,7 +227,7 @@ class _ModelTasks:
         """Return the name of the task that a variant's making waits for."""
         if subject.choice is None:
             return baseline
-        needed = _is_calibrated(subject) if calibrated is None else calibrated
+        needed = is_calibrated(subject) if calibrated is None else calibrated
         return f"{self.model}: {'calibrating' if needed else 'preparing'} {subject.choice.engine}"
 
     def _baseline(self) -> None:
@@ -248,7 +249,7 @@ class _ModelTasks:
 
     def _roles(self) -> Sequence[Role]:
         found: list[Role] = []
-        if any(_is_calibrated(case.subject) for case in self.cases):
+        if any(is_calibrated(case.subject) for case in self.cases):
             found.append("calibration")
         if any(_needs_photographs(case) for case in self.cases):
             found.append("evaluation")
@@ -317,10 +318,6 @@ class _ModelTasks:
                     judge(self.run, case)
 
         return work
-
-
-def _is_calibrated(subject: Subject) -> bool:
-    return subject.choice is not None and METHODS.get(subject.choice.method).needs_calibration
 
 
 def _computes_in_float(subject: Subject) -> bool:

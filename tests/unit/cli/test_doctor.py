@@ -33,12 +33,23 @@ def test_what_keeps_the_gate_from_running_is_marked(
     assert main(["doctor"]) == 2
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("variants  !! vendor:")]
-    assert lines[-1] == "1 of these keeps the gate from running (marked !!)."
+    assert lines[-1] == "1 of these stops the gate or leaves cases MISSING (marked !!)."
 
 
 def test_another_spec_may_be_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--config", "none.toml"]) == 2
     assert "spec      !! none.toml: can't be read" in capsys.readouterr().out
+
+
+def test_without_a_spec_it_names_edgeq_init_and_ends_well(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "edgeq.toml").unlink()
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("spec      -- there is no edgeq.toml here or above; `edgeq init`")
+    assert lines[-1] == "Nothing is declared to be validated: `edgeq init` writes a spec."
+    assert not any(line.startswith("models") for line in lines)
 
 
 def test_lines_are_broken_below_their_text(

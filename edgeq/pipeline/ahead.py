@@ -1,0 +1,197 @@
+"""What the cases of a model will lack, said before anything is made: the doctor's questions.
+
+As much is answered as a look at files and folders tells. Whether a Keras model's outputs are class
+scores, for example, shows when it is exported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgeq.errors import ImageError, ModelError
+from edgeq.files import sha256_file
+from edgeq.images.folders import Found
+from edgeq.images.sets import Role, find_set, foreign, require_classes
+from edgeq.judge.missing import unmeasurable
+from edgeq.models.float_file import image_size
+from edgeq.models.sources import FloatFile, parse_source
+from edgeq.pipeline.inputs import named_images
+from edgeq.pipeline.needs import classes_of, file_of
+from edgeq.pipeline.plan import Case
+from edgeq.quantize.make import ready_file
+from edgeq.spec.structs import Spec
+from edgeq.spec.tables import header, key_text
+from edgeq.tasks.recognition import Reading
+from edgeq.tflite.model_file import ModelFile
+
+_RANDOM = "random"
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Why some gates of a model will not be measured.
+
+    Attributes:
+        gates: Their names.
+        reason: Why.
+        step: What to do about it, empty if nothing.
+        declared: Whether the spec says that they may be MISSING.
+    """
+
+    gates: tuple[str, ...]
+    reason: str
+    step: str
+    declared: bool
+
+
+def require_comparable(spec: Spec, name: str) -> None:
+    """Refuse a ready-made variant that can't be one of its baseline's, as far as both are files.
+
+    Raises:
+        ModelError: It takes something else than one image, images of another size, or has another
+            number of outputs.
+        EdgeqError: A file can't be used.
+    """
+    declared = spec.variants[name]
+    if declared.file is None:
+        return
+    own = ready_file(name, declared.file, spec)
+    taken = image_size(own)
+    baseline = _baseline_file(spec, declared.model)
+    if baseline is None:
+        return
+    expected = declared.input_size or image_size(baseline)
+    if taken != expected:
+        raise ModelError(
+            f"takes images of {list(taken)}, not of {list(expected)}",
+            where=own.path,
+            remedy=f"If that is meant, declare input_size = {list(taken)} in "
+            f"[{key_text('variants', name)}]",
+        )
+    theirs, ours = len(own.outputs), len(baseline.outputs)
+    if theirs != ours:
+        raise ModelError(
+            f"has {theirs} outputs, its baseline {ours}",
+            where=own.path,
+            remedy="Export the variant with the baseline's outputs, or name the right `model` in "
+            f"[{key_text('variants', name)}]",
+        )
+
+
+def require_apart(spec: Spec, name: str) -> None:
+    """Refuse calibration images that are evaluation images too.
+
+    Only files of the same size are read.
+
+    Raises:
+        ImageError: Some are.
+        EdgeqError: A set can't be used.
+    """
+    calibration, evaluation = (
+        photos_of(spec, name, "calibration"),
+        photos_of(spec, name, "evaluation"),
+    )
+    sizes = {one.path.stat().st_size for one in evaluation}
+    alike = [one for one in calibration if one.path.stat().st_size in sizes]
+    if not alike:
+        return
+    least = {one.path.stat().st_size for one in alike}
+    known = {sha256_file(one.path) for one in evaluation if one.path.stat().st_size in least}
+    shared = [one.name for one in alike if sha256_file(one.path) in known]
+    if shared:
+        raise ImageError(
+            f"{len(shared)} of {len(calibration)} calibration images are evaluation images too, "
+            f"for example {shared[0]}",
+            where=f"{spec.origin}: images of {name!r}",
+            remedy="Take them out of one of the two sets: a variant must be judged on photographs "
+            "that it was not calibrated on",
+        )
+
+
+def photos_of(spec: Spec, name: str, role: Role) -> tuple[Found, ...]:
+    """Return the photographs that a model has for a role, none where the spec names no set.
+
+    Raises:
+        EdgeqError: The set can't be used.
+    """
+    named = named_images(spec, name, role)
+    if named.source is None:
+        return ()
+    found = find_set(
+        named.source,
+        role,
+        root=spec.root,
+        labels=named.labels,
+        label_set=classes_of(spec, name),
+        named_in=named.table,
+    )
+    return found[: named.limit]
+
+
+def lacks(
+    spec: Spec, name: str, cases: tuple[Case, ...], reading: Reading | None
+) -> Iterator[Lack]:
+    """Yield why cases of a model will be MISSING, or refused, with all that share a reason.
+
+    Args:
+        spec: The spec.
+        name: Name of the model.
+        cases: Those of all models.
+        reading: How its outputs are read, None if that is not known yet.
+
+    Raises:
+        ImageError: Some images have labels of other classes.
+        EdgeqError: The evaluation images can't be used.
+    """
+    photos = photos_of(spec, name, "evaluation")
+    labelled = bool(photos) and all(one.label is not None for one in photos)
+    if labelled and reading is not None and reading.classes:
+        source = spec.images_of(name, "evaluation") or ""
+        labels = [one.label for one in photos if one.label is not None]
+        if foreign(source, labels, reading.classes) is not None:
+            labelled = False  # a note says so
+        else:
+            require_classes(photos, reading.classes, source)
+    found: dict[tuple[str, str, bool], dict[str, None]] = {}
+    for case in cases:
+        if case.subject.model != name:
+            continue
+        why = _lack(spec, case, reading, images=len(photos), labelled=labelled)
+        if why is not None:
+            found.setdefault(why, {})[case.gate.name] = None
+    for (reason, step, declared), gates in found.items():
+        yield Lack(tuple(gates), reason, step, declared)
+
+
+def _lack(
+    spec: Spec, case: Case, reading: Reading | None, *, images: int, labelled: bool
+) -> tuple[str, str, bool] | None:
+    """Return why a case will be MISSING, what to do, and whether that is declared."""
+    model = spec.models[case.subject.model]
+    if reading is not None:
+        if case.inapplicable(reading.task, reading.classes) is not None:
+            return None
+        unsuited = case.gate.inapplicable(reading.task, reading.classes)
+        if unsuited is not None and not case.gate.on_request:
+            step = (
+                f"Set `output` or `labels` in {header(spec.origin, 'models', case.subject.model)}"
+            )
+            return f"{unsuited}: {reading.evidence}", step, False
+    absent = unmeasurable(
+        case.gate,
+        images=images,
+        labelled=labelled,
+        trained=model.weights != _RANDOM,
+        allow_missing=spec.allow_missing,
+        allow_random_weights=model.allow_random_weights,
+    )
+    if absent is None:
+        return None
+    return absent.reason, absent.next_step or "", absent.declared_missing
+
+
+def _baseline_file(spec: Spec, name: str) -> ModelFile | None:
+    """Return the file of a model that is a ``.tflite`` file, None if it is to be exported."""
+    source = parse_source(name, spec.models[name], spec)
+    return file_of(spec, name, source) if isinstance(source, FloatFile) else None

@@ -452,6 +452,10 @@ class ModelInputs:
         """Return the baseline where it was asked for before."""
         return self._baseline.done(self.name)
 
+    def refuse(self, error: EdgeqError) -> None:
+        """Let the baseline not be made, for a reason that is known beforehand."""
+        self._baseline.fail(self.name, error)
+
     @property
     def baseline_error(self) -> EdgeqError | None:
         """Why there is no baseline, None where there is one or nobody asked."""

@@ -50,6 +50,12 @@ class Once(Generic[K, V]):
                 raise
             return result
 
+    def fail(self, key: K, error: EdgeqError) -> None:
+        """Keep an error for a key that nothing is known of, so that nothing is made for it."""
+        with self._guard:
+            if key not in self._results:
+                self._errors.setdefault(key, error)
+
     def done(self, key: K) -> V | None:
         """Return what was made for a key, None where nothing was."""
         return self._results.get(key)

@@ -195,6 +195,8 @@ class Collector:
         """
         run = self._state.run if self._found.stopped else self._state.run_if_asked_for()
         if run is not None:
+            for model, why in self._found.stopped_models.items():
+                run.inputs(model).refuse(EdgeqError(why))  # the report makes nothing either
             from edgeq.pipeline.merging import merge_models
             from edgeq.pipeline.recording import describe_models
 

@@ -63,6 +63,12 @@ class Collected:
         """The cases that bad input stopped before their tests, each with the reason."""
         return list(self._stopped.values())
 
+    @property
+    def stopped_models(self) -> dict[str, str]:
+        """The models of which no case was judged for bad input, with the reason."""
+        judged = {case.model for case in self.cases.values() if case.id not in self._stopped}
+        return {case.model: error for case, error in self.stopped if case.model not in judged}
+
     def stop(self, case: CaseRecord, error: str) -> None:
         """Note a case that bad input stops, and the reason, once."""
         self._stopped[case.id] = (case, error)

@@ -98,6 +98,18 @@ def test_one_mistake_is_one_line_before_anything_is_made(
     assert not record.summary.not_run
 
 
+def test_nothing_is_converted_for_the_report_either(project: Project) -> None:
+    (project.root / "net.py").write_text(
+        "from pathlib import Path\nPath('imported').touch()\ndef build(): ...\n", "utf-8"
+    )
+    project.spec["variants"] = {}
+    project.spec["models"]["tiny"] = {"source": "net:build"}
+    project.spec["images"]["calibration"] = "evaluation"
+    wrong_folder(project)
+    one_line(refused(project), MISTAKES[wrong_folder])
+    assert not (project.root / "imported").exists()
+
+
 @pytest.mark.parametrize("methods", [FOUR[:1], FOUR])
 @pytest.mark.parametrize("models", [1, 3])
 def test_methods_and_models_add_no_lines(project: Project, methods: list[str], models: int) -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from edgeq.errors import ModelError
+from edgeq.errors import EdgeqError, ModelError
 from edgeq.pipeline.once import Once
 from tests.patience import PATIENCE_S
 
@@ -86,3 +86,13 @@ def test_an_error_of_a_run_that_is_stopped_is_not_kept() -> None:
     with pytest.raises(ModelError):
         once.get("a", fail)
     assert once.error("a") is None
+
+
+def test_an_error_that_is_known_beforehand_keeps_from_making() -> None:
+    once: Once[str, int] = Once()
+    made = once.get("made", lambda: 1)
+    for key in ("made", "refused"):
+        once.fail(key, EdgeqError("refused"))
+    assert once.get("made", lambda: 2) == made
+    with pytest.raises(EdgeqError, match="refused"):
+        once.get("refused", lambda: 3)

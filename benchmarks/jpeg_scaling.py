@@ -25,8 +25,8 @@ from PIL import Image
 
 from benchmarks.processes import load_note
 from edgeq.files import sha256_file
-from edgeq.images.decode import read_resized
 from edgeq.images.photo import pillow_warnings_are_errors
+from edgeq.images.resize import read_resized
 from edgeq.images.sets import Photo
 from edgeq.pipeline.recording import machine_facts
 from edgeq.pipeline.run import Run
@@ -77,7 +77,7 @@ def decoded(path: Path, gap: float) -> Decoded:
     preprocessing = msgspec.structs.replace(Preprocessing(), jpeg_scaling=gap)
     with pillow_warnings_are_errors():
         start = time.perf_counter()
-        image = read_resized(photo, preprocessing, (SIDE, SIDE))
+        image = read_resized(photo.path, photo.sha256, preprocessing, (SIDE, SIDE))
         return Decoded(np.asarray(image), time.perf_counter() - start)
 
 

@@ -6,8 +6,14 @@ would need to reach the project's secrets is not handed to them in the first pla
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import edgeq
+
+_INSTALLED_IN = frozenset({"site-packages", "dist-packages"})
 
 _SECRET = re.compile(
     r"(?i)(?:^|_)(?:(?:api|access|private|secret|signing|ssh|encryption)?_?key|token|secrets?|pat|"
@@ -65,6 +71,16 @@ def allowed(
         or _ALLOWED.fullmatch(name)
         or (remote and _REMOTE.fullmatch(name) is not None)
     }
+
+
+def importable(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return variables with which a child's Python finds this package where it is not installed."""
+    found = dict(environment)
+    root = Path(edgeq.__file__).parents[1]
+    if root.name not in _INSTALLED_IN:
+        paths = [str(root), found.get("PYTHONPATH", "")]
+        found["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    return found
 
 
 def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:

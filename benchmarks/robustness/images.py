@@ -28,8 +28,8 @@ from PIL import Image
 
 from benchmarks.robustness import mutations
 from edgeq.errors import ImageError
-from edgeq.images.decode import resized
 from edgeq.images.photo import open_photo
+from edgeq.images.resize import resized
 from edgeq.images.sets import load_set
 from edgeq.spec.structs import Preprocessing
 

@@ -12,18 +12,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.images.photo import Decoded, pillow_warnings_are_errors, read_photo
 from edgeq.images.sets import ImageSet, Photo
 from edgeq.spec.structs import Preprocessing
 from edgeq.store import Store
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 KIND = "pixels"
 FILE = "pixels.npy"
@@ -94,53 +89,6 @@ def found_pixels(
     return None if entry is None else Pixels(entry.folder / FILE, shape, entry.key)
 
 
-def read_resized(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int]) -> Image.Image:
-    """Return a photograph cut and resized, decoded at no more than the size that this takes.
-
-    Args:
-        photo: The photograph, within ``pillow_warnings_are_errors``.
-        preprocessing: Its resize, filter, crop and scaling.
-        size: Height and width.
-
-    Raises:
-        ImageError: It can't be used, or changed since the set was loaded.
-    """
-    least = preprocessing.jpeg_scaling * max(size) or None
-    if least is not None and preprocessing.resize == "centre_crop":
-        least /= preprocessing.crop_fraction
-    return resized(read_photo(photo.path, sha256=photo.sha256, least=least), preprocessing, size)
-
-
-def resized(photo: Decoded, preprocessing: Preprocessing, size: tuple[int, int]) -> Image.Image:
-    """Return a photograph cut and resized with Pillow's filter.
-
-    The centre crop is the one of the EfficientNet checkpoints: the middle square with
-    ``int(crop_fraction * shorter side)`` pixels a side.
-
-    Args:
-        photo: The photograph.
-        preprocessing: Its resize, filter and crop.
-        size: Height and width.
-    """
-    from PIL import Image
-
-    (width, height), (left, top) = photo.size, (0, 0)
-    if preprocessing.resize == "centre_crop":
-        side = max(1, int(preprocessing.crop_fraction * min(photo.size)))
-        left, top = (width - side + 1) // 2, (height - side + 1) // 2
-        width = height = side
-    # Of what the decoder reduced, the box may begin and end within a pixel.
-    step = photo.step
-    first = (left // step, top // step)
-    last = (-(-(left + width) // step), -(-(top + height) // step))
-    x, y = left / step - first[0], top / step - first[1]
-    # Cut first: resize(box=...) lets pixels beside the box into the filter.
-    is_all = (*first, *last) == (0, 0, *photo.image.size)
-    cut = photo.image if is_all else photo.image.crop((*first, *last))
-    resampling = Image.Resampling[preprocessing.filter.upper()]
-    return cut.resize(size[::-1], resampling, (x, y, x + width / step, y + height / step))
-
-
 def pixel_facts_of(preprocessing: Preprocessing, size: tuple[int, int]) -> dict[str, object]:
     """Return what decides, beside a photograph, about its pixels, as plain JSON values."""
     return {"size": list(size), **_geometry(preprocessing), **_decoder()}
@@ -196,15 +144,16 @@ def write_pixels(
     Raises:
         ImageError: A photograph can't be used, or changed since the set was loaded.
     """
+    from edgeq.images import apart
 
     def pixels(photo: Photo) -> bytes:
-        return read_resized(photo, preprocessing, shape[1:3]).tobytes()
+        return apart.decoded(photo, preprocessing, shape[1:3])
 
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        # Pillow releases the interpreter's lock while it decodes and resizes.
-        with pillow_warnings_are_errors(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        # Each thread waits for a child that decodes and resizes.
+        with apart.idle.kept(), ThreadPoolExecutor(os.cpu_count()) as pool:
             waiting: deque[Future[bytes]] = deque()
             for done, _ in enumerate(photos, 1):
                 ahead = photos[done - 1 + len(waiting) : done - 1 + AHEAD]

@@ -15,24 +15,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeq.errors import ImageError
+from edgeq.files import read_whole, sha256_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "MPO", "PPM", "AVIF", "JPEG2000", "TGA")
 JPEGS = ("JPEG", "MPO")
+MOST_SCANS = 200
+"""Of a JPEG; encoders write 1 to 15 a picture."""
+MOST_BYTES = 500_000_000
+"""Of a file: the largest that is decoded has 270 MB of plain pixels."""
 JPEG_STEPS = (8, 4, 2)
 """By how much the JPEG decoder can reduce both sides: it then computes fewer pixels of a block."""
 
@@ -122,21 +125,23 @@ def read_photo(path: Path, *, sha256: str | None = None, least: float | None = N
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with path.open("rb") as file:
-            _check_content(path, file, sha256)
-            Image.init()
-            known = [name for name in FORMATS if name in Image.OPEN]
-            with Image.open(file, formats=known) as image:
-                _refuse_several_frames(path, image)
-                width, height = image.size
-                step = 1 if least is None else _reduce(image, least)
-                image.load()
-                upright = _upright_rgb(path, image)
-                if _is_turned(image):
-                    width, height = (step * side for side in upright.size)
-                return Decoded(upright, (width, height), step)
+        content = _content(path, sha256)
+        Image.init()
+        known = [name for name in FORMATS if name in Image.OPEN]
+        with BytesIO(content) as file, Image.open(file, formats=known) as image:
+            _refuse_many_scans(path, image, content)
+            _refuse_several_frames(path, image)
+            width, height = image.size
+            step = 1 if least is None else _reduce(image, least)
+            image.load()
+            upright = _upright_rgb(path, image)
+            if _is_turned(image):
+                width, height = (step * side for side in upright.size)
+            return Decoded(upright, (width, height), step)
     except ImageError:
         raise
+    except MemoryError as error:
+        raise _refused(path, "takes too much memory to decode", "Scale it down") from error
     except FileNotFoundError as error:
         what = "is a broken symbolic link" if path.is_symlink() else "does not exist"
         raise _refused(path, what) from error
@@ -151,24 +156,41 @@ def read_photo(path: Path, *, sha256: str | None = None, least: float | None = N
             "Scale it down; it may be a decompression bomb",
         ) from error
     except Exception as error:  # Pillow's decoders raise many types on damaged files
-        reason = str(error) or type(error).__name__
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise _refused(path, f"is damaged or can't be read: {reason}") from error
 
 
-def _check_content(path: Path, file: BufferedReader, sha256: str | None) -> None:
-    if sha256 is not None and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+def _content(path: Path, sha256: str | None) -> bytes:
+    """Return a file's content, read once: what is decoded is what was hashed."""
+    content = read_whole(path, MOST_BYTES)
+    if sha256 is not None and sha256_bytes(content) != sha256:
         raise _refused(path, "has changed since the set was loaded", "Run again")
-    if not file.seek(0, os.SEEK_END):
+    if not content:
         raise _refused(path, "is empty")
-    file.seek(0)
+    return content
+
+
+def _refuse_many_scans(path: Path, image: Image.Image, content: bytes) -> None:
+    """Refuse a JPEG that is refined again and again: each scan is a pass over all its blocks.
+
+    The sign of a scan can't be within one. Pictures beside it, as a preview, count too.
+    """
+    scans = content.count(b"\xff\xda") if image.format in JPEGS else 0
+    if scans > MOST_SCANS:
+        raise _refused(
+            path, f"is drawn in {scans:,} passes", "Save it anew; it may be made to take for ever"
+        )
 
 
 def _refuse_several_frames(path: Path, image: Image.Image) -> None:
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":
-        raise _refused(
-            path, f"holds {frames} frames or pages", "Save the one that is meant as an image"
-        )
+    if image.format == "MPO":
+        return
+    try:
+        image.seek(1)  # to count them can take minutes
+    except EOFError:
+        image.seek(0)
+        return
+    raise _refused(path, "holds several frames or pages", "Save the one that is meant as an image")
 
 
 def _reduce(image: Image.Image, least: float) -> int:
@@ -198,7 +220,7 @@ def _is_turned(image: Image.Image) -> bool:
 def _upright_rgb(path: Path, image: Image.Image) -> Image.Image:
     from PIL import Image, ImageOps
 
-    upright = ImageOps.exif_transpose(image)
+    upright = ImageOps.exif_transpose(image) if _is_turned(image) else image
     if upright.mode in _16_BIT_MODES or (upright.mode == "I" and image.format in ("PNG", "PPM")):
         if upright.has_transparency_data:
             raise _refused(path, "is 16-bit greyscale with a transparent value")

@@ -21,6 +21,7 @@ from edgeq.errors import ImageError
 from edgeq.files import sha256_bytes, sha256_file
 from edgeq.images.folders import IMAGES_TABLE, Found, Photographs, find_photos
 from edgeq.images.labels import LabelSet
+from edgeq.images.photo import MOST_BYTES
 from edgeq.images.samples import ROLES, Role, find_sample
 from edgeq.words import size
 
@@ -45,8 +46,6 @@ __all__ = [
 
 DATA_VARIABLE = "EDGEQ_DATA"
 AT_ONCE = 256
-MOST_BYTES = 500_000_000
-"""Of a photograph's file: the largest that is decoded has 270 MB of plain pixels."""
 FOREIGN = 0.5
 """Share of the labels beyond a model's classes from which they are of other classes."""
 

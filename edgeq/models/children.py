@@ -15,9 +15,8 @@ from typing import IO
 
 import msgspec
 
-import edgeq
 from edgeq import typed
-from edgeq.environment import allowed
+from edgeq.environment import allowed, importable
 from edgeq.idle import Idle
 from edgeq.lifeline import Lifeline
 from edgeq.models.serving import Request, Response
@@ -27,7 +26,6 @@ from edgeq.words import size
 
 LOOK_S = 0.5
 READ_BYTES = 1 << 16
-_INSTALLED_IN = frozenset({"site-packages", "dist-packages"})
 
 
 class TooMuchError(Exception):
@@ -128,11 +126,7 @@ def too_much_memory(limits: Make) -> TooMuchError:
 
 
 def _environment(variables: Sequence[str]) -> dict[str, str]:
-    environment = allowed(os.environ, others=variables)
-    root = Path(edgeq.__file__).parents[1]
-    if root.name not in _INSTALLED_IN:
-        paths = [str(root), environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    environment = importable(allowed(os.environ, others=variables))
     environment.update(
         KERAS_BACKEND="tensorflow",
         CUDA_VISIBLE_DEVICES="-1",

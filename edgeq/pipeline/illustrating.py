@@ -11,8 +11,7 @@ import msgspec
 
 from edgeq.errors import EdgeqError
 from edgeq.files import sha256_bytes
-from edgeq.images.decode import read_resized
-from edgeq.images.photo import pillow_warnings_are_errors
+from edgeq.images.apart import decoded
 from edgeq.images.sets import ROLES, Photo, Role
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.percentiles import short
@@ -84,8 +83,7 @@ def thumbnail(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int])
 
     from PIL import Image
 
-    with pillow_warnings_are_errors():
-        image = read_resized(photo, preprocessing, size)
+    image = Image.frombytes("RGB", size[::-1], decoded(photo, preprocessing, size))
     image.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC)
     file = io.BytesIO()
     image.save(file, "webp", quality=QUALITY)

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgeq.images.decode import resized
 from edgeq.images.photo import open_photo
 from edgeq.images.preprocess import to_input
+from edgeq.images.resize import resized
 from edgeq.spec.structs import Preprocessing
 from tests.patience import PATIENCE_S
 from tests.unit.bundle import packages

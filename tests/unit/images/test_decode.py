@@ -11,8 +11,9 @@ from PIL import Image
 from edgeq.errors import ImageError, StoreError
 from edgeq.files import sha256_file
 from edgeq.images import decode as decoding
-from edgeq.images.decode import decode, read_resized, resized
+from edgeq.images.decode import decode
 from edgeq.images.photo import Decoded, open_photo, pillow_warnings_are_errors
+from edgeq.images.resize import read_resized, resized
 from edgeq.images.sets import ImageSet, Photo, load_set
 from edgeq.spec.structs import Preprocessing
 from edgeq.store import Store
@@ -184,7 +185,8 @@ def test_a_jpeg_reduced_by_its_decoder_shows_the_same(
 
     with pillow_warnings_are_errors():
         expected, found = (
-            np.asarray(read_resized(photo, one, (64, 64))).astype(int) for one in (whole, reduced)
+            np.asarray(read_resized(photo.path, photo.sha256, one, (64, 64))).astype(int)
+            for one in (whole, reduced)
         )
 
     apart = np.abs(found - expected)

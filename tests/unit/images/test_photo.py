@@ -141,7 +141,7 @@ def many_frames(path: Path) -> Path:
 
 @pytest.mark.parametrize("ending", ["gif", "png", "webp", "tiff"])
 def test_animations_and_pages_are_refused(tmp_path: Path, ending: str) -> None:
-    with pytest.raises(ImageError, match="holds 2 frames or pages"):
+    with pytest.raises(ImageError, match="holds several frames or pages"):
         open_photo(many_frames(tmp_path / f"a.{ending}"))
 
 

@@ -14,6 +14,7 @@ EdgeqError                  exit code 2: what went wrong, where, and what to do
 │   ├── WorkerCrashedError  the worker ended by a signal or an exit code
 │   ├── WorkerTimeoutError  the worker did not answer in time
 │   └── WorkerMemoryError   the worker went over its memory limit
+├── UnforeseenError         a variant or file met an error that nobody foresaw
 ├── RecordError             a record that can't be read
 └── BundleError             a deployment package that can't be made or verified
 """
@@ -142,6 +143,24 @@ class WorkerTimeoutError(WorkerError):
 
 class WorkerMemoryError(WorkerError):
     """The worker went over its memory limit and was stopped."""
+
+
+class UnforeseenError(EdgeqError):
+    """An error that nobody foresaw, as one file or variant met it; costs its own verdicts only."""
+
+    @classmethod
+    def of(cls, error: Exception) -> UnforeseenError:
+        """Return one for an error, with the place in the code that it comes from."""
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        code = None if place is None else place.tb_frame.f_code
+        at = f" ({Path(code.co_filename).name}, {code.co_name})" if code is not None else ""
+        said = f": {error}" if str(error) else ""
+        return cls(
+            f"edgeq failed at it with {type(error).__name__}{said}{at}",
+            remedy="Look at the file it is about; if that is sound, report this",
+        )
 
 
 class RecordError(EdgeqError):

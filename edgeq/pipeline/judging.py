@@ -13,6 +13,7 @@ from edgeq.errors import (
     ImageError,
     ModelError,
     SpecError,
+    UnforeseenError,
     WorkerError,
 )
 from edgeq.escape import printable
@@ -22,6 +23,7 @@ from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.explaining import explained
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.schedule import StoppedError
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record import CaseRecord
 from edgeq.spec.structs import Spec
@@ -32,13 +34,15 @@ def judge(run: Run, case: Case) -> tuple[CaseRecord, EdgeqError | None]:
     """Return the record of a case, and the error when bad input kept it from being measured.
 
     A variant that its engine could not make, or that does not run, FAILS: that is a verdict and
-    no error. Places in an error are named as seen from the project's folder, because records are
-    read on other machines.
+    no error. So does one that meets an error which nobody foresaw. Places in an error are named as
+    seen from the project's folder, because records are read on other machines.
     """
     try:
-        return in_lines(explained(run, case, recorded(case, _judge(run, case)))), None
+        return in_lines(explained(run, case, recorded(case, _foreseen(run, case)))), None
     except EdgeqError as error:
         in_own_words(error, run.spec)
+        if isinstance(error, UnforeseenError) and not _lacks_baseline(run, case):
+            return in_lines(recorded(case, broken(error))), None
         if isinstance(error, ConversionError | WorkerError) and not _lacks_baseline(run, case):
             return in_lines(explained(run, case, recorded(case, broken(error)), error)), None
         own = case.subject.choice is None and (
@@ -128,6 +132,16 @@ def _judge(run: Run, case: Case) -> Judgement:
             f"remove {case.gate.name}",
         )
     return shortfall
+
+
+def _foreseen(run: Run, case: Case) -> Judgement:
+    """Return the judgement of a case; whatever goes wrong with it is an ``EdgeqError``."""
+    try:
+        return _judge(run, case)
+    except (EdgeqError, StoppedError):
+        raise
+    except Exception as error:
+        raise UnforeseenError.of(error) from error
 
 
 def _refuse_changed(run: Run, case: Case) -> None:

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from edgeq.errors import EdgeqError
+from edgeq.errors import EdgeqError, UnforeseenError
+from edgeq.pipeline.schedule import StoppedError
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -33,7 +34,8 @@ class Once(Generic[K, V]):
         """Return what was made for a key, making it at the first call.
 
         Raises:
-            EdgeqError: What ``make`` raised at the first call.
+            EdgeqError: What ``make`` raised at the first call; an ``UnforeseenError`` for anything
+                but an ``EdgeqError``.
         """
         with self._guard:
             lock = self._locks.setdefault(key, threading.RLock())
@@ -48,6 +50,13 @@ class Once(Generic[K, V]):
                 if self._keeps():
                     self._errors[key] = error
                 raise
+            except StoppedError:
+                raise
+            except Exception as error:  # one file's surprise must not end the others' session
+                unforeseen = UnforeseenError.of(error)
+                if self._keeps():
+                    self._errors[key] = unforeseen
+                raise unforeseen from error
             return result
 
     def fail(self, key: K, error: EdgeqError) -> None:

@@ -23,6 +23,7 @@ from edgeq.pipeline.run import Run
 from edgeq.spec.methods import METHODS
 from edgeq.spec.structs import Kernels, StoredWeights
 from edgeq.tflite.model_file import read_model
+from edgeq.tflite.state import unsettled
 
 
 class _Noise(msgspec.Struct, frozen=True):
@@ -94,9 +95,25 @@ def is_quantized(run: Run, subject: Subject) -> bool:
 def prove_outputs(run: Run, subject: Subject) -> Judgement:
     """Look at all that a variant says, and ask a fresh worker again about one photograph.
 
+    What may answer otherwise another time, as a file that counts its calls, is named: no number of
+    photographs shows that it does not.
+
     Raises:
         EdgeqError: Variant or baseline do not run, or there is no evaluation set.
     """
+    judgement = _prove_outputs(run, subject)
+    names = unsettled(read_model(run.variant(subject).path))
+    if not names:
+        return judgement
+    return msgspec.structs.replace(
+        judgement,
+        reason=f"{judgement.reason}; its graph has {', '.join(names)}: answers and times may "
+        "depend on conditions, on what ran before, or on chance",
+        evidence={**judgement.evidence, "unsettled_operators": list(names)},
+    )
+
+
+def _prove_outputs(run: Run, subject: Subject) -> Judgement:
     fits, trained = run.fits(subject), run.inputs(subject.model).baseline.trained
     problem = tensors.problem_of(fits, trained=trained)
     kept = keep(

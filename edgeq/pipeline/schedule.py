@@ -47,8 +47,8 @@ class Task:
 
     Attributes:
         name: What it is; no other task has the same.
-        work: Does it and keeps its own result. An ``EdgeqError`` is kept by what failed, for the
-            case that asks; anything else ends the schedule.
+        work: Does it and keeps its own result. An ``EdgeqError``, or an error for want of memory
+            or depth, is met again by the case that asks; anything else ends the schedule.
         after: Names of the tasks that must have ended, well or not, before it starts.
     """
 
@@ -115,7 +115,7 @@ def carry_out(tasks: Sequence[Task], relay: Relay, *, workers: int) -> tuple[Sta
 
     def do(task: Task) -> None:
         began = time.monotonic()
-        with suppress(EdgeqError):
+        with suppress(EdgeqError, MemoryError, RecursionError):
             task.work()
         stages.append(Stage(task.name, round(began - start, 3), round(time.monotonic() - began, 3)))
 

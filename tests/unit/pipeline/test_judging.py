@@ -16,18 +16,20 @@ from edgeq.errors import (
     MissingExtraError,
     ModelError,
     SpecError,
+    UnforeseenError,
     WorkerCrashedError,
 )
 from edgeq.judge.verdict import Verdict
+from edgeq.models import originals
 from edgeq.models.float_model import FloatModel, load_float_model
-from edgeq.pipeline import explaining, gates
+from edgeq.pipeline import explaining, gates, making
 from edgeq.pipeline.diagnosis.cause import Diagnosis
 from edgeq.pipeline.judging import judge
 from edgeq.pipeline.run import Run
 from edgeq.record import CaseRecord
 from edgeq.run.workers import Workers
 from edgeq.spec.gates import GATES, limits
-from tests.unit.bad_models import large
+from tests.unit.bad_models import growing, large
 from tests.unit.images.pictures import save
 from tests.unit.pipeline.project import NAMES, case, spec
 
@@ -142,8 +144,9 @@ def test_a_bug_is_not_taken_for_bad_input(run: Run, monkeypatch: pytest.MonkeyPa
         raise ZeroDivisionError
 
     monkeypatch.setattr(gates, "made", fail)
-    with pytest.raises(ZeroDivisionError):
-        answer(run, "same", "made")
+    record, error = answer(run, "same", "made")
+    assert (record.status, error) == (Verdict.FAIL, None)
+    assert "edgeq failed at it with ZeroDivisionError (test_judging.py, fail)" in record.reason
 
 
 @pytest.fixture
@@ -312,3 +315,38 @@ def test_outputs_far_larger_than_the_baselines_are_refused_before_anything_is_ru
     sha256 = run.variant(case(run, "net/other/made").subject).sha256
     kept = [json.loads(one.read_text()) for one in run.store.root.glob("answers-*/*/entry.json")]
     assert sha256 not in {one["facts"]["model"] for one in kept}
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RecursionError("too deep"), ValueError("odd")])
+@pytest.mark.parametrize("where", ["read_content", "read_model"])
+def test_a_surprise_of_one_file_is_its_own_verdict(
+    project: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, where: str
+) -> None:
+    module = originals if where == "read_content" else making
+    read = getattr(module, where)
+
+    def surprise(path: Path, *rest: Any) -> Any:
+        content = rest[0] if rest else path.read_bytes()
+        if content == (project / "other.tflite").read_bytes():
+            raise error
+        return read(path, *rest)
+
+    monkeypatch.setattr(module, where, surprise)
+    run = Run(spec(project))
+    record, told = answer(run, "other", "made")
+    assert (record.status, told) == (Verdict.FAIL, None)
+    assert type(error).__name__ in record.reason
+    assert isinstance(run.variants.error("net/other"), UnforeseenError)
+    record, told = answer(run, "same", "made")
+    assert (record.status, told) == (Verdict.PASS, None)
+
+
+def test_a_variant_that_can_answer_otherwise_another_time_is_named(replaceable: Run) -> None:
+    run, root = replaceable, replaceable.spec.root
+    (root / "other.tflite").write_bytes(growing(4, classes=len(NAMES)))
+    record, _ = judge(run, case(run, "net/other/outputs"))
+    names = ["ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"]
+    assert f"its graph has {', '.join(names)}: answers and times may depend" in record.reason
+    assert record.evidence["unsettled_operators"] == names
+    record, _ = judge(run, case(run, "net/same/outputs"))
+    assert "unsettled_operators" not in record.evidence

@@ -61,7 +61,9 @@ def test_a_crash_and_a_hang_cost_their_own_verdicts_only(project: Project) -> No
     result = project.run()
 
     assert result.ret == 1
-    result.assert_outcomes(passed=25, failed=14)
+    # Each way to end is said once for a variant; what else it keeps from being judged points there.
+    result.assert_outcomes(passed=25, failed=5)
+    assert result.parseoutcomes()["not judged"] == 9
     record = project.record
     assert record.errors == ()
     assert record.summary.complete

@@ -63,7 +63,7 @@ def test_a_crash_and_a_hang_cost_their_own_verdicts_only(project: Project) -> No
     assert result.ret == 1
     # Each way to end is said once for a variant; what else it keeps from being judged points there.
     result.assert_outcomes(passed=25, failed=5)
-    assert result.parseoutcomes()["not judged"] == 9
+    assert ", 9 not judged in " in result.outlines[-1]
     record = project.record
     assert record.errors == ()
     assert record.summary.complete

@@ -94,7 +94,7 @@ def latency(bench: Bench, path: Path, rounds: int) -> tuple[float, float]:
             session.load(one, threads=1, kernels="xnnpack").handle
             for one in (bench.model.path, path)
         ]
-        feeds = [Feed(handle, image, bench.model.preprocessing) for handle in handles]
+        feeds = [Feed(handle, image[None], bench.model.preprocessing) for handle in handles]
         timed = session.time(feeds, rounds=rounds, block=4, warmup=3, budget_s=60)
     usual, own = (float(np.median(one)) for one in timed.samples)
     return usual, own

@@ -197,7 +197,7 @@ def compare(
         session = closing.enter_context(Session(local_target(), timeout_s=600, memory_limit=None))
         loads = [session.load(one.path, threads=1, kernels="xnnpack") for one in chosen]
         feeds = [
-            Feed(loaded.handle, image, one.preprocessing)
+            Feed(loaded.handle, image[None], one.preprocessing)
             for loaded, one in zip(loads, chosen, strict=True)
         ]
         session.time(feeds, rounds=1, block=1, warmup=how.warmup, budget_s=600)

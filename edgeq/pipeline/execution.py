@@ -248,14 +248,16 @@ class Executor:
         self,
         model: Executable,
         shape: tuple[int, ...],
-        photograph: Callable[[], npt.NDArray[np.uint8]],
+        sampled: Sequence[str],
+        photographs: Callable[[], npt.NDArray[np.uint8]],
     ) -> MemoryUse:
         """Return what a model costs in memory, in a worker of its own.
 
         Args:
             model: The model.
-            shape: Of the photograph that it is run on, ``(h, w, 3)``.
-            photograph: Returns it; what it shows does not matter, and is not asked for again.
+            shape: Of a photograph that it is run on, ``(h, w, 3)``.
+            sampled: What decides which they are.
+            photographs: Returns them, ``(k, h, w, 3)``.
 
         Raises:
             WorkerError: It does not run.
@@ -264,22 +266,23 @@ class Executor:
         def make(folder: Path) -> None:
             self._say(f"{model.key}: measuring memory")
             with blaming(model):
-                used = self._measure(model, photograph())
+                used = self._measure(model, photographs())
             (folder / "memory.json").write_bytes(msgspec.json.encode(used))
 
         facts = {
             **self._facts(model),
             "image": list(shape),
+            "sampled": list(sampled),
             "preprocessing": msgspec.to_builtins(model.preprocessing),
         }
         entry = self._store.get_or_make("memory", facts, make)
         return typed.from_json((entry.folder / "memory.json").read_bytes(), MemoryUse)
 
-    def _measure(self, model: Executable, image: npt.NDArray[np.uint8]) -> MemoryUse:
+    def _measure(self, model: Executable, images: npt.NDArray[np.uint8]) -> MemoryUse:
         return measure_memory(
             self.target,
             model.path,
-            pixels=image[np.newaxis],
+            pixels=images,
             preprocessing=model.preprocessing,
             threads=self.run.threads,
             kernels=self.run.kernels,

@@ -55,6 +55,10 @@ from edgeq.spec.structs import CLASSIFICATION, Spec
 from edgeq.store import Store
 
 BASELINE = "baseline"
+LEAST_SAMPLES = 4
+"""Photographs that times and memory rest on, if there are as many."""
+SEEN_SAMPLES = 64
+"""Photographs that they are chosen from: a portion, which is decoded anyway."""
 
 
 class Run:
@@ -330,7 +334,7 @@ class Run:
                 for one in models
             ]
             feeds = [
-                Feed(loaded.handle, self._photograph(subject.model, of), one.preprocessing)
+                Feed(loaded.handle, self._samples(subject.model, of), one.preprocessing)
                 for loaded, one, of in zip(loads, models, (None, subject), strict=True)
             ]
             return time_pair(
@@ -372,7 +376,8 @@ class Run:
             lambda: self.executor.memory(
                 executable,
                 self._shape(model, subject),
-                lambda: self._photograph(model, subject),
+                self._sampled(model, subject),
+                lambda: self._samples(model, subject),
             ),
         )
 
@@ -396,13 +401,33 @@ class Run:
                 return error
         return None
 
-    def _photograph(self, model: str, subject: Subject | None) -> npt.NDArray[np.uint8]:
-        """Return the photograph that a model is timed on: the first, or noise without any."""
+    def _samples(self, model: str, subject: Subject | None) -> npt.NDArray[np.uint8]:
+        """Return what a model is timed on, ``(k, h, w, 3)``: photographs, or noise without any.
+
+        A network that ends early where an image is easy is no faster for it: of the first
+        photographs of the baseline the darkest, the brightest and others between them are taken,
+        and of a variant's own samples the same scenes.
+        """
         inputs = self.inputs(model)
-        if inputs.evaluation is not None:
-            photograph: npt.NDArray[np.uint8] = self.photographs(model, subject).first(1)[0]
-            return photograph
-        return np.random.default_rng(0).integers(0, 256, self._shape(model, subject), np.uint8)
+        if inputs.evaluation is None:
+            noise = np.random.default_rng(0).integers(
+                0, 256, (LEAST_SAMPLES, *self._shape(model, subject)), np.uint8
+            )
+            noise[0], noise[-1] = 0, 255
+            return noise
+        first = self.photographs(model, None).first(SEEN_SAMPLES)
+        by_brightness = np.argsort(first.mean(axis=(1, 2, 3)), kind="stable")
+        ends = np.linspace(0, len(first) - 1, min(LEAST_SAMPLES, len(first)))
+        chosen = by_brightness[ends.round().astype(int)]
+        found: npt.NDArray[np.uint8] = self.photographs(model, subject).first(SEEN_SAMPLES)[chosen]
+        return found
+
+    def _sampled(self, model: str, subject: Subject | None) -> tuple[str, ...]:
+        """Return the hashes of the photographs that ``_samples`` chooses from."""
+        if self.inputs(model).evaluation is None:
+            return ()
+        photos = self.photographs(model, subject).images.photos[:SEEN_SAMPLES]
+        return tuple(photo.sha256 for photo in photos)
 
     def _shape(self, model: str, subject: Subject | None) -> tuple[int, int, int]:
         """Return the shape of one photograph at a model's input size."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from edgeq import typed
 
-PROTOCOL = 3
+PROTOCOL = 4
 MAX_HEADER_BYTES = 1 << 24
 MAX_BLOB_BYTES = 1 << 36
 MAX_BLOBS = 4096

@@ -127,16 +127,16 @@ class Inferred:
 
 @dataclass(frozen=True)
 class Feed:
-    """A model with the one photograph that it is timed on.
+    """A model with the photographs that it is timed on, in turns.
 
     Attributes:
         handle: Of a loaded model.
-        image: uint8 ``(h, w, 3)``, RGB.
+        images: uint8 ``(k, h, w, 3)``, RGB; every block is timed on the next of them.
         preprocessing: The model's own.
     """
 
     handle: int
-    image: npt.NDArray[np.uint8]
+    images: npt.NDArray[np.uint8]
     preprocessing: Preprocessing
 
 

@@ -274,7 +274,7 @@ class Session:
     def time(
         self, feeds: Sequence[Feed], *, rounds: int, block: int, warmup: int, budget_s: float
     ) -> Timed:
-        """Time models in turns: blocks of inferences, A B, B A, ..., each on one photograph.
+        """Time models in turns: blocks of inferences, A B, B A, ..., both on one photograph.
 
         Args:
             feeds: The models, the baseline first.
@@ -288,7 +288,7 @@ class Session:
             WorkerError: As in ``load``.
         """
         for feed in feeds:
-            height, width, _ = feed.image.shape
+            _, height, width, _ = feed.images.shape
             require_image_model(self._model(feed.handle), (height, width), where=self._where)
         request = {
             "handles": [feed.handle for feed in feeds],
@@ -298,7 +298,7 @@ class Session:
             "warmup": warmup,
             "budget_s": budget_s,
         }
-        images = tuple(feed.image[np.newaxis] for feed in feeds)
+        images = tuple(feed.images for feed in feeds)
         steps = len(feeds) * (warmup + 1 + rounds)
         answer = self._worker.ask("time", request, images, steps=steps)
         facts = self._worker.convert("time", answer, _Turns)

@@ -30,7 +30,7 @@ if __name__ == "__main__":  # before numpy, whose own threads would cost memory 
 with suppress(ImportError):  # said in the answer to hello, where the client can read it
     import numpy as np
 
-PROTOCOL, PROGRESS_S, GRACE_S = 3, 1.0, 5.0
+PROTOCOL, PROGRESS_S, GRACE_S = 4, 1.0, 5.0
 EACH, THEN_EVERY = 24, 8
 REAL_TYPES = ("float32", "float16", "int8", "uint8", "int16")
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
@@ -304,14 +304,14 @@ class Worker:
         return {}, model.answers()
 
     def op_time(self, request: Json, blobs: Arrays) -> Frame:
-        """Time models on one photograph (1, h, w, 3) each, in blocks: A B, B A, ..."""
+        """Time models in blocks, A B, B A, ..., on the next of their photographs (k, h, w, 3)."""
         end, load = time.perf_counter() + request["budget_s"], os.getloadavg()[0]
         models, done = [self.models[handle] for handle in request["handles"]], 0
         total = len(models) * (request["warmup"] + 1 + request["rounds"])
         feeds = [m.feeder(how) for m, how in zip(models, request["preprocessing"])]  # noqa: B905
-        for model, feed, image in zip(models, feeds, blobs):  # noqa: B905
-            feed(image)
-            for _ in range(request["warmup"] + (model.first_s < 0)):
+        for model, feed, images in zip(models, feeds, blobs):  # noqa: B905
+            for turn in range(request["warmup"] + (model.first_s < 0)):
+                feed(images[turn % len(images)][None])
                 self.progress(done, total)
                 model.invoke()
                 done += 1
@@ -321,7 +321,8 @@ class Worker:
             if first and time.perf_counter() > end:
                 break
             for turn in turns:
-                feeds[turn](blobs[turn])
+                place = first // request["block"] % len(blobs[turn])
+                feeds[turn](blobs[turn][place : place + 1])
                 times = range(min(request["block"], request["rounds"] - first))
                 for _ in times:
                     samples[turn].append(models[turn].invoke())

@@ -137,9 +137,9 @@ def test_a_model_that_does_not_load_is_tried_again(run: Run, project: Path) -> N
 
 def test_memory_is_kept(run: Run, idle: Executor) -> None:
     shape = (4, 4, 3)
-    found = run.executor.memory(model(run), shape, lambda: np.zeros(shape, np.uint8))
+    found = run.executor.memory(model(run), shape, ("a",), lambda: np.zeros((2, *shape), np.uint8))
     assert 0 <= found.added < found.peak
-    kept = idle.memory(model(run), shape, lambda: pytest.fail("a photograph was decoded"))
+    kept = idle.memory(model(run), shape, ("a",), lambda: pytest.fail("a photograph was decoded"))
     assert kept == found
 
 

@@ -163,8 +163,8 @@ def test_a_limit_on_the_set_holds_for_its_samples(folder: Path) -> None:
 
 def test_latency_and_memory_are_taken_on_its_own_samples(folder: Path) -> None:
     run = running(folder)
-    photograph = run._photograph("net", subject(run, "board"))
-    assert (photograph != run._photograph("net", None)).any()
+    samples = run._samples("net", subject(run, "board"))
+    assert (samples != run._samples("net", None)).any()
 
 
 def test_the_samples_are_the_cause_if_the_variant_is_right_on_the_baseline_s(folder: Path) -> None:

@@ -101,11 +101,23 @@ def test_without_a_limit_a_single_batch_is_timed(project: Path) -> None:
 def test_a_model_is_timed_on_noise_without_photographs(project: Path) -> None:
     run = Run(spec(project, images={}))
     assert run.memory("net", subject(run, "same")).peak > 0
-    noise = run._photograph("net", None)
-    assert noise.shape == (4, 4, 3)
-    assert np.array_equal(noise, run._photograph("net", None))
+    noise = run._samples("net", None)
+    assert noise.shape == (4, 4, 4, 3)
+    assert np.array_equal(noise, run._samples("net", None))
+    assert (noise[0].max(), noise[-1].min()) == (0, 255)
     with pytest.raises(ImageError, match="no evaluation set is named"):
         run.accuracy(subject(run, "same"))
+
+
+def test_a_model_is_timed_on_dark_and_bright_photographs_and_others(project: Path) -> None:
+    run = Run(spec(project))
+    samples = run._samples("net", None)
+    every = run.photographs("net", None).first(EVALUATION).mean(axis=(1, 2, 3))
+    brightness = samples.mean(axis=(1, 2, 3))
+    assert samples.shape == (4, 4, 4, 3)
+    assert (brightness[0], brightness[-1]) == (every.min(), every.max())
+    assert len(np.unique(brightness)) == 4
+    assert np.array_equal(samples, run._samples("net", subject(run, "same")))
 
 
 def crash(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> list[str]:

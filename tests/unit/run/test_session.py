@@ -296,7 +296,7 @@ def test_a_greyscale_model_is_refused(session: Session, tmp_path: Path, pixels: 
 
 def test_models_take_turns_in_blocks(session: Session, tmp_path: Path, pixels: Bytes) -> None:
     handles = [load(session, tmp_path, classifier(batch=batch)).handle for batch in (1, 3)]
-    feeds = [Feed(handle, pixels[0], PLAIN) for handle in handles]
+    feeds = [Feed(handle, pixels, PLAIN) for handle in handles]
     timed = session.time(feeds, rounds=10, block=4, warmup=2, budget_s=60)
     assert [samples.shape for samples in timed.samples] == [(10,), (10,)]
     assert all(samples.dtype == np.float64 and samples.min() > 0 for samples in timed.samples)
@@ -311,7 +311,7 @@ def test_models_take_turns_in_blocks(session: Session, tmp_path: Path, pixels: B
 def test_without_time_one_block_of_each_is_done(
     session: Session, tmp_path: Path, pixels: Bytes
 ) -> None:
-    feeds = [Feed(load(session, tmp_path, classifier()).handle, pixels[0], PLAIN) for _ in range(2)]
+    feeds = [Feed(load(session, tmp_path, classifier()).handle, pixels, PLAIN) for _ in range(2)]
     timed = session.time(feeds, rounds=64, block=4, warmup=0, budget_s=0)
     assert [len(samples) for samples in timed.samples] == [4, 4]
     assert timed.rounds_asked == 64
@@ -321,7 +321,9 @@ def test_a_photograph_of_another_size_is_not_timed(session: Session, tmp_path: P
     model = load(session, tmp_path, classifier())
     photo = np.zeros((5, 4, 3), np.uint8)
     with pytest.raises(ModelRefusedError, match="images of 5x4"):
-        session.time([Feed(model.handle, photo, PLAIN)], rounds=1, block=1, warmup=0, budget_s=1)
+        session.time(
+            [Feed(model.handle, photo[None], PLAIN)], rounds=1, block=1, warmup=0, budget_s=1
+        )
 
 
 def test_the_worker_says_what_it_is(session: Session) -> None:

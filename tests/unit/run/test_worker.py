@@ -260,6 +260,29 @@ def test_slow_inferences_are_told_within_a_block(
     assert len(told) == 2 + 2 + within
 
 
+def test_blocks_take_the_photographs_in_turns_for_both_models_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    serving = worker.Worker(io.BytesIO())
+    fed: list[tuple[str, int]] = []
+
+    class Fed(Timed):
+        def __init__(self, name: str) -> None:
+            super().__init__(0.0)
+            self.name = name
+
+        def feeder(self, _: object) -> Any:
+            return lambda pixels: fed.append((self.name, int(pixels[0])))
+
+    serving.models = {1: Fed("a"), 2: Fed("b")}  # type: ignore[dict-item]
+    request = {"budget_s": 60, "handles": [1, 2], "preprocessing": [{}, {}], "warmup": 0}
+    images = np.arange(3)
+    serving.op_time({**request, "rounds": 8, "block": 2}, (images, images))
+    blocks = fed[-8:]
+    assert [image for _, image in blocks] == [0, 0, 1, 1, 2, 2, 0, 0]
+    assert [name for name, _ in blocks] == list("abbaabba")
+
+
 class Growing:
     """A model that holds a megabyte more after every inference."""
 

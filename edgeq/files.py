@@ -56,7 +56,7 @@ def opened(path: Path, most: int | None = None) -> Iterator[BufferedReader]:
 
 def _require_regular(path: Path, facts: os.stat_result, most: int | None) -> None:
     if stat.S_ISDIR(facts.st_mode):
-        raise OSError(errno.EISDIR, "is a folder", str(path))
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(facts.st_mode):
         raise OSError(errno.EINVAL, "is no regular file: it may have no end", str(path))
     if most is not None and facts.st_size > most:

@@ -127,6 +127,15 @@ class Store:
                 self._set_aside(folder, damage)
             return damage
 
+    def set_aside(self, folder: Path, reason: str) -> None:
+        """Set an entry aside whose content is whole and wrong.
+
+        Raises:
+            StoreError: It can't be.
+        """
+        with self._locked(folder.parent.name, folder.name):
+            self._set_aside(folder, reason)
+
     def _use(self) -> None:
         try:
             locks.use(self.root / LOCKS)

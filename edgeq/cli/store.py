@@ -63,14 +63,21 @@ def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
 def verify(config: Path | None, folder: Path | None) -> int:
     """Hash every file of every entry, and set damaged entries aside.
 
+    Models are asked again about some of the photographs whose answers are kept: answers that a
+    model does not give are damaged too, and so is what rests on them.
+
     The next run rebuilds what was set aside. The exit code is 1 if something was damaged.
     """
     from edgeq import upkeep
     from edgeq.cli.paths import shown
+    from edgeq.pipeline.rerun import poisoned
 
     kept_in = _store(config, folder)
     found = list(upkeep.verify(kept_in))
     damaged = [(place, why) for place, why in found if why is not None]
+    for place, why in list(poisoned(kept_in)):
+        kept_in.set_aside(place, why)
+        damaged.append((place, why))
     for place, why in damaged:
         say(f"damaged  {place.parent.name}/{place.name}: {why}")
     say(f"{shown(kept_in.root)}: {_entries(len(found))}, {len(damaged)} damaged")

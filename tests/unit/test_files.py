@@ -118,7 +118,7 @@ def sparse(path: Path) -> None:
         (pipe, "is no regular file"),
         (device, "is no regular file"),
         (sparse, "is larger than 64 MB"),
-        (Path.mkdir, "is a folder"),
+        (Path.mkdir, "Is a directory"),
     ],
 )
 def test_what_may_have_no_end_is_refused(

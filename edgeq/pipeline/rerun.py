@@ -1,0 +1,123 @@
+"""Asking models again what the store says that they answered: hashes can't show who answered.
+
+An entry whose files were written by hand with fitting hashes, or by a version that ran a file
+which was replaced meanwhile, is whole and wrong. Two photographs of each portion show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq import typed
+from edgeq.entry import ENTRY_FILE, EntryFile
+from edgeq.errors import EdgeqError
+from edgeq.files import read_whole
+from edgeq.images.decode import FILE as PIXELS
+from edgeq.ledger import ROWS
+from edgeq.pipeline.machine import runtime_facts
+from edgeq.run.session import Session
+from edgeq.run.targets import local_target
+from edgeq.spec.structs import Kernels, Preprocessing, Run
+from edgeq.store import Store, key_of
+from edgeq.tflite.edits import outputs_edits
+
+ANSWERS, MODEL = "answers", "model.tflite"
+CLOSE = 1e-3
+"""Of an output's largest value: by how much the same file may answer otherwise another time."""
+
+
+def poisoned(store: Store) -> Iterator[tuple[Path, str]]:
+    """Yield entries of answers that their model does not give, and what rests on them.
+
+    Only answers of this machine and runtime are asked for again, if model and pixels are there.
+    """
+    entries = [(folder, entry) for folder in store.folders() if (entry := _entry(folder))]
+    models = {
+        entry.files[MODEL]: folder / MODEL for folder, entry in entries if MODEL in entry.files
+    }
+    pixels = {
+        (key_of("pixels", _besides(entry)), name): (folder / PIXELS, row)
+        for folder, entry in entries
+        if folder.parent.name.startswith("pixels-")
+        for row, name in enumerate(_rows(entry))
+    }
+    wrong: set[str] = set()
+    for folder, entry in entries:
+        facts = entry.facts
+        known = {**runtime_facts(), "target": local_target().name}
+        path = models.get(str(facts.get("model")))
+        if not folder.parent.name.startswith(f"{ANSWERS}-") or path is None:
+            continue
+        if any(facts.get(name) != value for name, value in known.items()):
+            continue
+        if _differs(folder, entry, path, pixels):
+            wrong |= {str(facts["model"]), key_of(ANSWERS, _besides(entry))}
+            yield folder, "its model answers otherwise when it is asked again"
+    for folder, entry in entries:
+        text = msgspec.json.encode(entry.facts).decode()
+        mine = folder.parent.name.startswith(f"{ANSWERS}-") or MODEL in entry.files
+        if not mine and any(address in text for address in wrong):
+            yield folder, "rests on answers that its model does not give"
+
+
+def _differs(
+    folder: Path,
+    entry: EntryFile,
+    path: Path,
+    pixels: Mapping[tuple[str, str], tuple[Path, int]],
+) -> bool:
+    """Return whether a model answers otherwise to the first or last photograph of a portion."""
+    rows, facts, run = _rows(entry), entry.facts, Run()
+    preprocessing = typed.converted(facts["preprocessing"], Preprocessing)
+    inside = typed.converted(facts["inside"], tuple[int, ...])
+    kept = sorted(folder.glob("output-*.npy"), key=lambda one: int(one.stem.split("-")[1]))
+    try:
+        with Session(
+            local_target(), timeout_s=run.timeout_s, memory_limit=run.memory_limit
+        ) as session:
+            loaded = session.load(
+                path,
+                threads=typed.converted(facts["threads"], int),
+                kernels=typed.converted(facts["kernels"], Kernels),
+                edits=outputs_edits(path, inside),
+            )
+            for row in sorted({0, len(rows) - 1}):
+                place = pixels.get((str(facts["pixels"]), rows[row]))
+                if place is None:
+                    continue
+                image = np.load(place[0], mmap_mode="r")[place[1] : place[1] + 1]
+                found = session.infer(loaded.handle, np.array(image), preprocessing).outputs
+                if not _alike(found, [np.load(one, mmap_mode="r")[row : row + 1] for one in kept]):
+                    return True
+    except (EdgeqError, OSError, ValueError):
+        return False  # it can't be asked: what is damaged is found by its hash
+    return False
+
+
+def _alike(found: tuple[npt.NDArray[np.float32], ...], kept: list[npt.NDArray[np.float32]]) -> bool:
+    return len(found) == len(kept) and all(
+        a.shape == b.shape
+        and np.allclose(a, b, rtol=0, atol=CLOSE * float(np.abs(a).max(initial=0)), equal_nan=True)
+        for a, b in zip(found, kept, strict=True)
+    )
+
+
+def _entry(folder: Path) -> EntryFile | None:
+    try:
+        return typed.from_json(read_whole(folder / ENTRY_FILE), EntryFile)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _besides(entry: EntryFile) -> dict[str, object]:
+    return {name: fact for name, fact in entry.facts.items() if name != ROWS}
+
+
+def _rows(entry: EntryFile) -> list[str]:
+    rows = entry.facts.get(ROWS)
+    return [str(one) for one in rows] if isinstance(rows, list) else []

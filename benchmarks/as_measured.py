@@ -13,11 +13,11 @@ from typing import cast
 import msgspec
 import numpy as np
 
-from edgeq.images.labels import label_set
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.percentiles import percentiles, short
-from edgeq.record import Facts, ModelRecord, RunRecord, VariantRecord
-from edgeq.report import gallery
+from edgeq.record.structs import Facts, ModelRecord, RunRecord, VariantRecord
+from edgeq.report import thumbnails
+from edgeq.samples.labels import label_set
 from tests.end_to_end import report_records
 
 COLLAPSED = "int16x8"
@@ -118,7 +118,7 @@ def _flip(image: int, random: np.random.Generator) -> Facts:
         "variant_best": best(),
         "tied": False,
         "label": 281,
-        "kind": gallery.KINDS[image % 3],
+        "kind": thumbnails.KINDS[image % 3],
         "name": f"{image:016x}.png",
         "label_name": _class(random),
         "baseline_name": _class(random),

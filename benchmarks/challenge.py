@@ -24,15 +24,15 @@ from benchmarks.held_out.kinds import FORMATS
 from benchmarks.held_out.networks import NETWORKS
 from benchmarks.held_out.results import Results, seen_as, tables
 from benchmarks.held_out.trial import Trial
-from edgeq.challenge import Challenge, write
+from edgeq.config.presets import DATA_VARIABLE, built_in, data_folder
 from edgeq.errors import EdgeqError
 from edgeq.faults.challenge import challenge
 from edgeq.faults.table import lines
 from edgeq.pipeline.inputs import Say
-from edgeq.pipeline.recording import machine_facts
 from edgeq.pipeline.run import Run
-from edgeq.spec.presets import DATA_VARIABLE, built_in, data_folder
-from edgeq.store import Store
+from edgeq.record.challenge import Challenge, write
+from edgeq.results.recording import machine_facts
+from edgeq.store.content import Store
 
 WIDTH = 100
 LITE0, V2_B0 = "efficientnet-lite0", "efficientnetv2-b0"

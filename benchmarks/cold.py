@@ -20,11 +20,11 @@ from benchmarks.evaluation import loops_rate
 from benchmarks.latency_harness import BareLoop, model_input
 from benchmarks.processes import load_note
 from benchmarks.versus_sequential import GATE, MODEL, by_kind, gate, options, stages
-from edgeq.pipeline.recording import machine_facts
+from edgeq.config.load import load_spec
+from edgeq.config.presets import data_folder
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Stage
-from edgeq.spec.load import load_spec
-from edgeq.spec.presets import data_folder
+from edgeq.results.recording import machine_facts
 
 EVALUATING = "evaluating"
 BASELINE = "baseline"

@@ -16,14 +16,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from edgeq.config.load import parse
+from edgeq.config.presets import data_folder
+from edgeq.config.structs import Spec
 from edgeq.errors import EdgeqError, ImageError
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.judging import judge
 from edgeq.pipeline.run import Run
-from edgeq.record import CaseRecord
-from edgeq.spec.load import parse
-from edgeq.spec.presets import data_folder
-from edgeq.spec.structs import Spec
+from edgeq.record.structs import CaseRecord
+from edgeq.results.judging import judge
 
 MODEL = "efficientnetv2-b0"
 COLLAPSED, GOOD = "weight_only_int4", "weight_only_int8"

@@ -20,21 +20,21 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import lite_networks
+from edgeq.config.load import parse
+from edgeq.config.methods import MethodChoice
+from edgeq.config.presets import data_folder
 from edgeq.errors import EdgeqError
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.contrast import Contrast
-from edgeq.pipeline.judging import judge
-from edgeq.pipeline.recording import machine_facts
 from edgeq.pipeline.run import Run
 from edgeq.quantize import recipes
 from edgeq.quantize.engine import Recipe
 from edgeq.quantize.make import make_variant
-from edgeq.record import CaseRecord
+from edgeq.record.structs import CaseRecord
 from edgeq.report import facts
-from edgeq.spec.load import parse
-from edgeq.spec.methods import MethodChoice
-from edgeq.spec.presets import data_folder
-from edgeq.store import Store
+from edgeq.results.judging import judge
+from edgeq.results.recording import machine_facts
+from edgeq.store.content import Store
 
 OWN = ("dynamic_range", "float16", "int8", "weight_only_int8")
 TENSORFLOW = ("dynamic_range@tensorflow", "float16@tensorflow", "int8@tensorflow")

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.config.methods import METHODS, MethodChoice
+from edgeq.config.structs import Model, Spec
 from edgeq.errors import WorkerError
-from edgeq.images.decode import Pixels, decode
-from edgeq.images.sets import ImageSet, load_set
 from edgeq.measure.accuracy import accuracy
 from edgeq.measure.agreement import agreement
-from edgeq.measure.answers import Answers, make_answers
+from edgeq.measure.predictions import Predictions, make_answers
 from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.quantize import recipes
 from edgeq.quantize.calibration import Calibration
@@ -31,9 +31,9 @@ from edgeq.quantize.make import make_variant
 from edgeq.run.results import Feed
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
-from edgeq.spec.methods import METHODS, MethodChoice
-from edgeq.spec.structs import Model, Spec
-from edgeq.store import Store
+from edgeq.samples.decode import Pixels, decode
+from edgeq.samples.sets import ImageSet, load_set
+from edgeq.store.content import Store
 from edgeq.tflite.edits import logits_edits
 
 # 0.3 to 0.5 s an image: no kernel of XNNPACK takes 16-bit activations.
@@ -77,7 +77,7 @@ def prepare(folder: Path, source: str) -> Bench:
     return Bench(loaded, calibration, sets[1], pixels[1], store)
 
 
-def answers(bench: Bench, path: Path, count: int) -> Answers:
+def answers(bench: Bench, path: Path, count: int) -> Predictions:
     """Return what a model says about the first so many photographs."""
     with Session(local_target(), timeout_s=120, memory_limit=None, where=str(path)) as session:
         loaded = session.load(path, threads=1, kernels="xnnpack", edits=logits_edits(path))
@@ -100,12 +100,12 @@ def latency(bench: Bench, path: Path, rounds: int) -> tuple[float, float]:
     return usual, own
 
 
-def first(said: Answers, count: int) -> Answers:
+def first(said: Predictions, count: int) -> Predictions:
     """Return the answers on the first so many photographs."""
     return replace(said, scores=said.scores[:count], logits=said.logits[:count])
 
 
-def row(bench: Bench, baseline: Answers, path: Path, method: str, maker: str) -> str:
+def row(bench: Bench, baseline: Predictions, path: Path, method: str, maker: str) -> str:
     """Return one model's line of the table."""
     start = f"| {method} | {maker} | {path.stat().st_size:,} |"
     count = SLOW.get(method, len(bench.images.photos))
@@ -125,7 +125,7 @@ def row(bench: Bench, baseline: Answers, path: Path, method: str, maker: str) ->
     )
 
 
-def engine_rows(bench: Bench, baseline: Answers) -> Iterator[str]:
+def engine_rows(bench: Bench, baseline: Predictions) -> Iterator[str]:
     """Yield a line for the float model and for every method and engine."""
     yield row(bench, baseline, bench.model.path, "float32", "Keras export")
     for name, method in METHODS:
@@ -135,7 +135,7 @@ def engine_rows(bench: Bench, baseline: Answers) -> Iterator[str]:
             yield row(bench, baseline, variant.path, name, engine)
 
 
-def recipe_rows(bench: Bench, baseline: Answers) -> Iterator[str]:
+def recipe_rows(bench: Bench, baseline: Predictions) -> Iterator[str]:
     """Yield a line for every recipe of the engine ``litert`` that was considered."""
     tried: list[tuple[str, str, Recipe]] = [
         ("int8", f"ranges {percentile:g} %, weights {weights}", recipe)

@@ -20,13 +20,13 @@ from pathlib import Path
 
 from benchmarks.latency_harness import BareLoop, model_input
 from benchmarks.processes import load_note
-from edgeq.images.stream import Stream
+from edgeq.config.presets import built_in
 from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.execution import Executor
-from edgeq.pipeline.recording import machine_facts
 from edgeq.pipeline.run import Run
-from edgeq.spec.presets import built_in
-from edgeq.store import Store
+from edgeq.results.recording import machine_facts
+from edgeq.samples.stream import Stream
+from edgeq.store.content import Store
 
 LEAST = 0.85
 MODEL = "efficientnetv2-b0"

@@ -22,16 +22,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from edgeq.config.load import parse
 from edgeq.errors import EdgeqError
 from edgeq.faults.faulty_worker import marked
-from edgeq.faults.joining import faulty_target
+from edgeq.faults.inject import faulty_target
 from edgeq.judge.costs import latency_ratio
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.pipeline.recording import machine_facts
 from edgeq.pipeline.run import Run
+from edgeq.results.recording import machine_facts
 from edgeq.run.targets import Target, local_target
-from edgeq.spec.load import parse
-from edgeq.store import Store
+from edgeq.store.content import Store
 
 LIMIT = 1.1
 SLOWER = (0.10, 0.05)

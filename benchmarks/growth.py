@@ -20,16 +20,16 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import WorkerError
 from edgeq.faults.faulty_worker import marked
-from edgeq.faults.joining import faulty_target
+from edgeq.faults.inject import faulty_target
 from edgeq.judge.growing import growing, steady_memory
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.growth import Growth, Samples, Watched, growth
 from edgeq.run.results import IMAGE_AXES, RGB
 from edgeq.run.session import Session
 from edgeq.run.targets import Target, local_target
-from edgeq.spec.structs import Preprocessing
 
 PORTION = 63
 PORTIONS = 4

@@ -24,15 +24,15 @@ import numpy.typing as npt
 from PIL import Image
 
 from benchmarks.processes import load_note
-from edgeq.files import sha256_file
-from edgeq.images.photo import pillow_warnings_are_errors
-from edgeq.images.resize import read_resized
-from edgeq.images.sets import Photo
-from edgeq.pipeline.recording import machine_facts
+from edgeq.config.presets import built_in, data_folder
+from edgeq.config.structs import Preprocessing
+from edgeq.io.files import sha256_file
 from edgeq.pipeline.run import Run
-from edgeq.spec.presets import built_in, data_folder
-from edgeq.spec.structs import Preprocessing
-from edgeq.store import Store
+from edgeq.results.recording import machine_facts
+from edgeq.samples.photo import pillow_warnings_are_errors
+from edgeq.samples.resize import read_resized
+from edgeq.samples.sets import Photo
+from edgeq.store.content import Store
 
 MODEL = "efficientnetv2-b0"
 SIDE = 224

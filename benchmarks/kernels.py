@@ -13,10 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from edgeq.config.load import parse
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.judging import judge
 from edgeq.pipeline.run import Run
-from edgeq.spec.load import parse
+from edgeq.results.judging import judge
 
 IMAGES = 20
 PROOFS = ("outputs", "kernels", "input_range")

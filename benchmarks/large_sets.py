@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.processes import Cost, load_note, measure
-from edgeq.pipeline.recording import machine_facts
+from edgeq.results.recording import machine_facts
 
 LITE0 = "efficientnet-lite0"
 SIDE = 256
@@ -170,7 +170,7 @@ def interrupted(folder: Path, model: dict[str, str], count: int) -> bool:
 
 def portions(count: int) -> int:
     """Return in how many portions a set is evaluated."""
-    from edgeq.images.stream import portion_size
+    from edgeq.samples.stream import portion_size
 
     return -(-count // portion_size(count))
 

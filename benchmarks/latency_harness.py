@@ -33,17 +33,17 @@ import numpy.typing as npt
 
 from benchmarks.processes import load_note
 from benchmarks.resampling import median_interval
-from edgeq.files import sha256_file
+from edgeq.config.presets import built_in
+from edgeq.config.structs import Latency, Preprocessing
+from edgeq.io.files import sha256_file
 from edgeq.pipeline.executable import Executable
-from edgeq.pipeline.recording import machine_facts
 from edgeq.pipeline.run import Run
+from edgeq.results.recording import machine_facts
 from edgeq.run.results import Feed
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
 from edgeq.run.worker import quantize
-from edgeq.spec.presets import built_in
-from edgeq.spec.structs import Latency, Preprocessing
-from edgeq.store import Store
+from edgeq.store.content import Store
 from edgeq.tasks.recognition import Reading
 
 TIMED = Reading("tensors", 0, "nothing is judged here, only timed")

@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.held_out.networks import NETWORKS, Network
+from edgeq.config.presets import DATA_VARIABLE, data_folder
 from edgeq.errors import EdgeqError
 from edgeq.faults.fault import Faulty
 from edgeq.faults.good import Good
-from edgeq.faults.joining import join
+from edgeq.faults.inject import join
 from edgeq.faults.photographs import (
     Change,
     Reals,
@@ -33,8 +34,7 @@ from edgeq.faults.photographs import (
 from edgeq.measure.agreement import agreeing
 from edgeq.measure.divergence import divergence
 from edgeq.pipeline.run import Run
-from edgeq.spec.presets import DATA_VARIABLE, data_folder
-from edgeq.store import Store
+from edgeq.store.content import Store
 
 IMAGES = 200
 METHOD = "float16"

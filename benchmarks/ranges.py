@@ -23,11 +23,12 @@ from typing import Any
 
 import numpy as np
 
+from edgeq.config.load import parse
 from edgeq.errors import EdgeqError
 from edgeq.faults import activations as calibrations
 from edgeq.faults.fault import Faulty, NotApplicableError
 from edgeq.faults.good import Good
-from edgeq.faults.joining import join
+from edgeq.faults.inject import join
 from edgeq.judge.ranges import harmful
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.agreement import agreeing
@@ -38,7 +39,6 @@ from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.proving import prove_input_range, prove_ranges
 from edgeq.pipeline.ranging import ranges_of
 from edgeq.pipeline.run import Run
-from edgeq.spec.load import parse
 from edgeq.tflite.activations import Activation, activations
 from edgeq.tflite.edits import apply_edits, quantization_edits, ranges_edits
 from edgeq.tflite.model_file import read_model

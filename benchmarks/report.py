@@ -22,12 +22,12 @@ from PIL import Image
 
 from benchmarks import as_measured
 from edgeq import report
-from edgeq.files import sha256_bytes
 from edgeq.history.past import Past, PastRun, past_run
-from edgeq.picture import Picture, Sheet
-from edgeq.pipeline import contact
-from edgeq.record import ModelRecord, RunRecord
-from edgeq.report import gallery
+from edgeq.io.files import sha256_bytes
+from edgeq.record.structs import ModelRecord, RunRecord
+from edgeq.record.thumbnails import Picture, Sheet
+from edgeq.report import thumbnails
+from edgeq.results import contact_sheet
 
 IMAGES = 500
 PAST_RUNS = 50
@@ -101,7 +101,7 @@ def _past(record: RunRecord) -> tuple[PastRun, ...]:
 def _illustrated(record: RunRecord) -> tuple[RunRecord, dict[str, bytes]]:
     """Return the record with as many pictures as a report takes, and the pictures."""
     pictures: dict[str, bytes] = {}
-    chosen = gallery.chosen(record)
+    chosen = thumbnails.chosen(record)
     models = []
     for number, model in enumerate(record.models):
         named = []
@@ -112,9 +112,9 @@ def _illustrated(record: RunRecord) -> tuple[RunRecord, dict[str, bytes]]:
         sheets = tuple(
             _sheet(2 * number + place, role, pictures)
             for place, role in enumerate(("calibration", "evaluation"))
-            if number < contact.PER_RUN // 2
+            if number < contact_sheet.PER_RUN // 2
         )
-        models.append(gallery.lean(_with(model, tuple(named), sheets)))
+        models.append(thumbnails.lean(_with(model, tuple(named), sheets)))
     return msgspec.structs.replace(record, models=tuple(models)), pictures
 
 
@@ -126,15 +126,15 @@ def _with(
 
 def _sheet(seed: int, role: str, pictures: dict[str, bytes]) -> Sheet:
     """Return a contact sheet of photographs that no other model sees alike."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (contact.MOST, 12, 12, 3), np.uint8)
-    tile = (contact.SIDE, contact.SIDE)
-    data = contact.drawn(coarse, contact.COLUMNS, tile)
+    coarse = np.random.default_rng(seed).integers(0, 256, (contact_sheet.MOST, 12, 12, 3), np.uint8)
+    tile = (contact_sheet.SIDE, contact_sheet.SIDE)
+    data = contact_sheet.drawn(coarse, contact_sheet.COLUMNS, tile)
     pictures[sha256_bytes(data)] = data
     return Sheet(
         role=role,
         images=IMAGES,
-        places=contact.evenly(IMAGES),
-        columns=contact.COLUMNS,
+        places=contact_sheet.evenly(IMAGES),
+        columns=contact_sheet.COLUMNS,
         tile=tile,
         sha256=sha256_bytes(data),
     )

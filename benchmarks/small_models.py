@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgeq import typed
+from edgeq.io import structs
 from edgeq.measure.accuracy import Rate
-from edgeq.record import RunRecord
+from edgeq.record.structs import RunRecord
 
 METHODS = ("dynamic_range", "float16", "int8", "weight_only_int8")
 CALIBRATION = 100
@@ -256,7 +256,7 @@ def judge(network: Network, folder: Path, methods: tuple[str, ...], images: int)
     )
     command = [sys.executable, "-m", "edgeq.cli", "gate", "-q", "-m", "not latency"]
     subprocess.run(command, cwd=place, check=False, stdout=subprocess.DEVNULL, env=os.environ)
-    return typed.from_json((place / "reports" / "latest" / "run.json").read_bytes(), RunRecord)
+    return structs.from_json((place / "reports" / "latest" / "run.json").read_bytes(), RunRecord)
 
 
 def row(network: Network, record: RunRecord) -> str:
@@ -270,7 +270,7 @@ def row(network: Network, record: RunRecord) -> str:
         for case in record.cases
         if case.gate == "size_reduction"
     )
-    top1 = f"{typed.converted(right[0], Rate).value:.3f}" if right else ""
+    top1 = f"{structs.converted(right[0], Rate).value:.3f}" if right else ""
     verdicts = f"{counts['PASS']} | {counts['INCONCLUSIVE']} | {counts[FAILED]}"
     ends = "softmax" if network.softmax else "logits"
     cells = (network.name, network.classes, ends, f"{size:,}", top1, verdicts, saved)

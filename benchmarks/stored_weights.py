@@ -16,19 +16,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgeq.config.methods import METHODS, MethodChoice
+from edgeq.config.presets import data_folder
+from edgeq.config.structs import Model, Spec, StoredWeights
 from edgeq.errors import EdgeqError
-from edgeq.images.decode import decode
-from edgeq.images.sets import load_set
 from edgeq.judge.verdict import Verdict
 from edgeq.judge.weights import weights as judge
 from edgeq.measure.stored.files import FileComparison, compare_files
 from edgeq.models.float_model import load_float_model
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.make import make_variant
-from edgeq.spec.methods import METHODS, MethodChoice
-from edgeq.spec.presets import data_folder
-from edgeq.spec.structs import Model, Spec, StoredWeights
-from edgeq.store import Store
+from edgeq.samples.decode import decode
+from edgeq.samples.sets import load_set
+from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, read_model
 
 ENGINES = ("litert", "tensorflow")

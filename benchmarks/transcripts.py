@@ -21,17 +21,17 @@ from pathlib import Path
 
 import numpy as np
 
+from edgeq.config.load import load_spec
+from edgeq.config.presets import data_folder
 from edgeq.errors import EdgeqError
 from edgeq.faults.catalogue import faults
 from edgeq.faults.challenge import choose_good
 from edgeq.faults.fault import Faulty
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph
-from edgeq.images.sets import load_set
 from edgeq.pipeline.run import Run
-from edgeq.spec.load import load_spec
-from edgeq.spec.presets import data_folder
-from edgeq.store import Store
+from edgeq.samples.sets import load_set
+from edgeq.store.content import Store
 from tests.unit.tiny_model import detector
 
 MODEL = "efficientnet-lite0"

@@ -21,10 +21,10 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.processes import Cost, load_note, measure
-from edgeq.pipeline.prefetch import STAGES_FILE
-from edgeq.pipeline.recording import machine_facts
+from edgeq.config.presets import data_folder
 from edgeq.pipeline.schedule import Stage
-from edgeq.spec.presets import data_folder
+from edgeq.results.prefetch import STAGES_FILE
+from edgeq.results.recording import machine_facts
 
 MODEL = "efficientnetv2-b0"
 METHODS = ("dynamic_range", "float16", "int8", "int8_float_io")

@@ -22,9 +22,9 @@ import msgspec
 from PIL import Image, ImageOps
 
 from benchmarks.processes import Cost, load_note, measure
-from edgeq.entry import ENTRY_FILE, EntryFile
-from edgeq.ledger import ROWS
-from edgeq.pipeline.recording import machine_facts
+from edgeq.results.recording import machine_facts
+from edgeq.store.entry import ENTRY_FILE, EntryFile
+from edgeq.store.rows import ROWS
 
 METHODS = ("dynamic_range", "float16", "int8", "weight_only_int8")
 NEW = 10

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from edgeq.config.gate import Comparison, Gate
+    from edgeq.config.methods import Method
     from edgeq.errors import EdgeqError
     from edgeq.faults.fault import Fault, Faulty, new_fault
     from edgeq.judge.decide import decide
@@ -19,18 +21,16 @@ if TYPE_CHECKING:
     from edgeq.judge.verdict import Judgement, Verdict
     from edgeq.pipeline.variant import VariantUnderTest
     from edgeq.quantize.recipes import LitertRecipe, TensorflowRecipe, static, weights_only
-    from edgeq.spec.gate import Comparison, Gate
-    from edgeq.spec.methods import Method
 
 _HOMES = {
-    "Comparison": "edgeq.spec.gate",
+    "Comparison": "edgeq.config.gate",
     "EdgeqError": "edgeq.errors",
     "Fault": "edgeq.faults.fault",
     "Faulty": "edgeq.faults.fault",
-    "Gate": "edgeq.spec.gate",
+    "Gate": "edgeq.config.gate",
     "Judgement": "edgeq.judge.verdict",
     "LitertRecipe": "edgeq.quantize.recipes",
-    "Method": "edgeq.spec.methods",
+    "Method": "edgeq.config.methods",
     "TensorflowRecipe": "edgeq.quantize.recipes",
     "VariantUnderTest": "edgeq.pipeline.variant",
     "Verdict": "edgeq.judge.verdict",

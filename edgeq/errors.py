@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeq.escape import printable
+from edgeq.words.escape import printable
 
 
 def encodable(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.held_out.kinds import FORMATS, INTEGER, Format, Kind, Maker, Spot
+from edgeq.config.methods import METHODS, MethodChoice
 from edgeq.errors import EdgeqError
 from edgeq.faults.fault import Faulty, NotApplicableError
 from edgeq.faults.good import Good
@@ -37,7 +38,6 @@ from edgeq.faults.stored import (
     store,
 )
 from edgeq.quantize.make import make_variant
-from edgeq.spec.methods import METHODS, MethodChoice
 
 HARMLESS: list[Kind] = []
 """All harmless changes, in order."""

@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks.held_out.kinds import LayerKind
 from benchmarks.held_out.signs import prepare
-from edgeq.spec.structs import Gates, Images, Model, Spec
+from edgeq.config.structs import Gates, Images, Model, Spec
 
 OFF = ("latency_ratio", "max_peak_memory", "size_reduction")
 """Gates that are not asked: time and memory say nothing about what is in a file, and a network of

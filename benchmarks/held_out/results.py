@@ -12,7 +12,7 @@ import msgspec
 from benchmarks.held_out.kinds import KINDS, STORED
 from benchmarks.held_out.strength import SEEN
 from benchmarks.visible import Visibility
-from edgeq.spec.gates import GATES
+from edgeq.config.gates import GATES
 
 UNCOUNTED = {"not applicable", "broken"}
 PLAIN = "stored_weights"

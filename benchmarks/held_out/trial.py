@@ -19,20 +19,20 @@ from benchmarks.held_out.networks import Network
 from benchmarks.held_out.results import Result, Results
 from benchmarks.held_out.strength import strength
 from benchmarks.visible import Fed, Job, Visibility
+from edgeq.config.structs import Preprocessing
+from edgeq.diagnosis.bench import Bench
+from edgeq.diagnosis.explaining import cause_of
+from edgeq.diagnosis.table import diagnose
 from edgeq.errors import ModelError
 from edgeq.faults.challenge import Made, judged, make
 from edgeq.faults.fault import ANYTHING, Fault, Faulty, new_fault
 from edgeq.faults.good import Good
-from edgeq.faults.joining import with_variant
-from edgeq.files import sha256_bytes
-from edgeq.pipeline.diagnosis.bench import Bench
-from edgeq.pipeline.diagnosis.table import diagnose
-from edgeq.pipeline.explaining import cause_of
+from edgeq.faults.inject import with_variant
+from edgeq.io.files import sha256_bytes
 from edgeq.pipeline.inputs import Say
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
-from edgeq.record import CaseRecord
-from edgeq.spec.structs import Preprocessing
+from edgeq.record.structs import CaseRecord
 
 AS_IT_IS = "as_it_is"
 """The harmless change that changes nothing, which a challenge would leave out."""

@@ -24,9 +24,9 @@ from typing import Any
 import msgspec
 
 from benchmarks.robustness import mutations
+from edgeq.config.load import load_spec
 from edgeq.errors import SpecError
 from edgeq.pipeline.plan import cases
-from edgeq.spec.load import load_spec
 
 SOUND: dict[str, Any] = {
     "methods": ["dynamic_range", "int8", "int8@tensorflow"],

@@ -16,9 +16,9 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.robustness import kills
-from edgeq import record as records
-from edgeq import upkeep
-from edgeq.store import Store
+from edgeq.record import structs as records
+from edgeq.store import prune
+from edgeq.store.content import Store
 
 NOT_HERE = 77
 KILOBYTES = (16, 40, 80, 120, 160)
@@ -82,7 +82,7 @@ def problems(folder: Path, place: str, options: str) -> list[str]:
     kept.rename(project / place)
     if place == ".edgeq":
         store = Store(project / place)
-        wrong += [f"{path.name} is damaged: {why}" for path, why in upkeep.verify(store) if why]
+        wrong += [f"{path.name} is damaged: {why}" for path, why in prune.verify(store) if why]
     return wrong + _differences(project, folder)
 
 

@@ -27,11 +27,11 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.robustness import mutations
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError
-from edgeq.images.photo import open_photo
-from edgeq.images.resize import resized
-from edgeq.images.sets import load_set
-from edgeq.spec.structs import Preprocessing
+from edgeq.samples.photo import open_photo
+from edgeq.samples.resize import resized
+from edgeq.samples.sets import load_set
 
 SIZE = (16, 16)
 LIMIT_S = 30.0

@@ -25,9 +25,9 @@ from typing import Any
 
 import msgspec
 
-from edgeq import record as records
-from edgeq import upkeep
-from edgeq.store import Store
+from edgeq.record import structs as records
+from edgeq.store import prune
+from edgeq.store.content import Store
 from tests.plugin.projects import save_photographs, to_toml
 from tests.unit import tiny_model
 
@@ -131,7 +131,7 @@ def problems(folder: Path, mark: str) -> list[str]:
     """Return what a killed run did wrong."""
     found = [f"a process is left: {one}" for one in left_over(mark)]
     store = Store(folder / ".edgeq")
-    found += [f"{place.name} is damaged: {why}" for place, why in upkeep.verify(store) if why]
+    found += [f"{place.name} is damaged: {why}" for place, why in prune.verify(store) if why]
     path = folder / "reports" / "latest" / "run.json"
     if path.exists():
         try:

@@ -20,9 +20,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.robustness.kills import environment
-from edgeq import record as records
 from edgeq.judge.verdict import Verdict
-from edgeq.record import RunRecord
+from edgeq.record import structs as records
+from edgeq.record.structs import RunRecord
 from tests.plugin.projects import to_toml
 from tests.unit import bad_models, tiny_model
 

@@ -24,13 +24,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.robustness.mutations import MUTATIONS
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import EdgeqError, WorkerError
-from edgeq.measure.answers import make_answers, outputs_facts
 from edgeq.measure.operators import operators
+from edgeq.measure.predictions import make_answers, outputs_facts
 from edgeq.measure.size import measure_size
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
-from edgeq.spec.structs import Preprocessing
 from edgeq.tflite.edits import logits_edits
 from edgeq.tflite.model_file import read_model, require_runnable
 from tests.unit import tiny_model

@@ -26,11 +26,11 @@ from typing import Any
 import msgspec
 
 from benchmarks.robustness.kills import differences, environment
-from edgeq import record as records
-from edgeq.entry import ENTRY_FILE
-from edgeq.files import sha256_file
+from edgeq.io.files import sha256_file
 from edgeq.pipeline.evaluating import HELD
-from edgeq.store import LOCKS, LOGS, QUARANTINE, TEMPORARY
+from edgeq.record import structs as records
+from edgeq.store.content import LOCKS, LOGS, QUARANTINE, TEMPORARY
+from edgeq.store.entry import ENTRY_FILE
 from tests.plugin.projects import save_photographs, to_toml
 from tests.unit import bad_models, tiny_model
 

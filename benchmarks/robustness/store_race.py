@@ -15,8 +15,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from edgeq import upkeep
-from edgeq.store import Store
+from edgeq.store import prune
+from edgeq.store.content import Store
 
 ENTRIES = 6
 PROCESS = f"""
@@ -72,8 +72,8 @@ def race(folder: Path, processes: int) -> str | None:
         return f"a process failed: {wrong[0]}"
     if made != {str(number): 1 for number in range(ENTRIES)}:
         return f"made more or less than once: {dict(made)}"
-    damaged = [why for _, why in upkeep.verify(Store(root)) if why]
-    if damaged or upkeep.leftovers(Store(root)):
+    damaged = [why for _, why in prune.verify(Store(root)) if why]
+    if damaged or prune.leftovers(Store(root)):
         return f"damaged or left over: {damaged}"
     return None
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.robustness.kills import environment, left_over
-from edgeq import record as records
 from edgeq.judge.verdict import Verdict
+from edgeq.record import structs as records
 from tests.plugin.projects import to_toml
 from tests.unit import bad_models
 

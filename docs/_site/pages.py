@@ -24,7 +24,7 @@ ELSEWHERE = {
     "CHANGELOG.md": "changelog.md",
 }
 """Pages at the top of the repository, and their place in the site."""
-AS_THEY_ARE = ("LICENSE", "edgeq/run.schema.json")
+AS_THEY_ARE = ("LICENSE", "edgeq/record/run.schema.json")
 """Files that pages link to."""
 LINK = re.compile(r"(?<=\]\()(?!https?:|#)([^)#\s]+)(#[^)\s]*)?(?=\))")
 

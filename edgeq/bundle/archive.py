@@ -14,8 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq.files import CHUNK_BYTES, opened, sha256_bytes, sha256_file
-from edgeq.judge.verdict import Answer
+from edgeq.io.files import CHUNK_BYTES, opened, sha256_bytes, sha256_file
+from edgeq.judge.verdict import ShipDecision
 
 SCHEMA = "edgeq.bundle/1"
 MANIFEST = "manifest.json"
@@ -46,7 +46,7 @@ class PackedVariant(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     variant: str
     folder: str
-    answer: Answer | None = None
+    answer: ShipDecision | None = None
 
 
 class RefusedVariant(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class RefusedVariant(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str
     variant: str
-    answer: Answer | None = None
+    answer: ShipDecision | None = None
     reasons: tuple[str, ...]
 
 

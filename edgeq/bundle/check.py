@@ -17,13 +17,13 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from edgeq import typed
 from edgeq.bundle import archive
 from edgeq.bundle.archive import MANIFEST, FileEntry, Manifest
 from edgeq.errors import BundleError
-from edgeq.escape import printable
-from edgeq.files import opened, read_whole
-from edgeq.judge.verdict import Answer
+from edgeq.io import structs
+from edgeq.io.files import opened, read_whole
+from edgeq.judge.verdict import ShipDecision
+from edgeq.words.escape import printable
 
 _MANIFEST_MAX_BYTES = 16_000_000
 _SHOWN = 10
@@ -51,7 +51,7 @@ class Checked:
     """
 
     path: Path
-    variants: dict[str, Answer | None]
+    variants: dict[str, ShipDecision | None]
     files: int
     bytes: int
 
@@ -216,7 +216,7 @@ def _unsafe(name: str) -> str | None:
 
 def _manifest(data: bytes, path: Path) -> Manifest:
     try:
-        manifest = typed.from_json(data, Manifest)
+        manifest = structs.from_json(data, Manifest)
     except msgspec.MsgspecError as error:
         raise BundleError(f"{MANIFEST} can't be read: {error}", where=path) from error
     if manifest.schema != archive.SCHEMA:

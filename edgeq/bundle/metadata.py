@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq.answer import incomparable, status_in_words
 from edgeq.bundle import running
 from edgeq.bundle.select import Chosen
+from edgeq.config.structs import TENSORS
 from edgeq.judge.verdict import Verdict
-from edgeq.record import CaseRecord, Facts, RunRecord, VariantRecord
-from edgeq.spec.structs import TENSORS
+from edgeq.record.ship_decision import incomparable, status_in_words
+from edgeq.record.structs import CaseRecord, Facts, RunRecord, VariantRecord
 from edgeq.tflite.model_file import ModelFile
 
 SCHEMA = "edgeq.metadata/1"

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeq import typed
 from edgeq.bundle import archive, metadata, texts
 from edgeq.bundle.running import UnusableError
 from edgeq.bundle.select import Chosen, Refusal, select
 from edgeq.errors import BundleError, ModelError
-from edgeq.files import atomic_path, sha256_file
-from edgeq.judge.verdict import Answer
-from edgeq.record import ModelRecord, RunRecord
+from edgeq.io import structs
+from edgeq.io.files import atomic_path, sha256_file
+from edgeq.judge.verdict import ShipDecision
+from edgeq.record.structs import ModelRecord, RunRecord
 from edgeq.tflite.model_file import read_model
 
 
@@ -44,7 +44,7 @@ class BundleResult:
     folder: Path
     zip: Path
     zip_sha256: str
-    packed: dict[str, Answer]
+    packed: dict[str, ShipDecision]
     refused: tuple[Refusal, ...]
 
 
@@ -138,7 +138,7 @@ def _write_variant(sources: _Sources, one: Chosen, new: Path) -> None:
     if described.labels is not None:
         lines = (" ".join(name.split()) for name in described.labels)
         (folder / "labels.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    warnings = [str(text) for text in typed.converted(described.metadata["warnings"], list[str])]
+    warnings = [str(text) for text in structs.converted(described.metadata["warnings"], list[str])]
     readme = texts.variant_readme(one, relative, warnings)
     (folder / "README.md").write_text(readme, encoding="utf-8")
 
@@ -210,11 +210,11 @@ def _not_ours(path: Path) -> BundleError:
 
 def _nothing(target: Path, refused: tuple[Refusal, ...]) -> BundleError:
     """Return the error for a package of nothing: it names the answers, and what can be done."""
-    counts = {found: sum(one.answer is found for one in refused) for found in Answer}
+    counts = {found: sum(one.answer is found for one in refused) for found in ShipDecision}
     said = ", ".join(f"{number} {found.value}" for found, number in counts.items() if number)
     reasons = " | ".join(str(one) for one in refused)
     remedy = "Read the report for what to do about each, then run the gate again"
-    if counts[Answer.UNPROVEN]:
+    if counts[ShipDecision.UNPROVEN]:
         remedy += "; --unproven packs the unproven ones, marked as such"
     return BundleError(
         f"nothing to pack ({said}): {reasons}" if refused else "the record holds no variant",

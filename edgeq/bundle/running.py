@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from edgeq import typed
 from edgeq.bundle.select import Chosen
-from edgeq.record import Facts
-from edgeq.spec.structs import Preprocessing
+from edgeq.config.structs import Preprocessing
+from edgeq.io import structs
+from edgeq.record.structs import Facts
 from edgeq.tflite.model_file import ModelFile, Tensor
 
 BACKGROUND = "background"
@@ -52,7 +52,7 @@ def preprocessing_of(chosen: Chosen) -> Preprocessing:
     if absent:
         raise UnusableError(f"the record does not hold its preprocessing ({', '.join(absent)})")
     try:
-        return typed.converted(facts, Preprocessing)
+        return structs.converted(facts, Preprocessing)
     except msgspec.ValidationError as error:
         raise UnusableError(f"the record's preprocessing can't be read: {error}") from error
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeq.answer import answer, reasons
-from edgeq.judge.verdict import Answer
-from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord
+from edgeq.judge.verdict import ShipDecision
+from edgeq.record.ship_decision import answer, reasons
+from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Refusal:
 
     model: str
     variant: str
-    answer: Answer
+    answer: ShipDecision
     reasons: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ class Chosen:
 
     model: ModelRecord
     variant: VariantRecord
-    answer: Answer
+    answer: ShipDecision
     reasons: tuple[str, ...]
     cases: tuple[CaseRecord, ...]
 
@@ -62,7 +62,7 @@ def select(
         record: The run.
         unproven: Whether to pack the unproven ones too. What is rejected or not judged never is.
     """
-    packed = {Answer.CLEARED, Answer.UNPROVEN} if unproven else {Answer.CLEARED}
+    packed = {ShipDecision.CLEARED, ShipDecision.UNPROVEN} if unproven else {ShipDecision.CLEARED}
     chosen: list[Chosen] = []
     refused: list[Refusal] = []
     for model in record.models:

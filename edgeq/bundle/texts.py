@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from edgeq.bundle.select import Chosen, Refusal
-from edgeq.escape import markdown
-from edgeq.judge.verdict import Answer
-from edgeq.record import ModelRecord, RunRecord
+from edgeq.judge.verdict import ShipDecision
+from edgeq.record.structs import ModelRecord, RunRecord
 from edgeq.words import share, size
+from edgeq.words.escape import markdown
 
 _UNKNOWN = "not recorded: find it out before you pass the model on"
 _OPEN = (
@@ -38,7 +38,7 @@ def variant_readme(chosen: Chosen, folder: str, warnings: list[str]) -> str:
         "",
         f"    python example.py {folder} photograph.jpg",
     ]
-    if chosen.answer is Answer.UNPROVEN:
+    if chosen.answer is ShipDecision.UNPROVEN:
         lines[2:2] = [_OPEN, ""]
     notes = list(model.notes)
     if variant.feeding is not None and variant.feeding.differs:

@@ -46,13 +46,13 @@ def accept(
     """
     from datetime import UTC, datetime
 
-    from edgeq import record as records
+    from edgeq.config.load import load_spec
     from edgeq.history import accepted
     from edgeq.history.accept import Signature
     from edgeq.history.accept import accept as merge
     from edgeq.history.commit import checked_out
     from edgeq.history.selection import select
-    from edgeq.spec.load import load_spec
+    from edgeq.record import structs as records
 
     spec = load_spec(Path(), file=config)
     reports = shown(spec.path(spec.reports))

@@ -61,9 +61,9 @@ def bundle(
             raise click.UsageError("--check goes with no other option")
         return _check(package)
 
-    from edgeq import record as records
-    from edgeq.pipeline import bundling
-    from edgeq.spec.load import load_spec
+    from edgeq.config.load import load_spec
+    from edgeq.record import structs as records
+    from edgeq.results import bundling
 
     spec = load_spec(Path(), file=config)
     reports = shown(spec.path(spec.reports))

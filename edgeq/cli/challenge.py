@@ -50,12 +50,12 @@ def challenge(
     The answer is written to reports/latest/challenge.json. The exit code is 1 where a fault was
     missed or a harmless change stopped, 2 where a fault's function failed.
     """
-    from edgeq.challenge import FILE, write
+    from edgeq.config.load import load_spec
     from edgeq.errors import SpecError
     from edgeq.faults import table
     from edgeq.faults.catalogue import faults
     from edgeq.faults.challenge import challenge as run
-    from edgeq.spec.load import load_spec
+    from edgeq.record.challenge import FILE, write
 
     if show:
         for text in table.catalogue(tuple(one for _, one in faults()), WIDTH):

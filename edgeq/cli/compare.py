@@ -11,7 +11,7 @@ import click
 from edgeq.cli.paths import shown
 
 if TYPE_CHECKING:
-    from edgeq.change import Change
+    from edgeq.record.change import Change
 
 SCHEMA = "edgeq.compare/1"
 EXIT_WORSE = 1
@@ -71,7 +71,7 @@ def compare(
 
     folder = Path(FOLDER)
     if ACCEPTED in {before, after}:
-        from edgeq.spec.load import load_spec
+        from edgeq.config.load import load_spec
 
         spec = load_spec(Path(), file=config)
         folder = shown(spec.path(spec.reports)) / FOLDER
@@ -87,8 +87,8 @@ def compare(
 
 
 def _text(before: str, after: str, changes: Sequence[Change]) -> str:
-    from edgeq.escape import printable, wrapped
     from edgeq.report.changes import changes_view, terminal_lines
+    from edgeq.words.escape import printable, wrapped
 
     view = changes_view(changes, most=None)
     said = view.summary if view else "there is nothing to compare"
@@ -98,8 +98,8 @@ def _text(before: str, after: str, changes: Sequence[Change]) -> str:
 
 
 def _markdown(before: str, after: str, changes: Sequence[Change]) -> str:
-    from edgeq.escape import markdown
     from edgeq.report.changes import changes_view, markdown_lines
+    from edgeq.words.escape import markdown
 
     view = changes_view(changes, most=None)
     head = f"### From {markdown(before)} to {markdown(after)}"
@@ -110,8 +110,8 @@ def _markdown(before: str, after: str, changes: Sequence[Change]) -> str:
 def _json(before: str, after: str, changes: Sequence[Change]) -> str:
     import msgspec
 
-    from edgeq.change import ChangeKind
-    from edgeq.escape import line
+    from edgeq.record.change import ChangeKind
+    from edgeq.words.escape import line
 
     counts = {kind.value: sum(one.kind is kind for one in changes) for kind in ChangeKind}
     told = {

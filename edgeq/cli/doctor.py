@@ -11,7 +11,7 @@ import click
 from edgeq.cli.say import say
 
 if TYPE_CHECKING:
-    from edgeq.pipeline.doctor import Finding
+    from edgeq.doctor.doctor import Finding
 
 WIDTH = 100
 AREA_WIDTH = 10
@@ -38,8 +38,8 @@ def doctor(config: Path | None) -> int:
     what is marked -- is not there and not needed.
     """
     from edgeq import __version__
-    from edgeq.escape import printable, wrapped
-    from edgeq.pipeline.doctor import examine
+    from edgeq.doctor.doctor import examine
+    from edgeq.words.escape import printable, wrapped
 
     findings = examine(Path(), file=config)
     say(f"edgeq {__version__}")

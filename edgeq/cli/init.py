@@ -45,7 +45,7 @@ def write_starters(folder: Path) -> None:
         SpecError: The folder has one of them, or a spec, already.
         StoreError: They can't be written.
     """
-    from edgeq.files import write_text
+    from edgeq.io.files import write_text
 
     refuse_existing(folder)
     texts = {
@@ -86,7 +86,7 @@ def refuse_existing(folder: Path) -> None:
 
 
 def _tools(path: Path) -> dict[str, object]:
-    from edgeq.files import read_text
+    from edgeq.io.files import read_text
 
     try:
         found = tomllib.loads(read_text(path)).get("tool", {})

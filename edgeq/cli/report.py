@@ -10,7 +10,7 @@ import click
 from edgeq.cli.say import say
 
 if TYPE_CHECKING:
-    from edgeq.record import RunRecord
+    from edgeq.record.structs import RunRecord
 
 
 @click.command(short_help="Render an earlier run's record again.")
@@ -56,10 +56,10 @@ def report(record: Path, output: Path | None, *, show: bool) -> int:
 
 
 def _read(path: Path) -> RunRecord:
-    from edgeq import record as records
     from edgeq.errors import RecordError
-    from edgeq.files import read_text
-    from edgeq.report.carried import MOST_PAGE_BYTES, embedded_record
+    from edgeq.io.files import read_text
+    from edgeq.record import structs as records
+    from edgeq.report.embedded_record import MOST_PAGE_BYTES, embedded_record
 
     if path.suffix != ".html":
         return records.read(path)

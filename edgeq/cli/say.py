@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from edgeq.escape import line
+from edgeq.words.escape import line
 
 
 def say(text: str, *, err: bool = False) -> None:

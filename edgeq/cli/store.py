@@ -11,7 +11,7 @@ from edgeq import words
 from edgeq.cli.say import say
 
 if TYPE_CHECKING:
-    from edgeq.store import Store
+    from edgeq.store.content import Store
 
 DAMAGED = 1
 
@@ -38,11 +38,11 @@ def store() -> None:
 @click.option("--entries", "each", is_flag=True, help="List every entry, the last used at the end.")
 def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
     """Say what the store holds, by kind, or entry by entry."""
-    from edgeq import upkeep
     from edgeq.cli.paths import shown
+    from edgeq.store import prune
 
     kept_in = _store(config, folder)
-    found = upkeep.entries(kept_in)
+    found = prune.entries(kept_in)
     if each:
         for one in found:
             say(f"{words.size(one.bytes):>12}  {one.kind}/{one.folder.name}")
@@ -52,7 +52,7 @@ def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
             say(f"{kind:<14}{len(some):>6}  {words.size(sum(some)):>12}")
     total = sum(one.bytes for one in found)
     say(f"{shown(kept_in.root)}: {_entries(len(found))}, {words.size(total)}")
-    left = upkeep.leftovers(kept_in)
+    left = prune.leftovers(kept_in)
     if left:
         say(f"Also {words.size(left)} in quarantine and unfinished: `edgeq store prune`.")
 
@@ -68,12 +68,12 @@ def verify(config: Path | None, folder: Path | None) -> int:
 
     The next run rebuilds what was set aside. The exit code is 1 if something was damaged.
     """
-    from edgeq import upkeep
     from edgeq.cli.paths import shown
     from edgeq.pipeline.rerun import poisoned
+    from edgeq.store import prune
 
     kept_in = _store(config, folder)
-    found = list(upkeep.verify(kept_in))
+    found = list(prune.verify(kept_in))
     damaged = [(place, why) for place, why in found if why is not None]
     for place, why in list(poisoned(kept_in)):
         kept_in.set_aside(place, why)
@@ -96,11 +96,11 @@ def prune(config: Path | None, folder: Path | None, max_size: str) -> None:
     Quarantine, unfinished work and logs of what is gone are removed too. A store that a run is
     using is left alone.
     """
-    from edgeq import upkeep
     from edgeq.cli.paths import shown
+    from edgeq.store import prune
 
     kept_in = _store(config, folder)
-    pruned = upkeep.prune(kept_in, _bytes(max_size))
+    pruned = prune.prune(kept_in, _bytes(max_size))
     gone, stay = (sum(one.bytes for one in some) for some in (pruned.removed, pruned.kept))
     say(
         f"{shown(kept_in.root)}: removed {_entries(len(pruned.removed))}, {words.size(gone)}, and "
@@ -110,8 +110,8 @@ def prune(config: Path | None, folder: Path | None, max_size: str) -> None:
 
 
 def _store(config: Path | None, folder: Path | None) -> Store:
-    from edgeq.spec.load import load_spec
-    from edgeq.store import Store
+    from edgeq.config.load import load_spec
+    from edgeq.store.content import Store
 
     if folder is not None:
         return Store(folder)
@@ -120,7 +120,7 @@ def _store(config: Path | None, folder: Path | None) -> Store:
 
 
 def _bytes(text: str) -> int:
-    from edgeq.spec.gate_table import parse_size
+    from edgeq.config.gate_table import parse_size
 
     if text.isdecimal():
         return int(text)

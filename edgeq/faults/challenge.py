@@ -13,26 +13,26 @@ from typing import Literal
 import msgspec
 
 from edgeq import __version__
-from edgeq.challenge import Caught, Challenge, ControlAnswer, FaultAnswer, Passed, summed
+from edgeq.config.digest import spec_sha256
+from edgeq.config.gates import GATES
+from edgeq.config.structs import Spec
+from edgeq.diagnosis.explaining import cause_of
 from edgeq.errors import ConversionError, EdgeqError, SpecError
 from edgeq.faults.catalogue import faults as catalogue
 from edgeq.faults.fault import PREDICTIONS, Fault, Faulty, NotApplicableError
 from edgeq.faults.good import Good
-from edgeq.faults.joining import alone, faulty_target, join, with_variant
-from edgeq.faults.misses import would_catch
+from edgeq.faults.inject import alone, faulty_target, join, with_variant
+from edgeq.faults.suggestions import would_catch
 from edgeq.faults.visibility import visible
 from edgeq.judge.missing import DECLARED, NOT_MEASURED
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.explaining import cause_of
 from edgeq.pipeline.inputs import Say
-from edgeq.pipeline.judging import judge
 from edgeq.pipeline.plan import Subject, find
-from edgeq.pipeline.recording import spec_sha256
 from edgeq.pipeline.run import Run
-from edgeq.record import CaseRecord
-from edgeq.spec.gates import GATES
-from edgeq.spec.structs import Spec
-from edgeq.store import Store
+from edgeq.record.challenge import Caught, Challenge, ControlAnswer, FaultAnswer, Passed, summed
+from edgeq.record.structs import CaseRecord
+from edgeq.results.judging import judge
+from edgeq.store.content import Store
 
 PREFERRED = ("int8", "int8_float_io", "int16x8", "dynamic_range", "weight_only_int8", "float16")
 NOTHING = "it changes nothing here"

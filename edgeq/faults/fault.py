@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.config.structs import Preprocessing
 from edgeq.registry import Registry
-from edgeq.spec.structs import Preprocessing
 
 if TYPE_CHECKING:
     from edgeq.faults.good import Good
-    from edgeq.images.sets import Photo
+    from edgeq.samples.sets import Photo
 
 Severity = Literal["high", "medium", "low"]
 Place = Literal[

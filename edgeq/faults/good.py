@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.config.limits import limits_for
+from edgeq.config.methods import METHODS
+from edgeq.config.structs import Limits, Preprocessing
 from edgeq.errors import ImageError
 from edgeq.faults.fault import NotApplicableError
 from edgeq.faults.graph import Graph
-from edgeq.files import sha256_bytes
-from edgeq.images.decode import Pixels, decode
-from edgeq.images.sets import ImageSet, Photo
+from edgeq.io.files import sha256_bytes
 from edgeq.measure.latency import Latency
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.make import make_variant
 from edgeq.run.results import MemoryUse
-from edgeq.spec.limits import limits_for
-from edgeq.spec.methods import METHODS
-from edgeq.spec.structs import Limits, Preprocessing
+from edgeq.samples.decode import Pixels, decode
+from edgeq.samples.sets import ImageSet, Photo
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import Literal
 
 import msgspec
 
+from edgeq.config.structs import Preprocessing
 from edgeq.faults.fault import INPUT, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
 from edgeq.faults.photographs import compressed, limited_range, other_matrix, photographed
-from edgeq.spec.structs import Preprocessing
 
 Three = tuple[float, float, float]
 _ZERO, _ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)

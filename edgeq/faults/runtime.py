@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.config.gates import GATES
+from edgeq.config.structs import Kernels
 from edgeq.faults.fault import PREDICTIONS, Faulty, NotApplicableError, fault
 from edgeq.faults.good import Good
-from edgeq.spec.gates import GATES
-from edgeq.spec.structs import Kernels
 from edgeq.words import size
 
 MOST_SLOWDOWN = 20.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from edgeq.challenge import SEPARATOR, Challenge, ControlAnswer, FaultAnswer
-from edgeq.escape import fitted, printable, wrapped
 from edgeq.faults.fault import Fault
+from edgeq.record.challenge import SEPARATOR, Challenge, ControlAnswer, FaultAnswer
 from edgeq.words import share
+from edgeq.words.escape import fitted, printable, wrapped
 
 NAME, PLACE, SEVERITY, VERDICT, SEEN, CAUSE = 26, 13, 8, 14, 4, 5
 NAMED = {True: "yes", False: "no", None: "-"}

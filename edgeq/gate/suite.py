@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edgeq.config.gate import Gate
+from edgeq.config.gates import GATES
 from edgeq.plugin.latency import worker_clock
-from edgeq.spec.gate import Gate
-from edgeq.spec.gates import GATES
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

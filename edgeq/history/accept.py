@@ -10,9 +10,9 @@ import msgspec
 from edgeq.errors import RecordError
 from edgeq.history.accepted import Acceptance, Accepted, AcceptedCase
 from edgeq.history.selection import Selection
-from edgeq.history.side import Figure, kept, of_record
+from edgeq.history.snapshot import CaseFigure, kept, of_record
 from edgeq.judge.verdict import Verdict
-from edgeq.record import CaseRecord, RunRecord, is_own_test
+from edgeq.record.structs import CaseRecord, RunRecord, is_own_test
 from edgeq.words import names, plural
 
 
@@ -136,7 +136,7 @@ def _is_bad(case: CaseRecord, record: RunRecord) -> bool:
 def _merged(
     before: Accepted,
     record: RunRecord,
-    new: tuple[Figure, ...],
+    new: tuple[CaseFigure, ...],
     signature: Signature,
     dropped: set[str],
 ) -> Accepted:

@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 
 from edgeq.errors import RecordError
-from edgeq.feeding import Feeding
-from edgeq.files import write_bytes
-from edgeq.images.sets import read_keys
+from edgeq.io.files import write_bytes
+from edgeq.io.versions import Reader, content_of
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.bits import unpack
-from edgeq.record import Facts
-from edgeq.schema import Reader, content_of
+from edgeq.record.feeding import Feeding
+from edgeq.record.structs import Facts
+from edgeq.samples.sets import read_keys
 
 SCHEMA = "edgeq.accepted/1"
 FOLDER = "accepted"

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq import typed, words
-from edgeq.change import Change, ChangeKind
+from edgeq import words
 from edgeq.errors import RecordError
 from edgeq.history.accepted import Machine
+from edgeq.io import structs
+from edgeq.record.change import Change, ChangeKind
 from edgeq.words import milliseconds, plural
 
 TOLERANCE = 0.05
@@ -90,7 +91,7 @@ def from_json(data: bytes, *, where: str | Path) -> BenchmarkFile:
         RecordError: It is none.
     """
     try:
-        return typed.from_json(data, BenchmarkFile)
+        return structs.from_json(data, BenchmarkFile)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(
             f"not a file of pytest-benchmark: {error}",

@@ -16,15 +16,15 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgeq import words
-from edgeq.change import Change, ChangeKind
+from edgeq.config.gate import Comparison, Predictions
+from edgeq.config.gates import GATES, written
 from edgeq.history.images import ALPHA, Pairs, Shared, moved, pairs, shared
 from edgeq.history.rules import comparison_of, fed_otherwise, is_other_machine, unlike
-from edgeq.history.side import Figure, Side
+from edgeq.history.snapshot import CaseFigure, Snapshot
 from edgeq.judge.verdict import Verdict
-from edgeq.spec.gate import Answers, Comparison
-from edgeq.spec.gates import GATES, written
+from edgeq.record.change import Change, ChangeKind
 
-_WHOSE: dict[Answers, str] = {"baseline_right": "the baseline", "right": "the variant"}
+_WHOSE: dict[Predictions, str] = {"baseline_right": "the baseline", "right": "the variant"}
 _QUIET = ("kernels", "threads", "machine")
 _DIFFERS = {ChangeKind.WORSE, ChangeKind.BETTER}
 _NO_GATES: frozenset[str] = frozenset()
@@ -40,7 +40,7 @@ class Finding:
     images_better: tuple[str, ...] = ()
 
 
-def compare(before: Side, after: Side) -> tuple[Change, ...]:
+def compare(before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
     """Return what became of every case, in the order of ``after``, those that are gone last.
 
     Cases that were declared and not run on one side are left out: nothing is known about them.
@@ -67,7 +67,7 @@ GatesOfBoth = dict[tuple[str, str], frozenset[str]]
 """By model and variant: the gates that both sides have."""
 
 
-def gates_of_both(before: Side, declared: Iterable[str]) -> GatesOfBoth:
+def gates_of_both(before: Snapshot, declared: Iterable[str]) -> GatesOfBoth:
     """Return the gates that both sides have of each variant.
 
     Args:
@@ -82,7 +82,7 @@ def gates_of_both(before: Side, declared: Iterable[str]) -> GatesOfBoth:
     return {variant: frozenset(gates) for variant, gates in found.items()}
 
 
-def _gone(figure: Figure, *, fails: bool) -> Change:
+def _gone(figure: CaseFigure, *, fails: bool) -> Change:
     return Change(
         id=figure.id,
         model=figure.model,
@@ -96,7 +96,7 @@ def _gone(figure: Figure, *, fails: bool) -> Change:
     )
 
 
-def change_of(before: Figure | None, after: Figure, both: GatesOfBoth) -> Change:
+def change_of(before: CaseFigure | None, after: CaseFigure, both: GatesOfBoth) -> Change:
     """Return what became of one case.
 
     Args:
@@ -125,7 +125,9 @@ def change_of(before: Figure | None, after: Figure, both: GatesOfBoth) -> Change
     )
 
 
-def compare_figures(before: Figure, after: Figure, gates: frozenset[str] = _NO_GATES) -> Finding:
+def compare_figures(
+    before: CaseFigure, after: CaseFigure, gates: frozenset[str] = _NO_GATES
+) -> Finding:
     """Return what became of one case that both sides have.
 
     Args:
@@ -148,12 +150,14 @@ def compare_figures(before: Figure, after: Figure, gates: frozenset[str] = _NO_G
     return found
 
 
-def _by_image(gate: str) -> tuple[Answers, ...]:
+def _by_image(gate: str) -> tuple[Predictions, ...]:
     rule = comparison_of(gate)
     return () if rule is None else rule.by_image
 
 
-def _compare_alike(before: Figure, after: Figure, rule: Comparison, *, by_image: bool) -> Finding:
+def _compare_alike(
+    before: CaseFigure, after: CaseFigure, rule: Comparison, *, by_image: bool
+) -> Finding:
     """Compare two values as far as they were measured alike.
 
     Args:
@@ -185,7 +189,7 @@ def _compare_alike(before: Figure, after: Figure, rule: Comparison, *, by_image:
     return _compare_distances(before, after, rule, stands_in=stands_in)
 
 
-def _compare_by_image(before: Figure, after: Figure, rule: Comparison) -> Finding:
+def _compare_by_image(before: CaseFigure, after: CaseFigure, rule: Comparison) -> Finding:
     """Compare answers on the images that both have, or the figures where they are not kept."""
     common, differs = shared(before, after), unlike(before, after, ("images",))
     if common is None or not common.first.size:
@@ -197,11 +201,13 @@ def _compare_by_image(before: Figure, after: Figure, rule: Comparison) -> Findin
     return _open(before, after, differs) if differs else _compare_totals(before, after, rule)
 
 
-def _open(before: Figure, after: Figure, why: str) -> Finding:
+def _open(before: CaseFigure, after: CaseFigure, why: str) -> Finding:
     return Finding(ChangeKind.INCONCLUSIVE, f"{why}; {moved_from(before, after)}")
 
 
-def _answers(before: Figure, after: Figure, name: Answers, common: Shared | None) -> Pairs | None:
+def _answers(
+    before: CaseFigure, after: CaseFigure, name: Predictions, common: Shared | None
+) -> Pairs | None:
     """Return what two sides say image by image, None if that is not known of both."""
     if common is None:
         return None
@@ -211,7 +217,7 @@ def _answers(before: Figure, after: Figure, name: Answers, common: Shared | None
 
 
 def _compare_answers(
-    before: Figure, after: Figure, answers: dict[Answers, Pairs], common: Shared
+    before: CaseFigure, after: CaseFigure, answers: dict[Predictions, Pairs], common: Shared
 ) -> Finding:
     """Compare what is known image by image; the worst of it counts."""
     kinds = [_kind_of(found) for found in answers.values()]
@@ -251,7 +257,9 @@ def _kind_of(found: Pairs) -> ChangeKind:
     return _kind(found.lost - found.gained) if found.p <= ALPHA else ChangeKind.NOISE
 
 
-def _said_of(before: Figure, after: Figure, name: Answers, found: Pairs, common: Shared) -> str:
+def _said_of(
+    before: CaseFigure, after: CaseFigure, name: Predictions, found: Pairs, common: Shared
+) -> str:
     """Return what became of one rate, empty if no image changed."""
     if not (found.lost or found.gained):
         return ""
@@ -270,7 +278,7 @@ def _said_of(before: Figure, after: Figure, name: Answers, found: Pairs, common:
     return f"{_WHOSE[name]} is {by} {less} accurate ({of}; at least {at_least})"
 
 
-def _compare_totals(before: Figure, after: Figure, rule: Comparison) -> Finding:
+def _compare_totals(before: CaseFigure, after: CaseFigure, rule: Comparison) -> Finding:
     """Compare figures on the same images of which one is not kept image by image."""
     found = _told(before, after, _compare_values(before, after, rule))
     other = unlike(before, after, ("baseline",))
@@ -281,7 +289,7 @@ def _compare_totals(before: Figure, after: Figure, rule: Comparison) -> Finding:
 
 
 def _compare_distances(
-    before: Figure, after: Figure, rule: Comparison, *, stands_in: bool
+    before: CaseFigure, after: CaseFigure, rule: Comparison, *, stands_in: bool
 ) -> Finding:
     """Compare how far predictions lie from the baseline's.
 
@@ -309,14 +317,14 @@ def _compare_distances(
     return found
 
 
-def _told(before: Figure, after: Figure, found: Finding) -> Finding:
+def _told(before: CaseFigure, after: CaseFigure, found: Finding) -> Finding:
     """Return a finding whose reason has the values, and what else differs if it counts."""
     extra = background(before, after) if found.kind in _DIFFERS else ""
     parts = moved_from(before, after), found.reason, extra
     return replace(found, reason="; ".join(part for part in parts if part))
 
 
-def _missing(before: Figure, after: Figure) -> Finding:
+def _missing(before: CaseFigure, after: CaseFigure) -> Finding:
     missing = [one for one in (before, after) if one.status is Verdict.MISSING]
     if len(missing) > 1:
         return Finding(ChangeKind.UNCHANGED, "MISSING, as before")
@@ -328,7 +336,7 @@ def _missing(before: Figure, after: Figure) -> Finding:
     return Finding(ChangeKind.GONE, f"was {shown(before)}, and is MISSING now: {why}")
 
 
-def _by_status(before: Figure, after: Figure) -> Finding:
+def _by_status(before: CaseFigure, after: CaseFigure) -> Finding:
     """Compare proofs, and cases that FAIL without a value, by their verdicts."""
     failed = before.status is Verdict.FAIL, after.status is Verdict.FAIL
     if failed[0] == failed[1]:
@@ -338,7 +346,7 @@ def _by_status(before: Figure, after: Figure) -> Finding:
     return Finding(kind, f"{before.status.value}, then {after.status.value}{why}")
 
 
-def _compare_values(before: Figure, after: Figure, rule: Comparison) -> Finding:
+def _compare_values(before: CaseFigure, after: CaseFigure, rule: Comparison) -> Finding:
     sense: Literal["min", "max"] = "min" if GATES.get(after.gate).sense == "min" else "max"
     images = moved(before, after)
     if images is not None and (images.worse or images.better):
@@ -360,7 +368,7 @@ def _compare_values(before: Figure, after: Figure, rule: Comparison) -> Finding:
     return Finding(kind, _allowance(after, rule, slack) if kind is ChangeKind.NOISE else "")
 
 
-def _ends(figure: Figure, rule: Comparison) -> tuple[float, float] | None:
+def _ends(figure: CaseFigure, rule: Comparison) -> tuple[float, float] | None:
     """Return the ends of a figure's interval, its value twice where it is exact."""
     if rule.exact and figure.value is not None:
         return figure.value, figure.value
@@ -373,7 +381,7 @@ def _kind(worsening: int) -> ChangeKind:
     return ChangeKind.WORSE if worsening > 0 else ChangeKind.BETTER
 
 
-def _allowance(figure: Figure, rule: Comparison, slack: float) -> str:
+def _allowance(figure: CaseFigure, rule: Comparison, slack: float) -> str:
     """Return why a difference does not count."""
     allowed = ""
     if rule.relative:
@@ -387,21 +395,21 @@ def _allowance(figure: Figure, rule: Comparison, slack: float) -> str:
     return f"the intervals meet or are near{f', {allowed}' if allowed else ''}"
 
 
-def shown(figure: Figure) -> str:
+def shown(figure: CaseFigure) -> str:
     """Return a figure's value, or its verdict if it has none."""
     if figure.value is None:
         return figure.status.value
     return words.value(written(figure.gate, figure.unit), figure.value)
 
 
-def moved_from(before: Figure, after: Figure) -> str:
+def moved_from(before: CaseFigure, after: CaseFigure) -> str:
     """Return the values of two figures that have one, with the digits that tell them apart."""
     one, other = before.value or 0.0, after.value or 0.0
     kind = written(after.gate, after.unit)
     return words.value(kind, one) if one == other else words.change(kind, one, other)
 
 
-def background(before: Figure, after: Figure) -> str:
+def background(before: CaseFigure, after: CaseFigure) -> str:
     """Return what else differs between two figures: the file's bytes, the runtime."""
     parts = []
     sizes = before.variant.bytes, after.variant.bytes

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import RecordError
-from edgeq.history.side import Figure
-from edgeq.images.sets import read_keys
+from edgeq.history.snapshot import CaseFigure
 from edgeq.measure.bits import Booleans, unpack
 from edgeq.measure.clusters import Clusters, difference_interval
 from edgeq.measure.statistics import mcnemar_exact
+from edgeq.samples.sets import read_keys
 from edgeq.words import names, plural
 
 ALPHA = 0.05
@@ -118,7 +118,7 @@ class Pairs:
         return _sentence(self.lost, self.gained, self.p)
 
 
-def moved(before: Figure, after: Figure) -> Moved | None:
+def moved(before: CaseFigure, after: CaseFigure) -> Moved | None:
     """Return which images changed sides between two figures on the same images, by name.
 
     A variant's answer on an image that did not flip is its baseline's, so the flips by name say
@@ -151,7 +151,7 @@ def moved(before: Figure, after: Figure) -> Moved | None:
     )
 
 
-def shared(before: Figure, after: Figure) -> Shared | None:
+def shared(before: CaseFigure, after: CaseFigure) -> Shared | None:
     """Return the images that two figures have in common, None if that is not known.
 
     Raises:
@@ -209,7 +209,7 @@ def _pairs(one: Booleans, two: Booleans, worth: float) -> Pairs:
     )
 
 
-def _worth(before: Figure, after: Figure) -> float:
+def _worth(before: CaseFigure, after: CaseFigure) -> float:
     """Return the share of images that counts as independent: the lower one of the two sets."""
     shares = (
         side.evaluation_worth / side.evaluation_images

@@ -14,16 +14,16 @@ from typing import Any
 
 import msgspec
 
-from edgeq import typed
-from edgeq.answer import Outcome, answer, decided
 from edgeq.errors import RecordError
-from edgeq.files import sha256_bytes, write_bytes
 from edgeq.history.accepted import Conditions, HeldCase, VariantFacts, check_images
 from edgeq.history.moment import moment_of, moment_text
-from edgeq.history.side import Figure, Side, held_figure, kept, of_record
-from edgeq.judge.verdict import Answer
-from edgeq.record import RunRecord
-from edgeq.schema import Reader, content_of
+from edgeq.history.snapshot import CaseFigure, Snapshot, held_figure, kept, of_record
+from edgeq.io import structs
+from edgeq.io.files import sha256_bytes, write_bytes
+from edgeq.io.versions import Reader, content_of
+from edgeq.judge.verdict import ShipDecision
+from edgeq.record.ship_decision import Outcome, answer, decided
+from edgeq.record.structs import RunRecord
 
 SCHEMA = "edgeq.past/2"
 FOLDER = "history"
@@ -79,7 +79,7 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True):
     inconclusive: int
     missing: int
     not_run: tuple[str, ...] = ()
-    answers: dict[str, Answer] = {}
+    answers: dict[str, ShipDecision] = {}
     said: tuple[str, ...] = ()
     models: dict[str, PastModel]
     cases: dict[str, HeldCase]
@@ -142,9 +142,9 @@ def past_run(record: RunRecord, *, said: tuple[str, ...] = ()) -> PastRun:
     )
 
 
-def of_past(run: PastRun) -> Side:
+def of_past(run: PastRun) -> Snapshot:
     """Return the figures of a past run."""
-    return Side(
+    return Snapshot(
         figures={case_id: _figure(run, case_id) for case_id in run.cases},
         models=frozenset(run.models),
         not_run=frozenset(run.not_run),
@@ -203,7 +203,7 @@ def keep(run: PastRun, folder: Path, *, most: int) -> Path | None:
     return path
 
 
-def _figure(run: PastRun, case_id: str) -> Figure:
+def _figure(run: PastRun, case_id: str) -> CaseFigure:
     known = run.models[case_id.partition("/")[0]]
     return held_figure(case_id, run.cases[case_id], known.measured_with, known.variants)
 
@@ -258,8 +258,8 @@ def _from_past_1(plain: dict[str, Any]) -> dict[str, Any]:
     variant that only that stood against has the answer of its cases; the run still fails.
     """
     passes = plain["may_ship"]
-    cases = typed.converted(plain["cases"], dict[str, HeldCase])
-    left = typed.converted(plain.get("not_run", []), list[str])
+    cases = structs.converted(plain["cases"], dict[str, HeldCase])
+    left = structs.converted(plain.get("not_run", []), list[str])
     variants = dict.fromkeys(case_id.rpartition("/")[0] for case_id in (*cases, *left))
     answers = {
         variant: decided(
@@ -274,7 +274,7 @@ def _from_past_1(plain: dict[str, Any]) -> dict[str, Any]:
         )
         for variant in variants
     }
-    cleared = bool(answers) and set(answers.values()) == {Answer.CLEARED}
+    cleared = bool(answers) and set(answers.values()) == {ShipDecision.CLEARED}
     return {**plain, "passes": passes, "may_ship": passes is True and cleared, "answers": answers}
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from edgeq.feeding import Feeding
+from edgeq.config.gate import Comparison, Condition
+from edgeq.config.gates import GATES
 from edgeq.history.accepted import Machine
-from edgeq.history.side import Figure
-from edgeq.record import Facts
-from edgeq.spec.gate import Comparison, Condition
-from edgeq.spec.gates import GATES
+from edgeq.history.snapshot import CaseFigure
+from edgeq.record.feeding import Feeding
+from edgeq.record.structs import Facts
 from edgeq.words import plural
 
 _SHA256_SHOWN = 8
@@ -23,7 +23,7 @@ def comparison_of(gate: str) -> Comparison | None:
     return GATES.get(gate).comparison if gate in GATES else None
 
 
-def unlike(before: Figure, after: Figure, conditions: Iterable[Condition]) -> str:
+def unlike(before: CaseFigure, after: CaseFigure, conditions: Iterable[Condition]) -> str:
     """Return what of some conditions keeps two figures from being compared, empty if nothing does.
 
     Another machine says it all: what else differs on it is not worth a line of its own.
@@ -32,7 +32,7 @@ def unlike(before: Figure, after: Figure, conditions: Iterable[Condition]) -> st
     return texts.get("machine") or "; ".join(texts.values())
 
 
-def is_other_machine(before: Figure, after: Figure) -> bool:
+def is_other_machine(before: CaseFigure, after: CaseFigure) -> bool:
     """Return whether nothing but the machine can tell two figures apart.
 
     Files and runtime are the same then, and the processor is not: its kernels round otherwise.
@@ -47,7 +47,7 @@ def is_other_machine(before: Figure, after: Figure) -> bool:
     )
 
 
-def fed_otherwise(before: Figure, after: Figure, rule: Comparison) -> str:
+def fed_otherwise(before: CaseFigure, after: CaseFigure, rule: Comparison) -> str:
     """Return how a variant's feeding changed compared with its baseline's, empty if it did not.
 
     Unlike the other conditions this one is of the variant's own: its figures stay in doubt until
@@ -56,12 +56,12 @@ def fed_otherwise(before: Figure, after: Figure, rule: Comparison) -> str:
     return _feeding(before, after) if "feeding" in rule.alike else ""
 
 
-def _baseline(before: Figure, after: Figure) -> str:
+def _baseline(before: CaseFigure, after: CaseFigure) -> str:
     one, two = before.conditions.baseline_sha256, after.conditions.baseline_sha256
     return "" if one == two else f"other baseline (sha256 {_short(one)}, then {_short(two)})"
 
 
-def _images(before: Figure, after: Figure) -> str:
+def _images(before: CaseFigure, after: CaseFigure) -> str:
     one, two = before.conditions, after.conditions
     if one.evaluation_sha256 == two.evaluation_sha256:
         return ""
@@ -70,14 +70,14 @@ def _images(before: Figure, after: Figure) -> str:
     return f"other images ({counts[0]}, sha256 {hashes[0]}, then {counts[1]}, sha256 {hashes[1]})"
 
 
-def _preprocessing(before: Figure, after: Figure) -> str:
+def _preprocessing(before: CaseFigure, after: CaseFigure) -> str:
     one, two = before.preprocessing, after.preprocessing
     keys = [key for key in dict.fromkeys((*one, *two)) if not _same(one, two, key)]
     shown = ", ".join(f"{key} {one.get(key)}, then {two.get(key)}" for key in keys)
     return f"other preprocessing ({shown})" if keys else ""
 
 
-def _feeding(before: Figure, after: Figure) -> str:
+def _feeding(before: CaseFigure, after: CaseFigure) -> str:
     one, two = before.feeding, after.feeding
     if one is two is None or _is_fed_alike(before, after):
         return ""
@@ -99,7 +99,7 @@ def _samples(feeding: Feeding) -> str:
     return "" if feeding.samples is None else feeding.samples.sha256
 
 
-def _is_fed_alike(before: Figure, after: Figure) -> bool:
+def _is_fed_alike(before: CaseFigure, after: CaseFigure) -> bool:
     """Return whether a variant is fed alike, compared with its baseline or in itself."""
     one, two = before.feeding, after.feeding
     if one is None or two is None:
@@ -116,27 +116,27 @@ def _is_fed_alike(before: Figure, after: Figure) -> bool:
     return baselines[0] == baselines[1] and not _preprocessing(before, after)
 
 
-def _is_older(figure: Figure) -> bool:
+def _is_older(figure: CaseFigure) -> bool:
     """Return whether its variant has a preprocessing of its own, from before feedings were kept."""
     return figure.variant.feeding is None and bool(figure.variant.preprocessing)
 
 
-def _kernels(before: Figure, after: Figure) -> str:
+def _kernels(before: CaseFigure, after: CaseFigure) -> str:
     one, two = before.conditions.kernels, after.conditions.kernels
     return "" if one == two else f"other kernels ({one or 'unknown'}, then {two or 'unknown'})"
 
 
-def _threads(before: Figure, after: Figure) -> str:
+def _threads(before: CaseFigure, after: CaseFigure) -> str:
     one, two = before.conditions.threads, after.conditions.threads
     return "" if one == two else f"{plural(one, 'thread')}, then {two}"
 
 
-def _machine(before: Figure, after: Figure) -> str:
+def _machine(before: CaseFigure, after: CaseFigure) -> str:
     one, two = before.conditions.machine, after.conditions.machine
     return "" if one == two else f"other machine class ({_class(one)}, then {_class(two)})"
 
 
-CONDITIONS: dict[Condition, Callable[[Figure, Figure], str]] = {
+CONDITIONS: dict[Condition, Callable[[CaseFigure, CaseFigure], str]] = {
     "baseline": _baseline,
     "images": _images,
     "preprocessing": _preprocessing,

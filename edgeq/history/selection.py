@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from edgeq.config.gates import GATES
 from edgeq.errors import RecordError
-from edgeq.spec.gates import GATES
 
 Selection = Callable[[str], bool]
 

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq import record as records
-from edgeq import typed
-from edgeq.change import Change
 from edgeq.errors import RecordError
 from edgeq.history import accepted, benchmarks
 from edgeq.history.benchmarks import BenchmarkFile, compare_benchmarks
 from edgeq.history.compare import compare
-from edgeq.history.side import Side, of_accepted, of_record
-from edgeq.schema import content_of
+from edgeq.history.snapshot import Snapshot, of_accepted, of_record
+from edgeq.io import structs
+from edgeq.io.versions import content_of
+from edgeq.record import structs as records
+from edgeq.record.change import Change
 
 ACCEPTED = "accepted"
 RECORD_FILE = "run.json"
 _READS = "Name a run.json, a folder that holds one, `accepted`, or a file of pytest-benchmark"
 
 
-def load(text: str, folder: Path) -> Side | BenchmarkFile:
+def load(text: str, folder: Path) -> Snapshot | BenchmarkFile:
     """Return what one argument of ``edgeq compare`` names, told by its content.
 
     Args:
@@ -48,7 +48,7 @@ def load(text: str, folder: Path) -> Side | BenchmarkFile:
 
 
 def compare_sources(
-    before: Side | BenchmarkFile, after: Side | BenchmarkFile, *, tolerance: float
+    before: Snapshot | BenchmarkFile, after: Snapshot | BenchmarkFile, *, tolerance: float
 ) -> tuple[Change, ...]:
     """Compare two loaded things.
 
@@ -75,9 +75,9 @@ def compare_sources(
     return compare(before, after)
 
 
-def _read(data: bytes, path: Path) -> Side | BenchmarkFile:
+def _read(data: bytes, path: Path) -> Snapshot | BenchmarkFile:
     try:
-        known = typed.from_json(data, object)
+        known = structs.from_json(data, object)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"is no JSON: {error}", where=path, remedy=_READS) from error
     if isinstance(known, Mapping):
@@ -93,5 +93,5 @@ def _read(data: bytes, path: Path) -> Side | BenchmarkFile:
     )
 
 
-def _names(side: Side) -> str:
+def _names(side: Snapshot) -> str:
     return ", ".join(sorted(side.models)) or "none"

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from edgeq import words
+from edgeq.config.allowances import Allowance
 from edgeq.judge.decide import decide
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.contrast import Contrast, Paired
 from edgeq.measure.planning import images_needed_for_drop
-from edgeq.spec.allowances import Allowance
 
 _SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
 

@@ -14,7 +14,7 @@ import msgspec
 
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy
-from edgeq.measure.answers import OutputFacts
+from edgeq.measure.predictions import OutputFacts
 from edgeq.measure.renaming import Renaming
 from edgeq.measure.statistics import binomial_tail
 from edgeq.measure.tensors import Fit

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from edgeq.config.gates import GATES
 from edgeq.judge.decide import Sense
 from edgeq.judge.verdict import Verdict
-from edgeq.spec.gates import GATES
 
 
 def side(value: float, limit: float, sense: Sense) -> Verdict:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from edgeq.config.gate import Gate
 from edgeq.errors import ConversionError, EdgeqError, ModelError
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.spec.gate import Gate
 
 NOT_MEASURED = "not measured: "
 NO_IMAGES = f"{NOT_MEASURED}there are no evaluation images"

@@ -8,18 +8,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from edgeq import words
+from edgeq.config.methods import METHODS, Method
+from edgeq.config.structs import Classifier
 from edgeq.errors import EdgeqError
-from edgeq.images.lint import Lint
 from edgeq.judge.advice import another_method
 from edgeq.judge.missing import broken, missing
 from edgeq.judge.running import copy_of_baseline, unsteady
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.measure.answers import OutputFacts, collapsed
 from edgeq.measure.operators import Compute, Operators
+from edgeq.measure.predictions import OutputFacts, collapsed
 from edgeq.measure.repeats import Repeats
 from edgeq.quantize.recipes import LEAST_WEIGHTS
-from edgeq.spec.methods import METHODS, Method
-from edgeq.spec.structs import Classifier
+from edgeq.samples.lint import Lint
 from edgeq.tflite.wiring import ACTIVATION_TYPES_INTEGER
 from edgeq.words import names, plural, share
 

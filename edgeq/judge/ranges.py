@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from edgeq import words
+from edgeq.config.structs import StoredWeights
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.ranges import RangeFit, Ranges, StaleBias, Trial
-from edgeq.spec.structs import StoredWeights
 from edgeq.words import plural
 
 AS_GOOD = 1.25

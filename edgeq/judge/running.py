@@ -8,11 +8,11 @@ import msgspec
 import numpy as np
 
 from edgeq import words
+from edgeq.config.structs import Kernels
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.input_range import InputFit
 from edgeq.measure.kernels import KernelNoise
 from edgeq.measure.repeats import Repeats
-from edgeq.spec.structs import Kernels
 from edgeq.words import plural, share
 
 TIMES = 2.0

@@ -16,7 +16,7 @@ class Verdict(str, enum.Enum):
     MISSING = "MISSING"
 
 
-class Answer(str, enum.Enum):
+class ShipDecision(str, enum.Enum):
     """The answer about a variant: the first that fits, in this order.
 
     ``REJECTED`` says that something stands against the variant, ``NOT_JUDGED`` that its

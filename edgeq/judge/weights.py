@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from edgeq.config.structs import StoredWeights
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.stored.finding import Finding
-from edgeq.spec.structs import StoredWeights
 from edgeq.words import plural, share
 
 ANOTHER_NETWORK = 0.5

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.agreement import checked_labels, require_same_shape
-from edgeq.measure.answers import Answers, Booleans, Floats, Integers
 from edgeq.measure.bits import pack
 from edgeq.measure.clusters import Clusters, difference_interval, effective, rate_interval
+from edgeq.measure.predictions import Booleans, Floats, Integers, Predictions
 from edgeq.measure.rows import by_rows
 from edgeq.measure.statistics import mcnemar_exact
 
@@ -72,8 +72,8 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def accuracy(
-    baseline: Answers,
-    variant: Answers,
+    baseline: Predictions,
+    variant: Predictions,
     labels: npt.ArrayLike,
     *,
     confidence: float = 0.95,
@@ -124,7 +124,7 @@ def _rate(right: Booleans, confidence: float, clusters: Clusters | None) -> Rate
     return Rate(images=count, value=count / n, interval=interval)
 
 
-def _among_best(answers: Answers, truth: Integers) -> Booleans:
+def _among_best(answers: Predictions, truth: Integers) -> Booleans:
     """Return where the label is among the five best classes; ties count against it."""
     among: Booleans = by_rows(_is_among_best, answers.logits, truth) & answers.finite
     return among

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import ImageError, ModelError
-from edgeq.measure.answers import Answers, Booleans, Integers
 from edgeq.measure.bits import pack
 from edgeq.measure.clusters import Clusters, effective, rate_interval
 from edgeq.measure.divergence import Doubles, divergence
 from edgeq.measure.flips import Flip, FlipCounts, WorstImage, count_flips, find_flips, worst_images
 from edgeq.measure.lowest import lowest
 from edgeq.measure.percentiles import percentiles
+from edgeq.measure.predictions import Booleans, Integers, Predictions
 from edgeq.measure.statistics import bounded_mean, unbounded_mean
 
 
@@ -116,8 +116,8 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def agreement(
-    baseline: Answers,
-    variant: Answers,
+    baseline: Predictions,
+    variant: Predictions,
     labels: npt.ArrayLike | None = None,
     *,
     confidence: float = 0.95,
@@ -192,13 +192,13 @@ def _share_interval(
     return None if found is None else (found[0], min(found[1], 1.0))
 
 
-def agreeing(baseline: Answers, variant: Answers) -> Booleans:
+def agreeing(baseline: Predictions, variant: Predictions) -> Booleans:
     """Return on which images the variant gives the baseline's class, alone, shape (n,)."""
     same: Booleans = baseline.predicted == variant.predicted
     return same & baseline.finite & variant.finite & ~variant.tied
 
 
-def require_same_shape(baseline: Answers, variant: Answers) -> None:
+def require_same_shape(baseline: Predictions, variant: Predictions) -> None:
     """Refuse answers that can't be compared.
 
     Raises:
@@ -212,7 +212,7 @@ def require_same_shape(baseline: Answers, variant: Answers) -> None:
         )
 
 
-def checked_labels(labels: npt.ArrayLike, answers: Answers) -> Integers:
+def checked_labels(labels: npt.ArrayLike, answers: Predictions) -> Integers:
     """Return the labels as an array that fits the answers, shape (n,).
 
     Raises:
@@ -244,5 +244,5 @@ def _spread(values: Doubles, worst: float) -> Spread:
     )
 
 
-def _distinct(answers: Answers) -> int:
+def _distinct(answers: Predictions) -> int:
     return int(np.unique(answers.predicted[answers.finite]).size)

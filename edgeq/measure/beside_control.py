@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.measure.agreement import agreeing, checked_labels, require_same_shape
-from edgeq.measure.answers import Answers
 from edgeq.measure.clusters import Clusters
 from edgeq.measure.contrast import Contrast, Paired, contrast, paired
 from edgeq.measure.divergence import Divergence, Doubles, divergence
+from edgeq.measure.predictions import Predictions
 from edgeq.measure.tensors import Output, image_errors
 
 LOGITS = "logits"
@@ -24,9 +24,9 @@ PROBABILITIES = "probabilities"
 class Three:
     """Answers in classes of three models on the same n images."""
 
-    baseline: Answers
-    variant: Answers
-    control: Answers
+    baseline: Predictions
+    variant: Predictions
+    control: Predictions
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.measure.answers import Answers, Booleans
+from edgeq.measure.predictions import Booleans, Predictions
 from edgeq.measure.rows import AT_ONCE, by_rows, release
 
 Doubles = npt.NDArray[np.float64]
@@ -52,7 +52,7 @@ class Divergence:
     usable: Booleans
 
 
-def divergence(baseline: Answers, variant: Answers, *, best: int = 5) -> Divergence:
+def divergence(baseline: Predictions, variant: Predictions, *, best: int = 5) -> Divergence:
     """Compare two models' answers image by image.
 
     Logits are centred for every image, because SOFTMAX gives the same probabilities for logits
@@ -160,7 +160,7 @@ def top_overlap(baseline: Doubles, variant: Doubles, k: int) -> Doubles:
     return share
 
 
-def _floor(baseline: Answers, variant: Answers) -> float | None:
+def _floor(baseline: Predictions, variant: Predictions) -> float | None:
     """Return the highest floor of log-probabilities where a side has no more than those."""
     floors = [
         float(by_rows(_least, one.logits)[one.finite].min(initial=0.0))
@@ -175,7 +175,9 @@ def _least(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return least
 
 
-def _centred_logits(answers: Answers, rows: npt.NDArray[np.int64], floor: float | None) -> Doubles:
+def _centred_logits(
+    answers: Predictions, rows: npt.NDArray[np.int64], floor: float | None
+) -> Doubles:
     """Return logits less their mean over the classes, (m, c); above a common floor if any."""
     logits = answers.logits[rows].astype(np.float64)
     if floor is not None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.images.preprocess import to_input
-from edgeq.spec.structs import Preprocessing
+from edgeq.config.structs import Preprocessing
+from edgeq.samples.preprocess import to_input
 from edgeq.tflite.entry import CHANNELS, entry
 from edgeq.tflite.model_file import ModelFile
 

@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.measure.answers import Answers, Booleans, Integers
 from edgeq.measure.divergence import Divergence, softmax
 from edgeq.measure.percentiles import short
+from edgeq.measure.predictions import Booleans, Integers, Predictions
 from edgeq.measure.rows import release
 
 FlipKind = Literal["right_to_wrong", "wrong_to_right", "wrong_to_wrong"]
@@ -74,14 +74,14 @@ class WorstImage(msgspec.Struct, frozen=True, kw_only=True):
     agrees: bool
 
 
-def _class(answers: Answers, image: int) -> int | None:
+def _class(answers: Predictions, image: int) -> int | None:
     predicted = int(answers.predicted[image])
     return None if predicted < 0 else predicted
 
 
 def find_flips(
-    baseline: Answers,
-    variant: Answers,
+    baseline: Predictions,
+    variant: Predictions,
     images: npt.NDArray[np.int64],
     apart: Divergence,
     truth: Integers | None,
@@ -145,7 +145,7 @@ def _short(probability: float) -> float:
     return short([probability])[0]
 
 
-def _best(answers: Answers, image: int) -> tuple[Guess, ...]:
+def _best(answers: Predictions, image: int) -> tuple[Guess, ...]:
     """Return the best classes of one image, none where its output is not finite."""
     if not answers.finite[image]:
         return ()
@@ -157,7 +157,7 @@ def _best(answers: Answers, image: int) -> tuple[Guess, ...]:
 
 
 def worst_images(
-    baseline: Answers, variant: Answers, agrees: Booleans, apart: Divergence
+    baseline: Predictions, variant: Predictions, agrees: Booleans, apart: Divergence
 ) -> tuple[WorstImage, ...]:
     """Return the images with the lowest cosine, the worst first."""
     order = np.argsort(apart.cosine, kind="stable")[:WORST_IMAGES]

@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.images.stream import Stream
+from edgeq.config.structs import Preprocessing
 from edgeq.measure.scales import SYMMETRIC
-from edgeq.spec.structs import Preprocessing
+from edgeq.samples.stream import Stream
 from edgeq.tflite.model_file import ModelFile
 from edgeq.tflite.wiring import Wiring
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from edgeq.measure.answers import Answers, Floats
 from edgeq.measure.divergence import Doubles, divergence
+from edgeq.measure.predictions import Floats, Predictions
 from edgeq.measure.tensors import Rows, relative_errors
 
 
@@ -35,7 +35,7 @@ class KernelNoise(msgspec.Struct, frozen=True, kw_only=True):
     nonfinite: int
 
 
-def kernel_noise(baseline: Answers, own: Answers, other: Answers) -> KernelNoise:
+def kernel_noise(baseline: Predictions, own: Predictions, other: Predictions) -> KernelNoise:
     """Compare what two kernels make of one file, with the baseline as the measure.
 
     Args:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from edgeq.config.structs import Model, Spec
 from edgeq.errors import ModelError
 from edgeq.models.applications import Application
 from edgeq.models.exporting import FLOAT_KIND, DownloadFailedError, Exported, export_float
@@ -17,8 +18,7 @@ from edgeq.models.weights import (
     local_weights,
     random_instead,
 )
-from edgeq.spec.structs import Model, Spec
-from edgeq.store import Store
+from edgeq.store.content import Store
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeq.config.presets import data_folder
 from edgeq.errors import MissingExtraError, ModelError
 from edgeq.registry import suggestion
-from edgeq.spec.presets import data_folder
 
 WEIGHTS_HOST = "https://storage.googleapis.com/"
 WEIGHTS_SUFFIX = ".weights.h5"

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from edgeq.config.structs import Make
 from edgeq.errors import ConversionError, EdgeqError, StoreError
 from edgeq.models.children import Child, TooMuchError, idle, too_much_memory
 from edgeq.models.serving import (
@@ -23,8 +24,7 @@ from edgeq.models.serving import (
     Request,
     Response,
 )
-from edgeq.spec.structs import Make
-from edgeq.store import LOGS, Store, key_of
+from edgeq.store.content import LOGS, Store, key_of
 
 
 def log_path(store: Store, kind: str, facts: Mapping[str, object]) -> Path:

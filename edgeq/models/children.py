@@ -15,13 +15,13 @@ from typing import IO
 
 import msgspec
 
-from edgeq import typed
-from edgeq.environment import allowed, importable
-from edgeq.idle import Idle
-from edgeq.lifeline import Lifeline
+from edgeq.config.structs import Make
+from edgeq.io import structs
 from edgeq.models.serving import Request, Response
-from edgeq.resident import resident_bytes
-from edgeq.spec.structs import Make
+from edgeq.processes.environment import allowed, importable
+from edgeq.processes.lifeline import Lifeline
+from edgeq.processes.memory import resident_bytes
+from edgeq.processes.pool import Idle
 from edgeq.words import size
 
 LOOK_S = 0.5
@@ -94,7 +94,7 @@ class Child:
                     )
                 elif resident_bytes(self._process.pid) > limits.memory_limit:
                     raise too_much_memory(limits)
-        return typed.from_json(line, Response)
+        return structs.from_json(line, Response)
 
     def end(self) -> None:
         """End it with all that it started."""

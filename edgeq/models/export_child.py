@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from edgeq import typed
+from edgeq.io import structs
 from edgeq.models.downloads import bound_network
 from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
 from edgeq.models.input_size import fixed_size
@@ -71,5 +71,5 @@ def _export_saved_model(request: ExportRequest) -> ExportResponse:
 def work(request: dict[str, Any]) -> Mapping[str, object]:
     """Do what a request asks for."""
     bound_network()
-    response = export(typed.converted(request, ExportRequest))
+    response = export(structs.converted(request, ExportRequest))
     return dict(msgspec.to_builtins(response))

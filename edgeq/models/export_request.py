@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from edgeq.spec.structs import Make
+from edgeq.config.structs import Make
 
 Kind = Literal["application", "keras_file", "saved_model", "function", "lite0"]
 Form = Literal["litert", "saved_model"]

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq import typed
 from edgeq.errors import ChangedFileError, ConversionError, ModelError
-from edgeq.files import Stamp, sha256_file, stamp_of, write_bytes
+from edgeq.io import structs
+from edgeq.io.files import Stamp, sha256_file, stamp_of, write_bytes
 from edgeq.models.child import log_path, run_child
 from edgeq.models.export_request import GRAPH_FILE, ExportRequest, ExportResponse
 from edgeq.models.float_file import require_float
 from edgeq.models.sources import content_of, files_of
-from edgeq.store import Entry, Store
+from edgeq.store.content import Entry, Store
 from edgeq.tflite.model_file import read_model
 
 FLOAT_KIND = "float"
@@ -180,7 +180,7 @@ def _run(what: str, request: ExportRequest, log: Path) -> ExportResponse:
         fresh=True,  # Keras numbers the layers of a process
         kept=request.kind in OWN_KINDS,
     )
-    return typed.converted(answer, ExportResponse)
+    return structs.converted(answer, ExportResponse)
 
 
 def _copy_files(folder: Path, target: Path) -> None:
@@ -190,7 +190,7 @@ def _copy_files(folder: Path, target: Path) -> None:
 
 def _describe(entry: Entry, request: ExportRequest, facts: Mapping[str, object]) -> Exported:
     file = read_model(entry.folder / _FILE)
-    response = typed.from_json((entry.folder / _NOTES).read_bytes(), ExportResponse)
+    response = structs.from_json((entry.folder / _NOTES).read_bytes(), ExportResponse)
     graph = entry.folder / GRAPH_FILE
     return Exported(
         path=file.path,

@@ -8,18 +8,18 @@ from pathlib import Path
 import msgspec
 
 from edgeq import words
+from edgeq.config.methods import choose
+from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.structs import Make, Model, Preprocessing, Spec
 from edgeq.errors import ModelError
-from edgeq.files import write_bytes
+from edgeq.io.files import write_bytes
 from edgeq.models import lite0
 from edgeq.models.application_model import export_application
 from edgeq.models.exporting import Exported, export_float, export_folder
 from edgeq.models.float_file import has_open_batch, require_float
 from edgeq.models.originals import Original, take
 from edgeq.models.sources import Export, FloatFile, parse_source
-from edgeq.spec.methods import choose
-from edgeq.spec.presets_preprocessing import PREPROCESSING
-from edgeq.spec.structs import Make, Model, Preprocessing, Spec
-from edgeq.store import Store
+from edgeq.store.content import Store
 from edgeq.tflite.halves import halves, widened
 from edgeq.tflite.metadata import contradiction, read_metadata
 from edgeq.tflite.model_file import ModelFile, read_model

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from edgeq import typed
 from edgeq.errors import ModelError
+from edgeq.io import structs
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.input_size import fixed_size
 
@@ -67,7 +67,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo(_CONFIG).file_size > _MOST_BYTES:
                 return None
-            return typed.from_json(archive.read(_CONFIG), dict[str, Any])
+            return structs.from_json(archive.read(_CONFIG), dict[str, Any])
     except (*_UNREADABLE, zipfile.BadZipFile, msgspec.MsgspecError):
         return None
 

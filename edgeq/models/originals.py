@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeq.errors import ChangedFileError
-from edgeq.files import Stamp, sha256_file, stamp_of
-from edgeq.store import Store
+from edgeq.io.files import Stamp, sha256_file, stamp_of
+from edgeq.store.content import Store
 from edgeq.tflite.model_file import MOST_BYTES, ModelFile, read_content, read_whole
 
 KIND = "originals"

@@ -19,8 +19,8 @@ from typing import Any
 
 import msgspec
 
-from edgeq import typed
 from edgeq.errors import EdgeqError
+from edgeq.io import structs
 
 REASON_CHARACTERS = 300
 NO_ROOM, NO_MEMORY = "no room", "no memory"
@@ -69,7 +69,7 @@ def serve() -> None:
     os.set_inheritable(descriptor, False)  # noqa: FBT003 (the function has no name for it)
     answers = os.fdopen(descriptor, "wb")
     while True:
-        request = typed.from_json(lines.get(), Request)
+        request = structs.from_json(lines.get(), Request)
         with open(request.log, "ab") as log:  # noqa: PTH123 (a path as text, from the request)
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)

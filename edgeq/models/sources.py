@@ -11,8 +11,10 @@ from pathlib import Path
 
 import msgspec
 
+from edgeq.config.structs import Model, Spec
+from edgeq.config.tables import key_text
 from edgeq.errors import MissingExtraError, ModelError
-from edgeq.files import sha256_file
+from edgeq.io.files import sha256_file
 from edgeq.models import lite0
 from edgeq.models.applications import Application, find_application
 from edgeq.models.export_request import ExportRequest
@@ -20,8 +22,6 @@ from edgeq.models.function_source import check_function
 from edgeq.models.keras_archive import check_archive
 from edgeq.models.keras_config import check_config
 from edgeq.models.saved_model_file import chosen_signature, require_image
-from edgeq.spec.structs import Model, Spec
-from edgeq.spec.tables import key_text
 
 _KERAS = "keras:"
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from edgeq.config.structs import Model, Spec
+from edgeq.config.tables import key_text
 from edgeq.errors import ModelError
-from edgeq.files import sha256_file
+from edgeq.io.files import sha256_file
 from edgeq.models.applications import WEIGHTS_HOST, downloaded_before, find_weights
 from edgeq.models.downloads import unreachable
-from edgeq.spec.structs import Model, Spec
-from edgeq.spec.tables import key_text
 
 IMAGENET = "imagenet"
 RANDOM = "random"

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edgeq.config.structs import Spec
+from edgeq.config.tables import header, key_text
 from edgeq.errors import ImageError, ModelError
-from edgeq.files import sha256_file
-from edgeq.images.folders import Found
-from edgeq.images.sets import Role, find_set, foreign, require_classes
+from edgeq.io.files import sha256_file
 from edgeq.judge.missing import unmeasurable
 from edgeq.models.float_file import image_size
 from edgeq.models.sources import FloatFile, parse_source
@@ -20,8 +20,8 @@ from edgeq.pipeline.inputs import named_images
 from edgeq.pipeline.needs import classes_of, file_of
 from edgeq.pipeline.plan import Case
 from edgeq.quantize.make import ready_file
-from edgeq.spec.structs import Spec
-from edgeq.spec.tables import header, key_text
+from edgeq.samples.folders import Found
+from edgeq.samples.sets import Role, find_set, foreign, require_classes
 from edgeq.tasks.recognition import Reading
 from edgeq.tflite.model_file import ModelFile
 

@@ -9,7 +9,7 @@ import msgspec
 from edgeq.errors import EdgeqError
 from edgeq.judge.missing import NOT_JUDGED, elsewhere, is_broken
 from edgeq.judge.verdict import Verdict
-from edgeq.record import CaseRecord
+from edgeq.record.structs import CaseRecord
 
 _SEE = elsewhere("")
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edgeq.config.methods import METHODS, MethodChoice, choose
+from edgeq.config.structs import Classifier, StoredWeights
 from edgeq.errors import EdgeqError
 from edgeq.judge.proofs import shows
 from edgeq.judge.tensors import label_of
 from edgeq.measure.beside_control import BesideControl, Three, ThreeOutputs, beside_control
 from edgeq.measure.clusters import find_clusters
+from edgeq.pipeline.cached import keep
 from edgeq.pipeline.inputs import named_images
-from edgeq.pipeline.kept import keep
 from edgeq.pipeline.measuring import answers_facts, pair_facts
 from edgeq.pipeline.plan import Subject
-from edgeq.spec.methods import METHODS, MethodChoice, choose
-from edgeq.spec.structs import Classifier, StoredWeights
 
 if TYPE_CHECKING:
     from edgeq.pipeline.run import Run

@@ -15,15 +15,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import UnlikeOutputsError
-from edgeq.images.sets import Photo
-from edgeq.images.stream import Piece, Stream
-from edgeq.ledger import Ledger
 from edgeq.measure.rows import release
 from edgeq.run.results import Held
 from edgeq.run.session import Session
-from edgeq.spec.structs import Preprocessing
-from edgeq.store import Store
+from edgeq.samples.sets import Photo
+from edgeq.samples.stream import Piece, Stream
+from edgeq.store.content import Store
+from edgeq.store.rows import Ledger
 
 Floats = npt.NDArray[np.float32]
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.config.structs import CLASSIFICATION, Preprocessing
 from edgeq.errors import ModelError, UnlikeOutputsError, WorkerError
-from edgeq.images.labels import LabelSet
-from edgeq.measure.answers import Answers, make_answers
+from edgeq.measure.predictions import Predictions, make_answers
 from edgeq.pipeline.readout import Readout, readout
 from edgeq.run.results import Loaded
-from edgeq.spec.structs import CLASSIFICATION, Preprocessing
+from edgeq.samples.labels import LabelSet
 from edgeq.tasks.recognition import Reading
 from edgeq.tflite.model_file import read_model
 
@@ -84,7 +84,7 @@ def blaming(model: Executable) -> Iterator[None]:
         ) from error
 
 
-def as_answers(model: Executable, outputs: Sequence[npt.NDArray[np.float32]]) -> Answers:
+def as_answers(model: Executable, outputs: Sequence[npt.NDArray[np.float32]]) -> Predictions:
     """Return all that a worker handed out, ``(n, ...)`` each, as answers.
 
     Raises:
@@ -119,7 +119,7 @@ def require_classes(model: Executable) -> tuple[int, int | None]:
     )
 
 
-def require_as_many(variant: Answers, baseline: Answers, model: Executable) -> None:
+def require_as_many(variant: Predictions, baseline: Predictions, model: Executable) -> None:
     """Refuse answers in another number of classes than the baseline's.
 
     Raises:
@@ -158,7 +158,7 @@ def in_classes(
     model: Executable,
     scores: npt.NDArray[np.float32],
     logits: npt.NDArray[np.float32] | None,
-) -> Answers:
+) -> Predictions:
     """Return class scores, ``(n, outputs)``, as answers in the classes of the model's label set.
 
     One sigmoid becomes two classes: it says how likely the second is.

@@ -11,12 +11,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq import typed
-from edgeq.images.sets import Photo
-from edgeq.images.stream import Stream
-from edgeq.ledger import Ledger
-from edgeq.measure.answers import Answers
-from edgeq.pipeline.countdown import Countdown, rounded
+from edgeq.config.structs import Kernels, Run
+from edgeq.io import structs
+from edgeq.measure.predictions import Predictions
+from edgeq.pipeline.eta import Countdown, rounded
 from edgeq.pipeline.evaluating import (
     KeptRows,
     Resident,
@@ -34,8 +32,10 @@ from edgeq.run.results import Loaded, MemoryUse
 from edgeq.run.session import Session
 from edgeq.run.targets import Target
 from edgeq.run.workers import Workers
-from edgeq.spec.structs import Kernels, Run
-from edgeq.store import Store, key_of
+from edgeq.samples.sets import Photo
+from edgeq.samples.stream import Stream
+from edgeq.store.content import Store, key_of
+from edgeq.store.rows import Ledger
 from edgeq.tflite.edits import Edit
 
 FORMAT = 4
@@ -86,7 +86,7 @@ class Executor:
             (folder / "loaded.json").write_bytes(msgspec.json.encode(loaded))
 
         entry = self._store.get_or_make("loads", self._facts(model), make)
-        return typed.from_json((entry.folder / "loaded.json").read_bytes(), Loaded)
+        return structs.from_json((entry.folder / "loaded.json").read_bytes(), Loaded)
 
     def load_into(
         self,
@@ -114,7 +114,7 @@ class Executor:
             edits=edits,
         )
 
-    def answers(self, model: Executable, photographs: Stream) -> Answers:
+    def answers(self, model: Executable, photographs: Stream) -> Predictions:
         """Return what a model says about photographs, in the classes of its label set.
 
         Only photographs that it was not run on before are run, and kept portion by portion.
@@ -276,7 +276,7 @@ class Executor:
             "preprocessing": msgspec.to_builtins(model.preprocessing),
         }
         entry = self._store.get_or_make("memory", facts, make)
-        return typed.from_json((entry.folder / "memory.json").read_bytes(), MemoryUse)
+        return structs.from_json((entry.folder / "memory.json").read_bytes(), MemoryUse)
 
     def _measure(self, model: Executable, images: npt.NDArray[np.uint8]) -> MemoryUse:
         return measure_memory(

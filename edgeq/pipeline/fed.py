@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgeq.feeding import (
+from edgeq.measure.first_values import first_values, same_first_values
+from edgeq.record.feeding import (
     Difference,
     Feeding,
     OwnSamples,
@@ -12,8 +13,7 @@ from edgeq.feeding import (
     differences,
     other_size,
 )
-from edgeq.images.sets import ImageSet
-from edgeq.measure.first_values import first_values, same_first_values
+from edgeq.samples.sets import ImageSet
 from edgeq.tflite.model_file import read_model
 
 if TYPE_CHECKING:

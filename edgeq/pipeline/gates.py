@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeq.images.sets import overlap
+from edgeq.config.methods import METHODS
 from edgeq.judge import costs, limits, proofs, tensors
 from edgeq.judge import weights as stored
 from edgeq.judge.verdict import Judgement
@@ -15,7 +15,7 @@ from edgeq.pipeline.proving import (
     prove_ranges,
 )
 from edgeq.pipeline.variant import VariantUnderTest
-from edgeq.spec.methods import METHODS
+from edgeq.samples.sets import overlap
 
 
 def made(variant: VariantUnderTest, _: float) -> Judgement:

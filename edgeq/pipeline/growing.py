@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from edgeq import typed
 from edgeq.errors import EdgeqError
+from edgeq.io import structs
 from edgeq.judge import growing
 from edgeq.judge.verdict import Judgement
 from edgeq.measure.growth import Growth, Samples, Watched, growth
+from edgeq.pipeline.cached import arithmetic, keep
 from edgeq.pipeline.evaluating import HELD, HeldMemory
 from edgeq.pipeline.executable import Executable, blaming
 from edgeq.pipeline.execution import Executor
-from edgeq.pipeline.kept import arithmetic, keep
 from edgeq.run.results import Held
 
 if TYPE_CHECKING:
-    from edgeq.images.stream import Stream
     from edgeq.pipeline.plan import Subject
     from edgeq.pipeline.run import Run
+    from edgeq.samples.stream import Stream
 
 REPEATED_IMAGES = 8
 """Photographs that are run again and again: other pixels, so that nothing rests on one of them."""
@@ -120,7 +120,7 @@ def _repeated(executor: Executor, model: Executable, photographs: Stream) -> Gro
 
 
 def _read(folder: Path) -> HeldMemory:
-    return typed.from_json((folder / HELD).read_bytes(), HeldMemory)
+    return structs.from_json((folder / HELD).read_bytes(), HeldMemory)
 
 
 def _array(samples: Iterable[Held]) -> Samples:

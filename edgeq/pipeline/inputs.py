@@ -12,23 +12,23 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.digests import Digests
+from edgeq.config.presets_preprocessing import find_preprocessing
+from edgeq.config.structs import Images, Preprocessing, Spec
+from edgeq.config.tables import key_text
 from edgeq.errors import EdgeqError, ImageError
-from edgeq.images.decode import Pixels, Progress, decode, pixel_facts_of
-from edgeq.images.labels import LabelSet, label_set
-from edgeq.images.lint import Lint, PixelFacts, lint, pixel_facts
-from edgeq.images.pairs import load_pairs
-from edgeq.images.sets import ROLES, ImageSet, Photo, Role, find_names, load_set, overlap
-from edgeq.images.stream import Stream
-from edgeq.models.expected import expected
 from edgeq.models.float_model import FloatModel, load_float_model
-from edgeq.pipeline.kept import arithmetic, keep
-from edgeq.pipeline.once import Once
+from edgeq.models.predicted_input import expected
+from edgeq.pipeline.cached import arithmetic, keep
+from edgeq.pipeline.memo import Memo
 from edgeq.quantize.calibration import Calibration
-from edgeq.spec.presets_preprocessing import find_preprocessing
-from edgeq.spec.structs import Images, Preprocessing, Spec
-from edgeq.spec.tables import key_text
-from edgeq.store import Store
+from edgeq.samples.decode import Pixels, Progress, decode, pixel_facts_of
+from edgeq.samples.labels import LabelSet, label_set
+from edgeq.samples.lint import Lint, PixelFacts, lint, pixel_facts
+from edgeq.samples.pairs import load_pairs
+from edgeq.samples.sets import ROLES, ImageSet, Photo, Role, find_names, load_set, overlap
+from edgeq.samples.stream import Stream
+from edgeq.store.content import Store
+from edgeq.store.digests import Digests
 from edgeq.tasks.inside import Inside, disagreement, label_notes, read_inside
 from edgeq.tasks.recognition import KnownClasses, Reading, recognize
 from edgeq.tflite.metadata import contradiction
@@ -92,15 +92,15 @@ class ModelInputs:
         self.spec = spec
         self.model = spec.models[name]
         self.store = store
-        self._baseline: Once[str, FloatModel] = Once(keeps)
-        self._files: Once[Path, Inside] = Once(keeps)
-        self._loaded: Once[str, ImageSet | None] = Once(keeps)
-        self._sets: Once[str, ImageSet | None] = Once(keeps)
-        self._samples: Once[str, ImageSet] = Once(keeps)
+        self._baseline: Memo[str, FloatModel] = Memo(keeps)
+        self._files: Memo[Path, Inside] = Memo(keeps)
+        self._loaded: Memo[str, ImageSet | None] = Memo(keeps)
+        self._sets: Memo[str, ImageSet | None] = Memo(keeps)
+        self._samples: Memo[str, ImageSet] = Memo(keeps)
         self._sampled_like: dict[str, str] = {}
-        self._streams: Once[tuple[Preprocessing, tuple[int, int], str], Stream] = Once(keeps)
-        self._lint: Once[str, Lint] = Once(keeps)
-        self._reading: Once[str, Reading] = Once(keeps)
+        self._streams: Memo[tuple[Preprocessing, tuple[int, int], str], Stream] = Memo(keeps)
+        self._lint: Memo[str, Lint] = Memo(keeps)
+        self._reading: Memo[str, Reading] = Memo(keeps)
         self.say = say
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from edgeq.config.methods import METHODS
+from edgeq.config.structs import Spec
 from edgeq.errors import ModelError
 from edgeq.models.float_file import image_size
 from edgeq.pipeline.inputs import ModelInputs
@@ -13,9 +15,7 @@ from edgeq.quantize.engine import Shared
 from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.make import make_variant, ready_variant
 from edgeq.quantize.variant import Variant
-from edgeq.spec.methods import METHODS
-from edgeq.spec.structs import Spec
-from edgeq.store import Store
+from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 
 Start = Callable[[], object]

@@ -10,26 +10,26 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq import tflite
+from edgeq.config.methods import METHODS
 from edgeq.errors import UnlikeOutputsError
-from edgeq.files import sha256_bytes
-from edgeq.images.sets import ImageSet
+from edgeq.io.files import sha256_bytes
 from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
 from edgeq.judge.tensors import mismatch
 from edgeq.measure import stored
 from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
-from edgeq.measure.answers import Answers, OutputFacts, outputs_facts
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.least_size import LeastSize, least_size
 from edgeq.measure.operators import Operators, operators
+from edgeq.measure.predictions import OutputFacts, Predictions, outputs_facts
 from edgeq.measure.renaming import Renaming, renaming
 from edgeq.measure.size import Size, measure_size
 from edgeq.measure.stored.files import FileComparison, compare_files
 from edgeq.measure.tensors import Fit, Output, fits
+from edgeq.pipeline.cached import arithmetic, keep, sources
 from edgeq.pipeline.executable import Executable
-from edgeq.pipeline.kept import arithmetic, keep, sources
 from edgeq.quantize.recipes import LEAST_WEIGHTS
-from edgeq.spec.methods import METHODS
+from edgeq.samples.sets import ImageSet
 from edgeq.tflite.model_file import read_model
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def _images_of(run: Run, subject: Subject) -> ImageSet:
     return run.inputs(subject.model).evaluation_of(subject.variant)
 
 
-def _labels(images: ImageSet, answers: Answers) -> npt.NDArray[np.int64]:
+def _labels(images: ImageSet, answers: Predictions) -> npt.NDArray[np.int64]:
     """Return the labels of a set, checked against the classes that a model tells."""
     images.require_classes(answers.scores.shape[1])
     return images.labels()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from edgeq.config.methods import METHODS
+from edgeq.config.structs import Spec
+from edgeq.config.tables import header, key_text
 from edgeq.errors import EdgeqError, SpecError
-from edgeq.images.labels import LabelSet, label_set
-from edgeq.images.pairs import find_samples, match
-from edgeq.images.sets import Counted, Role, count_photos, find_names, foreign
 from edgeq.models import lite0
 from edgeq.models.applications import downloaded_before
 from edgeq.models.float_file import require_float
@@ -16,9 +16,9 @@ from edgeq.pipeline.inputs import named_images
 from edgeq.pipeline.plan import Subject
 from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.make import ready_file
-from edgeq.spec.methods import METHODS
-from edgeq.spec.structs import Spec
-from edgeq.spec.tables import header, key_text
+from edgeq.samples.labels import LabelSet, label_set
+from edgeq.samples.pairs import find_samples, match
+from edgeq.samples.sets import Counted, Role, count_photos, find_names, foreign
 from edgeq.tasks.inside import Inside, label_notes, read_inside
 from edgeq.tasks.recognition import KnownClasses, Reading, recognize
 from edgeq.tflite.halves import halves

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgeq.config.gate import Gate
+from edgeq.config.gates import GATES
+from edgeq.config.limits import is_asked_for, limits_for
+from edgeq.config.methods import METHODS, MethodChoice, choose
+from edgeq.config.structs import CLASSIFICATION, Model, Spec, Task
+from edgeq.config.tables import header
 from edgeq.errors import SpecError
 from edgeq.models import lite0
 from edgeq.registry import unknown
-from edgeq.spec.gate import Gate
-from edgeq.spec.gates import GATES
-from edgeq.spec.limits import is_asked_for, limits_for
-from edgeq.spec.methods import METHODS, MethodChoice, choose
-from edgeq.spec.structs import CLASSIFICATION, Model, Spec, Task
-from edgeq.spec.tables import header
 
 _MANY_CLASSES = 1_000_000
 """Their number is not known before the model is read: no gate is left out for it."""

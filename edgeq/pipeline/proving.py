@@ -6,22 +6,22 @@ from collections.abc import Sequence
 
 import msgspec
 
+from edgeq.config.methods import METHODS
+from edgeq.config.structs import Kernels, StoredWeights
 from edgeq.judge import proofs, ranges, running, tensors
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.measure.answers import Floats
 from edgeq.measure.input_range import InputFit, input_fit, input_scale, value_ends
 from edgeq.measure.kernels import KernelNoise, kernel_noise, tensor_noise
+from edgeq.measure.predictions import Floats
 from edgeq.measure.repeats import Repeats, same
 from edgeq.measure.tensors import same_bits
+from edgeq.pipeline.cached import arithmetic, keep
 from edgeq.pipeline.executable import as_answers
-from edgeq.pipeline.kept import arithmetic, keep
 from edgeq.pipeline.measuring import pair_facts
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.ranging import ranges_of
 from edgeq.pipeline.repeating import MOST_IMAGES, OtherKernels, ask_again, ask_others
 from edgeq.pipeline.run import Run
-from edgeq.spec.methods import METHODS
-from edgeq.spec.structs import Kernels, StoredWeights
 from edgeq.tflite.model_file import read_model
 from edgeq.tflite.state import unsettled
 

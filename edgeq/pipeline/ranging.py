@@ -12,10 +12,9 @@ import numpy.typing as npt
 
 from edgeq import tflite
 from edgeq.errors import EdgeqError, ModelError
-from edgeq.images.preprocess import to_input
 from edgeq.measure.agreement import agreeing
-from edgeq.measure.answers import Answers
 from edgeq.measure.divergence import softmax
+from edgeq.measure.predictions import Predictions
 from edgeq.measure.ranges import (
     Need,
     Place,
@@ -30,12 +29,13 @@ from edgeq.measure.ranges import (
     spread_errors,
 )
 from edgeq.measure.scales import Doubles, Scale
+from edgeq.pipeline.cached import arithmetic, keep, sources
 from edgeq.pipeline.computed import SAMPLES, VALUES, computed, sample_pixels, sample_places
 from edgeq.pipeline.evaluating import KeptRows
 from edgeq.pipeline.executable import Executable, as_answers
-from edgeq.pipeline.kept import arithmetic, keep, sources
 from edgeq.pipeline.measuring import answers_facts
 from edgeq.run.session import Session
+from edgeq.samples.preprocess import to_input
 from edgeq.tflite.activations import Activation, activations, is_fixed
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.edits import Edit, ranges_edits
@@ -94,7 +94,7 @@ class _Said:
     """
 
     compared: list[npt.NDArray[np.floating]]
-    answers: Answers | None
+    answers: Predictions | None
 
 
 class _Ranging:

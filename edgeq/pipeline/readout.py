@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeq.spec.structs import CLASSIFICATION
+from edgeq.config.structs import CLASSIFICATION
 from edgeq.tasks.recognition import Reading
 from edgeq.tflite.edits import Edit, outputs_edits
 from edgeq.tflite.model_file import ModelFile

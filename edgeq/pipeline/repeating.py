@@ -12,14 +12,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq import typed
+from edgeq.config.structs import Kernels
 from edgeq.errors import WorkerError
-from edgeq.images.stream import Stream
+from edgeq.io import structs
 from edgeq.measure.repeats import Repeats, repeats
 from edgeq.pipeline.executable import Executable, blaming
 from edgeq.pipeline.execution import Executor
 from edgeq.run.session import Session
-from edgeq.spec.structs import Kernels
+from edgeq.samples.stream import Stream
 
 MOST_IMAGES = 4
 """Photographs that other kernels answer. The relative error of 1,000 logits hardly differs from
@@ -101,7 +101,7 @@ def ask_again(executor: Executor, model: Executable, photographs: Stream) -> Ask
         (folder / _FACTS).write_bytes(msgspec.json.encode(told))
 
     folder = executor.keep("repeats", model, photographs, MOST_IMAGES, make)
-    told = typed.from_json((folder / _FACTS).read_bytes(), _Again)
+    told = structs.from_json((folder / _FACTS).read_bytes(), _Again)
     return AskedAgain(_read(folder), told.repeats, told.batch)
 
 
@@ -133,7 +133,7 @@ def ask_others(executor: Executor, model: Executable, photographs: Stream) -> Ot
         )
 
     folder = executor.keep("kernels", model, photographs, MOST_IMAGES, make)
-    kernels: Kernels = typed.from_json((folder / _FACTS).read_bytes(), Kernels)
+    kernels: Kernels = structs.from_json((folder / _FACTS).read_bytes(), Kernels)
     return OtherKernels(_read(folder), kernels)
 
 

@@ -13,17 +13,17 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq import typed
-from edgeq.entry import ENTRY_FILE, EntryFile
+from edgeq.config.structs import Kernels, Preprocessing, Run
 from edgeq.errors import EdgeqError
-from edgeq.files import read_whole
-from edgeq.images.decode import FILE as PIXELS
-from edgeq.ledger import ROWS
+from edgeq.io import structs
+from edgeq.io.files import read_whole
 from edgeq.pipeline.machine import runtime_facts
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
-from edgeq.spec.structs import Kernels, Preprocessing, Run
-from edgeq.store import Store, key_of
+from edgeq.samples.decode import FILE as PIXELS
+from edgeq.store.content import Store, key_of
+from edgeq.store.entry import ENTRY_FILE, EntryFile
+from edgeq.store.rows import ROWS
 from edgeq.tflite.edits import outputs_edits
 
 ANSWERS, MODEL = "answers", "model.tflite"
@@ -73,8 +73,8 @@ def _differs(
 ) -> bool:
     """Return whether a model answers otherwise to the first or last photograph of a portion."""
     rows, facts, run = _rows(entry), entry.facts, Run()
-    preprocessing = typed.converted(facts["preprocessing"], Preprocessing)
-    inside = typed.converted(facts["inside"], tuple[int, ...])
+    preprocessing = structs.converted(facts["preprocessing"], Preprocessing)
+    inside = structs.converted(facts["inside"], tuple[int, ...])
     kept = sorted(folder.glob("output-*.npy"), key=lambda one: int(one.stem.split("-")[1]))
     try:
         with Session(
@@ -82,8 +82,8 @@ def _differs(
         ) as session:
             loaded = session.load(
                 path,
-                threads=typed.converted(facts["threads"], int),
-                kernels=typed.converted(facts["kernels"], Kernels),
+                threads=structs.converted(facts["threads"], int),
+                kernels=structs.converted(facts["kernels"], Kernels),
                 edits=outputs_edits(path, inside),
             )
             for row in sorted({0, len(rows) - 1}):
@@ -109,7 +109,7 @@ def _alike(found: tuple[npt.NDArray[np.float32], ...], kept: list[npt.NDArray[np
 
 def _entry(folder: Path) -> EntryFile | None:
     try:
-        return typed.from_json(read_whole(folder / ENTRY_FILE), EntryFile)
+        return structs.from_json(read_whole(folder / ENTRY_FILE), EntryFile)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 

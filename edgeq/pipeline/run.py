@@ -5,27 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.config.structs import CLASSIFICATION, Spec
 from edgeq.errors import EdgeqError
-from edgeq.feeding import Feeding
-from edgeq.images.stream import Stream
 from edgeq.judge.doubt import Doubt
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
-from edgeq.measure.answers import Answers, OutputFacts
 from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.growth import Watched
 from edgeq.measure.latency import Latency
 from edgeq.measure.operators import Operators
+from edgeq.measure.predictions import OutputFacts, Predictions
 from edgeq.measure.size import Size
 from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.tensors import Fit, Output
 from edgeq.pipeline.control import Clock, Control, beside_control_of, find_control
-from edgeq.pipeline.diagnosis.cause import Diagnosis
 from edgeq.pipeline.executable import Executable, require_as_many, require_outputs_like
 from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.fed import feeding_of
@@ -43,16 +42,20 @@ from edgeq.pipeline.measuring import (
     stored_of,
     tensors_of,
 )
-from edgeq.pipeline.once import Once
+from edgeq.pipeline.memo import Memo
 from edgeq.pipeline.plan import Case, Subject, cases, subjects
-from edgeq.pipeline.schedule import Relay
+from edgeq.pipeline.schedule import ProgressRelay
 from edgeq.pipeline.timing import Question, TimedPair, time_pair
 from edgeq.pipeline.variant import Timed
 from edgeq.quantize.variant import Variant
+from edgeq.record.feeding import Feeding
 from edgeq.run.results import Feed, Loaded, MemoryUse
 from edgeq.run.targets import Target, local_target
-from edgeq.spec.structs import CLASSIFICATION, Spec
-from edgeq.store import Store
+from edgeq.samples.stream import Stream
+from edgeq.store.content import Store
+
+if TYPE_CHECKING:
+    from edgeq.diagnosis.cause import Diagnosis
 
 BASELINE = "baseline"
 LEAST_SAMPLES = 4
@@ -88,7 +91,7 @@ class Run:
         say: Say = lambda _: None,
     ) -> None:
         self.spec = spec
-        self.relay = Relay(say)
+        self.relay = ProgressRelay(say)
         self.say = say = self.relay.say
         self.store = store or Store(spec.path(spec.store))
         self.subjects = subjects(spec)
@@ -98,27 +101,27 @@ class Run:
             name: ModelInputs(name, spec, self.store, say, self.relay.goes_on)
             for name in spec.models
         }
-        self.variants: Once[str, Variant] = Once(self.relay.goes_on)
-        self.loads: Once[str, Loaded] = Once(self.relay.goes_on)
-        self.sizes: Once[str, Size] = Once(self.relay.goes_on)
-        self.operators: Once[str, Operators] = Once(self.relay.goes_on)
-        self.stored_files: Once[str, FileComparison] = Once(self.relay.goes_on)
+        self.variants: Memo[str, Variant] = Memo(self.relay.goes_on)
+        self.loads: Memo[str, Loaded] = Memo(self.relay.goes_on)
+        self.sizes: Memo[str, Size] = Memo(self.relay.goes_on)
+        self.operators: Memo[str, Operators] = Memo(self.relay.goes_on)
+        self.stored_files: Memo[str, FileComparison] = Memo(self.relay.goes_on)
         self.parts = 1
-        self._evaluated: Once[tuple[str, int], None] = Once(self.relay.goes_on)
-        self._answers: Once[str, Answers] = Once(self.relay.goes_on)
-        self._outputs: Once[str, OutputFacts] = Once(self.relay.goes_on)
-        self._tensors: Once[str, tuple[Output, ...]] = Once(self.relay.goes_on)
-        self.tensor_fits: Once[str, tuple[Fit, ...]] = Once(self.relay.goes_on)
-        self.agreements: Once[str, Agreement] = Once(self.relay.goes_on)
-        self.accuracies: Once[str, Accuracy] = Once(self.relay.goes_on)
+        self._evaluated: Memo[tuple[str, int], None] = Memo(self.relay.goes_on)
+        self._answers: Memo[str, Predictions] = Memo(self.relay.goes_on)
+        self._outputs: Memo[str, OutputFacts] = Memo(self.relay.goes_on)
+        self._tensors: Memo[str, tuple[Output, ...]] = Memo(self.relay.goes_on)
+        self.tensor_fits: Memo[str, tuple[Fit, ...]] = Memo(self.relay.goes_on)
+        self.agreements: Memo[str, Agreement] = Memo(self.relay.goes_on)
+        self.accuracies: Memo[str, Accuracy] = Memo(self.relay.goes_on)
         self.clock = Clock()
-        self.controls: Once[str, Control] = Once(self.relay.goes_on)
-        self.beside_controls: Once[str, BesideControl] = Once(self.relay.goes_on)
-        self.latencies: Once[str, TimedPair] = Once(self.relay.goes_on)
-        self.memories: Once[str, MemoryUse] = Once(self.relay.goes_on)
-        self.feedings: Once[str, Feeding] = Once(self.relay.goes_on)
-        self.watches: Once[str, Watched] = Once(self.relay.goes_on)
-        self.diagnoses: Once[tuple[str, str], Diagnosis] = Once(self.relay.goes_on)
+        self.controls: Memo[str, Control] = Memo(self.relay.goes_on)
+        self.beside_controls: Memo[str, BesideControl] = Memo(self.relay.goes_on)
+        self.latencies: Memo[str, TimedPair] = Memo(self.relay.goes_on)
+        self.memories: Memo[str, MemoryUse] = Memo(self.relay.goes_on)
+        self.feedings: Memo[str, Feeding] = Memo(self.relay.goes_on)
+        self.watches: Memo[str, Watched] = Memo(self.relay.goes_on)
+        self.diagnoses: Memo[tuple[str, str], Diagnosis] = Memo(self.relay.goes_on)
 
     def inputs(self, model: str) -> ModelInputs:
         """Return the inputs of a model."""
@@ -194,7 +197,7 @@ class Run:
         """Return what a variant's file holds beside its baseline's."""
         return self.stored_files.get(subject.key, lambda: stored_of(self, subject))
 
-    def answers(self, model: str, subject: Subject | None) -> Answers:
+    def answers(self, model: str, subject: Subject | None) -> Predictions:
         """Return what a model says on its evaluation set.
 
         Raises:
@@ -204,7 +207,7 @@ class Run:
         """
         executable = self.executable(model, subject)
 
-        def make() -> Answers:
+        def make() -> Predictions:
             self.evaluate_all(model, subject)
             photographs = self.photographs(model, subject)
             found = self.executor.answers(executable, photographs)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import msgspec
 
 from edgeq.errors import EdgeqError
-from edgeq.lifeline import cut_all
+from edgeq.processes.lifeline import cut_all
 
 LOOK_S = 0.2
 
@@ -57,7 +57,7 @@ class Task:
     after: tuple[str, ...] = ()
 
 
-class Relay:
+class ProgressRelay:
     """Passes progress on in the thread that made it; lines of other threads wait their turn.
 
     Args:
@@ -98,7 +98,7 @@ class Relay:
         self._stopped.set()
 
 
-def carry_out(tasks: Sequence[Task], relay: Relay, *, workers: int) -> tuple[Stage, ...]:
+def carry_out(tasks: Sequence[Task], relay: ProgressRelay, *, workers: int) -> tuple[Stage, ...]:
     """Carry out tasks, the first ones first wherever there is a choice, and return when.
 
     Args:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from edgeq.config import structs
 from edgeq.measure.latency import Latency, Taking, latency
-from edgeq.measure.looks import LOOKS, look_confidence, rounds_at
+from edgeq.measure.sequential_looks import LOOKS, look_confidence, rounds_at
 from edgeq.run.results import Timed
-from edgeq.spec import structs
 
 Batch = Callable[[int, float], Timed]
 """Times so many rounds of both models, and starts no block after so many seconds."""

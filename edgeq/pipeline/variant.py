@@ -5,15 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgeq.config.allowances import WIDEST, allowance_of
+from edgeq.config.limits import is_asked_for
+from edgeq.config.methods import METHODS
+from edgeq.config.structs import Spec, StoredWeights
 from edgeq.judge.control import Reference
 from edgeq.judge.doubt import Doubt
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
-from edgeq.measure.answers import Answers
 from edgeq.measure.growth import Watched
 from edgeq.measure.latency import Latency
 from edgeq.measure.least_size import LeastSize
 from edgeq.measure.operators import Operators
+from edgeq.measure.predictions import Predictions
 from edgeq.measure.size import Size
 from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.tensors import Fit
@@ -22,10 +26,6 @@ from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.measuring import least_size_of
 from edgeq.pipeline.plan import Subject
 from edgeq.run.results import Loaded, MemoryUse
-from edgeq.spec.allowances import WIDEST, allowance_of
-from edgeq.spec.limits import is_asked_for
-from edgeq.spec.methods import METHODS
-from edgeq.spec.structs import Spec, StoredWeights
 
 if TYPE_CHECKING:
     from edgeq.pipeline.run import Run
@@ -168,7 +168,7 @@ class VariantUnderTest:
         return self.run.classifies(self.model)
 
     @property
-    def predictions(self) -> Answers:
+    def predictions(self) -> Predictions:
         """What it says on the evaluation set, in classes."""
         return self.run.answers(self.model, self.subject)
 

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edgeq.answer import leans, status_in_words
-from edgeq.change import Change
 from edgeq.errors import EdgeqError
 from edgeq.judge.missing import missing
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.carrying import points_elsewhere
-from edgeq.pipeline.judging import judge, recorded, why_inapplicable
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
-from edgeq.plugin.held import in_words
+from edgeq.plugin.accepted import in_words
 from edgeq.plugin.latency import has_benchmarks, leave_out, replay, save
 from edgeq.plugin.state import state_of
-from edgeq.record import CaseRecord
+from edgeq.record.change import Change
+from edgeq.record.ship_decision import leans, status_in_words
+from edgeq.record.structs import CaseRecord
+from edgeq.results.judging import judge, recorded, why_inapplicable
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

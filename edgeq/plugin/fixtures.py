@@ -16,19 +16,19 @@ from edgeq.errors import EdgeqError
 from edgeq.plugin.state import state_of
 
 if TYPE_CHECKING:
-    from edgeq.images.sets import ImageSet
+    from edgeq.config.structs import Spec
     from edgeq.pipeline.plan import Subject
     from edgeq.pipeline.run import Run
     from edgeq.plugin.case import CaseCheck
     from edgeq.plugin.subject import ModelUnderTest, Outputs
-    from edgeq.spec.structs import Spec
+    from edgeq.samples.sets import ImageSet
 
 T = TypeVar("T")
 
 
 @pytest.fixture(scope="session")
 def edgeq_spec(pytestconfig: pytest.Config) -> Spec:
-    """The spec, as ``edgeq.spec.structs.Spec``."""
+    """The spec, as ``edgeq.config.structs.Spec``."""
     return state_of(pytestconfig).spec
 
 

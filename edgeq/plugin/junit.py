@@ -6,8 +6,8 @@ from typing import Protocol, runtime_checkable
 
 import pytest
 
-from edgeq.answer import answer
-from edgeq.record import RunRecord
+from edgeq.record.ship_decision import answer
+from edgeq.record.structs import RunRecord
 
 
 @runtime_checkable

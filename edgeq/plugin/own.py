@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.joining import sources_sha256
 from edgeq.plugin.parametrize import variant_id
-from edgeq.record import OWN_TEST, CaseRecord, Facts
+from edgeq.record.structs import OWN_TEST, CaseRecord, Facts
+from edgeq.results.joining import sources_sha256
 
 SUBJECT = "edgeq_subject"
 _LONGEST = 300

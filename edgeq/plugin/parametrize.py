@@ -63,7 +63,7 @@ def variant_id(key: str) -> str:
 
 
 def _gate_of(metafunc: pytest.Metafunc) -> str:
-    from edgeq.spec.gates import GATES
+    from edgeq.config.gates import GATES
 
     marker = metafunc.definition.get_closest_marker(MARKER)
     if marker is None or len(marker.args) != 1:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from edgeq.escape import printable
+from edgeq.words.escape import printable
 
 
 class Progress:

@@ -48,14 +48,14 @@ def spec_in(folder: Path) -> Path | None:
         return own
     if not shared.is_file():
         return None
-    from edgeq.files import read_whole
+    from edgeq.io.files import read_whole
 
     try:
         if NAME not in read_whole(shared):
             return None
     except OSError:
         return None  # who needs a spec is told that there is none
-    from edgeq.spec.load import find_spec_file
+    from edgeq.config.load import find_spec_file
 
     return shared if find_spec_file(folder) == shared else None
 

@@ -16,7 +16,7 @@ from edgeq.plugin.state import State
 if TYPE_CHECKING:
     from edgeq.pipeline.plan import Case
     from edgeq.pipeline.run import Run
-    from edgeq.record import RunRecord
+    from edgeq.record.structs import RunRecord
 
 MODELS = "edgeq_models"
 DESELECTED = "edgeq_deselected"
@@ -84,7 +84,7 @@ class Collector:
         if not stopped:
             return
         self._note(items)
-        from edgeq.pipeline.beforehand import unjudged
+        from edgeq.results.beforehand import unjudged
 
         left = []
         for item in items:
@@ -135,7 +135,7 @@ class Collector:
         chosen = dict.fromkeys(_case_id(item) for item in session.items)
         cases = [self._state.cases[name] for name in chosen if name is not None]
         if cases:
-            from edgeq.pipeline.prefetch import prefetch
+            from edgeq.results.prefetch import prefetch
 
             prefetch(self._state.run, cases)
             self._leave_out(session.items, _without_baseline(self._state.run, cases))
@@ -182,8 +182,8 @@ class Collector:
             case, error = decode_answer(text)
             self._found.stop(case, error or "")
         if MODELS in sent:
-            from edgeq.pipeline.merging import merge_models
             from edgeq.plugin.transport import decode_models
+            from edgeq.results.merging import merge_models
 
             self._found.models = merge_models(self._found.models, decode_models(sent[MODELS]))
 
@@ -197,8 +197,8 @@ class Collector:
         if run is not None:
             for model, why in self._found.stopped_models.items():
                 run.inputs(model).refuse(EdgeqError(why))  # the report makes nothing either
-            from edgeq.pipeline.merging import merge_models
-            from edgeq.pipeline.recording import describe_models
+            from edgeq.results.merging import merge_models
+            from edgeq.results.recording import describe_models
 
             self._found.models = merge_models(self._found.models, describe_models(run))
         if hasattr(session.config, "workeroutput"):
@@ -258,7 +258,7 @@ def _subject_key(item: pytest.Item) -> str:
 
 def _without_baseline(run: Run, cases: Iterable[Case]) -> dict[str, EdgeqError]:
     """Return the variants whose baseline could not be made, by their keys, with the reason."""
-    from edgeq.pipeline.judging import in_own_words
+    from edgeq.results.judging import in_own_words
 
     return {
         case.subject.key: in_own_words(error, run.spec)

@@ -15,13 +15,13 @@ from edgeq.errors import EdgeqError, RecordError
 from edgeq.plugin.project import no_spec, spec_of_session, spec_of_test, two_specs
 
 if TYPE_CHECKING:
+    from edgeq.config.structs import Spec
     from edgeq.history.accepted import Accepted
-    from edgeq.pipeline.beforehand import Beforehand
     from edgeq.pipeline.plan import Case, Subject
     from edgeq.pipeline.run import Run
-    from edgeq.plugin.held import Held
-    from edgeq.record import CaseRecord, ModelRecord, RunRecord
-    from edgeq.spec.structs import Spec
+    from edgeq.plugin.accepted import Held
+    from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord
+    from edgeq.results.beforehand import Beforehand
 
 
 @dataclass
@@ -165,7 +165,7 @@ class State:
         Raises:
             SpecError: It is not valid, or there is none and the session is not ``edgeq gate``'s.
         """
-        from edgeq.spec.load import load_spec
+        from edgeq.config.load import load_spec
 
         if self.spec_file is None and not self.built_in:
             raise no_spec(self.config, self.start / "tests")
@@ -220,7 +220,7 @@ class State:
     @cached_property
     def held(self) -> Held:
         """What cases are held against."""
-        from edgeq.plugin.held import Held
+        from edgeq.plugin.accepted import Held
 
         return Held(self)
 
@@ -234,7 +234,7 @@ class State:
     @cached_property
     def beforehand(self) -> Beforehand:
         """A look at what the models need, before anything is made."""
-        from edgeq.pipeline.beforehand import Beforehand
+        from edgeq.results.beforehand import Beforehand
 
         return Beforehand(self.spec)
 

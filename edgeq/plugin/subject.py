@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeq.measure.answers import Answers
 from edgeq.measure.operators import Operators
+from edgeq.measure.predictions import Predictions
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
 
@@ -34,8 +34,8 @@ class ModelUnderTest:
 class Outputs:
     """What a baseline and its variant answer on the evaluation set."""
 
-    baseline: Answers
-    variant: Answers
+    baseline: Predictions
+    variant: Predictions
 
 
 def model_under_test(run: Run, model: str, subject: Subject | None) -> ModelUnderTest:

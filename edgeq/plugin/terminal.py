@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.escape import printable
 from edgeq.plugin.state import State, state_of
+from edgeq.words.escape import printable
 
 REPORT = "report.html"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from edgeq import typed
-from edgeq.record import CaseRecord, ModelRecord
+from edgeq.io import structs
+from edgeq.record.structs import CaseRecord, ModelRecord
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -20,7 +20,7 @@ def encode_answer(case: CaseRecord, error: str | None) -> str:
 
 def decode_answer(text: str) -> tuple[CaseRecord, str | None]:
     """Return the verdict that a text holds."""
-    answer = typed.from_json(text, _Answer)
+    answer = structs.from_json(text, _Answer)
     return answer.case, answer.error
 
 
@@ -31,4 +31,4 @@ def encode_models(models: tuple[ModelRecord, ...]) -> str:
 
 def decode_models(text: str) -> tuple[ModelRecord, ...]:
     """Return the models that a text holds."""
-    return typed.from_json(text, tuple[ModelRecord, ...])
+    return structs.from_json(text, tuple[ModelRecord, ...])

@@ -9,25 +9,25 @@ from pathlib import Path
 import msgspec
 
 from edgeq import report
-from edgeq.answer import answered
-from edgeq.challenge import last
 from edgeq.errors import EdgeqError, RecordError
 from edgeq.history import past
 from edgeq.history.accepted import FOLDER as ACCEPTED
 from edgeq.history.commit import checked_out
-from edgeq.history.follow import follow
-from edgeq.history.hold import hold
+from edgeq.history.compare_accepted import hold
+from edgeq.history.compare_previous import follow
 from edgeq.history.moment import moment_text
 from edgeq.history.past import Past, past_run
 from edgeq.pipeline.carrying import carried_once
-from edgeq.pipeline.discretion import discreet
-from edgeq.pipeline.illustrating import Illustrated, illustrated
-from edgeq.pipeline.joining import Joined, join
-from edgeq.pipeline.recording import record_run
 from edgeq.plugin.command import command_line
 from edgeq.plugin.state import State
-from edgeq.record import RunRecord, read
+from edgeq.record.challenge import last
+from edgeq.record.ship_decision import answered
+from edgeq.record.structs import RunRecord, read
 from edgeq.report.model_sentences import findings
+from edgeq.results.joining import Joined, join
+from edgeq.results.recording import record_run
+from edgeq.results.redact import discreet
+from edgeq.results.thumbnails import Illustrated, illustrated
 
 LATEST = "latest"
 

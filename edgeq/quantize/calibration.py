@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import msgspec
 
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError
-from edgeq.files import sha256_bytes
-from edgeq.images.decode import Pixels
-from edgeq.images.sets import ImageSet
-from edgeq.spec.structs import Preprocessing
+from edgeq.io.files import sha256_bytes
+from edgeq.samples.decode import Pixels
+from edgeq.samples.sets import ImageSet
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from edgeq.config.methods import Method
+from edgeq.config.structs import Make
 from edgeq.errors import MissingExtraError, SpecError
 from edgeq.models.float_model import FloatModel
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.recipes import LitertRecipe, TensorflowRecipe
-from edgeq.spec.methods import Method
-from edgeq.spec.structs import Make
-from edgeq.store import Store
+from edgeq.store.content import Store
 
 Recipe = LitertRecipe | TensorflowRecipe
 
@@ -68,7 +68,7 @@ class Engine:
     """A library that makes variants.
 
     Attributes:
-        name: Name in ``edgeq.spec.methods.ENGINES``.
+        name: Name in ``edgeq.config.methods.ENGINES``.
         packages: Packages whose versions decide what it makes.
         extra: The extra of edgeq that installs them, None for what is always there.
         recipes: By method.

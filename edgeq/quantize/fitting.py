@@ -6,10 +6,10 @@ import math
 
 import msgspec
 
+from edgeq.config.structs import Classifier
 from edgeq.errors import SpecError
 from edgeq.models.float_model import FloatModel
 from edgeq.quantize.recipes import LitertRecipe, Step, TensorflowRecipe, head
-from edgeq.spec.structs import Classifier
 from edgeq.tflite.model_file import Tensor, read_model
 from edgeq.tflite.wiring import Wiring
 

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edgeq import typed
-from edgeq.images.preprocess import to_input
+from edgeq.config.structs import Preprocessing
+from edgeq.io import structs
 from edgeq.quantize.finishing import finished
 from edgeq.quantize.statistics import Statistics, extent, ranges
-from edgeq.spec.structs import Preprocessing
+from edgeq.samples.preprocess import to_input
 from edgeq.tflite.model_file import ModelFile, read_content
 from edgeq.tflite.prepared import prepared
 from edgeq.tflite.wiring import Wiring
@@ -145,5 +145,5 @@ def _borders(model: ModelFile) -> tuple[str, ...]:
 
 def work(request: dict[str, Any]) -> dict[str, object]:
     """Do what a request asks for."""
-    task: Calibrate | Quantize = typed.converted(request, Calibrate | Quantize)
+    task: Calibrate | Quantize = structs.converted(request, Calibrate | Quantize)
     return calibrate(task) if isinstance(task, Calibrate) else quantize(task)

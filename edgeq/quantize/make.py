@@ -6,6 +6,10 @@ from pathlib import Path
 
 import msgspec
 
+from edgeq.config.methods import METHODS, MethodChoice
+from edgeq.config.presets_preprocessing import find_preprocessing
+from edgeq.config.structs import ReadyVariant, Spec
+from edgeq.config.tables import key_text
 from edgeq.errors import ConversionError, ModelError, SpecError
 from edgeq.models.child import log_path
 from edgeq.models.float_model import FloatModel
@@ -15,11 +19,7 @@ from edgeq.quantize.engine import Job, Recipe
 from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.fitting import fitted
 from edgeq.quantize.variant import Variant
-from edgeq.spec.methods import METHODS, MethodChoice
-from edgeq.spec.presets_preprocessing import find_preprocessing
-from edgeq.spec.structs import ReadyVariant, Spec
-from edgeq.spec.tables import key_text
-from edgeq.store import Store
+from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, read_model, require_runnable
 
 KIND = "variants"

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from edgeq.spec.structs import Classifier
+from edgeq.config.structs import Classifier
 
 MINMAX = "min_max_uniform_quantize"
 MSE = "MSE"

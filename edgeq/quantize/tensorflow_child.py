@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq import typed
-from edgeq.images.preprocess import to_input
+from edgeq.config.structs import Preprocessing
+from edgeq.io import structs
 from edgeq.quantize.recipes import INT8_ONLY, TensorflowRecipe
-from edgeq.spec.structs import Preprocessing
+from edgeq.samples.preprocess import to_input
 
 
 class Start(msgspec.Struct, frozen=True, tag="start", tag_field="task"):
@@ -155,7 +155,7 @@ def samples(
 
 def work(request: dict[str, Any]) -> dict[str, object]:
     """Do what a request asks for."""
-    task: Start | Convert | Calibrate | Quantize = typed.converted(
+    task: Start | Convert | Calibrate | Quantize = structs.converted(
         request, Start | Convert | Calibrate | Quantize
     )
     match task:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import msgspec
 
+from edgeq.config.structs import Make
 from edgeq.models.child import log_path, run_child
 from edgeq.models.exporting import CHILD_KIND
 from edgeq.models.float_model import converter_start
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.engine import Engine, Job, Shared
 from edgeq.quantize.recipes import TENSORFLOW, TensorflowRecipe
-from edgeq.spec.structs import Make
-from edgeq.store import LOGS, Store
+from edgeq.store.content import LOGS, Store
 
 CHILD = "edgeq.quantize.tensorflow_child"
 CALIBRATED = "calibrated"

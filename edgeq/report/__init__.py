@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeq import record as records
-from edgeq.answer import answered
-from edgeq.files import write_text
 from edgeq.history.accepted import Accepted
 from edgeq.history.past import Past, PastRun
-from edgeq.record import RunRecord
+from edgeq.io.files import write_text
+from edgeq.record import structs as records
+from edgeq.record.ship_decision import answered
+from edgeq.record.structs import RunRecord
 from edgeq.report import cases_csv, html, index, markdown, pictures
 
 RECORD_FILE = "run.json"

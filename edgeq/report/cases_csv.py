@@ -9,9 +9,9 @@ from __future__ import annotations
 import csv
 import io
 
-from edgeq.change import Change
-from edgeq.escape import printable
-from edgeq.record import CaseRecord, RunRecord
+from edgeq.record.change import Change
+from edgeq.record.structs import CaseRecord, RunRecord
+from edgeq.words.escape import printable
 
 COLUMNS = (
     "id",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edgeq.answer import leans
-from edgeq.record import CaseRecord, ModelRecord, VariantRecord
+from edgeq.config.gates import GATES
+from edgeq.record.ship_decision import leans
+from edgeq.record.structs import CaseRecord, ModelRecord, VariantRecord
 from edgeq.report import facts, words
 from edgeq.report.model_sentences import worst_output
 from edgeq.report.words import Mark
-from edgeq.spec.gates import GATES
 
 HEADINGS = {
     "size": "Size",

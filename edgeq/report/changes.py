@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from edgeq.change import Change, ChangeKind, Previous
-from edgeq.escape import markdown, printable
+from edgeq.record.change import Change, ChangeKind, Previous
 from edgeq.report.words import Mark
 from edgeq.words import plural, typeset, utc
+from edgeq.words.escape import markdown, printable
 
 TITLE = "What changed since the accepted record"
 SINCE_THE_PREVIOUS = "What changed since the previous run"

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from edgeq.io.structs import converted
 from edgeq.judge.tensors import COST
 from edgeq.measure.beside_control import BesideControl
-from edgeq.record import CaseRecord, ModelRecord
+from edgeq.record.structs import CaseRecord, ModelRecord
 from edgeq.report import facts
-from edgeq.typed import converted
 from edgeq.words import Kind, duration, size, value
 
 _LEAST_SECONDS = 1.0

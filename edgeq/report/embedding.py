@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from edgeq.picture import Sheet
-from edgeq.record import ModelRecord, RunRecord
+from edgeq.record.structs import ModelRecord, RunRecord
+from edgeq.record.thumbnails import Sheet
 from edgeq.report import facts
 from edgeq.report.pictures import Pictures, is_webp, named
 from edgeq.words import plural

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edgeq.record import Facts
+from edgeq.record.structs import Facts
 
 
 def number(facts: Mapping[str, object], *path: str) -> float | None:

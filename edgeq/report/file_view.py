@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgeq.record import CaseRecord, Facts, VariantRecord
+from edgeq.record.structs import CaseRecord, Facts, VariantRecord
 from edgeq.report import facts, words
 from edgeq.words import plural
 

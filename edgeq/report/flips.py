@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edgeq.record import Facts
+from edgeq.record.structs import Facts
 from edgeq.report import facts, words
-from edgeq.report.gallery import ordered
+from edgeq.report.thumbnails import ordered
 from edgeq.words import distance, plural, typeset
 
 SHOWN = 20

@@ -5,11 +5,11 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-command
 
 from __future__ import annotations
 
-from edgeq.answer import answer, status_in_words
-from edgeq.escape import printable
-from edgeq.judge.verdict import Answer, Verdict
-from edgeq.record import CaseRecord, RunRecord
+from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.record.ship_decision import answer, status_in_words
+from edgeq.record.structs import CaseRecord, RunRecord
 from edgeq.report.model_sentences import about_model
+from edgeq.words.escape import printable
 
 MOST = 10
 """Errors, and warnings, that GitHub shows of one step."""
@@ -31,8 +31,8 @@ def commands(record: RunRecord) -> list[str]:
     for model in record.models:
         for one in model.variants:
             found = answer(record, model.name, one)
-            if found is not Answer.CLEARED:
-                into = errors if found is Answer.REJECTED else warnings
+            if found is not ShipDecision.CLEARED:
+                into = errors if found is ShipDecision.REJECTED else warnings
                 title = f"{found.value}: {model.name}/{one.name}"
                 into.setdefault(f"{about_model(record, model)}.", []).append(title)
     for error in record.errors:

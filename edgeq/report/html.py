@@ -13,10 +13,10 @@ from pathlib import Path
 
 from edgeq.history.accepted import Accepted
 from edgeq.history.past import PastRun, past_run
-from edgeq.record import RunRecord
-from edgeq.report.carried import carried
+from edgeq.record.structs import RunRecord
 from edgeq.report.cells import HEADINGS
 from edgeq.report.changes import previous_view
+from edgeq.report.embedded_record import carried
 from edgeq.report.pictures import Pictures
 from edgeq.report.strength import strength
 from edgeq.report.templating import template

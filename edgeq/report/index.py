@@ -9,7 +9,7 @@ import edgeq
 from edgeq.history.accepted import Accepted
 from edgeq.history.past import Past, PastRun, of_past
 from edgeq.history.rules import comparison_of
-from edgeq.history.side import Figure
+from edgeq.history.snapshot import CaseFigure
 from edgeq.judge.verdict import Verdict
 from edgeq.report import sentences, words
 from edgeq.report.templating import template
@@ -154,7 +154,7 @@ def _tables(runs: Sequence[PastRun]) -> tuple[Table, ...]:
     )
 
 
-def _cell(figure: Figure | None) -> str:
+def _cell(figure: CaseFigure | None) -> str:
     if figure is None:
         return words.NONE
     if figure.value is None:

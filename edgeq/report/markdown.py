@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from edgeq.escape import markdown
 from edgeq.judge.verdict import Verdict
-from edgeq.record import RunRecord
+from edgeq.record.structs import RunRecord
 from edgeq.report import changes
 from edgeq.report.cells import HEADINGS
 from edgeq.report.variant_view import CaseView, VariantView
 from edgeq.report.view import ModelView, ReportView, view
 from edgeq.words import typeset
+from edgeq.words.escape import markdown
 
 MOST_CASES = 40
 MOST_ROWS = 60

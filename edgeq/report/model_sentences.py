@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from edgeq.answer import answer, incomparable, leans, not_run, reasons
-from edgeq.judge.verdict import Answer, Verdict
+from edgeq.config.gates import GATES
+from edgeq.config.structs import TENSORS
+from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.measure.tensors import Fit
-from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord
+from edgeq.record.ship_decision import answer, incomparable, leans, not_run, reasons
+from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import facts, words
-from edgeq.spec.gates import GATES
-from edgeq.spec.structs import TENSORS
 from edgeq.words import about, change, every, names, plural, typeset
 
 MOST_NAMES = 3
@@ -28,10 +28,12 @@ def findings(record: RunRecord) -> tuple[str, ...]:
 
 def about_model(record: RunRecord, model: ModelRecord) -> str:
     """Return what was found of one model: what is rejected first, what is cleared last."""
-    groups: dict[Answer, list[VariantRecord]] = {}
+    groups: dict[ShipDecision, list[VariantRecord]] = {}
     for one in model.variants:
         groups.setdefault(answer(record, model.name, one), []).append(one)
-    clauses = [_CLAUSES[found](record, model, groups[found]) for found in Answer if found in groups]
+    clauses = [
+        _CLAUSES[found](record, model, groups[found]) for found in ShipDecision if found in groups
+    ]
     how = ", judged as tensors" if model.task == TENSORS else ""
     return f"{model.name}{how}: {'; '.join(clauses) or 'no variant was declared'}"
 
@@ -47,7 +49,7 @@ def what_would_settle(record: RunRecord) -> str:
         open_ = [
             case
             for one in model.variants
-            if answer(record, model.name, one) is Answer.UNPROVEN
+            if answer(record, model.name, one) is ShipDecision.UNPROVEN
             for case in record.verdicts(model.name, one.name)
             if case.status is not Verdict.PASS
         ]
@@ -103,11 +105,11 @@ def _cleared(_: RunRecord, model: ModelRecord, group: Variants) -> str:
     return f"{_are(model, group)} cleared{on}" + (f" ({shown})" if shown else "")
 
 
-_CLAUSES: dict[Answer, Callable[[RunRecord, ModelRecord, Variants], str]] = {
-    Answer.REJECTED: _rejected,
-    Answer.NOT_JUDGED: _not_judged,
-    Answer.UNPROVEN: _unproven,
-    Answer.CLEARED: _cleared,
+_CLAUSES: dict[ShipDecision, Callable[[RunRecord, ModelRecord, Variants], str]] = {
+    ShipDecision.REJECTED: _rejected,
+    ShipDecision.NOT_JUDGED: _not_judged,
+    ShipDecision.UNPROVEN: _unproven,
+    ShipDecision.CLEARED: _cleared,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from edgeq.record import Facts
+from edgeq.record.structs import Facts
 from edgeq.report import facts
 from edgeq.report.axis import Axis, Tick, powers_of_ten
 from edgeq.words import plural

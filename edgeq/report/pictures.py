@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from edgeq.files import read_text, read_whole, sha256_bytes, sha256_file, write_bytes
-from edgeq.record import RunRecord
-from edgeq.report.carried import MOST_PAGE_BYTES
+from edgeq.io.files import read_text, read_whole, sha256_bytes, sha256_file, write_bytes
+from edgeq.record.structs import RunRecord
+from edgeq.report.embedded_record import MOST_PAGE_BYTES
 
 FOLDER = "pictures"
 SUFFIX = ".webp"

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgeq.judge.verdict import Answer
+from edgeq.judge.verdict import ShipDecision
 from edgeq.report import words
 from edgeq.report.axis import Axis, Tick, series
 from edgeq.report.labels import LABEL_LENGTH, Label, spread_labels
@@ -79,12 +79,12 @@ class Chart:
 
 _SHAPES = {
     None: "diamond",
-    Answer.CLEARED: "circle",
-    Answer.UNPROVEN: "ring",
-    Answer.REJECTED: "cross",
-    Answer.NOT_JUDGED: "square",
+    ShipDecision.CLEARED: "circle",
+    ShipDecision.UNPROVEN: "ring",
+    ShipDecision.REJECTED: "cross",
+    ShipDecision.NOT_JUDGED: "square",
 }
-_ON_THE_FRONT = {None, Answer.CLEARED, Answer.UNPROVEN}
+_ON_THE_FRONT = {None, ShipDecision.CLEARED, ShipDecision.UNPROVEN}
 
 
 def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | None:

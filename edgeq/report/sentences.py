@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Collection
 from shlex import quote
 
-from edgeq.answer import answer
-from edgeq.change import ChangeKind
-from edgeq.judge.verdict import Answer, Verdict
-from edgeq.record import RunRecord
+from edgeq.config.gates import GATES
+from edgeq.config.markers import COST_MARKERS, MARKERS
+from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.record.change import ChangeKind
+from edgeq.record.ship_decision import answer
+from edgeq.record.structs import RunRecord
 from edgeq.report import words
 from edgeq.report.control_view import costs, scale_costs
 from edgeq.report.words import Mark
-from edgeq.spec.gates import GATES
-from edgeq.spec.markers import COST_MARKERS, MARKERS
 from edgeq.words import every, plural, utc
 
 EXAMPLES = 2
@@ -39,7 +39,7 @@ def mark(record: RunRecord) -> Mark:
 
 
 def mark_of(
-    answers: Collection[Answer], *, passes: bool, may_ship: bool, is_open: bool = False
+    answers: Collection[ShipDecision], *, passes: bool, may_ship: bool, is_open: bool = False
 ) -> Mark:
     """Return the mark of a run that was not interrupted.
 
@@ -50,13 +50,15 @@ def mark_of(
         is_open: Whether a part was asked for, and nothing in it fails.
     """
     if may_ship:
-        shown = words.ANSWERS[Answer.CLEARED]
+        shown = words.ANSWERS[ShipDecision.CLEARED]
     elif not passes:
         return PARTIAL if is_open else FAILS
     else:
         # a run that passes rejects nothing; what is not judged says less than what is unproven
-        worst = Answer.UNPROVEN if answers and Answer.NOT_JUDGED not in answers else None
-        shown = words.ANSWERS[worst or Answer.NOT_JUDGED]
+        worst = (
+            ShipDecision.UNPROVEN if answers and ShipDecision.NOT_JUDGED not in answers else None
+        )
+        shown = words.ANSWERS[worst or ShipDecision.NOT_JUDGED]
     return Mark(shown.symbol, shown.ascii, shown.word.upper(), shown.tone)
 
 
@@ -71,19 +73,19 @@ def headline(record: RunRecord) -> str:
         return f"{said} and may ship"
     if record.partial and record.summary.not_run:
         return f"Part of the gate was run: {said[0].lower()}{said[1:]}"
-    if answers and set(answers) == {Answer.CLEARED}:
+    if answers and set(answers) == {ShipDecision.CLEARED}:
         return f"{said}, but the run fails"
     return said
 
 
-def cleared(answers: Collection[Answer]) -> str:
+def cleared(answers: Collection[ShipDecision]) -> str:
     """Return how many variants are cleared, or what else the only one is."""
     given = tuple(answers)
     if not given:
         return "There is no variant to judge"
     if len(given) == 1:
         return f"The variant is {given[0].value}"
-    number = given.count(Answer.CLEARED)
+    number = given.count(ShipDecision.CLEARED)
     if number == len(given):
         return f"{every(number)} variants are cleared"
     return f"{number} of {len(given)} variants {'is' if number == 1 else 'are'} cleared"
@@ -228,7 +230,7 @@ def _declared(record: RunRecord) -> int:
     return len({*(case.id for case in record.cases), *record.summary.not_run})
 
 
-def _answers(record: RunRecord) -> list[Answer]:
+def _answers(record: RunRecord) -> list[ShipDecision]:
     return [answer(record, model.name, one) for model in record.models for one in model.variants]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeq.record import Facts
+from edgeq.record.structs import Facts
 from edgeq.report import facts
 from edgeq.report.axis import Axis, Tick
 from edgeq.report.histogram import Histogram, bars

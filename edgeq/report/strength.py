@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeq.challenge import Challenge, ControlAnswer, FaultAnswer
-from edgeq.record import RunRecord
+from edgeq.record.challenge import Challenge, ControlAnswer, FaultAnswer
+from edgeq.record.structs import RunRecord
 from edgeq.report import words
 from edgeq.report.file_view import Share
 from edgeq.report.words import Mark

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import edgeq
-from edgeq.escape import hidden
 from edgeq.words import typeset
+from edgeq.words.escape import hidden
 
 if TYPE_CHECKING:
     from jinja2 import BytecodeCache, Environment, Template

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from edgeq.escape import columns, fitted, printable, wrapped
 from edgeq.judge.missing import DECLARED, UNJUDGED
 from edgeq.judge.verdict import Verdict
-from edgeq.record import OWN_TEST, RunRecord, is_own_test
+from edgeq.record.structs import OWN_TEST, RunRecord, is_own_test
 from edgeq.report import changes, sentences
 from edgeq.report.variant_view import CaseView, VariantView
 from edgeq.report.view import ModelView, ReportView, view
 from edgeq.report.words import ABSENT
+from edgeq.words.escape import columns, fitted, printable, wrapped
 
 WIDTH = 100
 MOST_LINES = 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeq.record import CaseRecord, Facts
+from edgeq.record.structs import CaseRecord, Facts
 from edgeq.report import facts, words
 from edgeq.report.axis import Axis, Tick, round_numbers
 from edgeq.report.histogram import Histogram, bars

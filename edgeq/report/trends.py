@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgeq.history.accepted import Accepted
 from edgeq.history.past import PastRun, of_past
 from edgeq.history.rules import comparison_of, unlike
-from edgeq.history.side import Figure
+from edgeq.history.snapshot import CaseFigure
 from edgeq.judge.verdict import Verdict
 from edgeq.report import words
 from edgeq.words import plural
@@ -110,11 +110,11 @@ class _Scale:
         share = (value - self.low) / span if span else 0.5
         return round(HEIGHT - _EDGE - (HEIGHT - 2 * _EDGE) * share, 1)
 
-    def dot(self, index: int, figure: Figure, kind: str) -> Dot:
+    def dot(self, index: int, figure: CaseFigure, kind: str) -> Dot:
         return Dot(self.x(index), self.y(figure.value or 0.0), kind)
 
 
-Series = list[tuple[int, Figure]]
+Series = list[tuple[int, CaseFigure]]
 
 
 def _trend(series: Series, runs: int, accepted: float | None, accepted_at: set[int]) -> Trend:
@@ -165,7 +165,7 @@ def _alike(series: Series) -> list[Series]:
     return [part for part in parts if len(part) > 1]
 
 
-def _spread(last: Figure, values: list[float]) -> str:
+def _spread(last: CaseFigure, values: list[float]) -> str:
     low, high = _said(last, min(values)), _said(last, max(values))
     said = f"{low} to {high}" if low != high else f"always {low}"
     return f"{said} in {plural(len(values), 'run')}"
@@ -184,9 +184,9 @@ def _description(series: Series, spread: str, accepted: float | None) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _limit(figure: Figure) -> str:
+def _limit(figure: CaseFigure) -> str:
     return words.limit(figure.gate, figure.unit, figure.limit)
 
 
-def _said(figure: Figure, value: float | None) -> str:
+def _said(figure: CaseFigure, value: float | None) -> str:
     return words.quantity(figure.gate, figure.unit, value)

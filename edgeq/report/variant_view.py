@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edgeq.answer import answer, leans, reasons
-from edgeq.judge.verdict import Answer, Verdict
-from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord
+from edgeq.config.gates import written
+from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.record.ship_decision import answer, leans, reasons
+from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import facts, file_view, flips, words
 from edgeq.report.cells import Cell, cells
 from edgeq.report.control_view import control_line
@@ -16,7 +17,6 @@ from edgeq.report.outputs_view import OutputsView, outputs_view
 from edgeq.report.spread_view import SpreadView, spreads
 from edgeq.report.times_view import TimesView, times_view
 from edgeq.report.words import Mark
-from edgeq.spec.gates import written
 from edgeq.words import utc
 
 
@@ -81,7 +81,7 @@ class VariantView:
     name: str
     method: str
     engine: str
-    answer: Answer | None
+    answer: ShipDecision | None
     fed: str
     has_own_samples: bool
     mark: Mark

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from edgeq.answer import answered
-from edgeq.judge.verdict import Answer
-from edgeq.record import Facts, ModelRecord, RunRecord
+from edgeq.judge.verdict import ShipDecision
+from edgeq.record.ship_decision import answered
+from edgeq.record.structs import Facts, ModelRecord, RunRecord
 from edgeq.report import embedding, facts, scatter, sentences, words
 from edgeq.report.changes import ChangesView, changes_view
 from edgeq.report.embedding import PictureView, SheetView
@@ -48,7 +48,7 @@ class ModelView:
     @property
     def by_answer(self) -> tuple[VariantView, ...]:
         """The variants, the rejected ones first and the cleared ones last."""
-        order = list(Answer)
+        order = list(ShipDecision)
         return tuple(sorted(self.variants, key=lambda one: order.index(one.answer or order[-1])))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeq import words
+from edgeq.config.gates import GATES, written
 from edgeq.judge.leaning import in_words
-from edgeq.judge.verdict import Answer, Verdict
-from edgeq.spec.gates import GATES, written
+from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.words import Kind, typeset
 
 ABSENT = "not measured"
@@ -38,10 +38,10 @@ VERDICTS = {
     Verdict.MISSING: Mark("○", "o", "MISSING", "none"),
 }
 ANSWERS = {
-    Answer.REJECTED: Mark("✗", "x", Answer.REJECTED.value, "bad"),
-    Answer.NOT_JUDGED: Mark("○", "o", Answer.NOT_JUDGED.value, "none"),
-    Answer.UNPROVEN: Mark("?", "?", Answer.UNPROVEN.value, "warn"),
-    Answer.CLEARED: Mark("✓", "+", Answer.CLEARED.value, "good"),
+    ShipDecision.REJECTED: Mark("✗", "x", ShipDecision.REJECTED.value, "bad"),
+    ShipDecision.NOT_JUDGED: Mark("○", "o", ShipDecision.NOT_JUDGED.value, "none"),
+    ShipDecision.UNPROVEN: Mark("?", "?", ShipDecision.UNPROVEN.value, "warn"),
+    ShipDecision.CLEARED: Mark("✓", "+", ShipDecision.CLEARED.value, "good"),
 }
 
 

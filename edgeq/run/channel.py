@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
 
-from edgeq.environment import allowed, without_proxies
-from edgeq.lifeline import Lifeline
+from edgeq.processes.environment import allowed, without_proxies
+from edgeq.processes.lifeline import Lifeline
 from edgeq.run.protocol import USUAL_BYTES, Decoder, Frame, encode
 from edgeq.run.targets import Target
 

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from edgeq import typed
 from edgeq.errors import WorkerError
-from edgeq.resident import resident_bytes
+from edgeq.io import structs
+from edgeq.processes.memory import resident_bytes
 from edgeq.run.channel import Channel, Ended, Silence
 from edgeq.run.doing import Doing, Waiting, ignore
 from edgeq.run.failures import Circumstances
@@ -159,7 +159,7 @@ class Conversation:
             WorkerError: It is none; the worker is ended.
         """
         try:
-            return typed.converted(frame.header, kind)
+            return structs.converted(frame.header, kind)
         except msgspec.ValidationError as error:
             raise self._ended(self.circumstances(Doing(op)).babble(error)) from error
 

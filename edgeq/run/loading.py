@@ -14,10 +14,10 @@ from typing import IO
 import msgspec
 import numpy as np
 
+from edgeq.config.structs import Kernels
 from edgeq.errors import ModelRefusedError, WorkerError
 from edgeq.run.protocol import AnyArray
 from edgeq.run.results import IMAGE_AXES, REAL_TYPES, RGB, Loaded, TensorSpec
-from edgeq.spec.structs import Kernels
 from edgeq.tflite.edits import Edit
 
 _DELEGATE = "DELEGATE"

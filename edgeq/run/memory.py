@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.images.decode import Pixels
+from edgeq.config.structs import Kernels, Preprocessing
 from edgeq.run.conversation import START_S
 from edgeq.run.doing import Waiting, ignore
 from edgeq.run.results import MemoryUse
 from edgeq.run.session import Session
 from edgeq.run.targets import Target
-from edgeq.spec.structs import Kernels, Preprocessing
+from edgeq.samples.decode import Pixels
 
 INFERENCES = 8
 

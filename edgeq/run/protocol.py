@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq import typed
+from edgeq.io import structs
 
 PROTOCOL = 4
 MAX_HEADER_BYTES = 1 << 24
@@ -146,7 +146,7 @@ class Decoder:
 def _parse(text: bytes) -> tuple[dict[str, Any], Sequence[_Blob]]:
     try:
         header = json.loads(text)
-        blobs = typed.converted(header, _Header).blobs
+        blobs = structs.converted(header, _Header).blobs
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise FrameError(f"a header that is not one: {text[:40]!r}") from error
     if len(blobs) > MAX_BLOBS:

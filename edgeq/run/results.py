@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.spec.structs import Kernels, Preprocessing
+from edgeq.config.structs import Kernels, Preprocessing
 
 REAL_TYPES = ("float32", "float16", "int8", "uint8", "int16")
 IMAGE_AXES = 4

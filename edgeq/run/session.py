@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.config.structs import Kernels, Preprocessing
 from edgeq.errors import ModelRefusedError, WorkerError
-from edgeq.images.decode import Pixels
 from edgeq.run.conversation import Conversation, Progress
 from edgeq.run.doing import Doing, Waiting, ignore
 from edgeq.run.loading import (
@@ -27,11 +27,11 @@ from edgeq.run.loading import (
     require_tensors,
     understand,
 )
-from edgeq.run.more_memory import loads_with_more_memory
+from edgeq.run.memory_retry import loads_with_more_memory
 from edgeq.run.protocol import USUAL_BYTES, AnyArray
 from edgeq.run.results import Feed, Held, Inferred, Loaded, MemoryNow, Timed, WorkerFacts
 from edgeq.run.targets import Target
-from edgeq.spec.structs import Kernels, Preprocessing
+from edgeq.samples.decode import Pixels
 from edgeq.tflite.edits import Edit
 
 CHUNK_IMAGES = 64

@@ -19,7 +19,8 @@ class Target:
             ``ssh`` or ``qemu`` command does as well as a local one.
         local_files: Whether the worker can read this machine's files; where it can't, models and
             pixels are sent through the pipe.
-        environment: Variables set for the command, over what ``edgeq.environment`` lets through.
+        environment: Variables set for the command, over what ``edgeq.processes.environment``
+            lets through.
     """
 
     name: str

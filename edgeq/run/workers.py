@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from edgeq.errors import WorkerError
-from edgeq.idle import Idle
+from edgeq.processes.pool import Idle
 from edgeq.run.doing import Doing
 from edgeq.run.session import Session
 from edgeq.run.targets import Target

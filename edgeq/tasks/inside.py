@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeq.errors import EdgeqError
-from edgeq.escape import printable
-from edgeq.images.labels import LabelSet, comparable, parse_labels
+from edgeq.samples.labels import LabelSet, comparable, parse_labels
 from edgeq.tflite.metadata import Metadata, Normalization, read_metadata
 from edgeq.tflite.model_file import ModelFile, read_model
+from edgeq.words.escape import printable
 
 _SIGMOID_CLASSES = 2
 _SCORES_RANK = 2

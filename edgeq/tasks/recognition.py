@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from edgeq.config.structs import CLASSIFICATION, TENSORS, Task
 from edgeq.errors import SpecError
 from edgeq.registry import unknown
-from edgeq.spec.structs import CLASSIFICATION, TENSORS, Task
 from edgeq.tflite.model_file import ModelFile, Tensor
 from edgeq.tflite.wiring import Wiring
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeq.tflite.attached import attached_bytes
+from edgeq.tflite.associated_files import attached_bytes
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.flatbuffer import damaged
 from edgeq.tflite.model_file import ModelFile, Operator, open_model, read_model

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import EdgeqError, ModelError
-from edgeq.spec.structs import Preprocessing
-from edgeq.tflite.attached import attached_text
+from edgeq.tflite.associated_files import attached_text
 from edgeq.tflite.buffers import spans
 from edgeq.tflite.flatbuffer import Flatbuffer, Table
 from edgeq.tflite.model_file import open_model

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeq import files
 from edgeq.errors import ModelError
-from edgeq.files import sha256_bytes
-from edgeq.tflite.attached import attached_bytes
+from edgeq.io import files
+from edgeq.io.files import sha256_bytes
+from edgeq.tflite.associated_files import attached_bytes
 from edgeq.tflite.buffers import Span, spans
 from edgeq.tflite.flatbuffer import Flatbuffer, Table, damaged
 from edgeq.tflite.options import Options, read_options

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from edgeq.errors import ModelError
-from edgeq.escape import printable
 from edgeq.registry import unknown
 from edgeq.tflite.flatbuffer import damaged
 from edgeq.tflite.model_file import open_model
+from edgeq.words.escape import printable
 
 _SUBGRAPHS, _SIGNATURES, _CODES = 2, 7, 1
 _KEY, _GRAPH = 2, 4

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeq import record
 from edgeq.judge.verdict import Verdict
-from edgeq.record import CaseRecord, RunRecord
+from edgeq.record import structs
+from edgeq.record.structs import CaseRecord, RunRecord
 
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / ".edgeq"
@@ -29,7 +29,7 @@ class Ran:
 
     @property
     def record(self) -> RunRecord:
-        return record.read(self.folder / "reports" / "latest" / "run.json")
+        return structs.read(self.folder / "reports" / "latest" / "run.json")
 
     def case(self, case_id: str) -> CaseRecord:
         return next(case for case in self.record.cases if case.id == case_id)

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
-from edgeq.challenge import ControlAnswer, FaultAnswer, summed
-from edgeq.change import Change, ChangeKind, Previous
-from edgeq.files import sha256_bytes
+from edgeq.io.files import sha256_bytes
 from edgeq.judge.verdict import Verdict
-from edgeq.picture import Sheet
-from edgeq.pipeline import contact
-from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord, summarize
+from edgeq.record.challenge import ControlAnswer, FaultAnswer, summed
+from edgeq.record.change import Change, ChangeKind, Previous
+from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord, summarize
+from edgeq.record.thumbnails import Sheet
+from edgeq.results import contact_sheet
 from tests.unit.report import records
 
 METHODS = ("float16", "dynamic_range", "weight_only_int8", "int8", "int8_float_io", "int16x8")
@@ -150,13 +150,13 @@ def failures() -> RunRecord:
 def with_sheets(record: RunRecord) -> tuple[RunRecord, dict[str, bytes]]:
     """Return the record with contact sheets of 20 of 100 images, and their one file."""
     pixels = np.random.default_rng(0).integers(0, 256, (20, 12, 12, 3), np.uint8)
-    tile = (contact.SIDE, contact.SIDE)
-    data = contact.drawn(pixels, contact.COLUMNS, tile)
+    tile = (contact_sheet.SIDE, contact_sheet.SIDE)
+    data = contact_sheet.drawn(pixels, contact_sheet.COLUMNS, tile)
     sheet = Sheet(
         role="calibration",
         images=100,
         places=tuple(range(0, 100, 5)),
-        columns=contact.COLUMNS,
+        columns=contact_sheet.COLUMNS,
         tile=tile,
         sha256=sha256_bytes(data),
     )

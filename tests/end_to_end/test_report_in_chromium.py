@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from edgeq import report
-from edgeq.answer import answered
 from edgeq.history.past import Past, PastRun, past_run
-from edgeq.record import RunRecord, from_json
+from edgeq.record.ship_decision import answered
+from edgeq.record.structs import RunRecord, from_json
 from edgeq.words import size, typeset
 from tests.end_to_end import browsing, report_records
 from tests.end_to_end.browsing import opened

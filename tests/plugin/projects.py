@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgeq import record as records
 from edgeq.judge.verdict import Verdict
-from edgeq.record import CaseRecord, RunRecord
+from edgeq.record import structs as records
+from edgeq.record.structs import CaseRecord, RunRecord
 from tests.unit import tiny_model
 
 SUITE = "from edgeq.gate import *\n"

@@ -11,10 +11,10 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from edgeq.change import ChangeKind
 from edgeq.faults.graph import Graph
 from edgeq.history import accepted
-from edgeq.judge.verdict import Answer
+from edgeq.judge.verdict import ShipDecision
+from edgeq.record.change import ChangeKind
 from tests.patience import PATIENCE_S
 from tests.plugin.projects import Project, save_photographs, text_of
 
@@ -191,7 +191,7 @@ def test_a_retrained_float_model_that_lost_accuracy_fails(released: Project) -> 
     assert "tiny/float16/accuracy_drop is worse than accepted: the baseline is " in said
     assert "2 cases worse than accepted" in said
     (variant,) = released.record.models[0].variants
-    assert variant.answer is Answer.REJECTED
+    assert variant.answer is ShipDecision.REJECTED
     for file in ("report.html", "summary.md"):
         assert "points less accurate" in (released.reports / file).read_text("utf-8").replace(
             "\N{NO-BREAK SPACE}", " "
@@ -222,7 +222,7 @@ def test_another_processor_changes_no_verdict_and_is_one_line(released: Project)
         costs
     )
     assert text_of(result).count("? incomparable") == 1
-    assert released.record.models[0].variants[0].answer is Answer.CLEARED
+    assert released.record.models[0].variants[0].answer is ShipDecision.CLEARED
 
 
 def test_one_more_photograph_leaves_the_others_compared(released: Project) -> None:
@@ -249,7 +249,7 @@ def test_other_photographs_are_inconclusive_and_never_cleared(released: Project)
     assert "? inconclusive tiny/float16/accuracy_drop: other images (80 images, sha256 " in said
     assert "4 cases are inconclusive against the accepted record (a warning)" in said
     assert "If a variant is meant to be measured as it is now, accept its figures" in said
-    assert released.record.models[0].variants[0].answer is Answer.UNPROVEN
+    assert released.record.models[0].variants[0].answer is ShipDecision.UNPROVEN
     released.spec["inconclusive"] = "fail"
     released.write()
     assert released.run(*QUIET).ret == 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PIL import Image
 
-from edgeq.change import ChangeKind
-from edgeq.judge.verdict import Answer
+from edgeq.judge.verdict import ShipDecision
+from edgeq.record.change import ChangeKind
 from tests.plugin.projects import Project, case, text_of
 from tests.plugin.test_accepted import QUIET, edgeq, junit, kinds
 
@@ -31,7 +31,7 @@ def test_another_feeding_is_said_and_leaves_open_what_was_accepted(project: Proj
     assert told["edgeq.reason"].endswith(NEAREST)
     assert (told["edgeq.change"], told["edgeq.change_reason"]) == ("inconclusive", OPEN)
     answers = {one.name: one.answer for one in project.record.models[0].variants}
-    assert answers == {"float16": Answer.CLEARED, "vendor": Answer.UNPROVEN}
+    assert answers == {"float16": ShipDecision.CLEARED, "vendor": ShipDecision.UNPROVEN}
     assert kinds(project)["tiny/vendor/max_bytes"] is ChangeKind.UNCHANGED
     page = (project.reports / "report.html").read_text("utf-8")
     assert NEAREST in page

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from edgeq import report
-from edgeq.change import ChangeKind
 from edgeq.cli import main
 from edgeq.history import past
+from edgeq.record.change import ChangeKind
 from tests.plugin.projects import Project, text_of
 
 CLOCK = """

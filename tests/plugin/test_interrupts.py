@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeq import record as records
+from edgeq.record import structs as records
 from tests.patience import PATIENCE_S
 from tests.plugin.projects import OPTIONS, SUITE, Project
 

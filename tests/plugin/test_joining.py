@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from edgeq.judge.verdict import Answer, Verdict
+from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.words import utc
 from tests.plugin.projects import Project, Table, save_photographs, statuses, text_of
 
@@ -18,7 +18,7 @@ TIMES = ("-m", "latency")
 MINE = "def test_mine(edgeq_variant): assert edgeq_variant.bytes\n"
 
 
-def answers(project: Project) -> set[Answer | None]:
+def answers(project: Project) -> set[ShipDecision | None]:
     return {one.answer for one in project.record.models[0].variants}
 
 
@@ -28,7 +28,7 @@ def test_two_parts_are_one_answer(project: Project, workers: tuple[str, ...]) ->
     assert first.ret == 0, text_of(first)
     before, said = project.record, " ".join(text_of(first).split())
     assert before.partial
-    assert answers(project) == {Answer.UNPROVEN}
+    assert answers(project) == {ShipDecision.UNPROVEN}
     assert (
         "note: The answer is incomplete: run the rest with -m latency, which is joined with this "
         'run, or declare that it is not asked for: without = ["latency"]' in said
@@ -37,7 +37,7 @@ def test_two_parts_are_one_answer(project: Project, workers: tuple[str, ...]) ->
     second = project.run(*TIMES)
     assert second.ret == 0, text_of(second)
     joined, said = project.record, " ".join(text_of(second).split())
-    assert answers(project) == {Answer.CLEARED}
+    assert answers(project) == {ShipDecision.CLEARED}
     assert joined.summary.complete
     assert joined.summary.may_ship
     assert not joined.partial
@@ -58,7 +58,7 @@ def test_latency_that_is_not_asked_for_leaves_a_complete_answer(project: Project
     project.spec["without"] = ["latency"]
     result = project.run(*NO_TIMES)
     assert result.ret == 0, text_of(result)
-    assert answers(project) == {Answer.CLEARED}
+    assert answers(project) == {ShipDecision.CLEARED}
     assert project.record.summary.may_ship
     assert "note: tiny: latency: not asked for (`without`)" in text_of(result)
     assert "latency_ratio" not in {case.gate for case in project.record.cases}
@@ -67,7 +67,7 @@ def test_latency_that_is_not_asked_for_leaves_a_complete_answer(project: Project
 def test_an_option_declares_the_same(project: Project) -> None:
     result = project.run("--edgeq-without", "latency", "--edgeq-without", "memory")
     assert result.ret == 0, text_of(result)
-    assert answers(project) == {Answer.CLEARED}
+    assert answers(project) == {ShipDecision.CLEARED}
     assert {"latency_ratio", "max_peak_memory"}.isdisjoint(
         case.gate for case in project.record.cases
     )
@@ -82,7 +82,7 @@ def test_what_fails_in_one_part_rejects_in_the_next(project: Project) -> None:
     assert result.ret == 1
     record = project.record
     found = {one.name: one.answer for one in record.models[0].variants}
-    assert found == {"float16": Answer.CLEARED, "vendor": Answer.REJECTED}
+    assert found == {"float16": ShipDecision.CLEARED, "vendor": ShipDecision.REJECTED}
     failed = [case for case in record.cases if case.status is Verdict.FAIL]
     assert [(case.id, case.as_of) for case in failed] == [("tiny/vendor/max_bytes", before.started)]
     assert f"(as of {utc(before.started)})" in " ".join(text_of(result).split())
@@ -161,7 +161,7 @@ def test_a_stale_verdict_clears_nothing(
     record = project.record
     assert {case.method for case in record.cases if case.as_of is not None} == carried
     answers = {one.name: one.answer for one in record.models[0].variants}
-    assert {name for name, one in answers.items() if one is Answer.CLEARED} == carried
+    assert {name for name, one in answers.items() if one is ShipDecision.CLEARED} == carried
     assert record.partial
 
 
@@ -182,23 +182,23 @@ def test_ones_own_tests_are_joined_too(project: Project) -> None:
     own.write_text(MINE, encoding="utf-8")
     assert project.run(*NO_TIMES).ret == 0
     assert project.run(*TIMES).ret == 0
-    assert answers(project) == {Answer.CLEARED}
+    assert answers(project) == {ShipDecision.CLEARED}
     kept = {case.gate: case.as_of for case in project.record.cases}
     assert kept["test_own::test_mine"] is not None
 
     own.write_text(MINE.replace("bytes", "sha256"), encoding="utf-8")
     assert project.run(*TIMES).ret == 0
-    assert answers(project) == {Answer.UNPROVEN}
+    assert answers(project) == {ShipDecision.UNPROVEN}
     assert project.record.summary.not_run == (
         "tiny/float16/test_own::test_mine",
         "tiny/vendor/test_own::test_mine",
     )
     assert project.run("test_own.py").ret == 0
-    assert answers(project) == {Answer.CLEARED}
+    assert answers(project) == {ShipDecision.CLEARED}
 
     own.unlink()
     assert project.run(*TIMES).ret == 0
-    assert answers(project) == {Answer.CLEARED}
+    assert answers(project) == {ShipDecision.CLEARED}
     assert not [case for case in project.record.cases if "::" in case.gate]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from edgeq.record import RunRecord
+from edgeq.record.structs import RunRecord
 from tests.plugin.projects import SIZE, Project, text_of
 from tests.unit import tiny_model
 from tests.unit.tiny_metadata import with_metadata

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeq import record as records
 from edgeq.judge.verdict import Verdict
-from edgeq.record import RunRecord
+from edgeq.record import structs as records
+from edgeq.record.structs import RunRecord
 from tests.plugin.projects import Project, statuses, text_of, to_toml
 
 SIZE = ("-m", "size", "-p", "no:cacheprovider")

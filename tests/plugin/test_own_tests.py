@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.judge.verdict import Answer, Verdict
+from edgeq.judge.verdict import ShipDecision, Verdict
 from tests.plugin.projects import Project, case, statuses, suite_properties, text_of
 
 OWN = """
@@ -47,7 +47,7 @@ FAILS = "def test_mine(edgeq_variant):\n    assert edgeq_variant.name != 'tiny/v
 NO_TIMES = ("-m", "not latency and not memory", "-p", "no:cacheprovider")
 
 
-def answers(project: Project) -> dict[str, Answer | None]:
+def answers(project: Project) -> dict[str, ShipDecision | None]:
     return {one.name: one.answer for one in project.record.models[0].variants}
 
 
@@ -91,7 +91,7 @@ def test_each_outcome_is_a_case_of_its_variant(project: Project) -> None:
             "its tear-down failed: AssertionError: not wiped",
         ),
     }
-    assert answers(project)["vendor"] is Answer.REJECTED
+    assert answers(project)["vendor"] is ShipDecision.REJECTED
     tests = ET.parse(project.root / "junit.xml").iter("testcase")  # noqa: S314 - pytest wrote it
     ids = {one.attrib["value"] for test in tests for one in test.iter("property")}
     assert f"tiny/vendor/{name}small[0.5]" in ids
@@ -110,7 +110,7 @@ def test_one_that_fails_rejects_its_variant_everywhere(
         "AssertionError: no",
     )
     assert failed.next_step == ("Fix the variant, or the test test_own.py::test_mine")
-    assert answers(project) == {"float16": Answer.UNPROVEN, "vendor": Answer.REJECTED}
+    assert answers(project) == {"float16": ShipDecision.UNPROVEN, "vendor": ShipDecision.REJECTED}
     said = " ".join(text_of(result).split())
     assert "test_mine + PASS x FAIL" in said
     assert "FAIL tiny/vendor/test_own::test_mine: AssertionError: no" in said
@@ -125,7 +125,7 @@ def test_one_that_fails_rejects_its_variant_everywhere(
 def test_what_it_rejects_is_not_packed(project: Project) -> None:
     (project.root / "test_own.py").write_text(FAILS, encoding="utf-8")
     assert project.run().ret == 1
-    assert answers(project) == {"float16": Answer.CLEARED, "vendor": Answer.REJECTED}
+    assert answers(project) == {"float16": ShipDecision.CLEARED, "vendor": ShipDecision.REJECTED}
     done = edgeq(project.root, "bundle")
     assert done.returncode == 0, done.stderr
     packed = project.root / "reports" / "bundle"
@@ -140,7 +140,7 @@ def test_a_skipped_one_leaves_its_variant_unproven(project: Project) -> None:
         encoding="utf-8",
     )
     assert project.run().ret == 0
-    assert set(answers(project).values()) == {Answer.UNPROVEN}
+    assert set(answers(project).values()) == {ShipDecision.UNPROVEN}
     assert case(project.record, "tiny/vendor/test_own::test_mine").reason == "skipped: later"
 
 

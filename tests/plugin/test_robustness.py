@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from benchmarks.robustness import disk, kills, memory, repeat, store_race
-from edgeq.record import RunRecord
+from edgeq.record.structs import RunRecord
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from edgeq import challenge
-from edgeq.judge.verdict import Answer, Verdict
+from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.record import challenge
 from tests.plugin.projects import GATES, Project, plain, suite_properties, text_of
 
 VARIANTS = ("float16", "vendor")
@@ -44,7 +44,7 @@ def test_a_run_answers_every_case_and_writes_its_report(project: Project) -> Non
     assert {case.status for case in record.cases} == {Verdict.PASS}
     assert record.summary.passes
     assert record.summary.may_ship
-    assert {one.answer for one in record.models[0].variants} == {Answer.CLEARED}
+    assert {one.answer for one in record.models[0].variants} == {ShipDecision.CLEARED}
     assert record.summary.complete
     assert not record.partial
     assert record.errors == ()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from edgeq.doctor.doctor import examine
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.doctor import examine
 from tests.plugin.projects import SIZE, Project, statuses, text_of
 from tests.unit import tiny_model
 from tests.unit.tiny_model import Head

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from edgeq.judge.verdict import Answer, Verdict
+from edgeq.judge.verdict import ShipDecision, Verdict
 from tests.plugin.projects import (
     CLASSES,
     SIZE,
@@ -55,7 +55,7 @@ def test_what_is_open_leaves_its_variant_unproven_everywhere(project: Project) -
     summary = project.record.summary
     assert (summary.passes, summary.may_ship) == (True, False)
     answers = {one.name: one.answer for one in project.record.models[0].variants}
-    assert answers == {"float16": Answer.CLEARED, "vendor": Answer.UNPROVEN}
+    assert answers == {"float16": ShipDecision.CLEARED, "vendor": ShipDecision.UNPROVEN}
     assert suite_properties(project.root / "junit.xml") == {
         "edgeq.answer.tiny/float16": "cleared",
         "edgeq.answer.tiny/vendor": "unproven",
@@ -89,7 +89,7 @@ def test_a_spec_in_which_no_gate_looks_at_predictions_clears_nobody(project: Pro
     assert result.ret == 0
     summary = project.record.summary
     assert (summary.passes, summary.may_ship, summary.inconclusive) == (True, False, 0)
-    assert {one.answer for one in project.record.models[0].variants} == {Answer.NOT_JUDGED}
+    assert {one.answer for one in project.record.models[0].variants} == {ShipDecision.NOT_JUDGED}
     assert suite_properties(project.root / "junit.xml") == {
         "edgeq.answer.tiny/float16": "not judged",
         "edgeq.answer.tiny/vendor": "not judged",
@@ -125,7 +125,7 @@ def test_inconclusive_fails_where_the_spec_says_so(project: Project) -> None:
         ["tiny/float16/top1_agreement: INCONCLUSIVE, leans to PASS; agrees on 12 of 12*"]
     )
     assert not project.record.summary.passes
-    assert {one.answer for one in project.record.models[0].variants} == {Answer.UNPROVEN}
+    assert {one.answer for one in project.record.models[0].variants} == {ShipDecision.UNPROVEN}
 
 
 def test_missing_by_declaration_is_skipped_with_its_reason(project: Project) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from edgeq.challenge import FaultAnswer, summed
-from edgeq.change import Change, ChangeKind, Previous
-from edgeq.feeding import Difference, Feeding, OwnSamples
-from edgeq.judge.verdict import Answer, Verdict
+from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.measure.tensors import Fit, Steps
-from edgeq.picture import Picture, Sheet
-from edgeq.record import CaseRecord, ModelRecord, RunRecord, Summary, VariantRecord
+from edgeq.record.challenge import FaultAnswer, summed
+from edgeq.record.change import Change, ChangeKind, Previous
+from edgeq.record.feeding import Difference, Feeding, OwnSamples
+from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, Summary, VariantRecord
+from edgeq.record.thumbnails import Picture, Sheet
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -54,7 +54,7 @@ def _of(kind: Any) -> st.SearchStrategy[Any]:
         Feeding | None: st.none() | FEEDINGS,
         tuple[str, ...]: st.lists(TEXT, max_size=2).map(tuple),
         Verdict: st.sampled_from(Verdict),
-        Answer | None: st.none() | st.sampled_from(Answer),
+        ShipDecision | None: st.none() | st.sampled_from(ShipDecision),
         ChangeKind: st.sampled_from(ChangeKind),
         dict[str, object]: FACTS,
     }

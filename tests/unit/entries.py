@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeq.store import Entry, Store
+from edgeq.store.content import Entry, Store
 
 FACTS: dict[str, object] = {"model": "abc", "seed": 1, "scale": 0.1, "size": [4, 4]}
 OTHER: dict[str, object] = {**FACTS, "seed": 2}

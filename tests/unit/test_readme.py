@@ -10,14 +10,11 @@ import msgspec
 import pytest
 
 from edgeq.cli import edgeq
-from edgeq.feeding import differences
-from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.plan import find, subjects
-from edgeq.spec.gates import GATES
-from edgeq.spec.load import parse
-from edgeq.spec.methods import METHODS
-from edgeq.spec.presets_preprocessing import PREPROCESSING, find_preprocessing
-from edgeq.spec.structs import (
+from edgeq.config.gates import GATES
+from edgeq.config.load import parse
+from edgeq.config.methods import METHODS
+from edgeq.config.presets_preprocessing import PREPROCESSING, find_preprocessing
+from edgeq.config.structs import (
     Images,
     Latency,
     Model,
@@ -27,6 +24,9 @@ from edgeq.spec.structs import (
     Run,
     Spec,
 )
+from edgeq.judge.verdict import Verdict
+from edgeq.pipeline.plan import find, subjects
+from edgeq.record.feeding import differences
 
 README = Path(__file__).parents[2].joinpath("README.md")
 NOT_WRITTEN = {"root", "origin"}

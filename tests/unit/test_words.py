@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeq import words
-from edgeq.spec.gate_table import parse_size
+from edgeq.config.gate_table import parse_size
 from edgeq.words import Kind
 
 KINDS: tuple[Kind, ...] = ("number", "percent", "points", "times", "size", "ms", "s", "count")

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgeq.images.photo import open_photo
-from edgeq.images.preprocess import to_input
-from edgeq.images.resize import resized
-from edgeq.spec.structs import Preprocessing
+from edgeq.config.structs import Preprocessing
+from edgeq.samples.photo import open_photo
+from edgeq.samples.preprocess import to_input
+from edgeq.samples.resize import resized
 from tests.patience import PATIENCE_S
 from tests.unit.bundle import packages
 from tests.unit.report import records

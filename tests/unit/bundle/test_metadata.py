@@ -8,11 +8,11 @@ import msgspec
 
 from edgeq.bundle.metadata import MEASURES, describe, portable
 from edgeq.bundle.select import select
-from edgeq.change import Change, ChangeKind
-from edgeq.feeding import Difference, Feeding, OwnSamples
+from edgeq.config.structs import Preprocessing
 from edgeq.judge.verdict import Verdict
-from edgeq.record import RunRecord
-from edgeq.spec.structs import Preprocessing
+from edgeq.record.change import Change, ChangeKind
+from edgeq.record.feeding import Difference, Feeding, OwnSamples
+from edgeq.record.structs import RunRecord
 from edgeq.tflite.model_file import read_model
 from tests.unit.bundle import packages
 from tests.unit.report import records

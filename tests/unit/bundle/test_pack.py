@@ -11,8 +11,8 @@ import pytest
 
 from edgeq.bundle import check, pack
 from edgeq.errors import BundleError
-from edgeq.judge.verdict import Answer, Verdict
-from edgeq.record import RunRecord, VariantRecord
+from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.record.structs import RunRecord, VariantRecord
 from tests.unit.bundle import packages
 from tests.unit.report import records
 
@@ -39,7 +39,9 @@ def test_the_layout(tmp_path: Path) -> None:
     )
     with zipfile.ZipFile(result.zip) as opened:
         assert opened.namelist() == tree(result.folder)
-    assert result.packed == {f"{records.MODEL}/{name}": Answer.CLEARED for name in packages.KINDS}
+    assert result.packed == {
+        f"{records.MODEL}/{name}": ShipDecision.CLEARED for name in packages.KINDS
+    }
     assert [one.variant for one in result.refused] == ["broken"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "bundle",
@@ -174,17 +176,17 @@ def test_the_unproven_are_packed_only_when_asked_for_and_marked_as_such(tmp_path
     made = packages.make(tmp_path / "project")
     record = open_(made)
     plain = made.pack(tmp_path / "plain", record=record)
-    assert plain.packed == {f"{records.MODEL}/float16": Answer.CLEARED}
+    assert plain.packed == {f"{records.MODEL}/float16": ShipDecision.CLEARED}
     assert {one.variant: one.answer for one in plain.refused} == {
-        "int8": Answer.UNPROVEN,
-        "uint8": Answer.NOT_JUDGED,
-        "broken": Answer.REJECTED,
+        "int8": ShipDecision.UNPROVEN,
+        "uint8": ShipDecision.NOT_JUDGED,
+        "broken": ShipDecision.REJECTED,
     }
 
     asked = made.pack(tmp_path / "asked", record=record, unproven=True)
     assert asked.packed == {
-        f"{records.MODEL}/int8": Answer.UNPROVEN,
-        f"{records.MODEL}/float16": Answer.CLEARED,
+        f"{records.MODEL}/int8": ShipDecision.UNPROVEN,
+        f"{records.MODEL}/float16": ShipDecision.CLEARED,
     }
     assert {one.variant for one in asked.refused} == {"uint8", "broken"}
     for path in (asked.folder, asked.zip):
@@ -262,7 +264,7 @@ def test_hostile_names_stay_below_the_folder(tmp_path: Path) -> None:
     files = {f"{records.MODEL}/../../int8": made.files[f"{records.MODEL}/int8"]}
     result = made.pack(tmp_path / "out" / "bundle", record=hostile, files=files)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bundle", "bundle.zip"]
-    assert check(result.zip).variants == {f"{records.MODEL}/../../int8": Answer.CLEARED}
+    assert check(result.zip).variants == {f"{records.MODEL}/../../int8": ShipDecision.CLEARED}
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

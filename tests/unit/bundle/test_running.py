@@ -9,9 +9,9 @@ import pytest
 from edgeq.bundle import running
 from edgeq.bundle.running import UnusableError
 from edgeq.bundle.select import Chosen
-from edgeq.judge.verdict import Answer
-from edgeq.record import VariantRecord
-from edgeq.spec.structs import Preprocessing
+from edgeq.config.structs import Preprocessing
+from edgeq.judge.verdict import ShipDecision
+from edgeq.record.structs import VariantRecord
 from edgeq.tflite.model_file import ModelFile, read_model
 from tests.unit.report import records
 from tests.unit.tiny_model import classifier
@@ -25,7 +25,7 @@ def model_file(tmp_path: Path, data: bytes) -> ModelFile:
 
 def chosen(variant: VariantRecord | None = None, **model: Any) -> Chosen:
     one = variant or VariantRecord(name="int8", method="int8")
-    return Chosen(records.record((one,), (), **model).models[0], one, Answer.CLEARED, (), ())
+    return Chosen(records.record((one,), (), **model).models[0], one, ShipDecision.CLEARED, (), ())
 
 
 def test_preprocessing_is_complete(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from edgeq.bundle.select import Refusal, select
-from edgeq.judge.verdict import Answer
+from edgeq.judge.verdict import ShipDecision
 from tests.unit.report import records
 
 
@@ -9,24 +9,24 @@ def test_only_what_is_cleared_is_chosen() -> None:
     chosen, refused = select(records.full_record())
     assert [one.variant.name for one in chosen] == ["float16"]
     assert chosen[0].key == f"{records.MODEL}/float16"
-    assert (chosen[0].answer, chosen[0].reasons) == (Answer.CLEARED, ())
+    assert (chosen[0].answer, chosen[0].reasons) == (ShipDecision.CLEARED, ())
     assert {one.variant: one.answer for one in refused} == {
-        "dynamic_range": Answer.UNPROVEN,
-        "int8@tensorflow": Answer.REJECTED,
-        "weight_only_int4": Answer.REJECTED,
-        records.HOSTILE: Answer.REJECTED,
+        "dynamic_range": ShipDecision.UNPROVEN,
+        "int8@tensorflow": ShipDecision.REJECTED,
+        "weight_only_int4": ShipDecision.REJECTED,
+        records.HOSTILE: ShipDecision.REJECTED,
     }
 
 
 def test_the_unproven_are_chosen_when_asked_for_and_nothing_else() -> None:
     chosen, refused = select(records.full_record(), unproven=True)
     assert {one.variant.name: one.answer for one in chosen} == {
-        "float16": Answer.CLEARED,
-        "dynamic_range": Answer.UNPROVEN,
+        "float16": ShipDecision.CLEARED,
+        "dynamic_range": ShipDecision.UNPROVEN,
     }
     (reason,) = chosen[1].reasons
     assert reason.startswith("accuracy_drop: INCONCLUSIVE, leans to PASS; the drop of 0.004")
-    assert {one.answer for one in refused} == {Answer.REJECTED}
+    assert {one.answer for one in refused} == {ShipDecision.REJECTED}
 
 
 def test_what_is_not_judged_is_never_chosen() -> None:
@@ -34,7 +34,7 @@ def test_what_is_not_judged_is_never_chosen() -> None:
     for unproven in (False, True):
         chosen, (refusal,) = select(record, unproven=unproven)
         assert chosen == ()
-        assert refusal.answer is Answer.NOT_JUDGED
+        assert refusal.answer is ShipDecision.NOT_JUDGED
         assert refusal.reasons == ("no gate looks at its predictions",)
 
 
@@ -48,4 +48,4 @@ def test_every_refusal_says_why() -> None:
 
 
 def test_reasons_are_joined() -> None:
-    assert str(Refusal("m", "v", Answer.REJECTED, ("a", "b"))) == "m/v is rejected: a; b"
+    assert str(Refusal("m", "v", ShipDecision.REJECTED, ("a", "b"))) == "m/v is rejected: a; b"

@@ -4,15 +4,17 @@ import msgspec
 
 from edgeq.bundle import texts
 from edgeq.bundle.select import Refusal, select
-from edgeq.feeding import Feeding, OwnSamples
-from edgeq.judge.verdict import Answer
+from edgeq.judge.verdict import ShipDecision
+from edgeq.record.feeding import Feeding, OwnSamples
 from tests.unit.report import records
 
 
 def test_notice_names_licence_and_maker() -> None:
     record = records.full_record()
     text = texts.notice(
-        record, record.models, (Refusal("m", records.HOSTILE, Answer.REJECTED, ("FAIL: <b>",)),)
+        record,
+        record.models,
+        (Refusal("m", records.HOSTILE, ShipDecision.REJECTED, ("FAIL: <b>",)),),
     )
     assert "- Licence: Apache-2.0" in text
     assert "- Attribution: Google" in text

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from edgeq import cli
-from edgeq import record as records
 from edgeq.history import accepted
 from edgeq.judge.verdict import Verdict
-from edgeq.record import RunRecord
+from edgeq.record import structs as records
+from edgeq.record.structs import RunRecord
 from tests.unit.history.figures import case, case_id, run
 
 SPEC = '[models.net]\nsource = "net.tflite"\n'

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from edgeq import cli
-from edgeq import record as records
-from edgeq.record import RunRecord
+from edgeq.record import structs as records
+from edgeq.record.structs import RunRecord
 from tests.unit.history.figures import case, flips, run, with_value
 
 SPEC = '[models.net]\nsource = "net.tflite"\n'

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgeq.cli import main
-from edgeq.pipeline import doctor
+from edgeq.doctor import doctor
 from tests.unit.cli.project import write
 
 

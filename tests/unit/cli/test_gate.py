@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeq import record
 from edgeq.cli.gate import SETTINGS, SUITE, pytest_arguments
+from edgeq.record import structs
 from tests.patience import PATIENCE_S
 from tests.unit.cli.project import CASES, SPEC, edgeq, write
 
@@ -32,7 +32,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def commands(project: Path) -> tuple[str, ...]:
-    return record.read(project / "reports" / "latest" / "run.json").commands
+    return structs.read(project / "reports" / "latest" / "run.json").commands
 
 
 def test_the_suite_runs_without_a_test_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,20 +8,12 @@ import pytest
 
 from edgeq.cli import main
 from edgeq.cli.init import STARTERS
+from edgeq.config.gates import limits
+from edgeq.config.load import load_spec
+from edgeq.config.methods import METHODS
+from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.structs import Images, Latency, Model, Preprocessing, ReadyVariant, Run, Spec
 from edgeq.errors import StoreError
-from edgeq.spec.gates import limits
-from edgeq.spec.load import load_spec
-from edgeq.spec.methods import METHODS
-from edgeq.spec.presets_preprocessing import PREPROCESSING
-from edgeq.spec.structs import (
-    Images,
-    Latency,
-    Model,
-    Preprocessing,
-    ReadyVariant,
-    Run,
-    Spec,
-)
 
 _HIDDEN = {"root", "origin"}
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeq import record as records
 from edgeq.cli import main
+from edgeq.record import structs as records
 from tests.unit.report.records import full_record
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgeq.cli import main
-from edgeq.store import Store
+from edgeq.store.content import Store
 from tests.unit.entries import FACTS, Maker, flip_bit
 
 

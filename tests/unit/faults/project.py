@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgeq.config.load import parse
+from edgeq.config.structs import Spec
 from edgeq.faults.good import Good
 from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.pipeline.run import Run
-from edgeq.spec.load import parse
-from edgeq.spec.structs import Spec
 from tests.unit.quantize.network import SIZE, network
 
 CLASSES = 24

@@ -10,15 +10,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from edgeq.challenge import Challenge, FaultAnswer, to_json
+from edgeq.config.digest import spec_sha256
 from edgeq.errors import SpecError
 from edgeq.faults import catalogue
 from edgeq.faults.challenge import challenge
 from edgeq.faults.fault import Fault, Faulty, new_fault
 from edgeq.faults.good import Good
 from edgeq.pipeline.plan import Subject
-from edgeq.pipeline.recording import spec_sha256
 from edgeq.pipeline.run import Run
+from edgeq.record.challenge import Challenge, FaultAnswer, to_json
 from edgeq.registry import Registry
 from tests.unit.faults import project
 

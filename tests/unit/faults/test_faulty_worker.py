@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import ModelRefusedError, WorkerCrashedError
 from edgeq.faults.faulty_worker import Conduct, conduct_of, marked
-from edgeq.faults.joining import faulty_target
+from edgeq.faults.inject import faulty_target
 from edgeq.run.memory import measure_memory
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
-from edgeq.spec.structs import Preprocessing
 from edgeq.tflite.model_file import read_model
 from tests.unit.tiny_model import classifier
 

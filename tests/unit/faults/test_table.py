@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgeq.challenge import Challenge, ControlAnswer, FaultAnswer, summed
 from edgeq.faults.catalogue import faults
 from edgeq.faults.table import catalogue, lines
+from edgeq.record.challenge import Challenge, ControlAnswer, FaultAnswer, summed
 
 WIDTH = 100
 

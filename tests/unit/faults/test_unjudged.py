@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeq.challenge import Challenge
+from edgeq.config.gates import GATES
+from edgeq.config.markers import MARKERS
+from edgeq.config.structs import Spec
 from edgeq.faults import catalogue
 from edgeq.faults.challenge import challenge
 from edgeq.faults.fault import ANYTHING, PREDICTIONS, RANGES, SHOWN_BY, STORED, new_fault
 from edgeq.faults.good import Good
 from edgeq.faults.table import lines
-from edgeq.spec.gates import GATES
-from edgeq.spec.markers import MARKERS
-from edgeq.spec.structs import Spec
+from edgeq.record.challenge import Challenge
 from tests.unit.faults import project
 
 OF_PREDICTIONS = (

@@ -12,7 +12,7 @@ from edgeq.faults.catalogue import faults
 from edgeq.faults.challenge import judged
 from edgeq.faults.fault import Fault, Faulty, new_fault
 from edgeq.faults.good import Good
-from edgeq.faults.joining import join
+from edgeq.faults.inject import join
 from edgeq.faults.photographs import (
     BT601,
     BT709,

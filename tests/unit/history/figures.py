@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from edgeq.answer import answered
-from edgeq.history.side import Figure, of_record
+from edgeq.config.gates import GATES
+from edgeq.history.snapshot import CaseFigure, of_record
 from edgeq.judge.verdict import Verdict
-from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord, summarize
-from edgeq.spec.gates import GATES
+from edgeq.record.ship_decision import answered
+from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord, summarize
 
 MODEL, METHOD = "net", "int8"
 IMAGES = 100
@@ -135,7 +135,7 @@ def run(
     return answered(found_)
 
 
-def figure(record: RunRecord, gate: str) -> Figure:
+def figure(record: RunRecord, gate: str) -> CaseFigure:
     return of_record(record).figures[case_id(gate)]
 
 

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from edgeq.change import ChangeKind
 from edgeq.errors import RecordError
 from edgeq.history.accept import Accepting, Signature, accept
 from edgeq.history.accepted import Accepted
 from edgeq.history.compare import compare
 from edgeq.history.selection import select
-from edgeq.history.side import of_accepted, of_record
+from edgeq.history.snapshot import of_accepted, of_record
 from edgeq.judge.verdict import Verdict
-from edgeq.record import CaseRecord, RunRecord
+from edgeq.record.change import ChangeKind
+from edgeq.record.structs import CaseRecord, RunRecord
 from tests.unit.history.figures import case, case_id, flips, run, together, with_value
 
 FIRST = Signature(reason="first", date="2026-01-01T00:00:00+00:00", commit=None)

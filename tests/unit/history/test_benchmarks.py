@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from edgeq.change import ChangeKind
 from edgeq.errors import RecordError
 from edgeq.history.benchmarks import BenchmarkFile, compare_benchmarks, from_json
+from edgeq.record.change import ChangeKind
 
 USUAL = {"min": 0.0098, "median": 0.010, "iqr": 0.0004, "rounds": 64}
 

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeq.change import Change, ChangeKind
 from edgeq.errors import RecordError
 from edgeq.history import accepted
 from edgeq.history.accept import Signature, accept
 from edgeq.history.compare import compare
 from edgeq.history.selection import select
-from edgeq.history.side import Side, of_accepted, of_record
+from edgeq.history.snapshot import Snapshot, of_accepted, of_record
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.bits import pack
-from edgeq.record import RunRecord, VariantRecord
+from edgeq.record.change import Change, ChangeKind
+from edgeq.record.structs import RunRecord, VariantRecord
 from tests.unit.history.figures import case, run
 
 WORSE, BETTER, NOISE = ChangeKind.WORSE, ChangeKind.BETTER, ChangeKind.NOISE
@@ -73,7 +73,7 @@ def measured(
     )
 
 
-def side_of(record: RunRecord) -> Side:
+def side_of(record: RunRecord) -> Snapshot:
     """Return the accepted side, by way of the accepted record's file."""
     made = accept(record, {}, select(""), SIGNED).records["net"]
     assert made is not None

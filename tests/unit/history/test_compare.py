@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeq.change import Change, ChangeKind
 from edgeq.history.compare import compare
-from edgeq.history.side import of_record
+from edgeq.history.snapshot import of_record
 from edgeq.judge.verdict import Verdict
-from edgeq.record import RunRecord
+from edgeq.record.change import Change, ChangeKind
+from edgeq.record.structs import RunRecord
 from tests.unit.history.figures import VALUES, case, case_id, flips, run, with_value
 
 WORSE, BETTER, NOISE = ChangeKind.WORSE, ChangeKind.BETTER, ChangeKind.NOISE

@@ -7,15 +7,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edgeq.change import ChangeKind
 from edgeq.errors import RecordError
-from edgeq.files import sha256_bytes
 from edgeq.history import past
-from edgeq.history.follow import follow, previous
+from edgeq.history.compare_previous import follow, previous
 from edgeq.history.past import of_past, past_run
-from edgeq.history.side import of_record
-from edgeq.judge.verdict import Answer, Verdict
-from edgeq.record import RunRecord
+from edgeq.history.snapshot import of_record
+from edgeq.io.files import sha256_bytes
+from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.record.change import ChangeKind
+from edgeq.record.structs import RunRecord
 from tests.unit.history.figures import case, case_id, flips, run, with_value
 
 
@@ -154,7 +154,7 @@ def test_answers_and_sentences_are_kept(tmp_path: Path) -> None:
     record = run(case("top1_agreement"), case("made"))
     past.keep(past_run(record, said=("net: int8 is cleared",)), tmp_path, most=9)
     (found,) = past.read_all(tmp_path).runs
-    assert found.answers == {"net/int8": Answer.CLEARED}
+    assert found.answers == {"net/int8": ShipDecision.CLEARED}
     assert found.said == ("net: int8 is cleared",)
     assert (found.passes, found.may_ship) == (True, True)
 
@@ -175,20 +175,25 @@ def first_schema(folder: Path, record: RunRecord) -> past.PastRun:
 @pytest.mark.parametrize(
     ("record", "answer", "passes", "may_ship"),
     [
-        (run(case("top1_agreement")), Answer.CLEARED, True, True),
-        (run(case("top1_agreement", Verdict.INCONCLUSIVE)), Answer.UNPROVEN, True, False),
-        (run(case("max_bytes")), Answer.NOT_JUDGED, True, False),
-        (run(case("top1_agreement"), case("types", Verdict.FAIL)), Answer.REJECTED, False, False),
+        (run(case("top1_agreement")), ShipDecision.CLEARED, True, True),
+        (run(case("top1_agreement", Verdict.INCONCLUSIVE)), ShipDecision.UNPROVEN, True, False),
+        (run(case("max_bytes")), ShipDecision.NOT_JUDGED, True, False),
+        (
+            run(case("top1_agreement"), case("types", Verdict.FAIL)),
+            ShipDecision.REJECTED,
+            False,
+            False,
+        ),
         (
             run(case("top1_agreement"), declared=(case_id("top1_agreement"), case_id("types"))),
-            Answer.REJECTED,
+            ShipDecision.REJECTED,
             False,
             False,
         ),
     ],
 )
 def test_a_run_of_the_first_schema_is_answered_from_its_cases(
-    tmp_path: Path, record: RunRecord, answer: Answer, *, passes: bool, may_ship: bool
+    tmp_path: Path, record: RunRecord, answer: ShipDecision, *, passes: bool, may_ship: bool
 ) -> None:
     found = first_schema(tmp_path, record)
     assert found.answers == {"net/int8": answer}

@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from edgeq.change import ChangeKind
-from edgeq.feeding import Difference, Feeding, OwnSamples
+from edgeq.config.gates import GATES, limits
 from edgeq.history.compare import compare
 from edgeq.history.rules import CONDITIONS, comparison_of
-from edgeq.history.side import of_record
-from edgeq.record import RunRecord, VariantRecord
-from edgeq.spec.gates import GATES, limits
+from edgeq.history.snapshot import of_record
+from edgeq.record.change import ChangeKind
+from edgeq.record.feeding import Difference, Feeding, OwnSamples
+from edgeq.record.structs import RunRecord, VariantRecord
 from tests.unit.history.figures import VALUES, run, with_value
 
 OUTPUTS = {

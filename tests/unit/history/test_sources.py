@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from edgeq import record as records
-from edgeq.change import ChangeKind
 from edgeq.errors import RecordError
 from edgeq.history import accepted
 from edgeq.history.accept import Signature, accept
 from edgeq.history.benchmarks import BenchmarkFile
 from edgeq.history.selection import select
-from edgeq.history.side import Side
+from edgeq.history.snapshot import Snapshot
 from edgeq.history.sources import compare_sources, load
+from edgeq.record import structs as records
+from edgeq.record.change import ChangeKind
 from tests.unit.history.figures import case, run
 
 BENCHMARKS = {"machine_info": {"machine": "x86_64"}, "benchmarks": []}
@@ -35,7 +35,7 @@ def test_everything_is_told_by_its_content(folder: Path) -> None:
     kept = folder / "accepted"
     for text in (folder, folder / "run.json", kept / "net.json", "accepted"):
         found = load(str(text), kept)
-        assert isinstance(found, Side)
+        assert isinstance(found, Snapshot)
         assert set(found.figures) == {"net/int8/made"}
     assert isinstance(load(str(folder / "0001.json"), kept), BenchmarkFile)
 

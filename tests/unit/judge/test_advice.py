@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from edgeq.config.methods import METHODS
 from edgeq.judge import open_value
 from edgeq.judge.advice import (
     OTHER_METHOD,
@@ -14,7 +15,6 @@ from edgeq.judge.advice import (
 )
 from edgeq.judge.open_value import OpenValue
 from edgeq.measure.clusters import find_clusters
-from edgeq.spec.methods import METHODS
 
 
 def test_every_method_has_advice_and_no_unknown_one_has() -> None:

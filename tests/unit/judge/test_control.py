@@ -6,16 +6,16 @@ import msgspec
 import numpy as np
 import pytest
 
+from edgeq.config.allowances import Allowance
 from edgeq.judge import control, limits, tensors
 from edgeq.judge.control import Reference
 from edgeq.judge.tensors import OutputError
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import accuracy
 from edgeq.measure.agreement import agreement
-from edgeq.measure.answers import Answers, make_answers
 from edgeq.measure.beside_control import BesideControl, Three, beside_control
 from edgeq.measure.contrast import contrast
-from edgeq.spec.allowances import Allowance
+from edgeq.measure.predictions import Predictions, make_answers
 
 ALLOWED = Allowance(
     error=2.0, least_error=0.01, drift=2.0, least_drift=0.01, agreement=0.03, accuracy=0.02
@@ -135,7 +135,7 @@ def test_a_single_image_settles_nothing() -> None:
     assert found.status is Verdict.INCONCLUSIVE
 
 
-def answers(wrong: int, offset: int = 0) -> Answers:
+def answers(wrong: int, offset: int = 0) -> Predictions:
     """Return answers of which so many differ from the baseline's, which gives class 0 to 8."""
     classes = np.arange(IMAGES) % 9
     classes[offset : offset + wrong] = 9

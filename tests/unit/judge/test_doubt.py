@@ -10,8 +10,8 @@ import pytest
 from edgeq.judge.doubt import Doubt, doubt, doubted, knows
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy, accuracy
-from edgeq.measure.answers import Answers, make_answers, outputs_facts
 from edgeq.measure.clusters import Clusters, find_clusters
+from edgeq.measure.predictions import Predictions, make_answers, outputs_facts
 from edgeq.measure.renaming import renaming
 
 LONGEST = 120
@@ -22,7 +22,7 @@ SEEDS = range(3)
 Classes = npt.NDArray[np.int64]
 
 
-def answers(predicted: Classes, classes: int) -> Answers:
+def answers(predicted: Classes, classes: int) -> Predictions:
     scores = np.eye(classes, dtype=np.float32)[predicted]
     return make_answers(scores, None, is_probability=False)
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from edgeq.config.gates import GATES
 from edgeq.judge.leaning import in_words, leaning, side
 from edgeq.judge.verdict import Verdict
-from edgeq.spec.gates import GATES
 
 
 @pytest.mark.parametrize(

@@ -19,15 +19,15 @@ from edgeq.judge.limits import (
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
-from edgeq.measure.answers import Answers, make_answers
 from edgeq.measure.clusters import find_clusters, rate_interval
 from edgeq.measure.least_size import LeastSize
+from edgeq.measure.predictions import Predictions, make_answers
 from edgeq.measure.size import Size
 
 LONGEST = 160
 
 
-def answers(classes: np.ndarray, count: int = 10) -> Answers:
+def answers(classes: np.ndarray, count: int = 10) -> Predictions:
     return make_answers(np.eye(count)[classes], None, is_probability=False)
 
 

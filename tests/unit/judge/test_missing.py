@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edgeq.config.gates import GATES
 from edgeq.errors import ConversionError, ModelError, WorkerTimeoutError
 from edgeq.judge.missing import broken, missing, not_measured, unmeasurable
 from edgeq.judge.verdict import Verdict
-from edgeq.spec.gates import GATES
 
 
 def test_absence_by_declaration_is_in_the_words() -> None:

@@ -6,14 +6,14 @@ import msgspec
 import numpy as np
 import pytest
 
+from edgeq.config.methods import METHODS
+from edgeq.config.structs import Classifier
 from edgeq.errors import WorkerCrashedError
-from edgeq.images.lint import Lint
 from edgeq.judge.proofs import calibration_disjoint, calibration_set, made, outputs, types
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.measure.answers import OutputFacts, make_answers, outputs_facts
 from edgeq.measure.operators import Compute, Operators
-from edgeq.spec.methods import METHODS
-from edgeq.spec.structs import Classifier
+from edgeq.measure.predictions import OutputFacts, make_answers, outputs_facts
+from edgeq.samples.lint import Lint
 
 
 def check(found: Judgement, status: Verdict) -> Judgement:

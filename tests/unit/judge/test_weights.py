@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from edgeq.config.structs import StoredWeights
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.judge.weights import headline, is_general, weights
 from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.stored.finding import Finding
-from edgeq.spec.structs import StoredWeights
 
 
 def finding(at: int = 0, change: str = "negated", **more: Any) -> Finding:

@@ -11,11 +11,11 @@ from hypothesis.extra import numpy as hnp
 
 from edgeq.errors import ImageError, ModelError
 from edgeq.measure.agreement import agreeing, agreement
-from edgeq.measure.answers import Answers, make_answers
+from edgeq.measure.predictions import Predictions, make_answers
 from edgeq.measure.statistics import clopper_pearson
 
 
-def answers(scores: object) -> Answers:
+def answers(scores: object) -> Predictions:
     return make_answers(np.array(scores, np.float32), None, is_probability=False)
 
 

@@ -7,14 +7,14 @@ import pytest
 from edgeq.errors import ImageError, ModelError
 from edgeq.measure.accuracy import accuracy
 from edgeq.measure.agreement import agreement
-from edgeq.measure.answers import Answers, make_answers
 from edgeq.measure.beside_control import Three, ThreeOutputs, beside_control
+from edgeq.measure.predictions import Predictions, make_answers
 from edgeq.measure.tensors import Output, fit, image_errors
 
 IMAGES, CLASSES = 60, 7
 
 
-def answers(seed: int, noise: float) -> Answers:
+def answers(seed: int, noise: float) -> Predictions:
     logits = np.random.default_rng(0).normal(0, 2, (IMAGES, CLASSES))
     logits = logits + np.random.default_rng(seed).normal(0, noise, logits.shape)
     powers = np.exp(logits)

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from edgeq.measure.accuracy import accuracy
 from edgeq.measure.agreement import agreement
-from edgeq.measure.answers import Answers, make_answers
 from edgeq.measure.clusters import (
     difference_interval,
     effective,
     find_clusters,
     rate_interval,
 )
+from edgeq.measure.predictions import Predictions, make_answers
 from edgeq.measure.statistics import (
     bounded_mean,
     clopper_pearson,
@@ -89,7 +89,7 @@ def test_clusters_never_make_an_interval_narrower(sizes: list[int], data: st.Dat
     assert high >= own_high - 1e-9
 
 
-def scores(predicted: list[int]) -> Answers:
+def scores(predicted: list[int]) -> Predictions:
     return make_answers(np.eye(6, dtype=np.float32)[predicted], None, is_probability=False)
 
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from edgeq.measure import divergence as module
-from edgeq.measure.answers import Answers, make_answers
 from edgeq.measure.divergence import (
     divergence,
     jensen_shannon,
@@ -17,6 +16,7 @@ from edgeq.measure.divergence import (
     top_overlap,
     total_variation,
 )
+from edgeq.measure.predictions import Predictions, make_answers
 
 LOGITS = hnp.arrays(
     np.float32,
@@ -25,7 +25,7 @@ LOGITS = hnp.arrays(
 )
 
 
-def logits(values: object) -> Answers:
+def logits(values: object) -> Predictions:
     return make_answers(np.array(values), None, is_probability=False)
 
 

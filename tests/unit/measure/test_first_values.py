@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeq.config.structs import Preprocessing
 from edgeq.measure.first_values import FirstValues, first_values, same_first_values
-from edgeq.spec.structs import Preprocessing
 from edgeq.tflite.model_file import ModelFile, read_model
 from tests.unit.tiny_model import classifier
 

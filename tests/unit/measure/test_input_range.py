@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeq.images.stream import Stream
+from edgeq.config.structs import Preprocessing
 from edgeq.measure.input_range import InputFit, InputScale, input_scale, value_ends
 from edgeq.measure.input_range import input_fit as measured
 from edgeq.measure.scales import fitting
-from edgeq.spec.structs import Preprocessing
+from edgeq.samples.stream import Stream
 from edgeq.tflite.model_file import read_model
 from tests.unit.tiny_model import Op, Tensor, build, classifier
 

@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeq.measure.answers import Answers, make_answers
 from edgeq.measure.kernels import kernel_noise
+from edgeq.measure.predictions import Predictions, make_answers
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 1, (6, 40)).astype(np.float32)
 
 
-def answers(logits: np.ndarray) -> Answers:
+def answers(logits: np.ndarray) -> Predictions:
     return make_answers(logits, None, is_probability=False)
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from edgeq.config.methods import METHODS, MethodChoice
 from edgeq.measure.least_size import least_size
 from edgeq.measure.size import measure_size
 from edgeq.quantize.make import make_variant
 from edgeq.quantize.recipes import LEAST_WEIGHTS
-from edgeq.spec.methods import METHODS, MethodChoice
-from edgeq.store import Store
+from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, read_model
 from tests.unit.quantize.network import CLASSES, WIDTH, calibration, float_model, network
 

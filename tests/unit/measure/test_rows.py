@@ -11,7 +11,7 @@ import pytest
 from edgeq.measure import rows
 from edgeq.measure.accuracy import accuracy
 from edgeq.measure.agreement import agreement
-from edgeq.measure.answers import Answers, outputs_facts
+from edgeq.measure.predictions import Predictions, outputs_facts
 from edgeq.measure.rows import Array, by_rows, portions, release
 
 
@@ -65,7 +65,7 @@ def test_memory_is_given_back(tmp_path: Path) -> None:
     assert resident_kb(path) < 400
 
 
-def everything(baseline: Answers, variant: Answers, labels: Array) -> bytes:
+def everything(baseline: Predictions, variant: Predictions, labels: Array) -> bytes:
     return msgspec.json.encode(
         [
             agreement(baseline, variant, labels),
@@ -83,9 +83,9 @@ def test_neither_portions_nor_files_change_a_number(
     logits = generator.normal(0, 3, (2, 30, 9)).astype(np.float32)
     logits[1, 4, 2], logits[1, 7] = np.nan, 0.0
     labels = generator.integers(0, 9, 30)
-    inside = [Answers(one, one, is_probability=False, logits_source="scores") for one in logits]
+    inside = [Predictions(one, one, is_probability=False, logits_source="scores") for one in logits]
     whole = everything(inside[0], inside[1], labels)
     monkeypatch.setattr(rows, "AT_ONCE", 7)
     files = [mapped(tmp_path, f"{number}.npy", one) for number, one in enumerate(logits)]
-    outside = [Answers(one, one, is_probability=False, logits_source="scores") for one in files]
+    outside = [Predictions(one, one, is_probability=False, logits_source="scores") for one in files]
     assert everything(outside[0], outside[1], labels) == whole

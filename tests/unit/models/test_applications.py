@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from edgeq.config.presets_preprocessing import PREPROCESSING
 from edgeq.errors import MissingExtraError, ModelError
 from edgeq.models.applications import (
     FAMILIES,
@@ -13,7 +14,6 @@ from edgeq.models.applications import (
     known_applications,
     plain,
 )
-from edgeq.spec.presets_preprocessing import PREPROCESSING
 
 LISTING = """
 from keras.applications import mobilenet as mobilenet

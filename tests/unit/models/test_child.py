@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from edgeq.config.structs import Make
 from edgeq.errors import ConversionError, StoreError
 from edgeq.models.child import log_path, run_child
 from edgeq.models.children import idle
 from edgeq.models.serving import one_line
-from edgeq.spec.structs import Make
-from edgeq.store import Store
+from edgeq.store.content import Store
 
 MAKE = Make(timeout_s=60)
 

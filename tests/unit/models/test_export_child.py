@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from edgeq.config.structs import Model, Spec
 from edgeq.errors import ConversionError, ModelError
 from edgeq.models import sources
 from edgeq.models.float_model import FloatModel, converter_start, load_float_model
-from edgeq.spec.structs import Model, Spec
-from edgeq.store import Store
+from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 
 pytestmark = pytest.mark.keras

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from edgeq import words
+from edgeq.config.structs import Make, Model, Preprocessing, Spec
 from edgeq.errors import ConversionError, ModelError, SpecError
 from edgeq.models import exporting, sources, weights
 from edgeq.models.applications import FAMILIES, Application
 from edgeq.models.float_model import FloatModel, converter_start, load_float_model
-from edgeq.spec.structs import Make, Model, Preprocessing, Spec
-from edgeq.store import Store
+from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 from tests.unit.tflite.test_halves import half
 from tests.unit.tiny_model import Head, classifier, heads

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from edgeq.errors import ChangedFileError, ModelError
-from edgeq.files import sha256_bytes
+from edgeq.io.files import sha256_bytes
 from edgeq.models.originals import take
-from edgeq.store import Store
+from edgeq.store.content import Store
 from tests.unit.tiny_model import classifier
 
 GOOD, OTHER = classifier(), classifier(seed=1)

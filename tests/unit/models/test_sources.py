@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from edgeq.config.structs import Model, Spec
 from edgeq.errors import EdgeqError, MissingExtraError, ModelError
 from edgeq.models import sources
 from edgeq.models.sources import Export, FloatFile, parse_source
-from edgeq.spec.structs import Model, Spec
 
 
 @pytest.fixture(autouse=True)

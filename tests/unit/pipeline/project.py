@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from edgeq.config.load import parse
+from edgeq.config.structs import Spec
 from edgeq.pipeline.plan import Case, Subject
 from edgeq.pipeline.run import Run
-from edgeq.spec.load import parse
-from edgeq.spec.structs import Spec
-from tests.unit.images.pictures import save
+from tests.unit.samples.pictures import save
 from tests.unit.tiny_model import classifier
 
 NAMES = ("apple", "banana", "cherry", "date", "elder", "fig", "grape")

@@ -9,16 +9,16 @@ import pytest
 from edgeq.faults.fault import Faulty
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph
-from edgeq.faults.joining import join
+from edgeq.faults.inject import join
 from edgeq.judge.tensors import COST
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.control import deduced_method
-from edgeq.pipeline.judging import judge
-from edgeq.pipeline.prefetch import prefetch
-from edgeq.pipeline.recording import describe_models
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
-from edgeq.record import CaseRecord
+from edgeq.record.structs import CaseRecord
+from edgeq.results.judging import judge
+from edgeq.results.prefetch import prefetch
+from edgeq.results.recording import describe_models
 from tests.unit.faults.project import EVALUATION, lay_out, save, spec
 
 GATES = ("top1_agreement", "relative_error", "probability_drift", "accuracy_drop")

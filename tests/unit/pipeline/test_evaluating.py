@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeq.images.sets import ImageSet, Photo
-from edgeq.images.stream import PORTION, Stream
-from edgeq.ledger import Ledger
+from edgeq.config.structs import Preprocessing
 from edgeq.pipeline.evaluating import missing_portions
-from edgeq.spec.structs import Preprocessing
-from edgeq.store import Store
+from edgeq.samples.sets import ImageSet, Photo
+from edgeq.samples.stream import PORTION, Stream
+from edgeq.store.content import Store
+from edgeq.store.rows import Ledger
 
 
 @pytest.fixture(scope="module")

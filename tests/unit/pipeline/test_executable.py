@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeq.config.structs import Preprocessing, Task
 from edgeq.errors import ImageError, ModelError, WorkerError
-from edgeq.images.labels import LabelSet
 from edgeq.pipeline.executable import Executable, as_answers, blaming
-from edgeq.spec.structs import Preprocessing, Task
+from edgeq.samples.labels import LabelSet
 from edgeq.tasks.recognition import Reading
 from tests.unit.tiny_model import classifier
 

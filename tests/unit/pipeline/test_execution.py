@@ -8,21 +8,21 @@ import msgspec
 import numpy as np
 import pytest
 
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError, ModelRefusedError
-from edgeq.files import sha256_file
-from edgeq.images import stream as module
-from edgeq.images.labels import LabelSet
-from edgeq.images.stream import Stream
+from edgeq.io.files import sha256_file
 from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.run import Run
 from edgeq.run.targets import local_target
-from edgeq.spec.structs import Preprocessing
-from edgeq.store import Store
+from edgeq.samples import stream as module
+from edgeq.samples.labels import LabelSet
+from edgeq.samples.stream import Stream
+from edgeq.store.content import Store
 from edgeq.tasks.recognition import Reading
-from tests.unit.images.pictures import save
 from tests.unit.pipeline.project import EVALUATION, NAMES, spec
+from tests.unit.samples.pictures import save
 
 LABELS = LabelSet("fruit", NAMES)
 READING = Reading("classification", 0, "a test says so", len(NAMES))

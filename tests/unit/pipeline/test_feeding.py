@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.judging import judge
-from edgeq.pipeline.recording import describe_models
 from edgeq.pipeline.run import Run
-from edgeq.record import CaseRecord, VariantRecord
+from edgeq.record.structs import CaseRecord, VariantRecord
+from edgeq.results.judging import judge
+from edgeq.results.recording import describe_models
 from tests.unit.pipeline.project import NAMES, case, spec, subject
 from tests.unit.tiny_model import classifier
 

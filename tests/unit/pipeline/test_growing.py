@@ -10,15 +10,15 @@ import pytest
 
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline import growing
-from edgeq.pipeline.judging import judge
-from edgeq.pipeline.recording import describe_models
 from edgeq.pipeline.run import Run
-from edgeq.record import CaseRecord
+from edgeq.record.structs import CaseRecord
+from edgeq.results.judging import judge
+from edgeq.results.recording import describe_models
 from edgeq.run.session import Session
 from edgeq.run.workers import Workers
 from tests.unit import bad_models
-from tests.unit.images.pictures import save
 from tests.unit.pipeline.project import NAMES, case, lay_out, spec
+from tests.unit.samples.pictures import save
 from tests.unit.tiny_model import classifier
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory now is read from /proc")

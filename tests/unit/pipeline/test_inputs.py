@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError, ModelError, SpecError
-from edgeq.images.sets import Role
 from edgeq.pipeline.inputs import ModelInputs, NamedImages, named_images
-from edgeq.spec.presets_preprocessing import PREPROCESSING
-from edgeq.spec.structs import Preprocessing
-from edgeq.store import Store
-from tests.unit.images.pictures import save
+from edgeq.samples.sets import Role
+from edgeq.store.content import Store
 from tests.unit.pipeline.project import CALIBRATION, EVALUATION, NAMES, spec
+from tests.unit.samples.pictures import save
 from tests.unit.tiny_model import classifier
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.files import sha256_bytes
-from edgeq.pipeline import kept, measuring
+from edgeq.io.files import sha256_bytes
+from edgeq.pipeline import cached, measuring
 from edgeq.pipeline.run import Run
-from tests.unit.images.pictures import save
 from tests.unit.pipeline.project import lay_out, spec, subject
+from tests.unit.samples.pictures import save
 
 
 def numbers(run: Run) -> tuple[object, ...]:
@@ -42,7 +42,7 @@ def test_a_run_with_nothing_changed_only_reads(
         monkeypatch.setattr(measuring, work, refuse)
     monkeypatch.setattr("edgeq.pipeline.inputs.lint", refuse)
     monkeypatch.setattr("edgeq.pipeline.execution.read_rows", refuse)
-    monkeypatch.setattr("edgeq.images.stream.write_pixels", refuse)
+    monkeypatch.setattr("edgeq.samples.stream.write_pixels", refuse)
     monkeypatch.setattr(later.executor.workers, "fresh", refuse)
     assert numbers(later) == first
     assert sorted((tmp_path / ".edgeq").rglob("entry.json")) == entries
@@ -85,15 +85,15 @@ def test_other_labels_give_another_accuracy(tmp_path: Path) -> None:
 
 def forget() -> None:
     """Let the sources be read again."""
-    kept.arithmetic.cache_clear()
-    kept.sources.cache_clear()
+    cached.arithmetic.cache_clear()
+    cached.sources.cache_clear()
 
 
 def test_another_formula_is_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = dict(kept.arithmetic())
+    before = dict(cached.arithmetic())
     forget()
-    monkeypatch.setattr(kept, "sha256_file", lambda path: sha256_bytes(path.name.encode()))
+    monkeypatch.setattr(cached, "sha256_file", lambda path: sha256_bytes(path.name.encode()))
     try:
-        assert dict(kept.arithmetic()) != before
+        assert dict(cached.arithmetic()) != before
     finally:
         forget()

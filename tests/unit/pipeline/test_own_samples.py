@@ -12,16 +12,16 @@ from PIL import Image
 
 from edgeq.errors import ImageError
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.illustrating import illustrated
-from edgeq.pipeline.judging import judge
+from edgeq.pipeline.external_inputs import taken
 from edgeq.pipeline.needs import variant_of
-from edgeq.pipeline.recording import describe_models, record_run
 from edgeq.pipeline.run import Run
-from edgeq.pipeline.taken import taken
-from edgeq.record import CaseRecord, VariantRecord
+from edgeq.record.structs import CaseRecord, VariantRecord
 from edgeq.report import html
-from tests.unit.images.pictures import save
+from edgeq.results.judging import judge
+from edgeq.results.recording import describe_models, record_run
+from edgeq.results.thumbnails import illustrated
 from tests.unit.pipeline.project import EVALUATION, case, lay_out, spec, subject
+from tests.unit.samples.pictures import save
 
 SAMPLES = f"on samples of its own: {EVALUATION} photographs of camera"
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from edgeq.config.gates import GATES, proofs
+from edgeq.config.methods import MethodChoice
 from edgeq.errors import SpecError
 from edgeq.pipeline.plan import Subject, cases, subjects
-from edgeq.spec.gates import GATES, proofs
-from edgeq.spec.methods import MethodChoice
-from tests.unit.spec.writing import spec
+from tests.unit.config.writing import spec
 
 READY = {"model": "net", "file": "v.tflite"}
 

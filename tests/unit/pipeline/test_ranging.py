@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeq.diagnosis.bench import Bench
+from edgeq.diagnosis.cause import Cause
+from edgeq.diagnosis.ranges import activation_ranges
 from edgeq.faults.graph import Graph
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.computed import SAMPLES, VALUES, computed, sample_places
-from edgeq.pipeline.diagnosis.bench import Bench
-from edgeq.pipeline.diagnosis.cause import Cause
-from edgeq.pipeline.diagnosis.ranges import activation_ranges
 from edgeq.pipeline.proving import prove_input_range, prove_ranges
 from edgeq.pipeline.ranging import ranges_of
 from edgeq.pipeline.run import Run

@@ -6,16 +6,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import WorkerCrashedError, WorkerError
 from edgeq.faults.faulty_worker import marked
-from edgeq.faults.joining import faulty_target
+from edgeq.faults.inject import faulty_target
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline import repeating
-from edgeq.pipeline.judging import judge
 from edgeq.pipeline.repeating import MOST_IMAGES, ask_again, ask_others
 from edgeq.pipeline.run import Run
+from edgeq.results.judging import judge
 from edgeq.run.session import Session
-from edgeq.spec.structs import Preprocessing
 from tests.unit.pipeline.project import case, spec, subject
 from tests.unit.tiny_model import classifier
 

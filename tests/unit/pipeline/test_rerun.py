@@ -7,10 +7,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from edgeq.files import sha256_file
-from edgeq.pipeline.judging import judge
+from edgeq.io.files import sha256_file
 from edgeq.pipeline.rerun import poisoned
 from edgeq.pipeline.run import Run
+from edgeq.results.judging import judge
 from tests.unit.pipeline.project import case, spec
 
 

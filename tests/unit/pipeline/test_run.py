@@ -13,7 +13,7 @@ from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.run import Run
 from edgeq.run.workers import Workers
-from edgeq.store import Store
+from edgeq.store.content import Store
 from tests.unit.pipeline.project import EVALUATION, NAMES, spec, subject
 
 

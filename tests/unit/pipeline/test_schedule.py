@@ -6,12 +6,12 @@ import time
 import pytest
 
 from edgeq.errors import ModelError
-from edgeq.pipeline.schedule import Relay, StoppedError, Task, carry_out
+from edgeq.pipeline.schedule import ProgressRelay, StoppedError, Task, carry_out
 from tests.patience import PATIENCE_S
 
 
-def relay(lines: list[str] | None = None) -> Relay:
-    return Relay(([] if lines is None else lines).append)
+def relay(lines: list[str] | None = None) -> ProgressRelay:
+    return ProgressRelay(([] if lines is None else lines).append)
 
 
 def test_a_task_waits_for_those_before_it() -> None:
@@ -94,7 +94,7 @@ def test_a_bug_ends_the_schedule_and_what_still_runs() -> None:
 
 def test_lines_of_other_threads_are_told_by_the_owner() -> None:
     lines: list[tuple[str, int]] = []
-    told = Relay(lambda line: lines.append((line, threading.get_ident())))
+    told = ProgressRelay(lambda line: lines.append((line, threading.get_ident())))
     told.say("mine")
     carry_out([Task("other", lambda: told.say("theirs"))], told, workers=1)
     assert lines == [("mine", threading.get_ident()), ("theirs", threading.get_ident())]

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from edgeq.config.methods import METHODS
+from edgeq.config.presets import DEFAULT_LIMITS
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.judging import judge
 from edgeq.pipeline.run import Run
-from edgeq.record import CaseRecord
-from edgeq.spec.methods import METHODS
-from edgeq.spec.presets import DEFAULT_LIMITS
+from edgeq.record.structs import CaseRecord
+from edgeq.results.judging import judge
 from tests.unit.faults.project import lay_out, spec
 
 METHODS_OF_LITERT = [name for name, method in METHODS if "litert" in method.engines]

@@ -17,7 +17,7 @@ from edgeq.pipeline.repeating import ask_again
 from edgeq.pipeline.run import Run
 from edgeq.run import conversation
 from edgeq.run.targets import WORKER, Target
-from edgeq.store import Store
+from edgeq.store.content import Store
 from tests.unit.pipeline.project import EVALUATION, spec, subject
 
 SLOW_WORKER = """

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgeq.config.load import parse
 from edgeq.errors import EdgeqError, SpecError
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.judging import judge, why_inapplicable
-from edgeq.pipeline.recording import describe_models, record_run
 from edgeq.pipeline.run import Run
-from edgeq.record import CaseRecord
-from edgeq.spec.load import parse
-from tests.unit.images.pictures import save
+from edgeq.record.structs import CaseRecord
+from edgeq.results.judging import judge, why_inapplicable
+from edgeq.results.recording import describe_models, record_run
+from tests.unit.samples.pictures import save
 from tests.unit.tiny_model import Head, Op, Tensor, build, detector, heads
 
 IMAGES = 12

@@ -10,14 +10,14 @@ from functools import partial
 import numpy as np
 import pytest
 
+from edgeq.config.structs import Latency
 from edgeq.judge.costs import latency_ratio, max_latency_ms
 from edgeq.judge.verdict import Verdict
 from edgeq.measure import latency as measured
-from edgeq.measure.looks import LOOKS, look_confidence
+from edgeq.measure.sequential_looks import LOOKS, look_confidence
 from edgeq.pipeline import timing
 from edgeq.pipeline.timing import Question, TimedPair, joined, time_pair
 from edgeq.run.results import Timed
-from edgeq.spec.structs import Latency
 
 ROUND_S = 0.020
 BLOCK = 4

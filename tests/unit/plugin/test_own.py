@@ -4,7 +4,7 @@ import pytest
 
 from edgeq.judge.verdict import Verdict
 from edgeq.plugin.own import _without, worse
-from edgeq.record import CaseRecord
+from edgeq.record.structs import CaseRecord
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeq.files import sha256_file
-from edgeq.images.decode import Pixels
-from edgeq.images.sets import ImageSet, Photo
+from edgeq.config.structs import Preprocessing
+from edgeq.io.files import sha256_file
 from edgeq.models.float_model import FloatModel
 from edgeq.quantize.calibration import Calibration
-from edgeq.spec.structs import Preprocessing
+from edgeq.samples.decode import Pixels
+from edgeq.samples.sets import ImageSet, Photo
 from tests.unit.tiny_model import Op, Tensor, build
 
 SIZE = (8, 8)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from edgeq.spec.structs import Preprocessing
+from edgeq.config.structs import Preprocessing
 from tests.unit.quantize.network import SIGNED_UNIT, calibration
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from edgeq.config.methods import MethodChoice
 from edgeq.quantize.finishing import SHIFT, finished
 from edgeq.quantize.make import make_variant
-from edgeq.spec.methods import MethodChoice
-from edgeq.store import Store
+from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 from edgeq.tflite.packing import unpacked
 from tests.unit.quantize.network import SIZE, calibration, float_model

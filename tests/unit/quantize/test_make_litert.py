@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeq.config.methods import METHODS, MethodChoice
+from edgeq.config.structs import Classifier, Make
 from edgeq.errors import ConversionError, ImageError, SpecError
 from edgeq.judge.proofs import types
 from edgeq.judge.verdict import Verdict
@@ -17,9 +19,7 @@ from edgeq.measure.stored.files import compare_files
 from edgeq.quantize import recipes
 from edgeq.quantize.make import make_variant
 from edgeq.quantize.variant import Variant
-from edgeq.spec.methods import METHODS, MethodChoice
-from edgeq.spec.structs import Classifier, Make
-from edgeq.store import Store
+from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, read_model
 from tests.unit.quantize.network import WIDTH, calibration, float_model, network
 from tests.unit.tiny_model import Op, Tensor, build

@@ -8,12 +8,12 @@ import pytest
 from msgspec import convert
 from msgspec.structs import replace
 
+from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.structs import Preprocessing, ReadyVariant, Spec
 from edgeq.errors import ModelError, SpecError
-from edgeq.files import sha256_bytes
+from edgeq.io.files import sha256_bytes
 from edgeq.quantize.make import ready_variant
-from edgeq.spec.presets_preprocessing import PREPROCESSING
-from edgeq.spec.structs import Preprocessing, ReadyVariant, Spec
-from edgeq.store import Store
+from edgeq.store.content import Store
 from tests.unit.quantize.network import network
 from tests.unit.tiny_model import Op, Tensor, build
 

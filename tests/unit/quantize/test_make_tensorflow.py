@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 
+from edgeq.config.methods import METHODS, MethodChoice
+from edgeq.config.structs import Make, Model, Preprocessing, Spec
 from edgeq.errors import ConversionError, MissingExtraError, ModelError
 from edgeq.models.child import run_child
 from edgeq.models.float_model import FloatModel, converter_start, load_float_model
@@ -19,9 +21,7 @@ from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.make import make_variant
 from edgeq.quantize.tensorflow_child import samples
 from edgeq.quantize.tensorflow_engine import CHILD
-from edgeq.spec.methods import METHODS, MethodChoice
-from edgeq.spec.structs import Make, Model, Preprocessing, Spec
-from edgeq.store import Store
+from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 from tests.unit.quantize.network import calibration, float_model
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from edgeq.answer import answered
+from edgeq.config.gates import GATES
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.accuracy import Accuracy, Rate
 from edgeq.measure.agreement import Agreement, Spread
@@ -16,9 +16,9 @@ from edgeq.measure.flips import Flip, FlipCounts, Guess, WorstImage
 from edgeq.measure.latency import Latency, Timing
 from edgeq.measure.operators import Compute, Operators
 from edgeq.measure.size import Size
-from edgeq.record import CaseRecord, Facts, ModelRecord, RunRecord, VariantRecord, summarize
+from edgeq.record.ship_decision import answered
+from edgeq.record.structs import CaseRecord, Facts, ModelRecord, RunRecord, VariantRecord, summarize
 from edgeq.run.results import MemoryUse
-from edgeq.spec.gates import GATES
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 HOSTILE_REASON = "</script><script>alert(2)</script> | `code` **bold** [a](http://b.example) @all"

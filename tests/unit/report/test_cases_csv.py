@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeq.change import Change, ChangeKind
 from edgeq.judge.verdict import Verdict
-from edgeq.record import RunRecord
+from edgeq.record.change import Change, ChangeKind
+from edgeq.record.structs import RunRecord
 from edgeq.report import cases_csv
 from tests.unit.report import records
 

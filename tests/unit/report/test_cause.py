@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from edgeq.judge.verdict import Verdict
-from edgeq.record import RunRecord, from_json, to_json
+from edgeq.record.structs import RunRecord, from_json, to_json
 from edgeq.report import html, markdown, terminal
 from tests.unit.report import records
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from edgeq.record import Facts, VariantRecord
+from edgeq.record.structs import Facts, VariantRecord
 from edgeq.report.cells import HEADINGS, Cell, cells
 from tests.unit.report import records
 

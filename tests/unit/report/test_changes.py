@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import msgspec
 
-from edgeq.change import Change, ChangeKind
-from edgeq.record import RunRecord
+from edgeq.record.change import Change, ChangeKind
+from edgeq.record.structs import RunRecord
 from edgeq.report import html, markdown, terminal
 from edgeq.report.changes import (
     MARKS,

@@ -10,7 +10,7 @@ from edgeq.judge.tensors import COST
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.contrast import Contrast, contrast, paired
-from edgeq.record import CaseRecord, ModelRecord, VariantRecord
+from edgeq.record.structs import CaseRecord, ModelRecord, VariantRecord
 from edgeq.report.control_view import control_line, costs, scale_costs
 
 

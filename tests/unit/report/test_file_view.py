@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edgeq.judge.verdict import Verdict
-from edgeq.record import CaseRecord, Facts
+from edgeq.record.structs import CaseRecord, Facts
 from edgeq.report.file_view import WIDTH, kernels_view, noise, stack_view
 from tests.unit.report import records
 

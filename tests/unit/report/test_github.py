@@ -5,11 +5,11 @@ import re
 import msgspec
 import pytest
 
-from edgeq.change import Change, ChangeKind
-from edgeq.escape import printable
 from edgeq.judge.verdict import Verdict
+from edgeq.record.change import Change, ChangeKind
 from edgeq.report import github
 from edgeq.report.model_sentences import about_model
+from edgeq.words.escape import printable
 from tests.unit.report import records
 
 COMMAND = re.compile(r"::(error|warning) title=([^:,]*)::(.*)")

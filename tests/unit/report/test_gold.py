@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edgeq.answer import answered
-from edgeq.change import Change, ChangeKind
-from edgeq.record import RunRecord
+from edgeq.record.change import Change, ChangeKind
+from edgeq.record.ship_decision import answered
+from edgeq.record.structs import RunRecord
 from edgeq.report import cases_csv, github, markdown, terminal
 from tests.unit.report import records
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edgeq.errors import RecordError
 from edgeq.judge.verdict import Verdict
-from edgeq.record import RunRecord, VariantRecord, from_json
+from edgeq.record.structs import RunRecord, VariantRecord, from_json
 from edgeq.report import html
 from tests.unit.report import records
 

@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from edgeq.answer import answered
-from edgeq.change import Change, ChangeKind
 from edgeq.judge.missing import RANDOM_WEIGHTS
 from edgeq.judge.verdict import Verdict
-from edgeq.record import CaseRecord, ModelRecord, RunRecord, VariantRecord
+from edgeq.record.change import Change, ChangeKind
+from edgeq.record.ship_decision import answered
+from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report.model_sentences import about_model, findings, what_would_settle
 from tests.unit.report import records
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edgeq.feeding import Feeding, OwnSamples
-from edgeq.files import sha256_bytes
-from edgeq.picture import Picture
-from edgeq.record import RunRecord
+from edgeq.io.files import sha256_bytes
+from edgeq.record.feeding import Feeding, OwnSamples
+from edgeq.record.structs import RunRecord
+from edgeq.record.thumbnails import Picture
 from edgeq.report import HTML_FILE, RECORD_FILE, embedding, html, pictures, write
 from tests.unit.report import records
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeq import record as run_records
 from edgeq import report
 from edgeq.errors import RecordError, StoreError
+from edgeq.record import structs as run_records
 from tests.unit.report import records
 
 

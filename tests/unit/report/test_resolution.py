@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from edgeq.judge.verdict import Verdict
-from edgeq.record import RunRecord
+from edgeq.record.structs import RunRecord
 from edgeq.report import html, markdown, terminal
 from tests.unit.report import records
 

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from edgeq.change import Change, ChangeKind
-from edgeq.feeding import Feeding, OwnSamples
-from edgeq.judge.verdict import Answer, Verdict
-from edgeq.record import CaseRecord, RunRecord, VariantRecord
+from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.record.change import Change, ChangeKind
+from edgeq.record.feeding import Feeding, OwnSamples
+from edgeq.record.structs import CaseRecord, RunRecord, VariantRecord
 from edgeq.report import html, markdown, sentences, terminal
 from edgeq.report.model_sentences import findings
 from tests.unit.report import records
@@ -55,8 +55,8 @@ def test_headline_and_mark(
     assert (sentences.mark(record).tone == "good") is ("may ship" in headline)
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(Answer, 3)))
-def test_no_run_is_good_unless_all_variants_are_cleared(order: tuple[Answer, ...]) -> None:
+@pytest.mark.parametrize("order", list(itertools.permutations(ShipDecision, 3)))
+def test_no_run_is_good_unless_all_variants_are_cleared(order: tuple[ShipDecision, ...]) -> None:
     for passes in (True, False):
         assert sentences.mark_of(order, passes=passes, may_ship=False).tone != "good"
         assert sentences.mark_of(order, passes=passes, may_ship=False).symbol != "\u2713"

@@ -5,9 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edgeq.files import sha256_bytes
-from edgeq.picture import Sheet
-from edgeq.record import RunRecord
+from edgeq.io.files import sha256_bytes
+from edgeq.record.structs import RunRecord
+from edgeq.record.thumbnails import Sheet
 from edgeq.report import HTML_FILE, RECORD_FILE, embedding, html, pictures, write
 from tests.unit.report import records
 from tests.unit.report.test_pictures import NAME, WEBP

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from edgeq.challenge import ControlAnswer, FaultAnswer, summed
-from edgeq.record import RunRecord
+from edgeq.record.challenge import ControlAnswer, FaultAnswer, summed
+from edgeq.record.structs import RunRecord
 from edgeq.report import html
 from edgeq.report.strength import strength
 from tests.unit.report import records

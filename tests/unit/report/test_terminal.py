@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from edgeq.escape import columns
 from edgeq.judge.verdict import Verdict
 from edgeq.report import terminal
+from edgeq.words.escape import columns
 from tests.unit.report import records
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.latency import latency
-from edgeq.record import CaseRecord, Facts
+from edgeq.record.structs import CaseRecord, Facts
 from edgeq.report.times_view import times_view
 from tests.unit.report import records
 

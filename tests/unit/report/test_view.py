@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from edgeq.record import Facts, VariantRecord
+from edgeq.record.structs import Facts, VariantRecord
 from edgeq.report.view import flat, view
 from tests.unit.report import records
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeq.judge.verdict import Answer, Verdict
+from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.report import words
 
 
@@ -63,7 +63,7 @@ def test_a_value_never_looks_like_a_limit_that_it_is_not(
 
 def test_every_verdict_and_answer_has_its_own_sign_and_word() -> None:
     assert set(words.VERDICTS) == set(Verdict)
-    assert set(words.ANSWERS) == set(Answer)
+    assert set(words.ANSWERS) == set(ShipDecision)
     for marks in (words.VERDICTS.values(), words.ANSWERS.values()):
         assert len({mark.symbol for mark in marks}) == 4
         assert len({mark.ascii for mark in marks}) == 4

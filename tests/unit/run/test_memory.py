@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import ModelRefusedError
 from edgeq.run.memory import INFERENCES, measure_memory, versions
 from edgeq.run.results import MemoryUse
 from edgeq.run.targets import local_target
-from edgeq.spec.structs import Preprocessing
 from tests.unit.tiny_model import classifier
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgeq.config.structs import Preprocessing
 from edgeq.run.session import Session
-from edgeq.spec.structs import Preprocessing
 from edgeq.tflite.edits import logits_edits
 
 SIGNED_UNIT = Preprocessing(mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5))

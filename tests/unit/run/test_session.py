@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from edgeq.config.structs import Kernels, Preprocessing
 from edgeq.errors import ModelRefusedError, WorkerError
-from edgeq.images.decode import Pixels
 from edgeq.measure.growth import Rise, growth
 from edgeq.run.results import Feed, Held, Loaded
 from edgeq.run.session import Session
 from edgeq.run.targets import Target, local_target
-from edgeq.spec.structs import Kernels, Preprocessing
+from edgeq.samples.decode import Pixels
 from edgeq.tflite.edits import logits_edits
 from tests.unit.bad_models import growing
 from tests.unit.tiny_model import IoType, Op, Tensor, build, classifier

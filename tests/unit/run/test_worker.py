@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeq.images.preprocess import to_input
+from edgeq.config.structs import Preprocessing
 from edgeq.run import worker
 from edgeq.run.targets import WORKER
-from edgeq.spec.structs import Preprocessing
+from edgeq.samples.preprocess import to_input
 from tests.patience import PATIENCE_S
 
 INTEGERS = ("int8", "uint8", "int16")

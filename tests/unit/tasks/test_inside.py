@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.images.labels import LabelSet, parse_labels
+from edgeq.samples.labels import LabelSet, parse_labels
 from edgeq.tasks.inside import Inside, disagreement, label_notes, read_inside
 from edgeq.tflite.metadata import Normalization
 from tests.unit import tiny_model

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeq.config.structs import Task
 from edgeq.errors import SpecError
-from edgeq.spec.structs import Task
 from edgeq.tasks.recognition import KnownClasses, Reading, recognize
 from edgeq.tflite.model_file import read_model
 from tests.unit import tiny_model

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from edgeq.config.methods import MethodChoice
 from edgeq.errors import ModelError
 from edgeq.faults.graph import Graph
 from edgeq.measure.size import measure_size
 from edgeq.quantize.make import make_variant
-from edgeq.spec.methods import MethodChoice
-from edgeq.store import Store
+from edgeq.store.content import Store
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.model_file import ModelFile, open_model, read_model
 from tests.unit.quantize.network import WIDTH, calibration, float_model, network

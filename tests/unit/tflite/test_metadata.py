@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import ModelError
-from edgeq.spec.structs import Preprocessing
 from edgeq.tflite.metadata import (
     LabelFile,
     Metadata,

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from edgeq.config.methods import MethodChoice
 from edgeq.errors import ModelError
-from edgeq.files import sha256_file
+from edgeq.io.files import sha256_file
 from edgeq.measure.size import measure_size
 from edgeq.quantize.make import make_variant
 from edgeq.quantize.variant import Variant
-from edgeq.spec.methods import MethodChoice
-from edgeq.store import Store
+from edgeq.store.content import Store
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.flatbuffer import Flatbuffer
 from edgeq.tflite.model_file import ModelFile, read_content, read_model

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeq.diagnosis.layers import pairs
 from edgeq.faults.fault import NotApplicableError
 from edgeq.faults.graph import Graph
 from edgeq.measure.input_range import input_scale
 from edgeq.measure.operators import operators
 from edgeq.measure.size import measure_size
-from edgeq.pipeline.diagnosis.layers import pairs
 from edgeq.tasks.recognition import KnownClasses, recognize
 from edgeq.tflite.model_file import read_model
 from edgeq.tflite.wiring import Wiring

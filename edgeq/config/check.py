@@ -1,0 +1,226 @@
+"""Checks that need the whole spec: names that refer to others, and what contradicts itself."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from edgeq.config.collisions import check_names
+from edgeq.config.contradictions import check_limits
+from edgeq.config.gates import GATES
+from edgeq.config.markers import COST_MARKERS
+from edgeq.config.methods import ENGINES, METHODS, choose, require_classifier
+from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.ranges import check_ranges
+from edgeq.config.structs import Classifier, Images, Model, ReadyVariant, Spec
+from edgeq.config.tables import header, key_text
+from edgeq.errors import SpecError
+from edgeq.registry import unknown
+
+BASELINE = "baseline"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
+
+
+def check(spec: Spec) -> None:
+    """Check what single keys can't show.
+
+    Raises:
+        SpecError: With the key, its value, and what would be valid.
+    """
+    where = spec.origin
+    if not spec.models:
+        raise SpecError(
+            "no model is declared",
+            where=where,
+            remedy=f'Add {header(where, "models", "NAME")} with source = "..."',
+        )
+    if spec.engine is not None and spec.engine not in ENGINES:
+        raise unknown("engine", spec.engine, ENGINES, where=f"{where}: engine")
+    check_ranges(spec)
+    _check_folders(spec)
+    _check_images(spec.images, f"{where}: images")
+    _check_methods(spec.methods, f"{where}: methods", spec.engine)
+    for name, model in spec.models.items():
+        _check_name("model", name, where)
+        _check_model(model, f"{where}: {key_text('models', name)}", spec)
+    for name, variant in spec.variants.items():
+        _check_name("variant", name, where)
+        _check_variant(name, variant, f"{where}: {key_text('variants', name)}", spec)
+    check_names(spec, {name: _method_names(spec, name) for name in spec.models})
+    _check_gates(spec)
+    check_limits(spec)
+
+
+def _check_name(kind: str, name: str, where: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise SpecError(
+            f"{kind} name {name!r} is not valid",
+            where=where,
+            remedy="Use letters, digits and . _ - + @, beginning with a letter or digit",
+        )
+
+
+def _check_path(text: str | None, where: str) -> None:
+    if text is None:
+        return
+    if not text.strip() or "\0" in text:
+        raise SpecError(
+            f"{text!r} names no file or folder", where=where, remedy="Write its path or name"
+        )
+    try:
+        Path(text).expanduser()
+    except RuntimeError as error:
+        raise SpecError(
+            f"{text!r} names the home folder of nobody here",
+            where=where,
+            remedy="Write a path that begins with ~/ or with /, or a relative one",
+        ) from error
+
+
+def _check_folders(spec: Spec) -> None:
+    for key in ("reports", "store"):
+        text = getattr(spec, key)
+        _check_path(text, f"{spec.origin}: {key}")
+        if spec.path(text).resolve() == spec.root.resolve():
+            raise SpecError(
+                f"{text!r} is the folder of the spec itself",
+                where=f"{spec.origin}: {key}",
+                remedy="Name a folder of its own",
+            )
+
+
+def _check_images(images: Images, where: str) -> None:
+    for key in ("calibration", "evaluation", "labels"):
+        _check_path(getattr(images, key), f"{where}.{key}")
+
+
+def _check_methods(
+    methods: tuple[str, ...],
+    where: str,
+    engine: str | None,
+    classifier: Classifier | None = None,
+) -> None:
+    named: dict[tuple[str, str], str] = {}
+    for text in methods:
+        choice = choose(text, engine=engine, classifier=classifier, where=where)
+        before = named.setdefault((choice.method, choice.engine), text)
+        if before != text:
+            raise SpecError(
+                f"{before!r} and {text!r} are the same method, made by the same engine",
+                where=where,
+                remedy="Keep one of them",
+            )
+    if len(named) != len(methods):
+        raise SpecError("a method is named twice", where=where, remedy="Name it once")
+
+
+def _check_model(model: Model, where: str, spec: Spec) -> None:
+    if model.methods is not None:
+        _check_methods(model.methods, f"{where}.methods", spec.engine, model.classifier)
+    elif model.classifier is not None:
+        _check_methods(spec.methods, f"{spec.origin}: methods", spec.engine, model.classifier)
+    if model.images is not None:
+        _check_images(model.images, f"{where}.images")
+    if isinstance(model.preprocessing, str):
+        PREPROCESSING.get(model.preprocessing, where=f"{where}.preprocessing")
+    require_classifier(
+        model.classifier,
+        spec.methods if model.methods is None else model.methods,
+        where=f"{where}.classifier",
+    )
+    _check_path(model.source, f"{where}.source")
+    _check_path(model.weights, f"{where}.weights")
+    _check_path(model.labels, f"{where}.labels")
+    if model.weights == "random" and not model.allow_random_weights:
+        raise SpecError(
+            'weights = "random" needs a declaration, because answers then mean nothing',
+            where=where,
+            remedy="Add allow_random_weights = true, or name trained weights",
+        )
+
+
+def _check_variant(name: str, variant: ReadyVariant, where: str, spec: Spec) -> None:
+    if variant.model not in spec.models:
+        raise unknown("model", variant.model, spec.models, where=where)
+    _check_origin(variant, where, spec)
+    if isinstance(variant.preprocessing, str):
+        PREPROCESSING.get(variant.preprocessing, where=f"{where}.preprocessing")
+    for key in ("file", "labels", "evaluation"):
+        _check_path(getattr(variant, key), f"{where}.{key}")
+    if variant.evaluation is not None and spec.images_of(variant.model, "evaluation") is None:
+        raise SpecError(
+            f"{variant.model!r} has no evaluation set that they could be paired with",
+            where=f"{where}.evaluation",
+            remedy=f"Set `evaluation` in {header(spec.origin, 'images')}",
+        )
+    taken = {word for model in spec.models for word in _method_names(spec, model)}
+    if name in taken or name == BASELINE:
+        raise SpecError(
+            f"the name {name!r} is taken" + ("" if name == BASELINE else " by a method"),
+            where=where,
+            remedy="Give the variant a name of its own",
+        )
+
+
+def _check_origin(variant: ReadyVariant, where: str, spec: Spec) -> None:
+    if variant.file is not None:
+        if variant.method is not None:
+            METHODS.get(variant.method, where=where)
+        claims = [] if variant.method is None else [variant.method]
+        require_classifier(variant.classifier, claims, where=f"{where}.classifier")
+        return
+    if variant.method is None:
+        raise SpecError(
+            "names neither a file nor a method that makes one",
+            where=where,
+            remedy='Add file = "....tflite" for a ready-made variant, or method = "int8"',
+        )
+    choose(
+        variant.method,
+        engine=spec.engine,
+        classifier=variant.classifier,
+        where=f"{where}.method",
+    )
+    require_classifier(variant.classifier, [variant.method], where=f"{where}.classifier")
+    for key in ("labels", "input_size"):
+        if getattr(variant, key) is not None:
+            raise SpecError(
+                "a variant that edgeq makes has its baseline's",
+                where=f"{where}.{key}",
+                remedy="Remove the key, or name the `file` that it is about",
+            )
+
+
+def _method_names(spec: Spec, model: str) -> set[str]:
+    """Return what the methods of a model are called: ``int8@tensorflow``, and ``int8`` too."""
+    texts = spec.methods_of(model)
+    return {*texts, *(text.partition("@")[0] for text in texts)}
+
+
+def _check_gates(spec: Spec) -> None:
+    used = {word for model in spec.models for word in _method_names(spec, model)}
+    used |= set(spec.variants)
+    used |= {one.method.partition("@")[0] for one in spec.variants.values() if one.method}
+    for name in (*spec.gates.by_method, *spec.gates.off):
+        where = f"{spec.origin}: {key_text('gates', name)}"
+        both = set(spec.gates.off.get(name, ())) & set(spec.gates.limits(name))
+        if both:
+            raise SpecError(
+                f"{min(both)} is switched off and has a limit",
+                where=where,
+                remedy="Decide for one of them",
+            )
+        if not name or name in used:
+            continue
+        if name in METHODS:
+            raise SpecError(
+                f"limits are set for {name!r}, which no model uses",
+                where=where,
+                remedy="Add it to methods, or remove its limits",
+            )
+        raise unknown("method or variant", name, used, where=where)
+    for name in spec.without:
+        if name not in COST_MARKERS:
+            raise unknown("marker", name, COST_MARKERS, where=f"{spec.origin}: without")
+    for name in spec.allow_missing:
+        GATES.get(name, where=f"{spec.origin}: allow_missing")

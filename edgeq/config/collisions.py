@@ -1,0 +1,81 @@
+"""Names that would be one where they are used: in files, folders and ids of tests. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from edgeq.config.structs import Spec
+from edgeq.config.tables import key_text
+from edgeq.errors import SpecError
+
+LONGEST = 100
+"""Characters of a name: a file's name has at most 255, and endings and hashes are added."""
+
+_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+"""What Windows takes for a device, whatever the ending."""
+
+
+def check_names(spec: Spec, methods: Mapping[str, Collection[str]]) -> None:
+    """Check that models and variants have names of their own wherever they become one.
+
+    File systems of Windows and macOS fold case, and a test is called ``MODEL-VARIANT``.
+
+    Args:
+        spec: The spec; each of its names is valid by itself.
+        methods: Names of the variants that methods make, by model.
+
+    Raises:
+        SpecError: A name is no file's name everywhere, or two are one.
+    """
+    for kind, names in (("models", spec.models), ("variants", spec.variants)):
+        for name in names:
+            _check_file_name(name, f"{spec.origin}: {key_text(kind, name)}")
+    _check_distinct([(name, f"the model {name!r}") for name in spec.models], spec.origin, "files")
+    pairs = list(_pairs(spec, methods))
+    for model in spec.models:
+        own = [(variant, f"the variant {variant!r}") for name, variant in pairs if name == model]
+        _check_distinct(own, spec.origin, f"files of {model!r}")
+    ids = [(f"{model}-{variant}", f"{model}/{variant}") for model, variant in pairs]
+    _check_distinct(ids, spec.origin, "ids of tests")
+
+
+def _pairs(spec: Spec, methods: Mapping[str, Collection[str]]) -> Iterator[tuple[str, str]]:
+    """Yield model and variant of everything that is tested."""
+    for model in spec.models:
+        ready = [name for name, one in spec.variants.items() if one.model == model]
+        for variant in (*sorted(methods[model]), *ready):
+            yield model, variant
+
+
+def _check_file_name(name: str, where: str) -> None:
+    if len(name) > LONGEST:
+        raise SpecError(
+            f"a name of {len(name)} characters is too long for a file",
+            where=where[:LONGEST],
+            remedy=f"Use at most {LONGEST}",
+        )
+    if name.endswith(".") or _DEVICE.fullmatch(name):
+        raise SpecError(
+            "is no name of a file on every system", where=where, remedy="Choose another name"
+        )
+
+
+def _check_distinct(names: list[tuple[str, str]], where: str, used: str) -> None:
+    """Refuse two names that differ in case at most.
+
+    Args:
+        names: Each with what it names.
+        where: Where they are set.
+        used: Where they would be one.
+    """
+    seen: dict[str, str] = {}
+    for name, what in names:
+        other = seen.setdefault(name.casefold(), what)
+        if other != what:
+            raise SpecError(
+                f"{other} and {what} can't be told apart in {used}, where both are "
+                f"{name.casefold()!r}",
+                where=where,
+                remedy="Rename one of them; capitals alone make no difference",
+            )

@@ -1,0 +1,200 @@
+"""What a gate is: one row, which carries all that other rooms need to know of it.
+
+Whoever adds a gate writes a row and a function. What the row does not say has a default that errs
+on the safe side: a gate is measured while nothing else runs, and it applies to every model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
+
+from edgeq.config.markers import Marker
+from edgeq.config.structs import Limits, Task
+
+if TYPE_CHECKING:
+    from edgeq.judge.verdict import Judgement
+    from edgeq.pipeline.variant import VariantUnderTest
+    from edgeq.words import Kind
+
+Holds = Literal["every", "quantized", "fixed scales", "calibrated", "calibrated here"]
+Column = Literal["size", "reduction", "agreement", "accuracy", "latency", "memory"]
+Condition = Literal[
+    "baseline", "images", "preprocessing", "feeding", "kernels", "threads", "machine"
+]
+
+Predictions = Literal["agrees", "right", "baseline_right"]
+
+FED: tuple[Condition, ...] = ("images", "preprocessing", "feeding")
+"""What must be the same for answers to be compared image by image."""
+
+OUTPUTS: tuple[Condition, ...] = ("baseline", *FED)
+"""What must be the same for distances from the baseline to be compared."""
+
+COSTS: tuple[Condition, ...] = ("kernels", "threads", "machine")
+"""What must be the same for times and memory to be compared."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How figures of a gate from two runs are compared.
+
+    Attributes:
+        alike: What must be the same in both.
+        tolerance: Differences up to this are within noise, beside the statistics of sampled
+            figures. In the gate's unit, or as a share of the smaller value.
+        relative: Whether the tolerance is a share.
+        exact: Whether the value is a fact; else it is an estimate with an interval.
+        by_image: What is compared image by image: whether the variant agrees with its baseline,
+            whether it is right, whether its baseline is. The images that both runs have are
+            compared then, whatever became of the baseline's file.
+    """
+
+    alike: tuple[Condition, ...] = ()
+    tolerance: float = 0.0
+    relative: bool = False
+    exact: bool = True
+    by_image: tuple[Predictions, ...] = ()
+
+    @property
+    def measured(self) -> tuple[Condition, ...]:
+        """What must be the same of the measuring; how a variant is fed is its own."""
+        return tuple(name for name in self.alike if name != "feeding")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """One gate.
+
+    Attributes:
+        name: The key in ``[tool.edgeq.gates]``; its test is called ``test_NAME``.
+        marker: The pytest marker of its cases. Gates marked ``"agreement"`` or ``"accuracy"``
+            look at predictions: without one of them nothing is cleared.
+        summary: What it holds, for people.
+        judge: A function of a variant and the limit that returns a ``Judgement``, or where one is,
+            ``"module:function"``; it is imported when the first case is judged.
+        sense: ``"min"`` if the value must reach the limit, ``"max"`` if it must not exceed it,
+            ``"proof"`` if there is no limit and it is always on.
+        unit: ``"ratio"``, ``"bytes"``, ``"ms"``, ``"count"``, or ``""`` for a proof.
+        minimum: Lowest limit that makes sense.
+        maximum: Highest limit that makes sense, None if there is none.
+        limits: Default limits by the name of a method, ``""`` for ready-made variants that claim
+            none; over those of the presets.
+        holds: For which variants a proof has something to prove: ``"every"`` one, those whose
+            method quantizes activations, those whose file may hold activations with fixed scales
+            (their method is calibrated, or they claim none), those whose method is calibrated, or
+            those that were calibrated by this run.
+        needs_images: Whether it needs an evaluation set.
+        follows_evaluation: Whether it counts what an evaluation shows if there is one; a gate that
+            needs images need not say so.
+        needs_labels: Whether the evaluation set must be labelled.
+        needs_training: Whether it means nothing for random weights.
+        task: The task that it belongs to, None if it holds for every one.
+        on_request: Whether a spec that sets its limit has it for other tasks, too.
+        least_classes: Classes below which it says nothing of class scores.
+        controlled: Whether its default limit is tightened by what edgeq's own variant of the same
+            method reaches on the same images; a limit that the spec sets holds as it is.
+        alone: Whether it must be measured while nothing else runs.
+        timed: Whether it rests on the variant's latency: more rounds are timed while it is open,
+            and pytest-benchmark keeps them.
+        comparison: How it is compared with figures of other runs, None if by its verdict alone.
+        column: The column of the report's table of variants that shows its limit.
+        written: How its value is written, if its unit does not say it.
+        cause: What its failure means if no experiment says more, None if nothing certain.
+        sureness: Of several causes, that with the highest is named.
+        explained: Whether a failure is explained by experiments with the variant.
+    """
+
+    name: str
+    marker: Marker
+    summary: str
+    judge: Callable[[VariantUnderTest, float], Judgement] | str
+    sense: Literal["min", "max", "proof"]
+    unit: str = ""
+    minimum: float = 0.0
+    maximum: float | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+    holds: Holds = "every"
+    needs_images: bool = False
+    follows_evaluation: bool = False
+    needs_labels: bool = False
+    needs_training: bool = False
+    task: Task | None = None
+    on_request: bool = False
+    least_classes: int = 0
+    controlled: bool = False
+    alone: bool = True
+    timed: bool = False
+    comparison: Comparison | None = None
+    column: Column | None = None
+    written: Kind | None = None
+    cause: str | None = None
+    sureness: int = 0
+    explained: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """How its value and limit are written."""
+        return self.written or kind_of(self.unit)
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether it is always on and has no limit."""
+        return self.sense == "proof"
+
+    @property
+    def sees_predictions(self) -> bool:
+        """Whether it looks at what the variant predicts; proofs do not count."""
+        return self.marker in PREDICTIONS
+
+    def inapplicable(self, task: Task, classes: int) -> str | None:
+        """Return why it says nothing about a model, None if it does.
+
+        Args:
+            task: What the model's outputs are judged as.
+            classes: Number of classes, 0 if it has none.
+        """
+        if self.task not in (None, task):
+            return f"the model is judged as {task}"
+        if task == self.task and classes < self.least_classes:
+            return f"it says nothing about {classes} classes"
+        return None
+
+    def judgement(self, variant: VariantUnderTest, limit: float) -> Judgement:
+        """Return what it says about a variant.
+
+        Args:
+            variant: The variant, whose measurements are made when they are first asked for.
+            limit: In the gate's unit, 0 for a proof.
+
+        Raises:
+            EdgeqError: The variant can't be made or run, or what it needs can't be used.
+        """
+        if not isinstance(self.judge, str):
+            return self.judge(variant, limit)
+        module, _, function = self.judge.partition(":")
+        found: Judgement = getattr(import_module(module), function)(variant, limit)
+        return found
+
+
+_KINDS: dict[str, Kind] = {"bytes": "size", "ms": "ms", "s": "s", "count": "count"}
+
+
+def kind_of(unit: str) -> Kind:
+    """Return how numbers of a unit are written."""
+    return _KINDS.get(unit, "number")
+
+
+PREDICTIONS: tuple[Marker, ...] = ("agreement", "accuracy")
+"""Markers of the gates that look at what a variant predicts."""
+
+DEFAULTS_OF_NO_METHOD = ""
+"""The key of ``Gate.limits`` for ready-made variants that claim no method."""
+
+
+def default_limits(gates: Mapping[str, Gate], method: str | None) -> Limits:
+    """Return the limits that gates bring for a method, by gate."""
+    key = method or DEFAULTS_OF_NO_METHOD
+    return {name: gate.limits[key] for name, gate in gates.items() if key in gate.limits}

@@ -1,0 +1,100 @@
+"""Finding and reading a spec: ``edgeq.toml``, or ``[tool.edgeq]`` in ``pyproject.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from edgeq.config.check import check
+from edgeq.config.gate_table import parse_gates
+from edgeq.config.presets import built_in
+from edgeq.config.structs import Spec
+from edgeq.config.tables import build
+from edgeq.errors import SpecError
+from edgeq.io.files import read_text
+
+OWN_FILE = "edgeq.toml"
+SHARED_FILE = "pyproject.toml"
+
+
+def find_spec_file(start: Path) -> Path | None:
+    """Return the nearest file that holds a spec, from a folder upwards; None where there is none.
+
+    Raises:
+        SpecError: A ``pyproject.toml`` on the way can't be read.
+    """
+    for folder in (start, *start.resolve().parents):
+        if (folder / OWN_FILE).is_file():
+            return folder / OWN_FILE
+        shared = folder / SHARED_FILE
+        if shared.is_file() and _tool_table(_read(shared), shared) is not None:
+            return shared
+    return None
+
+
+def load_spec(start: Path, *, file: Path | None = None) -> Spec:
+    """Return the spec for a folder.
+
+    Args:
+        start: Folder to start from; it and its parents are searched for ``edgeq.toml`` or a
+            ``pyproject.toml`` with ``[tool.edgeq]``.
+        file: A configuration file to read instead of searching.
+
+    Returns:
+        The spec of the nearest file, or the built-in one where there is none.
+
+    Raises:
+        SpecError: The file can't be read or says something that is not valid.
+    """
+    found = file if file is not None else find_spec_file(start)
+    if found is None:
+        return built_in(start.resolve())
+    whole = _read(found)
+    table = _tool_table(whole, found) if found.name == SHARED_FILE else whole
+    if table is None:
+        raise SpecError("has no table [tool.edgeq]", where=found, remedy="Add one")
+    return parse(table, root=found.resolve().parent, origin=found)
+
+
+def parse(table: dict[str, Any], *, root: Path, origin: Path) -> Spec:
+    """Return the spec that a table of TOML describes.
+
+    Raises:
+        SpecError: A key is unknown or a value is not valid.
+    """
+    where = str(origin)
+    gates = parse_gates(table.get("gates", {}), where=where)
+    values = {"models": {}} | table
+    spec = build(Spec, values, where=where, read={"gates": gates}, root=root, origin=where)
+    check(spec)
+    return spec
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read_text(path, encoding="utf-8-sig"))
+    except OSError as error:
+        raise SpecError(
+            f"can't be read: {error.strerror or error}",
+            where=path,
+            remedy="Name an existing file, or write one with `edgeq init`",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SpecError(
+            f"is not UTF-8 (byte {error.start})", where=path, remedy="Save it as UTF-8"
+        ) from error
+    except ValueError as error:  # TOMLDecodeError, and integers of thousands of digits
+        raise SpecError(
+            f"is not valid TOML: {error}", where=path, remedy="Correct the file there"
+        ) from error
+    except RecursionError as error:
+        raise SpecError("is nested too deeply", where=path, remedy="Use fewer levels") from error
+
+
+def _tool_table(table: dict[str, Any], path: Path) -> dict[str, Any] | None:
+    tools = table.get("tool", {})
+    tool = tools.get("edgeq") if isinstance(tools, dict) else None
+    if tool is None or isinstance(tool, dict):
+        return tool
+    raise SpecError("tool.edgeq is not a table", where=path, remedy="Write [tool.edgeq]")

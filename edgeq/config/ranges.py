@@ -1,0 +1,120 @@
+"""Checks of single numbers: each in the range in which it means something."""
+
+from __future__ import annotations
+
+import math
+
+from edgeq.config.structs import Images, Model, Preprocessing, Spec
+from edgeq.config.tables import key_text
+from edgeq.errors import SpecError
+
+LEAST_CONFIDENCE = 0.5
+MOST_THREADS = 256
+MOST_SECONDS = 7 * 86_400
+MOST_BYTES = 2**50
+MOST_ROUNDS = 1_000_000
+MOST_SEED = 2**32 - 1
+MOST_PIXELS = 8192
+MOST_HISTORY = 10_000
+
+
+def check_ranges(spec: Spec) -> None:
+    """Check the numbers of a spec, its models and its ready-made variants.
+
+    Raises:
+        SpecError: With the key, its value, and its range.
+    """
+    run, latency = spec.run, spec.latency
+    _within("confidence", spec.confidence, LEAST_CONFIDENCE, 1, spec.origin, strict=True)
+    _within("run.threads", run.threads, 1, MOST_THREADS, spec.origin)
+    _within("run.timeout_s", run.timeout_s, 0.001, MOST_SECONDS, spec.origin)
+    _within("run.memory_limit", run.memory_limit, 1, MOST_BYTES, spec.origin)
+    _within("make.timeout_s", spec.make.timeout_s, 0.001, MOST_SECONDS, spec.origin)
+    _within("make.memory_limit", spec.make.memory_limit, 1, MOST_BYTES, spec.origin)
+    _within("latency.rounds", latency.rounds, 2, MOST_ROUNDS, spec.origin)
+    _within("latency.block", latency.block, 1, latency.rounds, spec.origin)
+    _within("latency.warmup", latency.warmup, 0, MOST_ROUNDS, spec.origin)
+    _within("latency.budget_s", latency.budget_s, 0.001, MOST_SECONDS, spec.origin)
+    _within("history", spec.history, 0, MOST_HISTORY, spec.origin)
+    _check_images(spec.images, "images", spec.origin)
+    for name, model in spec.models.items():
+        _check_model(model, key_text("models", name), spec.origin)
+    for name, variant in spec.variants.items():
+        for side in variant.input_size or ():
+            key = key_text("variants", name, "input_size")
+            _within(key, side, 1, MOST_PIXELS, spec.origin)
+        if isinstance(variant.preprocessing, Preprocessing):
+            key = key_text("variants", name, "preprocessing")
+            _check_preprocessing(variant.preprocessing, key, spec.origin)
+
+
+def _check_model(model: Model, key: str, where: str) -> None:
+    _within(f"{key}.seed", model.seed, 0, MOST_SEED, where)
+    for side in model.input_size or ():
+        _within(f"{key}.input_size", side, 1, MOST_PIXELS, where)
+    if model.images is not None:
+        _check_images(model.images, f"{key}.images", where)
+    if isinstance(model.preprocessing, Preprocessing):
+        _check_preprocessing(model.preprocessing, f"{key}.preprocessing", where)
+
+
+def _check_images(images: Images, key: str, where: str) -> None:
+    for name in ("max_calibration", "max_evaluation"):
+        count = getattr(images, name)
+        if count is not None:
+            _within(f"{key}.{name}", count, 1, None, where)
+
+
+def _check_preprocessing(preprocessing: Preprocessing, key: str, where: str) -> None:
+    if not 0 < preprocessing.crop_fraction <= 1:
+        raise SpecError(
+            f"{key}.crop_fraction = {preprocessing.crop_fraction} is outside its range",
+            where=where,
+            remedy="Valid: above 0, at most 1",
+        )
+    if not all(0 < value < math.inf for value in preprocessing.std):
+        raise SpecError(
+            f"{key}.std = {list(preprocessing.std)} is not valid",
+            where=where,
+            remedy="Pixels are divided by std: write three numbers above 0",
+        )
+    if not all(map(math.isfinite, preprocessing.mean)):
+        raise SpecError(
+            f"{key}.mean = {list(preprocessing.mean)} is not valid",
+            where=where,
+            remedy="Write three finite numbers, in pixel units",
+        )
+    if preprocessing.jpeg_scaling:
+        _within(f"{key}.jpeg_scaling", preprocessing.jpeg_scaling, 1, MOST_PIXELS, where)
+
+
+def _within(
+    key: str,
+    value: float,
+    lowest: float,
+    highest: float | None,
+    where: str,
+    *,
+    strict: bool = False,
+) -> None:
+    top = math.inf if highest is None else highest
+    if (lowest < value < top) if strict else (lowest <= value <= top):
+        return
+    span = f"from {lowest} to {highest}"
+    if highest is None:
+        span = f"at least {lowest}"
+    elif strict:
+        span = f"above {lowest} and below {highest}"
+    raise SpecError(
+        f"{key} = {shown(value)} is outside its range", where=where, remedy=f"Valid: {span}"
+    )
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, cut where it is long (TOML knows numbers of any length)."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write an integer of over 4300 digits
+        return "a number of thousands of digits"
+    most = 40
+    return text if len(text) <= most else f"{text[:most]}..."

@@ -1,0 +1,387 @@
+"""The bench: a failing variant, its baseline, and the experiments that can be made with them.
+
+Everything is made when it is first asked for, on few photographs: those on which the variant is
+worst, and some others. Experiments share one worker, which is closed at the end of the diagnosis
+or when an experiment failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.config.structs import Kernels, Preprocessing
+from edgeq.diagnosis.layers import Pair, pairs
+from edgeq.errors import EdgeqError
+from edgeq.measure.agreement import agreeing, require_same_shape
+from edgeq.measure.predictions import Predictions
+from edgeq.pipeline.executable import as_answers
+from edgeq.pipeline.plan import Subject
+from edgeq.pipeline.run import Run
+from edgeq.run.session import Session
+from edgeq.samples.decode import decode
+from edgeq.samples.sets import ImageSet
+from edgeq.tflite.constants import Constants
+from edgeq.tflite.edits import Edit, outputs_edits
+from edgeq.tflite.model_file import ModelFile, read_model
+
+MOST_IMAGES = 24
+FEW_IMAGES = 4
+"""Where no operator is delegated, an inference takes long."""
+RECOVERED = 0.5
+"""Most that an experiment may leave of the error if there is no control to compare with."""
+CONTROLS = 1.5
+"""An experiment may leave so many times the control's error."""
+LEAST_LEVEL = 1e-4
+"""Float arithmetic itself parts by less."""
+DISAGREEING = 0.75
+"""Share of the images that is left to those on which the variant is worst."""
+
+Order = npt.NDArray[np.intp]
+Reals = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The variant's answers in one experiment, beside the baseline's.
+
+    Attributes:
+        agreeing: Share of the images with the baseline's class.
+        error: Median over the images of the relative error of centred logits.
+    """
+
+    agreeing: float
+    error: float
+
+
+class Bench:
+    """One failing variant.
+
+    Args:
+        run: The run that it failed in.
+        subject: The variant.
+        error: What kept it from being run, None where it ran.
+    """
+
+    def __init__(self, run: Run, subject: Subject, error: EdgeqError | None = None) -> None:
+        self.run = run
+        self.subject = subject
+        self.error = error
+        self.inputs = run.inputs(subject.model)
+        self._open = ExitStack()
+        self._laid: Laid | None = None
+        self.known_fact: str | None = None
+        """What is certain about the variant, for people, although it may not be the cause."""
+        self._reference: Predictions | None = None
+        self._pixels: dict[object, npt.NDArray[np.uint8]] = {}
+
+    def close(self) -> None:
+        """End the worker that experiments share; the next one starts another."""
+        self._laid = None
+        self._open.close()
+
+    @cached_property
+    def baseline_file(self) -> ModelFile:
+        """What the baseline's file holds."""
+        return read_model(self.inputs.baseline.path)
+
+    @cached_property
+    def variant_file(self) -> ModelFile:
+        """What the variant's file holds."""
+        return read_model(self.run.variant(self.subject).path)
+
+    @cached_property
+    def baseline_constants(self) -> Constants:
+        """The baseline's stored data."""
+        return Constants(self.baseline_file)
+
+    @cached_property
+    def variant_constants(self) -> Constants:
+        """The variant's stored data."""
+        return Constants(self.variant_file)
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The layers that both have."""
+        return pairs(self.baseline_file, self.variant_file)
+
+    @property
+    def static(self) -> bool:
+        """Whether activations have ranges that are fixed in the file."""
+        return any(one.variant.output.scales.size == 1 for one in self.pairs)
+
+    @cached_property
+    def preprocessing(self) -> Preprocessing:
+        """The variant's own."""
+        return self.inputs.preprocessing_of(self.subject.variant)
+
+    @cached_property
+    def baseline_answers(self) -> Predictions:
+        """The baseline's answers on the whole evaluation set."""
+        return self.run.answers(self.subject.model, None)
+
+    @cached_property
+    def variant_answers(self) -> Predictions:
+        """The variant's answers on the whole evaluation set."""
+        found = self.run.answers(self.subject.model, self.subject)
+        require_same_shape(self.baseline_answers, found)
+        return found
+
+    @cached_property
+    def images(self) -> ImageSet:
+        """The evaluation set.
+
+        Raises:
+            ImageError: There is none.
+        """
+        return self.inputs.require_evaluation()
+
+    @cached_property
+    def samples(self) -> ImageSet:
+        """What the variant is evaluated on: samples of its own, or the evaluation set.
+
+        Raises:
+            ImageError: As ``images``.
+        """
+        return self.inputs.evaluation_of(self.subject.variant)
+
+    @cached_property
+    def chosen(self) -> Order:
+        """Places of the photographs for experiments, the worst first."""
+        loaded = self.run.load(self.subject.model, self.subject)
+        most = MOST_IMAGES if loaded.delegated else FEW_IMAGES
+        errors = relative_errors(self.baseline_answers, self.variant_answers)
+        worst = np.argsort(-np.where(np.isnan(errors), np.inf, errors), kind="stable")
+        if len(worst) <= most:
+            return worst
+        first = worst[: round(most * DISAGREEING)]
+        others = np.setdiff1d(np.arange(len(errors)), first)
+        spread = others[np.linspace(0, len(others) - 1, most - len(first), dtype=int)]
+        return np.concatenate([first, np.unique(spread)])
+
+    def pixels(
+        self,
+        preprocessing: Preprocessing,
+        chosen: Order,
+        images: ImageSet | None = None,
+        *,
+        size: tuple[int, int] | None = None,
+    ) -> npt.NDArray[np.uint8]:
+        """Return chosen photographs, decoded in some geometry.
+
+        Args:
+            preprocessing: Its resize, filter and crop.
+            chosen: Places in the set.
+            images: The set, the variant's samples if None.
+            size: Height and width, those of the variant's input if None.
+        """
+        images = self.samples if images is None else images
+        size = self.inputs.input_size_of(self.subject.variant) if size is None else size
+        key = (
+            images.content_sha256,
+            size,
+            preprocessing.resize,
+            preprocessing.filter,
+            preprocessing.crop_fraction,
+            chosen.tobytes(),
+        )
+        if key not in self._pixels:
+            photos = tuple(images.photos[place] for place in chosen)
+            subset = replace(images, photos=photos)
+            found = decode(subset, preprocessing, size, self.run.store)
+            self._pixels[key] = np.array(found.array())
+        return self._pixels[key]
+
+    @property
+    def reference(self) -> Predictions:
+        """What the variant is held against: the baseline's answers, with what was found in it."""
+        return self.baseline_answers if self._reference is None else self._reference
+
+    def hold_against(self, answers: Predictions, places: Order) -> None:
+        """Hold the variant against other answers than the baseline's from now on.
+
+        Args:
+            answers: Of a changed baseline.
+            places: The photographs that they are about.
+        """
+        scores, logits = self.baseline_answers.scores.copy(), self.baseline_answers.logits.copy()
+        scores[places], logits[places] = answers.scores, answers.logits
+        self._reference = replace(self.baseline_answers, scores=scores, logits=logits)
+
+    def known(self, chosen: Order) -> Trial:
+        """Return how the variant's own answers on chosen photographs compare."""
+        return trial(part(self.reference, chosen), part(self.variant_answers, chosen))
+
+    @cached_property
+    def control_error(self) -> float | None:
+        """The control's error on the photographs of experiments, None if there is no control.
+
+        A variant that is its own control has none, and so have outputs that hold no classes.
+        """
+        if not self.run.classifies(self.subject.model):
+            return None
+        control = self.run.control(self.subject)
+        if control.subject is None or control.itself:
+            return None
+        answers = self.run.answers(self.subject.model, control.subject)
+        return trial(part(self.baseline_answers, self.chosen), part(answers, self.chosen)).error
+
+    @property
+    def needs_no_explanation(self) -> bool:
+        """Whether the variant lies no farther from the baseline than its control does."""
+        level = self.control_error
+        return level is not None and self.known(self.chosen).error <= CONTROLS * level
+
+    def recovers(self, before: Trial, after: Trial, left: float = RECOVERED) -> bool:
+        """Return whether an experiment takes away what needs an explanation; see ``recovers``."""
+        return recovers(before, after, left, self.control_error)
+
+    def computed(self, *, baseline: bool, chosen: Order) -> Iterator[tuple[Reals, ...]]:
+        """Yield for each chosen photograph what each common layer computes, as real numbers.
+
+        Both are given the variant's samples, so that what parts them lies in the files.
+
+        Raises:
+            WorkerError: The model does not run.
+        """
+        model = self.run.executable(self.subject.model, None if baseline else self.subject)
+        tensors = [(one.baseline if baseline else one.variant).output.index for one in self.pairs]
+        size = self.inputs.baseline.input_size if baseline else None
+        pixels = self.pixels(model.preprocessing, chosen, size=size)
+        with self.run.executor.session(model.key) as session:
+            loaded = session.load(
+                model.path,
+                threads=self.run.spec.run.threads,
+                kernels=self.run.spec.run.kernels,
+                edits=outputs_edits(model.path, tensors),
+            )
+            places = {one.index: place for place, one in enumerate(loaded.outputs)}
+            for at in range(len(pixels)):
+                found = session.infer(
+                    loaded.handle, pixels, model.preprocessing, start=at, count=1
+                ).outputs
+                yield tuple(np.asarray(found[places[index]]) for index in tensors)
+
+    def laid(self) -> Laid:
+        """Return the variant, loaded in the worker that experiments share.
+
+        Raises:
+            WorkerError: It does not load.
+        """
+        if self._laid is None:
+            self._laid = self._open.enter_context(self.laid_out())
+        return self._laid
+
+    def changed_baseline(self, edits: tuple[Edit, ...], places: Order) -> list[Reals]:
+        """Return all that the baseline hands out on chosen photographs, with its file edited.
+
+        Raises:
+            WorkerError: It does not run so.
+        """
+        model = self.run.executable(self.subject.model, None)
+        size = self.inputs.baseline.input_size
+        pixels = self.pixels(model.preprocessing, places, self.images, size=size)
+        with self.run.executor.session(model.key) as session:
+            loaded = session.load(
+                model.path,
+                threads=self.run.spec.run.threads,
+                kernels=self.run.spec.run.kernels,
+                edits=(*edits, *model.readout.edits),
+            )
+            found = session.infer(loaded.handle, pixels, model.preprocessing)
+        return [np.asarray(one) for one in found.outputs]
+
+    @contextmanager
+    def laid_out(
+        self, kernels: Kernels | None = None, edits: tuple[Edit, ...] = ()
+    ) -> Iterator[Laid]:
+        """Yield the variant, loaded in a worker of its own, with its file edited.
+
+        Raises:
+            WorkerError: It does not load.
+        """
+        model = self.run.executable(self.subject.model, self.subject)
+        with self.run.executor.session(model.key) as session:
+            loaded = session.load(
+                model.path,
+                threads=self.run.spec.run.threads,
+                kernels=kernels or self.run.spec.run.kernels,
+                edits=(*edits, *model.readout.edits),
+            )
+            yield Laid(self, session, loaded.handle)
+
+
+@dataclass(frozen=True)
+class Laid:
+    """The variant in a worker, ready for experiments."""
+
+    bench: Bench
+    session: Session
+    handle: int
+
+    def answers(self, pixels: npt.NDArray[np.uint8], preprocessing: Preprocessing) -> Predictions:
+        """Return the variant's answers on pixels."""
+        model = self.bench.run.executable(self.bench.subject.model, self.bench.subject)
+        found = self.session.infer(self.handle, pixels, preprocessing)
+        return as_answers(model, [np.asarray(one) for one in found.outputs])
+
+    def attempt(self, preprocessing: Preprocessing, chosen: Order | None = None) -> Trial:
+        """Return how the variant compares when it is fed in some way."""
+        places = self.bench.chosen if chosen is None else chosen
+        found = self.answers(self.bench.pixels(preprocessing, places), preprocessing)
+        return trial(part(self.bench.reference, places), found)
+
+
+def part(answers: Predictions, places: Order) -> Predictions:
+    """Return the answers on some of the images."""
+    return replace(answers, scores=answers.scores[places], logits=answers.logits[places])
+
+
+def trial(baseline: Predictions, variant: Predictions) -> Trial:
+    """Return how answers compare on the same images."""
+    errors = relative_errors(baseline, variant)
+    usable = errors[~np.isnan(errors)]
+    middle = float(np.median(usable)) if usable.size else float("inf")
+    return Trial(float(agreeing(baseline, variant).mean()), middle)
+
+
+def recovers(
+    before: Trial, after: Trial, left: float = RECOVERED, control_error: float | None = None
+) -> bool:
+    """Return whether an experiment takes away what needs an explanation.
+
+    With a control that is all but what the method itself costs; without one, most of the error.
+
+    Args:
+        before: The variant as it is.
+        after: The experiment.
+        left: Most that it may leave of the error if there is no control.
+        control_error: The control's error on the same photographs, None if there is none.
+    """
+    # Where there is no error, everything would "recover".
+    if not after.error < before.error:
+        return False
+    if control_error is None:
+        return after.error <= left * before.error
+    return after.error <= max(CONTROLS * control_error, LEAST_LEVEL)
+
+
+def relative_errors(baseline: Predictions, variant: Predictions) -> npt.NDArray[np.float64]:
+    """Return the relative error of centred logits per image, NaN where it has none."""
+    require_same_shape(baseline, variant)
+    finite = baseline.finite & variant.finite
+    ours, theirs = (
+        np.where(finite[:, np.newaxis], one.logits, 0).astype(np.float64)
+        for one in (baseline, variant)
+    )
+    ours -= ours.mean(axis=1, keepdims=True)
+    theirs -= theirs.mean(axis=1, keepdims=True)
+    sizes = np.linalg.norm(ours, axis=1)
+    usable = finite & (sizes > 0)
+    errors = np.linalg.norm(theirs - ours, axis=1) / np.where(usable, sizes, 1)
+    return np.where(usable, errors, np.nan)

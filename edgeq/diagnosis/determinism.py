@@ -1,0 +1,92 @@
+"""Hypotheses about how the variant answers: not finite, by chance, late, always the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.diagnosis.bench import Bench, Laid, Order
+from edgeq.diagnosis.cause import Cause
+from edgeq.measure.predictions import outputs_facts
+
+IMAGES = 6
+SAME = 1e-4
+LEAST_IMAGES = 4
+
+Rows = npt.NDArray[np.float32]
+
+
+def not_finite(bench: Bench) -> Cause | None:
+    """Answers hold NaN or infinities."""
+    found = outputs_facts(bench.variant_answers)
+    if not found.nonfinite_images:
+        return None
+    return Cause(
+        "not_finite",
+        f"{found.nonfinite_images} of {found.images} answers hold NaN or infinities, and no scale "
+        "in the file is to blame: an operator overflows, or the runtime's kernels are at fault",
+        {"images": found.nonfinite_images, "values": found.nonfinite_values},
+    )
+
+
+def unsteady(bench: Bench) -> Cause | None:
+    """The same photographs get other answers in another order, or in another run."""
+    places = bench.chosen[:IMAGES]
+    if len(places) < LEAST_IMAGES:
+        return None
+    forth = _logits(bench, bench.laid(), places)
+    with bench.laid_out() as other:
+        back = _logits(bench, other, places[::-1])[::-1]
+    if _same(forth, back):
+        return None
+    with bench.laid_out() as third:
+        again = _logits(bench, third, places)
+    return explain(forth, back, again)
+
+
+def explain(forth: Rows, back: Rows, again: Rows) -> Cause:
+    """Return why answers differ.
+
+    Args:
+        forth: Logits of n photographs, shape (n, c).
+        back: Logits of the same photographs, asked for from the last to the first.
+        again: As ``forth``, in another process.
+    """
+    facts: dict[str, object] = {"images": len(forth)}
+    if not _same(forth, again):
+        return Cause(
+            "nondeterminism",
+            f"the same {len(forth)} photographs got other answers in a second run",
+            facts,
+        )
+    if _same(forth, np.repeat(forth[:1], len(forth), 0)) and _same(
+        back, np.repeat(back[-1:], len(back), 0)
+    ):
+        return Cause(
+            "constant_output",
+            "every answer is that of the first photograph: the model runs once and its output "
+            "is not renewed",
+            facts,
+        )
+    late = "; each is that of the photograph before" if _same(forth[2:], back[:-2]) else ""
+    return Cause(
+        "stale_output",
+        f"the answer to a photograph depends on those that were asked before it{late}",
+        facts,
+    )
+
+
+def constant(bench: Bench) -> Cause | None:
+    """Every photograph gets the same answer, for none of the other reasons."""
+    if not outputs_facts(bench.variant_answers).constant:
+        return None
+    return Cause("constant_output", "every photograph gets the same answer, bit by bit")
+
+
+def _logits(bench: Bench, laid: Laid, places: Order) -> Rows:
+    return laid.answers(bench.pixels(bench.preprocessing, places), bench.preprocessing).logits
+
+
+def _same(first: Rows, second: Rows) -> bool:
+    spread = float(np.abs(first).max())
+    return bool(np.abs(first - second).max() <= SAME * max(spread, SAME))

@@ -1,0 +1,175 @@
+"""A failed case gets its probable cause, found at most once per variant and error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from edgeq import diagnosis
+from edgeq.config.digest import spec_sha256
+from edgeq.config.gates import GATES
+from edgeq.diagnosis.bench import Bench
+from edgeq.diagnosis.cause import Cause, Diagnosis
+from edgeq.diagnosis.feeding import other_feeding
+from edgeq.diagnosis.labels import wrong_labels
+from edgeq.diagnosis.table import diagnose
+from edgeq.errors import EdgeqError
+from edgeq.judge.tensors import DEAD, LOST, ONE_SCALE, ORDER
+from edgeq.judge.verdict import Verdict
+from edgeq.pipeline.cached import keep, sources
+from edgeq.pipeline.measuring import pair_facts
+from edgeq.pipeline.plan import Case, Subject
+from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
+from edgeq.record.structs import CaseRecord
+
+HEAD = "probable cause: "
+_ANEW = "Make the variant anew from the baseline's file, and compare the sha256 of what was copied"
+_CALIBRATE = "Calibrate on images like those of the evaluation, in the preprocessing of the model"
+NEXT_STEPS = {
+    ORDER: "Export the variant with the outputs in the baseline's order, or read them by name",
+    ONE_SCALE: "Give them outputs of their own, or bring all values to one range (boxes from 0 to "
+    "1) before they are joined",
+    DEAD: "Look at the layers before this output: their weights or scales are lost",
+    LOST: "Look at the layers that lead to these columns, and at the order of the columns",
+    "channel_order": "Set `preprocessing.channels` to the order that the variant was made for, or "
+    "convert it from the model that takes this one",
+    "input_range": "Set mean and std of `preprocessing` to what the variant was made for, or make "
+    "it anew from this baseline",
+    "samples": "Look at what differs between the samples of both, scene by scene; if the device "
+    "delivers such samples, calibrate or train on them",
+    "resize": "Feed the variant with the baseline's resize, filter and crop",
+    "label_offset": "Check for a background class: name the label set of outputs and labels alike",
+    "label_order": "Name the label set in the order of the outputs, and check how labels were read",
+    "wrong_checkpoint": "Convert the checkpoint that the baseline was exported from",
+    "damaged_tensor": _ANEW,
+    "output_quantization": _ANEW,
+    "saturated_activations": f"{_CALIBRATE}; do not cut ranges to a low percentile",
+    "calibration": _CALIBRATE,
+    "kernels": "Pin `run.kernels` to those of the device, and report the difference to LiteRT",
+    "nondeterminism": "Run it with one thread and look for an operator that draws random numbers",
+}
+"""What to do about a cause, in place of what a verdict alone suggests; none where that is best."""
+
+
+def explained(
+    run: Run, case: Case, record: CaseRecord, error: EdgeqError | None = None
+) -> CaseRecord:
+    """Return the record with its probable cause, where it failed and one is found.
+
+    Args:
+        run: The run.
+        case: The case.
+        record: Its record; the verdict stays as it is.
+        error: What kept the variant from being made, read or run.
+    """
+    failed = record.status is Verdict.FAIL
+    if failed and (error is not None or case.gate.explained):
+        known = (case.subject.key, "" if error is None else str(error))
+        try:
+            found = run.diagnoses.get(known, lambda: _diagnosis(run, case.subject, error))
+        except EdgeqError as obstacle:  # experiments need images; the verdict stands without them
+            found = Diagnosis(None, notes=(f"not diagnosed: {obstacle.what}",))
+        return with_cause(record, found)
+    if failed and case.gate.name == "input_range":
+        return _tried(run, case, record, _other_range)
+    if case.gate.name == "accuracy_drop" and record.status is Verdict.INCONCLUSIVE:
+        # What is wrong with labels costs both models alike.
+        return _tried(run, case, record, wrong_labels)
+    return record
+
+
+class _IncompleteError(Exception):
+    """A diagnosis that is not worth keeping: experiments could not be made."""
+
+    def __init__(self, found: Diagnosis):
+        self.found = found
+        super().__init__()
+
+
+def _diagnosis(run: Run, subject: Subject, error: EdgeqError | None) -> Diagnosis:
+    """Return a diagnosis, kept where the variant ran and every experiment could be made."""
+    if error is not None:
+        return diagnose(Bench(run, subject, error))
+
+    def make() -> Diagnosis:
+        found = diagnose(Bench(run, subject))
+        if found.notes:
+            raise _IncompleteError(found)
+        return found
+
+    try:
+        return keep(run.store, "diagnoses", experiment_facts(run, subject), make, Diagnosis)
+    except _IncompleteError as incomplete:
+        return incomplete.found
+
+
+def experiment_facts(run: Run, subject: Subject) -> dict[str, object]:
+    """Return what experiments with a variant that ran depend on.
+
+    Raises:
+        EdgeqError: Variant or baseline do not run, or there is no evaluation set.
+    """
+    inputs = run.inputs(subject.model)
+    samples = inputs.own_samples(subject.variant)
+    sets = (inputs.calibration_set, inputs.evaluation, samples)
+    return {
+        **pair_facts(run, subject),
+        "spec": spec_sha256(run.spec),
+        "weights": VariantUnderTest(run, subject.model, subject).stored_weights,
+        "photographs": [[photo.name for photo in one.photos] for one in sets if one is not None],
+        "contents": [one.content_sha256 for one in sets if one is not None],
+        "experiments": sources(diagnosis),
+    }
+
+
+def with_cause(record: CaseRecord, found: Diagnosis) -> CaseRecord:
+    """Return the record with what a diagnosis found."""
+    evidence = dict(record.evidence)
+    if found.notes:
+        evidence["diagnosis"] = list(found.notes)
+    if found.cause is None:
+        known = found.known if found.known != record.reason else None
+        return msgspec.structs.replace(record, cause=known, evidence=evidence)
+    # The proof of what is stored has said in its reason what the experiment was about.
+    sentence = found.cause.sentence.removeprefix(f"{record.reason}; ")
+    evidence["cause"] = {"name": found.cause.name, **found.cause.evidence}
+    return msgspec.structs.replace(
+        record,
+        cause=f"{HEAD}{sentence}" if sentence else None,
+        next_step=found.cause.next_step or NEXT_STEPS.get(found.cause.name, record.next_step),
+        evidence=evidence,
+    )
+
+
+def cause_of(records: Sequence[CaseRecord]) -> str | None:
+    """Return the name of the probable cause that the failed cases of one variant give."""
+    for record in records:
+        cause = record.evidence.get("cause")
+        if isinstance(cause, dict):
+            return str(cause["name"])
+    failed = [
+        GATES.get(one.gate) for one in records if one.status is Verdict.FAIL and one.gate in GATES
+    ]
+    return max(failed, key=lambda gate: gate.sureness).cause if failed else None
+
+
+def _tried(
+    run: Run, case: Case, record: CaseRecord, test: Callable[[Bench], Cause | None]
+) -> CaseRecord:
+    """Return the record with what one hypothesis finds."""
+    bench = Bench(run, case.subject)
+    try:
+        cause = test(bench)
+    except EdgeqError as error:
+        return with_cause(record, Diagnosis(None, notes=(f"{case.gate.name}: {error.what}",)))
+    finally:
+        bench.close()
+    return with_cause(record, Diagnosis(cause))
+
+
+def _other_range(bench: Bench) -> Cause | None:
+    """Return the range of pixels that the variant was made for, None where none is found."""
+    found = other_feeding(bench)
+    return found if found is not None and found.name == "input_range" else None

@@ -1,0 +1,74 @@
+"""Causes of variants that could not be run."""
+
+from __future__ import annotations
+
+from edgeq.config.methods import METHODS, MethodChoice
+from edgeq.diagnosis.bench import Bench
+from edgeq.diagnosis.cause import Cause
+from edgeq.errors import (
+    ConversionError,
+    EdgeqError,
+    ModelError,
+    ModelRefusedError,
+    WorkerCrashedError,
+    WorkerMemoryError,
+    WorkerTimeoutError,
+)
+from edgeq.pipeline.plan import Subject
+
+_NAMES = (
+    (WorkerMemoryError, "memory"),
+    (WorkerTimeoutError, "hang"),
+    (WorkerCrashedError, "crash"),
+    (ModelRefusedError, "refused"),
+)
+_SAID = {
+    "memory": "the worker needs more memory than it may use",
+    "hang": "the runtime does not end an inference",
+    "crash": "the runtime crashes on a file that is whole",
+    "refused": "the runtime does not take this model, although the file is whole",
+}
+
+
+def unreadable(bench: Bench) -> Cause | None:
+    """The file is damaged, or the wrong kind of file."""
+    error = bench.error
+    if not isinstance(error, ModelError) or isinstance(error, ConversionError):
+        return None
+    return Cause("damaged_file", "", {"error": error.what})
+
+
+def another_engine(bench: Bench) -> Cause | None:
+    """One engine's file is refused or can't be made, and another's of the same method loads."""
+    choice = bench.subject.choice
+    if choice is None or not isinstance(bench.error, ModelRefusedError | ConversionError):
+        return None
+    others = [one for one in METHODS.get(choice.method).engines if one != choice.engine]
+    for engine in others if choice.classifier is None else []:
+        label = f"{choice.method}@{engine}"
+        other = Subject(
+            bench.subject.model,
+            f"{label} (experiment)",
+            choice.method,
+            MethodChoice(label, choice.method, engine),
+        )
+        try:
+            bench.run.load(other.model, other)
+        except EdgeqError:
+            continue
+        return Cause(
+            "engine",
+            f"the engine {choice.engine!r}: the runtime loads what {engine!r} makes of the same "
+            "model by the same method",
+            {"error": bench.error.what, "engine": engine},
+            f'Write "{label}" in place of "{choice.label}"',
+        )
+    return None
+
+
+def not_run(bench: Bench) -> Cause | None:
+    """The runtime crashed, hung or refused."""
+    for kind, name in _NAMES:
+        if isinstance(bench.error, kind):
+            return Cause(name, _SAID[name], {"error": bench.error.what})
+    return None

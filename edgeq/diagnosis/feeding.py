@@ -1,0 +1,194 @@
+"""Hypotheses about the input: channel order, range, resize. The variant is fed in other ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from edgeq import words
+from edgeq.config.presets_preprocessing import PREPROCESSING
+from edgeq.config.structs import Preprocessing
+from edgeq.diagnosis.bench import Bench, Laid, Trial, part, recovers, trial
+from edgeq.diagnosis.cause import Cause
+
+RECOVERED = 0.5
+"""A way to feed explains the failure where it halves the error of the logits or more ..."""
+RECOVERED_AS_BASELINE = 0.8
+"""... and one that only undoes a difference from the baseline already where it helps clearly."""
+FEW = 0.1
+"""Logits may come close to the baseline's while a class or two on the edge fall the other way."""
+EVERY = 4
+"""Each way is tried on one photograph in four; what promises nothing there is not pursued."""
+MARGIN = 0.2
+ABOUT = 1.1
+"""Of ways that help alike the first is named: the baseline's own."""
+
+_SAID = {
+    "channel_order": "order of the channels",
+    "input_range": "input range",
+    "resize": "resize",
+    "samples": "variant's own samples",
+}
+_RANGES = {"mean", "std"}
+_GEOMETRY = {"resize", "filter", "crop_fraction"}
+
+
+@dataclass(frozen=True)
+class Way:
+    """Another way to feed the variant.
+
+    Attributes:
+        cause: What is wrong where this is right.
+        said: The way, in a few words.
+        preprocessing: The way.
+        recovered: Most that may be left of the error.
+    """
+
+    cause: str
+    said: str
+    preprocessing: Preprocessing
+    recovered: float = RECOVERED
+
+
+def other_feeding(bench: Bench) -> Cause | None:
+    """The variant answers like its baseline when it is fed in another way."""
+    laid, few = bench.laid(), bench.chosen[::EVERY]
+    least = bench.known(few).error
+    promising = [
+        way
+        for way in ways(bench)
+        if laid.attempt(way.preprocessing, few).error <= min(1.0, way.recovered + MARGIN) * least
+    ]
+    before = bench.known(bench.chosen)
+    tried = [(way, laid.attempt(way.preprocessing)) for way in promising]
+    return explain(before, tried, len(bench.chosen)) or _combined(bench, laid, before)
+
+
+def own_samples(bench: Bench) -> Cause | None:
+    """The variant answers like its baseline on the baseline's samples, and not on its own."""
+    if bench.samples is bench.images:
+        return None
+    own, chosen = bench.preprocessing, bench.chosen
+    found = bench.laid().answers(bench.pixels(own, chosen, bench.images), own)
+    after = trial(part(bench.baseline_answers, chosen), found)
+    way = Way("samples", "on the samples of the baseline", own, RECOVERED_AS_BASELINE)
+    return explain(bench.known(chosen), [(way, after)], len(chosen))
+
+
+def explain(before: Trial, tried: list[tuple[Way, Trial]], images: int) -> Cause | None:
+    """Return the way that recovers the baseline's answers, None where none does."""
+    helping = [
+        (way, after)
+        for way, after in tried
+        if recovers(before, after, way.recovered) and after.agreeing >= before.agreeing - FEW
+    ]
+    if not helping:
+        return None
+    best = min(after.error for _, after in helping)
+    way, after = next(one for one in helping if one[1].error <= ABOUT * best)
+    return Cause(
+        way.cause,
+        f"the {_SAID[way.cause]}: {way.said} the variant agrees on "
+        f"{words.share(after.agreeing)} of {images} images (error of logits {after.error:.2g}), "
+        f"as it is fed now on {words.share(before.agreeing)} ({before.error:.2g})",
+        {
+            "agreement": [round(before.agreeing, 4), round(after.agreeing, 4)],
+            "logits_error": [round(before.error, 4), round(after.error, 4)],
+            "preprocessing": way.said,
+            "images": images,
+        },
+    )
+
+
+def ways(bench: Bench) -> Iterator[Way]:
+    """Yield other ways to feed the variant, those of its baseline first, each once.
+
+    Where stored weights are the baseline's, as hypotheses before this one found, and its range of
+    pixels is too, no other range can be right. One may still help an input or activations that
+    hold another range: that is a matter of calibration, and not named here.
+    """
+    own, wanted = bench.preprocessing, bench.inputs.baseline.preprocessing
+    fixed = bench.static and (own.mean, own.std) == (wanted.mean, wanted.std)
+    seen = [own]
+    for way in _ways(own, wanted):
+        if fixed and way.cause == "input_range":
+            continue
+        if way.preprocessing not in seen:
+            seen.append(way.preprocessing)
+            yield way
+
+
+def _ways(own: Preprocessing, wanted: Preprocessing) -> Iterator[Way]:
+    yield Way(
+        "input_range",
+        "with the baseline's input range",
+        replace(own, mean=wanted.mean, std=wanted.std),
+        RECOVERED_AS_BASELINE,
+    )
+    yield Way(
+        "resize",
+        "with the baseline's resize",
+        replace(
+            own,
+            resize=wanted.resize,
+            filter=wanted.filter,
+            crop_fraction=wanted.crop_fraction,
+        ),
+        RECOVERED_AS_BASELINE,
+    )
+    yield Way(
+        "channel_order",
+        "with red and blue swapped",
+        replace(own, channels="rgb" if own.channels == "bgr" else "bgr"),
+        RECOVERED if own.channels == wanted.channels else RECOVERED_AS_BASELINE,
+    )
+    for mean, std, said in _other_ranges(own):
+        low, high = (0 - mean[0]) / std[0], (255 - mean[0]) / std[0]
+        text = f"fed with {said} ({low:.3g} to {high:.3g})"
+        yield Way("input_range", text, replace(own, mean=mean, std=std))
+    for other in (
+        replace(own, resize="whole", filter="bilinear"),
+        replace(own, resize="centre_crop", crop_fraction=0.875),
+    ):
+        middle = words.share(other.crop_fraction)
+        crop = f", middle {middle}" if other.resize == "centre_crop" else ""
+        yield Way("resize", f"resized {other.resize} with {other.filter}{crop}", other)
+
+
+Three = tuple[float, float, float]
+
+
+def _other_ranges(own: Preprocessing) -> Iterator[tuple[Three, Three, str]]:
+    zero, one = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    yield zero, one, "pixels as they are"
+    yield zero, (255.0, 255.0, 255.0), "pixels from 0 to 1"
+    yield (127.5, 127.5, 127.5), (127.5, 127.5, 127.5), "pixels from -1 to 1"
+    yield zero, own.std, "no mean subtracted"
+    yield (
+        _three([m + s * m for m, s in zip(own.mean, own.std, strict=True)]),
+        _three([s * s for s in own.std]),
+        "the rescaling done twice",
+    )
+    for name, preset in PREPROCESSING:
+        yield preset.mean, preset.std, f"the range of {name}"
+
+
+def _three(values: list[float]) -> Three:
+    return values[0], values[1], values[2]
+
+
+def _combined(bench: Bench, laid: Laid, before: Trial) -> Cause | None:
+    """Return what several differences from the baseline's preprocessing explain together."""
+    own, wanted = bench.preprocessing, bench.inputs.baseline.preprocessing
+    names = [one for one in own.__struct_fields__ if getattr(own, one) != getattr(wanted, one)]
+    if not names:
+        return None
+    cause = "input_range" if _RANGES & set(names) else "channel_order"
+    cause = "resize" if set(names) <= _GEOMETRY else cause
+    said = f"with the baseline's preprocessing (other {', '.join(names)})"
+    after = laid.attempt(wanted)
+    return explain(
+        before, [(Way(cause, said, wanted, RECOVERED_AS_BASELINE), after)], len(bench.chosen)
+    )

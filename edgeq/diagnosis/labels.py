@@ -1,0 +1,116 @@
+"""Hypotheses about classes and labels, from answers alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq import words
+from edgeq.diagnosis.bench import Bench
+from edgeq.diagnosis.cause import Cause
+from edgeq.measure.renaming import renaming
+
+LEAST_IMAGES = 5
+LEAST_CLASSES = 3
+CLEAR = 0.6
+TWICE = 2
+LOW = 0.5
+RARE = 0.3
+RENAMED = 0.8
+
+Classes = npt.NDArray[np.int64]
+
+
+def shifted_answers(bench: Bench) -> Cause | None:
+    """The variant's classes are the baseline's plus a number."""
+    ours, theirs = bench.baseline_answers.predicted, bench.variant_answers.predicted
+    found = best_offset(ours, theirs, bench.baseline_answers.scores.shape[1])
+    if found is None:
+        return None
+    offset, share = found
+    return Cause(
+        "label_offset",
+        f"the variant's class is the baseline's {offset:+d} on {words.share(share)} of "
+        f"{len(ours)} images",
+        {"offset": offset, "share": round(share, 4), "images": len(ours)},
+    )
+
+
+def renamed_answers(bench: Bench) -> Cause | None:
+    """The variant tells the baseline's classes apart, under other names."""
+    ours, theirs = bench.baseline_answers.predicted, bench.variant_answers.predicted
+    classes = bench.baseline_answers.scores.shape[1]
+    found = renaming(theirs, ours, classes, bench.images.groups())
+    if not found.sure or found.renamed < RENAMED * found.images or len(np.unique(theirs)) == 1:
+        return None
+    return Cause(
+        "label_order",
+        f"the variant gives the baseline's class on {found.right:,} of {found.images:,} images, "
+        f"with its classes renamed on {found.renamed:,}: they are in another order",
+        {"agreeing": found.right, "renamed": found.renamed, "images": found.images},
+    )
+
+
+def wrong_labels(bench: Bench) -> Cause | None:
+    """Baseline and variant agree with each other, and neither with the labels."""
+    images = bench.images
+    if not images.labelled or not bench.inputs.baseline.trained:
+        return None
+    labels = images.labels()
+    ours, theirs = bench.baseline_answers.predicted, bench.variant_answers.predicted
+    right, together = float((ours == labels).mean()), float((ours == theirs).mean())
+    if right >= LOW or together < LOW or len(labels) < LEAST_IMAGES:
+        return None
+    facts: dict[str, object] = {
+        "baseline_accuracy": round(right, 4),
+        "agreement": round(together, 4),
+        "images": len(labels),
+    }
+    head = (
+        f"baseline and variant agree on {words.share(together)} of {len(labels)} images, but only "
+        f"{words.share(right)} of the baseline's answers are right"
+    )
+    found = best_offset(ours, labels, bench.baseline_answers.scores.shape[1])
+    if found is not None:
+        offset, share = found
+        return Cause(
+            "label_offset",
+            f"{head}: {words.share(share)} of the labels are its class {offset:+d}",
+            {**facts, "offset": offset, "share": round(share, 4)},
+        )
+    common = same_classes(ours, labels)
+    if right <= RARE and common >= CLEAR:
+        return Cause(
+            "label_order",
+            f"{head}, although {words.share(common)} of the labels are classes that it gives to "
+            "other images: the labels are in another order",
+            {**facts, "common": round(common, 4)},
+        )
+    return None
+
+
+def best_offset(given: Classes, told: Classes, classes: int) -> tuple[int, float] | None:
+    """Return the number that leads from most classes to the others, and their share.
+
+    What falls off one end of the classes comes back at the other.
+
+    None where it is 0, where it is not clear, or where too few classes are told apart.
+    """
+    if len(given) < LEAST_IMAGES or len(np.unique(given)) < LEAST_CLASSES:
+        return None
+    apart = (told - given + classes // 2) % classes - classes // 2
+    offsets, counts = np.unique(apart, return_counts=True)
+    most = int(counts.argmax())
+    share = float(counts[most] / len(given))
+    # The same class for everything also has a most frequent offset, from a frequent class.
+    if offsets[most] == 0 or share < CLEAR:
+        return None
+    reached = len(np.unique(told[apart == offsets[most]]))
+    return (int(offsets[most]), share) if reached >= LEAST_CLASSES else None
+
+
+def same_classes(given: Classes, told: Classes) -> float:
+    """Return the share of one side's classes that the other side has too, counted as often."""
+    size = int(max(given.max(), told.max())) + 1
+    first, second = (np.bincount(np.maximum(one, 0), minlength=size) for one in (given, told))
+    return float(np.minimum(first, second).sum() / len(given))

@@ -1,0 +1,79 @@
+"""Hypotheses about the run through the network: where baseline and variant part, and kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeq.diagnosis.bench import Bench
+from edgeq.diagnosis.cause import Cause
+from edgeq.diagnosis.layers import label
+
+IMAGES = 2
+APART = 0.6
+JUMP = 4.0
+CLOSE = 0.02
+
+
+def kernels(bench: Bench) -> Cause | None:
+    """The variant agrees on the reference kernels, and not on those of the run."""
+    own = bench.run.spec.run.kernels
+    if own == "reference":
+        return None
+    places = bench.chosen[:IMAGES]
+    with bench.laid_out("reference") as laid:
+        after = laid.attempt(bench.preprocessing, places)
+    before = bench.known(places)
+    if not bench.recovers(before, after):
+        return None
+    return Cause(
+        "kernels",
+        f"on the reference kernels the error of the logits is {after.error:.2g}, on {own} "
+        f"{before.error:.2g} ({len(places)} images)",
+        {"kernels": own, "logits_error": [round(before.error, 4), round(after.error, 4)]},
+    )
+
+
+def parting(bench: Bench) -> None:
+    """Say where a layer's output leaves the baseline's at once, if nothing else is known.
+
+    That tells where to look, and is no cause: nothing was set right.
+    """
+    if not bench.pairs or bench.known_fact is not None:
+        return
+    errors = part_errors(bench)
+    place = first_jump(errors)
+    if place is not None:
+        before = max(errors[:place], default=0.0)
+        bench.known_fact = (
+            f"baseline and variant part at layer {label(bench.pairs[place].variant)}: relative "
+            f"error {errors[place]:.2f}, before it at most {before:.2f}"
+        )
+
+
+def part_errors(bench: Bench) -> list[float]:
+    """Return the relative error of each common layer's output, the mean over few images."""
+    places = bench.chosen[:IMAGES]
+    found = []
+    both = zip(
+        bench.computed(baseline=True, chosen=places),
+        bench.computed(baseline=False, chosen=places),
+        strict=True,
+    )
+    for ours, theirs in both:
+        found.append(
+            [
+                float(np.linalg.norm(b - a) / max(float(np.linalg.norm(a)), 1e-12))
+                for a, b in zip(ours, theirs, strict=True)
+            ]
+        )
+    return [float(one) for one in np.nan_to_num(np.mean(found, axis=0), nan=np.inf)]
+
+
+def first_jump(errors: list[float]) -> int | None:
+    """Return the first layer whose error is far above that of all before it."""
+    greatest = CLOSE
+    for place, error in enumerate(errors):
+        if error > APART and error > JUMP * greatest:
+            return place
+        greatest = max(greatest, error)
+    return None

@@ -1,0 +1,112 @@
+"""Hypotheses that the files alone decide: parameters, order of channels and classes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeq.diagnosis.bench import Bench, Reals
+from edgeq.diagnosis.cause import Cause
+from edgeq.diagnosis.layers import Pair, label
+from edgeq.errors import ModelError
+from edgeq.tflite.constants import along_axis
+from edgeq.tflite.model_file import Tensor
+from edgeq.tflite.skeleton import short
+
+WHOLE = 2.0**31
+SWAPPED = 0.1
+"""Most that a swap may leave of the difference between weights."""
+ROWS = 0.9
+ALIKE = 0.9
+
+
+def broken_parameters(bench: Bench) -> Cause | None:
+    """Scales that are not positive numbers, or do not fit their tensor."""
+    for tensor in bench.variant_file.tensors:
+        scales = tensor.scales
+        if not scales.size:
+            continue
+        if not (np.isfinite(scales) & (scales > 0)).all():
+            bad = scales[~(np.isfinite(scales) & (scales > 0))]
+            return _damaged(tensor, f"{bad.size} of its {scales.size} scales are {bad[0]:g}")
+        try:
+            along_axis(tensor, scales.astype(np.float64))
+        except ModelError as error:
+            return Cause("damaged_tensor", error.what, {"tensor": tensor.name})
+    return None
+
+
+def class_order(bench: Bench) -> Cause | None:
+    """The last layer gives the baseline's classes in another order."""
+    if not bench.pairs:
+        return None
+    last = bench.pairs[-1]
+    ours, theirs = (one.reshape(one.shape[0], -1) for one in _weights(bench, last))
+    classes = ours.shape[0]
+    if classes < 3 or last.baseline.channel_axis != 0:  # noqa: PLR2004 - two have no order
+        return None
+    likeness = _unit(theirs) @ _unit(ours).T
+    match = likeness.argmax(axis=1)
+    sure = likeness.max(axis=1) > ALIKE
+    strangers = sure & (match != np.arange(classes)) & (np.diag(likeness) < ALIKE)
+    if sure.mean() < ROWS or strangers.sum() < 2:  # noqa: PLR2004 - one alone is no order
+        return None
+    facts: dict[str, object] = {"tensor": last.variant.weights.name, "rows": int(sure.sum())}
+    # The class that falls off one end comes back at the other.
+    offsets = (np.arange(classes) - match + classes // 2)[sure] % classes - classes // 2
+    values, counts = np.unique(offsets, return_counts=True)
+    offset, share = int(values[counts.argmax()]), counts.max() / counts.sum()
+    if share > ROWS:
+        return Cause(
+            "label_offset",
+            f"the variant's classes are off by {offset:+d}: the last layer's row for class n is "
+            f"the baseline's for class n{-offset:+d}",
+            {**facts, "offset": offset},
+        )
+    moved = int(strangers.sum())
+    return Cause(
+        "label_order",
+        f"the variant's classes are in another order: {moved} of {classes} rows of the last layer "
+        f"are the baseline's of another class",
+        {**facts, "moved": moved},
+    )
+
+
+def first_layer_order(bench: Bench) -> Cause | None:
+    """The first layer takes the image's channels in the other order."""
+    if not bench.pairs or bench.pairs[0].baseline.weights.shape[-1] != 3:  # noqa: PLR2004 - RGB
+        return None
+    first = bench.pairs[0]
+    ours, theirs = _weights(bench, first)
+    if ours.shape != theirs.shape or not ours.any():
+        return None
+    apart, swapped = (np.linalg.norm(one - ours) for one in (theirs, theirs[..., ::-1]))
+    if swapped > SWAPPED * apart:
+        return None
+    return Cause(
+        "channel_order",
+        f"the weights of the first layer, {label(first.variant)}, are the baseline's with "
+        "red and blue swapped",
+        {"tensor": first.variant.weights.name},
+    )
+
+
+def _weights(bench: Bench, pair: Pair) -> tuple[Reals, Reals]:
+    ours = bench.baseline_constants.real(pair.baseline.weights)
+    return ours, _real(bench, pair.variant.weights)
+
+
+def _real(bench: Bench, tensor: Tensor) -> Reals:
+    return np.nan_to_num(bench.variant_constants.real(tensor), posinf=WHOLE, neginf=-WHOLE)
+
+
+def _unit(rows: Reals) -> Reals:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(norms > 0, norms, 1), np.float32)
+
+
+def _damaged(tensor: Tensor, problem: str) -> Cause:
+    return Cause(
+        "damaged_tensor",
+        f"tensor {short(tensor.name)} is damaged: {problem}",
+        {"tensor": tensor.name},
+    )

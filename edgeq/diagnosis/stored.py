@@ -1,0 +1,197 @@
+"""Hypothesis: the variant says something else because its file holds something else.
+
+The experiment puts what is different into the baseline. If the baseline then says what the variant
+says, up to what the method costs, that is the cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgeq.diagnosis.bench import Bench, Order, Reals, Trial, part, trial
+from edgeq.diagnosis.cause import Cause
+from edgeq.diagnosis.parameters import class_order, first_layer_order
+from edgeq.judge.weights import UNLIKE, counted, folds_otherwise, headline, is_general, next_step_of
+from edgeq.measure.stored.files import FileComparison
+from edgeq.measure.stored.finding import Finding
+from edgeq.measure.stored.transplant import mend, transplant
+from edgeq.measure.tensors import relative_errors as errors_of_rows
+from edgeq.pipeline.executable import as_answers
+from edgeq.pipeline.variant import VariantUnderTest
+from edgeq.words import plural
+
+FOREIGN_SHARE = 0.25
+"""From this share of the layers on, weights unlike the baseline's are another checkpoint's."""
+SEVERAL = 2
+IN_BASELINE = "the baseline with that in it gives the variant's answers"
+PUT_BACK = "with the baseline's put back the variant gives the baseline's answers"
+HELPS = 0.8
+"""A change that leaves more of the error than this explains no part of it."""
+NAMED = 3
+_FINER = (
+    "Use int8, with a scale for each channel, if the target can run that, or bring the channels "
+    "of these layers to like ranges in the float model"
+)
+
+_NAMES = {
+    "one scale": "one_scale_per_tensor",
+    "beyond float16": "float16_range",
+}
+
+
+def stored_values(bench: Bench) -> Cause | None:
+    """What the file stores is not the baseline's, and that is why it says something else."""
+    variant = VariantUnderTest(bench.run, bench.subject.model, bench.subject)
+    found = variant.stored
+    declared = variant.stored_weights
+    # One scale a layer may be declared, and be the cause all the same.
+    findings = counted(found, "quantized" if declared == "per_tensor" else declared)
+    if not findings:
+        return None
+    bench.known_fact = headline(findings, found)
+    moved = transplant(bench.baseline_file, bench.variant_file, findings)
+    classifies = bench.run.classifies(bench.subject.model)
+    if moved.done:
+        places = bench.chosen if classifies else _first_places(bench)
+        outputs = bench.changed_baseline(moved.edits, places)
+        before, after = (_trials if classifies else _tensor_trials)(bench, outputs, places)
+        cause = _named(bench, findings, found, Tried(IN_BASELINE, before, after, len(places)))
+        # A difference that is proven needs no error to be the cause of the proof's verdict.
+        if bench.recovers(before, after) or (classifies and bench.needs_no_explanation):
+            return cause
+    mended = _mended(bench, findings) if classifies else None
+    if mended is not None and bench.recovers(mended.before, mended.after):
+        return _named(bench, findings, found, mended)
+    if moved.done and classifies and after.error <= HELPS * before.error:
+        model = bench.run.executable(bench.subject.model, None)
+        bench.hold_against(as_answers(model, outputs), places)
+        return replace(cause, partial=True)
+    return None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """An experiment.
+
+    Attributes:
+        what: What was done and what came of it, for people.
+        before: The variant as it is.
+        after: What came of it.
+        images: On how many images.
+    """
+
+    what: str
+    before: Trial
+    after: Trial
+    images: int
+
+
+def _mended(bench: Bench, findings: Sequence[Finding]) -> Tried | None:
+    """Return how the variant compares with the baseline's weights put back, None if they can't be.
+
+    Raises:
+        WorkerError: It does not run so.
+    """
+    repaired = mend(bench.baseline_file, bench.variant_file, findings)
+    if not repaired.done:
+        return None
+    places = bench.chosen
+    with bench.laid_out(edits=repaired.edits) as laid:
+        after = laid.attempt(bench.preprocessing, places)
+    return Tried(PUT_BACK, bench.known(places), after, len(places))
+
+
+def _named(bench: Bench, findings: Sequence[Finding], found: FileComparison, tried: Tried) -> Cause:
+    """Return the cause that findings are, by its name."""
+    facts: dict[str, object] = {
+        "change": findings[0].change,
+        "layers": [one.layer for one in findings[:NAMED]],
+        "findings": len(findings),
+        "logits_error": [round(tried.before.error, 4), round(tried.after.error, 4)],
+        "images": tried.images,
+    }
+    ordered = first_layer_order(bench) or class_order(bench)
+    if ordered is not None:
+        return replace(ordered, evidence={**ordered.evidence, **facts})
+    shown = f"{tried.what} (error {tried.after.error:.2g} in place of {tried.before.error:.2g}"
+    if bench.run.classifies(bench.subject.model) and bench.needs_no_explanation:
+        shown = f"class scores do not show it (error {tried.before.error:.2g}"
+    return Cause(
+        "wrong_checkpoint" if _is_head(bench, findings) else _name(findings, found),
+        f"{headline(findings, found)}; {shown} on {plural(tried.images, 'image')})",
+        facts,
+        _next_step(bench, findings, found),
+    )
+
+
+def _next_step(bench: Bench, findings: Sequence[Finding], found: FileComparison) -> str:
+    declared = VariantUnderTest(bench.run, bench.subject.model, bench.subject).stored_weights
+    if declared == "per_tensor" and {one.change for one in findings} == {"one scale"}:
+        return _FINER
+    return next_step_of(findings, found)
+
+
+def _name(findings: Sequence[Finding], found: FileComparison) -> str:
+    weights = [one for one in findings if one.part == "weights"]
+    unlike = [one for one in weights if one.change in UNLIKE]
+    foreign = [one for one in weights if one.change in {"foreign", "other"}]
+    turned = [one for one in weights if one.change == "transposed"]
+    if is_general(unlike, found) or len(foreign) >= max(SEVERAL, FOREIGN_SHARE * found.layers):
+        return "wrong_checkpoint"
+    if folds_otherwise(weights, found):
+        return "wrong_checkpoint"
+    if len(turned) == len(weights) >= SEVERAL:
+        return "wrong_checkpoint"  # carried over from another framework
+    if all(one.part in {"operator", "parameter"} for one in findings):
+        return "other_operator"
+    changes = {one.change for one in weights}
+    return _NAMES.get(changes.pop(), "damaged_tensor") if len(changes) == 1 else "damaged_tensor"
+
+
+def _is_head(bench: Bench, findings: Sequence[Finding]) -> bool:
+    """Return whether the last layer's weights alone are unlike the baseline's."""
+    weights = [one for one in findings if one.part == "weights"]
+    return bool(
+        weights
+        and bench.pairs
+        and all(one.change == "foreign" for one in weights)
+        and {one.baseline_operator for one in weights} == {bench.pairs[-1].baseline.operator}
+    )
+
+
+def _trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, Trial]:
+    """Return how the variant compares with the baseline, and with the changed one."""
+    model = bench.run.executable(bench.subject.model, None)
+    changed = as_answers(model, outputs)
+    return bench.known(places), trial(changed, part(bench.variant_answers, places))
+
+
+def _tensor_trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, Trial]:
+    """Return the same for outputs that are judged as tensors: the one that lies farthest away."""
+    model = bench.run.executable(bench.subject.model, None)
+    pairs = zip(
+        bench.run.tensors(bench.subject.model, None),
+        bench.run.tensors(bench.subject.model, bench.subject),
+        model.readout.judged,
+        strict=True,
+    )
+    errors = []
+    for ours, theirs, place in pairs:
+        rows = np.asarray(theirs.rows[slice(0, len(places)), slice(None)])
+        usual = np.asarray(ours.rows[slice(0, len(places)), slice(None)])
+        changed = outputs[place.at].reshape(len(places), -1)
+        errors.append([_middle(errors_of_rows(one, rows)) for one in (usual, changed)])
+    before, after = np.max(errors, axis=0)
+    return Trial(0.0, float(before)), Trial(0.0, float(after))
+
+
+def _first_places(bench: Bench) -> Order:
+    return np.arange(min(len(bench.images.photos), 8))
+
+
+def _middle(errors: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+    usable = errors[np.isfinite(errors)]
+    return float(np.median(usable)) if usable.size else float("inf")

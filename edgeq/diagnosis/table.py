@@ -1,0 +1,124 @@
+"""The hypotheses in the order in which they are tried: what is certain and cheap comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from edgeq.diagnosis import (
+    determinism,
+    failures,
+    feeding,
+    labels,
+    network,
+    outputs,
+    parameters,
+    ranges,
+    stored,
+)
+from edgeq.diagnosis.bench import Bench
+from edgeq.diagnosis.cause import Cause, Diagnosis
+from edgeq.errors import EdgeqError
+from edgeq.registry import Registry
+
+Needs = Literal["error", "file", "outputs", "answers", "distance"]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One way to explain a failure.
+
+    Attributes:
+        needs: What must be there: the error that kept the variant from running, its readable
+            file, its outputs, its answers in classes, or such answers that lie farther from the
+            baseline's than the control's do.
+        test: Returns the cause where the hypothesis holds.
+    """
+
+    needs: Needs
+    test: Callable[[Bench], Cause | None]
+
+
+HYPOTHESES: Registry[Hypothesis] = Registry(
+    "hypothesis",
+    [
+        ("unreadable", Hypothesis("error", failures.unreadable)),
+        ("not_finite_outputs", Hypothesis("outputs", outputs.not_finite)),
+        ("misplaced_outputs", Hypothesis("outputs", outputs.misplaced)),
+        ("one_scale", Hypothesis("outputs", outputs.one_scale)),
+        ("broken_parameters", Hypothesis("file", parameters.broken_parameters)),
+        ("another_engine", Hypothesis("error", failures.another_engine)),
+        ("not_run", Hypothesis("error", failures.not_run)),
+        ("stored_values", Hypothesis("outputs", stored.stored_values)),
+        ("not_finite", Hypothesis("answers", determinism.not_finite)),
+        ("unsteady", Hypothesis("answers", determinism.unsteady)),
+        ("wrong_labels", Hypothesis("answers", labels.wrong_labels)),
+        ("shifted_answers", Hypothesis("answers", labels.shifted_answers)),
+        ("renamed_answers", Hypothesis("answers", labels.renamed_answers)),
+        ("own_samples", Hypothesis("answers", feeding.own_samples)),
+        ("other_feeding", Hypothesis("distance", feeding.other_feeding)),
+        ("activation_ranges", Hypothesis("outputs", ranges.activation_ranges)),
+        ("parting", Hypothesis("distance", network.parting)),
+        ("kernels", Hypothesis("distance", network.kernels)),
+        ("dead_output", Hypothesis("outputs", outputs.dead)),
+        ("lost_columns", Hypothesis("outputs", outputs.lost)),
+        ("constant", Hypothesis("answers", determinism.constant)),
+    ],
+)
+
+
+def diagnose(bench: Bench) -> Diagnosis:
+    """Try the hypotheses one after the other until one explains all of the failure.
+
+    An experiment that can't be made is noted and passed over: a diagnosis changes no verdict.
+    """
+    notes: list[str] = []
+    try:
+        cause = _first(bench, notes)
+        return Diagnosis(cause, None if cause is not None else bench.known_fact, tuple(notes))
+    finally:
+        bench.close()
+
+
+def _first(bench: Bench, notes: list[str]) -> Cause | None:
+    """Return the first cause that explains the failure, joined with one that explains a part."""
+    partial: Cause | None = None
+    for name, hypothesis in HYPOTHESES:
+        try:
+            if not _possible(hypothesis, bench):
+                continue
+            bench.run.say(f"{bench.subject.key}: looking for the cause: {name}")
+            cause = hypothesis.test(bench)
+        except EdgeqError as error:
+            notes.append(f"{name}: {error.what}")
+            bench.close()  # its worker may be gone
+            continue
+        except (ValueError, IndexError, ArithmeticError) as error:
+            # Faulty files are odd in ways that nobody foresaw; the verdict stands without it.
+            notes.append(f"{name}: {type(error).__name__}: {error}")
+            continue
+        if cause is not None and cause.partial:
+            partial = cause
+        elif cause is not None:
+            return cause if partial is None else partial.joined(cause)
+    return None
+
+
+def _possible(hypothesis: Hypothesis, bench: Bench) -> bool:
+    """Return whether what a hypothesis needs is there.
+
+    Raises:
+        EdgeqError: That can't be said, because something does not run.
+    """
+    if hypothesis.needs == "error":
+        return bench.error is not None
+    if hypothesis.needs == "file":
+        return True
+    if bench.error is not None:
+        return False
+    if hypothesis.needs == "outputs":
+        return True
+    if not bench.run.classifies(bench.subject.model):
+        return False
+    return hypothesis.needs == "answers" or not bench.needs_no_explanation

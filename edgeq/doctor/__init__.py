@@ -1,0 +1,1 @@
+"""What a machine and a spec have and lack, before anything is made."""

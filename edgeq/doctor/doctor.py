@@ -1,0 +1,234 @@
+"""What is there: for the spec that holds, and on this machine. Nothing is made or measured."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from edgeq.config.load import find_spec_file, load_spec
+from edgeq.config.presets import data_folder
+from edgeq.config.structs import Spec
+from edgeq.errors import EdgeqError, ImageError, MissingExtraError, ModelError, SpecError
+from edgeq.models import lite0
+from edgeq.models.applications import WEIGHTS_SUFFIX
+from edgeq.pipeline.ahead import lacks, require_apart, require_comparable
+from edgeq.pipeline.needs import (
+    images_of,
+    is_calibrated,
+    lack_of_calibration,
+    notes_of,
+    reading_of,
+    tools_of,
+    variant_of,
+    weights_of,
+)
+from edgeq.pipeline.plan import Case, cases, subjects
+from edgeq.results.judging import in_own_words
+from edgeq.results.recording import machine_facts, tool_versions
+from edgeq.run.probe import probe
+from edgeq.run.targets import local_target
+from edgeq.samples.packaged import SAMPLES
+from edgeq.samples.sets import DATA_VARIABLE, ROLES, Role, count_photos
+from edgeq.words import plural, size
+
+NO_SPEC = "there is no edgeq.toml here or above; `edgeq init` writes one"
+State = Literal["ok", "absent", "bad"]
+EXTRAS = {
+    "keras": ("keras", "tensorflow"),
+    "samples": (lite0.PACKAGE, "foolbox"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked for.
+
+    Attributes:
+        area: What it is about; findings of one area follow each other.
+        state: ``"bad"`` stops the gate or leaves cases MISSING that may not be; ``"absent"`` is
+            nothing that the spec needs.
+        text: What was found.
+    """
+
+    area: str
+    state: State
+    text: str
+
+
+def examine(start: Path, *, file: Path | None = None) -> tuple[Finding, ...]:
+    """Look for everything that a run needs, and for what else is there.
+
+    Args:
+        start: Folder that the spec is searched from.
+        file: The spec's file, in place of searching.
+    """
+    try:
+        if file is None and find_spec_file(start) is None:
+            return (Finding("spec", "absent", NO_SPEC), *_machine(None))
+        spec = load_spec(start, file=file)
+        declared = cases(spec)
+    except SpecError as error:
+        return (Finding("spec", "bad", str(error)), *_machine(None))
+    said = f"{spec.origin}: {len(declared)} cases"
+    return (Finding("spec", "ok", said), *_needs(spec, declared), *_machine(spec))
+
+
+def _needs(spec: Spec, declared: tuple[Case, ...]) -> Iterator[Finding]:
+    every = subjects(spec)
+    for name in spec.models:
+        own = [subject for subject in every if subject.model == name]
+        names = ", ".join(subject.variant for subject in own)
+        yield Finding("models", "ok", f"{name}: {names or 'no variant'}")
+        needed = [_tried(spec, partial(weights_of, spec, name), "weights: ")]
+        needed += [_tried(spec, partial(images_of, spec, name, role)) for role in ROLES]
+        yield from needed
+        if all(one.state == "ok" for one in needed):
+            yield from _understood(spec, name, declared)
+        if any(is_calibrated(one) for one in own):
+            yield from _refused(spec, "models", partial(require_apart, spec, name))
+    for name in spec.variants:
+        described = _tried(spec, partial(variant_of, spec, name), f"{name}: ", area="variants")
+        yield described
+        if described.state == "ok":
+            yield from _refused(spec, "variants", partial(require_comparable, spec, name), name)
+    for subject in every:
+        try:
+            tools_of(subject)
+        except EdgeqError as error:
+            yield Finding("engines", "bad", f"{subject.key}: {in_own_words(error, spec)}")
+        lack = lack_of_calibration(spec, subject)
+        if lack is not None:
+            yield Finding("variants", "bad", f"{subject.key}: {lack}")
+
+
+def _refused(spec: Spec, area: str, look: Callable[[], None], name: str = "") -> Iterator[Finding]:
+    """Yield what a look refuses; nothing if all is well, or if it was said before."""
+    try:
+        look()
+    except (ImageError, ModelError) as error:
+        head = f"{name}: " if name else ""
+        yield Finding(area, "bad", f"{head}{in_own_words(error, spec)}")
+    except EdgeqError:
+        return
+
+
+def _understood(spec: Spec, name: str, declared: tuple[Case, ...]) -> Iterator[Finding]:
+    """Yield how a model's outputs are read, what is assumed, and which cases will lack something.
+
+    What is assumed is about its input and its labels.
+    """
+    try:
+        reading = reading_of(spec, name)
+        notes = notes_of(spec, name, 0 if reading is None else reading.classes)
+        lacking = tuple(lacks(spec, name, declared, reading))
+    except EdgeqError as error:
+        yield Finding("models", "bad", f"outputs: {in_own_words(error, spec)}")
+        return
+    if reading is not None:
+        yield Finding("models", "ok", f"judged as {reading.task}: {reading.evidence}")
+    yield from (Finding("models", "ok", f"note: {note}") for note in notes)
+    for lack in lacking:
+        state: State = "absent" if lack.declared else "bad"
+        step = f". {lack.step}" if lack.step else ""
+        yield Finding("models", state, f"{', '.join(lack.gates)}: {lack.reason}{step}")
+
+
+def _machine(spec: Spec | None) -> Iterator[Finding]:
+    machine = machine_facts()
+    memory = size(int(str(machine["memory_bytes"])))
+    yield Finding(
+        "machine",
+        "ok",
+        f"{machine['processor']}, {machine['cores']} cores, {memory}, {machine['system']} "
+        f"{machine['architecture']}",
+    )
+    tools = ", ".join(f"{name} {said}" for name, said in tool_versions().items())
+    yield Finding("tools", "ok", tools)
+    yield from (_extra(name, packages) for name, packages in EXTRAS.items())
+    yield from _data()
+    yield from _samples()
+    yield _tried(spec, _kernels, area="kernels")
+    if spec is not None:
+        yield Finding("store", "ok", _store(spec))
+
+
+def _tried(
+    spec: Spec | None, look: Callable[[], str], head: str = "", *, area: str = "models"
+) -> Finding:
+    try:
+        return Finding(area, "ok", f"{head}{look()}")
+    except EdgeqError as error:
+        said = error if spec is None else in_own_words(error, spec)
+        return Finding(area, "bad", f"{head}{said}")
+
+
+def _extra(name: str, packages: tuple[str, ...]) -> Finding:
+    found, absent = [], []
+    for package in packages:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            absent.append(package)
+    if absent:
+        text = f"{name}: {', '.join(absent)} not installed; pip install 'edgeq[{name}]'"
+        return Finding("extras", "absent", text)
+    return Finding("extras", "ok", f"{name}: {', '.join(found)}")
+
+
+def _data() -> Iterator[Finding]:
+    folder = data_folder()
+    if folder is None:
+        value = os.environ.get(DATA_VARIABLE)
+        said = f"${DATA_VARIABLE} " + (f"is not a folder: {value}" if value else "is not set")
+        yield Finding("data", "absent", said)
+        return
+    yield Finding("data", "ok", f"${DATA_VARIABLE}: {folder}")
+    weights = sorted((folder / "weights").glob(f"*{WEIGHTS_SUFFIX}"))
+    if weights:
+        yield Finding("data", "ok", f"weights: {', '.join(path.name for path in weights)}")
+    for path in sorted(folder.iterdir()):
+        for role in ROLES:
+            if (path / role).is_dir():
+                yield Finding("data", *_count(f"data:{path.name}", role))
+
+
+def _samples() -> Iterator[Finding]:
+    for name in SAMPLES.names():
+        for role in ROLES:
+            yield Finding("samples", *_count(f"sample:{name}", role))
+
+
+def _count(source: str, role: Role) -> tuple[State, str]:
+    try:
+        counted = count_photos(source, role, root=Path())
+    except MissingExtraError as error:
+        return "absent", f"{source}, {role}: comes with the extra {error.extra}"
+    except ImageError as error:
+        return "absent", str(error)
+    labelled = ", labelled" if counted.labelled else ""
+    return "ok", f"{source}, {role}: {counted.photographs}{labelled}"
+
+
+def _kernels() -> str:
+    found = probe(local_target())
+    versions = found.facts.versions
+    xnnpack = "XNNPACK, built-in, reference" if found.xnnpack else "built-in, reference; no XNNPACK"
+    return (
+        f"target local: {xnnpack} (ai-edge-litert {versions['ai-edge-litert']}, "
+        f"numpy {versions['numpy']}, python {versions['python']}, {versions['machine']})"
+    )
+
+
+def _store(spec: Spec) -> str:
+    folder = spec.path(spec.store)
+    if not folder.is_dir():
+        return f"{spec.store}: empty"
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    entries = sum(path.name == "entry.json" for path in files)
+    count = plural(entries, "entry", "entries")
+    return f"{spec.store}: {count}, {size(sum(path.stat().st_size for path in files))}"

@@ -1,0 +1,98 @@
+"""Letting a faulty variant join a spec, under the limits of the good one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from edgeq.config.gates import limits
+from edgeq.config.limits import is_asked_for
+from edgeq.config.structs import Gates, ReadyVariant, Spec
+from edgeq.faults.fault import Faulty
+from edgeq.faults.faulty_worker import marked
+from edgeq.faults.good import Good
+from edgeq.io.files import write_bytes
+from edgeq.run.targets import WORKER, Target
+
+FAULTY_WORKER = Path(__file__).with_name("faulty_worker.py")
+
+
+def faulty_target() -> Target:
+    """Return this machine, with a worker that does wrong with marked models.
+
+    Its name is that of the local target: what it gives for models without a mark is the same.
+    """
+    command = (sys.executable, "-P", str(FAULTY_WORKER), str(WORKER))
+    return Target("local", command, local_files=True)
+
+
+def alone(spec: Spec, model: str) -> Spec:
+    """Return a spec of one model, with its variants."""
+    ready = {name: one for name, one in spec.variants.items() if one.model == model}
+    return msgspec.structs.replace(spec, models={model: spec.models[model]}, variants=ready)
+
+
+def with_variant(spec: Spec, good: Good) -> Spec:
+    """Return a spec of the good variant alone."""
+    subject = good.subject
+    own = {name: one for name, one in spec.variants.items() if name == subject.variant}
+    model = msgspec.structs.replace(
+        spec.models[subject.model], methods=() if own else (subject.variant,)
+    )
+    return msgspec.structs.replace(spec, models={subject.model: model}, variants=own)
+
+
+def join(good: Good, name: str, faulty: Faulty) -> Spec:
+    """Return the spec in which a faulty file stands in place of the good variant.
+
+    Args:
+        good: The good variant; its limits, preprocessing and labels hold. Default limits stay
+            such: they are tightened by the same control as the good variant's.
+        name: What the faulty variant is called.
+        faulty: What is wrong. A file is written to the scratch folder, over the one before.
+    """
+    spec, subject = good.run.spec, good.subject
+    own = spec.variants.get(subject.variant)
+    variant = ReadyVariant(
+        model=subject.model,
+        file=str(_file(good, faulty)),
+        method=subject.method,
+        preprocessing=faulty.preprocessing or (own.preprocessing if own else None),
+        labels=own.labels if own else None,
+        input_size=own.input_size if own else None,
+        evaluation=_samples(faulty, own),
+    )
+    own_limits = {
+        gate: limit
+        for gate, limit in good.limits.items()
+        if is_asked_for(spec, gate, subject.variant, subject.method)
+    }
+    off = tuple(gate for gate in limits() if gate not in good.limits)
+    return msgspec.structs.replace(
+        spec,
+        run=spec.run
+        if faulty.timeout_s is None
+        else msgspec.structs.replace(spec.run, timeout_s=faulty.timeout_s),
+        models={subject.model: msgspec.structs.replace(spec.models[subject.model], methods=())},
+        variants={name: variant},
+        gates=Gates(by_method={name: own_limits}, off={name: off}),
+    )
+
+
+def _samples(faulty: Faulty, own: ReadyVariant | None) -> str | None:
+    if faulty.photographs is not None:
+        return str(faulty.photographs)
+    return None if own is None else own.evaluation
+
+
+def _file(good: Good, faulty: Faulty) -> Path:
+    if faulty.content is None and faulty.conduct is None:
+        return good.run.variant(good.subject).path
+    content = good.content if faulty.content is None else faulty.content
+    if faulty.conduct is not None:
+        content = marked(content, faulty.conduct)
+    path = good.scratch / "faulty.tflite"
+    write_bytes(path, content)
+    return path

@@ -1,0 +1,32 @@
+"""What a run takes from the folder that ``$EDGEQ_DATA`` names, so that others can repeat it."""
+
+from __future__ import annotations
+
+from edgeq.config.structs import Spec
+from edgeq.models.applications import find_weights
+from edgeq.models.weights import IMAGENET
+from edgeq.pipeline.inputs import named_images
+from edgeq.samples.sets import ROLES
+
+_DATA = "data:"
+_KERAS = "keras:"
+
+
+def taken(spec: Spec) -> tuple[str, ...]:
+    """Return what lies below ``$EDGEQ_DATA``: photographs as the spec names them, and weights.
+
+    The folder itself is not named: it is another one on every machine.
+    """
+    sources = [named_images(spec, name, role).source for name in spec.models for role in ROLES]
+    sources += [one.evaluation for one in spec.variants.values()]
+    photographs = (
+        f"the photographs of {source}" for source in sources if source and source.startswith(_DATA)
+    )
+    weights = (
+        f"the weights of {name}"
+        for name, model in spec.models.items()
+        if model.source.startswith(_KERAS)
+        and model.weights == IMAGENET
+        and find_weights(model.source.removeprefix(_KERAS)) is not None
+    )
+    return tuple(dict.fromkeys((*photographs, *weights)))

@@ -1,0 +1,75 @@
+"""A case held against what was accepted, while its test still runs: JUnit then shows the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from edgeq.history.compare import GatesOfBoth, gates_of_both
+from edgeq.history.compare import change_of as compared
+from edgeq.history.snapshot import Snapshot, of_accepted, of_case
+from edgeq.record.change import Change, ChangeKind
+from edgeq.record.structs import CaseRecord, Facts
+from edgeq.results.recording import describe_variant, machine_facts, toolchain_facts
+from edgeq.words.escape import printable
+
+if TYPE_CHECKING:
+    from edgeq.plugin.state import State
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the cases of a session are held against; read once, whatever their number.
+
+    Attributes:
+        state: The session.
+    """
+
+    state: State
+
+    @cached_property
+    def side(self) -> Snapshot:
+        """What was accepted."""
+        return of_accepted(self.state.accepted)
+
+    @cached_property
+    def both(self) -> GatesOfBoth:
+        """What was accepted of each variant and is declared now."""
+        return gates_of_both(self.side, self.state.cases)
+
+    @cached_property
+    def machine(self) -> Facts:
+        """What latency and memory depend on."""
+        return machine_facts()
+
+    @cached_property
+    def toolchain(self) -> Facts:
+        """Libraries, and how models run."""
+        return toolchain_facts(self.state.spec)
+
+    def change_of(self, case: CaseRecord) -> Change | None:
+        """Return what became of a case since its accepted record, None where there is none."""
+        if case.model not in self.side.models:
+            return None
+        subject = self.state.cases[case.id].subject
+        model = describe_variant(self.state.run, subject)
+        figure = of_case(case, model, self.machine, self.toolchain)
+        return compared(self.side.figures.get(case.id), figure, self.both)
+
+
+def in_words(change: Change) -> str:
+    """Return why a case fails that keeps its own limit."""
+    if change.is_open:
+        return (
+            f"{change.id} is {change.against}: {printable(change.reason)}\n"
+            "Next: If it is meant to be measured as it is now, accept its figures: "
+            "edgeq accept -k CASE --reason TEXT"
+        )
+    worse = change.kind is ChangeKind.WORSE
+    against = "worse than accepted" if worse else "gone since the accepted record"
+    choice = "-k CASE" if worse else "--prune"
+    return (
+        f"{change.id} is {against}: {printable(change.reason)}\n"
+        f"Next: Where that is meant, say why: edgeq accept {choice} --reason TEXT"
+    )

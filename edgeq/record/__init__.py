@@ -1,0 +1,1 @@
+"""The one result model: what a run found, as structs and JSON."""

@@ -1,0 +1,204 @@
+"""How a variant is fed if that differs from its baseline, as structs and in plain words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from edgeq import words
+from edgeq.config.structs import Preprocessing
+from edgeq.io import structs
+
+LIKE_THE_BASELINE = "like the baseline"
+_SHA256_SHOWN = 8
+_WHITE = 255.0
+_RANGE = ("mean", "std")
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One way in which a variant's input is prepared otherwise than its baseline's.
+
+    Attributes:
+        what: ``"size"``, ``"resize"``, ``"filter"``, ``"values"``, ``"values at the first
+            layer"``, ``"channels"`` or ``"JPEG scaling"``; of a preprocessing that an older record
+            holds in part, a key of it.
+        variant: The variant's, in words.
+        baseline: The baseline's, in words.
+    """
+
+    what: str
+    variant: str
+    baseline: str
+
+    @property
+    def text(self) -> str:
+        """The difference, for example ``"filter bilinear, baseline bicubic"``."""
+        return f"{self.what} {self.variant}, baseline {self.baseline}"
+
+
+class OwnSamples(msgspec.Struct, frozen=True, kw_only=True):
+    """Samples of a variant's own: the scenes of the evaluation set, paired with them by name.
+
+    Attributes:
+        source: As the spec names them.
+        count: Their number.
+        sha256: Of their contents, in the order of the evaluation set.
+    """
+
+    source: str
+    count: int
+    sha256: str
+
+    @property
+    def text(self) -> str:
+        """What they are, in words."""
+        return f"samples of its own: {words.plural(self.count, 'photograph')} of {self.source}"
+
+
+class Feeding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a variant is fed compared with its baseline.
+
+    Attributes:
+        differences: Between what is declared for the two; empty if nothing differs. A mean and
+            deviation that the file applies itself, and the baseline's file does not, are none:
+            the same numbers reach the first layer.
+        samples: Of the variant's own, None if it is evaluated on the baseline's.
+        normalizes: Whether the file applies a mean and deviation that are applied to the
+            baseline's input outside of its file.
+    """
+
+    differences: tuple[Difference, ...] = ()
+    samples: OwnSamples | None = None
+    normalizes: bool = False
+
+    @property
+    def differs(self) -> bool:
+        """Whether the variant is fed otherwise than its baseline."""
+        return bool(self.differences or self.samples)
+
+    @property
+    def sentence(self) -> str:
+        """What differs, for the reason of a case; empty if nothing does."""
+        parts = []
+        if self.samples is not None:
+            parts.append(f"on {self.samples.text}")
+        if self.differences:
+            parts.append(f"fed otherwise than the baseline: {self._ways}")
+        return "; ".join(parts)
+
+    @property
+    def text(self) -> str:
+        """What it is fed with, for a comparison of two; it tells other samples apart."""
+        parts = [self._ways] if self.differences else []
+        if self.samples is not None:
+            parts.append(f"{self.samples.text}, sha256 {self.samples.sha256[:_SHA256_SHOWN]}")
+        return "; ".join(parts) or LIKE_THE_BASELINE
+
+    @property
+    def _ways(self) -> str:
+        return "; ".join(one.text for one in self.differences)
+
+
+def differences(
+    own: Preprocessing,
+    baseline: Preprocessing,
+    values: tuple[Difference, ...] | None = None,
+) -> tuple[Difference, ...]:
+    """Return what differs between a variant's preprocessing and its baseline's.
+
+    Args:
+        own: The variant's.
+        baseline: The baseline's.
+        values: What is known of the values that reach the first layers, in place of what the
+            declared means and deviations say.
+    """
+    found: list[Difference] = []
+    for what, one, other in _compared(own, baseline):
+        if what == "values" and values is not None:
+            found += values
+        elif one != other:
+            found.append(Difference(what=what, variant=one, baseline=other))
+    return tuple(found)
+
+
+def at_the_first_layer(
+    own: tuple[float, float], baseline: tuple[float, float]
+) -> Difference | None:
+    """Return the difference between what reaches two first layers, None if both read alike.
+
+    Args:
+        own: Lowest and highest value in the variant.
+        baseline: The same in its baseline.
+    """
+    one, other = _span(*own), _span(*baseline)
+    if one == other:
+        return None
+    return Difference(what="values at the first layer", variant=one, baseline=other)
+
+
+def other_size(own: tuple[int, int], baseline: tuple[int, int]) -> tuple[Difference, ...]:
+    """Return the difference between the sizes of two inputs, height and width; empty if none."""
+    if own == baseline:
+        return ()
+    one, other = (f"{height} x {width}" for height, width in (own, baseline))
+    return (Difference(what="size", variant=one, baseline=other),)
+
+
+def recorded_differences(
+    own: Mapping[str, object], baseline: Mapping[str, object]
+) -> tuple[Difference, ...]:
+    """Return what differs between two preprocessings as records hold them, perhaps in part."""
+    try:
+        return differences(
+            structs.converted(dict(own), Preprocessing),
+            structs.converted(dict(baseline), Preprocessing),
+        )
+    except (msgspec.ValidationError, ArithmeticError):  # a record may hold anything
+        return tuple(
+            Difference(what=key, variant=_plain(own.get(key)), baseline=_plain(baseline.get(key)))
+            for key in dict.fromkeys((*own, *baseline))
+            if _plain(own.get(key)) != _plain(baseline.get(key))
+        )
+
+
+def _compared(own: Preprocessing, baseline: Preprocessing) -> Iterator[tuple[str, str, str]]:
+    yield "resize", _resize(own), _resize(baseline)
+    yield "filter", own.filter, baseline.filter
+    yield "values", *_values(own, baseline)
+    yield "channels", own.channels, baseline.channels
+    yield "JPEG scaling", f"{own.jpeg_scaling:g}", f"{baseline.jpeg_scaling:g}"
+
+
+def _resize(one: Preprocessing) -> str:
+    if one.resize == "whole":
+        return "of the whole image"
+    return f"of the middle {words.share(one.crop_fraction)}"
+
+
+def _values(own: Preprocessing, baseline: Preprocessing) -> tuple[str, str]:
+    """Return the ranges of both, with mean and deviation if the ranges read alike."""
+    ranges = _range(own), _range(baseline)
+    same = all(getattr(own, key) == getattr(baseline, key) for key in _RANGE)
+    if same or ranges[0] != ranges[1]:
+        return ranges
+    return _mean_and_std(own), _mean_and_std(baseline)
+
+
+def _range(one: Preprocessing) -> str:
+    lows = [-mean / std for mean, std in zip(one.mean, one.std, strict=True)]
+    highs = [(_WHITE - mean) / std for mean, std in zip(one.mean, one.std, strict=True)]
+    return _span(min(lows), max(highs))
+
+
+def _span(low: float, high: float) -> str:
+    return f"{words.value('number', low)} to {words.value('number', high)}"
+
+
+def _mean_and_std(one: Preprocessing) -> str:
+    mean, std = (", ".join(f"{value:g}" for value in getattr(one, key)) for key in _RANGE)
+    return f"with mean {mean} and deviation {std}"
+
+
+def _plain(value: object) -> str:
+    return str(list(value) if isinstance(value, tuple) else value)

@@ -1,0 +1,229 @@
+"""The four answers about a variant, and why, from the verdicts of a record. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from edgeq.config.gates import GATES
+from edgeq.judge.leaning import in_words, leaning
+from edgeq.judge.missing import RANDOM_WEIGHTS
+from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.record.change import Change
+from edgeq.record.structs import CaseRecord, RunRecord, VariantRecord
+
+_MEASURED = {Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What counts of one case for the answer: its gate, its verdict, and whether MISSING is meant.
+
+    Attributes:
+        declared: Whether the spec allows this MISSING.
+    """
+
+    gate: str
+    status: Verdict
+    declared: bool = False
+
+    @property
+    def fails(self) -> bool:
+        """Whether it stands against the variant by itself."""
+        undeclared = self.status is Verdict.MISSING and not self.declared
+        return self.status is Verdict.FAIL or undeclared
+
+
+def decided(
+    outcomes: Iterable[Outcome],
+    *,
+    refused: bool,
+    not_run: bool,
+    left_out: bool,
+    is_open: bool = False,
+) -> ShipDecision:
+    """Return the answer that a variant's cases come to, the first that fits.
+
+    Args:
+        outcomes: What its cases came to.
+        refused: Whether it could not be made or run, or is worse than accepted.
+        not_run: Whether declared cases of it have no verdict.
+        left_out: Whether a part of the run was left out on purpose, or cut off.
+        is_open: Whether its comparison with what was accepted is inconclusive.
+    """
+    known = tuple(outcomes)
+    if refused or any(one.fails for one in known) or (not_run and not left_out):
+        return ShipDecision.REJECTED
+    if not any(sees_predictions(one.gate) and one.status in _MEASURED for one in known):
+        return ShipDecision.NOT_JUDGED
+    settled = not (not_run or is_open) and all(one.status is Verdict.PASS for one in known)
+    return ShipDecision.CLEARED if settled else ShipDecision.UNPROVEN
+
+
+def sees_predictions(gate: str) -> bool:
+    """Return whether a gate looks at what a variant predicts; one that is unknown does not."""
+    return gate in GATES and GATES.get(gate).sees_predictions
+
+
+def answer(record: RunRecord, model: str, variant: VariantRecord) -> ShipDecision:
+    """Return the answer about a variant: the record's own, decided from its cases if it has none.
+
+    It does not depend on ``record.inconclusive``, which only decides whether the run passes.
+    """
+    if variant.answer is not None:
+        return variant.answer
+    return decided(
+        (
+            Outcome(case.gate, case.status, case.declared_missing)
+            for case in record.verdicts(model, variant.name)
+        ),
+        refused=variant.error is not None or bool(_worse(record, model, variant)),
+        not_run=bool(not_run(record, model, variant)),
+        left_out=record.partial or record.interrupted,
+        is_open=bool(incomparable(record, model, variant)),
+    )
+
+
+def answered(record: RunRecord) -> RunRecord:
+    """Return the record with the answer about each variant, and with whether all may ship.
+
+    What a record says already stays; a record that is answered is returned as it is.
+    """
+    variants = [one for model in record.models for one in model.variants]
+    if variants and all(one.answer is not None for one in variants):
+        return record
+    models = tuple(
+        msgspec.structs.replace(
+            model,
+            variants=tuple(
+                msgspec.structs.replace(one, answer=answer(record, model.name, one))
+                for one in model.variants
+            ),
+        )
+        for model in record.models
+    )
+    answers = [one.answer for model in models for one in model.variants]
+    cleared = bool(answers) and all(one is ShipDecision.CLEARED for one in answers)
+    summary = msgspec.structs.replace(
+        record.summary,
+        may_ship=cleared
+        and record.summary.passes
+        and record.summary.complete
+        and not record.errors
+        and not record.interrupted,
+    )
+    return msgspec.structs.replace(record, models=models, summary=summary)
+
+
+def reasons(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, ...]:
+    """Return why the answer about a variant is what it is, one sentence each, without full stops.
+
+    Empty for a variant that is cleared.
+    """
+    found = answer(record, model, variant)
+    if found is ShipDecision.REJECTED:
+        return objections(record, model, variant)
+    if found is ShipDecision.NOT_JUDGED:
+        return (why_not_judged(record, model, variant),)
+    return doubts(record, model, variant) if found is ShipDecision.UNPROVEN else ()
+
+
+def objections(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, ...]:
+    """Return what stands against a variant."""
+    found = []
+    if variant.error is not None:
+        found.append(f"it could not be made or run: {variant.error}")
+    found += [
+        _in_words(case) for case in record.verdicts(model, variant.name) if _outcome(case).fails
+    ]
+    found += _worse(record, model, variant)
+    if not (record.partial or record.interrupted):
+        gates = not_run(record, model, variant)
+        found += [f"{gate} was declared and not run" for gate in gates]
+    return tuple(found)
+
+
+def doubts(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, ...]:
+    """Return what is open about a variant that nothing stands against."""
+    found = [
+        _in_words(case)
+        for case in record.verdicts(model, variant.name)
+        if case.status is not Verdict.PASS
+    ]
+    found += [
+        f"{change.gate}: {change.against}; {change.reason}"
+        for change in incomparable(record, model, variant)
+    ]
+    found += [f"{gate} was declared and not run" for gate in not_run(record, model, variant)]
+    return tuple(found)
+
+
+def incomparable(record: RunRecord, model: str, variant: VariantRecord) -> tuple[Change, ...]:
+    """Return the comparisons of a variant with what was accepted that are inconclusive."""
+    return tuple(
+        change
+        for change in record.changes
+        if change.is_open and (change.model, change.method) == (model, variant.name)
+    )
+
+
+def why_not_judged(record: RunRecord, model: str, variant: VariantRecord) -> str:
+    """Return why a variant's predictions were not measured, for example its random weights."""
+    cases = [case for case in record.verdicts(model, variant.name) if sees_predictions(case.gate)]
+    if cases and cases[0].reason.startswith(RANDOM_WEIGHTS):
+        return "its weights are random"
+    if cases:
+        return f"its predictions were not measured: {_bare(cases[0].reason)}"
+    if any(sees_predictions(gate) for gate in not_run(record, model, variant)):
+        return "no case that looks at its predictions was run"
+    return "no gate looks at its predictions"
+
+
+def not_run(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, ...]:
+    """Return the gates that were declared for a variant and have no verdict."""
+    prefix = f"{model}/{variant.name}/"
+    return tuple(
+        case_id.removeprefix(prefix)
+        for case_id in record.summary.not_run
+        if case_id.startswith(prefix)
+    )
+
+
+def leans(case: CaseRecord) -> Verdict | None:
+    """Return the verdict that an INCONCLUSIVE case leans to, None for any other case.
+
+    One that is open since its baseline may be guessing leans to nothing.
+    """
+    if "doubt" in case.evidence:
+        return None
+    return leaning(case.gate, case.status, case.value, case.limit)
+
+
+def status_in_words(case: CaseRecord) -> str:
+    """Return a case's verdict in words, for example ``"INCONCLUSIVE, leans to FAIL"``."""
+    return in_words(case.status, leans(case))
+
+
+def _outcome(case: CaseRecord) -> Outcome:
+    return Outcome(case.gate, case.status, case.declared_missing)
+
+
+def _in_words(case: CaseRecord) -> str:
+    declared = " as declared" if case.declared_missing else ""
+    return f"{case.gate}: {status_in_words(case)}{declared}; {case.reason}"
+
+
+def _worse(record: RunRecord, model: str, variant: VariantRecord) -> list[str]:
+    """Return what is worse about a variant than accepted."""
+    return [
+        f"{change.gate}: {change.against}; {change.reason}"
+        for change in record.changes
+        if change.fails and (change.model, change.method) == (model, variant.name)
+    ]
+
+
+def _bare(reason: str) -> str:
+    """Return why a case is MISSING without saying that it is."""
+    return reason.removeprefix("not measured: ").removesuffix(" (absent by declaration)")

@@ -1,0 +1,357 @@
+"""The one result model: what a run found, as JSON both ways.
+
+Schema ``edgeq.run/2``. Times are in seconds, sizes in bytes, numbers are plain JSON numbers.
+
+``edgeq.run/1`` is still read. Its ``summary.may_ship`` said what ``summary.passes`` says now, and
+its variants had no ``answer``: ``edgeq.record.ship_decision.answered`` adds what is missing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edgeq.errors import RecordError
+from edgeq.io.files import write_bytes
+from edgeq.io.json_numbers import not_finite
+from edgeq.io.versions import Reader, content_of
+from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.measure.tensors import Fit
+from edgeq.record.challenge import Challenge
+from edgeq.record.change import Change, Previous
+from edgeq.record.feeding import Feeding
+from edgeq.record.thumbnails import Picture, Sheet
+
+SCHEMA = "edgeq.run/2"
+
+Facts = dict[str, object]
+
+OWN_TEST = "::"
+"""Stands in the gate of a case that is a test of the user's own: ``test_own::test_mine``."""
+
+
+def is_own_test(gate: str) -> bool:
+    """Return whether a case with that gate is a test of the user's own."""
+    return OWN_TEST in gate
+
+
+class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One gate on one variant.
+
+    Attributes:
+        id: ``model/method/gate``, where method is the variant's name.
+        gate: A gate's name, or that of a test of the user's own: ``FILE::TEST``.
+        method: The variant's name.
+        status: A verdict.
+        value: In ``unit``; None for proofs and MISSING.
+        interval: Confidence interval of the value.
+        reason: One sentence.
+        next_step: What to do about it.
+        declared_missing: Whether the spec allows this MISSING.
+        evidence: Facts that the reason rests on.
+        as_of: Start of the earlier run that judged it, ISO 8601 in UTC; None if this one did.
+        cause: What probably made it fail, said as probable; its facts are ``evidence["cause"]``.
+            None where nothing was found.
+    """
+
+    id: str
+    model: str
+    method: str
+    gate: str
+    status: Verdict
+    reason: str
+    unit: str = ""
+    value: float | None = None
+    limit: float | None = None
+    interval: tuple[float, float] | None = None
+    next_step: str | None = None
+    declared_missing: bool = False
+    evidence: Facts = {}
+    cause: str | None = None
+    as_of: str | None = None
+
+
+class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One variant, or the baseline (``method`` ``"baseline"``).
+
+    Attributes:
+        name: The variant's name, ``"baseline"`` for the baseline.
+        method: Name of the method, ``"float"`` for the baseline, ``"ready-made"`` where a
+            ready-made variant claims none.
+        engine: Library that made it, ``"ready-made"`` for a ready-made one, ``""`` for the
+            baseline.
+        sha256: Of the file; ``""`` where it could not be made.
+        bytes: Of the file.
+        file: Path of the file below the store or as given, relative to the spec's root where
+            it lies below it.
+        error: Why it could not be made or run, None when it could.
+        answer: The answer about it, decided at the end of a run; None for the baseline, and in a
+            record of an older schema.
+        right: The evaluation images that it has right, in their order: base64 of one bit each,
+            the first in the highest bit of the first byte. ``""`` without labels, and of a
+            baseline none of whose variants was compared with them.
+        agrees: The same of the images on which it gives its baseline's class; ``""`` of a baseline.
+        fingerprint: Hash of all that its verdicts rest on: tools, files, images, labels; ``""`` if
+            something can't be read. Partial runs of one spec are joined by it.
+        manifest: What it was made from: float model, parameters, calibration, tools.
+        preprocessing: Its own, as ``edgeq.config.structs.Preprocessing``; empty if it is the
+            model's.
+        feeding: How it is fed compared with the baseline; None if nothing differs, or no case that
+            rests on it was judged.
+        size, operators, agreement, accuracy, latency, memory: What was measured; empty where
+            nothing was.
+        network: The error along the network, layer by layer; empty where it was not measured.
+        outputs: How each output that is judged as a tensor fits the baseline's.
+        control: What the variant is compared with beside its baseline, why there is nothing, and
+            the figures of both; empty if no default limit asked.
+    """
+
+    name: str
+    method: str
+    engine: str = ""
+    sha256: str = ""
+    bytes: int = 0
+    file: str = ""
+    error: str | None = None
+    answer: ShipDecision | None = None
+    right: str = ""
+    agrees: str = ""
+    fingerprint: str = ""
+    manifest: Facts = {}
+    preprocessing: Facts = {}
+    feeding: Feeding | None = None
+    size: Facts = {}
+    operators: Facts = {}
+    agreement: Facts = {}
+    accuracy: Facts = {}
+    latency: Facts = {}
+    memory: Facts = {}
+    network: Facts = {}
+    outputs: tuple[Fit, ...] = ()
+    control: Facts = {}
+
+
+class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One model with its baseline and variants.
+
+    Attributes:
+        name: Name in the spec.
+        source: Source in the spec.
+        trained: Whether the weights are trained ones.
+        notes: What a reader must know, for example about random weights.
+        task: What its outputs are judged as, ``""`` if that was not found out.
+        task_evidence: Why.
+        classes: Number of classes, 0 if it has none.
+        output: Place of the class scores among the outputs; 0 if there are none.
+        tensors: Number of outputs that are judged as tensors.
+        images: Counts, hashes and sources of the calibration and evaluation sets.
+        image_keys: A key of each evaluation image and its label, in their order: base64 of the
+            first 6 bytes of a hash of each.
+        preprocessing: As ``edgeq.config.structs.Preprocessing``.
+        labels: Name and count of the label set.
+        licence, attribution: For the deployment package.
+        pictures: Of the photographs that a report shows.
+        sheets: Of its image sets.
+    """
+
+    name: str
+    source: str
+    trained: bool
+    baseline: VariantRecord
+    variants: tuple[VariantRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+    task: str = ""
+    task_evidence: str = ""
+    classes: int = 0
+    output: int = 0
+    tensors: int = 0
+    images: Facts = {}
+    image_keys: str = ""
+    preprocessing: Facts = {}
+    labels: Facts = {}
+    licence: str | None = None
+    attribution: str | None = None
+    pictures: tuple[Picture, ...] = ()
+    sheets: tuple[Sheet, ...] = ()
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts by verdict, and what they come to.
+
+    Attributes:
+        passes: Whether nothing fails: no FAIL, no undeclared MISSING, nothing worse than accepted,
+            no declared case without a verdict, no bad input, not interrupted, INCONCLUSIVE only
+            if the spec lets it pass.
+        may_ship: Whether there is a variant and every variant is cleared in a run that passes.
+            Decided at the end of a run with the variants' answers; False until then.
+        not_run: Ids of declared cases without a verdict (deselected, or cut off).
+        complete: Whether every declared case has a verdict and every verdict was declared.
+    """
+
+    passed: int
+    failed: int
+    inconclusive: int
+    missing: int
+    passes: bool
+    may_ship: bool = False
+    complete: bool = True
+    not_run: tuple[str, ...] = ()
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run found.
+
+    Attributes:
+        edgeq: Version of edgeq.
+        started: ISO 8601 time in UTC.
+        duration_s: Wall time.
+        spec_sha256: Of the canonical spec.
+        inconclusive: ``"warn"`` or ``"fail"``, as in the spec.
+        partial: Whether a part of the gate was asked for (``-m``, ``-k``, single tests) and
+            something is open: what was not run is then not a failure, and leaves a variant
+            unproven.
+        interrupted: Whether the run was cut off by Ctrl-C; it does not pass then.
+        commands: Commands that repeat the run.
+        data: What they take from the folder that ``$EDGEQ_DATA`` names, in words.
+        errors: Bad input that was found on the way, one sentence each; a run with errors does
+            not pass.
+        machine: CPU, cores, memory, system.
+        toolchain: Versions of the libraries, kernels, threads.
+        changes: What became of each case since the accepted record of its model.
+        commit: The commit that was checked out, None outside of a repository.
+        previous: What changed since the run before, None where none is known.
+        challenge: The last answer of ``edgeq challenge``, None where there is none. It need not
+            be of this spec: compare ``spec_sha256``.
+    """
+
+    schema: str = SCHEMA
+    edgeq: str
+    started: str
+    duration_s: float
+    spec_sha256: str
+    inconclusive: str = "warn"
+    partial: bool = False
+    interrupted: bool = False
+    commands: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    machine: Facts = {}
+    toolchain: Facts = {}
+    models: tuple[ModelRecord, ...] = ()
+    cases: tuple[CaseRecord, ...] = ()
+    changes: tuple[Change, ...] = ()
+    challenge: Challenge | None = None
+    commit: str | None = None
+    previous: Previous | None = None
+    summary: Summary
+
+    def verdicts(self, model: str, method: str) -> tuple[CaseRecord, ...]:
+        """Return the cases of one variant, in order."""
+        return tuple(c for c in self.cases if c.model == model and c.method == method)
+
+    def stops(self, case: CaseRecord) -> bool:
+        """Return whether a case by itself keeps the run from passing."""
+        undeclared = case.status is Verdict.MISSING and not case.declared_missing
+        open_ = case.status is Verdict.INCONCLUSIVE and self.inconclusive == "fail"
+        return case.status is Verdict.FAIL or undeclared or open_
+
+
+def summarize(
+    cases: tuple[CaseRecord, ...],
+    declared: tuple[str, ...],
+    *,
+    inconclusive: str,
+    errors: tuple[str, ...] = (),
+    interrupted: bool = False,
+) -> Summary:
+    """Count verdicts and compare the cases with the inventory, both ways.
+
+    Args:
+        cases: The verdicts of a run.
+        declared: Ids of all cases that the spec declares.
+        inconclusive: ``"warn"`` or ``"fail"``.
+        errors: Bad input that was found on the way.
+        interrupted: Whether the run was cut off.
+    """
+    count = {verdict: sum(case.status is verdict for case in cases) for verdict in Verdict}
+    judged = {case.id for case in cases}
+    not_run = tuple(case_id for case_id in declared if case_id not in judged)
+    complete = not not_run and judged <= set(declared) and len(judged) == len(cases)
+    bad_missing = any(c.status is Verdict.MISSING and not c.declared_missing for c in cases)
+    unsettled = inconclusive == "fail" and count[Verdict.INCONCLUSIVE] > 0
+    return Summary(
+        passed=count[Verdict.PASS],
+        failed=count[Verdict.FAIL],
+        inconclusive=count[Verdict.INCONCLUSIVE],
+        missing=count[Verdict.MISSING],
+        passes=bool(cases)
+        and complete
+        and not errors
+        and not interrupted
+        and not count[Verdict.FAIL]
+        and not bad_missing
+        and not unsettled,
+        complete=complete,
+        not_run=not_run,
+    )
+
+
+def to_json(record: RunRecord) -> bytes:
+    """Return the record as indented JSON.
+
+    Raises:
+        RecordError: A number is NaN or infinite.
+    """
+    builtins = msgspec.to_builtins(record)
+    for path in not_finite(builtins):
+        raise RecordError("the record holds a number that is not finite", where=path)
+    return msgspec.json.format(msgspec.json.encode(builtins), indent=1) + b"\n"
+
+
+def from_json(data: bytes, *, where: str | Path | None = None) -> RunRecord:
+    """Read a record of this or an older schema.
+
+    Raises:
+        RecordError: The bytes are not a record, or of a newer schema.
+    """
+    return _READER.read(data, where)
+
+
+def read(path: Path) -> RunRecord:
+    """Read a record's file.
+
+    Raises:
+        RecordError: It is missing or no record.
+    """
+    data = content_of(path, remedy="Run `edgeq gate` first, or name another record")
+    return from_json(data, where=path)
+
+
+def write(record: RunRecord, path: Path) -> None:
+    """Write a record's file atomically.
+
+    Raises:
+        RecordError: A number is not finite.
+        StoreError: The folder can't be written.
+    """
+    write_bytes(path, to_json(record))
+
+
+def _from_run_1(plain: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of schema ``edgeq.run/1`` as one of the current schema."""
+    summary = dict(plain["summary"])
+    passes = summary.pop("may_ship")
+    return {**plain, "summary": {**summary, "passes": passes}}
+
+
+_READER = Reader(
+    RunRecord,
+    SCHEMA,
+    "edgeq record",
+    other="Name a run.json of a report",
+    newer="Upgrade edgeq, or run the gate again with this version",
+    damaged="Run the gate again",
+    older={"edgeq.run/1": _from_run_1},
+)

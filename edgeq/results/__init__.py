@@ -1,0 +1,1 @@
+"""Cases are judged, and what a run measured becomes its record, its pictures and its packages."""

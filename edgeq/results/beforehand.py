@@ -1,0 +1,87 @@
+"""Bad input that is found before anything is made: it stops variants, and is said once.
+
+Only what needs no conversion and no model run is looked at, so that a wrong path costs a second
+and no minutes. What shows later is the case's that needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from edgeq.config.structs import Spec
+from edgeq.errors import EdgeqError
+from edgeq.judge.missing import not_measured
+from edgeq.pipeline.needs import images_of, is_calibrated, lack_of_calibration, tools_of, weights_of
+from edgeq.pipeline.plan import Case, Subject
+from edgeq.record.structs import CaseRecord
+from edgeq.results.judging import in_lines, in_own_words, recorded
+from edgeq.samples.sets import ROLES, Role
+
+
+@dataclass(frozen=True)
+class Beforehand:
+    """A look at what the models of a spec need; each thing is looked at once.
+
+    Attributes:
+        spec: The spec.
+    """
+
+    spec: Spec
+    _errors: dict[tuple[str, Role | None], EdgeqError | None] = field(default_factory=dict)
+
+    def stopped(self, cases: Iterable[Case]) -> dict[str, EdgeqError]:
+        """Return the variants that can't be judged, by their keys, with the reason.
+
+        Args:
+            cases: The selected ones: a set of images that none of them needs stops nothing.
+        """
+        by_subject: dict[Subject, list[Case]] = {}
+        for case in cases:
+            by_subject.setdefault(case.subject, []).append(case)
+        roles: dict[str, set[Role]] = {}
+        for subject, own in by_subject.items():
+            roles.setdefault(subject.model, set()).update(_roles(subject, own))
+        errors = {subject.key: self._error(subject, roles[subject.model]) for subject in by_subject}
+        return {key: error for key, error in errors.items() if error is not None}
+
+    def _error(self, subject: Subject, roles: set[Role]) -> EdgeqError | None:
+        """Return what stops a variant: what stops its whole model comes first."""
+        wanted: list[Role | None] = [None, *(role for role in ROLES if role in roles)]
+        for what in wanted:
+            error = self._look(subject.model, what)
+            if error is not None:
+                return error
+        try:
+            tools_of(subject)
+        except EdgeqError as error:
+            return in_own_words(error, self.spec)
+        return lack_of_calibration(self.spec, subject)
+
+    def _look(self, model: str, what: Role | None) -> EdgeqError | None:
+        """Return what is wrong with a model's source and weights, or with a set of its images."""
+        key = (model, what)
+        if key not in self._errors:
+            try:
+                if what is None:
+                    weights_of(self.spec, model)
+                else:
+                    images_of(self.spec, model, what)
+                self._errors[key] = None
+            except EdgeqError as error:
+                self._errors[key] = in_own_words(error, self.spec)
+        return self._errors[key]
+
+
+def unjudged(case: Case, error: EdgeqError, spec: Spec) -> CaseRecord:
+    """Return the record of a case of a variant that bad input stops: MISSING, with the reason."""
+    judgement = not_measured(error, gate=case.gate.name, allow_missing=spec.allow_missing)
+    return in_lines(recorded(case, judgement))
+
+
+def _roles(subject: Subject, cases: list[Case]) -> Iterable[Role]:
+    """Return the sets that a variant needs for its selected cases."""
+    if is_calibrated(subject):
+        yield "calibration"
+    if any(case.gate.needs_images for case in cases):
+        yield "evaluation"

@@ -1,0 +1,102 @@
+"""What a deployment package is made from, found again for a record: files and labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeq import bundle
+from edgeq.bundle import BundleResult
+from edgeq.config.digest import spec_sha256
+from edgeq.config.structs import Spec
+from edgeq.io.files import sha256_file
+from edgeq.quantize.make import FILE, KIND
+from edgeq.record.structs import ModelRecord, RunRecord, VariantRecord
+from edgeq.samples.labels import LabelSet, label_set
+from edgeq.tasks.inside import read_inside
+
+
+def pack(found: RunRecord, target: Path, spec: Spec, *, unproven: bool = False) -> BundleResult:
+    """Write the deployment package of a run.
+
+    Args:
+        found: What the run found.
+        target: The package's folder.
+        spec: Of the project; says where files and labels are.
+        unproven: Whether to pack the unproven variants too, marked as such.
+
+    Raises:
+        BundleError: No variant is packed, or the package can't be written.
+        ImageError: A label set can't be used.
+        StoreError: The zip can't be written.
+    """
+    return bundle.pack(
+        found,
+        target,
+        root=spec.root.resolve(),
+        files=variant_files(found, spec),
+        labels=class_names(found, spec),
+        unproven=unproven,
+    )
+
+
+def variant_files(found: RunRecord, spec: Spec) -> dict[str, Path]:
+    """Return the file of each variant by ``MODEL/VARIANT``; variants without one are left out.
+
+    The one that was judged is preferred: at the record's path, where the spec has it, or in the
+    store. Where none is, the path is that of a file which has changed since.
+    """
+    files = {}
+    for model in found.models:
+        for variant in model.variants:
+            file = _file(variant, spec)
+            if file is not None:
+                files[f"{model.name}/{variant.name}"] = file
+    return files
+
+
+def class_names(found: RunRecord, spec: Spec) -> dict[str, tuple[str, ...]]:
+    """Return the names of the classes by model, and by ``MODEL/VARIANT`` where it has its own.
+
+    Raises:
+        ImageError: A label set can't be used.
+    """
+    named = {}
+    for model in found.models:
+        name = model.labels.get("name")
+        if isinstance(name, str):
+            named[model.name] = _label_set(name, model, spec).names
+        for variant in model.variants:
+            ready = spec.variants.get(variant.name)
+            if ready is not None and ready.model == model.name and ready.labels is not None:
+                key = f"{model.name}/{variant.name}"
+                named[key] = label_set(ready.labels, spec.root).names
+    return named
+
+
+def _label_set(name: str, model: ModelRecord, spec: Spec) -> LabelSet:
+    """Return the label set of a record: inside the model's own file, or as the spec names it."""
+    path = spec.path(model.source)
+    if path.suffix == ".tflite" and path.is_file():
+        inside = read_inside(path).labels
+        if inside is not None and inside.name == name:
+            return inside
+    return label_set(name, spec.root)
+
+
+def is_outdated(found: RunRecord, spec: Spec) -> bool:
+    """Return whether a record was made under another spec than this one."""
+    return found.spec_sha256 != spec_sha256(spec)
+
+
+def _file(variant: VariantRecord, spec: Spec) -> Path | None:
+    if not variant.sha256:
+        return None
+    ready = spec.variants.get(variant.name)
+    written = [text for text in (variant.file, ready.file if ready else None) if text]
+    candidates = [path for path in map(spec.path, written) if path.is_file()]
+    stored = (spec.path(spec.store) / KIND).glob(f"*/{FILE}")
+    same_size = (path for path in sorted(stored) if path.stat().st_size == variant.bytes)
+    for path in (*candidates, *same_size):
+        if sha256_file(path) == variant.sha256:
+            return path
+    return candidates[0] if candidates else None

@@ -1,0 +1,167 @@
+"""Contact sheets: what an image set looks like to a model, as one small picture."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.config.structs import Preprocessing
+from edgeq.io.files import sha256_bytes
+from edgeq.pipeline.inputs import ModelInputs
+from edgeq.record.thumbnails import Sheet
+from edgeq.samples.decode import found_pixels, pixel_facts_of
+from edgeq.samples.sets import ImageSet, Role
+from edgeq.samples.stream import Stream
+from edgeq.store.content import Store
+
+KIND = "sheets"
+FILE = "sheet.webp"
+MOST = 24
+"""Images on a sheet."""
+PER_RUN = 8
+"""Sheets in a report: what keeps a page of twenty models, each with images of its own, in its
+limit of 6 MB."""
+
+COLUMNS = 8
+SIDE = 48
+"""Pixels of the longer side of one image."""
+MOST_BYTES = 15_000
+QUALITIES = (60, 45, 30, 20, 10, 0)
+"""WebP's; the first that keeps a sheet below ``MOST_BYTES`` is taken, the last in any case."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A sheet and its file's content."""
+
+    sheet: Sheet
+    data: bytes
+
+
+def sheet_of(inputs: ModelInputs, role: Role) -> Drawn | None:
+    """Return the contact sheet of one of a model's sets, None where the spec names none.
+
+    Raises:
+        EdgeqError: The set or the baseline can't be used; and as ``contact_sheet``.
+    """
+    images = inputs.calibration_set if role == "calibration" else inputs.evaluation
+    if images is None:
+        return None
+    baseline = inputs.baseline
+    return contact_sheet(images, baseline.preprocessing, baseline.input_size, inputs.store)
+
+
+def sheet_of_samples(inputs: ModelInputs, variant: str) -> Drawn | None:
+    """Return the contact sheet of a variant's own samples, None if it has none.
+
+    It shows the scenes that the sheet of the evaluation set shows, in the same places.
+
+    Raises:
+        EdgeqError: As ``sheet_of``.
+    """
+    samples = inputs.own_samples(variant)
+    if samples is None:
+        return None
+    preprocessing, size = inputs.preprocessing_of(variant), inputs.input_size_of(variant)
+    found = contact_sheet(samples, preprocessing, size, inputs.store)
+    return Drawn(msgspec.structs.replace(found.sheet, variant=variant), found.data)
+
+
+def contact_sheet(
+    images: ImageSet, preprocessing: Preprocessing, size: tuple[int, int], store: Store
+) -> Drawn:
+    """Return the contact sheet of a set, drawn once.
+
+    Models that see the same photographs alike share it. Pixels that the store has are not decoded
+    again.
+
+    Args:
+        images: The set.
+        preprocessing: How a photograph is cut and resized.
+        size: Height and width of the model's input.
+        store: Where sheets and pixels are kept.
+
+    Raises:
+        ImageError: A photograph can't be read, or changed since the set was loaded.
+        StoreError: The store can't be written.
+    """
+    places = evenly(len(images.photos))
+    columns, tile = min(COLUMNS, len(places)), tile_of(size)
+    facts = {
+        "photographs": [images.photos[place].sha256 for place in places],
+        "pixels": pixel_facts_of(preprocessing, size),
+        "sheet": [columns, *tile, MOST_BYTES, *QUALITIES],
+    }
+
+    def make(folder: Path) -> None:
+        pixels = _pixels(images, places, preprocessing, size, store)
+        (folder / FILE).write_bytes(drawn(pixels, columns, tile))
+
+    data = (store.get_or_make(KIND, facts, make).folder / FILE).read_bytes()
+    sheet = Sheet(
+        role=images.role,
+        images=len(images.photos),
+        places=places,
+        columns=columns,
+        tile=tile,
+        sha256=sha256_bytes(data),
+    )
+    return Drawn(sheet, data)
+
+
+def evenly(count: int) -> tuple[int, ...]:
+    """Return at most ``MOST`` places out of so many, evenly spread."""
+    shown = min(MOST, count)
+    return tuple((2 * place + 1) * count // (2 * shown) for place in range(shown))
+
+
+def tile_of(size: tuple[int, int]) -> tuple[int, int]:
+    """Return width and height of a small picture of an input of this height and width."""
+    height, width = (max(1, round(SIDE * one / max(size))) for one in size)
+    return width, height
+
+
+def drawn(pixels: npt.NDArray[np.uint8], columns: int, tile: tuple[int, int]) -> bytes:
+    """Return images side by side, row by row, as a WebP file.
+
+    Args:
+        pixels: Shape ``(n, h, w, 3)``.
+        columns: Images in a row.
+        tile: Width and height of each on the sheet.
+    """
+    from PIL import Image
+
+    width, height = tile
+    rows = -(-len(pixels) // columns)
+    sheet = Image.new("RGB", (columns * width, rows * height))
+    for place, one in enumerate(pixels):
+        small = Image.fromarray(one).resize(tile, Image.Resampling.BICUBIC)
+        sheet.paste(small, (place % columns * width, place // columns * height))
+    data = b""
+    for quality in QUALITIES:
+        file = io.BytesIO()
+        sheet.save(file, "webp", quality=quality, method=6)
+        data = file.getvalue()
+        if len(data) <= MOST_BYTES:
+            break
+    return data
+
+
+def _pixels(
+    images: ImageSet,
+    places: tuple[int, ...],
+    preprocessing: Preprocessing,
+    size: tuple[int, int],
+    store: Store,
+) -> npt.NDArray[np.uint8]:
+    whole = found_pixels(images, preprocessing, size, store)
+    if whole is not None:
+        return np.array(whole.array()[list(places)])
+    stream = Stream(images, preprocessing, size, store)
+    pieces = stream.pieces([images.photos[place] for place in places])
+    return np.concatenate([piece.array() for piece in pieces])

@@ -1,0 +1,232 @@
+"""A case and a run in, the case's record out."""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+from edgeq.config.structs import Spec
+from edgeq.config.tables import as_written
+from edgeq.diagnosis.explaining import explained
+from edgeq.errors import (
+    ChangedFileError,
+    ConversionError,
+    EdgeqError,
+    ImageError,
+    ModelError,
+    SpecError,
+    UnforeseenError,
+    WorkerError,
+)
+from edgeq.judge.doubt import doubted
+from edgeq.judge.missing import broken, missing, not_measured, unmeasurable
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.pipeline.plan import Case
+from edgeq.pipeline.run import Run
+from edgeq.pipeline.schedule import StoppedError
+from edgeq.pipeline.variant import VariantUnderTest
+from edgeq.record.structs import CaseRecord
+from edgeq.words.escape import printable
+
+
+def judge(run: Run, case: Case) -> tuple[CaseRecord, EdgeqError | None]:
+    """Return the record of a case, and the error when bad input kept it from being measured.
+
+    A variant that its engine could not make, or that does not run, FAILS: that is a verdict and
+    no error. So does one that meets an error which nobody foresaw. Places in an error are named as
+    seen from the project's folder, because records are read on other machines.
+    """
+    try:
+        return in_lines(explained(run, case, recorded(case, _foreseen(run, case)))), None
+    except EdgeqError as error:
+        in_own_words(error, run.spec)
+        if isinstance(error, UnforeseenError) and not _lacks_baseline(run, case):
+            return in_lines(recorded(case, broken(error))), None
+        if isinstance(error, ConversionError | WorkerError) and not _lacks_baseline(run, case):
+            return in_lines(explained(run, case, recorded(case, broken(error)), error)), None
+        own = case.subject.choice is None and (
+            isinstance(error, ChangedFileError) or run.variants.error(case.subject.key) is error
+        )
+        ready = own and not _lacks_baseline(run, case)
+        if ready and isinstance(error, ModelError | ImageError):
+            return in_lines(explained(run, case, recorded(case, broken(error)), error)), error
+        absent = not_measured(error, gate=case.gate.name, allow_missing=run.spec.allow_missing)
+        return recorded(case, absent), error
+
+
+def in_lines(record: CaseRecord) -> CaseRecord:
+    """Return a record whose sentences, which name what is in others' files, are one line each."""
+    return msgspec.structs.replace(
+        record,
+        reason=printable(record.reason),
+        cause=None if record.cause is None else printable(record.cause),
+        next_step=None if record.next_step is None else printable(record.next_step),
+    )
+
+
+def in_own_words(error: EdgeqError, spec: Spec) -> EdgeqError:
+    """Return an error that names places and tables as the user's own files have them."""
+    if error.where is not None:
+        error.where = error.where.replace(f"{spec.root}{os.sep}", "")
+    if error.remedy is not None:
+        error.remedy = as_written(error.remedy, spec.origin)
+    return error
+
+
+def _lacks_baseline(run: Run, case: Case) -> bool:
+    """Return whether the model's baseline can't be had, which is no fault of a variant."""
+    try:
+        run.inputs(case.subject.model).baseline  # noqa: B018 - reading it shows whether it is there
+    except EdgeqError:
+        return True
+    return False
+
+
+def shortfall_of(run: Run, case: Case) -> Judgement | None:
+    """Return why a case can't be measured with what its model brings, None where it can.
+
+    Raises:
+        EdgeqError: What it brings can't be used.
+    """
+    inputs = run.inputs(case.subject.model)
+    images = inputs.evaluation if case.gate.needs_images else None
+    return unmeasurable(
+        case.gate,
+        images=0 if images is None else len(images.photos),
+        labelled=images is not None and images.labelled,
+        trained=inputs.baseline.trained,
+        allow_missing=run.spec.allow_missing,
+        allow_random_weights=inputs.model.allow_random_weights,
+    )
+
+
+def why_inapplicable(run: Run, case: Case) -> str | None:
+    """Return why a case is left out: a gate that says nothing about its model.
+
+    None if it is to be judged, or if the model can't be read: then judging it says why.
+    """
+    if case.gate.task is None or case.asked_of_model:
+        return None
+    try:
+        reading = run.inputs(case.subject.model).reading
+    except EdgeqError:
+        return None
+    return case.inapplicable(reading.task, reading.classes)
+
+
+def _judge(run: Run, case: Case) -> Judgement:
+    _refuse_unsuitable(run, case)
+    shortfall = shortfall_of(run, case)
+    if shortfall is None:
+        variant = VariantUnderTest(run, case.subject.model, case.subject)
+        judgement = case.gate.judgement(variant, case.limit or 0.0)
+        _refuse_changed(run, case)
+        judgement = _doubted(run, case, declared_if_allowed(judgement, case.gate.name, run.spec))
+        return _fed(run, case, judgement)
+    if _lacks_labels(run, case) and case.asked_for:
+        raise ImageError(
+            f"{case.gate.name} is asked for, but the evaluation images have no labels",
+            where=f"{run.spec.origin}: gates",
+            remedy="Name a csv in images.labels, sort the images into one folder per class, or "
+            f"remove {case.gate.name}",
+        )
+    return shortfall
+
+
+def _foreseen(run: Run, case: Case) -> Judgement:
+    """Return the judgement of a case; whatever goes wrong with it is an ``EdgeqError``."""
+    try:
+        return _judge(run, case)
+    except (EdgeqError, StoppedError):
+        raise
+    except Exception as error:
+        raise UnforeseenError.of(error) from error
+
+
+def _refuse_changed(run: Run, case: Case) -> None:
+    """Refuse to judge a variant whose file, or whose baseline's, was replaced in the run.
+
+    Raises:
+        ChangedFileError: Its file is not what was run.
+        ModelError: The baseline's is not.
+    """
+    baseline = run.inputs(case.subject.model).known_baseline()
+    if baseline is not None and baseline.original is not None:
+        try:
+            baseline.original.require_unchanged()
+        except ChangedFileError as error:
+            raise ModelError(error.what, where=error.where, remedy=error.remedy) from error
+    variant = run.variants.done(case.subject.key)
+    if variant is not None and variant.original is not None:
+        variant.original.require_unchanged()
+
+
+def _refuse_unsuitable(run: Run, case: Case) -> None:
+    """Refuse a gate that the spec asks for and that means nothing for the model's task.
+
+    Raises:
+        SpecError: It means nothing.
+    """
+    if case.gate.task is None or case.gate.on_request:
+        return
+    reading = run.inputs(case.subject.model).reading
+    if case.gate.inapplicable(reading.task, reading.classes) is not None:
+        raise SpecError(
+            f"{case.gate.name} is asked for, but {case.subject.model!r} is judged as "
+            f"{reading.task}: {reading.evidence}",
+            where=f"{run.spec.origin}: gates",
+            remedy=f"Set `output` or `labels` of the model, or remove {case.gate.name}",
+        )
+
+
+def declared_if_allowed(judgement: Judgement, gate: str, spec: Spec) -> Judgement:
+    """Return a judgement, MISSING by declaration if it is MISSING and the spec allows that."""
+    if judgement.status is not Verdict.MISSING or gate not in spec.allow_missing:
+        return judgement
+    return missing(judgement.reason, declared=True, next_step=judgement.next_step)
+
+
+def _doubted(run: Run, case: Case, judgement: Judgement) -> Judgement:
+    """Return a judgement of predictions that passes only beside a baseline that knows something."""
+    if not case.gate.sees_predictions or judgement.status in {Verdict.FAIL, Verdict.MISSING}:
+        return judgement
+    doubt = run.doubt(case.subject)
+    return judgement if doubt is None else doubted(judgement, doubt)
+
+
+def _fed(run: Run, case: Case, judgement: Judgement) -> Judgement:
+    """Return a judgement on what a variant was fed with that says how, if not like its baseline."""
+    if not case.gate.needs_images or judgement.status is Verdict.MISSING:
+        return judgement
+    sentence = run.feeding(case.subject).sentence
+    if not sentence:
+        return judgement
+    return msgspec.structs.replace(judgement, reason=f"{judgement.reason}; {sentence}")
+
+
+def _lacks_labels(run: Run, case: Case) -> bool:
+    """Return whether nothing but labels is missing: not weights that mean something, not images."""
+    inputs = run.inputs(case.subject.model)
+    if not case.gate.needs_labels or (case.gate.needs_training and not inputs.baseline.trained):
+        return False
+    return inputs.evaluation is not None and not inputs.evaluation.labelled
+
+
+def recorded(case: Case, judgement: Judgement) -> CaseRecord:
+    """Return a judgement as the record of its case."""
+    return CaseRecord(
+        id=case.id,
+        model=case.subject.model,
+        method=case.subject.variant,
+        gate=case.gate.name,
+        status=judgement.status,
+        reason=judgement.reason,
+        unit=case.gate.unit,
+        value=judgement.value,
+        limit=case.limit if judgement.limit is None else judgement.limit,
+        interval=judgement.interval,
+        next_step=judgement.next_step,
+        declared_missing=judgement.declared_missing,
+        evidence=judgement.evidence,
+    )

@@ -1,0 +1,50 @@
+"""What several processes of one run know about its models, together."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from edgeq.record.structs import ModelRecord
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def merge_models(
+    first: tuple[ModelRecord, ...], second: tuple[ModelRecord, ...]
+) -> tuple[ModelRecord, ...]:
+    """Return what two processes of one run know together."""
+    if not first:
+        return second
+    return tuple(
+        merged(
+            ours,
+            theirs,
+            baseline=merged(ours.baseline, theirs.baseline),
+            notes=tuple(dict.fromkeys((*ours.notes, *theirs.notes))),
+            variants=tuple(
+                merged(a, b) for a, b in zip(ours.variants, theirs.variants, strict=True)
+            ),
+        )
+        for ours, theirs in zip(first, second, strict=True)
+    )
+
+
+def merged(ours: S, theirs: S, **given: object) -> S:
+    """Return the first struct with its empty fields and its tables filled from the second."""
+    filled = {
+        field: _filled(getattr(ours, field), getattr(theirs, field))
+        for field in ours.__struct_fields__
+    }
+    return type(ours)(**{**filled, **given})
+
+
+def _filled(ours: object, theirs: object) -> object:
+    """Return the first value filled from the second; whose is first does not show in the order."""
+    if not isinstance(ours, dict) or not isinstance(theirs, dict):
+        return ours or theirs
+    both = {**theirs, **ours}
+    if len(both) == len(ours):
+        return ours
+    return both if len(both) == len(theirs) else dict(sorted(both.items()))

@@ -1,0 +1,382 @@
+"""What a run measured, as a record."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import edgeq
+from edgeq.config.digest import spec_sha256
+from edgeq.config.structs import CLASSIFICATION, TENSORS, Spec, Task
+from edgeq.errors import EdgeqError
+from edgeq.judge import growing
+from edgeq.measure.clusters import find_clusters
+from edgeq.models.float_model import FloatModel
+from edgeq.pipeline.control import record_of
+from edgeq.pipeline.external_inputs import taken
+from edgeq.pipeline.inputs import ModelInputs
+from edgeq.pipeline.machine import processor_name
+from edgeq.pipeline.plan import Case, Subject
+from edgeq.pipeline.run import BASELINE, Run
+from edgeq.quantize.make import READY_MADE
+from edgeq.quantize.variant import Variant
+from edgeq.record.feeding import Feeding
+from edgeq.record.structs import CaseRecord, Facts, ModelRecord, RunRecord, VariantRecord, summarize
+from edgeq.results.names import named
+from edgeq.tasks.recognition import Reading
+
+TOOLS = (
+    "ai-edge-litert",
+    "keras",
+    "litert-quantizer",
+    "msgspec",
+    "numpy",
+    "pillow",
+    "pytest",
+    "pytest-benchmark",
+    "scipy",
+    "tensorflow",
+)
+
+TASKS: dict[str, Task] = {name: name for name in (CLASSIFICATION, TENSORS)}
+
+
+def record_run(
+    run: Run,
+    cases: tuple[CaseRecord, ...],
+    models: tuple[ModelRecord, ...],
+    *,
+    started: str,
+    duration_s: float,
+    own: tuple[str, ...] = (),
+    partial: bool = False,
+    interrupted: bool = False,
+    errors: tuple[str, ...] = (),
+    commands: tuple[str, ...] = (),
+) -> RunRecord:
+    """Return the record of a run.
+
+    Args:
+        run: The run.
+        cases: Verdicts in any order; they are put into the order of the inventory.
+        models: From ``describe_models``.
+        started: ISO 8601 time in UTC.
+        duration_s: Wall time.
+        own: Ids of the cases that tests of the user's own are.
+        partial: Whether a part of the gate was asked for.
+        interrupted: Whether the run was cut off by Ctrl-C.
+        errors: Bad input that was found on the way.
+        commands: Commands that repeat the run.
+    """
+    read = {model.name: model for model in models}
+    declared = (
+        *(case.id for case in run.cases if not _is_left_out(case, read.get(case.subject.model))),
+        *own,
+    )
+    place = {case_id: index for index, case_id in enumerate(declared)}
+    ordered = tuple(sorted(cases, key=lambda case: place.get(case.id, len(place))))
+    summary = summarize(
+        ordered,
+        declared,
+        inconclusive=run.spec.inconclusive,
+        errors=errors,
+        interrupted=interrupted,
+    )
+    return RunRecord(
+        edgeq=edgeq.__version__,
+        started=started,
+        duration_s=duration_s,
+        spec_sha256=spec_sha256(run.spec),
+        inconclusive=run.spec.inconclusive,
+        partial=partial and bool(summary.not_run),
+        interrupted=interrupted,
+        commands=commands,
+        data=taken(run.spec),
+        errors=errors,
+        machine=machine_facts(),
+        toolchain=toolchain_facts(run.spec),
+        models=models,
+        cases=ordered,
+        summary=summary,
+    )
+
+
+def _is_left_out(case: Case, model: ModelRecord | None) -> bool:
+    """Return whether a gate says nothing about its model, as far as that is known."""
+    if model is None or model.task not in TASKS:
+        return False
+    return case.inapplicable(TASKS[model.task], model.classes) is not None
+
+
+def describe_models(run: Run) -> tuple[ModelRecord, ...]:
+    """Return what the run knows about each model and variant; nothing new is measured."""
+    return tuple(
+        _model(run, name, tuple(s for s in run.subjects if s.model == name))
+        for name in run.spec.models
+    )
+
+
+def describe_variant(run: Run, subject: Subject) -> ModelRecord:
+    """Return what the run knows about one variant and its baseline; nothing new is measured.
+
+    Only what its figures rest on: notes, and what a report shows beside them, are left out.
+    """
+    inputs = run.inputs(subject.model)
+    baseline = inputs.known_baseline()
+    known = ModelRecord(
+        name=subject.model,
+        source=inputs.model.source,
+        trained=False,
+        baseline=VariantRecord(name=BASELINE, method="float"),
+        variants=(_variant(run, subject),),
+    )
+    if baseline is None:
+        return known
+    return msgspec.structs.replace(
+        known,
+        trained=baseline.trained,
+        baseline=_baseline(run, subject.model, baseline, (subject,)),
+        images=_images(inputs),
+        image_keys=_image_keys(inputs),
+        preprocessing=msgspec.to_builtins(baseline.preprocessing),
+    )
+
+
+def toolchain_facts(spec: Spec) -> Facts:
+    """Return the versions of the libraries, and how a spec has models run."""
+    return {**tool_versions(), **msgspec.to_builtins(spec.run)}
+
+
+def machine_facts() -> Facts:
+    """Return what latency and memory depend on; no host or user name."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "architecture": platform.machine(),
+        "cores": os.cpu_count() or 0,
+        "memory_bytes": pages,
+        "processor": processor_name(),
+        "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+@cache
+def tool_versions() -> Mapping[str, object]:
+    """Return the versions of the libraries that are installed."""
+    found: Facts = {"python": platform.python_version()}
+    for name in TOOLS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
+    inputs = run.inputs(name)
+    baseline = inputs.known_baseline()
+    variants = tuple(_variant(run, subject) for subject in subjects)
+    if baseline is None:
+        return ModelRecord(
+            name=name,
+            source=inputs.model.source,
+            trained=False,
+            baseline=VariantRecord(name=BASELINE, method="float"),
+            variants=variants,
+        )
+    labels, reading = inputs.labels, inputs.known_reading()
+    return ModelRecord(
+        name=name,
+        source=inputs.model.source,
+        trained=baseline.trained,
+        baseline=_baseline(run, name, baseline, subjects),
+        variants=variants,
+        notes=(
+            *baseline.notes,
+            *inputs.assumptions(),
+            *_not_asked_for(run.spec),
+            *_read_as(run, name, reading),
+            *_odd(inputs),
+        ),
+        task="" if reading is None else reading.task,
+        task_evidence="" if reading is None else reading.evidence,
+        classes=0 if reading is None else reading.classes,
+        output=0 if reading is None else reading.output,
+        tensors=0 if reading is None else reading.tensors,
+        images=_images(inputs),
+        image_keys=_image_keys(inputs),
+        preprocessing=msgspec.to_builtins(baseline.preprocessing),
+        labels={} if labels is None else {"name": labels.name, "count": labels.classes},
+        licence=baseline.licence,
+        attribution=baseline.attribution,
+    )
+
+
+def _images(inputs: ModelInputs) -> Facts:
+    found: Facts = {}
+    for images in inputs.known_sets():
+        clusters = find_clusters(images.groups())
+        grouped: Facts = {}
+        if clusters is not None:
+            grouped = {"photographs": clusters.photographs, "effective": clusters.effective}
+        found[images.role] = {**images.manifest(), "labelled": images.labelled, **grouped}
+    return found
+
+
+def _image_keys(inputs: ModelInputs) -> str:
+    known = (images.keys for images in inputs.known_sets() if images.role == "evaluation")
+    return next(known, "")
+
+
+def _read_as(run: Run, model: str, reading: Reading | None) -> tuple[str, ...]:
+    """Return the note that a model which is not judged by classes needs."""
+    if reading is None or reading.task != TENSORS:
+        return ()
+    out = dict.fromkeys(
+        case.gate.name
+        for case in run.cases
+        if case.subject.model == model and case.inapplicable(reading.task, reading.classes)
+    )
+    left_out = f". {', '.join(out)}: not applicable" if out else ""
+    return (f"Judged as tensors: {reading.evidence}{left_out}",)
+
+
+def _not_asked_for(spec: Spec) -> tuple[str, ...]:
+    """Return the note that gates are left out by declaration."""
+    return (f"{' and '.join(spec.without)}: not asked for (`without`)",) if spec.without else ()
+
+
+def _odd(inputs: ModelInputs) -> tuple[str, ...]:
+    """Return what is odd about the calibration set, where a proof asked."""
+    found = inputs.known_lint()
+    return () if found is None else found.notes
+
+
+def _baseline(
+    run: Run, model: str, baseline: FloatModel, subjects: Iterable[Subject]
+) -> VariantRecord:
+    key = f"{model}/{BASELINE}"
+    described = VariantRecord(
+        name=BASELINE,
+        method="float",
+        sha256=baseline.sha256,
+        bytes=baseline.path.stat().st_size,
+        file=_relative(run, _place(baseline)),
+        right=next(
+            (
+                accuracy.baseline_right
+                for subject in subjects
+                if (accuracy := run.accuracies.done(subject.key)) is not None
+            ),
+            "",
+        ),
+    )
+    return msgspec.structs.replace(described, **_measured(run, key))
+
+
+def _variant(run: Run, subject: Subject) -> VariantRecord:
+    variant = run.variants.done(subject.key)
+    error = run.failure(subject)
+    engine = subject.choice.engine if subject.choice else READY_MADE
+    method = subject.method or READY_MADE
+    if variant is None:
+        return VariantRecord(name=subject.variant, method=method, engine=engine, error=_said(error))
+    described = VariantRecord(
+        name=subject.variant,
+        method=method,
+        engine=engine,
+        sha256=variant.sha256,
+        bytes=variant.bytes,
+        file=_relative(run, _place(variant)),
+        error=_said(error),
+        manifest=variant.manifest,
+        preprocessing=_own_preprocessing(run, subject),
+        feeding=_feeding(run, subject),
+    )
+    measured: dict[str, Any] = _measured(run, subject.key)
+    # What each image comes to stands once, and the baseline's not beside every variant.
+    accuracy, agreement = measured.get("accuracy", {}), measured.get("agreement", {})
+    accuracy.pop("baseline_right", None)
+    measured["right"] = accuracy.pop("variant_right", "")
+    measured["agrees"] = agreement.pop("agreeing_images", "")
+    measured["outputs"] = run.tensor_fits.done(subject.key) or ()
+    control = run.controls.done(subject.key)
+    if control is not None:
+        measured["control"] = record_of(run, subject, control)
+    if "agreement" in measured:
+        inputs = run.inputs(subject.model)
+        measured["agreement"] = named(measured["agreement"], inputs.evaluation, inputs.labels)
+    return msgspec.structs.replace(described, **measured)
+
+
+def _own_preprocessing(run: Run, subject: Subject) -> Facts:
+    own = run.inputs(subject.model).own_preprocessing(subject.variant)
+    found: Facts = {} if own is None else msgspec.to_builtins(own)
+    return found
+
+
+def _feeding(run: Run, subject: Subject) -> Feeding | None:
+    """Return how a variant is fed if there is something to say, and a case asked."""
+    found = run.feedings.done(subject.key)
+    return None if found == Feeding() else found
+
+
+def _measured(run: Run, key: str) -> dict[str, Facts]:
+    found: dict[str, Facts] = {}
+    for name, measured in (
+        ("size", run.sizes),
+        ("operators", run.operators),
+        ("agreement", run.agreements),
+        ("accuracy", run.accuracies),
+    ):
+        value = measured.done(key)
+        if value is not None:
+            found[name] = msgspec.to_builtins(value)
+    # Each compute operator by itself is of no use in a record, and would be its larger part.
+    found.get("operators", {}).pop("compute", None)
+    loaded = run.loads.done(key)
+    if loaded is not None:
+        facts = found.get("operators", {}) | {
+            "delegated": loaded.delegated,
+            "total": loaded.operators,
+            "partitions": loaded.partitions,
+            "kernels": loaded.kernels,
+        }
+        found["operators"] = dict(sorted(facts.items()))  # as where processes merge
+    pair = run.latencies.done(key)
+    if pair is not None:
+        found["latency"] = {
+            **msgspec.to_builtins(pair.latency),
+            "load_average": list(pair.timed.load_average),
+        }
+    used = run.memories.done(key)
+    if used is not None:
+        found["memory"] = {**msgspec.to_builtins(used), "added": used.added}
+    watched = run.watches.done(key)
+    if watched is not None:
+        grown, inferences = growing.grown(watched)
+        facts = found.get("memory", {}) | {"grown": grown, "watched_inferences": inferences}
+        found["memory"] = dict(sorted(facts.items()))  # as where processes merge
+    return found
+
+
+def _said(error: EdgeqError | None) -> str | None:
+    return None if error is None else error.what
+
+
+def _place(made: FloatModel | Variant) -> Path:
+    """Return where a model's file is: in the project, or in the store if it was made."""
+    original = made.original
+    return made.path if original is None or original.sha256 != made.sha256 else original.path
+
+
+def _relative(run: Run, path: Path) -> str:
+    absolute = path.resolve()
+    root = run.spec.root.resolve()
+    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else absolute.name

@@ -1,0 +1,167 @@
+"""Decoding apart: each photograph in a child process, with an end in time and memory.
+
+A file of a few kB can stand for gigabytes of pixels or minutes of work, and decoders are native
+code that reads what strangers wrote. What a photograph takes is taken in a child, and pixels at
+the model's size come back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import IO
+
+import msgspec
+
+from edgeq.config.structs import Preprocessing
+from edgeq.errors import ImageError
+from edgeq.processes.environment import allowed, importable
+from edgeq.processes.lifeline import Lifeline
+from edgeq.processes.pool import Idle
+from edgeq.samples.sets import Photo
+from edgeq.words import size as in_words
+
+TIMEOUT_S = 30.0
+"""Seconds that one photograph may take. The largest that is read, of 89 million pixels, takes 1 to
+3 on one core of a laptop."""
+MEMORY_LIMIT = 4_000_000_000
+"""Bytes of a child: what the largest photograph with transparent places takes."""
+READ_BYTES = 1 << 20
+_REMEDY = "Scale it down, save it anew, or take it out of the set"
+
+
+class _EndedError(Exception):
+    """The child ended."""
+
+
+class _SlowError(Exception):
+    """The child took too long."""
+
+
+class Decoder:
+    """A child process that decodes one photograph at a time."""
+
+    def __init__(self) -> None:
+        self._lifeline = Lifeline()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 (our own module)
+                [sys.executable, "-P", "-m", "edgeq.samples.decoding_child", str(MEMORY_LIMIT)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                env=importable(allowed(os.environ)),
+                pass_fds=(self._lifeline.end,),
+            )
+        except BaseException:
+            self._lifeline.cut()
+            raise
+        self._lifeline.tie(self._process.pid)
+
+    def ask(self, request: bytes) -> tuple[dict[str, object], bytes]:
+        """Return what the child says of a photograph, and its pixels.
+
+        Raises:
+            _EndedError: The child ended.
+            _SlowError: It took longer than it may.
+        """
+        end = time.monotonic() + TIMEOUT_S
+        try:
+            _pipe(self._process.stdin).write(request + b"\n")
+            _pipe(self._process.stdin).flush()
+        except BrokenPipeError as error:
+            raise _EndedError from error
+        data = self._until(bytearray(), end, lambda held: b"\n" in held)
+        line, _, rest = data.partition(b"\n")
+        head: dict[str, object] = json.loads(bytes(line))
+        wanted = head.get("bytes", 0)
+        count = wanted if isinstance(wanted, int) else 0
+        return head, bytes(self._until(rest, end, lambda held: len(held) >= count))
+
+    def _until(self, data: bytearray, end: float, done: Callable[[bytearray], bool]) -> bytearray:
+        stream = _pipe(self._process.stdout)
+        with selectors.DefaultSelector() as selector:
+            selector.register(stream, selectors.EVENT_READ)
+            while not done(data):
+                if not selector.select(max(0.0, end - time.monotonic())):
+                    raise _SlowError
+                piece = os.read(stream.fileno(), READ_BYTES)
+                if not piece:
+                    raise _EndedError
+                data += piece
+        return data
+
+    def end(self) -> None:
+        """End the child."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._lifeline.cut()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(BrokenPipeError):
+                _pipe(pipe).close()
+
+
+idle: Idle[Decoder] = Idle(Decoder.end)
+"""Children that wait for the next photograph."""
+
+
+def decoded(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int]) -> bytes:
+    """Return a photograph's pixels at a model's input size, ``h * w * 3`` bytes.
+
+    Args:
+        photo: The photograph.
+        preprocessing: Its resize, filter, crop and scaling.
+        size: Height and width.
+
+    Raises:
+        ImageError: It can't be used, changed since the set was loaded, or takes too long or too
+            much memory.
+    """
+    request = msgspec.json.encode(
+        {
+            "file": photo.file,
+            "sha256": photo.sha256,
+            "preprocessing": preprocessing,
+            "size": list(size),
+        }
+    )
+    child = idle.take("") or Decoder()
+    try:
+        head, pixels = child.ask(request)
+    except _SlowError:
+        child.end()
+        raise _refused(photo, f"takes longer than {TIMEOUT_S:g} s to decode") from None
+    except _EndedError:
+        child.end()
+        what = f"ends its decoder, or takes more than {in_words(MEMORY_LIMIT)} of memory"
+        raise _refused(photo, what) from None
+    except BaseException:
+        child.end()
+        raise
+    idle.add("", child)
+    if "what" in head:
+        where, remedy = head["where"], head["remedy"]
+        raise ImageError(
+            str(head["what"]),
+            where=None if where is None else str(where),
+            remedy=None if remedy is None else str(remedy),
+        )
+    return pixels
+
+
+def _refused(photo: Photo, what: str) -> ImageError:
+    return ImageError(what, where=photo.path, remedy=_REMEDY)
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:  # pragma: no cover - both are asked for
+        raise OSError("no pipe")
+    return stream

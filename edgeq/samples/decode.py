@@ -1,0 +1,163 @@
+"""Decoding: a set of photographs becomes one array of pixels, once, for everyone.
+
+Only geometry happens here: resize and crop. The range and the channel order are the business of
+``edgeq.samples.preprocess``, so models that differ in those alone share one array.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.config.structs import Preprocessing
+from edgeq.samples.sets import ImageSet, Photo
+from edgeq.store.content import Store
+
+KIND = "pixels"
+FILE = "pixels.npy"
+AHEAD = 4 * (os.cpu_count() or 1)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Decoded photographs in a file.
+
+    Attributes:
+        path: A ``.npy`` file of uint8 in C order, RGB.
+        shape: ``(n, h, w, 3)``.
+        sha256: Address of the content in the store: photographs, geometry, decoder.
+    """
+
+    path: Path
+    shape: tuple[int, int, int, int]
+    sha256: str
+
+    def array(self) -> npt.NDArray[np.uint8]:
+        """Return the pixels, memory-mapped and read-only."""
+        pixels: npt.NDArray[np.uint8] = np.load(self.path, mmap_mode="r")
+        return pixels
+
+
+def decode(
+    images: ImageSet,
+    preprocessing: Preprocessing,
+    size: tuple[int, int],
+    store: Store,
+    progress: Progress | None = None,
+) -> Pixels:
+    """Return the photographs' pixels at a model's input size, decoding those not in the store.
+
+    Args:
+        images: The set.
+        preprocessing: Its resize, filter and crop.
+        size: Height and width of the model's input.
+        store: Where the pixels are kept.
+        progress: Called in this thread with (done, total); not called when the store has them.
+
+    Raises:
+        ImageError: A photograph can't be used, or changed since the set was loaded.
+        StoreError: The store can't be written.
+    """
+    shape = (len(images.photos), *size, 3)
+    entry = store.get_or_make(
+        KIND,
+        _facts(images, preprocessing, size),
+        lambda folder: write_pixels(folder / FILE, images.photos, preprocessing, shape, progress),
+    )
+    return Pixels(entry.folder / FILE, shape, entry.key)
+
+
+def found_pixels(
+    images: ImageSet, preprocessing: Preprocessing, size: tuple[int, int], store: Store
+) -> Pixels | None:
+    """Return what ``decode`` would where the store has it, else None; nothing is decoded.
+
+    Raises:
+        StoreError: The store can't be read.
+    """
+    entry = store.find(KIND, _facts(images, preprocessing, size))
+    shape = (len(images.photos), *size, 3)
+    return None if entry is None else Pixels(entry.folder / FILE, shape, entry.key)
+
+
+def pixel_facts_of(preprocessing: Preprocessing, size: tuple[int, int]) -> dict[str, object]:
+    """Return what decides, beside a photograph, about its pixels, as plain JSON values."""
+    return {"size": list(size), **_geometry(preprocessing), **_decoder()}
+
+
+def _facts(
+    images: ImageSet, preprocessing: Preprocessing, size: tuple[int, int]
+) -> dict[str, object]:
+    return {"photographs": images.content_sha256, **pixel_facts_of(preprocessing, size)}
+
+
+def _geometry(preprocessing: Preprocessing) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "resize": preprocessing.resize,
+        "filter": preprocessing.filter,
+        "jpeg_scaling": preprocessing.jpeg_scaling,
+    }
+    if preprocessing.resize == "centre_crop":
+        facts["crop_fraction"] = preprocessing.crop_fraction
+    return facts
+
+
+def _decoder() -> dict[str, object]:
+    """Return what decides, besides the file, about a pixel's value."""
+    import PIL
+    from PIL import features
+
+    return {
+        "pillow": PIL.__version__,
+        "jpeg": features.version("jpg"),
+        "webp": features.version("webp"),
+    }
+
+
+def write_pixels(
+    path: Path,
+    photos: Sequence[Photo],
+    preprocessing: Preprocessing,
+    shape: tuple[int, int, int, int],
+    progress: Progress | None,
+) -> None:
+    """Decode photographs in parallel into a ``.npy`` file.
+
+    What is kept in memory does not depend on their number.
+
+    Args:
+        path: The file.
+        photos: In the order of the rows.
+        preprocessing: Its resize, filter and crop.
+        shape: Of the array, ``(n, h, w, 3)``.
+        progress: Called in this thread with (done, total).
+
+    Raises:
+        ImageError: A photograph can't be used, or changed since the set was loaded.
+    """
+    from edgeq.samples import apart
+
+    def pixels(photo: Photo) -> bytes:
+        return apart.decoded(photo, preprocessing, shape[1:3])
+
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        # Each thread waits for a child that decodes and resizes.
+        with apart.idle.kept(), ThreadPoolExecutor(os.cpu_count()) as pool:
+            waiting: deque[Future[bytes]] = deque()
+            for done, _ in enumerate(photos, 1):
+                ahead = photos[done - 1 + len(waiting) : done - 1 + AHEAD]
+                waiting.extend(pool.submit(pixels, photo) for photo in ahead)
+                file.write(waiting.popleft().result())
+                if progress is not None:
+                    progress(done, len(photos))

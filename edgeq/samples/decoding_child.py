@@ -1,0 +1,46 @@
+"""The child's side of ``edgeq.samples.apart``: one photograph after the other, decoded.
+
+A request is a line of JSON on standard input. The answer on standard output is a line of JSON,
+followed by as many bytes of pixels as it says.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from edgeq.errors import ImageError
+from edgeq.samples.photo import pillow_warnings_are_errors
+from edgeq.samples.resize import read_resized
+
+
+def serve(memory_limit: int) -> None:
+    """Answer requests until nobody asks any more."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, hard))
+    answers = sys.stdout.buffer
+    with pillow_warnings_are_errors():
+        for line in sys.stdin.buffer:
+            head, pixels = _answer(json.loads(line))
+            answers.write(json.dumps(head).encode() + b"\n")
+            answers.write(pixels)
+            answers.flush()
+
+
+def _answer(request: dict[str, Any]) -> tuple[dict[str, object], bytes]:
+    geometry = SimpleNamespace(**request["preprocessing"])
+    height, width = request["size"]
+    path = Path(request["file"])
+    try:
+        pixels = read_resized(path, request["sha256"], geometry, (height, width)).tobytes()
+    except ImageError as error:
+        return {"what": error.what, "where": error.where, "remedy": error.remedy}, b""
+    return {"bytes": len(pixels)}, pixels
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))

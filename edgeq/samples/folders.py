@@ -1,0 +1,344 @@
+"""Photographs in a folder, and their labels.
+
+A folder is read in one of three ways:
+
+- With a labels file (``edgeq.samples.label_table``): the one that the spec names, else
+  ``labels.csv`` in the folder, else ``labels.csv`` beside it. It must name every photograph of
+  the folder. A file beside the folder that names none of them is about other folders, and so is
+  the spec's own for calibration, which needs no labels.
+- One folder per class, where the photographs are in sub-folders: all the sub-folders' names are
+  class names of the label set, or class indices, or WordNet ids. Other names are refused; without a
+  label set they are counted in sorted order, with a note.
+- Unlabelled, where the photographs are in the folder itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeq.errors import ImageError
+from edgeq.registry import suggestion
+from edgeq.samples.label_table import LabelTable, read_table
+from edgeq.samples.labels import LabelSet, comparable, is_wordnet_id, label_set
+from edgeq.words.escape import printable
+
+LABELS_FILE = "labels.csv"
+_SHOWN = 3
+IMAGES_TABLE = "[images]"
+ENDINGS = frozenset(
+    f".{ending}"
+    for ending in (
+        *("apng", "avif", "bmp", "dib", "gif", "jfif", "jp2", "jpe", "jpeg", "jpg", "pbm", "pgm"),
+        *("heic", "heif", "png", "pnm", "ppm", "tga", "tif", "tiff", "webp"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One photograph, not read yet.
+
+    Attributes:
+        path: The file.
+        name: Its path relative to the folder, with ``/``.
+        label: Class index, None where unlabelled.
+        group: Which photograph it is a crop of, None where nothing is named.
+    """
+
+    path: Path
+    name: str
+    label: int | None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """The photographs of a set, in any order.
+
+    Attributes:
+        photos: Every one, not read yet.
+        notes: What was assumed about their labels, in sentences.
+    """
+
+    photos: list[Found]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """What class folders stand for.
+
+    Attributes:
+        indices: Class index by the folder's name.
+        notes: What was assumed, in clauses that can follow the name of the folder above them.
+    """
+
+    indices: dict[str, int]
+    notes: tuple[str, ...] = ()
+
+
+def find_photos(
+    folder: Path,
+    role: str,
+    *,
+    labels_file: Path | None,
+    classes: LabelSet | None,
+    named_in: str = IMAGES_TABLE,
+) -> Photographs:
+    """Return the photographs of a folder with their labels.
+
+    Args:
+        folder: Where they are.
+        role: ``"calibration"`` or ``"evaluation"``; with the folder's name, what a labels file's
+            ``split`` column is compared with.
+        labels_file: The labels file that the spec names.
+        classes: The label set.
+        named_in: The table of the spec that names the folder, for errors.
+
+    Raises:
+        ImageError: There is no folder, no photograph, or something is wrong with the labels.
+    """
+    _require_folder(folder, f"Correct `{role}` in {named_in}")
+    folder = folder.absolute()
+    files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
+    table = _table(folder, role, labels_file, classes)
+    if table is not None:
+        labelled = _by_table(files, folder, table)
+        if labelled or not _may_be_about_others(table, folder, role):
+            return Photographs(_checked(labelled, files, folder, table))
+    return _by_folder(_photos_of(files, folder), folder, classes)
+
+
+def list_photos(folder: Path, remedy: str) -> dict[str, Path]:
+    """Return the photographs of a folder by their names, whatever is said of their labels.
+
+    Args:
+        folder: Where they are.
+        remedy: What to do if there is no such folder.
+
+    Raises:
+        ImageError: There is no folder or no photograph.
+    """
+    _require_folder(folder, remedy)
+    folder = folder.absolute()
+    return _photos_of({path.relative_to(folder).as_posix(): path for path in _walk(folder)}, folder)
+
+
+def _require_folder(folder: Path, remedy: str) -> None:
+    if not folder.is_dir():
+        raise ImageError(
+            "is not a folder" if folder.exists() else "the folder does not exist",
+            where=folder,
+            remedy=remedy,
+        )
+
+
+def _photos_of(files: dict[str, Path], folder: Path) -> dict[str, Path]:
+    photos = {name: path for name, path in files.items() if path.suffix.lower() in ENDINGS}
+    if not photos:
+        raise _no_photo(folder, files)
+    return photos
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield every file that is not hidden; links to folders are followed once."""
+    seen: set[Path] = set()
+
+    def fail(error: OSError) -> None:
+        raise ImageError(
+            f"can't be read: {error.strerror}", where=error.filename, remedy="Permit reading it"
+        ) from error
+
+    for parent, folders, names in os.walk(folder, followlinks=True, onerror=fail):
+        real = Path(parent).resolve()
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
+def _table(
+    folder: Path, role: str, labels_file: Path | None, classes: LabelSet | None
+) -> LabelTable | None:
+    splits = {role, folder.name}
+    if labels_file is not None:
+        return read_table(labels_file, splits, classes)
+    for path in (folder / LABELS_FILE, folder.parent / LABELS_FILE):
+        if path.exists() or path.is_symlink():
+            return read_table(path, splits, classes)
+    return None
+
+
+def _by_table(files: dict[str, Path], folder: Path, table: LabelTable) -> dict[str, str]:
+    """Return the row's file for every photograph that the labels file names."""
+    base = Path(os.path.relpath(folder, table.path.parent)).as_posix()
+    rows: dict[str, str] = {}
+    for name in files:
+        for row in (name, f"{base}/{name}"):
+            if row in table.labels:
+                rows[name] = row
+                break
+    return rows
+
+
+def _may_be_about_others(table: LabelTable, folder: Path, role: str) -> bool:
+    if table.path == folder / LABELS_FILE:
+        return False
+    return role == "calibration" or table.path == folder.parent / LABELS_FILE
+
+
+def _checked(
+    rows: dict[str, str], files: dict[str, Path], folder: Path, table: LabelTable
+) -> list[Found]:
+    """Return the photographs when labels file and folder name the same ones."""
+    photos = [name for name, path in files.items() if path.suffix.lower() in ENDINGS]
+    unnamed = sorted(name for name in photos if name not in rows)
+    if unnamed:
+        raise ImageError(
+            f"{len(unnamed)} of {len(photos)} photographs have no label in {table.path}; "
+            f"the first is {unnamed[0]!r}",
+            where=folder,
+            remedy="Add them to the labels file, or take them out of the folder",
+        )
+    # Without a `split` column, a file outside the folder may list other folders' photographs.
+    if table.has_split or table.path.parent == folder:
+        absent = sorted(set(table.labels) - set(rows.values()))
+        if absent:
+            raise ImageError(
+                f"{len(absent)} of {len(table.labels)} files in the labels file are not in "
+                f"{folder}; the first is {absent[0]!r}",
+                where=table.path,
+                remedy="Add the photographs, or take them out of the labels file",
+            )
+    if not rows:
+        raise ImageError(
+            f"the labels file names no photograph of {folder}",
+            where=table.path,
+            remedy="Paths are relative to the photographs' folder or to the labels file",
+        )
+    return [
+        Found(files[name], name, table.labels[row], table.groups.get(row))
+        for name, row in rows.items()
+    ]
+
+
+def _no_photo(folder: Path, files: dict[str, Path]) -> ImageError:
+    endings = sorted({path.suffix.lower() or "(none)" for path in files.values()})
+    what = f"files ending in {', '.join(endings)} only" if endings else "is empty"
+    return ImageError(
+        f"holds no photograph: {what}",
+        where=folder,
+        remedy=f"Photographs end in {', '.join(sorted(ENDINGS))}",
+    )
+
+
+def _by_folder(photos: dict[str, Path], folder: Path, classes: LabelSet | None) -> Photographs:
+    """Label photographs by the sub-folder they are in; none is labelled where there is none."""
+    outside = sorted(name for name in photos if "/" not in name)
+    if len(outside) == len(photos):
+        return Photographs([Found(path, name, None) for name, path in photos.items()])
+    if outside:
+        raise ImageError(
+            f"holds photographs beside its class folders; the first is {outside[0]!r}",
+            where=folder,
+            remedy="Move them into class folders, or add a labels.csv that names them all",
+        )
+    names = {name.split("/")[0] for name in photos}
+    empty = sorted(
+        child.name
+        for child in folder.iterdir()
+        if child.is_dir() and not child.name.startswith(".") and child.name not in names
+    )
+    if empty:
+        raise ImageError(
+            f"the class folder {empty[0]!r} holds no photograph",
+            where=folder,
+            remedy="Add some, or remove the folder",
+        )
+    folders = class_folders(sorted(names), folder, classes)
+    return Photographs(
+        [Found(path, name, folders.indices[name.split("/")[0]]) for name, path in photos.items()],
+        folders.notes,
+    )
+
+
+def class_folders(names: list[str], where: Path, classes: LabelSet | None) -> ClassFolders:
+    """Return what class folders stand for, decided by what all of them are.
+
+    Names come first: a set of the digits 1 to 9 and 0 may have them in that order.
+
+    Args:
+        names: The folders' names, sorted.
+        where: Their parent, for errors.
+        classes: The label set.
+
+    Raises:
+        ImageError: A name is none of the label set's, or two mean the same class.
+    """
+    folders = _meaning(names, where, classes)
+    if len(set(folders.indices.values())) < len(folders.indices):
+        raise ImageError("two class folders mean the same class", where=where, remedy="Merge them")
+    return folders
+
+
+def _meaning(names: list[str], where: Path, classes: LabelSet | None) -> ClassFolders:
+    numbers = all(name.isascii() and name.isdecimal() for name in names)
+    by_name = {} if classes is None else classes.by_name
+    named = {name: by_name.get(comparable(name)) for name in names}
+    if classes is not None and None not in named.values():
+        indices = _known(names, named, where, classes)
+        if numbers and any(int(name) != index for name, index in indices.items()):
+            first = next(name for name in names if int(name) != indices[name])
+            note = f"folders are named like classes of {printable(classes.name)!r}, and are taken "
+            note += f"for them, not for class indices: {first!r} is class {indices[first]}"
+            return ClassFolders(indices, (note,))
+        return ClassFolders(indices)
+    if numbers:
+        return ClassFolders({name: int(name) for name in names})
+    if all(is_wordnet_id(name) for name in names):
+        known = classes if classes is not None else label_set("imagenet", where)
+        indices = _known(names, known.by_wordnet_id, where, known)
+        note = "folders are named by WordNet ids, which are counted as ImageNet's 1000 classes are"
+        return ClassFolders(indices, () if classes is not None else (note,))
+    if classes is not None:
+        return ClassFolders(_known(names, named, where, classes))
+    return ClassFolders({name: index for index, name in enumerate(names)}, (_counted(names),))
+
+
+def _counted(names: list[str]) -> str:
+    shown = ", ".join(f"{at} is {printable(name)!r}" for at, name in enumerate(names[:_SHOWN]))
+    more = ", ..." if len(names) > _SHOWN else ""
+    return (
+        "no label set is named, so its class folders are counted in the order of their names: "
+        f"{shown}{more}. If the outputs are in another order, name the `labels`"
+    )
+
+
+def _known(
+    names: list[str], known: dict[str, int] | dict[str, int | None], where: Path, classes: LabelSet
+) -> dict[str, int]:
+    indices: dict[str, int] = {}
+    for name in names:
+        index = known.get(name)
+        if index is None:
+            raise ImageError(
+                f"the class folder {name!r} is not the name of one class of the labels "
+                f"{classes.name!r}",
+                where=where,
+                remedy=_meant(name, classes),
+            )
+        indices[name] = index
+    return indices
+
+
+def _meant(name: str, classes: LabelSet) -> str:
+    if len(classes.names) <= 20:  # noqa: PLR2004 - longer lists fill a screen
+        return suggestion(name, classes.names)
+    close = suggestion(name, classes.names).partition(" Valid: ")[0]
+    meant = f"{close} " if close.startswith("Did you mean") else ""
+    return f"{meant}Name class folders by class index, WordNet id or class name"

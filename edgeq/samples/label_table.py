@@ -1,0 +1,166 @@
+"""Labels files: a csv that says which class each photograph shows.
+
+Columns are found by their names in the first line, in any order; others are ignored.
+
+``file``          path relative to the photographs' folder or to the csv's own, with ``/``
+``class_index``   from 0, in the data set's own numbering (read first where both are there)
+``wordnet_id``    for example ``n01440764``
+``split``         optional: rows of other splits are left out
+``group``         optional: which photograph an image is a crop of; those of one group count as one.
+                  With it the class may be left out
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from edgeq.errors import ImageError
+from edgeq.io.files import read_text
+from edgeq.samples.labels import LabelSet, label_set
+
+_REMEDY = "A labels file has the columns file,class_index or file,wordnet_id"
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """What a labels file says.
+
+    Attributes:
+        path: The csv.
+        has_split: Whether it has a ``split`` column, so that every row left is about this set.
+        labels: Class index by file as written, None in a file without classes.
+        groups: Group by file as written, of those that have one.
+    """
+
+    path: Path
+    has_split: bool
+    labels: Mapping[str, int | None]
+    groups: Mapping[str, str]
+
+
+def read_table(path: Path, splits: Collection[str], classes: LabelSet | None) -> LabelTable:
+    """Read a labels file.
+
+    Raises:
+        ImageError: It can't be read, or a row is wrong.
+    """
+    try:
+        text = read_text(path, encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise ImageError(
+            "the labels file does not exist", where=path, remedy="Correct `labels` in [images]"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageError(
+            f"can't be read as a labels file: {getattr(error, 'strerror', None) or error}",
+            where=path,
+            remedy="Give a csv in UTF-8",
+        ) from error
+    return parse_table(text, path, splits, classes)
+
+
+def parse_table(
+    text: str, path: Path, splits: Collection[str], classes: LabelSet | None
+) -> LabelTable:
+    """Return what a labels file's text says.
+
+    Args:
+        text: The csv with its header.
+        path: Where it is from, for errors.
+        splits: Values of the ``split`` column whose rows count.
+        classes: Range of class indices, and the WordNet ids; without it an index has no upper
+            end, and WordNet ids are ImageNet's.
+
+    Raises:
+        ImageError: The text is no csv with the columns, or a row is wrong; names the line.
+    """
+    # newline="": the csv module itself tells line ends from line breaks inside quotes.
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows = _rows(reader, path)
+    _, header = next(rows, (1, []))
+    columns = [cell.strip().lower() for cell in header]
+    label_column = next((c for c in ("class_index", "wordnet_id") if c in columns), None)
+    if "file" not in columns or (label_column is None and "group" not in columns):
+        raise ImageError(
+            f"the first line names the columns {', '.join(columns) or '(none)'}",
+            where=path,
+            remedy=_REMEDY,
+        )
+    labels: dict[str, int | None] = {}
+    groups: dict[str, str] = {}
+    for line, cells in rows:
+        if len(cells) != len(columns):
+            raise ImageError(
+                f"line {line} has {len(cells)} cells, the first line {len(columns)}",
+                where=path,
+                remedy="Write one cell per column; put a cell that holds a comma in quotes",
+            )
+        row = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
+        if "split" in row and row["split"] not in splits:
+            continue
+        file = _file(row["file"], path, line)
+        if file in labels:
+            raise ImageError(
+                f"line {line}: {file!r} is there a second time", where=path, remedy="Remove one"
+            )
+        labels[file] = (
+            None
+            if label_column is None
+            else _class_index(label_column, row[label_column], classes, path, line)
+        )
+        if row.get("group"):
+            groups[file] = row["group"]
+    return LabelTable(path, "split" in columns, labels, groups)
+
+
+def _rows(reader: Iterator[list[str]], path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line number and the cells of every row that is not empty."""
+    try:
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells  # type: ignore[attr-defined]
+    except csv.Error as error:
+        raise ImageError(f"is no csv: {error}", where=path, remedy=_REMEDY) from error
+
+
+def _file(text: str, path: Path, line: int) -> str:
+    if not text:
+        raise ImageError(f"line {line} names no file", where=path, remedy=_REMEDY)
+    return PurePosixPath(text.replace("\\", "/")).as_posix()
+
+
+def _class_index(column: str, text: str, classes: LabelSet | None, path: Path, line: int) -> int:
+    if not text:
+        raise ImageError(f"line {line} has no label", where=path, remedy=_REMEDY)
+    if column == "wordnet_id":
+        return _by_wordnet_id(text, classes, path, line)
+    if not (text.isascii() and text.isdecimal()):
+        raise ImageError(
+            f"line {line}: {text!r} is no class index",
+            where=path,
+            remedy="Class indices are whole numbers from 0",
+        )
+    index = int(text)
+    if classes is not None and index >= classes.classes:
+        raise ImageError(
+            f"line {line}: class index {text} is out of range",
+            where=path,
+            remedy=f"The labels {classes.name!r} count from 0 to {classes.classes - 1}",
+        )
+    return index
+
+
+def _by_wordnet_id(text: str, classes: LabelSet | None, path: Path, line: int) -> int:
+    known = classes if classes is not None else label_set("imagenet", path.parent)
+    index = known.by_wordnet_id.get(text)
+    if index is None:
+        raise ImageError(
+            f"line {line}: the labels {known.name!r} have no WordNet id {text!r}",
+            where=path,
+            remedy="Correct it, or use the column class_index",
+        )
+    return index

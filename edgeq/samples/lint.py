@@ -1,0 +1,279 @@
+"""What is odd about a calibration set, from its decoded photographs. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.samples.sets import ImageSet
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
+
+FEW = 100
+"""TensorFlow's guide on post-training quantization asks for some 100 to 500 photographs."""
+
+LEAST_SIDE = 16
+"""Smaller pictures have too few neighbours, too far apart, to tell noise from photographs."""
+
+NOISE = 0.2
+"""Correlation of neighbouring pixels below which a picture is noise: of 600 photographs at
+224 x 224 the least has 0.64, independent pixels have 0."""
+
+FLAT = 3.0
+"""Levels between the darkest and the brightest value below which a picture shows nothing."""
+
+NEAR = 2.0
+"""Levels (root mean square, on a grid) below which two pictures are nearly the same: a photograph
+saved again as a JPEG of quality 40 differs by 0.8, the closest two of 100 by 16."""
+
+FAR = 40.0
+"""Levels between the means of two sets that count as a clear difference, where chance is ruled
+out."""
+
+SPREADS = 2.0
+"""Ratio of the standard deviations of two sets that counts as a clear difference."""
+
+_GRID = 16
+_LEVELS = np.arange(256)
+_CHANCE = 4.0
+_ROWS = 256
+_NAMES = 3
+
+
+@dataclass(frozen=True)
+class PixelFacts:
+    """Facts about each decoded photograph of a set.
+
+    Attributes:
+        means: Mean level per channel, shape ``(n, 3)``, 0 to 255.
+        squares: Mean squared level per channel, shape ``(n, 3)``.
+        contrast: Greatest level minus least, shape ``(n,)``.
+        neighbours: Correlation of neighbouring pixels, shape ``(n,)``; NaN where a picture is flat
+            or too small to tell.
+        grid: The picture at ``16 x 16`` in grey, minus its mean, shape ``(n, cells)``, float32.
+    """
+
+    means: Floats
+    squares: Floats
+    contrast: Floats
+    neighbours: Floats
+    grid: npt.NDArray[np.float32]
+
+    @property
+    def spread(self) -> Floats:
+        """Standard deviation of all pixels per channel, shape ``(3,)``, in levels."""
+        variance = self.squares.mean(axis=0) - self.means.mean(axis=0) ** 2
+        spread: Floats = np.sqrt(np.maximum(variance, 0.0))
+        return spread
+
+
+@dataclass(frozen=True)
+class Lint:
+    """What was found.
+
+    Attributes:
+        images: Photographs looked at.
+        problems: Why the set can't be what it is meant to be; each fails ``calibration_set``.
+        notes: What is unusual and may be meant.
+        facts: Numbers that they rest on, plain JSON.
+    """
+
+    images: int
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+    facts: dict[str, object]
+
+
+def pixel_facts(pixels: Bytes) -> PixelFacts:
+    """Look at every photograph once.
+
+    Args:
+        pixels: RGB, shape ``(n, h, w, 3)``, n at least 1; memory-mapped ones are read one by one.
+    """
+    rows = [_look(np.asarray(picture)) for picture in pixels]
+    return PixelFacts(
+        means=np.array([row[0] for row in rows]),
+        squares=np.array([row[1] for row in rows]),
+        contrast=np.array([row[2] for row in rows]),
+        neighbours=np.array([row[3] for row in rows]),
+        grid=np.array([row[4] for row in rows], np.float32),
+    )
+
+
+def lint(calibration: ImageSet, found: PixelFacts, evaluation: PixelFacts | None = None) -> Lint:
+    """Return what is odd about a calibration set.
+
+    Only what can't be right is a problem: noise, the same picture over and over, pictures of one
+    colour. All else is a note.
+
+    Args:
+        calibration: The set.
+        found: Facts about its photographs, in its order.
+        evaluation: Facts about the evaluation set's, None where there is none.
+    """
+    n = len(calibration.photos)
+    names = [photo.name for photo in calibration.photos]
+    flat = [names[index] for index in np.flatnonzero(found.contrast < FLAT)]
+    noise = [names[index] for index in np.flatnonzero(found.neighbours < NOISE)]
+    copies = _copies(calibration, found)
+    repeated = [names[second] for _, second in copies]
+    problems, notes = [], []
+    if len(flat) == n:
+        problems.append(
+            "every calibration picture is of one colour: its levels differ by less than "
+            f"{FLAT:.0f} of 255"
+        )
+    elif flat:
+        notes.append(f"{_of(flat, n)} of one colour: {_some(flat)}")
+    if 2 * len(noise) > n:
+        few = "" if len(noise) == n else f"{len(noise)} of {n} of "
+        problems.append(
+            f"{few}the calibration pictures are noise, no photographs: neighbouring pixels "
+            f"correlate by {_median(found.neighbours):.2f} (photographs by 0.6 and more)"
+        )
+    elif noise:
+        notes.append(f"{_of(noise, n)} noise: {_some(noise)}")
+    if n > 1 and len(set(repeated)) == n - 1 and len(flat) < n:
+        problems.append(f"all {n} calibration pictures are the same one: {names[0]}")
+    elif repeated and len(flat) < n:
+        notes.append(f"{_of(repeated, n)} the same as another, or nearly so: {_some(repeated)}")
+    if n < FEW:
+        notes.append(
+            f"{n} calibration {'picture is' if n == 1 else 'pictures are'} few: {FEW} to 500 are "
+            "usual"
+        )
+    labels = {photo.label for photo in calibration.photos}
+    if n > 1 and calibration.labelled and len(labels) == 1:
+        notes.append(f"all {n} calibration pictures are of one class ({labels.pop()})")
+    notes += [] if evaluation is None else _range(found, evaluation)
+    return Lint(n, tuple(problems), tuple(notes), _facts(found, evaluation, copies, names))
+
+
+def _look(picture: Bytes) -> tuple[Floats, Floats, float, float, npt.NDArray[np.float32]]:
+    height, width, _ = picture.shape
+    red, green, blue = (picture[..., channel].astype(np.float32) for channel in range(3))
+    grey = (red + green + blue) / np.float32(3)
+    blocks = [np.linspace(0, side, min(_GRID, side) + 1).astype(int) for side in (height, width)]
+    sums = np.add.reduceat(np.add.reduceat(grey, blocks[0][:-1], 0), blocks[1][:-1], 1)
+    cells = sums / (np.diff(blocks[0])[:, None] * np.diff(blocks[1])[None])
+    # Counted, because sums of whole numbers are exact either way and adding up is slow.
+    counts = [np.bincount(picture[..., channel].ravel(), minlength=256) for channel in range(3)]
+    shares = np.array(counts) @ np.stack([_LEVELS, _LEVELS**2], axis=1) / grey.size
+    return (
+        shares[:, 0],
+        shares[:, 1],
+        float(picture.max()) - float(picture.min()),
+        _correlation(grey) if min(height, width) >= LEAST_SIDE else math.nan,
+        (cells - cells.mean()).ravel().astype(np.float32),
+    )
+
+
+def _correlation(grey: npt.NDArray[np.float32]) -> float:
+    """Return the greater correlation of the two neighbourhoods: a striped picture is no noise."""
+    found = []
+    for one, other in ((grey[:, :-1], grey[:, 1:]), (grey[:-1], grey[1:])):
+        a, b = one - one.mean(dtype=np.float64), other - other.mean(dtype=np.float64)
+        scale = math.sqrt(float(np.square(a).mean()) * float(np.square(b).mean()))
+        found.append(abs(float((a * b).mean())) / scale if scale else math.nan)
+    return max(found, key=lambda value: -1.0 if math.isnan(value) else value)
+
+
+def _copies(images: ImageSet, found: PixelFacts) -> list[tuple[int, int]]:
+    """Return pairs of an earlier picture and one like it; each later picture at most once."""
+    first: dict[str, int] = {}
+    pairs = []
+    clear = found.contrast >= FLAT
+    lengths = np.square(found.grid).sum(axis=1)
+    for start in range(0, len(images.photos), _ROWS):
+        rows = slice(start, start + _ROWS)
+        products = found.grid[rows] @ found.grid.T
+        squared = (lengths[rows, None] + lengths[None] - 2.0 * products) / found.grid.shape[1]
+        for offset, distances in enumerate(squared):
+            index = start + offset
+            earlier = first.setdefault(images.photos[index].sha256, index)
+            if earlier == index and clear[index]:
+                close = np.flatnonzero((distances[:index] < NEAR**2) & clear[:index])
+                near = [
+                    one
+                    for one in close
+                    if np.abs(found.means[one] - found.means[index]).max() < FLAT
+                ]
+                earlier = int(near[0]) if near else index
+            if earlier != index:
+                pairs.append((earlier, index))
+    return pairs
+
+
+def _range(found: PixelFacts, evaluation: PixelFacts) -> Iterator[str]:
+    """Yield in which channel the pixels differ most, where size and chance say that they do."""
+    ours, theirs = found.means.mean(axis=0), evaluation.means.mean(axis=0)
+    chance = np.sqrt(_error(found.means) + _error(evaluation.means))
+    far = np.abs(ours - theirs) - np.maximum(FAR, _CHANCE * chance)
+    worst = int(far.argmax())
+    if far[worst] > 0:
+        yield (
+            f"calibration pixels differ from the evaluation set's: mean of {_CHANNELS[worst]} "
+            f"{ours[worst]:.0f} against {theirs[worst]:.0f} (of 255)"
+        )
+    ratio = np.log((found.spread + 1.0) / (evaluation.spread + 1.0))
+    worst = int(np.abs(ratio).argmax())
+    if abs(ratio[worst]) > math.log(SPREADS):
+        yield (
+            f"calibration pixels spread otherwise than the evaluation set's: deviation of "
+            f"{_CHANNELS[worst]} {found.spread[worst]:.0f} against "
+            f"{evaluation.spread[worst]:.0f} (of 255)"
+        )
+
+
+def _error(means: Floats) -> Floats:
+    """Return the squared standard error of the set's mean; nothing is known from one picture."""
+    n = means.shape[0]
+    one: Floats = np.full(3, 64.0**2) if n == 1 else means.var(axis=0, ddof=1) / n
+    return one
+
+
+def _facts(
+    found: PixelFacts,
+    evaluation: PixelFacts | None,
+    copies: list[tuple[int, int]],
+    names: list[str],
+) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "images": len(names),
+        "flat": int((found.contrast < FLAT).sum()),
+        "noise": int((found.neighbours < NOISE).sum()),
+        "copies": [[names[a], names[b]] for a, b in copies],
+        "mean": _rounded(found.means.mean(axis=0)),
+        "deviation": _rounded(found.spread),
+    }
+    if np.isfinite(found.neighbours).any():
+        facts["neighbour_correlation"] = round(_median(found.neighbours), 4)
+    if evaluation is not None:
+        facts["evaluation_mean"] = _rounded(evaluation.means.mean(axis=0))
+        facts["evaluation_deviation"] = _rounded(evaluation.spread)
+    return facts
+
+
+def _median(values: Floats) -> float:
+    return float(np.nanmedian(values))
+
+
+def _rounded(values: Floats) -> list[float]:
+    return [round(float(value), 2) for value in values]
+
+
+def _of(some: list[str], n: int) -> str:
+    return f"{len(some)} of {n} calibration pictures {'is' if len(some) == 1 else 'are'}"
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMES
+    return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+_CHANNELS = ("red", "green", "blue")

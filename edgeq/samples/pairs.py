@@ -1,0 +1,125 @@
+"""Samples of a variant's own: the same scenes as a set's, paired with its photographs by name.
+
+A device's camera pipeline, another JPEG quality or a colour conversion gives other pixels of the
+same scene. Labels and groups are facts about the scene, so they come from the set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from edgeq.errors import ImageError
+from edgeq.io.files import sha256_file
+from edgeq.samples.folders import Found, list_photos
+from edgeq.samples.packaged import find_sample
+from edgeq.samples.sets import ImageSet, Role, folder_of, hashed
+from edgeq.words import names, plural
+
+
+def load_pairs(
+    source: str,
+    images: ImageSet,
+    *,
+    root: Path,
+    where: str,
+    every: Iterable[str] | None = None,
+    digest: Callable[[Path], str] = sha256_file,
+) -> ImageSet:
+    """Return the counterparts of a set's photographs, in its order, with its labels and groups.
+
+    Args:
+        source: A folder, ``"sample:NAME"`` or ``"data:NAME"``, as for ``load_set``.
+        images: The set.
+        root: Folder that relative paths start from.
+        where: The key that names the source, for errors.
+        every: As for ``match``.
+        digest: Returns the sha256 of a file's content; called in several threads.
+
+    Raises:
+        ImageError: A photograph of one side has no counterpart or several, or the source or a file
+            can't be used.
+        MissingExtraError: The sample's package is not installed.
+    """
+    files = find_samples(source, images.role, root=root, where=where)
+    counterparts = match([photo.name for photo in images.photos], files, where=where, every=every)
+    found = [
+        Found(files[name], name, photo.label, photo.group)
+        for name, photo in zip(counterparts, images.photos, strict=True)
+    ]
+    return replace(images, source=source, photos=hashed(found, digest))
+
+
+def find_samples(source: str, role: Role, *, root: Path, where: str) -> dict[str, Path]:
+    """Return the photographs of a source by their names; none is read.
+
+    Raises:
+        ImageError: The source can't be used.
+        MissingExtraError: The sample's package is not installed.
+    """
+    kind, separator, name = source.partition(":")
+    if separator and kind == "sample":
+        return {item.name: item.path for item in find_sample(name, role)}
+    return list_photos(folder_of(source, role, root), f"Correct `{where}`")
+
+
+def match(
+    photographs: Sequence[str],
+    samples: Iterable[str],
+    *,
+    where: str,
+    every: Iterable[str] | None = None,
+) -> tuple[str, ...]:
+    """Return the sample of the same scene for each photograph: they differ in their endings only.
+
+    Args:
+        photographs: Names of the set's.
+        samples: Names of the variant's own.
+        where: The key that names them, for errors.
+        every: Names of all photographs that the set was chosen from, if it was limited to some: the
+            samples of the others are allowed, and not used.
+
+    Raises:
+        ImageError: One side has a photograph that the other has not, or two of one scene.
+    """
+    wanted = _by_scene(photographs, "the evaluation set", where)
+    given = _by_scene(samples, "the variant's samples", where)
+    allowed = wanted if every is None else {*wanted, *map(scene_of, every)}
+    absent = sorted(name for scene, name in wanted.items() if scene not in given)
+    strange = sorted(name for scene, name in given.items() if scene not in allowed)
+    said = [
+        f"{plural(len(found), noun)} without a counterpart {there}: {names(found)}"
+        for found, noun, there in (
+            (absent, "evaluation photograph", "here"),
+            (strange, "photograph", "in the evaluation set"),
+        )
+        if found
+    ]
+    if said:
+        raise ImageError(
+            "; ".join(said),
+            where=where,
+            remedy="Both need the same scenes under the same names, with any ending: "
+            "evaluation/a/1.png and camera/a/1.jpg",
+        )
+    return tuple(given[scene] for scene in wanted)
+
+
+def scene_of(name: str) -> str:
+    """Return what names of one scene have in common: the path in the set without its ending."""
+    return PurePosixPath(name).with_suffix("").as_posix()
+
+
+def _by_scene(photographs: Iterable[str], what: str, where: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in photographs:
+        before = found.setdefault(scene_of(name), name)
+        if before != name:
+            raise ImageError(
+                f"{before!r} and {name!r} of {what} differ in their endings only, so nothing says "
+                "which is meant",
+                where=where,
+                remedy="Rename one of them on both sides",
+            )
+    return found

@@ -1,0 +1,458 @@
+"""Sets of photographs: the calibration set and the evaluation set."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.errors import ImageError
+from edgeq.io.files import sha256_bytes, sha256_file
+from edgeq.samples.folders import IMAGES_TABLE, Found, Photographs, find_photos
+from edgeq.samples.labels import LabelSet
+from edgeq.samples.packaged import ROLES, Role, find_sample
+from edgeq.samples.photo import MOST_BYTES
+from edgeq.words import size
+
+__all__ = [
+    "DATA_VARIABLE",
+    "ROLES",
+    "Counted",
+    "ImageSet",
+    "Photo",
+    "Role",
+    "count_photos",
+    "find_names",
+    "find_set",
+    "folder_of",
+    "foreign",
+    "hashed",
+    "load_set",
+    "overlap",
+    "read_keys",
+    "require_classes",
+]
+
+DATA_VARIABLE = "EDGEQ_DATA"
+AT_ONCE = 256
+FOREIGN = 0.5
+"""Share of the labels beyond a model's classes from which they are of other classes."""
+
+KEY_BYTES = 6
+"""Of an image's key; a multiple of 3, so that base64 needs no filling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photograph of a set; there may be very many.
+
+    Attributes:
+        file: The file, as text: a ``Path`` takes ten times the memory.
+        name: Its path relative to the set's folder, with ``/``.
+        sha256: Of the file's content when the set was loaded.
+        label: Class index in the data set's own numbering from 0, None where unlabelled.
+        group: What it shares with other crops of the same photograph, None where nothing is named.
+    """
+
+    file: str
+    name: str
+    sha256: str
+    label: int | None
+    group: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return Path(self.file)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Photographs in a fixed order (by name).
+
+    Attributes:
+        role: What the set is for.
+        source: As the spec names it.
+        photos: At least one.
+        notes: What was assumed about their labels, in sentences.
+    """
+
+    role: Role
+    source: str
+    photos: tuple[Photo, ...]
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of contents, labels and order; paths and names do not enter."""
+        return _digest([(photo.sha256, photo.label) for photo in self.photos])
+
+    @cached_property
+    def content_sha256(self) -> str:
+        """Hash of contents and order alone, for what does not depend on labels."""
+        return _digest([photo.sha256 for photo in self.photos])
+
+    @cached_property
+    def keys(self) -> str:
+        """A key of each image and its label, in order, joined as base64.
+
+        Two sets share the images whose keys they share. ``KEY_BYTES`` bytes of a hash tell the
+        images of a set apart: of 50,000 two have the same key once in 200,000 sets.
+        """
+        digests = (
+            hashlib.sha256(msgspec.json.encode((photo.sha256, photo.label))).digest()
+            for photo in self.photos
+        )
+        return base64.b64encode(b"".join(one[:KEY_BYTES] for one in digests)).decode()
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every photograph has a label."""
+        return all(photo.label is not None for photo in self.photos)
+
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Return the class indices, shape ``(n,)``.
+
+        Raises:
+            ImageError: A photograph has no label.
+        """
+        indices: list[int] = []
+        for photo in self.photos:
+            if photo.label is None:
+                raise ImageError(
+                    f"the {self.role} photograph {photo.name!r} has no label",
+                    where=self.source,
+                    remedy="Add a labels.csv, or sort the photographs into one folder per class",
+                )
+            indices.append(photo.label)
+        return np.array(indices, np.int64)
+
+    def groups(self) -> tuple[tuple[str, str], ...]:
+        """Return what each image shares with others of its photograph: a name, or its content."""
+        return tuple(
+            ("content", photo.sha256) if photo.group is None else ("group", photo.group)
+            for photo in self.photos
+        )
+
+    def require_classes(self, classes: int) -> None:
+        """Check the labels against a model's number of classes.
+
+        Raises:
+            ImageError: A label is ``classes`` or more.
+        """
+        require_classes(self.photos, classes, self.source)
+
+    def of_classes(self, classes: int) -> ImageSet:
+        """Return the set as it is for a model: without labels that are of other classes.
+
+        Labels that are off by one, or of a wrong row, leave the model's classes here and there,
+        which is a mistake. If most of them do, they count in other classes: of ImageNet's, for a
+        model that tells two apart.
+
+        Args:
+            classes: Number of the model's.
+        """
+        if not self.labelled:
+            return self
+        note = foreign(self.source, self.labels().tolist(), classes)
+        if note is None:
+            return self
+        photos = tuple(replace(photo, label=None) for photo in self.photos)
+        return replace(self, photos=photos, notes=(note,))
+
+    def manifest(self) -> dict[str, object]:
+        """Return what a record and a variant say about the set."""
+        return {"source": self.source, "count": len(self.photos), "sha256": self.sha256}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What there is to know of a set without reading a photograph.
+
+    Attributes:
+        photographs: Their number.
+        labels: Class index of each that has one.
+        notes: What was assumed about their labels, in sentences.
+    """
+
+    photographs: int
+    labels: tuple[int, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether all of them have a label."""
+        return len(self.labels) == self.photographs
+
+
+def foreign(source: str, labels: Sequence[int], classes: int) -> str | None:
+    """Return the note about labels that are of other classes than a model's, None if they are not.
+
+    Args:
+        source: Of the photographs.
+        labels: Class index of each.
+        classes: Number of the model's.
+    """
+    beyond = sum(label >= classes for label in labels)
+    if beyond <= len(labels) * FOREIGN:
+        return None
+    return (
+        f"{source}: {beyond:,} of {len(labels):,} labels are beyond the model's {classes} classes: "
+        "they count in other classes, and are not used. Name labels of the model's own classes to "
+        "have its accuracy judged"
+    )
+
+
+def require_classes(photos: Iterable[Photo | Found], classes: int, source: str) -> None:
+    """Check labels against a number of classes.
+
+    Raises:
+        ImageError: A label is ``classes`` or more.
+    """
+    for photo in photos:
+        if photo.label is not None and photo.label >= classes:
+            raise ImageError(
+                f"the label of {photo.name!r} is {photo.label}, but there are {classes} "
+                f"classes (0 to {classes - 1})",
+                where=source,
+                remedy="Correct the labels, or name the label set that they count in",
+            )
+
+
+def load_set(
+    source: str,
+    role: Role,
+    *,
+    root: Path,
+    labels: str | None = None,
+    label_set: LabelSet | None = None,
+    named_in: str = IMAGES_TABLE,
+    limit: int | None = None,
+    digest: Callable[[Path], str] = sha256_file,
+) -> ImageSet:
+    """Find and hash the photographs of a set.
+
+    Args:
+        source: A folder; ``"sample:NAME"``, photographs that a package of the ``samples`` extra
+            carries; or ``"data:NAME"``, the folder ``$EDGEQ_DATA/NAME/ROLE``.
+        role: What the set is for. A sample has other photographs for each role, and rows of a
+            labels file with a ``split`` column are chosen by it.
+        root: Folder that relative paths start from.
+        labels: A labels file for a folder, see ``edgeq.samples.folders``. Samples carry their
+            own labels and do not use it.
+        label_set: The classes that labels are checked against.
+        named_in: The table of the spec that names the source, for errors.
+        limit: At most so many photographs, the first by name.
+        digest: Returns the sha256 of a file's content; called in several threads.
+
+    Raises:
+        ImageError: The source, a label or a file can't be used.
+        MissingExtraError: The sample's package is not installed.
+    """
+    if limit is not None and limit < 1:
+        raise ImageError(
+            f"a limit of {limit} leaves no {role} photograph",
+            where=source,
+            remedy="Give at least 1, or leave it out",
+        )
+    found = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
+    chosen = sorted(found.photos, key=lambda item: item.name)[:limit]
+    notes = tuple(f"{source}: {note}" for note in found.notes)
+    images = ImageSet(role, source, hashed(chosen, digest), notes)
+    if label_set is not None:
+        images.require_classes(label_set.classes)
+    return images
+
+
+def hashed(found: Sequence[Found], digest: Callable[[Path], str]) -> tuple[Photo, ...]:
+    """Return photographs with the hashes of their contents, in their order.
+
+    Args:
+        found: The photographs.
+        digest: Returns the sha256 of a file's content; called in several threads.
+
+    Raises:
+        ImageError: One can't be read.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        digests = [
+            one  # some at a time, because each that waits for its turn takes memory
+            for start in range(0, len(found), AT_ONCE)
+            for one in pool.map(partial(_hash, digest), found[start : start + AT_ONCE])
+        ]
+    return tuple(
+        Photo(str(item.path), item.name, digest, item.label, item.group)
+        for item, digest in zip(found, digests, strict=True)
+    )
+
+
+def find_names(
+    source: str,
+    role: Role,
+    *,
+    root: Path,
+    labels: str | None = None,
+    label_set: LabelSet | None = None,
+    named_in: str = IMAGES_TABLE,
+) -> tuple[str, ...]:
+    """Return the names of all photographs of a set, in their order; none is read.
+
+    The arguments are those of ``load_set``.
+
+    Raises:
+        ImageError: The source or a label can't be used.
+        MissingExtraError: The sample's package is not installed.
+    """
+    found = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
+    return tuple(sorted(item.name for item in found.photos))
+
+
+def find_set(
+    source: str,
+    role: Role,
+    *,
+    root: Path,
+    labels: str | None = None,
+    label_set: LabelSet | None = None,
+    named_in: str = IMAGES_TABLE,
+) -> tuple[Found, ...]:
+    """Return all photographs of a set in their order; none is read.
+
+    The arguments are those of ``load_set``.
+
+    Raises:
+        ImageError: The source or a label can't be used.
+        MissingExtraError: The sample's package is not installed.
+    """
+    found = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
+    return tuple(sorted(found.photos, key=lambda item: item.name))
+
+
+def count_photos(
+    source: str,
+    role: Role,
+    *,
+    root: Path,
+    labels: str | None = None,
+    label_set: LabelSet | None = None,
+    named_in: str = IMAGES_TABLE,
+) -> Counted:
+    """Count the photographs of a set; none is read.
+
+    The arguments are those of ``load_set``.
+
+    Raises:
+        ImageError: The source or a label can't be used.
+        MissingExtraError: The sample's package is not installed.
+    """
+    found = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
+    labels_ = [item.label for item in found.photos]
+    return Counted(
+        len(labels_),
+        tuple(label for label in labels_ if label is not None),
+        tuple(f"{source}: {note}" for note in found.notes),
+    )
+
+
+def read_keys(text: str, count: int) -> npt.NDArray[np.uint64]:
+    """Return ``ImageSet.keys`` as numbers, shape (count,).
+
+    Args:
+        text: The keys.
+        count: The number of images.
+
+    Raises:
+        ValueError: They are not the keys of so many images.
+    """
+    try:
+        content = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(str(error)) from error
+    if len(content) != KEY_BYTES * count:
+        raise ValueError(f"{len(content)} bytes are not the keys of {count} images")
+    wide = np.zeros((count, 8), np.uint8)
+    wide[:, -KEY_BYTES:] = np.frombuffer(content, np.uint8).reshape(count, KEY_BYTES)
+    return wide.view(">u8")[:, 0].astype(np.uint64)
+
+
+def overlap(a: ImageSet, b: ImageSet) -> tuple[tuple[str, str], ...]:
+    """Return the names in ``a`` and ``b`` of photographs with the same content."""
+    names = defaultdict(list)
+    for photo in b.photos:
+        names[photo.sha256].append(photo.name)
+    return tuple((photo.name, other) for photo in a.photos for other in names[photo.sha256])
+
+
+def _find(
+    source: str,
+    role: Role,
+    *,
+    root: Path,
+    labels: str | None,
+    label_set: LabelSet | None,
+    named_in: str,
+) -> Photographs:
+    kind, separator, name = source.partition(":")
+    if separator and kind == "sample":
+        return Photographs(find_sample(name, role))
+    labels_file = None if labels is None else root / Path(labels).expanduser()
+    folder = folder_of(source, role, root)
+    return find_photos(folder, role, labels_file=labels_file, classes=label_set, named_in=named_in)
+
+
+def folder_of(source: str, role: Role, root: Path) -> Path:
+    """Return the folder that a source other than ``"sample:NAME"`` names.
+
+    Raises:
+        ImageError: It is below a data folder that is not set.
+    """
+    kind, separator, name = source.partition(":")
+    if separator and kind == "data":
+        return _data_folder() / name / role
+    return root / Path(source).expanduser()
+
+
+def _data_folder() -> Path:
+    value = os.environ.get(DATA_VARIABLE)
+    if not value:
+        raise ImageError(
+            f"the environment variable {DATA_VARIABLE} is not set",
+            where="data:",
+            remedy="Set it to the folder that holds the data sets, or name a folder instead",
+        )
+    return Path(value)
+
+
+def _hash(digest: Callable[[Path], str], item: Found) -> str:
+    try:
+        if not item.path.is_file():
+            problem = "a broken symbolic link" if item.path.is_symlink() else "not a regular file"
+            raise ImageError(f"is {problem}", where=item.path, remedy="Replace or remove it")
+        if item.path.stat().st_size > MOST_BYTES:
+            raise ImageError(
+                f"is larger than {size(MOST_BYTES)}, which no photograph is",
+                where=item.path,
+                remedy="Replace or remove it",
+            )
+        return digest(item.path)
+    except OSError as error:
+        raise ImageError(
+            f"can't be read: {error.strerror or error}",
+            where=item.path,
+            remedy="Check the file and its permissions",
+        ) from error
+
+
+def _digest(value: object) -> str:
+    return sha256_bytes(msgspec.json.encode(value))

@@ -1,0 +1,147 @@
+"""The photographs of a set as pixels, decoded in portions, so that a set may be of any size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.config.structs import Preprocessing
+from edgeq.samples.decode import FILE, Pixels, Progress, pixel_facts_of, write_pixels
+from edgeq.samples.sets import ImageSet, Photo
+from edgeq.store.content import Store
+from edgeq.store.rows import Ledger
+
+KIND = "pixels"
+PORTION = 64
+"""Photographs that are decoded, run and kept together: at most 10 MB of pixels, a second's work."""
+
+_SHARES = 4
+"""Workers, as many or a divisor, that the portions of a set can be shared out to evenly."""
+
+
+def portion_size(count: int) -> int:
+    """Return how many photographs of a set make a portion; a small set is one."""
+    if count <= PORTION:
+        return PORTION
+    portions = _SHARES * math.ceil(count / (_SHARES * PORTION))
+    return math.ceil(count / portions)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Photographs that follow each other in a set and in a file of pixels.
+
+    Attributes:
+        pixels: The file.
+        start: The first.
+        count: How many.
+    """
+
+    pixels: Pixels
+    start: int
+    count: int
+
+    def array(self) -> npt.NDArray[np.uint8]:
+        """Return their pixels, memory-mapped and read-only."""
+        return self.pixels.array()[self.start : self.start + self.count]
+
+
+class Stream:
+    """A set's photographs at a model's input size; what is asked for is decoded, once.
+
+    Args:
+        images: The set.
+        preprocessing: Its resize, filter and crop.
+        size: Height and width of the model's input.
+        store: Where pixels are kept.
+        progress: Called in this thread with (done, total) of the set while photographs are decoded.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        preprocessing: Preprocessing,
+        size: tuple[int, int],
+        store: Store,
+        progress: Progress | None = None,
+    ) -> None:
+        self.images = images
+        self.shape = (len(images.photos), *size, 3)
+        self.portion = portion_size(len(images.photos))
+        self._preprocessing = preprocessing
+        self._progress = progress
+        self._places = {photo.sha256: at for at, photo in enumerate(images.photos)}
+        self._ledger = Ledger(store, KIND, pixel_facts_of(preprocessing, size))
+
+    @property
+    def source(self) -> str:
+        """Hash of all that decides, beside a photograph, about its pixels."""
+        return self._ledger.address
+
+    def pieces(self, photos: Sequence[Photo]) -> Iterator[Piece]:
+        """Yield photographs of the set in their order, portion by portion.
+
+        Raises:
+            ImageError: A photograph can't be used, or changed since the set was loaded.
+            StoreError: The store can't be written.
+        """
+        for start in range(0, len(photos), self.portion):
+            portion = photos[start : start + self.portion]
+            names = [photo.sha256 for photo in portion]
+            self._decode(self._ledger.missing(names))
+            for run in self._ledger.runs(names):
+                path = run.folder / FILE
+                count = int(np.load(path, mmap_mode="r").shape[0])
+                pixels = Pixels(path, (count, *self.shape[1:]), run.folder.name)
+                yield Piece(pixels, run.start, run.count)
+
+    def decode_all(self) -> None:
+        """Decode every photograph that was not before.
+
+        Raises:
+            ImageError: A photograph can't be used, or changed since the set was loaded.
+            StoreError: The store can't be written.
+        """
+        for _ in self.pieces(self.images.photos):
+            pass
+
+    def every(self, step: int) -> npt.NDArray[np.uint8]:
+        """Return every so-manieth photograph's pixels, shape ``(m, h, w, 3)``, in memory.
+
+        All are decoded on the way, in the order in which they are run later.
+        """
+        found: list[npt.NDArray[np.uint8]] = []
+        first = 0
+        for piece in self.pieces(self.images.photos):
+            found.append(np.array(piece.array()[-first % step :: step]))
+            first += piece.count
+        return np.concatenate(found)
+
+    def first(self, count: int) -> npt.NDArray[np.uint8]:
+        """Return the first photographs' pixels, shape ``(count, h, w, 3)``, fewer where it ends.
+
+        Their whole portion is decoded, because all of it is run later.
+        """
+        pieces = self.pieces(self.images.photos[: max(count, self.portion)])
+        found = [piece.array() for piece in pieces]
+        return np.concatenate(found)[:count]
+
+    def _decode(self, missing: Sequence[str]) -> None:
+        if not missing:
+            return
+        photos = [self.images.photos[self._places[one]] for one in missing]
+        done = self._places[missing[0]]
+
+        def tell(count: int, _: int) -> None:
+            if self._progress is not None:
+                self._progress(min(done + count, self.shape[0]), self.shape[0])
+
+        shape = (len(photos), *self.shape[1:])
+        self._ledger.add(
+            missing,
+            lambda folder: write_pixels(folder / FILE, photos, self._preprocessing, shape, tell),
+        )

@@ -1,0 +1,1 @@
+"""Everything made is kept by what it was made from, and shared between processes."""

@@ -1,0 +1,257 @@
+"""The store: everything made is addressed by what it was made from.
+
+An entry is a folder ``KIND/KEY`` with the files that were made and ``entry.json``, which holds
+the key's facts and the sha256 of every file. It appears by one rename, so a reader sees a whole
+entry or none. Making an entry and setting a damaged one aside happen under the key's lock: what
+an interrupted run left for a key is then known to be abandoned, and is removed. Every run hashes
+every file that it reads, because a verdict must not rest on a file that changed. A process that
+has used a store keeps others from pruning it until it ends.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from edgeq.errors import StoreError
+from edgeq.io.files import Stamp, flush_folder, sha256_file, write_bytes
+from edgeq.store import locks
+from edgeq.store.entry import ENTRY_FILE, Entry, EntryFile, described, key_of, read_entry
+from edgeq.words.escape import printable
+
+__all__ = ["Entry", "Store", "key_of"]
+
+LOCKS, TEMPORARY, QUARANTINE, LOGS = "locks", "tmp", "quarantine", "logs"
+"""Folders that hold no entries."""
+
+_NO_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+_own_locks: dict[Path, threading.Lock] = {}
+_PERMIT = "Permit writing there, or set `store` in the spec to another folder"
+
+
+class Store:
+    """A folder of entries, safe for many processes.
+
+    Args:
+        root: The folder; made when the first entry is.
+    """
+
+    def __init__(self, root: Path):
+        self.root = root
+        self._checked: dict[Path, tuple[Stamp, ...]] = {}
+
+    def get_or_make(
+        self, kind: str, facts: Mapping[str, object], make: Callable[[Path], None]
+    ) -> Entry:
+        """Return the entry for these facts, making it when it is not there or damaged.
+
+        Args:
+            kind: Group of the entry, a folder's name.
+            facts: All that the content depends on, as plain JSON values.
+            make: Writes the entry's files into the empty folder it is given.
+
+        Raises:
+            StoreError: The store can't be written, or another process holds the lock too long.
+            EdgeqError: Whatever ``make`` raises; nothing is stored then.
+        """
+        key = key_of(kind, facts)
+        folder = self.root / kind / key
+        self._use()
+        entry, _ = self._read(folder, key)
+        if entry is not None:
+            _note_use(folder)
+            return entry
+        with self._locked(kind, key):
+            entry = self._settled(folder, key)
+            return entry or self._make(kind, facts, make)
+
+    def find(self, kind: str, facts: Mapping[str, object]) -> Entry | None:
+        """Return the entry for these facts when it is there and undamaged, else None.
+
+        Raises:
+            StoreError: The entry can't be read, or is damaged and can't be set aside.
+        """
+        key = key_of(kind, facts)
+        folder = self.root / kind / key
+        if not folder.exists():
+            return None
+        self._use()
+        entry, damage = self._read(folder, key)
+        if damage is None:
+            _note_use(folder)
+            return entry
+        with self._locked(kind, key):
+            return self._settled(folder, key)
+
+    def described(
+        self, kind: str, *, besides: Container[str] = ()
+    ) -> list[tuple[str, Mapping[str, object]]]:
+        """Return key and facts of every entry of a kind, in a fixed order; files are not read.
+
+        Entries that do not tell their facts are left out: who asks for them finds the damage.
+
+        Args:
+            kind: Group of the entries.
+            besides: Keys of entries to leave out.
+        """
+        self._use()
+        return described(self.root / kind, besides)
+
+    def folders(self) -> Iterator[Path]:
+        """Yield the folders of all entries, ``KIND/KEY``, in order."""
+        kinds = sorted(self.root.iterdir()) if self.root.is_dir() else []
+        for kind in kinds:
+            if kind.is_dir() and kind.name not in {LOCKS, TEMPORARY, QUARANTINE, LOGS}:
+                yield from sorted(kind.iterdir())
+
+    def verify(self, folder: Path) -> str | None:
+        """Set an entry aside where it is damaged; return what is damaged about it.
+
+        Raises:
+            StoreError: It can't be read, or can't be set aside.
+        """
+        if self._read(folder, folder.name)[1] is None:
+            return None
+        with self._locked(folder.parent.name, folder.name):
+            damage = self._read(folder, folder.name)[1]
+            if damage is not None:
+                self._set_aside(folder, damage)
+            return damage
+
+    def set_aside(self, folder: Path, reason: str) -> None:
+        """Set an entry aside whose content is whole and wrong.
+
+        Raises:
+            StoreError: It can't be.
+        """
+        with self._locked(folder.parent.name, folder.name):
+            self._set_aside(folder, reason)
+
+    def _use(self) -> None:
+        try:
+            locks.use(self.root / LOCKS)
+        except locks.HeldError as error:
+            raise StoreError(f"can't be used: {error}", where=self.root) from error
+
+    def _read(self, folder: Path, key: str) -> tuple[Entry | None, str | None]:
+        return read_entry(folder, key, self._checked)
+
+    def _settled(self, folder: Path, key: str) -> Entry | None:
+        """Return the entry, None where there is none (any more); the caller holds its lock."""
+        entry, damage = self._read(folder, key)
+        if damage is not None:
+            self._set_aside(folder, damage)
+        return entry
+
+    def _make(self, kind: str, facts: Mapping[str, object], make: Callable[[Path], None]) -> Entry:
+        key = key_of(kind, facts)
+        target = self.root / kind / key
+        temporary = self._temporary_folder(kind, key)
+        try:
+            make(temporary)
+            files = {
+                path.relative_to(temporary).as_posix(): sha256_file(path)
+                for path in sorted(temporary.rglob("*"))
+                if path.is_file()
+            }
+            described = EntryFile(kind, dict(facts), files)
+            write_bytes(temporary / ENTRY_FILE, msgspec.json.format(msgspec.json.encode(described)))
+            for name in files:
+                _flush(temporary / name)
+            for inner in {(temporary / name).parent for name in files} | {temporary}:
+                flush_folder(inner)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.rename(target)
+            flush_folder(target.parent)
+        except OSError as error:
+            raise _not_made(target, error) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return Entry(target, key, dict(facts), files, made=True)
+
+    def _temporary_folder(self, kind: str, key: str) -> Path:
+        """Return a new folder to make an entry in; the caller holds the entry's lock."""
+        parent = self.root / TEMPORARY
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            ignore = self.root / ".gitignore"
+            if not ignore.exists():
+                write_bytes(ignore, b"*\n")
+            for abandoned in parent.glob(f"{kind}-{key}-*"):
+                shutil.rmtree(abandoned, ignore_errors=True)
+            folder = parent / f"{kind}-{key}-{uuid.uuid4().hex[:8]}"
+            folder.mkdir()
+        except OSError as error:
+            raise StoreError(
+                f"can't be written: {error.strerror or error}", where=self.root, remedy=_PERMIT
+            ) from error
+        return folder
+
+    @contextmanager
+    def _locked(self, kind: str, key: str) -> Iterator[None]:
+        path = self.root / LOCKS / f"{kind}-{key}.lock"
+        # Threads of this process wait here, where waiting needs neither looks nor words.
+        with _own_locks.setdefault(path, threading.Lock()), self._locked_file(path):
+            yield
+
+    @contextmanager
+    def _locked_file(self, path: Path) -> Iterator[None]:
+        try:
+            with locks.alone(path):
+                yield
+        except locks.HeldError as error:
+            raise StoreError(
+                f"can't be locked: {error}", where=path, remedy="Stop it, or choose another store"
+            ) from error
+        except locks.NotLockedError as error:
+            raise StoreError(
+                f"can't be locked: {error}",
+                where=path.parent,  # the same for every entry, so that it is said once
+                remedy=_PERMIT,
+            ) from error
+
+    def _set_aside(self, folder: Path, reason: str) -> None:
+        quarantine = self.root / QUARANTINE
+        try:
+            quarantine.mkdir(parents=True, exist_ok=True)
+            folder.rename(quarantine / f"{folder.name}-{uuid.uuid4().hex[:8]}")
+        except OSError as error:
+            raise StoreError(
+                f"damaged ({reason}) and can't be set aside: {error.strerror or error}",
+                where=folder,
+                remedy="Remove the folder",
+            ) from error
+        aside = f"edgeq: a damaged store entry was set aside: {folder}: {reason}"
+        sys.stderr.write(f"{printable(aside)}\n")
+
+
+def _note_use(folder: Path) -> None:
+    """Let a folder's time say when its entry was last used, where that can be written."""
+    with suppress(OSError):
+        os.utime(folder)
+
+
+def _not_made(target: Path, error: OSError) -> StoreError:
+    if error.errno in _NO_WRITING:
+        return StoreError(
+            f"can't be written: {error.strerror}",
+            where=target,
+            remedy="Free some space or permit writing there, or set `store` in the spec",
+        )
+    return StoreError(
+        f"can't be made: {error}", where=target, remedy="Mend what it is made from and run again"
+    )
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

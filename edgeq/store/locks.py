@@ -1,0 +1,164 @@
+"""Locks between processes: one at a time for an entry, and a store that nobody uses.
+
+Locks are the system's own (``flock``), so they end with their process, however it ends, and no
+clock decides whether one still holds. Beside a lock that is held lies a note of its owner, for
+messages alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import filelock
+import msgspec
+
+from edgeq.io import structs
+from edgeq.io.files import read_whole
+from edgeq.words.escape import printable
+
+NOTICE_S = 5.0
+TIMEOUT_S = 1800.0
+IN_USE = "in-use"
+_LOOK_S = 0.05
+
+_used: dict[Path, int] = {}
+_guard = threading.Lock()
+
+
+class NotLockedError(Exception):
+    """A lock can't be had, and why."""
+
+
+class HeldError(NotLockedError):
+    """Another process holds it."""
+
+
+class _Owner(msgspec.Struct, frozen=True):
+    pid: int
+    host: str
+
+    def __str__(self) -> str:
+        here = self.host == platform.node()
+        return f"process {self.pid} on {'this' if here else 'another'} machine"
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold a lock; a longer wait is said on standard error.
+
+    Args:
+        path: The lock's file; its folder is made.
+
+    Raises:
+        HeldError: Another process holds it for over ``TIMEOUT_S``.
+        NotLockedError: It can't be made.
+    """
+    note = path.with_suffix(".owner")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(path)
+        _acquire(lock, path, note)
+    except filelock.Timeout:
+        raise HeldError(f"{_owner(note)} holds it for over {TIMEOUT_S:.0f} s") from None
+    except OSError as error:
+        raise NotLockedError(error.strerror or str(error)) from error
+    try:
+        with suppress(OSError):
+            note.write_bytes(msgspec.json.encode(_Owner(os.getpid(), platform.node())))
+        yield
+    finally:
+        with suppress(OSError):
+            note.unlink()
+        lock.release()
+
+
+def use(folder: Path) -> None:
+    """Keep a store from being pruned until this process ends; once for each store.
+
+    Where nothing can be written there nothing can be pruned either, so that is no error.
+
+    Args:
+        folder: Where the store's locks are.
+
+    Raises:
+        HeldError: Somebody prunes it for over ``TIMEOUT_S``.
+    """
+    folder = folder.resolve()
+    with _guard:
+        if folder in _used:
+            return
+        try:
+            handle = _open(folder)
+        except OSError:
+            return
+        if not _flock(handle, fcntl.LOCK_SH, TIMEOUT_S):
+            os.close(handle)
+            raise HeldError(f"it is pruned for over {TIMEOUT_S:.0f} s")
+        _used[folder] = handle
+
+
+@contextmanager
+def unused(folder: Path, timeout_s: float) -> Iterator[None]:
+    """Hold a store that no process uses; what this process used of it, it uses no more.
+
+    Raises:
+        HeldError: A process uses it.
+        OSError: Nothing can be written there.
+    """
+    folder = folder.resolve()
+    with _guard:
+        if folder in _used:
+            os.close(_used.pop(folder))
+    handle = _open(folder)
+    try:
+        if not _flock(handle, fcntl.LOCK_EX, timeout_s):
+            raise HeldError("a run uses it")
+        yield
+    finally:
+        os.close(handle)
+
+
+def _open(folder: Path) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    return os.open(folder / IN_USE, os.O_RDWR | os.O_CREAT, 0o666)
+
+
+def _flock(handle: int, kind: int, timeout_s: float) -> bool:
+    """Return whether a lock was had in time; where there are none, it is taken as had."""
+    end = time.monotonic() + timeout_s
+    while True:
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(_LOOK_S)
+        except OSError:  # a file system without locks: then nobody is kept out
+            return kind == fcntl.LOCK_SH
+        else:
+            return True
+
+
+def _acquire(lock: filelock.BaseFileLock, path: Path, note: Path) -> None:
+    """Take a lock, and say so when another process makes us wait."""
+    try:
+        lock.acquire(timeout=min(NOTICE_S, TIMEOUT_S))
+    except filelock.Timeout:
+        waiting = f"edgeq: waiting for {_owner(note)}, which holds {path}"
+        sys.stderr.write(f"{printable(waiting)}\n")
+        lock.acquire(timeout=max(0.0, TIMEOUT_S - NOTICE_S))
+
+
+def _owner(note: Path) -> str:
+    try:
+        return str(structs.from_json(read_whole(note), _Owner))
+    except (OSError, msgspec.MsgspecError):
+        return "another process"

@@ -1,0 +1,145 @@
+"""Upkeep of a store: what it holds, whether it is whole, and keeping it small."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeq.errors import StoreError
+from edgeq.store import locks
+from edgeq.store.content import LOCKS, LOGS, QUARANTINE, TEMPORARY, Store
+
+WAIT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One entry.
+
+    Attributes:
+        kind: Its group.
+        folder: Where it is.
+        bytes: Of its files.
+        used: When it was last read or made, in seconds since 1970 by this machine's clock.
+    """
+
+    kind: str
+    folder: Path
+    bytes: int
+    used: float
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What pruning did.
+
+    Attributes:
+        removed: The entries that are gone.
+        kept: The entries that are there.
+        leftovers: Bytes of what was no entry: quarantine, unfinished work, logs of what is gone.
+    """
+
+    removed: tuple[Kept, ...]
+    kept: tuple[Kept, ...]
+    leftovers: int
+
+
+def entries(store: Store) -> tuple[Kept, ...]:
+    """Return every entry, the one that was used last at the end.
+
+    Raises:
+        StoreError: The store can't be read.
+    """
+    try:
+        found = [
+            Kept(folder.parent.name, folder, _bytes(folder), folder.lstat().st_mtime)
+            for folder in store.folders()
+        ]
+    except OSError as error:
+        raise _unreadable(store, error) from error
+    return tuple(sorted(found, key=lambda one: (one.used, one.folder)))
+
+
+def leftovers(store: Store) -> int:
+    """Return the bytes in quarantine and of unfinished work."""
+    return sum(_bytes(store.root / name) for name in (QUARANTINE, TEMPORARY))
+
+
+def verify(store: Store) -> Iterator[tuple[Path, str | None]]:
+    """Read every entry, set damaged ones aside, and yield each with what is damaged about it.
+
+    Raises:
+        StoreError: An entry can't be read or set aside.
+    """
+    for folder in store.folders():
+        yield folder, store.verify(folder)
+
+
+def prune(store: Store, max_bytes: int, *, wait_s: float = WAIT_S) -> Pruned:
+    """Remove what was not used for longest, until the entries are no larger than a limit.
+
+    What is no entry goes too: the quarantine, work that a killed run left, locks, and logs of
+    what is gone.
+
+    Args:
+        store: The store; no process may use it.
+        max_bytes: Of the entries that stay.
+        wait_s: Seconds that a run which uses the store is waited for.
+
+    Raises:
+        StoreError: A run uses it, or it can't be written.
+    """
+    if not store.root.is_dir():
+        return Pruned((), (), 0)
+    try:
+        with locks.unused(store.root / LOCKS, wait_s):
+            return _prune(store, max_bytes)
+    except locks.HeldError as error:
+        raise StoreError(
+            f"can't be pruned: {error}", where=store.root, remedy="Wait for the run's end"
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"can't be pruned: {error.strerror or error}",
+            where=store.root,
+            remedy="Permit writing there",
+        ) from error
+
+
+def _prune(store: Store, max_bytes: int) -> Pruned:
+    found = list(entries(store))
+    total = sum(one.bytes for one in found)
+    removed = []
+    trash = store.root / TEMPORARY
+    while found and total > max_bytes:
+        one = found.pop(0)
+        trash.mkdir(exist_ok=True)
+        one.folder.rename(trash / one.folder.name)  # a reader sees it whole or not at all
+        removed.append(one)
+        total -= one.bytes
+    left = leftovers(store) - sum(one.bytes for one in removed)
+    for name in (TEMPORARY, QUARANTINE):
+        if (store.root / name).exists():
+            shutil.rmtree(store.root / name)
+    names = {f"{one.kind}-{one.folder.name}" for one in found}
+    for path in (store.root / LOGS).glob("*"):
+        if path.stem not in names:
+            left += _bytes(path)
+            path.unlink()
+    for path in (store.root / LOCKS).glob("*.*"):
+        path.unlink()
+    return Pruned(tuple(removed), tuple(found), left)
+
+
+def _bytes(place: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    files = place.rglob("*") if place.is_dir() else [place] if place.exists() else []
+    return sum(file.lstat().st_size for file in files if not file.is_dir())
+
+
+def _unreadable(store: Store, error: OSError) -> StoreError:
+    return StoreError(
+        f"can't be read: {error.strerror or error}", where=store.root, remedy="Permit reading there"
+    )

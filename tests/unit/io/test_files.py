@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgeq.errors import StoreError
+from edgeq.io.files import (
+    atomic_path,
+    read_text,
+    read_whole,
+    sha256_bytes,
+    sha256_file,
+    write_bytes,
+    write_text,
+)
+
+CONTENT = os.urandom(3_000_000)
+
+
+def test_hashes_are_those_of_the_content(tmp_path: Path) -> None:
+    file = tmp_path / "data"
+    file.write_bytes(CONTENT)
+    assert sha256_file(file) == sha256_bytes(CONTENT) == hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_a_file_is_written_whole_with_the_folders_it_needs(tmp_path: Path) -> None:
+    target = tmp_path / "a" / "b" / "text.txt"
+    write_text(target, "für alle\n")
+    assert target.read_bytes() == "für alle\n".encode()
+    assert target.stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in target.parent.iterdir()] == ["text.txt"]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "record.json"
+    write_bytes(target, b"good")
+
+    def write_half() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(b"hal")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert target.read_bytes() == b"good"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_nobody_sees_a_half_written_file(tmp_path: Path) -> None:
+    target = tmp_path / "record.json"
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(b"half")
+        assert temporary.parent == tmp_path
+        assert not target.exists()
+    assert target.read_bytes() == b"half"
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError) as caught:
+        write_bytes(tmp_path / "record.json", b"data")
+    assert caught.value.what == "can't be written: No space left on device"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "reports").write_bytes(b"")
+    target = tmp_path / "reports" / "run.json"
+    with pytest.raises(StoreError, match="can't be written") as caught:
+        write_bytes(target, b"data")
+    assert caught.value.where == str(target)
+    assert caught.value.remedy
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_a_live_one_has_is_not(
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "record[1].json"
+    abandoned = tmp_path / ".record[1].json.abc.part"
+    other = tmp_path / ".other.json.abc.part"
+    fresh = tmp_path / ".record[1].json.fresh.part"
+    for path in (abandoned, other, fresh):
+        path.write_bytes(b"half")
+    for path in (abandoned, other):
+        os.utime(path, (1e9, 1e9))
+    with atomic_path(target) as live:
+        os.utime(live, (1e9, 1e9))
+        write_bytes(target, b"whole")
+        assert sorted(tmp_path.iterdir()) == sorted([other, fresh, live, target])
+        live.write_bytes(b"later")
+    assert target.read_bytes() == b"later"
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (pipe, "is no regular file"),
+        (device, "is no regular file"),
+        (sparse, "is larger than 64 MB"),
+        (Path.mkdir, "Is a directory"),
+    ],
+)
+def test_what_may_have_no_end_is_refused(
+    tmp_path: Path, make: Callable[[Path], object], said: str
+) -> None:
+    path = tmp_path / "data"
+    make(path)
+    for read in (read_whole, read_text, lambda path: sha256_file(path, 64_000_000)):
+        with pytest.raises(OSError, match=said):
+            read(path)
+
+
+def test_a_file_whose_size_its_system_does_not_tell_is_read_whole() -> None:
+    path = Path("/proc/self/status")
+    assert path.stat().st_size == 0
+    assert read_whole(path).startswith(b"Name:")
+    with pytest.raises(OSError, match="is larger than 10 bytes"):
+        read_whole(path, 10)
+
+
+def test_a_text_has_the_line_ends_of_python(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("\ufeffä\r\nb\rc\n".encode())
+    assert read_text(tmp_path / "a.txt", encoding="utf-8-sig") == "ä\nb\nc\n"

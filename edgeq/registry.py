@@ -1,10 +1,12 @@
-"""Named things, with "did you mean"."""
+"""Tables of named rows, with "did you mean"; other packages add rows by entry points."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
-from typing import Generic, TypeVar
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, Protocol, TypeVar
 
 from edgeq.errors import SpecError
 
@@ -70,4 +72,101 @@ class Registry(Generic[T]):
 
     def _known(self) -> dict[str, T]:
         """Return all entries; a table that others add to loads theirs first."""
+        return self._entries
+
+
+class Named(Protocol):
+    """A row that can join a table."""
+
+    @property
+    def name(self) -> str:
+        """Unique in the table."""
+
+
+N = TypeVar("N", bound=Named)
+
+
+def added(kind: str, type_: type[N], group: str) -> Iterator[tuple[N, str]]:
+    """Yield the rows that other packages add, each with where it comes from.
+
+    Args:
+        kind: What a row is called in messages, for example ``"gate"``.
+        type_: What it must be.
+        group: Of the entry points, each of which names a row or several.
+
+    Raises:
+        SpecError: An entry point can't be loaded, or names something else.
+    """
+    for entry in _entries(group):
+        where = f"entry point {entry.name!r} of the group {group!r}"
+        try:
+            loaded = entry.load()
+        except (Exception, SystemExit) as error:  # others' code: whatever it raises is its own
+            raise SpecError(
+                f"the {kind}s of {entry.value!r} can't be loaded: {error}",
+                where=where,
+                remedy="Fix or remove the package that registers them",
+            ) from error
+        for one in loaded if isinstance(loaded, Iterable) else (loaded,):
+            if not isinstance(one, type_):
+                raise SpecError(
+                    f"{entry.value!r} is not a {kind}",
+                    where=where,
+                    remedy=f"Name an edgeq.{type_.__name__}, or several",
+                )
+            yield one, where
+
+
+@cache
+def _entries(group: str) -> tuple[EntryPoint, ...]:
+    """Return the entry points of a group; to look through all packages takes milliseconds."""
+    return tuple(entry_points(group=group))
+
+
+class Extensible(Registry[N], Generic[N]):
+    """A table that other packages add rows to. Theirs are loaded when it is first asked.
+
+    Args:
+        kind: What a row is called in messages.
+        type_: What a row is.
+        group: Of the entry points.
+        rows: Our own.
+    """
+
+    def __init__(self, kind: str, type_: type[N], group: str, rows: Iterable[N]) -> None:
+        super().__init__(kind, ((one.name, one) for one in rows))
+        self._type = type_
+        self._group = group
+        self._loaded = False
+
+    def load(self) -> None:
+        """Add the rows of other packages, at the first call.
+
+        Raises:
+            SpecError: They can't be loaded, or take a name that is taken.
+        """
+        if self._loaded:
+            return
+        self._loaded = True  # before: what is loaded may ask for our own rows
+        try:
+            for one, where in added(self.kind, self._type, self._group):
+                self.check(one, where)
+                self.add(one.name, one)
+        except SpecError:
+            self._loaded = False  # who asks next is told again, rather than given a part
+            raise
+
+    def check(self, row: N, where: str) -> None:
+        """Refuse a row that another package adds and that can't be used.
+
+        Args:
+            row: The row.
+            where: Where it comes from.
+
+        Raises:
+            SpecError: It can't be used.
+        """
+
+    def _known(self) -> dict[str, N]:
+        self.load()
         return self._entries

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgeq.config.gate import COSTS, FED, OUTPUTS, Comparison, Gate, kind_of
-from edgeq.extensions import Extensible
+from edgeq.registry import Extensible
 
 if TYPE_CHECKING:
     from edgeq.words import Kind

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 from edgeq.config.structs import Classifier, StoredWeights
 from edgeq.errors import SpecError
-from edgeq.extensions import Extensible
-from edgeq.registry import unknown
+from edgeq.registry import Extensible, unknown
 
 ENGINES = ("litert", "tensorflow")
 CLASSIFIER_ENGINE = "litert"

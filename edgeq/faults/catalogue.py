@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from edgeq.extensions import added
 from edgeq.faults.fault import BUILT_IN, Fault
-from edgeq.registry import Registry
+from edgeq.registry import Registry, added
 
 GROUP = "edgeq.faults"
 FAMILIES = (

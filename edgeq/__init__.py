@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from edgeq.config.methods import Method
     from edgeq.errors import EdgeqError
     from edgeq.faults.fault import Fault, Faulty, new_fault
+    from edgeq.faults.good import Good
     from edgeq.judge.decide import decide
     from edgeq.judge.missing import missing
     from edgeq.judge.verdict import Judgement, Verdict
+    from edgeq.models.registered import ModelSource
     from edgeq.pipeline.variant import VariantUnderTest
     from edgeq.quantize.recipes import LitertRecipe, TensorflowRecipe, static, weights_only
+    from edgeq.samples.folders import SampleFile
+    from edgeq.samples.sources import SampleSource
 
 _HOMES = {
     "Comparison": "edgeq.config.gate",
@@ -28,9 +32,13 @@ _HOMES = {
     "Fault": "edgeq.faults.fault",
     "Faulty": "edgeq.faults.fault",
     "Gate": "edgeq.config.gate",
+    "Good": "edgeq.faults.good",
     "Judgement": "edgeq.judge.verdict",
     "LitertRecipe": "edgeq.quantize.recipes",
     "Method": "edgeq.config.methods",
+    "ModelSource": "edgeq.models.registered",
+    "SampleFile": "edgeq.samples.folders",
+    "SampleSource": "edgeq.samples.sources",
     "TensorflowRecipe": "edgeq.quantize.recipes",
     "VariantUnderTest": "edgeq.pipeline.variant",
     "Verdict": "edgeq.judge.verdict",
@@ -47,9 +55,13 @@ __all__ = [
     "Fault",
     "Faulty",
     "Gate",
+    "Good",
     "Judgement",
     "LitertRecipe",
     "Method",
+    "ModelSource",
+    "SampleFile",
+    "SampleSource",
     "TensorflowRecipe",
     "VariantUnderTest",
     "Verdict",

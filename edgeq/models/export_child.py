@@ -24,6 +24,8 @@ def export(request: ExportRequest) -> ExportResponse:
     """
     if request.kind == "saved_model":
         return _export_saved_model(request)
+    if request.kind == "registered":
+        return _export_registered(request)
     return _export_keras(request)
 
 
@@ -57,6 +59,16 @@ def _export_directly(model: Any, shape: tuple[int, ...], request: ExportRequest)
         logging.getLogger(__name__).warning("By way of a SavedModel, because %s", reason)
         return False
     return True
+
+
+def _export_registered(request: ExportRequest) -> ExportResponse:
+    from edgeq.models.float_file import require_float
+    from edgeq.models.registered import write
+    from edgeq.tflite.model_file import read_model
+
+    path = Path(request.output)
+    write(request.name, path)
+    return ExportResponse(input_size=require_float(read_model(path)))
 
 
 def _export_saved_model(request: ExportRequest) -> ExportResponse:

@@ -8,7 +8,7 @@ import msgspec
 
 from edgeq.config.structs import Make
 
-Kind = Literal["application", "keras_file", "saved_model", "function", "lite0"]
+Kind = Literal["application", "keras_file", "saved_model", "function", "lite0", "registered"]
 Form = Literal["litert", "saved_model"]
 
 GRAPH_FILE = "graph.pb"
@@ -19,7 +19,8 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         kind: How ``name`` is to be understood.
-        name: An application's name, an absolute path, or ``package.module:function``.
+        name: An application's name, an absolute path, ``package.module:function``, or a source that
+            another package registers.
         root: Folder that user code is imported from.
         weights: Of an application: ``"imagenet"`` (Keras downloads), a file, or None for random.
         seed: Of everything random.

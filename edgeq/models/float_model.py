@@ -127,7 +127,7 @@ def converter_start(model: FloatModel, store: Store) -> Path:
         ModelError: The model came as a bare ``.tflite`` file.
         ConversionError: The export failed; carries the log.
     """
-    if model.export is None:
+    if model.export is None or model.export.request.kind == "registered":
         raise ModelError(
             "comes as a .tflite file, which the TensorFlow converter can't start from",
             where=model.name,

@@ -15,7 +15,7 @@ from edgeq.config.structs import Model, Spec
 from edgeq.config.tables import key_text
 from edgeq.errors import MissingExtraError, ModelError
 from edgeq.io.files import sha256_file
-from edgeq.models import lite0
+from edgeq.models import lite0, registered
 from edgeq.models.applications import Application, find_application
 from edgeq.models.export_request import ExportRequest
 from edgeq.models.function_source import check_function
@@ -96,6 +96,12 @@ def parse_source(name: str, model: Model, spec: Spec) -> FloatFile | Export:
             kind="lite0", name=str(weights), root=str(spec.root), input_size=model.input_size
         )
         return Export(request, _facts(text, request, sha256_file(weights)))
+    if registered.find_source(text) is not None:
+        request = ExportRequest(
+            kind="registered", name=text, root=str(spec.root), input_size=model.input_size
+        )
+        content = registered.content_of(text)
+        return Export(request, None if content is None else {"source": text, "content": content})
     path = spec.path(text)
     if path.suffix.lower() == ".tflite":
         if not path.exists():

@@ -20,7 +20,7 @@ from edgeq.pipeline.inputs import named_images
 from edgeq.pipeline.needs import classes_of, file_of
 from edgeq.pipeline.plan import Case
 from edgeq.quantize.make import ready_file
-from edgeq.samples.folders import Found
+from edgeq.samples.folders import SampleFile
 from edgeq.samples.sets import Role, find_set, foreign, require_classes
 from edgeq.tasks.recognition import Reading
 from edgeq.tflite.model_file import ModelFile
@@ -109,7 +109,7 @@ def require_apart(spec: Spec, name: str) -> None:
         )
 
 
-def photos_of(spec: Spec, name: str, role: Role) -> tuple[Found, ...]:
+def photos_of(spec: Spec, name: str, role: Role) -> tuple[SampleFile, ...]:
     """Return the photographs that a model has for a role, none where the spec names no set.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Does a target run models, and with XNNPACK? Found out with a model of one operator."""
+"""Does a target run models, and with XNNPACK? SampleFile out with a model of one operator."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ ENDINGS = frozenset(
 
 
 @dataclass(frozen=True)
-class Found:
+class SampleFile:
     """One photograph, not read yet.
 
     Attributes:
@@ -63,7 +63,7 @@ class Photographs:
         notes: What was assumed about their labels, in sentences.
     """
 
-    photos: list[Found]
+    photos: list[SampleFile]
     notes: tuple[str, ...] = ()
 
 
@@ -194,7 +194,7 @@ def _may_be_about_others(table: LabelTable, folder: Path, role: str) -> bool:
 
 def _checked(
     rows: dict[str, str], files: dict[str, Path], folder: Path, table: LabelTable
-) -> list[Found]:
+) -> list[SampleFile]:
     """Return the photographs when labels file and folder name the same ones."""
     photos = [name for name, path in files.items() if path.suffix.lower() in ENDINGS]
     unnamed = sorted(name for name in photos if name not in rows)
@@ -222,7 +222,7 @@ def _checked(
             remedy="Paths are relative to the photographs' folder or to the labels file",
         )
     return [
-        Found(files[name], name, table.labels[row], table.groups.get(row))
+        SampleFile(files[name], name, table.labels[row], table.groups.get(row))
         for name, row in rows.items()
     ]
 
@@ -241,7 +241,7 @@ def _by_folder(photos: dict[str, Path], folder: Path, classes: LabelSet | None) 
     """Label photographs by the sub-folder they are in; none is labelled where there is none."""
     outside = sorted(name for name in photos if "/" not in name)
     if len(outside) == len(photos):
-        return Photographs([Found(path, name, None) for name, path in photos.items()])
+        return Photographs([SampleFile(path, name, None) for name, path in photos.items()])
     if outside:
         raise ImageError(
             f"holds photographs beside its class folders; the first is {outside[0]!r}",
@@ -262,7 +262,10 @@ def _by_folder(photos: dict[str, Path], folder: Path, classes: LabelSet | None) 
         )
     folders = class_folders(sorted(names), folder, classes)
     return Photographs(
-        [Found(path, name, folders.indices[name.split("/")[0]]) for name, path in photos.items()],
+        [
+            SampleFile(path, name, folders.indices[name.split("/")[0]])
+            for name, path in photos.items()
+        ],
         folders.notes,
     )
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from edgeq.errors import ImageError, MissingExtraError
 from edgeq.registry import Registry
-from edgeq.samples.folders import Found
+from edgeq.samples.folders import SampleFile
 
 EXTRA = "samples"
 
@@ -77,7 +77,7 @@ SAMPLES: Registry[dict[Role, Sample]] = Registry(
 )
 
 
-def find_sample(name: str, role: Role) -> list[Found]:
+def find_sample(name: str, role: Role) -> list[SampleFile]:
     """Return the photographs of a sample with their labels, in any order.
 
     Raises:
@@ -97,7 +97,7 @@ def find_sample(name: str, role: Role) -> list[Found]:
         match = pattern.fullmatch(path.name)
         if match is not None:
             label = match.groupdict().get("label")
-            found.append(Found(path, path.name, None if label is None else int(label)))
+            found.append(SampleFile(path, path.name, None if label is None else int(label)))
     if len(found) != sample.count:
         raise ImageError(
             f"holds {len(found)} of the {sample.count} photographs of {where}",

@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 
 from edgeq.errors import ImageError
 from edgeq.io.files import sha256_file
-from edgeq.samples.folders import Found, list_photos
-from edgeq.samples.packaged import find_sample
+from edgeq.samples.folders import SampleFile, list_photos
 from edgeq.samples.sets import ImageSet, Role, folder_of, hashed
+from edgeq.samples.sources import find_named
 from edgeq.words import names, plural
 
 
@@ -45,7 +45,7 @@ def load_pairs(
     files = find_samples(source, images.role, root=root, where=where)
     counterparts = match([photo.name for photo in images.photos], files, where=where, every=every)
     found = [
-        Found(files[name], name, photo.label, photo.group)
+        SampleFile(files[name], name, photo.label, photo.group)
         for name, photo in zip(counterparts, images.photos, strict=True)
     ]
     return replace(images, source=source, photos=hashed(found, digest))
@@ -58,9 +58,9 @@ def find_samples(source: str, role: Role, *, root: Path, where: str) -> dict[str
         ImageError: The source can't be used.
         MissingExtraError: The sample's package is not installed.
     """
-    kind, separator, name = source.partition(":")
-    if separator and kind == "sample":
-        return {item.name: item.path for item in find_sample(name, role)}
+    named = find_named(source, role)
+    if named is not None:
+        return {item.name: item.path for item in named}
     return list_photos(folder_of(source, role, root), f"Correct `{where}`")
 
 

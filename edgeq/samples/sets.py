@@ -19,10 +19,11 @@ import numpy.typing as npt
 
 from edgeq.errors import ImageError
 from edgeq.io.files import sha256_bytes, sha256_file
-from edgeq.samples.folders import IMAGES_TABLE, Found, Photographs, find_photos
+from edgeq.samples.folders import IMAGES_TABLE, Photographs, SampleFile, find_photos
 from edgeq.samples.labels import LabelSet
-from edgeq.samples.packaged import ROLES, Role, find_sample
+from edgeq.samples.packaged import ROLES, Role
 from edgeq.samples.photo import MOST_BYTES
+from edgeq.samples.sources import find_named
 from edgeq.words import size
 
 __all__ = [
@@ -214,7 +215,7 @@ def foreign(source: str, labels: Sequence[int], classes: int) -> str | None:
     )
 
 
-def require_classes(photos: Iterable[Photo | Found], classes: int, source: str) -> None:
+def require_classes(photos: Iterable[Photo | SampleFile], classes: int, source: str) -> None:
     """Check labels against a number of classes.
 
     Raises:
@@ -275,7 +276,7 @@ def load_set(
     return images
 
 
-def hashed(found: Sequence[Found], digest: Callable[[Path], str]) -> tuple[Photo, ...]:
+def hashed(found: Sequence[SampleFile], digest: Callable[[Path], str]) -> tuple[Photo, ...]:
     """Return photographs with the hashes of their contents, in their order.
 
     Args:
@@ -326,7 +327,7 @@ def find_set(
     labels: str | None = None,
     label_set: LabelSet | None = None,
     named_in: str = IMAGES_TABLE,
-) -> tuple[Found, ...]:
+) -> tuple[SampleFile, ...]:
     """Return all photographs of a set in their order; none is read.
 
     The arguments are those of ``load_set``.
@@ -403,9 +404,9 @@ def _find(
     label_set: LabelSet | None,
     named_in: str,
 ) -> Photographs:
-    kind, separator, name = source.partition(":")
-    if separator and kind == "sample":
-        return Photographs(find_sample(name, role))
+    named = find_named(source, role)
+    if named is not None:
+        return Photographs(named)
     labels_file = None if labels is None else root / Path(labels).expanduser()
     folder = folder_of(source, role, root)
     return find_photos(folder, role, labels_file=labels_file, classes=label_set, named_in=named_in)
@@ -434,7 +435,7 @@ def _data_folder() -> Path:
     return Path(value)
 
 
-def _hash(digest: Callable[[Path], str], item: Found) -> str:
+def _hash(digest: Callable[[Path], str], item: SampleFile) -> str:
     try:
         if not item.path.is_file():
             problem = "a broken symbolic link" if item.path.is_symlink() else "not a regular file"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -139,6 +140,66 @@ def test_a_method_from_outside_is_made_and_judged(project: Project, packages: Pa
     limit = case(project.record, "tiny/weight_only_int8_all/accuracy_drop").limit
     assert limit == 0.02, "its own default"
     assert found["tiny/weight_only_int8_all/types"] is Verdict.PASS
+
+
+def test_a_model_source_from_outside_is_exported_once(project: Project, packages: Path) -> None:
+    install(packages, "my_models")
+    releases = project.root / "releases"
+    releases.mkdir()
+    given = project.root / project.spec["models"]["tiny"]["source"]
+    shutil.copyfile(given, releases / "v1.tflite")
+    project.spec["models"]["tiny"]["source"] = f"newest:{releases}"
+    project.spec["store"] = "store"
+    result = project.run("-m", "size or proof")
+    assert result.ret == 0, text_of(result)
+    store = project.root / "store"
+    (export,) = store.glob("float/*/model.tflite")
+    before = export.stat().st_ctime_ns
+    assert project.run("-m", "size or proof").ret == 0
+    assert [file.stat().st_ctime_ns for file in store.glob("float/*/model.tflite")] == [before]
+
+
+def test_a_model_source_from_outside_that_fails_is_one_sentence(
+    project: Project, packages: Path
+) -> None:
+    install(packages, "my_models")
+    project.spec["models"]["tiny"]["source"] = f"newest:{project.root / 'nothing'}"
+    result = project.run("-m", "size")
+    assert result.ret == 2
+    output = " ".join(text_of(result).split())
+    assert "holds no .tflite file" in output
+    assert "Traceback" not in output
+
+
+def test_samples_from_outside_are_evaluated_on(project: Project, packages: Path) -> None:
+    install(packages, "my_samples")
+    photos = project.root / "photos"
+    photos.mkdir()
+    images = project.spec["images"]
+    for file in sorted((project.root / images["evaluation"]).rglob("*.png")):
+        shutil.copyfile(file, photos / f"{file.parent.name}_{file.name}")
+    images["evaluation"] = f"named:{photos}"
+    images.pop("labels", None)
+    result = project.run("-m", "agreement or accuracy")
+    assert result.ret == 0, text_of(result)
+    evaluated = project.record.models[0].images["evaluation"]
+    assert isinstance(evaluated, dict)
+    assert evaluated["source"] == "named:photos", "as seen from the project"
+    assert evaluated["count"] == len(list(photos.iterdir()))
+    assert evaluated["labelled"]
+
+
+def test_samples_from_outside_that_fail_are_one_sentence(project: Project, packages: Path) -> None:
+    install(packages, "my_samples")
+    photos = project.root / "photos"
+    photos.mkdir()
+    (photos / "dog.png").write_bytes(b"")
+    project.spec["images"]["evaluation"] = f"named:{photos}"
+    result = project.run("-m", "agreement")
+    assert result.ret == 2
+    output = " ".join(text_of(result).split())
+    assert "the sample source 'named' failed: ValueError" in output
+    assert "Traceback" not in output
 
 
 def test_a_method_without_limits_is_refused(project: Project, packages: Path) -> None:

@@ -1,0 +1,91 @@
+"""Sources of float models that other packages add: rows, one for each prefix.
+
+A source ``PREFIX:ARGUMENT`` in the spec is looked up by its prefix, among the rows of the entry
+points ``edgeq.models``. A row writes a float ``.tflite`` file, in the converter's child process, so
+that what it imports never reaches pytest's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeq.errors import EdgeqError, ModelError
+from edgeq.registry import Extensible
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A source of float models.
+
+    Attributes:
+        name: The prefix that a spec names it by.
+        summary: What it is, in a few words.
+        export: Writes the model of an argument (the text behind the colon) to a path, as a float
+            ``.tflite`` file with a batch of 1. Called in a child process.
+        depends: Returns a text that changes whenever the exported model would, for example the
+            version of a package and the hash of a file; the export is then kept. Called in this
+            process, so it must import nothing heavy. None exports the model in every run.
+    """
+
+    name: str
+    summary: str
+    export: Callable[[str, Path], object]
+    depends: Callable[[str], str] | None = None
+
+
+SOURCES: Extensible[ModelSource] = Extensible("model source", ModelSource, "edgeq.models", [])
+
+
+def find_source(text: str) -> tuple[ModelSource, str] | None:
+    """Return the row that a source names and its argument, None if no row knows the prefix."""
+    prefix, separator, argument = text.partition(":")
+    if not separator or prefix not in SOURCES:
+        return None
+    return SOURCES.get(prefix), argument
+
+
+def content_of(text: str) -> str | None:
+    """Return what the exported model depends on besides the row, None if that is not known.
+
+    Raises:
+        ModelError: The row fails.
+    """
+    named = find_source(text)
+    if named is None or named[0].depends is None:
+        return None
+    source, argument = named
+    try:
+        return str(source.depends(argument)) if source.depends else None
+    except EdgeqError:
+        raise
+    except Exception as error:  # others' code: whatever it raises is its own
+        raise _failed(text, error) from error
+
+
+def write(text: str, path: Path) -> None:
+    """Write the float file of a source; in the export child.
+
+    Raises:
+        ModelError: The row is gone, fails, or writes no file.
+    """
+    named = find_source(text)
+    if named is None:
+        raise ModelError("no package registers this source", where=text, remedy=_REMEDY)
+    source, argument = named
+    try:
+        source.export(argument, path)
+    except EdgeqError:
+        raise
+    except Exception as error:  # others' code: whatever it raises is its own
+        raise _failed(text, error) from error
+    if not path.is_file():
+        raise ModelError("wrote no .tflite file", where=text, remedy=_REMEDY)
+
+
+_REMEDY = "Correct the source in the spec, or the package that registers it"
+
+
+def _failed(text: str, error: Exception) -> ModelError:
+    return ModelError(f"failed: {type(error).__name__}: {error}", where=text, remedy=_REMEDY)

@@ -1,0 +1,80 @@
+"""Where photographs come from besides folders: rows that packages add, one for each prefix.
+
+A source ``PREFIX:ARGUMENT`` in the spec is looked up by its prefix. ``sample:`` is edgeq's own row;
+others come from the entry points ``edgeq.samples``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from edgeq.errors import EdgeqError, ImageError
+from edgeq.registry import Extensible
+from edgeq.samples.folders import SampleFile
+from edgeq.samples.packaged import Role, find_sample
+
+
+@dataclass(frozen=True)
+class SampleSource:
+    """A source of photographs.
+
+    Attributes:
+        name: The prefix that a spec names it by.
+        summary: What it is, in a few words.
+        find: Returns the photographs of an argument (the text behind the colon) for a role,
+            ``"calibration"`` or ``"evaluation"``, in any order. None of them is read yet.
+    """
+
+    name: str
+    summary: str
+    find: Callable[[str, Role], Iterable[SampleFile]]
+
+
+SOURCES: Extensible[SampleSource] = Extensible(
+    "sample source",
+    SampleSource,
+    "edgeq.samples",
+    [SampleSource("sample", "photographs that small packages carry", find_sample)],
+)
+
+
+def find_named(source: str, role: Role) -> list[SampleFile] | None:
+    """Return the photographs of a source that a row knows, None if it is a folder.
+
+    Args:
+        source: As a spec names it.
+        role: What the set is for.
+
+    Raises:
+        ImageError: The row fails, finds nothing, or two photographs have the same name.
+        MissingExtraError: A package that it needs is not installed.
+    """
+    prefix, separator, argument = source.partition(":")
+    if not separator or prefix not in SOURCES:
+        return None
+    try:
+        files = list(SOURCES.get(prefix).find(argument, role))
+    except EdgeqError:
+        raise
+    except Exception as error:  # others' code: whatever it raises is its own
+        raise ImageError(
+            f"the sample source {prefix!r} failed: {type(error).__name__}: {error}",
+            where=source,
+            remedy="Correct the source in the spec, or the package that registers it",
+        ) from error
+    _check(files, source, role)
+    return files
+
+
+def _check(files: list[SampleFile], source: str, role: Role) -> None:
+    remedy = "Correct the source in the spec, or the package that registers it"
+    if not files:
+        raise ImageError(f"holds no {role} photograph", where=source, remedy=remedy)
+    names: set[str] = set()
+    for file in files:
+        if not isinstance(file, SampleFile):
+            raise ImageError(f"gave {file!r}, not an edgeq.SampleFile", where=source, remedy=remedy)
+        if file.name in names:
+            raise ImageError(f"names two photographs {file.name!r}", where=source, remedy=remedy)
+        names.add(file.name)

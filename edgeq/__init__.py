@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from edgeq.models.registered import ModelSource
     from edgeq.pipeline.variant import VariantUnderTest
     from edgeq.quantize.recipes import LitertRecipe, TensorflowRecipe, static, weights_only
+    from edgeq.record.structs import CaseRecord, RunRecord
+    from edgeq.results.validate import validate
     from edgeq.samples.folders import SampleFile
     from edgeq.samples.sources import SampleSource
 
 _HOMES = {
+    "CaseRecord": "edgeq.record.structs",
     "Comparison": "edgeq.config.gate",
     "EdgeqError": "edgeq.errors",
     "Fault": "edgeq.faults.fault",
@@ -37,6 +40,7 @@ _HOMES = {
     "LitertRecipe": "edgeq.quantize.recipes",
     "Method": "edgeq.config.methods",
     "ModelSource": "edgeq.models.registered",
+    "RunRecord": "edgeq.record.structs",
     "SampleFile": "edgeq.samples.folders",
     "SampleSource": "edgeq.samples.sources",
     "TensorflowRecipe": "edgeq.quantize.recipes",
@@ -46,10 +50,12 @@ _HOMES = {
     "missing": "edgeq.judge.missing",
     "new_fault": "edgeq.faults.fault",
     "static": "edgeq.quantize.recipes",
+    "validate": "edgeq.results.validate",
     "weights_only": "edgeq.quantize.recipes",
 }
 
 __all__ = [
+    "CaseRecord",
     "Comparison",
     "EdgeqError",
     "Fault",
@@ -60,6 +66,7 @@ __all__ = [
     "LitertRecipe",
     "Method",
     "ModelSource",
+    "RunRecord",
     "SampleFile",
     "SampleSource",
     "TensorflowRecipe",
@@ -70,6 +77,7 @@ __all__ = [
     "missing",
     "new_fault",
     "static",
+    "validate",
     "weights_only",
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,6 @@ from edgeq.plugin.parametrize import REFUSED, refuse
 from edgeq.plugin.state import State
 
 if TYPE_CHECKING:
-    from edgeq.pipeline.plan import Case
-    from edgeq.pipeline.run import Run
     from edgeq.record.structs import RunRecord
 
 MODELS = "edgeq_models"
@@ -135,10 +133,11 @@ class Collector:
         chosen = dict.fromkeys(_case_id(item) for item in session.items)
         cases = [self._state.cases[name] for name in chosen if name is not None]
         if cases:
+            from edgeq.results.beforehand import without_baseline
             from edgeq.results.prefetch import prefetch
 
             prefetch(self._state.run, cases)
-            self._leave_out(session.items, _without_baseline(self._state.run, cases))
+            self._leave_out(session.items, without_baseline(self._state.run, cases))
             session.testscollected = len(session.items)
 
     @pytest.hookimpl(tryfirst=True)
@@ -254,17 +253,6 @@ def _subject_key(item: pytest.Item) -> str:
     """Return the variant that a test of the user's own uses, empty if it uses none."""
     callspec = getattr(item, "callspec", None)
     return "" if callspec is None else str(callspec.params.get(SUBJECT, ""))
-
-
-def _without_baseline(run: Run, cases: Iterable[Case]) -> dict[str, EdgeqError]:
-    """Return the variants whose baseline could not be made, by their keys, with the reason."""
-    from edgeq.results.judging import in_own_words
-
-    return {
-        case.subject.key: in_own_words(error, run.spec)
-        for case in cases
-        if (error := run.inputs(case.subject.model).baseline_error) is not None
-    }
 
 
 def _is_undeclared(item: object) -> bool:

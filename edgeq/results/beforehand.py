@@ -14,6 +14,7 @@ from edgeq.errors import EdgeqError
 from edgeq.judge.missing import not_measured
 from edgeq.pipeline.needs import images_of, is_calibrated, lack_of_calibration, tools_of, weights_of
 from edgeq.pipeline.plan import Case, Subject
+from edgeq.pipeline.run import Run
 from edgeq.record.structs import CaseRecord
 from edgeq.results.judging import in_lines, in_own_words, recorded
 from edgeq.samples.sets import ROLES, Role
@@ -77,6 +78,15 @@ def unjudged(case: Case, error: EdgeqError, spec: Spec) -> CaseRecord:
     """Return the record of a case of a variant that bad input stops: MISSING, with the reason."""
     judgement = not_measured(error, gate=case.gate.name, allow_missing=spec.allow_missing)
     return in_lines(recorded(case, judgement))
+
+
+def without_baseline(run: Run, cases: Iterable[Case]) -> dict[str, EdgeqError]:
+    """Return the variants whose baseline could not be made, by their keys, with the reason."""
+    return {
+        case.subject.key: in_own_words(error, run.spec)
+        for case in cases
+        if (error := run.inputs(case.subject.model).baseline_error) is not None
+    }
 
 
 def _roles(subject: Subject, cases: list[Case]) -> Iterable[Role]:

@@ -21,7 +21,7 @@ from edgeq.store.content import Store
 ENTRIES = 6
 PROCESS = f"""
 import pathlib, random, sys, time, uuid
-from edgeq.store import Store
+from edgeq.store.content import Store
 
 root, log = map(pathlib.Path, sys.argv[1:])
 names = [str(number) for number in range({ENTRIES})]

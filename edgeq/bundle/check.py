@@ -110,7 +110,7 @@ def _read_folder(path: Path) -> tuple[Manifest, Mapping[str, FileEntry]]:
         if item.is_symlink():
             raise BundleError(f"symbolic link: {name}", where=path, remedy=_REMEDY)
         if not (item.is_dir() or item.is_file()):
-            raise BundleError(f"no regular file: {name}", where=path, remedy=_REMEDY)
+            raise BundleError(f"not a regular file: {name}", where=path, remedy=_REMEDY)
     if file.stat().st_size > _MANIFEST_MAX_BYTES:
         raise _no_package(path)
     return _manifest(read_whole(file, _MANIFEST_MAX_BYTES), path), archive.files_of(path)

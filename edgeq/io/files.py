@@ -42,7 +42,7 @@ def opened(path: Path, most: int | None = None) -> Iterator[BufferedReader]:
         most: Bytes that it may have, None for any number.
 
     Raises:
-        OSError: It is no regular file, larger, or can't be read.
+        OSError: It is not a regular file, larger, or can't be read.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -58,7 +58,7 @@ def _require_regular(path: Path, facts: os.stat_result, most: int | None) -> Non
     if stat.S_ISDIR(facts.st_mode):
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(facts.st_mode):
-        raise OSError(errno.EINVAL, "is no regular file: it may have no end", str(path))
+        raise OSError(errno.EINVAL, "is not a regular file: it may have no end", str(path))
     if most is not None and facts.st_size > most:
         raise _too_large(path, most)
 

@@ -110,7 +110,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="can't be read: No such file") as caught:
         load_spec(tmp_path, file=tmp_path / "none.toml")
     assert "edgeq init" in (caught.value.remedy or "")
-    with pytest.raises(SpecError, match="can't be read: is a folder"):
+    with pytest.raises(SpecError, match="can't be read: Is a directory"):
         load_spec(tmp_path, file=tmp_path)
 
 
@@ -252,5 +252,5 @@ def test_the_example_of_the_readme_style_is_valid(tmp_path: Path) -> None:
 
 
 def test_a_file_without_an_end_is_refused() -> None:
-    with pytest.raises(SpecError, match="/dev/zero: can't be read: is no regular file"):
+    with pytest.raises(SpecError, match="/dev/zero: can't be read: is not a regular file"):
         load_spec(Path(), file=Path("/dev/zero"))

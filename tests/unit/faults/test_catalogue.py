@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edgeq import extensions
+from edgeq import registry
 from edgeq.errors import SpecError
 from edgeq.faults import catalogue
 from edgeq.faults.fault import Fault, Faulty, new_fault
@@ -55,7 +55,7 @@ def register(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     def entries(group: str) -> list[Given]:
         return [Given()] if group == catalogue.GROUP else []
 
-    monkeypatch.setattr(extensions, "_entries", entries)
+    monkeypatch.setattr(registry, "_entries", entries)
 
 
 def test_there_are_forty_faults_of_every_place_and_controls() -> None:

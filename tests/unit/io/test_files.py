@@ -115,8 +115,8 @@ def sparse(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (pipe, "is no regular file"),
-        (device, "is no regular file"),
+        (pipe, "is not a regular file"),
+        (device, "is not a regular file"),
         (sparse, "is larger than 64 MB"),
         (Path.mkdir, "Is a directory"),
     ],

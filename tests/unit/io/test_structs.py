@@ -13,7 +13,7 @@ from tests.patience import PATIENCE_S
 TWO_THREADS = """
 import sys, threading
 import msgspec
-from edgeq import typed
+from edgeq.io import structs
 
 looked, other_is_done = threading.Event(), threading.Event()
 
@@ -29,8 +29,8 @@ class Outer(msgspec.Struct):
     inner: Inner
 
 READ = {
-    "from_json": lambda: typed.from_json(b'{"inner": {"number": 7}}', Outer).inner,
-    "converted": lambda: typed.converted({"number": 7}, Inner),
+    "from_json": lambda: structs.from_json(b'{"inner": {"number": 7}}', Outer).inner,
+    "converted": lambda: structs.converted({"number": 7}, Inner),
 }
 found = []
 first = threading.Thread(target=lambda: found.append(READ[sys.argv[1]]().number))

@@ -47,4 +47,5 @@ def test_only_gates_on_agreement_and_accuracy_see_predictions() -> None:
         "relative_error",
         "probability_drift",
         "accuracy_drop",
+        "min_accuracy",
     }

@@ -27,6 +27,7 @@ def run(project: Path) -> Run:
         "worst_cosine": -1,
         "relative_error": 1000,
         "accuracy_drop": 1,
+        "min_accuracy": 0,
         "latency_ratio": 1000,
         "max_latency_ms": 1000,
         "max_peak_memory": "4 GB",

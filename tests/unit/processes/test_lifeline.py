@@ -16,7 +16,7 @@ from tests.patience import PATIENCE_S
 
 PARENT = """
 import os, pathlib, signal, subprocess, sys, time
-from edgeq.lifeline import Lifeline
+from edgeq.processes.lifeline import Lifeline
 
 line = Lifeline()
 command = ["sh", "-c", "trap '' TERM HUP INT; echo $$; sleep 600 & echo $!; wait"]

@@ -86,7 +86,7 @@ import sys
 from pathlib import Path
 from edgeq.samples.decode import write_pixels
 from edgeq.samples.sets import Photo
-from edgeq.files import sha256_file
+from edgeq.io.files import sha256_file
 from edgeq.config.structs import Preprocessing
 path = Path(sys.argv[1])
 photos = [Photo(str(path), path.name, sha256_file(path), None)]

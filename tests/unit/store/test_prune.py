@@ -15,7 +15,7 @@ from tests.unit.entries import Maker, flip_bit
 
 USER = """
 import pathlib, sys
-from edgeq.store import Store
+from edgeq.store.content import Store
 store = Store(pathlib.Path(sys.argv[1]))
 store.get_or_make("variants", {"name": "a"}, lambda folder: (folder / "data").write_bytes(b"a"))
 print("used", flush=True)

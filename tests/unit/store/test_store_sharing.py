@@ -45,7 +45,7 @@ def test_a_failure_leaves_nothing_behind(store: Store, error: BaseException) -> 
 def test_what_a_killed_run_left_is_ignored_and_removed(store: Store) -> None:
     script = (
         "import os, pathlib, sys\n"
-        "from edgeq.store import Store\n"
+        "from edgeq.store.content import Store\n"
         "def die(folder):\n"
         "    (folder / 'half').write_bytes(b'half')\n"
         "    os.kill(os.getpid(), 9)\n"
@@ -93,7 +93,7 @@ def test_four_processes_on_one_empty_store_make_every_entry_once(
 ) -> None:
     script = (
         "import pathlib, sys, uuid\n"
-        "from edgeq.store import Store\n"
+        "from edgeq.store.content import Store\n"
         "root, log = map(pathlib.Path, sys.argv[1:])\n"
         "sys.stdin.readline()\n"
         "for name in 'abcdef':\n"

@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(items):
         random.Random(int(os.environ["EDGEQ_SHUFFLE"])).shuffle(items)
 """
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:hypothesispytest", "--rootdir=.")
-TIMES = frozenset({"started", "duration_s", "previous", "load_average", "commands"})
+TIMES = frozenset({"started", "as_of", "duration_s", "previous", "load_average", "commands"})
 MEMORY = frozenset({"memory", "max_peak_memory"})
 SUMMARY = frozenset({"summary", "partial"})
 MEASURED = frozenset({"growth", "loads", "memory", "repeated", LOCKS, LOGS, TEMPORARY, QUARANTINE})

@@ -11,8 +11,6 @@ from edgeq.judge.missing import NOT_JUDGED, elsewhere, is_broken
 from edgeq.judge.verdict import Verdict
 from edgeq.record.structs import CaseRecord
 
-_SEE = elsewhere("")
-
 
 def reason_of(case: CaseRecord, error: EdgeqError | None) -> tuple[str, str] | None:
     """Return why a case was not judged, as what the reason is about and its text; None if it was.
@@ -56,22 +54,36 @@ def points_elsewhere(case: CaseRecord) -> bool:
 
 
 def carried_once(cases: Iterable[CaseRecord]) -> tuple[CaseRecord, ...]:
-    """Return cases in which each broken variant's reason is given once.
+    """Return cases in which each broken variant's reason is given once, by the first of its cases.
 
-    Tests that run in several processes don't know of each other: each process has a case that
-    gives the reason. The first one stands.
+    Whichever test runs first gives the reason, and tests that run in several processes don't know
+    of each other. The record must be the same in any order.
+
+    Args:
+        cases: In the order of the inventory.
     """
-    carriers: dict[tuple[str, str], str] = {}
-    moved: dict[str, str] = {}
-    for case in (known := tuple(cases)):
+    known = tuple(cases)
+    carriers: dict[tuple[str, str], list[CaseRecord]] = {}
+    for case in known:
         reason = reason_of(case, None)
         if reason is not None:
-            carrier = carriers.setdefault(reason, case.id)
-            if carrier != case.id:
-                moved[case.id] = carrier
-    return tuple(_moved(case, moved) for case in known)
+            carriers.setdefault(reason, []).append(case)
+    moved: dict[str, CaseRecord] = {}
+    for giving in carriers.values():
+        texts = {elsewhere(case.id) for case in giving}
+        group = [case for case in known if case in giving or case.reason in texts]
+        moved[group[0].id] = _giving(group[0], giving[0])
+        moved |= {case.id: pointing(case, group[0].id) for case in group[1:]}
+    return tuple(moved.get(case.id, case) for case in known)
 
 
-def _moved(case: CaseRecord, moved: dict[str, str]) -> CaseRecord:
-    carrier = moved.get(case.id) or moved.get(case.reason.removeprefix(_SEE))
-    return case if carrier is None else pointing(case, carrier)
+def _giving(case: CaseRecord, carrier: CaseRecord) -> CaseRecord:
+    """Return a case that gives the reason that another one has given."""
+    return msgspec.structs.replace(
+        case,
+        status=carrier.status,
+        reason=carrier.reason,
+        cause=carrier.cause,
+        next_step=carrier.next_step,
+        evidence=carrier.evidence,
+    )

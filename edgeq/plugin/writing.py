@@ -22,7 +22,7 @@ from edgeq.plugin.command import command_line
 from edgeq.plugin.state import State
 from edgeq.record.challenge import last
 from edgeq.record.ship_decision import answered
-from edgeq.record.structs import RunRecord, read
+from edgeq.record.structs import CaseRecord, RunRecord, read
 from edgeq.report.model_sentences import findings
 from edgeq.results.joining import Joined, join
 from edgeq.results.recording import record_run
@@ -40,6 +40,12 @@ def _record_in(folder: Path) -> RunRecord | None:
         return None
 
 
+def _in_order(state: State) -> list[CaseRecord]:
+    """Return the verdicts in the order of the inventory; tests of the user's own come last."""
+    place = {case_id: number for number, case_id in enumerate(state.cases)}
+    return sorted(state.found.cases.values(), key=lambda case: place.get(case.id, len(place)))
+
+
 def write(state: State, *, partial: bool) -> None:
     """Make the session's record; write its files, its place in history, and the list of runs.
 
@@ -47,7 +53,7 @@ def write(state: State, *, partial: bool) -> None:
         EdgeqError: Something can't be written.
     """
     found, folder = state.found, state.reports / LATEST
-    known = Joined(carried_once(found.cases.values()), found.models, tuple(found.own))
+    known = Joined(carried_once(_in_order(state)), found.models, tuple(found.own))
     if not found.interrupted:
         known = join(state.run, known, _record_in(folder), partial=partial)
     record = record_run(

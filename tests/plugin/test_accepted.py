@@ -145,7 +145,7 @@ def test_better_than_accepted_invites_to_accept(project: Project) -> None:
 
 PHOTOGRAPHS = 80
 ELSEWHERE = """
-from edgeq.pipeline import recording
+from edgeq.results import recording
 
 recording.processor_name = lambda: "another processor"
 """

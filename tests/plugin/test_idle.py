@@ -37,7 +37,7 @@ def test_the_plugin_alone_imports_nothing_heavy(pytester: pytest.Pytester) -> No
     assert "edgeq.plugin" in modules
     assert {name.partition(".")[0] for name in modules}.isdisjoint(HEAVY)
     own = {name for name in modules if name.startswith("edgeq.")}
-    assert {name.split(".")[1] for name in own} == {"errors", "plugin", "spec"}
+    assert {name.split(".")[1] for name in own} == {"config", "errors", "plugin", "words"}
     assert {name for name in own if name.startswith("edgeq.config.")} == {"edgeq.config.markers"}
     assert not (pytester.path / "reports").exists()
     assert not (pytester.path / ".edgeq").exists()

@@ -157,7 +157,5 @@ def test_a_pipe_or_a_device_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.tflite")
     (tmp_path / "device.tflite").symlink_to("/dev/zero")
     for name in ("pipe", "device"):
-        with pytest.raises(
-            ModelError, match=f"{name}.tflite: .*is not a regular file"
-        ):
+        with pytest.raises(ModelError, match=f"{name}.tflite: .*is not a regular file"):
             read_model(tmp_path / f"{name}.tflite")

@@ -1,4 +1,4 @@
-"""``edgeq accept``: a run's figures become the ones that later runs are held against."""
+"""``edgeq accept``: later runs are compared with a run's figures."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 def accept(
     expression: str, reason: str, record: Path | None, config: Path | None, *, prune: bool
 ) -> int:
-    """Make a run's figures the ones that later runs are held against.
+    """Make a run's figures the ones that later runs are compared with.
 
-    Writes one file per model into reports/accepted/, which belongs into git. Later runs fail
+    Writes one file per model into reports/accepted/, which belongs in git. Later runs fail
     where a figure is worse than accepted, or an accepted case is gone. Cases that are not chosen
     keep what was accepted before. What fails its own limit, or was not run, can't be accepted.
     """

@@ -111,9 +111,13 @@ class Channel:
                     self._read_answer()
                     if not begun:  # it may take as long again to arrive, however it drips
                         begun, deadline = True, time.monotonic() + timeout_s
-                elif self._process.poll() is not None:
+                elif self._process.poll() is not None and not self._has_answer(selector):
                     raise Ended  # what it started may hold its pipes for ever
             return frame
+
+    def _has_answer(self, selector: selectors.BaseSelector) -> bool:
+        """Return whether a worker that has ended said something first, after the last look."""
+        return any(key.fileobj is self._stdout for key, _ in selector.select(0))
 
     def _read_answer(self) -> None:
         data = os.read(self._stdout.fileno(), READ_BYTES)

@@ -14,8 +14,8 @@ import numpy as np
 
 from edgeq.tflite.associated_files import attached_bytes
 from edgeq.tflite.constants import Constants
-from edgeq.tflite.flatbuffer import damaged
 from edgeq.tflite.model_file import ModelFile, Operator, open_model, read_model
+from edgeq.tflite.packing import rewritten
 from edgeq.tflite.prepared import keep_only
 
 _HALF = "float16"
@@ -58,17 +58,10 @@ def widened(path: Path) -> bytes | None:
     stored = halves(model)
     if not stored:
         return None
-    from ai_edge_litert.tools import flatbuffer_utils
-
     constants = Constants(model)
     values = {index: constants.stored(model.tensors[index]).astype(np.float32) for index in stored}
     data = open_model(path).data
-    try:
-        written: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
-        _widen(written, model, values)
-        content = bytes(flatbuffer_utils.convert_object_to_bytearray(written))
-    except Exception as error:  # the schema's code raises whatever damage leads it to
-        raise damaged(path, f"it can't be written again ({error})") from error
+    content = rewritten(path, data, lambda written: _widen(written, model, values))
     attached = attached_bytes(data)
     return content + data[len(data) - attached :]
 

@@ -6,12 +6,14 @@ needed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgeq.errors import EdgeqError
 from edgeq.tflite.buffers import spans
 from edgeq.tflite.flatbuffer import damaged
 from edgeq.tflite.model_file import IDENTIFIER, open_content
@@ -70,3 +72,26 @@ def packed(model: Any) -> bytes:
     builder = Aligned(size + _ROOM)
     builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
+
+
+def rewritten(path: Path, content: bytes, change: Callable[[Any], None]) -> bytes:
+    """Return a model as the runtime's own utilities write it after a change.
+
+    Args:
+        path: The model's file, for errors.
+        content: What it holds.
+        change: Changes the model's objects in place; its own errors are raised as they are.
+
+    Raises:
+        ModelError: The model is damaged, so that it can't be read or written.
+    """
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    try:
+        model: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+        change(model)
+        return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    except EdgeqError:
+        raise
+    except Exception as error:  # the schema's code raises whatever damage leads it to
+        raise damaged(path, f"it can't be written again ({error})") from error

@@ -17,6 +17,7 @@ from typing import Any
 
 from edgeq.tflite.flatbuffer import Flatbuffer, Table, damaged
 from edgeq.tflite.model_file import ModelFile, code_number, open_model, read_content
+from edgeq.tflite.packing import rewritten
 from edgeq.tflite.wiring import Wiring
 
 _CODES, _SIGNATURES = 1, 7  # numbers of the fields in the schema's table Model
@@ -69,18 +70,11 @@ def prepared(path: Path) -> bytes | None:
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged.
     """
-    from ai_edge_litert.tools import flatbuffer_utils
-
     source = open_model(path)
     plan = _plan(source, read_content(path, source.data))
     if not plan.changes:
         return None
-    try:
-        model: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(source.data))
-        _rewrite(model, plan)
-        return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-    except Exception as error:  # the schema's code raises whatever damage leads it to
-        raise damaged(path, f"it can't be written again ({error})") from error
+    return rewritten(path, source.data, lambda model: _rewrite(model, plan))
 
 
 def _rewrite(model: Any, plan: _Plan) -> None:

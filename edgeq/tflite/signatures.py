@@ -14,6 +14,7 @@ from edgeq.errors import ModelError
 from edgeq.registry import unknown
 from edgeq.tflite.flatbuffer import damaged
 from edgeq.tflite.model_file import open_model
+from edgeq.tflite.packing import rewritten
 from edgeq.words.escape import printable
 
 _SUBGRAPHS, _SIGNATURES, _CODES = 2, 7, 1
@@ -126,23 +127,19 @@ def alone(path: Path, signature: Signature) -> bytes:
     Raises:
         ModelError: The graph needs others of the file, or the file is damaged.
     """
-    from ai_edge_litert.tools import flatbuffer_utils
 
-    content = bytearray(open_model(path).data)
-    try:
-        model: Any = flatbuffer_utils.read_model_from_bytearray(content)
+    def leave_it_alone(model: Any) -> None:
         calls = _calls(model, signature.graph)
-        if not calls:
-            _keep(model, signature.graph)
-            return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-    except Exception as error:  # the schema's code raises whatever damage leads it to
-        raise damaged(path, f"it can't be written again ({error})") from error
-    raise ModelError(
-        f"the graph of its signature {signature.key!r} calls others of the file "
-        f"({', '.join(calls)})",
-        where=path,
-        remedy="Convert it with this signature alone (signature_keys=[...])",
-    )
+        if calls:
+            raise ModelError(
+                f"the graph of its signature {signature.key!r} calls others of the file "
+                f"({', '.join(calls)})",
+                where=path,
+                remedy="Convert it with this signature alone (signature_keys=[...])",
+            )
+        _keep(model, signature.graph)
+
+    return rewritten(path, open_model(path).data, leave_it_alone)
 
 
 def _calls(model: Any, graph: int) -> list[str]:

@@ -29,6 +29,23 @@ def reason_of(case: CaseRecord, error: EdgeqError | None) -> tuple[str, str] | N
     return None
 
 
+def said_once(
+    case: CaseRecord, error: EdgeqError | None, carriers: dict[tuple[str, str], str]
+) -> CaseRecord:
+    """Return a case, pointing to another one that has given the same reason before.
+
+    Args:
+        case: The case's record.
+        error: The bad input that kept it from being measured.
+        carriers: The cases that gave a reason, by it; this one joins them if its reason is new.
+    """
+    reason = reason_of(case, error)
+    if reason is None:
+        return case
+    carrier = carriers.setdefault(reason, case.id)
+    return case if carrier == case.id else pointing(case, carrier)
+
+
 def pointing(case: CaseRecord, carrier: str) -> CaseRecord:
     """Return a case that is not judged for the reason that another one gives.
 

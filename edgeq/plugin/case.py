@@ -10,7 +10,7 @@ import pytest
 from edgeq.errors import EdgeqError
 from edgeq.judge.missing import missing
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.pipeline.carrying import points_elsewhere
+from edgeq.pipeline.carrying import points_elsewhere, said_once
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
 from edgeq.plugin.accepted import in_words
@@ -75,7 +75,7 @@ class CaseCheck:
 
     def _answer(self, record: CaseRecord, error: EdgeqError | None) -> CaseRecord:
         node = self._request.node
-        record = state_of(self._request.config).found.said_once(record, error)
+        record = said_once(record, error, state_of(self._request.config).found.carriers)
         node.stash[ANSWER] = (record, None if error is None else str(error))
         change = state_of(self._request.config).held.change_of(record)
         node.user_properties += properties(record, change)

@@ -40,7 +40,7 @@ class Collected:
         record: The session's record, once it is made.
         folder: Where the report was written.
         damaged: Files of history that could not be read, one sentence each.
-        reasons: The case that carries a reason why cases are not judged, by what the reason is
+        carriers: The case that gives a reason why cases are not judged, by what the reason is
             about and its text.
     """
 
@@ -56,7 +56,7 @@ class Collected:
     folder: Path | None = None
     damaged: tuple[str, ...] = ()
     _stopped: dict[str, tuple[CaseRecord, str]] = field(default_factory=dict)
-    reasons: dict[tuple[str, str], str] = field(default_factory=dict)
+    carriers: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def stopped(self) -> list[tuple[CaseRecord, str]]:
@@ -74,16 +74,6 @@ class Collected:
         self._stopped[case.id] = (case, error)
         self.cases[case.id] = case
         self.add_error(error)
-
-    def said_once(self, case: CaseRecord, error: EdgeqError | None) -> CaseRecord:
-        """Return a case, pointing to another one that has given the same reason before."""
-        from edgeq.pipeline.carrying import pointing, reason_of
-
-        reason = reason_of(case, error)
-        if reason is None:
-            return case
-        carrier = self.reasons.setdefault(reason, case.id)
-        return case if carrier == case.id else pointing(case, carrier)
 
     def add_error(self, text: str) -> None:
         """Note bad input, once."""

@@ -17,6 +17,7 @@ from edgeq.history.accepted import FOLDER as ACCEPTED
 from edgeq.history.commit import checked_out
 from edgeq.history.compare_accepted import hold
 from edgeq.history.moment import moment_text
+from edgeq.pipeline.carrying import said_once
 from edgeq.pipeline.run import Run
 from edgeq.record.ship_decision import answered
 from edgeq.record.structs import CaseRecord, RunRecord
@@ -72,14 +73,14 @@ def _judged(run: Run) -> tuple[list[CaseRecord], dict[str, None]]:
     prefetch(run, [case for case in run.cases if case.subject.key not in stopped])
     stopped = {**without_baseline(run, run.cases), **stopped}
     errors = dict.fromkeys(str(error) for error in stopped.values())
-    verdicts = []
+    verdicts, carriers = [], dict[tuple[str, str], str]()
     for case in run.cases:
         reason = stopped.get(case.subject.key)
         if reason is not None:
             verdicts.append(unjudged(case, reason, run.spec))
         elif why_inapplicable(run, case) is None:
             verdict, error = judge(run, case)
-            verdicts.append(verdict)
+            verdicts.append(said_once(verdict, error, carriers))
             errors |= {} if error is None else {str(error): None}
     for model in run.spec.models:
         own = [case.subject.key for case in run.cases if case.subject.model == model]

@@ -79,6 +79,16 @@ def test_bad_input_is_said_once_and_the_rest_is_judged(project: Project) -> None
     assert not record.summary.passes
 
 
+def test_a_broken_variant_has_one_reason_as_in_the_gate(project: Project) -> None:
+    whole = (project.root / "vendor.tflite").read_bytes()
+    (project.root / "cut.tflite").write_bytes(whole[: len(whole) // 2])
+    project.spec["variants"]["cut"] = {"model": "tiny", "file": "cut.tflite"}
+    assert project.run().ret == 2
+    record = validate(project.root, '"edgeq.toml"')
+    assert verdicts(record) == verdicts(project.record)
+    assert record.errors == project.record.errors
+
+
 def test_no_spec_is_refused(tmp_path: Path) -> None:
     with pytest.raises(edgeq.EdgeqError, match=r"holds no edgeq\.toml"):
         edgeq.validate(tmp_path)

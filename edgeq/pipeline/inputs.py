@@ -25,7 +25,7 @@ from edgeq.samples.decode import Pixels, Progress, decode, pixel_facts_of
 from edgeq.samples.labels import LabelSet, label_set
 from edgeq.samples.lint import Lint, PixelFacts, lint, pixel_facts
 from edgeq.samples.pairs import load_pairs
-from edgeq.samples.sets import ROLES, ImageSet, Photo, Role, find_names, load_set, overlap
+from edgeq.samples.sets import ROLES, ImageSet, Photo, Role, find_set, load_set, overlap
 from edgeq.samples.stream import Stream
 from edgeq.store.content import Store
 from edgeq.store.digests import Digests
@@ -330,13 +330,14 @@ class ModelInputs:
         images, named = self.require_evaluation(), named_images(self.spec, self.name, "evaluation")
         every = None
         if named.source is not None and named.limit is not None:
-            every = find_names(
+            files = find_set(
                 named.source,
                 images.role,
                 root=self.spec.root,
                 labels=named.labels,
                 label_set=self.labels,
             )
+            every = tuple(file.name for file in files)
         digests = Digests(self.store.root)
         samples = load_pairs(
             source,

@@ -18,7 +18,7 @@ from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.make import ready_file
 from edgeq.samples.labels import LabelSet, label_set
 from edgeq.samples.pairs import find_samples, match
-from edgeq.samples.sets import Counted, Role, count_photos, find_names, foreign
+from edgeq.samples.sets import Counted, Role, count_photos, find_set, foreign
 from edgeq.tasks.inside import Inside, label_notes, read_inside
 from edgeq.tasks.recognition import KnownClasses, Reading, recognize
 from edgeq.tflite.halves import halves
@@ -185,13 +185,14 @@ def _samples_of(spec: Spec, name: str, source: str) -> str:
     model = spec.variants[name].model
     named = named_images(spec, model, "evaluation")
     where = f"{spec.origin}: {key_text('variants', name, 'evaluation')}"
-    every = find_names(
+    files = find_set(
         named.source or "",
         "evaluation",
         root=spec.root,
         labels=named.labels,
         label_set=classes_of(spec, model),
     )
+    every = tuple(file.name for file in files)
     samples = find_samples(source, "evaluation", root=spec.root, where=where)
     count = len(match(every[: named.limit], samples, where=where, every=every))
     return f"on {plural(count, 'sample')} of its own, {source}"

@@ -34,7 +34,6 @@ __all__ = [
     "Photo",
     "Role",
     "count_photos",
-    "find_names",
     "find_set",
     "folder_of",
     "foreign",
@@ -296,27 +295,6 @@ def hashed(found: Sequence[SampleFile], digest: Callable[[Path], str]) -> tuple[
         Photo(str(item.path), item.name, digest, item.label, item.group)
         for item, digest in zip(found, digests, strict=True)
     )
-
-
-def find_names(
-    source: str,
-    role: Role,
-    *,
-    root: Path,
-    labels: str | None = None,
-    label_set: LabelSet | None = None,
-    named_in: str = IMAGES_TABLE,
-) -> tuple[str, ...]:
-    """Return the names of all photographs of a set, in their order; none is read.
-
-    The arguments are those of ``load_set``.
-
-    Raises:
-        ImageError: The source or a label can't be used.
-        MissingExtraError: The sample's package is not installed.
-    """
-    found = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
-    return tuple(sorted(item.name for item in found.photos))
 
 
 def find_set(

@@ -7,7 +7,8 @@ that what it imports never reaches pytest's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,15 +54,10 @@ def content_of(text: str) -> str | None:
         ModelError: The row fails.
     """
     named = find_source(text)
-    if named is None or named[0].depends is None:
+    if named is None or (depends := named[0].depends) is None:
         return None
-    source, argument = named
-    try:
-        return str(source.depends(argument)) if source.depends else None
-    except EdgeqError:
-        raise
-    except Exception as error:  # others' code: whatever it raises is its own
-        raise _failed(text, error) from error
+    with _others_code(text):
+        return str(depends(named[1]))
 
 
 def write(text: str, path: Path) -> None:
@@ -74,12 +70,8 @@ def write(text: str, path: Path) -> None:
     if named is None:
         raise ModelError("no package registers this source", where=text, remedy=_REMEDY)
     source, argument = named
-    try:
+    with _others_code(text):
         source.export(argument, path)
-    except EdgeqError:
-        raise
-    except Exception as error:  # others' code: whatever it raises is its own
-        raise _failed(text, error) from error
     if not path.is_file():
         raise ModelError("wrote no .tflite file", where=text, remedy=_REMEDY)
 
@@ -87,5 +79,14 @@ def write(text: str, path: Path) -> None:
 _REMEDY = "Correct the source in the spec, or the package that registers it"
 
 
-def _failed(text: str, error: Exception) -> ModelError:
-    return ModelError(f"failed: {type(error).__name__}: {error}", where=text, remedy=_REMEDY)
+@contextmanager
+def _others_code(text: str) -> Iterator[None]:
+    """Turn what a row's own code raises into an error that names the source."""
+    try:
+        yield
+    except EdgeqError:
+        raise
+    except Exception as error:  # whatever it raises is its own
+        raise ModelError(
+            f"failed: {type(error).__name__}: {error}", where=text, remedy=_REMEDY
+        ) from error

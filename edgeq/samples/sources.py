@@ -14,6 +14,8 @@ from edgeq.registry import Extensible
 from edgeq.samples.folders import SampleFile
 from edgeq.samples.packaged import Role, find_sample
 
+_REMEDY = "Correct the source in the spec, or the package that registers it"
+
 
 @dataclass(frozen=True)
 class SampleSource:
@@ -61,20 +63,21 @@ def find_named(source: str, role: Role) -> list[SampleFile] | None:
         raise ImageError(
             f"the sample source {prefix!r} failed: {type(error).__name__}: {error}",
             where=source,
-            remedy="Correct the source in the spec, or the package that registers it",
+            remedy=_REMEDY,
         ) from error
     _check(files, source, role)
     return files
 
 
 def _check(files: list[SampleFile], source: str, role: Role) -> None:
-    remedy = "Correct the source in the spec, or the package that registers it"
     if not files:
-        raise ImageError(f"holds no {role} photograph", where=source, remedy=remedy)
+        raise ImageError(f"holds no {role} photograph", where=source, remedy=_REMEDY)
     names: set[str] = set()
     for file in files:
         if not isinstance(file, SampleFile):
-            raise ImageError(f"gave {file!r}, not an edgeq.SampleFile", where=source, remedy=remedy)
+            raise ImageError(
+                f"gave {file!r}, not an edgeq.SampleFile", where=source, remedy=_REMEDY
+            )
         if file.name in names:
-            raise ImageError(f"names two photographs {file.name!r}", where=source, remedy=remedy)
+            raise ImageError(f"names two photographs {file.name!r}", where=source, remedy=_REMEDY)
         names.add(file.name)

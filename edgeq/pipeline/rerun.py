@@ -16,13 +16,12 @@ import numpy.typing as npt
 from edgeq.config.structs import Kernels, Preprocessing, Run
 from edgeq.errors import EdgeqError
 from edgeq.io import structs
-from edgeq.io.files import read_whole
 from edgeq.pipeline.machine import runtime_facts
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
 from edgeq.samples.decode import FILE as PIXELS
 from edgeq.store.content import Store, key_of
-from edgeq.store.entry import ENTRY_FILE, EntryFile
+from edgeq.store.entry import EntryFile, description_in
 from edgeq.store.rows import ROWS
 from edgeq.tflite.edits import outputs_edits
 
@@ -36,7 +35,7 @@ def poisoned(store: Store) -> Iterator[tuple[Path, str]]:
 
     Only answers of this machine and runtime are asked for again, if model and pixels are there.
     """
-    entries = [(folder, entry) for folder in store.folders() if (entry := _entry(folder))]
+    entries = [(folder, entry) for folder in store.folders() if (entry := description_in(folder))]
     models = {
         entry.files[MODEL]: folder / MODEL for folder, entry in entries if MODEL in entry.files
     }
@@ -105,13 +104,6 @@ def _alike(found: tuple[npt.NDArray[np.float32], ...], kept: list[npt.NDArray[np
         and np.allclose(a, b, rtol=0, atol=CLOSE * float(np.abs(a).max(initial=0)), equal_nan=True)
         for a, b in zip(found, kept, strict=True)
     )
-
-
-def _entry(folder: Path) -> EntryFile | None:
-    try:
-        return structs.from_json(read_whole(folder / ENTRY_FILE), EntryFile)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
 
 
 def _besides(entry: EntryFile) -> dict[str, object]:

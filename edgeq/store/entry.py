@@ -94,6 +94,14 @@ def read_entry(
     return Entry(folder, key, entry.facts, entry.files, made=False), None
 
 
+def description_in(folder: Path) -> EntryFile | None:
+    """Return what an entry's folder says that it is, None if it says nothing readable."""
+    try:
+        return structs.from_json(read_whole(folder / ENTRY_FILE), EntryFile)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def described(folder: Path, besides: Container[str]) -> list[tuple[str, Mapping[str, object]]]:
     """Return key and facts of the entries below a kind's folder; see ``Store.described``."""
     found: list[tuple[str, Mapping[str, object]]] = []
@@ -101,9 +109,8 @@ def described(folder: Path, besides: Container[str]) -> list[tuple[str, Mapping[
         key = path.parent.name
         if key in besides:
             continue
-        try:
-            entry = structs.from_json(read_whole(path), EntryFile)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        entry = description_in(path.parent)
+        if entry is None:
             continue
         if entry.kind == folder.name and key_of(folder.name, entry.facts) == key:
             found.append((key, entry.facts))

@@ -134,7 +134,7 @@ class Extensible(Registry[N], Generic[N]):
     """
 
     def __init__(self, kind: str, type_: type[N], group: str, rows: Iterable[N]) -> None:
-        super().__init__(kind, ((one.name, one) for one in rows))
+        super().__init__(kind, ((row.name, row) for row in rows))
         self._type = type_
         self._group = group
         self._loaded = False

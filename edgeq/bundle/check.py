@@ -81,7 +81,7 @@ def check(path: Path) -> Checked:
         raise BundleError("; ".join(problems[:_SHOWN]) + rest, where=path, remedy=_REMEDY)
     return Checked(
         path,
-        {f"{one.model}/{one.variant}": one.answer for one in manifest.variants},
+        {f"{variant.model}/{variant.variant}": variant.answer for variant in manifest.variants},
         len(found) + 1,
         sum(entry.bytes for entry in found.values()),
     )
@@ -226,8 +226,8 @@ def _manifest(data: bytes, path: Path) -> Manifest:
             where=path,
             remedy="Check it with the version of edgeq that made it",
         )
-    for one in manifest.variants:
-        for name in (one.model, one.variant):
+    for variant in manifest.variants:
+        for name in (variant.model, variant.variant):
             if not name or printable(name) != name:
                 raise BundleError(
                     f"{MANIFEST} names a variant {name!r}, which edgeq never writes", where=path

@@ -113,7 +113,7 @@ def _json(before: str, after: str, changes: Sequence[Change]) -> str:
     from edgeq.record.change import ChangeKind
     from edgeq.words.escape import line
 
-    counts = {kind.value: sum(one.kind is kind for one in changes) for kind in ChangeKind}
+    counts = {kind.value: sum(change.kind is kind for change in changes) for kind in ChangeKind}
     told = {
         "schema": SCHEMA,
         "before": before,
@@ -122,4 +122,4 @@ def _json(before: str, after: str, changes: Sequence[Change]) -> str:
         "changes": changes,
     }
     text = msgspec.json.format(msgspec.json.encode(told), indent=1).decode()
-    return "\n".join(line(one) for one in text.splitlines())
+    return "\n".join(line(text_line) for text_line in text.splitlines())

@@ -21,7 +21,7 @@ EXIT_BAD = 2
 
 def ending(findings: tuple[Finding, ...]) -> str:
     """Return the last line of a look that found nothing bad."""
-    if any((one.area, one.state) == ("spec", "absent") for one in findings):
+    if any((finding.area, finding.state) == ("spec", "absent") for finding in findings):
         return "Nothing is declared to be validated: `edgeq init` writes a spec."
     return "The gate can run: `edgeq gate`."
 

@@ -47,7 +47,7 @@ def pytest_arguments(arguments: tuple[str, ...]) -> list[str]:
     Args:
         arguments: The user's. Where they name single tests of the suite, those alone are run.
     """
-    chosen = any(one.startswith(f"{SUITE}::") for one in arguments)
+    chosen = any(argument.startswith(f"{SUITE}::") for argument in arguments)
     return [
         *("-c", str(SETTINGS), "--rootdir=.", "--noconftest", "--no-header"),
         *(word for name in PLUGINS for word in ("-p", name)),

@@ -200,7 +200,9 @@ def _method_names(spec: Spec, model: str) -> set[str]:
 def _check_gates(spec: Spec) -> None:
     used = {word for model in spec.models for word in _method_names(spec, model)}
     used |= set(spec.variants)
-    used |= {one.method.partition("@")[0] for one in spec.variants.values() if one.method}
+    used |= {
+        variant.method.partition("@")[0] for variant in spec.variants.values() if variant.method
+    }
     for name in (*spec.gates.by_method, *spec.gates.off):
         where = f"{spec.origin}: {key_text('gates', name)}"
         both = set(spec.gates.off.get(name, ())) & set(spec.gates.limits(name))

@@ -288,7 +288,7 @@ def require_classifier(
         SpecError: None of them can.
     """
     names = [text.partition("@")[0] for text in methods]
-    if classifier is None or any(classifier in METHODS.get(one).classifiers for one in names):
+    if classifier is None or any(classifier in METHODS.get(name).classifiers for name in names):
         return
     able = ", ".join(name for name, method in METHODS if classifier in method.classifiers)
     raise SpecError(

@@ -123,7 +123,7 @@ def _values(
 
 def _value(value: Any, kind: Any, place: _Place) -> Any:
     options = get_args(kind) if get_origin(kind) is UnionType else (kind,)
-    struct = next((one for one in options if _is_struct(one)), None)
+    struct = next((option for option in options if _is_struct(option)), None)
     entries = get_origin(kind) is dict
     if isinstance(value, dict) and struct is not None:
         return struct(**_values(struct, value, place))

@@ -81,7 +81,7 @@ class BenchmarkFile(msgspec.Struct, frozen=True, kw_only=True):
 
     def by_name(self) -> dict[str, Stats]:
         """Return the times by the benchmark's name."""
-        return {one.name: one.stats for one in self.benchmarks}
+        return {benchmark.name: benchmark.stats for benchmark in self.benchmarks}
 
 
 def from_json(data: bytes, *, where: str | Path) -> BenchmarkFile:

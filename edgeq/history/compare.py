@@ -220,7 +220,7 @@ def _compare_answers(
     before: CaseFigure, after: CaseFigure, answers: dict[Predictions, Pairs], common: Shared
 ) -> Finding:
     """Compare what is known image by image; the worst of it counts."""
-    kinds = [_kind_of(found) for found in answers.values()]
+    kinds = [_kind_of(answer) for answer in answers.values()]
     kind = next(one for one in _WORST_FIRST if one in kinds)
     if kind is not ChangeKind.WORSE and not common.is_enough:
         kind = ChangeKind.INCONCLUSIVE

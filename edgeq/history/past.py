@@ -132,9 +132,9 @@ def past_run(record: RunRecord, *, said: tuple[str, ...] = ()) -> PastRun:
         missing=summary.missing,
         not_run=summary.not_run,
         answers={
-            f"{model.name}/{one.name}": answer(record, model.name, one)
+            f"{model.name}/{variant.name}": answer(record, model.name, variant)
             for model in record.models
-            for one in model.variants
+            for variant in model.variants
         },
         said=said,
         models=models,

@@ -82,7 +82,9 @@ def of_record(record: RunRecord) -> Snapshot:
     machine, toolchain = record.machine, record.toolchain
     conditions = {name: _conditions(model, machine, toolchain) for name, model in models.items()}
     variants = {
-        (model.name, one.name): _variant(one) for model in record.models for one in model.variants
+        (model.name, variant.name): _variant(variant)
+        for model in record.models
+        for variant in model.variants
     }
     return Snapshot(
         figures={
@@ -109,7 +111,7 @@ def of_case(case: CaseRecord, model: ModelRecord, machine: Facts, toolchain: Fac
         machine: As in the run's record.
         toolchain: As in the run's record.
     """
-    variants = (_variant(one) for one in model.variants if one.name == case.method)
+    variants = (_variant(variant) for variant in model.variants if variant.name == case.method)
     return _figure(
         case,
         _conditions(model, machine, toolchain),

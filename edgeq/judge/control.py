@@ -101,7 +101,7 @@ def of_error(reference: Reference | None, label: str, limit: float) -> Tightened
     """
     if reference is None or reference.beside is None:
         return _alone(reference, limit)
-    found = next((one for one in reference.beside.errors if one.label == label), None)
+    found = next((error for error in reference.beside.errors if error.label == label), None)
     allowed = reference.allowance
     return _of_mean(reference, found, limit, allowed.error, allowed.least_error)
 

@@ -108,14 +108,14 @@ def doubt_of_tensors(fits: Sequence[Fit]) -> Doubt | None:
     Args:
         fits: Of every output, beside any variant.
     """
-    for one in fits:
-        if one.baseline_nonfinite_images:
+    for fit in fits:
+        if fit.baseline_nonfinite_images:
             return Doubt(
-                f"the baseline's output {one.output} ({one.name!r}) is not finite on "
-                f"{one.baseline_nonfinite_images:,} of {plural(one.images, 'image')}",
+                f"the baseline's output {fit.output} ({fit.name!r}) is not finite on "
+                f"{fit.baseline_nonfinite_images:,} of {plural(fit.images, 'image')}",
                 "Check the baseline's weights and preprocessing: its own outputs must be finite",
             )
-    if all(one.baseline_constant for one in fits):
+    if all(fit.baseline_constant for fit in fits):
         return Doubt(
             "the baseline gives every image the same: untrained, or its preprocessing is wrong",
             "Check the baseline's weights and preprocessing",

@@ -63,14 +63,14 @@ def steady_memory(watched: Watched, *, images: int, baseline: float | None = Non
     if not rises:
         return _unknown(watched.last, images)
     if is_open(watched.last):
-        most = _rounded(max(one.total for one in rises))
+        most = _rounded(max(rise.total for rise in rises))
         return Judgement(
             status=Verdict.INCONCLUSIVE,
             reason=f"memory rises by {words.size(most)}, but not steadily",
             next_step="Evaluate more images: memory that keeps growing rises in every part",
             evidence={**evidence, "rises_by_bytes": most},
         )
-    bound = _rounded_up(min(noise.bound(one) for one in rises))
+    bound = _rounded_up(min(noise.bound(rise) for rise in rises))
     run = plural(images, "image") if watched.repeated is None else "the first images, repeatedly"
     return Judgement(
         status=Verdict.PASS,
@@ -102,13 +102,13 @@ def grown(watched: Watched) -> tuple[int, int]:
         if rate is not None:
             return round(rate * found.inferences), found.inferences
     rises, noise = _telling(watched.last)
-    more = max((one.total for one in rises if not noise.permits(one)), default=0)
+    more = max((rise.total for rise in rises if not noise.permits(rise)), default=0)
     return more, watched.last.inferences
 
 
 def _rate_of(found: Growth) -> float | None:
     kinds = ((found.allocated, ALLOCATED), (found.resident, RESIDENT))
-    means = [one.mean for rises, noise in kinds for one in rises if noise.shows(one)]
+    means = [rise.mean for rises, noise in kinds for rise in rises if noise.shows(rise)]
     return max(means, default=None)
 
 

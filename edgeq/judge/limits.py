@@ -223,7 +223,7 @@ def worst_cosine(found: Agreement, limit: float, *, method: str | None = None) -
             "images": found.images,
             "mean": found.cosine.mean,
             "p5": found.cosine.p5,
-            "worst_images": [one.image for one in found.worst_images],
+            "worst_images": [worst_image.image for worst_image in found.worst_images],
             "logits_sources": list(found.logits_sources),
             **low.evidence(),
         },

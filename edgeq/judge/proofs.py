@@ -290,7 +290,7 @@ def _scales(found: Operators, method: Method) -> Iterator[str]:
     if method.stored_weights != "per_tensor":
         return
     layers = [one for one in found.compute if one.weight_scales]
-    finer = [one for one in layers if one.weight_scales > 1]
+    finer = [layer for layer in layers if layer.weight_scales > 1]
     if finer:
         yield (
             f"{len(finer)} of {plural(len(layers), 'layer')} have a scale for each channel: "
@@ -302,8 +302,8 @@ def _without_heads(found: Operators) -> Operators:
     """Return what a model computes with beside the dense layers that give its outputs."""
     others = tuple(one for one in found.compute if not one.head)
     sizes: Counter[str] = Counter()
-    for one in others:
-        sizes[one.weight_type or ""] += one.weight_bytes
+    for other in others:
+        sizes[other.weight_type or ""] += other.weight_bytes
     return msgspec.structs.replace(
         found,
         compute=others,
@@ -319,13 +319,13 @@ def _heads(found: Operators, method: Method, classifier: Classifier) -> Iterator
     weights, activations = _HEAD_WEIGHTS[classifier], method.activation_types
     if classifier == "dynamic":
         activations = frozenset({"float32"})
-    for one in heads:
-        if one.weight_type != weights:
-            yield f"{one.label} gives an output with {one.weight_type} weights, not {weights}"
-        elif one.activation_type not in activations:
-            yield f"{one.label} gives {one.activation_type}, not {_listed(sorted(activations))}"
-        elif classifier == "dynamic" and one.dequantized:
-            yield f"the weights of {one.label} are made float first"
+    for head in heads:
+        if head.weight_type != weights:
+            yield f"{head.label} gives an output with {head.weight_type} weights, not {weights}"
+        elif head.activation_type not in activations:
+            yield f"{head.label} gives {head.activation_type}, not {_listed(sorted(activations))}"
+        elif classifier == "dynamic" and head.dequantized:
+            yield f"the weights of {head.label} are made float first"
 
 
 def _activations(found: Operators, method: Method) -> Iterator[str]:

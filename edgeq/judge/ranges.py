@@ -73,7 +73,7 @@ def harmful(found: Ranges) -> Trial | None:
 
     If a single range explains it as well as several, it is the single one.
     """
-    helpful = [one for one in found.trials if one.recovers]
+    helpful = [trial for trial in found.trials if trial.recovers]
     if not helpful:
         return None
     best = min(helpful, key=_left)
@@ -188,12 +188,12 @@ def _evidence(found: Ranges) -> dict[str, object]:
         ],
         "trials": [
             {
-                "tensors": list(one.tensors[:_NAMED]),
-                "ranges": len(one.tensors),
-                "before": list(one.before),
-                "after": list(one.after),
+                "tensors": list(trial.tensors[:_NAMED]),
+                "ranges": len(trial.tensors),
+                "before": list(trial.before),
+                "after": list(trial.after),
             }
-            for one in found.trials
+            for trial in found.trials
         ],
         "problems": list(found.problems),
         "misread_biases": msgspec.to_builtins(found.stale[:_NAMED]),

@@ -127,11 +127,11 @@ def relative_error(
         method: The variant's, for what to try next.
         reference: The control; None if the spec sets the limit, which then holds alone.
     """
-    judged = [_Judged.of(one, limit, reference) for one in errors if one.mean is not None]
+    judged = [_Judged.of(error, limit, reference) for error in errors if error.mean is not None]
     if not judged:
         return _nothing_to_compare()
     return max(judged, key=lambda one: one.rank).judgement(
-        {one.label: one.mean for one in errors}, _another_method, method
+        {error.label: error.mean for error in errors}, _another_method, method
     )
 
 
@@ -276,7 +276,7 @@ def _nothing_to_compare() -> Judgement:
 
 def worst_cosine(fits: Sequence[Fit], limit: float, *, method: str | None = None) -> Judgement:
     """Judge the lowest cosines of an output, without those that chance may put below a limit."""
-    measured = [one for one in fits if one.worst_cosine is not None]
+    measured = [fit for fit in fits if fit.worst_cosine is not None]
     if not measured:
         return _nothing_to_compare()
     worst = min(measured, key=lambda one: one.lowest_cosines[-1])
@@ -294,7 +294,7 @@ def worst_cosine(fits: Sequence[Fit], limit: float, *, method: str | None = None
         next_step=another_look(low, worst.worst_cosine_image, advice),
         evidence={
             "images": worst.images,
-            "outputs": {label(one): one.worst_cosine for one in fits},
+            "outputs": {label(fit): fit.worst_cosine for fit in fits},
             **low.evidence(),
         },
     )
@@ -334,7 +334,7 @@ def outputs(
         evidence={
             "images": fits[0].images,
             "asked_again": msgspec.to_builtins(repeats),
-            "outputs": [outline(one) for one in fits],
+            "outputs": [outline(fit) for fit in fits],
         },
     )
 
@@ -344,12 +344,12 @@ def _seen(fits: Sequence[Fit], *, trained: bool) -> str:
     told = f"{plural(len(fits), 'output')} finite on {plural(fits[0].images, 'image')}"
     if not trained:
         return f"{told}; random weights, so nothing more is judged"
-    constant = sum(one.constant for one in fits)
+    constant = sum(fit.constant for fit in fits)
     if constant:
         told += f", {constant:,} the same for all, as the baseline's"
     elif fits[0].images > 1:
         told += ", none the same for all"
-    steps = [one.steps.whole for one in fits if one.steps is not None]
+    steps = [fit.steps.whole for fit in fits if fit.steps is not None]
     return told + (f", at least {min(steps):,.0f} steps of their scale" if steps else "")
 
 
@@ -363,7 +363,7 @@ def with_outputs(
         fits: Of every output.
         problem: What is wrong with an output, None if nothing is.
     """
-    facts = {**judgement.evidence, "outputs": [outline(one) for one in fits]}
+    facts = {**judgement.evidence, "outputs": [outline(fit) for fit in fits]}
     if problem is None:
         reason = f"{judgement.reason}; {plural(len(fits), 'output')} compared"
         return msgspec.structs.replace(judgement, reason=reason, evidence=facts)
@@ -393,19 +393,19 @@ def problem_of(fits: Sequence[Fit], *, trained: bool) -> OutputProblem | None:
         fits: Of every output.
         trained: Whether the weights are trained ones; else only values that are not finite count.
     """
-    problems = [_not_finite(one) for one in fits]
+    problems = [_not_finite(fit) for fit in fits]
     if trained:
-        problems += [_misplaced(fits), *(_wrong(one) for one in fits)]
-        problems += [_unlike_columns(one) for one in fits]
-    return next((one for one in problems if one is not None), None)
+        problems += [_misplaced(fits), *(_wrong(fit) for fit in fits)]
+        problems += [_unlike_columns(fit) for fit in fits]
+    return next((problem for problem in problems if problem is not None), None)
 
 
 def _misplaced(fits: Sequence[Fit]) -> OutputProblem | None:
-    others = [one for one in fits if one.is_output is not None]
+    others = [fit for fit in fits if fit.is_output is not None]
     if not others:
         return None
     places = ", ".join(
-        f"output {one.output} is the baseline's output {one.is_output}" for one in others
+        f"output {other.output} is the baseline's output {other.is_output}" for other in others
     )
     return OutputProblem(
         ORDER,

@@ -48,7 +48,7 @@ def weights(found: FileComparison, declared: StoredWeights) -> Judgement:
         found: What its file holds beside the baseline's.
         declared: What the spec says of its weights.
     """
-    findings = [one for one in found.findings if not _is_waived(one, declared)]
+    findings = [finding for finding in found.findings if not _is_waived(finding, declared)]
     evidence: dict[str, object] = {
         "layers": found.layers,
         "matched_layers": found.matched_layers,
@@ -57,7 +57,7 @@ def weights(found: FileComparison, declared: StoredWeights) -> Judgement:
         "weights_distance": round(found.weights_distance, 3),
         "weights_layer": found.weights_layer,
         "bias_distance": round(found.bias_distance, 3),
-        "findings": [msgspec.to_builtins(one) for one in findings[:SHOWN]],
+        "findings": [msgspec.to_builtins(finding) for finding in findings[:SHOWN]],
         "number_of_findings": len(findings),
         "unmatched": list(found.unmatched[:SHOWN]),
         "declared": declared,
@@ -70,7 +70,7 @@ def weights(found: FileComparison, declared: StoredWeights) -> Judgement:
             next_step="Name the variant's own baseline, or the file that was made from this one",
             evidence=evidence,
         )
-    certain = [one for one in findings if one.certain]
+    certain = [finding for finding in findings if finding.certain]
     if certain:
         return Judgement(
             status=Verdict.FAIL,
@@ -119,7 +119,7 @@ def headline(findings: Sequence[Finding], found: FileComparison) -> str:
         findings: What is certain, at least one.
         found: Where it was found.
     """
-    stored = [one for one in findings if one.part == "weights"]
+    stored = [finding for finding in findings if finding.part == "weights"]
     layers = {one.baseline_operator for one in stored}
     if is_general(stored, found):
         change, count = Counter(one.change for one in stored).most_common(1)[0]
@@ -165,13 +165,17 @@ def _sentence(finding: Finding) -> str:
 
 
 def _more(findings: Sequence[Finding]) -> str:
-    others = {one.layer for one in findings} - {findings[0].layer}
+    others = {finding.layer for finding in findings} - {findings[0].layer}
     return f"; and {plural(len(others), 'more operator')}" if others else ""
 
 
 def counted(found: FileComparison, declared: StoredWeights) -> tuple[Finding, ...]:
     """Return what is certain and not waived by what the spec says of the weights."""
-    return tuple(one for one in found.findings if one.certain and not _is_waived(one, declared))
+    return tuple(
+        finding
+        for finding in found.findings
+        if finding.certain and not _is_waived(finding, declared)
+    )
 
 
 def _is_waived(finding: Finding, declared: StoredWeights) -> bool:
@@ -183,15 +187,15 @@ def _is_waived(finding: Finding, declared: StoredWeights) -> bool:
 def next_step_of(findings: Sequence[Finding], found: FileComparison) -> str:
     """Return what to do about what is not the baseline's; arguments as of ``headline``."""
     first = findings[0]
-    if first.part == "operator" and not any(one.part == "weights" for one in findings):
+    if first.part == "operator" and not any(finding.part == "weights" for finding in findings):
         return _OPERATOR_STEP
-    stored = [one for one in findings if one.part == "weights"]
+    stored = [finding for finding in findings if finding.part == "weights"]
     chosen = stored[0] if is_general(stored, found) else first
     return _NEXT_STEPS.get(chosen.change, _FROM_BASELINE)
 
 
 def _doubts(findings: Sequence[Finding], found: FileComparison) -> list[str]:
-    doubts = [_sentence(one) for one in findings]
+    doubts = [_sentence(finding) for finding in findings]
     doubts += found.unmatched
     missing = found.layers - found.matched_layers
     if missing > 0 and not doubts:

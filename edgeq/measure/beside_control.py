@@ -91,11 +91,11 @@ def beside_control(
 
     errors = [
         compare(
-            one.label,
-            image_errors(one.baseline, one.variant),
-            image_errors(one.baseline, one.control),
+            output.label,
+            image_errors(output.baseline, output.variant),
+            image_errors(output.baseline, output.control),
         )
-        for one in outputs
+        for output in outputs
     ]
     if answers is None:
         return BesideControl(errors=_known(errors))
@@ -125,7 +125,7 @@ def beside_control(
 
 
 def _known(errors: Sequence[Contrast | None]) -> tuple[Contrast, ...]:
-    return tuple(one for one in errors if one is not None)
+    return tuple(error for error in errors if error is not None)
 
 
 def _errors(apart: Divergence) -> Doubles:

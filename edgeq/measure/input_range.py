@@ -84,9 +84,9 @@ def input_scale(model: ModelFile) -> InputScale | None:
         return None
     tensors = [model.inputs[0]]
     tensors += [
-        one.outputs[0]
-        for one in Wiring(model).consumers(model.inputs[0])
-        if one.name == "QUANTIZE" and one.outputs
+        consumer.outputs[0]
+        for consumer in Wiring(model).consumers(model.inputs[0])
+        if consumer.name == "QUANTIZE" and consumer.outputs
     ]
     for index in tensors:
         tensor = model.tensors[index]

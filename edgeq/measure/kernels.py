@@ -47,7 +47,7 @@ def kernel_noise(baseline: Predictions, own: Predictions, other: Predictions) ->
     baseline, own = baseline.first(count), own.first(count)
     between = divergence(own, other).relative_error
     errors = [divergence(baseline, one).relative_error for one in (own, other)]
-    own_error, other_error = (float(one.mean()) if one.size else None for one in errors)
+    own_error, other_error = (float(error.mean()) if error.size else None for error in errors)
     return KernelNoise(
         images=count,
         noise=float(between.mean()) if between.size else None,

@@ -62,18 +62,18 @@ def least_size(
     """
     bits = max((TYPE_BITS.get(one, 32) for one in types), default=32)
     layers = {one.weights.tensor.buffer: one for one in Wiring(baseline).compute if one.weights}
-    before = sum(one.weights.tensor.data_bytes for one in layers.values() if one.weights)
-    after = sum(_quantized(one, bits, integer=integer, least=least) for one in layers.values())
-    scales = sum(_scales(one, integer=integer) for one in layers.values()) * (bits < _HALF)
+    before = sum(layer.weights.tensor.data_bytes for layer in layers.values() if layer.weights)
+    after = sum(_quantized(layer, bits, integer=integer, least=least) for layer in layers.values())
+    scales = sum(_scales(layer, integer=integer) for layer in layers.values()) * (bits < _HALF)
     # TensorFlow's float16 files make biases float by operators of their own, too.
-    parts = [one.weights for one in layers.values()]
-    parts += [one.bias for one in layers.values()] if bits == _HALF else []
-    converted = sum(len(one.tensor.name) + _PER_PART for one in parts if one)
+    parts = [layer.weights for layer in layers.values()]
+    parts += [layer.bias for layer in layers.values()] if bits == _HALF else []
+    converted = sum(len(part.tensor.name) + _PER_PART for part in parts if part)
     others = baseline.bytes - before + _ROOM + scales + converted
     if integer:
         others += len(baseline.tensors) * (_PER_SCALE + _PER_TENSOR)
         others += (_WIDER_BIAS - 1) * sum(
-            one.bias.tensor.data_bytes for one in layers.values() if one.bias
+            layer.bias.tensor.data_bytes for layer in layers.values() if layer.bias
         )
     return LeastSize(bytes=others + after, weights=after, float_weights=before)
 

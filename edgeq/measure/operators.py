@@ -85,7 +85,7 @@ def operators(model: ModelFile) -> Operators:
     """Return what a model computes with, read from its file."""
     wiring = Wiring(model)
     compute: list[Compute] = []
-    heads = {one.operator.index for one in wiring.heads}
+    heads = {head.operator.index for head in wiring.heads}
     weights: dict[int, tuple[str, int]] = {}
     for one in wiring.compute:
         tensor = None if one.weights is None else one.weights.tensor
@@ -109,7 +109,7 @@ def operators(model: ModelFile) -> Operators:
         by_type[dtype] += size
     activations = Counter(one.activation_type for one in compute)
     mixed = any(dtype in ACTIVATION_TYPES_INTEGER for dtype in activations)
-    counts = Counter(one.name for one in model.operators)
+    counts = Counter(operator.name for operator in model.operators)
     return Operators(
         counts=dict(sorted(counts.items())),
         compute=tuple(compute),

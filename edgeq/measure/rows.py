@@ -22,7 +22,7 @@ def by_rows(function: Callable[..., Array], *arrays: Array) -> Array:
         function: Takes some rows of every array, returns as many.
         arrays: At least one, each of n rows, n at least 1.
     """
-    parts = [function(*(one[rows] for one in arrays)) for rows in portions(*arrays)]
+    parts = [function(*(array[rows] for array in arrays)) for rows in portions(*arrays)]
     return np.concatenate(parts)
 
 
@@ -34,8 +34,8 @@ def portions(*arrays: Array) -> Iterator[slice]:
     """
     for start in range(0, len(arrays[0]), AT_ONCE):
         yield slice(start, start + AT_ONCE)
-        for one in arrays:
-            release(one)
+        for array in arrays:
+            release(array)
 
 
 def release(array: Array) -> None:

@@ -79,14 +79,14 @@ def reaching_out(meta_graph: Any) -> set[str]:
         _SAVING: _behind(nodes, [saver.save_tensor_name]) - used,
         _RESTORING: _behind(nodes, [saver.restore_op_name]) - used,
     }
-    others = [one for one in nodes if not any(one.name in names for names in by_saver.values())]
+    others = [node for node in nodes if not any(node.name in names for names in by_saver.values())]
     called_by_others = _called(others, functions) | _closure(
         meta_graph.object_graph_def.concrete_functions, functions
     )
     left = set(functions)
     found = _reaching(others, frozenset())
     for own, names in by_saver.items():
-        mine = [one for one in nodes if one.name in names]
+        mine = [node for node in nodes if node.name in names]
         found |= _reaching(mine, own)
         for name in _called(mine, functions) - called_by_others:
             found |= _reaching(functions[name].node_def, own)
@@ -97,7 +97,7 @@ def reaching_out(meta_graph: Any) -> set[str]:
 
 
 def _reaching(nodes: Iterable[Any], own: frozenset[str]) -> set[str]:
-    return {one.op for one in nodes if one.op not in own and _reaches_out(one.op)}
+    return {node.op for node in nodes if node.op not in own and _reaches_out(node.op)}
 
 
 def _reaches_out(name: str) -> bool:
@@ -118,7 +118,7 @@ def _used(meta_graph: Any) -> Iterator[str]:
 
 def _behind(nodes: Iterable[Any], ends: Iterable[str]) -> set[str]:
     """Return the names of nodes that lead to some, and theirs."""
-    by_name = {one.name: one for one in nodes}
+    by_name = {node.name: node for node in nodes}
     todo, seen = [_node_of(end) for end in ends if end], set[str]()
     while todo:
         name = todo.pop()
@@ -134,7 +134,7 @@ def _node_of(tensor: str) -> str:
 
 def _called(nodes: Iterable[Any], functions: Mapping[str, Any]) -> set[str]:
     """Return the functions that some nodes call, and those that these call."""
-    return _closure((name for one in nodes for name in _names_in(one)), functions)
+    return _closure((name for node in nodes for name in _names_in(node)), functions)
 
 
 def _closure(names: Iterable[str], functions: Mapping[str, Any]) -> set[str]:

@@ -150,7 +150,7 @@ def _shape(entry: memoryview) -> Shape | None:
         for shape in _fields(tensor, _SHAPE):
             if any(_numbers(shape, _UNKNOWN_RANK)):
                 return None
-            return tuple(_size(one) for one in _fields(shape, _DIMENSION))
+            return tuple(_size(field) for field in _fields(shape, _DIMENSION))
     return None
 
 

@@ -47,9 +47,9 @@ def finished(content: bytes, path: Path, *, unsigned_io: bool) -> bytes:
 
 def _has_int16_sums(model: ModelFile) -> bool:
     return any(
-        one.name in _GENERAL_SUMS and model.tensors[one.outputs[0]].dtype == "int16"
-        for one in model.operators
-        if one.outputs
+        operator.name in _GENERAL_SUMS and model.tensors[operator.outputs[0]].dtype == "int16"
+        for operator in model.operators
+        if operator.outputs
     )
 
 

@@ -126,7 +126,7 @@ def _content(path: Path) -> bytes:
 
 def _activations(interpreter: Any, model: ModelFile) -> dict[str, int]:
     """Return the float tensors that operators compute or the model is given, by name."""
-    indices = (*model.inputs, *(i for one in model.operators for i in one.outputs))
+    indices = (*model.inputs, *(i for operator in model.operators for i in operator.outputs))
     held = {detail["index"] for detail in interpreter.get_tensor_details()}
     return {
         model.tensors[index].name: index
@@ -139,7 +139,7 @@ def _borders(model: ModelFile) -> tuple[str, ...]:
     """Return the names of a model's inputs, of its outputs, and of what a softmax makes them of."""
     wiring = Wiring(model)
     logits = (wiring.logits(index) for index in model.outputs)
-    indices = (*model.inputs, *model.outputs, *(one for one in logits if one is not None))
+    indices = (*model.inputs, *model.outputs, *(logit for logit in logits if logit is not None))
     return tuple(model.tensors[index].name for index in dict.fromkeys(indices))
 
 

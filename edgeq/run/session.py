@@ -363,7 +363,7 @@ def _expected(loaded: Loaded, count: int, sampled: int) -> int:
         count: Of the images.
         sampled: If not 0, that many values of each output are asked for.
     """
-    sizes = [math.prod(one.shape) for one in loaded.outputs]
+    sizes = [math.prod(output.shape) for output in loaded.outputs]
     if sampled:
         sizes = [min(size, sampled + 2) for size in sizes]
     return max(USUAL_BYTES, 8 * (count + loaded.batch) * sum(sizes))

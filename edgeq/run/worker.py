@@ -194,7 +194,7 @@ class Model:
 
     def answers(self) -> list[Any]:
         """Return the outputs, as real values where they have any."""
-        found = ((self.interpreter.get_tensor(one["index"]), one) for one in self.outputs)
+        found = ((self.interpreter.get_tensor(output["index"]), output) for output in self.outputs)
         return [dequantize(values, *one["quantization"]) for values, one in found]
 
 
@@ -332,7 +332,7 @@ class Worker:
             turns.reverse()
             self.progress(done, total)
         facts = {"first_s": [model.first_s for model in models], "load": [load, os.getloadavg()[0]]}
-        return facts, [np.array(one, np.float64) for one in samples]
+        return facts, [np.array(sample, np.float64) for sample in samples]
 
     def op_memory(self, request: Json, _: Arrays) -> Frame:
         """Return resident bytes now and at most, after starting a new peak if asked to."""

@@ -114,7 +114,7 @@ class ImageSet:
             hashlib.sha256(msgspec.json.encode((photo.sha256, photo.label))).digest()
             for photo in self.photos
         )
-        return base64.b64encode(b"".join(one[:KEY_BYTES] for one in digests)).decode()
+        return base64.b64encode(b"".join(digest[:KEY_BYTES] for digest in digests)).decode()
 
     @property
     def labelled(self) -> bool:

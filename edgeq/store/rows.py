@@ -89,8 +89,8 @@ class Ledger:
     def runs(self, photographs: Sequence[str]) -> Iterator[Run]:
         """Yield where the rows of photographs are, in their order; none may be missing."""
         found: Run | None = None
-        for one in photographs:
-            folder, row = self._place(one)
+        for photograph in photographs:
+            folder, row = self._place(photograph)
             if found and found.folder == folder and found.start + found.count == row:
                 found = Run(folder, found.start, found.count + 1)
                 continue
@@ -123,7 +123,7 @@ class Ledger:
             others = {name: fact for name, fact in facts.items() if name != ROWS}
             if key_of(self._group, others) != self.address:
                 continue
-            without = [one for one in _rows(facts) if one not in self._places]
+            without = [row for row in _rows(facts) if row not in self._places]
             if without:
                 self._portions[key] = facts
             for one in without:

@@ -93,9 +93,11 @@ def recognize(
     place = None if output is None else _place(model, output, where)
     if task == TENSORS:
         return Reading(TENSORS, 0, "the spec says so", tensors=outputs)
-    candidates = [one for at in range(len(model.outputs)) if (one := _candidate(wiring, at))]
+    candidates = [
+        candidate for at in range(len(model.outputs)) if (candidate := _candidate(wiring, at))
+    ]
     if place is not None:
-        candidates = [one for one in candidates if one.place == place]
+        candidates = [candidate for candidate in candidates if candidate.place == place]
     named = task == CLASSIFICATION or place is not None
     if named and not candidates:
         shown = "no output" if place is None else f"output {place}"
@@ -105,14 +107,16 @@ def recognize(
             remedy='Name another `output`, or set task = "tensors"',
         )
     for sign in (_fits_labels, _is_softmax, _is_one_sigmoid, _fits_images):
-        for one in candidates:
-            evidence = sign(one, known)
+        for candidate in candidates:
+            evidence = sign(candidate, known)
             if evidence is not None:
-                return Reading(CLASSIFICATION, one.place, evidence, one.classes, outputs - 1)
+                return Reading(
+                    CLASSIFICATION, candidate.place, evidence, candidate.classes, outputs - 1
+                )
     if named:
-        one = candidates[0]
-        evidence = f"the spec says so of {one.label}"
-        return Reading(CLASSIFICATION, one.place, evidence, one.classes, outputs - 1)
+        candidate = candidates[0]
+        evidence = f"the spec says so of {candidate.label}"
+        return Reading(CLASSIFICATION, candidate.place, evidence, candidate.classes, outputs - 1)
     return Reading(TENSORS, 0, _why_not(model, candidates), tensors=outputs)
 
 

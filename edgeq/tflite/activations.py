@@ -68,16 +68,16 @@ def activations(model: ModelFile, matching: Matching | None) -> tuple[Activation
     held = {} if matching is None else _held(matching)
     groups = _groups(model, operators)
     bounds = _bounds(model, operators)
-    made = {index for one in operators for index in one.outputs} | set(model.inputs)
+    made = {index for operator in operators for index in operator.outputs} | set(model.inputs)
     return tuple(
         Activation(
-            tensor=one,
-            baseline=held.get(one.index),
-            group=groups[one.index],
-            bound=next((bounds[i] for i in groups[one.index] if i in bounds), None),
+            tensor=tensor,
+            baseline=held.get(tensor.index),
+            group=groups[tensor.index],
+            bound=next((bounds[i] for i in groups[tensor.index] if i in bounds), None),
         )
-        for one in model.tensors
-        if one.index in made and is_fixed(one)
+        for tensor in model.tensors
+        if tensor.index in made and is_fixed(tensor)
     )
 
 
@@ -139,12 +139,12 @@ def _groups(model: ModelFile, operators: tuple[Operator, ...]) -> dict[int, tupl
             index = root[index]
         return index
 
-    for one in operators:
-        if one.name not in _SAME_SCALE:
+    for operator in operators:
+        if operator.name not in _SAME_SCALE:
             continue
         quantized = [
             index
-            for index in dict.fromkeys((*one.inputs, *one.outputs))
+            for index in dict.fromkeys((*operator.inputs, *operator.outputs))
             if index >= 0
             and model.tensors[index].dtype in ACTIVATION_TYPES_INTEGER
             and model.tensors[index].scales.size == 1
@@ -160,9 +160,9 @@ def _groups(model: ModelFile, operators: tuple[Operator, ...]) -> dict[int, tupl
 
 def _bounds(model: ModelFile, operators: tuple[Operator, ...]) -> dict[int, tuple[float, int]]:
     return {
-        index: BOUND[one.name][model.tensors[index].dtype]
-        for one in operators
-        if one.name in BOUND
-        for index in one.outputs[:1]
-        if index >= 0 and model.tensors[index].dtype in BOUND[one.name]
+        index: BOUND[operator.name][model.tensors[index].dtype]
+        for operator in operators
+        if operator.name in BOUND
+        for index in operator.outputs[:1]
+        if index >= 0 and model.tensors[index].dtype in BOUND[operator.name]
     }

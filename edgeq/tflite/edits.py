@@ -121,7 +121,9 @@ def ranges_edits(path: Path, ranges: Mapping[int, tuple[float, int]]) -> tuple[E
     root = open_model(path).root()
     held, described = spans(root), root.tables(2)[0].tables(0)
     edits = [
-        one for at, how in ranges.items() for one in _quantization_edits(path, described, at, *how)
+        edit
+        for at, how in ranges.items()
+        for edit in _quantization_edits(path, described, at, *how)
     ]
     wiring = Wiring(model)
     layers = {one.operator: one for one in wiring.layers}

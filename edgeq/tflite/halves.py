@@ -31,7 +31,7 @@ def halves(model: ModelFile) -> frozenset[int]:
     for operator in model.operators:
         for index in operator.tensors:
             takers[index].append(operator)
-    mixed = {one.buffer for one in model.tensors if one.dtype != _HALF}
+    mixed = {tensor.buffer for tensor in model.tensors if tensor.dtype != _HALF}
     borders = {*model.inputs, *model.outputs}
     return frozenset(
         tensor.index
@@ -84,15 +84,17 @@ def _widen(written: Any, model: ModelFile, values: dict[int, np.ndarray[Any, Any
         main.tensors[index].type = TensorType.FLOAT32
         buffer = written.buffers[main.tensors[index].buffer]
         buffer.data, buffer.offset, buffer.size = np.frombuffer(wide.tobytes(), np.uint8), 0, 0
-    gone = [one for one in model.operators if one.inputs and one.inputs[0] in values]
+    gone = [
+        operator for operator in model.operators if operator.inputs and operator.inputs[0] in values
+    ]
     takes = {one.outputs[0]: one.inputs[0] for one in gone}
-    for one in main.operators:
-        for indices in (one.inputs, one.intermediates):
+    for operator in main.operators:
+        for indices in (operator.inputs, operator.intermediates):
             if indices is not None:
                 indices[:] = [takes.get(int(index), int(index)) for index in indices]
     left = {one.index for one in gone}
     keep_only(
         written,
-        operators=[one.index for one in model.operators if one.index not in left],
-        tensors=[one.index for one in model.tensors if one.index not in takes],
+        operators=[operator.index for operator in model.operators if operator.index not in left],
+        tensors=[tensor.index for tensor in model.tensors if tensor.index not in takes],
     )

@@ -91,7 +91,7 @@ class _Matcher:
         def number(label: Hashable) -> int:
             return numbers.setdefault(label, len(numbers))
 
-        self.own = tuple([number(_own(one)) for one in graph.nodes] for graph in self.graphs)
+        self.own = tuple([number(_own(node)) for node in graph.nodes] for graph in self.graphs)
         self.before = tuple(
             _before(graph, own, number) for graph, own in zip(self.graphs, self.own, strict=True)
         )
@@ -248,12 +248,12 @@ class _Matcher:
                 return None
             makers.append((maker, source.output))
         takers = [known(taker) for taker, _, _ in graph.consumers[at]]
-        if any(one is None for one in takers):
+        if any(taker is None for taker in takers):
             return None
         ends = tuple(place for place, one in enumerate(graph.outputs) if one.node == at)
         return (
             tuple(sorted(makers, key=repr)),
-            tuple(sorted(one for one in takers if one is not None)),
+            tuple(sorted(taker for taker in takers if taker is not None)),
             ends,
         )
 

@@ -138,7 +138,7 @@ def contradiction(file: str, declared: Preprocessing, inside: Normalization) -> 
 def _content(source: Flatbuffer) -> bytes | None:
     """Return the metadata's flatbuffer, None if the file holds none."""
     model = source.root()
-    entries = [one for one in model.tables(_ENTRIES) if one.text(_ENTRY_NAME) == ENTRY]
+    entries = [table for table in model.tables(_ENTRIES) if table.text(_ENTRY_NAME) == ENTRY]
     if not entries:
         return None
     held = spans(model)

@@ -157,7 +157,7 @@ def read_content(path: Path, content: bytes) -> ModelFile:
     main = subgraphs[0]
     tensors = _tensors(main, held)
     inputs, outputs = main.integers(1), main.integers(2)
-    wired = [index for one in operators[0] for index in one.tensors]
+    wired = [index for operator in operators[0] for index in operator.tensors]
     if any(not -1 <= index < len(tensors) for index in wired) or any(
         not 0 <= index < len(tensors) for index in (*inputs, *outputs)
     ):
@@ -205,7 +205,7 @@ def require_runnable(model: ModelFile) -> None:
             where=model.path,
             remedy="Export the model without them (post-processing belongs outside the graph)",
         )
-    read = [one for one in model.operators if one.name == "READ_VARIABLE"]
+    read = [operator for operator in model.operators if operator.name == "READ_VARIABLE"]
     if read and "ASSIGN_VARIABLE" not in model.operator_names:
         raise ModelError(
             f"its weights are uninitialised variables: {plural(len(read), 'operator')} "

@@ -89,13 +89,13 @@ def _plan(source: Flatbuffer, model: ModelFile) -> _Plan:
     root = source.root()
     operators = Wiring(model).needed
     used = {
-        *(index for one in operators for index in one.tensors),
+        *(index for operator in operators for index in operator.tensors),
         *(*model.inputs, *model.outputs, *_signed(root, len(model.tensors))),
     }
-    tensors = tuple(one.index for one in model.tensors if one.index in used)
+    tensors = tuple(tensor.index for tensor in model.tensors if tensor.index in used)
     return _Plan(
-        old_codes=any(one.integer(3, "i") != code_number(one) for one in root.tables(_CODES)),
-        operators=tuple(one.index for one in operators),
+        old_codes=any(table.integer(3, "i") != code_number(table) for table in root.tables(_CODES)),
+        operators=tuple(operator.index for operator in operators),
         tensors=tensors,
         left_out=(len(model.tensors) - len(tensors), len(model.operators) - len(operators)),
         unsigned=root.place(_SIGNATURES) is None,
@@ -108,7 +108,7 @@ def _signed(root: Table, tensors: int) -> set[int]:
     Raises:
         ModelError: One is none of its tensors.
     """
-    main = [one for one in root.tables(_SIGNATURES) if one.integer(4, "I") == 0]
+    main = [table for table in root.tables(_SIGNATURES) if table.integer(4, "I") == 0]
     named = {entry.integer(1, "I") for one in main for at in (0, 1) for entry in one.tables(at)}
     if any(index >= tensors for index in named):
         raise damaged(root.source.path, f"a signature names a tensor that is none of its {tensors}")
@@ -130,10 +130,10 @@ def keep_only(model: Any, *, operators: Sequence[int], tensors: Sequence[int]) -
         return [number.get(int(one), -1) for one in (() if indices is None else indices)]
 
     main.operators = [main.operators[at] for at in operators]
-    for one in main.operators:
-        one.inputs, one.outputs = moved(one.inputs), moved(one.outputs)
-        if one.intermediates is not None:
-            one.intermediates = moved(one.intermediates)
+    for operator in main.operators:
+        operator.inputs, operator.outputs = moved(operator.inputs), moved(operator.outputs)
+        if operator.intermediates is not None:
+            operator.intermediates = moved(operator.intermediates)
     main.tensors = [main.tensors[at] for at in tensors]
     main.inputs, main.outputs = moved(main.inputs), moved(main.outputs)
     for signature in model.signatureDefs or ():

@@ -147,17 +147,19 @@ def _calls(model: Any, graph: int) -> list[str]:
     from ai_edge_litert.schema_py_generated import BuiltinOperator
 
     names = {getattr(BuiltinOperator, name, -1): name for name in _CALLS}
-    codes = [max(one.builtinCode, one.deprecatedBuiltinCode) for one in model.operatorCodes]
-    used = {codes[one.opcodeIndex] for one in model.subgraphs[graph].operators or ()}
+    codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
+    used = {codes[operator.opcodeIndex] for operator in model.subgraphs[graph].operators or ()}
     return sorted(names[one] for one in used if one in names)
 
 
 def _keep(model: Any, graph: int) -> None:
     """Leave one graph in a model, and the data and signatures that belong to it."""
     model.subgraphs = [model.subgraphs[graph]]
-    model.signatureDefs = [one for one in model.signatureDefs if one.subgraphIndex == graph]
-    for one in model.signatureDefs:
-        one.subgraphIndex = 0
+    model.signatureDefs = [
+        signature for signature in model.signatureDefs if signature.subgraphIndex == graph
+    ]
+    for signature in model.signatureDefs:
+        signature.subgraphIndex = 0
     model.metadata = None
     held = {tensor.buffer for tensor in model.subgraphs[0].tensors}
     for at, buffer in enumerate(model.buffers):

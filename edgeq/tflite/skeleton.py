@@ -109,7 +109,7 @@ class Skeleton:
             for at, source in enumerate(node.sources):
                 if source is not None and source.node is not None:
                     takers[source.node].append((node.place, at, source.output))
-        return tuple(tuple(one) for one in takers)
+        return tuple(tuple(taker) for taker in takers)
 
 
 def short(name: str) -> str:

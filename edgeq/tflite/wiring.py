@@ -133,14 +133,19 @@ class Wiring:
 
     @cached_property
     def _makers(self) -> dict[int, Operator]:
-        return {made: one for one in self.model.operators for made in one.outputs if made >= 0}
+        return {
+            output: operator
+            for operator in self.model.operators
+            for output in operator.outputs
+            if output >= 0
+        }
 
     @cached_property
     def _consumers(self) -> dict[int, list[Operator]]:
         found: defaultdict[int, list[Operator]] = defaultdict(list)
-        for one in self.model.operators:
-            for index in dict.fromkeys(one.inputs):
-                found[index].append(one)
+        for operator in self.model.operators:
+            for index in dict.fromkeys(operator.inputs):
+                found[index].append(operator)
         return dict(found)
 
     def maker(self, tensor: int) -> Operator | None:
@@ -154,7 +159,9 @@ class Wiring:
         Returns:
             None for an input, a constant, or a graph that ends in a circle.
         """
-        return next((one for one in self._upwards(tensor) if not self._keeps(one)), None)
+        return next(
+            (producer for producer in self._upwards(tensor) if not self._keeps(producer)), None
+        )
 
     def consumers(self, tensor: int) -> tuple[Operator, ...]:
         """Return the operators that take a tensor as it is, in the order of execution."""
@@ -184,18 +191,18 @@ class Wiring:
         # that far: what feeds the softmax of a map lies in another order than the output.
         if not self.model.outputs:
             return False
-        for one in self._upwards(self.model.outputs[0]):
-            if not self._keeps(one) and one.name != "TRANSPOSE":
-                return one.name == _SOFTMAX
+        for producer in self._upwards(self.model.outputs[0]):
+            if not self._keeps(producer) and producer.name != "TRANSPOSE":
+                return producer.name == _SOFTMAX
         return False
 
     def step(self, tensor: int) -> float:
         """Return the real size of one step of a tensor's values, 0 if they are not quantized."""
         indices = [tensor]
-        for one in self._upwards(tensor):
-            if not self._keeps(one):
+        for producer in self._upwards(tensor):
+            if not self._keeps(producer):
                 break
-            indices.append(one.inputs[0])
+            indices.append(producer.inputs[0])
         for described in (self.model.tensors[index] for index in indices):
             if described.dtype in ACTIVATION_TYPES_INTEGER and described.scales.size == 1:
                 return float(described.scales[0])
@@ -245,13 +252,13 @@ class Wiring:
         """The compute operators with what is stored for them, in the order of execution."""
         return tuple(
             Compute(
-                operator=one,
-                output=self.model.tensors[one.outputs[0]],
-                weights=self.stored(one, COMPUTE[one.name].weights),
-                bias=self.stored(one, COMPUTE[one.name].bias),
+                operator=operator,
+                output=self.model.tensors[operator.outputs[0]],
+                weights=self.stored(operator, COMPUTE[operator.name].weights),
+                bias=self.stored(operator, COMPUTE[operator.name].bias),
             )
-            for one in self.model.operators
-            if one.name in COMPUTE and one.outputs and one.outputs[0] >= 0
+            for operator in self.model.operators
+            if operator.name in COMPUTE and operator.outputs and operator.outputs[0] >= 0
         )
 
     @cached_property
@@ -301,18 +308,18 @@ class Wiring:
         reached: set[int] = set()
         seen, waiting = {tensor}, [tensor]
         while waiting:
-            for one in self.consumers(waiting.pop()):
-                if one.index in compute:
-                    reached.add(one.index)
+            for consumer in self.consumers(waiting.pop()):
+                if consumer.index in compute:
+                    reached.add(consumer.index)
                     continue
-                waiting += [index for index in one.outputs if index not in seen]
-                seen.update(one.outputs)
+                waiting += [index for index in consumer.outputs if index not in seen]
+                seen.update(consumer.outputs)
         return tuple(compute[index] for index in sorted(reached))
 
     @cached_property
     def needed(self) -> tuple[Operator, ...]:
         """The operators that an output depends on, and those that do more than compute."""
-        needed = {one.index: one for one in self.model.operators if _acts(one)}
+        needed = {operator.index: operator for operator in self.model.operators if _acts(operator)}
         waiting = [*self.model.outputs, *(i for one in needed.values() for i in one.inputs)]
         while waiting:
             maker = self._makers.get(waiting.pop())

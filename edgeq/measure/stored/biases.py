@@ -228,7 +228,7 @@ def _output_step(file: StoredModel, node: Node) -> float:
 
 def _next_layers(file: StoredModel, place: int) -> tuple[tuple[int, ...], bool]:
     """Return the layers that a node's values reach before any other, and if an output is, too."""
-    ends = {one.node for one in file.skeleton.outputs}
+    ends = {output.node for output in file.skeleton.outputs}
     layers, seen, waiting = set[int](), {place}, [place]
     while waiting:
         for taker, _, _ in file.skeleton.consumers[waiting.pop()]:

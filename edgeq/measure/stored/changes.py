@@ -81,7 +81,9 @@ def what_happened(
         return Changed("zeroed")
     looked_at = np.unique(np.linspace(0, len(baseline) - 1, MOST_CHANNELS).astype(int))
     weights = _Weights(baseline[looked_at], variant[looked_at], steps[looked_at])
-    explained = next((one for one in _explanations(weights) if one is not None), None)
+    explained = next(
+        (explanation for explanation in _explanations(weights) if explanation is not None), None
+    )
     if explained is not None:
         return explained
     # Values that moved little keep their order, and sorting hides how little.

@@ -97,9 +97,9 @@ def compare_files(baseline: ModelFile, variant: ModelFile) -> FileComparison:
 def _common_shapes(baseline: Skeleton, variant: Skeleton) -> float:
     ours, theirs = (
         Counter(
-            tuple(sorted(squeezed(one.constants[0][1].shape)))
-            for one in graph.nodes
-            if has_weights(one)
+            tuple(sorted(squeezed(node.constants[0][1].shape)))
+            for node in graph.nodes
+            if has_weights(node)
         )
         for graph in (baseline, variant)
     )

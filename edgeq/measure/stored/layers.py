@@ -201,9 +201,9 @@ def compare_layer(
         return
     tally.layers += 1
     axis = _channel_axis(places[1], given)
-    factors = [one.factor for one in folds]
-    front = [np.moveaxis(one, axis, 0) for one in values]
-    if any(one.scales for one in folds):
+    factors = [fold.factor for fold in folds]
+    front = [np.moveaxis(value, axis, 0) for value in values]
+    if any(fold.scales for fold in folds):
         front = [
             np.asarray(one * factor.reshape(-1, *([1] * (one.ndim - 1))), np.float32)
             for one, factor in zip(front, factors, strict=True)

@@ -71,7 +71,7 @@ def compare_operator(
         if not _same(value, other):
             what = f"another {name.split('_')[0]}", f"has {name} {other}, in the baseline {value}"
             tally.add(pair, "operator", what)
-    ours, theirs = (one.activation for one in folds)
+    ours, theirs = (fold.activation for fold in folds)
     if not same_clamp(file.model, variant.outputs[0], ours, theirs):
         lost = theirs == _NONE
         detail = f"lost its activation {ours}"
@@ -154,7 +154,7 @@ def _compare_constant(
     values = both(files, tensors, pair, tally)
     if values is None or _is_end(values, given):
         return
-    ours, theirs = (one.reshape(1, -1) for one in values)
+    ours, theirs = (value.reshape(1, -1) for value in values)
     found = distance(
         ours,
         theirs,
@@ -192,7 +192,7 @@ def _compare_parameter(
 
 def _compare_outputs(matching: Matching, tally: Tally) -> None:
     """Compare what makes the outputs, in their order."""
-    known = {one.baseline.place: one.variant.place for one in matching.pairs}
+    known = {pair.baseline.place: pair.variant.place for pair in matching.pairs}
     nodes = matching.baseline.nodes, matching.variant.nodes
     for at, (ours, theirs) in enumerate(
         zip(matching.baseline.outputs, matching.variant.outputs, strict=False)
@@ -215,9 +215,9 @@ def _compare_outputs(matching: Matching, tally: Tally) -> None:
 
 def _reaching(matching: Matching) -> set[int]:
     """Return the variant's operators that lead to anything that the baseline has, too."""
-    matched = {one.variant.place for one in matching.pairs}
+    matched = {pair.variant.place for pair in matching.pairs}
     count = len(matching.baseline.outputs)
-    ends = {one.node for one in matching.variant.outputs[:count] if one.node is not None}
+    ends = {output.node for output in matching.variant.outputs[:count] if output.node is not None}
     reaching: set[int] = set()
     for node in reversed(matching.variant.nodes):
         takers = {taker for taker, _, _ in matching.variant.consumers[node.place]}
@@ -234,8 +234,8 @@ def _constant_at(node: Node, at: int) -> Tensor | None:
 
 
 def _exchanges(node: Node) -> list[object]:
-    sources = [one for one in node.sources if one is not None and one.constant is None]
-    return [one.exchanges for one in sources]
+    sources = [source for source in node.sources if source is not None and source.constant is None]
+    return [source.exchanges for source in sources]
 
 
 def _same(value: object, other: object) -> bool:
@@ -251,7 +251,7 @@ def _is_end(values: tuple[Reals, Reals], given: Tensor) -> bool:
     """
     if values[0].size != 1:
         return False
-    ours, theirs = (float(one.ravel()[0]) for one in values)
+    ours, theirs = (float(value.ravel()[0]) for value in values)
     if given.dtype == "float16":
         return abs(ours) > FLOAT16_END and abs(theirs) >= FLOAT16_END
     if given.scales.size != 1 or given.dtype not in ENDS:

@@ -73,7 +73,7 @@ class _Surgeon:
         self._baseline = baseline
         self._variant = variant
         self._matching: Matching = match(baseline.skeleton, variant.skeleton)
-        self._pairs = {one.baseline.operator.index: one for one in self._matching.pairs}
+        self._pairs = {pair.baseline.operator.index: pair for pair in self._matching.pairs}
         self._tables = open_model(baseline.model.path).root().tables(2)[0].tables(3)
 
     def edits_of(self, finding: Finding) -> list[Edit] | None:
@@ -167,8 +167,8 @@ class _Surgeon:
         node = next((one for one in self._matching.missing if one.operator.index == operator), None)
         if node is None:
             return None
-        places = {one.baseline.place: one.variant for one in self._matching.pairs}
-        back = {one.variant.place: one.baseline for one in self._matching.pairs}
+        places = {pair.baseline.place: pair.variant for pair in self._matching.pairs}
+        back = {pair.variant.place: pair.baseline for pair in self._matching.pairs}
         edits: list[Edit] = []
         for taker, at, _ in self._baseline.skeleton.consumers[node.place]:
             if taker not in places:
@@ -221,7 +221,7 @@ def mend(baseline: ModelFile, variant: ModelFile, findings: Collection[Finding])
         if at not in layers:
             layers[at] = _requantized(files, pair, tensors)
         (left_out if layers[at] is None else done).append(finding)
-    edits = tuple(edit for made in layers.values() for edit in made or ())
+    edits = tuple(edit for layer in layers.values() for edit in layer or ())
     return Transplant(edits, tuple(done), tuple(left_out))
 
 

@@ -156,9 +156,9 @@ class UnforeseenError(EdgeqError):
             place = place.tb_next
         code = None if place is None else place.tb_frame.f_code
         at = f" ({Path(code.co_filename).name}, {code.co_name})" if code is not None else ""
-        said = f": {error}" if str(error) else ""
+        detail = f": {error}" if str(error) else ""
         return cls(
-            f"edgeq failed at it with {type(error).__name__}{said}{at}",
+            f"edgeq failed at it with {type(error).__name__}{detail}{at}",
             remedy="Look at the file it is about; if that is sound, report this",
         )
 

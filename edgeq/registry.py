@@ -149,9 +149,9 @@ class Extensible(Registry[N], Generic[N]):
             return
         self._loaded = True  # before: what is loaded may ask for our own rows
         try:
-            for one, where in added(self.kind, self._type, self._group):
-                self.check(one, where)
-                self.add(one.name, one)
+            for row, where in added(self.kind, self._type, self._group):
+                self.check(row, where)
+                self.add(row.name, row)
         except SpecError:
             self._loaded = False  # who asks next is told again, rather than given a part
             raise

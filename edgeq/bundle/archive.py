@@ -99,13 +99,13 @@ def files_of(folder: Path) -> dict[str, FileEntry]:
     Raises:
         OSError: Something below it is neither a folder nor a regular file, or can't be read.
     """
-    found = {
+    entries = {
         path.relative_to(folder).as_posix(): FileEntry(sha256_file(path), path.stat().st_size)
         for path in sorted(folder.rglob("*"))
         if not path.is_dir()
     }
-    found.pop(MANIFEST, None)
-    return found
+    entries.pop(MANIFEST, None)
+    return entries
 
 
 def write_zip(folder: Path, target: Path) -> None:

@@ -64,7 +64,7 @@ def check(path: Path) -> Checked:
             name leads out of the package; a zip declares more than it can hold.
     """
     try:
-        manifest, found = _read_folder(path) if path.is_dir() else _read_zip(path)
+        manifest, files = _read_folder(path) if path.is_dir() else _read_zip(path)
     except FileNotFoundError:
         raise BundleError("no such package", where=path) from None
     except BundleError:
@@ -75,30 +75,30 @@ def check(path: Path) -> Checked:
     except Exception as error:  # a damaged zip raises whatever its bytes make of it
         reason = str(error) or type(error).__name__
         raise BundleError(f"can't be read: {reason}", where=path, remedy=_REMEDY) from error
-    problems = _compare(manifest.files, found)
+    problems = _compare(manifest.files, files)
     if problems:
         rest = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise BundleError("; ".join(problems[:_SHOWN]) + rest, where=path, remedy=_REMEDY)
     return Checked(
         path,
         {f"{variant.model}/{variant.variant}": variant.answer for variant in manifest.variants},
-        len(found) + 1,
-        sum(entry.bytes for entry in found.values()),
+        len(files) + 1,
+        sum(entry.bytes for entry in files.values()),
     )
 
 
 _REMEDY = "Get the package again, or make it again with `edgeq bundle`"
 
 
-def _compare(said: Mapping[str, FileEntry], found: Mapping[str, FileEntry]) -> list[str]:
-    problems = [f"missing: {name}" for name in said if name not in found]
+def _compare(listed: Mapping[str, FileEntry], present: Mapping[str, FileEntry]) -> list[str]:
+    problems = [f"missing: {name}" for name in listed if name not in present]
     problems += [
-        f"changed: {name} ({found[name].bytes} bytes, sha256 {found[name].sha256[:12]}; the "
+        f"changed: {name} ({present[name].bytes} bytes, sha256 {present[name].sha256[:12]}; the "
         f"manifest says {entry.bytes}, {entry.sha256[:12]})"
-        for name, entry in said.items()
-        if name in found and found[name] != entry
+        for name, entry in listed.items()
+        if name in present and present[name] != entry
     ]
-    return problems + [f"not in the manifest: {name}" for name in found if name not in said]
+    return problems + [f"not in the manifest: {name}" for name in present if name not in listed]
 
 
 def _read_folder(path: Path) -> tuple[Manifest, Mapping[str, FileEntry]]:
@@ -125,12 +125,12 @@ def _read_zip(path: Path) -> tuple[Manifest, Mapping[str, FileEntry]]:
         if MANIFEST not in names or names[MANIFEST].file_size > _MANIFEST_MAX_BYTES:
             raise _no_package(path)
         manifest = _manifest(packed.read(names[MANIFEST]), path)
-        found = {
+        files = {
             name: FileEntry(archive.digest_stream(packed, entry), entry.file_size)
             for name, entry in names.items()
             if name != MANIFEST
         }
-    return manifest, found
+    return manifest, files
 
 
 def _require_honest(path: Path, entries: list[zipfile.ZipInfo]) -> None:
@@ -172,7 +172,7 @@ def _require_gapless(path: Path, file: BufferedReader, packed: zipfile.ZipFile) 
     Before, between and behind its entries a zip may hold anything, a script for example.
     """
     end = 0
-    for entry in sorted(packed.infolist(), key=lambda one: one.header_offset):
+    for entry in sorted(packed.infolist(), key=lambda info: info.header_offset):
         file.seek(entry.header_offset)
         head = file.read(_LOCAL.size)
         if entry.header_offset != end or len(head) < _LOCAL.size:
@@ -181,10 +181,10 @@ def _require_gapless(path: Path, file: BufferedReader, packed: zipfile.ZipFile) 
                 where=path,
                 remedy=_REMEDY,
             )
-        *told, packed_size, size, name_length, extra_length = _LOCAL.unpack(head)
+        *leading, packed_size, size, name_length, extra_length = _LOCAL.unpack(head)
         sizes, same = (packed_size, size), (entry.compress_size, entry.file_size)
         known = [_SIGN, entry.flag_bits, zipfile.ZIP_STORED, entry.CRC]
-        if told != known or sizes not in (same, _SIZES_ELSEWHERE):
+        if leading != known or sizes not in (same, _SIZES_ELSEWHERE):
             raise BundleError(
                 f"says two things about {entry.filename!r}", where=path, remedy=_REMEDY
             )

@@ -109,8 +109,8 @@ def _feeding(variant: VariantRecord, root: Path) -> Facts | None:
     """Return how it was fed when it was judged, None if like its baseline."""
     if variant.feeding is None or not variant.feeding.differs:
         return None
-    said: Facts = {"sentence": variant.feeding.sentence, **msgspec.to_builtins(variant.feeding)}
-    return {key: portable(value, root) for key, value in said.items()}
+    feeding: Facts = {"sentence": variant.feeding.sentence, **msgspec.to_builtins(variant.feeding)}
+    return {key: portable(value, root) for key, value in feeding.items()}
 
 
 def portable(value: object, root: Path) -> object:
@@ -145,7 +145,7 @@ def _figures(facts: Facts) -> Facts:
     return {
         key: value
         for key, value in facts.items()
-        if not (isinstance(value, list | tuple) and any(isinstance(one, dict) for one in value))
+        if not (isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value))
     }
 
 

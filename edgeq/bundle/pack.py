@@ -82,7 +82,9 @@ def pack(
             new = Path(name) / "new"
             new.mkdir()
             packed, left_out = _write_variants(sources, chosen, new)
-            refused = tuple(sorted((*refused, *left_out), key=lambda one: (one.model, one.variant)))
+            refused = tuple(
+                sorted((*refused, *left_out), key=lambda refusal: (refusal.model, refusal.variant))
+            )
             if not packed:
                 raise _nothing(target, refused)
             _write_common(record, packed, refused, new)
@@ -99,7 +101,7 @@ def pack(
         target,
         zip_path,
         sha256_file(zip_path),
-        {one.key: one.answer for one in packed},
+        {variant.key: variant.answer for variant in packed},
         refused,
     )
 
@@ -108,29 +110,35 @@ def _write_variants(
     sources: _Sources, chosen: tuple[Chosen, ...], new: Path
 ) -> tuple[list[Chosen], list[Refusal]]:
     packed, refused = [], []
-    for one in chosen:
+    for candidate in chosen:
         try:
-            _write_variant(sources, one, new)
+            _write_variant(sources, candidate, new)
         except (UnusableError, ModelError) as error:
-            refused.append(Refusal(one.model.name, one.variant.name, one.answer, (str(error),)))
+            refused.append(
+                Refusal(
+                    candidate.model.name, candidate.variant.name, candidate.answer, (str(error),)
+                )
+            )
         else:
-            packed.append(one)
+            packed.append(candidate)
     return packed, refused
 
 
-def _write_variant(sources: _Sources, one: Chosen, new: Path) -> None:
-    file = sources.files.get(one.key)
+def _write_variant(sources: _Sources, variant: Chosen, new: Path) -> None:
+    file = sources.files.get(variant.key)
     if file is None:
         raise UnusableError("its file is not at hand; run the gate again to make it")
     model_file = read_model(file)
-    if model_file.sha256 != one.variant.sha256:
+    if model_file.sha256 != variant.variant.sha256:
         raise UnusableError(
             f"its file changed since it was judged (sha256 {model_file.sha256[:12]}, judged "
-            f"{one.variant.sha256[:12]}); run the gate again"
+            f"{variant.variant.sha256[:12]}); run the gate again"
         )
-    labels = sources.labels.get(one.key, sources.labels.get(one.model.name))
-    described = metadata.describe(sources.record, one, model_file, root=sources.root, labels=labels)
-    relative = folder_of(one)
+    labels = sources.labels.get(variant.key, sources.labels.get(variant.model.name))
+    described = metadata.describe(
+        sources.record, variant, model_file, root=sources.root, labels=labels
+    )
+    relative = folder_of(variant)
     folder = new / relative
     folder.mkdir(parents=True)
     shutil.copyfile(file, folder / "model.tflite")
@@ -139,14 +147,14 @@ def _write_variant(sources: _Sources, one: Chosen, new: Path) -> None:
         lines = (" ".join(name.split()) for name in described.labels)
         (folder / "labels.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     warnings = [str(text) for text in structs.converted(described.metadata["warnings"], list[str])]
-    readme = texts.variant_readme(one, relative, warnings)
+    readme = texts.variant_readme(variant, relative, warnings)
     (folder / "README.md").write_text(readme, encoding="utf-8")
 
 
 def _write_common(
     record: RunRecord, packed: list[Chosen], refused: tuple[Refusal, ...], new: Path
 ) -> None:
-    models: dict[str, ModelRecord] = {one.model.name: one.model for one in packed}
+    models: dict[str, ModelRecord] = {variant.model.name: variant.model for variant in packed}
     (new / "LICENSES").mkdir()
     notice = texts.notice(record, tuple(models.values()), refused)
     (new / "LICENSES" / "NOTICE.md").write_text(notice, encoding="utf-8")
@@ -155,27 +163,30 @@ def _write_common(
         edgeq=record.edgeq,
         variants=tuple(
             archive.PackedVariant(
-                model=one.model.name,
-                variant=one.variant.name,
-                folder=folder_of(one),
-                answer=one.answer,
+                model=variant.model.name,
+                variant=variant.variant.name,
+                folder=folder_of(variant),
+                answer=variant.answer,
             )
-            for one in packed
+            for variant in packed
         ),
         refused=tuple(
             archive.RefusedVariant(
-                model=one.model, variant=one.variant, answer=one.answer, reasons=one.reasons
+                model=refusal.model,
+                variant=refusal.variant,
+                answer=refusal.answer,
+                reasons=refusal.reasons,
             )
-            for one in refused
+            for refusal in refused
         ),
         files=archive.files_of(new),
     )
     (new / archive.MANIFEST).write_bytes(archive.to_json(manifest))
 
 
-def folder_of(one: Chosen) -> str:
+def folder_of(variant: Chosen) -> str:
     """Return a variant's folder in the package."""
-    return f"{archive.folder_name(one.model.name)}/{archive.folder_name(one.variant.name)}"
+    return f"{archive.folder_name(variant.model.name)}/{archive.folder_name(variant.variant.name)}"
 
 
 def _replace(target: Path, new: Path, old: Path) -> None:
@@ -210,14 +221,19 @@ def _not_ours(path: Path) -> BundleError:
 
 def _nothing(target: Path, refused: tuple[Refusal, ...]) -> BundleError:
     """Return the error for a package of nothing: it names the answers, and what can be done."""
-    counts = {found: sum(one.answer is found for one in refused) for found in ShipDecision}
-    said = ", ".join(f"{number} {found.value}" for found, number in counts.items() if number)
-    reasons = " | ".join(str(one) for one in refused)
+    counts = {
+        decision: sum(refusal.answer is decision for refusal in refused)
+        for decision in ShipDecision
+    }
+    summary = ", ".join(
+        f"{number} {decision.value}" for decision, number in counts.items() if number
+    )
+    reasons = " | ".join(str(refusal) for refusal in refused)
     remedy = "Read the report for what to do about each, then run the gate again"
     if counts[ShipDecision.UNPROVEN]:
         remedy += "; --unproven packs the unproven ones, marked as such"
     return BundleError(
-        f"nothing to pack ({said}): {reasons}" if refused else "the record holds no variant",
+        f"nothing to pack ({summary}): {reasons}" if refused else "the record holds no variant",
         where=target,
         remedy=remedy,
     )

@@ -46,8 +46,8 @@ def preprocessing_of(chosen: Chosen) -> Preprocessing:
     """
     older = chosen.variant.manifest.get("preprocessing")
     own = chosen.variant.preprocessing or older
-    found = own if isinstance(own, dict) else chosen.model.preprocessing
-    facts = {"jpeg_scaling": 0.0, **found}  # what older records do not name was not done
+    preprocessing = own if isinstance(own, dict) else chosen.model.preprocessing
+    facts = {"jpeg_scaling": 0.0, **preprocessing}  # what older records do not name was not done
     absent = [name for name in Preprocessing.__struct_fields__ if name not in facts]
     if absent:
         raise UnusableError(f"the record does not hold its preprocessing ({', '.join(absent)})")

@@ -67,11 +67,11 @@ def select(
     refused: list[Refusal] = []
     for model in record.models:
         for variant in model.variants:
-            found = answer(record, model.name, variant)
+            decision = answer(record, model.name, variant)
             why = reasons(record, model.name, variant)
-            if found in packed:
+            if decision in packed:
                 cases = record.verdicts(model.name, variant.name)
-                chosen.append(Chosen(model, variant, found, why, cases))
+                chosen.append(Chosen(model, variant, decision, why, cases))
             else:
-                refused.append(Refusal(model.name, variant.name, found, why))
+                refused.append(Refusal(model.name, variant.name, decision, why))
     return tuple(chosen), tuple(refused)

@@ -68,5 +68,5 @@ def notice(record: RunRecord, models: tuple[ModelRecord, ...], refused: tuple[Re
             _CHANGED,
         ]
     if refused:
-        lines += ["", "## Not packed", "", *(f"- {markdown(str(one))}" for one in refused)]
+        lines += ["", "## Not packed", "", *(f"- {markdown(str(refusal))}" for refusal in refused)]
     return "\n".join(lines) + "\n"

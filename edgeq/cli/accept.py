@@ -57,21 +57,21 @@ def accept(
     spec = load_spec(Path(), file=config)
     reports = shown(spec.path(spec.reports))
     folder = reports / accepted.FOLDER
-    found = records.read(record or reports / "latest" / "run.json")
+    run = records.read(record or reports / "latest" / "run.json")
     selected = select(expression)
-    known = {one.model: one for one in accepted.read_all(folder)}
+    known = {entry.model: entry for entry in accepted.read_all(folder)}
     signature = Signature(
         reason=reason,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=checked_out(spec.root),
     )
-    done = merge(found, known, selected, signature, prune=prune)
+    done = merge(run, known, selected, signature, prune=prune)
     places = {model: accepted.path_of(folder, model) for model in done.records}
-    for model, one in done.records.items():
-        if one is None:
+    for model, entry in done.records.items():
+        if entry is None:
             places[model].unlink()
         else:
-            accepted.write(one, folder)
+            accepted.write(entry, folder)
     _show(done, places)
     return 0
 
@@ -80,13 +80,13 @@ def _show(done: Accepting, places: dict[str, Path]) -> None:
     from edgeq.words import names, plural
 
     say(f"Accepted: {plural(len(done.taken), 'case')}")
-    for model, one in done.records.items():
-        say(f"  {places[model]}" + (" removed, nothing is left of it" * (one is None)))
+    for model, entry in done.records.items():
+        say(f"  {places[model]}" + (" removed, nothing is left of it" * (entry is None)))
     if not done.vanished:
         return
-    said = f"{plural(len(done.vanished), 'accepted case')} that the run does not declare"
+    sentence = f"{plural(len(done.vanished), 'accepted case')} that the run does not declare"
     if done.pruned:
-        say(f"Pruned: {said}: {names(done.vanished)}")
+        say(f"Pruned: {sentence}: {names(done.vanished)}")
     else:
-        say(f"Kept: {said}, and a full run will fail for: {names(done.vanished)}")
+        say(f"Kept: {sentence}, and a full run will fail for: {names(done.vanished)}")
         say("  --prune removes them")

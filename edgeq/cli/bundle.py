@@ -67,13 +67,13 @@ def bundle(
 
     spec = load_spec(Path(), file=config)
     reports = shown(spec.path(spec.reports))
-    found = records.read(record or reports / "latest" / "run.json")
-    if bundling.is_outdated(found, spec):
+    run = records.read(record or reports / "latest" / "run.json")
+    if bundling.is_outdated(run, spec):
         say(
             "Note: the spec has changed since this record; `edgeq gate` judges by the new one.",
             err=True,
         )
-    _show(bundling.pack(found, output or reports / "bundle", spec, unproven=unproven))
+    _show(bundling.pack(run, output or reports / "bundle", spec, unproven=unproven))
     return 0
 
 
@@ -83,9 +83,9 @@ def _show(result: BundleResult) -> None:
         say(f"  {key}: {answer.value}")
     if result.refused:
         say("Not packed:")
-    for one in result.refused:
-        say(f"  {one.model}/{one.variant}: {one.answer.value}")
-        for reason in one.reasons:
+    for refusal in result.refused:
+        say(f"  {refusal.model}/{refusal.variant}: {refusal.answer.value}")
+        for reason in refusal.reasons:
             say(f"    {reason}")
     say(f"Package: {result.folder}")
     say(f"Zip: {result.zip} (sha256 {result.zip_sha256})")
@@ -95,11 +95,11 @@ def _check(package: Path) -> int:
     from edgeq.bundle import check
     from edgeq.words import plural, size
 
-    found = check(package)
+    manifest = check(package)
     say(
-        f"{found.path} holds what its manifest says: {plural(found.files, 'file')}, "
-        f"{size(found.bytes)}"
+        f"{manifest.path} holds what its manifest says: {plural(manifest.files, 'file')}, "
+        f"{size(manifest.bytes)}"
     )
-    for key, answer in found.variants.items():
+    for key, answer in manifest.variants.items():
         say(f"  {key}" if answer is None else f"  {key}: {answer.value}")
     return 0

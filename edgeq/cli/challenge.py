@@ -58,7 +58,7 @@ def challenge(
     from edgeq.record.challenge import FILE, write
 
     if show:
-        for text in table.catalogue(tuple(one for _, one in faults()), WIDTH):
+        for text in table.catalogue(tuple(fault for _, fault in faults()), WIDTH):
             say(text)
         return 0
     spec = load_spec(Path(), file=config)
@@ -73,7 +73,7 @@ def challenge(
             write(found, path)
     if broken := found.of("broken"):
         raise SpecError(
-            f"faults that could not be made: {', '.join(one.name for one in broken)}",
+            f"faults that could not be made: {', '.join(fault.name for fault in broken)}",
             remedy="Leave them out with --fault, or mend the package that registers them",
         )
     return 0 if found.passed else 1

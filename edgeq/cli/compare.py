@@ -91,8 +91,8 @@ def _text(before: str, after: str, changes: Sequence[Change]) -> str:
     from edgeq.words.escape import printable, wrapped
 
     view = changes_view(changes, most=None)
-    said = view.summary if view else "there is nothing to compare"
-    lines = [f"{printable(before)}, then {printable(after)}: {said}"]
+    summary = view.summary if view else "there is nothing to compare"
+    lines = [f"{printable(before)}, then {printable(after)}: {summary}"]
     lines += terminal_lines(view) if view else []
     return "\n".join(part for line in lines for part in wrapped(line, WIDTH, indent="    "))
 
@@ -103,8 +103,8 @@ def _markdown(before: str, after: str, changes: Sequence[Change]) -> str:
 
     view = changes_view(changes, most=None)
     head = f"### From {markdown(before)} to {markdown(after)}"
-    said = f"**{view.summary}**" if view else "There is nothing to compare."
-    return "\n".join([head, "", said, "", *(markdown_lines(view) if view else [])]).rstrip()
+    summary = f"**{view.summary}**" if view else "There is nothing to compare."
+    return "\n".join([head, "", summary, "", *(markdown_lines(view) if view else [])]).rstrip()
 
 
 def _json(before: str, after: str, changes: Sequence[Change]) -> str:
@@ -114,12 +114,12 @@ def _json(before: str, after: str, changes: Sequence[Change]) -> str:
     from edgeq.words.escape import line
 
     counts = {kind.value: sum(change.kind is kind for change in changes) for kind in ChangeKind}
-    told = {
+    facts = {
         "schema": SCHEMA,
         "before": before,
         "after": after,
         "counts": counts,
         "changes": changes,
     }
-    text = msgspec.json.format(msgspec.json.encode(told), indent=1).decode()
+    text = msgspec.json.format(msgspec.json.encode(facts), indent=1).decode()
     return "\n".join(line(text_line) for text_line in text.splitlines())

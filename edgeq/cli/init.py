@@ -89,7 +89,7 @@ def _tools(path: Path) -> dict[str, object]:
     from edgeq.io.files import read_text
 
     try:
-        found = tomllib.loads(read_text(path)).get("tool", {})
+        tables = tomllib.loads(read_text(path)).get("tool", {})
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return tables if isinstance(tables, dict) else {}

@@ -34,7 +34,7 @@ def report(record: Path, output: Path | None, *, show: bool) -> int:
     from edgeq import report as reports
     from edgeq.history import accepted, past
 
-    found = _read(record)
+    run = _read(record)
     around = record.resolve().parent.parent
     runs = past.read_all(around / past.FOLDER).runs
     own = (
@@ -43,10 +43,10 @@ def report(record: Path, output: Path | None, *, show: bool) -> int:
         else record.with_suffix("")
     )
     page = reports.write(
-        found,
+        run,
         output if output is not None else own,
-        shown=reports.pictures.read(found, record),
-        past=past.before(found, runs),
+        shown=reports.pictures.read(run, record),
+        past=past.before(run, runs),
         accepted=accepted.read_all(around / accepted.FOLDER),
     ).html
     say(f"Report: {page}")

@@ -42,16 +42,16 @@ def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
     from edgeq.store import prune
 
     kept_in = _store(config, folder)
-    found = prune.entries(kept_in)
+    entries = prune.entries(kept_in)
     if each:
-        for one in found:
-            say(f"{words.size(one.bytes):>12}  {one.kind}/{one.folder.name}")
+        for entry in entries:
+            say(f"{words.size(entry.bytes):>12}  {entry.kind}/{entry.folder.name}")
     else:
-        for kind in sorted({one.kind for one in found}):
-            some = [one.bytes for one in found if one.kind == kind]
+        for kind in sorted({entry.kind for entry in entries}):
+            some = [entry.bytes for entry in entries if entry.kind == kind]
             say(f"{kind:<14}{len(some):>6}  {words.size(sum(some)):>12}")
-    total = sum(one.bytes for one in found)
-    say(f"{shown(kept_in.root)}: {_entries(len(found))}, {words.size(total)}")
+    total = sum(entry.bytes for entry in entries)
+    say(f"{shown(kept_in.root)}: {_entries(len(entries))}, {words.size(total)}")
     left = prune.leftovers(kept_in)
     if left:
         say(f"Also {words.size(left)} in quarantine and unfinished: `edgeq store prune`.")
@@ -73,14 +73,14 @@ def verify(config: Path | None, folder: Path | None) -> int:
     from edgeq.store import prune
 
     kept_in = _store(config, folder)
-    found = list(prune.verify(kept_in))
-    damaged = [(place, why) for place, why in found if why is not None]
+    problems = list(prune.verify(kept_in))
+    damaged = [(place, why) for place, why in problems if why is not None]
     for place, why in list(poisoned(kept_in)):
         kept_in.set_aside(place, why)
         damaged.append((place, why))
     for place, why in damaged:
         say(f"damaged  {place.parent.name}/{place.name}: {why}")
-    say(f"{shown(kept_in.root)}: {_entries(len(found))}, {len(damaged)} damaged")
+    say(f"{shown(kept_in.root)}: {_entries(len(problems))}, {len(damaged)} damaged")
     return DAMAGED if damaged else 0
 
 
@@ -101,7 +101,7 @@ def prune(config: Path | None, folder: Path | None, max_size: str) -> None:
 
     kept_in = _store(config, folder)
     pruned = prune.prune(kept_in, _bytes(max_size))
-    gone, stay = (sum(one.bytes for one in some) for some in (pruned.removed, pruned.kept))
+    gone, stay = (sum(entry.bytes for entry in some) for some in (pruned.removed, pruned.kept))
     say(
         f"{shown(kept_in.root)}: removed {_entries(len(pruned.removed))}, {words.size(gone)}, and "
         f"{words.size(pruned.leftovers)} of leftovers; {_entries(len(pruned.kept))}, "

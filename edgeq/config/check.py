@@ -153,8 +153,8 @@ def _check_variant(name: str, variant: ReadyVariant, where: str, spec: Spec) -> 
             where=f"{where}.evaluation",
             remedy=f"Set `evaluation` in {header(spec.origin, 'images')}",
         )
-    taken = {word for model in spec.models for word in _method_names(spec, model)}
-    if name in taken or name == BASELINE:
+    names = {word for model in spec.models for word in _method_names(spec, model)}
+    if name in names or name == BASELINE:
         raise SpecError(
             f"the name {name!r} is taken" + ("" if name == BASELINE else " by a method"),
             where=where,

@@ -43,7 +43,7 @@ def check_names(spec: Spec, methods: Mapping[str, Collection[str]]) -> None:
 def _pairs(spec: Spec, methods: Mapping[str, Collection[str]]) -> Iterator[tuple[str, str]]:
     """Yield model and variant of everything that is tested."""
     for model in spec.models:
-        ready = [name for name, one in spec.variants.items() if one.model == model]
+        ready = [name for name, ready_made in spec.variants.items() if ready_made.model == model]
         for variant in (*sorted(methods[model]), *ready):
             yield model, variant
 

@@ -40,5 +40,5 @@ def _variants(spec: Spec) -> Iterator[tuple[str, str | None]]:
         for text in spec.methods_of(model):
             yield text, choose(text, engine=spec.engine).method
     for name, own in spec.variants.items():
-        made = own.file is None and own.method is not None
-        yield name, choose(own.method or "", engine=spec.engine).method if made else own.method
+        by_method = own.file is None and own.method is not None
+        yield name, choose(own.method or "", engine=spec.engine).method if by_method else own.method

@@ -10,7 +10,7 @@ from edgeq.io.files import sha256_bytes
 
 def spec_sha256(spec: Spec) -> str:
     """Return the hash of what a spec says, whatever folder it stands in."""
-    said = msgspec.structs.asdict(spec)
+    fields = msgspec.structs.asdict(spec)
     for place in ("root", "origin", "report", "reports", "store", "history", "make"):
-        del said[place]
-    return sha256_bytes(msgspec.json.encode(said, order="sorted"))
+        del fields[place]
+    return sha256_bytes(msgspec.json.encode(fields, order="sorted"))

@@ -47,14 +47,14 @@ def load_spec(start: Path, *, file: Path | None = None) -> Spec:
     Raises:
         SpecError: The file can't be read or says something that is not valid.
     """
-    found = file if file is not None else find_spec_file(start)
-    if found is None:
+    path = file if file is not None else find_spec_file(start)
+    if path is None:
         return built_in(start.resolve())
-    whole = _read(found)
-    table = _tool_table(whole, found) if found.name == SHARED_FILE else whole
+    whole = _read(path)
+    table = _tool_table(whole, path) if path.name == SHARED_FILE else whole
     if table is None:
-        raise SpecError("has no table [tool.edgeq]", where=found, remedy="Add one")
-    return parse(table, root=found.resolve().parent, origin=found)
+        raise SpecError("has no table [tool.edgeq]", where=path, remedy="Add one")
+    return parse(table, root=path.resolve().parent, origin=path)
 
 
 def parse(table: dict[str, Any], *, root: Path, origin: Path) -> Spec:

@@ -258,13 +258,13 @@ def choose(
                 remedy=f"Write {name!r} or '{name}@{CLASSIFIER_ENGINE}', or remove `classifier`",
             )
         return MethodChoice(text, name, CLASSIFIER_ENGINE, classifier)
-    wanted = own or engine
-    if wanted is None:
+    chosen = own or engine
+    if chosen is None:
         return MethodChoice(text, name, method.engines[0])
-    if wanted not in ENGINES:
-        raise unknown("engine", wanted, ENGINES, where=where)
-    if wanted in method.engines:
-        return MethodChoice(text, name, wanted)
+    if chosen not in ENGINES:
+        raise unknown("engine", chosen, ENGINES, where=where)
+    if chosen in method.engines:
+        return MethodChoice(text, name, chosen)
     if own:
         raise SpecError(
             f"engine {own!r} can't make the method {name!r}",

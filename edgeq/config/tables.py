@@ -154,7 +154,7 @@ def _is_struct(kind: Any) -> bool:
 def _in_words(message: str) -> str:
     """Turn a message such as ``Expected `str | null`, got `int` `` into TOML's words."""
     problem, _, place = message.partition(" - at `$")
-    words = re.sub(r"`([^`]*)`", lambda found: _types_in_words(found[1]), problem)
+    words = re.sub(r"`([^`]*)`", lambda quoted: _types_in_words(quoted[1]), problem)
     inner = f" (at {place.rstrip('`')})" if place else ""
     return f"{words[0].lower()}{words[1:]}{inner}"
 

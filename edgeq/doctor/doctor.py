@@ -74,8 +74,8 @@ def examine(start: Path, *, file: Path | None = None) -> tuple[Finding, ...]:
         declared = cases(spec)
     except SpecError as error:
         return (Finding("spec", "bad", str(error)), *_machine(None))
-    said = f"{spec.origin}: {len(declared)} cases"
-    return (Finding("spec", "ok", said), *_needs(spec, declared), *_machine(spec))
+    summary = f"{spec.origin}: {len(declared)} cases"
+    return (Finding("spec", "ok", summary), *_needs(spec, declared), *_machine(spec))
 
 
 def _needs(spec: Spec, declared: tuple[Case, ...]) -> Iterator[Finding]:
@@ -87,9 +87,9 @@ def _needs(spec: Spec, declared: tuple[Case, ...]) -> Iterator[Finding]:
         needed = [_tried(spec, partial(weights_of, spec, name), "weights: ")]
         needed += [_tried(spec, partial(images_of, spec, name, role)) for role in ROLES]
         yield from needed
-        if all(one.state == "ok" for one in needed):
+        if all(finding.state == "ok" for finding in needed):
             yield from _understood(spec, name, declared)
-        if any(is_calibrated(one) for one in own):
+        if any(is_calibrated(method) for method in own):
             yield from _refused(spec, "models", partial(require_apart, spec, name))
     for name in spec.variants:
         described = _tried(spec, partial(variant_of, spec, name), f"{name}: ", area="variants")
@@ -163,29 +163,29 @@ def _tried(
     try:
         return Finding(area, "ok", f"{head}{look()}")
     except EdgeqError as error:
-        said = error if spec is None else in_own_words(error, spec)
-        return Finding(area, "bad", f"{head}{said}")
+        problem = error if spec is None else in_own_words(error, spec)
+        return Finding(area, "bad", f"{head}{problem}")
 
 
 def _extra(name: str, packages: tuple[str, ...]) -> Finding:
-    found, absent = [], []
+    present, absent = [], []
     for package in packages:
         try:
-            found.append(f"{package} {version(package)}")
+            present.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             absent.append(package)
     if absent:
         text = f"{name}: {', '.join(absent)} not installed; pip install 'edgeq[{name}]'"
         return Finding("extras", "absent", text)
-    return Finding("extras", "ok", f"{name}: {', '.join(found)}")
+    return Finding("extras", "ok", f"{name}: {', '.join(present)}")
 
 
 def _data() -> Iterator[Finding]:
     folder = data_folder()
     if folder is None:
         value = os.environ.get(DATA_VARIABLE)
-        said = f"${DATA_VARIABLE} " + (f"is not a folder: {value}" if value else "is not set")
-        yield Finding("data", "absent", said)
+        problem = f"${DATA_VARIABLE} " + (f"is not a folder: {value}" if value else "is not set")
+        yield Finding("data", "absent", problem)
         return
     yield Finding("data", "ok", f"${DATA_VARIABLE}: {folder}")
     weights = sorted((folder / "weights").glob(f"*{WEIGHTS_SUFFIX}"))
@@ -215,9 +215,9 @@ def _count(source: str, role: Role) -> tuple[State, str]:
 
 
 def _kernels() -> str:
-    found = probe(local_target())
-    versions = found.facts.versions
-    xnnpack = "XNNPACK, built-in, reference" if found.xnnpack else "built-in, reference; no XNNPACK"
+    facts = probe(local_target())
+    versions = facts.facts.versions
+    xnnpack = "XNNPACK, built-in, reference" if facts.xnnpack else "built-in, reference; no XNNPACK"
     return (
         f"target local: {xnnpack} (ai-edge-litert {versions['ai-edge-litert']}, "
         f"numpy {versions['numpy']}, python {versions['python']}, {versions['machine']})"

@@ -73,31 +73,31 @@ def accept(
     refuse(record, selected)
     # A test of the user's own passes or fails by itself, and `edgeq gate` does not run it.
     every = of_record(record).figures
-    figures = {name: one for name, one in every.items() if not is_own_test(one.gate)}
-    taken = tuple(case_id for case_id in figures if selected(case_id))
+    figures = {name: figure for name, figure in every.items() if not is_own_test(figure.gate)}
+    chosen = tuple(case_id for case_id in figures if selected(case_id))
     declared = {*figures, *record.summary.not_run}
     vanished = tuple(
         case_id
-        for one in existing.values()
-        for case_id in one.cases
+        for entry in existing.values()
+        for case_id in entry.cases
         if case_id not in declared and selected(case_id)
     )
-    if not taken and not (prune and vanished):
+    if not chosen and not (prune and vanished):
         raise RecordError(
             "no case of the record is selected",
             where="-k",
             remedy=f"Its cases are {names(tuple(figures)) or 'none'}",
         )
     dropped = set(vanished) if prune else set()
-    touched = {case_id.partition("/")[0] for case_id in (*taken, *dropped)}
+    touched = {case_id.partition("/")[0] for case_id in (*chosen, *dropped)}
     records = {}
     for model in sorted(touched):
-        new = tuple(figures[case_id] for case_id in taken if figures[case_id].model == model)
+        new = tuple(figures[case_id] for case_id in chosen if figures[case_id].model == model)
         merged = _merged(
             existing.get(model, Accepted(model=model)), record, new, signature, dropped
         )
         records[model] = merged if merged.cases else None
-    return Accepting(records=records, taken=taken, vanished=vanished, pruned=prune)
+    return Accepting(records=records, taken=chosen, vanished=vanished, pruned=prune)
 
 
 def refuse(record: RunRecord, selected: Selection) -> None:
@@ -118,9 +118,9 @@ def refuse(record: RunRecord, selected: Selection) -> None:
         )
     bad = [case for case in record.cases if selected(case.id) and _is_bad(case, record)]
     if bad:
-        said = names([f"{case.id}: {case.status.value}" for case in bad])
+        cases = names([f"{case.id}: {case.status.value}" for case in bad])
         raise RecordError(
-            f"{said}; later runs are not compared with what fails its own limit",
+            f"{cases}; later runs are not compared with what fails its own limit",
             remedy="Mend the variant or its limit and run again, or leave it out: -k 'not NAME'",
         )
 
@@ -176,5 +176,5 @@ def _merged(
 
 
 def _only(acceptance: Acceptance, methods: set[str]) -> Acceptance:
-    kept = {name: facts for name, facts in acceptance.variants.items() if name in methods}
-    return msgspec.structs.replace(acceptance, variants=kept)
+    variants = {name: facts for name, facts in acceptance.variants.items() if name in methods}
+    return msgspec.structs.replace(acceptance, variants=variants)

@@ -110,11 +110,13 @@ def compare_benchmarks(
         after: The second file.
         tolerance: Differences up to this share are within noise.
     """
-    one, two = before.by_name(), after.by_name()
+    earlier, two = before.by_name(), after.by_name()
     classes = before.machine_info.machine_class(), after.machine_info.machine_class()
     other = "" if classes[0] == classes[1] else "other machine class"
-    found = [_change(name, one.get(name), stats, other, tolerance) for name, stats in two.items()]
-    return (*found, *(_gone(name, stats) for name, stats in one.items() if name not in two))
+    changes = [
+        _change(name, earlier.get(name), stats, other, tolerance) for name, stats in two.items()
+    ]
+    return (*changes, *(_gone(name, stats) for name, stats in earlier.items() if name not in two))
 
 
 def _change(name: str, before: Stats | None, after: Stats, other: str, tolerance: float) -> Change:
@@ -154,7 +156,7 @@ def _judged(before: Stats, after: Stats, other: str, tolerance: float) -> tuple[
         return ChangeKind.INCOMPARABLE, few
     if before == after:
         return ChangeKind.UNCHANGED, f"median {milliseconds(before.median)}"
-    said = f"median {words.change('ms', before.median * 1000, after.median * 1000)}"
+    sentence = f"median {words.change('ms', before.median * 1000, after.median * 1000)}"
     slack = tolerance * min(before.median, after.median)
     (low, high), (new_low, new_high) = before.notch, after.notch
     if new_low - high > slack:
@@ -162,8 +164,8 @@ def _judged(before: Stats, after: Stats, other: str, tolerance: float) -> tuple[
     elif low - new_high > slack:
         kind, moved = ChangeKind.BETTER, after.min < before.min
     else:
-        return ChangeKind.NOISE, f"{said}; within the spread and {words.percentage(tolerance)}"
+        return ChangeKind.NOISE, f"{sentence}; within the spread and {words.percentage(tolerance)}"
     if not moved:
-        return ChangeKind.NOISE, f"{said}; but the fastest rounds did not move with it"
+        return ChangeKind.NOISE, f"{sentence}; but the fastest rounds did not move with it"
     factor = after.median / before.median if before.median else 0.0
-    return kind, f"{said}" + (f", {words.value('times', factor, beside=1.0)}" if factor else "")
+    return kind, f"{sentence}" + (f", {words.value('times', factor, beside=1.0)}" if factor else "")

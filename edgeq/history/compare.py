@@ -50,17 +50,17 @@ def compare(before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
         after: The second side, for example a new run.
     """
     both = gates_of_both(before, (*after.figures, *after.not_run))
-    found = [
+    comparisons = [
         change_of(before.figures.get(case_id), figure, both)
         for case_id, figure in after.figures.items()
         if case_id in before.figures or case_id not in before.not_run
     ]
-    found += [
+    comparisons += [
         _gone(figure, fails=not after.partial)
         for case_id, figure in before.figures.items()
         if case_id not in after.figures and case_id not in after.not_run
     ]
-    return tuple(found)
+    return tuple(comparisons)
 
 
 GatesOfBoth = dict[tuple[str, str], frozenset[str]]
@@ -74,12 +74,12 @@ def gates_of_both(before: Snapshot, declared: Iterable[str]) -> GatesOfBoth:
         before: The first side.
         declared: Ids of the cases of the second one, whether they were run or not.
     """
-    found: dict[tuple[str, str], set[str]] = {}
+    reasons: dict[tuple[str, str], set[str]] = {}
     for case_id in declared:
         figure = before.figures.get(case_id)
         if figure is not None:
-            found.setdefault((figure.model, figure.method), set()).add(figure.gate)
-    return {variant: frozenset(gates) for variant, gates in found.items()}
+            reasons.setdefault((figure.model, figure.method), set()).add(figure.gate)
+    return {variant: frozenset(gates) for variant, gates in reasons.items()}
 
 
 def _gone(figure: CaseFigure, *, fails: bool) -> Change:
@@ -104,7 +104,7 @@ def change_of(before: CaseFigure | None, after: CaseFigure, both: GatesOfBoth) -
         after: Its figure of the second side.
         both: What else both sides have of its variant.
     """
-    found = (
+    finding = (
         Finding(ChangeKind.NEW, f"{shown(after)}, with nothing to compare it with")
         if before is None
         else compare_figures(before, after, both.get((after.model, after.method), _NO_GATES))
@@ -114,14 +114,14 @@ def change_of(before: CaseFigure | None, after: CaseFigure, both: GatesOfBoth) -
         model=after.model,
         method=after.method,
         gate=after.gate,
-        kind=found.kind,
-        reason=found.reason,
+        kind=finding.kind,
+        reason=finding.reason,
         unit=after.unit,
         before=None if before is None else before.value,
         after=after.value,
-        images_worse=found.images_worse,
-        images_better=found.images_better,
-        fails=found.kind in {ChangeKind.WORSE, ChangeKind.GONE},
+        images_worse=finding.images_worse,
+        images_better=finding.images_better,
+        fails=finding.kind in {ChangeKind.WORSE, ChangeKind.GONE},
     )
 
 
@@ -136,18 +136,18 @@ def compare_figures(
         gates: Those that both sides have of the variant: agreement carries the comparison of
             accuracy if none of them does.
     """
-    one, two = before.status is Verdict.MISSING, after.status is Verdict.MISSING
-    if one or two:
+    was_missing, two = before.status is Verdict.MISSING, after.status is Verdict.MISSING
+    if was_missing or two:
         return _missing(before, after)
     rule = comparison_of(after.gate)
     if before.value is None or after.value is None or rule is None:
         return _by_status(before, after)
     if rule.by_image == ("agrees",) and not any("right" in _by_image(gate) for gate in gates):
         rule = replace(rule, by_image=("baseline_right", "right", "agrees"))
-    found = _compare_alike(before, after, rule, by_image=any(map(_by_image, gates)))
-    if found.kind in _DIFFERS and is_other_machine(before, after):
+    finding = _compare_alike(before, after, rule, by_image=any(map(_by_image, gates)))
+    if finding.kind in _DIFFERS and is_other_machine(before, after):
         return Finding(ChangeKind.INCOMPARABLE, unlike(before, after, ("machine",)))
-    return found
+    return finding
 
 
 def _by_image(gate: str) -> tuple[Predictions, ...]:
@@ -221,7 +221,7 @@ def _compare_answers(
 ) -> Finding:
     """Compare what is known image by image; the worst of it counts."""
     kinds = [_kind_of(answer) for answer in answers.values()]
-    kind = next(one for one in _WORST_FIRST if one in kinds)
+    kind = next(candidate for candidate in _WORST_FIRST if candidate in kinds)
     if kind is not ChangeKind.WORSE and not common.is_enough:
         kind = ChangeKind.INCONCLUSIVE
     named = moved(before, after) if common.is_whole else None
@@ -280,10 +280,14 @@ def _said_of(
 
 def _compare_totals(before: CaseFigure, after: CaseFigure, rule: Comparison) -> Finding:
     """Compare figures on the same images of which one is not kept image by image."""
-    found = _told(before, after, _compare_values(before, after, rule))
+    finding = _told(before, after, _compare_values(before, after, rule))
     other = unlike(before, after, ("baseline",))
-    if "baseline_right" not in _by_image(after.gate) or not other or found.kind is ChangeKind.WORSE:
-        return found
+    if (
+        "baseline_right" not in _by_image(after.gate)
+        or not other
+        or finding.kind is ChangeKind.WORSE
+    ):
+        return finding
     why = f"{other}, and accuracy was not kept image by image: what is left says nothing of it"
     return _open(before, after, why)
 
@@ -310,22 +314,22 @@ def _compare_distances(
     quiet = unlike(before, after, [name for name in rule.alike if name in _QUIET])
     if quiet:
         return Finding(ChangeKind.INCOMPARABLE, quiet)
-    found = _told(before, after, _compare_values(before, after, rule))
-    if differs and found.kind is ChangeKind.WORSE:
+    finding = _told(before, after, _compare_values(before, after, rule))
+    if differs and finding.kind is ChangeKind.WORSE:
         # Another network may lie further from its variants and answer as well.
         return _open(before, after, differs)
-    return found
+    return finding
 
 
-def _told(before: CaseFigure, after: CaseFigure, found: Finding) -> Finding:
+def _told(before: CaseFigure, after: CaseFigure, finding: Finding) -> Finding:
     """Return a finding whose reason has the values, and what else differs if it counts."""
-    extra = background(before, after) if found.kind in _DIFFERS else ""
-    parts = moved_from(before, after), found.reason, extra
-    return replace(found, reason="; ".join(part for part in parts if part))
+    extra = background(before, after) if finding.kind in _DIFFERS else ""
+    parts = moved_from(before, after), finding.reason, extra
+    return replace(finding, reason="; ".join(part for part in parts if part))
 
 
 def _missing(before: CaseFigure, after: CaseFigure) -> Finding:
-    missing = [one for one in (before, after) if one.status is Verdict.MISSING]
+    missing = [side for side in (before, after) if side.status is Verdict.MISSING]
     if len(missing) > 1:
         return Finding(ChangeKind.UNCHANGED, "MISSING, as before")
     why = missing[0].reason or "MISSING"
@@ -404,9 +408,9 @@ def shown(figure: CaseFigure) -> str:
 
 def moved_from(before: CaseFigure, after: CaseFigure) -> str:
     """Return the values of two figures that have one, with the digits that tell them apart."""
-    one, other = before.value or 0.0, after.value or 0.0
+    first, other = before.value or 0.0, after.value or 0.0
     kind = written(after.gate, after.unit)
-    return words.value(kind, one) if one == other else words.change(kind, one, other)
+    return words.value(kind, first) if first == other else words.change(kind, first, other)
 
 
 def background(before: CaseFigure, after: CaseFigure) -> str:

@@ -29,9 +29,9 @@ def hold(record: RunRecord, folder: Path) -> RunRecord:
             errors=(*record.errors, str(error)),
             summary=msgspec.structs.replace(record.summary, passes=False),
         )
-    models = {one.model for one in known}
-    found = compare(of_accepted(known), of_record(record))
-    changes = tuple(change for change in found if change.model in models)
+    models = {entry.model for entry in known}
+    comparison = compare(of_accepted(known), of_record(record))
+    changes = tuple(change for change in comparison if change.model in models)
     open_ = record.inconclusive == "fail" and any(change.is_open for change in changes)
     passes = record.summary.passes and not open_ and not any(change.fails for change in changes)
     return msgspec.structs.replace(

@@ -23,8 +23,8 @@ def follow(record: RunRecord, runs: Sequence[PastRun]) -> RunRecord:
     before = previous(record, runs)
     if before is None:
         return record
-    found = compare(of_past(before), of_record(record))
-    changes = tuple(msgspec.structs.replace(change, fails=False) for change in found)
+    comparison = compare(of_past(before), of_record(record))
+    changes = tuple(msgspec.structs.replace(change, fails=False) for change in comparison)
     return msgspec.structs.replace(
         record,
         previous=Previous(started=before.started, commit=before.commit, changes=changes),

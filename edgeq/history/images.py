@@ -128,18 +128,18 @@ def moved(before: CaseFigure, after: CaseFigure) -> Moved | None:
     Returns:
         None where the images are not known by name, or the gate counts no images.
     """
-    one, two = before.variant.flips, after.variant.flips
-    if one is None or two is None:
+    earlier, two = before.variant.flips, after.variant.flips
+    if earlier is None or two is None:
         return None
     if after.gate == "top1_agreement":
-        worse, better = set(two) - set(one), set(one) - set(two)
+        worse, better = set(two) - set(earlier), set(earlier) - set(two)
     elif (
         after.gate in {"accuracy_drop", "min_accuracy"}
         and before.conditions.baseline_sha256 == after.conditions.baseline_sha256
-        and {*one.values(), *two.values()} <= _LABELLED
+        and {*earlier.values(), *two.values()} <= _LABELLED
     ):
-        lost = _of_kind(one, "right_to_wrong"), _of_kind(two, "right_to_wrong")
-        gained = _of_kind(one, "wrong_to_right"), _of_kind(two, "wrong_to_right")
+        lost = _of_kind(earlier, "right_to_wrong"), _of_kind(two, "right_to_wrong")
+        gained = _of_kind(earlier, "wrong_to_right"), _of_kind(two, "wrong_to_right")
         worse = (lost[1] - lost[0]) | (gained[0] - gained[1])
         better = (lost[0] - lost[1]) | (gained[1] - gained[0])
     else:
@@ -157,10 +157,10 @@ def shared(before: CaseFigure, after: CaseFigure) -> Shared | None:
     Raises:
         RecordError: The keys of a set are damaged.
     """
-    one, two = before.conditions, after.conditions
-    counts = one.evaluation_images or 0, two.evaluation_images or 0
+    earlier, two = before.conditions, after.conditions
+    counts = earlier.evaluation_images or 0, two.evaluation_images or 0
     worth = _worth(before, after)
-    if one.evaluation_sha256 is not None and one.evaluation_sha256 == two.evaluation_sha256:
+    if earlier.evaluation_sha256 is not None and earlier.evaluation_sha256 == two.evaluation_sha256:
         same = np.arange(counts[0])
         return Shared(same, same, counts, worth)
     if not (before.image_keys and after.image_keys):
@@ -187,7 +187,7 @@ def pairs(texts: tuple[str, str], common: Shared) -> Pairs | None:
     if not (all(texts) and common.first.size):
         return None
     try:
-        one, two = (
+        earlier, two = (
             unpack(text, count)[places]
             for text, count, places in zip(
                 texts, common.counts, (common.first, common.second), strict=True
@@ -195,16 +195,16 @@ def pairs(texts: tuple[str, str], common: Shared) -> Pairs | None:
         )
     except ValueError as error:
         raise _damaged(error) from error
-    return _pairs(one, two, common.worth)
+    return _pairs(earlier, two, common.worth)
 
 
-def _pairs(one: Booleans, two: Booleans, worth: float) -> Pairs:
+def _pairs(first: Booleans, two: Booleans, worth: float) -> Pairs:
     return Pairs(
-        images=one.size,
-        before=int(one.sum()),
+        images=first.size,
+        before=int(first.sum()),
         after=int(two.sum()),
-        lost=int((one & ~two).sum()),
-        gained=int((two & ~one).sum()),
+        lost=int((first & ~two).sum()),
+        gained=int((two & ~first).sum()),
         worth=worth,
     )
 
@@ -236,4 +236,4 @@ def _damaged(error: ValueError) -> RecordError:
 
 
 def _of_kind(flips: dict[str, str], kind: str) -> set[str]:
-    return {name for name, found in flips.items() if found == kind}
+    return {name for name, flip in flips.items() if flip == kind}

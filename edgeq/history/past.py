@@ -98,12 +98,12 @@ class Past:
     damaged: tuple[str, ...] = ()
 
 
-def past_run(record: RunRecord, *, said: tuple[str, ...] = ()) -> PastRun:
+def past_run(record: RunRecord, *, notes: tuple[str, ...] = ()) -> PastRun:
     """Return what history keeps of a run: all but cases whose id a spec would refuse.
 
     Args:
         record: The run.
-        said: What it found, in sentences.
+        notes: What it found, in sentences.
     """
     summary = record.summary
     figures = {
@@ -136,7 +136,7 @@ def past_run(record: RunRecord, *, said: tuple[str, ...] = ()) -> PastRun:
             for model in record.models
             for variant in model.variants
         },
-        said=said,
+        said=notes,
         models=models,
         cases={case_id: HeldCase(**kept(figure)) for case_id, figure in figures.items()},
     )
@@ -210,8 +210,8 @@ def _figure(run: PastRun, case_id: str) -> CaseFigure:
 
 def _files(folder: Path) -> Sequence[Path]:
     """Return the files of a folder that this module wrote, the oldest first."""
-    found = (path for path in folder.glob("*.json") if _NAME.fullmatch(path.name))
-    return sorted(found, key=_order)
+    paths = (path for path in folder.glob("*.json") if _NAME.fullmatch(path.name))
+    return sorted(paths, key=_order)
 
 
 def _order(path: Path) -> tuple[int, str, str]:

@@ -37,11 +37,11 @@ def is_other_machine(before: CaseFigure, after: CaseFigure) -> bool:
 
     Files and runtime are the same then, and the processor is not: its kernels round otherwise.
     """
-    one, two = before.conditions, after.conditions
-    files = before.variant.sha256, one.baseline_sha256
+    earlier, two = before.conditions, after.conditions
+    files = before.variant.sha256, earlier.baseline_sha256
     return (
-        one.machine != two.machine
-        and one.runtime == two.runtime
+        earlier.machine != two.machine
+        and earlier.runtime == two.runtime
         and all(files)
         and files == (after.variant.sha256, two.baseline_sha256)
     )
@@ -57,41 +57,43 @@ def fed_otherwise(before: CaseFigure, after: CaseFigure, rule: Comparison) -> st
 
 
 def _baseline(before: CaseFigure, after: CaseFigure) -> str:
-    one, two = before.conditions.baseline_sha256, after.conditions.baseline_sha256
-    return "" if one == two else f"other baseline (sha256 {_short(one)}, then {_short(two)})"
+    earlier, two = before.conditions.baseline_sha256, after.conditions.baseline_sha256
+    return (
+        "" if earlier == two else f"other baseline (sha256 {_short(earlier)}, then {_short(two)})"
+    )
 
 
 def _images(before: CaseFigure, after: CaseFigure) -> str:
-    one, two = before.conditions, after.conditions
-    if one.evaluation_sha256 == two.evaluation_sha256:
+    earlier, two = before.conditions, after.conditions
+    if earlier.evaluation_sha256 == two.evaluation_sha256:
         return ""
-    counts = [plural(side.evaluation_images or 0, "image") for side in (one, two)]
-    hashes = [_short(side.evaluation_sha256 or "") for side in (one, two)]
+    counts = [plural(side.evaluation_images or 0, "image") for side in (earlier, two)]
+    hashes = [_short(side.evaluation_sha256 or "") for side in (earlier, two)]
     return f"other images ({counts[0]}, sha256 {hashes[0]}, then {counts[1]}, sha256 {hashes[1]})"
 
 
 def _preprocessing(before: CaseFigure, after: CaseFigure) -> str:
-    one, two = before.preprocessing, after.preprocessing
-    keys = [key for key in dict.fromkeys((*one, *two)) if not _same(one, two, key)]
-    shown = ", ".join(f"{key} {one.get(key)}, then {two.get(key)}" for key in keys)
+    earlier, two = before.preprocessing, after.preprocessing
+    keys = [key for key in dict.fromkeys((*earlier, *two)) if not _same(earlier, two, key)]
+    shown = ", ".join(f"{key} {earlier.get(key)}, then {two.get(key)}" for key in keys)
     return f"other preprocessing ({shown})" if keys else ""
 
 
 def _feeding(before: CaseFigure, after: CaseFigure) -> str:
-    one, two = before.feeding, after.feeding
-    if one is two is None or _is_fed_alike(before, after):
+    earlier, two = before.feeding, after.feeding
+    if earlier is two is None or _is_fed_alike(before, after):
         return ""
-    if one is not None and two is not None:
-        one, two = _unlike_parts(one, two), _unlike_parts(two, one)
-    texts = ("not recorded" if side is None else side.text for side in (one, two))
+    if earlier is not None and two is not None:
+        earlier, two = _unlike_parts(earlier, two), _unlike_parts(two, earlier)
+    texts = ("not recorded" if side is None else side.text for side in (earlier, two))
     return f"the variant is fed otherwise ({', then '.join(texts)})"
 
 
-def _unlike_parts(one: Feeding, other: Feeding) -> Feeding:
+def _unlike_parts(feeding: Feeding, other: Feeding) -> Feeding:
     """Return a feeding without what it has in common with another one."""
     return Feeding(
-        differences=tuple(way for way in one.differences if way not in other.differences),
-        samples=None if _samples(one) == _samples(other) else one.samples,
+        differences=tuple(way for way in feeding.differences if way not in other.differences),
+        samples=None if _samples(feeding) == _samples(other) else feeding.samples,
     )
 
 
@@ -101,13 +103,13 @@ def _samples(feeding: Feeding) -> str:
 
 def _is_fed_alike(before: CaseFigure, after: CaseFigure) -> bool:
     """Return whether a variant is fed alike, compared with its baseline or in itself."""
-    one, two = before.feeding, after.feeding
-    if one is None or two is None:
+    earlier, two = before.feeding, after.feeding
+    if earlier is None or two is None:
         # Nothing differs now, and what it was then is for the preprocessing's rule to say.
-        return not any(side is not None and side.differs for side in (one, two))
-    if _samples(one) != _samples(two):
+        return not any(side is not None and side.differs for side in (earlier, two))
+    if _samples(earlier) != _samples(two):
         return False
-    if one.differences == two.differences:
+    if earlier.differences == two.differences:
         return True
     if not any(map(_is_older, (before, after))):
         return False
@@ -122,18 +124,20 @@ def _is_older(figure: CaseFigure) -> bool:
 
 
 def _kernels(before: CaseFigure, after: CaseFigure) -> str:
-    one, two = before.conditions.kernels, after.conditions.kernels
-    return "" if one == two else f"other kernels ({one or 'unknown'}, then {two or 'unknown'})"
+    earlier, two = before.conditions.kernels, after.conditions.kernels
+    return (
+        "" if earlier == two else f"other kernels ({earlier or 'unknown'}, then {two or 'unknown'})"
+    )
 
 
 def _threads(before: CaseFigure, after: CaseFigure) -> str:
-    one, two = before.conditions.threads, after.conditions.threads
-    return "" if one == two else f"{plural(one, 'thread')}, then {two}"
+    earlier, two = before.conditions.threads, after.conditions.threads
+    return "" if earlier == two else f"{plural(earlier, 'thread')}, then {two}"
 
 
 def _machine(before: CaseFigure, after: CaseFigure) -> str:
-    one, two = before.conditions.machine, after.conditions.machine
-    return "" if one == two else f"other machine class ({_class(one)}, then {_class(two)})"
+    earlier, two = before.conditions.machine, after.conditions.machine
+    return "" if earlier == two else f"other machine class ({_class(earlier)}, then {_class(two)})"
 
 
 CONDITIONS: dict[Condition, Callable[[CaseFigure, CaseFigure], str]] = {
@@ -157,8 +161,8 @@ def _short(sha256: str) -> str:
     return sha256[:_SHA256_SHOWN] or "none"
 
 
-def _same(one: Facts, two: Facts, key: str) -> bool:
-    return _plain(one.get(key)) == _plain(two.get(key))
+def _same(earlier: Facts, two: Facts, key: str) -> bool:
+    return _plain(earlier.get(key)) == _plain(two.get(key))
 
 
 def _plain(value: object) -> object:

@@ -61,26 +61,26 @@ class _Parser:
 
     def either(self) -> Selection:
         """Read alternatives."""
-        found = self._both()
+        expression = self._both()
         while self._takes("or"):
-            found = _or(found, self._both())
-        return found
+            expression = _or(expression, self._both())
+        return expression
 
     def _both(self) -> Selection:
-        found = self._one()
+        expression = self._one()
         while self._takes("and"):
-            found = _and(found, self._one())
-        return found
+            expression = _and(expression, self._one())
+        return expression
 
     def _one(self) -> Selection:
         if self._takes("not"):
             inner = self._one()
             return lambda text: not inner(text)
         if self._takes("("):
-            found = self.either()
+            expression = self.either()
             if not self._takes(")"):
                 raise self.error("a bracket is not closed")
-            return found
+            return expression
         word = self.next
         if word is None or word == ")" or word.lower() in _WORDS:
             raise self.error("a word is missing" + (f" before {word!r}" if word else " at the end"))
@@ -88,9 +88,9 @@ class _Parser:
         return lambda text: word.lower() in text
 
     def _takes(self, token: str) -> bool:
-        taken = self.next is not None and self.next.lower() == token
-        self._place += taken
-        return taken
+        matches = self.next is not None and self.next.lower() == token
+        self._place += matches
+        return matches
 
     def error(self, what: str) -> RecordError:
         """Return the error for this expression."""
@@ -101,9 +101,9 @@ class _Parser:
         )
 
 
-def _or(one: Selection, two: Selection) -> Selection:
-    return lambda text: one(text) or two(text)
+def _or(left: Selection, two: Selection) -> Selection:
+    return lambda text: left(text) or two(text)
 
 
-def _and(one: Selection, two: Selection) -> Selection:
-    return lambda text: one(text) and two(text)
+def _and(left: Selection, two: Selection) -> Selection:
+    return lambda text: left(text) and two(text)

@@ -123,18 +123,18 @@ def of_case(case: CaseRecord, model: ModelRecord, machine: Facts, toolchain: Fac
 def of_accepted(accepted: Sequence[Accepted]) -> Snapshot:
     """Return the figures of accepted records."""
     figures = {}
-    for one in accepted:
-        for case_id, case in one.cases.items():
-            acceptance = one.acceptances[case.acceptance]
+    for entry in accepted:
+        for case_id, case in entry.cases.items():
+            acceptance = entry.acceptances[case.acceptance]
             conditions = acceptance.measured_with
             figures[case_id] = held_figure(
                 case_id,
                 case,
                 conditions,
                 acceptance.variants,
-                one.image_keys.get(conditions.evaluation_sha256 or "", ""),
+                entry.image_keys.get(conditions.evaluation_sha256 or "", ""),
             )
-    return Snapshot(figures=figures, models=frozenset(one.model for one in accepted))
+    return Snapshot(figures=figures, models=frozenset(entry.model for entry in accepted))
 
 
 def held_figure(
@@ -215,17 +215,17 @@ def _conditions(model: ModelRecord, machine: Facts, tools: Facts) -> Conditions:
     )
 
 
-def _variant(one: VariantRecord) -> VariantFacts:
+def _variant(variant: VariantRecord) -> VariantFacts:
     # Older records have a ready-made variant's own preprocessing in its manifest alone.
-    older = one.manifest.get("preprocessing") if one.engine == READY_MADE else None
+    older = variant.manifest.get("preprocessing") if variant.engine == READY_MADE else None
     return VariantFacts(
-        sha256=one.sha256,
-        bytes=one.bytes,
-        preprocessing=one.preprocessing or _table(older),
-        feeding=one.feeding,
-        flips=_flips(one.agreement),
-        right=one.right,
-        agrees=one.agrees,
+        sha256=variant.sha256,
+        bytes=variant.bytes,
+        preprocessing=variant.preprocessing or _table(older),
+        feeding=variant.feeding,
+        flips=_flips(variant.agreement),
+        right=variant.right,
+        agrees=variant.agrees,
     )
 
 
@@ -234,13 +234,13 @@ def _flips(agreement: Facts) -> dict[str, str] | None:
     rows = agreement.get("flips")
     if not isinstance(rows, list | tuple):
         return None
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for row in rows:
         name, kind = _table(row).get("name"), _table(row).get("kind")
         if not isinstance(name, str):
             return None
-        found[name] = kind if isinstance(kind, str) else UNLABELLED
-    return found
+        digests[name] = kind if isinstance(kind, str) else UNLABELLED
+    return digests
 
 
 def _table(value: object) -> Facts:

@@ -75,11 +75,11 @@ def read_whole(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
     """
     with opened(path, most) as file:
         pieces = [file.read(os.fstat(file.fileno()).st_size)]
-        held = len(pieces[0])
+        size = len(pieces[0])
         while piece := file.read(CHUNK_BYTES):  # it grew, or its system does not tell sizes
             pieces.append(piece)
-            held += len(piece)
-            if held > most:
+            size += len(piece)
+            if size > most:
                 raise _too_large(path, most)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

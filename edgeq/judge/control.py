@@ -101,9 +101,9 @@ def of_error(reference: Reference | None, label: str, limit: float) -> Tightened
     """
     if reference is None or reference.beside is None:
         return _alone(reference, limit)
-    found = next((error for error in reference.beside.errors if error.label == label), None)
+    contrast = next((error for error in reference.beside.errors if error.label == label), None)
     allowed = reference.allowance
-    return _of_mean(reference, found, limit, allowed.error, allowed.least_error)
+    return _of_mean(reference, contrast, limit, allowed.error, allowed.least_error)
 
 
 def of_drift(reference: Reference | None, limit: float) -> Tightened:
@@ -124,14 +124,14 @@ def of_agreement(reference: Reference | None, limit: float, confidence: float) -
     """
     if reference is None or reference.beside is None:
         return _alone(reference, limit)
-    found, margin = reference.beside.agreement, reference.allowance.agreement
-    if found is None:
+    contrast, margin = reference.beside.agreement, reference.allowance.agreement
+    if contrast is None:
         return _alone(reference, limit)
-    if found.control < limit:
-        return _collapsed(reference, limit, f"agrees on {words.share(found.control)} only")
-    sentence = f"{reference.name} agrees on {words.share(found.control)}"
-    closer = max(limit, round(found.control - margin, _DECIMALS))
-    return _of_share(reference, _Share(found, margin, confidence), closer, sentence)
+    if contrast.control < limit:
+        return _collapsed(reference, limit, f"agrees on {words.share(contrast.control)} only")
+    sentence = f"{reference.name} agrees on {words.share(contrast.control)}"
+    closer = max(limit, round(contrast.control - margin, _DECIMALS))
+    return _of_share(reference, _Share(contrast, margin, confidence), closer, sentence)
 
 
 def of_drop(
@@ -147,29 +147,29 @@ def of_drop(
     """
     if reference is None or reference.beside is None:
         return _alone(reference, limit)
-    found, margin = reference.beside.accuracy, reference.allowance.accuracy
-    if found is None:
+    contrast, margin = reference.beside.accuracy, reference.allowance.accuracy
+    if contrast is None:
         return _alone(reference, limit)
-    drop = baseline - found.control
+    drop = baseline - contrast.control
     if drop > limit:
         return _collapsed(reference, limit, f"loses {words.distance('points', drop)}")
-    sentence = f"{reference.name} is right on {words.share(found.control)}"
+    sentence = f"{reference.name} is right on {words.share(contrast.control)}"
     closer = min(limit, round(drop + margin, _DECIMALS))
-    return _of_share(reference, _Share(found, margin, confidence), closer, sentence)
+    return _of_share(reference, _Share(contrast, margin, confidence), closer, sentence)
 
 
 def _of_mean(
-    reference: Reference, found: Contrast | None, limit: float, factor: float, least: float
+    reference: Reference, contrast: Contrast | None, limit: float, factor: float, least: float
 ) -> Tightened:
-    if found is None:
+    if contrast is None:
         return _alone(reference, limit)
-    reached = words.value("number", found.control)
-    if found.control > limit:
+    reached = words.value("number", contrast.control)
+    if contrast.control > limit:
         return _collapsed(reference, limit, f"lies {reached} from the baseline itself")
-    closer = min(limit, _rounded(max(factor * found.control, least)))
-    times = "" if found.ratio is None else f"{words.value('times', found.ratio)} "
-    status = _status_of_mean(found, factor, least)
-    facts = {"factor": factor, "good_anyway": least, **msgspec.to_builtins(found)}
+    closer = min(limit, _rounded(max(factor * contrast.control, least)))
+    times = "" if contrast.ratio is None else f"{words.value('times', contrast.ratio)} "
+    status = _status_of_mean(contrast, factor, least)
+    facts = {"factor": factor, "good_anyway": least, **msgspec.to_builtins(contrast)}
     return Tightened(
         closer,
         status,
@@ -185,15 +185,15 @@ def _rounded(limit: float) -> float:
     return float(f"{limit:.{_DIGITS}g}")
 
 
-def _status_of_mean(found: Contrast, factor: float, least: float) -> Verdict:
+def _status_of_mean(contrast: Contrast, factor: float, least: float) -> Verdict:
     """Return the verdict on a mean beside its control's: within the factor, or good anyway."""
-    if found.variant_interval is None:
+    if contrast.variant_interval is None:
         return Verdict.INCONCLUSIVE
-    by_itself = decide(found.variant, found.variant_interval, least, "max")
-    if found.ratio is None:
+    by_itself = decide(contrast.variant, contrast.variant_interval, least, "max")
+    if contrast.ratio is None:
         return by_itself
-    ends = found.ratio_interval
-    beside = Verdict.INCONCLUSIVE if ends is None else decide(found.ratio, ends, factor, "max")
+    ends = contrast.ratio_interval
+    beside = Verdict.INCONCLUSIVE if ends is None else decide(contrast.ratio, ends, factor, "max")
     return min(by_itself, beside, key=severity)
 
 
@@ -214,7 +214,7 @@ class _Share:
     @property
     def needed(self) -> int | None:
         """Images in all that would settle it; None if no number is known."""
-        lost, gained = (one / self.found.images for one in (self.found.lost, self.found.gained))
+        lost, gained = (count / self.found.images for count in (self.found.lost, self.found.gained))
         return images_needed_for_drop(lost, gained, self.margin, self.confidence)
 
 

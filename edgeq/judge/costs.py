@@ -31,23 +31,23 @@ class _Time:
     limit: float
 
 
-def latency_ratio(found: Latency, limit: float) -> Judgement:
+def latency_ratio(latency: Latency, limit: float) -> Judgement:
     """Judge the variant's median latency divided by the baseline's."""
     facts = (
-        f"{words.milliseconds(found.variant.median_s)} against "
-        f"{words.milliseconds(found.baseline.median_s)}: ratio"
+        f"{words.milliseconds(latency.variant.median_s)} against "
+        f"{words.milliseconds(latency.baseline.median_s)}: ratio"
     )
-    time = _Time("ratio", "times", facts, found.ratio, found.ratio_interval, limit)
-    return _timed(time, found)
+    time = _Time("ratio", "times", facts, latency.ratio, latency.ratio_interval, limit)
+    return _timed(time, latency)
 
 
-def max_latency_ms(found: Latency, limit: float) -> Judgement:
+def max_latency_ms(latency: Latency, limit: float) -> Judgement:
     """Judge the variant's median latency in ms, as this machine is in this run."""
-    value = found.variant.median_s * 1000
-    ends = found.variant.median_interval_s
-    facts = f"median of {words.plural(found.variant.rounds, 'round')}:"
+    value = latency.variant.median_s * 1000
+    ends = latency.variant.median_interval_s
+    facts = f"median of {words.plural(latency.variant.rounds, 'round')}:"
     interval = None if ends is None else (ends[0] * 1000, ends[1] * 1000)
-    return _timed(_Time("median", "ms", facts, value, interval, limit), found)
+    return _timed(_Time("median", "ms", facts, value, interval, limit), latency)
 
 
 def max_peak_memory(
@@ -130,7 +130,7 @@ def max_partitions(
     )
 
 
-def _timed(time: _Time, found: Latency) -> Judgement:
+def _timed(time: _Time, latency: Latency) -> Judgement:
     """Judge a time; without an interval it is a sample of unknown worth, never exact."""
     interval = time.interval
     status = (
@@ -138,8 +138,8 @@ def _timed(time: _Time, found: Latency) -> Judgement:
         if interval is None
         else decide(time.value, interval, time.limit, "max")
     )
-    taking = found.taking
-    few = "" if interval else f"{words.plural(found.blocks, 'block')} are too few to tell; "
+    taking = latency.taking
+    few = "" if interval else f"{words.plural(latency.blocks, 'block')} are too few to tell; "
     return Judgement(
         status=status,
         reason=f"{few}{time.facts} "
@@ -147,51 +147,51 @@ def _timed(time: _Time, found: Latency) -> Judgement:
         value=time.value,
         limit=time.limit,
         interval=interval,
-        next_step=_next_step(status, time, found),
+        next_step=_next_step(status, time, latency),
         evidence={
-            "rounds": found.variant.rounds,
-            "blocks": found.blocks,
-            "confidence": found.confidence if taking is None else taking.confidence,
-            "interval_confidence": found.confidence,
+            "rounds": latency.variant.rounds,
+            "blocks": latency.blocks,
+            "confidence": latency.confidence if taking is None else taking.confidence,
+            "interval_confidence": latency.confidence,
             "interval_method": "paired bootstrap over blocks",
-            "baseline_spread": found.baseline.spread,
-            "variant_spread": found.variant.spread,
-            "baseline_drift": found.baseline.drift,
-            "variant_drift": found.variant.drift,
+            "baseline_spread": latency.baseline.spread,
+            "variant_spread": latency.variant.spread,
+            "baseline_drift": latency.baseline.drift,
+            "variant_drift": latency.variant.drift,
             "looks": 1 if taking is None else taking.looks,
             "budget_s": None if taking is None else taking.budget_s,
             "used_s": None if taking is None else taking.used_s,
             "load_average": None if taking is None else list(taking.load_average),
-            "unsteady": [cause.seen for cause in causes(found)],
-            "resolution": of_interval(found.variant.rounds, "round", time.kind, interval),
-            **(_needed(time, found) if status is Verdict.INCONCLUSIVE else {}),
+            "unsteady": [cause.seen for cause in causes(latency)],
+            "resolution": of_interval(latency.variant.rounds, "round", time.kind, interval),
+            **(_needed(time, latency) if status is Verdict.INCONCLUSIVE else {}),
         },
     )
 
 
-def _next_step(status: Verdict, time: _Time, found: Latency) -> str | None:
-    unsteady = said(causes(found))
+def _next_step(status: Verdict, time: _Time, latency: Latency) -> str | None:
+    unsteady = said(causes(latency))
     if status is Verdict.PASS:
         return None
     if status is Verdict.FAIL:
         return f"{unsteady}Check that the delegate takes every operator; int8 is the fastest method"
     if time.interval is None:
         return (
-            f"{unsteady}Time {least_blocks(found.confidence)} blocks of each model or more: "
+            f"{unsteady}Time {least_blocks(latency.confidence)} blocks of each model or more: "
             "raise `latency.rounds` or `latency.budget_s`"
         )
-    rounds, taking = found.variant.rounds, found.taking
+    rounds, taking = latency.variant.rounds, latency.taking
     open_, needed = _open(time, time.interval), _rounds(time, time.interval, rounds)
     if taking is None or taking.used_s < taking.budget_s:
         return f"{unsteady}{more_rounds(open_, needed, rounds)}"
     return f"{unsteady}{more_seconds(open_, needed, rounds, taking.used_s)}"
 
 
-def _needed(time: _Time, found: Latency) -> dict[str, object]:
+def _needed(time: _Time, latency: Latency) -> dict[str, object]:
     """Return the rounds in all that would settle a time, nothing if no number is known."""
     if time.interval is None or _open(time, time.interval).is_known:
         return {}
-    have = found.variant.rounds
+    have = latency.variant.rounds
     total = in_all(_rounds(time, time.interval, have), have)
     return {} if total is None else {"rounds_needed": total}
 

@@ -85,10 +85,10 @@ def growing(watched: Watched) -> float | None:
     return next((rate for rate in rates if rate is not None), None)
 
 
-def is_open(found: Growth) -> bool:
+def is_open(growth: Growth) -> bool:
     """Return whether neither growth nor its absence is proven."""
-    rises, noise = _telling(found)
-    return _rate_of(found) is None and not (rises and all(map(noise.permits, rises)))
+    rises, noise = _telling(growth)
+    return _rate_of(growth) is None and not (rises and all(map(noise.permits, rises)))
 
 
 def grown(watched: Watched) -> tuple[int, int]:
@@ -97,24 +97,24 @@ def grown(watched: Watched) -> tuple[int, int]:
     If it clearly grows the rate counts, as if one worker had run them all: how many do, and which
     of them runs how many, differs between machines.
     """
-    for found in (watched.evaluated, watched.last):
-        rate = _rate_of(found)
+    for growth in (watched.evaluated, watched.last):
+        rate = _rate_of(growth)
         if rate is not None:
-            return round(rate * found.inferences), found.inferences
+            return round(rate * growth.inferences), growth.inferences
     rises, noise = _telling(watched.last)
     more = max((rise.total for rise in rises if not noise.permits(rise)), default=0)
     return more, watched.last.inferences
 
 
-def _rate_of(found: Growth) -> float | None:
-    kinds = ((found.allocated, ALLOCATED), (found.resident, RESIDENT))
+def _rate_of(growth: Growth) -> float | None:
+    kinds = ((growth.allocated, ALLOCATED), (growth.resident, RESIDENT))
     means = [rise.mean for rises, noise in kinds for rise in rises if noise.shows(rise)]
     return max(means, default=None)
 
 
-def _telling(found: Growth) -> tuple[Sequence[Rise], Noise]:
+def _telling(growth: Growth) -> tuple[Sequence[Rise], Noise]:
     """Return the rises that can prove that nothing grows: of what was allocated, if it is known."""
-    return (found.allocated, ALLOCATED) if found.allocated else (found.resident, RESIDENT)
+    return (growth.allocated, ALLOCATED) if growth.allocated else (growth.resident, RESIDENT)
 
 
 def _failed(rate: float, baseline: float | None, evidence: dict[str, object]) -> Judgement:
@@ -140,10 +140,10 @@ def _failed(rate: float, baseline: float | None, evidence: dict[str, object]) ->
     )
 
 
-def _unknown(found: Growth, images: int) -> Judgement:
-    if found.inferences:
+def _unknown(growth: Growth, images: int) -> Judgement:
+    if growth.inferences:
         return missing(
-            f"{NOT_MEASURED}{plural(found.inferences, 'inference')} are too few to tell",
+            f"{NOT_MEASURED}{plural(growth.inferences, 'inference')} are too few to tell",
             next_step="Evaluate more images",
         )
     return missing(
@@ -161,4 +161,4 @@ def _rounded(value: float) -> float:
 def _rounded_up(value: float) -> float:
     """Return the next of 1, 2, 5, 10, 20, ...: how many inferences there was time for varies."""
     power: float = 10.0 ** math.floor(math.log10(value))
-    return next(power * one for one in (1, 2, 5, 10) if power * one >= value)
+    return next(power * digit for digit in (1, 2, 5, 10) if power * digit >= value)

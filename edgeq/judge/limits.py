@@ -108,7 +108,7 @@ def max_bytes(variant: Size, limit: float, *, method: str | None = None) -> Judg
 
 
 def top1_agreement(
-    found: Agreement,
+    agreement: Agreement,
     limit: float,
     *,
     method: str | None = None,
@@ -117,62 +117,62 @@ def top1_agreement(
     """Judge the share of images on which the variant gives the baseline's class.
 
     Args:
-        found: The variant beside its baseline.
+        agreement: The variant beside its baseline.
         limit: The lowest share that is allowed, whatever the control reaches.
         method: The variant's, for what to try next.
         reference: The control; None if the spec sets the limit, which then holds alone.
     """
-    alone = decide(found.top1, found.top1_interval, limit, "min")
-    tightened = control.of_agreement(reference, limit, found.confidence)
+    alone = decide(agreement.top1, agreement.top1_interval, limit, "min")
+    tightened = control.of_agreement(reference, limit, agreement.confidence)
     status, limit = tightened.with_status(alone), tightened.limit
-    ties = f", {words.plural(found.ties, 'tie')} counted against it" if found.ties else ""
+    ties = f", {words.plural(agreement.ties, 'tie')} counted against it" if agreement.ties else ""
     step, open_ = None, {}
     if status is Verdict.INCONCLUSIVE:
-        rate_ = open_value.of_rate("rate", found.top1, found.top1_interval, limit)
-        needed = images_needed(found.top1, limit, found.confidence)
+        rate_ = open_value.of_rate("rate", agreement.top1, agreement.top1_interval, limit)
+        needed = images_needed(agreement.top1, limit, agreement.confidence)
         needed = needed if alone is status else tightened.needed
-        step = more_images(rate_, needed, found.worth, found.clusters)
-        open_ = _needed(rate_, needed, found.worth)
+        step = more_images(rate_, needed, agreement.worth, agreement.clusters)
+        open_ = _needed(rate_, needed, agreement.worth)
     elif status is Verdict.FAIL:
         step = another_method(method) if alone is status else tightened.advice
-    sample = resolution.sample(found.images, found.clusters)
+    sample = resolution.sample(agreement.images, agreement.clusters)
     return Judgement(
         status=status,
         reason=tightened.said(
-            f"agrees on {found.agreeing:,} of {sample}{ties}: "
-            f"{words.against('percent', found.top1, limit, 'min', found.top1_interval)}"
+            f"agrees on {agreement.agreeing:,} of {sample}{ties}: "
+            f"{words.against('percent', agreement.top1, limit, 'min', agreement.top1_interval)}"
         ),
-        value=found.top1,
+        value=agreement.top1,
         limit=limit,
-        interval=found.top1_interval,
+        interval=agreement.top1_interval,
         next_step=step,
         evidence={
-            "images": found.images,
-            "agreeing": found.agreeing,
-            "ties": found.ties,
-            "nonfinite_images": found.nonfinite_images,
-            "confidence": found.confidence,
+            "images": agreement.images,
+            "agreeing": agreement.agreeing,
+            "ties": agreement.ties,
+            "nonfinite_images": agreement.nonfinite_images,
+            "confidence": agreement.confidence,
             "interval_method": "Clopper-Pearson",
-            "best_provable_rate": best_provable_rate(found.worth, found.confidence),
+            "best_provable_rate": best_provable_rate(agreement.worth, agreement.confidence),
             "control": tightened.facts,
             "resolution": resolution.worth(
-                found.clusters, resolution.of_rate(found.worth, limit, found.confidence)
+                agreement.clusters, resolution.of_rate(agreement.worth, limit, agreement.confidence)
             ),
-            **cluster_facts(found.clusters),
+            **cluster_facts(agreement.clusters),
             **open_,
         },
     )
 
 
-def top5_overlap(found: Agreement, limit: float, *, method: str | None = None) -> Judgement:
+def top5_overlap(agreement: Agreement, limit: float, *, method: str | None = None) -> Judgement:
     """Judge the mean share of the baseline's five best classes among the variant's.
 
     MISSING for a model with five classes or fewer.
     """
-    value, interval = found.top5_overlap, found.top5_interval
+    value, interval = agreement.top5_overlap, agreement.top5_interval
     if value is None or interval is None:
         return missing(
-            f"the model has {found.classes} classes: five of them say nothing",
+            f"the model has {agreement.classes} classes: five of them say nothing",
             next_step="Set `top5_overlap = false` for it",
         )
     status = decide(value, interval, limit, "min")
@@ -180,39 +180,42 @@ def top5_overlap(found: Agreement, limit: float, *, method: str | None = None) -
     if status is Verdict.INCONCLUSIVE:
         overlap = open_value.of_rate("overlap", value, interval, limit)
         half = half_towards(value, interval, limit)
-        needed = samples_needed(value, half, found.worth, limit)
-        step = more_images(overlap, needed, found.worth, found.clusters)
-        open_ = _needed(overlap, needed, found.worth)
+        needed = samples_needed(value, half, agreement.worth, limit)
+        step = more_images(overlap, needed, agreement.worth, agreement.clusters)
+        open_ = _needed(overlap, needed, agreement.worth)
     elif status is Verdict.FAIL:
         step = another_method(method)
     return Judgement(
         status=status,
-        reason=f"top-5 overlap on {resolution.sample(found.images, found.clusters)}: "
+        reason=f"top-5 overlap on {resolution.sample(agreement.images, agreement.clusters)}: "
         f"{words.against('percent', value, limit, 'min', interval)}",
         value=value,
         limit=limit,
         interval=interval,
         next_step=step,
         evidence={
-            "images": found.images,
-            "confidence": found.confidence,
+            "images": agreement.images,
+            "confidence": agreement.confidence,
             "interval_method": "Gaffke's bounds",
             "resolution": resolution.worth(
-                found.clusters, resolution.of_interval(found.worth, "image", "percent", interval)
+                agreement.clusters,
+                resolution.of_interval(agreement.worth, "image", "percent", interval),
             ),
-            **cluster_facts(found.clusters),
+            **cluster_facts(agreement.clusters),
             **open_,
         },
     )
 
 
-def worst_cosine(found: Agreement, limit: float, *, method: str | None = None) -> Judgement:
+def worst_cosine(agreement: Agreement, limit: float, *, method: str | None = None) -> Judgement:
     """Judge the lowest cosines of logits, without those that chance may put below a limit."""
-    worst = found.worst_images[0]
-    coarse = " (of log-probabilities)" if "log_probabilities" in found.logits_sources else ""
-    broken = ", which is not finite" if found.nonfinite_images and worst.cosine == -1 else ""
-    low = Lowest(found.lowest_cosines, found.images, limit, found.confidence, found.clusters)
-    mean = f"{broken}, mean {words.value('number', found.cosine.mean)}"
+    worst = agreement.worst_images[0]
+    coarse = " (of log-probabilities)" if "log_probabilities" in agreement.logits_sources else ""
+    broken = ", which is not finite" if agreement.nonfinite_images and worst.cosine == -1 else ""
+    low = Lowest(
+        agreement.lowest_cosines, agreement.images, limit, agreement.confidence, agreement.clusters
+    )
+    mean = f"{broken}, mean {words.value('number', agreement.cosine.mean)}"
     return Judgement(
         status=low.verdict,
         reason=low.reason(f"cosine{coarse}", worst.image, mean),
@@ -220,18 +223,18 @@ def worst_cosine(found: Agreement, limit: float, *, method: str | None = None) -
         limit=limit,
         next_step=another_look(low, worst.image, another_method(method)),
         evidence={
-            "images": found.images,
-            "mean": found.cosine.mean,
-            "p5": found.cosine.p5,
-            "worst_images": [worst_image.image for worst_image in found.worst_images],
-            "logits_sources": list(found.logits_sources),
+            "images": agreement.images,
+            "mean": agreement.cosine.mean,
+            "p5": agreement.cosine.p5,
+            "worst_images": [worst_image.image for worst_image in agreement.worst_images],
+            "logits_sources": list(agreement.logits_sources),
             **low.evidence(),
         },
     )
 
 
 def accuracy_drop(
-    found: Accuracy,
+    accuracy: Accuracy,
     limit: float,
     *,
     method: str | None = None,
@@ -245,80 +248,83 @@ def accuracy_drop(
     doubted.
     """
     if doubt is not None and doubt.wrong:
-        return doubted(_nothing_to_lose(found, limit, doubt), doubt)
-    judgement = _drop(found, limit, method, reference)
+        return doubted(_nothing_to_lose(accuracy, limit, doubt), doubt)
+    judgement = _drop(accuracy, limit, method, reference)
     return judgement if doubt is None else doubted(judgement, doubt)
 
 
 def _drop(
-    found: Accuracy, limit: float, method: str | None, reference: Reference | None
+    accuracy: Accuracy, limit: float, method: str | None, reference: Reference | None
 ) -> Judgement:
-    alone = decide(found.drop, found.drop_interval, limit, "max")
-    tightened = control.of_drop(reference, limit, found.baseline_top1.value, found.confidence)
+    alone = decide(accuracy.drop, accuracy.drop_interval, limit, "max")
+    tightened = control.of_drop(reference, limit, accuracy.baseline_top1.value, accuracy.confidence)
     status, limit = tightened.with_status(alone), tightened.limit
-    of = f"{found.images:,}" if found.clusters is None else found.clusters.text
-    top1 = words.change("percent", found.baseline_top1.value, found.variant_top1.value)
+    of = f"{accuracy.images:,}" if accuracy.clusters is None else accuracy.clusters.text
+    top1 = words.change("percent", accuracy.baseline_top1.value, accuracy.variant_top1.value)
     step, open_ = None, {}
     if status is Verdict.INCONCLUSIVE:
-        drop = open_value.of_drop(found.drop, found.drop_interval, limit)
+        drop = open_value.of_drop(accuracy.drop, accuracy.drop_interval, limit)
         needed = images_needed_for_drop(
-            found.lost / found.images, found.gained / found.images, limit, found.confidence
+            accuracy.lost / accuracy.images,
+            accuracy.gained / accuracy.images,
+            limit,
+            accuracy.confidence,
         )
         needed = needed if alone is status else tightened.needed
-        step = more_images(drop, needed, found.worth, found.clusters)
-        open_ = _needed(drop, needed, found.worth)
+        step = more_images(drop, needed, accuracy.worth, accuracy.clusters)
+        open_ = _needed(drop, needed, accuracy.worth)
     elif status is Verdict.FAIL:
         step = another_method(method) if alone is status else tightened.advice
     return Judgement(
         status=status,
         reason=tightened.said(
-            f"top-1 {top1}, {found.lost:,} lost and {found.gained:,} gained of {of}: "
-            f"{words.against('points', found.drop, limit, 'max', found.drop_interval)}"
+            f"top-1 {top1}, {accuracy.lost:,} lost and {accuracy.gained:,} gained of {of}: "
+            f"{words.against('points', accuracy.drop, limit, 'max', accuracy.drop_interval)}"
         ),
-        value=found.drop,
+        value=accuracy.drop,
         limit=limit,
-        interval=found.drop_interval,
+        interval=accuracy.drop_interval,
         next_step=step,
         evidence={
-            "images": found.images,
-            "lost": found.lost,
-            "gained": found.gained,
-            "mcnemar_p": found.mcnemar_p,
+            "images": accuracy.images,
+            "lost": accuracy.lost,
+            "gained": accuracy.gained,
+            "mcnemar_p": accuracy.mcnemar_p,
             "control": tightened.facts,
-            "confidence": found.confidence,
+            "confidence": accuracy.confidence,
             "interval_method": "Gaffke's bounds of a paired difference",
             "resolution": resolution.worth(
-                found.clusters,
+                accuracy.clusters,
                 resolution.of_drop(
-                    found.worth,
-                    (found.lost + found.gained) / found.images,
+                    accuracy.worth,
+                    (accuracy.lost + accuracy.gained) / accuracy.images,
                     limit,
-                    found.confidence,
+                    accuracy.confidence,
                 ),
             ),
-            **cluster_facts(found.clusters),
+            **cluster_facts(accuracy.clusters),
             **open_,
         },
     )
 
 
-def min_accuracy(found: Accuracy, limit: float, *, method: str | None = None) -> Judgement:
+def min_accuracy(accuracy: Accuracy, limit: float, *, method: str | None = None) -> Judgement:
     """Judge the variant's own top-1 accuracy.
 
     A baseline that does not reach the limit either is named: no method makes up for it.
     """
-    top1, baseline = found.variant_top1, found.baseline_top1
+    top1, baseline = accuracy.variant_top1, accuracy.baseline_top1
     status = decide(top1.value, top1.interval, limit, "min")
     step, open_ = None, {}
     if status is Verdict.INCONCLUSIVE:
         rate_ = open_value.of_rate("accuracy", top1.value, top1.interval, limit)
-        needed = images_needed(top1.value, limit, found.confidence)
-        step = more_images(rate_, needed, found.worth, found.clusters)
-        open_ = _needed(rate_, needed, found.worth)
+        needed = images_needed(top1.value, limit, accuracy.confidence)
+        step = more_images(rate_, needed, accuracy.worth, accuracy.clusters)
+        open_ = _needed(rate_, needed, accuracy.worth)
     elif status is Verdict.FAIL:
         further = "Train the baseline further: it is below the limit, too"
         step = another_method(method) if baseline.value >= limit else further
-    sample = resolution.sample(found.images, found.clusters)
+    sample = resolution.sample(accuracy.images, accuracy.clusters)
     return Judgement(
         status=status,
         reason=f"top-1 right on {top1.images:,} of {sample} "
@@ -329,31 +335,31 @@ def min_accuracy(found: Accuracy, limit: float, *, method: str | None = None) ->
         interval=top1.interval,
         next_step=step,
         evidence={
-            "images": found.images,
+            "images": accuracy.images,
             "right": top1.images,
             "baseline_top1": baseline.value,
-            "confidence": found.confidence,
+            "confidence": accuracy.confidence,
             "interval_method": "Clopper-Pearson",
             "resolution": resolution.worth(
-                found.clusters,
-                resolution.of_rate(found.worth, limit, found.confidence, others="are wrong"),
+                accuracy.clusters,
+                resolution.of_rate(accuracy.worth, limit, accuracy.confidence, others="are wrong"),
             ),
-            **cluster_facts(found.clusters),
+            **cluster_facts(accuracy.clusters),
             **open_,
         },
     )
 
 
-def _nothing_to_lose(found: Accuracy, limit: float, doubt: Doubt) -> Judgement:
-    right = round(found.baseline_top1.value * found.images)
+def _nothing_to_lose(accuracy: Accuracy, limit: float, doubt: Doubt) -> Judgement:
+    right = round(accuracy.baseline_top1.value * accuracy.images)
     return Judgement(
         status=Verdict.FAIL,
         reason=f"{doubt.reason}; a drop from there says nothing",
-        value=found.drop,
+        value=accuracy.drop,
         limit=limit,
-        interval=found.drop_interval,
+        interval=accuracy.drop_interval,
         next_step=doubt.next_step,
-        evidence={"images": found.images, "classes": found.classes, "baseline_right": right},
+        evidence={"images": accuracy.images, "classes": accuracy.classes, "baseline_right": right},
     )
 
 

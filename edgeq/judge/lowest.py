@@ -59,15 +59,15 @@ class Lowest:
             image: The image of the lowest.
             facts: What else to say about the lowest, or about all values.
         """
-        held = words.against("number", self.value, self.limit, "min")
+        comparison = words.against("number", self.value, self.limit, "min")
         if len(self.values) == 1:
-            return f"lowest {what} at image {image} of {self.images:,}{facts}: {held}"
+            return f"lowest {what} at image {image} of {self.images:,}{facts}: {comparison}"
         least = words.value("number", self.values[0])
         rank = words.ordinal(len(self.values))
         below = f"; {self.below:,} below" if self.below and self.verdict is not Verdict.FAIL else ""
         return (
             f"{rank} lowest {what} of {self.images:,} images, {least} the lowest at image "
-            f"{image}{facts}: {held}{below}"
+            f"{image}{facts}: {comparison}{below}"
         )
 
     def evidence(self) -> dict[str, object]:

@@ -45,7 +45,7 @@ def made(error: EdgeqError | None, *, size: int = 0) -> Judgement:
 
 
 def types(
-    found: Operators,
+    operators: Operators,
     method: Method | None,
     *,
     sha256: str,
@@ -55,7 +55,7 @@ def types(
     """Prove that the file holds the types that its method claims, and is not the baseline.
 
     Args:
-        found: What the variant computes with.
+        operators: What the variant computes with.
         method: The method that it claims, None for a ready-made variant that claims none.
         sha256: Of the variant's file.
         baseline_sha256: Of the baseline's file.
@@ -64,11 +64,11 @@ def types(
     """
     evidence: dict[str, object] = {
         "sha256": sha256,
-        "weight_bytes_by_type": dict(found.weight_bytes_by_type),
-        "compute_activation_types": dict(found.compute_activation_types),
-        "float_islands": list(found.float_islands),
-        "input_types": list(found.input_types),
-        "output_types": list(found.output_types),
+        "weight_bytes_by_type": dict(operators.weight_bytes_by_type),
+        "compute_activation_types": dict(operators.compute_activation_types),
+        "float_islands": list(operators.float_islands),
+        "input_types": list(operators.input_types),
+        "output_types": list(operators.output_types),
     }
     if sha256 == baseline_sha256:
         return Judgement(
@@ -78,19 +78,19 @@ def types(
             evidence=evidence,
         )
     shown = (
-        f"weights {_by_share(found.weight_bytes_by_type)}, "
-        f"activations {_by_share(found.compute_activation_types)}, "
-        f"input {_listed(found.input_types)}, output {_listed(found.output_types)}"
+        f"weights {_by_share(operators.weight_bytes_by_type)}, "
+        f"activations {_by_share(operators.compute_activation_types)}, "
+        f"input {_listed(operators.input_types)}, output {_listed(operators.output_types)}"
     )
     if method is None:
         return _passed(f"claims no method and differs from the baseline: {shown}", **evidence)
-    others = found if classifier is None else _without_heads(found)
+    others = operators if classifier is None else _without_heads(operators)
     breaks = [
         *(_weights(others, method) if others.compute or classifier is None else ()),
         *_scales(others, method),
         *_activations(others, method),
-        *_borders(found, method),
-        *(() if classifier is None else _heads(found, method, classifier)),
+        *_borders(operators, method),
+        *(() if classifier is None else _heads(operators, method, classifier)),
     ]
     claimed = method.name if classifier is None else f"{method.name}, {classifier} classifier"
     if not breaks:
@@ -98,31 +98,35 @@ def types(
     return Judgement(
         status=Verdict.FAIL,
         reason=f"is not what {claimed} claims: {breaks[0]}{_more(breaks)}",
-        next_step=_next_step(found, method),
+        next_step=_next_step(operators, method),
         evidence={**evidence, "breaks": breaks},
     )
 
 
-def _next_step(found: Operators, claimed: Method) -> str:
+def _next_step(operators: Operators, claimed: Method) -> str:
     """Return what to do about a file that is not what it claims: a claim that it shows, if any."""
     names_ = [
         f"`{name}`"
         for name, method in METHODS
-        if name != claimed.name and shows(found, method) and not [*_borders(found, method)]
+        if name != claimed.name and shows(operators, method) and not [*_borders(operators, method)]
     ]
     if names_:
         return f"Correct the claim (`method`): the file shows {' or '.join(names_)}"
     return "Correct the claim (`method`), or make the variant again with every operator quantized"
 
 
-def shows(found: Operators, method: Method) -> bool:
+def shows(operators: Operators, method: Method) -> bool:
     """Return whether weights and activations are a method's; input and output may differ.
 
     Args:
-        found: What the file computes with.
+        operators: What the file computes with.
         method: The method.
     """
-    parts = (_weights(found, method), _scales(found, method), _activations(found, method))
+    parts = (
+        _weights(operators, method),
+        _scales(operators, method),
+        _activations(operators, method),
+    )
     return not any(True for part in parts for _ in part)
 
 
@@ -210,34 +214,34 @@ def calibration_disjoint(
     )
 
 
-def calibration_set(found: Lint | None) -> Judgement:
+def calibration_set(lint: Lint | None) -> Judgement:
     """Prove that the calibration images are photographs, and not all the same one.
 
     What is only unusual (few pictures, one class, another brightness) is in the evidence.
 
     Args:
-        found: What is odd about the set, None where the spec names none.
+        lint: What is odd about the set, None where the spec names none.
     """
-    if found is None:
+    if lint is None:
         return missing(
             "no calibration images are named",
             declared=False,
             next_step="Set `images.calibration` to a folder of photographs",
         )
     evidence: dict[str, object] = {
-        **found.facts,
-        "problems": list(found.problems),
-        "notes": list(found.notes),
+        **lint.facts,
+        "problems": list(lint.problems),
+        "notes": list(lint.notes),
     }
-    if found.problems:
+    if lint.problems:
         return Judgement(
             status=Verdict.FAIL,
-            reason=found.problems[0],
+            reason=lint.problems[0],
             next_step="Calibrate on some 100 photographs like those of the evaluation",
             evidence=evidence,
         )
-    noted = f"; to note: {found.notes[0]}" if found.notes else ""
-    pictures = plural(found.images, "calibration picture")
+    noted = f"; to note: {lint.notes[0]}" if lint.notes else ""
+    pictures = plural(lint.images, "calibration picture")
     return _passed(f"{pictures}, neither noise nor all the same{noted}", **evidence)
 
 
@@ -245,33 +249,37 @@ def _passed(reason: str, **evidence: object) -> Judgement:
     return Judgement(status=Verdict.PASS, reason=reason, evidence=evidence)
 
 
-def _weights(found: Operators, method: Method) -> Iterator[str]:
-    total = sum(found.weight_bytes_by_type.values())
-    held = sum(found.weight_bytes_by_type.get(name, 0) for name in method.weight_types)
+def _weights(operators: Operators, method: Method) -> Iterator[str]:
+    total = sum(operators.weight_bytes_by_type.values())
+    matching_bytes = sum(
+        operators.weight_bytes_by_type.get(name, 0) for name in method.weight_types
+    )
     # Both engines leave small weights in float unless activations are quantized too, and in a
     # network of 100 kB these are the most.
     integer = ACTIVATION_TYPES_INTEGER & method.activation_types
-    small = 0 if integer else sum(map(_left_in_float, found.compute))
+    small = 0 if integer else sum(map(_left_in_float, operators.compute))
     if total == 0:
         yield "no compute operator has weights"
-    elif held <= MOST * max(total - small, 0):
+    elif matching_bytes <= MOST * max(total - small, 0):
         heavy = max(
-            found.compute,
-            key=lambda one: 0 if one.weight_type in method.weight_types else one.weight_bytes,
+            operators.compute,
+            key=lambda layer: 0 if layer.weight_type in method.weight_types else layer.weight_bytes,
         )
         claimed = _listed(sorted(method.weight_types))
         left = f"; layers below {LEAST_WEIGHTS:,} weights stay float"
         yield (
-            f"{claimed} holds {share(held / total)} of the weights' bytes "
+            f"{claimed} holds {share(matching_bytes / total)} of the weights' bytes "
             f"(largest other: {heavy.weight_type} of {heavy.label})"
             + (left if small == total and "int8" in method.weight_types else "")
         )
-    if method.weights_dequantized is None or held == 0:
+    if method.weights_dequantized is None or matching_bytes == 0:
         return
-    routed = [one for one in found.compute if one.weight_type in method.weight_types]
-    taken = sum(one.weight_bytes for one in routed)  # shared weights count with every operator
-    dequantized = sum(one.weight_bytes for one in routed if one.dequantized)
-    if (dequantized > MOST * taken) != method.weights_dequantized:
+    routed = [layer for layer in operators.compute if layer.weight_type in method.weight_types]
+    routed_bytes = sum(
+        layer.weight_bytes for layer in routed
+    )  # shared weights count with every operator
+    dequantized = sum(layer.weight_bytes for layer in routed if layer.dequantized)
+    if (dequantized > MOST * routed_bytes) != method.weights_dequantized:
         yield (
             "activations are quantized while running, since operators take the weights as stored"
             if method.weights_dequantized
@@ -285,35 +293,35 @@ def _left_in_float(operator: Compute) -> int:
     return operator.weight_bytes if small and operator.weight_type == "float32" else 0
 
 
-def _scales(found: Operators, method: Method) -> Iterator[str]:
+def _scales(operators: Operators, method: Method) -> Iterator[str]:
     """Yield what is not per tensor where the target, or the claim, knows nothing else."""
     if method.stored_weights != "per_tensor":
         return
-    layers = [one for one in found.compute if one.weight_scales]
+    layers = [layer for layer in operators.compute if layer.weight_scales]
     finer = [layer for layer in layers if layer.weight_scales > 1]
     if finer:
         yield (
             f"{len(finer)} of {plural(len(layers), 'layer')} have a scale for each channel: "
-            f"{names([one.label for one in finer])}"
+            f"{names([layer.label for layer in finer])}"
         )
 
 
-def _without_heads(found: Operators) -> Operators:
+def _without_heads(operators: Operators) -> Operators:
     """Return what a model computes with beside the dense layers that give its outputs."""
-    others = tuple(one for one in found.compute if not one.head)
+    others = tuple(layer for layer in operators.compute if not layer.head)
     sizes: Counter[str] = Counter()
     for other in others:
         sizes[other.weight_type or ""] += other.weight_bytes
     return msgspec.structs.replace(
-        found,
+        operators,
         compute=others,
         weight_bytes_by_type={kind: size for kind, size in sizes.items() if kind},
     )
 
 
-def _heads(found: Operators, method: Method, classifier: Classifier) -> Iterator[str]:
+def _heads(operators: Operators, method: Method, classifier: Classifier) -> Iterator[str]:
     """Yield how the dense layers that give the outputs are not as claimed."""
-    heads = [one for one in found.compute if one.head]
+    heads = [layer for layer in operators.compute if layer.head]
     if not heads:
         yield "no dense layer gives an output"
     weights, activations = _HEAD_WEIGHTS[classifier], method.activation_types
@@ -328,20 +336,22 @@ def _heads(found: Operators, method: Method, classifier: Classifier) -> Iterator
             yield f"the weights of {head.label} are made float first"
 
 
-def _activations(found: Operators, method: Method) -> Iterator[str]:
+def _activations(operators: Operators, method: Method) -> Iterator[str]:
     if not method.activation_types:
         return
-    wrong = [one for one in found.compute if one.activation_type not in method.activation_types]
+    wrong = [
+        layer for layer in operators.compute if layer.activation_type not in method.activation_types
+    ]
     if wrong:
-        kinds = _listed(sorted({one.activation_type for one in wrong}))
+        kinds = _listed(sorted({layer.activation_type for layer in wrong}))
         yield (
-            f"{len(wrong)} of {plural(len(found.compute), 'compute operator')} give {kinds}: "
-            f"{names([one.label for one in wrong])}"
+            f"{len(wrong)} of {plural(len(operators.compute), 'compute operator')} give {kinds}: "
+            f"{names([layer.label for layer in wrong])}"
         )
 
 
-def _borders(found: Operators, method: Method) -> Iterator[str]:
-    for border, kinds in (("input", found.input_types), ("output", found.output_types)):
+def _borders(operators: Operators, method: Method) -> Iterator[str]:
+    for border, kinds in (("input", operators.input_types), ("output", operators.output_types)):
         wrong = sorted(set(kinds) - method.io_types)
         if wrong:
             yield f"{border} is {_listed(wrong)}, not {_listed(sorted(method.io_types))}"

@@ -18,7 +18,7 @@ _CALIBRATE = "Calibrate on samples like those of the evaluation, with the model'
 _ANEW = "Rebuild the variant from the baseline: its scales were changed after it was quantized"
 
 
-def ranges(found: Ranges, declared: StoredWeights = "quantized") -> Judgement:
+def ranges(comparison: Ranges, declared: StoredWeights = "quantized") -> Judgement:
     """Prove that the ranges of activations are not what the variant's error comes from.
 
     A range that looks wrong proves nothing: good files have some that are seven times as wide as
@@ -26,26 +26,26 @@ def ranges(found: Ranges, declared: StoredWeights = "quantized") -> Judgement:
     outputs gain by it decides.
 
     Args:
-        found: What the ranges cost.
+        comparison: What the ranges cost.
         declared: What the spec says of the variant's weights. One that was trained on computes
             other activations than its baseline, so that ranges need not fit: only a range that is
             far off stands against it.
     """
-    evidence = _evidence(found)
-    if not found.activations:
+    evidence = _evidence(comparison)
+    if not comparison.activations:
         return Judgement(
             status=Verdict.PASS, reason="no activation has a fixed scale", evidence=evidence
         )
-    trial = harmful(found)
+    trial = harmful(comparison)
     trained = declared == "trained"
     if trial is not None and not (trained and len(trial.tensors) > 1):
         return Judgement(
             status=Verdict.FAIL,
-            reason=_wrong(found, trial),
+            reason=_wrong(comparison, trial),
             next_step=_ANEW if len(trial.tensors) == 1 else _CALIBRATE,
             evidence=evidence,
         )
-    misread = [one for one in found.stale if one.matters]
+    misread = [fit for fit in comparison.stale if fit.matters]
     if misread:
         return Judgement(
             status=Verdict.FAIL, reason=_misread(misread), next_step=_ANEW, evidence=evidence
@@ -53,11 +53,11 @@ def ranges(found: Ranges, declared: StoredWeights = "quantized") -> Judgement:
     if trial is not None:
         reason = (
             f'waived: the spec says that its weights were trained (`weights = "trained"`), and '
-            f"{len(trial.tensors)} of {found.activations} ranges of activations are not what the "
-            "baseline computes"
+            f"{len(trial.tensors)} of {comparison.activations} ranges of activations are not "
+            "what the baseline computes"
         )
         return Judgement(status=Verdict.PASS, reason=reason, evidence=evidence)
-    doubt = _doubt(found)
+    doubt = _doubt(comparison)
     if doubt is not None:
         return Judgement(
             status=Verdict.INCONCLUSIVE,
@@ -65,20 +65,20 @@ def ranges(found: Ranges, declared: StoredWeights = "quantized") -> Judgement:
             next_step=doubt[1],
             evidence=evidence,
         )
-    return Judgement(status=Verdict.PASS, reason=_fine(found), evidence=evidence)
+    return Judgement(status=Verdict.PASS, reason=_fine(comparison), evidence=evidence)
 
 
-def harmful(found: Ranges) -> Trial | None:
+def harmful(comparison: Ranges) -> Trial | None:
     """Return the trial that shows which ranges cause the error, None if none does.
 
     If a single range explains it as well as several, it is the single one.
     """
-    helpful = [trial for trial in found.trials if trial.recovers]
+    helpful = [trial for trial in comparison.trials if trial.recovers]
     if not helpful:
         return None
     best = min(helpful, key=_left)
-    alone = [one for one in helpful if len(one.tensors) == 1]
-    explains = [one for one in alone if _left(one) <= AS_GOOD * _left(best)]
+    alone = [trial for trial in helpful if len(trial.tensors) == 1]
+    explains = [trial for trial in alone if _left(trial) <= AS_GOOD * _left(best)]
     return min(explains, key=_left) if explains else best
 
 
@@ -88,39 +88,39 @@ def _left(trial: Trial) -> float:
     return float("inf") if after is None else after
 
 
-def fit_of(found: Ranges, name: str) -> RangeFit | None:
+def fit_of(comparison: Ranges, name: str) -> RangeFit | None:
     """Return how a suspicious range fits, by its name."""
-    return next((one for one in found.suspicious if one.name == name), None)
+    return next((fit for fit in comparison.suspicious if fit.name == name), None)
 
 
 def holds(fit: RangeFit) -> str:
     """Return what a range holds and what the baseline has there, in words."""
     low, high = fit.scale.range
-    held = f"holds {low:.3g} to {high:.3g}, the baseline has {fit.values[0]:.3g} to "
-    return f"{held}{fit.values[1]:.3g}"
+    sentence = f"holds {low:.3g} to {high:.3g}, the baseline has {fit.values[0]:.3g} to "
+    return f"{sentence}{fit.values[1]:.3g}"
 
 
-def recovery(found: Ranges, trial: Trial) -> str:
+def recovery(comparison: Ranges, trial: Trial) -> str:
     """Return what setting ranges right changes, in words."""
-    before, after = (_error(one[trial.output]) for one in (trial.before, trial.after))
+    before, after = (_error(errors[trial.output]) for errors in (trial.before, trial.after))
     classes = ""
     if trial.agreeing is not None and trial.agreeing[0] != trial.agreeing[1]:
         first, second = trial.agreeing
         classes = f", and {second} instead of {first} agree with the baseline"
     return (
         f"the output's error is {after} instead of {before}{classes} "
-        f"({plural(found.samples, 'sample')})"
+        f"({plural(comparison.samples, 'sample')})"
     )
 
 
-def _wrong(found: Ranges, trial: Trial) -> str:
-    fit = fit_of(found, trial.tensors[0])
+def _wrong(comparison: Ranges, trial: Trial) -> str:
+    fit = fit_of(comparison, trial.tensors[0])
     worst = "" if fit is None else f" {fit.name} {holds(fit)}"
     if len(trial.tensors) == 1:
-        return f"a range is wrong:{worst}. With it set right, {recovery(found, trial)}"
+        return f"a range is wrong:{worst}. With it set right, {recovery(comparison, trial)}"
     return (
-        f"{len(trial.tensors)} of {found.activations} ranges of activations are wrong: for example,"
-        f"{worst}. With them set right, {recovery(found, trial)}"
+        f"{len(trial.tensors)} of {comparison.activations} ranges of activations are wrong: for "
+        f"example,{worst}. With them set right, {recovery(comparison, trial)}"
     )
 
 
@@ -133,35 +133,35 @@ def _misread(misread: list[StaleBias]) -> str:
     )
 
 
-def _doubt(found: Ranges) -> tuple[str, str | None] | None:
-    if found.unmatched:
+def _doubt(comparison: Ranges) -> tuple[str, str | None] | None:
+    if comparison.unmatched:
         reason = (
-            f"{len(found.unmatched)} of {found.activations} activations have no match in the "
-            f"baseline's graph ({words.names(found.unmatched[:_NAMED])}); the others fit"
+            f"{len(comparison.unmatched)} of {comparison.activations} activations have no match "
+            f"in the baseline's graph ({words.names(comparison.unmatched[:_NAMED])}); the others fit"
         )
         return reason, "Convert the variant from the baseline's own graph"
-    if found.problems and not found.trials:
+    if comparison.problems and not comparison.trials:
         reason = (
-            f"{len(found.suspicious)} of {found.activations} ranges of activations look wrong and "
-            f"could not be set right to see what they cost: {found.problems[0]}"
+            f"{len(comparison.suspicious)} of {comparison.activations} ranges of activations "
+            f"look wrong and could not be set right to see what they cost: {comparison.problems[0]}"
         )
         return reason, None
     return None
 
 
-def _fine(found: Ranges) -> str:
-    samples = plural(found.samples, "sample")
-    if not found.trials:
+def _fine(comparison: Ranges) -> str:
+    samples = plural(comparison.samples, "sample")
+    if not comparison.trials:
         return (
-            f"the ranges of {plural(found.activations, 'activation')} hold what the baseline "
+            f"the ranges of {plural(comparison.activations, 'activation')} hold what the baseline "
             f"computes on {samples}"
         )
-    trial = found.trials[0]
-    before, after = (_error(one[trial.output]) for one in (trial.before, trial.after))
+    trial = comparison.trials[0]
+    before, after = (_error(errors[trial.output]) for errors in (trial.before, trial.after))
     return (
-        f"{len(found.suspicious)} of {found.activations} ranges of activations clip or waste more "
-        f"than they need to, which costs little: with them set right, the output's error is "
-        f"{after} instead of {before} ({samples})"
+        f"{len(comparison.suspicious)} of {comparison.activations} ranges of activations clip or "
+        f"waste more than they need to, which costs little: with them set right, the output's "
+        f"error is {after} instead of {before} ({samples})"
     )
 
 
@@ -169,22 +169,22 @@ def _error(value: float | None) -> str:
     return "not finite" if value is None else f"{value:.2g}"
 
 
-def _evidence(found: Ranges) -> dict[str, object]:
+def _evidence(comparison: Ranges) -> dict[str, object]:
     return {
-        "samples": found.samples,
-        "activations": found.activations,
-        "unmatched": list(found.unmatched),
-        "suspicious": len(found.suspicious),
+        "samples": comparison.samples,
+        "activations": comparison.activations,
+        "unmatched": list(comparison.unmatched),
+        "suspicious": len(comparison.suspicious),
         "worst": [
             {
-                "tensor": one.name,
-                "range": list(one.scale.range),
-                "baseline": list(one.values),
-                "clipped": one.clipped,
-                "error": one.error,
-                "least_error": one.best,
+                "tensor": fit.name,
+                "range": list(fit.scale.range),
+                "baseline": list(fit.values),
+                "clipped": fit.clipped,
+                "error": fit.error,
+                "least_error": fit.best,
             }
-            for one in found.suspicious[:_NAMED]
+            for fit in comparison.suspicious[:_NAMED]
         ],
         "trials": [
             {
@@ -193,8 +193,8 @@ def _evidence(found: Ranges) -> dict[str, object]:
                 "before": list(trial.before),
                 "after": list(trial.after),
             }
-            for trial in found.trials
+            for trial in comparison.trials
         ],
-        "problems": list(found.problems),
-        "misread_biases": msgspec.to_builtins(found.stale[:_NAMED]),
+        "problems": list(comparison.problems),
+        "misread_biases": msgspec.to_builtins(comparison.stale[:_NAMED]),
     }

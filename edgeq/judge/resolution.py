@@ -19,11 +19,11 @@ def sample(images: int, clusters: Clusters | None) -> str:
     return plural(images, "image") if clusters is None else clusters.text
 
 
-def worth(clusters: Clusters | None, said: str) -> str:
+def worth(clusters: Clusters | None, text: str) -> str:
     """Return what a set resolves, said of as many images as its clusters count as."""
     if clusters is None:
-        return said
-    return f"{clusters.text} count as {plural(max(int(clusters.effective), 1), 'image')}: {said}"
+        return text
+    return f"{clusters.text} count as {plural(max(int(clusters.effective), 1), 'image')}: {text}"
 
 
 def of_rate(images: int, limit: float, confidence: float, *, others: str = "differ") -> str:

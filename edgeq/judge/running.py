@@ -45,17 +45,17 @@ MOST_FAR = 0.05
 
 
 def kernels(
-    found: KernelNoise | None, own: Kernels, other: Kernels, *, of: str = "logits"
+    noise: KernelNoise | None, own: Kernels, other: Kernels, *, of: str = "logits"
 ) -> Judgement:
     """Prove that another implementation of the operators gives the same answers, up to rounding.
 
     Args:
-        found: How far the kernels part, None where the variant's arithmetic is float.
+        noise: How far the kernels part, None where the variant's arithmetic is float.
         own: Kernels of the run.
         other: Those that they are compared with.
         of: What was compared.
     """
-    if found is None:
+    if noise is None:
         return Judgement(
             status=Verdict.PASS,
             reason="the arithmetic is float, in which kernels part by less than float16 rounds",
@@ -64,80 +64,80 @@ def kernels(
         "kernels": own,
         "other_kernels": other,
         "compared": of,
-        **msgspec.to_builtins(found),
+        **msgspec.to_builtins(noise),
     }
-    images = plural(found.images, "image")
-    problem = _parted(found, own, other)
+    images = plural(noise.images, "image")
+    problem = _parted(noise, own, other)
     if problem is not None:
         return Judgement(
             status=Verdict.FAIL, reason=problem[0], next_step=problem[1], evidence=evidence
         )
     return Judgement(
         status=Verdict.PASS,
-        reason=f"{own} and {other} kernels part by {_shown(found.noise)}, quantization by "
-        f"{_shown(found.own_error)} (relative error of {of}, {images})",
+        reason=f"{own} and {other} kernels part by {_shown(noise.noise)}, quantization by "
+        f"{_shown(noise.own_error)} (relative error of {of}, {images})",
         evidence=evidence,
     )
 
 
-def strain(found: KernelNoise) -> tuple[int, float]:
+def strain(noise: KernelNoise) -> tuple[int, float]:
     """Return how near an output of a file is to failing ``kernels``, to find the nearest of them.
 
     An output that can't be compared, as one that is zero on these images, is the farthest.
     """
-    most = max(LEAST_NOISE, TIMES * _error(found))
-    return found.nonfinite, -1.0 if found.noise is None else found.noise / most
+    most = max(LEAST_NOISE, TIMES * _error(noise))
+    return noise.nonfinite, -1.0 if noise.noise is None else noise.noise / most
 
 
-def _parted(found: KernelNoise, own: Kernels, other: Kernels) -> tuple[str, str] | None:
-    images = plural(found.images, "image")
-    if found.nonfinite:
+def _parted(noise: KernelNoise, own: Kernels, other: Kernels) -> tuple[str, str] | None:
+    images = plural(noise.images, "image")
+    if noise.nonfinite:
         reason = (
-            f"{other} kernels give NaN or infinity on {found.nonfinite} of {images}, {own} "
+            f"{other} kernels give NaN or infinity on {noise.nonfinite} of {images}, {own} "
             "kernels none"
         )
         return reason, _step(other)
-    if found.noise is None:
+    if noise.noise is None:
         return f"{own} kernels give nothing to compare on {images}", _step(own)
-    if found.noise <= max(LEAST_NOISE, TIMES * _error(found)):
+    if noise.noise <= max(LEAST_NOISE, TIMES * _error(noise)):
         return None
     reason = (
-        f"{own} and {other} kernels part by {_shown(found.noise)}, more than quantization does: "
-        f"{_shown(found.own_error)} from the baseline with {own}, "
-        f"{_shown(found.other_error)} with {other} ({images})"
+        f"{own} and {other} kernels part by {_shown(noise.noise)}, more than quantization does: "
+        f"{_shown(noise.own_error)} from the baseline with {own}, "
+        f"{_shown(noise.other_error)} with {other} ({images})"
     )
-    return reason, _step(own if (found.own_error or 0) > (found.other_error or 0) else other)
+    return reason, _step(own if (noise.own_error or 0) > (noise.other_error or 0) else other)
 
 
-def input_range(found: InputFit | None) -> Judgement:
+def input_range(fit: InputFit | None) -> Judgement:
     """Prove that the variant's input holds the values that the photographs bring.
 
     Args:
-        found: How they fit, None where the variant takes real values as they are.
+        fit: How they fit, None where the variant takes real values as they are.
     """
-    if found is None:
+    if fit is None:
         return Judgement(
             status=Verdict.PASS, reason="takes real values, which no input scale clips"
         )
-    evidence: dict[str, object] = msgspec.to_builtins(found)
-    span = f"{_ends(found.range)}, the photographs bring {_ends(found.fed)}"
+    evidence: dict[str, object] = msgspec.to_builtins(fit)
+    span = f"{_ends(fit.range)}, the photographs bring {_ends(fit.fed)}"
     reason = None
-    if found.steps < LEAST_STEPS:
+    if fit.steps < LEAST_STEPS:
         reason = (
-            f"256 levels of a pixel become {plural(found.steps, 'step')} of the {found.dtype} "
+            f"256 levels of a pixel become {plural(fit.steps, 'step')} of the {fit.dtype} "
             f"input: it holds {span}"
         )
-    elif found.far > MOST_FAR:
+    elif fit.far > MOST_FAR:
         reason = (
-            f"{share(found.clipped)} of the evaluation's values are clipped by the input's scale: "
+            f"{share(fit.clipped)} of the evaluation's values are clipped by the input's scale: "
             f"it holds {span}"
         )
-    elif found.filled < LEAST_FILLED:
+    elif fit.filled < LEAST_FILLED:
         reason = (
-            f"the input was made for other values: pixels reach {share(found.filled)} of the range "
+            f"the input was made for other values: pixels reach {share(fit.filled)} of the range "
             f"that it holds, {span}"
         )
-    problem = (Verdict.FAIL, reason) if reason is not None else _off_by_steps(found)
+    problem = (Verdict.FAIL, reason) if reason is not None else _off_by_steps(fit)
     if problem is not None:
         return Judgement(
             status=problem[0],
@@ -146,19 +146,19 @@ def input_range(found: InputFit | None) -> Judgement:
             "`preprocessing`",
             evidence=evidence,
         )
-    if not found.clipped:
+    if not fit.clipped:
         noted = "clips nothing"
     else:
-        noted = f"clips {share(found.clipped)} of the values by little, on "
-        noted += f"{found.clipped_images:,} of {plural(found.images, 'image')}"
+        noted = f"clips {share(fit.clipped)} of the values by little, on "
+        noted += f"{fit.clipped_images:,} of {plural(fit.images, 'image')}"
     return Judgement(
         status=Verdict.PASS,
-        reason=f"the {found.dtype} input holds {span}: {noted}",
+        reason=f"the {fit.dtype} input holds {span}: {noted}",
         evidence=evidence,
     )
 
 
-def _off_by_steps(found: InputFit) -> tuple[Verdict, str] | None:
+def _off_by_steps(fit: InputFit) -> tuple[Verdict, str] | None:
     """Return what is wrong with an input's scale or zero point, to the step.
 
     Calibration on pixels gives a range that ends at the smallest and the largest of them, up to the
@@ -166,24 +166,24 @@ def _off_by_steps(found: InputFit) -> tuple[Verdict, str] | None:
     from values that were resized in floats, which overshoot, and is left open; one that is merely
     moved can't.
     """
-    levels = float(np.iinfo(found.dtype).max) - float(np.iinfo(found.dtype).min)
+    levels = float(np.iinfo(fit.dtype).max) - float(np.iinfo(fit.dtype).min)
     slack = ROUNDED + SLACK * levels
-    held = f"the {found.dtype} input holds {_ends(found.range)}"
-    if found.calibrated is not None and max(map(abs, found.calibrated)) > slack:
-        low, high = found.calibrated
+    sentence = f"the {fit.dtype} input holds {_ends(fit.range)}"
+    if fit.calibrated is not None and max(map(abs, fit.calibrated)) > slack:
+        low, high = fit.calibrated
         return Verdict.FAIL, (
-            f"{held}: {_off(low)} at the lower and {_off(high)} at the upper end than the "
+            f"{sentence}: {_off(low)} at the lower and {_off(high)} at the upper end than the "
             "calibration images"
         )
-    low, high = found.spare
+    low, high = fit.spare
     if max(low, high) <= slack:
         return None
-    span = f"{held}, a pixel becomes {_ends(found.fed)}"
+    span = f"{sentence}, a pixel becomes {_ends(fit.fed)}"
     if low + high <= slack:
         return Verdict.FAIL, (
-            f"{span}: the zero point {found.zero_point} is off by about {_steps(max(low, high))}"
+            f"{span}: the zero point {fit.zero_point} is off by about {_steps(max(low, high))}"
         )
-    power_of_two = math.frexp(found.scale)[0] == 0.5  # noqa: PLR2004 - what frexp gives for one
+    power_of_two = math.frexp(fit.scale)[0] == 0.5  # noqa: PLR2004 - what frexp gives for one
     if power_of_two or low + high <= MOST_SPARE * levels:
         return None
     return Verdict.INCONCLUSIVE, (
@@ -200,22 +200,22 @@ def _steps(number: float) -> str:
     return f"{number:.3g} steps" if round(number) != 1 else "1 step"
 
 
-def unsteady(found: Repeats) -> tuple[str, str] | None:
+def unsteady(repeats: Repeats) -> tuple[str, str] | None:
     """Return what is wrong with answers that change, and what to do; None where none does."""
-    if found.same:
+    if repeats.same:
         return None
-    if found.after_others and found.at_once:
+    if repeats.after_others and repeats.at_once:
         reason = "a fresh worker gives other answers to the same photograph, with the same kernels"
         return reason, (
             "The file reads memory that it did not write, or the runtime is at fault: make it "
             "again, and report it to the runtime's makers"
         )
-    apart = "" if found.largest is None else f", by up to {found.largest:.3g}"
+    apart = "" if repeats.largest is None else f", by up to {repeats.largest:.3g}"
     step = (
         "Run it with `run.threads = 1` and other `run.kernels`; an operator that draws random "
         "numbers or keeps a state can't be gated"
     )
-    if found.at_once:
+    if repeats.at_once:
         return (
             f"the answer to a photograph depends on the one that was asked before{apart}",
             step,
@@ -232,9 +232,11 @@ def copy_of_baseline(images: int) -> tuple[str, str]:
     return reason, "Check which file is evaluated: quantized arithmetic always rounds"
 
 
-def _error(found: KernelNoise) -> float:
+def _error(noise: KernelNoise) -> float:
     """Return the quantization error: that of the better kernels, if the others are at fault."""
-    return min((one for one in (found.own_error, found.other_error) if one is not None), default=0)
+    return min(
+        (error for error in (noise.own_error, noise.other_error) if error is not None), default=0
+    )
 
 
 def _step(blamed: Kernels) -> str:

@@ -78,33 +78,33 @@ class OutputError:
     clusters: Clusters | None = None
 
 
-def of_logits(found: Agreement) -> OutputError:
+def of_logits(agreement: Agreement) -> OutputError:
     """Return the error of class scores: that of the logits which they are made from."""
     return OutputError(
         "logits",
-        found.error,
-        found.error_interval,
-        found.images,
-        found.confidence,
-        found.clusters,
+        agreement.error,
+        agreement.error_interval,
+        agreement.images,
+        agreement.confidence,
+        agreement.clusters,
     )
 
 
-def of_output(found: Fit) -> OutputError:
+def of_output(fit: Fit) -> OutputError:
     """Return the error of an output."""
     return OutputError(
-        label(found),
-        found.error,
-        found.error_interval,
-        found.images,
-        found.confidence,
-        found.clusters,
+        label(fit),
+        fit.error,
+        fit.error_interval,
+        fit.images,
+        fit.confidence,
+        fit.clusters,
     )
 
 
-def label(found: Fit) -> str:
+def label(fit: Fit) -> str:
     """Return what an output is called in a sentence, for example ``"output 1 ('scores')"``."""
-    return label_of(found.output, found.name)
+    return label_of(fit.output, fit.name)
 
 
 def label_of(place: int, name: str) -> str:
@@ -130,7 +130,7 @@ def relative_error(
     judged = [_Judged.of(error, limit, reference) for error in errors if error.mean is not None]
     if not judged:
         return _nothing_to_compare()
-    return max(judged, key=lambda one: one.rank).judgement(
+    return max(judged, key=lambda candidate: candidate.rank).judgement(
         {error.label: error.mean for error in errors}, _another_method, method
     )
 
@@ -148,7 +148,7 @@ def with_cost(judgement: Judgement, cost: Mapping[str, object]) -> Judgement:
 
 
 def drift(
-    found: Agreement,
+    agreement: Agreement,
     limit: float,
     *,
     method: str | None = None,
@@ -157,24 +157,24 @@ def drift(
     """Judge how far the probabilities moved: their mean total variation distance.
 
     Args:
-        found: The variant beside its baseline.
+        agreement: The variant beside its baseline.
         limit: The greatest distance that is allowed, whatever the control reaches.
         method: The variant's, for what to try next.
         reference: The control; None if the spec sets the limit, which then holds alone.
     """
-    if found.drift is None:
+    if agreement.drift is None:
         return _nothing_to_compare()
     error = OutputError(
         "probabilities",
-        found.drift,
-        found.drift_interval,
-        found.images,
-        found.confidence,
-        found.clusters,
+        agreement.drift,
+        agreement.drift_interval,
+        agreement.images,
+        agreement.confidence,
+        agreement.clusters,
     )
     tightened = control.of_drift(reference, limit)
     judged = _Judged(error, limit, tightened, "total variation distance")
-    evidence: dict[str, object] = {"confidence_drift": found.confidence_drift}
+    evidence: dict[str, object] = {"confidence_drift": agreement.confidence_drift}
     judgement = judged.judgement({}, lambda name, _: advice.another_method(name), method)
     return msgspec.structs.replace(judgement, evidence={**judgement.evidence, **evidence})
 
@@ -279,7 +279,7 @@ def worst_cosine(fits: Sequence[Fit], limit: float, *, method: str | None = None
     measured = [fit for fit in fits if fit.worst_cosine is not None]
     if not measured:
         return _nothing_to_compare()
-    worst = min(measured, key=lambda one: one.lowest_cosines[-1])
+    worst = min(measured, key=lambda fit: fit.lowest_cosines[-1])
     low = Lowest(worst.lowest_cosines, worst.images, limit, worst.confidence, worst.clusters)
     advice = _another_method(method, label(worst))
     return Judgement(
@@ -324,13 +324,13 @@ def outputs(
         copied: Whether a variant with quantized arithmetic gave the baseline's outputs bit by bit.
         trained: Whether the weights are trained ones.
     """
-    found = None if problem is None else (problem.reason, problem.next_step)
-    found = found or unsteady(repeats)
-    found = found or (copy_of_baseline(fits[0].images) if copied else None)
+    refusal = None if problem is None else (problem.reason, problem.next_step)
+    refusal = refusal or unsteady(repeats)
+    refusal = refusal or (copy_of_baseline(fits[0].images) if copied else None)
     return Judgement(
-        status=Verdict.PASS if found is None else Verdict.FAIL,
-        reason=_seen(fits, trained=trained) if found is None else found[0],
-        next_step=None if found is None else found[1],
+        status=Verdict.PASS if refusal is None else Verdict.FAIL,
+        reason=_seen(fits, trained=trained) if refusal is None else refusal[0],
+        next_step=None if refusal is None else refusal[1],
         evidence={
             "images": fits[0].images,
             "asked_again": msgspec.to_builtins(repeats),
@@ -341,16 +341,16 @@ def outputs(
 
 def _seen(fits: Sequence[Fit], *, trained: bool) -> str:
     """Return what was seen of outputs with which nothing is wrong."""
-    told = f"{plural(len(fits), 'output')} finite on {plural(fits[0].images, 'image')}"
+    sentence = f"{plural(len(fits), 'output')} finite on {plural(fits[0].images, 'image')}"
     if not trained:
-        return f"{told}; random weights, so nothing more is judged"
+        return f"{sentence}; random weights, so nothing more is judged"
     constant = sum(fit.constant for fit in fits)
     if constant:
-        told += f", {constant:,} the same for all, as the baseline's"
+        sentence += f", {constant:,} the same for all, as the baseline's"
     elif fits[0].images > 1:
-        told += ", none the same for all"
+        sentence += ", none the same for all"
     steps = [fit.steps.whole for fit in fits if fit.steps is not None]
-    return told + (f", at least {min(steps):,.0f} steps of their scale" if steps else "")
+    return sentence + (f", at least {min(steps):,.0f} steps of their scale" if steps else "")
 
 
 def with_outputs(
@@ -372,17 +372,17 @@ def with_outputs(
     )
 
 
-def outline(found: Fit) -> dict[str, object]:
+def outline(fit: Fit) -> dict[str, object]:
     """Return what the evidence says of one output."""
     return {
-        "name": found.name,
-        "shape": list(found.shape),
-        "nonfinite_images": found.nonfinite_images,
-        "constant": found.constant,
-        "dead_share": found.dead_share,
-        "lost": list(found.lost),
-        "lost_axis": found.lost_axis,
-        "steps": None if found.steps is None else msgspec.to_builtins(found.steps),
+        "name": fit.name,
+        "shape": list(fit.shape),
+        "nonfinite_images": fit.nonfinite_images,
+        "constant": fit.constant,
+        "dead_share": fit.dead_share,
+        "lost": list(fit.lost),
+        "lost_axis": fit.lost_axis,
+        "steps": None if fit.steps is None else msgspec.to_builtins(fit.steps),
     }
 
 
@@ -414,62 +414,62 @@ def _misplaced(fits: Sequence[Fit]) -> OutputProblem | None:
     )
 
 
-def _not_finite(found: Fit) -> OutputProblem | None:
-    if not found.nonfinite_images:
+def _not_finite(fit: Fit) -> OutputProblem | None:
+    if not fit.nonfinite_images:
         return None
-    images = plural(found.images, "image")
-    too = found.baseline_nonfinite_images
+    images = plural(fit.images, "image")
+    too = fit.baseline_nonfinite_images
     beside = f", the baseline's on {too:,}" if too else ""
     return OutputProblem(
         NOT_FINITE,
-        f"{label(found)} holds NaN or infinity on {found.nonfinite_images:,} of {images}{beside}",
+        f"{label(fit)} holds NaN or infinity on {fit.nonfinite_images:,} of {images}{beside}",
         "Check the baseline's weights and preprocessing: its own outputs must be finite"
         if too
         else "Check the ranges that calibration found; float16 overflows above 65504",
     )
 
 
-def _wrong(found: Fit) -> OutputProblem | None:
-    images = plural(found.images, "image")
-    if found.constant and not found.baseline_constant:
+def _wrong(fit: Fit) -> OutputProblem | None:
+    images = plural(fit.images, "image")
+    if fit.constant and not fit.baseline_constant:
         return OutputProblem(
             DEAD,
-            f"{label(found)} is the same for every image ({images}), the baseline's is not",
+            f"{label(fit)} is the same for every image ({images}), the baseline's is not",
             "Look at the layers before this output: their weights or scales are lost",
         )
-    if found.dead_share > MOST_DEAD:
+    if fit.dead_share > MOST_DEAD:
         return OutputProblem(
             DEAD,
-            f"{label(found)} is partly dead: values that carry {share(found.dead_share)} of what "
+            f"{label(fit)} is partly dead: values that carry {share(fit.dead_share)} of what "
             f"the baseline's varies by are the same for every image ({images})",
             "Look at the layers before this output: their weights or scales are lost",
         )
-    return _lost_columns(found)
+    return _lost_columns(fit)
 
 
-def _unlike_columns(found: Fit) -> OutputProblem | None:
-    if not found.lost:
+def _unlike_columns(fit: Fit) -> OutputProblem | None:
+    if not fit.lost:
         return None
-    columns = names([str(one) for one in found.lost])
-    follow = "does" if len(found.lost) == 1 else "do"
+    columns = names([str(column) for column in fit.lost])
+    follow = "does" if len(fit.lost) == 1 else "do"
     return OutputProblem(
         LOST,
-        f"{label(found)}: {plural(len(found.lost), 'column')} ({columns}) of axis "
-        f"{found.lost_axis} {follow} not go with the baseline's "
-        f"({plural(found.images, 'image')})",
+        f"{label(fit)}: {plural(len(fit.lost), 'column')} ({columns}) of axis "
+        f"{fit.lost_axis} {follow} not go with the baseline's "
+        f"({plural(fit.images, 'image')})",
         "Look at the layers that lead to these columns, and at the order of the columns",
     )
 
 
-def _lost_columns(found: Fit) -> OutputProblem | None:
-    steps = found.steps
+def _lost_columns(fit: Fit) -> OutputProblem | None:
+    steps = fit.steps
     if steps is None or not steps.lost:
         return None
-    columns = names([str(one) for one in steps.lost])
+    columns = names([str(column) for column in steps.lost])
     vary = "varies" if len(steps.lost) == 1 else "vary"
     return OutputProblem(
         ONE_SCALE,
-        f"one scale for values of unlike range: {label(found)} has steps of {steps.step:.3g}, and "
+        f"one scale for values of unlike range: {label(fit)} has steps of {steps.step:.3g}, and "
         f"{plural(len(steps.lost), 'column')} ({columns}) {vary} by {steps.widest_lost:.3g} at "
         f"most, others by {steps.widest:.3g}",
         "Give them outputs of their own, or bring all values to one range (boxes from 0 to 1) "
@@ -493,10 +493,10 @@ def mismatch(
         return None
     at = wrong[0]
     shape = list(variant[at][1])
-    same = [place for place, one in enumerate(baseline) if one[1] == variant[at][1]]
+    same = [place for place, output in enumerate(baseline) if output[1] == variant[at][1]]
     order = (
         f"; that is the shape of the baseline's output {same[0]}: they come in another order"
-        if sorted(one[1] for one in baseline) == sorted(one[1] for one in variant)
+        if sorted(output[1] for output in baseline) == sorted(output[1] for output in variant)
         else ""
     )
     return (

@@ -29,9 +29,9 @@ class Cause:
     advice: str
 
 
-def causes(found: Latency) -> tuple[Cause, ...]:
+def causes(latency: Latency) -> tuple[Cause, ...]:
     """Return the signs that a benchmark was unsteady, the likeliest cause first."""
-    signs = (_load(found), _spread(found), _drift(found), _few_rounds(found))
+    signs = (_load(latency), _spread(latency), _drift(latency), _few_rounds(latency))
     return tuple(sign for sign in signs if sign is not None)
 
 
@@ -44,8 +44,8 @@ def said(signs: tuple[Cause, ...]) -> str:
     return f"The timing was unsteady ({seen}): {advice}. "
 
 
-def _load(found: Latency) -> Cause | None:
-    taking = found.taking
+def _load(latency: Latency) -> Cause | None:
+    taking = latency.taking
     if taking is None or taking.cores is None or max(taking.load_average) <= taking.cores:
         return None
     cores = plural(taking.cores, "core")
@@ -55,8 +55,8 @@ def _load(found: Latency) -> Cause | None:
     )
 
 
-def _spread(found: Latency) -> Cause | None:
-    spread = max(found.baseline.spread, found.variant.spread)
+def _spread(latency: Latency) -> Cause | None:
+    spread = max(latency.baseline.spread, latency.variant.spread)
     if spread <= NOISY_SPREAD:
         return None
     return Cause(
@@ -64,9 +64,9 @@ def _spread(found: Latency) -> Cause | None:
     )
 
 
-def _drift(found: Latency) -> Cause | None:
-    drift = max((found.baseline.drift or 0.0, found.variant.drift or 0.0), key=abs)
-    spread = max(found.baseline.spread, found.variant.spread)
+def _drift(latency: Latency) -> Cause | None:
+    drift = max((latency.baseline.drift or 0.0, latency.variant.drift or 0.0), key=abs)
+    spread = max(latency.baseline.spread, latency.variant.spread)
     if abs(drift) <= max(NOTABLE_DRIFT, spread):
         return None
     slower = "slower" if drift > 0 else "faster"
@@ -76,8 +76,8 @@ def _drift(found: Latency) -> Cause | None:
     )
 
 
-def _few_rounds(found: Latency) -> Cause | None:
-    rounds = found.variant.rounds
+def _few_rounds(latency: Latency) -> Cause | None:
+    rounds = latency.variant.rounds
     if rounds >= LEAST_FOR_P90:
         return None
     return Cause(f"only {plural(rounds, 'round')}", "raise `latency.rounds` or `latency.budget_s`")

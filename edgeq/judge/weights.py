@@ -41,32 +41,33 @@ _OPERATOR_STEP = (
 )
 
 
-def weights(found: FileComparison, declared: StoredWeights) -> Judgement:
+def weights(comparison: FileComparison, declared: StoredWeights) -> Judgement:
     """Prove that what a variant stores was quantized from what its baseline stores.
 
     Args:
-        found: What its file holds beside the baseline's.
+        comparison: What its file holds beside the baseline's.
         declared: What the spec says of its weights.
     """
-    findings = [finding for finding in found.findings if not _is_waived(finding, declared)]
+    findings = [finding for finding in comparison.findings if not _is_waived(finding, declared)]
     evidence: dict[str, object] = {
-        "layers": found.layers,
-        "matched_layers": found.matched_layers,
-        "operators": found.operators,
-        "matched_operators": found.matched_operators,
-        "weights_distance": round(found.weights_distance, 3),
-        "weights_layer": found.weights_layer,
-        "bias_distance": round(found.bias_distance, 3),
+        "layers": comparison.layers,
+        "matched_layers": comparison.matched_layers,
+        "operators": comparison.operators,
+        "matched_operators": comparison.matched_operators,
+        "weights_distance": round(comparison.weights_distance, 3),
+        "weights_layer": comparison.weights_layer,
+        "bias_distance": round(comparison.bias_distance, 3),
         "findings": [msgspec.to_builtins(finding) for finding in findings[:SHOWN]],
         "number_of_findings": len(findings),
-        "unmatched": list(found.unmatched[:SHOWN]),
+        "unmatched": list(comparison.unmatched[:SHOWN]),
         "declared": declared,
     }
-    if found.layers and found.common_shapes < ANOTHER_NETWORK:
+    if comparison.layers and comparison.common_shapes < ANOTHER_NETWORK:
         return Judgement(
             status=Verdict.FAIL,
             reason="another network: the variant has layers of the same shape for only "
-            f"{share(found.common_shapes)} of the baseline's {plural(found.layers, 'layer')}",
+            f"{share(comparison.common_shapes)} "
+            f"of the baseline's {plural(comparison.layers, 'layer')}",
             next_step="Name the variant's own baseline, or the file that was made from this one",
             evidence=evidence,
         )
@@ -74,29 +75,29 @@ def weights(found: FileComparison, declared: StoredWeights) -> Judgement:
     if certain:
         return Judgement(
             status=Verdict.FAIL,
-            reason=headline(certain, found),
-            next_step=next_step_of(certain, found),
+            reason=headline(certain, comparison),
+            next_step=next_step_of(certain, comparison),
             evidence=evidence,
         )
     if declared == "trained":
         return Judgement(
             status=Verdict.PASS,
             reason='waived: the spec says that its weights were trained (`weights = "trained"`); '
-            f"its {plural(found.matched_operators, 'operator')} are the baseline's",
+            f"its {plural(comparison.matched_operators, 'operator')} are the baseline's",
             evidence=evidence,
         )
-    if found.layers == 0:
+    if comparison.layers == 0:
         return Judgement(
             status=Verdict.PASS,
             reason="the baseline stores no weights",
             evidence=evidence,
         )
-    doubts = _doubts(findings, found)
+    doubts = _doubts(findings, comparison)
     if doubts:
         return Judgement(
             status=Verdict.INCONCLUSIVE,
-            reason=f"{found.matched_layers} of {plural(found.layers, 'layer')} could be compared "
-            f"with the baseline's; not proven: {doubts[0]}"
+            reason=f"{comparison.matched_layers} of {plural(comparison.layers, 'layer')} could "
+            f"be compared with the baseline's; not proven: {doubts[0]}"
             + (f", and {len(doubts) - 1} more" if len(doubts) > 1 else ""),
             next_step="Convert the variant from the baseline's own file, so that both have the "
             "same operators",
@@ -104,40 +105,42 @@ def weights(found: FileComparison, declared: StoredWeights) -> Judgement:
         )
     return Judgement(
         status=Verdict.PASS,
-        reason=f"all {plural(found.layers, 'layer')} hold the baseline's weights, rounded: "
-        f"farthest channel {found.weights_distance:.2f} (plain rounding is 1, limit "
-        f"{found.weights_limit:g}), farthest bias {found.bias_distance:.2f} steps, "
-        f"{plural(found.operators, 'operator')} alike",
+        reason=f"all {plural(comparison.layers, 'layer')} hold the baseline's weights, rounded: "
+        f"farthest channel {comparison.weights_distance:.2f} (plain rounding is 1, limit "
+        f"{comparison.weights_limit:g}), farthest bias {comparison.bias_distance:.2f} steps, "
+        f"{plural(comparison.operators, 'operator')} alike",
         evidence=evidence,
     )
 
 
-def headline(findings: Sequence[Finding], found: FileComparison) -> str:
+def headline(findings: Sequence[Finding], comparison: FileComparison) -> str:
     """Return in one sentence what is not the baseline's.
 
     Args:
         findings: What is certain, at least one.
-        found: Where it was found.
+        comparison: Where it was found.
     """
     stored = [finding for finding in findings if finding.part == "weights"]
-    layers = {one.baseline_operator for one in stored}
-    if is_general(stored, found):
-        change, count = Counter(one.change for one in stored).most_common(1)[0]
+    layers = {finding.baseline_operator for finding in stored}
+    if is_general(stored, comparison):
+        change, count = Counter(finding.change for finding in stored).most_common(1)[0]
         if count < len(stored) * MOST_LAYERS or change in UNLIKE:
-            relative = sorted(one.relative for one in stored)[len(stored) // 2]
+            relative = sorted(finding.relative for finding in stored)[len(stored) // 2]
             return (
-                f"the weights of {len(layers)} of {plural(found.layers, 'layer')} differ from the "
-                f"baseline's by about {100 * relative:.2g} %: another checkpoint"
+                f"the weights of {len(layers)} of {plural(comparison.layers, 'layer')} differ "
+                f"from the baseline's by about {100 * relative:.2g} %: another checkpoint"
             )
-        first = next(one for one in stored if one.change == change)
-        if folds_otherwise(stored, found):
-            relative = sorted(one.relative for one in stored)[len(stored) // 2]
+        first = next(finding for finding in stored if finding.change == change)
+        if folds_otherwise(stored, comparison):
+            relative = sorted(finding.relative for finding in stored)[len(stored) // 2]
             return (
-                f"in {len(layers)} of {plural(found.layers, 'layer')} the weights are the "
+                f"in {len(layers)} of {plural(comparison.layers, 'layer')} the weights are the "
                 f"baseline's with a factor for each channel, off by about {100 * relative:.2g} %: "
                 "another normalization (its epsilon or statistics) was folded in"
             )
-        return f"in {len(layers)} of {plural(found.layers, 'layer')} the weights {first.detail}"
+        return (
+            f"in {len(layers)} of {plural(comparison.layers, 'layer')} the weights {first.detail}"
+        )
     first = findings[0]
     more = _more(findings)
     unit = {"weights": ", in rounding errors", "biases": " steps"}.get(first.part, "")
@@ -145,16 +148,18 @@ def headline(findings: Sequence[Finding], found: FileComparison) -> str:
     return f"{_sentence(first)}{limit}{more}"
 
 
-def is_general(stored: Sequence[Finding], found: FileComparison) -> bool:
+def is_general(stored: Sequence[Finding], comparison: FileComparison) -> bool:
     """Return whether the weights of most layers are concerned."""
-    layers = {one.baseline_operator for one in stored}
-    return len(layers) >= max(LEAST_LAYERS, MOST_LAYERS * found.layers)
+    layers = {finding.baseline_operator for finding in stored}
+    return len(layers) >= max(LEAST_LAYERS, MOST_LAYERS * comparison.layers)
 
 
-def folds_otherwise(stored: Sequence[Finding], found: FileComparison) -> bool:
+def folds_otherwise(stored: Sequence[Finding], comparison: FileComparison) -> bool:
     """Return whether most layers differ as if another normalization had been folded into them."""
-    folded = [one for one in stored if one.change == "rescaled" and one.relative < FOLDED]
-    return is_general(folded, found)
+    folded = [
+        finding for finding in stored if finding.change == "rescaled" and finding.relative < FOLDED
+    ]
+    return is_general(folded, comparison)
 
 
 def _sentence(finding: Finding) -> str:
@@ -169,11 +174,11 @@ def _more(findings: Sequence[Finding]) -> str:
     return f"; and {plural(len(others), 'more operator')}" if others else ""
 
 
-def counted(found: FileComparison, declared: StoredWeights) -> tuple[Finding, ...]:
+def counted(comparison: FileComparison, declared: StoredWeights) -> tuple[Finding, ...]:
     """Return what is certain and not waived by what the spec says of the weights."""
     return tuple(
         finding
-        for finding in found.findings
+        for finding in comparison.findings
         if finding.certain and not _is_waived(finding, declared)
     )
 
@@ -184,20 +189,20 @@ def _is_waived(finding: Finding, declared: StoredWeights) -> bool:
     return declared == "per_tensor" and finding.change == "one scale"
 
 
-def next_step_of(findings: Sequence[Finding], found: FileComparison) -> str:
+def next_step_of(findings: Sequence[Finding], comparison: FileComparison) -> str:
     """Return what to do about what is not the baseline's; arguments as of ``headline``."""
     first = findings[0]
     if first.part == "operator" and not any(finding.part == "weights" for finding in findings):
         return _OPERATOR_STEP
     stored = [finding for finding in findings if finding.part == "weights"]
-    chosen = stored[0] if is_general(stored, found) else first
+    chosen = stored[0] if is_general(stored, comparison) else first
     return _NEXT_STEPS.get(chosen.change, _FROM_BASELINE)
 
 
-def _doubts(findings: Sequence[Finding], found: FileComparison) -> list[str]:
+def _doubts(findings: Sequence[Finding], comparison: FileComparison) -> list[str]:
     doubts = [_sentence(finding) for finding in findings]
-    doubts += found.unmatched
-    missing = found.layers - found.matched_layers
+    doubts += comparison.unmatched
+    missing = comparison.layers - comparison.matched_layers
     if missing > 0 and not doubts:
         doubts.append(f"{plural(missing, 'layer')} of the baseline have no partner")
     return doubts

@@ -188,8 +188,8 @@ def _share_interval(
     values: Doubles, confidence: float, clusters: Clusters | None
 ) -> tuple[float, float] | None:
     """Return the interval for a mean of values in [0, 1] that are mostly near 0."""
-    found = unbounded_mean(values, confidence, worth=effective(values.size, clusters))
-    return None if found is None else (found[0], min(found[1], 1.0))
+    mean = unbounded_mean(values, confidence, worth=effective(values.size, clusters))
+    return None if mean is None else (mean[0], min(mean[1], 1.0))
 
 
 def agreeing(baseline: Predictions, variant: Predictions) -> Booleans:

@@ -102,8 +102,8 @@ def beside_control(
     ours, theirs = answers.variant, answers.control
     require_same_shape(answers.baseline, theirs)
     apart = divergence(answers.baseline, ours), divergence(answers.baseline, theirs)
-    errors.insert(0, compare(LOGITS, *(_errors(one) for one in apart)))
-    drifts = (np.where(one.usable, one.variation, np.nan) for one in apart)
+    errors.insert(0, compare(LOGITS, *(_errors(pair) for pair in apart)))
+    drifts = (np.where(pair.usable, pair.variation, np.nan) for pair in apart)
     truth = None if labels is None else checked_labels(labels, answers.baseline)
     return BesideControl(
         errors=_known(errors),
@@ -117,7 +117,7 @@ def beside_control(
         accuracy=None
         if truth is None
         else paired(
-            *((one.predicted == truth) & ~one.tied for one in (ours, theirs)),
+            *((side.predicted == truth) & ~side.tied for side in (ours, theirs)),
             confidence=confidence,
             clusters=clusters,
         ),

@@ -27,8 +27,8 @@ class Clusters(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """For example ``"500 crops of 100 photographs"``."""
-        one = "photograph" if self.photographs == 1 else "photographs"
-        return f"{self.images:,} crops of {self.photographs:,} {one}"
+        noun = "photograph" if self.photographs == 1 else "photographs"
+        return f"{self.images:,} crops of {self.photographs:,} {noun}"
 
 
 def find_clusters(groups: Sequence[Hashable]) -> Clusters | None:

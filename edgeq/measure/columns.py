@@ -107,10 +107,10 @@ class Columns:
         scaled = (slope < LEAST_SLOPE) | (slope > 1 / LEAST_SLOPE)
         moved = (scaled | (shift > np.maximum(moves, least))) & (images >= MANY_IMAGES)
         lost = shown & (moved | (correlation < LEAST_CORRELATION))
-        return tuple(int(one) for one in np.flatnonzero(lost))
+        return tuple(int(column) for column in np.flatnonzero(lost))
 
     def _effective_images(self) -> Doubles:
         squares = (self._by_image**2).sum(axis=0)
-        found = np.zeros(self.size)
-        np.divide(self._by_image.sum(axis=0) ** 2, squares, out=found, where=squares > 0)
-        return found
+        error = np.zeros(self.size)
+        np.divide(self._by_image.sum(axis=0) ** 2, squares, out=error, where=squares > 0)
+        return error

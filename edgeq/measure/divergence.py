@@ -155,17 +155,17 @@ def top_overlap(baseline: Doubles, variant: Doubles, k: int) -> Doubles:
     above, level = variant > threshold, variant == threshold
     places = k - above.sum(axis=1)
     chance = places / level.sum(axis=1)
-    found = (chosen & above).sum(axis=1) + chance * (chosen & level).sum(axis=1)
-    share: Doubles = found / k
+    shares = (chosen & above).sum(axis=1) + chance * (chosen & level).sum(axis=1)
+    share: Doubles = shares / k
     return share
 
 
 def _floor(baseline: Predictions, variant: Predictions) -> float | None:
     """Return the highest floor of log-probabilities where a side has no more than those."""
     floors = [
-        float(by_rows(_least, one.logits)[one.finite].min(initial=0.0))
-        for one in (baseline, variant)
-        if one.logits_source == "log_probabilities"
+        float(by_rows(_least, outputs.logits)[outputs.finite].min(initial=0.0))
+        for outputs in (baseline, variant)
+        if outputs.logits_source == "log_probabilities"
     ]
     return max(floors, default=None)
 

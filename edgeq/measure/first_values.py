@@ -51,14 +51,14 @@ def first_values(model: ModelFile, preprocessing: Preprocessing) -> FirstValues:
     Raises:
         ModelError: The file can't be read.
     """
-    found, fed = entry(model), to_input(_ENDS, preprocessing).astype(np.float64)
-    ends = found(fed)
+    affine, fed = entry(model), to_input(_ENDS, preprocessing).astype(np.float64)
+    ends = affine(fed)
     in_rgb = ends[:, ::-1] if preprocessing.channels == "bgr" else ends
-    return FirstValues(in_rgb, found.rounded, inside=bool((ends != fed).any()))
+    return FirstValues(in_rgb, affine.rounded, inside=bool((ends != fed).any()))
 
 
-def same_first_values(one: FirstValues, other: FirstValues) -> bool:
+def same_first_values(first: FirstValues, other: FirstValues) -> bool:
     """Return whether two first layers get the same, as far as their constants' steps tell."""
     step = np.abs(other.ends[1] - other.ends[0]) / 255
-    steps = ROUNDED_STEPS if one.rounded or other.rounded else STEPS
-    return bool((np.abs(one.ends - other.ends) <= steps * step).all())
+    steps = ROUNDED_STEPS if first.rounded or other.rounded else STEPS
+    return bool((np.abs(first.ends - other.ends) <= steps * step).all())

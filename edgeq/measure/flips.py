@@ -95,7 +95,7 @@ def find_flips(
         apart: The divergence of the two.
         truth: Labels of all images, shape (n,), if there are any.
     """
-    found = []
+    flips = []
     for place, image in enumerate(images.tolist()):
         if place % _FLIPS_AT_ONCE == 0:  # around each row that is read the system maps more
             release(baseline.logits)
@@ -103,7 +103,7 @@ def find_flips(
         label = None if truth is None else int(truth[image])
         classes = _class(baseline, image), _class(variant, image)
         tied = bool(variant.tied[image])
-        found.append(
+        flips.append(
             Flip(
                 image=image,
                 baseline_class=classes[0],
@@ -121,7 +121,7 @@ def find_flips(
                 ),
             )
         )
-    return tuple(found)
+    return tuple(flips)
 
 
 def _kind(*, right_before: bool, right: bool) -> FlipKind:

@@ -107,26 +107,26 @@ def growth(loads: Iterable[Sequence[Samples]]) -> Growth:
     )
 
 
-def rise(numbers: Samples, held: Samples) -> Rise | None:
+def rise(numbers: Samples, control: Samples) -> Rise | None:
     """Return how far memory rose, None if it is unknown or if there was too little.
 
     Args:
         numbers: Of the inferences, from 1, increasing, shape ``(m,)``.
-        held: Bytes after each of them, shape ``(m,)``.
+        control: Bytes after each of them, shape ``(m,)``.
     """
     judged = numbers > SETTLING
-    numbers, held = numbers[judged], held[judged]
-    if len(numbers) < LEAST_INFERENCES or held.min() < 0:
+    numbers, control = numbers[judged], control[judged]
+    if len(numbers) < LEAST_INFERENCES or control.min() < 0:
         return None
     edges = np.linspace(numbers[0], numbers[-1] + 1, QUARTERS + 1)
     quarter = np.searchsorted(edges, numbers, side="right") - 1
     if len(np.unique(quarter)) < QUARTERS:
         return None  # long stretches were left out
     lowest = [
-        np.flatnonzero(quarter == at)[np.argmin(held[quarter == at])] for at in range(QUARTERS)
+        np.flatnonzero(quarter == at)[np.argmin(control[quarter == at])] for at in range(QUARTERS)
     ]
     return Rise(
-        steps=tuple(np.diff(held[lowest]).tolist()),
+        steps=tuple(np.diff(control[lowest]).tolist()),
         inferences=float(edges[1] - edges[0]),
         apart=int(numbers[lowest[-1]] - numbers[lowest[0]]),
     )

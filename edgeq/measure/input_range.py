@@ -113,13 +113,15 @@ def input_fit(
     """
     ends = np.iinfo(scale.dtype)
     low, high = ((end - scale.zero_point) * scale.scale for end in (ends.min, ends.max))
-    mean, std = (np.asarray(one, np.float64) for one in (preprocessing.mean, preprocessing.std))
+    mean, std = (
+        np.asarray(values, np.float64) for values in (preprocessing.mean, preprocessing.std)
+    )
     levels = (np.arange(_LEVELS)[:, None] - mean) / std
     steps = np.rint(levels / scale.scale) + scale.zero_point
     outside = (steps < ends.min) | (steps > ends.max)
     reach = FAR * np.abs(levels[-1] - levels[0])
     far = (levels < low - reach) | (levels > high + reach)
-    held = np.clip(steps, ends.min, ends.max)
+    clipped = np.clip(steps, ends.min, ends.max)
     fed = (float(levels.min()), float(levels.max()))
     step = -(-photographs.shape[0] // MOST_LOOKED_AT)
     counts = np.zeros((_LEVELS, 3), np.int64)
@@ -137,7 +139,7 @@ def input_fit(
         range=(float(low), float(high)),
         fed=fed,
         filled=_filled(fed, (float(low), float(high)), scale),
-        steps=min(len(np.unique(held[:, channel])) for channel in range(3)),
+        steps=min(len(np.unique(clipped[:, channel])) for channel in range(3)),
         images=-(-photographs.shape[0] // step),
         clipped=int(counts[outside].sum()) / total,
         far=int(counts[far].sum()) / total,
@@ -157,12 +159,14 @@ def value_ends(
         greatest: Largest pixel of each channel, ``(3,)``.
         preprocessing: Mean and std are used.
     """
-    mean, std = (np.asarray(one, np.float64) for one in (preprocessing.mean, preprocessing.std))
+    mean, std = (
+        np.asarray(values, np.float64) for values in (preprocessing.mean, preprocessing.std)
+    )
     ends = (np.stack([least, greatest]).astype(np.float64) - mean) / std
     return float(ends.min()), float(ends.max())
 
 
-def _filled(fed: tuple[float, float], held: tuple[float, float], scale: InputScale) -> float:
+def _filled(fed: tuple[float, float], holds: tuple[float, float], scale: InputScale) -> float:
     """Return the share of a range that calibration on such pixels can account for.
 
     Ranges are always widened to 0, and those with 0 in the middle to both sides alike.
@@ -170,7 +174,7 @@ def _filled(fed: tuple[float, float], held: tuple[float, float], scale: InputSca
     low, high = min(fed[0], 0.0), max(fed[1], 0.0)
     if scale.zero_point == 0:
         low, high = min(low, -high), max(high, -low)
-    return max(min(high, held[1]) - max(low, held[0]), 0.0) / (held[1] - held[0])
+    return max(min(high, holds[1]) - max(low, holds[0]), 0.0) / (holds[1] - holds[0])
 
 
 def _spare(values: tuple[float, float], scale: InputScale) -> tuple[float, float]:

@@ -46,7 +46,7 @@ def kernel_noise(baseline: Predictions, own: Predictions, other: Predictions) ->
     count = len(other.scores)
     baseline, own = baseline.first(count), own.first(count)
     between = divergence(own, other).relative_error
-    errors = [divergence(baseline, one).relative_error for one in (own, other)]
+    errors = [divergence(baseline, kernel).relative_error for kernel in (own, other)]
     own_error, other_error = (float(error.mean()) if error.size else None for error in errors)
     return KernelNoise(
         images=count,
@@ -71,7 +71,7 @@ def tensor_noise(baseline: Rows, own: Rows, other: Floats) -> KernelNoise:
     ours, theirs = baseline[:count, :], own[:count, :]
     between = relative_errors(theirs, other)
     known = between[~np.isnan(between)]
-    errors = (_mean(relative_errors(ours, one)) for one in (theirs, other))
+    errors = (_mean(relative_errors(ours, side)) for side in (theirs, other))
     own_error, other_error = errors
     finite = np.isfinite(theirs).all(axis=1) & ~np.isfinite(other).all(axis=1)
     return KernelNoise(

@@ -146,8 +146,8 @@ def _block_ratios(
     names = np.unique(numbers)
     if names.size > MOST_RATIOS:
         names = names[np.linspace(0, names.size - 1, MOST_RATIOS, dtype=int)]
-    taken = [numbers == name for name in names]
-    return short([np.median(variant[one]) / np.median(baseline[one]) for one in taken])
+    masks = [numbers == name for name in names]
+    return short([np.median(variant[mask]) / np.median(baseline[mask]) for mask in masks])
 
 
 def _timing(

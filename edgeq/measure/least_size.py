@@ -60,8 +60,10 @@ def least_size(
             biases have scales, too.
         least: Weights with fewer elements may stay as they are if activations do.
     """
-    bits = max((TYPE_BITS.get(one, 32) for one in types), default=32)
-    layers = {one.weights.tensor.buffer: one for one in Wiring(baseline).compute if one.weights}
+    bits = max((TYPE_BITS.get(dtype, 32) for dtype in types), default=32)
+    layers = {
+        layer.weights.tensor.buffer: layer for layer in Wiring(baseline).compute if layer.weights
+    }
     before = sum(layer.weights.tensor.data_bytes for layer in layers.values() if layer.weights)
     after = sum(_quantized(layer, bits, integer=integer, least=least) for layer in layers.values())
     scales = sum(_scales(layer, integer=integer) for layer in layers.values()) * (bits < _HALF)

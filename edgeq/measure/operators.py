@@ -75,9 +75,9 @@ class Operators(msgspec.Struct, frozen=True, kw_only=True):
         One with integer weights as stored quantizes its float activations while it runs.
         """
         return any(
-            one.activation_type in ACTIVATION_TYPES_INTEGER
-            or (not one.dequantized and (one.weight_type or "").startswith(("int", "uint")))
-            for one in self.compute
+            layer.activation_type in ACTIVATION_TYPES_INTEGER
+            or (not layer.dequantized and (layer.weight_type or "").startswith(("int", "uint")))
+            for layer in self.compute
         )
 
 
@@ -87,27 +87,27 @@ def operators(model: ModelFile) -> Operators:
     compute: list[Compute] = []
     heads = {head.operator.index for head in wiring.heads}
     weights: dict[int, tuple[str, int]] = {}
-    for one in wiring.compute:
-        tensor = None if one.weights is None else one.weights.tensor
+    for layer in wiring.compute:
+        tensor = None if layer.weights is None else layer.weights.tensor
         if tensor is not None:
             weights[tensor.buffer] = (tensor.dtype, tensor.data_bytes)
         compute.append(
             Compute(
-                index=one.operator.index,
-                name=one.operator.name,
-                output=one.output.name,
-                activation_type=one.output.dtype,
+                index=layer.operator.index,
+                name=layer.operator.name,
+                output=layer.output.name,
+                activation_type=layer.output.dtype,
                 weight_type=None if tensor is None else tensor.dtype,
                 weight_bytes=0 if tensor is None else tensor.data_bytes,
-                dequantized=one.weights is not None and one.weights.dequantized,
+                dequantized=layer.weights is not None and layer.weights.dequantized,
                 weight_scales=0 if tensor is None else int(tensor.scales.size),
-                head=one.operator.index in heads,
+                head=layer.operator.index in heads,
             )
         )
     by_type: Counter[str] = Counter()
     for dtype, size in weights.values():
         by_type[dtype] += size
-    activations = Counter(one.activation_type for one in compute)
+    activations = Counter(layer.activation_type for layer in compute)
     mixed = any(dtype in ACTIVATION_TYPES_INTEGER for dtype in activations)
     counts = Counter(operator.name for operator in model.operators)
     return Operators(
@@ -116,7 +116,7 @@ def operators(model: ModelFile) -> Operators:
         weight_bytes_by_type=dict(sorted(by_type.items())),
         compute_activation_types=dict(sorted(activations.items())),
         float_islands=tuple(
-            one.label for one in compute if mixed and one.activation_type == "float32"
+            layer.label for layer in compute if mixed and layer.activation_type == "float32"
         ),
         input_types=tuple(model.tensors[index].dtype for index in model.inputs),
         output_types=tuple(model.tensors[index].dtype for index in model.outputs),

@@ -15,8 +15,8 @@ def percentiles(values: npt.ArrayLike) -> tuple[float, ...]:
     Args:
         values: Finite numbers, at least one.
     """
-    found = np.quantile(np.asarray(values, np.float64), np.linspace(0.0, 1.0, STEPS + 1))
-    return short(found)
+    quantiles = np.quantile(np.asarray(values, np.float64), np.linspace(0.0, 1.0, STEPS + 1))
+    return short(quantiles)
 
 
 def short(values: npt.ArrayLike) -> tuple[float, ...]:

@@ -98,8 +98,8 @@ class RangeFit(msgspec.Struct, frozen=True, kw_only=True):
         """Share of the span of the baseline's values that the file's range holds."""
         span = self.values[1] - self.values[0]
         low, high = self.scale.range
-        held = min(high, self.values[1]) - max(low, self.values[0])
-        return 1.0 if span <= 0 else max(0.0, held) / span
+        overlap = min(high, self.values[1]) - max(low, self.values[0])
+        return 1.0 if span <= 0 else max(0.0, overlap) / span
 
     @property
     def width(self) -> float:
@@ -226,11 +226,11 @@ def need(values: Doubles) -> Need | None:
         values: What the baseline computes, shape ``(n, 2 + m)``: for each sample the smallest and
             the largest value of the tensor, then m others.
     """
-    held = np.where(np.abs(values) < LARGEST, values, np.nan)
-    held = held[~np.isnan(held).all(axis=1)]
-    if not held.size:
+    finite = np.where(np.abs(values) < LARGEST, values, np.nan)
+    finite = finite[~np.isnan(finite).all(axis=1)]
+    if not finite.size:
         return None
-    least, greatest = np.nanmin(held, axis=1), np.nanmax(held, axis=1)
+    least, greatest = np.nanmin(finite, axis=1), np.nanmax(finite, axis=1)
     low = float(np.percentile(least, 100.0 - PERCENTILE))
     high = float(np.percentile(greatest, PERCENTILE))
     return Need((low, high), (float(least.min()), float(greatest.max())))
@@ -244,7 +244,7 @@ def needed_by_all(needs: Sequence[Need]) -> Need:
     """
 
     def widest(ranges: Sequence[tuple[float, float]]) -> tuple[float, float]:
-        return min(one[0] for one in ranges), max(one[1] for one in ranges)
+        return min(ends[0] for ends in ranges), max(ends[1] for ends in ranges)
 
     return Need(widest([one.most for one in needs]), widest([one.whole for one in needs]))
 
@@ -279,7 +279,7 @@ def range_fit(
         choices = [whole, most]  # it clips nothing, so that what it wastes is the question
     else:
         choices = [most]
-    best = min(choices, key=lambda one: _distance(one.held(values), values))
+    best = min(choices, key=lambda choice: _distance(choice.held(values), values))
     return RangeFit(
         name=name,
         tensor=tensor,

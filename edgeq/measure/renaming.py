@@ -71,6 +71,6 @@ def _best_names(given: Classes, labels: Classes, classes: int) -> Classes:
     np.add.at(counts, (given, labels), 1.0)
     counts[np.diag_indices(classes)] += 0.5 / classes
     rows, names = linear_sum_assignment(counts, maximize=True)
-    found = np.empty(classes, np.int64)
-    found[rows] = names
-    return found
+    order = np.empty(classes, np.int64)
+    order[rows] = names
+    return order

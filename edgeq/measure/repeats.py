@@ -49,29 +49,31 @@ def repeats(first: Outputs, later: Outputs, again: Outputs) -> Repeats:
         images=len(first[0]),
         after_others=same(first, later),
         at_once=same(first, again),
-        largest=None if None in apart else max(one for one in apart if one is not None),
+        largest=None
+        if None in apart
+        else max(distance for distance in apart if distance is not None),
     )
 
 
 def same(first: Outputs, second: Outputs) -> bool:
     """Return whether outputs are the same bits; NaN is then like NaN, and 0 unlike -0."""
     return all(
-        one.shape == other.shape and _same_bits(one, other)
-        for one, other in zip(first, second, strict=True)
+        before.shape == other.shape and _same_bits(before, other)
+        for before, other in zip(first, second, strict=True)
     )
 
 
-def _same_bits(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
+def _same_bits(first: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> bool:
     pairs = (
-        (np.ascontiguousarray(array[at : at + _ROWS]) for array in (one, other))
-        for at in range(0, len(one), _ROWS)
+        (np.ascontiguousarray(array[at : at + _ROWS]) for array in (first, other))
+        for at in range(0, len(first), _ROWS)
     )
     return all(np.array_equal(a.view(np.uint32), b.view(np.uint32)) for a, b in pairs)
 
 
 def _largest(first: Outputs, second: Outputs) -> float | None:
     apart = [
-        float(np.abs(one.astype(np.float64) - other).max(initial=0.0))
-        for one, other in zip(first, second, strict=True)
+        float(np.abs(before.astype(np.float64) - other).max(initial=0.0))
+        for before, other in zip(first, second, strict=True)
     ]
     return max(apart) if np.isfinite(apart).all() else None

@@ -28,8 +28,8 @@ class Scale(msgspec.Struct, frozen=True):
     @property
     def ends(self) -> tuple[int, int]:
         """Least and greatest value of the type."""
-        found = np.iinfo(self.dtype)
-        return int(found.min), int(found.max)
+        limits = np.iinfo(self.dtype)
+        return int(limits.min), int(limits.max)
 
     @property
     def range(self) -> tuple[float, float]:

@@ -65,11 +65,11 @@ def gzip_bytes(path: Path) -> int:
 
 def _parts(model: ModelFile) -> dict[str, int]:
     role_of: dict[int, str] = {}  # by buffer, so that shared data counts once
-    for one in Wiring(model).compute:
-        if one.bias is not None:
-            role_of.setdefault(one.bias.tensor.buffer, "biases")
-        if one.weights is not None:
-            role_of[one.weights.tensor.buffer] = f"weights {one.weights.tensor.dtype}"
+    for layer in Wiring(model).compute:
+        if layer.bias is not None:
+            role_of.setdefault(layer.bias.tensor.buffer, "biases")
+        if layer.weights is not None:
+            role_of[layer.weights.tensor.buffer] = f"weights {layer.weights.tensor.dtype}"
     parts: Counter[str] = Counter()
     counted: set[int] = set()
     for tensor in model.tensors:

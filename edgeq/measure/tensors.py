@@ -283,7 +283,7 @@ def image_errors(baseline: Output, variant: Output) -> Doubles:
     apart, norms, varying = np.zeros(usable.size), np.zeros(usable.size), 0.0
     for columns in _blocks(baseline.rows):
         ours, theirs = (
-            one.rows[:, columns][usable].astype(np.float64) for one in (baseline, variant)
+            output.rows[:, columns][usable].astype(np.float64) for output in (baseline, variant)
         )
         apart += ((theirs - ours) ** 2).sum(axis=1)
         norms += (ours**2).sum(axis=1)
@@ -301,7 +301,7 @@ def relative_errors(baseline: Rows, variant: Rows) -> Doubles:
     """
     squares = np.zeros((2, baseline.shape[0]))
     for columns in _blocks(baseline):
-        ours, theirs = (one[:, columns].astype(np.float64) for one in (baseline, variant))
+        ours, theirs = (array[:, columns].astype(np.float64) for array in (baseline, variant))
         squares += [((theirs - ours) ** 2).sum(axis=1), (ours**2).sum(axis=1)]
     apart, size = np.sqrt(squares)
     usable = np.isfinite(apart) & np.isfinite(size) & (size > 0)
@@ -329,16 +329,16 @@ def swapped(baseline: Sequence[Output], variant: Sequence[Output], place: int) -
         The place of the baseline's output that it is, as closely as a quantized output can be;
         None if it is none of the others.
     """
-    found = []
-    for at, one in enumerate(baseline):
-        if one.rows.shape == variant[place].rows.shape and math.prod(one.shape) > 1:
-            errors = relative_errors(one.rows, variant[place].rows)
+    distances = []
+    for at, output in enumerate(baseline):
+        if output.rows.shape == variant[place].rows.shape and math.prod(output.shape) > 1:
+            errors = relative_errors(output.rows, variant[place].rows)
             known = errors[np.isfinite(errors)]
-            found.append((float(known.mean()) if known.size else math.inf, at))
-    if not found or all(at == place for _, at in found):
+            distances.append((float(known.mean()) if known.size else math.inf, at))
+    if not distances or all(at == place for _, at in distances):
         return None
-    error, at = min(found)
-    own = next((one for one, which in found if which == place), math.inf)
+    error, at = min(distances)
+    own = next((distance for distance, which in distances if which == place), math.inf)
     return at if at != place and error < CLOSE and error < own / 2 else None
 
 
@@ -386,7 +386,7 @@ class _Sums:
         self.constant = self.constant and bool((variant == variant[:1]).all())
         if not self.usable.size:
             return
-        ours, theirs = (one[self.usable].astype(np.float64) for one in (baseline, variant))
+        ours, theirs = (array[self.usable].astype(np.float64) for array in (baseline, variant))
         low, high = ours.min(axis=0), ours.max(axis=0)
         centred = ours - ours.mean(axis=0)
         variances = (centred**2).sum(axis=0)
@@ -408,8 +408,10 @@ class _Sums:
             np.maximum.at(self._high[axis], which, high)
         means = theirs.mean(axis=0)
         moved = theirs - means if self._columns else theirs
-        for axis, one in self._columns.items():
-            one.add(self._along(axis, places), centred, moved, means - ours.mean(axis=0))
+        for axis, columns_of_axis in self._columns.items():
+            columns_of_axis.add(
+                self._along(axis, places), centred, moved, means - ours.mean(axis=0)
+            )
 
     def _along(self, axis: int, places: Integers) -> Integers:
         """Return the column along an axis that values lie in."""
@@ -420,9 +422,13 @@ class _Sums:
         """Return the axis along which columns are lost, and which; of two, that with fewer."""
         least = max(LEAST_RANGE, LEAST_STEPS * self.step)
         enough = self.usable.size >= LEAST_FOR_DEAD
-        found = [(axis, one.lost(least)) for axis, one in self._columns.items() if enough]
+        found = [
+            (axis, columns_of_axis.lost(least))
+            for axis, columns_of_axis in self._columns.items()
+            if enough
+        ]
         found = [(axis, columns) for axis, columns in found if columns]
-        return min(found, key=lambda one: len(one[1])) if found else (None, ())
+        return min(found, key=lambda pair: len(pair[1])) if found else (None, ())
 
     def errors(self) -> Doubles | None:
         """Return the error of each usable image; None if there is nothing to compare with."""
@@ -444,10 +450,12 @@ class _Sums:
     def steps(self) -> Steps:
         """Return how many steps the columns get."""
         whole = (self._greatest - self._least) / self.step if self.usable.size else 0.0
-        found = [Steps(step=self.step, whole=round(whole, 3))]
+        candidates = [Steps(step=self.step, whole=round(whole, 3))]
         if self.usable.size:
-            found += [self._steps_along(axis, found[0]) for axis in self._low]
-        return max(found, key=lambda one: (bool(one.lost), -1 if one.axis is None else one.axis))
+            candidates += [self._steps_along(axis, candidates[0]) for axis in self._low]
+        return max(
+            candidates, key=lambda one: (bool(one.lost), -1 if one.axis is None else one.axis)
+        )
 
     def _steps_along(self, axis: int, plain: Steps) -> Steps:
         ranges = self._high[axis] - self._low[axis]
@@ -458,9 +466,9 @@ class _Sums:
         shown = ranges / self.step if ranges.size <= MOST_SHOWN else np.empty(0)
         return msgspec.structs.replace(
             plain,
-            columns=tuple(float(f"{one:.3g}") for one in shown),
+            columns=tuple(float(f"{value:.3g}") for value in shown),
             axis=axis,
-            lost=tuple(int(one) for one in lost),
+            lost=tuple(int(column) for column in lost),
             widest_lost=widest if lost.size else 0.0,
             widest=float(ranges.max()),
         )

@@ -80,8 +80,8 @@ def _with_weights(
     if weights is not None:
         return weights, export(weights)
     weights = downloaded_weights()
-    kept = store.find(FLOAT_KIND, facts(weights)) is not None
-    reason = None if kept else downloadable(application)
+    cached = store.find(FLOAT_KIND, facts(weights)) is not None
+    reason = None if cached else downloadable(application)
     if reason is None:
         try:
             return weights, export(weights)

@@ -149,9 +149,9 @@ def find_weights(name: str) -> Path | None:
     data = data_folder()
     if data is None:
         return None
-    found = sorted((data / "weights").glob(f"*{WEIGHTS_SUFFIX}"))
+    candidates = sorted((data / "weights").glob(f"*{WEIGHTS_SUFFIX}"))
     return next(
-        (p for p in found if plain(p.name.removesuffix(WEIGHTS_SUFFIX)) == plain(name)), None
+        (p for p in candidates if plain(p.name.removesuffix(WEIGHTS_SUFFIX)) == plain(name)), None
     )
 
 

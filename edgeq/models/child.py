@@ -41,7 +41,7 @@ def run_child(
     what: str,
     kind: str = "",
     fresh: bool = False,
-    kept: bool = True,
+    pooled: bool = True,
 ) -> dict[str, object]:
     """Run a module in a child process and return its response.
 
@@ -57,7 +57,7 @@ def run_child(
         kind: Of the work: children that did some are used for more of the same kind. The module's
             own name where there is none.
         fresh: Whether the child must be one that did no other work before.
-        kept: Whether it may be used for more: not where it ran code that is not ours.
+        pooled: Whether it may be used for more: not where it ran code that is not ours.
 
     Raises:
         ConversionError: The child failed, crashed or took too much, with the library's reason in
@@ -71,12 +71,12 @@ def run_child(
         used = None if fresh else idle.take(kind or module)
         if used is not None:
             with suppress(TooMuchError):
-                answer = _answer(used, asked, limits, kept=kept)
+                answer = _answer(used, asked, limits, pooled=pooled)
                 if isinstance(answer, Response) and answer.failure is None:
                     return dict(answer.result or {})
             log.write_bytes(b"")
         child = Child(kind or module, log, limits.environment)
-        answer = _answer(child, asked, limits, kept=kept)
+        answer = _answer(child, asked, limits, pooled=pooled)
     except TooMuchError as stopped:
         raise ConversionError(stopped.what, where=what, remedy=stopped.remedy, log=log) from None
     except OSError as error:
@@ -88,7 +88,7 @@ def run_child(
     return dict(answer.result or {})
 
 
-def _answer(child: Child, request: Request, limits: Make, *, kept: bool) -> Response | int:
+def _answer(child: Child, request: Request, limits: Make, *, pooled: bool) -> Response | int:
     """Return a child's answer; it waits for more where it did well and may, or ends."""
     well = False
     try:
@@ -96,7 +96,7 @@ def _answer(child: Child, request: Request, limits: Make, *, kept: bool) -> Resp
         well = isinstance(answer, Response) and answer.failure is None
         return answer
     finally:
-        if well and kept:
+        if well and pooled:
             idle.add(child.kind, child)
         else:
             child.end()

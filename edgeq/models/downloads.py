@@ -51,12 +51,12 @@ def bound_network(seconds: float = SECONDS) -> None:
     look_up = socket.getaddrinfo
 
     def bounded(*args: Any, **kwargs: Any) -> list[Any]:
-        found: list[list[Any]] = []
+        problems: list[list[Any]] = []
         failed: list[OSError] = []
 
         def ask() -> None:
             try:
-                found.append(look_up(*args, **kwargs))
+                problems.append(look_up(*args, **kwargs))
             except OSError as error:
                 failed.append(error)
 
@@ -65,8 +65,8 @@ def bound_network(seconds: float = SECONDS) -> None:
         thread.join(seconds)
         if failed:
             raise failed[0]
-        if not found:
+        if not problems:
             raise TimeoutError(f"looking up {args[0]!r} took longer than {seconds:.0f} s")
-        return list({entry[0]: entry for entry in reversed(found[0])}.values())
+        return list({entry[0]: entry for entry in reversed(problems[0])}.values())
 
     socket.getaddrinfo = bounded

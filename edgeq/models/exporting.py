@@ -178,7 +178,7 @@ def _run(what: str, request: ExportRequest, log: Path) -> ExportResponse:
         what=what,
         kind=CHILD_KIND,
         fresh=True,  # Keras numbers the layers of a process
-        kept=request.kind in OWN_KINDS,
+        pooled=request.kind in OWN_KINDS,
     )
     return structs.converted(answer, ExportResponse)
 

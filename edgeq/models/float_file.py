@@ -34,7 +34,7 @@ def require_float(model: ModelFile, *, halves: Container[int] = ()) -> tuple[int
         )
     if not model.outputs:
         raise ModelError("has no output", where=model.path, remedy="Export the model again")
-    taken = image_size(model)  # first: no other weights would make it an image
+    size = image_size(model)  # first: no other weights would make it an image
     quantized = next(
         (tensor for tensor in tensors if tensor.index not in halves and _is_quantized(tensor)), None
     )
@@ -60,7 +60,7 @@ def require_float(model: ModelFile, *, halves: Container[int] = ()) -> tuple[int
                 where=model.path,
                 remedy="Export it with a float32 input and float32 outputs",
             )
-    return taken
+    return size
 
 
 def image_size(model: ModelFile) -> tuple[int, int]:

@@ -89,16 +89,16 @@ def load_float_model(name: str, model: Model, spec: Spec, store: Store) -> Float
     """
     source = parse_source(name, model, spec)
     if isinstance(source, FloatFile):
-        found = _from_file(name, model, source.path, store, f"{spec.origin}: models.{name}")
-        return replace(found, limits=spec.make)
+        baseline = _from_file(name, model, source.path, store, f"{spec.origin}: models.{name}")
+        return replace(baseline, limits=spec.make)
     choices = (
         choose(text, engine=spec.engine, classifier=model.classifier)
         for text in spec.methods_of(name)
     )
     graph = any(choice.engine == TENSORFLOW for choice in choices)
     request = msgspec.structs.replace(source.request, limits=spec.make, graph=graph)
-    found = _from_export(name, model, spec, store, replace(source, request=request))
-    return replace(found, limits=spec.make)
+    baseline = _from_export(name, model, spec, store, replace(source, request=request))
+    return replace(baseline, limits=spec.make)
 
 
 def _from_export(name: str, model: Model, spec: Spec, store: Store, source: Export) -> FloatModel:
@@ -250,17 +250,17 @@ def _widened_note(given: ModelFile, wide: ModelFile) -> str:
 def _from_application(
     name: str, model: Model, spec: Spec, store: Store, source: Export
 ) -> FloatModel:
-    made = export_application(name, model, spec, store, source)
+    exported = export_application(name, model, spec, store, source)
     described = _describe(
         name,
         model,
-        made.exported,
-        preset=made.preset,
-        licence=made.licence,
-        attribution=made.attribution,
+        exported.exported,
+        preset=exported.preset,
+        licence=exported.licence,
+        attribution=exported.attribution,
     )
-    notes = (made.weights.note,) if made.weights.note else ()
-    trained = made.weights.kind != "random"
+    notes = (exported.weights.note,) if exported.weights.note else ()
+    trained = exported.weights.kind != "random"
     return replace(described, trained=trained, notes=(*notes, *described.notes))
 
 

@@ -43,10 +43,10 @@ class FrozenGraph:
         converter = tf.lite.TFLiteConverter.from_concrete_functions([self.function])
         converter.experimental_lower_to_saved_model = False
         ends = ([self.function.graph.get_tensor_by_name(name)] for name in (_INPUT, _OUTPUT))
-        found = (self.content, *ends, self.function)
+        parts = (self.content, *ends, self.function)
         # To freeze it once more would take longer than all the rest. A TensorFlow that does not
         # look here does so, with the same result.
-        converter._freeze_concrete_function = lambda: found  # noqa: SLF001
+        converter._freeze_concrete_function = lambda: parts  # noqa: SLF001
         return converter
 
 
@@ -90,6 +90,6 @@ def signed(content: bytes) -> bytes:
 
 
 def _named(name: str, tensor: int) -> Any:
-    found = schema.TensorMapT()
-    found.name, found.tensorIndex = name, tensor
-    return found
+    tensor_map = schema.TensorMapT()
+    tensor_map.name, tensor_map.tensorIndex = name, tensor
+    return tensor_map

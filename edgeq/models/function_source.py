@@ -32,10 +32,10 @@ def check_function(text: str, root: Path, where: str) -> None:
         ModelError: The source is sure to fail.
     """
     module, _, function = text.partition(":")
-    found = _find(module, root, text, where)
-    if found is None or found.origin is None or not found.origin.endswith(".py"):
+    spec = _find(module, root, text, where)
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return  # compiled code, or a package without a file of its own
-    file = Path(found.origin)
+    file = Path(spec.origin)
     try:
         content = file.read_bytes()
         tree = ast.parse(content)
@@ -79,29 +79,29 @@ def _find(module: str, root: Path, text: str, where: str) -> ModuleSpec | None:
     Packages are looked at one after the other and not imported.
     """
     first, *inner = module.split(".")
-    name, found = first, _top_level(first, root)
-    elsewhere = found is not None and _in_folders(first, [str(root), *sys.path]) is None
+    name, spec = first, _top_level(first, root)
+    elsewhere = spec is not None and _in_folders(first, [str(root), *sys.path]) is None
     for part in inner:
-        if found is None:
+        if spec is None:
             break
         name = f"{name}.{part}"
         # By its last name alone: the full one would ask for its package, which is not imported.
-        found = _in_folders(part, list(found.submodule_search_locations or ()))
-    if found is None and not elsewhere:
+        spec = _in_folders(part, list(spec.submodule_search_locations or ()))
+    if spec is None and not elsewhere:
         raise ModelError(
             f"{text!r} can't be imported: no module named {name!r}",
             where=where,
             remedy='Write "package.module:function" as it is imported from the folder of the spec',
         )
-    return found
+    return spec
 
 
 def _top_level(name: str, root: Path) -> ModuleSpec | None:
     """Return where a package or module lies, for the finders of editable installations too."""
-    found = _in_folders(name, [str(root)])
+    spec = _in_folders(name, [str(root)])
     for finder in sys.meta_path:
-        found = found or finder.find_spec(name, None)
-    return found
+        spec = spec or finder.find_spec(name, None)
+    return spec
 
 
 def _in_folders(name: str, folders: Sequence[str]) -> ModuleSpec | None:

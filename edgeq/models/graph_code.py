@@ -49,11 +49,11 @@ def require_arithmetic(request: ExportRequest) -> None:
     """
     if request.allow_code:
         return
-    found: set[str] = set()
+    operators: set[str] = set()
     for graph in loader_impl.parse_saved_model(request.name).meta_graphs:
-        found |= reaching_out(graph)
-    if found:
-        names = sorted(found)
+        operators |= reaching_out(graph)
+    if operators:
+        names = sorted(operators)
         more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
         raise ModelError(
             "its graph has operators that read or write files, or call back: "
@@ -73,7 +73,9 @@ def reaching_out(meta_graph: Any) -> set[str]:
         meta_graph: A ``MetaGraphDef``.
     """
     nodes = meta_graph.graph_def.node
-    functions = {one.signature.name: one for one in meta_graph.graph_def.library.function}
+    functions = {
+        function.signature.name: function for function in meta_graph.graph_def.library.function
+    }
     saver, used = meta_graph.saver_def, _behind(nodes, _used(meta_graph))
     by_saver = {
         _SAVING: _behind(nodes, [saver.save_tensor_name]) - used,
@@ -84,16 +86,16 @@ def reaching_out(meta_graph: Any) -> set[str]:
         meta_graph.object_graph_def.concrete_functions, functions
     )
     left = set(functions)
-    found = _reaching(others, frozenset())
+    operators = _reaching(others, frozenset())
     for own, names in by_saver.items():
         mine = [node for node in nodes if node.name in names]
-        found |= _reaching(mine, own)
+        operators |= _reaching(mine, own)
         for name in _called(mine, functions) - called_by_others:
-            found |= _reaching(functions[name].node_def, own)
+            operators |= _reaching(functions[name].node_def, own)
             left.discard(name)
     for name in left:
-        found |= _reaching(functions[name].node_def, frozenset())
-    return found
+        operators |= _reaching(functions[name].node_def, frozenset())
+    return operators
 
 
 def _reaching(nodes: Iterable[Any], own: frozenset[str]) -> set[str]:
@@ -151,4 +153,4 @@ def _names_in(node: Any) -> Iterator[str]:
     yield node.op  # a function may be called by its name
     for value in node.attr.values():
         yield value.func.name
-        yield from (one.name for one in value.list.func)
+        yield from (function.name for function in value.list.func)

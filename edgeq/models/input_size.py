@@ -51,4 +51,4 @@ def fixed_size(
 
 
 def _shown(shape: Sequence[int | None]) -> str:
-    return f"({', '.join('open' if one is None else str(one) for one in shape)})"
+    return f"({', '.join('open' if side is None else str(side) for side in shape)})"

@@ -43,8 +43,12 @@ def check_config(path: Path, request: ExportRequest, key: str) -> None:
     if config is None:
         return
     _refuse_custom(config, path, key)
-    if not request.allow_code and any(one.get("class_name") == _LAMBDA for one in _objects(config)):
-        names = [str(one["config"].get("name", "")) for one in _objects(config) if _is_lambda(one)]
+    if not request.allow_code and any(
+        entry.get("class_name") == _LAMBDA for entry in _objects(config)
+    ):
+        names = [
+            str(entry["config"].get("name", "")) for entry in _objects(config) if _is_lambda(entry)
+        ]
         raise ModelError(
             f"has code inside: {_listed('Lambda layer', names)}",
             where=path,
@@ -76,26 +80,28 @@ def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
     """Yield every serialized object inside a configuration, in order."""
     waiting = [value]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            if isinstance(one.get("class_name"), str):
-                yield one
-            waiting += reversed(one.values())
-        elif isinstance(one, list):
-            waiting += reversed(one)
+        item = waiting.pop()
+        if isinstance(item, dict):
+            if isinstance(item.get("class_name"), str):
+                yield item
+            waiting += reversed(item.values())
+        elif isinstance(item, list):
+            waiting += reversed(item)
 
 
 def _refuse_custom(config: dict[str, Any], path: Path, key: str) -> None:
     custom = {
-        _class_of(one): one
-        for one in _objects(config.get("config"))  # beside it stand optimizer and losses: unused
-        if _is_custom(one)
+        _class_of(entry): entry
+        for entry in _objects(config.get("config"))  # beside it stand optimizer and losses: unused
+        if _is_custom(entry)
     }
     if not custom and _is_custom(config):
         custom = {_class_of(config): config}
     if not custom:
         return
-    modules = [one.get("module") for one in custom.values() if isinstance(one.get("module"), str)]
+    modules = [
+        entry.get("module") for entry in custom.values() if isinstance(entry.get("module"), str)
+    ]
     known = f" (of {modules[0]})" if modules and modules[0] else ""
     raise ModelError(
         f"has {'a class' if len(custom) == 1 else 'classes'} that Keras can't locate without your "
@@ -106,13 +112,13 @@ def _refuse_custom(config: dict[str, Any], path: Path, key: str) -> None:
     )
 
 
-def _is_custom(one: Mapping[str, Any]) -> bool:
+def _is_custom(entry: Mapping[str, Any]) -> bool:
     """Return whether Keras, which has imported none of the user's code, can't find a class.
 
     Older versions look for it in the module that it was saved from, which may be installed.
     """
-    module, registered = one.get("module"), one.get("registered_name")
-    if not isinstance(one.get("config"), dict):
+    module, registered = entry.get("module"), entry.get("registered_name")
+    if not isinstance(entry.get("config"), dict):
         return False  # functions and lambdas are no layers
     if isinstance(module, str):
         package = module.partition(".")[0]
@@ -127,12 +133,12 @@ def _is_installed(package: str) -> bool:
         return False
 
 
-def _class_of(one: Mapping[str, Any]) -> str:
-    return str(one["class_name"])
+def _class_of(entry: Mapping[str, Any]) -> str:
+    return str(entry["class_name"])
 
 
-def _is_lambda(one: Mapping[str, Any]) -> bool:
-    return one.get("class_name") == "Lambda" and isinstance(one.get("config"), dict)
+def _is_lambda(entry: Mapping[str, Any]) -> bool:
+    return entry.get("class_name") == "Lambda" and isinstance(entry.get("config"), dict)
 
 
 def _listed(what: str, names: list[str]) -> str:
@@ -146,15 +152,15 @@ def _inputs(config: Mapping[str, Any]) -> list[list[int | None]]:
     if not isinstance(inner, dict) or not isinstance(inner.get("layers"), list):
         return []
     shapes = {
-        one["config"].get("name"): one["config"].get("batch_shape")
-        for one in inner["layers"]
-        if isinstance(one, dict)
-        and one.get("class_name") == "InputLayer"
-        and isinstance(one.get("config"), dict)
+        layer["config"].get("name"): layer["config"].get("batch_shape")
+        for layer in inner["layers"]
+        if isinstance(layer, dict)
+        and layer.get("class_name") == "InputLayer"
+        and isinstance(layer.get("config"), dict)
     }
     named = inner.get("input_layers")
     if isinstance(named, list) and named and isinstance(named[0], list):
-        shapes = {one[0]: shapes.get(one[0]) for one in named if one}
+        shapes = {entry[0]: shapes.get(entry[0]) for entry in named if entry}
     return [_dimensions(shape) for shape in shapes.values()]
 
 
@@ -162,4 +168,4 @@ def _dimensions(shape: object) -> list[int | None]:
     """Return a shape, empty where it is none."""
     if not isinstance(shape, list):
         return []
-    return [one if isinstance(one, int) else None for one in shape]
+    return [side if isinstance(side, int) else None for side in shape]

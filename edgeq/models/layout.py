@@ -30,7 +30,7 @@ def unlike_an_image(shape: Sequence[int | None]) -> tuple[str, str] | None:
     Args:
         shape: Of the input; None or -1 for a dimension that is left open.
     """
-    size = [None if one is None or one < 0 else one for one in shape]
+    size = [None if side is None or side < 0 else side for side in shape]
     if len(size) != RANK:
         return f"has {len(size)} dimensions", _NO_IMAGE
     batch, channels = size[0], size[-1]

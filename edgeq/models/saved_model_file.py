@@ -59,27 +59,27 @@ def signatures_of(folder: Path) -> tuple[str, ...] | None:
     return tuple(sorted({name for name in names if not name.startswith(_HIDDEN)}))
 
 
-def chosen_signature(folder: Path, wanted: str | None) -> str | None:
+def chosen_signature(folder: Path, key: str | None) -> str | None:
     """Return the signature of a SavedModel that is validated, None to leave it to TensorFlow.
 
     Args:
         folder: The SavedModel.
-        wanted: The name in the spec; without one it is ``serving_default``, or the only one.
+        key: The name in the spec; without one it is ``serving_default``, or the only one.
 
     Raises:
         ModelError: There is no such signature; the names that there are follow.
     """
     names = signatures_of(folder)
     if names is None:
-        return wanted
-    if wanted is not None:
-        if wanted not in names:
+        return key
+    if key is not None:
+        if key not in names:
             raise ModelError(
-                f"has no signature {wanted!r}",
+                f"has no signature {key!r}",
                 where=folder,
-                remedy=suggestion(wanted, names) if names else "It has none",
+                remedy=suggestion(key, names) if names else "It has none",
             )
-        return wanted
+        return key
     if SERVING in names or len(names) == 1:
         return SERVING if SERVING in names else names[0]
     shown = ", ".join(map(repr, names)) or "none"
@@ -160,17 +160,17 @@ def _size(dimension: memoryview) -> int | None:
     return None if size >= _NEGATIVE else size
 
 
-def _fields(message: memoryview, wanted: int) -> Iterator[memoryview]:
+def _fields(message: memoryview, field_number: int) -> Iterator[memoryview]:
     """Yield the fields of a number that hold bytes: messages and texts; see ``_entries``."""
     for number, value in _entries(message):
-        if number == wanted and isinstance(value, memoryview):
+        if number == field_number and isinstance(value, memoryview):
             yield value
 
 
-def _numbers(message: memoryview, wanted: int) -> Iterator[int]:
+def _numbers(message: memoryview, field_number: int) -> Iterator[int]:
     """Yield the fields of a number that hold numbers of base 128; see ``_entries``."""
     for number, value in _entries(message):
-        if number == wanted and isinstance(value, int):
+        if number == field_number and isinstance(value, int):
             yield value
 
 

@@ -91,7 +91,7 @@ def write(state: State, *, partial: bool) -> None:
     found.folder = folder
     found.damaged = before.damaged
     if state.spec.history:
-        now = past_run(found.record, said=findings(found.record))
+        now = past_run(found.record, notes=findings(found.record))
         past.keep(now, state.reports / past.FOLDER, most=state.spec.history)
         runs = (*before.runs, now)[-state.spec.history :]
         report.write_index(

@@ -101,5 +101,5 @@ def secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
     passwords = [
         password for value in environment.values() for password in _WITH_PASSWORD.findall(value)
     ]
-    found = {one for one in (*named, *passwords) if len(one) >= LEAST_SECRET}
-    return tuple(sorted(found, key=lambda one: (-len(one), one)))  # the longer one first
+    found = {secret for secret in (*named, *passwords) if len(secret) >= LEAST_SECRET}
+    return tuple(sorted(found, key=lambda secret: (-len(secret), secret)))  # the longer one first

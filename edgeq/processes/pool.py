@@ -40,23 +40,23 @@ class Idle(Generic[T]):
     def take(self, kind: str) -> T | None:
         """Return one of a kind that waits; it is the caller's then."""
         with self._guard:
-            for at, (other, one) in enumerate(self._waiting):
+            for at, (other, child) in enumerate(self._waiting):
                 if other == kind:
                     del self._waiting[at]
-                    return one
+                    return child
         return None
 
-    def add(self, kind: str, one: T) -> None:
+    def add(self, kind: str, child: T) -> None:
         """Let one wait, or end it where nobody keeps any."""
         with self._guard:
             if self._keepers:
-                self._waiting.append((kind, one))
+                self._waiting.append((kind, child))
                 return
-        self._end(one)
+        self._end(child)
 
     def end_all(self) -> None:
         """End those that wait now."""
         with self._guard:
             waiting, self._waiting = self._waiting, []
-        for _, one in waiting:
-            self._end(one)
+        for _, child in waiting:
+            self._end(child)

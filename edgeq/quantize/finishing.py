@@ -83,7 +83,7 @@ def _make_borders_unsigned(model: Any, schema: Any) -> None:
     code = _quantize_code(model, schema)
     twins: tuple[dict[int, int], dict[int, int]] = ({}, {})
     for border, moved in zip((main.inputs, main.outputs), twins, strict=True):
-        for index in dict.fromkeys(int(one) for one in border):
+        for index in dict.fromkeys(int(operator_index) for operator_index in border):
             if main.tensors[index].type == schema.TensorType.INT8:
                 moved[index] = _unsigned_twin(main, index, schema)
     entries, results = twins
@@ -106,7 +106,9 @@ def _unsigned_twin(main: Any, index: int, schema: Any) -> int:
     inner = main.tensors[index]
     outer = copy.deepcopy(inner)
     outer.type, outer.buffer = schema.TensorType.UINT8, 0  # the schema's empty buffer
-    outer.quantization.zeroPoint = [int(one) + SHIFT for one in inner.quantization.zeroPoint]
+    outer.quantization.zeroPoint = [
+        int(zero_point) + SHIFT for zero_point in inner.quantization.zeroPoint
+    ]
     name = inner.name.decode() if isinstance(inner.name, bytes) else str(inner.name)
     inner.name = f"{name}_int8"
     main.tensors.append(outer)
@@ -114,11 +116,11 @@ def _unsigned_twin(main: Any, index: int, schema: Any) -> int:
 
 
 def _quantize(code: int, entry: int, result: int, schema: Any) -> Any:
-    made = schema.OperatorT()
-    made.opcodeIndex, made.inputs, made.outputs = code, [entry], [result]
-    made.builtinOptionsType = schema.BuiltinOptions.QuantizeOptions
-    made.builtinOptions = schema.QuantizeOptionsT()
-    return made
+    operator = schema.OperatorT()
+    operator.opcodeIndex, operator.inputs, operator.outputs = code, [entry], [result]
+    operator.builtinOptionsType = schema.BuiltinOptions.QuantizeOptions
+    operator.builtinOptions = schema.QuantizeOptionsT()
+    return operator
 
 
 def _quantize_code(model: Any, schema: Any) -> int:

@@ -52,7 +52,7 @@ def _with_classifier(
             remedy="Remove `classifier`",
         )
     settings = recipe.steps[0].op_config
-    steps = tuple(head(settings, one.output.name, classifier) for one in heads)
+    steps = tuple(head(settings, layer.output.name, classifier) for layer in heads)
     return msgspec.structs.replace(recipe, steps=(*recipe.steps, *steps))
 
 
@@ -64,7 +64,9 @@ def _with_small_weights(recipe: LitertRecipe, model: FloatModel) -> LitertRecipe
     least = max(step.op_config.min_weight_elements for step in recipe.steps)
     if not least:
         return recipe
-    stored = (one.weights.tensor for one in Wiring(read_model(model.path)).compute if one.weights)
+    stored = (
+        layer.weights.tensor for layer in Wiring(read_model(model.path)).compute if layer.weights
+    )
     if any(_elements(tensor) >= least for tensor in stored):
         return recipe
     return msgspec.structs.replace(recipe, steps=tuple(map(_taking_all, recipe.steps)))

@@ -84,17 +84,17 @@ def calibrate(request: Calibrate) -> dict[str, object]:
     (entry,) = interpreter.get_input_details()
     pixels = np.load(request.pixels, mmap_mode="r")
     model = read_content(path, content)
-    wanted = _activations(interpreter, model)
+    activations = _activations(interpreter, model)
     rows = []
     for photo in pixels:
         interpreter.set_tensor(entry["index"], to_input(photo[np.newaxis], request.preprocessing))
         interpreter.invoke()
         rows.append(
-            [extent(interpreter.tensor(index)(), name=name) for name, index in wanted.items()]
+            [extent(interpreter.tensor(index)(), name=name) for name, index in activations.items()]
         )
-    found = Statistics(tuple(wanted), np.array(rows, np.float32), _borders(model))
-    found.save(Path(request.output))
-    return {"images": len(rows), "tensors": len(wanted)}
+    statistics = Statistics(tuple(activations), np.array(rows, np.float32), _borders(model))
+    statistics.save(Path(request.output))
+    return {"images": len(rows), "tensors": len(activations)}
 
 
 def quantize(request: Quantize) -> dict[str, object]:

@@ -79,10 +79,10 @@ class Circumstances:
             "Raise run.memory_limit if the model may need that much",
         )
 
-    def babble(self, found: object) -> WorkerError:
+    def babble(self, answer: object) -> WorkerError:
         """Return the error for a worker whose answer is none."""
         return self._error(
-            WorkerError, f"the worker answered {self.doing} with what is no answer: {found}"
+            WorkerError, f"the worker answered {self.doing} with what is no answer: {answer}"
         )
 
     def said(self, header: Mapping[str, Any]) -> WorkerError:

@@ -76,16 +76,16 @@ def delegation(nodes: Sequence[Node]) -> tuple[int, int, int]:
     own = [node for node in nodes if node[0] != _DELEGATE]
     delegates = [node for node in nodes if node[0] == _DELEGATE]
     maker = {tensor: number for number, node in enumerate(own) for tensor in node[2]}
-    taken: set[int] = set()
+    used: set[int] = set()
     for _, inputs, outputs in delegates:
         todo = list(outputs)
         while todo:
             tensor = todo.pop()
             number = None if tensor in inputs else maker.get(tensor)
-            if number is not None and number not in taken:
-                taken.add(number)
+            if number is not None and number not in used:
+                used.add(number)
                 todo += own[number][1]
-    return len(own), len(taken), len(delegates)
+    return len(own), len(used), len(delegates)
 
 
 class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,7 +182,9 @@ def require_tensors(loaded: Loaded, given: Sequence[AnyArray], *, where: str) ->
         for tensor, array in zip(loaded.inputs, given, strict=True)
     )
     if not fits:
-        shapes = ", ".join(f"{one.dtype} {'x'.join(map(str, one.shape))}" for one in given)
+        shapes = ", ".join(
+            f"{details.dtype} {'x'.join(map(str, details.shape))}" for details in given
+        )
         raise ModelRefusedError(
             f"the model takes {', '.join(map(str, loaded.inputs))}, and is given {shapes}",
             where=where or None,

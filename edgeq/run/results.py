@@ -104,7 +104,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def dynamic_batch(self) -> bool:
         """Whether the file leaves the batch open."""
-        return any(one.shape_signature[:1] == (-1,) for one in self.inputs)
+        return any(details.shape_signature[:1] == (-1,) for details in self.inputs)
 
 
 @dataclass(frozen=True)

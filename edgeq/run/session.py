@@ -140,8 +140,8 @@ class Session:
             try:
                 answer = self._worker.ask("load", request, blobs)
             except ModelRefusedError as refusal:
-                said = refusal.what.lower()
-                perhaps = any(words in said for words in _PERHAPS_MEMORY)
+                refused = refusal.what.lower()
+                perhaps = any(words in refused for words in _PERHAPS_MEMORY)
                 if perhaps and self._would_load(request, blobs):
                     raise self._worker.circumstances(Doing("load")).out_of_memory() from refusal
                 raise

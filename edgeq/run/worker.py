@@ -76,8 +76,8 @@ def quantize(values: Any, dtype: str, scale: float, zero_point: int) -> tuple[An
     ends = np.iinfo(dtype)
     per_step = np.float32(1) / np.float32(scale or 1.0)
     steps = np.rint(np.asarray(values, np.float32) * per_step) + zero_point
-    held = (steps >= ends.min) & (steps <= ends.max)
-    return np.clip(np.nan_to_num(steps, nan=zero_point), ends.min, ends.max).astype(dtype), ~held
+    within = (steps >= ends.min) & (steps <= ends.max)
+    return np.clip(np.nan_to_num(steps, nan=zero_point), ends.min, ends.max).astype(dtype), ~within
 
 
 def dequantize(values: Any, scale: float, zero_point: int) -> Any:
@@ -182,8 +182,8 @@ class Model:
 
         def feed(pixels: Any) -> int:
             if alike:  # bytes for bytes is faster still
-                found = pixels[..., ::step].tobytes().translate(tables[0].tobytes())
-                values[: len(pixels)] = np.frombuffer(found, table.dtype).reshape(pixels.shape)
+                looked_up = pixels[..., ::step].tobytes().translate(tables[0].tobytes())
+                values[: len(pixels)] = np.frombuffer(looked_up, table.dtype).reshape(pixels.shape)
             for plane, channel in enumerate(() if alike else range(3)[::step]):
                 planes[: len(pixels), plane] = tables[channel].take(pixels[..., channel])
             values[len(pixels) :] = values[len(pixels) - 1]
@@ -194,8 +194,8 @@ class Model:
 
     def answers(self) -> list[Any]:
         """Return the outputs, as real values where they have any."""
-        found = ((self.interpreter.get_tensor(output["index"]), output) for output in self.outputs)
-        return [dequantize(values, *one["quantization"]) for values, one in found]
+        pairs = ((self.interpreter.get_tensor(output["index"]), output) for output in self.outputs)
+        return [dequantize(values, *details["quantization"]) for values, details in pairs]
 
 
 class Worker:
@@ -247,7 +247,7 @@ class Worker:
         pixels = pixels[request["start"] :][: request["count"]]
         model, total = self.models[request["handle"]], len(pixels)
         feed, clipped, results = model.feeder(request["preprocessing"]), 0, list[Any]()
-        own, held = 0 if request["path"] else pixels.nbytes, list[Any]()
+        own, outputs = 0 if request["path"] else pixels.nbytes, list[Any]()
         for first in range(0, total, model.batch):
             self.progress(first, total)
             clipped += feed(pixels[first : first + model.batch])
@@ -264,21 +264,21 @@ class Worker:
             last = first + model.batch >= total
             if last or model.invoked <= EACH or model.invoked % THEN_EVERY == 0:
                 sizes = self.gauge.read()
-                held.append([model.invoked, *(n if n < 0 else n - own for n in sizes)])
-        return {"clipped": clipped, "fed": pixels.size, "held": held}, results
+                outputs.append([model.invoked, *(n if n < 0 else n - own for n in sizes)])
+        return {"clipped": clipped, "fed": pixels.size, "held": outputs}, results
 
     def op_repeat(self, request: Json, blobs: Arrays) -> Frame:
         """Run a model on the same pixels (n, h, w, 3) again and again, and return what it holds.
 
         It ends at ``counts[0]`` inferences, or the next of ``counts`` while there is time.
         """
-        model, pixels, held = self.models[request["handle"]], blobs[0], list[Any]()
+        model, pixels, outputs = self.models[request["handle"]], blobs[0], list[Any]()
         feed, end = (
             model.feeder(request["preprocessing"]),
             time.perf_counter() + request["budget_s"],
         )
         for count in request["counts"]:
-            if held and time.perf_counter() > end:
+            if outputs and time.perf_counter() > end:
                 break
             while model.invoked < count:
                 self.progress(model.invoked, count)
@@ -290,8 +290,8 @@ class Worker:
                 if resident < 0:  # not Linux: a peak never falls, but one that grows rises on
                     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
                     resident = peak if sys.platform == "darwin" else peak * 1024
-                held.append([model.invoked, allocated, resident])
-        return {"held": held}, ()
+                outputs.append([model.invoked, allocated, resident])
+        return {"held": outputs}, ()
 
     def op_infer_tensors(self, request: Json, blobs: Arrays) -> Frame:
         """Run a model once on an array per input; real ones are quantized where the input is."""

@@ -78,12 +78,12 @@ class Decoder:
             _pipe(self._process.stdin).flush()
         except BrokenPipeError as error:
             raise _EndedError from error
-        data = self._until(bytearray(), end, lambda held: b"\n" in held)
+        data = self._until(bytearray(), end, lambda received: b"\n" in received)
         line, _, rest = data.partition(b"\n")
         head: dict[str, object] = json.loads(bytes(line))
-        wanted = head.get("bytes", 0)
-        count = wanted if isinstance(wanted, int) else 0
-        return head, bytes(self._until(rest, end, lambda held: len(held) >= count))
+        size = head.get("bytes", 0)
+        count = size if isinstance(size, int) else 0
+        return head, bytes(self._until(rest, end, lambda received: len(received) >= count))
 
     def _until(self, data: bytearray, end: float, done: Callable[[bytearray], bool]) -> bytearray:
         stream = _pipe(self._process.stdout)

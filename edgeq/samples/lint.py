@@ -105,7 +105,7 @@ def pixel_facts(pixels: Bytes) -> PixelFacts:
     )
 
 
-def lint(calibration: ImageSet, found: PixelFacts, evaluation: PixelFacts | None = None) -> Lint:
+def lint(calibration: ImageSet, pixels: PixelFacts, evaluation: PixelFacts | None = None) -> Lint:
     """Return what is odd about a calibration set.
 
     Only what can't be right is a problem: noise, the same picture over and over, pictures of one
@@ -113,14 +113,14 @@ def lint(calibration: ImageSet, found: PixelFacts, evaluation: PixelFacts | None
 
     Args:
         calibration: The set.
-        found: Facts about its photographs, in its order.
+        pixels: Facts about its photographs, in its order.
         evaluation: Facts about the evaluation set's, None where there is none.
     """
     n = len(calibration.photos)
     names = [photo.name for photo in calibration.photos]
-    flat = [names[index] for index in np.flatnonzero(found.contrast < FLAT)]
-    noise = [names[index] for index in np.flatnonzero(found.neighbours < NOISE)]
-    copies = _copies(calibration, found)
+    flat = [names[index] for index in np.flatnonzero(pixels.contrast < FLAT)]
+    noise = [names[index] for index in np.flatnonzero(pixels.neighbours < NOISE)]
+    copies = _copies(calibration, pixels)
     repeated = [names[second] for _, second in copies]
     problems, notes = [], []
     if len(flat) == n:
@@ -134,7 +134,7 @@ def lint(calibration: ImageSet, found: PixelFacts, evaluation: PixelFacts | None
         few = "" if len(noise) == n else f"{len(noise)} of {n} of "
         problems.append(
             f"{few}the calibration pictures are noise, no photographs: neighbouring pixels "
-            f"correlate by {_median(found.neighbours):.2f} (photographs by 0.6 and more)"
+            f"correlate by {_median(pixels.neighbours):.2f} (photographs by 0.6 and more)"
         )
     elif noise:
         notes.append(f"{_of(noise, n)} noise: {_some(noise)}")
@@ -150,8 +150,8 @@ def lint(calibration: ImageSet, found: PixelFacts, evaluation: PixelFacts | None
     labels = {photo.label for photo in calibration.photos}
     if n > 1 and calibration.labelled and len(labels) == 1:
         notes.append(f"all {n} calibration pictures are of one class ({labels.pop()})")
-    notes += [] if evaluation is None else _range(found, evaluation)
-    return Lint(n, tuple(problems), tuple(notes), _facts(found, evaluation, copies, names))
+    notes += [] if evaluation is None else _range(pixels, evaluation)
+    return Lint(n, tuple(problems), tuple(notes), _facts(pixels, evaluation, copies, names))
 
 
 def _look(picture: Bytes) -> tuple[Floats, Floats, float, float, npt.NDArray[np.float32]]:
@@ -175,33 +175,33 @@ def _look(picture: Bytes) -> tuple[Floats, Floats, float, float, npt.NDArray[np.
 
 def _correlation(grey: npt.NDArray[np.float32]) -> float:
     """Return the greater correlation of the two neighbourhoods: a striped picture is no noise."""
-    found = []
-    for one, other in ((grey[:, :-1], grey[:, 1:]), (grey[:-1], grey[1:])):
-        a, b = one - one.mean(dtype=np.float64), other - other.mean(dtype=np.float64)
+    correlations = []
+    for before, other in ((grey[:, :-1], grey[:, 1:]), (grey[:-1], grey[1:])):
+        a, b = before - before.mean(dtype=np.float64), other - other.mean(dtype=np.float64)
         scale = math.sqrt(float(np.square(a).mean()) * float(np.square(b).mean()))
-        found.append(abs(float((a * b).mean())) / scale if scale else math.nan)
-    return max(found, key=lambda value: -1.0 if math.isnan(value) else value)
+        correlations.append(abs(float((a * b).mean())) / scale if scale else math.nan)
+    return max(correlations, key=lambda value: -1.0 if math.isnan(value) else value)
 
 
-def _copies(images: ImageSet, found: PixelFacts) -> list[tuple[int, int]]:
+def _copies(images: ImageSet, pixels: PixelFacts) -> list[tuple[int, int]]:
     """Return pairs of an earlier picture and one like it; each later picture at most once."""
     first: dict[str, int] = {}
     pairs = []
-    clear = found.contrast >= FLAT
-    lengths = np.square(found.grid).sum(axis=1)
+    clear = pixels.contrast >= FLAT
+    lengths = np.square(pixels.grid).sum(axis=1)
     for start in range(0, len(images.photos), _ROWS):
         rows = slice(start, start + _ROWS)
-        products = found.grid[rows] @ found.grid.T
-        squared = (lengths[rows, None] + lengths[None] - 2.0 * products) / found.grid.shape[1]
+        products = pixels.grid[rows] @ pixels.grid.T
+        squared = (lengths[rows, None] + lengths[None] - 2.0 * products) / pixels.grid.shape[1]
         for offset, distances in enumerate(squared):
             index = start + offset
             earlier = first.setdefault(images.photos[index].sha256, index)
             if earlier == index and clear[index]:
                 close = np.flatnonzero((distances[:index] < NEAR**2) & clear[:index])
                 near = [
-                    one
-                    for one in close
-                    if np.abs(found.means[one] - found.means[index]).max() < FLAT
+                    pair
+                    for pair in close
+                    if np.abs(pixels.means[pair] - pixels.means[index]).max() < FLAT
                 ]
                 earlier = int(near[0]) if near else index
             if earlier != index:
@@ -209,10 +209,10 @@ def _copies(images: ImageSet, found: PixelFacts) -> list[tuple[int, int]]:
     return pairs
 
 
-def _range(found: PixelFacts, evaluation: PixelFacts) -> Iterator[str]:
+def _range(pixels: PixelFacts, evaluation: PixelFacts) -> Iterator[str]:
     """Yield in which channel the pixels differ most, where size and chance say that they do."""
-    ours, theirs = found.means.mean(axis=0), evaluation.means.mean(axis=0)
-    chance = np.sqrt(_error(found.means) + _error(evaluation.means))
+    ours, theirs = pixels.means.mean(axis=0), evaluation.means.mean(axis=0)
+    chance = np.sqrt(_error(pixels.means) + _error(evaluation.means))
     far = np.abs(ours - theirs) - np.maximum(FAR, _CHANCE * chance)
     worst = int(far.argmax())
     if far[worst] > 0:
@@ -220,12 +220,12 @@ def _range(found: PixelFacts, evaluation: PixelFacts) -> Iterator[str]:
             f"calibration pixels differ from the evaluation set's: mean of {_CHANNELS[worst]} "
             f"{ours[worst]:.0f} against {theirs[worst]:.0f} (of 255)"
         )
-    ratio = np.log((found.spread + 1.0) / (evaluation.spread + 1.0))
+    ratio = np.log((pixels.spread + 1.0) / (evaluation.spread + 1.0))
     worst = int(np.abs(ratio).argmax())
     if abs(ratio[worst]) > math.log(SPREADS):
         yield (
             f"calibration pixels spread otherwise than the evaluation set's: deviation of "
-            f"{_CHANNELS[worst]} {found.spread[worst]:.0f} against "
+            f"{_CHANNELS[worst]} {pixels.spread[worst]:.0f} against "
             f"{evaluation.spread[worst]:.0f} (of 255)"
         )
 
@@ -233,26 +233,26 @@ def _range(found: PixelFacts, evaluation: PixelFacts) -> Iterator[str]:
 def _error(means: Floats) -> Floats:
     """Return the squared standard error of the set's mean; nothing is known from one picture."""
     n = means.shape[0]
-    one: Floats = np.full(3, 64.0**2) if n == 1 else means.var(axis=0, ddof=1) / n
-    return one
+    variance: Floats = np.full(3, 64.0**2) if n == 1 else means.var(axis=0, ddof=1) / n
+    return variance
 
 
 def _facts(
-    found: PixelFacts,
+    pixels: PixelFacts,
     evaluation: PixelFacts | None,
     copies: list[tuple[int, int]],
     names: list[str],
 ) -> dict[str, object]:
     facts: dict[str, object] = {
         "images": len(names),
-        "flat": int((found.contrast < FLAT).sum()),
-        "noise": int((found.neighbours < NOISE).sum()),
+        "flat": int((pixels.contrast < FLAT).sum()),
+        "noise": int((pixels.neighbours < NOISE).sum()),
         "copies": [[names[a], names[b]] for a, b in copies],
-        "mean": _rounded(found.means.mean(axis=0)),
-        "deviation": _rounded(found.spread),
+        "mean": _rounded(pixels.means.mean(axis=0)),
+        "deviation": _rounded(pixels.spread),
     }
-    if np.isfinite(found.neighbours).any():
-        facts["neighbour_correlation"] = round(_median(found.neighbours), 4)
+    if np.isfinite(pixels.neighbours).any():
+        facts["neighbour_correlation"] = round(_median(pixels.neighbours), 4)
     if evaluation is not None:
         facts["evaluation_mean"] = _rounded(evaluation.means.mean(axis=0))
         facts["evaluation_deviation"] = _rounded(evaluation.spread)

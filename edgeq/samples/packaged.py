@@ -92,16 +92,16 @@ def find_sample(name: str, role: Role) -> list[SampleFile]:
         raise MissingExtraError(sample.package, extra=EXTRA, needed_for=f"the {role} set {where!r}")
     folder = Path(package.submodule_search_locations[0], sample.folder)
     pattern = re.compile(sample.pattern)
-    found = []
+    files = []
     for path in folder.glob("*"):
         match = pattern.fullmatch(path.name)
         if match is not None:
             label = match.groupdict().get("label")
-            found.append(SampleFile(path, path.name, None if label is None else int(label)))
-    if len(found) != sample.count:
+            files.append(SampleFile(path, path.name, None if label is None else int(label)))
+    if len(files) != sample.count:
         raise ImageError(
-            f"holds {len(found)} of the {sample.count} photographs of {where}",
+            f"holds {len(files)} of the {sample.count} photographs of {where}",
             where=folder,
             remedy=f"Install it again: pip install --force-reinstall {sample.package}",
         )
-    return found
+    return files

@@ -44,11 +44,11 @@ def load_pairs(
     """
     files = find_samples(source, images.role, root=root, where=where)
     counterparts = match([photo.name for photo in images.photos], files, where=where, every=every)
-    found = [
+    pairs = [
         SampleFile(files[name], name, photo.label, photo.group)
         for name, photo in zip(counterparts, images.photos, strict=True)
     ]
-    return replace(images, source=source, photos=hashed(found, digest))
+    return replace(images, source=source, photos=hashed(pairs, digest))
 
 
 def find_samples(source: str, role: Role, *, root: Path, where: str) -> dict[str, Path]:
@@ -83,12 +83,12 @@ def match(
     Raises:
         ImageError: One side has a photograph that the other has not, or two of one scene.
     """
-    wanted = _by_scene(photographs, "the evaluation set", where)
+    scenes = _by_scene(photographs, "the evaluation set", where)
     given = _by_scene(samples, "the variant's samples", where)
-    allowed = wanted if every is None else {*wanted, *map(scene_of, every)}
-    absent = sorted(name for scene, name in wanted.items() if scene not in given)
+    allowed = scenes if every is None else {*scenes, *map(scene_of, every)}
+    absent = sorted(name for scene, name in scenes.items() if scene not in given)
     strange = sorted(name for scene, name in given.items() if scene not in allowed)
-    said = [
+    problems = [
         f"{plural(len(found), noun)} without a counterpart {there}: {names(found)}"
         for found, noun, there in (
             (absent, "evaluation photograph", "here"),
@@ -96,14 +96,14 @@ def match(
         )
         if found
     ]
-    if said:
+    if problems:
         raise ImageError(
-            "; ".join(said),
+            "; ".join(problems),
             where=where,
             remedy="Both need the same scenes under the same names, with any ending: "
             "evaluation/a/1.png and camera/a/1.jpg",
         )
-    return tuple(given[scene] for scene in wanted)
+    return tuple(given[scene] for scene in scenes)
 
 
 def scene_of(name: str) -> str:
@@ -112,9 +112,9 @@ def scene_of(name: str) -> str:
 
 
 def _by_scene(photographs: Iterable[str], what: str, where: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    by_scene: dict[str, str] = {}
     for name in photographs:
-        before = found.setdefault(scene_of(name), name)
+        before = by_scene.setdefault(scene_of(name), name)
         if before != name:
             raise ImageError(
                 f"{before!r} and {name!r} of {what} differ in their endings only, so nothing says "
@@ -122,4 +122,4 @@ def _by_scene(photographs: Iterable[str], what: str, where: str) -> dict[str, st
                 where=where,
                 remedy="Rename one of them on both sides",
             )
-    return found
+    return by_scene

@@ -206,8 +206,8 @@ def _reduce(image: Image.Image, least: float) -> int:
         whole = width % step == height % step == 0
         if min(width, height) < step * least or (_is_turned(image) and not whole):
             continue
-        found = image.draft(None, (width // step, height // step))
-        if found is not None and image.size == (-(-width // step), -(-height // step)):
+        draft = image.draft(None, (width // step, height // step))
+        if draft is not None and image.size == (-(-width // step), -(-height // step)):
             return step
         raise ValueError(f"the decoder made {image.size} of {(width, height)}")
     return 1

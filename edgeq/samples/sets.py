@@ -266,20 +266,20 @@ def load_set(
             where=source,
             remedy="Give at least 1, or leave it out",
         )
-    found = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
-    chosen = sorted(found.photos, key=lambda item: item.name)[:limit]
-    notes = tuple(f"{source}: {note}" for note in found.notes)
+    files = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
+    chosen = sorted(files.photos, key=lambda item: item.name)[:limit]
+    notes = tuple(f"{source}: {note}" for note in files.notes)
     images = ImageSet(role, source, hashed(chosen, digest), notes)
     if label_set is not None:
         images.require_classes(label_set.classes)
     return images
 
 
-def hashed(found: Sequence[SampleFile], digest: Callable[[Path], str]) -> tuple[Photo, ...]:
+def hashed(files: Sequence[SampleFile], digest: Callable[[Path], str]) -> tuple[Photo, ...]:
     """Return photographs with the hashes of their contents, in their order.
 
     Args:
-        found: The photographs.
+        files: The photographs.
         digest: Returns the sha256 of a file's content; called in several threads.
 
     Raises:
@@ -287,13 +287,13 @@ def hashed(found: Sequence[SampleFile], digest: Callable[[Path], str]) -> tuple[
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         digests = [
-            one  # some at a time, because each that waits for its turn takes memory
-            for start in range(0, len(found), AT_ONCE)
-            for one in pool.map(partial(_hash, digest), found[start : start + AT_ONCE])
+            photo  # some at a time, because each that waits for its turn takes memory
+            for start in range(0, len(files), AT_ONCE)
+            for photo in pool.map(partial(_hash, digest), files[start : start + AT_ONCE])
         ]
     return tuple(
         Photo(str(item.path), item.name, digest, item.label, item.group)
-        for item, digest in zip(found, digests, strict=True)
+        for item, digest in zip(files, digests, strict=True)
     )
 
 
@@ -314,8 +314,8 @@ def find_set(
         ImageError: The source or a label can't be used.
         MissingExtraError: The sample's package is not installed.
     """
-    found = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
-    return tuple(sorted(found.photos, key=lambda item: item.name))
+    files = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
+    return tuple(sorted(files.photos, key=lambda item: item.name))
 
 
 def count_photos(
@@ -335,12 +335,12 @@ def count_photos(
         ImageError: The source or a label can't be used.
         MissingExtraError: The sample's package is not installed.
     """
-    found = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
-    labels_ = [item.label for item in found.photos]
+    files = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
+    labels_ = [item.label for item in files.photos]
     return Counted(
         len(labels_),
         tuple(label for label in labels_ if label is not None),
-        tuple(f"{source}: {note}" for note in found.notes),
+        tuple(f"{source}: {note}" for note in files.notes),
     )
 
 

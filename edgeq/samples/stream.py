@@ -114,12 +114,12 @@ class Stream:
 
         All are decoded on the way, in the order in which they are run later.
         """
-        found: list[npt.NDArray[np.uint8]] = []
+        arrays: list[npt.NDArray[np.uint8]] = []
         first = 0
         for piece in self.pieces(self.images.photos):
-            found.append(np.array(piece.array()[-first % step :: step]))
+            arrays.append(np.array(piece.array()[-first % step :: step]))
             first += piece.count
-        return np.concatenate(found)
+        return np.concatenate(arrays)
 
     def first(self, count: int) -> npt.NDArray[np.uint8]:
         """Return the first photographs' pixels, shape ``(count, h, w, 3)``, fewer where it ends.
@@ -127,13 +127,13 @@ class Stream:
         Their whole portion is decoded, because all of it is run later.
         """
         pieces = self.pieces(self.images.photos[: max(count, self.portion)])
-        found = [piece.array() for piece in pieces]
-        return np.concatenate(found)[:count]
+        arrays = [piece.array() for piece in pieces]
+        return np.concatenate(arrays)[:count]
 
     def _decode(self, missing: Sequence[str]) -> None:
         if not missing:
             return
-        photos = [self.images.photos[self._places[one]] for one in missing]
+        photos = [self.images.photos[self._places[row]] for row in missing]
         done = self._places[missing[0]]
 
         def tell(count: int, _: int) -> None:

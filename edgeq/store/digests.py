@@ -61,8 +61,8 @@ class Digests:
                 return
             self._old = None
             known = {
-                place: one
-                for place, one in {**self._kept(), **self._new}.items()
+                place: digest
+                for place, digest in {**self._kept(), **self._new}.items()
                 if Path(place).exists()
             }
             try:

@@ -104,7 +104,7 @@ def description_in(folder: Path) -> EntryFile | None:
 
 def described(folder: Path, besides: Container[str]) -> list[tuple[str, Mapping[str, object]]]:
     """Return key and facts of the entries below a kind's folder; see ``Store.described``."""
-    found: list[tuple[str, Mapping[str, object]]] = []
+    entries_read: list[tuple[str, Mapping[str, object]]] = []
     for path in sorted(folder.glob(f"*/{ENTRY_FILE}")):
         key = path.parent.name
         if key in besides:
@@ -113,5 +113,5 @@ def described(folder: Path, besides: Container[str]) -> list[tuple[str, Mapping[
         if entry is None:
             continue
         if entry.kind == folder.name and key_of(folder.name, entry.facts) == key:
-            found.append((key, entry.facts))
-    return found
+            entries_read.append((key, entry.facts))
+    return entries_read

@@ -53,13 +53,13 @@ def entries(store: Store) -> tuple[Kept, ...]:
         StoreError: The store can't be read.
     """
     try:
-        found = [
+        stored = [
             Kept(folder.parent.name, folder, _bytes(folder), folder.lstat().st_mtime)
             for folder in store.folders()
         ]
     except OSError as error:
         raise _unreadable(store, error) from error
-    return tuple(sorted(found, key=lambda one: (one.used, one.folder)))
+    return tuple(sorted(stored, key=lambda entry: (entry.used, entry.folder)))
 
 
 def leftovers(store: Store) -> int:
@@ -109,28 +109,28 @@ def prune(store: Store, max_bytes: int, *, wait_s: float = WAIT_S) -> Pruned:
 
 
 def _prune(store: Store, max_bytes: int) -> Pruned:
-    found = list(entries(store))
-    total = sum(one.bytes for one in found)
+    remaining = list(entries(store))
+    total = sum(entry.bytes for entry in remaining)
     removed = []
     trash = store.root / TEMPORARY
-    while found and total > max_bytes:
-        one = found.pop(0)
+    while remaining and total > max_bytes:
+        oldest = remaining.pop(0)
         trash.mkdir(exist_ok=True)
-        one.folder.rename(trash / one.folder.name)  # a reader sees it whole or not at all
-        removed.append(one)
-        total -= one.bytes
-    left = leftovers(store) - sum(one.bytes for one in removed)
+        oldest.folder.rename(trash / oldest.folder.name)  # a reader sees it whole or not at all
+        removed.append(oldest)
+        total -= oldest.bytes
+    left = leftovers(store) - sum(entry.bytes for entry in removed)
     for name in (TEMPORARY, QUARANTINE):
         if (store.root / name).exists():
             shutil.rmtree(store.root / name)
-    names = {f"{one.kind}-{one.folder.name}" for one in found}
+    names = {f"{entry.kind}-{entry.folder.name}" for entry in remaining}
     for path in (store.root / LOGS).glob("*"):
         if path.stem not in names:
             left += _bytes(path)
             path.unlink()
     for path in (store.root / LOCKS).glob("*.*"):
         path.unlink()
-    return Pruned(tuple(removed), tuple(found), left)
+    return Pruned(tuple(removed), tuple(remaining), left)
 
 
 def _bytes(place: Path) -> int:

@@ -67,8 +67,8 @@ class Ledger:
         """
         asked = dict.fromkeys(photographs)
         with self._guard:
-            self._look_for([one for one in asked if one not in self._places])
-            return [one for one in asked if one not in self._places]
+            self._look_for([key for key in asked if key not in self._places])
+            return [key for key in asked if key not in self._places]
 
     def add(self, photographs: Sequence[str], make: Callable[[Path], None]) -> Entry:
         """Keep the rows of photographs.
@@ -88,25 +88,25 @@ class Ledger:
 
     def runs(self, photographs: Sequence[str]) -> Iterator[Run]:
         """Yield where the rows of photographs are, in their order; none may be missing."""
-        found: Run | None = None
+        run: Run | None = None
         for photograph in photographs:
             folder, row = self._place(photograph)
-            if found and found.folder == folder and found.start + found.count == row:
-                found = Run(folder, found.start, found.count + 1)
+            if run and run.folder == folder and run.start + run.count == row:
+                run = Run(folder, run.start, run.count + 1)
                 continue
-            if found:
-                yield found
-            found = Run(folder, row, 1)
-        if found:
-            yield found
+            if run:
+                yield run
+            run = Run(folder, row, 1)
+        if run:
+            yield run
 
-    def _look_for(self, wanted: Sequence[str]) -> None:
+    def _look_for(self, keys: Sequence[str]) -> None:
         """Note the rows of photographs; a portion is read, and so checked, where it has some."""
-        if wanted:
+        if keys:
             self._list()
-        for one in wanted:
-            while one not in self._places and one in self._listed:
-                facts = self._portions[self._listed[one]]
+        for key in keys:
+            while key not in self._places and key in self._listed:
+                facts = self._portions[self._listed[key]]
                 entry = self._store.find(self._kind, facts)
                 if entry is not None:
                     self._note(entry, _rows(facts))
@@ -134,9 +134,9 @@ class Ledger:
         self._portions.pop(entry.key, None)
         first = len(self._folders) * _MOST_ROWS
         self._folders.append(entry.folder)
-        for row, one in enumerate(photographs):
-            self._places.setdefault(one, first + row)
-            self._listed.pop(one, None)
+        for row, key in enumerate(photographs):
+            self._places.setdefault(key, first + row)
+            self._listed.pop(key, None)
 
     def _place(self, photograph: str) -> tuple[Path, int]:
         portion, row = divmod(self._places[photograph], _MOST_ROWS)

@@ -136,51 +136,55 @@ def _candidate(wiring: Wiring, place: int) -> _Candidate | None:
     return _Candidate(place, tensor, values, name)
 
 
-def _fits_labels(one: _Candidate, known: KnownClasses) -> str | None:
-    if known.outputs is None or known.outputs not in {one.values, one.classes}:
+def _fits_labels(candidate: _Candidate, known: KnownClasses) -> str | None:
+    if known.outputs is None or known.outputs not in {candidate.values, candidate.classes}:
         return None
-    several = one.maker == _SIGMOID and one.values > 1
-    if several and not _counts_up_to(one, known):
+    several = candidate.maker == _SIGMOID and candidate.values > 1
+    if several and not _counts_up_to(candidate, known):
         return None  # several labels may be true of one image: there is no greatest one
-    return f"{one.label} has one value for each label of {known.label_set!r}"
+    return f"{candidate.label} has one value for each label of {known.label_set!r}"
 
 
-def _is_softmax(one: _Candidate, _: KnownClasses) -> str | None:
-    return f"{one.label} is a softmax of {one.values}" if one.maker == _SOFTMAX else None
+def _is_softmax(candidate: _Candidate, _: KnownClasses) -> str | None:
+    return (
+        f"{candidate.label} is a softmax of {candidate.values}"
+        if candidate.maker == _SOFTMAX
+        else None
+    )
 
 
-def _is_one_sigmoid(one: _Candidate, _: KnownClasses) -> str | None:
-    if one.maker != _SIGMOID or one.values != 1:
+def _is_one_sigmoid(candidate: _Candidate, _: KnownClasses) -> str | None:
+    if candidate.maker != _SIGMOID or candidate.values != 1:
         return None
-    return f"{one.label} is one sigmoid, which tells two classes apart"
+    return f"{candidate.label} is one sigmoid, which tells two classes apart"
 
 
-def _fits_images(one: _Candidate, known: KnownClasses) -> str | None:
-    if not _counts_up_to(one, known):
+def _fits_images(candidate: _Candidate, known: KnownClasses) -> str | None:
+    if not _counts_up_to(candidate, known):
         return None
-    return f"{one.label} has {one.values} values, and the labels of the images fit them"
+    return f"{candidate.label} has {candidate.values} values, and the labels of the images fit them"
 
 
-def _counts_up_to(one: _Candidate, known: KnownClasses) -> bool:
+def _counts_up_to(candidate: _Candidate, known: KnownClasses) -> bool:
     """Return whether image labels could count in these classes, and in not many fewer."""
-    if one.maker not in _LAYERS | {_SOFTMAX, _SIGMOID}:
+    if candidate.maker not in _LAYERS | {_SOFTMAX, _SIGMOID}:
         return False
     count = known.count()
-    return count is not None and one.classes / 2 < count <= one.classes
+    return count is not None and candidate.classes / 2 < count <= candidate.classes
 
 
 def _why_not(model: ModelFile, candidates: Sequence[_Candidate]) -> str:
     if not candidates:
         return f"no output holds one score for each class ({_shapes(model)})"
-    one = candidates[0]
-    if one.maker == _SIGMOID:
+    candidate = candidates[0]
+    if candidate.maker == _SIGMOID:
         return (
-            f"{one.label} is {one.values} sigmoids, several of which may be true of one image; "
-            'set task = "classification" if only the greatest counts'
+            f"{candidate.label} is {candidate.values} sigmoids, several of which may be true of one "
+            'image; set task = "classification" if only the greatest counts'
         )
     return (
-        f"nothing shows that the {one.values} values of {one.label} are class scores; if they are, "
-        'name the `labels` or set task = "classification"'
+        f"nothing shows that the {candidate.values} values of {candidate.label} are class scores; if "
+        'they are, name the `labels` or set task = "classification"'
     )
 
 

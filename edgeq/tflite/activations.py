@@ -65,19 +65,19 @@ def activations(model: ModelFile, matching: Matching | None) -> tuple[Activation
             are known by their order alone are not used: they may be wrong.
     """
     operators = Wiring(model).needed
-    held = {} if matching is None else _held(matching)
+    counterparts = {} if matching is None else _held(matching)
     groups = _groups(model, operators)
     bounds = _bounds(model, operators)
-    made = {index for operator in operators for index in operator.outputs} | set(model.inputs)
+    computed = {index for operator in operators for index in operator.outputs} | set(model.inputs)
     return tuple(
         Activation(
             tensor=tensor,
-            baseline=held.get(tensor.index),
+            baseline=counterparts.get(tensor.index),
             group=groups[tensor.index],
             bound=next((bounds[i] for i in groups[tensor.index] if i in bounds), None),
         )
         for tensor in model.tensors
-        if tensor.index in made and is_fixed(tensor)
+        if tensor.index in computed and is_fixed(tensor)
     )
 
 
@@ -95,24 +95,28 @@ def is_fixed(tensor: Tensor) -> bool:
 def _held(matching: Matching) -> dict[int, int]:
     """Return for each tensor of the variant the baseline's tensor that has the same values."""
     ours, theirs = matching.baseline.model, matching.variant.model
-    held = dict(zip(theirs.inputs, ours.inputs, strict=False))
+    counterparts = dict(zip(theirs.inputs, ours.inputs, strict=False))
     for pair in matching.pairs:
         if pair.evidence == "order":
             continue
-        held.update(zip(pair.variant.outputs, pair.baseline.outputs, strict=False))
-        before = [one.operator.outputs[0] for one in (pair.variant, pair.baseline)]
+        counterparts.update(zip(pair.variant.outputs, pair.baseline.outputs, strict=False))
+        before = [layer.operator.outputs[0] for layer in (pair.variant, pair.baseline)]
         # Where the activation stands alone in both, so does what goes into it.
         if before[0] not in pair.variant.outputs and before[1] not in pair.baseline.outputs:
-            held[before[0]] = before[1]
-    for one in Wiring(theirs).needed:
-        if one.name in _LOOKED_THROUGH and one.inputs and one.inputs[0] in held:
-            held.update(dict.fromkeys(one.outputs, held[one.inputs[0]]))
+            counterparts[before[0]] = before[1]
+    for operator in Wiring(theirs).needed:
+        if (
+            operator.name in _LOOKED_THROUGH
+            and operator.inputs
+            and operator.inputs[0] in counterparts
+        ):
+            counterparts.update(dict.fromkeys(operator.outputs, counterparts[operator.inputs[0]]))
     # Where images have another size, so has everything that is computed from them.
     entries = zip(theirs.inputs, ours.inputs, strict=False)
     alike = all(_may_be_alike(theirs.tensors[a], ours.tensors[b]) for a, b in entries)
     return {
         theirs_at: ours_at
-        for theirs_at, ours_at in held.items()
+        for theirs_at, ours_at in counterparts.items()
         if (not alike or _may_be_alike(theirs.tensors[theirs_at], ours.tensors[ours_at]))
         and ours.tensors[ours_at].dtype == "float32"
     }

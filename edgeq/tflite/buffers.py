@@ -39,15 +39,15 @@ def spans(model: Table) -> tuple[Span, ...]:
         ModelError: Data lies outside the file, or two buffers share a part of theirs. Two may
             share all of it: some writers store equal data once.
     """
-    held = tuple(_span(buffer) for buffer in model.tables(_BUFFERS))
-    for before, after in pairwise(sorted({one for one in held if one.size})):
+    placed = tuple(_span(buffer) for buffer in model.tables(_BUFFERS))
+    for before, after in pairwise(sorted({span for span in placed if span.size})):
         if before.start + before.size > after.start:
             raise damaged(
                 model.source.path,
                 f"two of its buffers overlap: {before.size} bytes at {before.start} and "
                 f"{after.size} at {after.start}",
             )
-    return held
+    return placed
 
 
 def _span(buffer: Table) -> Span:

@@ -119,7 +119,7 @@ def ranges_edits(path: Path, ranges: Mapping[int, tuple[float, int]]) -> tuple[E
         if model.tensors[index].data_bytes:
             raise ModelError(f"{model.tensors[index].name!r} is a constant", where=path)
     root = open_model(path).root()
-    held, described = spans(root), root.tables(2)[0].tables(0)
+    placed, described = spans(root), root.tables(2)[0].tables(0)
     edits = [
         edit
         for at, how in ranges.items()
@@ -149,7 +149,7 @@ def ranges_edits(path: Path, ranges: Mapping[int, tuple[float, int]]) -> tuple[E
         real = stored.astype(np.float64).ravel() * bias.scales.astype(np.float64)
         ends = np.iinfo(bias.dtype)
         counted = np.clip(np.rint(real / steps), ends.min, ends.max).astype(bias.dtype)
-        edits.append((held[bias.buffer].start, counted.tobytes()))
+        edits.append((placed[bias.buffer].start, counted.tobytes()))
         quantization = described[bias.index].table(4)
         if quantization is not None:
             place, count = quantization.vector(2, 4)

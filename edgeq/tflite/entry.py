@@ -49,7 +49,7 @@ def entry(model: ModelFile) -> Entry:
         ModelError: The file is missing, truncated or damaged.
     """
     wiring, constants = Wiring(model), Constants(model)
-    found = Entry(np.ones(CHANNELS), np.zeros(CHANNELS))
+    entry_so_far = Entry(np.ones(CHANNELS), np.zeros(CHANNELS))
     tensor = model.inputs[0]
     for _ in model.operators:  # a damaged graph may run in a circle
         takers = wiring.consumers(tensor)
@@ -57,12 +57,12 @@ def entry(model: ModelFile) -> Entry:
             break
         operator = takers[0]
         if operator.name not in _SAME_VALUES:
-            then = _applied(found, operator, tensor, wiring, constants)
+            then = _applied(entry_so_far, operator, tensor, wiring, constants)
             if then is None:
                 break
-            found = then
+            entry_so_far = then
         tensor = operator.outputs[0]
-    return found
+    return entry_so_far
 
 
 def _applied(

@@ -145,11 +145,11 @@ class _Matcher:
         if len(ours) == 1:
             return [(ours[0], theirs[0])]
         named = {self.graphs[1].nodes[at].name: at for at in theirs}
-        found = {
+        sources = {
             a: named.pop(name) for a in ours if (name := self.graphs[0].nodes[a].name) in named
         }
-        rest = [at for at in theirs if at not in found.values()]
-        return [*found.items(), *zip([a for a in ours if a not in found], rest, strict=True)]
+        rest = [at for at in theirs if at not in sources.values()]
+        return [*sources.items(), *zip([a for a in ours if a not in sources], rest, strict=True)]
 
     def _name(self, side: int, at: int) -> Hashable:
         return self.own[side][at], self.graphs[side].nodes[at].name
@@ -250,7 +250,7 @@ class _Matcher:
         takers = [known(taker) for taker, _, _ in graph.consumers[at]]
         if any(taker is None for taker in takers):
             return None
-        ends = tuple(place for place, one in enumerate(graph.outputs) if one.node == at)
+        ends = tuple(place for place, output in enumerate(graph.outputs) if output.node == at)
         return (
             tuple(sorted(makers, key=repr)),
             tuple(sorted(taker for taker in takers if taker is not None)),
@@ -276,10 +276,10 @@ def _before(graph: Skeleton, own: list[int], number: Callable[[Hashable], int]) 
     labels: list[int] = []
     for node in graph.nodes:
         sources = [
-            (at if node.kind not in COMMUTATIVE else -1, _source(one, labels))
-            for at, one in enumerate(node.sources)
+            (at if node.kind not in COMMUTATIVE else -1, _source(source, labels))
+            for at, source in enumerate(node.sources)
             # What is stored is in the operator's own label, and what is absent is nothing.
-            if one is not None and one.constant is None
+            if source is not None and source.constant is None
         ]
         sources.sort(key=repr)
         labels.append(number(("before", own[node.place], tuple(sources))))

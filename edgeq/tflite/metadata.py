@@ -126,7 +126,7 @@ def contradiction(file: str, declared: Preprocessing, inside: Normalization) -> 
     used = Normalization(declared.mean, declared.std)
     ends = (used.of(_WHITE), inside.of(_WHITE)), (used.of(0.0), inside.of(0.0))
     span = max(abs(high - low) for high, low in zip(inside.of(_WHITE), inside.of(0.0), strict=True))
-    gap = max(abs(one - other) for pair in ends for one, other in zip(*pair, strict=True))
+    gap = max(abs(end - other) for pair in ends for end, other in zip(*pair, strict=True))
     if gap <= span * _CLOSE:
         return None
     return (
@@ -141,11 +141,11 @@ def _content(source: Flatbuffer) -> bytes | None:
     entries = [table for table in model.tables(_ENTRIES) if table.text(_ENTRY_NAME) == ENTRY]
     if not entries:
         return None
-    held = spans(model)
+    placed = spans(model)
     buffer = entries[0].integer(_ENTRY_BUFFER, "I")
-    if buffer >= len(held):
+    if buffer >= len(placed):
         raise ModelError("it lies in a buffer that is not there", where=source.path)
-    start, size = held[buffer]
+    start, size = placed[buffer]
     content = source.data[start : start + size]
     if content[4:_HEADER_BYTES] != _IDENTIFIER:
         raise ModelError(f"the identifier {_IDENTIFIER.decode()} is missing", where=source.path)

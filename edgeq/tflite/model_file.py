@@ -150,19 +150,19 @@ def read_content(path: Path, content: bytes) -> ModelFile:
     subgraphs = model.tables(2)
     if not subgraphs:
         raise damaged(path, "it holds no subgraph")
-    held = spans(model)
+    placed = spans(model)
     names = tuple(_operator_name(code) for code in model.tables(1))
     operators = [_operators(subgraph, names) for subgraph in subgraphs]
     metadata = [entry.integer(1, "I") for entry in model.tables(6)]
     main = subgraphs[0]
-    tensors = _tensors(main, held)
+    tensors = _tensors(main, placed)
     inputs, outputs = main.integers(1), main.integers(2)
     wired = [index for operator in operators[0] for index in operator.tensors]
     if any(not -1 <= index < len(tensors) for index in wired) or any(
         not 0 <= index < len(tensors) for index in (*inputs, *outputs)
     ):
         raise damaged(path, f"the graph names a tensor that is none of its {len(tensors)}")
-    if any(index >= len(held) for index in metadata):
+    if any(index >= len(placed) for index in metadata):
         raise damaged(path, "metadata lies in a buffer that is not there")
     return ModelFile(
         path=path,
@@ -173,12 +173,12 @@ def read_content(path: Path, content: bytes) -> ModelFile:
         operators=operators[0],
         inputs=inputs,
         outputs=outputs,
-        metadata_bytes=sum(held[index].size for index in set(metadata))
+        metadata_bytes=sum(placed[index].size for index in set(metadata))
         + attached_bytes(source.data),
         description=model.text(3),
         signature_keys=tuple(entry.text(2) for entry in model.tables(7)),
         output_names=_output_names(model),
-        operator_names=frozenset(one.name for some in operators for one in some),
+        operator_names=frozenset(operator.name for some in operators for operator in some),
     )
 
 
@@ -287,12 +287,12 @@ def _schema_names(enumeration: type) -> dict[int, str]:
 
 
 def _operators(subgraph: Table, names: tuple[str, ...]) -> tuple[Operator, ...]:
-    found = []
+    operators = []
     for index, table in enumerate(subgraph.tables(3)):
         code = table.integer(0, "I")
         if code >= len(names):
             raise damaged(subgraph.source.path, f"operator {index} is of no known kind")
-        found.append(
+        operators.append(
             Operator(
                 index=index,
                 name=names[code],
@@ -302,7 +302,7 @@ def _operators(subgraph: Table, names: tuple[str, ...]) -> tuple[Operator, ...]:
                 options=read_options(names[code], table.table(4)),
             )
         )
-    return tuple(found)
+    return tuple(operators)
 
 
 class _Quantization(NamedTuple):
@@ -312,34 +312,34 @@ class _Quantization(NamedTuple):
     bytes: int
 
 
-def _tensors(subgraph: Table, held: tuple[Span, ...]) -> tuple[Tensor, ...]:
+def _tensors(subgraph: Table, placed: tuple[Span, ...]) -> tuple[Tensor, ...]:
     from ai_edge_litert.schema_py_generated import TensorType
 
     types = _schema_names(TensorType)
-    first = {one: at for at, one in reversed(list(enumerate(held))) if one.size}
-    found = []
+    first = {span: at for at, span in reversed(list(enumerate(placed))) if span.size}
+    tensors = []
     for index, table in enumerate(subgraph.tables(0)):
         buffer, kind = table.integer(2, "I"), table.integer(1, "b")
-        if buffer >= len(held):
+        if buffer >= len(placed):
             raise damaged(subgraph.source.path, f"tensor {index} lies in no buffer")
         shape = table.integers(0)
         quantization = _quantization(table.table(4))
-        found.append(
+        tensors.append(
             Tensor(
                 index=index,
                 name=table.text(3),
                 shape=shape,
                 shape_signature=table.integers(7) or shape,
                 dtype=types.get(kind, f"type_{kind}").lower(),
-                data_bytes=held[buffer].size,
-                buffer=first.get(held[buffer], buffer),
+                data_bytes=placed[buffer].size,
+                buffer=first.get(placed[buffer], buffer),
                 scales=quantization.scales,
                 zero_points=quantization.zero_points,
                 axis=quantization.axis,
                 quantization_bytes=quantization.bytes,
             )
         )
-    return tuple(found)
+    return tuple(tensors)
 
 
 def _quantization(table: Table | None) -> _Quantization:

@@ -37,12 +37,12 @@ def unpacked(content: bytearray, path: Path) -> Any:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    held = spans(open_content(path, bytes(content)).root())
+    placed = spans(open_content(path, bytes(content)).root())
     try:
         model: Any = schema.ModelT.InitFromPackedBuf(content, 0)
     except Exception as error:  # the schema's code raises whatever damage leads it to
         raise damaged(path, f"it can't be read ({error})") from error
-    for buffer, (start, size) in zip(model.buffers, held, strict=True):
+    for buffer, (start, size) in zip(model.buffers, placed, strict=True):
         buffer.data = np.frombuffer(content, np.uint8, size, start) if size else None
     return model
 

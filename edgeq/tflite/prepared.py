@@ -109,7 +109,12 @@ def _signed(root: Table, tensors: int) -> set[int]:
         ModelError: One is none of its tensors.
     """
     main = [table for table in root.tables(_SIGNATURES) if table.integer(4, "I") == 0]
-    named = {entry.integer(1, "I") for one in main for at in (0, 1) for entry in one.tables(at)}
+    named = {
+        entry.integer(1, "I")
+        for signature in main
+        for at in (0, 1)
+        for entry in signature.tables(at)
+    }
     if any(index >= tensors for index in named):
         raise damaged(root.source.path, f"a signature names a tensor that is none of its {tensors}")
     return named
@@ -127,7 +132,7 @@ def keep_only(model: Any, *, operators: Sequence[int], tensors: Sequence[int]) -
     number = {old: new for new, old in enumerate(tensors)}
 
     def moved(indices: Sequence[int] | None) -> list[int]:
-        return [number.get(int(one), -1) for one in (() if indices is None else indices)]
+        return [number.get(int(index), -1) for index in (() if indices is None else indices)]
 
     main.operators = [main.operators[at] for at in operators]
     for operator in main.operators:
@@ -140,8 +145,8 @@ def keep_only(model: Any, *, operators: Sequence[int], tensors: Sequence[int]) -
         if signature.subgraphIndex == 0:
             for entry in (*(signature.inputs or ()), *(signature.outputs or ())):
                 entry.tensorIndex = number[entry.tensorIndex]
-    held = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
-    held |= {entry.buffer for entry in model.metadata or ()}
+    used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
+    used |= {entry.buffer for entry in model.metadata or ()}
     for at, buffer in enumerate(model.buffers):
-        if at not in held:
+        if at not in used:
             buffer.data = None

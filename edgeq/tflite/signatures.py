@@ -54,17 +54,17 @@ def signatures(path: Path) -> tuple[Signature, ...]:
         Signature(entry.text(_KEY), entry.integer(_GRAPH, "I"))
         for entry in model.tables(_SIGNATURES)
     )
-    if any(one.graph >= graphs for one in every):
+    if any(signature.graph >= graphs for signature in every):
         raise damaged(path, "a signature belongs to a graph that is not there")
     return every
 
 
-def find_signature(path: Path, wanted: str, *, where: str) -> Signature:
+def find_signature(path: Path, key: str, *, where: str) -> Signature:
     """Return a signature of a file by its name.
 
     Args:
         path: The file.
-        wanted: The name.
+        key: The name.
         where: The key that names it, for errors.
 
     Raises:
@@ -74,27 +74,27 @@ def find_signature(path: Path, wanted: str, *, where: str) -> Signature:
     every = signatures(path)
     if not every:
         raise ModelError("has no signatures", where=path, remedy=f"Remove {where}")
-    for one in every:
-        if one.key == wanted:
-            return one
-    raise unknown("signature", wanted, [one.key for one in every], where=where)
+    for signature in every:
+        if signature.key == key:
+            return signature
+    raise unknown("signature", key, [signature.key for signature in every], where=where)
 
 
-def content_of_signature(path: Path, wanted: str | None, *, where: str) -> bytes | None:
+def content_of_signature(path: Path, key: str | None, *, where: str) -> bytes | None:
     """Return a model of the graph that a spec chooses, None if it is the file's first.
 
     Args:
         path: The file.
-        wanted: The name of a signature, None for the first graph.
+        key: The name of a signature, None for the first graph.
         where: The key that names it, for errors.
 
     Raises:
         ModelError: The file has no signatures, can't be read, or the graph needs others.
         SpecError: There is no signature of that name.
     """
-    if wanted is None:
+    if key is None:
         return None
-    chosen = find_signature(path, wanted, where=where)
+    chosen = find_signature(path, key, where=where)
     return None if chosen.graph == 0 else alone(path, chosen)
 
 
@@ -109,10 +109,13 @@ def unchosen(path: Path, file: str) -> str | None:
         ModelError: It is missing, not a model, truncated or damaged.
     """
     every = signatures(path)
-    if len({one.graph for one in every}) < 2:  # noqa: PLR2004 - the first and another
+    if len({signature.graph for signature in every}) < 2:  # noqa: PLR2004 - the first and another
         return None
-    shown = ", ".join(repr(printable(one.key)) for one in every)
-    first = next((f", that of {printable(one.key)!r}," for one in every if one.graph == 0), "")
+    shown = ", ".join(repr(printable(signature.key)) for signature in every)
+    first = next(
+        (f", that of {printable(signature.key)!r}," for signature in every if signature.graph == 0),
+        "",
+    )
     return (
         f"{file} has {len(every)} signatures ({shown}): the first graph{first} is validated. "
         "Choose another with `signature`"
@@ -149,7 +152,7 @@ def _calls(model: Any, graph: int) -> list[str]:
     names = {getattr(BuiltinOperator, name, -1): name for name in _CALLS}
     codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
     used = {codes[operator.opcodeIndex] for operator in model.subgraphs[graph].operators or ()}
-    return sorted(names[one] for one in used if one in names)
+    return sorted(names[buffer] for buffer in used if buffer in names)
 
 
 def _keep(model: Any, graph: int) -> None:
@@ -161,7 +164,7 @@ def _keep(model: Any, graph: int) -> None:
     for signature in model.signatureDefs:
         signature.subgraphIndex = 0
     model.metadata = None
-    held = {tensor.buffer for tensor in model.subgraphs[0].tensors}
+    used = {tensor.buffer for tensor in model.subgraphs[0].tensors}
     for at, buffer in enumerate(model.buffers):
-        if at not in held:
+        if at not in used:
             buffer.data = None

@@ -81,9 +81,9 @@ class Node:
     def constants(self) -> tuple[tuple[int, Tensor], ...]:
         """What is stored for it, with the position of the input."""
         return tuple(
-            (at, one.constant)
-            for at, one in enumerate(self.sources)
-            if one is not None and one.constant is not None
+            (at, source.constant)
+            for at, source in enumerate(self.sources)
+            if source is not None and source.constant is not None
         )
 
 
@@ -150,18 +150,18 @@ class _Builder:
 
     def built(self) -> Skeleton:
         needed = self.wiring.needed
-        for one in needed:
-            for index in dict.fromkeys(one.inputs):
-                self.takers[index].append(one)
+        for operator in needed:
+            for index in dict.fromkeys(operator.inputs):
+                self.takers[index].append(operator)
         fused: set[int] = set()
         nodes: list[Node] = []
-        for one in needed:
-            if one.index in fused or not one.outputs:
+        for operator in needed:
+            if operator.index in fused or not operator.outputs:
                 continue
-            if self._is_through(one):
-                self.through[one.outputs[0]] = one
+            if self._is_through(operator):
+                self.through[operator.outputs[0]] = operator
                 continue
-            node = self._node(len(nodes), one, fused)
+            node = self._node(len(nodes), operator, fused)
             nodes.append(node)
             self.made.update({index: (node.place, at) for at, index in enumerate(node.outputs)})
         outputs = tuple(self._source(index) for index in self.model.outputs)
@@ -243,9 +243,9 @@ class _Builder:
         order = [int(axis) for axis in self.constants.stored(stored.tensor).ravel()]
         if sorted(order) != list(range(len(shape))):
             raise damaged(self.model.path, f"operator TRANSPOSE {operator.index} has no such axes")
-        kept = [axis for axis in order if shape[axis] != 1]
-        rank = {axis: at for at, axis in enumerate(sorted(kept))}
-        return squeezed(shape), tuple(rank[axis] for axis in kept)
+        axes = [axis for axis in order if shape[axis] != 1]
+        rank = {axis: at for at, axis in enumerate(sorted(axes))}
+        return squeezed(shape), tuple(rank[axis] for axis in axes)
 
 
 def _reduced(exchanges: list[Exchange]) -> tuple[Exchange, ...]:

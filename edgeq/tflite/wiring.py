@@ -220,8 +220,8 @@ class Wiring:
         What comes out of it are lists sorted by score, whose places mean nothing: two models are
         compared by what goes in.
         """
-        made = (self.maker(index) for index in self.model.outputs)
-        steps = {one.index: one for one in made if one is not None and one.name == POST_PROCESS}
+        makers = (self.maker(index) for index in self.model.outputs)
+        steps = {one.index: one for one in makers if one is not None and one.name == POST_PROCESS}
         return tuple(index for one in steps.values() for index in one.inputs[:2] if index >= 0)
 
     def stored(self, operator: Operator, position: int | None) -> Stored | None:
@@ -269,19 +269,19 @@ class Wiring:
         those of the operator.
         """
         found = []
-        for one in self.compute:
-            if one.weights is None or one.weights.rearranged:
+        for layer in self.compute:
+            if layer.weights is None or layer.weights.rearranged:
                 continue
-            place, inputs = COMPUTE[one.operator.name].activation, one.operator.inputs
+            place, inputs = COMPUTE[layer.operator.name].activation, layer.operator.inputs
             found.append(
                 Layer(
-                    operator=one.operator.index,
-                    name=one.operator.name,
+                    operator=layer.operator.index,
+                    name=layer.operator.name,
                     input=inputs[place] if place < len(inputs) else -1,
-                    weights=one.weights.tensor,
+                    weights=layer.weights.tensor,
                     # A bias has one axis, however it is wrapped.
-                    bias=None if one.bias is None else one.bias.tensor,
-                    output=one.output,
+                    bias=None if layer.bias is None else layer.bias.tensor,
+                    output=layer.output,
                 )
             )
         return tuple(found)
@@ -289,14 +289,14 @@ class Wiring:
     @cached_property
     def heads(self) -> tuple[Compute, ...]:
         """The dense layers whose results are outputs, or become one by a softmax or sigmoid."""
-        compute = {one.operator.index: one for one in self.compute}
+        compute = {layer.operator.index: layer for layer in self.compute}
         found = {}
         for index in self.model.outputs:
             logits = self.logits(index)
             maker = self.maker(index if logits is None else logits)
             if maker is not None and maker.name == "FULLY_CONNECTED":
                 found[maker.index] = compute[maker.index]
-        return tuple(one for _, one in sorted(found.items()) if one.weights is not None)
+        return tuple(layer for _, layer in sorted(found.items()) if layer.weights is not None)
 
     def followers(self, tensor: int) -> tuple[Compute, ...]:
         """Return the compute operators that a tensor reaches before any other, in order.
@@ -304,7 +304,7 @@ class Wiring:
         Args:
             tensor: Index of a tensor, for example of a layer's output.
         """
-        compute = {one.operator.index: one for one in self.compute}
+        compute = {layer.operator.index: layer for layer in self.compute}
         reached: set[int] = set()
         seen, waiting = {tensor}, [tensor]
         while waiting:
@@ -320,7 +320,10 @@ class Wiring:
     def needed(self) -> tuple[Operator, ...]:
         """The operators that an output depends on, and those that do more than compute."""
         needed = {operator.index: operator for operator in self.model.operators if _acts(operator)}
-        waiting = [*self.model.outputs, *(i for one in needed.values() for i in one.inputs)]
+        waiting = [
+            *self.model.outputs,
+            *(i for operator in needed.values() for i in operator.inputs),
+        ]
         while waiting:
             maker = self._makers.get(waiting.pop())
             if maker is not None and maker.index not in needed:

@@ -104,8 +104,8 @@ def against(
 
 def change(kind: Kind, before: float, after: float) -> str:
     """Return two values with an arrow between them, for example ``"90.0 -> 80.0 %"``."""
-    one, other = _apart(kind, before, after)
-    return f"{one[0]}{'' if one[1] == other[1] else one[1]} -> {other[0]}{other[1]}"
+    first, other = _apart(kind, before, after)
+    return f"{first[0]}{'' if first[1] == other[1] else first[1]} -> {other[0]}{other[1]}"
 
 
 def distance(kind: Kind, number: float) -> str:
@@ -126,9 +126,9 @@ def size(number: float) -> str:
     return value("size", number)
 
 
-def sizes(one: float, other: float) -> tuple[str, str]:
+def sizes(before: float, other: float) -> tuple[str, str]:
     """Return two sizes, which never read the same if they differ."""
-    first, second = _apart("size", one, other)
+    first, second = _apart("size", before, other)
     return "".join(first), "".join(second)
 
 
@@ -212,12 +212,12 @@ def _value(kind: Kind, number: float, beside: float | None = None, least: int = 
     return _dressed(kind, next(is_told, _plain(exact)))
 
 
-def _apart(kind: Kind, one: float, other: float) -> tuple[_Text, _Text]:
+def _apart(kind: Kind, before: float, other: float) -> tuple[_Text, _Text]:
     """Return two numbers with their units, which read the same only if the numbers are."""
-    exact = _exact(kind, one), _exact(kind, other)
+    exact = _exact(kind, before), _exact(kind, other)
     for more in range(_MOST_DECIMALS):
         texts = _written(kind, exact[0], more), _written(kind, exact[1], more)
-        if texts[0] != texts[1] or one == other:
+        if texts[0] != texts[1] or before == other:
             return texts
     return _dressed(kind, _plain(exact[0])), _dressed(kind, _plain(exact[1]))
 

@@ -50,7 +50,7 @@ def _is_hidden(sign: str) -> bool:
 def markdown(text: str) -> str:
     """Return text that Markdown shows as it is: no markup, HTML, link, mention or table border."""
     plain = _REFERENCE.sub("\\1\u200b", printable(text))
-    plain = _LINK.sub(lambda found: f"{found[1] or found[3]}\u200b{found[2] or found[4]}", plain)
+    plain = _LINK.sub(lambda match: f"{match[1] or match[3]}\u200b{match[2] or match[4]}", plain)
     return _SIGNS.sub(r"\\\g<0>", "".join(_ENTITIES.get(sign, sign) for sign in plain))
 
 

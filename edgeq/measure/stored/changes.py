@@ -158,7 +158,7 @@ def factor_of(expected: Doubles, baseline: Doubles) -> float:
 
 def _per_channel(baseline: Doubles, variant: Doubles) -> Doubles:
     """Return the baseline's with the factor for each channel that fits best."""
-    ours, theirs = (one.reshape(len(one), -1) for one in (baseline, variant))
+    ours, theirs = (values.reshape(len(values), -1) for values in (baseline, variant))
     if ours.shape[1] == 1:
         return baseline  # a single value has no direction
     factors = (ours * theirs).sum(axis=1) / np.maximum(np.square(ours).sum(axis=1), _TINY)
@@ -188,7 +188,7 @@ def _is_reordered(baseline: Doubles, steps: Doubles, stored: npt.NDArray[np.gene
     how often each integer is stored: of two draws of n that differs by about 1 / sqrt(n).
     """
     if stored.dtype.kind == "f":
-        norms = [np.linalg.norm(one.astype(np.float64)) for one in (baseline, stored)]
+        norms = [np.linalg.norm(values.astype(np.float64)) for values in (baseline, stored)]
         if abs(norms[0] - norms[1]) > SAME * norms[0]:  # to sort is slow
             return False
         ours = np.sort(baseline, axis=None)
@@ -198,7 +198,7 @@ def _is_reordered(baseline: Doubles, steps: Doubles, stored: npt.NDArray[np.gene
     given = stored.astype(np.int64).ravel()
     least = min(int(expected.min()), int(given.min()))
     size = max(int(expected.max()), int(given.max())) - least + 1
-    counts = [np.bincount(one - least, minlength=size) for one in (expected, given)]
+    counts = [np.bincount(integers - least, minlength=size) for integers in (expected, given)]
     return bool(np.abs(counts[0] - counts[1]).sum() <= 2 * SAME * expected.size)
 
 

@@ -54,6 +54,8 @@ def same_clamp(model: ModelFile, output: int, ours: str, theirs: str) -> bool:
     ends = held(model.tensors[output])
     if ours not in CLAMPS or theirs not in CLAMPS or ends is None:
         return False
-    left = [(max(CLAMPS[one][0], ends[0]), min(CLAMPS[one][1], ends[1])) for one in (ours, theirs)]
+    left = [
+        (max(CLAMPS[clamp][0], ends[0]), min(CLAMPS[clamp][1], ends[1])) for clamp in (ours, theirs)
+    ]
     step = float(model.tensors[output].scales[0])
-    return all(abs(one - other) <= step for one, other in zip(*left, strict=True))
+    return all(abs(end - other) <= step for end, other in zip(*left, strict=True))

@@ -64,7 +64,7 @@ def compare_files(baseline: ModelFile, variant: ModelFile) -> FileComparison:
     """
     files = StoredModel.of(baseline), StoredModel.of(variant)
     matching, tally = match(files[0].skeleton, files[1].skeleton), Tally()
-    single = tuple({one.place for one in ones} for ones in (matching.missing, matching.added))
+    single = tuple({node.place for node in ones} for ones in (matching.missing, matching.added))
     folded: tuple[set[int], set[int]] = (set(), set())
     for pair in matching.pairs:
         folds = fold(files[0], pair.baseline, single[0]), fold(files[1], pair.variant, single[1])
@@ -88,7 +88,9 @@ def compare_files(baseline: ModelFile, variant: ModelFile) -> FileComparison:
         bias_distance=round(tally.bias_distance, 4),
         tensors=tally.tensors,
         findings=tuple(
-            sorted(tally.findings, key=lambda one: (not one.certain, one.baseline_operator))
+            sorted(
+                tally.findings, key=lambda finding: (not finding.certain, finding.baseline_operator)
+            )
         ),
         unmatched=tuple(tally.unmatched),
     )

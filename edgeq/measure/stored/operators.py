@@ -100,43 +100,43 @@ def compare_graphs(
     """
     for pair in matching.replaced:
         kinds = {pair.baseline.kind, pair.variant.kind}
-        alike = len(kinds) == 1 or any(kinds <= one for one in _ALIKE)
+        alike = len(kinds) == 1 or any(kinds <= family for family in _ALIKE)
         detail = f"stands where the baseline has {pair.baseline.label}"
         tally.add(pair, "operator", ("another operator", detail), certain=not alike)
     missing = [
-        one
-        for one in matching.missing
-        if one.place not in folded[0] and not changes_nothing(files[0], one)
+        node
+        for node in matching.missing
+        if node.place not in folded[0] and not changes_nothing(files[0], node)
     ]
     reaching = _reaching(matching)
     added = [
-        one
-        for one in matching.added
-        if one.place in reaching - set(folded[1]) and not changes_nothing(files[1], one)
+        node
+        for node in matching.added
+        if node.place in reaching - set(folded[1]) and not changes_nothing(files[1], node)
     ]
     # A part that was rewritten in other operators may compute the same.
     certain = not (missing and added) and all(one.evidence == "graph" for one in matching.pairs)
     tally.findings += [
         Finding(
-            layer=one.label,
+            layer=node.label,
             part="operator",
             change="missing operator",
             detail="is missing",
-            baseline_operator=one.operator.index,
+            baseline_operator=node.operator.index,
             certain=certain,
         )
-        for one in missing
+        for node in missing
     ]
     tally.findings += [
         Finding(
-            layer=one.label,
+            layer=node.label,
             part="operator",
             change="added operator",
             detail="is not in the baseline",
-            operator=one.operator.index,
+            operator=node.operator.index,
             certain=certain,
         )
-        for one in added
+        for node in added
     ]
     _compare_outputs(matching, tally)
 
@@ -155,7 +155,7 @@ def _compare_constant(
     if values is None or _is_end(values, given):
         return
     ours, theirs = (value.reshape(1, -1) for value in values)
-    found = distance(
+    apart = distance(
         ours,
         theirs,
         dtype=given.dtype,
@@ -165,9 +165,9 @@ def _compare_constant(
         baseline_steps=tensors[0].scales if tensors[0].scales.size == 1 else None,
     )
     limit = MOST_OF_FLOAT16 if given.dtype == "float16" else MOST_OF_A_SMALL_CHANNEL
-    if not found.greatest <= limit:
+    if not apart.greatest <= limit:
         what = "other constant", f"is {_shown(theirs)}, in the baseline {_shown(ours)}"
-        tally.add(pair, "constant", what, distances=(found.greatest, found.relative))
+        tally.add(pair, "constant", what, distances=(apart.greatest, apart.relative))
 
 
 def _compare_parameter(
@@ -263,5 +263,5 @@ def _is_end(values: tuple[Reals, Reals], given: Tensor) -> bool:
 
 def _shown(values: Reals) -> str:
     flat = np.asarray(values).ravel()
-    few = ", ".join(f"{one:.4g}" for one in flat[:3])
+    few = ", ".join(f"{number:.4g}" for number in flat[:3])
     return f"{few}, ..." if flat.size > 3 else few  # noqa: PLR2004 - three are shown

@@ -86,7 +86,7 @@ def distance(
             rounded to, None if they are floats. Errors of two roundings add up in squares.
             Floats that were rounded to float16 are known by that.
     """
-    ours, theirs = (one.reshape(len(one), -1) for one in (baseline, variant))
+    ours, theirs = (values.reshape(len(values), -1) for values in (baseline, variant))
     apart = theirs - ours
     if dtype == "float16":
         unit = float16_steps(ours)
@@ -137,8 +137,8 @@ def are_float16(values: npt.NDArray[np.floating]) -> bool:
     """
     few = values.ravel()[:64]  # of float32 weights hardly one of these would do
     with np.errstate(over="ignore"):
-        held = all(bool((one == one.astype(np.float16)).all()) for one in (few, values))
-    return held and bool(values.any())
+        exact = all(bool((array == array.astype(np.float16)).all()) for array in (few, values))
+    return exact and bool(values.any())
 
 
 def sensible_steps(
@@ -191,5 +191,5 @@ def _floored(greatest: npt.NDArray[np.floating]) -> Doubles:
 
 
 def _relative(ours: npt.NDArray[np.floating], apart: npt.NDArray[np.floating]) -> float:
-    norms = [float(np.sqrt(np.square(one, dtype=np.float64).sum())) for one in (apart, ours)]
+    norms = [float(np.sqrt(np.square(array, dtype=np.float64).sum())) for array in (apart, ours)]
     return norms[0] / norms[1] if norms[1] > _TINY else float(norms[0] > _TINY)

@@ -120,10 +120,10 @@ class _Surgeon:
             if at not in given:
                 return None
             values = self._variant.constants.real(given[at])
-            made = self._write(stored, values.astype(np.float64))
-            if made is None:
+            written = self._write(stored, values.astype(np.float64))
+            if written is None:
                 return None
-            edits += made
+            edits += written
         return edits
 
     def _write(self, tensor: Tensor, values: Doubles) -> list[Edit] | None:
@@ -148,13 +148,13 @@ class _Surgeon:
         table = self._tables[node.operator.index].table(4)
         edits: list[Edit] = []
         for name, value in own.items():
-            wanted = given.get(name, value)
-            if wanted == value:
+            expected = given.get(name, value)
+            if expected == value:
                 continue
             place = option_place(node.operator.name, name, table)
             if place is None:
                 return None
-            number = option_number(node.operator.name, name, wanted)
+            number = option_number(node.operator.name, name, expected)
             packed = number if place[1] == "f" else int(number)
             edits.append((place[0], struct.pack(f"<{place[1]}", packed)))
         return edits or None
@@ -164,7 +164,14 @@ class _Surgeon:
 
         What took its values takes what the variant's partner takes there.
         """
-        node = next((one for one in self._matching.missing if one.operator.index == operator), None)
+        node = next(
+            (
+                candidate
+                for candidate in self._matching.missing
+                if candidate.operator.index == operator
+            ),
+            None,
+        )
         if node is None:
             return None
         places = {pair.baseline.place: pair.variant for pair in self._matching.pairs}

@@ -152,7 +152,7 @@ def test_a_damaged_file_is_named_and_costs_no_other(tmp_path: Path) -> None:
 
 def test_answers_and_sentences_are_kept(tmp_path: Path) -> None:
     record = run(case("top1_agreement"), case("made"))
-    past.keep(past_run(record, said=("net: int8 is cleared",)), tmp_path, most=9)
+    past.keep(past_run(record, notes=("net: int8 is cleared",)), tmp_path, most=9)
     (found,) = past.read_all(tmp_path).runs
     assert found.answers == {"net/int8": ShipDecision.CLEARED}
     assert found.said == ("net: int8 is cleared",)

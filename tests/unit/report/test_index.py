@@ -46,7 +46,7 @@ def test_the_runs_are_listed_the_latest_first() -> None:
 
 
 def test_what_a_run_found_stands_beside_its_mark() -> None:
-    past = Past((past_run(run(), said=("net: int8 is cleared on 100 images", HOSTILE)),))
+    past = Past((past_run(run(), notes=("net: int8 is cleared on 100 images", HOSTILE)),))
     page = Page(index.render(past))
     assert "net: int8 is cleared on 100 images." in page.text
     assert "The variant is cleared" in page.text

@@ -107,14 +107,14 @@ def added(kind: str, type_: type[N], group: str) -> Iterator[tuple[N, str]]:
                 where=where,
                 remedy="Fix or remove the package that registers them",
             ) from error
-        for one in loaded if isinstance(loaded, Iterable) else (loaded,):
-            if not isinstance(one, type_):
+        for row in loaded if isinstance(loaded, Iterable) else (loaded,):
+            if not isinstance(row, type_):
                 raise SpecError(
                     f"{entry.value!r} is not a {kind}",
                     where=where,
                     remedy=f"Name an edgeq.{type_.__name__}, or several",
                 )
-            yield one, where
+            yield row, where
 
 
 @cache

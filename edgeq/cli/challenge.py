@@ -63,20 +63,20 @@ def challenge(
         return 0
     spec = load_spec(Path(), file=config)
     try:
-        found = run(spec, models=models, variant=variant, names=names, say=_say)
+        outcome = run(spec, models=models, variant=variant, names=names, say=_say)
     finally:
         _say("")
-    for text in table.lines(found, WIDTH):
+    for text in table.lines(outcome, WIDTH):
         say(text)
     for path in (spec.path(spec.reports) / "latest" / FILE, output):
         if path is not None:
-            write(found, path)
-    if broken := found.of("broken"):
+            write(outcome, path)
+    if broken := outcome.of("broken"):
         raise SpecError(
             f"faults that could not be made: {', '.join(fault.name for fault in broken)}",
             remedy="Leave them out with --fault, or mend the package that registers them",
         )
-    return 0 if found.passed else 1
+    return 0 if outcome.passed else 1
 
 
 def _say(line: str) -> None:

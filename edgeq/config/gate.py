@@ -175,8 +175,8 @@ class Gate:
         if not isinstance(self.judge, str):
             return self.judge(variant, limit)
         module, _, function = self.judge.partition(":")
-        found: Judgement = getattr(import_module(module), function)(variant, limit)
-        return found
+        verdict: Judgement = getattr(import_module(module), function)(variant, limit)
+        return verdict
 
 
 _KINDS: dict[str, Kind] = {"bytes": "size", "ms": "ms", "s": "s", "count": "count"}

@@ -70,7 +70,7 @@ def parse_size(text: str) -> float:
 
 
 def _limits(table: dict[str, Any], where: str) -> tuple[Limits, tuple[str, ...]]:
-    found: Limits = {}
+    chosen: Limits = {}
     off = []
     for name, value in table.items():
         if name in GATES and GATES.get(name).is_proof:
@@ -84,8 +84,8 @@ def _limits(table: dict[str, Any], where: str) -> tuple[Limits, tuple[str, ...]]
         if value is False:
             off.append(name)
         else:
-            found[name] = _limit(GATES.get(name), value, where)
-    return found, tuple(off)
+            chosen[name] = _limit(GATES.get(name), value, where)
+    return chosen, tuple(off)
 
 
 def _limit(gate: Gate, value: Any, where: str) -> float:

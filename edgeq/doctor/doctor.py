@@ -147,7 +147,7 @@ def _machine(spec: Spec | None) -> Iterator[Finding]:
         f"{machine['processor']}, {machine['cores']} cores, {memory}, {machine['system']} "
         f"{machine['architecture']}",
     )
-    tools = ", ".join(f"{name} {said}" for name, said in tool_versions().items())
+    tools = ", ".join(f"{name} {release}" for name, release in tool_versions().items())
     yield Finding("tools", "ok", tools)
     yield from (_extra(name, packages) for name, packages in EXTRAS.items())
     yield from _data()

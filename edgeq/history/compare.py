@@ -195,7 +195,7 @@ def _compare_by_image(before: CaseFigure, after: CaseFigure, rule: Comparison) -
     if common is None or not common.first.size:
         return _open(before, after, differs or "no image is known of either")
     answers = {name: _answers(before, after, name, common) for name in rule.by_image}
-    known = {name: found for name, found in answers.items() if found is not None}
+    known = {name: counts for name, counts in answers.items() if counts is not None}
     if _by_image(after.gate)[-1] in known:
         return _compare_answers(before, after, known, common)
     return _open(before, after, differs) if differs else _compare_totals(before, after, rule)
@@ -225,7 +225,7 @@ def _compare_answers(
     if kind is not ChangeKind.WORSE and not common.is_enough:
         kind = ChangeKind.INCONCLUSIVE
     named = moved(before, after) if common.is_whole else None
-    texts = [_said_of(before, after, name, found, common) for name, found in answers.items()]
+    texts = [_said_of(before, after, name, counts, common) for name, counts in answers.items()]
     texts = [text for text in texts if text]
     if named is not None and texts and (named.worse or named.better):
         last = list(answers.values())[-1]
@@ -251,10 +251,10 @@ def _compare_answers(
 _WORST_FIRST = (ChangeKind.WORSE, ChangeKind.BETTER, ChangeKind.NOISE, ChangeKind.UNCHANGED)
 
 
-def _kind_of(found: Pairs) -> ChangeKind:
-    if not (found.lost or found.gained):
+def _kind_of(counts: Pairs) -> ChangeKind:
+    if not (counts.lost or counts.gained):
         return ChangeKind.UNCHANGED
-    return _kind(found.lost - found.gained) if found.p <= ALPHA else ChangeKind.NOISE
+    return _kind(counts.lost - counts.gained) if counts.p <= ALPHA else ChangeKind.NOISE
 
 
 def _said_of(

@@ -131,7 +131,7 @@ def shows(operators: Operators, method: Method) -> bool:
 
 
 def outputs(
-    found: OutputFacts,
+    own: OutputFacts,
     baseline: OutputFacts,
     repeats: Repeats | None = None,
     *,
@@ -144,7 +144,7 @@ def outputs(
     that a quantized SOFTMAX rightly shows zeros.
 
     Args:
-        found: Facts about the variant's outputs.
+        own: Facts about the variant's outputs.
         baseline: Facts about the baseline's.
         repeats: Whether photographs that were asked again got the same answers; None where that
             is not known.
@@ -152,31 +152,31 @@ def outputs(
         trained: Whether the model's weights are trained ones.
     """
     evidence: dict[str, object] = {
-        "images": found.images,
-        "nonfinite_images": found.nonfinite_images,
-        "tied_images": found.tied_images,
-        "distinct_classes": found.distinct_classes,
+        "images": own.images,
+        "nonfinite_images": own.nonfinite_images,
+        "tied_images": own.tied_images,
+        "distinct_classes": own.distinct_classes,
         "baseline_distinct_classes": baseline.distinct_classes,
-        "largest_class": found.largest_class,
-        "largest_share": found.largest_share,
+        "largest_class": own.largest_class,
+        "largest_share": own.largest_share,
     }
     if repeats is not None:
         evidence["asked_again"] = msgspec.to_builtins(repeats)
-    problem = _unfit(found, baseline)
+    problem = _unfit(own, baseline)
     problem = problem or (None if repeats is None else unsteady(repeats))
-    problem = problem or (copy_of_baseline(found.images) if copied else None)
-    problem = problem or (_empty(found, baseline) if trained else None)
+    problem = problem or (copy_of_baseline(own.images) if copied else None)
+    problem = problem or (_empty(own, baseline) if trained else None)
     if problem is not None:
         reason, step = problem
         return Judgement(status=Verdict.FAIL, reason=reason, next_step=step, evidence=evidence)
     if not trained:
         return _passed(
-            f"finite on {plural(found.images, 'image')}; random weights, so nothing more is judged",
+            f"finite on {plural(own.images, 'image')}; random weights, so nothing more is judged",
             **evidence,
         )
     return _passed(
-        f"finite on {plural(found.images, 'image')}, {found.distinct_classes:,} different "
-        f"classes (baseline {baseline.distinct_classes:,}), {plural(found.tied_images, 'tie')}",
+        f"finite on {plural(own.images, 'image')}, {own.distinct_classes:,} different "
+        f"classes (baseline {baseline.distinct_classes:,}), {plural(own.tied_images, 'tie')}",
         **evidence,
     )
 
@@ -357,33 +357,33 @@ def _borders(operators: Operators, method: Method) -> Iterator[str]:
             yield f"{border} is {_listed(wrong)}, not {_listed(sorted(method.io_types))}"
 
 
-def _unfit(found: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
+def _unfit(own: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
     if baseline.nonfinite_images:
         return (
             f"the baseline itself is not finite on {baseline.nonfinite_images:,} of "
             + plural(baseline.images, "image"),
             "Mend the float model and check its preprocessing first",
         )
-    if found.nonfinite_images:
+    if own.nonfinite_images:
         return (
-            f"NaN or infinity on {found.nonfinite_images:,} of {plural(found.images, 'image')}",
+            f"NaN or infinity on {own.nonfinite_images:,} of {plural(own.images, 'image')}",
             "Check the ranges that calibration found; float16 overflows above 65504",
         )
     return None
 
 
-def _empty(found: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
-    images = plural(found.images, "image")
+def _empty(own: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
+    images = plural(own.images, "image")
     calibrate = "Check the input's preprocessing and the calibration images"
-    if found.all_zero:
+    if own.all_zero:
         return f"every output is 0 on all {images}", calibrate
-    if found.constant:
+    if own.constant:
         return f"the output is the same on all {images}", calibrate
-    if found.all_tied:
+    if own.all_tied:
         return f"the greatest score is tied on all {images}, so no class is given", calibrate
-    if collapsed(baseline, found):
-        given = f"{found.distinct_classes:,} different classes"
-        largest = f"class {found.largest_class} on {share(found.largest_share)} of {images}"
+    if collapsed(baseline, own):
+        given = f"{own.distinct_classes:,} different classes"
+        largest = f"class {own.largest_class} on {share(own.largest_share)} of {images}"
         return (
             f"collapsed: gives {given} (baseline {baseline.distinct_classes:,}), {largest}",
             another_method(None),

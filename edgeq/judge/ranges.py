@@ -137,7 +137,8 @@ def _doubt(comparison: Ranges) -> tuple[str, str | None] | None:
     if comparison.unmatched:
         reason = (
             f"{len(comparison.unmatched)} of {comparison.activations} activations have no match "
-            f"in the baseline's graph ({words.names(comparison.unmatched[:_NAMED])}); the others fit"
+            f"in the baseline's graph ({words.names(comparison.unmatched[:_NAMED])}); "
+            "the others fit"
         )
         return reason, "Convert the variant from the baseline's own graph"
     if comparison.problems and not comparison.trials:

@@ -133,4 +133,4 @@ def rise(numbers: Samples, control: Samples) -> Rise | None:
 
 
 def _known(rises: Iterable[Rise | None]) -> tuple[Rise, ...]:
-    return tuple(one for one in rises if one is not None)
+    return tuple(known for known in rises if known is not None)

@@ -130,8 +130,8 @@ def drop_to_see(
     by_flips = math.sqrt(square * flips / images)
     # the drop itself as the share of flips: n · r² = z² · (allowed + r), solved for r
     by_drop = (square + math.sqrt(square * (square + 4.0 * images * allowed))) / (2.0 * images)
-    found = allowed + max(by_flips, by_drop)
-    return found if found <= 1.0 else None
+    share = allowed + max(by_flips, by_drop)
+    return share if share <= 1.0 else None
 
 
 def differing_at_limit(

@@ -203,5 +203,5 @@ def collapsed(baseline: OutputFacts, variant: OutputFacts) -> bool:
     if baseline.distinct_classes < _LEAST_FOR_COLLAPSE:
         return False
     few = variant.distinct_classes * 4 < baseline.distinct_classes
-    one = variant.largest_share >= 0.5 and baseline.largest_share <= 0.25  # noqa: PLR2004
-    return few or one
+    dominated = variant.largest_share >= 0.5 and baseline.largest_share <= 0.25  # noqa: PLR2004
+    return few or dominated

@@ -246,7 +246,7 @@ def needed_by_all(needs: Sequence[Need]) -> Need:
     def widest(ranges: Sequence[tuple[float, float]]) -> tuple[float, float]:
         return min(ends[0] for ends in ranges), max(ends[1] for ends in ranges)
 
-    return Need(widest([one.most for one in needs]), widest([one.whole for one in needs]))
+    return Need(widest([span.most for span in needs]), widest([span.whole for span in needs]))
 
 
 def range_fit(

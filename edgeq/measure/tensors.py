@@ -192,15 +192,15 @@ def fits(
     Raises:
         ValueError: As ``fit``, or there are not as many.
     """
-    found = [
+    own_fits = [
         fit(ours, theirs, output=at, confidence=confidence, clusters=clusters)
         for at, (ours, theirs) in enumerate(zip(baseline, variant, strict=True))
     ]
     return tuple(
-        one
-        if one.error is not None and one.error < CLOSE
-        else msgspec.structs.replace(one, is_output=swapped(baseline, variant, one.output))
-        for one in found
+        own_fit
+        if own_fit.error is not None and own_fit.error < CLOSE
+        else msgspec.structs.replace(own_fit, is_output=swapped(baseline, variant, own_fit.output))
+        for own_fit in own_fits
     )
 
 
@@ -227,12 +227,12 @@ def fit(
     if baseline.rows.shape != variant.rows.shape:
         raise ValueError(f"{variant.rows.shape} can't be compared with {baseline.rows.shape}")
     count = baseline.rows.shape[0]
-    ours, theirs = (_finite(one.rows) for one in (baseline, variant))
+    ours, theirs = (_finite(side.rows) for side in (baseline, variant))
     sums = _Sums(baseline, variant.step, np.flatnonzero(ours & theirs), count)
     for columns in _blocks(baseline.rows):
         sums.add(columns, baseline.rows[:, columns], variant.rows[:, columns])
     axis, lost = sums.lost()
-    found = Fit(
+    fitted = Fit(
         output=output,
         name=baseline.name,
         shape=baseline.shape,
@@ -250,11 +250,11 @@ def fit(
     )
     errors, cosines = sums.errors(), sums.cosines()
     if errors is None:
-        return found
+        return fitted
     worst, least = int(errors.argmax()), int(cosines.argmin())
     worth = effective(errors.size, clusters)
     return msgspec.structs.replace(
-        found,
+        fitted,
         error=float(errors.mean()),
         error_interval=unbounded_mean(errors, confidence, worth=worth),
         worst_error=float(errors[worst]),
@@ -422,13 +422,13 @@ class _Sums:
         """Return the axis along which columns are lost, and which; of two, that with fewer."""
         least = max(LEAST_RANGE, LEAST_STEPS * self.step)
         enough = self.usable.size >= LEAST_FOR_DEAD
-        found = [
+        lost_by_axis = [
             (axis, columns_of_axis.lost(least))
             for axis, columns_of_axis in self._columns.items()
             if enough
         ]
-        found = [(axis, columns) for axis, columns in found if columns]
-        return min(found, key=lambda pair: len(pair[1])) if found else (None, ())
+        lost_by_axis = [(axis, columns) for axis, columns in lost_by_axis if columns]
+        return min(lost_by_axis, key=lambda pair: len(pair[1])) if lost_by_axis else (None, ())
 
     def errors(self) -> Doubles | None:
         """Return the error of each usable image; None if there is nothing to compare with."""
@@ -454,7 +454,11 @@ class _Sums:
         if self.usable.size:
             candidates += [self._steps_along(axis, candidates[0]) for axis in self._low]
         return max(
-            candidates, key=lambda one: (bool(one.lost), -1 if one.axis is None else one.axis)
+            candidates,
+            key=lambda candidate: (
+                bool(candidate.lost),
+                -1 if candidate.axis is None else candidate.axis,
+            ),
         )
 
     def _steps_along(self, axis: int, plain: Steps) -> Steps:

@@ -90,8 +90,8 @@ def export_float(
         DownloadFailedError: Weights could not be downloaded.
     """
     if facts is None:
-        with tempfile.TemporaryDirectory(prefix="edgeq-") as made:
-            folder = Path(made)
+        with tempfile.TemporaryDirectory(prefix="edgeq-") as scratch:
+            folder = Path(scratch)
             _export_file(name, request, folder, log_path(store, FLOAT_KIND, {"name": request.name}))
             facts = {"source": request.name, "sha256": sha256_file(folder / _FILE)}
             entry = store.get_or_make(FLOAT_KIND, facts, lambda target: _copy_files(folder, target))

@@ -109,10 +109,10 @@ def _rebuild(
 def _read_storages(
     file: BinaryIO, keys: list[object], views: Mapping[str, _View]
 ) -> dict[str, NDArray[Any]]:
-    wanted = {view.storage.key: view.storage for view in views.values()}
+    by_key = {view.storage.key: view.storage for view in views.values()}
     storages = {}
     for key in map(str, keys):
-        storage = wanted[key]
+        storage = by_key[key]
         (count,) = struct.unpack("<q", file.read(8))
         if count != storage.count:
             _refuse(f"storage {key} has {count} elements, not {storage.count}")

@@ -65,8 +65,8 @@ def local_weights(name: str, model: Model, spec: Spec, *, key: str) -> WeightsCh
                 f'"{IMAGENET}" and "{RANDOM}"',
             )
         return _file(path)
-    found = find_weights(name)
-    return None if found is None else _file(found)
+    cached = find_weights(name)
+    return None if cached is None else _file(cached)
 
 
 def downloadable(name: str) -> str | None:

@@ -75,12 +75,12 @@ def allowed(
 
 def importable(environment: Mapping[str, str]) -> dict[str, str]:
     """Return variables with which a child's Python finds this package where it is not installed."""
-    found = dict(environment)
+    variables = dict(environment)
     root = Path(edgeq.__file__).parents[1]
     if root.name not in _INSTALLED_IN:
-        paths = [str(root), found.get("PYTHONPATH", "")]
-        found["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    return found
+        paths = [str(root), variables.get("PYTHONPATH", "")]
+        variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    return variables
 
 
 def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
@@ -101,5 +101,7 @@ def secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
     passwords = [
         password for value in environment.values() for password in _WITH_PASSWORD.findall(value)
     ]
-    found = {secret for secret in (*named, *passwords) if len(secret) >= LEAST_SECRET}
-    return tuple(sorted(found, key=lambda secret: (-len(secret), secret)))  # the longer one first
+    long_enough = {secret for secret in (*named, *passwords) if len(secret) >= LEAST_SECRET}
+    return tuple(
+        sorted(long_enough, key=lambda secret: (-len(secret), secret))
+    )  # the longer one first

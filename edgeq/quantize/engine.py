@@ -110,12 +110,12 @@ class Engine:
         Raises:
             MissingExtraError: One is not installed.
         """
-        found = {}
+        installed = {}
         for package in self.packages:
             try:
-                found[package] = metadata.version(package)
+                installed[package] = metadata.version(package)
             except metadata.PackageNotFoundError:
                 raise MissingExtraError(
                     package, extra=self.extra or "all", needed_for=f"the engine {self.name!r}"
                 ) from None
-        return found
+        return installed

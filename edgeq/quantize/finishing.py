@@ -129,8 +129,8 @@ def _quantize_code(model: Any, schema: Any) -> int:
     for place, code in enumerate(model.operatorCodes):
         if code.builtinCode == quantize:
             return place
-    made = schema.OperatorCodeT()
-    made.builtinCode = made.deprecatedBuiltinCode = quantize
-    made.version = 1
-    model.operatorCodes.append(made)
+    operator_code = schema.OperatorCodeT()
+    operator_code.builtinCode = operator_code.deprecatedBuiltinCode = quantize
+    operator_code.version = 1
+    model.operatorCodes.append(operator_code)
     return len(model.operatorCodes) - 1

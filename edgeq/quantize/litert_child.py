@@ -102,15 +102,15 @@ def quantize(request: Quantize) -> dict[str, object]:
     from litert_quantizer import quantizer
 
     maker = quantizer.Quantizer(_content(Path(request.model)), request.steps)
-    found = None
+    calibrated = None
     if request.statistics is not None and request.percentile is not None:
         statistics = Statistics.load(Path(request.statistics))
         limits = ranges(statistics, request.percentile)
-        found = {
+        calibrated = {
             name: {"min": low.reshape(1), "max": high.reshape(1)}
             for name, (low, high) in zip(statistics.names, limits, strict=True)
         }
-    result = maker.quantize(found, enable_progress_report=False)
+    result = maker.quantize(calibrated, enable_progress_report=False)
     output = Path(request.output)
     content = bytes(result.quantized_model)
     content = finished(content, output, unsigned_io=request.unsigned_io)
@@ -127,11 +127,11 @@ def _content(path: Path) -> bytes:
 def _activations(interpreter: Any, model: ModelFile) -> dict[str, int]:
     """Return the float tensors that operators compute or the model is given, by name."""
     indices = (*model.inputs, *(i for operator in model.operators for i in operator.outputs))
-    held = {detail["index"] for detail in interpreter.get_tensor_details()}
+    known = {detail["index"] for detail in interpreter.get_tensor_details()}
     return {
         model.tensors[index].name: index
         for index in dict.fromkeys(indices)
-        if index in held and model.tensors[index].dtype == "float32"
+        if index in known and model.tensors[index].dtype == "float32"
     }
 
 

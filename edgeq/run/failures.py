@@ -43,8 +43,8 @@ class Circumstances:
 
     def ended(self, code: int | None) -> WorkerError:
         """Return the error for a worker that ended with an exit code, or closed its pipe."""
-        said = self.output.lower()
-        if self.memory_limit is not None and any(word in said for word in _MEMORY_WORDS):
+        printed = self.output.lower()
+        if self.memory_limit is not None and any(word in printed for word in _MEMORY_WORDS):
             return self.out_of_memory()
         if code is None:
             return self._error(

@@ -196,7 +196,7 @@ class Session:
         require_image_model(loaded, (pixels.shape[1], pixels.shape[2]), where=self._where)
         request = {"handle": handle, "preprocessing": _numbers(preprocessing), "most": most}
         parts: list[tuple[AnyArray, ...]] = []
-        held: list[Held] = []
+        memory_facts: list[Held] = []
         done = clipped = fed = 0
         for place, blobs in self._portions(pixels, start, total, loaded.batch):
             answer = self._worker.ask(
@@ -214,13 +214,13 @@ class Session:
             done += place["count"]
             clipped += facts.clipped
             fed += facts.fed
-            held += facts.held
+            memory_facts += facts.held
             if progress is not None:
                 progress(done, total)
         columns = zip(*parts, strict=True)
         outputs = tuple(rows[0] if len(rows) == 1 else np.concatenate(rows) for rows in columns)
         bad = tuple(int(np.count_nonzero(~np.isfinite(values))) for values in outputs)
-        return Inferred(outputs, bad, clipped / fed, tuple(held))
+        return Inferred(outputs, bad, clipped / fed, tuple(memory_facts))
 
     def repeat(
         self,

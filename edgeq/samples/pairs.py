@@ -89,12 +89,12 @@ def match(
     absent = sorted(name for scene, name in scenes.items() if scene not in given)
     strange = sorted(name for scene, name in given.items() if scene not in allowed)
     problems = [
-        f"{plural(len(found), noun)} without a counterpart {there}: {names(found)}"
-        for found, noun, there in (
+        f"{plural(len(unpaired), noun)} without a counterpart {there}: {names(unpaired)}"
+        for unpaired, noun, there in (
             (absent, "evaluation photograph", "here"),
             (strange, "photograph", "in the evaluation set"),
         )
-        if found
+        if unpaired
     ]
     if problems:
         raise ImageError(

@@ -126,8 +126,8 @@ class Ledger:
             without = [row for row in _rows(facts) if row not in self._places]
             if without:
                 self._portions[key] = facts
-            for one in without:
-                self._listed.setdefault(one, key)
+            for row_key in without:
+                self._listed.setdefault(row_key, key)
 
     def _note(self, entry: Entry, photographs: Sequence[str]) -> None:
         self._seen.add(entry.key)

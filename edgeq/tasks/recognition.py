@@ -179,12 +179,12 @@ def _why_not(model: ModelFile, candidates: Sequence[_Candidate]) -> str:
     candidate = candidates[0]
     if candidate.maker == _SIGMOID:
         return (
-            f"{candidate.label} is {candidate.values} sigmoids, several of which may be true of one "
-            'image; set task = "classification" if only the greatest counts'
+            f"{candidate.label} is {candidate.values} sigmoids, several of which may be true of "
+            'one image; set task = "classification" if only the greatest counts'
         )
     return (
-        f"nothing shows that the {candidate.values} values of {candidate.label} are class scores; if "
-        'they are, name the `labels` or set task = "classification"'
+        f"nothing shows that the {candidate.values} values of {candidate.label} are class scores; "
+        'if they are, name the `labels` or set task = "classification"'
     )
 
 

@@ -136,7 +136,7 @@ def _may_be_alike(first: Tensor, second: Tensor) -> bool:
 
 def _groups(model: ModelFile, operators: tuple[Operator, ...]) -> dict[int, tuple[int, ...]]:
     """Return for each quantized tensor those that share its scale through operators."""
-    root = {one.index: one.index for one in model.tensors}
+    root = {item.index: item.index for item in model.tensors}
 
     def top(index: int) -> int:
         while root[index] != index:

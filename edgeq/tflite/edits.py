@@ -126,18 +126,22 @@ def ranges_edits(path: Path, ranges: Mapping[int, tuple[float, int]]) -> tuple[E
         for edit in _quantization_edits(path, described, at, *how)
     ]
     wiring = Wiring(model)
-    layers = {one.operator: one for one in wiring.layers}
+    layers = {computing.operator: computing for computing in wiring.layers}
     users = Counter(
-        one.bias.tensor.buffer for one in wiring.compute if one.bias and one.bias.tensor.data_bytes
+        computing.bias.tensor.buffer
+        for computing in wiring.compute
+        if computing.bias and computing.bias.tensor.data_bytes
     )
     constants = Constants(model)
-    for one in wiring.compute:
-        position = COMPUTE[one.operator.name].activation
-        entry = one.operator.inputs[position] if position < len(one.operator.inputs) else -1
-        if one.bias is None or entry not in ranges:
+    for computing in wiring.compute:
+        position = COMPUTE[computing.operator.name].activation
+        entry = (
+            computing.operator.inputs[position] if position < len(computing.operator.inputs) else -1
+        )
+        if computing.bias is None or entry not in ranges:
             continue
-        layer = layers.get(one.operator.index)
-        bias = one.bias.tensor
+        layer = layers.get(computing.operator.index)
+        bias = computing.bias.tensor
         stored = constants.stored(bias)
         if not stored.any():
             continue

@@ -87,12 +87,12 @@ def _widen(written: Any, model: ModelFile, values: dict[int, np.ndarray[Any, Any
     gone = [
         operator for operator in model.operators if operator.inputs and operator.inputs[0] in values
     ]
-    takes = {one.outputs[0]: one.inputs[0] for one in gone}
+    takes = {dequantize.outputs[0]: dequantize.inputs[0] for dequantize in gone}
     for operator in main.operators:
         for indices in (operator.inputs, operator.intermediates):
             if indices is not None:
                 indices[:] = [takes.get(int(index), int(index)) for index in indices]
-    left = {one.index for one in gone}
+    left = {dequantize.index for dequantize in gone}
     keep_only(
         written,
         operators=[operator.index for operator in model.operators if operator.index not in left],

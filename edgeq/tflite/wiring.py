@@ -142,11 +142,11 @@ class Wiring:
 
     @cached_property
     def _consumers(self) -> dict[int, list[Operator]]:
-        found: defaultdict[int, list[Operator]] = defaultdict(list)
+        takers: defaultdict[int, list[Operator]] = defaultdict(list)
         for operator in self.model.operators:
             for index in dict.fromkeys(operator.inputs):
-                found[index].append(operator)
-        return dict(found)
+                takers[index].append(operator)
+        return dict(takers)
 
     def maker(self, tensor: int) -> Operator | None:
         """Return the operator that computes a tensor's values.
@@ -221,8 +221,14 @@ class Wiring:
         compared by what goes in.
         """
         makers = (self.maker(index) for index in self.model.outputs)
-        steps = {one.index: one for one in makers if one is not None and one.name == POST_PROCESS}
-        return tuple(index for one in steps.values() for index in one.inputs[:2] if index >= 0)
+        steps = {
+            producer.index: producer
+            for producer in makers
+            if producer is not None and producer.name == POST_PROCESS
+        }
+        return tuple(
+            index for decoder in steps.values() for index in decoder.inputs[:2] if index >= 0
+        )
 
     def stored(self, operator: Operator, position: int | None) -> Stored | None:
         """Return the constant behind an operator's input, None if it is computed or absent.
@@ -268,12 +274,12 @@ class Wiring:
         Stored weights that are rearranged on the way are left out, because their axes are not
         those of the operator.
         """
-        found = []
+        classifiers = []
         for layer in self.compute:
             if layer.weights is None or layer.weights.rearranged:
                 continue
             place, inputs = COMPUTE[layer.operator.name].activation, layer.operator.inputs
-            found.append(
+            classifiers.append(
                 Layer(
                     operator=layer.operator.index,
                     name=layer.operator.name,
@@ -284,19 +290,19 @@ class Wiring:
                     output=layer.output,
                 )
             )
-        return tuple(found)
+        return tuple(classifiers)
 
     @cached_property
     def heads(self) -> tuple[Compute, ...]:
         """The dense layers whose results are outputs, or become one by a softmax or sigmoid."""
         compute = {layer.operator.index: layer for layer in self.compute}
-        found = {}
+        by_operator = {}
         for index in self.model.outputs:
             logits = self.logits(index)
             maker = self.maker(index if logits is None else logits)
             if maker is not None and maker.name == "FULLY_CONNECTED":
-                found[maker.index] = compute[maker.index]
-        return tuple(layer for _, layer in sorted(found.items()) if layer.weights is not None)
+                by_operator[maker.index] = compute[maker.index]
+        return tuple(layer for _, layer in sorted(by_operator.items()) if layer.weights is not None)
 
     def followers(self, tensor: int) -> tuple[Compute, ...]:
         """Return the compute operators that a tensor reaches before any other, in order.

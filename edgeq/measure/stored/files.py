@@ -68,8 +68,8 @@ def compare_files(baseline: ModelFile, variant: ModelFile) -> FileComparison:
     folded: tuple[set[int], set[int]] = (set(), set())
     for pair in matching.pairs:
         folds = fold(files[0], pair.baseline, single[0]), fold(files[1], pair.variant, single[1])
-        for side, one in zip(folded, folds, strict=True):
-            side.update(one.nodes)
+        for side, folding in zip(folded, folds, strict=True):
+            side.update(folding.nodes)
         if has_weights(pair.baseline):
             compare_layer(files, pair, folds, tally)
         else:

@@ -108,10 +108,10 @@ class _Weights:
             baseline_steps=self.baseline_steps,
         )
 
-    def bad(self, found: Distance) -> npt.NDArray[np.bool_]:
+    def bad(self, apart: Distance) -> npt.NDArray[np.bool_]:
         """Return which channels rounding does not explain; all if it is the layer as a whole."""
-        bad = ~(found.channels <= self.limit)
-        if not bad.any() and self.baseline.size >= MANY and not found.whole <= self.limit_of_all:
+        bad = ~(apart.channels <= self.limit)
+        if not bad.any() and self.baseline.size >= MANY and not apart.whole <= self.limit_of_all:
             return ~bad
         return bad
 
@@ -205,8 +205,8 @@ def compare_layer(
     front = [np.moveaxis(value, axis, 0) for value in values]
     if any(fold.scales for fold in folds):
         front = [
-            np.asarray(one * factor.reshape(-1, *([1] * (one.ndim - 1))), np.float32)
-            for one, factor in zip(front, factors, strict=True)
+            np.asarray(array * factor.reshape(-1, *([1] * (array.ndim - 1))), np.float32)
+            for array, factor in zip(front, factors, strict=True)
         ]
     step = input_step(files[1], pair, places[1])
     weights = _Weights(
@@ -272,32 +272,32 @@ def both(
 def _compare_weights(file: StoredModel, pair: Pair, weights: _Weights, tally: Tally) -> None:
     # Old unsigned types have one scale by their specification.
     usual = weights.one_scale and weights.given.dtype == "uint8"
-    found = weights.distance(tensorwise=usual)
-    bad = weights.bad(found)
+    apart = weights.distance(tensorwise=usual)
+    bad = weights.bad(apart)
     if weights.one_scale and not usual and bad.any():
         plain = weights.distance(tensorwise=True)
         if not weights.bad(plain).any():
-            _add_one_scale(pair, weights, found, tally)
+            _add_one_scale(pair, weights, apart, tally)
             return
-        found, bad = plain, weights.bad(plain)
-    if found.greatest / weights.limit > tally.farthest[0] / tally.farthest[1]:
-        tally.farthest = (found.greatest, weights.limit, pair.variant.label)
+        apart, bad = plain, weights.bad(plain)
+    if apart.greatest / weights.limit > tally.farthest[0] / tally.farthest[1]:
+        tally.farthest = (apart.greatest, weights.limit, pair.variant.label)
     if bad.any():
         chosen = np.flatnonzero(bad)
         few = f" in {len(chosen)} of {len(bad)} channels"
-        word, detail = _named(file, weights, chosen, found)
+        word, detail = _named(file, weights, chosen, apart)
         tally.add(
             pair,
             "weights",
             (word, detail + (few if len(chosen) < MOST_CHANNELS * len(bad) else "")),
-            distances=(found.greatest, found.relative),
+            distances=(apart.greatest, apart.relative),
             channels=(len(chosen), len(bad)),
         )
     elif usual and (weights.steps_left < FEWEST_STEPS).mean() > FEW:
-        _add_one_scale(pair, weights, found, tally)
+        _add_one_scale(pair, weights, apart, tally)
 
 
-def _add_one_scale(pair: Pair, weights: _Weights, found: Distance, tally: Tally) -> None:
+def _add_one_scale(pair: Pair, weights: _Weights, apart: Distance, tally: Tally) -> None:
     left = weights.steps_left
     # TensorFlow Lite's specification of 8-bit quantization gives FULLY_CONNECTED one scale.
     dense = pair.variant.operator.name == "FULLY_CONNECTED" and weights.scales.size == 1
@@ -311,14 +311,14 @@ def _add_one_scale(pair: Pair, weights: _Weights, found: Distance, tally: Tally)
         pair,
         "weights",
         ("one scale", detail),
-        distances=(found.greatest, found.relative),
+        distances=(apart.greatest, apart.relative),
         channels=(int((left < FEWEST_STEPS).sum()), len(weights.baseline)),
         certain=not usual or bool((left < FEWEST_STEPS).mean() > FEW),
     )
 
 
 def _named(
-    file: StoredModel, weights: _Weights, chosen: npt.NDArray[np.intp], found: Distance
+    file: StoredModel, weights: _Weights, chosen: npt.NDArray[np.intp], apart: Distance
 ) -> tuple[str, str]:
     """Return what happened to channels of weights, in a few words and for people."""
     given = weights.given
@@ -337,7 +337,7 @@ def _named(
     else:
         steps = float16_steps(rows).max(axis=1).astype(np.float64)
     stored = np.moveaxis(file.constants.stored(given).reshape(given.shape or (1,)), weights.axis, 0)
-    times = float(np.median(found.coarseness[chosen]))
+    times = float(np.median(apart.coarseness[chosen]))
     if times > COARSEST and weights.rounded_to_own_steps:
         return "coarse", f"have steps {times:.1f} times as great as they need be"
     changed = what_happened(

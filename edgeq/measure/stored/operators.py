@@ -115,7 +115,7 @@ def compare_graphs(
         if node.place in reaching - set(folded[1]) and not changes_nothing(files[1], node)
     ]
     # A part that was rewritten in other operators may compute the same.
-    certain = not (missing and added) and all(one.evidence == "graph" for one in matching.pairs)
+    certain = not (missing and added) and all(match.evidence == "graph" for match in matching.pairs)
     tally.findings += [
         Finding(
             layer=node.label,

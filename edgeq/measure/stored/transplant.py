@@ -62,9 +62,9 @@ def transplant(
     done: list[Finding] = []
     left_out: list[Finding] = []
     for finding in findings:
-        made = surgeon.edits_of(finding)
-        (left_out if made is None else done).append(finding)
-        edits += made or ()
+        own_edits = surgeon.edits_of(finding)
+        (left_out if own_edits is None else done).append(finding)
+        edits += own_edits or ()
     return Transplant(tuple(dict.fromkeys(edits)), tuple(done), tuple(left_out))
 
 

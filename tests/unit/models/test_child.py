@@ -159,7 +159,7 @@ def test_nobody_keeps_a_child_without_being_asked_to(child: str, tmp_path: Path)
     assert tell(child, log, "one")[1] == tell(child, log, "two")[1] == 1
     with idle.kept():
         tell(child, log, "kept")
-        assert tell(child, log, "alone", fresh=True, kept=False)[1] == 1
+        assert tell(child, log, "alone", fresh=True, pooled=False)[1] == 1
     with idle.kept():
         assert tell(child, log, "later")[1] == 1
 

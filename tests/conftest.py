@@ -11,7 +11,7 @@ EXPLORED = 1000
 
 def choose_examples() -> None:
     """Register the profiles of Hypothesis and load the one that CI or a developer needs."""
-    from hypothesis import HealthCheck, settings
+    from hypothesis import HealthCheck, Phase, settings
 
     # No test is timed, neither in running nor in drawing its examples: a busy machine is no bug.
     untimed = settings(
@@ -26,6 +26,12 @@ def choose_examples() -> None:
 
     # Chosen with --hypothesis-profile: other examples each time, and more of them.
     settings.register_profile("explore", untimed, max_examples=EXPLORED, print_blob=True)
+
+    # Chosen by `tox -e mutation`: the examples of CI. A mutant is killed by the first example that
+    # fails; nobody reads it, so that it need not be made small.
+    settings.register_profile(
+        "mutation", settings.get_profile("ci"), phases=(Phase.explicit, Phase.generate)
+    )
 
     settings.load_profile("ci" if os.environ.get("CI") else "local")
 

@@ -168,6 +168,12 @@ def _check_origin(variant: ReadyVariant, where: str, spec: Spec) -> None:
             METHODS.get(variant.method, where=where)
         claims = [] if variant.method is None else [variant.method]
         require_classifier(variant.classifier, claims, where=f"{where}.classifier")
+        if variant.precisions:
+            raise SpecError(
+                "units are named for a file that is already made",
+                where=where,
+                remedy="Remove `units` and `float_units`, or `file`",
+            )
         return
     if variant.method is None:
         raise SpecError(
@@ -179,8 +185,16 @@ def _check_origin(variant: ReadyVariant, where: str, spec: Spec) -> None:
         variant.method,
         engine=spec.engine,
         classifier=variant.classifier,
+        units=variant.precisions,
         where=f"{where}.method",
     )
+    twice = sorted(set(variant.units) & set(variant.float_units))
+    if twice:
+        raise SpecError(
+            f"{twice[0]!r} is in `units` and in `float_units`",
+            where=where,
+            remedy="Keep one of them",
+        )
     require_classifier(variant.classifier, [variant.method], where=f"{where}.classifier")
     for key in ("labels", "input_size"):
         if getattr(variant, key) is not None:

@@ -8,15 +8,16 @@ methods by entry points of the group ``edgeq.methods``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from edgeq.config.structs import Classifier, StoredWeights
+from edgeq.config.structs import Classifier, Precision, StoredWeights
 from edgeq.errors import SpecError
 from edgeq.registry import Extensible, unknown
 
 ENGINES = ("litert", "tensorflow")
 CLASSIFIER_ENGINE = "litert"
 """The engine that can quantize single layers in another way."""
+FLOAT32: Precision = "float32"
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,10 @@ METHODS = Methods(
 )
 
 
+Units = tuple[tuple[str, Precision], ...]
+"""Units of a model with how they are quantized, by name."""
+
+
 @dataclass(frozen=True)
 class MethodChoice:
     """A method as a spec asks for it: ``"int8"``, or ``"int8@tensorflow"`` to name the engine.
@@ -222,12 +227,53 @@ class MethodChoice:
         engine: Name in ``ENGINES``.
         classifier: How the dense layers that give the outputs are quantized, None for like the
             others.
+        units: Units that are quantized in another way than the method's, by name.
     """
 
     label: str
     method: str
     engine: str
     classifier: Classifier | None = None
+    units: Units = ()
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether the method, or that of a unit, needs a calibration set."""
+        return any(part.needs_calibration for part in self.parts)
+
+    @property
+    def quantizes_activations(self) -> bool:
+        """Whether the arithmetic of the method, or of a unit, is not that of floats."""
+        return any(part.quantizes_activations for part in self.parts)
+
+    @property
+    def claim(self) -> Method:
+        """What a file must show: the method, with the types of all that its units are made by.
+
+        A unit in float32 leaves float32 results; its weights are not what the others' bytes are
+        compared with.
+        """
+        if not self.units:
+            return METHODS.get(self.method)
+        base = METHODS.get(self.method)
+        floats = _FLOAT if any(name == FLOAT32 for _, name in self.units) else frozenset[str]()
+        routes = {part.weights_dequantized for part in self.parts}
+        return replace(
+            base,
+            weight_types=frozenset[str]().union(
+                *(part.weight_types for part in self.parts), floats
+            ),
+            activation_types=frozenset[str]().union(
+                *(part.activation_types for part in self.parts), floats
+            ),
+            weights_dequantized=base.weights_dequantized if len(routes) == 1 else None,
+        )
+
+    @property
+    def parts(self) -> tuple[Method, ...]:
+        """The method, then those of its units that are not in float32."""
+        names = dict.fromkeys([self.method, *(name for _, name in self.units if name != FLOAT32)])
+        return tuple(METHODS.get(name) for name in names)
 
 
 def choose(
@@ -235,6 +281,7 @@ def choose(
     *,
     engine: str | None = None,
     classifier: Classifier | None = None,
+    units: Units = (),
     where: str | None = None,
 ) -> MethodChoice:
     """Return the method and engine that a text of a spec asks for.
@@ -243,6 +290,7 @@ def choose(
         text: ``METHOD`` or ``METHOD@ENGINE``.
         engine: The spec's own engine, used where the text names none and the method has it.
         classifier: The model's or variant's own; a method that can't have it goes without.
+        units: Units that are quantized in another way than the method's.
         where: The place in the spec, for errors.
 
     Raises:
@@ -250,6 +298,9 @@ def choose(
     """
     name, _, own = text.partition("@")
     method = METHODS.get(name, where=where)
+    if units:
+        head = classifier if classifier in method.classifiers else None
+        return _mixed(MethodChoice(text, name, CLASSIFIER_ENGINE, head, units), own, where)
     if classifier in method.classifiers:
         if own and own != CLASSIFIER_ENGINE:
             raise SpecError(
@@ -272,6 +323,33 @@ def choose(
             remedy=f"Engines that can: {', '.join(method.engines)}",
         )
     return MethodChoice(text, name, method.engines[0])
+
+
+def _mixed(choice: MethodChoice, engine: str, where: str | None) -> MethodChoice:
+    """Return the choice of a method whose units are not all quantized alike.
+
+    Args:
+        choice: With the units.
+        engine: That the spec names for it, ``""`` if it names none.
+        where: The place in the spec, for errors.
+
+    Raises:
+        SpecError: No engine can make it.
+    """
+    if engine not in {"", CLASSIFIER_ENGINE} or METHODS.get(choice.method).recipes:
+        raise SpecError(
+            f"single units of {choice.label!r} can't be quantized in another way",
+            where=where,
+            remedy=f"Only edgeq's own methods and the engine {CLASSIFIER_ENGINE!r} can; remove the "
+            "units, or name one of those",
+        )
+    if len({part.activation_types for part in choice.parts if part.needs_calibration}) > 1:
+        raise SpecError(
+            "activations of 8 and of 16 bits can't be mixed",
+            where=where,
+            remedy="Name float32 or a method without calibration for these units",
+        )
+    return choice
 
 
 def require_classifier(

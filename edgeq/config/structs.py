@@ -23,6 +23,10 @@ StoredWeights = Literal["quantized", "per_tensor", "trained"]
 """How a variant's stored weights came from the baseline's."""
 Classifier = Literal["int4", "dynamic"]
 """How the dense layers that give the outputs are quantized, if not as the method has it."""
+Precision = Literal[
+    "float32", "float16", "dynamic_range", "weight_only_int8", "weight_only_int4", "int8", "int16x8"
+]
+"""What a unit of a model is made by if not as the method has it: a method's name, or float32."""
 
 
 class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +146,10 @@ class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
         classifier: How the dense layers that give the outputs are quantized if not as the method
             has it, see ``Model``: of a ready-made file, which must then show it, or to be made so.
             None takes the model's for a variant that is made.
+        units: Units of the model that are quantized in another way than the method's, by their
+            names, for a variant that is made: ``{block4a = "weight_only_int8"}``. `edgeq repair`
+            lists the units of a model.
+        float_units: Units that stay in float32: the same as ``"float32"`` in ``units``.
     """
 
     model: str
@@ -153,6 +161,14 @@ class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
     evaluation: str | None = None
     weights: StoredWeights = "quantized"
     classifier: Classifier | None = None
+    units: dict[str, Precision] = {}
+    float_units: tuple[str, ...] = ()
+
+    @property
+    def precisions(self) -> tuple[tuple[str, Precision], ...]:
+        """The units that are not quantized as the method has it, with how they are, by name."""
+        floats: dict[str, Precision] = dict.fromkeys(self.float_units, "float32")
+        return tuple(sorted((self.units | floats).items()))
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

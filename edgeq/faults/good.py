@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.limits import limits_for
-from edgeq.config.methods import METHODS
 from edgeq.config.structs import Limits, Preprocessing
 from edgeq.errors import ImageError
 from edgeq.faults.fault import NotApplicableError
@@ -98,7 +97,7 @@ class Good:
             NotApplicableError: It was not.
         """
         choice = self.subject.choice
-        if choice is None or not METHODS.get(choice.method).needs_calibration:
+        if choice is None or not choice.needs_calibration:
             raise NotApplicableError("the variant is not calibrated by this run")
         found = self.run.inputs(self.subject.model).calibration
         if found is None:

@@ -7,7 +7,9 @@ graph itself cost the same however few the weights are: of a network of some kB 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
@@ -48,39 +50,64 @@ class LeastSize(msgspec.Struct, frozen=True, kw_only=True):
         return self.bytes - self.weights
 
 
+@dataclass(frozen=True)
+class Narrower:
+    """How a method stores the weights of a layer.
+
+    Attributes:
+        types: Of the weights, as the method claims; the widest counts.
+        integer: Whether activations are integers: then all weights must be, and activations and
+            biases have scales, too.
+    """
+
+    types: Collection[str]
+    integer: bool
+
+    @property
+    def bits(self) -> int:
+        """Of one weight."""
+        return max((TYPE_BITS.get(dtype, 32) for dtype in self.types), default=32)
+
+
 def least_size(
-    baseline: ModelFile, types: Collection[str], *, integer: bool, least: int = 0
+    baseline: ModelFile,
+    every: Narrower,
+    *,
+    least: int = 0,
+    others: Mapping[int, Narrower] = MappingProxyType({}),
 ) -> LeastSize:
     """Return what a file needs that holds a float model's weights in other types.
 
     Args:
         baseline: The float model.
-        types: Of the weights, as the method claims; the widest counts.
-        integer: Whether activations are integers: then all weights must be, and activations and
-            biases have scales, too.
+        every: How the method stores weights.
         least: Weights with fewer elements may stay as they are if activations do.
+        others: How the layers of units that are quantized in another way store them, by the place
+            of the operator.
     """
-    bits = max((TYPE_BITS.get(dtype, 32) for dtype in types), default=32)
     layers = {
         layer.weights.tensor.buffer: layer for layer in Wiring(baseline).compute if layer.weights
     }
+    stored = [(layer, others.get(layer.operator.index, every)) for layer in layers.values()]
     before = sum(layer.weights.tensor.data_bytes for layer in layers.values() if layer.weights)
-    after = sum(_quantized(layer, bits, integer=integer, least=least) for layer in layers.values())
-    scales = sum(_scales(layer, integer=integer) for layer in layers.values()) * (bits < _HALF)
+    after = sum(_quantized(layer, how, least) for layer, how in stored)
+    scales = sum(_scales(layer, integer=how.integer) for layer, how in stored if how.bits < _HALF)
     # TensorFlow's float16 files make biases float by operators of their own, too.
     parts = [layer.weights for layer in layers.values()]
-    parts += [layer.bias for layer in layers.values()] if bits == _HALF else []
+    parts += [layer.bias for layer, how in stored if how.bits == _HALF]
     converted = sum(len(part.tensor.name) + _PER_PART for part in parts if part)
-    others = baseline.bytes - before + _ROOM + scales + converted
-    if integer:
-        others += len(baseline.tensors) * (_PER_SCALE + _PER_TENSOR)
-        others += (_WIDER_BIAS - 1) * sum(
+    rest = baseline.bytes - before + _ROOM + scales + converted
+    # A unit that is quantized in another way has operators between types at its borders.
+    rest += sum(2 * (len(layer.output.name) + _PER_PART) for layer, how in stored if how != every)
+    if any(how.integer for _, how in stored):
+        rest += len(baseline.tensors) * (_PER_SCALE + _PER_TENSOR)
+        rest += (_WIDER_BIAS - 1) * sum(
             layer.bias.tensor.data_bytes for layer in layers.values() if layer.bias
         )
-    return LeastSize(bytes=others + after, weights=after, float_weights=before)
+    return LeastSize(bytes=rest + after, weights=after, float_weights=before)
 
 
-def _quantized(layer: Compute, bits: int, *, integer: bool, least: int) -> int:
+def _quantized(layer: Compute, how: Narrower, least: int) -> int:
     """Return the bytes of a layer's weights in the narrower type, or as they are if they stay."""
     if layer.weights is None:
         return 0
@@ -90,7 +117,8 @@ def _quantized(layer: Compute, bits: int, *, integer: bool, least: int) -> int:
         return tensor.data_bytes
     count = tensor.data_bytes // width
     # Kernels of depthwise convolutions know no weights of 4 and 2 bits.
-    small = not integer and bits < _HALF and count < least
+    bits = how.bits
+    small = not how.integer and bits < _HALF and count < least
     if small or (bits < _BYTE and layer.operator.name == "DEPTHWISE_CONV_2D"):
         return tensor.data_bytes
     return min(tensor.data_bytes, math.ceil(count * bits / _BYTE))

@@ -270,6 +270,9 @@ def _of_method(run: Run, subject: Subject, method: str) -> Control:
         method = coarser
     choice = choose(method, engine=run.spec.engine, classifier=classifier_of(run, subject))
     fed_otherwise = declared is not None and declared.preprocessing is not None
+    mixed = subject.choice is not None and bool(subject.choice.units)
+    if mixed and subject.choice is not None:
+        choice = subject.choice  # what a method and its units cost, edgeq's own variant shows
     if _is_made_by(subject, choice) and not fed_otherwise:
         return Control(method, subject, itself=True)
     return Control(method, _own(run, subject, choice))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeq.config.methods import METHODS
+from edgeq.config.methods import METHODS, Method
 from edgeq.judge import costs, limits, proofs, tensors
 from edgeq.judge import weights as stored
 from edgeq.judge.verdict import Judgement
@@ -29,11 +29,18 @@ def types(variant: VariantUnderTest, _: float) -> Judgement:
     """Prove that its file holds the types that its method claims."""
     return proofs.types(
         variant.operators,
-        None if variant.method is None else METHODS.get(variant.method),
+        _claim_of(variant),
         sha256=variant.sha256,
         baseline_sha256=variant.baseline.sha256,
         classifier=classifier_of(variant.run, variant.declared),
     )
+
+
+def _claim_of(variant: VariantUnderTest) -> Method | None:
+    """Return what a variant's file must show: of a ready-made one, what it claims."""
+    if variant.declared.choice is not None:
+        return variant.declared.choice.claim
+    return None if variant.method is None else METHODS.get(variant.method)
 
 
 def weights(variant: VariantUnderTest, _: float) -> Judgement:

@@ -32,7 +32,7 @@ def make(subject: Subject, inputs: ModelInputs, store: Store) -> Variant:
     if subject.choice is None:
         return _ready(subject, inputs, store)
     inputs.say(f"{subject.key}: making the variant")
-    calibrated = METHODS.get(subject.choice.method).needs_calibration
+    calibrated = subject.choice.needs_calibration
     calibration = inputs.calibration_of(subject.variant) if calibrated else None
     return make_variant(subject.choice, inputs.baseline, calibration, store)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq import tflite
-from edgeq.config.methods import METHODS
+from edgeq.config.methods import FLOAT32, METHODS
 from edgeq.errors import UnlikeOutputsError
 from edgeq.io.files import sha256_bytes
 from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
@@ -19,7 +19,7 @@ from edgeq.measure import stored
 from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.clusters import find_clusters
-from edgeq.measure.least_size import LeastSize, least_size
+from edgeq.measure.least_size import LeastSize, Narrower, least_size
 from edgeq.measure.operators import Operators, operators
 from edgeq.measure.predictions import OutputFacts, Predictions, outputs_facts
 from edgeq.measure.renaming import Renaming, renaming
@@ -31,6 +31,7 @@ from edgeq.pipeline.executable import Executable
 from edgeq.quantize.recipes import LEAST_WEIGHTS
 from edgeq.samples.sets import ImageSet
 from edgeq.tflite.model_file import read_model
+from edgeq.tflite.units import units_of
 
 if TYPE_CHECKING:
     from edgeq.pipeline.plan import Subject
@@ -49,13 +50,24 @@ def least_size_of(run: Run, subject: Subject) -> LeastSize:
     Raises:
         ModelError: The baseline can't be read.
     """
-    method = METHODS.get(subject.method or "")
-    return least_size(
-        read_model(run.executable(subject.model, None).path),
-        method.weight_types,
-        integer=bool(method.activation_types) and "float32" not in method.activation_types,
-        least=LEAST_WEIGHTS,
-    )
+    baseline = read_model(run.executable(subject.model, None).path)
+    units = {} if subject.choice is None else dict(subject.choice.units)
+    others = {
+        place: _narrower(units[unit.name])
+        for unit in (units_of(baseline) if units else ())
+        for place in unit.operators
+        if unit.name in units
+    }
+    every = _narrower(subject.method or "")
+    return least_size(baseline, every, least=LEAST_WEIGHTS, others=others)
+
+
+def _narrower(method: str) -> Narrower:
+    if method == FLOAT32:
+        return Narrower(frozenset({FLOAT32}), integer=False)
+    activations = METHODS.get(method).activation_types
+    integer = bool(activations) and "float32" not in activations
+    return Narrower(METHODS.get(method).weight_types, integer)
 
 
 def operators_of(run: Run, executable: Executable) -> Operators:

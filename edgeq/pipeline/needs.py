@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from edgeq.config.methods import METHODS
 from edgeq.config.structs import Spec
 from edgeq.config.tables import header, key_text
 from edgeq.errors import EdgeqError, SpecError
@@ -210,7 +209,7 @@ def tools_of(subject: Subject) -> None:
 
 def is_calibrated(subject: Subject) -> bool:
     """Return whether a variant is made with a calibration set."""
-    return subject.choice is not None and METHODS.get(subject.choice.method).needs_calibration
+    return subject.choice is not None and subject.choice.needs_calibration
 
 
 def lack_of_calibration(spec: Spec, subject: Subject) -> SpecError | None:

@@ -101,7 +101,9 @@ def _named(spec: Spec, name: str) -> Subject:
     if declared.file is not None or declared.method is None:
         return Subject(declared.model, name, declared.method, None)
     classifier = declared.classifier or spec.models[declared.model].classifier
-    choice = choose(declared.method, engine=spec.engine, classifier=classifier)
+    choice = choose(
+        declared.method, engine=spec.engine, classifier=classifier, units=declared.precisions
+    )
     return Subject(declared.model, name, choice.method, choice)
 
 
@@ -178,5 +180,5 @@ def _proves(gate: Gate, subject: Subject) -> bool:
         return True
     if subject.method is None or (gate.holds == "calibrated here" and subject.choice is None):
         return False
-    method = METHODS.get(subject.method)
+    method = subject.choice or METHODS.get(subject.method)
     return method.quantizes_activations if gate.holds == "quantized" else method.needs_calibration

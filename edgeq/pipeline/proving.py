@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from edgeq.config.methods import METHODS
 from edgeq.config.structs import Kernels, StoredWeights
 from edgeq.judge import proofs, ranges, running, tensors
 from edgeq.judge.verdict import Judgement, Verdict
@@ -190,7 +189,7 @@ def prove_input_range(run: Run, subject: Subject) -> Judgement:
 
 def _is_calibrated_here(subject: Subject) -> bool:
     """Return whether this run calibrates a variant, and so knows what its input must hold."""
-    return subject.choice is not None and METHODS.get(subject.choice.method).needs_calibration
+    return subject.choice is not None and subject.choice.needs_calibration
 
 
 def prove_ranges(run: Run, subject: Subject, declared: StoredWeights = "quantized") -> Judgement:

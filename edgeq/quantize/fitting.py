@@ -6,11 +6,14 @@ import math
 
 import msgspec
 
-from edgeq.config.structs import Classifier
+from edgeq.config.methods import FLOAT32, Units
+from edgeq.config.structs import Classifier, Precision
 from edgeq.errors import SpecError
 from edgeq.models.float_model import FloatModel
-from edgeq.quantize.recipes import LitertRecipe, Step, TensorflowRecipe, head
+from edgeq.quantize.recipes import LITERT, LitertRecipe, Step, TensorflowRecipe, head, mixed
+from edgeq.registry import unknown
 from edgeq.tflite.model_file import Tensor, read_model
+from edgeq.tflite.units import units_of
 from edgeq.tflite.wiring import Wiring
 
 
@@ -19,6 +22,7 @@ def fitted(
     model: FloatModel,
     classifier: Classifier | None = None,
     *,
+    units: Units = (),
     what: str = "",
 ) -> LitertRecipe | TensorflowRecipe:
     """Return a recipe as it is used on a model.
@@ -28,16 +32,34 @@ def fitted(
         model: The float model.
         classifier: How the dense layers that give its outputs are to be quantized, None for like
             the others.
+        units: Units that are quantized in another way than the method's.
         what: The variant and its model, for errors.
 
     Raises:
-        ModelError: The model's file can't be read.
-        SpecError: No dense layer gives an output of the model.
+        ModelError: The model's file can't be read, or its layers can't be grouped into units.
+        SpecError: No dense layer gives an output of the model, or it has no such unit.
     """
     if not isinstance(recipe, LitertRecipe):
         return recipe
     small = _with_small_weights(recipe, model)
-    return small if classifier is None else _with_classifier(small, model, classifier, what)
+    if classifier is not None:
+        small = _with_classifier(small, model, classifier, what)
+    return _with_units(small, model, units, what) if units else small
+
+
+def _with_units(recipe: LitertRecipe, model: FloatModel, units: Units, what: str) -> LitertRecipe:
+    known = {unit.name: unit for unit in units_of(read_model(model.path))}
+    for name, _ in units:
+        if name not in known:
+            raise unknown("unit", name, known, where=what)
+    scopes: dict[Precision, list[str]] = {}
+    for name, precision in units:
+        scopes.setdefault(precision, []).extend(known[name].scopes)
+    own = [
+        (None if precision == FLOAT32 else _with_small_weights(LITERT[precision], model), names)
+        for precision, names in scopes.items()
+    ]
+    return mixed(recipe, own)
 
 
 def _with_classifier(

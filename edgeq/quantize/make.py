@@ -11,6 +11,7 @@ from edgeq.config.presets_preprocessing import find_preprocessing
 from edgeq.config.structs import ReadyVariant, Spec
 from edgeq.config.tables import key_text
 from edgeq.errors import ConversionError, ModelError, SpecError
+from edgeq.io.files import sha256_bytes
 from edgeq.models.child import log_path
 from edgeq.models.float_model import FloatModel
 from edgeq.models.originals import take
@@ -61,22 +62,27 @@ def make_variant(
             where=what,
             remedy=f"Engines that can: {', '.join(method.engines)}",
         )
-    if method.needs_calibration and calibration is None:
+    if choice.needs_calibration and calibration is None:
         raise SpecError(
             f"the method {method.name!r} needs a calibration set",
             where=what,
             remedy="Set `calibration` in [images]",
         )
-    chosen = fitted(chosen, model, choice.classifier, what=what)
-    used = calibration if method.needs_calibration else None
+    method_recipe = chosen
+    chosen = fitted(chosen, model, choice.classifier, units=choice.units, what=what)
+    used = calibration if choice.needs_calibration else None
     if used is not None:
         used.require_size(model.input_size, where=what)
     origin: dict[str, object] = {
         "engine": engine.name,
         "method": method.name,
-        "parameters": msgspec.to_builtins(chosen),
+        "parameters": msgspec.to_builtins(method_recipe if choice.units else chosen),
         "tools": engine.versions(),
     }
+    if choice.units:
+        # The names of all operators say no more to people than those of the units.
+        origin["units"] = dict(choice.units)
+        origin["recipe_sha256"] = sha256_bytes(msgspec.json.encode(chosen))
     if choice.classifier is not None:
         origin["classifier"] = choice.classifier
     changes = () if engine.changes is None else engine.changes(model)

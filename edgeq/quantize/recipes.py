@@ -8,6 +8,7 @@ ranges, how weights' scales are found, which weights stay in float32) are measur
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -18,6 +19,10 @@ MINMAX = "min_max_uniform_quantize"
 MSE = "MSE"
 SYMMETRIC_BITS = 16
 INT8_ONLY = "TFLITE_BUILTINS_INT8"
+NO_QUANTIZE = "no_quantize"
+BORDERS = ("INPUT", "OUTPUT")
+_EVERYTHING = "(?s:.*)"
+"""Another pattern than that of the steps for all operators, so that it comes after those."""
 WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
@@ -112,6 +117,9 @@ class TensorflowRecipe(msgspec.Struct, frozen=True, kw_only=True):
         return self.calibrated and self.operators == INT8_ONLY
 
 
+_FLOAT = Settings(compute_precision="FLOAT")
+
+
 def weights_only(bits: int, *, dynamic: bool, least: int = 0) -> LitertRecipe:
     """Return the recipe of a method that quantizes weights alone.
 
@@ -165,10 +173,8 @@ def static(
             for name in WITH_WEIGHTS
         ]
     if io == "float32":
-        untouched = Step(op_config=Settings(compute_precision="FLOAT"), algorithm_key="no_quantize")
-        steps += [
-            msgspec.structs.replace(untouched, operation=name) for name in ("INPUT", "OUTPUT")
-        ]
+        untouched = Step(op_config=_FLOAT, algorithm_key=NO_QUANTIZE)
+        steps += [msgspec.structs.replace(untouched, operation=name) for name in BORDERS]
     return LitertRecipe(steps=tuple(steps), percentile=percentile, unsigned_io=io == "uint8")
 
 
@@ -188,6 +194,46 @@ def head(settings: Settings, tensor: str, classifier: Classifier) -> Step:
         own = Settings(weight_tensor_config=weights)
     # The library looks for the pattern in names that it ends with a semicolon.
     return Step(op_config=own, operation="FULLY_CONNECTED", regex=f"^{re.escape(tensor)};$")
+
+
+def mixed(
+    base: LitertRecipe, units: Sequence[tuple[LitertRecipe | None, Sequence[str]]]
+) -> LitertRecipe:
+    """Return a recipe that makes some operators in another way than the others.
+
+    Args:
+        base: For all others, and for inputs and outputs.
+        units: A recipe, None for float32, with the scopes of the operators that it is for: the
+            names of the tensors that one computes, each ended with a semicolon.
+
+    Returns:
+        The base's percentile counts if it has one.
+    """
+    steps = list(base.steps)
+    for recipe, scopes in units:
+        names = "|".join(map(re.escape, scopes))
+        # A step on all operators replaces an earlier one with the same pattern, and what it can't
+        # be used on falls back to the step before: so float32 first, under a pattern of its own.
+        steps.append(Step(op_config=_FLOAT, algorithm_key=NO_QUANTIZE, regex=f"^(?:{names})$"))
+        if recipe is not None:
+            own = (step for step in recipe.steps if step.operation not in BORDERS)
+            pattern = f"^(?:{names})\\Z"
+            steps += [msgspec.structs.replace(step, regex=pattern) for step in own]
+    # An output has the name of what computes it; it stays as the base has it.
+    borders = [step for step in base.steps if step.operation in BORDERS] or [
+        msgspec.structs.replace(step, operation=border)
+        for step in base.steps
+        if step.operation == "*"
+        for border in BORDERS
+        if not isinstance(step.op_config.activation_tensor_config, msgspec.UnsetType)
+    ]
+    steps += [msgspec.structs.replace(step, regex=_EVERYTHING) for step in borders]
+    percentiles = [base.percentile, *(own.percentile for own, _ in units if own is not None)]
+    return msgspec.structs.replace(
+        base,
+        steps=tuple(steps),
+        percentile=next((value for value in percentiles if value is not None), None),
+    )
 
 
 _FLOAT16 = Settings(

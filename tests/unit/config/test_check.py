@@ -77,6 +77,22 @@ def two(**keys: Any) -> dict[str, Any]:
             ready(file=None, method="float16", classifier="int4"),
             "variants.vendor.classifier: no method here can have the classifier 'int4'",
         ),
+        (
+            ready(float_units=["block4a"]),
+            "variants.vendor: units are named for a file that is already made. Remove",
+        ),
+        (
+            ready(file=None, method="int8", float_units=["a"], units={"a": "float16"}),
+            "variants.vendor: 'a' is in `units` and in `float_units`. Keep one",
+        ),
+        (
+            ready(file=None, method="int8@tensorflow", float_units=["a"]),
+            "variants.vendor.method: single units of 'int8@tensorflow' can't be quantized in",
+        ),
+        (
+            ready(file=None, method="int8", units={"a": "int16x8"}),
+            "variants.vendor.method: activations of 8 and of 16 bits can't be mixed",
+        ),
         (ready(preprocessing="x"), "variants.vendor.preprocessing: unknown preprocessing 'x'"),
         (ready(model="nett"), "variants.vendor: unknown model 'nett'. Did you mean 'net'?"),
         (ready(method="int9"), "variants.vendor: unknown method 'int9'. Did you mean 'int8'?"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgeq.config.methods import METHODS, MethodChoice
-from edgeq.measure.least_size import least_size
+from edgeq.measure.least_size import Narrower, least_size
 from edgeq.measure.size import measure_size
 from edgeq.quantize.make import make_variant
 from edgeq.quantize.recipes import LEAST_WEIGHTS
@@ -37,7 +37,7 @@ def baseline(folder: Path) -> ModelFile:
 def test_weights_shrink_by_what_their_type_is_narrower(
     tmp_path: Path, types: set[str], weights: int, *, integer: bool
 ) -> None:
-    found = least_size(baseline(tmp_path), types, integer=integer, least=LEAST_WEIGHTS)
+    found = least_size(baseline(tmp_path), Narrower(types, integer), least=LEAST_WEIGHTS)
     assert (found.weights, found.float_weights) == (weights, 4 * WEIGHTS)
     assert found.others == found.bytes - weights > 0
 
@@ -53,8 +53,7 @@ def test_what_is_made_of_a_small_network_needs_no_more(
     own = read_model(make_variant(choice, model, calibration(tmp_path), store).path)
     need = least_size(
         read_model(model.path),
-        method.weight_types,
-        integer="float32" not in method.activation_types,
+        Narrower(method.weight_types, "float32" not in method.activation_types),
         least=LEAST_WEIGHTS,
     )
     assert measure_size(own).bytes <= need.bytes

@@ -10,11 +10,14 @@ import pytest
 from edgeq.config.methods import METHODS
 from edgeq.config.presets import DEFAULT_LIMITS
 from edgeq.judge.verdict import Verdict
+from edgeq.pipeline.measuring import least_size_of
 from edgeq.pipeline.run import Run
 from edgeq.record.structs import CaseRecord
 from edgeq.results.judging import judge
 from tests.unit.faults.project import lay_out, spec
+from tests.unit.quantize.network import WIDTH
 
+DEPTHWISE_WEIGHTS = 9 * WIDTH
 METHODS_OF_LITERT = [name for name, method in METHODS if "litert" in method.engines]
 
 
@@ -51,3 +54,29 @@ def test_the_float_file_passes_for_no_method(root: Path, method: str) -> None:
     found = judged(root, "size_reduction", methods=[], variants={"file": claim})
     assert found.status is Verdict.FAIL
     assert "as if not quantized" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("method", "units"),
+    [
+        ("dynamic_range", {"dense_weights": "float32"}),
+        ("int8", {"conv_weights": "float32", "dense_weights": "weight_only_int8"}),
+        ("weight_only_int8", {"dense_weights": "weight_only_int4"}),
+        ("int16x8", {"conv_weights": "float16"}),
+    ],
+)
+def test_units_that_are_made_in_another_way_count_as_they_are(
+    root: Path, method: str, units: dict[str, str]
+) -> None:
+    mix = {"model": "net", "method": method, "units": units}
+    for gate in ("size_reduction", "types"):
+        found = judged(root, gate, methods=[], variants={"mix": mix})
+        assert found.status is Verdict.PASS, found.reason
+
+
+def test_only_the_units_that_are_named_may_take_more(root: Path) -> None:
+    mix = {"model": "net", "method": "int8", "float_units": ["depthwise_weights"]}
+    run = Run(spec(root, default_gates=True, gates={}, methods=[], variants={"mix": mix}))
+    (plain,) = Run(spec(root, methods=["int8"])).subjects
+    need, least = least_size_of(run, run.subjects[0]), least_size_of(run, plain)
+    assert need.weights - least.weights == (4 - 1) * DEPTHWISE_WEIGHTS

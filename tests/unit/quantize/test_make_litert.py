@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeq.config.methods import METHODS, MethodChoice
+from edgeq.config.methods import METHODS, MethodChoice, Units, choose
 from edgeq.config.structs import Classifier, Make
 from edgeq.errors import ConversionError, ImageError, SpecError
 from edgeq.judge.proofs import types
@@ -271,3 +271,68 @@ def test_a_model_that_computes_nan_is_refused_by_tensor(tmp_path: Path) -> None:
         make_variant(
             choice, float_model(tmp_path, broken), calibration(tmp_path), Store(tmp_path / "s")
         )
+
+
+@pytest.mark.parametrize(
+    ("method", "units", "weight_types", "borders"),
+    [
+        (
+            "int8",
+            (("conv_weights", "float32"), ("dense_weights", "float32")),
+            {"float32", "int8"},
+            ("int8", "int8"),
+        ),
+        ("int8_float_io", (("dense_weights", "float32"),), {"float32", "int8"}, ("float32",) * 2),
+        (
+            "weight_only_int8",
+            (("dense_weights", "weight_only_int4"),),
+            {"int4", "int8", "float32"},
+            ("float32",) * 2,
+        ),
+        ("float16", (("conv_weights", "int8"),), {"float16", "int8"}, ("float32",) * 2),
+        ("int16x8", (("dense_weights", "dynamic_range"),), {"int8"}, ("int16", "int16")),
+    ],
+)
+def test_units_are_made_in_their_own_way_and_the_file_shows_it(
+    tmp_path: Path,
+    method: str,
+    units: Units,
+    weight_types: set[str],
+    borders: tuple[str, str],
+) -> None:
+    choice = choose(method, units=units)
+    model = float_model(tmp_path)
+    variant = make_variant(choice, model, calibration(tmp_path), Store(tmp_path / "store"))
+    found = operators(read_model(variant.path))
+    assert set(found.weight_bytes_by_type) == weight_types
+    assert (found.input_types[0], found.output_types[0]) == borders
+    assert types(found, choice.claim, sha256="a", baseline_sha256="b").status is Verdict.PASS
+    floats = {"conv_weights": "CONV_2D", "dense_weights": "FULLY_CONNECTED"}
+    for name, precision in units:
+        (layer,) = (one for one in found.compute if one.name == floats[name])
+        assert (layer.weight_type == "float32") == (precision == "float32")
+    assert variant.manifest["units"] == dict(units)
+
+
+def test_what_an_operator_does_not_support_stays_float_and_not_as_the_base_has_it(
+    tmp_path: Path,
+) -> None:
+    """A softmax in a weight-only unit must not stay int8, as the step for all operators has it."""
+    choice = choose("int8", units=(("dense_weights", "weight_only_int8"),))
+    model = float_model(tmp_path)
+    path = make_variant(choice, model, calibration(tmp_path), Store(tmp_path / "store")).path
+    file = read_model(path)
+    (softmax,) = (one for one in file.operators if one.name == "SOFTMAX")
+    assert file.tensors[softmax.inputs[0]].dtype == "float32"
+
+
+def test_an_unknown_unit_is_refused_by_name(tmp_path: Path) -> None:
+    choice = choose("dynamic_range", units=(("dense_weigths", "float32"),))
+    with pytest.raises(SpecError, match=r"unknown unit 'dense_weigths'\. Did you mean 'dense_w"):
+        make_variant(choice, float_model(tmp_path), None, Store(tmp_path / "store"))
+
+
+def test_a_calibrated_unit_needs_a_calibration_set(tmp_path: Path) -> None:
+    choice = choose("dynamic_range", units=(("dense_weights", "int8"),))
+    with pytest.raises(SpecError, match="needs a calibration set"):
+        make_variant(choice, float_model(tmp_path), None, Store(tmp_path / "store"))

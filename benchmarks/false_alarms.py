@@ -120,7 +120,7 @@ def share(trials: tuple[Trial, ...], verdict: Verdict) -> float:
 
 
 def show(name: str, trials: tuple[Trial, ...]) -> None:
-    """Print the verdicts of some trials in a line, nothing where there are none."""
+    """Print the verdicts of some trials in a line, nothing if there are none."""
     if not trials:
         return
     counts = Counter(one.judged.status for one in trials)

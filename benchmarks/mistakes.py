@@ -28,7 +28,7 @@ from tests.unit.tiny_model import classifier
 MOST_LINES = 5
 MOST_S = 2.0
 ALL = ("dynamic_range", "float16", "int8", "weight_only_int8")
-# Hypothesis is no part of edgeq; its plugin imports all of it to end a session without its tests.
+# Hypothesis is not part of edgeq; its plugin imports all of it to end a session without its tests.
 COMMANDS = {
     "pytest": ("-m", "pytest", "-p", "no:hypothesispytest"),
     "edgeq gate": ("-m", "edgeq.cli", "gate"),

@@ -132,7 +132,7 @@ def tree(root: int) -> list[int]:
 
 
 def _memory(pid: int) -> dict[str, int]:
-    """Return the sums of a process's mappings in bytes, nothing where it is gone."""
+    """Return the sums of a process's mappings in bytes, nothing if it is gone."""
     try:
         rows = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()[1:]
     except OSError:

@@ -158,7 +158,7 @@ def _seen(baseline: Reals, other: Reals, labels: npt.NDArray[np.int64] | None) -
 
 
 def _worst(one: Reals, other: Reals) -> float:
-    """Return the lowest cosine of rows, each without its mean; -1 where there is none."""
+    """Return the lowest cosine of rows, each without its mean; -1 if there is none."""
     one, other = one - one.mean(1, keepdims=True), other - other.mean(1, keepdims=True)
     with np.errstate(all="ignore"):
         lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)

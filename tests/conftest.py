@@ -13,7 +13,7 @@ def choose_examples() -> None:
     """Register the profiles of Hypothesis and load the one that CI or a developer needs."""
     from hypothesis import HealthCheck, Phase, settings
 
-    # No test is timed, neither in running nor in drawing its examples: a busy machine is no bug.
+    # No test is timed, neither in running nor in drawing its examples: a busy machine is not a bug.
     untimed = settings(
         settings.get_profile("default"),
         deadline=None,

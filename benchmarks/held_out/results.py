@@ -44,7 +44,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         sentence: What it said.
         where: Name of the layer or operator at fault.
         z: How far stored numbers are from the baseline's, None for other faults.
-        visible: What an independent script finds, None where it was not asked.
+        visible: What an independent script finds, None if it was not asked.
         note: Why it is not caught, or why a harmless change was stopped.
         seconds: How long it took.
     """

@@ -139,7 +139,7 @@ def outcome(file: Path) -> str:
     declared = cases(spec)
     unsound = [one.id for one in declared if one.limit is not None and not math.isfinite(one.limit)]
     if unsound:
-        return f"a limit that is no number: {unsound[0]}"
+        return f"a limit that is not a number: {unsound[0]}"
     for number in _numbers(msgspec.to_builtins(spec, enc_hook=str)):
         if not math.isfinite(number):
             return f"a number that is none: {number}"

@@ -4,7 +4,7 @@
 its own (``unshare -rm``; Linux, where users may do that). Every run must end with exit code 2, say
 each problem in one line with what to do, blame no variant for the disk, and leave entries that are
 whole: a run on what is left must give the figures of a run without trouble. Exit code 1 where
-something else happened, 77 where nothing can be mounted.
+something else happened, 77 if nothing can be mounted.
 """
 
 from __future__ import annotations

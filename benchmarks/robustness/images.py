@@ -85,7 +85,7 @@ def bomb(path: Path, draw: random.Random) -> None:
 
 
 def no_picture(path: Path, draw: random.Random) -> None:
-    """Write bytes that are no picture, or nothing."""
+    """Write bytes that are not a picture, or nothing."""
     path.write_bytes(draw.choice((b"", b"\0", draw.randbytes(500), b"<svg/>", b"%!PS-Adobe-3.0\n")))
 
 

@@ -67,7 +67,7 @@ TIMES = frozenset({"started", "as_of", "duration_s", "previous", "load_average",
 MEMORY = frozenset({"memory", "max_peak_memory"})
 SUMMARY = frozenset({"summary", "partial"})
 MEASURED = frozenset({"growth", "loads", "memory", "repeated", LOCKS, LOGS, TEMPORARY, QUARANTINE})
-"""What of a store holds times or sizes of processes, or is no entry."""
+"""What of a store holds times or sizes of processes, or is not an entry."""
 
 
 @dataclass(frozen=True)

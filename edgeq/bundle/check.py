@@ -1,6 +1,6 @@
 """Checking: does a package hold exactly what its manifest says?
 
-This shows damage and omissions. It is no proof of origin: who changes a file can change the
+This shows damage and omissions. It is not a proof of origin: who changes a file can change the
 manifest too; compare the zip's own sha256 with one from a source that you trust for that.
 """
 
@@ -60,7 +60,7 @@ def check(path: Path) -> Checked:
     """Verify a package, a folder or a zip, against its own manifest.
 
     Raises:
-        BundleError: It can't be read or is no package; a file is missing, changed or extra; a
+        BundleError: It can't be read or is not a package; a file is missing, changed or extra; a
             name leads out of the package; a zip declares more than it can hold.
     """
     try:
@@ -204,13 +204,13 @@ def _unsafe(name: str) -> str | None:
     """Return why a file's name may not be in a package, None when it may."""
     parts = [part for part in name.split("/") if part not in {"", ".", ".."}]
     if not parts or not all(map(_PART.fullmatch, parts)):
-        return "is no plain relative name"
+        return "is not a plain relative name"
     if any(part.endswith(".") or _DEVICE.fullmatch(part) for part in parts):
-        return "is no name on every system"
+        return "is not a name on every system"
     if name.startswith("/") or ".." in PurePosixPath(name).parts:
         return "leads out of the package"
     if PurePosixPath(name).as_posix() != name:
-        return "is no plain relative name"
+        return "is not a plain relative name"
     return None
 
 
@@ -239,4 +239,4 @@ def _manifest(data: bytes, path: Path) -> Manifest:
 
 
 def _no_package(path: Path) -> BundleError:
-    return BundleError(f"is no package of edgeq: it has no {MANIFEST}", where=path, remedy=_REMEDY)
+    return BundleError(f"is not an edgeq package: it has no {MANIFEST}", where=path, remedy=_REMEDY)

@@ -22,7 +22,7 @@ MEASURES = ("size", "operators", "agreement", "accuracy", "latency", "memory")
 
 @dataclass(frozen=True)
 class Described:
-    """A variant's metadata, and its labels with one name per output, None where unknown."""
+    """A variant's metadata, and its labels with one name per output, None if unknown."""
 
     metadata: Facts
     labels: tuple[str, ...] | None

@@ -213,7 +213,7 @@ def _require_replaceable(target: Path, zip_path: Path) -> None:
 
 def _not_ours(path: Path) -> BundleError:
     return BundleError(
-        "is there already and is no package of edgeq",
+        "exists already and is not an edgeq package",
         where=path,
         remedy="Choose another folder, or remove it",
     )

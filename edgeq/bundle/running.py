@@ -60,7 +60,7 @@ def preprocessing_of(chosen: Chosen) -> Preprocessing:
 def tensor_facts(tensor: Tensor) -> Facts:
     """Return what a program needs to fill or read one input or output.
 
-    ``scale`` and ``zero_point`` are None where the tensor is not quantized.
+    ``scale`` and ``zero_point`` are None if the tensor is not quantized.
     """
     quantized = len(tensor.scales) > 0
     return {

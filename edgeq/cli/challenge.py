@@ -74,7 +74,7 @@ def challenge(
     if broken := outcome.of("broken"):
         raise SpecError(
             f"faults that could not be made: {', '.join(fault.name for fault in broken)}",
-            remedy="Leave them out with --fault, or mend the package that registers them",
+            remedy="Leave them out with --fault, or fix the package that registers them",
         )
     return 0 if outcome.passed else 1
 

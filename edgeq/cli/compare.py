@@ -63,7 +63,7 @@ def compare(
       edgeq compare accepted reports/latest
       edgeq compare main/run.json reports/latest --format markdown
 
-    The exit code is 0 where nothing is worse, 1 where something is, 2 for bad input.
+    The exit code is 0 if nothing is worse, 1 where something is, 2 for bad input.
     """  # noqa: D301 - click reads the escaped mark
     from edgeq.history.accepted import FOLDER
     from edgeq.history.benchmarks import TOLERANCE

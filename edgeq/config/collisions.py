@@ -26,7 +26,7 @@ def check_names(spec: Spec, methods: Mapping[str, Collection[str]]) -> None:
         methods: Names of the variants that methods make, by model.
 
     Raises:
-        SpecError: A name is no file's name everywhere, or two are one.
+        SpecError: A name is not a file's name everywhere, or two are one.
     """
     for kind, names in (("models", spec.models), ("variants", spec.variants)):
         for name in names:
@@ -57,7 +57,7 @@ def _check_file_name(name: str, where: str) -> None:
         )
     if name.endswith(".") or _DEVICE.fullmatch(name):
         raise SpecError(
-            "is no name of a file on every system", where=where, remedy="Choose another name"
+            "is not a name of a file on every system", where=where, remedy="Choose another name"
         )
 
 

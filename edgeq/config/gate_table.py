@@ -60,7 +60,7 @@ def parse_size(text: str) -> float:
     """Return the bytes that a text such as ``"9.5 MB"`` or ``"64 MiB"`` means.
 
     Raises:
-        ValueError: The text is no size.
+        ValueError: The text is not a size.
     """
     match = _SIZE.fullmatch(text)
     if match is None or match[2] not in _UNITS:
@@ -93,7 +93,7 @@ def _limit(gate: Gate, value: Any, where: str) -> float:
     highest = math.inf if gate.maximum is None else gate.maximum
     if gate.unit in _WHOLE and math.isfinite(number) and number != int(number):
         raise SpecError(
-            f"{gate.name} = {value!r} is no whole number",
+            f"{gate.name} = {value!r} is not a whole number",
             where=where,
             remedy="Write one without a fraction",
         )
@@ -115,7 +115,7 @@ def _number(gate: Gate, value: Any, where: str) -> float:
             return parse_size(value)
         except ValueError:
             raise SpecError(
-                f"{gate.name} = {shown(value)} is no size",
+                f"{gate.name} = {shown(value)} is not a size",
                 where=where,
                 remedy=f"Write bytes or a text with one of: {', '.join(filter(None, _UNITS))}",
             ) from None

@@ -19,7 +19,7 @@ SHARED_FILE = "pyproject.toml"
 
 
 def find_spec_file(start: Path) -> Path | None:
-    """Return the nearest file that holds a spec, from a folder upwards; None where there is none.
+    """Return the nearest file that holds a spec, from a folder upwards; None if there is none.
 
     Raises:
         SpecError: A ``pyproject.toml`` on the way can't be read.
@@ -42,7 +42,7 @@ def load_spec(start: Path, *, file: Path | None = None) -> Spec:
         file: A configuration file to read instead of searching.
 
     Returns:
-        The spec of the nearest file, or the built-in one where there is none.
+        The spec of the nearest file, or the built-in one if there is none.
 
     Raises:
         SpecError: The file can't be read or says something that is not valid.

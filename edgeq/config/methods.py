@@ -32,11 +32,11 @@ class Method:
         needs_calibration: Whether it needs a calibration set.
         weight_types: Element types of which at least one must hold most of the weights' bytes.
         activation_types: Types allowed for the outputs of compute operators (convolutions,
-            matrix products), empty where any will do.
+            matrix products), empty if any will do.
         io_types: Types allowed for the model's inputs and outputs.
         weights_dequantized: Whether weights are made float before operators take them (True:
             float arithmetic) or taken as stored (False: activations are quantized while
-            running); None where the types above say it already.
+            running); None if the types above say it already.
         stored_weights: How its weights come from the baseline's: ``"quantized"`` channel by
             channel, ``"per_tensor"``, or ``"trained"`` for methods that change them on purpose,
             which waives the proof of what is stored. Of a ``"per_tensor"`` method the file must

@@ -111,7 +111,7 @@ DATA_IMAGES = "data:imagenet"
 
 
 def data_folder() -> Path | None:
-    """Return the folder that ``$EDGEQ_DATA`` names, None where it is unset or no folder."""
+    """Return the folder that ``$EDGEQ_DATA`` names, None if it is unset or no folder."""
     value = os.environ.get(DATA_VARIABLE)
     folder = Path(value) if value else None
     return folder.resolve() if folder is not None and folder.is_dir() else None

@@ -48,7 +48,7 @@ def build(
         table: As ``tomllib`` reads it.
         where: The file, for errors.
         read: Values of keys of the table that have been read already.
-        **given: Fields that are no keys of the table.
+        **given: Fields that are not keys of the table.
 
     Raises:
         SpecError: A key is unknown or missing, or its value has the wrong type.

@@ -1,4 +1,4 @@
-"""Making a run's figures the ones that later runs are held against. Pure: returns what to write."""
+"""Accept a run: its figures become those that later runs are compared with. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Accepting:
     """What an acceptance comes to.
 
     Attributes:
-        records: The accepted records to write, by model, with None where one is left empty.
+        records: The accepted records to write, by model, with None if one is left empty.
         taken: Ids of the cases whose figures are accepted now.
         vanished: Ids of accepted cases that the run does not declare any more.
         pruned: Whether those are removed.
@@ -108,7 +108,7 @@ def refuse(record: RunRecord, selected: Selection) -> None:
     """
     if record.errors:
         raise RecordError(
-            f"the run met bad input: {record.errors[0]}", remedy="Mend it and run the gate again"
+            f"the run met bad input: {record.errors[0]}", remedy="Fix it and run the gate again"
         )
     not_run = [case_id for case_id in record.summary.not_run if selected(case_id)]
     if not_run:
@@ -121,7 +121,7 @@ def refuse(record: RunRecord, selected: Selection) -> None:
         cases = names([f"{case.id}: {case.status.value}" for case in bad])
         raise RecordError(
             f"{cases}; later runs are not compared with what fails its own limit",
-            remedy="Mend the variant or its limit and run again, or leave it out: -k 'not NAME'",
+            remedy="Fix the variant or its limit and run again, or leave it out: -k 'not NAME'",
         )
 
 

@@ -1,4 +1,4 @@
-"""The accepted record of one model: the figures that later runs are held against.
+"""The accepted record of one model: the figures that later runs are compared with.
 
 One readable JSON file per model, meant for git: ``reports/accepted/MODEL.json``. Keys are in a
 stable order, so that a difference shows what was accepted and nothing else.
@@ -73,7 +73,7 @@ class VariantFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         feeding: How it was fed compared with the baseline; None in older records, and if nothing
             differed: the preprocessing of both then says how.
         flips: The images on which it left its baseline, by name, with the kind of the flip
-            (``"changed"`` without labels); None where they are not known by name.
+            (``"changed"`` without labels); None if they are not known by name.
         right, agrees: As in the record; ``""`` in records of an earlier version.
     """
 
@@ -161,7 +161,7 @@ def path_of(folder: Path, model: str) -> Path:
     """
     if not model or model.startswith(".") or Path(model).name != model:
         raise RecordError(
-            f"the model's name {model!r} is no file name",
+            f"the model's name {model!r} is not a file name",
             where=folder,
             remedy="Name a record that edgeq wrote",
         )
@@ -179,7 +179,7 @@ def from_json(data: bytes, *, where: str | Path | None = None) -> Accepted:
     """Read an accepted record of this or an older schema.
 
     Raises:
-        RecordError: The bytes are no accepted record, or of a newer schema.
+        RecordError: The bytes are not an accepted record, or of a newer schema.
     """
     accepted = _READER.read(data, where)
     for case_id, case in accepted.cases.items():
@@ -233,13 +233,13 @@ def read(path: Path) -> Accepted:
         raise RecordError(
             f"holds the figures of another model, {accepted.model!r}",
             where=path,
-            remedy=f"Name the file {accepted.model}.json, or accept a run anew",
+            remedy=f"Name the file {accepted.model}.json, or accept a run again",
         )
     return accepted
 
 
 def read_all(folder: Path) -> tuple[Accepted, ...]:
-    """Read every accepted record of a folder, none where there is no folder.
+    """Read every accepted record of a folder, none if there is no folder.
 
     Raises:
         RecordError: One can't be read.
@@ -251,7 +251,7 @@ def write(accepted: Accepted, folder: Path) -> Path:
     """Write a model's accepted record atomically and return its file.
 
     Raises:
-        RecordError: The model's name is no file name.
+        RecordError: The model's name is not a file name.
         StoreError: The folder can't be written.
     """
     path = path_of(folder, accepted.model)
@@ -264,7 +264,7 @@ _READER = Reader(
     SCHEMA,
     "accepted record",
     other=_RESTORE,
-    newer="Upgrade edgeq, or accept a run of this version anew",
+    newer="Upgrade edgeq, or accept a run of this version",
     damaged=_RESTORE,
 )
 

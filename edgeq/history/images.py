@@ -126,7 +126,7 @@ def moved(before: CaseFigure, after: CaseFigure) -> Moved | None:
     baseline's class; for accuracy, where it gives the label's.
 
     Returns:
-        None where the images are not known by name, or the gate counts no images.
+        None if the images are not known by name, or the gate counts no images.
     """
     earlier, two = before.variant.flips, after.variant.flips
     if earlier is None or two is None:

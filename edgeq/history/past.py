@@ -185,7 +185,7 @@ def keep(run: PastRun, folder: Path, *, most: int) -> Path | None:
     """Write a run's file, remove the oldest files beyond ``most``, and return the run's.
 
     Returns:
-        None where ``most`` is 0, and nothing is kept.
+        None if ``most`` is 0, and nothing is kept.
 
     Raises:
         RecordError: The run's start is not a time.

@@ -230,7 +230,7 @@ def _variant(variant: VariantRecord) -> VariantFacts:
 
 
 def _flips(agreement: Facts) -> dict[str, str] | None:
-    """Return the flipped images by name, None where one has no name or none were looked for."""
+    """Return the flipped images by name, None if one has no name or none were looked for."""
     rows = agreement.get("flips")
     if not isinstance(rows, list | tuple):
         return None

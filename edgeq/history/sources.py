@@ -79,7 +79,7 @@ def _read(data: bytes, path: Path) -> Snapshot | BenchmarkFile:
     try:
         known = structs.from_json(data, object)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise RecordError(f"is no JSON: {error}", where=path, remedy=_READS) from error
+        raise RecordError(f"is not JSON: {error}", where=path, remedy=_READS) from error
     if isinstance(known, Mapping):
         if "benchmarks" in known and "machine_info" in known:
             return benchmarks.from_json(data, where=path)

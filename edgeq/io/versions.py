@@ -65,7 +65,7 @@ class Reader(Generic[T]):
         """Return what a file holds.
 
         Raises:
-            RecordError: It is no such file, damaged, or of a newer schema.
+            RecordError: It is not such a file, damaged, or of a newer schema.
         """
         try:
             schema = structs.from_json(data, _Schema).schema

@@ -1,6 +1,6 @@
 """What a control adds to a limit: how much worse a variant may be than edgeq's own of its method.
 
-A control only tightens. The limit itself always holds, a control that misses it is no reference,
+A control only tightens. The limit itself always holds, a control that misses it is not a reference,
 and a variant that has no control is judged by the limit alone, which is said.
 """
 
@@ -245,7 +245,7 @@ def _alone(reference: Reference | None, limit: float) -> Tightened:
 def _collapsed(reference: Reference, limit: float, how: str) -> Tightened:
     return Tightened(
         limit,
-        # On few images a good control may miss the limit by chance: it is no reference, either.
+        # On few images a good control may miss the limit by chance: it is not a reference, either.
         sentence=f"no control ({reference.name} misses this limit itself: it {how}): the limit "
         "alone judges",
         facts={**_facts(reference), "collapsed": True},

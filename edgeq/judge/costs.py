@@ -58,7 +58,7 @@ def max_peak_memory(
     Args:
         peak_bytes: The peak of a fresh worker, over its first inferences.
         limit: In bytes.
-        added_bytes: What the model added to the bare worker, None where unknown.
+        added_bytes: What the model added to the bare worker, None if unknown.
         watched: How a worker's memory rose over the evaluation, None if there was none. It counts
             if it is more than noise, so that peaks of steady variants can be compared, whatever
             the number of images.

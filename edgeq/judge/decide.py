@@ -19,7 +19,7 @@ def decide(
 
     Args:
         value: The measured number.
-        interval: Lower and upper end of its confidence interval, None where it is exact.
+        interval: Lower and upper end of its confidence interval, None if it is exact.
         limit: The limit, in the same unit.
         sense: ``"min"`` when the value must reach the limit, ``"max"`` when it must not exceed
             it.

@@ -37,7 +37,7 @@ or wrong about as many do the one as the other, or fewer. No good variant of eit
 
 @dataclass(frozen=True)
 class Doubt:
-    """Why what a baseline says is no ground for a PASS.
+    """Why what a baseline says is not a reason for a PASS.
 
     Attributes:
         reason: One sentence that names the likely cause.

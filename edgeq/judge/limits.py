@@ -364,7 +364,7 @@ def _nothing_to_lose(accuracy: Accuracy, limit: float, doubt: Doubt) -> Judgemen
 
 
 def cluster_facts(clusters: Clusters | None) -> dict[str, object]:
-    """Return what the evidence says of images that belong together, nothing where none do."""
+    """Return what the evidence says of images that belong together, nothing if none do."""
     if clusters is None:
         return {}
     return {

@@ -44,7 +44,7 @@ def unmeasurable(
     allow_missing: Collection[str] = (),
     allow_random_weights: bool = False,
 ) -> Judgement | None:
-    """Return MISSING where a gate lacks what it needs, None where it can be measured.
+    """Return MISSING where a gate lacks what it needs, None if it can be measured.
 
     Args:
         gate: The gate.

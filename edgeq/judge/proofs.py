@@ -146,7 +146,7 @@ def outputs(
     Args:
         own: Facts about the variant's outputs.
         baseline: Facts about the baseline's.
-        repeats: Whether photographs that were asked again got the same answers; None where that
+        repeats: Whether photographs that were asked again got the same answers; None if that
             is not known.
         copied: Whether a variant with quantized arithmetic gave the baseline's outputs bit by bit.
         trained: Whether the model's weights are trained ones.
@@ -188,7 +188,7 @@ def calibration_disjoint(
 
     Args:
         shared: Names of the same image in the calibration and the evaluation set.
-        calibration: Number of calibration images, None where the method needs none.
+        calibration: Number of calibration images, None if the method needs none.
         evaluation: Number of evaluation images.
     """
     if calibration is None:
@@ -220,7 +220,7 @@ def calibration_set(lint: Lint | None) -> Judgement:
     What is only unusual (few pictures, one class, another brightness) is in the evidence.
 
     Args:
-        lint: What is odd about the set, None where the spec names none.
+        lint: What is odd about the set, None if the spec names none.
     """
     if lint is None:
         return missing(
@@ -362,7 +362,7 @@ def _unfit(own: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
         return (
             f"the baseline itself is not finite on {baseline.nonfinite_images:,} of "
             + plural(baseline.images, "image"),
-            "Mend the float model and check its preprocessing first",
+            "Fix the float model and check its preprocessing first",
         )
     if own.nonfinite_images:
         return (

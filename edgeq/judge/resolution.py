@@ -71,7 +71,7 @@ def of_interval(count: int, noun: str, kind: words.Kind, interval: Interval | No
         count: Images or rounds.
         noun: ``"image"`` or ``"round"``.
         kind: How the values are written.
-        interval: Of the mean or ratio, None where there are too few samples for one.
+        interval: Of the mean or ratio, None if there are too few samples for one.
     """
     who = _these(count, noun)
     if interval is None:

@@ -50,7 +50,7 @@ def kernels(
     """Prove that another implementation of the operators gives the same answers, up to rounding.
 
     Args:
-        noise: How far the kernels part, None where the variant's arithmetic is float.
+        noise: How far the kernels part, None if the variant's arithmetic is float.
         own: Kernels of the run.
         other: Those that they are compared with.
         of: What was compared.
@@ -113,7 +113,7 @@ def input_range(fit: InputFit | None) -> Judgement:
     """Prove that the variant's input holds the values that the photographs bring.
 
     Args:
-        fit: How they fit, None where the variant takes real values as they are.
+        fit: How they fit, None if the variant takes real values as they are.
     """
     if fit is None:
         return Judgement(
@@ -201,7 +201,7 @@ def _steps(number: float) -> str:
 
 
 def unsteady(repeats: Repeats) -> tuple[str, str] | None:
-    """Return what is wrong with answers that change, and what to do; None where none does."""
+    """Return what is wrong with answers that change, and what to do; None if none does."""
     if repeats.same:
         return None
     if repeats.after_others and repeats.at_once:

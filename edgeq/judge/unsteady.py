@@ -36,7 +36,7 @@ def causes(latency: Latency) -> tuple[Cause, ...]:
 
 
 def said(signs: tuple[Cause, ...]) -> str:
-    """Return signs and advice as sentences with a space behind them, ``""`` where none was seen."""
+    """Return signs and advice as sentences with a space behind them, ``""`` if none was seen."""
     if not signs:
         return ""
     advice = "; ".join(dict.fromkeys(sign.advice for sign in signs))

@@ -38,7 +38,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
         reason: One sentence a person can act on.
         value: The measured number in the gate's unit, None for proofs and MISSING.
         limit: The limit in the gate's unit, None for proofs.
-        interval: Lower and upper end of the value's confidence interval, None where exact.
+        interval: Lower and upper end of the value's confidence interval, None if exact.
         next_step: What to do about it, None when there is nothing to do.
         declared_missing: Whether the spec allows this MISSING.
         evidence: Plain JSON facts that the reason rests on.

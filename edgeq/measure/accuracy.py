@@ -44,7 +44,7 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
         drop: ``(lost - gained) / n``: top-1 of the baseline minus that of the variant.
         drop_interval: Its interval, see ``statistics.paired_difference``.
         mcnemar_p: McNemar's exact two-sided p of the lost and gained.
-        clusters: Where images belong together, None where each stands alone.
+        clusters: Where images belong together, None if each stands alone.
         baseline_right: The images that the baseline has right, as ``measure.bits`` packs them.
         variant_right: The same of the variant.
     """

@@ -26,7 +26,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
         median: 50th percentile.
         p95: 95th percentile.
         worst: The worst image's: the lowest cosine, the highest divergence or error.
-        percentiles: See ``measure.percentiles``; empty where a record does not hold them.
+        percentiles: See ``measure.percentiles``; empty if a record does not hold them.
     """
 
     mean: float
@@ -69,14 +69,14 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
             are finite in both; None if there are none.
         drift_interval: Its interval, as of the error and not above 1; None for a single image.
         confidence_drift: Mean of the variant's greatest probability minus the baseline's, over
-            images where both are finite; None where there are none.
+            images where both are finite; None if there are none.
         distinct_classes: Different classes that the variant gives.
         baseline_distinct_classes: The same of the baseline.
         logits_sources: Where the logits of baseline and variant come from.
         flip_counts: None without labels.
         flips: Every image that does not agree.
         worst_images: The ten images with the lowest cosine, the worst first.
-        clusters: Where images belong together, None where each stands alone.
+        clusters: Where images belong together, None if each stands alone.
         agreeing_images: The images that agree, as ``measure.bits`` packs them.
     """
 
@@ -128,7 +128,7 @@ def agreement(
     Args:
         baseline: On n images, c classes.
         variant: On the same images, in the same classes.
-        labels: Class of each image, shape (n,); None where there are none.
+        labels: Class of each image, shape (n,); None if there are none.
         confidence: Of the intervals, in (0, 1).
         clusters: Where images belong together.
 
@@ -216,7 +216,7 @@ def checked_labels(labels: npt.ArrayLike, answers: Predictions) -> Integers:
     """Return the labels as an array that fits the answers, shape (n,).
 
     Raises:
-        ImageError: There are too many or too few, or one is no class.
+        ImageError: There are too many or too few, or one is not a class.
     """
     truth = np.asarray(labels, np.int64)
     n, classes = answers.scores.shape

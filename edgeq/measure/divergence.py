@@ -34,7 +34,7 @@ class Divergence:
             of the images where that is defined, shape (m,) with m at most n.
         error: As ``relative_error`` with the same divisor for every image: the root mean square of
             the baseline's norms. An image whose logits are all but even does not rule its mean.
-        overlap: Share of the baseline's k best classes among the variant's; None where
+        overlap: Share of the baseline's k best classes among the variant's; None if
             there are no more than k classes.
         baseline_confidence: Greatest probability.
         variant_confidence: The same of the variant.

@@ -32,7 +32,7 @@ class Flip(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         image: Index in the evaluation set.
-        baseline_class: The baseline's class, None where its output is not finite.
+        baseline_class: The baseline's class, None if its output is not finite.
         variant_class: The same of the variant; the first of several where they tie.
         baseline_confidence: The baseline's greatest probability.
         variant_confidence: The same of the variant.
@@ -146,7 +146,7 @@ def _short(probability: float) -> float:
 
 
 def _best(answers: Predictions, image: int) -> tuple[Guess, ...]:
-    """Return the best classes of one image, none where its output is not finite."""
+    """Return the best classes of one image, none if its output is not finite."""
     if not answers.finite[image]:
         return ()
     probabilities = softmax(answers.logits[image].astype(np.float64))

@@ -60,7 +60,7 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         inferences: In all.
         allocated: Rises of what malloc had handed out, one for each time that the model was loaded
-            for long enough; none where it is unknown.
+            for long enough; none if it is unknown.
         resident: Rises of private resident memory, one for each portion of work that was long
             enough: between portions the allocator keeps what answers took, for later.
     """

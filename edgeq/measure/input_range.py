@@ -78,7 +78,7 @@ class InputFit(msgspec.Struct, frozen=True, kw_only=True):
 def input_scale(model: ModelFile) -> InputScale | None:
     """Return how the one input is stored, or what QUANTIZE makes of it right away.
 
-    None where the model has several inputs or takes real values as they are.
+    None if the model has several inputs or takes real values as they are.
     """
     if len(model.inputs) != 1:
         return None

@@ -14,7 +14,7 @@ class KernelNoise(msgspec.Struct, frozen=True, kw_only=True):
     """The noise floor of a file's logits, beside its quantization error, on the same images.
 
     A relative error is the norm of a difference of centred logits divided by the norm of the
-    other side, averaged over the images that have one; None where none has.
+    other side, averaged over the images that have one; None if none has.
 
     Attributes:
         images: Number of images.

@@ -30,7 +30,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         spread: Median absolute deviation divided by the median.
         drift: Median of the last third divided by that of the first third, minus 1; None with
             fewer than 6 rounds.
-        percentiles_s: See ``measure.percentiles``; empty where a record does not hold them.
+        percentiles_s: See ``measure.percentiles``; empty if a record does not hold them.
     """
 
     rounds: int
@@ -55,7 +55,7 @@ class Taking(msgspec.Struct, frozen=True, kw_only=True):
         budget_s: Seconds that were there for timing.
         used_s: Seconds that were used, judging between the batches included.
         load_average: The machine's over one minute, before the first batch and after the last.
-        cores: The machine's, None where the machine is another one.
+        cores: The machine's, None if the machine is another one.
     """
 
     looks: int
@@ -75,7 +75,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
         ratio_interval: Its paired bootstrap interval, None with too few blocks.
         blocks: Pairs of blocks.
         confidence: Of the intervals; after several looks stricter than that of all together.
-        taking: How the samples were taken, None where that is not known.
+        taking: How the samples were taken, None if that is not known.
         block_ratios: The variant's median divided by the baseline's in each pair of blocks, in
             the order of time; evenly chosen where there are more than ``MOST_RATIOS``.
     """

@@ -18,7 +18,7 @@ class Compute(msgspec.Struct, frozen=True, kw_only=True):
         name: For example ``"CONV_2D"``.
         output: Name of its output tensor.
         activation_type: Type of its output.
-        weight_type: Type in which its weights are stored, None where it has none.
+        weight_type: Type in which its weights are stored, None if it has none.
         weight_bytes: Their stored bytes, 0 where it has none.
         dequantized: Whether a DEQUANTIZE operator lies between stored weights and operator.
         weight_scales: How many scales its weights have, 0 where they have none.

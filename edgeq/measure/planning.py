@@ -24,7 +24,7 @@ def images_needed(rate: float, limit: float, confidence: float) -> int | None:
         confidence: Of the two-sided Clopper-Pearson interval.
 
     Returns:
-        None where the rate is the limit or no more than ``MOST_IMAGES`` would do.
+        None if the rate is the limit or no more than ``MOST_IMAGES`` would do.
     """
 
     def settled(n: int) -> bool:
@@ -46,7 +46,7 @@ def images_needed_for_drop(
         confidence: Of the two-sided interval.
 
     Returns:
-        None where the drop is the limit or no more than ``MOST_IMAGES`` would do.
+        None if the drop is the limit or no more than ``MOST_IMAGES`` would do.
     """
     drop = lost_rate - gained_rate
 
@@ -69,7 +69,7 @@ def samples_needed(value: float, half_width: float, n: int, limit: float) -> int
         limit: The limit.
 
     Returns:
-        None where the value is the limit or no more than ``MOST_IMAGES`` would do.
+        None if the value is the limit or no more than ``MOST_IMAGES`` would do.
     """
     distance = abs(value - limit)
     if distance == 0.0:
@@ -123,7 +123,7 @@ def drop_to_see(
 
     Returns:
         In (0, 1], seen with the chance ``POWER`` or better (better where few images flip but
-        for the drop); None where not even a drop by all would be.
+        for the drop); None if not even a drop by all would be.
     """
     allowed = max(allowed, 0.0)
     square = (normal_quantile(0.5 + confidence / 2.0) + normal_quantile(POWER)) ** 2

@@ -89,7 +89,7 @@ def make_answers(
 
     Args:
         scores: The outputs that ship, mapped to classes, shape (n, c).
-        logits: The tensor that feeds SOFTMAX, mapped to classes, shape (n, c); None where the
+        logits: The tensor that feeds SOFTMAX, mapped to classes, shape (n, c); None if the
             model has no such tensor.
         is_probability: Whether the scores are probabilities (the model ends in SOFTMAX).
 

@@ -20,7 +20,7 @@ class Repeats(msgspec.Struct, frozen=True, kw_only=True):
         images: How many were asked about again: those of one inference.
         after_others: Whether they got the first answers again after other photographs.
         at_once: Whether they got the first answers again right after that.
-        largest: The largest difference of an output's value, None where one is not finite.
+        largest: The largest difference of an output's value, None if one is not finite.
         fresh: Whether an earlier worker gave the same answers.
     """
 

@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 
 def by_rows(function: Callable[..., Array], *arrays: Array) -> Array:
-    """Return a function of rows for all rows; it must not look from one row to another.
+    """Apply a row-wise function in chunks of rows; it must not look from one row to another.
 
     Args:
         function: Takes some rows of every array, returns as many.

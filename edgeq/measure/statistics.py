@@ -51,7 +51,7 @@ def clopper_pearson(successes: float, n: float, confidence: float) -> Interval:
 
     _require_confidence(confidence)
     if not (n > 0 and 0 <= successes <= n):
-        raise ValueError(f"{successes} successes of {n} trials is no rate")
+        raise ValueError(f"{successes} successes of {n} trials is not a rate")
     tail = (1.0 - confidence) / 2.0
     low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
     high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))

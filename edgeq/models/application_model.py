@@ -29,7 +29,7 @@ class ApplicationModel:
         exported: The float file.
         weights: Which weights it got.
         preset: Name of its preprocessing preset, None for a family that is not known.
-        licence: Of the weights, None where nothing is known.
+        licence: Of the weights, None if nothing is known.
         attribution: Who made it.
     """
 

@@ -29,7 +29,7 @@ class Family:
 
     Attributes:
         preprocessing: Name of a preset: the module's own ``preprocess_input``.
-        licence: Of the ImageNet weights that Keras offers, None where it is not stated.
+        licence: Of the ImageNet weights that Keras offers, None if it is not stated.
         origin: Who trained them.
         open_size: Height and width used for models that leave them open.
     """

@@ -55,7 +55,7 @@ def run_child(
         limits: Of the child; it is stopped, with its children, where it takes more.
         what: What is being made, for messages, for example ``"int8 of resnet8"``.
         kind: Of the work: children that did some are used for more of the same kind. The module's
-            own name where there is none.
+            own name if there is none.
         fresh: Whether the child must be one that did no other work before.
         pooled: Whether it may be used for more: not where it ran code that is not ours.
 

@@ -32,7 +32,7 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
         limits: What the child process may take.
         form: What to write.
         graph: Whether ``GRAPH_FILE`` is wanted beside a ``.tflite`` file, for TensorFlow's
-            converter; there is none where the model is more than one plain graph.
+            converter; there is none if the model is more than one plain graph.
         output: The file (``.tflite``) or the folder to write.
     """
 

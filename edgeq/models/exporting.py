@@ -80,7 +80,7 @@ def export_float(
     Args:
         name: Name of the model, for messages.
         request: What to export; form and output are set here.
-        facts: All that the file depends on. None where that can't be known: then the export runs
+        facts: All that the file depends on. None if that can't be known: then the export runs
             every time, and what is equal is stored once.
         store: Keeps the file.
 

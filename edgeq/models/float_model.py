@@ -47,9 +47,9 @@ class FloatModel:
         notes: What a reader must know, in sentences.
         input_size: Height and width in pixels.
         preprocessing: How a photograph becomes its input.
-        labels: A label set's name, a file, or None where nothing is known.
-        licence: Of the weights, None where nothing is known.
-        attribution: Who made the model, None where nothing is known.
+        labels: A label set's name, a file, or None if nothing is known.
+        licence: Of the weights, None if nothing is known.
+        attribution: Who made the model, None if nothing is known.
         export: What it was exported from, None for a file that was there already.
         limits: What child processes that work on it may take.
         original: The project's ``.tflite`` file, None if it was exported; ``path`` is its copy,

@@ -19,7 +19,7 @@ def check_archive(path: Path) -> None:
     """Refuse an archive that would unpack outside its folder, or without end.
 
     Raises:
-        ModelError: It is no archive, or one that Keras did not write.
+        ModelError: It is not an archive, or one that Keras did not write.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -66,7 +66,7 @@ def check_config(path: Path, request: ExportRequest, key: str) -> None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Return the configuration, None where it can't be read: loading the file says why."""
+    """Return the configuration, None if it can't be read: loading the file says why."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo(_CONFIG).file_size > _MOST_BYTES:
@@ -119,7 +119,7 @@ def _is_custom(entry: Mapping[str, Any]) -> bool:
     """
     module, registered = entry.get("module"), entry.get("registered_name")
     if not isinstance(entry.get("config"), dict):
-        return False  # functions and lambdas are no layers
+        return False  # functions and lambdas are not layers
     if isinstance(module, str):
         package = module.partition(".")[0]
         return not (package in _KERAS or package == "builtins" or _is_installed(package))
@@ -165,7 +165,7 @@ def _inputs(config: Mapping[str, Any]) -> list[list[int | None]]:
 
 
 def _dimensions(shape: object) -> list[int | None]:
-    """Return a shape, empty where it is none."""
+    """Return a shape, empty if it is not a shape."""
     if not isinstance(shape, list):
         return []
     return [side if isinstance(side, int) else None for side in shape]

@@ -75,7 +75,7 @@ def image_shape(model: Any, name: str) -> tuple[int | None, ...]:
     """Return the shape of a Keras model's input.
 
     Raises:
-        ModelError: It is no Keras model, or has several inputs.
+        ModelError: It is not a Keras model, or has several inputs.
     """
     if not isinstance(model, keras.Model):
         raise ModelError(

@@ -91,7 +91,7 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> _Storage:
         if not isinstance(pid, tuple) or len(pid) < _STORAGE_FIELDS or pid[0] != "storage":
-            _refuse("it refers to something that is no storage")
+            _refuse("it refers to something that is not a storage")
         _, dtype, key, _, count = pid[:_STORAGE_FIELDS]
         if dtype not in _DTYPES.values():
             _refuse("a storage has no known type")

@@ -31,7 +31,7 @@ class Expected:
 
 
 def expected(name: str, model: Model, spec: Spec) -> Expected | None:
-    """Return what a model will most likely take, None where only its export can tell.
+    """Return what a model will most likely take, None if only its export can tell.
 
     Raises:
         ModelError: The source can't be used.

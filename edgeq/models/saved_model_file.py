@@ -178,7 +178,7 @@ def _entries(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Yield number and value of each field, those of a fixed width left out.
 
     Raises:
-        ValueError: The bytes are no message.
+        ValueError: The bytes are not a message.
         IndexError: It ends before its end.
     """
     at = 0

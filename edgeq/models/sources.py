@@ -49,7 +49,7 @@ class Export:
 
     Attributes:
         request: What the child is asked, the output still open.
-        facts: All that the exported file depends on, None where that can't be known.
+        facts: All that the exported file depends on, None if that can't be known.
         application: For ``keras:`` sources.
     """
 
@@ -156,7 +156,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def files_of(request: ExportRequest) -> tuple[Path, ...]:
-    """Return the files that an export of a request reads, in order; none where that is code."""
+    """Return the files that an export of a request reads, in order; none if that is code."""
     if request.kind not in {"saved_model", "keras_file", "lite0"}:
         return ()
     path = Path(request.name)
@@ -166,7 +166,7 @@ def files_of(request: ExportRequest) -> tuple[Path, ...]:
 
 
 def content_of(request: ExportRequest) -> str | None:
-    """Return the hash of the files that an export of a request reads, None where that is code."""
+    """Return the hash of the files that an export of a request reads, None if that is code."""
     files = files_of(request)
     if request.kind != "saved_model":
         return sha256_file(files[0], MOST_BYTES) if files else None

@@ -1,4 +1,4 @@
-"""What waits to be used again, while somebody keeps it: to start a process costs its imports."""
+"""A pool of idle child processes: starting one costs its imports."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from edgeq.tflite.packing import packed, unpacked
 SHIFT = 128
 """What the zero point of uint8 is greater by than that of int8."""
 
-# Versions of the operators from which on they know int16 with scales that are no powers of two.
+# Versions of the operators from which on they know int16 with scales that are not powers of two.
 _GENERAL_SUMS = {"ADD": 3, "SUB": 5}
 
 

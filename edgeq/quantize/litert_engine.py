@@ -27,7 +27,7 @@ def run_litert(job: Job) -> None:
     """
     recipe = job.recipe
     if not isinstance(recipe, LitertRecipe):
-        raise TypeError(f"{recipe!r} is no recipe of the engine 'litert'")
+        raise TypeError(f"{recipe!r} is not a recipe of the engine 'litert'")
     statistics = prepare_litert(job.shared)
     request = {
         "task": "quantize",

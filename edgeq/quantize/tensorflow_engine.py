@@ -88,7 +88,7 @@ def start_tensorflow(limits: Make, store: Store) -> None:
 
 def _recipe(shared: Shared) -> TensorflowRecipe:
     if not isinstance(shared.recipe, TensorflowRecipe):
-        raise TypeError(f"{shared.recipe!r} is no recipe of the engine 'tensorflow'")
+        raise TypeError(f"{shared.recipe!r} is not a recipe of the engine 'tensorflow'")
     return shared.recipe
 
 

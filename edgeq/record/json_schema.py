@@ -1,6 +1,6 @@
 """The published JSON Schema of the record: made from the structs, kept as a file of the package.
 
-``python -m edgeq.record.json_schema`` writes the file anew after a struct has changed.
+``python -m edgeq.record.json_schema`` rewrites the file after a struct has changed.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Channel:
         Raises:
             Silence: Neither could the request be sent nor a frame received in time.
             Ended: The worker closed its pipe.
-            FrameError: What came is no frame.
+            FrameError: What came is not a frame.
         """
         todo = memoryview(b"" if request is None else encode(request))
         self._decoder.expect(most)
@@ -126,7 +126,7 @@ class Channel:
         self._decoder.feed(data)
 
     def end(self) -> int | None:
-        """Return the exit code of a worker that is about to end, None where it has to be killed.
+        """Return the exit code of a worker that is about to end, None if it has to be killed.
 
         Negative for a signal, as in ``subprocess``.
         """

@@ -82,7 +82,7 @@ class Circumstances:
     def babble(self, answer: object) -> WorkerError:
         """Return the error for a worker whose answer is none."""
         return self._error(
-            WorkerError, f"the worker answered {self.doing} with what is no answer: {answer}"
+            WorkerError, f"the worker answered {self.doing} with what is not an answer: {answer}"
         )
 
     def said(self, header: Mapping[str, Any]) -> WorkerError:

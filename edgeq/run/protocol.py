@@ -35,7 +35,7 @@ AnyArray = npt.NDArray[Any]
 
 
 class FrameError(ValueError):
-    """The bytes are no frame."""
+    """The bytes are not a frame."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Decoder:
         The frame's arrays own their memory.
 
         Raises:
-            FrameError: What arrived is no frame; the decoder is of no use any more.
+            FrameError: What arrived is not a frame; the decoder is of no use any more.
         """
         if len(self._data) < _LENGTH.size:
             return None

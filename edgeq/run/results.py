@@ -28,7 +28,7 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         protocol: Version of the frames' meaning.
         versions: ``ai-edge-litert``, ``numpy``, ``python``, and the ``machine``'s architecture.
-        cpus: Processors, None where unknown.
+        cpus: Processors, None if unknown.
         governor: Of the processor's frequency, ``""`` where it can't be read.
     """
 

@@ -90,7 +90,7 @@ def dequantize(values: Any, scale: float, zero_point: int) -> Any:
 def sampled(values: Any, count: int) -> Any:
     """Return a tensor's smallest and largest value and ``count`` evenly spread ones, ``(1, n)``.
 
-    All of them where there are no more. Steps of the golden ratio meet all channels alike.
+    All of them if there are no more. Steps of the golden ratio meet all channels alike.
     """
     flat = values.ravel()
     places = np.arange(count) * 0.6180339887498949 % 1 * flat.size

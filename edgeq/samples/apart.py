@@ -34,7 +34,7 @@ TIMEOUT_S = 30.0
 MEMORY_LIMIT = 4_000_000_000
 """Bytes of a child: what the largest photograph with transparent places takes."""
 READ_BYTES = 1 << 20
-_REMEDY = "Scale it down, save it anew, or take it out of the set"
+_REMEDY = "Scale it down, save it again, or take it out of the set"
 
 
 class _EndedError(Exception):

@@ -44,8 +44,8 @@ class SampleFile:
     Attributes:
         path: The file.
         name: Its path relative to the folder, with ``/``.
-        label: Class index, None where unlabelled.
-        group: Which photograph it is a crop of, None where nothing is named.
+        label: Class index, None if unlabelled.
+        group: Which photograph it is a crop of, None if nothing is named.
     """
 
     path: Path
@@ -238,7 +238,7 @@ def _no_photo(folder: Path, files: dict[str, Path]) -> ImageError:
 
 
 def _by_folder(photos: dict[str, Path], folder: Path, classes: LabelSet | None) -> Photographs:
-    """Label photographs by the sub-folder they are in; none is labelled where there is none."""
+    """Label photographs by the sub-folder they are in; none is labelled if there is none."""
     outside = sorted(name for name in photos if "/" not in name)
     if len(outside) == len(photos):
         return Photographs([SampleFile(path, name, None) for name, path in photos.items()])

@@ -76,7 +76,7 @@ def parse_table(
             end, and WordNet ids are ImageNet's.
 
     Raises:
-        ImageError: The text is no csv with the columns, or a row is wrong; names the line.
+        ImageError: The text is not a CSV file with the columns, or a row is wrong; names the line.
     """
     # newline="": the csv module itself tells line ends from line breaks inside quotes.
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -124,7 +124,7 @@ def _rows(reader: Iterator[list[str]], path: Path) -> Iterator[tuple[int, list[s
             if cells:
                 yield reader.line_num, cells  # type: ignore[attr-defined]
     except csv.Error as error:
-        raise ImageError(f"is no csv: {error}", where=path, remedy=_REMEDY) from error
+        raise ImageError(f"is not a CSV file: {error}", where=path, remedy=_REMEDY) from error
 
 
 def _file(text: str, path: Path, line: int) -> str:
@@ -140,7 +140,7 @@ def _class_index(column: str, text: str, classes: LabelSet | None, path: Path, l
         return _by_wordnet_id(text, classes, path, line)
     if not (text.isascii() and text.isdecimal()):
         raise ImageError(
-            f"line {line}: {text!r} is no class index",
+            f"line {line}: {text!r} is not a class index",
             where=path,
             remedy="Class indices are whole numbers from 0",
         )

@@ -54,7 +54,7 @@ class LabelSet:
     Attributes:
         name: The name in the spec.
         names: One human name per class, without the background.
-        wordnet_ids: One WordNet id per class, empty where there are none.
+        wordnet_ids: One WordNet id per class, empty if there are none.
         background: Whether a model's output 0 is "background", one output more than classes.
         lines: What a file says of each class, if its names are only a part of that.
         notes: What was assumed about a file, in sentences.

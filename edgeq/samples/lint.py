@@ -114,7 +114,7 @@ def lint(calibration: ImageSet, pixels: PixelFacts, evaluation: PixelFacts | Non
     Args:
         calibration: The set.
         pixels: Facts about its photographs, in its order.
-        evaluation: Facts about the evaluation set's, None where there is none.
+        evaluation: Facts about the evaluation set's, None if there is none.
     """
     n = len(calibration.photos)
     names = [photo.name for photo in calibration.photos]
@@ -174,7 +174,7 @@ def _look(picture: Bytes) -> tuple[Floats, Floats, float, float, npt.NDArray[np.
 
 
 def _correlation(grey: npt.NDArray[np.float32]) -> float:
-    """Return the greater correlation of the two neighbourhoods: a striped picture is no noise."""
+    """Return the greater correlation of the two neighbourhoods: a striped picture is not noise."""
     correlations = []
     for before, other in ((grey[:, :-1], grey[:, 1:]), (grey[:-1], grey[1:])):
         a, b = before - before.mean(dtype=np.float64), other - other.mean(dtype=np.float64)

@@ -104,7 +104,7 @@ def open_photo(path: Path) -> Decoded:
     """Return a photograph.
 
     Raises:
-        ImageError: It is no image, damaged, too large, or of a kind that is refused.
+        ImageError: It is not an image, damaged, too large, or of a kind that is refused.
     """
     with pillow_warnings_are_errors():
         return read_photo(path)
@@ -147,7 +147,7 @@ def read_photo(path: Path, *, sha256: str | None = None, least: float | None = N
         raise _refused(path, what) from error
     except UnidentifiedImageError as error:
         raise _refused(
-            path, f"is no image of a format that is read ({', '.join(FORMATS)})"
+            path, f"is not an image of a format that is read ({', '.join(FORMATS)})"
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _refused(
@@ -178,7 +178,9 @@ def _refuse_many_scans(path: Path, image: Image.Image, content: bytes) -> None:
     scans = content.count(b"\xff\xda") if image.format in JPEGS else 0
     if scans > MOST_SCANS:
         raise _refused(
-            path, f"is drawn in {scans:,} passes", "Save it anew; it may be made to take for ever"
+            path,
+            f"is drawn in {scans:,} passes",
+            "Save it again; it may have been crafted to take for ever",
         )
 
 

@@ -61,8 +61,8 @@ class Photo:
         file: The file, as text: a ``Path`` takes ten times the memory.
         name: Its path relative to the set's folder, with ``/``.
         sha256: Of the file's content when the set was loaded.
-        label: Class index in the data set's own numbering from 0, None where unlabelled.
-        group: What it shares with other crops of the same photograph, None where nothing is named.
+        label: Class index in the data set's own numbering from 0, None if unlabelled.
+        group: What it shares with other crops of the same photograph, None if nothing is named.
     """
 
     file: str

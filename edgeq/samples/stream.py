@@ -110,7 +110,7 @@ class Stream:
             pass
 
     def every(self, step: int) -> npt.NDArray[np.uint8]:
-        """Return every so-manieth photograph's pixels, shape ``(m, h, w, 3)``, in memory.
+        """Return every ``step``-th photograph's pixels, shape ``(m, h, w, 3)``, in memory.
 
         All are decoded on the way, in the order in which they are run later.
         """

@@ -146,7 +146,7 @@ class Store:
         return read_entry(folder, key, self._checked)
 
     def _settled(self, folder: Path, key: str) -> Entry | None:
-        """Return the entry, None where there is none (any more); the caller holds its lock."""
+        """Return the entry, None if there is none (any more); the caller holds its lock."""
         entry, damage = self._read(folder, key)
         if damage is not None:
             self._set_aside(folder, damage)
@@ -248,7 +248,7 @@ def _not_made(target: Path, error: OSError) -> StoreError:
             remedy="Free some space or permit writing there, or set `store` in the spec",
         )
     return StoreError(
-        f"can't be made: {error}", where=target, remedy="Mend what it is made from and run again"
+        f"can't be made: {error}", where=target, remedy="Fix what it is made from and run again"
     )
 
 

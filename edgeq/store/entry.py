@@ -54,7 +54,7 @@ def key_of(kind: str, facts: Mapping[str, object]) -> str:
 def read_entry(
     folder: Path, key: str, checked: dict[Path, tuple[Stamp, ...]]
 ) -> tuple[Entry | None, str | None]:
-    """Return the entry of a folder, or what is damaged about it; neither where there is none.
+    """Return the entry of a folder, or what is damaged about it; neither if there is none.
 
     Args:
         folder: ``KIND/KEY``.
@@ -86,7 +86,7 @@ def read_entry(
         missing = error.errno == errno.ENOENT
         return None, "a file is missing" if missing else error.strerror
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return None, f"{ENTRY_FILE} is no description: {error}"
+        return None, f"{ENTRY_FILE} is not a description: {error}"
     if key_of(entry.kind, entry.facts) != key:
         return None, f"{ENTRY_FILE} describes another entry"
     if damaged:

@@ -83,7 +83,7 @@ def alone(path: Path) -> Iterator[None]:
 def use(folder: Path) -> None:
     """Keep a store from being pruned until this process ends; once for each store.
 
-    Where nothing can be written there nothing can be pruned either, so that is no error.
+    If nothing can be written there nothing can be pruned either, so that is not an error.
 
     Args:
         folder: Where the store's locks are.
@@ -107,7 +107,7 @@ def use(folder: Path) -> None:
 
 @contextmanager
 def unused(folder: Path, timeout_s: float) -> Iterator[None]:
-    """Hold a store that no process uses; what this process used of it, it uses no more.
+    """Hold a store that no process uses; entries that this process read are not its own any more.
 
     Raises:
         HeldError: A process uses it.
@@ -132,7 +132,7 @@ def _open(folder: Path) -> int:
 
 
 def _flock(handle: int, kind: int, timeout_s: float) -> bool:
-    """Return whether a lock was had in time; where there are none, it is taken as had."""
+    """Return whether a lock was had in time; if there are none, it is taken as had."""
     end = time.monotonic() + timeout_s
     while True:
         try:

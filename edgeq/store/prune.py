@@ -38,7 +38,7 @@ class Pruned:
     Attributes:
         removed: The entries that are gone.
         kept: The entries that are there.
-        leftovers: Bytes of what was no entry: quarantine, unfinished work, logs of what is gone.
+        leftovers: Bytes of everything but entries: quarantine, unfinished work, stale logs.
     """
 
     removed: tuple[Kept, ...]
@@ -78,9 +78,9 @@ def verify(store: Store) -> Iterator[tuple[Path, str | None]]:
 
 
 def prune(store: Store, max_bytes: int, *, wait_s: float = WAIT_S) -> Pruned:
-    """Remove what was not used for longest, until the entries are no larger than a limit.
+    """Remove the least recently used entries, until the entries are no larger than a limit.
 
-    What is no entry goes too: the quarantine, work that a killed run left, locks, and logs of
+    What is not an entry goes too: the quarantine, work that a killed run left, locks, and logs of
     what is gone.
 
     Args:

@@ -14,7 +14,7 @@ from edgeq.tflite.flatbuffer import Table, damaged
 _BUFFERS = 4  # number of the field in the schema's table Model
 _DATA, _OFFSET, _SIZE = 0, 1, 2  # and those in its table Buffer
 _RESERVED = 1
-"""Writers put 1 where an offset will be filled in later; 0 and 1 are no places."""
+"""Writers put 1 where an offset will be filled in later; 0 and 1 are not places."""
 
 
 class Span(NamedTuple):

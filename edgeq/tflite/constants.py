@@ -37,7 +37,7 @@ class Constants:
         """Return a constant as it is stored, packed types unpacked to int8, in its shape.
 
         Raises:
-            ModelError: It is no constant, of another type than numbers, or of another size than
+            ModelError: It is not a constant, of another type than numbers, or of another size than
                 its shape asks for.
         """
         start, size = self._spans[tensor.buffer]

@@ -135,7 +135,7 @@ def violations(seen: Seen, *rules: str) -> list[str]:
 
     Args:
         seen: Opened as ``checked``.
-        rules: The rules to hold it against, all where none is named.
+        rules: The rules to hold it against, all if none is named.
     """
     source = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     unfold(seen)

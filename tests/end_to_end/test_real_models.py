@@ -128,7 +128,7 @@ accuracy_drop = 0.3
     assert agreement.status is drop.status is Verdict.PASS, ran.output
     assert agreement.value is not None
     assert agreement.value >= 0.7  # a shift by one class would leave next to nothing
-    # It agrees, and yet is no variant of this baseline.
+    # It agrees, and yet is not a variant of this baseline.
     stored = ran.case("lite0/coral/weights")
     assert stored.status is Verdict.FAIL
     assert stored.reason.startswith("another network")

@@ -83,7 +83,7 @@ class Project:
         (self.root / "edgeq.toml").write_text(said, encoding="utf-8")
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        """Write the spec where none is, and run pytest in a process of its own."""
+        """Write the spec if none is, and run pytest in a process of its own."""
         if not (self.root / "edgeq.toml").exists():
             self.write()
         return self._pytester.runpytest_subprocess(*OPTIONS, *arguments)

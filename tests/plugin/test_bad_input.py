@@ -41,7 +41,7 @@ def test_every_bad_set_of_images_is_one_line(project: Project) -> None:
     sets = {
         "absent": "nowhere: the folder does not exist. *",
         "empty": "empty: holds no photograph: is empty. *",
-        "broken": "broken/11/text.png: is no image of a format that is read (*). *",
+        "broken": "broken/11/text.png: is not an image of a format that is read (*). *",
         "labels": "labels: the label of '99/008.png' is 99, but there are 40 classes (0 to 39). *",
         "flat": "edgeq.toml: gates: accuracy_drop is asked for, but * have no labels. *",
     }

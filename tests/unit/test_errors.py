@@ -61,8 +61,8 @@ def test_errors_of_tools_carry_what_the_tool_said() -> None:
 
 def test_the_name_of_a_file_that_is_no_utf8_can_still_be_told() -> None:
     name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
-    error = EdgeqError("is no image", where=name, remedy=f"Rename {name}")
-    assert str(error).encode() == b"caf\\udce9.png: is no image. Rename caf\\udce9.png"
+    error = EdgeqError("is not an image", where=name, remedy=f"Rename {name}")
+    assert str(error).encode() == b"caf\\udce9.png: is not an image. Rename caf\\udce9.png"
     assert encodable("caf\u00e9 \U0001f408") == "caf\u00e9 \U0001f408"
 
 

@@ -30,7 +30,7 @@ from edgeq.record.feeding import differences
 
 README = Path(__file__).parents[2].joinpath("README.md")
 NOT_WRITTEN = {"root", "origin"}
-"""Fields of the spec that are no keys."""
+"""Fields of the spec that are not keys."""
 
 
 @pytest.fixture(scope="module")

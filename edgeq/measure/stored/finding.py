@@ -17,7 +17,7 @@ from edgeq.tflite.wiring import COMPUTE, Places
 Part = Literal["weights", "biases", "constant", "parameter", "operator"]
 
 BEYOND = 1e9
-"""Stands for a distance that is no number: JSON has no infinity."""
+"""Stands for a distance that is not a number: JSON has no infinity."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

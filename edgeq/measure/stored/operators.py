@@ -36,7 +36,7 @@ _ALIKE = (
 
 
 def compare_constants(files: tuple[StoredModel, StoredModel], pair: Pair, tally: Tally) -> None:
-    """Compare what is stored for an operator that is no layer with weights.
+    """Compare what is stored for an operator that is not a layer with weights.
 
     Args:
         files: The baseline's and the variant's.
@@ -207,7 +207,7 @@ def _compare_outputs(matching: Matching, tally: Tally) -> None:
                     change="outputs in another order",
                     detail=f"makes output {at}, in the baseline {nodes[0][ours.node].label} does",
                     operator=nodes[1][theirs.node].operator.index,
-                    # Outputs are held against each other where they are judged.
+                    # Outputs are compared with each other where they are judged.
                     certain=False,
                 )
             )

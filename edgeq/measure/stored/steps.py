@@ -179,7 +179,7 @@ def bias_distance(
 
 
 def finite(values: npt.NDArray[np.floating]) -> Doubles:
-    """Return values to compute with further: nothing for what is no number, no infinities."""
+    """Return values to compute with further: nothing for what is not a number, no infinities."""
     end = float(np.finfo(np.float32).max)
     return np.nan_to_num(values.astype(np.float64), posinf=end, neginf=-end)
 

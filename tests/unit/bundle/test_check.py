@@ -129,8 +129,8 @@ def entry(name: str, mode: int = 0o100644) -> zipfile.ZipInfo:
         (entry("../out"), "leads out of the package"),
         (entry("/etc/passwd"), "leads out of the package"),
         (entry("a/../../b"), "leads out of the package"),
-        (entry("a\\b"), "no plain relative name"),
-        (entry("C:/x"), "no plain relative name"),
+        (entry("a\\b"), "not a plain relative name"),
+        (entry("C:/x"), "not a plain relative name"),
         (entry("folder/"), "folder of its own|no plain relative name"),
         (entry("link", 0o120777), "is a symbolic link"),
         (entry("more"), "not in the manifest: more"),
@@ -209,11 +209,11 @@ def test_a_truncated_zip_is_refused(packed: BundleResult, tmp_path: Path, share:
     [
         (MODEL.upper(), "is there twice, if capitals make no difference"),
         ("example.py/more", "'example.py' is a folder too"),
-        ("nul.txt", "no name on every system"),
-        ("example.py.", "no name on every system"),
-        ("example.py ", "no plain relative name"),
-        ("x\n::error title=x::y", "no plain relative name"),
-        ("z\x1b[2J", "no plain relative name"),
+        ("nul.txt", "not a name on every system"),
+        ("example.py.", "not a name on every system"),
+        ("example.py ", "not a plain relative name"),
+        ("x\n::error title=x::y", "not a plain relative name"),
+        ("z\x1b[2J", "not a plain relative name"),
     ],
 )
 def test_a_name_that_is_another_file_elsewhere_is_refused(

@@ -252,7 +252,7 @@ def test_what_is_not_ours_is_not_replaced(tmp_path: Path, what: str) -> None:
     theirs = {"folder": target / "thesis.txt", "file": target, "zip": tmp_path / "bundle.zip"}[what]
     theirs.parent.mkdir(exist_ok=True)
     theirs.write_text("years of work")
-    with pytest.raises(BundleError, match="is no package of edgeq"):
+    with pytest.raises(BundleError, match="is not an edgeq package"):
         made.pack(target)
     assert theirs.read_text() == "years of work"
 

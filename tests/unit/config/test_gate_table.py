@@ -47,7 +47,7 @@ def test_a_text_that_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         parse_size(text)
     assert refusal(max_bytes=text) == (
-        f"edgeq.toml: gates: max_bytes = {text!r} is no size. "
+        f"edgeq.toml: gates: max_bytes = {text!r} is not a size. "
         "Write bytes or a text with one of: B, kB, MB, GB, KiB, MiB, GiB"
     )
 
@@ -57,7 +57,7 @@ def test_a_size_is_a_number_or_refused(text: str) -> None:
     try:
         assert parse_size(text) >= 0
     except ValueError as error:
-        assert error.args == (text,)  # noqa: PT017 - most texts are no size
+        assert error.args == (text,)  # noqa: PT017 - most texts are not a size
 
 
 @pytest.mark.parametrize("name", limits())
@@ -90,7 +90,7 @@ def test_only_bytes_may_be_a_text() -> None:
 def test_what_is_counted_is_whole(name: str) -> None:
     assert gates(**{name: 4.0}).every == {name: 4.0}
     assert refusal(**{name: 4.5}) == (
-        f"edgeq.toml: gates: {name} = 4.5 is no whole number. Write one without a fraction"
+        f"edgeq.toml: gates: {name} = 4.5 is not a whole number. Write one without a fraction"
     )
 
 

@@ -64,7 +64,7 @@ def test_two_of_different_kinds_or_models_are_not(folder: Path) -> None:
     ("content", "said"),
     [
         (None, "can't be read"),
-        (b"\xff{", "is no JSON"),
+        (b"\xff{", "is not JSON"),
         (b"[1]", "is neither a record nor a file of pytest-benchmark"),
         (b'{"schema": "other/1"}', "is neither a record nor a file of pytest-benchmark"),
         (b'{"schema": "edgeq.run/9"}', "is not one this version of edgeq reads"),

@@ -33,7 +33,7 @@ def work(request):
         case "look":
             return {"seen": sorted(os.environ)}
         case "refuse":
-            raise ModelError("is no model", where="net.keras", remedy="Train one")
+            raise ModelError("is not a model", where="net.keras", remedy="Train one")
         case "fail":
             raise RuntimeError("first line\\n   second line")
         case "crash":
@@ -93,7 +93,7 @@ def test_a_child_sees_no_secret_of_its_parent(
 @pytest.mark.parametrize(
     ("do", "message"),
     [
-        ("refuse", r"int8 of net: net\.keras: is no model\. Train one"),
+        ("refuse", r"int8 of net: net\.keras: is not a model\. Train one"),
         ("fail", r"int8 of net: RuntimeError: first line second line\. See .*child\.log"),
         ("crash", "int8 of net: the process that made it was ended by SIGSEGV"),
         ("exit", "ended with exit code 7: the last words"),

@@ -1,4 +1,4 @@
-"""Frames survive any cutting, and what is no frame is refused."""
+"""Frames survive any cutting, and what is not a frame is refused."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def test_pixels_come_back(tmp_path: Path) -> None:
 
 def test_an_error_of_the_photograph_comes_back_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no image")
-    with pytest.raises(ImageError, match="is no image of a format") as caught:
+    with pytest.raises(ImageError, match="is not an image of a format") as caught:
         apart.decoded(photo(tmp_path / "a.png"), PLAIN, (4, 4))
     assert caught.value.where == str(tmp_path / "a.png")
 

@@ -111,7 +111,7 @@ def test_the_first_bad_photograph_is_named_and_nothing_is_stored(
     (tmp_path / "set" / "07.png").write_text("no image")
     bad = load_set("set", "evaluation", root=tmp_path)
 
-    with pytest.raises(ImageError, match=r"03\.png: is no image"):
+    with pytest.raises(ImageError, match=r"03\.png: is not an image"):
         decode(bad, WHOLE, SIZE, store)
 
     assert not list((store.root / decoding.KIND).glob("*"))

@@ -182,7 +182,7 @@ def test_truncated_files_are_refused_by_name(tmp_path: Path, ending: str, share:
 
 
 @pytest.mark.parametrize(
-    ("content", "what"), [(b"", "is empty"), (b"hello", "is no image"), (b"\xff\xd8\xff", "is")]
+    ("content", "what"), [(b"", "is empty"), (b"hello", "is not an image"), (b"\xff\xd8\xff", "is")]
 )
 def test_files_that_are_no_image(tmp_path: Path, content: bytes, what: str) -> None:
     path = tmp_path / "a.jpg"
@@ -264,7 +264,7 @@ def test_formats_that_no_photograph_comes_in_are_refused(
     """Pillow hands PostScript to another program."""
     gradient().save(tmp_path / "a.png", kind)
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", None)
-    with pytest.raises(ImageError, match="is no image of a format that is read"):
+    with pytest.raises(ImageError, match="is not an image of a format that is read"):
         open_photo(tmp_path / "a.png")
 
 

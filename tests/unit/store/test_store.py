@@ -93,7 +93,7 @@ def drop_description(entry: Entry) -> None:
         (flip_bit, "content differs from its sha256: model.tflite"),
         (drop_model, "a file is missing"),
         (drop_description, "a file is missing"),
-        (cut_description, "entry.json is no description"),
+        (cut_description, "entry.json is not a description"),
         (replace_by_folder, "Is a directory"),
         (replace_by_file, "Not a directory"),
         (move_another_here, "entry.json describes another entry"),

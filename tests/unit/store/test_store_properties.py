@@ -104,7 +104,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(most=st.sampled_from([0, 10**9]))
     def prune(self, most: int) -> None:
-        """No more is kept than may be, and nothing is left that is no entry."""
+        """No more is kept than may be, and nothing is left that is not an entry."""
         prune.prune(self.store, most)
         assert not (self.store.root / QUARANTINE).exists()
         if most == 0:

@@ -1,4 +1,4 @@
-"""The README names all that can be asked for, as the code has it."""
+"""README and documentation name all that can be asked for, as the code has it."""
 
 from __future__ import annotations
 
@@ -28,57 +28,55 @@ from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.plan import find, subjects
 from edgeq.record.feeding import differences
 
-README = Path(__file__).parents[2].joinpath("README.md")
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 NOT_WRITTEN = {"root", "origin"}
 """Fields of the spec that are not keys."""
+LONGEST = 130
+"""Lines of the README: what and for whom; the rest is documentation."""
 
 
-@pytest.fixture(scope="module")
-def text() -> str:
-    if not README.is_file():
-        pytest.skip("the README is not beside the tests")
-    return README.read_text(encoding="utf-8")
+def page(name: str) -> str:
+    """Return a page of the documentation."""
+    path = ROOT / "docs" / f"{name}.md"
+    if not path.is_file():
+        pytest.skip("the documentation is not beside the tests")
+    return path.read_text(encoding="utf-8")
 
 
-def section_of(text: str, heading: str) -> str:
-    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-
-
-def rows(text: str, heading: str) -> set[str]:
-    """Return what stands as code in the first column of a section's tables."""
-    lines = section_of(text, heading).splitlines()
-    cells = [line.split("|")[1] for line in lines if line.startswith("|")]
+def rows(text: str) -> set[str]:
+    """Return what stands as code in the first column of a page's tables."""
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("|")]
     return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
 
 
-def test_every_gate_and_proof_has_a_row_and_no_other(text: str) -> None:
-    assert rows(text, "Gates") == {name for name, _ in GATES}
+def test_every_gate_and_proof_has_a_row_and_no_other() -> None:
+    text = page("gates")
+    assert rows(text) == {name for name, _ in GATES}
     for name, gate in GATES:
         if gate.marker != "proof":
             assert f"| `{name}` | {gate.marker} |" in text, name
 
 
-def test_every_method_has_a_row_with_its_engines(text: str) -> None:
-    assert rows(text, "Methods") == {name for name, _ in METHODS}
-    lines = section_of(text, "Methods").splitlines()
+def test_every_method_has_a_row_with_its_engines() -> None:
+    text = page("methods")
+    assert rows(text) == {name for name, _ in METHODS}
+    lines = text.splitlines()
     for name, method in METHODS:
         [row] = [line for line in lines if line.startswith(f"| `{name}` |")]
         assert row.split("|")[3].strip() == ", ".join(method.engines), name
 
 
-def test_every_key_of_the_spec_is_explained(text: str) -> None:
-    words = set(re.findall(r"\w+", section_of(text, "Configuration")))
-    words |= set(re.findall(r"\w+", section_of(text, "In a project of your own")))
+def test_every_key_of_the_spec_is_explained() -> None:
+    words = set(re.findall(r"\w+", page("configuration") + page("projects")))
     structs = (Spec, Model, ReadyVariant, Images, Run, Latency, Report, Preprocessing)
     for struct in structs:
         keys = {field.encode_name for field in msgspec.structs.fields(struct)} - NOT_WRITTEN
         assert keys <= words, (struct.__name__, keys - words)
 
 
-def test_a_variant_that_is_fed_otherwise_is_shown_in_a_valid_spec(
-    text: str, tmp_path: Path
-) -> None:
-    blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+def test_a_variant_that_is_fed_otherwise_is_shown_in_a_valid_spec(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", page("projects") + page("models"), re.DOTALL)
     whole = next(one for one in blocks if "[models.efficientnetv2-b0]" in one)
     own = next(one for one in blocks if "[variants.int8-on-the-board]" in one)
     spec = parse(tomllib.loads(whole + own), root=tmp_path, origin=tmp_path / "edgeq.toml")
@@ -89,17 +87,21 @@ def test_a_variant_that_is_fed_otherwise_is_shown_in_a_valid_spec(
     assert [one.what for one in differences(fed, PREPROCESSING.get("keras-0-255"))] == ["filter"]
 
 
-def test_every_command_is_there(text: str) -> None:
+def test_every_command_is_there() -> None:
+    text = page("commands")
     for name in edgeq.commands:
         assert f"edgeq {name}" in text, name
 
 
-def test_every_verdict_is_there(text: str) -> None:
-    assert {f"| {one.value} |" for one in Verdict} <= set(re.findall(r"\| [A-Z]+ \|", text))
+def test_every_verdict_is_there() -> None:
+    written = set(re.findall(r"\| [A-Z]+ \|", page("verdicts")))
+    assert {f"| {verdict.value} |" for verdict in Verdict} <= written
 
 
-def test_what_it_shows_exists(text: str) -> None:
-    if not README.with_name("docs").is_dir():
+def test_the_readme_is_short_and_what_it_links_to_exists() -> None:
+    if not README.is_file() or not README.with_name("docs").is_dir():
         pytest.skip("a source distribution holds no docs")
-    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= LONGEST
+    for link in re.findall(r"\]\(([^)#:]+)", text):
         assert (README.parent / link).exists(), link

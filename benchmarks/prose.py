@@ -45,8 +45,8 @@ RULES = (
     Rule.of(rf"\b(?<!there\s)(is|are|was|were) no (?!{_COMPARED})\w+", "is not a"),
     Rule.of(r"\b(none|true|false|empty|nothing) where\b", "if"),
     Rule.of(
-        r"\bwhere (there (is|are|was|were)|it (is|was) (not|none|known|unknown)|nothing|nobody|none|no"
-        r"|possible|needed)\b",
+        r"\bwhere (there (is|are|was|were)|it (is|was) (not|none|known|unknown)|nothing|nobody"
+        r"|none|no|possible|needed)\b",
         "if",
     ),
     Rule.of(r"\bheld against\b", "compared with"),

@@ -44,3 +44,7 @@ def test_the_two_senses_mirror_each_other(numbers: list[float], limit: float) ->
 def test_the_half_that_counts_is_the_limits() -> None:
     assert half_towards(0.95, (0.9, 0.96), 0.93) == pytest.approx(0.05)
     assert half_towards(0.92, (0.9, 0.96), 0.93) == pytest.approx(0.04)
+
+
+def test_at_the_limit_itself_the_high_half_has_to_shrink() -> None:
+    assert half_towards(0.93, (0.9, 0.94), 0.93) == pytest.approx(0.01)

@@ -7,8 +7,8 @@ import pytest
 
 from edgeq.config.gates import GATES
 from edgeq.errors import ConversionError, ModelError, WorkerTimeoutError
-from edgeq.judge.missing import broken, missing, not_measured, unmeasurable
-from edgeq.judge.verdict import Verdict
+from edgeq.judge.missing import broken, is_broken, missing, not_measured, unmeasurable
+from edgeq.judge.verdict import Judgement, Verdict
 
 
 def test_absence_by_declaration_is_in_the_words() -> None:
@@ -88,3 +88,73 @@ def test_a_file_that_is_to_blame_is_named() -> None:
         "not measured: models/net.tflite: no such file"
     )
     assert broken(error).reason == "the variant can't be judged: models/net.tflite: no such file"
+
+
+def test_what_to_do_and_what_is_declared_by_each_lack() -> None:
+    gate = GATES.get("accuracy_drop")
+
+    def judged(*allowed: str, images: int = 1, **facts: bool) -> Judgement | None:
+        known = {"labelled": True, "trained": True, **facts}
+        return unmeasurable(gate, images=images, allow_missing=allowed, **known)
+
+    assert judged("accuracy_drop", trained=False) == Judgement(
+        status=Verdict.MISSING,
+        reason="not measured: the model has random weights, so its answers mean nothing "
+        "(absent by declaration)",
+        next_step="Name a weights file in the spec (`weights`)",
+        declared_missing=True,
+    )
+    assert judged("accuracy_drop", images=0) == Judgement(
+        status=Verdict.MISSING,
+        reason="not measured: there are no evaluation images (absent by declaration)",
+        next_step="Name a set in the spec (`images.evaluation`), or switch the gate off",
+        declared_missing=True,
+    )
+    assert judged("outputs", images=0) == Judgement(
+        status=Verdict.MISSING,
+        reason="not measured: there are no evaluation images",
+        next_step="Name a set in the spec (`images.evaluation`), or switch the gate off",
+    )
+    assert judged(labelled=False) == Judgement(
+        status=Verdict.MISSING,
+        reason="not measured: the evaluation images have no labels",
+        next_step="Name a csv in the spec (`images.labels`), or switch the gate off",
+    )
+
+
+def test_an_error_says_what_to_do_about_it() -> None:
+    error = WorkerTimeoutError("the baseline did not answer", remedy="Raise the limit")
+    judged = not_measured(error, gate="latency_ratio", allow_missing=("types",))
+    assert judged == Judgement(
+        status=Verdict.MISSING,
+        reason="not measured: the baseline did not answer",
+        next_step="Raise the limit",
+    )
+
+
+def test_a_broken_variant_is_known_by_its_evidence() -> None:
+    file = ModelError("no such file", where="models/net.tflite", remedy="Name another")
+    judged = broken(file)
+    assert judged == Judgement(
+        status=Verdict.FAIL,
+        reason="the variant can't be judged: models/net.tflite: no such file",
+        next_step="Name another",
+        evidence={
+            "error": "ModelError",
+            "where": "models/net.tflite",
+            "output": "",
+            "log": None,
+        },
+    )
+    assert is_broken(judged.evidence)
+    assert is_broken({**judged.evidence, "more": 1})
+    assert not is_broken({"error": "ModelError", "where": None, "output": ""})
+
+
+def test_where_an_error_was_met_is_only_said_of_a_file_that_is_to_blame() -> None:
+    worker = WorkerTimeoutError("no answer", where="int8", output="killed")
+    assert broken(worker).reason == "the variant can't be judged: no answer"
+    assert broken(worker).evidence["output"] == "killed"
+    assert broken(ModelError("is empty")).reason == "the variant can't be judged: is empty"
+    converted = ConversionError("no kernel", where="net.keras", log=Path("convert.log"))
+    assert broken(converted).reason == "the variant can't be judged: no kernel"

@@ -197,5 +197,5 @@ def _evidence(comparison: Ranges) -> dict[str, object]:
             for trial in comparison.trials
         ],
         "problems": list(comparison.problems),
-        "misread_biases": msgspec.to_builtins(comparison.stale[:_NAMED]),
+        "misread_biases": [msgspec.to_builtins(bias) for bias in comparison.stale[:_NAMED]],
     }

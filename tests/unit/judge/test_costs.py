@@ -168,7 +168,7 @@ TAKING = Taking(
     load_average=(0.2, 0.5),
     cores=2,
 )
-EVIDENCE = {
+EVIDENCE: dict[str, object] = {
     "rounds": 80,
     "blocks": 16,
     "confidence": 0.99,

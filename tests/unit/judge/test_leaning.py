@@ -49,3 +49,7 @@ def test_only_gates_on_agreement_and_accuracy_see_predictions() -> None:
         "accuracy_drop",
         "min_accuracy",
     }
+
+
+def test_what_leans_says_where_to() -> None:
+    assert in_words(Verdict.INCONCLUSIVE, Verdict.FAIL) == "INCONCLUSIVE, leans to FAIL"

@@ -10,9 +10,11 @@ from edgeq.config.methods import METHODS
 from edgeq.config.structs import Classifier
 from edgeq.errors import WorkerCrashedError
 from edgeq.judge.proofs import calibration_disjoint, calibration_set, made, outputs, types
+from edgeq.judge.running import copy_of_baseline
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.operators import Compute, Operators
 from edgeq.measure.predictions import OutputFacts, make_answers, outputs_facts
+from edgeq.measure.repeats import Repeats
 from edgeq.samples.lint import Lint
 
 
@@ -296,3 +298,267 @@ def test_an_unusual_calibration_set_passes_with_its_first_note() -> None:
 def test_no_calibration_set_is_missing() -> None:
     found = check(calibration_set(None), Verdict.MISSING)
     assert not found.declared_missing
+
+
+def test_all_that_is_recorded_of_a_file_that_was_made() -> None:
+    assert made(None, size=8_423_296) == Judgement(
+        status=Verdict.PASS, reason="read and loaded, 8.42 MB", evidence={"bytes": 8_423_296}
+    )
+    assert made(None).evidence == {"bytes": 0}
+
+
+TYPES: dict[str, object] = {
+    "sha256": "a",
+    "weight_bytes_by_type": {"float32": 9, "int8": 100},
+    "compute_activation_types": {"float32": 2},
+    "float_islands": [],
+    "input_types": ["float32"],
+    "output_types": ["float32"],
+}
+SHOWN = "weights int8 + float32, activations float32, input float32, output float32"
+
+
+def test_all_that_is_recorded_of_types() -> None:
+    assert proved(DYNAMIC, "dynamic_range") == Judgement(
+        status=Verdict.PASS, reason=f"is what dynamic_range claims: {SHOWN}", evidence=TYPES
+    )
+    assert proved(DYNAMIC, None) == Judgement(
+        status=Verdict.PASS,
+        reason=f"claims no method and differs from the baseline: {SHOWN}",
+        evidence=TYPES,
+    )
+    assert types(DYNAMIC, None, sha256="a", baseline_sha256="a") == Judgement(
+        status=Verdict.FAIL,
+        reason="the file is the baseline's, byte for byte",
+        next_step="Name the variant's own file; nothing is quantized here",
+        evidence=TYPES,
+    )
+    broken = "activations are quantized while running, since operators take the weights as stored"
+    assert proved(DYNAMIC, "weight_only_int8") == Judgement(
+        status=Verdict.FAIL,
+        reason=f"is not what weight_only_int8 claims: {broken}",
+        next_step="Correct the claim (`method`): the file shows `dynamic_range`",
+        evidence={**TYPES, "breaks": [broken]},
+    )
+
+
+def test_islands_and_borders_are_recorded_as_they_are() -> None:
+    islands = msgspec.structs.replace(
+        INT8, float_islands=("CONV_2D 7",), input_types=("int8", "uint8"), output_types=()
+    )
+    judged = proved(islands, None)
+    assert judged.evidence["float_islands"] == ["CONV_2D 7"]
+    assert judged.evidence["input_types"] == ["int8", "uint8"]
+    assert judged.evidence["output_types"] == []
+    assert judged.reason.endswith("input int8 + uint8, output none")
+
+
+def test_a_type_holds_most_of_the_weights_above_a_half() -> None:
+    def share(claimed: int, other: int) -> Verdict:
+        layers = (
+            compute(0, "int8", "int8", claimed),
+            compute(1, "int8", "int16", other),
+        )
+        return proved(operators(*layers, io=("int8", "int8")), "int8").status
+
+    assert share(51, 49) is Verdict.PASS
+    assert share(50, 50) is Verdict.FAIL
+
+
+def test_weights_are_dequantized_if_most_of_what_is_claimed_is() -> None:
+    def status(method: str, dequantized: int, direct: int) -> Verdict:
+        layers = (
+            compute(0, "float32", "int8", dequantized, dequantized=True),
+            compute(1, "float32", "int8", direct),
+        )
+        return proved(operators(*layers), method).status
+
+    assert status("weight_only_int8", 51, 49) is Verdict.PASS
+    assert status("weight_only_int8", 50, 50) is Verdict.FAIL
+    assert status("dynamic_range", 50, 50) is Verdict.PASS
+    assert status("dynamic_range", 51, 49) is Verdict.FAIL
+
+
+def test_the_largest_layer_of_another_type_is_named() -> None:
+    layers = (
+        compute(0, "int8", "int8", 50),
+        compute(1, "int8", "int16", 30),
+        compute(2, "int8", "float32", 60),
+    )
+    judged = proved(operators(*layers, io=("int8", "int8")), "int8")
+    assert judged.evidence["breaks"] == [
+        "int8 holds 35.7 % of the weights' bytes (largest other: float32 of CONV_2D 2)"
+    ]
+
+
+def test_small_layers_excuse_a_method_with_float_activations_alone() -> None:
+    # 1,023 weights of 4 bytes are small, 1,024 are not; others' types are never excused.
+    quantized = compute(0, "float32", "int8", 3000)
+    small = compute(1, "float32", "float32", 4092)
+    check(proved(operators(quantized, small), "dynamic_range"), Verdict.PASS)
+    large = compute(1, "float32", "float32", 4096)
+    check(proved(operators(quantized, large), "dynamic_range"), Verdict.FAIL)
+    half = compute(1, "float32", "float16", 4092)
+    judged = check(proved(operators(quantized, half), "dynamic_range"), Verdict.FAIL)
+    assert judged.reason.endswith("(largest other: float16 of CONV_2D 1)")
+
+
+def test_every_break_is_recorded_and_the_others_are_counted() -> None:
+    head = msgspec.structs.replace(compute(9, "float32", "int8", 900), head=True)
+    found = operators(
+        compute(0, "float32", "int16", 100),
+        compute(1, "int16", "int16", 100),
+        head,
+        io=("float32", "int8"),
+    )
+    judged = claimed(found, "int4")
+    assert judged.evidence["breaks"] == [
+        "int8 holds 0 % of the weights' bytes (largest other: int16 of CONV_2D 0)",
+        "2 of 2 compute operators give float32 + int16: CONV_2D 0, CONV_2D 1",
+        "input is float32, not int8",
+        "CONV_2D 9 gives an output with int8 weights, not int4",
+    ]
+    assert judged.reason.endswith("(largest other: int16 of CONV_2D 0); and 3 breaks more")
+
+
+def test_a_model_of_one_dense_layer_is_its_classifier() -> None:
+    head = msgspec.structs.replace(compute(0, "int8", "int4", 900), head=True)
+    check(claimed(operators(head, io=("int8", "int8")), "int4"), Verdict.PASS)
+    bare = compute(1, "int8", None, 0)
+    judged = claimed(operators(head, bare, io=("int8", "int8")), "int4")
+    assert judged.evidence["breaks"] == ["no compute operator has weights"]
+
+
+def test_every_head_is_held_to_the_claim() -> None:
+    heads = [
+        msgspec.structs.replace(compute(place, kind, weight, 90), head=True)
+        for place, kind, weight in ((7, "int8", "int4"), (8, "int16", "int4"), (9, "int8", "int2"))
+    ]
+    layers = compute(0, "int8", "int8", 100)
+    judged = claimed(operators(layers, *heads, io=("int8", "int8")), "int4")
+    assert judged.evidence["breaks"] == [
+        "CONV_2D 8 gives int16, not int8",
+        "CONV_2D 9 gives an output with int2 weights, not int4",
+    ]
+
+
+def test_all_that_is_recorded_of_outputs() -> None:
+    facts_ = OutputFacts(
+        images=1200,
+        classes=10,
+        nonfinite_images=0,
+        nonfinite_values=0,
+        constant=False,
+        all_zero=False,
+        tied_images=1,
+        all_tied=False,
+        distinct_classes=7,
+        largest_class=3,
+        largest_share=0.25,
+    )
+    baseline = msgspec.structs.replace(facts_, distinct_classes=9)
+    evidence: dict[str, object] = {
+        "images": 1200,
+        "nonfinite_images": 0,
+        "tied_images": 1,
+        "distinct_classes": 7,
+        "baseline_distinct_classes": 9,
+        "largest_class": 3,
+        "largest_share": 0.25,
+    }
+    assert outputs(facts_, baseline) == Judgement(
+        status=Verdict.PASS,
+        reason="finite on 1,200 images, 7 different classes (baseline 9), 1 tie",
+        evidence=evidence,
+    )
+    assert outputs(facts_, baseline, trained=False) == Judgement(
+        status=Verdict.PASS,
+        reason="finite on 1,200 images; random weights, so nothing more is judged",
+        evidence=evidence,
+    )
+    again = Repeats(images=8, after_others=True, at_once=True, largest=0.0)
+    assert outputs(facts_, baseline, again).evidence == {
+        **evidence,
+        "asked_again": {
+            "images": 8,
+            "after_others": True,
+            "at_once": True,
+            "largest": 0.0,
+            "fresh": True,
+        },
+    }
+    sick = msgspec.structs.replace(facts_, nonfinite_images=1100)
+    assert outputs(sick, baseline) == Judgement(
+        status=Verdict.FAIL,
+        reason="NaN or infinity on 1,100 of 1,200 images",
+        next_step="Check the ranges that calibration found; float16 overflows above 65504",
+        evidence={**evidence, "nonfinite_images": 1100},
+    )
+    blamed = outputs(facts_, msgspec.structs.replace(baseline, nonfinite_images=1100))
+    assert blamed.reason == "the baseline itself is not finite on 1,100 of 1,200 images"
+    assert blamed.next_step == "Mend the float model and check its preprocessing first"
+
+
+def test_the_first_thing_that_is_wrong_with_outputs_is_named() -> None:
+    zeros = facts(np.zeros((12, 12)))
+    changing = Repeats(images=8, after_others=False, at_once=True, largest=0.5)
+    assert "depends on" in outputs(zeros, HEALTHY, changing, copied=True).reason
+    steady = Repeats(images=8, after_others=True, at_once=True, largest=0.0)
+    copied = outputs(zeros, HEALTHY, steady, copied=True)
+    assert (copied.reason, copied.next_step) == copy_of_baseline(12)
+    assert outputs(zeros, HEALTHY, copied=True, trained=False).reason == copied.reason
+    calibrate = "Check the input's preprocessing and the calibration images"
+    assert outputs(zeros, HEALTHY, steady).next_step == calibrate
+    same = facts(np.tile(np.arange(12.0), (12, 1)))
+    assert outputs(same, HEALTHY).next_step == calibrate
+    tied = facts(np.arange(12.0)[:, None] * np.ones(12))
+    assert outputs(tied, HEALTHY).next_step == calibrate
+
+
+def test_a_collapse_names_the_class_that_is_left() -> None:
+    judged = outputs(facts(np.eye(12)[[0] * 11 + [1]]), HEALTHY)
+    assert judged.reason == (
+        "collapsed: gives 2 different classes (baseline 12), class 0 on 91.7 % of 12 images"
+    )
+    assert judged.next_step == ("Look at the flipped images, and check the variant's preprocessing")
+
+
+def test_all_that_is_recorded_of_two_sets() -> None:
+    assert calibration_disjoint([], calibration=None, evaluation=500) == Judgement(
+        status=Verdict.PASS,
+        reason="the method needs no calibration images",
+        evidence={"evaluation": 500},
+    )
+    assert calibration_disjoint([], calibration=1, evaluation=1) == Judgement(
+        status=Verdict.PASS,
+        reason="none of 1 calibration image is among 1 evaluation image",
+        evidence={"calibration": 1, "evaluation": 1, "shared": []},
+    )
+    assert calibration_disjoint(
+        [("a.png", "b.png"), ("c.png", "d.png")], calibration=100, evaluation=500
+    ) == Judgement(
+        status=Verdict.FAIL,
+        reason="2 calibration images are evaluation images too: a.png, c.png",
+        next_step="Take them out of one of the two sets",
+        evidence={
+            "calibration": 100,
+            "evaluation": 500,
+            "shared": [["a.png", "b.png"], ["c.png", "d.png"]],
+        },
+    )
+
+
+def test_all_that_is_recorded_of_a_calibration_set() -> None:
+    assert calibration_set(None) == Judgement(
+        status=Verdict.MISSING,
+        reason="no calibration images are named",
+        next_step="Set `images.calibration` to a folder of photographs",
+    )
+    assert calibration_set(Lint(1, (), (), {"noise": 0})) == Judgement(
+        status=Verdict.PASS,
+        reason="1 calibration picture, neither noise nor all the same",
+        evidence={"noise": 0, "problems": [], "notes": []},
+    )
+    assert calibration_set(Lint(3, ("they are noise",), (), {})).next_step == (
+        "Calibrate on some 100 photographs like those of the evaluation"
+    )

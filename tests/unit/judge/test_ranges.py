@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from edgeq.judge.ranges import harmful, ranges
+from edgeq.judge.ranges import fit_of, harmful, ranges
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.ranges import RangeFit, Ranges, StaleBias, Trial
 from edgeq.measure.scales import Scale
@@ -111,3 +111,177 @@ def test_what_can_not_be_tried_is_open() -> None:
     found = judged(suspicious=(fit("a"),), problems=("the runtime refuses it",))
     assert found.status is Verdict.INCONCLUSIVE
     assert found.reason.endswith("the runtime refuses it")
+
+
+REBUILD = "Rebuild the variant from the baseline: its scales were changed after it was quantized"
+CALIBRATE = "Calibrate on samples like those of the evaluation, with the model's preprocessing"
+EVIDENCE: dict[str, object] = {
+    "samples": 8,
+    "activations": 62,
+    "unmatched": [],
+    "suspicious": 0,
+    "worst": [],
+    "trials": [],
+    "problems": [],
+    "misread_biases": [],
+}
+# Scale 0.1 and zero point -128 of int8 hold 0 to 25.5.
+WORST = {
+    "tensor": "a",
+    "range": [0.0, 25.5],
+    "baseline": [0.0, 51.0],
+    "clipped": 0.2,
+    "error": 0.3,
+    "least_error": 0.01,
+}
+
+
+def test_all_that_is_recorded_of_ranges_that_fit() -> None:
+    assert judged(samples=1, activations=1) == Judgement(
+        status=Verdict.PASS,
+        reason="the ranges of 1 activation hold what the baseline computes on 1 sample",
+        evidence={**EVIDENCE, "samples": 1, "activations": 1},
+    )
+    assert judged(activations=0, unmatched=("a",)) == Judgement(
+        status=Verdict.PASS,
+        reason="no activation has a fixed scale",
+        evidence={**EVIDENCE, "activations": 0, "unmatched": ["a"]},
+    )
+    little = judged(suspicious=(fit("a"),), trials=(trial("a", after=0.88),), samples=1)
+    assert little.reason == (
+        "1 of 62 ranges of activations clip or waste more than they need to, which costs little: "
+        "with them set right, the output's error is 0.88 instead of 0.9 (1 sample)"
+    )
+    assert little.evidence["suspicious"] == 1
+
+
+def test_all_that_is_recorded_of_a_wrong_range() -> None:
+    assert judged(suspicious=(fit("a"),), trials=(trial("a", agreeing=(3, 8)),)) == Judgement(
+        status=Verdict.FAIL,
+        reason="a range is wrong: a holds 0 to 25.5, the baseline has 0 to 51. With it set right, "
+        "the output's error is 0.2 instead of 0.9, and 8 instead of 3 agree with the baseline "
+        "(8 samples)",
+        next_step=REBUILD,
+        evidence={
+            **EVIDENCE,
+            "suspicious": 1,
+            "worst": [WORST],
+            "trials": [{"tensors": ["a"], "ranges": 1, "before": [0.9], "after": [0.2]}],
+        },
+    )
+    # What agrees as often is not said, nor is a range that is not known.
+    assert judged(trials=(trial("b", agreeing=(3, 3)),), samples=1).reason == (
+        "a range is wrong:. With it set right, the output's error is 0.2 instead of 0.9 (1 sample)"
+    )
+    assert judged(trials=(trial("b"),)).reason.endswith("is 0.2 instead of 0.9 (8 samples)")
+
+
+def test_all_that_is_recorded_of_several_wrong_ranges() -> None:
+    names = ("a", "b", "c", "d")
+    several = judged(
+        suspicious=tuple(map(fit, names)),
+        trials=(trial(*names), trial("a", after=0.7)),
+        stale=(STALE,) * 4,
+        problems=("one", "two"),
+        unmatched=("e",),
+    )
+    misread = {"layer": "conv", "input": "relu", "tensor": 3, "factor": 2.0, "steps": 34.0}
+    assert several == Judgement(
+        status=Verdict.FAIL,
+        reason="4 of 62 ranges of activations are wrong: for example, a holds 0 to 25.5, the "
+        "baseline has 0 to 51. With them set right, the output's error is 0.2 instead of 0.9 "
+        "(8 samples)",
+        next_step=CALIBRATE,
+        evidence={
+            **EVIDENCE,
+            "unmatched": ["e"],
+            "suspicious": 4,
+            "worst": [{**WORST, "tensor": name} for name in names[:3]],
+            "trials": [
+                {"tensors": ["a", "b", "c"], "ranges": 4, "before": [0.9], "after": [0.2]},
+                {"tensors": ["a"], "ranges": 1, "before": [0.9], "after": [0.7]},
+            ],
+            "problems": ["one", "two"],
+            "misread_biases": [misread] * 3,
+        },
+    )
+
+
+def test_an_error_that_is_not_finite_is_said() -> None:
+    broken = Trial(tensors=("a",), gross=True, agreeing=None, before=(None,), after=(0.2,))
+    assert "the output's error is 0.2 instead of not finite" in judged(trials=(broken,)).reason
+
+
+def test_a_single_range_is_named_up_to_a_quarter_more_error_than_several() -> None:
+    several = trial("a", "b", after=0.2)
+    for left, named in ((0.25, 1), (0.2501, 2)):
+        trials = (several, trial("b", after=0.3), trial("c", after=left))
+        best = harmful(msgspec.structs.replace(GOOD, trials=trials))
+        assert best is not None
+        assert len(best.tensors) == named
+    trials = (several, trial("b", after=0.24), trial("c", after=0.22))
+    assert harmful(msgspec.structs.replace(GOOD, trials=trials)) == trials[2]
+    assert harmful(GOOD) is None
+
+
+def test_a_trial_that_leaves_nothing_finite_explains_nothing() -> None:
+    # Neither helps its only output; with classes back it still has no error to compare.
+    spoiled = Trial(tensors=("a",), gross=True, agreeing=(0, 8), before=(0.9,), after=(None,))
+    assert harmful(msgspec.structs.replace(GOOD, trials=(spoiled,))) is None
+
+
+def test_waived_ranges_are_recorded_all_the_same() -> None:
+    several = (trial("a", "b"), trial("a", after=0.7))
+    found = msgspec.structs.replace(GOOD, suspicious=(fit("a"),), trials=several)
+    judgement = ranges(found, "trained")
+    assert judgement.reason == (
+        'waived: the spec says that its weights were trained (`weights = "trained"`), and 2 of 62 '
+        "ranges of activations are not what the baseline computes"
+    )
+    assert judgement.next_step is None
+    assert judgement.evidence == ranges(found).evidence
+
+
+def test_misread_biases_are_counted_and_the_worst_is_shown() -> None:
+    small = msgspec.structs.replace(STALE, steps=0.4)
+    assert judged(stale=(small, STALE)) == Judgement(
+        status=Verdict.FAIL,
+        reason="the bias of conv counts in other steps than its input and weights: it is read "
+        "2 times as large, 34 steps of the output too far",
+        next_step=REBUILD,
+        evidence={
+            **EVIDENCE,
+            "misread_biases": [msgspec.to_builtins(small), msgspec.to_builtins(STALE)],
+        },
+    )
+    assert "the bias of conv (and 1 more) counts" in judged(stale=(STALE, STALE)).reason
+
+
+def test_all_that_is_recorded_of_what_stayed_open() -> None:
+    assert judged(unmatched=("a", "b", "c", "d")) == Judgement(
+        status=Verdict.INCONCLUSIVE,
+        reason="4 of 62 activations have no match in the baseline's graph (a, b, c); the others "
+        "fit",
+        next_step="Convert the variant from the baseline's own graph",
+        evidence={**EVIDENCE, "unmatched": ["a", "b", "c", "d"]},
+    )
+    untried = judged(suspicious=(fit("a"),), problems=("it is refused", "and so is this"))
+    assert untried == Judgement(
+        status=Verdict.INCONCLUSIVE,
+        reason="1 of 62 ranges of activations look wrong and could not be set right to see what "
+        "they cost: it is refused",
+        evidence={
+            **EVIDENCE,
+            "suspicious": 1,
+            "worst": [WORST],
+            "problems": ["it is refused", "and so is this"],
+        },
+    )
+    tried = (trial("a", after=0.88),)
+    assert judged(suspicious=(fit("a"),), problems=("x",), trials=tried).status is Verdict.PASS
+
+
+def test_a_range_is_found_by_its_name() -> None:
+    both = msgspec.structs.replace(GOOD, suspicious=(fit("a"), fit("b")))
+    assert fit_of(both, "b") == fit("b")
+    assert fit_of(both, "c") is None

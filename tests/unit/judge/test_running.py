@@ -199,3 +199,215 @@ def test_what_was_compared_is_named() -> None:
     found = changed(INT8)
     assert isinstance(found, KernelNoise)
     assert "(relative error of x, " in kernels(found, "xnnpack", "reference", of="x").reason
+
+
+def test_all_that_is_recorded_of_kernels() -> None:
+    evidence: dict[str, object] = {
+        "kernels": "xnnpack",
+        "other_kernels": "builtin",
+        "compared": "output 1",
+        "images": 4,
+        "noise": 0.11,
+        "worst_noise": 0.12,
+        "own_error": 0.22,
+        "other_error": 0.2,
+        "differing": 1,
+        "nonfinite": 0,
+    }
+    assert kernels(INT8, "xnnpack", "builtin", of="output 1") == Judgement(
+        status=Verdict.PASS,
+        reason="xnnpack and builtin kernels part by 0.110, quantization by 0.220 (relative error "
+        "of output 1, 4 images)",
+        evidence=evidence,
+    )
+    parted = msgspec.structs.replace(INT8, noise=1.3, own_error=None, images=1)
+    step = (
+        "Look at the {} kernels first: a bug there, or a file that only one of them understands; "
+        "run the gate with `run.kernels` set to each, and update ai-edge-litert"
+    )
+    assert kernels(parted, "xnnpack", "builtin", of="output 1") == Judgement(
+        status=Verdict.FAIL,
+        reason="xnnpack and builtin kernels part by 1.300, more than quantization does: nothing "
+        "from the baseline with xnnpack, 0.200 with builtin (1 image)",
+        next_step=step.format("builtin"),
+        evidence={**evidence, "noise": 1.3, "own_error": None, "images": 1},
+    )
+    sick = msgspec.structs.replace(INT8, nonfinite=2)
+    assert kernels(sick, "xnnpack", "reference").reason == (
+        "reference kernels give NaN or infinity on 2 of 4 images, xnnpack kernels none"
+    )
+    assert kernels(sick, "xnnpack", "reference").next_step == step.format("reference")
+    nothing = kernels(msgspec.structs.replace(INT8, noise=None), "xnnpack", "reference")
+    assert nothing.reason == "xnnpack kernels give nothing to compare on 4 images"
+    assert nothing.next_step == step.format("xnnpack")
+    assert kernels(None, "xnnpack", "reference").evidence == {}
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "parted", "status"),
+    [
+        (0.3, 0.2, 0.4, Verdict.PASS),
+        (0.3, 0.2, 0.4001, Verdict.FAIL),
+        (0.2, 0.3, 0.4001, Verdict.FAIL),
+        (None, 0.2, 0.4, Verdict.PASS),
+        (0.01, 0.01, 0.1, Verdict.PASS),
+        (0.01, 0.01, 0.1001, Verdict.FAIL),
+        (None, None, 0.1, Verdict.PASS),
+        (None, None, 0.1001, Verdict.FAIL),
+    ],
+)
+def test_kernels_may_part_by_twice_the_smaller_error_or_a_tenth(
+    own: float | None, other: float | None, parted: float, status: Verdict
+) -> None:
+    assert noise(noise=parted, own_error=own, other_error=other).status is status
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "blamed"),
+    [
+        (None, 0.2, "reference"),
+        (0.2, None, "xnnpack"),
+        (0.2, 0.2, "reference"),
+        (None, None, "reference"),
+    ],
+)
+def test_the_kernels_that_are_farther_from_the_baseline_are_blamed(
+    own: float | None, other: float | None, blamed: str
+) -> None:
+    judged = noise(noise=1.3, own_error=own, other_error=other)
+    assert f"Look at the {blamed} kernels first" in str(judged.next_step)
+
+
+def test_the_output_nearest_to_failing_is_the_one_with_the_greatest_strain() -> None:
+    assert strain(INT8) == pytest.approx((0, 0.11 / 0.4))
+    tiny = msgspec.structs.replace(INT8, own_error=0.01)
+    assert strain(tiny) == pytest.approx((0, 1.1))
+    nothing = msgspec.structs.replace(INT8, noise=None, nonfinite=3)
+    assert strain(nothing) == (3, -1.0)
+
+
+STEP = "Calibrate on photographs with this preprocessing, or correct `preprocessing`"
+
+
+def test_all_that_is_recorded_of_an_input() -> None:
+    assert input_range(None) == Judgement(
+        status=Verdict.PASS, reason="takes real values, which no input scale clips"
+    )
+    assert input_range(FIT) == Judgement(
+        status=Verdict.PASS,
+        reason="the int8 input holds 0 to 255, the photographs bring 0 to 255: clips nothing",
+        evidence=msgspec.to_builtins(FIT),
+    )
+    few = msgspec.structs.replace(FIT, steps=31)
+    assert input_range(few) == Judgement(
+        status=Verdict.FAIL,
+        reason="256 levels of a pixel become 31 steps of the int8 input: it holds 0 to 255, the "
+        "photographs bring 0 to 255",
+        next_step=STEP,
+        evidence=msgspec.to_builtins(few),
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "status"),
+    [
+        ({"steps": 32}, Verdict.PASS),
+        ({"steps": 31}, Verdict.FAIL),
+        ({"far": 0.05, "clipped": 0.06}, Verdict.PASS),
+        ({"far": 0.051, "clipped": 0.06}, Verdict.FAIL),
+        ({"filled": 0.52}, Verdict.PASS),
+        ({"filled": 0.519}, Verdict.FAIL),
+    ],
+)
+def test_the_limits_of_an_input_are_within(keys: dict[str, object], status: Verdict) -> None:
+    assert fit(**keys).status is status
+
+
+def test_what_fails_first_is_the_reason() -> None:
+    assert fit(steps=31, far=0.3, clipped=0.4, filled=0.1).reason.startswith("256 levels")
+    assert fit(far=0.3, clipped=0.4, filled=0.1).reason.startswith("40.0 % of the evaluation's")
+    assert fit(filled=0.1, spare=(9.0, 0.0)).reason.startswith("the input was made for other")
+
+
+# int8 has 255 steps between its ends: ends may be off by 0.5 + 0.255, and 2.55 may be spare.
+@pytest.mark.parametrize(
+    ("keys", "status"),
+    [
+        ({"calibrated": (0.75, -0.75)}, Verdict.PASS),
+        ({"calibrated": (0.76, 0.0)}, Verdict.FAIL),
+        ({"calibrated": (0.0, -0.76)}, Verdict.FAIL),
+        ({"spare": (0.75, 0.75)}, Verdict.PASS),
+        ({"spare": (0.76, -0.76)}, Verdict.FAIL),
+        ({"spare": (-0.005, 0.76)}, Verdict.FAIL),
+        ({"spare": (0.76, 0.5), "scale": 1.1}, Verdict.PASS),
+        ({"spare": (2.0, 0.55), "scale": 1.1}, Verdict.PASS),
+        ({"spare": (2.0, 0.56), "scale": 1.1}, Verdict.INCONCLUSIVE),
+        ({"spare": (2.0, 0.56), "scale": 0.5}, Verdict.PASS),
+    ],
+)
+def test_ends_are_right_to_the_step(keys: dict[str, object], status: Verdict) -> None:
+    assert fit(**keys).status is status
+
+
+def test_what_is_off_is_said_in_steps() -> None:
+    assert fit(calibrated=(1.2, -3.456)).reason == (
+        "the int8 input holds 0 to 255: 1 step more at the lower and 3.46 steps less at the upper "
+        "end than the calibration images"
+    )
+    assert fit(calibrated=(0.0, 2.0)).reason == (
+        "the int8 input holds 0 to 255: 0 steps less at the lower and 2 steps more at the upper "
+        "end than the calibration images"
+    )
+    moved = fit(spare=(3.0, -3.0), zero_point=-125)
+    assert moved.reason == (
+        "the int8 input holds 0 to 255, a pixel becomes 0 to 255: the zero point -125 is off by "
+        "about 3 steps"
+    )
+    wide = fit(spare=(20.0, 30.0), scale=1.1)
+    assert wide.reason == (
+        "the int8 input holds 0 to 255, a pixel becomes 0 to 255: 50 of 256 steps are for values "
+        "that no pixel gives; was it calibrated on others?"
+    )
+    assert wide.next_step == STEP
+    assert fit(dtype="int16", spare=(900.0, 900.0), scale=1.1).reason.endswith(
+        "1,800 of 65,536 steps are for values that no pixel gives; was it calibrated on others?"
+    )
+
+
+def test_answers_that_change_say_how_and_by_how_much() -> None:
+    def changing(**keys: object) -> tuple[str, str]:
+        steady = Repeats(images=8, after_others=True, at_once=True, largest=0.0123456)
+        problem = unsteady(msgspec.structs.replace(steady, **keys))
+        assert problem is not None
+        return problem
+
+    step = (
+        "Run it with `run.threads = 1` and other `run.kernels`; an operator that draws random "
+        "numbers or keeps a state can't be gated"
+    )
+    assert changing(after_others=False) == (
+        "the answer to a photograph depends on the one that was asked before, by up to 0.0123",
+        step,
+    )
+    assert changing(after_others=False, at_once=False, largest=None) == (
+        "the same photograph gets another answer when it is asked again",
+        step,
+    )
+    assert changing(at_once=False) == (
+        "the same photograph gets another answer when it is asked again, by up to 0.0123",
+        step,
+    )
+    assert changing(fresh=False) == (
+        "a fresh worker gives other answers to the same photograph, with the same kernels",
+        (
+            "The file reads memory that it did not write, or the runtime is at fault: make it "
+            "again, and report it to the runtime's makers"
+        ),
+    )
+
+
+def test_a_copy_says_on_how_many_images() -> None:
+    assert copy_of_baseline(1) == (
+        "the outputs are the baseline's on 1 image, bit by bit: nothing quantized is at work",
+        "Check which file is evaluated: quantized arithmetic always rounds",
+    )

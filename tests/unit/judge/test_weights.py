@@ -8,7 +8,7 @@ import pytest
 
 from edgeq.config.structs import StoredWeights
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.judge.weights import headline, is_general, weights
+from edgeq.judge.weights import counted, headline, is_general, weights
 from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.stored.finding import Finding
 
@@ -318,3 +318,139 @@ def test_another_normalization_in_most_layers_is_told_from_wrong_scales(
 ) -> None:
     findings = [finding(at, "rescaled", relative=relative) for at in range(60)]
     assert words in headline(findings, comparison(*findings))
+
+
+def test_all_that_is_recorded_of_what_is_stored() -> None:
+    found = comparison(
+        finding(7),
+        layers=64,
+        matched_layers=63,
+        matched_operators=129,
+        weights_distance=1.23456,
+        bias_distance=0.98765,
+        unmatched=tuple(f"layer {number}" for number in range(25)),
+    )
+    evidence: dict[str, object] = {
+        "layers": 64,
+        "matched_layers": 63,
+        "operators": 130,
+        "matched_operators": 129,
+        "weights_distance": 1.235,
+        "weights_layer": "CONV_2D 3 (block3/conv)",
+        "bias_distance": 0.988,
+        "findings": [msgspec.to_builtins(finding(7))],
+        "number_of_findings": 1,
+        "unmatched": [f"layer {number}" for number in range(20)],
+        "declared": "quantized",
+    }
+    failed = judged(found)
+    assert failed.evidence == evidence
+    assert failed.status is Verdict.FAIL
+    # The same is recorded whatever the verdict.
+    none = {**evidence, "findings": [], "number_of_findings": 0}
+    cases: tuple[tuple[dict[str, Any], StoredWeights, Verdict], ...] = (
+        ({}, "trained", Verdict.PASS),
+        ({}, "quantized", Verdict.INCONCLUSIVE),
+        ({"unmatched": (), "matched_layers": 64}, "quantized", Verdict.PASS),
+        ({"common_shapes": 0.2}, "quantized", Verdict.FAIL),
+        ({"layers": 0}, "quantized", Verdict.PASS),
+    )
+    for more, declared, status in cases:
+        clean = msgspec.structs.replace(found, findings=(), **more)
+        made = judged(clean, declared)
+        assert made.status is status
+        assert made.evidence == {
+            **none,
+            "declared": declared,
+            "layers": clean.layers,
+            "matched_layers": clean.matched_layers,
+            "unmatched": list(clean.unmatched[:20]),
+        }
+
+
+def test_one_is_a_layer_and_one_more_is_said() -> None:
+    check(
+        comparison(layers=1, matched_layers=1, operators=1, bias_distance=0.0),
+        Verdict.PASS,
+        "all 1 layer hold the baseline's weights, rounded: farthest channel 1.17 (plain rounding "
+        "is 1, limit 2.2), farthest bias 0.00 steps, 1 operator alike",
+    )
+    check(
+        comparison(layers=2, matched_layers=1),
+        Verdict.INCONCLUSIVE,
+        "1 of 2 layers could be compared with the baseline's; not proven: 1 layer of the baseline "
+        "have no partner",
+    )
+    made = judged(comparison(unmatched=("first", "second")))
+    assert made.reason.endswith("not proven: first, and 1 more")
+
+
+def test_open_findings_come_before_what_has_no_partner() -> None:
+    made = judged(comparison(finding(7, certain=False), matched_layers=60, unmatched=("x",)))
+    assert made.reason.endswith(
+        "not proven: the weights of CONV_2D 7 (block7/conv) have the other sign, and 1 more"
+    )
+
+
+@pytest.mark.parametrize(
+    ("relative", "words"),
+    [(0.499, "another normalization"), (0.5, "have the other sign")],
+)
+def test_a_factor_of_a_half_is_another_scale(relative: float, words: str) -> None:
+    findings = [finding(at, "rescaled", relative=relative) for at in range(60)]
+    assert words in headline(findings, comparison(*findings))
+
+
+def test_the_difference_in_the_middle_is_shown() -> None:
+    # 7 layers: the fourth of them by size, whatever their order.
+    sizes = (0.5, 0.01, 0.03, 0.02, 0.4, 0.04, 0.3)
+    findings = [finding(at, "foreign", relative=size) for at, size in enumerate(sizes)]
+    assert headline(findings, comparison(*findings, layers=8)) == (
+        "the weights of 7 of 8 layers differ from the baseline's by about 4 %: another checkpoint"
+    )
+    folded = [finding(at, "rescaled", relative=size / 2) for at, size in enumerate(sizes)]
+    assert headline(folded, comparison(*folded, layers=8)) == (
+        "in 7 of 8 layers the weights are the baseline's with a factor for each channel, off by "
+        "about 2 %: another normalization (its epsilon or statistics) was folded in"
+    )
+
+
+@pytest.mark.parametrize(("same", "other"), [(48, 12), (47, 13)])
+def test_a_change_of_four_in_five_layers_is_what_happened(same: int, other: int) -> None:
+    findings = [finding(at, "negated") for at in range(same)]
+    findings += [finding(same + at, "clipped", detail="are cut") for at in range(other)]
+    words = headline(findings, comparison(*findings, layers=60))
+    assert words.endswith("another checkpoint" if same == 47 else "have the other sign")
+
+
+def test_the_layer_of_the_commonest_change_says_what_happened() -> None:
+    first = finding(0, "clipped", detail="are cut")
+    findings = [first, *(finding(at, "negated") for at in range(1, 60))]
+    assert headline(findings, comparison(*findings)) == (
+        "in 60 of 65 layers the weights have the other sign"
+    )
+
+
+def test_biases_do_not_make_a_change_general() -> None:
+    biases = [finding(at, "zeroed", part="biases", detail="are all 0") for at in range(60)]
+    assert headline(biases, comparison(*biases)) == (
+        "the biases of CONV_2D 0 (block0/conv) are all 0 (distance 81.2 steps); and 59 more "
+        "operators"
+    )
+    step = judged(comparison(*biases)).next_step
+    assert step is not None
+    assert step.startswith("Make the variant from the baseline's file, or declare")
+
+
+def test_what_counts_is_certain_and_not_waived() -> None:
+    sure, unsure = finding(1), finding(2, certain=False)
+    lost, scale = finding(3, part="operator"), finding(4, "one scale")
+    found = comparison(sure, unsure, lost, scale)
+    assert counted(found, "quantized") == (sure, lost, scale)
+    assert counted(found, "per_tensor") == (sure, lost)
+    assert counted(found, "trained") == (lost,)
+
+
+def test_distances_have_their_unit() -> None:
+    far = finding(7, distance=1234.5)
+    assert headline([far], comparison(far)).endswith("(distance 1.23e+03, in rounding errors)")

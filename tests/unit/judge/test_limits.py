@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from edgeq.judge.doubt import Doubt
 from edgeq.judge.limits import (
@@ -16,11 +18,13 @@ from edgeq.judge.limits import (
     top5_overlap,
     worst_cosine,
 )
+from edgeq.judge.resolution import of_drop, of_rate
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.measure.accuracy import Accuracy, accuracy
+from edgeq.measure.accuracy import Accuracy, Rate, accuracy
 from edgeq.measure.agreement import Agreement, agreement
 from edgeq.measure.clusters import find_clusters, rate_interval
 from edgeq.measure.least_size import LeastSize
+from edgeq.measure.planning import images_needed, images_needed_for_drop
 from edgeq.measure.predictions import Predictions, make_answers
 from edgeq.measure.size import Size
 
@@ -311,3 +315,349 @@ def test_a_drop_from_a_doubted_baseline_does_not_pass() -> None:
     assert found.reason.startswith(f"{OPEN.reason}; top-1 45.0 -> 45.0 %, ")
     assert found.next_step == "Evaluate more images"
     check(accuracy_drop(labelled(60, 2, 500), 0.02, doubt=OPEN), Verdict.FAIL)
+
+
+CROPS = find_clusters([number // 5 for number in range(500)])
+CLUSTERED: dict[str, object] = {
+    "photographs": 100,
+    "effective_images": pytest.approx(100.0),
+    "cluster_method": "as many equal clusters as have the third cumulant, alike within each",
+}
+
+
+def near(number: object) -> Any:
+    return pytest.approx(number, abs=1e-9)
+
+
+def exact(count: int, images: int) -> Any:
+    """Return Clopper and Pearson's interval as SciPy has it."""
+    return near(tuple(binomtest(count, images).proportion_ci(0.95, "exact")))
+
+
+def test_all_that_is_recorded_of_a_size() -> None:
+    parts = {"weights int8": 8_423_196, "graph": 100}
+    assert size_reduction(size(8_423_296), size(28_529_820), 0.8, method="float16") == Judgement(
+        status=Verdict.FAIL,
+        reason="8.42 MB against 28.5 MB: reduction 70.5 % (limit: at least 80 %)",
+        value=1 - 8_423_296 / 28_529_820,
+        limit=0.8,
+        next_step="Most of it is weights int8 (8.42 MB). Try weight_only_int8 or dynamic_range: a "
+        "quarter of the baseline's weights",
+        evidence={"bytes": 8_423_296, "baseline_bytes": 28_529_820, "parts": parts},
+    )
+    assert max_bytes(size(8_423_296), 8_000_000, method="float16") == Judgement(
+        status=Verdict.FAIL,
+        reason="8.42 MB (limit: at most 8 MB)",
+        value=8_423_296.0,
+        limit=8_000_000,
+        next_step="Most of it is weights int8 (8.42 MB). Try weight_only_int8 or dynamic_range: a "
+        "quarter of the baseline's weights",
+        evidence={"bytes": 8_423_296, "parts": parts},
+    )
+    assert max_bytes(size(150), 149).next_step == (
+        "Most of it is graph (100 bytes). Set a limit that this method can reach"
+    )
+    assert size_reduction(size(500), size(1000), 0.5).status is Verdict.PASS
+
+
+def test_what_a_small_network_needs_is_recorded() -> None:
+    judged = size_reduction(small(5_300, 286, metadata=3), FLOAT, 0.68, least=NEED)
+    assert judged.evidence["needed"] == {"bytes": 5_600, "weights": 300, "float_weights": 1_144}
+    # 1 - 5,603 / 5,104 is -0.0977..., rounded down to three digits.
+    assert judged.limit == -0.098
+    assert judged.reason == (
+        "5.3 kB against 5.1 kB: reduction -3.8 % (limit: at least -9.8 %); all but the weights "
+        "may take 5.3 kB, however few there are"
+    )
+
+
+def test_a_file_that_needs_exactly_the_limit_has_no_other() -> None:
+    # 2,000 of 4,000 bytes are needed: the limit of a half is reachable, and is not excused.
+    need = LeastSize(bytes=2_000, weights=500, float_weights=3_000)
+    whole = small(4_000, 3_000, "float32")
+    float_weights = small(1_900, 1_800, "float32")
+    judged = check(size_reduction(float_weights, whole, 0.5, least=need), Verdict.PASS)
+    assert judged.reason.endswith("(limit: at least 50 %)")
+    failed = check(size_reduction(float_weights, whole, 0.501, least=need), Verdict.FAIL)
+    assert failed.limit == 0.5
+    assert "as if not quantized" in failed.reason
+
+
+def test_half_of_what_weights_can_save_is_enough_to_be_quantized() -> None:
+    # 1,144 bytes can become 300: 722 are the middle.
+    for weights, status in ((722, Verdict.PASS), (723, Verdict.FAIL)):
+        check(size_reduction(small(5_000, weights), FLOAT, 0.68, least=NEED), status)
+    split = Size(
+        bytes=5_000,
+        gzip_bytes=5_000,
+        parts={"weights int8": 300, "weights float32": 423, "graph": 4_277},
+    )
+    check(size_reduction(split, FLOAT, 0.68, least=NEED), Verdict.FAIL)
+
+
+def test_all_that_is_recorded_of_agreement() -> None:
+    tied = msgspec.structs.replace(agreeing(481, 500), ties=2, nonfinite_images=1)
+    judged = top1_agreement(tied, 0.93)
+    assert judged == Judgement(
+        status=Verdict.PASS,
+        reason="agrees on 481 of 500 images, 2 ties counted against it: 96.2 % (94.1 to 97.7 %; "
+        "limit: at least 93 %)",
+        value=0.962,
+        limit=0.93,
+        interval=exact(481, 500),
+        evidence={
+            "images": 500,
+            "agreeing": 481,
+            "ties": 2,
+            "nonfinite_images": 1,
+            "confidence": 0.95,
+            "interval_method": "Clopper-Pearson",
+            # All of 500: the 500th root of 0.025.
+            "best_provable_rate": pytest.approx(0.025 ** (1 / 500)),
+            "control": {"reference": "the spec's limit"},
+            "resolution": "these 500 images can prove 99.3 % at best: PASS with up to 23 that "
+            "differ, FAIL from 48",
+        },
+    )
+    many = msgspec.structs.replace(agreeing(481, 500), agreeing=4810, images=5000)
+    assert top1_agreement(many, 0.93).reason.startswith("agrees on 4,810 of 5,000 images: ")
+
+
+def test_an_open_agreement_says_how_many_images_would_settle_it() -> None:
+    judged = top1_agreement(agreeing(20, 20), 0.97)
+    # The least n with 0.025 ** (1 / n) of 0.97 or more.
+    needed = math.ceil(math.log(0.025) / math.log(0.97))
+    assert judged.evidence["images_needed"] == needed
+    assert judged.limit == 0.97
+    assert judged.interval == exact(20, 20)
+
+
+def test_agreement_of_crops_rests_on_photographs() -> None:
+    found = msgspec.structs.replace(
+        agreeing(481, 500), clusters=CROPS, top1_interval=(0.9, 0.99), confidence=0.9
+    )
+    judged = top1_agreement(found, 0.93)
+    assert judged.evidence.items() >= CLUSTERED.items()
+    assert judged.evidence["confidence"] == 0.9
+    assert judged.evidence["best_provable_rate"] == pytest.approx(0.05 ** (1 / 100))
+    needed = judged.evidence["images_needed"]
+    assert isinstance(needed, int)
+    low, _ = binomtest(round(0.962 * needed), needed).proportion_ci(0.9, "exact")
+    assert low == pytest.approx(0.93, abs=2e-3)
+    assert 100 < needed < 500
+
+
+def test_all_that_is_recorded_of_top_5_overlap() -> None:
+    found = msgspec.structs.replace(
+        agreeing(30, 40), top5_overlap=0.528, top5_interval=(0.478, 0.568)
+    )
+    judged = top5_overlap(found, 0.5)
+    assert judged == Judgement(
+        status=Verdict.INCONCLUSIVE,
+        reason="top-5 overlap on 40 images: 52.8 % (47.8 to 56.8 %; limit: at least 50 %)",
+        value=0.528,
+        limit=0.5,
+        interval=(0.478, 0.568),
+        next_step="About 130 images in all would settle it (40 so far); if the overlap stays, it "
+        "PASSES",
+        evidence={
+            "images": 40,
+            "confidence": 0.95,
+            "interval_method": "Gaffke's bounds",
+            "resolution": "these 40 images tell values apart that differ by 4.5 points or more",
+            # The low half of 5 points must shrink to the 2.8 from the limit.
+            "images_needed": math.ceil(40 * (0.05 / 0.028) ** 2),
+        },
+    )
+    failed = top5_overlap(found, 0.6, method="int16x8")
+    assert failed.next_step == "Check the calibration images, or try weight_only_int8"
+    crops = top5_overlap(msgspec.structs.replace(found, clusters=CROPS), 0.4)
+    assert crops.evidence.items() >= CLUSTERED.items()
+    assert crops.evidence["resolution"] == (
+        "500 crops of 100 photographs count as 100 images: these 100 images tell values apart that "
+        "differ by 4.5 points or more"
+    )
+    assert crops.next_step is None
+    five = agreement(answers(np.arange(5), 5), answers(np.arange(5), 5))
+    assert top5_overlap(five, 0.9) == Judgement(
+        status=Verdict.MISSING,
+        reason="the model has 5 classes: five of them say nothing",
+        next_step="Set `top5_overlap = false` for it",
+    )
+
+
+def test_all_that_is_recorded_of_the_lowest_cosine() -> None:
+    judged = worst_cosine(agreeing(29, 30), 0.5, method="int16x8")
+    # Centred, two of ten unit vectors have the cosine (0 - 1 / 10) / (1 - 1 / 10).
+    assert judged == Judgement(
+        status=Verdict.FAIL,
+        reason="lowest cosine at image 29 of 30, mean 0.963: -0.111 (limit: at least 0.5)",
+        value=near(-1 / 9),
+        limit=0.5,
+        next_step="Look at image 29 beside the other worst ones. Check the calibration images, or "
+        "try weight_only_int8",
+        evidence={
+            "images": 30,
+            "mean": pytest.approx((29 - 1 / 9) / 30),
+            "p5": 1.0,
+            "worst_images": [29, *range(9)],
+            "logits_sources": ["scores", "scores"],
+            "lowest": pytest.approx(-1 / 9),
+            "judged": "the 1st lowest",
+            "below_limit": 1,
+            "allowed_by_chance": 0,
+            "interval_method": "Clopper-Pearson: FAIL if more than 0.048% of images lie below the "
+            "limit; if some do, PASS if no more than 1%",
+            "confidence": 0.95,
+        },
+    )
+
+
+def test_only_an_image_that_is_not_finite_is_called_so() -> None:
+    opposite = msgspec.structs.replace(agreeing(29, 30), nonfinite_images=1)
+    assert "not finite" not in worst_cosine(opposite, 0.5).reason
+    worst = msgspec.structs.replace(opposite.worst_images[0], cosine=-1.0)
+    finite = msgspec.structs.replace(opposite, worst_images=(worst,), nonfinite_images=0)
+    assert "not finite" not in worst_cosine(finite, 0.5).reason
+    broken = msgspec.structs.replace(finite, nonfinite_images=1)
+    assert "image 29 of 30, which is not finite, mean" in worst_cosine(broken, 0.5).reason
+    assert "cosine at image" in worst_cosine(broken, 0.5).reason
+
+
+def test_the_confidence_and_the_clusters_of_cosines_count() -> None:
+    usual = msgspec.structs.replace(agreeing(30, 30), images=600, lowest_cosines=(0.3, 0.9))
+    assert worst_cosine(usual, 0.8).status is Verdict.PASS
+    crops = find_clusters([number // 5 for number in range(600)])
+    clustered = msgspec.structs.replace(usual, clusters=crops)
+    assert worst_cosine(clustered, 0.8).status is Verdict.INCONCLUSIVE
+    strict = worst_cosine(msgspec.structs.replace(usual, confidence=0.999), 0.8)
+    assert strict.status is Verdict.INCONCLUSIVE
+    assert strict.evidence["confidence"] == 0.999
+
+
+def test_all_that_is_recorded_of_an_accuracy_drop() -> None:
+    found = msgspec.structs.replace(labelled(8, 3, 500), drop_interval=(-0.005, 0.026))
+    judged = accuracy_drop(found, 0.015)
+    needed = images_needed_for_drop(8 / 500, 3 / 500, 0.015, 0.95)
+    assert judged == Judgement(
+        status=Verdict.INCONCLUSIVE,
+        reason="top-1 99.4 -> 98.4 %, 8 lost and 3 gained of 500: 1.0 points lost (0.5 gained to "
+        "2.6 lost; limit: at most 1.5 points)",
+        value=0.01,
+        limit=0.015,
+        interval=(-0.005, 0.026),
+        next_step="About 4,000 images in all would settle it (500 so far); if the drop stays, it "
+        "PASSES",
+        evidence={
+            "images": 500,
+            "lost": 8,
+            "gained": 3,
+            # McNemar: 3 or fewer heads of 11, both sides.
+            "mcnemar_p": pytest.approx(2 * (1 + 11 + 55 + 165) / 2**11),
+            "control": {"reference": "the spec's limit"},
+            "confidence": 0.95,
+            "interval_method": "Gaffke's bounds of a paired difference",
+            "resolution": "these 500 images can show a drop of 1.9 points (at least 80 % of such "
+            "sets would); where 1.5 points may be lost, one of 4 points is a FAIL as often",
+            "images_needed": needed,
+        },
+    )
+    failed = accuracy_drop(labelled(60, 2, 500), 0.02, method="int16x8")
+    assert failed.next_step == "Check the calibration images, or try weight_only_int8"
+    assert failed.evidence["lost"] == 60
+    assert failed.evidence["gained"] == 2
+    assert "images_needed" not in failed.evidence
+    many = msgspec.structs.replace(found, images=5000, lost=1008, gained=1003)
+    assert "1,008 lost and 1,003 gained of 5,000: " in accuracy_drop(many, 0.5).reason
+
+
+def test_a_drop_on_crops_rests_on_photographs() -> None:
+    found = msgspec.structs.replace(
+        labelled(10, 3, 500), clusters=CROPS, confidence=0.9, drop_interval=(-0.01, 0.04)
+    )
+    judged = accuracy_drop(found, 0.03)
+    assert judged.evidence.items() >= CLUSTERED.items()
+    assert judged.evidence["images_needed"] == max(
+        images_needed_for_drop(10 / 500, 3 / 500, 0.03, 0.9) or 0, 101
+    )
+    assert judged.evidence["confidence"] == 0.9
+    assert str(judged.next_step).startswith("About ")
+    assert "different photographs in all would settle it (100 so far)" in str(judged.next_step)
+    assert str(judged.evidence["resolution"]) == (
+        "500 crops of 100 photographs count as 100 images: " + of_drop(100, 13 / 500, 0.03, 0.9)
+    )
+
+
+def test_all_that_is_recorded_of_a_drop_from_a_wrong_baseline() -> None:
+    found = right_on(1, 500, 1000)
+    assert accuracy_drop(found, 0.03, doubt=WRONG) == Judgement(
+        status=Verdict.FAIL,
+        reason=f"{WRONG.reason}; a drop from there says nothing",
+        value=0.0,
+        limit=0.03,
+        interval=found.drop_interval,
+        next_step="Check the labels",
+        evidence={
+            "images": 500,
+            "classes": 1000,
+            "baseline_right": 1,
+            "doubt": {"reason": WRONG.reason, "wrong": True},
+        },
+    )
+
+
+def test_all_that_is_recorded_of_accuracy() -> None:
+    judged = min_accuracy(labelled(8, 3, 500), 0.98)
+    assert judged == Judgement(
+        status=Verdict.INCONCLUSIVE,
+        reason="top-1 right on 492 of 500 images (baseline 99.4 %): 98.4 % (96.9 to 99.3 %; limit: "
+        "at least 98 %)",
+        value=0.984,
+        limit=0.98,
+        interval=exact(492, 500),
+        next_step=judged.next_step,
+        evidence={
+            "images": 500,
+            "right": 492,
+            "baseline_top1": 0.994,
+            "confidence": 0.95,
+            "interval_method": "Clopper-Pearson",
+            "resolution": "these 500 images can prove 99.3 % at best: PASS with up to 3 that are "
+            "wrong, FAIL from 18",
+            "images_needed": images_needed(0.984, 0.98, 0.95),
+        },
+    )
+    failed = min_accuracy(labelled(200, 0, 500), 0.9, method="int16x8")
+    assert failed.next_step == "Check the calibration images, or try weight_only_int8"
+    at_the_limit = msgspec.structs.replace(
+        labelled(200, 0, 500), baseline_top1=Rate(images=450, value=0.9, interval=(0.87, 0.92))
+    )
+    assert "Train" not in str(min_accuracy(at_the_limit, 0.9).next_step)
+    many = msgspec.structs.replace(
+        labelled(0, 0, 500), variant_top1=Rate(images=4500, value=0.9, interval=(0.89, 0.91))
+    )
+    assert min_accuracy(many, 0.8).reason.startswith("top-1 right on 4,500 of 500 images")
+
+
+def test_accuracy_on_crops_rests_on_photographs() -> None:
+    found = msgspec.structs.replace(
+        labelled(8, 3, 500),
+        clusters=CROPS,
+        confidence=0.9,
+        variant_top1=Rate(images=492, value=0.984, interval=(0.94, 0.999)),
+    )
+    judged = min_accuracy(found, 0.95)
+    assert judged.reason.startswith("top-1 right on 492 of 500 crops of 100 photographs (")
+    assert judged.evidence.items() >= CLUSTERED.items()
+    assert judged.evidence["images_needed"] == max(images_needed(0.984, 0.95, 0.9) or 0, 101)
+    assert "different photographs in all would settle it (100 so far)" in str(judged.next_step)
+    assert judged.evidence["resolution"] == (
+        "500 crops of 100 photographs count as 100 images: "
+        + of_rate(100, 0.95, 0.9, others="are wrong")
+    )
+
+
+def test_a_drop_from_a_doubted_baseline_keeps_its_figures() -> None:
+    judged = accuracy_drop(right_on(9, 20, 3), 0.9, doubt=OPEN)
+    assert judged.evidence["doubt"] == {"reason": OPEN.reason, "wrong": False}
+    assert judged.evidence["lost"] == 0

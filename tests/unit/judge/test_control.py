@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -8,13 +9,14 @@ import pytest
 
 from edgeq.config.allowances import Allowance
 from edgeq.judge import control, limits, tensors
-from edgeq.judge.control import Reference
+from edgeq.judge.control import Reference, Tightened
 from edgeq.judge.tensors import OutputError
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import accuracy
 from edgeq.measure.agreement import agreement
 from edgeq.measure.beside_control import BesideControl, Three, beside_control
-from edgeq.measure.contrast import contrast
+from edgeq.measure.contrast import Contrast, Paired, contrast
+from edgeq.measure.planning import images_needed_for_drop
 from edgeq.measure.predictions import Predictions, make_answers
 
 ALLOWED = Allowance(
@@ -218,3 +220,230 @@ def test_probabilities_that_moved_further_than_the_controls_fail() -> None:
 def test_the_worse_verdict_holds() -> None:
     assert control.worse(Verdict.PASS, Verdict.INCONCLUSIVE) is Verdict.INCONCLUSIVE
     assert control.worse(Verdict.FAIL, Verdict.INCONCLUSIVE) is Verdict.FAIL
+
+
+REBUILD = (
+    "Edgeq's own int8 of this baseline is closer on the same images: rebuild the file from this "
+    "baseline, or check its preprocessing and labels"
+)
+MEAN = Contrast(
+    label="logits",
+    images=200,
+    variant=0.15,
+    variant_interval=(0.14, 0.16),
+    control=0.1,
+    ratio=1.5,
+    ratio_interval=(1.4, 1.6),
+)
+PAIRED = Paired(
+    images=200, variant=0.98, control=0.99, lost=3, gained=1, shortfall=0.01, interval=(0.0, 0.02)
+)
+
+
+def beside(**keys: Any) -> Reference:
+    usual: dict[str, Any] = {
+        "errors": (MEAN,),
+        "drift": MEAN,
+        "agreement": PAIRED,
+        "accuracy": PAIRED,
+    }
+    return reference(BesideControl(**{**usual, **keys}))
+
+
+def of_error(**keys: Any) -> Tightened:
+    return control.of_error(beside(errors=(msgspec.structs.replace(MEAN, **keys),)), "logits", 0.5)
+
+
+def test_all_that_a_control_adds_to_an_error() -> None:
+    assert of_error() == Tightened(
+        0.2,
+        Verdict.PASS,
+        "1.50x the 0.100 of edgeq's own int8 (good up to 2x)",
+        {
+            "reference": "edgeq's own int8",
+            "method": "int8",
+            "verdict": "PASS",
+            "factor": 2.0,
+            "good_anyway": 0.01,
+            **msgspec.to_builtins(MEAN),
+        },
+        REBUILD,
+    )
+    deduced = control.of_error(replace(beside(), deduced=True), "logits", 0.5)
+    assert deduced.sentence == (
+        "1.50x the 0.100 of edgeq's own int8 (good up to 2x) (the file claims no method; its types "
+        "are those of int8)"
+    )
+    assert deduced.facts["deduced"] is True
+
+
+@pytest.mark.parametrize(
+    ("keys", "status"),
+    [
+        ({"ratio_interval": (1.9, 2.0)}, Verdict.PASS),
+        ({"ratio_interval": (1.9, 2.01)}, Verdict.INCONCLUSIVE),
+        ({"ratio_interval": (2.01, 2.2)}, Verdict.FAIL),
+        ({"ratio_interval": None}, Verdict.INCONCLUSIVE),
+        ({"variant_interval": None}, Verdict.INCONCLUSIVE),
+        # By itself: good up to 0.01, however exact the control is.
+        ({"ratio_interval": (5, 9), "variant_interval": (0.001, 0.01)}, Verdict.PASS),
+        ({"ratio_interval": (5, 9), "variant_interval": (0.001, 0.011)}, Verdict.INCONCLUSIVE),
+        ({"ratio": None, "variant_interval": (0.009, 0.01)}, Verdict.PASS),
+        ({"ratio": None, "variant_interval": (0.011, 0.02)}, Verdict.FAIL),
+    ],
+)
+def test_an_error_is_within_the_factor_or_good_anyway(
+    keys: dict[str, Any], status: Verdict
+) -> None:
+    assert of_error(**keys).status is status
+
+
+def test_a_limit_is_rounded_to_three_digits_and_never_above_the_specs() -> None:
+    assert of_error(control=0.123456).limit == 0.247
+    assert of_error(control=0.0001).limit == 0.01
+    assert of_error(control=0.3).limit == 0.5
+    assert of_error(ratio=None).sentence == "the 0.100 of edgeq's own int8 (good up to 2x)"
+
+
+def test_a_control_at_the_limit_is_a_reference_and_one_beyond_is_none() -> None:
+    assert of_error(control=0.5).status is Verdict.PASS
+    assert of_error(control=0.501) == Tightened(
+        0.5,
+        sentence="no control (edgeq's own int8 misses this limit itself: it lies 0.501 from the "
+        "baseline itself): the limit alone judges",
+        facts={"reference": "edgeq's own int8", "method": "int8", "collapsed": True},
+    )
+
+
+def test_an_error_is_compared_with_that_of_the_same_output() -> None:
+    other = msgspec.structs.replace(MEAN, label="other", control=0.2)
+    both = beside(errors=(other, MEAN))
+    assert control.of_error(both, "other", 0.5).limit == 0.4
+    assert control.of_error(both, "logits", 0.5).limit == 0.2
+    assert control.of_error(both, "third", 0.5) == Tightened(
+        0.5,
+        sentence="no control (edgeq's own int8 has nothing to compare here): the limit alone "
+        "judges",
+        facts={"reference": "edgeq's own int8", "method": "int8"},
+    )
+
+
+def test_probabilities_have_their_own_factor() -> None:
+    drift = replace(beside(), allowance=replace(ALLOWED, drift=3.0))
+    assert control.of_drift(drift, 0.5).limit == 0.3
+    least = replace(beside(), allowance=replace(ALLOWED, least_drift=0.25))
+    assert control.of_drift(least, 0.5).limit == 0.25
+    assert control.of_drift(None, 0.5) == Tightened(0.5, facts={"reference": "the spec's limit"})
+    assert control.of_drift(beside(drift=None), 0.5).status is Verdict.PASS
+
+
+def test_without_a_control_the_facts_say_why() -> None:
+    why = "there is no calibration set"
+    absent = reference(absent=why)
+    for found in (
+        control.of_error(absent, "logits", 0.5),
+        control.of_drift(absent, 0.5),
+        control.of_agreement(absent, 0.5, 0.95),
+        control.of_drop(absent, 0.5, 0.9, 0.95),
+    ):
+        assert found == Tightened(
+            0.5,
+            sentence=f"no control ({why}): the limit alone judges",
+            facts={"reference": "none", "method": "int8", "absent": why},
+        )
+    itself = Tightened(0.5, facts={"reference": "itself", "method": "int8"})
+    assert control.of_agreement(reference(itself=True), 0.5, 0.95) == itself
+    assert control.of_agreement(None, 0.5, 0.95).facts == {"reference": "the spec's limit"}
+    assert control.of_drop(None, 0.5, 0.9, 0.95).facts == {"reference": "the spec's limit"}
+    assert control.of_agreement(beside(agreement=None), 0.5, 0.95).status is Verdict.PASS
+    assert control.of_drop(beside(accuracy=None), 0.5, 0.9, 0.95).status is Verdict.PASS
+
+
+def test_all_that_a_control_adds_to_agreement() -> None:
+    # 3 images of 200 are lost and 1 gained: how many settle a margin of 3 points.
+    needed = images_needed_for_drop(0.015, 0.005, 0.03, 0.9)
+    assert control.of_agreement(beside(), 0.8, 0.9) == Tightened(
+        0.96,
+        Verdict.PASS,
+        "edgeq's own int8 agrees on 99.0 %",
+        {
+            "reference": "edgeq's own int8",
+            "method": "int8",
+            "verdict": "PASS",
+            "margin": 0.03,
+            **msgspec.to_builtins(PAIRED),
+        },
+        REBUILD,
+        needed,
+    )
+    assert needed != images_needed_for_drop(0.015, 0.005, 0.03, 0.95)
+    assert control.of_agreement(beside(), 0.97, 0.9).limit == 0.97
+    fine = msgspec.structs.replace(PAIRED, control=0.987654)
+    assert control.of_agreement(beside(agreement=fine), 0.8, 0.9).limit == 0.9577
+
+
+def test_a_control_that_agrees_as_often_as_the_limit_is_a_reference() -> None:
+    assert control.of_agreement(beside(), 0.99, 0.95).status is Verdict.PASS
+    assert "collapsed" not in control.of_agreement(beside(), 0.99, 0.95).facts
+    assert control.of_agreement(beside(), 0.991, 0.95) == Tightened(
+        0.991,
+        sentence="no control (edgeq's own int8 misses this limit itself: it agrees on 99.0 % "
+        "only): the limit alone judges",
+        facts={"reference": "edgeq's own int8", "method": "int8", "collapsed": True},
+    )
+
+
+def test_all_that_a_control_adds_to_a_drop() -> None:
+    needed = images_needed_for_drop(0.015, 0.005, 0.02, 0.9)
+    assert control.of_drop(beside(), 0.2, 1.0, 0.9) == Tightened(
+        0.03,
+        Verdict.PASS,
+        "edgeq's own int8 is right on 99.0 %",
+        {
+            "reference": "edgeq's own int8",
+            "method": "int8",
+            "verdict": "PASS",
+            "margin": 0.02,
+            **msgspec.to_builtins(PAIRED),
+        },
+        REBUILD,
+        needed,
+    )
+    assert control.of_drop(beside(), 0.02, 1.0, 0.9).limit == 0.02
+    half = msgspec.structs.replace(PAIRED, control=0.5)
+    at_the_limit = control.of_drop(beside(accuracy=half), 0.25, 0.75, 0.9)
+    assert "collapsed" not in at_the_limit.facts
+    beyond = control.of_drop(beside(accuracy=half), 0.25, 0.76, 0.9)
+    assert beyond == Tightened(
+        0.25,
+        sentence="no control (edgeq's own int8 misses this limit itself: it loses 26 points): the "
+        "limit alone judges",
+        facts={"reference": "edgeq's own int8", "method": "int8", "collapsed": True},
+    )
+    fine = msgspec.structs.replace(PAIRED, control=0.987654)
+    assert control.of_drop(beside(accuracy=fine), 0.2, 1.0, 0.9).limit == 0.0323
+
+
+@pytest.mark.parametrize(
+    ("interval", "status"),
+    [
+        ((0.0, 0.03), Verdict.PASS),
+        ((0.0, 0.031), Verdict.INCONCLUSIVE),
+        ((0.03, 0.06), Verdict.INCONCLUSIVE),
+        ((0.031, 0.06), Verdict.FAIL),
+    ],
+)
+def test_the_whole_shortfall_must_be_within_the_margin(
+    interval: tuple[float, float], status: Verdict
+) -> None:
+    short = msgspec.structs.replace(PAIRED, interval=interval)
+    assert control.of_agreement(beside(agreement=short), 0.8, 0.95).status is status
+
+
+def test_verdicts_are_ordered_and_said() -> None:
+    order = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
+    assert [control.severity(verdict) for verdict in order] == [0, 1, 2]
+    assert Tightened(0.5, Verdict.FAIL).with_status(Verdict.PASS) is Verdict.FAIL
+    assert Tightened(0.5).with_status(Verdict.INCONCLUSIVE) is Verdict.INCONCLUSIVE
+    assert Tightened(0.5, sentence="so").said("reason") == "reason; so"
+    assert Tightened(0.5).said("reason") == "reason"

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.stats import binom
 
 from edgeq.judge.doubt import Doubt, doubt, doubted, knows
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.measure.accuracy import Accuracy, accuracy
+from edgeq.measure.accuracy import Accuracy, Rate, accuracy
 from edgeq.measure.clusters import Clusters, find_clusters
-from edgeq.measure.predictions import Predictions, make_answers, outputs_facts
-from edgeq.measure.renaming import renaming
+from edgeq.measure.predictions import OutputFacts, Predictions, make_answers, outputs_facts
+from edgeq.measure.renaming import Renaming, renaming
 
 LONGEST = 120
 CLASSES = (2, 3, 10, 100, 1000)
@@ -331,3 +333,184 @@ def test_what_is_open_anyway_is_open_for_the_doubt_first_and_once() -> None:
     assert found.reason == f"{DOUBT.reason}; so"
     assert "images_needed" not in found.evidence
     assert doubted(found, DOUBT) == found
+
+
+FACTS = OutputFacts(
+    images=1200,
+    classes=4,
+    nonfinite_images=0,
+    nonfinite_values=0,
+    constant=False,
+    all_zero=False,
+    tied_images=0,
+    all_tied=False,
+    distinct_classes=4,
+    largest_class=1,
+    largest_share=0.4,
+)
+
+
+def rated(
+    right: float, interval: tuple[float, float], *, variant: float | None = None, **keys: Any
+) -> Accuracy:
+    """Return the accuracy of a baseline on 1,200 images of four classes."""
+    baseline = Rate(images=round(1200 * right), value=right, interval=interval)
+    after = right if variant is None else variant
+    usual: dict[str, Any] = {
+        "images": 1200,
+        "classes": 4,
+        "confidence": 0.95,
+        "baseline_top1": baseline,
+        "variant_top1": Rate(images=round(1200 * after), value=after, interval=interval),
+        "baseline_top5": None,
+        "variant_top5": None,
+        "lost": 0,
+        "gained": 0,
+        "drop": right - after,
+        "drop_interval": (right - after - 0.01, right - after + 0.01),
+        "mcnemar_p": 1.0,
+    }
+    return Accuracy(**{**usual, **keys})
+
+
+CHECK_ORDER = "Check the order of the classes and the labels (an offset by one, the right file)"
+CHECK_WEIGHTS = "Check the baseline's weights and preprocessing"
+
+
+def test_every_doubt_about_accuracy_in_words() -> None:
+    def said(accuracy: Accuracy, share: float = 0.25, **keys: Any) -> Doubt | None:
+        return doubt(FACTS, accuracy, largest_label_share=share, **keys)
+
+    assert said(rated(0.2, (0.18, 0.22))) == Doubt(
+        "the baseline is right on 240 of 1,200 images, worse than chance: the class order or the "
+        "labels are wrong",
+        CHECK_ORDER,
+        wrong=True,
+    )
+    assert said(rated(0.25, (0.23, 0.27))) == Doubt(
+        "the baseline is right on 300 of 1,200 images, no better than chance: wrong labels, class "
+        "order, preprocessing or weights",
+        "Check the labels (order, an offset by one, the right file), and the baseline's "
+        "preprocessing and weights",
+        wrong=True,
+    )
+    assert said(rated(0.9, (0.88, 0.92)), 0.95) == Doubt(
+        "the baseline is right on 1,080 of 1,200 images, which guessing may reach as well",
+        "Evaluate more images, of all classes; check the labels, and the baseline's preprocessing "
+        "and weights",
+    )
+    assert said(rated(0.9, (0.88, 0.92))) is None
+    renamed = Renaming(images=1200, right=1080, renamed=1190, sure=True)
+    assert said(rated(0.9, (0.88, 0.92)), renaming=renamed) == Doubt(
+        "the baseline is right on 1,080 of 1,200 images, with classes renamed on 1,190: their "
+        "order is wrong",
+        CHECK_ORDER,
+    )
+    unsure = msgspec.structs.replace(renamed, sure=False)
+    assert said(rated(0.9, (0.88, 0.92)), renaming=unsure) is None
+    assert said(rated(0.9, (0.88, 0.92), variant=0.94)) == Doubt(
+        "the variant is right on 1,128 of 1,200 images, the baseline on 1,080: more than "
+        "quantizing gains",
+        f"{CHECK_WEIGHTS}. If the variant was trained further, name the float model that it was "
+        "made from as the baseline",
+    )
+
+
+def test_what_is_certainly_wrong_is_said_with_every_reason() -> None:
+    # 0.3 is far above chance on 1,200 images, and no usable baseline of four classes.
+    weak = rated(0.3, (0.28, 0.32))
+    renamed = Renaming(images=1200, right=360, renamed=1190, sure=True)
+    first = doubt(FACTS, weak, largest_label_share=0.25, renaming=renamed)
+    assert first is not None
+    assert first.wrong
+    outdone = doubt(FACTS, rated(0.3, (0.28, 0.32), variant=0.5), largest_label_share=0.25)
+    assert outdone is not None
+    assert outdone.wrong
+    assert "more than quantizing gains" in outdone.reason
+    broken = msgspec.structs.replace(FACTS, nonfinite_images=1100)
+    assert doubt(broken, weak, largest_label_share=0.25) == Doubt(
+        "the baseline's output is not finite on 1,100 of 1,200 images",
+        "Check the baseline's weights and preprocessing: its own outputs must be finite",
+        wrong=True,
+    )
+    single = msgspec.structs.replace(FACTS, largest_share=0.95)
+    named = doubt(
+        single, rated(0.25, (0.23, 0.27)), largest_label_share=0.25, names=("a", "b", "c", "d")
+    )
+    assert named == Doubt(
+        "the baseline gives class 1 (b) for 95.0 % of 1,200 images: untrained, or its "
+        "preprocessing is wrong",
+        f"{CHECK_WEIGHTS}, and that the evaluation images show more than one class",
+        wrong=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("high", "share", "wrong"),
+    [
+        # A quarter of the way from 1 in 4 to 1 is 0.4375.
+        (0.4374, 0.25, True),
+        (0.4375, 0.25, False),
+        (0.4374, 0.4375, True),
+        # A label above that bar: a quarter of it, or chance.
+        (0.2499, 0.9, True),
+        (0.25, 0.9, False),
+    ],
+)
+def test_the_bar_below_which_no_baseline_is_usable(high: float, share: float, wrong: bool) -> None:
+    found = doubt(FACTS, rated(0.2, (0.1, high)), largest_label_share=share)
+    assert found is not None
+    assert found.wrong is wrong
+
+
+def test_a_quarter_of_a_frequent_label_is_the_bar_if_chance_is_lower() -> None:
+    for high, wrong in ((0.2249, True), (0.225, False)):
+        accuracy_ = rated(0.2, (0.1, high), classes=100)
+        found = doubt(FACTS, accuracy_, largest_label_share=0.9)
+        assert found is not None
+        assert found.wrong is wrong
+
+
+def test_worse_than_chance_is_below_one_in_so_many_classes() -> None:
+    for high, words in ((0.2499, "worse than chance"), (0.25, "no better than chance")):
+        found = doubt(FACTS, rated(0.2, (0.1, high)), largest_label_share=0.3)
+        assert found is not None
+        assert words in found.reason
+
+
+def test_the_whole_interval_of_a_gain_must_be_beyond_what_quantizing_gains() -> None:
+    for high, doubtful in ((-0.0201, True), (-0.02, False)):
+        gain = rated(0.9, (0.88, 0.92), variant=0.94, drop_interval=(-0.06, high))
+        assert (doubt(FACTS, gain, largest_label_share=0.25) is not None) is doubtful
+
+
+def test_guessing_is_giving_the_most_frequent_label_if_that_is_right_more_often() -> None:
+    accuracy_ = rated(0.3, (0.28, 0.32))
+    # SciPy: 360 or more of 1,200 at 1 in 4 is 5e-5, at 0.26 it is 0.001 and more.
+    assert binom.sf(359, 1200, 0.25) < 0.001 < binom.sf(359, 1200, 0.262)
+    assert knows(accuracy_, 0.1)
+    assert not knows(accuracy_, 0.262)
+
+
+def test_a_single_image_asks_for_more() -> None:
+    single = msgspec.structs.replace(FACTS, images=1, largest_share=1.0)
+    assert doubt(single, None, largest_label_share=None) == Doubt(
+        "one image can't show that the baseline tells classes apart", "Evaluate more images"
+    )
+    labels = np.array([1])
+    with_label = labelled(np.array([0]), labels, 2)
+    assert with_label is not None
+    assert with_label.reason.startswith("one image")
+    sure = doubt(single, rated(0.0, (0.0, 0.2), images=1), largest_label_share=0.3)
+    assert sure is not None
+    assert sure.wrong
+
+
+def test_a_class_beyond_the_names_has_none() -> None:
+    for names, shown in ((("a",), "class 1 for"), (("a", "b"), "class 1 (b) for")):
+        single = msgspec.structs.replace(FACTS, largest_share=0.96)
+        found = doubt(single, None, largest_label_share=None, names=names)
+        assert found is not None
+        assert shown in found.reason
+    none = msgspec.structs.replace(FACTS, largest_class=None, largest_share=0.0)
+    assert doubt(none, None, largest_label_share=None) is None

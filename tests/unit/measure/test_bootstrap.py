@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from edgeq.measure import bootstrap
 from edgeq.measure.bootstrap import (
@@ -13,6 +15,7 @@ from edgeq.measure.bootstrap import (
     _weighted_medians,
     least_blocks,
     median_intervals,
+    stretch,
 )
 
 
@@ -104,3 +107,90 @@ def test_a_shared_disturbance_cancels_in_the_ratio() -> None:
 def test_blocks_may_be_of_different_length() -> None:
     times = [array[:-3] for array in _noisy(1, 16, 4)]
     assert median_intervals(times[0], times[1], times[2], 0.95, 0) is not None
+
+
+def by_hand(
+    first: np.ndarray, second: np.ndarray, blocks: np.ndarray, confidence: float, seed: int
+) -> list[tuple[float, float]]:
+    """Return the intervals as a loop over resamples gives them, drawn from the same numbers."""
+    names = np.unique(blocks)
+    drawn = max(4000, int(np.ceil(40 / (1 - confidence))))
+    picks = np.random.default_rng(seed).integers(names.size, size=(drawn, names.size))
+    rounds = [np.flatnonzero(blocks == name) for name in names]
+    taken = [np.concatenate([rounds[block] for block in pick]) for pick in picks]
+    medians = np.array([[np.median(times[each]) for each in taken] for times in (first, second)])
+    n, top = names.size, 0.5 + confidence / 2
+    factor = student.ppf(top, n - 1) / norm.ppf(top) * (n + 1) / (n - 1)
+    ends = []
+    for values, centre in (
+        (medians[0], np.median(first)),
+        (medians[1], np.median(second)),
+        (medians[1] / medians[0], np.median(second) / np.median(first)),
+    ):
+        low, high = np.quantile(values, [1 - top, top])
+        ends.append(
+            (
+                min(centre, centre * (low / centre) ** factor),
+                max(centre, centre * (high / centre) ** factor),
+            )
+        )
+    return ends
+
+
+@pytest.mark.parametrize(("blocks", "confidence"), [(6, 0.95), (12, 0.8), (12, 0.992)])
+def test_intervals_are_those_of_a_plain_loop(blocks: int, confidence: float) -> None:
+    first, second, numbers = _noisy(3, blocks, 3)
+    # Blocks need not be numbered from 0, nor come one after the other.
+    order = np.random.default_rng(5).permutation(first.size)
+    times = first[order], second[order], 7 * numbers[order] + 2
+    found = median_intervals(*times, confidence, 11)
+    assert found is not None
+    ends = [found.first, found.second, found.ratio]
+    assert np.array(ends) == pytest.approx(np.array(by_hand(*times, confidence, 11)), rel=1e-9)
+
+
+def test_an_interval_never_leaves_its_median_out() -> None:
+    # A median that hardly any resample has: every interval is widened to hold it.
+    first = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0, 5.0, 5.0])
+    found = median_intervals(first, np.full(12, 2.0), np.arange(12), 0.95, 0)
+    assert found is not None
+    assert found.first[0] <= 5.0 <= found.first[1]
+    assert found.second == (2.0, 2.0)
+    assert all(isinstance(end, float) for end in (*found.first, *found.ratio))
+
+
+@pytest.mark.parametrize(("blocks", "confidence"), [(2, 0.95), (6, 0.95), (32, 0.8)])
+def test_the_stretch_is_students_by_the_normals_and_a_little_more(
+    blocks: int, confidence: float
+) -> None:
+    top = 0.5 + confidence / 2
+    expected = student.ppf(top, blocks - 1) / norm.ppf(top) * (blocks + 1) / (blocks - 1)
+    assert stretch(blocks, confidence) == pytest.approx(expected, rel=1e-9)
+
+
+def test_portions_are_as_many_resamples_as_one_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = _noisy(1, 16, 4)
+    rows: list[int] = []
+    real = bootstrap._resampled
+
+    def counted(*given: Any) -> Any:
+        rows.append(given[-1])
+        return real(*given)
+
+    monkeypatch.setattr(bootstrap, "_resampled", counted)
+    monkeypatch.setattr(bootstrap, "_CELLS", 64 * 1500)
+    median_intervals(*times, 0.95, 0)
+    assert rows == [1500, 1500, 1000]
+    rows.clear()
+    monkeypatch.setattr(bootstrap, "_CELLS", 1)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 3)
+    monkeypatch.setattr(bootstrap, "LEAST_IN_TAIL", 0)
+    median_intervals(*times, 0.95, 0)
+    assert rows == [1, 1, 1]
+
+
+def test_as_many_blocks_as_halve_the_error() -> None:
+    # 2 * 0.5 ** n is at most 1 - confidence.
+    for confidence in (0.5, 0.75, 0.9, 0.95, 0.99, 0.999):
+        n = least_blocks(confidence)
+        assert 2 * 0.5**n <= 1 - confidence < 2 * 0.5 ** (n - 1)

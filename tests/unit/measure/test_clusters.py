@@ -112,3 +112,29 @@ def test_agreement_and_accuracy_of_duplicates_are_those_of_the_originals() -> No
     assert after.mcnemar_p == pytest.approx(before.mcnemar_p)
     assert after.baseline_top1.interval == pytest.approx(before.baseline_top1.interval)
     assert (before.worth, after.worth) == (8, 8)
+
+
+def test_intervals_of_clusters_are_those_of_so_many_images() -> None:
+    # 8, 1 and 1 crops: sqrt(1000 / 514) images.
+    clusters = find_clusters([0] * 8 + [1, 2])
+    worth = (1000 / 514) ** 0.5
+    assert clusters is not None
+    assert effective(10, clusters) == pytest.approx(worth)
+    assert rate_interval(4, 10, 0.9, clusters) == pytest.approx(
+        clopper_pearson(0.4 * worth, worth, 0.9)
+    )
+    assert rate_interval(10, 10, 0.9, clusters) == clopper_pearson(worth, worth, 0.9)
+    assert difference_interval(4, 3, 10, 0.9, clusters) == pytest.approx(
+        paired_difference(0.4 * worth, 0.3 * worth, worth, 0.9)
+    )
+    assert difference_interval(10, 0, 10, 0.9, clusters)[1] == 1.0
+
+
+def test_one_photograph_is_called_one() -> None:
+    single = find_clusters([0] * 1200)
+    assert single is not None
+    assert single.text == "1,200 crops of 1 photograph"
+    assert (single.images, single.photographs, single.effective) == (1200, 1, 1.0)
+    many = find_clusters([number // 2 for number in range(4000)])
+    assert many is not None
+    assert many.text == "4,000 crops of 2,000 photographs"

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import functools
+import math
+import operator
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
+from edgeq.measure import planning
 from edgeq.measure.planning import (
     POWER,
     best_provable_rate,
@@ -112,3 +118,106 @@ def test_the_counts_at_a_limit_are_where_the_verdict_turns(n: int, limit: float)
         low, high = clopper_pearson(n - differing, n, 0.95)
         assert (low >= limit) is (passing is not None and differing <= passing)
         assert (high < limit) is (failing is not None and differing >= failing)
+
+
+def test_images_to_see_a_drop_by_its_formula() -> None:
+    for drop, flips, confidence, power in (
+        (0.01, 0.05, 0.95, 0.8),
+        (0.05, 0.05, 0.9, 0.5),
+        (1.0, 1.0, 0.975, 0.9),
+    ):
+        z = norm.ppf(confidence) + norm.ppf(power)
+        expected = math.ceil(z * z * flips / drop**2)
+        found = images_to_see_drop(drop, flips, confidence=confidence, power=power)
+        assert found == expected
+    assert images_to_see_drop(0.01, 0.05) == 3092
+
+
+@pytest.mark.parametrize(("drop", "flips"), [(0.0, 0.05), (-0.01, 0.05), (0.06, 0.05), (0.5, 1.01)])
+def test_drops_that_can_not_be_are_refused(drop: float, flips: float) -> None:
+    with pytest.raises(ValueError, match="can't come from"):
+        images_to_see_drop(drop, flips)
+
+
+@given(
+    st.integers(10, 5000), st.floats(0.0, 0.3), st.floats(0.0, 0.2), st.sampled_from([0.9, 0.95])
+)
+def test_the_drop_to_see_reaches_what_is_allowed_and_the_noise(
+    n: int, flips: float, allowed: float, confidence: float
+) -> None:
+    drop = drop_to_see(n, flips, allowed=allowed, confidence=confidence)
+    z = norm.ppf(0.5 + confidence / 2) + norm.ppf(0.8)
+    # The drop beyond what is allowed is z standard deviations of the flips, or of the drop itself.
+    least = allowed + z * math.sqrt(flips / n)
+    own = (z * z + math.sqrt(z**4 + 4 * n * z * z * allowed)) / (2 * n)
+    assert n * own**2 == pytest.approx(z * z * (allowed + own))
+    share = max(least, allowed + own)
+    assert drop == (pytest.approx(share) if share <= 1 else None)
+
+
+def test_a_drop_of_all_is_the_most_that_can_be_seen() -> None:
+    # z ** 2 images without flips show a drop of all, and no fewer.
+    square = (norm.ppf(0.975) + norm.ppf(0.8)) ** 2
+    assert drop_to_see(math.ceil(square), 0.0, confidence=0.95) == pytest.approx(square / 8)
+    assert drop_to_see(math.floor(square), 0.0, confidence=0.95) is None
+
+
+def test_samples_needed_grow_with_the_square() -> None:
+    assert samples_needed(0.5, 0.25, 100, 0.375) == 400
+    assert samples_needed(0.375, 0.25, 100, 0.5) == 400
+    assert samples_needed(0.5, 0.25, 101, 0.375) == 404
+    assert samples_needed(0.5, 0.25, 3, 0.125) == 2  # 1.33 of 3
+    assert samples_needed(0.5, 1.0, 10_000_000, 1.5) == 10_000_000
+    assert samples_needed(0.5, 1.0, 10_000_001, 1.5) is None
+    assert samples_needed(-0.5, 0.25, 100, 0.5) == 7
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.99])
+def test_the_confidence_counts_in_every_plan(confidence: float) -> None:
+    tail = (1 - confidence) / 2
+    assert images_needed(1.0, 0.97, confidence) == math.ceil(math.log(tail) / math.log(0.97))
+    assert images_needed(0.0, 0.03, confidence) == math.ceil(math.log(tail) / math.log(0.97))
+    assert best_provable_rate(50, confidence) == pytest.approx(tail ** (1 / 50))
+    # Without gains, the drop's interval is that of a rate: none lost of n.
+    assert images_needed_for_drop(0.0, 0.0, 0.03, confidence) == math.ceil(
+        math.log(tail) / math.log(0.97)
+    )
+    n = images_needed_for_drop(0.1, 0.04, 0.02, confidence)
+    assert n is not None
+    assert paired_difference(0.1 * n, 0.04 * n, n, confidence)[0] > 0.02
+    fewer = paired_difference(0.1 * (n - 1), 0.04 * (n - 1), n - 1, confidence)
+    assert fewer[0] <= 0.02
+    counts = differing_at_limit(200, 0.9, confidence)
+    inside = [clopper_pearson(200 - k, 200, confidence) for k in range(201)]
+    assert counts == (
+        max(k for k in range(201) if inside[k][0] >= 0.9),
+        min(k for k in range(201) if inside[k][1] < 0.9),
+    )
+
+
+def test_limits_that_every_count_or_none_reaches() -> None:
+    assert differing_at_limit(5, 0.0, 0.95) == (5, None)
+    assert differing_at_limit(5, 1.0, 0.95) == (None, 1)
+    assert differing_at_limit(1, 0.5, 0.95) == (None, None)
+    # All of 200 differ: the high end is 1.8 %, the last count that can fail.
+    high = 1 - 0.025 ** (1 / 200)
+    assert differing_at_limit(200, high + 1e-9, 0.95)[1] == 200
+
+
+def test_plans_end_at_ten_million_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert planning._least(lambda n: n >= 8_388_608) == 8_388_608
+    assert planning._least(lambda n: n >= 8_388_609) is None  # 16,777,216 is not tried
+    monkeypatch.setattr(planning, "MOST_IMAGES", 16)
+    found = [planning._least(functools.partial(operator.le, at)) for at in range(1, 18)]
+    assert found == [*range(1, 17), None]
+
+
+def test_each_number_is_tried_by_halving_once() -> None:
+    asked: list[int] = []
+
+    def settled(n: int) -> bool:
+        asked.append(n)
+        return n >= 11
+
+    assert planning._least(settled) == 11
+    assert asked == [1, 2, 4, 8, 16, 12, 10, 11]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from edgeq.measure.statistics import (
     FARTHEST,
     binomial_tail,
     bounded_mean,
+    chance_below_zero,
     clopper_pearson,
     mcnemar_exact,
     paired_difference,
@@ -167,3 +169,199 @@ def test_the_binomial_tail_refuses_impossible_counts(
 ) -> None:
     with pytest.raises(ValueError, match="not a binomial"):
         binomial_tail(*arguments)
+
+
+def chance_below(points: list[float]) -> float:
+    """Return how likely a mean of distinct points with Dirichlet's uniform weights is below 0.
+
+    In closed form: the mean's distribution is a B-spline with the points as its knots.
+    """
+    return sum(
+        (-low) ** (len(points) - 1)
+        / math.prod(other - low for at, other in enumerate(points) if at != place)
+        for place, low in enumerate(points)
+        if low < 0
+    )
+
+
+SPREAD = st.lists(st.integers(1, 39), min_size=2, max_size=6, unique=True).map(
+    lambda numbers: [number / 40 for number in numbers]
+)
+CONFIDENCES = st.sampled_from([0.8, 0.9, 0.95, 0.99])
+
+
+@given(SPREAD, CONFIDENCES)
+def test_the_ends_of_a_bounded_mean_leave_half_of_the_error_on_each_side(
+    values: list[float], confidence: float
+) -> None:
+    low, high = bounded_mean(np.array(values), confidence)
+    tail = (1 - confidence) / 2
+    assert chance_below([value - low for value in [*values, 0.0]]) == pytest.approx(tail, rel=1e-4)
+    above = chance_below([high - value for value in [*values, 1.0]])
+    assert above == pytest.approx(tail, rel=1e-4)
+
+
+@given(SPREAD, CONFIDENCES)
+def test_the_ends_of_an_unbounded_mean_leave_half_of_the_error_on_each_side(
+    values: list[float], confidence: float
+) -> None:
+    ends = unbounded_mean(np.array(values), confidence)
+    assert ends is not None
+    tail = (1 - confidence) / 2
+    below = chance_below([value - ends[0] for value in [*values, 0.0]])
+    above = chance_below([ends[1] - value for value in [*values, 3 * max(values)]])
+    assert below == pytest.approx(tail, rel=1e-4)
+    assert above == pytest.approx(tail, rel=1e-4)
+
+
+@pytest.mark.parametrize("worth", [None, 2.0, 3.5, 20.0])
+def test_equal_values_have_an_interval_in_closed_form(worth: float | None) -> None:
+    # The mean is v B, with B of the distribution Beta(n, 1), whose quantiles are roots.
+    root = 0.025 ** (1 / (20 if worth is None else worth))
+    values = np.full(20, 0.5)
+    assert bounded_mean(values, 0.95, worth=worth) == pytest.approx(
+        (0.5 * root, 1 - 0.5 * root), abs=1e-7
+    )
+    ends = unbounded_mean(4 * values, 0.95, worth=worth)
+    assert ends == pytest.approx((2 * root, 6 - 4 * root), abs=1e-6)
+
+
+def test_two_independent_values_are_the_fewest_that_tell_how_values_vary() -> None:
+    assert unbounded_mean(np.array([1.0]), 0.95) is None
+    assert unbounded_mean(np.array([1.0]), 0.95, worth=2.0) is None
+    assert unbounded_mean(np.array([1.0, 2.0]), 0.95) is not None
+    assert unbounded_mean(np.array([1.0, 2.0]), 0.95, worth=1.99) is None
+    assert unbounded_mean(np.array([1.0, 2.0]), 0.95, worth=2.0) is not None
+
+
+@given(
+    st.integers(1, 30),
+    st.floats(0.05, 5.0),
+    st.floats(0.05, 5.0),
+    st.sampled_from([None, 2.5, 7.0]),
+)
+def test_the_chance_of_a_mean_below_0_in_closed_form(
+    n: int, value: float, unseen: float, worth: float | None
+) -> None:
+    # v B - u (1 - B) lies below 0 if B lies below u / (u + v).
+    found = chance_below_zero(np.full(n, value), -unseen, worth=worth)
+    expected = (unseen / (unseen + value)) ** (n if worth is None else worth)
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+@given(SPREAD, st.floats(0.05, 0.95))
+def test_the_chance_of_a_mean_of_unlike_values_below_0(values: list[float], zero: float) -> None:
+    offsets = [value - zero for value in values]
+    if max(offsets) > 0.01:
+        found = chance_below_zero(np.array(offsets), -zero)
+        assert found == pytest.approx(chance_below([*offsets, -zero]), abs=1e-4)
+
+
+def test_means_of_values_on_one_side_of_0_are_certain() -> None:
+    assert chance_below_zero(np.array([1.0, 2.0]), 0.0) == 0.0
+    assert chance_below_zero(np.array([1.0, 0.0]), 0.5) == 0.0
+    assert chance_below_zero(np.array([-1.0, -2.0]), -1.0) == 1.0
+    assert chance_below_zero(np.array([-1.0, 0.0]), 0.0) == 1.0
+    assert chance_below_zero(np.array([0.0, 0.0]), -1.0) == 1.0
+    assert chance_below_zero(np.array([0.0, 0.0]), 0.0) == 0.0
+
+
+def test_values_in_the_middle_alone_are_joined() -> None:
+    values = np.arange(1000.0)
+    distinct, weights = statistics._weighed(values, None)
+    assert distinct.size == weights.size == 160
+    assert distinct[:32].tolist() == values[:32].tolist()
+    assert distinct[-32:].tolist() == values[-32:].tolist()
+    assert weights[:32].tolist() == weights[-32:].tolist() == [1.0] * 32
+    assert set(weights[32:-32]) == {9.0, 10.0}
+    assert weights.sum() == 1000
+    assert (weights * distinct).sum() == pytest.approx(values.sum())
+    assert (np.diff(distinct) > 0).all()
+    halves = statistics._weighed(values, 500.0)
+    assert halves[0].tolist() == pytest.approx(distinct.tolist())
+    assert halves[1].tolist() == pytest.approx((weights / 2).tolist())
+
+
+def test_up_to_160_distinct_values_stay_as_they_are() -> None:
+    for count, left in ((160, 160), (161, 160)):
+        distinct, weights = statistics._weighed(np.repeat(np.arange(float(count)), 2), None)
+        assert (distinct.size, weights.sum()) == (left, 2 * count)
+    values = np.array([3.0, 1.0, 3.0])
+    distinct, weights = statistics._weighed(values, 1.5)
+    assert (distinct.tolist(), weights.tolist()) == ([1.0, 3.0], [0.5, 1.0])
+
+
+@given(st.integers(1, 300), st.floats(0.5, 0.999))
+def test_a_paired_difference_of_one_kind_is_a_rate(n: int, confidence: float) -> None:
+    # All lost: 1 - 2 (1 - B) with B of Beta(n, 1) at the low end, and 1 itself at the high one.
+    root = ((1 - confidence) / 2) ** (1 / n)
+    assert paired_difference(n, 0, n, confidence) == pytest.approx((2 * root - 1, 1), abs=1e-7)
+    assert paired_difference(0, n, n, confidence) == pytest.approx((-1, 1 - 2 * root), abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    "counts", [(1, 2, 3), (3, 0, 3), (0, 3, 3), (0.5, 0.25, 0.75), (0, 0, 0.5)]
+)
+def test_paired_difference_takes_all_counts_that_can_be(counts: tuple[float, ...]) -> None:
+    lost, gained, n = counts
+    low, high = paired_difference(lost, gained, n, 0.95)
+    assert low < (lost - gained) / n + 1e-9
+    assert high > (lost - gained) / n - 1e-9
+
+
+@pytest.mark.parametrize("counts", [(0, -1, 5), (-0.5, 0, 5), (2, 3.5, 5), (0, 0, -1)])
+def test_paired_difference_refuses_what_can_not_be(counts: tuple[float, ...]) -> None:
+    lost, gained, n = counts
+    with pytest.raises(ValueError, match="impossible"):
+        paired_difference(lost, gained, n, 0.95)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, -0.1, 1.1])
+def test_every_interval_refuses_a_confidence_that_is_none(confidence: float) -> None:
+    values = np.array([0.25, 0.5])
+    asks: list[Callable[[], object]] = [
+        lambda: clopper_pearson(1, 2, confidence),
+        lambda: paired_difference(1, 0, 2, confidence),
+        lambda: bounded_mean(values, confidence),
+        lambda: unbounded_mean(values, confidence),
+    ]
+    for ask in asks:
+        with pytest.raises(ValueError, match=f"between 0 and 1, not {confidence}"):
+            ask()
+
+
+def test_fewer_trials_than_one_are_trials() -> None:
+    low, high = clopper_pearson(0.25, 0.5, 0.95)
+    assert low == pytest.approx(stats.beta.ppf(0.025, 0.25, 1.25))
+    assert high == pytest.approx(stats.beta.ppf(0.975, 1.25, 0.25))
+    assert clopper_pearson(0, 0.5, 0.9) == pytest.approx((0, stats.beta.ppf(0.95, 1, 0.5)))
+    assert clopper_pearson(0.5, 0.5, 0.9) == pytest.approx((stats.beta.ppf(0.05, 0.5, 1), 1))
+    assert binomial_tail(0.5, 0.5, 0.25) == pytest.approx(stats.beta.cdf(0.25, 0.5, 1))
+
+
+def test_chances_of_0_and_1_are_chances() -> None:
+    assert binomial_tail(0, 3, 0.0) == binomial_tail(3, 3, 1.0) == 1.0
+    assert binomial_tail(1, 3, 0.0) == 0.0
+    assert binomial_tail(3, 3, 0.5) == pytest.approx(0.125)
+    with pytest.raises(ValueError, match="not a binomial"):
+        binomial_tail(1, 2, -0.1)
+
+
+def test_mcnemar_counts_pairs_as_their_share() -> None:
+    # 2 and 8 of pairs that count half: 1 and 4.
+    assert mcnemar_exact(2, 8, share=0.5) == pytest.approx(mcnemar_exact(1, 4))
+    assert mcnemar_exact(1, 4) == pytest.approx(2 * (1 + 5) / 32)
+    assert mcnemar_exact(0, 1) == mcnemar_exact(5, 5) == 1.0
+    assert mcnemar_exact(0, 6) == pytest.approx(2 / 64)
+
+
+def test_quantiles_of_the_normal_distribution() -> None:
+    assert statistics.normal_quantile(0.975) == pytest.approx(stats.norm.ppf(0.975))
+    assert statistics.normal_quantile(0.2) == pytest.approx(stats.norm.ppf(0.2))
+
+
+def test_the_values_of_a_bounded_mean_may_be_0_and_1() -> None:
+    low, high = bounded_mean(np.array([0.0, 1.0, 1.0]), 0.95)
+    assert (low, high) == pytest.approx(clopper_pearson(2, 3, 0.95), abs=1e-7)
+    with pytest.raises(ValueError, match="needed"):
+        bounded_mean(np.array([0.5, -0.1]), 0.95)

@@ -112,3 +112,76 @@ def test_seconds_grow_with_the_rounds_that_are_missing() -> None:
     text = more_seconds(ratio(1.0), 4000, 1000, 60.0)
     assert "`latency.budget_s` to about 240" in text
     assert "about 4,000 rounds would settle it (1,000 so far)" in text
+
+
+def test_methods_have_advice_of_their_own() -> None:
+    assert another_method("dynamic_int2") == (
+        "Try weight_only_int8: 2 bits are too few for these weights"
+    )
+    others = "Look at the flipped images, and check the variant's preprocessing"
+    assert another_method(None) == another_method("unheard_of") == others
+
+
+def test_all_of_what_settles_a_rate() -> None:
+    assert more_images(rate(0.93), None, 2000) == (
+        "The rate lies at the limit, and 2,000 images can't tell on which side. About 8,000 in all "
+        "would halve the interval"
+    )
+    clusters = find_clusters([number // 5 for number in range(100)])
+    assert more_images(rate(0.93), None, 20, clusters).startswith(
+        "The rate lies at the limit, and 20 different photographs can't tell on which side."
+    )
+    known = more_images(rate(0.93, half=0.0005), None, 10)
+    assert known == (
+        "No set of images settles this: the rate is known to lie within 0.1 points of the limit. "
+        "Set the limit where it matters"
+    )
+    assert more_images(rate(0.95), 4000, 2000) == (
+        "About 4,000 images in all would settle it (2,000 so far); if the rate stays, it PASSES"
+    )
+
+
+def test_all_of_what_settles_a_time() -> None:
+    assert more_rounds(ratio(1.0), 4000, 2000) == (
+        "Set `latency.rounds` to about 4,000 on an idle machine (2,000 so far), which would settle "
+        "it; if the ratio stays, it PASSES"
+    )
+    assert more_rounds(ratio(1.1), None, 2000) == (
+        "The ratio lies at the limit, and 2,000 rounds can't tell on which side. Set "
+        "`latency.rounds` to about 8,000 on an idle machine, which halves the interval"
+    )
+    assert more_rounds(ratio(1.1, half=0.005), None, 2000) == (
+        "No number of rounds settles this: the ratio is known to lie within 0.011 of the limit. "
+        "Set another limit"
+    )
+    assert more_seconds(ratio(1.2), 4000, 2000, 60.0) == (
+        "Set `latency.budget_s` to about 120 on an idle machine: about 4,000 rounds would settle "
+        "it (2,000 so far); if the ratio stays, it FAILS"
+    )
+    assert more_seconds(ratio(1.1), None, 1, 60.0) == (
+        "The ratio lies at the limit, and 1 round can't tell on which side. Set `latency.budget_s` "
+        "to about 240 on an idle machine, which halves the interval"
+    )
+
+
+def test_seconds_are_rounded_up_and_at_least_one() -> None:
+    assert "to about 1 on" in more_seconds(ratio(1.0), 200, 100, 0.1)
+    # 2.5 seconds for 100 rounds are 5.025 for 201.
+    assert "to about 6 on" in more_seconds(ratio(1.0), 201, 100, 2.5)
+    assert "to about 3 on" in more_seconds(ratio(1.0), 1, 100, 2.5)
+
+
+def test_what_is_open_about_a_rate_a_drop_and_a_time() -> None:
+    ends = (0.9, 0.96)
+    assert open_value.of_rate("rate", 0.94, ends, 0.93) == OpenValue(
+        "rate", "percent", 0.94, ends, 0.93, "min", 0.001, highest=1.0
+    )
+    # Near 1 a tenth of what is left, and nothing beyond.
+    assert open_value.of_rate("rate", 0.94, ends, 0.995).fine == pytest.approx(0.0005)
+    assert open_value.of_rate("rate", 0.94, ends, 1.5).fine == 0.0
+    assert open_value.of_drop(0.02, ends, 0.03) == OpenValue(
+        "drop", "points", 0.02, ends, 0.03, "max", 0.001
+    )
+    assert open_value.of_time("ratio", "times", 0.5, ends, -2.0) == OpenValue(
+        "ratio", "times", 0.5, ends, -2.0, "max", 0.02
+    )

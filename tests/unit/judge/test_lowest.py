@@ -63,3 +63,46 @@ def test_an_open_verdict_sends_to_the_image() -> None:
     assert another_look(low(0.3, 0.5), 4, "Try another.") == (
         "Look at image 4 beside the other worst ones. Try another."
     )
+
+
+def test_all_of_the_evidence_of_the_lowest() -> None:
+    assert low(0.3, 0.5, 0.92, images=600).evidence() == {
+        "lowest": 0.3,
+        "judged": "the 3rd lowest",
+        "below_limit": 2,
+        "allowed_by_chance": 2,
+        "interval_method": "Clopper-Pearson: FAIL if more than 0.048% of images lie below the "
+        "limit; if some do, PASS if no more than 1%",
+        "confidence": 0.95,
+    }
+
+
+def test_a_value_at_the_limit_is_not_below_it() -> None:
+    found = low(0.8, 0.9)
+    assert found.below == 0
+    assert found.verdict is Verdict.PASS
+    assert found.reason("cosine", 4, "") == (
+        "2nd lowest cosine of 500 images, 0.800 the lowest at image 4: 0.900 (limit: at least 0.8)"
+    )
+
+
+def test_what_lies_below_is_counted_unless_the_judged_value_does_too() -> None:
+    many = low(0.3, 0.5, 0.92, images=6000)
+    assert many.reason("cosine", 4, "").endswith(
+        "3rd lowest cosine of 6,000 images, 0.300 the lowest at image 4: 0.920 (limit: at least "
+        "0.8); 2 below"
+    )
+    failed = low(0.3, 0.5).reason("cosine", 4, "")
+    assert failed.endswith("0.500 (limit: at least 0.8)")
+    assert low(0.3, images=2000).reason("cosine", 4, "") == (
+        "lowest cosine at image 4 of 2,000: 0.300 (limit: at least 0.8)"
+    )
+
+
+def test_an_open_verdict_counts_the_images_below() -> None:
+    open_ = Lowest((0.3, 0.5, 0.92), 1200, 0.8, 0.9999)
+    assert open_.verdict is Verdict.INCONCLUSIVE
+    assert another_look(open_, 4, "Try another.") == (
+        "Look at image 4: 2 images of 1,200 may be an accident or one of many. Evaluate more images"
+    )
+    assert another_look(low(0.9), 4, "Try another.") is None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeq.judge.resolution import of_drop, of_interval, of_rate, worth
+from edgeq.judge.resolution import of_drop, of_interval, of_rate, sample, worth
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.statistics import clopper_pearson
 
@@ -50,3 +50,53 @@ def test_clusters_are_named_with_what_they_count_as() -> None:
         "500 crops of 100 photographs count as 100 images: these 100 images can show a drop"
     )
     assert worth(None, "said") == "said"
+
+
+def test_all_that_a_rate_resolves() -> None:
+    assert of_rate(20, 0.95, 0.95) == (
+        "these 20 images can prove 83.2 % at best: no PASS is possible, FAIL from 4"
+    )
+    assert of_rate(5000, 0.5, 0.9, others="are wrong") == (
+        "these 5,000 images can prove 99.9 % at best: PASS with up to 2,441 that are wrong, FAIL "
+        "from 2,559"
+    )
+    assert clopper_pearson(5000 - 2441, 5000, 0.9)[0] >= 0.5
+    assert clopper_pearson(5000 - 2442, 5000, 0.9)[0] < 0.5
+    assert sample(1200, None) == "1,200 images"
+    assert sample(1, None) == "1 image"
+    clusters = find_clusters([number // 5 for number in range(500)])
+    assert sample(500, clusters) == "500 crops of 100 photographs"
+
+
+def test_all_that_a_drop_resolves() -> None:
+    often = "(at least 80 % of such sets would)"
+    assert of_drop(500, 0.03, 0.03, 0.95) == (
+        f"these 500 images can show a drop of 2.2 points {often}; where 3 points may be lost, one "
+        "of 6.1 points is a FAIL as often"
+    )
+    assert of_drop(12, 0.0, 0.5, 0.95) == (
+        f"these 12 images can show a drop of 65 points {often}; where 50 points may be lost none "
+        "is large enough for a FAIL"
+    )
+    assert of_drop(500, 0.03, -0.01, 0.95).endswith(often)
+    assert of_drop(500, 0.03, 0.001, 0.95).endswith(
+        "; where 0.1 points may be lost, one of 2.3 points is a FAIL as often"
+    )
+    # With less confidence less is needed: 2.486 standard deviations in place of 2.802.
+    assert of_drop(500, 0.03, 0.0, 0.9) == f"these 500 images can show a drop of 1.9 points {often}"
+
+
+def test_all_that_an_interval_resolves() -> None:
+    assert of_interval(1, "image", "percent", None) == (
+        "this 1 image are too few to tell any difference"
+    )
+    assert of_interval(64, "round", "ms", (9.0, 10.0)) == (
+        "these 64 rounds tell values apart that differ by 0.5 ms or more"
+    )
+
+
+def test_a_cluster_counts_as_one_image_at_least() -> None:
+    one = find_clusters([0] * 9)
+    assert worth(one, "x") == "9 crops of 1 photograph count as 1 image: x"
+    uneven = find_clusters([0] * 8 + [1, 2])
+    assert worth(uneven, "x").startswith("10 crops of 3 photographs count as 1 image: ")

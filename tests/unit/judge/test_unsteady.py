@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
 
 from edgeq.judge.costs import latency_ratio
-from edgeq.judge.unsteady import causes, said
+from edgeq.judge.unsteady import Cause, causes, said
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.latency import Latency, Taking, latency
 
@@ -100,3 +102,81 @@ def test_a_machine_too_busy_to_time_anything_is_named() -> None:
     assert found.status is Verdict.INCONCLUSIVE
     assert "load average 40.0 on 2 cores" in str(found.next_step)
     assert "Time 8 blocks" in str(found.next_step)
+
+
+def with_figures(**keys: Any) -> Latency:
+    """Return a quiet benchmark with some figures of the variant or of how it was taken."""
+    found = timed()
+    taking, variant = found.taking, found.variant
+    assert taking is not None
+    of_taking = {name: keys.pop(name) for name in ("load_average", "cores") if name in keys}
+    quiet = msgspec.structs.replace(found.baseline, spread=0.003, drift=0.0)
+    return msgspec.structs.replace(
+        found,
+        baseline=quiet,
+        variant=msgspec.structs.replace(variant, **{"spread": 0.003, "drift": 0.0, **keys}),
+        taking=msgspec.structs.replace(taking, **of_taking),
+    )
+
+
+BUSY = "the machine was busy, end what else runs"
+
+
+@pytest.mark.parametrize(
+    ("keys", "signs"),
+    [
+        ({}, ()),
+        ({"load_average": (2.0, 1.0)}, ()),
+        ({"load_average": (2.04, 1.0)}, (Cause("load average 2.0 on 2 cores", BUSY),)),
+        ({"load_average": (0.5, 1.1), "cores": 1}, (Cause("load average 1.1 on 1 core", BUSY),)),
+        ({"spread": 0.05}, ()),
+        ({"spread": 0.0512}, (Cause("spread 5.1 % of the median", BUSY),)),
+        ({"drift": 0.05}, ()),
+        ({"drift": -0.05}, ()),
+        (
+            {"drift": 0.0512},
+            (
+                Cause(
+                    "5.1 % slower at the end than at the start",
+                    "fix the clock frequency, or raise `latency.warmup`",
+                ),
+            ),
+        ),
+        (
+            {"drift": -0.0512},
+            (
+                Cause(
+                    "5.1 % faster at the end than at the start",
+                    "fix the clock frequency, or raise `latency.warmup`",
+                ),
+            ),
+        ),
+        ({"drift": 0.07, "spread": 0.08}, (Cause("spread 8.0 % of the median", BUSY),)),
+        ({"drift": None}, ()),
+        ({"rounds": 64}, ()),
+        (
+            {"rounds": 1},
+            (Cause("only 1 round", "raise `latency.rounds` or `latency.budget_s`"),),
+        ),
+    ],
+)
+def test_each_sign_has_its_bound(keys: dict[str, Any], signs: tuple[Cause, ...]) -> None:
+    assert causes(with_figures(**keys)) == signs
+
+
+def test_the_worse_one_of_both_models_is_seen() -> None:
+    found = with_figures()
+    unsteady_ = msgspec.structs.replace(found.baseline, spread=0.3, drift=-0.4)
+    seen = causes(msgspec.structs.replace(found, baseline=unsteady_))
+    assert [sign.seen for sign in seen] == [
+        "spread 30.0 % of the median",
+        "40.0 % faster at the end than at the start",
+    ]
+    assert said(seen) == (
+        "The timing was unsteady (spread 30.0 % of the median, 40.0 % faster at the end than at "
+        f"the start): {BUSY}; fix the clock frequency, or raise `latency.warmup`. "
+    )
+
+
+def test_how_samples_were_taken_need_not_be_known() -> None:
+    assert causes(msgspec.structs.replace(with_figures(), taking=None)) == ()

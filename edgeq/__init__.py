@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from edgeq.config.gate import Comparison, Gate
     from edgeq.config.methods import Method
+    from edgeq.config.target_kinds import TargetKind
     from edgeq.errors import EdgeqError
     from edgeq.faults.fault import Fault, Faulty, new_fault
     from edgeq.faults.good import Good
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from edgeq.quantize.recipes import LitertRecipe, TensorflowRecipe, static, weights_only
     from edgeq.record.structs import CaseRecord, RunRecord
     from edgeq.results.validate import validate
+    from edgeq.run.targets import Target, local_target
     from edgeq.samples.folders import SampleFile
     from edgeq.samples.sources import SampleSource
+    from edgeq.targets.findings import Findings
 
 _HOMES = {
     "CaseRecord": "edgeq.record.structs",
@@ -34,6 +37,7 @@ _HOMES = {
     "EdgeqError": "edgeq.errors",
     "Fault": "edgeq.faults.fault",
     "Faulty": "edgeq.faults.fault",
+    "Findings": "edgeq.targets.findings",
     "Gate": "edgeq.config.gate",
     "Good": "edgeq.faults.good",
     "Judgement": "edgeq.judge.verdict",
@@ -43,10 +47,13 @@ _HOMES = {
     "RunRecord": "edgeq.record.structs",
     "SampleFile": "edgeq.samples.folders",
     "SampleSource": "edgeq.samples.sources",
+    "Target": "edgeq.run.targets",
+    "TargetKind": "edgeq.config.target_kinds",
     "TensorflowRecipe": "edgeq.quantize.recipes",
     "VariantUnderTest": "edgeq.pipeline.variant",
     "Verdict": "edgeq.judge.verdict",
     "decide": "edgeq.judge.decide",
+    "local_target": "edgeq.run.targets",
     "missing": "edgeq.judge.missing",
     "new_fault": "edgeq.faults.fault",
     "static": "edgeq.quantize.recipes",
@@ -60,6 +67,7 @@ __all__ = [
     "EdgeqError",
     "Fault",
     "Faulty",
+    "Findings",
     "Gate",
     "Good",
     "Judgement",
@@ -69,11 +77,14 @@ __all__ = [
     "RunRecord",
     "SampleFile",
     "SampleSource",
+    "Target",
+    "TargetKind",
     "TensorflowRecipe",
     "VariantUnderTest",
     "Verdict",
     "__version__",
     "decide",
+    "local_target",
     "missing",
     "new_fault",
     "static",

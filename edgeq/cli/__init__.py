@@ -17,6 +17,7 @@ from edgeq.cli.gate import gate
 from edgeq.cli.init import init
 from edgeq.cli.report import report
 from edgeq.cli.store import store
+from edgeq.cli.target import target
 from edgeq.errors import EdgeqError
 
 __all__ = ["edgeq", "main"]
@@ -35,7 +36,7 @@ def edgeq() -> None:
     """
 
 
-for command in (init, doctor, gate, accept, compare, challenge, report, bundle, store):
+for command in (init, doctor, gate, accept, compare, challenge, report, bundle, store, target):
     edgeq.add_command(command)
 
 

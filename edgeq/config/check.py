@@ -14,11 +14,14 @@ from edgeq.config.presets_preprocessing import PREPROCESSING
 from edgeq.config.ranges import check_ranges
 from edgeq.config.structs import Classifier, Images, Model, ReadyVariant, Spec
 from edgeq.config.tables import header, key_text
+from edgeq.config.target_tables import BUILT_IN
 from edgeq.errors import SpecError
 from edgeq.registry import unknown
 
 BASELINE = "baseline"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
+_TARGET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+"""Without ``@``, which sets it off from a case's name."""
 
 
 def check(spec: Spec) -> None:
@@ -46,6 +49,7 @@ def check(spec: Spec) -> None:
     for name, variant in spec.variants.items():
         _check_name("variant", name, where)
         _check_variant(name, variant, f"{where}: {key_text('variants', name)}", spec)
+    _check_targets(spec)
     check_names(spec, {name: _method_names(spec, name) for name in spec.models})
     _check_gates(spec)
     check_limits(spec)
@@ -203,6 +207,31 @@ def _check_origin(variant: ReadyVariant, where: str, spec: Spec) -> None:
                 where=f"{where}.{key}",
                 remedy="Remove the key, or name the `file` that it is about",
             )
+
+
+def _check_targets(spec: Spec) -> None:
+    declared = spec.targets.declared
+    for name in declared:
+        if not _TARGET_NAME.fullmatch(name):
+            raise SpecError(
+                f"target name {name!r} is not valid",
+                where=spec.origin,
+                remedy="Use letters, digits and . _ - +, beginning with a letter or digit",
+            )
+        if name in BUILT_IN:
+            raise SpecError(
+                f"the name {name!r} is taken",
+                where=f"{spec.origin}: {key_text('targets', name)}",
+                remedy="Give the target a name of its own",
+            )
+    where = f"{spec.origin}: targets"
+    for name in spec.targets.use:
+        if name not in declared and name not in BUILT_IN:
+            raise unknown("target", name, {*BUILT_IN, *declared}, where=where)
+    if len(set(spec.targets.use)) != len(spec.targets.use):
+        raise SpecError("a target is named twice", where=where, remedy="Name it once")
+    if not spec.targets.use:
+        raise SpecError("no target is named", where=where, remedy="Name at least one")
 
 
 def _method_names(spec: Spec, model: str) -> set[str]:

@@ -28,10 +28,17 @@ def check_names(spec: Spec, methods: Mapping[str, Collection[str]]) -> None:
     Raises:
         SpecError: A name is not a file's name everywhere, or two are one.
     """
-    for kind, names in (("models", spec.models), ("variants", spec.variants)):
+    named = (
+        ("models", list(spec.models)),
+        ("variants", list(spec.variants)),
+        ("targets", list(spec.targets.declared)),
+    )
+    for kind, names in named:
         for name in names:
             _check_file_name(name, f"{spec.origin}: {key_text(kind, name)}")
     _check_distinct([(name, f"the model {name!r}") for name in spec.models], spec.origin, "files")
+    targets = [(name, f"the target {name!r}") for name in spec.targets.declared]
+    _check_distinct(targets, spec.origin, "files")
     pairs = list(_pairs(spec, methods))
     for model in spec.models:
         own = [(variant, f"the variant {variant!r}") for name, variant in pairs if name == model]

@@ -11,6 +11,7 @@ from edgeq.config.gate_table import parse_gates
 from edgeq.config.presets import built_in
 from edgeq.config.structs import Spec
 from edgeq.config.tables import build
+from edgeq.config.target_tables import parse_targets
 from edgeq.errors import SpecError
 from edgeq.io.files import read_text
 
@@ -65,8 +66,9 @@ def parse(table: dict[str, Any], *, root: Path, origin: Path) -> Spec:
     """
     where = str(origin)
     gates = parse_gates(table.get("gates", {}), where=where)
+    read = {"gates": gates, "targets": parse_targets(table.get("targets", {}), where=where)}
     values = {"models": {}} | table
-    spec = build(Spec, values, where=where, read={"gates": gates}, root=root, origin=where)
+    spec = build(Spec, values, where=where, read=read, root=root, origin=where)
     check(spec)
     return spec
 

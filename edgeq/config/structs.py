@@ -7,7 +7,7 @@ that relative ones start from.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -171,6 +171,30 @@ class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(sorted((self.units | floats).items()))
 
 
+class DeclaredTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """A place where models run.
+
+    Attributes:
+        kind: Its name among ``edgeq.config.target_kinds``.
+        settings: What its table sets beside the kind, as that kind's own struct.
+    """
+
+    kind: str
+    settings: Any
+
+
+class Targets(msgspec.Struct, frozen=True, kw_only=True):
+    """The places where models run.
+
+    Attributes:
+        use: Names of those that every variant is judged on.
+        declared: Those that have a table, by name; this machine is there without one.
+    """
+
+    use: tuple[str, ...] = ("local",)
+    declared: dict[str, DeclaredTarget] = {}
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """How models are executed.
 
@@ -260,6 +284,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         origin: The file it was read from, or ``"built-in"``.
         models: Models by name.
         variants: Variants with a name of their own, by that name.
+        targets: Where models run.
         methods: Methods for every model, as ``METHOD`` or ``METHOD@ENGINE``.
         engine: Engine for methods that name none, where it can make them.
         images: Photographs for every model.
@@ -282,6 +307,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
     models: dict[str, Model]
     variants: dict[str, ReadyVariant] = {}
+    targets: Targets = Targets()
     methods: tuple[str, ...] = ("dynamic_range", "float16", "int8", "weight_only_int8")
     engine: str | None = None
     images: Images = Images()

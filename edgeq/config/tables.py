@@ -19,7 +19,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 _SHARED_FILES = ("pyproject.toml", "built-in")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_TABLE = re.compile(r"\[(?=(?:gates|images|latency|make|models|report|run|variants)\b)")
+_TABLE = re.compile(r"\[(?=(?:gates|images|latency|make|models|report|run|targets|variants)\b)")
 _TOML_WORDS = {
     "str": "a string",
     "int": "a whole number",

@@ -10,6 +10,7 @@ from edgeq.config.limits import is_asked_for, limits_for
 from edgeq.config.methods import METHODS, MethodChoice, choose
 from edgeq.config.structs import CLASSIFICATION, Model, Spec, Task
 from edgeq.config.tables import header
+from edgeq.config.target_kinds import LOCAL
 from edgeq.errors import SpecError
 from edgeq.models import lite0
 from edgeq.registry import unknown
@@ -111,8 +112,15 @@ def cases(spec: Spec) -> tuple[Case, ...]:
     """Return every declared case: the proofs that apply, then the limits that hold.
 
     Raises:
-        SpecError: The spec declares no case at all.
+        SpecError: The spec declares no case at all, or one on another target than this machine.
     """
+    elsewhere = [name for name in spec.targets.use if name != LOCAL]
+    if elsewhere:
+        raise SpecError(
+            f"the gate does not judge variants on {elsewhere[0]!r} yet",
+            where=f"{spec.origin}: targets",
+            remedy=f"Leave it out, and try files there: edgeq target check {elsewhere[0]}",
+        )
     found = []
     for subject in subjects(spec):
         limits = limits_for(spec, subject.variant, subject.method)

@@ -69,6 +69,7 @@ class Conversation:
         self._timeout_s = max(timeout_s, START_S)
         self._memory_limit = memory_limit
         self._where = where or None
+        self._explain = target.explain
         self._requests = 0
         self._over = False
         try:
@@ -171,6 +172,7 @@ class Conversation:
             output=self._channel.output,
             timeout_s=self._timeout_s,
             memory_limit=self._memory_limit,
+            explain=self._explain,
         )
 
     def close(self) -> None:

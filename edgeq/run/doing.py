@@ -8,6 +8,7 @@ from dataclasses import dataclass
 INFERENCE = "one inference"
 _ACTIVITIES = {
     "hello": "its start",
+    "receive": "taking the model in",
     "load": "loading the model",
     "infer": INFERENCE,
     "infer_tensors": INFERENCE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from edgeq.errors import (
 )
 from edgeq.run.channel import describe_end
 from edgeq.run.doing import Doing
+from edgeq.run.targets import Ended, Explanation, unexplained
 from edgeq.words import size
 
 MESSAGE_LENGTH = 400
@@ -33,6 +34,7 @@ class Circumstances:
         output: The last of the worker's standard error.
         timeout_s: Seconds that an answer may take.
         memory_limit: Bytes that the worker may use, None for any number.
+        explain: The target's own knowledge of how its command ends.
     """
 
     where: str | None
@@ -40,6 +42,7 @@ class Circumstances:
     output: str
     timeout_s: float
     memory_limit: int | None
+    explain: Callable[[Ended], Explanation | None] = unexplained
 
     def ended(self, code: int | None) -> WorkerError:
         """Return the error for a worker that ended with an exit code, or closed its pipe."""
@@ -50,6 +53,9 @@ class Circumstances:
             return self._error(
                 WorkerCrashedError, f"the worker closed its pipe while it ran {self.doing}"
             )
+        known = self.explain(Ended(code, self.output, greeted=self.doing.op != "hello"))
+        if known is not None:
+            return self._error(WorkerCrashedError, known.what, known.remedy)
         remedy = None
         if code == -signal.SIGKILL:
             remedy = "Something else stopped it: the system may have run out of memory"
@@ -81,8 +87,13 @@ class Circumstances:
 
     def babble(self, answer: object) -> WorkerError:
         """Return the error for a worker whose answer is none."""
+        remedy = None
+        if self.doing.op == "hello":
+            remedy = "If a shell starts the worker, its start files must not print anything"
         return self._error(
-            WorkerError, f"the worker answered {self.doing} with what is not an answer: {answer}"
+            WorkerError,
+            f"the worker answered {self.doing} with what is not an answer: {answer}",
+            remedy,
         )
 
     def said(self, header: Mapping[str, Any]) -> WorkerError:
@@ -91,6 +102,12 @@ class Circumstances:
         message = one_line(str(header.get("message", "")))
         if "MemoryError" in kinds and self.memory_limit is not None:
             return self.out_of_memory()
+        if self.doing.op == "receive" and "OSError" in kinds:
+            return self._error(
+                WorkerError,
+                f"the model can't be written there: {message}",
+                "Free some space there, in /var/tmp or the folder for temporary files",
+            )
         if any(kind in kinds for kind in _REFUSALS):
             reason = message or "no reason given, as after a failed allocation"
             return self._error(ModelRefusedError, f"the runtime refused {self.doing}: {reason}")

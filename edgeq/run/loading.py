@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import tempfile
@@ -16,9 +15,13 @@ import numpy as np
 
 from edgeq.config.structs import Kernels
 from edgeq.errors import ModelRefusedError, WorkerError
+from edgeq.run.conversation import Conversation
 from edgeq.run.protocol import AnyArray
 from edgeq.run.results import IMAGE_AXES, REAL_TYPES, RGB, Loaded, TensorSpec
 from edgeq.tflite.edits import Edit
+
+PART_BYTES = 1 << 22
+"""Of a model that is sent, in one request."""
 
 _DELEGATE = "DELEGATE"
 
@@ -40,27 +43,43 @@ def patch(file: IO[bytes], edits: Sequence[Edit]) -> None:
 
 
 @contextmanager
-def delivered(
-    path: Path, edits: Sequence[Edit], *, local_files: bool
-) -> Iterator[tuple[str | None, tuple[AnyArray, ...]]]:
-    """Yield the path of an edited model, or None and its bytes for a target without our files.
+def edited(path: Path, edits: Sequence[Edit]) -> Iterator[Path]:
+    """Yield the path of an edited model.
 
     An edited model becomes a file too: the runtime maps files, and a kernel that reads beyond a
     tensor behaves as it does with the file that ships.
     """
-    if local_files and not edits:
-        yield str(path), ()
-        return
-    if not local_files:
-        content = io.BytesIO(path.read_bytes())
-        patch(content, edits)
-        yield None, (np.frombuffer(content.getbuffer(), np.uint8),)
+    if not edits:
+        yield path
         return
     with tempfile.NamedTemporaryFile(prefix="edgeq-", suffix=".tflite") as file:
         shutil.copyfile(path, file.name)
         patch(file, edits)
         file.flush()
-        yield file.name, ()
+        yield Path(file.name)
+
+
+def deliver(worker: Conversation, path: Path, *, local_files: bool) -> str | None:
+    """Return the path under which a worker finds a model, None for the one that it has received.
+
+    Args:
+        worker: Without our files, it is sent the model in parts.
+        path: The model's file here.
+        local_files: Whether the worker can read it.
+
+    Raises:
+        WorkerError: The worker can't take the model, or has ended.
+    """
+    if local_files:
+        return str(path)
+    start = 0
+    with path.open("rb") as file:
+        while (part := file.read(PART_BYTES)) or not start:
+            worker.ask("receive", {"start": start}, (np.frombuffer(part, np.uint8),))
+            start += len(part)
+            if not part:
+                break
+    return None
 
 
 def delegation(nodes: Sequence[Node]) -> tuple[int, int, int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from pathlib import Path
 
 from edgeq.errors import WorkerError, WorkerMemoryError
 from edgeq.run.conversation import Conversation
-from edgeq.run.protocol import AnyArray
+from edgeq.run.loading import deliver
 from edgeq.run.targets import Target
 
 ROOMY = 4
@@ -15,7 +16,7 @@ ROOMY = 4
 def loads_with_more_memory(
     target: Target,
     request: Mapping[str, object],
-    blobs: Sequence[AnyArray],
+    file: Path,
     *,
     timeout_s: float,
     memory_limit: int,
@@ -28,8 +29,8 @@ def loads_with_more_memory(
 
     Args:
         target: Where it was refused; the worker here is another one.
-        request: The ``load`` that was refused.
-        blobs: Its arrays.
+        request: The ``load`` that was refused, without its path.
+        file: The model.
         timeout_s: As for a session.
         memory_limit: The limit under which it was refused, in bytes.
     """
@@ -44,7 +45,8 @@ def loads_with_more_memory(
     except WorkerError:
         return False
     try:
-        worker.ask("load", request, tuple(blobs))
+        place = deliver(worker, file, local_files=target.local_files)
+        worker.ask("load", {**request, "path": place})
     except WorkerMemoryError:
         return True
     except WorkerError:

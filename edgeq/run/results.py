@@ -30,12 +30,28 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
         versions: ``ai-edge-litert``, ``numpy``, ``python``, and the ``machine``'s architecture.
         cpus: Processors, None if unknown.
         governor: Of the processor's frequency, ``""`` where it can't be read.
+        processor: Name of the processor or board, ``""`` where the system does not tell it.
+        system: The operating system and its kernel's version.
     """
 
     protocol: int
     versions: dict[str, str]
     cpus: int | None
     governor: str
+    processor: str = ""
+    system: str = ""
+
+
+class MachineState(msgspec.Struct, frozen=True, kw_only=True):
+    """How the machine that a worker runs on is now.
+
+    Attributes:
+        clock_mhz: Clock of its first core, -1 if it can't be read.
+        celsius: Its hottest sensor, -1 if there is none.
+    """
+
+    clock_mhz: float
+    celsius: float
 
 
 class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,14 +22,24 @@ from edgeq.run.conversation import Conversation, Progress
 from edgeq.run.doing import Doing, Waiting, ignore
 from edgeq.run.loading import (
     LoadReport,
-    delivered,
+    deliver,
+    edited,
     require_image_model,
     require_tensors,
     understand,
 )
 from edgeq.run.memory_retry import loads_with_more_memory
 from edgeq.run.protocol import USUAL_BYTES, AnyArray
-from edgeq.run.results import Feed, Held, Inferred, Loaded, MemoryNow, Timed, WorkerFacts
+from edgeq.run.results import (
+    Feed,
+    Held,
+    Inferred,
+    Loaded,
+    MachineState,
+    MemoryNow,
+    Timed,
+    WorkerFacts,
+)
 from edgeq.run.targets import Target
 from edgeq.samples.decode import Pixels
 from edgeq.tflite.edits import Edit
@@ -135,14 +145,14 @@ class Session:
             "kernels": kernels,
             "input_size": input_size or (),
         }
-        with delivered(path, edits, local_files=self._target.local_files) as (place, blobs):
-            request["path"] = place
+        with edited(path, edits) as file:
+            place = deliver(self._worker, file, local_files=self._target.local_files)
             try:
-                answer = self._worker.ask("load", request, blobs)
+                answer = self._worker.ask("load", {**request, "path": place})
             except ModelRefusedError as refusal:
                 refused = refusal.what.lower()
                 perhaps = any(words in refused for words in _PERHAPS_MEMORY)
-                if perhaps and self._would_load(request, blobs):
+                if perhaps and self._would_load(request, file):
                     raise self._worker.circumstances(Doing("load")).out_of_memory() from refusal
                 raise
         report = self._worker.convert("load", answer, LoadReport)
@@ -315,6 +325,14 @@ class Session:
             "memory", self._worker.ask("memory", {"reset": reset}), MemoryNow
         )
 
+    def state(self) -> MachineState:
+        """Return how the machine is now.
+
+        Raises:
+            WorkerError: As in ``load``.
+        """
+        return self._worker.convert("state", self._worker.ask("state", {}), MachineState)
+
     def close(self) -> None:
         """End the worker."""
         self._worker.close()
@@ -335,10 +353,10 @@ class Session:
             raise WorkerError(f"no model {handle} is loaded", where=self._where or None)
         return self._models[handle]
 
-    def _would_load(self, request: dict[str, object], blobs: tuple[AnyArray, ...]) -> bool:
+    def _would_load(self, request: dict[str, object], file: Path) -> bool:
         timeout_s, limit = self._limits
         return limit is not None and loads_with_more_memory(
-            self._target, request, blobs, timeout_s=timeout_s, memory_limit=limit
+            self._target, request, file, timeout_s=timeout_s, memory_limit=limit
         )
 
     def _portions(

@@ -3,10 +3,45 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 WORKER = Path(__file__).with_name("worker.py")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the program that starts a worker, or the worker itself, ended.
+
+    Attributes:
+        code: Exit code, negative for a signal.
+        output: The last of its standard error.
+        greeted: Whether the worker had answered before.
+    """
+
+    code: int
+    output: str
+    greeted: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a worker ended, as its target knows it.
+
+    Attributes:
+        what: The problem, without a full stop.
+        remedy: What to do about it.
+    """
+
+    what: str
+    remedy: str
+
+
+def unexplained(ended: Ended) -> Explanation | None:
+    """Know nothing beyond the exit code."""
+    del ended
+    return None
 
 
 @dataclass(frozen=True)
@@ -21,12 +56,15 @@ class Target:
             pixels are sent through the pipe.
         environment: Variables set for the command, over what ``edgeq.processes.environment``
             lets through.
+        explain: Says what an end of the command means on this kind of target, None if it is the
+            worker's own.
     """
 
     name: str
     command: tuple[str, ...]
     local_files: bool = False
     environment: dict[str, str] = field(default_factory=dict)
+    explain: Callable[[Ended], Explanation | None] = unexplained
 
 
 def local_target() -> Target:

@@ -17,6 +17,7 @@ import resource
 import select
 import struct
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -30,10 +31,11 @@ if __name__ == "__main__":  # before numpy, whose own threads would cost memory 
 with suppress(ImportError):  # said in the answer to hello, where the client can read it
     import numpy as np
 
-PROTOCOL, PROGRESS_S, GRACE_S = 4, 1.0, 5.0
+PROTOCOL, PROGRESS_S, GRACE_S = 5, 1.0, 5.0
 EACH, THEN_EVERY = 24, 8
 REAL_TYPES = ("float32", "float16", "int8", "uint8", "int16")
-GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+LARGE = "/var/tmp"  # noqa: S108 - on a disk, while /tmp is memory on many boards
+CPUFREQ = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 RESOLVERS = {"xnnpack": "AUTO", "reference": "BUILTIN_REF"}
 RESOLVERS["builtin"] = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
 Json = dict[str, Any]
@@ -108,6 +110,23 @@ def tensor_facts(detail: Json) -> Json:
     if not np.isfinite(pair[0]):
         raise ValueError(f"the scale of {detail['name']!r} is {pair[0]}")
     return {**facts, "dtype": np.dtype(detail["dtype"]).name, "quantization": pair}
+
+
+def first_line(path: Path) -> str:
+    """Return the first line of a system's file, empty where it can't be read."""
+    with suppress(OSError, UnicodeDecodeError):
+        return path.read_text("utf-8").replace("\0", "").split("\n")[0].strip()
+    return ""
+
+
+def processor() -> str:
+    """Return the name of the processor or the board, empty where the system does not tell it."""
+    with suppress(OSError):
+        rows = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+        pairs = [row.split(":", 1) for row in rows if ":" in row]
+        names = {key.strip(): value.strip() for key, value in reversed(pairs)}
+        return names.get("model name") or names.get("Model") or names.get("Hardware", "")
+    return ""
 
 
 class Gauge:
@@ -204,6 +223,7 @@ class Worker:
     def __init__(self, stdout: BinaryIO):
         self.stdout, self.told, self.last = stdout, 0.0, -1
         self.models: dict[int, Model] = {}
+        self.received: Any = None
         self.gauge = Gauge()
 
     def progress(self, done: int, total: int) -> None:
@@ -222,15 +242,33 @@ class Worker:
         if request["memory_limit"]:
             hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
             resource.setrlimit(resource.RLIMIT_DATA, (request["memory_limit"], hard))
-        governor = GOVERNOR.read_text("ascii").strip() if GOVERNOR.exists() else ""
-        facts = {"protocol": PROTOCOL, "cpus": os.cpu_count(), "governor": governor}
+        facts = {"protocol": PROTOCOL, "cpus": os.cpu_count(), "processor": processor()}
+        facts["governor"] = first_line(CPUFREQ / "scaling_governor")
+        facts["system"] = f"{platform.system()} {platform.release()}"
         return {**facts, "versions": versions}, ()
 
-    def op_load(self, request: Json, blobs: Arrays) -> Frame:
-        """Load the model at ``path``, or in the first array."""
-        path = request["path"]
-        source = {"model_path": path} if path else {"model_content": blobs[0].tobytes()}
-        model = self.models[request["id"]] = Model(source, request)
+    def op_state(self, *_: object) -> Frame:
+        """Return the clock in MHz and the hottest sensor in degrees Celsius; -1: unknown."""
+        clock = first_line(CPUFREQ / "scaling_cur_freq")
+        zones = Path("/sys/class/thermal").glob("thermal_zone*/temp")
+        degrees = [int(text) / 1000 for text in map(first_line, zones) if text.isdigit()]
+        mhz = int(clock) / 1000 if clock.isdigit() else -1.0
+        return {"clock_mhz": mhz, "celsius": max(degrees, default=-1.0)}, ()
+
+    def op_receive(self, request: Json, blobs: Arrays) -> Frame:
+        """Take the next part of a model into a file without a name: no end leaves it behind."""
+        if request["start"] == 0:
+            folder = LARGE if os.access(LARGE, os.W_OK) else None
+            self.received = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - load closes it
+        self.received.write(blobs[0])
+        self.received.flush()
+        return {}, ()
+
+    def op_load(self, request: Json, _: Arrays) -> Frame:
+        """Load the model at ``path``, or the one that was received."""
+        path = request["path"] or f"/dev/fd/{self.received.fileno()}"
+        model = self.models[request["id"]] = Model({"model_path": path}, request)
+        self.received = None
         io = {"inputs": model.inputs, "outputs": model.outputs, "init_s": model.init_s}
         details = model.interpreter._get_ops_details()  # noqa: SLF001 - there is no other way
         nodes = [[op["op_name"], op["inputs"].tolist(), op["outputs"].tolist()] for op in details]

@@ -202,6 +202,36 @@ def test_samples_from_outside_that_fail_are_one_sentence(project: Project, packa
     assert "Traceback" not in output
 
 
+def test_a_kind_of_target_from_outside_is_checked(project: Project, packages: Path) -> None:
+    install(packages, "my_targets")
+    project.spec["targets"] = {"gentle": {"kind": "nice", "priority": 15}}
+    project.write()
+    done = command(project, "target", "check", "gentle")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "gentle: this machine at a lower priority (kind nice)" in done.stdout
+    assert "answers as known, time not applicable" in done.stdout
+
+
+def test_settings_of_a_kind_from_outside_are_checked(project: Project, packages: Path) -> None:
+    install(packages, "my_targets")
+    project.spec["targets"] = {"gentle": {"kind": "nice", "priority": 30}}
+    result = project.run()
+    assert result.ret == 2
+    output = " ".join(text_of(result).split())
+    assert "targets.gentle: priority = 30 is not from 0 to 19" in output
+    assert "Traceback" not in output
+
+
+def test_the_gate_refuses_targets_that_it_does_not_judge_on(
+    project: Project, packages: Path
+) -> None:
+    install(packages, "my_targets")
+    project.spec["targets"] = {"use": ["gentle"], "gentle": {"kind": "nice"}}
+    result = project.run()
+    assert result.ret == 2
+    assert "does not judge variants on 'gentle' yet" in " ".join(text_of(result).split())
+
+
 def test_a_method_without_limits_is_refused(project: Project, packages: Path) -> None:
     install(packages, "my_methods")
     module = packages / "my_methods.py"

@@ -11,7 +11,18 @@ import edgeq as package
 from edgeq import cli
 from edgeq.errors import SpecError
 
-COMMANDS = ["accept", "bundle", "challenge", "compare", "doctor", "gate", "init", "report", "store"]
+COMMANDS = [
+    "accept",
+    "bundle",
+    "challenge",
+    "compare",
+    "doctor",
+    "gate",
+    "init",
+    "report",
+    "store",
+    "target",
+]
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,7 +94,7 @@ def test_a_refusal_for_want_of_memory_is_told_from_a_true_one(
         "while True:\n"
         "    asked = read()\n"
         "    if asked['op'] == 'bye': break\n"
-        f"    if not ({loads}):\n"
+        f"    if asked['op'] == 'load' and not ({loads}):\n"
         "        said = 'failed to create runtime'\n"
         "        write(kind='error', id=asked['id'], kinds=['RuntimeError'], message=said)\n"
         "    else:\n"

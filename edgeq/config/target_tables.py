@@ -1,0 +1,69 @@
+"""Reading ``targets``: a list of names, or tables of targets, each of a kind with settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edgeq.config.structs import DeclaredTarget, Targets
+from edgeq.config.tables import build, header, key_text
+from edgeq.config.target_kinds import KINDS, LOCAL, NoSettings
+from edgeq.errors import SpecError
+from edgeq.registry import unknown
+
+BUILT_IN: Mapping[str, DeclaredTarget] = {
+    LOCAL: DeclaredTarget(kind=LOCAL, settings=NoSettings()),
+}
+"""Targets that need no table."""
+
+_USE = "use"
+
+
+def parse_targets(value: Any, *, where: str) -> Targets:
+    """Return the targets of a spec.
+
+    ``targets = ["local"]`` names targets that need no table. Beside tables, ``[targets.NAME]``, the
+    same list is called ``use``, because TOML has one value for a key.
+
+    Args:
+        value: Of the key ``targets``.
+        where: The file.
+
+    Raises:
+        SpecError: A kind or a key is unknown, or a value is not valid.
+    """
+    place = f"{where}: targets"
+    if isinstance(value, list):
+        return build(Targets, {_USE: value}, where=place)
+    if not isinstance(value, dict):
+        raise SpecError(
+            "is not a table", where=place, remedy=f"Write {header(where, 'targets', 'NAME')}"
+        )
+    declared = {name: _target(name, entry, where) for name, entry in value.items() if name != _USE}
+    used = {_USE: value[_USE]} if _USE in value else {}
+    return build(Targets, used, where=place, declared=declared)
+
+
+def _target(name: str, table: Any, where: str) -> DeclaredTarget:
+    place = f"{where}: {key_text('targets', name)}"
+    if not isinstance(table, dict):
+        raise SpecError(
+            "is not a table", where=place, remedy=f"Write {header(where, 'targets', name)}"
+        )
+    kind = table.get("kind")
+    if not isinstance(kind, str):
+        problem = "kind is missing" if kind is None else "kind is not a string"
+        raise SpecError(problem, where=place, remedy=f"Valid: {', '.join(_kinds())}")
+    if kind not in _kinds():
+        raise unknown("target kind", kind, _kinds(), where=place)
+    keys = {key: setting for key, setting in table.items() if key != "kind"}
+    try:
+        settings = build(KINDS.get(kind).settings, keys, where=place)
+    except ValueError as error:  # of the struct's own check
+        raise SpecError(str(error), where=place, remedy="Correct the value") from error
+    return DeclaredTarget(kind=kind, settings=settings)
+
+
+def _kinds() -> list[str]:
+    """Return the kinds that a table can name; this machine needs none."""
+    return [name for name in KINDS.names() if name != LOCAL]

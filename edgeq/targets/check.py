@@ -1,0 +1,247 @@
+"""Does a target run models as it should? Greets its worker and runs models with known answers."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.config.structs import Preprocessing
+from edgeq.config.target_kinds import TargetKind
+from edgeq.run.protocol import AnyArray
+from edgeq.run.results import Feed, Loaded, MachineState, WorkerFacts
+from edgeq.run.session import Session
+from edgeq.run.targets import Target, local_target
+from edgeq.targets import tiny
+from edgeq.words import plural
+
+TIMEOUT_S = 120.0
+IMAGES = 4
+_ROUNDS, _BLOCK, _WARMUP, _BUDGET_S = 64, 4, 8, 10.0
+_HOT_CELSIUS = 80.0
+_STEADY = frozenset({"", "performance"})
+_SEED = 7
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a tiny model did on a target.
+
+    Attributes:
+        arithmetic: Of the model.
+        loaded: The model as the worker holds it.
+        differing: How many of its answers are not the known ones.
+        median_s: Seconds of an inference.
+    """
+
+    arithmetic: tiny.Arithmetic
+    loaded: Loaded
+    differing: int
+    median_s: float
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found out about a target.
+
+    Attributes:
+        kind: Of the target.
+        facts: What the worker said of itself.
+        before: The machine's state before the models ran.
+        after: The same afterwards.
+        runs: Of the tiny models.
+    """
+
+    kind: TargetKind
+    facts: WorkerFacts
+    before: MachineState
+    after: MachineState
+    runs: tuple[Ran, ...]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the target; nothing may be judged there until it is put right."""
+        wrong = [
+            f"{run.differing} answers of the {run.arithmetic} model are not the known ones"
+            for run in self.runs
+            if run.differing
+        ]
+        wrong += [
+            f"XNNPACK is not applied to the {run.arithmetic} model: it has 0 partitions, not 1. "
+            "Other kernels give other answers, more slowly. It happens if /proc or /sys can't be "
+            "read"
+            for run in self.runs
+            if self.kind.xnnpack and not run.loaded.partitions
+        ]
+        return tuple(wrong)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes times uncertain there."""
+        if "time" not in self.kind.measures:
+            return ()
+        doubts = []
+        if self.facts.governor not in _STEADY:
+            doubts.append(
+                f"the clock's governor is {self.facts.governor!r}: times vary with the load before"
+            )
+        if self.after.celsius >= _HOT_CELSIUS:
+            doubts.append(f"it is hot ({self.after.celsius:.0f} °C): the clock may be throttled")
+        if 0 < self.after.clock_mhz < 0.9 * self.before.clock_mhz:
+            doubts.append("its clock fell during the check")
+        return tuple(doubts)
+
+
+def check(kind: TargetKind, target: Target) -> Checked:
+    """Return what a target does with two tiny models.
+
+    Raises:
+        WorkerError: Its worker can't be started, or does not run them.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="edgeq-") as folder,
+        Session(target, timeout_s=TIMEOUT_S, memory_limit=None) as session,
+    ):
+        before = session.state()
+        runs = tuple(_run(session, Path(folder), arithmetic) for arithmetic in kind.arithmetics)
+        return Checked(kind, session.facts, before, session.state(), runs)
+
+
+def _run(session: Session, folder: Path, arithmetic: tiny.Arithmetic) -> Ran:
+    path = folder / f"{arithmetic}.tflite"
+    path.write_bytes(tiny.model(arithmetic))
+    loaded = session.load(path, threads=1, kernels="xnnpack")
+    image = tiny.pixels()
+    (answer,) = session.infer(loaded.handle, image, Preprocessing()).outputs
+    timed = session.time(
+        [Feed(loaded.handle, image, Preprocessing())],
+        rounds=_ROUNDS,
+        block=_BLOCK,
+        warmup=_WARMUP,
+        budget_s=_BUDGET_S,
+    )
+    differing = int(np.count_nonzero(answer != tiny.answer()))
+    return Ran(arithmetic, loaded, differing, float(np.median(timed.samples[0])))
+
+
+def lines(checked: Checked) -> Iterator[str]:
+    """Yield what a check found, for people."""
+    facts = checked.facts
+    versions = facts.versions
+    processor = facts.processor or "unknown"
+    cores = "" if facts.cpus is None else f", {plural(facts.cpus, 'core')}"
+    yield f"processor  {processor} ({versions.get('machine', 'unknown')}{cores}), {facts.system}"
+    yield (
+        f"runtime    ai-edge-litert {versions.get('ai-edge-litert', 'unknown')}, numpy "
+        f"{versions.get('numpy', 'unknown')}, Python {versions.get('python', 'unknown')}"
+    )
+    yield f"clock      {_clock(checked)}"
+    for run in checked.runs:
+        answers = f"{run.differing} answers differ" if run.differing else "answers as known"
+        yield f"{run.arithmetic:<10} {_kernels(run.loaded)}, {answers}{_time(checked.kind, run)}"
+
+
+def _clock(checked: Checked) -> str:
+    state = checked.after
+    texts = [
+        f"governor {checked.facts.governor or 'unknown'}",
+        f"{state.clock_mhz:.0f} MHz" if state.clock_mhz >= 0 else "frequency unknown",
+        f"{state.celsius:.0f} °C" if state.celsius >= 0 else "temperature unknown",
+    ]
+    return ", ".join(texts)
+
+
+def _kernels(loaded: Loaded) -> str:
+    partitions = plural(loaded.partitions, "partition")
+    return f"kernels {loaded.kernels} ({partitions} of XNNPACK)"
+
+
+def _time(kind: TargetKind, run: Ran) -> str:
+    if "time" not in kind.measures:
+        return ", time not applicable"
+    return f", {run.median_s * 1000:.3f} ms an inference"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A model's answers on a target beside those on this machine.
+
+    Attributes:
+        here: The model on this machine.
+        there: The model on the target.
+        values: How many values were compared.
+        differing: How many of them are not the same bit by bit.
+        largest: The largest difference, in the outputs' units; NaN if a value is NaN on one of
+            them alone.
+    """
+
+    here: Loaded
+    there: Loaded
+    values: int
+    differing: int
+    largest: float
+
+
+def beside_local(target: Target, path: Path) -> Beside:
+    """Run a model on a target and here, on ``IMAGES`` random inputs, and compare the answers.
+
+    Raises:
+        WorkerError: It can't be run on either.
+    """
+    here, inputs, ours = _answers(local_target(), path, None)
+    there, _, theirs = _answers(target, path, inputs)
+    return compare(here, there, ours, theirs)
+
+
+def compare(here: Loaded, there: Loaded, ours: list[AnyArray], theirs: list[AnyArray]) -> Beside:
+    """Return how answers differ. Outputs are compared in order; NaN equals NaN."""
+    values = differing = 0
+    largest = 0.0
+    for own, other in zip(ours, theirs, strict=True):
+        values += own.size
+        same = (own == other) | (np.isnan(own) & np.isnan(other))
+        differing += int(np.count_nonzero(~same))
+        if not same.all():
+            apart = np.abs(own[~same].astype(np.float64) - other[~same])
+            largest = float(np.maximum(largest, apart.max()))
+    return Beside(here, there, values, differing, largest)
+
+
+def _answers(
+    target: Target, path: Path, inputs: list[list[AnyArray]] | None
+) -> tuple[Loaded, list[list[AnyArray]], list[AnyArray]]:
+    with Session(target, timeout_s=TIMEOUT_S, memory_limit=None) as session:
+        loaded = session.load(path, threads=1, kernels="xnnpack")
+        given = _random_inputs(loaded) if inputs is None else inputs
+        outputs = [
+            output for feed in given for output in session.infer_tensors(loaded.handle, feed)
+        ]
+    return loaded, given, outputs
+
+
+def _random_inputs(loaded: Loaded) -> list[list[AnyArray]]:
+    drawn = np.random.default_rng(_SEED)
+
+    def values(shape: tuple[int, ...], dtype: str) -> npt.NDArray[np.generic]:
+        if np.dtype(dtype).kind == "f":
+            return drawn.uniform(0, 255, shape).astype(dtype)
+        ends = np.iinfo(dtype)
+        return drawn.integers(ends.min, ends.max, shape, dtype=np.dtype(dtype), endpoint=True)
+
+    return [[values(tensor.shape, tensor.dtype) for tensor in loaded.inputs] for _ in range(IMAGES)]
+
+
+def beside_lines(beside: Beside) -> Iterator[str]:
+    """Yield what the comparison says, for people."""
+    yield f"model      {_kernels(beside.there)}; here {_kernels(beside.here)}"
+    if not beside.differing:
+        yield f"answers    the same as here, bit by bit ({beside.values:,} values)"
+        return
+    yield (
+        f"answers    {beside.differing:,} of {beside.values:,} values differ from here, by "
+        f"{beside.largest:.2g} at most, on {IMAGES} random inputs"
+    )

@@ -1,0 +1,12 @@
+"""This machine."""
+
+from __future__ import annotations
+
+from edgeq.config.target_kinds import NoSettings
+from edgeq.run.targets import Target, local_target
+
+
+def start(name: str, settings: NoSettings) -> Target:
+    """Return this machine, with the Python that runs now."""
+    del name, settings
+    return local_target()

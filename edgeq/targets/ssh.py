@@ -1,0 +1,128 @@
+"""Another machine by the system's ``ssh``. The worker travels in the command line.
+
+Nothing is copied there beforehand, and nothing stays: the worker is the argument of ``python3 -c``,
+models are received into files without a name, and the worker ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import base64
+import shlex
+import zlib
+from functools import partial
+from pathlib import Path
+
+from edgeq.config.target_kinds import Ssh
+from edgeq.run.targets import WORKER, Ended, Explanation, Target
+
+SSH_FAILED, NOT_EXECUTABLE, NO_COMMAND, TOO_OLD = 255, 126, 127, 78
+CONNECT_S, ALIVE_S, SILENT = 15, 10, 3
+"""Seconds to connect in, seconds between questions whether the host is there, and how many of them
+may go unanswered."""
+
+_OPTIONS = {
+    "BatchMode": "yes",
+    "ConnectTimeout": CONNECT_S,
+    "ServerAliveInterval": ALIVE_S,
+    "ServerAliveCountMax": SILENT,
+    "RequestTTY": "no",
+    "ControlMaster": "no",
+    "ClearAllForwardings": "yes",
+}
+
+
+def start(name: str, settings: Ssh) -> Target:
+    """Return the command line that starts the worker on another machine."""
+    options = [text for key, value in _OPTIONS.items() for text in ("-o", f"{key}={value}")]
+    if settings.config is not None:
+        options += ["-F", str(Path(settings.config).expanduser())]
+    if settings.port is not None:
+        options += ["-p", str(settings.port)]
+    if settings.identity is not None:
+        options += ["-i", str(Path(settings.identity).expanduser()), "-o", "IdentitiesOnly=yes"]
+    there = shlex.join([settings.python, "-c", travelling(WORKER.read_bytes())])
+    # The shell in between turns a signal into an exit code, so that 255 is ssh's own.
+    shell = shlex.join(["exec", "sh", "-c", f"{there}; exit $?"])
+    return Target(
+        name,
+        ("ssh", *options, "--", settings.host, shell),
+        explain=partial(explain, settings),
+    )
+
+
+def travelling(worker: bytes) -> str:
+    """Return code for ``python -c`` that runs a worker, in any Python that can say it is too old.
+
+    The home folder, which ``-c`` puts first in the import path, is taken out of it.
+    """
+    packed = base64.b64encode(zlib.compress(worker, 9)).decode()
+    return (
+        "import sys;sys.version_info>=(3,9) or (sys.stderr.write('Python %d.%d'%"
+        f"sys.version_info[:2]),sys.stderr.flush(),sys.exit({TOO_OLD}));"
+        "sys.path[:]=filter(None,sys.path);"
+        "import base64,zlib;"
+        f"exec(compile(zlib.decompress(base64.b64decode('{packed}')),'worker.py','exec'))"
+    )
+
+
+_REASONS = {
+    "could not resolve hostname": (
+        "ssh does not find the host {host!r}",
+        "Check `host` and the network",
+    ),
+    "permission denied": (
+        "{host!r} lets nobody in with the keys that ssh offers",
+        "Name the right key with `identity`, or add yours there: ssh-copy-id {host}",
+    ),
+    "too many authentication failures": (
+        "{host!r} lets nobody in with the keys that ssh offers",
+        "Name the right key with `identity`",
+    ),
+    "host key verification failed": (
+        "the key that {host!r} shows is not the one that ssh knows, or ssh knows none",
+        "Check that it is the right machine, then connect once by hand: ssh {host}",
+    ),
+    "connection refused": (
+        "{host!r} takes no ssh connection",
+        "Check `port`, and that its ssh server runs",
+    ),
+    "timed out": ("{host!r} does not answer", "Check that it is switched on and in the network"),
+    "no route to host": (
+        "there is no way to {host!r}",
+        "Check that it is switched on and in the network",
+    ),
+}
+
+
+def explain(settings: Ssh, ended: Ended) -> Explanation | None:
+    """Return what an exit code of ``ssh`` means, None if it is the worker's own."""
+    lines = [line.strip().rstrip(".") for line in ended.output.splitlines() if line.strip()]
+    last = lines[-1] if lines else "it gives no reason"
+    if ended.code == SSH_FAILED:
+        return _not_connected(settings.host, ended, last)
+    if ended.greeted:
+        return None
+    if ended.code in {NO_COMMAND, NOT_EXECUTABLE}:
+        return Explanation(
+            f"there is no {settings.python!r} on {settings.host!r} ({last})",
+            "Install Python 3.9 or newer there, or name it with `python`",
+        )
+    if ended.code == TOO_OLD:
+        return Explanation(
+            f"{settings.python!r} on {settings.host!r} is {last}",
+            "Name a Python of 3.9 or newer with `python`",
+        )
+    return None
+
+
+def _not_connected(host: str, ended: Ended, last: str) -> Explanation:
+    if ended.greeted:
+        return Explanation(
+            f"the connection to {host!r} was lost ({last})",
+            "Check the network there and that the machine is still on, and run again",
+        )
+    printed = ended.output.lower()
+    for words, (what, remedy) in _REASONS.items():
+        if words in printed:
+            return Explanation(f"{what.format(host=host)} ({last})", remedy.format(host=host))
+    return Explanation(f"ssh can't connect to {host!r} ({last})", f"Try it by hand: ssh {host}")

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgeq.cli import main
+from edgeq.config.target_kinds import KINDS, Measured, TargetKind
+from edgeq.run.targets import Target, local_target
+from edgeq.targets.findings import Findings
+from tests.unit.tiny_model import classifier
+
+SPEC = """
+[models.net]
+source = "net.tflite"
+
+[targets.pi]
+kind = "ssh"
+host = "nobody.invalid"
+
+[targets.odd]
+kind = "odd"
+
+[targets.dead]
+kind = "dead"
+
+[targets.looks]
+kind = "looks"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A spec with targets of kinds that are right, dead, and only look at files."""
+    measures: frozenset[Measured] = frozenset({"predictions"})
+    here = TargetKind(
+        name="odd", summary="here", measures=measures, start=lambda *_: local_target()
+    )
+    end = (sys.executable, "-c", "raise SystemExit(3)")
+    dead = TargetKind(
+        name="dead", summary="dead", measures=measures, start=lambda name, _: Target(name, end)
+    )
+    looks = TargetKind(
+        name="looks",
+        summary="looks",
+        measures=frozenset({"placement"}),
+        estimates=True,
+        examine=lambda _, path: Findings((path.name,), ("too small",)),
+    )
+    rows = {row.name: row for row in (here, dead, looks)}
+    monkeypatch.setattr(KINDS, "_entries", {**KINDS._entries, **rows})
+    (tmp_path / "edgeq.toml").write_text(SPEC, "utf-8")
+    (tmp_path / "net.tflite").write_bytes(classifier())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_target_that_is_right_is_described(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["target", "check", "odd", "--model", "net.tflite"]) == 0
+    out = capsys.readouterr().out
+    assert "odd: here (kind odd); measures predictions" in out
+    assert "answers as known, time not applicable" in out
+    assert "the same as here, bit by bit" in out
+
+
+def test_a_target_that_does_not_start_is_bad_input(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["target", "check", "dead"]) == 2
+    assert "ended with exit code 3 while it ran hello" in capsys.readouterr().err
+
+
+def test_what_speaks_against_a_file_has_an_exit_code(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["target", "check", "looks", "--model", "net.tflite"]) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == ["net.tflite", "wrong      too small"]
+    assert main(["target", "check", "looks"]) == 2
+    assert "only looks at files" in capsys.readouterr().err
+
+
+def test_targets_and_kinds_are_listed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["target", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["local", "local"]
+    assert lines[1].split() == ["pi", "ssh", "not", "used", "by", "the", "gate"]
+    assert any(line.split()[:1] == ["looks"] for line in lines[lines.index("Kinds:") :])
+
+
+def test_an_unknown_target_is_bad_input(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["target", "check", "look"]) == 2
+    assert "unknown target 'look'. Did you mean 'looks'?" in capsys.readouterr().err

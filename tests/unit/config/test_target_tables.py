@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edgeq.config.digest import spec_sha256
+from edgeq.config.structs import DeclaredTarget, Targets
+from edgeq.config.target_kinds import Ssh
+from tests.unit.config.writing import refusal, spec
+
+PI = {"kind": "ssh", "host": "pi@board"}
+
+
+def test_without_a_word_about_targets_this_machine_is_meant() -> None:
+    assert spec().targets == Targets(use=("local",), declared={})
+
+
+def test_a_table_becomes_its_kinds_own_settings() -> None:
+    targets = spec(targets={"pi": {**PI, "port": 2222}}).targets
+    assert targets.declared == {
+        "pi": DeclaredTarget(kind="ssh", settings=Ssh(host="pi@board", port=2222))
+    }
+    assert targets.use == ("local",), "declaring a target uses none"
+
+
+@pytest.mark.parametrize("value", [["local"], {"use": ["local"]}, {"use": ["local"], "pi": PI}])
+def test_targets_are_used_by_name(value: object) -> None:
+    assert spec(targets=value).targets.use == ("local",)
+
+
+def test_a_declared_target_can_be_used() -> None:
+    assert spec(targets={"use": ["pi", "local"], "pi": PI}).targets.use == ("pi", "local")
+
+
+def test_what_a_target_sets_is_part_of_the_specs_hash() -> None:
+    hashes = {
+        spec_sha256(spec(targets=targets))
+        for targets in ({}, {"pi": PI}, {"pi": {**PI, "port": 1}}, {"use": ["pi"], "pi": PI})
+    }
+    assert len(hashes) == 4
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        ({"pi": {**PI, "kind": "shh"}}, "targets.pi: unknown target kind 'shh'. Did you mean"),
+        ({"pi": {**PI, "kind": "local"}}, "targets.pi: unknown target kind 'local'"),
+        ({"pi": {"host": "a"}}, "targets.pi: kind is missing. Valid: "),
+        ({"pi": {"kind": ["ssh"]}}, "targets.pi: kind is not a string"),
+        ({"pi": {"kind": "ssh"}}, "targets.pi: host is missing. Add the key"),
+        ({"pi": {**PI, "hots": "b"}}, "targets.pi: unknown key 'hots'. Did you mean 'host'?"),
+        ({"pi": {**PI, "port": "22"}}, "targets.pi: port: expected a whole number"),
+        ({"pi": {**PI, "port": 0}}, "targets.pi: port = 0 is outside its range, 1 to 65535"),
+        ({"pi": {**PI, "host": "-oProxyCommand=x"}}, "targets.pi: host = '-oProxyCommand=x' is"),
+        ({"pi": {**PI, "host": "a b"}}, "targets.pi: host = 'a b' is not the name of a host"),
+        ({"pi": {**PI, "host": ""}}, "targets.pi: host = '' is not the name of a host"),
+        ({"pi": {**PI, "python": "-c"}}, "targets.pi: python = '-c' is not a command"),
+        ({"pi": "ssh"}, "targets.pi: is not a table. Write [targets.pi]"),
+        ({"a@b": PI}, "target name 'a@b' is not valid"),
+        ({"con": PI}, "targets.con: is not a name of a file on every system"),
+        ({"pi": PI, "Pi": PI}, "'Pi'"),
+        ({"local": PI}, "targets.local: the name 'local' is taken"),
+        ({"use": ["board"], "boards": PI}, "unknown target 'board'. Did you mean 'boards'?"),
+        ({"use": 3}, "targets: use: expected a list"),
+        (["pi"], "targets: unknown target 'pi'. Valid: local"),
+        (["local", "local"], "targets: a target is named twice"),
+        ([], "targets: no target is named"),
+        (3, "targets: is not a table. Write [targets.NAME]"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_key(targets: Any, message: str) -> None:
+    assert message in refusal(targets=targets)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from edgeq.config.target_kinds import Ssh
+from edgeq.run.targets import WORKER, Ended
+from edgeq.targets.ssh import SSH_FAILED, TOO_OLD, explain, start, travelling
+from tests.patience import PATIENCE_S
+
+BOARD = Ssh(host="pi@board", python="/opt/my python/python3")
+
+
+def ended(code: int, output: str = "", *, greeted: bool = False) -> str:
+    explanation = explain(BOARD, Ended(code, output, greeted=greeted))
+    return "" if explanation is None else f"{explanation.what}. {explanation.remedy}"
+
+
+def test_settings_become_options() -> None:
+    settings = Ssh(host="board", port=2222, identity="~/key", config="ssh_config")
+    command = start("pi", settings).command
+    text = " ".join(command)
+    assert "-p 2222" in text
+    assert "-o IdentitiesOnly=yes" in text
+    assert "~/key" not in text, "a shell would have replaced it"
+    assert command[command.index("-F") + 1] == "ssh_config"
+    assert command[command.index("--") + 1] == "board"
+    assert len(command) == command.index("--") + 3
+
+
+def test_nobody_is_asked_for_a_password() -> None:
+    assert "BatchMode=yes" in start("pi", BOARD).command
+
+
+def test_the_remote_shell_starts_the_worker_whatever_its_pythons_name() -> None:
+    outer = shlex.split(start("pi", BOARD).command[-1])
+    assert outer[:3] == ["exec", "sh", "-c"]
+    inner = outer[3].removesuffix("; exit $?")
+    assert shlex.split(inner) == [BOARD.python, "-c", travelling(WORKER.read_bytes())]
+
+
+def test_the_command_line_is_short_enough_for_every_system() -> None:
+    assert len(start("pi", BOARD).command[-1]) < 16_000
+
+
+def test_the_worker_arrives_whole_and_without_the_home_folder_in_its_path() -> None:
+    code = travelling(b"print(__name__, '' in sys.path)\n")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_S,
+    )
+    assert done.stdout.split() == ["__main__", "False"]
+
+
+def test_an_old_python_says_so_before_it_reads_the_worker() -> None:
+    old = "import sys; sys.version_info = (3, 8, 1)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", old + travelling(b"print('ran')\n")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (TOO_OLD, "", "Python 3.8")
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("ssh: Could not resolve hostname board: Name or service not known", "find the host"),
+        ("pi@board: Permission denied (publickey).", "lets nobody in"),
+        ("Host key verification failed.", "is not the one that ssh knows"),
+        ("ssh: connect to host board port 22: Connection refused", "takes no ssh connection"),
+        ("ssh: connect to host board port 22: Connection timed out", "does not answer"),
+        ("ssh: connect to host board port 22: No route to host", "there is no way to"),
+        ("kex_exchange_identification: read: reset", "can't connect to 'pi@board' (kex_exchange"),
+        ("", "can't connect to 'pi@board' (it gives no reason)"),
+    ],
+)
+def test_ssh_that_fails_says_why(output: str, words: str) -> None:
+    assert words in ended(SSH_FAILED, output)
+
+
+def test_a_lost_connection_is_not_a_missing_host() -> None:
+    text = ended(SSH_FAILED, "client_loop: send disconnect: Broken pipe", greeted=True)
+    assert "the connection to 'pi@board' was lost (client_loop" in text
+
+
+@pytest.mark.parametrize("code", [126, 127])
+def test_a_missing_python_is_named(code: int) -> None:
+    text = ended(code, "sh: 1: python3: not found")
+    assert "there is no '/opt/my python/python3' on 'pi@board' (sh: 1: python3: not found)" in text
+
+
+def test_an_old_python_is_named() -> None:
+    assert "is Python 3.6. Name a Python of 3.9 or newer" in ended(TOO_OLD, "Python 3.6")
+
+
+@pytest.mark.parametrize(
+    ("code", "greeted"), [(1, False), (139, False), (127, True), (TOO_OLD, True), (139, True)]
+)
+def test_the_workers_own_end_is_left_to_others(code: int, greeted: bool) -> None:
+    assert ended(code, "Segmentation fault", greeted=greeted) == ""

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from edgeq.config.structs import DeclaredTarget
+from edgeq.config.target_kinds import KINDS, Measured, NoSettings, TargetKind
+from edgeq.errors import EdgeqError, SpecError
+from edgeq.run.targets import local_target
+from edgeq.targets.findings import Findings
+from edgeq.targets.starting import declared, kind_of, start
+from tests.unit.config.writing import spec
+
+
+@pytest.fixture
+def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kinds that are wrong in one way each."""
+    measures: frozenset[Measured] = frozenset({"placement"})
+    odd = TargetKind(name="odd", summary="", measures=measures, start=lambda *_: "ssh")  # type: ignore[arg-type]
+    looks = TargetKind(
+        name="looks", summary="", measures=measures, estimates=True, examine=lambda *_: Findings(())
+    )
+    monkeypatch.setattr(KINDS, "_entries", {**KINDS._entries, "odd": odd, "looks": looks})
+
+
+def test_this_machine_needs_no_table() -> None:
+    here = declared("local", spec())
+    assert kind_of(here).name == "local"
+    assert start("local", here) == local_target()
+
+
+def test_a_declared_target_starts_under_its_name() -> None:
+    board = declared("pi", spec(targets={"pi": {"kind": "ssh", "host": "board"}}))
+    assert start("pi", board).name == "pi"
+    assert not start("pi", board).local_files
+
+
+def test_an_unknown_target_is_told_the_closest() -> None:
+    with pytest.raises(SpecError, match="Did you mean 'local'"):
+        declared("locla", spec())
+
+
+def test_what_runs_no_models_is_not_started(kinds: None) -> None:
+    with pytest.raises(EdgeqError, match="runs no models") as caught:
+        start("x", DeclaredTarget(kind="looks", settings=NoSettings()))
+    assert caught.value.remedy == "It can measure: placement"
+
+
+def test_a_kind_that_gives_no_target_is_named(kinds: None) -> None:
+    with pytest.raises(EdgeqError, match="the target kind 'odd' gave str, not a Target"):
+        start("x", DeclaredTarget(kind="odd", settings=NoSettings()))

@@ -496,7 +496,7 @@ def test_all_that_is_recorded_of_outputs() -> None:
     )
     blamed = outputs(facts_, msgspec.structs.replace(baseline, nonfinite_images=1100))
     assert blamed.reason == "the baseline itself is not finite on 1,100 of 1,200 images"
-    assert blamed.next_step == "Mend the float model and check its preprocessing first"
+    assert blamed.next_step == "Fix the float model and check its preprocessing first"
 
 
 def test_the_first_thing_that_is_wrong_with_outputs_is_named() -> None:

@@ -264,3 +264,146 @@ def test_an_open_case_says_which_way_it_leans() -> None:
     assert leans(case) is Verdict.FAIL
     assert status_in_words(case) == "INCONCLUSIVE, leans to FAIL"
     assert status_in_words(FAILED) == "FAIL"
+
+
+def compared(kind: ChangeKind, method: str = "int8", **keys: Any) -> RunRecord:
+    """Return a record of one good variant beside an accepted one."""
+    change = Change(
+        id="x", model=records.MODEL, method=method, gate="max_bytes", kind=kind, reason="so", **keys
+    )
+    return answered(msgspec.structs.replace(undecided(run(MADE, AGREES)), changes=(change,)))
+
+
+def test_what_can_not_be_compared_with_what_was_accepted_leaves_a_variant_unproven() -> None:
+    open_ = compared(ChangeKind.INCONCLUSIVE)
+    assert said(open_) is ShipDecision.UNPROVEN
+    assert why(open_) == ("max_bytes: inconclusive against the accepted record; so",)
+    assert not open_.summary.may_ship
+    for record in (
+        compared(ChangeKind.INCONCLUSIVE, "float16"),
+        compared(ChangeKind.INCOMPARABLE),
+        compared(ChangeKind.UNCHANGED),
+    ):
+        assert said(record) is ShipDecision.CLEARED
+        assert why(record) == ()
+        assert record.summary.may_ship
+
+
+def test_a_change_of_another_model_is_not_held_against_a_variant() -> None:
+    elsewhere = Change(
+        id="x",
+        model="other",
+        method="int8",
+        gate="max_bytes",
+        kind=ChangeKind.WORSE,
+        reason="so",
+        fails=True,
+    )
+    open_ = msgspec.structs.replace(elsewhere, kind=ChangeKind.INCONCLUSIVE, fails=False)
+    before = undecided(run(MADE, AGREES))
+    record = answered(msgspec.structs.replace(before, changes=(elsewhere, open_)))
+    assert said(record) is ShipDecision.CLEARED
+    assert objections(record, records.MODEL, record.models[0].variants[0]) == ()
+
+
+def test_all_that_is_open_is_said_in_order() -> None:
+    declared = (MADE.id, SPLIT.id, LEFT, f"{records.MODEL}/int8/types", "other/int8/outputs")
+    record = run(MADE, SPLIT, declared=declared, partial=True)
+    change = Change(
+        id="x",
+        model=records.MODEL,
+        method="int8",
+        gate="max_bytes",
+        kind=ChangeKind.INCONCLUSIVE,
+        reason="so",
+    )
+    whole = answered(msgspec.structs.replace(undecided(record), changes=(change,)))
+    assert why(whole) == (
+        "top1_agreement: INCONCLUSIVE; either side",
+        "max_bytes: inconclusive against the accepted record; so",
+        "outputs was declared and not run",
+        "types was declared and not run",
+    )
+
+
+def test_all_that_stands_against_a_variant_is_said_in_order() -> None:
+    record = run(MADE, FAILED, error="crashed", declared=(MADE.id, FAILED.id, LEFT))
+    worse = Change(
+        id="x",
+        model=records.MODEL,
+        method="int8",
+        gate="max_bytes",
+        kind=ChangeKind.WORSE,
+        reason="10, then 11",
+        fails=True,
+    )
+    whole = answered(msgspec.structs.replace(undecided(record), changes=(worse,)))
+    assert why(whole) == (
+        "it could not be made or run: crashed",
+        "types: FAIL; float islands",
+        "max_bytes: worse than accepted; 10, then 11",
+        "outputs was declared and not run",
+    )
+    cut = answered(undecided(msgspec.structs.replace(record, interrupted=True)))
+    assert objections(cut, records.MODEL, cut.models[0].variants[0]) == (
+        "it could not be made or run: crashed",
+        "types: FAIL; float islands",
+    )
+
+
+def test_an_outcome_fails_by_itself_if_it_is_missing_and_not_meant_to_be() -> None:
+    fails = {
+        (status, declared): Outcome("types", status, declared).fails
+        for status in Verdict
+        for declared in (False, True)
+    }
+    assert {which for which, failing in fails.items() if failing} == {
+        (Verdict.FAIL, False),
+        (Verdict.FAIL, True),
+        (Verdict.MISSING, False),
+    }
+    assert Outcome("types", Verdict.MISSING).fails
+
+
+def test_nothing_open_is_the_default() -> None:
+    good = [Outcome("top1_agreement", Verdict.PASS)]
+    options = {"refused": False, "not_run": False, "left_out": False}
+    assert decided(good, **options) is ShipDecision.CLEARED
+    assert decided(good, **options, is_open=True) is ShipDecision.UNPROVEN
+
+
+def test_a_case_that_is_doubted_leans_to_nothing() -> None:
+    case = records.case("int8", "accuracy_drop", Verdict.INCONCLUSIVE, value=0.1, limit=0.03)
+    doubted = msgspec.structs.replace(case, evidence={"doubt": {"reason": "guesses"}})
+    assert leans(doubted) is None
+    assert status_in_words(doubted) == "INCONCLUSIVE"
+
+
+def test_a_variant_whose_other_gates_alone_were_left_out_has_none_that_looks() -> None:
+    record = run(MADE, declared=(MADE.id, LEFT), partial=True)
+    assert why(record) == ("no gate looks at its predictions",)
+
+
+def test_a_part_of_the_answers_is_completed() -> None:
+    variants = tuple(VariantRecord(name=name, method=name) for name in ("int8", "float16"))
+    cases = (MADE, AGREES, records.case("float16", "top1_agreement"))
+    record = records.record(variants, cases)
+    assert record.summary.may_ship
+    model = record.models[0]
+    first = msgspec.structs.replace(model.variants[0], answer=ShipDecision.UNPROVEN)
+    second = msgspec.structs.replace(model.variants[1], answer=None)
+    part = msgspec.structs.replace(
+        record, models=(msgspec.structs.replace(model, variants=(first, second)),)
+    )
+    whole = answered(part)
+    assert [one.answer for one in whole.models[0].variants] == [
+        ShipDecision.UNPROVEN,
+        ShipDecision.CLEARED,
+    ]
+    assert not whole.summary.may_ship
+
+
+def test_an_incomplete_record_may_not_ship() -> None:
+    before = undecided(run(MADE, AGREES))
+    part = msgspec.structs.replace(before.summary, complete=False)
+    assert not answered(msgspec.structs.replace(before, summary=part)).summary.may_ship

@@ -15,6 +15,7 @@ from edgeq.cli.compare import compare
 from edgeq.cli.doctor import doctor
 from edgeq.cli.gate import gate
 from edgeq.cli.init import init
+from edgeq.cli.repair import repair
 from edgeq.cli.report import report
 from edgeq.cli.store import store
 from edgeq.cli.target import target
@@ -36,7 +37,19 @@ def edgeq() -> None:
     """
 
 
-for command in (init, doctor, gate, accept, compare, challenge, report, bundle, store, target):
+for command in (
+    init,
+    doctor,
+    gate,
+    accept,
+    compare,
+    challenge,
+    repair,
+    report,
+    bundle,
+    store,
+    target,
+):
     edgeq.add_command(command)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 
 import click
 
-from edgeq.cli.say import say
+from edgeq.cli.say import progress, say
 
 WIDTH = 100
 
@@ -63,9 +61,9 @@ def challenge(
         return 0
     spec = load_spec(Path(), file=config)
     try:
-        outcome = run(spec, models=models, variant=variant, names=names, say=_say)
+        outcome = run(spec, models=models, variant=variant, names=names, say=progress)
     finally:
-        _say("")
+        progress("")
     for text in table.lines(outcome, WIDTH):
         say(text)
     for path in (spec.path(spec.reports) / "latest" / FILE, output):
@@ -77,12 +75,3 @@ def challenge(
             remedy="Leave them out with --fault, or fix the package that registers them",
         )
     return 0 if outcome.passed else 1
-
-
-def _say(line: str) -> None:
-    """Show what is going on, one line over another on a terminal, silent elsewhere."""
-    stream = sys.stderr
-    if stream.isatty():
-        width = shutil.get_terminal_size().columns - 1
-        stream.write(f"\r\x1b[K{f'edgeq: {line}'[:width] if line else ''}\r")
-        stream.flush()

@@ -13,7 +13,7 @@ from edgeq.models.float_model import FloatModel
 from edgeq.quantize.recipes import LITERT, LitertRecipe, Step, TensorflowRecipe, head, mixed
 from edgeq.registry import unknown
 from edgeq.tflite.model_file import Tensor, read_model
-from edgeq.tflite.units import units_of
+from edgeq.tflite.units import Unit, units_of
 from edgeq.tflite.wiring import Wiring
 
 
@@ -60,6 +60,21 @@ def _with_units(recipe: LitertRecipe, model: FloatModel, units: Units, what: str
         for precision, names in scopes.items()
     ]
     return mixed(recipe, own)
+
+
+def unit_recipe(unit: Unit, precision: Precision, model: FloatModel) -> LitertRecipe:
+    """Return the recipe that quantizes one unit and leaves everything else in float32.
+
+    Args:
+        unit: Of the model.
+        precision: How it is quantized, not float32.
+        model: The float model.
+
+    Raises:
+        ModelError: The model's file can't be read.
+    """
+    own = _with_small_weights(LITERT[precision], model)
+    return mixed(LitertRecipe(steps=()), [(own, unit.scopes)])
 
 
 def _with_classifier(

@@ -30,29 +30,44 @@ from edgeq.record.structs import CaseRecord
 from edgeq.words.escape import printable
 
 
-def judge(run: Run, case: Case) -> tuple[CaseRecord, EdgeqError | None]:
+def judge(run: Run, case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError | None]:
     """Return the record of a case, and the error when bad input kept it from being measured.
 
     A variant that its engine could not make, or that does not run, FAILS: that is a verdict and
     no error. So does one that meets an error which nobody foresaw. Places in an error are named as
     seen from the project's folder, because records are read on other machines.
+
+    Args:
+        run: The run.
+        case: The case.
+        explain: Whether experiments look for the cause of a FAIL, which takes seconds.
     """
+    because = explained if explain else _unexplained
     try:
-        return in_lines(explained(run, case, recorded(case, _foreseen(run, case)))), None
+        return in_lines(because(run, case, recorded(case, _foreseen(run, case)))), None
     except EdgeqError as error:
         in_own_words(error, run.spec)
         if isinstance(error, UnforeseenError) and not _lacks_baseline(run, case):
             return in_lines(recorded(case, broken(error))), None
         if isinstance(error, ConversionError | WorkerError) and not _lacks_baseline(run, case):
-            return in_lines(explained(run, case, recorded(case, broken(error)), error)), None
+            return in_lines(because(run, case, recorded(case, broken(error)), error)), None
         own = case.subject.choice is None and (
             isinstance(error, ChangedFileError) or run.variants.error(case.subject.key) is error
         )
         ready = own and not _lacks_baseline(run, case)
         if ready and isinstance(error, ModelError | ImageError):
-            return in_lines(explained(run, case, recorded(case, broken(error)), error)), error
+            return in_lines(because(run, case, recorded(case, broken(error)), error)), error
         absent = not_measured(error, gate=case.gate.name, allow_missing=run.spec.allow_missing)
         return recorded(case, absent), error
+
+
+def _unexplained(
+    run: Run,  # noqa: ARG001 - it stands in place of ``explained``
+    case: Case,  # noqa: ARG001
+    record: CaseRecord,
+    error: EdgeqError | None = None,  # noqa: ARG001
+) -> CaseRecord:
+    return record
 
 
 def in_lines(record: CaseRecord) -> CaseRecord:

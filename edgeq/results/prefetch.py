@@ -44,7 +44,9 @@ _MAKING, _JUDGING, _DRAWN = ": making", ": judging", ": drawing"
 STAGES_FILE = Path("logs") / "stages.json"
 
 
-def prefetch(run: Run, cases: Iterable[Case], *, workers: int | None = None) -> tuple[Stage, ...]:
+def prefetch(
+    run: Run, cases: Iterable[Case], *, workers: int | None = None, explain: bool = True
+) -> tuple[Stage, ...]:
     """Do what cases need, but for what must be measured alone, and return when it was done.
 
     What fails is raised again by the case that needs it.
@@ -53,13 +55,14 @@ def prefetch(run: Run, cases: Iterable[Case], *, workers: int | None = None) -> 
         run: The run, made in this thread.
         cases: The selected ones.
         workers: Tasks at a time, one for each core where None.
+        explain: Whether the causes of FAILs are looked for, see ``judge``.
 
     Raises:
         KeyboardInterrupt: After every child process has ended.
     """
     run.parts = workers or os.cpu_count() or 1
     models = [
-        _ModelTasks(run, name, tuple(chosen))
+        _ModelTasks(run, name, tuple(chosen), explain=explain)
         for name, chosen in groupby(
             sorted(cases, key=lambda case: list(run.spec.models).index(case.subject.model)),
             key=lambda case: case.subject.model,
@@ -91,12 +94,14 @@ class _ModelTasks:
         model: Name of the model.
         cases: The selected ones.
         exported: Set when the baseline is there, or can't be had.
+        explain: Whether the causes of FAILs are looked for.
     """
 
     run: Run
     model: str
     cases: tuple[Case, ...]
     exported: threading.Event = field(default_factory=threading.Event)
+    explain: bool = True
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
@@ -315,7 +320,7 @@ class _ModelTasks:
             for case in self.cases:
                 mine = case.subject == subject and case.gate.needs_images == answers
                 if mine and not case.gate.alone and why_inapplicable(self.run, case) is None:
-                    judge(self.run, case)
+                    judge(self.run, case, explain=self.explain)
 
         return work
 

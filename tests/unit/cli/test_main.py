@@ -19,6 +19,7 @@ COMMANDS = [
     "doctor",
     "gate",
     "init",
+    "repair",
     "report",
     "store",
     "target",

@@ -1,0 +1,100 @@
+"""``edgeq repair``: what would make it pass?"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgeq.cli.say import progress, say
+
+if TYPE_CHECKING:
+    from edgeq.config.structs import Spec
+
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min)?")
+
+
+class Seconds(click.ParamType[float]):
+    """A time such as ``60s`` or ``2min``."""
+
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return seconds."""
+        match = _SECONDS.fullmatch(str(value))
+        if match is None:
+            self.fail(f"{value!r} is not a time: write 60s or 2min", param, ctx)
+        return float(match[1]) * (60.0 if match[2] == "min" else 1.0)
+
+
+@click.command(short_help="Find the smallest variant that passes.")
+@click.argument("model", required=False)
+@click.option(
+    "--from",
+    "start",
+    metavar="METHOD",
+    help="Keep as much as possible of the model in METHOD, which does not pass.",
+)
+@click.option(
+    "--until",
+    "goals",
+    metavar="GOAL",
+    multiple=True,
+    help='Beside the gates: "relative_error <= 0.5 x int8", "top1_agreement >= 0.98".',
+)
+@click.option(
+    "--for",
+    "aim",
+    type=click.Choice(["size", "latency"]),
+    default="size",
+    show_default=True,
+    help="What is to be as small as it can be.",
+)
+@click.option("--budget", metavar="TIME", type=Seconds(), help="Take about this long, as in 60s.")
+@click.option(
+    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
+)
+def repair(
+    *,
+    model: str | None,
+    start: str | None,
+    goals: tuple[str, ...],
+    aim: str,
+    budget: float | None,
+    config: Path | None,
+) -> int:
+    """Find which units of MODEL must be more exact for a variant to pass its gates.
+
+    The error of every unit (a block, or a layer) is measured alone, on calibration samples. At
+    most five mixes of precisions are then made and judged by the gate, the cheapest first.
+
+    The answer, a table for the spec, is printed, and written with all figures to
+    reports/latest/repair.json. The exit code is 0 if a variant passes, 1 if none does.
+    """
+    from edgeq.config.load import load_spec
+    from edgeq.record.repair import FILE, write
+    from edgeq.repair.goals import parse_goal
+    from edgeq.repair.repairing import Request
+    from edgeq.repair.repairing import repair as run
+    from edgeq.repair.sentences import lines
+
+    spec: Spec = load_spec(Path(), file=config)
+    request = Request(
+        model=model,
+        start=start,
+        goals=tuple(map(parse_goal, goals)),
+        aim="latency" if aim == "latency" else "size",
+        budget_s=budget,
+    )
+    try:
+        outcome = run(spec, request, say=progress)
+    finally:
+        progress("")
+    write(outcome, spec.path(spec.reports) / "latest" / FILE)
+    for text in lines(outcome, spec.origin):
+        say(text)
+    return 0 if outcome.repaired is not None else 1

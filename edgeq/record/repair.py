@@ -1,0 +1,181 @@
+"""What ``edgeq repair`` found, as structs and JSON: the table, the choice, and what was judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from edgeq.io.files import write_bytes
+from edgeq.io.versions import Reader, content_of
+
+SCHEMA = "edgeq.repair/1"
+FILE = "repair.json"
+
+Aim = Literal["size", "latency"]
+
+
+class UnitRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One unit of the model.
+
+    Attributes:
+        name: Its name.
+        weight_bytes: Of its float weights.
+        errors: Relative error of the model with this unit alone at a precision, by precision.
+        saved: Bytes that the file saves then, by precision.
+        seconds: What an inference takes beyond the method's own variant, by precision; empty if
+            time does not matter.
+        chosen: Its precision in the variant that was found, or in the best one.
+    """
+
+    name: str
+    weight_bytes: int
+    errors: dict[str, float]
+    saved: dict[str, int]
+    seconds: dict[str, float] = {}
+    chosen: str = ""
+
+
+class PointRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A mix that nothing beats in both size and error, predicted."""
+
+    bytes: int
+    error: float
+
+
+class TriedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A mix that was made and judged by the gate.
+
+    Attributes:
+        method: The variant's method.
+        units: Units that are made in another way, with their precisions.
+        predicted_bytes: By the table.
+        predicted_error: Relative error on the evaluation set, by the table.
+        bytes: Of its file; None if it could not be made.
+        error: Its relative error on the evaluation set, None if it was not measured.
+        error_interval: At the corrected confidence.
+        latency_ratio: Its median latency divided by the float model's, if that was judged.
+        passed: Whether every gate passes and every goal is reached.
+        lacks: What it lacks, in sentences without a full stop.
+    """
+
+    method: str
+    units: dict[str, str]
+    predicted_bytes: int
+    predicted_error: float | None
+    bytes: int | None = None
+    error: float | None = None
+    error_interval: tuple[float, float] | None = None
+    latency_ratio: float | None = None
+    passed: bool = False
+    lacks: tuple[str, ...] = ()
+
+
+class MixRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A mix whose error was measured on the calibration samples beside the prediction."""
+
+    name: str
+    predicted: float
+    measured: float
+
+
+class Repair(msgspec.Struct, frozen=True, kw_only=True):
+    """What a repair found.
+
+    Attributes:
+        edgeq: Version of edgeq.
+        started: ISO 8601 time in UTC.
+        duration_s: Wall time.
+        stages: Seconds of each stage, by its name.
+        spec_sha256: Of the canonical spec, as in a run's record.
+        model: The model.
+        aim: What was to be as small as it can be.
+        goals: As they were asked for; empty if the gates alone decide.
+        limits: The limits that the goals stand for, by gate.
+        samples: Calibration samples that errors were measured on.
+        evaluation: Evaluation samples that candidates were judged on.
+        float_bytes: Of the float file.
+        confidence: Of each candidate's intervals: corrected for how many might be tried.
+        additive: Whether predictions were right within ``repair.checking.TOLERANCE``; if not, the
+            mixes were found by reverting units one after the other.
+        mixes: What that rests on.
+        units: The table.
+        curve: Mixes that nothing beats.
+        tried: The candidates that were judged, in this order.
+        helped: What a changed calibration did, in sentences; empty if none was tried.
+    """
+
+    schema: str = SCHEMA
+    edgeq: str = ""
+    started: str = ""
+    duration_s: float = 0.0
+    stages: dict[str, float] = {}
+    spec_sha256: str = ""
+    model: str
+    aim: Aim
+    goals: tuple[str, ...] = ()
+    limits: dict[str, float] = {}
+    samples: int
+    evaluation: int
+    float_bytes: int
+    confidence: float
+    additive: bool
+    mixes: tuple[MixRecord, ...]
+    units: tuple[UnitRecord, ...]
+    curve: tuple[PointRecord, ...]
+    tried: tuple[TriedRecord, ...]
+    helped: tuple[str, ...] = ()
+
+    @property
+    def repaired(self) -> TriedRecord | None:
+        """The candidate that passes, None if none does."""
+        return next((candidate for candidate in self.tried if candidate.passed), None)
+
+    @property
+    def best(self) -> TriedRecord | None:
+        """The candidate that passes, or else that which lacks least."""
+
+        def lacking(candidate: TriedRecord) -> tuple[int, float]:
+            error = candidate.error if candidate.error is not None else float("inf")
+            return len(candidate.lacks), error
+
+        return self.repaired or min(self.tried, key=lacking, default=None)
+
+
+def read(path: Path) -> Repair:
+    """Read a repair's file.
+
+    Raises:
+        RecordError: It is missing, or not of this schema.
+    """
+    return _READER.read(content_of(path, remedy="Run `edgeq repair` first"), path)
+
+
+def last(folder: Path) -> Repair | None:
+    """Return the repair that a folder of reports holds, None if it holds none.
+
+    Raises:
+        RecordError: It can't be read.
+    """
+    path = folder / FILE
+    return read(path) if path.exists() else None
+
+
+def write(repair: Repair, path: Path) -> None:
+    """Write a repair's file atomically.
+
+    Raises:
+        StoreError: The folder can't be written.
+    """
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(repair), indent=1) + b"\n")
+
+
+_READER = Reader(
+    Repair,
+    SCHEMA,
+    "repair",
+    other="Run `edgeq repair` first",
+    newer="Upgrade edgeq, or run `edgeq repair` again with this version",
+    damaged="Run `edgeq repair` again",
+)

@@ -1,0 +1,373 @@
+"""Making and running mixes of a model's units on calibration samples: what repair needs a run for.
+
+Files of single units are large, because everything else in them is float32. They are measured and
+thrown away; the store keeps the numbers.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq import repair
+from edgeq.config.methods import FLOAT32, METHODS, choose
+from edgeq.config.structs import CLASSIFICATION, Precision
+from edgeq.errors import ConversionError, ImageError, ModelError, WorkerError
+from edgeq.models.child import log_path
+from edgeq.models.children import idle
+from edgeq.pipeline.cached import keep as kept_in
+from edgeq.pipeline.cached import sources
+from edgeq.pipeline.machine import runtime_facts
+from edgeq.pipeline.readout import Readout, readout
+from edgeq.pipeline.run import Run
+from edgeq.quantize.calibration import Calibration
+from edgeq.quantize.engine import Job, Shared
+from edgeq.quantize.engines import ENGINES
+from edgeq.quantize.fitting import unit_recipe
+from edgeq.quantize.make import make_variant
+from edgeq.quantize.recipes import LitertRecipe
+from edgeq.quantize.variant import Variant
+from edgeq.repair.clock import Clock
+from edgeq.repair.table import Cell, ErrorTable, Row, relative_squares
+from edgeq.run.results import Feed, Loaded
+from edgeq.run.session import Session
+from edgeq.tflite.model_file import read_model
+from edgeq.tflite.units import Unit, units_of
+
+IMAGES = 16
+"""Calibration samples that errors are measured on, evenly spread over the set."""
+
+ROUNDS, BLOCK, WARMUP = 16, 4, 2
+"""Timed inferences of a unit's file and of the one it is compared with."""
+
+ENGINE = "litert"
+CELLS = "repair_cells"
+OUTPUTS = "repair_outputs"
+
+Reals = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One cell of the table that is to be measured."""
+
+    unit: Unit
+    precision: Precision
+
+
+class Bench:
+    """A float model, its calibration samples, and what is measured with them.
+
+    Args:
+        run: The run that it belongs to.
+        model: Name of the model.
+
+    Raises:
+        ImageError: There is no calibration set.
+        ModelError: The model has only one unit, or its layers can't be grouped.
+        EdgeqError: The baseline or the calibration set can't be used.
+    """
+
+    def __init__(self, run: Run, model: str) -> None:
+        self.run = run
+        self.model = model
+        self.inputs = run.inputs(model)
+        self.baseline = self.inputs.baseline
+        calibration = self.inputs.calibration
+        if calibration is None:
+            raise ImageError(
+                "there is no calibration set, and errors are measured on nothing else",
+                where=run.spec.origin,
+                remedy="Set `calibration` in [images]; the evaluation set is not searched on",
+            )
+        self.calibration: Calibration = calibration
+        self.units = units_of(read_model(self.baseline.path))
+        if len(self.units) == 1:
+            raise ModelError(
+                f"has one unit, {self.units[0].name!r}, so there is nothing to choose",
+                where=self.baseline.path,
+                remedy="Choose another method: `edgeq gate` judges several",
+            )
+
+    @cached_property
+    def places(self) -> npt.NDArray[np.intp]:
+        """The calibration samples that errors are measured on."""
+        count = self.calibration.pixels.shape[0]
+        return np.unique(np.linspace(0, count - 1, min(IMAGES, count)).round().astype(np.intp))
+
+    @cached_property
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """Their pixels, shape ``(n, h, w, 3)``."""
+        return np.array(self.calibration.pixels.array()[self.places])
+
+    @property
+    def classifies(self) -> bool:
+        """Whether class scores decide, and so their logits."""
+        return self.inputs.reading.task == CLASSIFICATION
+
+    @cached_property
+    def float_outputs(self) -> tuple[Reals, ...]:
+        """What decides of what the baseline gives, ``(n, d)`` each."""
+        key = f"{self.model}/baseline"
+        return self.run.executor.workers.ask(
+            key, lambda session: self._outputs(session, self.baseline.path)
+        )
+
+    def table(
+        self, names: Sequence[Precision], clock: Clock, *, keep: Precision | None = None
+    ) -> ErrorTable:
+        """Return the errors and bytes of every unit at some precisions, each alone.
+
+        What the store has is not measured again. If the clock runs out, what was not measured is
+        left out: a unit may then have fewer precisions to choose from, at least the first.
+
+        Args:
+            names: Precisions; those for which there is no use of a unit are left out.
+            clock: Tells when to stop.
+            keep: A precision that is measured of all units, whatever their kind.
+
+        Raises:
+            EdgeqError: The baseline can't be run.
+        """
+        self.float_outputs  # noqa: B018 - once, before several threads ask for it
+        wanted = [
+            Wanted(unit, name)
+            for name in names
+            for unit in self.units
+            if name == keep or _is_useful(unit, name)
+        ]
+        cells: dict[tuple[str, Precision], Cell] = {}
+        with idle.kept(), self.run.executor.workers.kept(), ThreadPoolExecutor(clock.cores) as pool:
+            if any(METHODS.get(name).needs_calibration for name in names if name != FLOAT32):
+                pool.submit(self._prepare)  # the long one, while cells without it are measured
+            patient = Clock()
+            futures = {
+                pool.submit(
+                    self._cell, cell, patient if cell.precision == names[0] else clock
+                ): cell
+                for cell in wanted
+            }
+            for done, future in enumerate(as_completed(futures), 1):
+                cell, measured = futures[future], future.result()
+                self.run.say(f"{self.model}: measuring units, {done} of {len(wanted)}")
+                if measured is not None:
+                    cells[cell.unit.name, cell.precision] = measured
+        return ErrorTable(
+            rows=tuple(
+                Row(
+                    unit.name,
+                    unit.weight_bytes,
+                    {name: cells[unit.name, name] for name in names if (unit.name, name) in cells},
+                )
+                for unit in self.units
+            ),
+            float_bytes=self.baseline.path.stat().st_size,
+            outputs=len(self.float_outputs),
+            images=len(self.places),
+        )
+
+    def _prepare(self) -> None:
+        """Find the ranges of activations; who needs them meets what goes wrong with it."""
+        engine = ENGINES.get(ENGINE)
+        store, recipe = self.run.store, LitertRecipe(steps=())
+        engine.prepare(Shared(recipe, self.baseline, self.calibration, store))
+
+    def _cell(self, wanted: Wanted, clock: Clock) -> Cell | None:
+        """Return one cell; None if there is no time, or if it can't be made or run."""
+        facts = self._facts(wanted)
+        kept = self.run.store.find(CELLS, facts)
+        if kept is None and clock.is_over:
+            return None
+        try:
+            return kept_in(self.run.store, CELLS, facts, lambda: self._measured(wanted), Cell)
+        except (ConversionError, WorkerError):
+            return None  # a precision that a unit can't have is no choice
+
+    def _measured(self, wanted: Wanted) -> Cell:
+        with self.unit_file(wanted) as path:
+            outputs = self.outputs_of(path)
+            squares = relative_squares(self.float_outputs, outputs, logits=self.classifies)
+            return Cell(
+                squares=tuple(map(tuple, squares.tolist())),
+                bytes=path.stat().st_size - self.baseline.path.stat().st_size,
+            )
+
+    @contextmanager
+    def unit_file(self, wanted: Wanted) -> Iterator[Path]:
+        """Yield a file in which one unit alone is quantized; it is removed afterwards.
+
+        Raises:
+            ConversionError: The library failed.
+        """
+        what = f"{self.model}/{wanted.unit.name} in {wanted.precision}"
+        recipe = unit_recipe(wanted.unit, wanted.precision, self.baseline)
+        needs = METHODS.get(wanted.precision).needs_calibration
+        with tempfile.TemporaryDirectory(prefix="edgeq-repair-") as folder:
+            output = Path(folder) / "unit.tflite"
+            log = log_path(self.run.store, CELLS, self._facts(wanted))
+            ENGINES.get(ENGINE).run(
+                Job(
+                    what,
+                    recipe,
+                    self.baseline,
+                    self.calibration if needs else None,
+                    self.run.store,
+                    output,
+                    log,
+                )
+            )
+            yield output
+
+    def outputs_of(self, path: Path) -> tuple[Reals, ...]:
+        """Return what decides of what a file gives for the calibration samples, ``(n, d)`` each.
+
+        Raises:
+            WorkerError: It does not run.
+        """
+        key = f"{self.model}/{path.name}"
+        return self.run.executor.workers.ask(key, partial(self._outputs, path=path))
+
+    def squares_of(self, variant: Variant) -> Doubles:
+        """Return the squared errors of a whole variant, ``(images, outputs)``, kept in the store.
+
+        Raises:
+            WorkerError: It does not run.
+        """
+
+        def measure() -> tuple[tuple[float, ...], ...]:
+            outputs = self.outputs_of(variant.path)
+            squares = relative_squares(self.float_outputs, outputs, logits=self.classifies)
+            return tuple(map(tuple, squares.tolist()))
+
+        facts = {**self._samples, "variant": variant.sha256}
+        return np.asarray(
+            kept_in(self.run.store, OUTPUTS, facts, measure, tuple[tuple[float, ...], ...])
+        )
+
+    def made(self, method: str, units: Sequence[tuple[str, Precision]] = ()) -> Variant:
+        """Return the variant that a method makes with some units in another way.
+
+        Raises:
+            EdgeqError: It can't be made.
+        """
+        choice = choose(method, engine=ENGINE if units else None, units=tuple(units))
+        return make_variant(choice, self.baseline, self.calibration, self.run.store)
+
+    def seconds(
+        self, method: Precision, names: Sequence[Precision], clock: Clock
+    ) -> Mapping[tuple[str, Precision], float]:
+        """Return what an inference takes with one unit at a precision and the others by a method.
+
+        Measured while nothing else runs, in alternating blocks beside the method's own variant.
+        What can't be made or run is left out, and so is what there is no time for.
+
+        Returns:
+            Seconds beyond those of the method's own variant, by unit and precision.
+        """
+        plain = self.made(method)
+        times: dict[tuple[str, Precision], float] = {}
+        wanted = [
+            Wanted(unit, name)
+            for unit in self.units
+            for name in names
+            if name != method and _is_useful(unit, name)
+        ]
+        times |= {(unit.name, method): 0.0 for unit in self.units}
+        with idle.kept(), self.run.executor.workers.kept():
+            for done, cell in enumerate(wanted, 1):
+                if clock.is_over:
+                    break
+                self.run.say(f"{self.model}: timing units, {done} of {len(wanted)}")
+                try:
+                    other = self.made(method, [(cell.unit.name, cell.precision)])
+                    times[cell.unit.name, cell.precision] = self._slower(plain.path, other.path)
+                except (ConversionError, WorkerError):
+                    continue
+        return times
+
+    def ratio_to_float(self, path: Path) -> tuple[float, float]:
+        """Return the median seconds of a file and of the float file, in alternating blocks."""
+        own, other = self._timed(self.baseline.path, path)
+        return other, own
+
+    def _slower(self, first: Path, second: Path) -> float:
+        own, other = self._timed(first, second)
+        return other - own
+
+    def _timed(self, first: Path, second: Path) -> tuple[float, float]:
+        def time(session: Session) -> tuple[float, float]:
+            feeds = [
+                Feed(self._load(session, path)[0].handle, self.pixels, self.baseline.preprocessing)
+                for path in (first, second)
+            ]
+            timed = session.time(feeds, rounds=ROUNDS, block=BLOCK, warmup=WARMUP, budget_s=60.0)
+            own, other = (float(np.median(samples)) for samples in timed.samples)
+            return own, other
+
+        return self.run.executor.workers.ask(f"{self.model}/timing", time)
+
+    def _outputs(self, session: Session, path: Path) -> tuple[Reals, ...]:
+        loaded, read = self._load(session, path)
+        inferred = session.infer(loaded.handle, self.pixels, self.baseline.preprocessing)
+        rows = [np.asarray(output).reshape(len(self.pixels), -1) for output in inferred.outputs]
+        return tuple(rows[place] for place in self._deciding(read))
+
+    def _load(self, session: Session, path: Path) -> tuple[Loaded, Readout]:
+        read = readout(read_model(path), self.inputs.reading)
+        run = self.run.executor.run
+        loaded = session.load(path, threads=run.threads, kernels=run.kernels, edits=read.edits)
+        return loaded, read
+
+    def _deciding(self, read: Readout) -> tuple[int, ...]:
+        """Return the places of what decides among what a worker hands out."""
+        if not self.classifies:
+            return tuple(place.at for place in read.judged)
+        scores = read.scores if read.logits is None else read.logits
+        if scores is None:
+            raise ModelError("has no class scores", where=self.model)
+        return (scores,)
+
+    @cached_property
+    def _samples(self) -> dict[str, object]:
+        """What every measurement depends on."""
+        photos = self.calibration.images.photos
+        return {
+            "model": self.baseline.sha256,
+            "samples": [photos[place].sha256 for place in self.places],
+            "pixels": self.calibration.pixels.sha256,
+            "preprocessing": msgspec.to_builtins(self.baseline.preprocessing),
+            "kernels": self.run.executor.run.kernels,
+            "threads": self.run.executor.run.threads,
+            "target": self.run.executor.target.name,
+            "tools": ENGINES.get(ENGINE).versions(),
+            "arithmetic": sources(repair),
+            **runtime_facts(),
+        }
+
+    def _facts(self, wanted: Wanted) -> dict[str, object]:
+        calibrated = METHODS.get(wanted.precision).needs_calibration
+        return {
+            **self._samples,
+            "recipe": msgspec.to_builtins(
+                unit_recipe(wanted.unit, wanted.precision, self.baseline)
+            ),
+            "calibration": self.calibration.facts() if calibrated else None,
+        }
+
+
+def _is_useful(unit: Unit, precision: Precision) -> bool:
+    """Return whether a unit may have a precision: 4 bits are for dense layers alone.
+
+    Convolutions with 4 bits collapse and are slow.
+    """
+    return precision != "weight_only_int4" or unit.is_dense

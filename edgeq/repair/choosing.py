@@ -1,0 +1,202 @@
+"""The few mixes that are worth making: one for each error budget of a ladder. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeq.config.methods import FLOAT32
+from edgeq.config.structs import Precision
+from edgeq.repair.knapsack import Options, frontier
+from edgeq.repair.table import Aim, ErrorTable, Mix, Row
+
+MOST_CANDIDATES = 5
+
+MARGINS = (0.97, 0.87, 0.77, 0.67, 0.55, 0.4, 0.25)
+"""The ladder: error budgets as shares of the error that can be proved. The first leaves 3 % for
+what a prediction misses; the others are there because other gates than the error may decide."""
+
+TIDY = 0.001
+"""Share of the float file's bytes that may be spent on units that are made like the others."""
+
+CURVE = 60
+"""Points of the frontier that a picture shows, at most."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A mix that may be made.
+
+    Attributes:
+        mix: The precision of every unit.
+        method: The precision that the variant's method stands for: the one to be kept, or that of
+            most of the weights.
+        units: The units that are made in another way.
+        error: Predicted, on the calibration images.
+        bytes: Predicted.
+        seconds: Predicted, beyond the method that the repair starts from; None if not asked for.
+    """
+
+    mix: Mix
+    method: Precision
+    units: tuple[tuple[str, Precision], ...]
+    error: float
+    bytes: int
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One mix of the frontier.
+
+    Attributes:
+        bytes: Predicted.
+        error: Predicted.
+    """
+
+    bytes: int
+    error: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the knapsack gives.
+
+    Attributes:
+        candidates: The cheapest first, none twice.
+        curve: Some of the mixes that nothing beats, the cheapest first.
+    """
+
+    candidates: tuple[Candidate, ...]
+    curve: tuple[Point, ...]
+
+
+def choose_mixes(
+    table: ErrorTable,
+    aim: Aim,
+    budgets: Sequence[float],
+    *,
+    kept: Precision | None = None,
+    most: int = MOST_CANDIDATES,
+) -> Choice:
+    """Return the cheapest mix within each error budget.
+
+    Args:
+        table: Of the model.
+        aim: What is to be as small as it can be.
+        budgets: Relative errors, on the calibration images.
+        kept: The precision that as many units as possible keep; None lets the mix decide.
+        most: Candidates at most.
+    """
+    names = [row.worthwhile(aim, kept) for row in table.rows]
+    every = frontier(
+        [
+            Options(
+                [row.cost(name, aim, kept) or 0.0 for name in own],
+                [row.square(name) for name in own],
+            )
+            for row, own in zip(table.rows, names, strict=True)
+        ]
+    )
+
+    def mix_at(place: int) -> Mix:
+        return {
+            row.name: own[option]
+            for row, own, option in zip(table.rows, names, every.choices[place], strict=True)
+        }
+
+    candidates: dict[int, Candidate] = {}
+    for budget in budgets:
+        if len(candidates) == most:
+            break
+        place = every.within(budget**2)
+        if place is not None and place not in candidates:
+            candidate = candidate_of(table, mix_at(place), aim, kept)
+            if candidate is not None:
+                candidates[place] = _tidied(table, candidate, aim, budget, kept)
+    step = max(1, -(-len(every.costs) // CURVE))
+    curve = [mix_at(place) for place in range(0, len(every.costs), step)]
+    ordered = [candidates[place] for place in sorted(candidates)]
+    return Choice(
+        tuple(ours for at, ours in enumerate(ordered) if ours.units not in _units(ordered[:at])),
+        tuple(Point(table.bytes(mix), table.error(mix)) for mix in curve),
+    )
+
+
+def candidate_of(
+    table: ErrorTable, mix: Mix, aim: Aim, kept: Precision | None = None
+) -> Candidate | None:
+    """Return a mix as a variant: a method, and the units that are made in another way.
+
+    Returns:
+        None if everything is in float32, so that there is no method.
+    """
+    base = kept or _most_common(table, mix)
+    if base is None:
+        return None
+    seconds = (row.seconds.get(mix[row.name], 0.0) for row in table.rows)
+    return Candidate(
+        mix=mix,
+        method=base,
+        units=tuple(
+            (row.name, mix[row.name])
+            for row in table.rows
+            if mix[row.name] != base and not _is_left_alone(row, mix[row.name], base)
+        ),
+        error=table.error(mix),
+        bytes=table.bytes(mix),
+        seconds=sum(seconds) if aim == "latency" else None,
+    )
+
+
+def _tidied(
+    table: ErrorTable, candidate: Candidate, aim: Aim, budget: float, kept: Precision | None
+) -> Candidate:
+    """Return a candidate without the exceptions that hardly matter, still within its budget.
+
+    A change of types at the borders of a unit is worth more than some bytes.
+    """
+    if aim != "size" or kept is not None:
+        return candidate
+    base, mix = candidate.method, dict(candidate.mix)
+    room = TIDY * table.float_bytes
+    prices = {
+        row.name: usual - own
+        for row in table.rows
+        if (usual := row.bytes(base)) is not None and (own := row.bytes(mix[row.name])) is not None
+    }
+    for name in sorted(prices, key=prices.__getitem__):
+        plain = {**mix, name: base}
+        if mix[name] != base and prices[name] <= room and _square(table, plain) <= budget**2:
+            room -= max(prices[name], 0)
+            mix = plain
+    return candidate_of(table, mix, aim, kept) or candidate
+
+
+def _square(table: ErrorTable, mix: Mix) -> float:
+    return sum(row.square(mix[row.name]) for row in table.rows)
+
+
+def _units(candidates: Sequence[Candidate]) -> list[tuple[tuple[str, Precision], ...]]:
+    return [candidate.units for candidate in candidates]
+
+
+def _is_left_alone(row: Row, precision: Precision, base: Precision) -> bool:
+    """Return whether a unit in float32 is what the method makes of it, because it is small."""
+    cell = row.cells.get(base)
+    return precision == FLOAT32 and cell is not None and cell.mean_square == 0.0
+
+
+def ladder(error: float) -> tuple[float, ...]:
+    """Return error budgets below an error that is aimed at, the greatest first."""
+    return tuple(error * margin for margin in MARGINS)
+
+
+def _most_common(table: ErrorTable, mix: Mix) -> Precision | None:
+    """Return the precision that holds most of the float weights' bytes, float32 left out."""
+    held: Counter[Precision] = Counter()
+    for row in table.rows:
+        if mix[row.name] != FLOAT32:
+            held[mix[row.name]] += row.weight_bytes
+    return held.most_common(1)[0][0] if held else None

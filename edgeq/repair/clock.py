@@ -1,0 +1,30 @@
+"""The time that a repair may take."""
+
+from __future__ import annotations
+
+import os
+import time
+
+
+class Clock:
+    """Counts down from a number of seconds.
+
+    Args:
+        seconds: How many; None for as many as it takes.
+        cores: Processes at a time, None for one on each core.
+    """
+
+    def __init__(self, seconds: float | None = None, *, cores: int | None = None) -> None:
+        self._started = time.monotonic()
+        self._seconds = seconds
+        self.cores = cores or os.cpu_count() or 1
+
+    @property
+    def passed_s(self) -> float:
+        """Seconds since it was made."""
+        return time.monotonic() - self._started
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no time is left."""
+        return self._seconds is not None and self.passed_s >= self._seconds

@@ -1,0 +1,112 @@
+"""What a repair found, as lines for the terminal. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edgeq import words
+from edgeq.config.tables import header, key_text
+from edgeq.record.repair import Repair, TriedRecord
+from edgeq.repair.trying import NAME
+
+MOST_UNITS = 8
+
+
+def lines(repair: Repair, origin: str) -> Iterator[str]:
+    """Yield what was found.
+
+    Args:
+        repair: The repair.
+        origin: The spec's file, for the table that goes into it.
+    """
+    yield (
+        f"{repair.model}: {words.plural(len(repair.units), 'unit')}, errors on "
+        f"{words.plural(repair.samples, 'calibration sample')}, candidates judged on "
+        f"{words.plural(repair.evaluation, 'evaluation sample')}"
+    )
+    for goal in repair.goals:
+        gate = goal.split()[0]
+        yield f"Goal: {goal} ({repair.limits[gate]:.4g} here)"
+    yield from _units(repair)
+    yield from _check(repair)
+    yield from repair.helped
+    for number, candidate in enumerate(repair.tried, 1):
+        yield f"{number}. {_candidate(candidate)}"
+        for lack in candidate.lacks:
+            yield f"   {lack}"
+    yield from _end(repair, origin)
+    stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in repair.stages.items())
+    yield f"{words.duration(repair.duration_s)} in all: {stages}"
+
+
+def _units(repair: Repair) -> Iterator[str]:
+    names = dict.fromkeys(name for unit in repair.units for name in unit.errors)
+    for name in names:
+        known = [unit for unit in repair.units if name in unit.errors]
+        worst = sorted(known, key=lambda unit: -unit.errors[name])[:MOST_UNITS]
+        listed = ", ".join(f"{unit.name} {unit.errors[name]:.3f}" for unit in worst)
+        yield f"Error alone in {name}: {listed}{', ...' if len(known) > len(worst) else ''}"
+
+
+def _check(repair: Repair) -> Iterator[str]:
+    for mix in repair.mixes:
+        yield f"{mix.name}: error {mix.predicted:.3f} predicted, {mix.measured:.3f} measured"
+    if not repair.additive:
+        yield "Errors of units don't add up in this model: they were reverted one by one"
+
+
+def mix_text(candidate: TriedRecord) -> str:
+    """Return a candidate's method and units, for example ``"int8, with a, b in float32"``."""
+    by_precision: dict[str, list[str]] = {}
+    for unit, precision in candidate.units.items():
+        by_precision.setdefault(precision, []).append(unit)
+    parts = [f"{', '.join(units)} in {name}" for name, units in by_precision.items()]
+    return (
+        f"{candidate.method} everywhere"
+        if not parts
+        else (f"{candidate.method}, with {' and '.join(parts)}")
+    )
+
+
+def _candidate(candidate: TriedRecord) -> str:
+    figures = []
+    if candidate.bytes is not None:
+        figures.append(f"{words.size(candidate.bytes)} ({candidate.bytes:,} bytes)")
+    if candidate.error is not None:
+        predicted = f" (predicted {candidate.predicted_error:.4f})"
+        figures.append(f"error {candidate.error:.4f}{predicted}")
+    if candidate.latency_ratio is not None:
+        figures.append(f"{words.value('times', candidate.latency_ratio)} of the float model's time")
+    verdict = "passes" if candidate.passed else "does not pass"
+    return f"{mix_text(candidate)}: {', '.join(figures)}: {verdict}"
+
+
+def _end(repair: Repair, origin: str) -> Iterator[str]:
+    candidate = repair.best
+    if candidate is None:
+        return
+    if repair.repaired is None:
+        yield f"Nothing passes. Best: {mix_text(candidate)}, which lacks what is said above"
+        return
+    yield "Put this into the spec:"
+    yield ""
+    yield from spec_table(repair.model, candidate, origin)
+    yield ""
+
+
+def spec_table(model: str, candidate: TriedRecord, origin: str) -> Iterator[str]:
+    """Yield the lines of TOML that declare a candidate."""
+    yield header(origin, "variants", NAME)
+    yield f'model = "{model}"'
+    yield f'method = "{candidate.method}"'
+    floats = [unit for unit, precision in candidate.units.items() if precision == "float32"]
+    others = {unit: name for unit, name in candidate.units.items() if name != "float32"}
+    if floats:
+        yield f"float_units = [{', '.join(_quoted(unit) for unit in floats)}]"
+    if others:
+        pairs = ", ".join(f"{key_text(unit)} = {_quoted(name)}" for unit, name in others.items())
+        yield f"units = {{ {pairs} }}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,205 @@
+"""The error of each unit of a model at each precision alone, and what that says about mixes. Pure.
+
+The squared error of a mix is the sum of the squared errors of its units, image by image, because
+what units add to the deciding tensor is nearly uncorrelated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.config.methods import FLOAT32
+from edgeq.config.structs import Precision
+
+Doubles = npt.NDArray[np.float64]
+
+Mix = Mapping[str, Precision]
+"""The precision of every unit, by its name."""
+
+Aim = Literal["size", "latency"]
+"""What is to be as small as it can be."""
+
+LEAST_SAVING = 0.02
+"""A precision that saves less than this share of a unit's float bytes is not worth its error, nor
+the change of types at the unit's borders."""
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """One unit at one precision, everything else in float32.
+
+    Attributes:
+        squares: Squared errors, of each output of each image: the squared norm of the difference
+            divided by the mean squared norm of what the baseline gives.
+        bytes: What the file has beyond the float file, negative if it is smaller.
+    """
+
+    squares: tuple[tuple[float, ...], ...]
+    bytes: int
+
+    @property
+    def mean_square(self) -> float:
+        """The mean squared error over images, of all outputs together; summed up over units."""
+        return float(np.asarray(self.squares).mean(axis=0).sum())
+
+
+@dataclass(frozen=True)
+class Row:
+    """One unit.
+
+    Attributes:
+        name: Its name.
+        weight_bytes: Of its float weights.
+        cells: By precision; float32, which errs by nothing, is not among them.
+        seconds: By precision, what an inference takes beyond that of a variant in which every unit
+            is made by the method that the repair starts from; empty if time does not matter.
+    """
+
+    name: str
+    weight_bytes: int
+    cells: Mapping[Precision, Cell]
+    seconds: Mapping[Precision, float] = field(default_factory=dict)
+
+    def bytes(self, precision: Precision) -> int | None:
+        """Return what a file has beyond the float file, None if that is not known."""
+        if precision == FLOAT32:
+            return 0
+        cell = self.cells.get(precision)
+        return None if cell is None else cell.bytes
+
+    def cost(self, precision: Precision, aim: Aim, kept: Precision | None = None) -> float | None:
+        """Return what the unit costs at a precision, None if that is not known.
+
+        Args:
+            precision: Of the unit.
+            aim: What is to be as small as it can be.
+            kept: A precision that as much of the model as possible is to keep; to leave it costs
+                ``LEAST_SAVING`` of the unit's float bytes, and nothing is gained by it.
+        """
+        if aim == "latency":
+            return self.seconds.get(precision)
+        own = self.bytes(precision)
+        usual = None if kept is None else self.bytes(kept)
+        if own is None or usual is None or precision == kept:
+            return own if kept is None or own is None else 0.0
+        return max(own - usual, 0) + LEAST_SAVING * self.weight_bytes
+
+    def square(self, precision: Precision) -> float:
+        """Return the mean squared error of the unit alone at a precision."""
+        return 0.0 if precision == FLOAT32 else self.cells[precision].mean_square
+
+    def worthwhile(self, aim: Aim, kept: Precision | None = None) -> tuple[Precision, ...]:
+        """Return the precisions that are worth their error, the most exact first.
+
+        Left out are those whose error is not finite, and those that save next to nothing over each
+        more exact one: no more than ``LEAST_SAVING`` of the unit's float bytes.
+        """
+        saving = LEAST_SAVING * self.weight_bytes if aim == "size" and kept is None else 0.0
+        every: tuple[Precision, ...] = (FLOAT32, *self.cells)
+        exact_first = sorted(
+            (self.square(name), cost, name)
+            for name in every
+            if (cost := self.cost(name, aim, kept)) is not None and np.isfinite(self.square(name))
+        )
+        worth: list[Precision] = []
+        cheapest = np.inf
+        for _, cost, name in exact_first:
+            if cost < cheapest - saving:
+                worth.append(name)
+                cheapest = cost
+        return tuple(worth)
+
+
+@dataclass(frozen=True)
+class ErrorTable:
+    """Error, bytes and time of every unit at every precision.
+
+    Attributes:
+        rows: The units, in the order of execution.
+        float_bytes: Of the float file.
+        outputs: Number of outputs that decide.
+        images: Number of images that errors were measured on.
+    """
+
+    rows: tuple[Row, ...]
+    float_bytes: int
+    outputs: int
+    images: int
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Row]:
+        return {row.name: row for row in self.rows}
+
+    def squares(self, mix: Mix) -> Doubles:
+        """Return the squared errors of a mix, predicted, shape ``(images, outputs)``."""
+        total = np.zeros((self.images, self.outputs))
+        for name, precision in mix.items():
+            if precision != FLOAT32:
+                total += np.asarray(self._by_name[name].cells[precision].squares)
+        return total
+
+    def error(self, mix: Mix) -> float:
+        """Return the relative error of a mix, predicted, as the gate ``relative_error`` counts it.
+
+        That is the mean over the images, of the output where it is greatest.
+        """
+        return gate_error(self.squares(mix))
+
+    def bytes(self, mix: Mix) -> int:
+        """Return the bytes of a mix's file, predicted."""
+        return self.float_bytes + sum(
+            self._by_name[name].cells[precision].bytes
+            for name, precision in mix.items()
+            if precision != FLOAT32
+        )
+
+    def share(self, name: str, precision: Precision) -> float:
+        """Return the relative error of one unit alone at a precision, 0 in float32."""
+        if precision == FLOAT32:
+            return 0.0
+        return gate_error(np.asarray(self._by_name[name].cells[precision].squares))
+
+
+def gate_error(squares: Doubles) -> float:
+    """Return what the gate ``relative_error`` makes of squared errors, ``(images, outputs)``."""
+    return float(np.sqrt(squares).mean(axis=0).max())
+
+
+def relative_squares(
+    baseline: Sequence[npt.NDArray[np.float32]],
+    variant: Sequence[npt.NDArray[np.float32]],
+    *,
+    logits: bool,
+) -> Doubles:
+    """Return the squared relative errors of outputs, shape ``(images, outputs)``.
+
+    Args:
+        baseline: The baseline's outputs, ``(images, d)`` each.
+        variant: The variant's.
+        logits: Whether they are logits, which are centred image by image, since probabilities do
+            not depend on a constant; other outputs are compared with what they vary by from image
+            to image, or with their size if they don't vary.
+
+    Returns:
+        Infinity where the variant is not finite; 0 of an output that is 0 in the baseline.
+    """
+    columns = []
+    for ours, theirs in zip(baseline, variant, strict=True):
+        first, second = ours.astype(np.float64), theirs.astype(np.float64)
+        if logits:
+            first = first - first.mean(axis=1, keepdims=True)
+            second = second - second.mean(axis=1, keepdims=True)
+            size = (first**2).sum(axis=1).mean()
+        else:
+            size = ((first - first.mean(axis=0)) ** 2).sum(axis=1).mean()
+            size = size or (first**2).sum(axis=1).mean()
+        distance = ((second - first) ** 2).sum(axis=1)
+        column = distance / size if size else np.zeros(len(first))
+        columns.append(np.where(np.isfinite(column), column, np.inf))
+    return np.stack(columns, axis=1)

@@ -1,0 +1,172 @@
+"""Letting the gate judge what a repair proposes, on the evaluation set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from edgeq.config.gate import Gate
+from edgeq.config.structs import Gates, Precision, ReadyVariant, Spec
+from edgeq.errors import EdgeqError, SpecError
+from edgeq.judge.verdict import Verdict
+from edgeq.pipeline.inputs import Say
+from edgeq.pipeline.plan import Case
+from edgeq.pipeline.run import Run
+from edgeq.record.structs import CaseRecord
+from edgeq.repair.goals import Goal
+from edgeq.results.judging import judge, why_inapplicable
+from edgeq.results.prefetch import prefetch
+from edgeq.store.content import Store
+
+NAME = "repaired"
+"""What the repaired variant is called."""
+
+ERROR = "relative_error"
+RATIO = "latency_ratio"
+
+Units = Sequence[tuple[str, Precision]]
+
+
+@dataclass(frozen=True)
+class Court:
+    """What candidates of one model are judged by.
+
+    Attributes:
+        spec: The user's own.
+        model: The model.
+        store: Of the run.
+        say: Told what is going on.
+        limits: Of the goals, by gate.
+        confidence: Of the intervals, corrected for the number of candidates.
+    """
+
+    spec: Spec
+    model: str
+    store: Store
+    say: Say
+    limits: Mapping[str, float]
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What the gate says about a candidate.
+
+    Attributes:
+        records: Its cases; those that must be measured alone are left out if others stop it.
+        bytes: Of its file, None if it could not be made.
+        lacks: What it lacks, in sentences without a full stop; empty if it passes.
+    """
+
+    records: tuple[CaseRecord, ...]
+    bytes: int | None
+    lacks: tuple[str, ...]
+
+    def of(self, gate: str) -> CaseRecord | None:
+        """Return the case of a gate, None if there is none."""
+        return next((record for record in self.records if record.gate == gate), None)
+
+
+def judge_candidate(court: Court, method: str, units: Units) -> Verdicts:
+    """Judge a mix by every gate of the spec and by the goals.
+
+    Raises:
+        EdgeqError: The baseline or the images can't be used.
+    """
+    run = Run(_spec_of(court, method, units), store=court.store, say=court.say)
+    cases = [case for case in run.cases if why_inapplicable(run, case) is None]
+    together = [case for case in cases if not case.gate.alone]
+    prefetch(run, together, explain=False)
+    records = [_judged(run, case) for case in together]
+    lacks = [_lack(record, court) for record in records]
+    if not any(lacks):
+        alone = [_judged(run, case) for case in cases if case.gate.alone]
+        records += alone
+        lacks += [_lack(record, court) for record in alone]
+    variant = run.variants.done(f"{court.model}/{NAME}")
+    return Verdicts(
+        records=tuple(records),
+        bytes=None if variant is None else variant.bytes,
+        lacks=tuple(lack for lack in lacks if lack),
+    )
+
+
+def value_of(court: Court, goal: Goal, method: str) -> float:
+    """Return what a gate measures of a method's own variant on the evaluation set.
+
+    Raises:
+        SpecError: It has no value.
+        EdgeqError: The variant can't be made or run.
+    """
+    gate = goal.gate
+    model = msgspec.structs.replace(court.spec.models[court.model], methods=(method,))
+    spec = msgspec.structs.replace(
+        court.spec,
+        models={court.model: model},
+        variants={},
+        default_gates=False,
+        gates=Gates(by_method={method: {gate.name: _loosest(gate)}}),
+    )
+    run = Run(spec, store=court.store, say=court.say)
+    (case,) = (case for case in run.cases if case.gate == gate)
+    prefetch(run, [case], explain=False)
+    record, error = judge(run, case, explain=False)
+    if error is not None:
+        raise error
+    if record.value is None:
+        raise SpecError(
+            f"{method} has no value of {gate.name}: {record.reason}",
+            where="--until",
+            remedy="Name another method, or write the limit as a number",
+        )
+    return record.value
+
+
+def _spec_of(court: Court, method: str, units: Units) -> Spec:
+    """Return the spec with the candidate as its one variant, under the limits that hold for it."""
+    spec = court.spec
+    variant = ReadyVariant(model=court.model, method=method, units=dict(units))
+    own = {**spec.gates.limits(NAME), **court.limits}
+    gates = msgspec.structs.replace(spec.gates, by_method={**spec.gates.by_method, NAME: own})
+    return msgspec.structs.replace(
+        spec,
+        models={court.model: msgspec.structs.replace(spec.models[court.model], methods=())},
+        variants={NAME: variant},
+        gates=gates,
+        confidence=court.confidence,
+        report=msgspec.structs.replace(spec.report, thumbnails=False),
+    )
+
+
+def _judged(run: Run, case: Case) -> CaseRecord:
+    record, error = judge(run, case, explain=False)
+    if error is not None and record.status is not Verdict.FAIL:
+        raise error
+    return record
+
+
+def _lack(record: CaseRecord, court: Court) -> str:
+    """Return what a case lacks to pass, empty if nothing.
+
+    A goal must be proved. What another gate leaves open stops as the spec says.
+    """
+    open_ = record.status is Verdict.INCONCLUSIVE
+    stops = record.status is Verdict.FAIL or (
+        record.status is Verdict.MISSING and not record.declared_missing
+    )
+    stops = stops or (open_ and (record.gate in court.limits or court.spec.inconclusive == "fail"))
+    return f"{record.gate} is {record.status.value}: {record.reason}" if stops else ""
+
+
+def _loosest(gate: Gate) -> float:
+    """Return a limit that everything passes."""
+    if gate.sense == "min":
+        return gate.minimum
+    return 1e9 if gate.maximum is None else gate.maximum
+
+
+def unusable(error: EdgeqError) -> str:
+    """Return why a candidate could not be judged, in a sentence without a full stop."""
+    return f"it could not be judged: {error.what}"

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+
+from edgeq.repair.choosing import MARGINS, choose_mixes, ladder
+from edgeq.repair.table import Row
+from tests.unit.repair.tables import row, table
+
+BODY = row("body", 8000, weight_only_int8=(0.03, -6000), float16=(0.001, -4000))
+HEAD = row("head", 4000, weight_only_int8=(0.01, -3000), weight_only_int4=(0.2, -3500))
+
+
+def test_the_smallest_mix_in_the_budget_is_chosen() -> None:
+    choice = choose_mixes(table(BODY, HEAD), "size", [0.3])
+    (candidate,) = choice.candidates
+    assert candidate.method == "weight_only_int8"
+    assert candidate.units == (("head", "weight_only_int4"),)
+    assert candidate.bytes == 100_000 - 9500
+    assert candidate.error == pytest.approx((0.03**2 + 0.2**2) ** 0.5)
+
+
+def test_a_closer_budget_takes_a_larger_mix_and_none_comes_twice() -> None:
+    choice = choose_mixes(table(BODY, HEAD), "size", [0.3, 0.25, 0.1, 0.0101])
+    assert [candidate.bytes for candidate in choice.candidates] == [90_500, 91_000, 93_000]
+    assert choice.candidates[1].units == ()
+    assert choice.candidates[2].units == (("body", "float16"),) or (
+        choice.candidates[2].method == "float16"
+    )
+
+
+def test_no_more_candidates_than_may_be_tried() -> None:
+    choice = choose_mixes(table(BODY, HEAD), "size", [0.3, 0.1, 0.0101], most=2)
+    assert len(choice.candidates) == 2
+
+
+def test_float32_alone_is_no_variant() -> None:
+    assert choose_mixes(table(BODY, HEAD), "size", [0.0]).candidates == ()
+
+
+def test_a_method_that_is_kept_loses_the_units_that_gain_most_for_their_size() -> None:
+    units = table(
+        row("large", 40_000, int8=(0.2, -29_000), weight_only_int8=(0.01, -30_000)),
+        row("small", 4_000, int8=(0.2, -2_900), weight_only_int8=(0.01, -3_000)),
+        row("good", 4_000, int8=(0.01, -2_900), weight_only_int8=(0.009, -3_000)),
+    )
+    (candidate,) = choose_mixes(units, "size", [0.21], kept="int8").candidates
+    assert candidate.method == "int8"
+    assert candidate.units == (("small", "weight_only_int8"),)
+
+
+def test_a_unit_that_the_method_leaves_alone_is_not_named() -> None:
+    units = table(row("stem", 100, weight_only_int8=(0.0, 8)), BODY)
+    (candidate,) = choose_mixes(units, "size", [0.1]).candidates
+    assert candidate.units == ()
+    (kept,) = choose_mixes(units, "size", [0.1], kept="weight_only_int8").candidates
+    assert kept.units == ()
+
+
+def test_an_exception_that_saves_next_to_nothing_is_not_made() -> None:
+    cheaper = row("body", 8000, weight_only_int8=(0.03, -6000), dynamic_range=(0.02, -6050))
+    units = table(cheaper, row("head", 20_000, weight_only_int8=(0.01, -15_000)))
+    (candidate,) = choose_mixes(units, "size", [0.1]).candidates
+    assert (candidate.method, candidate.units) == ("weight_only_int8", ())
+    (close,) = choose_mixes(units, "size", [0.025]).candidates
+    assert close.units == (("body", "dynamic_range"),)
+
+
+def test_the_fastest_mix_is_chosen_by_its_times() -> None:
+    cells = row("unit", int8=(0.03, -1), weight_only_int8=(0.01, -1)).cells
+    slow = Row("slow", 8000, cells, {"int8": 0.0, "weight_only_int8": 0.004})
+    quick = Row("quick", 8000, cells, {"int8": 0.0, "weight_only_int8": 0.001})
+    (candidate,) = choose_mixes(table(slow, quick), "latency", [0.035], kept="int8").candidates
+    assert candidate.units == (("quick", "weight_only_int8"),)
+    assert candidate.seconds == pytest.approx(0.001)
+
+
+def test_the_curve_runs_from_the_smallest_to_float() -> None:
+    curve = choose_mixes(table(BODY, HEAD), "size", [0.3]).curve
+    assert curve[0].bytes == 90_500
+    assert (curve[-1].bytes, curve[-1].error) == (100_000, 0.0)
+    assert [point.bytes for point in curve] == sorted(point.bytes for point in curve)
+
+
+def test_the_ladder_leaves_room_for_what_a_prediction_misses() -> None:
+    assert ladder(0.1)[0] == pytest.approx(0.1 * MARGINS[0])
+    assert list(ladder(0.1)) == sorted(ladder(0.1), reverse=True)

@@ -1,0 +1,192 @@
+"""A repair of a small network, from the goal to the table for the spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeq.config.structs import Spec
+from edgeq.errors import ImageError, ModelError, SpecError
+from edgeq.pipeline.run import Run
+from edgeq.record.repair import Repair, read, write
+from edgeq.repair.choosing import MOST_CANDIDATES
+from edgeq.repair.goals import corrected, parse_goal
+from edgeq.repair.repairing import Request, repair
+from edgeq.repair.sentences import lines, spec_table
+from edgeq.results.judging import judge
+from tests.unit.faults.project import CALIBRATION, EVALUATION, lay_out, save, spec
+from tests.unit.tiny_model import Op, Tensor, build
+
+HALF = parse_goal("relative_error <= 0.6 x int8")
+UNITS = {"conv_weights", "depthwise_weights", "dense_weights"}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = lay_out(tmp_path_factory.mktemp("repair"))
+    for seed in range(
+        EVALUATION
+    ):  # labels would say that a network of random weights knows nothing
+        save(root / "unlabelled" / f"{seed}.png", seed)
+    return root
+
+
+def own_spec(root: Path, **keys: Any) -> Spec:
+    images = {"calibration": "calibration", "evaluation": "unlabelled"}
+    return spec(root, **{"images": images, "gates": {"top1_agreement": 0.1}, **keys})
+
+
+@pytest.fixture(scope="module")
+def smallest(root: Path) -> Repair:
+    return repair(own_spec(root), Request(goals=(HALF,)))
+
+
+def test_the_smallest_variant_that_reaches_the_goal_is_found(smallest: Repair) -> None:
+    variant = smallest.repaired
+    assert variant is not None
+    assert variant.error is not None
+    assert variant.error <= smallest.limits["relative_error"]
+    assert variant.bytes is not None
+    assert variant.bytes < 0.6 * smallest.float_bytes
+    assert (smallest.samples, smallest.evaluation) == (CALIBRATION, EVALUATION)
+    assert smallest.confidence == pytest.approx(corrected(0.95, MOST_CANDIDATES))
+
+
+def test_the_table_names_every_unit_with_its_errors(smallest: Repair) -> None:
+    assert {unit.name for unit in smallest.units} == UNITS
+    for unit in smallest.units:
+        assert (
+            unit.errors["float16"] < unit.errors["weight_only_int8"] or unit.name != "dense_weights"
+        )
+        assert unit.chosen
+    (dense,) = (unit for unit in smallest.units if unit.name == "dense_weights")
+    assert dense.errors["weight_only_int4"] > dense.errors["weight_only_int8"] > 0
+    assert dense.saved["weight_only_int8"] > dense.saved["float16"] > 0
+
+
+def test_the_prediction_is_measured_beside(smallest: Repair) -> None:
+    first = smallest.mixes[-1]
+    assert first.measured == pytest.approx(first.predicted, rel=0.2)
+
+
+def test_what_is_printed_makes_the_same_variant(root: Path, smallest: Repair) -> None:
+    import tomllib
+
+    candidate = smallest.repaired
+    assert candidate is not None
+    table = tomllib.loads("\n".join(spec_table("net", candidate, "edgeq.toml")))
+    declared = own_spec(root, methods=[], **table)
+    run = Run(declared)
+    (subject,) = run.subjects
+    assert run.variant(subject).bytes == candidate.bytes
+    for case in run.cases:
+        record, error = judge(run, case)
+        assert error is None
+        assert record.status.value != "FAIL", record.reason
+
+
+def test_the_record_is_read_as_it_was_written(tmp_path: Path, smallest: Repair) -> None:
+    write(smallest, tmp_path / "repair.json")
+    assert read(tmp_path / "repair.json") == smallest
+
+
+def test_the_lines_say_goal_table_and_answer(smallest: Repair) -> None:
+    text = "\n".join(lines(smallest, "edgeq.toml"))
+    assert "Goal: relative_error <= 0.6 x int8" in text
+    assert "Error alone in weight_only_int4: dense_weights" in text
+    assert "[variants.repaired]" in text
+    assert "passes" in text
+
+
+def test_a_method_that_is_kept_stays_that_of_the_variant(root: Path) -> None:
+    found = repair(own_spec(root), Request(start="int8_float_io", goals=(HALF,)))
+    variant = found.best
+    assert variant is not None
+    assert variant.method == "int8_float_io"
+    assert variant.units
+    assert {"int8"} < set(found.units[0].errors)
+
+
+def test_times_of_units_are_measured_for_latency(root: Path) -> None:
+    found = repair(own_spec(root), Request(aim="latency", goals=(HALF,)))
+    assert all(unit.seconds["int8"] == 0.0 for unit in found.units)
+    assert all("weight_only_int8" in unit.seconds for unit in found.units)
+    assert "times of units" in found.stages
+
+
+def test_without_goals_the_gates_decide(root: Path) -> None:
+    gates = {"top1_agreement": 0.4, "max_bytes": 7000}
+    found = repair(own_spec(root, gates=gates), Request())
+    assert found.goals == ()
+    assert found.repaired is None
+    for candidate in found.tried:
+        assert any(lack.startswith("max_bytes is FAIL") for lack in candidate.lacks)
+    text = "\n".join(lines(found, "edgeq.toml"))
+    assert "Nothing passes. Best:" in text
+
+
+def test_nothing_is_measured_twice(root: Path, smallest: Repair) -> None:
+    again = repair(own_spec(root), Request(goals=(HALF,)))
+    assert again.tried == smallest.tried
+    assert again.units == smallest.units
+
+
+def test_a_repair_without_time_judges_one_candidate(root: Path) -> None:
+    found = repair(own_spec(root), Request(goals=(HALF,), budget_s=0.001))
+    assert len(found.tried) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "request_", "message"),
+    [
+        ({"images": {"evaluation": "evaluation"}}, Request(), "there is no calibration set"),
+        ({"images": {"calibration": "calibration"}}, Request(), "there is no evaluation set"),
+    ],
+)
+def test_missing_images_are_said_at_once(
+    root: Path, keys: dict[str, Any], request_: Request, message: str
+) -> None:
+    with pytest.raises(ImageError, match=message):
+        repair(spec(root, **keys), request_)
+
+
+def test_names_that_there_are_not_are_refused(root: Path) -> None:
+    with pytest.raises(SpecError, match="unknown model 'nett'"):
+        repair(spec(root), Request(model="nett"))
+    with pytest.raises(SpecError, match="unknown method 'int9'"):
+        repair(spec(root), Request(start="int9"))
+    with pytest.raises(SpecError, match="units can't be made by int8_per_tensor"):
+        repair(spec(root), Request(start="int8_per_tensor"))
+
+
+def test_of_several_models_one_must_be_named(root: Path) -> None:
+    net = {"source": "net.tflite", "preprocessing": "keras-tf"}
+    with pytest.raises(SpecError, match="edgeq repair net"):
+        repair(spec(root, models={"net": net, "other": net}), Request())
+
+
+def test_a_goal_that_can_not_be_proved_is_refused(root: Path) -> None:
+    goal = parse_goal("top1_agreement >= 0.99")
+    with pytest.raises(SpecError, match=r"12 samples can't prove .* 368 samples"):
+        repair(spec(root), Request(goals=(goal,)))
+
+
+def test_a_goal_that_no_precision_reaches_is_said(root: Path) -> None:
+    goal = parse_goal("relative_error <= 0.0000001")
+    with pytest.raises(SpecError, match="no precision reaches the goal"):
+        repair(spec(root), Request(goals=(goal,)))
+
+
+def test_a_model_of_one_unit_has_nothing_to_choose(root: Path) -> None:
+    import numpy as np
+
+    weights = np.ones((4, 8, 8, 3), np.float32)
+    tensors = [Tensor("image", (1, 8, 8, 3)), Tensor("w", weights.shape, data=weights)]
+    tensors.append(Tensor("y", (1, 1, 1, 4)))
+    ops = [Op("CONV_2D", ("image", "w"), ("y",))]
+    (root / "one.tflite").write_bytes(build(tensors, ops, ["image"], ["y"]))
+    model = {"source": "one.tflite", "preprocessing": "keras-tf", "task": "tensors"}
+    with pytest.raises(ModelError, match="has one unit, 'w', so there is nothing to choose"):
+        repair(spec(root, models={"net": model}, gates={}), Request())

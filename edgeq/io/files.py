@@ -1,4 +1,4 @@
-"""Files: hashing, and writing so that an interruption leaves the last good state."""
+"""Reads, hashes and writes files; an interrupted write leaves the previous content intact."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ ABANDONED_S = 60.0
 
 
 MOST_TEXT_BYTES = 64_000_000
-"""Of a file of text that somebody wrote or a run did: labels, specs, records. Ten times what was
-ever seen, and read within a second."""
+"""Size limit for text files such as labels, specs and records: ten times the largest one seen, and
+still read within a second."""
 
 
 @contextmanager
 def opened(path: Path, most: int | None = None) -> Iterator[BufferedReader]:
-    """Yield a file, opened to be read.
+    """Open a regular file for reading.
 
-    A link in a project may lead to a device that never ends, and a pipe waits for a writer. What
-    was opened is looked at, and not its name, which may mean something else a moment later.
+    A link in a project may lead to a device that never ends, and a pipe waits for a writer. The
+    opened file is checked rather than its name, which may mean something else a moment later.
 
     Args:
         path: The file.
-        most: Bytes that it may have, None for any number.
+        most: Size limit in bytes, or None for no limit.
 
     Raises:
-        OSError: It is not a regular file, larger, or can't be read.
+        OSError: The file is not regular, is larger than the limit or can't be read.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -58,25 +58,25 @@ def _require_regular(path: Path, facts: os.stat_result, most: int | None) -> Non
     if stat.S_ISDIR(facts.st_mode):
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(facts.st_mode):
-        raise OSError(errno.EINVAL, "is not a regular file: it may have no end", str(path))
+        raise OSError(errno.EINVAL, "is not a regular file and may never end", str(path))
     if most is not None and facts.st_size > most:
         raise _too_large(path, most)
 
 
 def read_whole(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
-    """Return the content of a regular file.
+    """Read a regular file.
 
     Args:
         path: The file.
-        most: Bytes that it may have.
+        most: Size limit in bytes.
 
     Raises:
-        OSError: As ``opened``.
+        OSError: As for ``opened``.
     """
     with opened(path, most) as file:
         pieces = [file.read(os.fstat(file.fileno()).st_size)]
         size = len(pieces[0])
-        while piece := file.read(CHUNK_BYTES):  # it grew, or its system does not tell sizes
+        while piece := file.read(CHUNK_BYTES):  # it grew, or its file system reports no size
             pieces.append(piece)
             size += len(piece)
             if size > most:
@@ -85,11 +85,11 @@ def read_whole(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
 
 
 def read_text(path: Path, most: int = MOST_TEXT_BYTES, encoding: str = "utf-8") -> str:
-    """Return the text of a regular file, its ends of lines as Python has them.
+    """Read a regular text file, with line ends converted to newlines.
 
     Raises:
-        OSError: As ``opened``.
-        UnicodeDecodeError: It is in another encoding.
+        OSError: As for ``opened``.
+        UnicodeDecodeError: The file is in another encoding.
     """
     text = read_whole(path, most).decode(encoding)
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -97,31 +97,31 @@ def read_text(path: Path, most: int = MOST_TEXT_BYTES, encoding: str = "utf-8") 
 
 def _too_large(path: Path, most: int) -> OSError:
     return OSError(
-        errno.EFBIG, f"is larger than {in_words(most)}, which nothing of its kind is", str(path)
+        errno.EFBIG, f"is larger than {in_words(most)}, too large for its kind", str(path)
     )
 
 
 def sha256_bytes(data: bytes) -> str:
-    """Return the hexadecimal sha256 of some bytes."""
+    """Return the hexadecimal sha256 of bytes."""
     return hashlib.sha256(data).hexdigest()
 
 
 def sha256_file(path: Path, most: int | None = None) -> str:
-    """Return the hexadecimal sha256 of a regular file's content.
+    """Return the hexadecimal sha256 of a regular file.
 
     Args:
         path: The file.
-        most: Bytes that it may have, None for any number.
+        most: Size limit in bytes, or None for no limit.
 
     Raises:
-        OSError: As ``opened``.
+        OSError: As for ``opened``.
     """
     with opened(path, most) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Stamp(NamedTuple):
-    """What a file system notes about a file, and changes when the file's content is written."""
+    """File metadata that changes whenever the file's content is written."""
 
     size: int
     modified_ns: int
@@ -131,13 +131,16 @@ class Stamp(NamedTuple):
 
 
 def stamp_of(path: Path) -> Stamp:
-    """Return the stamp of a file, of what it points to where it is a link."""
+    """Return the stamp of a file; links are followed."""
     facts = path.stat()
     return Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev)
 
 
 def is_settled(stamp: Stamp) -> bool:
-    """Return whether a write from now on would change a stamp.
+    """Return whether any write from now on would change a stamp.
+
+    File systems count time in steps of milliseconds up to two seconds (FAT), so a file that was
+    just written may be written again within the same step. Git calls such stamps racy.
 
     File systems count time in steps, of milliseconds and up to two seconds (FAT): a file written
     just before may be written again within the same step. Git calls such stamps racy.
@@ -147,11 +150,11 @@ def is_settled(stamp: Stamp) -> bool:
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``target`` that takes its place when the block succeeds.
+    """Yield a temporary path that replaces ``target`` if the block succeeds.
 
-    The content is flushed to the disk before the rename. When the block raises, the temporary
-    file is removed and ``target`` is as it was. What a killed writer of ``target`` left is removed:
-    writers hold a lock on their temporary file, and the system lets go of it when they end.
+    The content is flushed to disk before the rename. If the block raises, the temporary file is
+    removed and ``target`` is unchanged. Temporary files of killed writers are removed: each writer
+    locks its own, and the system releases the lock when the writer ends.
 
     Raises:
         StoreError: The folder can't be written or the disk is full.
@@ -200,7 +203,7 @@ def write_text(target: Path, text: str) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Let the names in a folder last through a power cut, where the system can do that.
+    """Make the names in a folder survive a power cut, if the system supports that.
 
     Raises:
         OSError: The disk reports a failure.
@@ -216,11 +219,11 @@ def flush_folder(folder: Path) -> None:
 
 
 def _remove_abandoned(target: Path) -> None:
-    """Remove temporary files of writers that are gone."""
+    """Remove temporary files of writers that no longer exist."""
     for path in target.parent.glob(f".{glob.escape(target.name)}.*{PART}"):
         with suppress(OSError), path.open("rb") as file:
             if time.time() - os.fstat(file.fileno()).st_mtime < ABANDONED_S:
-                continue  # perhaps made this moment, and not locked yet
+                continue  # may have just been created and not locked yet
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
 

@@ -1,4 +1,4 @@
-"""Numbers that JSON can't say. Pure."""
+"""Finds numbers that JSON can't represent. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 
 def not_finite(value: object, path: str = "$") -> Iterator[str]:
-    """Yield the place of every NaN and infinity in plain JSON values.
+    """Yield the path of every NaN and infinity in plain JSON values.
 
     Args:
-        value: Numbers, texts, lists and tables.
-        path: Of ``value`` itself.
+        value: Numbers, strings, lists and dictionaries.
+        path: Path of ``value`` itself.
     """
     if isinstance(value, float):
         if not math.isfinite(value):

@@ -1,8 +1,8 @@
-"""JSON and plain values as typed ones, in several threads at once.
+"""Thread-safe conversion of JSON and plain values to typed ones.
 
-What msgspec knows of a struct it puts together when the struct is first decoded. A thread that
-decodes it meanwhile finds that half made, and the process ends by SIGSEGV: so the first time has
-a lock, one for all types, because structs share others.
+msgspec builds its knowledge of a struct when the struct is first decoded. Another thread that
+decodes the same struct meanwhile sees it half built, and the process dies with SIGSEGV. The first
+use therefore takes a lock, one for all types because structs share others.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def from_json(data: bytes | str, kind: type[T]) -> T: ...
 @overload
 def from_json(data: bytes | str, kind: Any) -> Any: ...
 def from_json(data: bytes | str, kind: Any) -> Any:
-    """Return what JSON holds.
+    """Decode JSON to a type.
 
     Raises:
-        msgspec.DecodeError: It is not JSON, or not of this type.
-        UnicodeDecodeError: It is not UTF-8.
-        RecursionError: It is nested too deeply.
+        msgspec.DecodeError: The data is not JSON, or not of this type.
+        UnicodeDecodeError: The data is not UTF-8.
+        RecursionError: The data is nested too deeply.
     """
     return _decoder(kind).decode(data)
 
@@ -38,13 +38,13 @@ def converted(value: object, kind: type[T]) -> T: ...
 @overload
 def converted(value: object, kind: Any) -> Any: ...
 def converted(value: object, kind: Any) -> Any:
-    """Return a plain value as a typed one.
+    """Convert a plain value to a type.
 
     Raises:
-        msgspec.ValidationError: It is not of this type.
+        msgspec.ValidationError: The value is not of this type.
     """
     _decoder(kind)
-    return msgspec.convert(value, kind)  # noqa: TID251 - what it knows of the type is whole now
+    return msgspec.convert(value, kind)  # noqa: TID251 - the type is fully built now
 
 
 def _decoder(kind: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Reading the JSON files that edgeq wrote: each names its schema."""
+"""Reads JSON files that edgeq wrote; each names its schema."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def content_of(path: Path, *, remedy: str | None = None) -> bytes:
-    """Return the bytes of a file.
+    """Read the bytes of a file.
 
     Args:
         path: The file.
-        remedy: What to do where it can't be read.
+        remedy: What to do if it can't be read.
 
     Raises:
-        RecordError: It can't be read.
+        RecordError: The file can't be read.
     """
     try:
         return read_whole(path)
@@ -40,17 +40,17 @@ class _Schema(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Reader(Generic[T]):
-    """One kind of file.
+    """Reads one kind of file.
 
     Attributes:
-        kind: What it holds.
-        schema: The schema that is read.
-        noun: What it is called in messages, without an article.
-        other: What to do where it is another kind of file.
-        newer: What to do where this version of edgeq does not read its schema.
-        damaged: What to do where it is damaged.
-        older: For each older schema that is still read, a function from its plain JSON object to
-            that of the current schema. It may raise what a damaged file makes it raise.
+        kind: The struct that the file holds.
+        schema: The current schema.
+        noun: What messages call the file, without an article.
+        other: What to do if the file is of another kind.
+        newer: What to do if this version of edgeq does not read the file's schema.
+        damaged: What to do if the file is damaged.
+        older: For each older schema that is still read, a function that converts its plain JSON
+            object to the current schema. On a damaged file it may raise any decoding error.
     """
 
     kind: type[T]
@@ -62,10 +62,10 @@ class Reader(Generic[T]):
     older: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
 
     def read(self, data: bytes, where: str | Path | None) -> T:
-        """Return what a file holds.
+        """Decode the contents of a file.
 
         Raises:
-            RecordError: It is not such a file, damaged, or of a newer schema.
+            RecordError: The data is not such a file, is damaged, or has a newer schema.
         """
         try:
             schema = structs.from_json(data, _Schema).schema

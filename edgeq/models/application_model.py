@@ -1,4 +1,4 @@
-"""A Keras application's float file: which weights it gets and where they are from."""
+"""Exports a Keras application as a float file, with the weights that are available."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from edgeq.store.content import Store
 
 @dataclass(frozen=True)
 class ApplicationModel:
-    """An exported application.
+    """An exported Keras application.
 
     Attributes:
         exported: The float file.
-        weights: Which weights it got.
-        preset: Name of its preprocessing preset, None for a family that is not known.
-        licence: Of the weights, None if nothing is known.
-        attribution: Who made it.
+        weights: The weights that the file holds.
+        preset: Name of the preprocessing preset, or None if the family is unknown.
+        licence: Licence of the weights, or None if unknown.
+        attribution: Credit line for the model and its weights.
     """
 
     exported: Exported
@@ -43,12 +43,12 @@ class ApplicationModel:
 def export_application(
     name: str, model: Model, spec: Spec, store: Store, source: Export
 ) -> ApplicationModel:
-    """Return an application's float file with the best weights that can be had.
+    """Export an application with the best weights available.
 
     Raises:
-        ModelError: No weights can be had and the spec does not allow random ones, or nothing is
-            known about its preprocessing.
-        ConversionError: The export failed; carries the log.
+        ModelError: No weights are available and the spec does not allow random ones, or the
+            preprocessing is unknown.
+        ConversionError: The export failed; the error carries the log.
     """
     application = source.application
     family = application.family if application else None

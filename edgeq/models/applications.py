@@ -1,7 +1,7 @@
-"""Keras applications: their names, how each family expects an image, and where weights are.
+"""Keras applications: their names, the input each family expects, and where their weights are.
 
-The names and families are read from the text of the installed Keras, so that its newer
-applications are known without importing it.
+Names and families are parsed from the source of the installed Keras, so that newer applications
+are recognized without importing it.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Family:
     """What the applications of one Keras module have in common.
 
     Attributes:
-        preprocessing: Name of a preset: the module's own ``preprocess_input``.
-        licence: Of the ImageNet weights that Keras offers, None if it is not stated.
-        origin: Who trained them.
-        open_size: Height and width used for models that leave them open.
+        preprocessing: Name of the preset that matches the module's ``preprocess_input``.
+        licence: Licence of the ImageNet weights that Keras offers, or None if not stated.
+        origin: Who trained the weights.
+        open_size: Default height and width for models that leave them open.
     """
 
     preprocessing: str
@@ -81,7 +81,7 @@ SIZES: dict[str, int] = {
     "NASNetLarge": 331,
     "Xception": 299,
 }
-"""Height and width of applications that Keras builds for others than 224 x 224."""
+"""Height and width of the applications that Keras does not build for 224 x 224."""
 USUAL_SIZE = 224
 
 
@@ -90,8 +90,8 @@ class Application:
     """One callable of ``keras.applications``.
 
     Attributes:
-        name: As Keras spells it.
-        family: Its module's traits, None for a module that this version does not know.
+        name: Name as Keras spells it.
+        family: Traits of its module, or None for a module that this version does not know.
     """
 
     name: str
@@ -99,11 +99,11 @@ class Application:
 
 
 def find_application(name: str, where: str) -> Application:
-    """Return the application of a name, spelt in any case, with or without dashes.
+    """Return the application with a given name; case, dashes and underscores are ignored.
 
     Raises:
         MissingExtraError: Keras is not installed.
-        ModelError: There is no such application; the message names the closest.
+        ModelError: There is no such application; the message suggests the closest name.
     """
     modules = known_applications()
     by_plain = {plain(known): known for known in modules}
@@ -116,7 +116,7 @@ def find_application(name: str, where: str) -> Application:
 
 
 def known_applications() -> dict[str, str]:
-    """Return the module of each application of the installed Keras, by name, without importing it.
+    """Map each application of the installed Keras to its module, without importing Keras.
 
     Raises:
         MissingExtraError: Keras is not installed.
@@ -136,14 +136,14 @@ def known_applications() -> dict[str, str]:
 
 
 def plain(name: str) -> str:
-    """Return a name in lower case without dashes and underscores."""
+    """Return a name in lower case, without dashes and underscores."""
     return name.lower().replace("-", "").replace("_", "")
 
 
 def find_weights(name: str) -> Path | None:
-    """Return the application's weights file below ``$EDGEQ_DATA/weights``, None without one.
+    """Return an application's weights file in ``$EDGEQ_DATA/weights``, or None if there is none.
 
-    Dashes, underscores and case don't count: ``efficientnetv2-b0.weights.h5`` is for
+    Dashes, underscores and case are ignored: ``efficientnetv2-b0.weights.h5`` matches
     ``EfficientNetV2B0``.
     """
     data = data_folder()
@@ -156,7 +156,7 @@ def find_weights(name: str) -> Path | None:
 
 
 def downloaded_before(name: str) -> bool:
-    """Return whether Keras's own cache seems to hold weights of an application."""
+    """Return whether Keras's own cache appears to hold an application's weights."""
     home = os.environ.get("KERAS_HOME")
     cache = (Path(home) if home else Path.home() / ".keras") / "models"
     return any(plain(path.name).find(plain(name)) >= 0 for path in cache.glob("*.h5"))

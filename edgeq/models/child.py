@@ -1,9 +1,9 @@
-"""Work in a child process: what is slow, large or may crash stays out of the caller's process.
+"""Runs slow, large or crash-prone work in a child process.
 
-A child is a Python of its own, in a session of its own; ``serving.py`` is its side of the talk.
-Whatever it and its libraries print goes to a log file; the response alone comes back. Starting
-one costs its imports, seconds for TensorFlow, so inside ``idle.kept()`` a child that did its work
-waits for the next request of its kind.
+A child is a separate Python process in its own session; ``serving.py`` is its side of the
+protocol. Output of the child and its libraries goes to a log file; only the response comes back.
+Starting a child costs its imports (seconds for TensorFlow), so inside ``idle.kept()`` a child that
+succeeded waits for the next request of its kind.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from edgeq.store.content import LOGS, Store, key_of
 
 
 def log_path(store: Store, kind: str, facts: Mapping[str, object]) -> Path:
-    """Return where the log of making a store entry is kept; it outlives a failure."""
+    """Return the path of the log for making a store entry; the log outlives a failure."""
     return store.root / LOGS / f"{kind}-{key_of(kind, facts)}.log"
 
 
@@ -45,24 +45,23 @@ def run_child(
 ) -> dict[str, object]:
     """Run a module in a child process and return its response.
 
-    What fails in a child that did other work before is tried once more in a fresh one, so that
-    no work can fail for another's sake.
+    A request that fails in a reused child is retried once in a fresh one, so that earlier work
+    can't make it fail.
 
     Args:
-        module: Its function ``work`` takes the request and returns the response.
+        module: Module whose function ``work`` takes the request and returns the response.
         request: Plain JSON values.
-        log: Receives all that the child prints; replaced when it is there.
-        limits: Of the child; it is stopped, with its children, where it takes more.
+        log: File that receives the child's output; overwritten if it exists.
+        limits: Time and memory limits. A child that exceeds them is stopped with its children.
         what: What is being made, for messages, for example ``"int8 of resnet8"``.
-        kind: Of the work: children that did some are used for more of the same kind. The module's
-            own name if there is none.
-        fresh: Whether the child must be one that did no other work before.
-        pooled: Whether it may be used for more: not where it ran code that is not ours.
+        kind: Kind of work. A child is reused only for the same kind. Defaults to the module name.
+        fresh: Whether the child must not have done other work.
+        pooled: Whether the child may be reused; False if it runs code that is not ours.
 
     Raises:
-        ConversionError: The child failed, crashed or took too much, with the library's reason in
-            one line and the log.
-        StoreError: There is no room for what it writes.
+        ConversionError: The child failed, crashed or exceeded its limits. Carries the library's
+            reason in one line and the log.
+        StoreError: There is no space for what the child writes.
     """
     asked = Request(module, dict(request), str(log), limits.memory_limit)
     try:
@@ -89,7 +88,7 @@ def run_child(
 
 
 def _answer(child: Child, request: Request, limits: Make, *, pooled: bool) -> Response | int:
-    """Return a child's answer; it waits for more where it did well and may, or ends."""
+    """Return a child's answer; keep the child for reuse if it succeeded and may, or end it."""
     well = False
     try:
         answer = child.ask(request, limits)
@@ -103,7 +102,7 @@ def _answer(child: Child, request: Request, limits: Make, *, pooled: bool) -> Re
 
 
 def _error(failure: Failure, what: str, log: Path, limits: Make) -> EdgeqError:
-    """Return a child's failure as an error."""
+    """Convert a child's failure to an error."""
     if failure.kind == NO_ROOM:
         return _no_room(failure.what, what)
     if failure.kind == NO_MEMORY:

@@ -1,4 +1,4 @@
-"""Child processes that answer requests, and those that wait for more of them."""
+"""Child processes that answer requests, and the pool of idle ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ READ_BYTES = 1 << 16
 
 
 class TooMuchError(Exception):
-    """The child took more than it may."""
+    """The child exceeded a limit."""
 
     def __init__(self, what: str, remedy: str):
         self.what, self.remedy = what, remedy
@@ -40,9 +40,9 @@ class Child:
     """A child process that answers one request at a time.
 
     Args:
-        kind: Of work that it is for.
-        log: Receives what it prints before its first request.
-        variables: Names of environment variables that it sees beside the usual ones.
+        kind: Kind of work that the child does.
+        log: File that receives its output before the first request.
+        variables: Names of environment variables passed on in addition to the usual ones.
     """
 
     def __init__(self, kind: str, log: Path, variables: Sequence[str] = ()) -> None:
@@ -69,10 +69,10 @@ class Child:
         self._lifeline.tie(self._process.pid)
 
     def ask(self, request: Request, limits: Make) -> Response | int:
-        """Return the response, or the exit code of a child that ended instead.
+        """Send a request; return the response, or the exit code if the child ended.
 
         Raises:
-            TooMuchError: It took too much; it is still there.
+            TooMuchError: The child exceeded a limit; it is still running.
         """
         with suppress(BrokenPipeError):
             self._stdin.write(msgspec.json.encode(request) + b"\n")
@@ -97,7 +97,7 @@ class Child:
         return structs.from_json(line, Response)
 
     def end(self) -> None:
-        """End it with all that it started."""
+        """Kill the child and everything it started."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -108,17 +108,17 @@ class Child:
 
     @property
     def _stdin(self) -> IO[bytes]:
-        if self._process.stdin is None:  # pragma: no cover - it was asked for
+        if self._process.stdin is None:  # pragma: no cover - Popen was given PIPE
             raise OSError("no pipe")
         return self._process.stdin
 
 
 idle: Idle[Child] = Idle(Child.end)
-"""Children that wait for the next request of their kind."""
+"""Children waiting for the next request of their kind."""
 
 
 def too_much_memory(limits: Make) -> TooMuchError:
-    """Return what stops a child over its memory limit."""
+    """Return the error for a child over its memory limit."""
     return TooMuchError(
         f"went over its memory limit of {size(limits.memory_limit)}",
         "Raise make.memory_limit if it may need that much",

@@ -1,8 +1,8 @@
-"""Keras models to float ``.tflite`` files with no SavedModel in between; in the export child alone.
+"""Converts Keras models to float ``.tflite`` files without a SavedModel; only in the export child.
 
 Keras's own export writes a SavedModel for the converter, which traces the model several times and
-loads it twice. One traced function with its variables frozen gives the same operators, bytes of
-weights and answers in a fourth of the time: ``benchmarks/exports.py``.
+loads it twice. Tracing one function and freezing its variables gives the same operators, weight
+bytes and outputs in a quarter of the time (``benchmarks/exports.py``).
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from edgeq.models.saved_model_source import with_flex
 
 
 class UnsuitedModelError(Exception):
-    """A model that is more than one plain graph from an image to a tensor."""
+    """The model is more than one plain graph from an image to a tensor."""
 
 
 def write_litert(model: Any, shape: Sequence[int], path: Path, graph: Path | None = None) -> None:
-    """Convert a Keras model.
+    """Convert a Keras model to a ``.tflite`` file.
 
     Args:
-        model: Takes one float32 image.
-        shape: Of the input, with the batch.
-        path: Where the file goes.
-        graph: Where the frozen graph goes, where it is wanted.
+        model: Keras model that takes one float32 image.
+        shape: Shape of the input, including the batch.
+        path: Output file.
+        graph: Output file for the frozen graph, or None to skip it.
 
     Raises:
-        UnsuitedModelError: The model gives more than one tensor, has functions or tables, changes
-            its variables, or the converter refuses the plain graph. Keras's own export may do.
+        UnsuitedModelError: The model returns more than one tensor, has functions or tables, or
+            changes its variables, or the converter refuses the plain graph. Keras's own export
+            may still work.
     """
     image = tf.TensorSpec(tuple(shape), tf.float32, name=INPUT)
     traced = tf.function(lambda image: model(image, training=False), input_signature=[image])

@@ -1,4 +1,4 @@
-"""Noticing within seconds that a download can't be had."""
+"""Notices within seconds that a download is unavailable."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ SECONDS = 5.0
 
 
 def unreachable(url: str, seconds: float = SECONDS) -> str | None:
-    """Return why a server can't be reached, None when it can.
+    """Return why a server can't be reached, or None if it can.
 
-    Any answer of the server counts as reached. A thread keeps the time, because looking up a name
-    obeys no time-out of its own. Proxies of the environment are used.
+    Any answer from the server counts as reached. A thread keeps the time, because a name lookup
+    ignores time-outs. Proxies from the environment are used.
 
     Args:
         url: An ``https`` address.
         seconds: Time after which it counts as unreachable.
     """
-    import urllib.error  # here: with TLS and HTTP, and most runs download nothing
+    import urllib.error  # imported here: pulls in TLS and HTTP, and most runs download nothing
     import urllib.request
 
     reasons: list[str | None] = []
@@ -42,10 +42,10 @@ def unreachable(url: str, seconds: float = SECONDS) -> str | None:
 
 
 def bound_network(seconds: float = SECONDS) -> None:
-    """Bound every wait for the network in this process, for libraries that set no time-out.
+    """Limit every network wait in this process, for libraries that set no time-out.
 
-    A name is looked up in a thread of bounded time and yields at most one address of each family,
-    so that a network that swallows packets costs two time-outs, not one for each address.
+    Name lookups run in a thread with a time limit and return at most one address per family, so
+    that a network that drops packets costs two time-outs, not one per address.
     """
     socket.setdefaulttimeout(seconds)
     look_up = socket.getaddrinfo

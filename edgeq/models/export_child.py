@@ -1,4 +1,4 @@
-"""Exporting a float model, in a child process: see ``models/serving.py``."""
+"""Exports a float model in a child process (see ``models/serving.py``)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgeq.models.layout import CHANNELS
 
 
 def export(request: ExportRequest) -> ExportResponse:
-    """Write the model that a request asks for.
+    """Write the model that a request describes.
 
     Raises:
         ModelError: The source names nothing usable.
@@ -49,14 +49,14 @@ def _export_keras(request: ExportRequest) -> ExportResponse:
 
 
 def _export_directly(model: Any, shape: tuple[int, ...], request: ExportRequest) -> bool:
-    """Return whether the model is one that needs no SavedModel; most are."""
+    """Export without a SavedModel if possible (it usually is); return whether it was."""
     from edgeq.models.direct_export import UnsuitedModelError, write_litert
 
     path = Path(request.output)
     try:
         write_litert(model, shape, path, path.with_name(GRAPH_FILE) if request.graph else None)
     except UnsuitedModelError as reason:
-        logging.getLogger(__name__).warning("By way of a SavedModel, because %s", reason)
+        logging.getLogger(__name__).warning("Exporting through a SavedModel, because %s", reason)
         return False
     return True
 
@@ -81,7 +81,7 @@ def _export_saved_model(request: ExportRequest) -> ExportResponse:
 
 
 def work(request: dict[str, Any]) -> Mapping[str, object]:
-    """Do what a request asks for."""
+    """Handle one request of the child protocol."""
     bound_network()
     response = export(structs.converted(request, ExportRequest))
     return dict(msgspec.to_builtins(response))

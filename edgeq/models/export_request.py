@@ -1,4 +1,4 @@
-"""What the export child is asked and answers."""
+"""Request and response of the export child."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ GRAPH_FILE = "graph.pb"
 
 
 class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One export with a fixed batch of 1.
+    """An export with a fixed batch of 1.
 
     Attributes:
-        kind: How ``name`` is to be understood.
+        kind: How to interpret ``name``.
         name: An application's name, an absolute path, ``package.module:function``, or a source that
             another package registers.
         root: Folder that user code is imported from.
-        weights: Of an application: ``"imagenet"`` (Keras downloads), a file, or None for random.
-        seed: Of everything random.
-        input_size: Height and width, None takes the model's own.
-        open_size: Height and width for a model that leaves them open when none are asked for.
-        allow_code: Whether code in a ``.keras`` file, or operators of a SavedModel that read or
-            write files or call back, may run.
-        signature: Of a SavedModel; None takes ``serving_default`` or the only one.
-        limits: What the child process may take.
+        weights: Weights of an application: ``"imagenet"`` (Keras downloads them), a file, or None
+            for random ones.
+        seed: Seed for everything random.
+        input_size: Height and width, or None for the model's own.
+        open_size: Height and width for a model that leaves them open, used if ``input_size`` is
+            None.
+        allow_code: Whether code in a ``.keras`` file may run, or operators of a SavedModel that
+            read or write files or call back.
+        signature: Signature of a SavedModel; None takes ``serving_default`` or the only one.
+        limits: Limits for the child process.
         form: What to write.
-        graph: Whether ``GRAPH_FILE`` is wanted beside a ``.tflite`` file, for TensorFlow's
-            converter; there is none if the model is more than one plain graph.
-        output: The file (``.tflite``) or the folder to write.
+        graph: Whether to write ``GRAPH_FILE`` next to a ``.tflite`` file, for TensorFlow's
+            converter. It is not written if the model is more than one plain graph.
+        output: The file (``.tflite``) or folder to write.
     """
 
     kind: Kind
@@ -52,12 +54,12 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExportResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of it.
+    """The result of an export.
 
     Attributes:
-        input_size: Height and width, None when nothing was written.
-        notes: What a reader must know, in sentences.
-        download_failed: Why Keras's download could not be had; nothing was written then.
+        input_size: Height and width, or None if nothing was written.
+        notes: What a reader should know, in sentences.
+        download_failed: Why Keras's download failed, in which case nothing was written.
     """
 
     input_size: tuple[int, int] | None = None

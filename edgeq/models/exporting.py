@@ -1,4 +1,4 @@
-"""Exports of a float model, kept in the store: a ``.tflite`` file, and a SavedModel when asked."""
+"""Exports a float model to the store: a ``.tflite`` file and, on request, a SavedModel."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _CHILD = "edgeq.models.export_child"
 
 
 class DownloadFailedError(Exception):
-    """Weights could not be downloaded; the caller knows what may stand in.
+    """Weights could not be downloaded; the caller decides what to use instead.
 
     Attributes:
-        reason: The library's, in one line.
-        log: Holds its output.
+        reason: The library's reason, in one line.
+        log: File with the library's output.
     """
 
     def __init__(self, reason: str, log: Path):
@@ -53,13 +53,13 @@ class Exported:
 
     Attributes:
         path: The file.
-        sha256: Of the file.
+        sha256: Hash of the file.
         input_size: Height and width in pixels.
         outputs: Length of the first output's last dimension.
-        notes: What a reader must know, in sentences.
-        request: What it was exported by.
-        facts: All that it depends on.
-        graph: The frozen graph that it was converted from, where it was asked for.
+        notes: What a reader should know, in sentences.
+        request: The request that exported it.
+        facts: Everything that the file depends on.
+        graph: The frozen graph that it was converted from, or None if not requested or not written.
     """
 
     path: Path
@@ -75,18 +75,18 @@ class Exported:
 def export_float(
     name: str, request: ExportRequest, facts: Mapping[str, object] | None, store: Store
 ) -> Exported:
-    """Return a request's float file, exported unless the store has it.
+    """Return a request's float file, exporting it unless the store has it.
 
     Args:
         name: Name of the model, for messages.
         request: What to export; form and output are set here.
-        facts: All that the file depends on. None if that can't be known: then the export runs
-            every time, and what is equal is stored once.
-        store: Keeps the file.
+        facts: Everything that the file depends on, or None if unknown. Then the export runs every
+            time, and identical results are stored once.
+        store: Store that keeps the file.
 
     Raises:
-        ModelError: What was exported can't be a baseline.
-        ConversionError: The export failed; carries the log.
+        ModelError: The exported model can't be a baseline.
+        ConversionError: The export failed; the error carries the log.
         DownloadFailedError: Weights could not be downloaded.
     """
     if facts is None:
@@ -107,10 +107,10 @@ def export_float(
 
 
 def export_folder(name: str, exported: Exported, store: Store) -> Path:
-    """Return the SavedModel folder of a model whose float file was exported.
+    """Return the SavedModel folder of an exported model, writing it unless the store has it.
 
     Raises:
-        ConversionError: The export failed; carries the log.
+        ConversionError: The export failed; the error carries the log.
     """
     log = log_path(store, FOLDER_KIND, exported.facts)
 
@@ -135,21 +135,21 @@ def _export_file(name: str, request: ExportRequest, target: Path, log: Path) -> 
         raise DownloadFailedError(response.download_failed, log)
     try:
         require_float(read_model(path))
-    except ModelError as error:  # the file is about to go, so its path would tell nothing
+    except ModelError as error:  # the file is about to be deleted, so its path would not help
         raise ModelError(error.what, where=f"{name}, exported", remedy=error.remedy) from error
     write_bytes(target / _NOTES, msgspec.json.encode(response))
 
 
 @contextmanager
 def _unchanged(request: ExportRequest, facts: Mapping[str, object]) -> Iterator[None]:
-    """Keep nothing of what was read while its files were written.
+    """Discard an export if the files it reads change meanwhile.
 
     Args:
-        request: The export that happens inside.
-        facts: What its result is kept under.
+        request: The export that runs inside the block.
+        facts: The facts that its result is stored under.
 
     Raises:
-        ChangedFileError: A file is not the one that was hashed.
+        ChangedFileError: A file differs from the one that was hashed.
     """
     changed = ChangedFileError(
         "changed while it was exported",
@@ -177,7 +177,7 @@ def _run(what: str, request: ExportRequest, log: Path) -> ExportResponse:
         limits=request.limits,
         what=what,
         kind=CHILD_KIND,
-        fresh=True,  # Keras numbers the layers of a process
+        fresh=True,  # Keras numbers layers per process
         pooled=request.kind in OWN_KINDS,
     )
     return structs.converted(answer, ExportResponse)

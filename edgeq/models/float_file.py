@@ -1,4 +1,4 @@
-"""What a ``.tflite`` file must be to serve as a baseline."""
+"""Checks that a ``.tflite`` file can serve as a baseline."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ _READY = "Add a quantized file as a ready-made variant: [variants.NAME]"
 
 
 def require_float(model: ModelFile, *, halves: Container[int] = ()) -> tuple[int, int]:
-    """Return the image size that a float model takes.
+    """Check that a model is float and takes one RGB image; return the image size.
 
     Args:
-        model: What the file holds.
-        halves: Indices of constants in float16 that are taken as float32.
+        model: The file's contents.
+        halves: Indices of float16 constants that are treated as float32.
+
+    Returns:
+        Height and width in pixels.
 
     Raises:
         ModelError: The model can't be run, is quantized, or takes anything but one RGB image of
@@ -34,7 +37,7 @@ def require_float(model: ModelFile, *, halves: Container[int] = ()) -> tuple[int
         )
     if not model.outputs:
         raise ModelError("has no output", where=model.path, remedy="Export the model again")
-    size = image_size(model)  # first: no other weights would make it an image
+    size = image_size(model)  # first: float weights would not turn another input into an image
     quantized = next(
         (tensor for tensor in tensors if tensor.index not in halves and _is_quantized(tensor)), None
     )
@@ -64,10 +67,10 @@ def require_float(model: ModelFile, *, halves: Container[int] = ()) -> tuple[int
 
 
 def image_size(model: ModelFile) -> tuple[int, int]:
-    """Return height and width of a model's first input.
+    """Return height and width of a model's first input, in pixels.
 
     Raises:
-        ModelError: It is not an RGB image of fixed size with the channels last.
+        ModelError: The input is not an RGB image of fixed size with the channels last.
     """
     entry = model.tensors[model.inputs[0]]
     shape = entry.shape_signature

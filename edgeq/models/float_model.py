@@ -1,4 +1,4 @@
-"""The float model of a spec as one ``.tflite`` file: the baseline of its variants."""
+"""Loads the float model of a spec as one ``.tflite`` file: the baseline of its variants."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ _IMAGENET_CLASSES = 1000
 
 @dataclass(frozen=True)
 class FloatModel:
-    """A float model, ready to be a baseline.
+    """A float model that can serve as a baseline.
 
     Attributes:
         name: Name in the spec.
         source: Source in the spec.
-        path: The ``.tflite`` file; in the store if it was exported, or if the source has float16
-            weights, which are float32 in it.
-        sha256: Of the file.
-        trained: Whether the weights are trained ones.
-        notes: What a reader must know, in sentences.
+        path: The ``.tflite`` file. It is in the store if it was exported, or if the source has
+            float16 weights, which it holds as float32.
+        sha256: Hash of the file.
+        trained: Whether the weights are trained.
+        notes: What a reader should know, in sentences.
         input_size: Height and width in pixels.
         preprocessing: How a photograph becomes its input.
-        labels: A label set's name, a file, or None if nothing is known.
-        licence: Of the weights, None if nothing is known.
-        attribution: Who made the model, None if nothing is known.
-        export: What it was exported from, None for a file that was there already.
-        limits: What child processes that work on it may take.
-        original: The project's ``.tflite`` file, None if it was exported; ``path`` is its copy,
-            or what was made of it.
+        labels: Name of a label set, a file, or None if unknown.
+        licence: Licence of the weights, or None if unknown.
+        attribution: Who made the model, or None if unknown.
+        export: The export that produced it, or None for a file that already existed.
+        limits: Limits for child processes that work on it.
+        original: The project's ``.tflite`` file, or None if the model was exported. ``path`` is
+            its copy, or what was derived from it.
     """
 
     name: str
@@ -73,17 +73,17 @@ class FloatModel:
 
 
 def load_float_model(name: str, model: Model, spec: Spec, store: Store) -> FloatModel:
-    """Return a model of the spec as a float ``.tflite`` file, exported where it must be.
+    """Load a model of the spec as a float ``.tflite`` file, exporting it if necessary.
 
     Args:
-        name: Its name in the spec.
-        model: What the spec says about it.
+        name: Name of the model in the spec.
+        model: The model's table in the spec.
         spec: The whole spec.
-        store: Keeps what is exported.
+        store: Store that keeps the export.
 
     Raises:
         ModelError: The source can't be used; the message says what to do.
-        ConversionError: The export failed; carries the log.
+        ConversionError: The export failed; the error carries the log.
         MissingExtraError: A package that the source needs is not installed.
         StoreError: The store can't be written.
     """
@@ -120,12 +120,12 @@ def _from_export(name: str, model: Model, spec: Spec, store: Store, source: Expo
 def converter_start(model: FloatModel, store: Store) -> Path:
     """Return what TensorFlow's converter starts from, with a fixed batch of 1.
 
-    That is the frozen graph's file where the export wrote one, and otherwise a SavedModel folder,
-    exported when first asked.
+    That is the frozen graph if the export wrote it, otherwise a SavedModel folder, which is
+    exported on first use.
 
     Raises:
         ModelError: The model came as a bare ``.tflite`` file.
-        ConversionError: The export failed; carries the log.
+        ConversionError: The export failed; the error carries the log.
     """
     if model.export is None or model.export.request.kind == "registered":
         raise ModelError(
@@ -174,15 +174,15 @@ def _from_file(name: str, model: Model, path: Path, store: Store, where: str) ->
 
 
 def fed(name: str, model: Model, path: Path, *, file: str) -> tuple[Preprocessing, tuple[str, ...]]:
-    """Return how photographs go into a ``.tflite`` model, and what to note about it, in sentences.
+    """Return the preprocessing for a ``.tflite`` model, and notes about it in sentences.
 
-    The spec counts if it says something, and the metadata inside the file if it does not.
+    The spec takes precedence; the metadata inside the file applies if the spec sets nothing.
 
     Args:
-        name: The model's name in the spec.
-        model: What the spec says about it.
+        name: Name of the model in the spec.
+        model: The model's table in the spec.
         path: The file, or its copy.
-        file: What the file is called in the project.
+        file: Name of the file in the project.
 
     Raises:
         ModelError: The file is missing or not a model.
@@ -196,19 +196,16 @@ def fed(name: str, model: Model, path: Path, *, file: str) -> tuple[Preprocessin
     if model.preprocessing is not None:
         problem = contradiction(file, declared, inside)
         return declared, (*notes, *(() if problem is None else (problem,)))
-    note = (
-        "The spec says nothing about its preprocessing: pixels go in as the metadata inside "
-        f"{file} says ({inside.text})"
-    )
+    note = f"The spec sets no preprocessing, so the metadata inside {file} applies ({inside.text})"
     own = msgspec.structs.replace(declared, mean=inside.mean, std=inside.std)
     return own, (note, *notes)
 
 
 def _of_signature(given: Original, model: Model, store: Store, where: str) -> Original:
-    """Return the file with the graph that the spec chooses: itself, or a file of that alone.
+    """Return a file with only the graph that the spec chooses; the file itself if that is all.
 
     Raises:
-        ModelError: The file has no signatures, or the graph can't stand alone.
+        ModelError: The file has no signatures, or the graph can't be separated from the rest.
         SpecError: There is no such signature.
         StoreError: The store can't be written.
     """
@@ -223,7 +220,7 @@ def _of_signature(given: Original, model: Model, store: Store, where: str) -> Or
 
 
 def _in_float32(given: Original, store: Store) -> ModelFile:
-    """Return the model with its float16 constants in float32, as quantizers and proofs want it.
+    """Return the model with float16 constants as float32, as quantizers and proofs need it.
 
     Raises:
         ModelError: The file is truncated or damaged.
@@ -242,8 +239,8 @@ def _in_float32(given: Original, store: Store) -> ModelFile:
 
 def _widened_note(given: ModelFile, wide: ModelFile) -> str:
     return (
-        f"The file has float16 weights, taken as float32: its {words.size(given.bytes)} count as "
-        f"{words.size(wide.bytes)}, beside which variants are smaller or larger"
+        f"The file has float16 weights, which are treated as float32: variants are compared with "
+        f"{words.size(wide.bytes)}, not with the {words.size(given.bytes)} of the file"
     )
 
 
@@ -277,9 +274,7 @@ def _preprocessing(name: str, model: Model, preset: str | None) -> Preprocessing
 def _preprocessing_notes(model: Model) -> tuple[str, ...]:
     if model.preprocessing is not None:
         return ()
-    return (
-        "The spec says nothing about its preprocessing: pixels from 0 to 255 go in as they are",
-    )
+    return ("The spec sets no preprocessing: pixels from 0 to 255 go in unchanged",)
 
 
 def _describe(

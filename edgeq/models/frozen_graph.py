@@ -1,7 +1,7 @@
 """Frozen graphs: one plain graph from an image to a tensor, with its weights as constants.
 
-TensorFlow's converter starts there without tracing, saving or loading anything. In child
-processes alone, because it imports TensorFlow.
+TensorFlow's converter starts from one without tracing, saving or loading anything. Imports
+TensorFlow, so it is used in child processes only.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from edgeq.models.saved_model_file import SERVING
 
 INPUT = "args_0"
 OUTPUT = "output_0"
-"""The names that Keras's export gives, with ``SERVING``."""
+"""Names that Keras's export gives to the input and output, along with ``SERVING``."""
 
 _INPUT, _OUTPUT = f"{INPUT}:0", "Identity:0"
-"""Tensors of a traced function's graph."""
+"""Names of these tensors in the graph of a traced function."""
 
 
 @dataclass(frozen=True)
@@ -31,30 +31,30 @@ class FrozenGraph:
     """A graph without variables.
 
     Attributes:
-        content: Its nodes, a ``GraphDef``.
-        function: A concrete function of a graph that has these nodes.
+        content: The nodes, as a ``GraphDef``.
+        function: A concrete function whose graph has these nodes.
     """
 
     content: Any
     function: Any
 
     def converter(self) -> Any:
-        """Return TensorFlow's converter of it."""
+        """Return a TensorFlow converter for the graph."""
         converter = tf.lite.TFLiteConverter.from_concrete_functions([self.function])
         converter.experimental_lower_to_saved_model = False
         ends = ([self.function.graph.get_tensor_by_name(name)] for name in (_INPUT, _OUTPUT))
         parts = (self.content, *ends, self.function)
-        # To freeze it once more would take longer than all the rest. A TensorFlow that does not
-        # look here does so, with the same result.
+        # Freezing it again would take longer than everything else. A TensorFlow version without
+        # this hook freezes it again, with the same result.
         converter._freeze_concrete_function = lambda: parts  # noqa: SLF001
         return converter
 
 
 def freeze(function: Any) -> FrozenGraph:
-    """Return a traced function's graph with its variables as constants.
+    """Freeze a traced function: return its graph with the variables as constants.
 
     Raises:
-        ValueError: Its tensors have not the names of a traced function's.
+        ValueError: The tensors do not have the names that tracing gives.
     """
     frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
     names = [tensor.name for tensor in (*frozen.inputs, *frozen.outputs)]
@@ -64,20 +64,20 @@ def freeze(function: Any) -> FrozenGraph:
 
 
 def write_graph(graph: FrozenGraph, path: Path) -> None:
-    """Write a graph, without what it was made of."""
+    """Write a graph's nodes to a file; the function is not stored."""
     path.write_bytes(graph.content.SerializeToString())
 
 
 @lru_cache(maxsize=1)
 def read_graph(path: Path) -> FrozenGraph:
-    """Read what ``write_graph`` wrote."""
+    """Read a graph written by ``write_graph``."""
     content = tf.compat.v1.GraphDef.FromString(path.read_bytes())
     importing = partial(tf.compat.v1.import_graph_def, content, name="")
     return FrozenGraph(content, tf.compat.v1.wrap_function(importing, []))
 
 
 def signed(content: bytes) -> bytes:
-    """Return a model's bytes with the signature that an exported SavedModel has."""
+    """Return a model's bytes with the signature that a SavedModel export would have."""
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     (graph,) = model.subgraphs
     signature = schema.SignatureDefT()

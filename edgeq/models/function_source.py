@@ -1,4 +1,4 @@
-"""A look at a ``package.module:function`` source that runs none of its code."""
+"""Checks a ``package.module:function`` source without running its code."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from edgeq.errors import ModelError
 from edgeq.registry import suggestion
 
 _MOVES_IMPORTS = ("sys.path", "sys.meta_path", "addsitedir", "sys.modules")
-"""Code that speaks of these may import what can't be found from outside."""
+"""Code that mentions these may import modules that can't be found from outside."""
 
 _MAKES_NAMES = ("globals()", "__getattr__", "exec(", "import *", "setattr(")
-"""Code that speaks of these may define names that don't stand in its text."""
+"""Code that mentions these may define names that do not appear in its text."""
 
 
 def check_function(text: str, root: Path, where: str) -> None:
     """Refuse a function whose module can't be found, read or imported, or does not define it.
 
-    The module's text is parsed and not run: what only running it shows is left to the export.
+    The module is parsed, not run; problems that only show at run time are left to the export.
 
     Args:
-        text: ``package.module:function``.
-        root: The project's folder, which modules are looked for in first.
-        where: The key of the spec, for errors.
+        text: The source, ``package.module:function``.
+        root: The project's folder, where modules are searched first.
+        where: The spec's key, for errors.
 
     Raises:
-        ModelError: The source is sure to fail.
+        ModelError: The source is certain to fail.
     """
     module, _, function = text.partition(":")
     spec = _find(module, root, text, where)
@@ -51,9 +51,9 @@ def check_function(text: str, root: Path, where: str) -> None:
         raise ModelError(
             f"{text!r} can't be imported: {file.name}{place}: {reason}",
             where=where,
-            remedy="Correct the file there",
+            remedy="Fix the file",
         ) from error
-    source = content.decode("latin-1")  # searched for ASCII alone
+    source = content.decode("latin-1")  # only searched for ASCII
     names = _names(tree)
     if function not in names and not any(sign in source for sign in _MAKES_NAMES):
         raise ModelError(
@@ -69,14 +69,14 @@ def check_function(text: str, root: Path, where: str) -> None:
                 f"{text!r} can't be imported: {file.name}, line {line}: no module named "
                 f"{package!r}",
                 where=where,
-                remedy=f"Install {package}, or put it into the project's folder",
+                remedy=f"Install {package}, or put it in the project's folder",
             )
 
 
 def _find(module: str, root: Path, text: str, where: str) -> ModuleSpec | None:
-    """Return where a module lies, None if only the package's own finder could tell.
+    """Locate a module; None means that only the package's own finder could tell.
 
-    Packages are looked at one after the other and not imported.
+    Packages are searched one level at a time and not imported.
     """
     first, *inner = module.split(".")
     name, spec = first, _top_level(first, root)
@@ -85,7 +85,7 @@ def _find(module: str, root: Path, text: str, where: str) -> ModuleSpec | None:
         if spec is None:
             break
         name = f"{name}.{part}"
-        # By its last name alone: the full one would ask for its package, which is not imported.
+        # Searched by its last name: a search by full name would import the package.
         spec = _in_folders(part, list(spec.submodule_search_locations or ()))
     if spec is None and not elsewhere:
         raise ModelError(
@@ -97,7 +97,7 @@ def _find(module: str, root: Path, text: str, where: str) -> ModuleSpec | None:
 
 
 def _top_level(name: str, root: Path) -> ModuleSpec | None:
-    """Return where a package or module lies, for the finders of editable installations too."""
+    """Locate a package or module, including editable installations."""
     spec = _in_folders(name, [str(root)])
     for finder in sys.meta_path:
         spec = spec or finder.find_spec(name, None)
@@ -109,7 +109,7 @@ def _in_folders(name: str, folders: Sequence[str]) -> ModuleSpec | None:
 
 
 def _imports(tree: ast.Module) -> list[tuple[str, int]]:
-    """Return the packages that a module imports whatever happens, with their lines."""
+    """Return the packages that a module imports unconditionally, with line numbers."""
     packages = []
     for node in tree.body:
         if isinstance(node, ast.Import):
@@ -120,7 +120,7 @@ def _imports(tree: ast.Module) -> list[tuple[str, int]]:
 
 
 def _names(tree: ast.Module) -> set[str]:
-    """Return every name that a module binds anywhere: in a branch, a loop or a function too."""
+    """Return every name that a module binds, including in branches, loops and functions."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -133,5 +133,5 @@ def _names(tree: ast.Module) -> set[str]:
 
 
 def _functions(tree: ast.Module) -> set[str]:
-    """Return the functions that a module defines at its top."""
+    """Return the functions that a module defines at top level."""
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -1,9 +1,9 @@
-"""Operators by which a SavedModel does more than compute; imported in the export child alone.
+"""Finds SavedModel operators that do more than compute; imported in the export child only.
 
-Loading a SavedModel runs the initializers in it, and converting it runs what can be folded. Its
+Loading a SavedModel runs its initializers, and converting it runs whatever can be folded. Its
 graph can read and write any file, open connections and call Python, all with the user's rights:
 https://github.com/tensorflow/tensorflow/blob/master/SECURITY.md. A model that only computes needs
-none of that but to restore its own variables.
+none of that except to restore its own variables.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ _STATE = re.compile(
     r"Rng(Skip|ReadAndSkip)|StatelessRandomGetAlg|Anonymous.*SeedGenerator|DummySeedGenerator|"
     r"SampleDistortedBoundingBox(V2)?|CudnnRNN.*|CheckNumerics(V2)?|Assert|Timestamp"
 )
-"""Operators with a state or an effect that stays within the process."""
+"""Operators whose state or effect stays within the process."""
 _REACHES_OUT = re.compile(
     r"ReadFile|MatchingFiles|.*FromTextFile.*|Reader.*|.*Snapshot.*|Cache.*|RegisterDataset.*|"
     r"Debug.*|PyFunc.*|(De|En)codeProto.*|XlaCustomCall.*|ImmutableConst|.*Remote.*|.*Iterator.*"
 )
-"""Operators that TensorFlow takes for plain arithmetic, and that reach out of the process."""
+"""Operators that TensorFlow treats as plain arithmetic but that reach outside the process."""
 _SAVING = frozenset({"SaveV2", "MergeV2Checkpoints", "Save", "SaveSlices"})
 _RESTORING = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
 _MOST_NAMED = 6
 
 
 def require_arithmetic(request: ExportRequest) -> None:
-    """Refuse a SavedModel that reaches out of its process, before anything of it runs.
+    """Refuse a SavedModel that reaches outside its process, before any of it runs.
 
     Raises:
-        ModelError: Its graph has such operators, and the request does not allow code.
+        ModelError: The graph has such operators, and the request does not allow code.
     """
     if request.allow_code:
         return
@@ -64,13 +64,13 @@ def require_arithmetic(request: ExportRequest) -> None:
 
 
 def reaching_out(meta_graph: Any) -> set[str]:
-    """Return the names of a graph's operators that reach out of the process.
+    """Return the names of a graph's operators that reach outside the process.
 
-    Those by which the model's own saver writes and restores variables are none, as long as
-    nothing but the saver calls them.
+    The operators by which the model's own saver writes and restores variables do not count, as
+    long as only the saver calls them.
 
     Args:
-        meta_graph: A ``MetaGraphDef``.
+        meta_graph: The graph, a ``MetaGraphDef``.
     """
     nodes = meta_graph.graph_def.node
     functions = {
@@ -110,7 +110,7 @@ def _reaches_out(name: str) -> bool:
 
 
 def _used(meta_graph: Any) -> Iterator[str]:
-    """Yield the names of nodes that signatures and initializers ask for."""
+    """Yield the names of nodes that signatures and initializers use."""
     for signature in meta_graph.signature_def.values():
         for tensor in (*signature.inputs.values(), *signature.outputs.values()):
             yield tensor.name
@@ -119,7 +119,7 @@ def _used(meta_graph: Any) -> Iterator[str]:
 
 
 def _behind(nodes: Iterable[Any], ends: Iterable[str]) -> set[str]:
-    """Return the names of nodes that lead to some, and theirs."""
+    """Return the names of the given nodes and of all nodes that they depend on."""
     by_name = {node.name: node for node in nodes}
     todo, seen = [_node_of(end) for end in ends if end], set[str]()
     while todo:
@@ -135,7 +135,7 @@ def _node_of(tensor: str) -> str:
 
 
 def _called(nodes: Iterable[Any], functions: Mapping[str, Any]) -> set[str]:
-    """Return the functions that some nodes call, and those that these call."""
+    """Return the functions that the given nodes call, directly or indirectly."""
     return _closure((name for node in nodes for name in _names_in(node)), functions)
 
 
@@ -150,7 +150,7 @@ def _closure(names: Iterable[str], functions: Mapping[str, Any]) -> set[str]:
 
 
 def _names_in(node: Any) -> Iterator[str]:
-    yield node.op  # a function may be called by its name
+    yield node.op  # a node can call a function by name
     for value in node.attr.values():
         yield value.func.name
         yield from (function.name for function in value.list.func)

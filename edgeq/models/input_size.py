@@ -1,4 +1,4 @@
-"""The height and width that a model is exported with."""
+"""The input height and width for an export."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from edgeq.models.layout import unlike_an_image
 def fixed_size(
     shape: Sequence[int | None], request: ExportRequest, table: str = "the spec"
 ) -> tuple[int, int]:
-    """Return the height and width for an export.
+    """Return the input height and width for an export, in pixels.
 
     Args:
-        shape: Of the model's input, None for open dimensions. A fixed batch is left to the export,
-            which sets its own.
-        request: Its ``input_size`` is what the spec asks for; ``open_size`` helps models that
-            leave the size open.
+        shape: Shape of the model's input, with None for open dimensions. A fixed batch is ignored
+            because the export sets its own.
+        request: The export. Its ``input_size`` is the size that the spec sets; ``open_size`` is
+            the default for models that leave the size open.
         table: The model's table in the spec, for errors.
 
     Raises:
-        ModelError: The input is not an RGB image, its size is open and nothing fixes it, or it is
-            another than the one asked for.
+        ModelError: The input is not an RGB image, its size is open and nothing sets it, or it
+            differs from the size that the spec sets.
     """
     unlike = unlike_an_image((None, *shape[1:]) if shape else ())
     if unlike is not None:

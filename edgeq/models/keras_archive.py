@@ -1,4 +1,4 @@
-"""A look at a ``.keras`` file, which is a zip archive, before anything unpacks it."""
+"""Checks a ``.keras`` file, which is a zip archive, before anything unpacks it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from edgeq.errors import ModelError
 MOST_MEMBERS = 10_000
 MOST_BYTES = 64 * 2**30
 MOST_TIMES = 1000
-"""How many times its packed size a large file may have when it is unpacked."""
+"""Maximum ratio of unpacked to packed size, for files that unpack to more than 1 GiB."""
 _SMALL_BYTES = 2**30
 
 
 def check_archive(path: Path) -> None:
-    """Refuse an archive that would unpack outside its folder, or without end.
+    """Refuse an archive that would unpack outside its folder or grow without bound.
 
     Raises:
-        ModelError: It is not an archive, or one that Keras did not write.
+        ModelError: The file is not an archive, or not one that Keras wrote.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise ModelError(
-            f"is no .keras file: {error}", where=path, remedy="Save the model again"
+            f"is not a .keras file: {error}", where=path, remedy="Save the model again"
         ) from error
     for member in members:
         name = PurePosixPath(member.filename.replace("\\", "/"))

@@ -1,4 +1,4 @@
-"""What a ``.keras`` file says about its model: read as JSON, before anything loads it."""
+"""Checks the configuration in a ``.keras`` file, read as JSON before anything loads the model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edgeq.models.input_size import fixed_size
 _CONFIG = "config.json"
 _MOST_BYTES = 256 * 2**20
 _KERAS = frozenset({"keras", "keras_hub", "keras_cv", "keras_nlp"})
-"""Packages whose classes Keras looks for by itself."""
+"""Packages in which Keras finds classes by itself."""
 
 _LAMBDA = "__lambda__"
 _UNREADABLE = (KeyError, OSError, RuntimeError, ValueError, NotImplementedError)
@@ -26,18 +26,18 @@ _SHOWN = 3
 
 
 def check_config(path: Path, request: ExportRequest, key: str) -> None:
-    """Refuse a ``.keras`` file that is sure not to be loaded or not to take one image.
+    """Refuse a ``.keras`` file that certainly can't be loaded or does not take one image.
 
-    What its configuration does not say is left to the export.
+    Anything that the configuration does not show is left to the export.
 
     Args:
-        path: The file, an archive that ``check_archive`` passed.
-        request: Its export.
-        key: The model's table in the spec, as the user's file writes it.
+        path: The file, an archive that ``check_archive`` accepted.
+        request: The export of the file.
+        key: The model's table in the spec, as written there.
 
     Raises:
-        ModelError: It has layers of classes that Keras can't find, code that may not run, several
-            inputs, or an input that is not one image.
+        ModelError: The file has layers of classes that Keras can't find, code that may not run,
+            several inputs, or an input that is not one image.
     """
     config = _read(path)
     if config is None:
@@ -66,7 +66,7 @@ def check_config(path: Path, request: ExportRequest, key: str) -> None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Return the configuration, None if it can't be read: loading the file says why."""
+    """Return the configuration, or None if it can't be read; loading the file then says why."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo(_CONFIG).file_size > _MOST_BYTES:
@@ -92,7 +92,7 @@ def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
 def _refuse_custom(config: dict[str, Any], path: Path, key: str) -> None:
     custom = {
         _class_of(entry): entry
-        for entry in _objects(config.get("config"))  # beside it stand optimizer and losses: unused
+        for entry in _objects(config.get("config"))  # leaves out optimizer and losses: unused
         if _is_custom(entry)
     }
     if not custom and _is_custom(config):
@@ -113,9 +113,9 @@ def _refuse_custom(config: dict[str, Any], path: Path, key: str) -> None:
 
 
 def _is_custom(entry: Mapping[str, Any]) -> bool:
-    """Return whether Keras, which has imported none of the user's code, can't find a class.
+    """Return whether Keras can't find an object's class without the user's code.
 
-    Older versions look for it in the module that it was saved from, which may be installed.
+    Older versions look in the module that it was saved from, which may be installed.
     """
     module, registered = entry.get("module"), entry.get("registered_name")
     if not isinstance(entry.get("config"), dict):
@@ -147,7 +147,7 @@ def _listed(what: str, names: list[str]) -> str:
 
 
 def _inputs(config: Mapping[str, Any]) -> list[list[int | None]]:
-    """Return the shapes of a model's inputs, as far as its configuration says them."""
+    """Return the shapes of a model's inputs, as far as its configuration shows them."""
     inner = config.get("config")
     if not isinstance(inner, dict) or not isinstance(inner.get("layers"), list):
         return []
@@ -165,7 +165,7 @@ def _inputs(config: Mapping[str, Any]) -> list[list[int | None]]:
 
 
 def _dimensions(shape: object) -> list[int | None]:
-    """Return a shape, empty if it is not a shape."""
+    """Return a shape's dimensions, or an empty list if the value is not a shape."""
     if not isinstance(shape, list):
         return []
     return [side if isinstance(side, int) else None for side in shape]

@@ -1,4 +1,4 @@
-"""Keras models from their sources; imported in the export child alone."""
+"""Builds Keras models from their sources; imported in the export child only."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _UNSAFE = re.compile(r"safe_mode|unsafe deserialization")
 
 
 class DownloadFailedError(Exception):
-    """Keras's own download of weights could not be had."""
+    """Keras could not download weights."""
 
 
 def build_model(request: ExportRequest) -> tuple[Any, tuple[str, ...]]:
-    """Return the Keras model of a request and what a reader must know about it.
+    """Return the Keras model of a request, and notes that a reader should know.
 
     Raises:
         ModelError: The source names nothing usable.
@@ -45,17 +45,17 @@ def build_model(request: ExportRequest) -> tuple[Any, tuple[str, ...]]:
 
 
 def _loaded(request: ExportRequest) -> Any:
-    """Return the model of a ``.keras`` file.
+    """Load the model in a ``.keras`` file.
 
     Raises:
-        ModelError: Keras lacks a class of it, or it holds code that may not run.
+        ModelError: Keras lacks a class of the model, or the file has code that may not run.
     """
     try:
         return keras.saving.load_model(
             request.name, compile=False, safe_mode=not request.allow_code
         )
     except (TypeError, ValueError) as error:
-        # Keras puts the whole configuration behind its reason: the name is what a reader needs.
+        # Keras appends the whole configuration to its reason; only the name helps the reader.
         lacking = _LACKING.search(str(error))
         if lacking is not None:
             raise ModelError(
@@ -75,7 +75,7 @@ def image_shape(model: Any, name: str) -> tuple[int | None, ...]:
     """Return the shape of a Keras model's input.
 
     Raises:
-        ModelError: It is not a Keras model, or has several inputs.
+        ModelError: The object is not a Keras model, or has several inputs.
     """
     if not isinstance(model, keras.Model):
         raise ModelError(
@@ -114,12 +114,12 @@ def _is_download(error: Exception) -> bool:
 
 
 def _square_deviation(model: Any) -> tuple[str, ...]:
-    """Give EfficientNet B0 to B7 from a file the input scaling that their weights expect.
+    """Correct the input scaling of EfficientNet B0 to B7 for weights loaded from a file.
 
-    The ImageNet weights hold the deviation where Keras expects the variance. Keras makes up for it
-    with one more Rescaling layer, but only for ``weights="imagenet"``; for a file of the same
-    weights it does not, and the answers are plausible and wrong. The squared value is equivalent.
-    See https://github.com/tensorflow/tensorflow/issues/49930.
+    The ImageNet weights hold the deviation where Keras expects the variance. Keras compensates
+    with an extra Rescaling layer, but only for ``weights="imagenet"``. For a file with the same
+    weights it does not, and the predictions are plausible but wrong. Squaring the value is
+    equivalent. See https://github.com/tensorflow/tensorflow/issues/49930.
     """
     known = (0.229, 0.224, 0.225)
     for layer in model.layers:
@@ -128,7 +128,7 @@ def _square_deviation(model: Any) -> tuple[str, ...]:
             if np.allclose(np.ravel(variance), known, atol=1e-3):
                 layer.set_weights([mean, np.square(variance), *rest])
                 layer.finalize_state()
-                return ("The input's variance was squared, as ImageNet's weights need it",)
+                return ("The input variance was squared, as the ImageNet weights require",)
     return ()
 
 

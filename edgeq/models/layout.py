@@ -1,4 +1,4 @@
-"""What a model's input must look like, and the way out for one that does not. Pure."""
+"""Checks that a model's input is one RGB image, and says what to do if not. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHANNELS_LAST = (
 )
 _GREY = (
     "If it takes grey images, put a layer in front that makes them from RGB "
-    "(keras.ops.mean(image, -1, keepdims=True)) and export that; other inputs than images are not "
+    "(keras.ops.mean(image, -1, keepdims=True)) and export that; inputs other than images are not "
     "validated yet"
 )
 _FROM_RGB = "Put a layer in front that makes them from an RGB image, and export that"
@@ -25,10 +25,10 @@ _BATCH = "Export it with a batch of 1, or with an open batch"
 
 
 def unlike_an_image(shape: Sequence[int | None]) -> tuple[str, str] | None:
-    """Return what keeps an input from being one RGB image, and the way out; None if it is one.
+    """Return why an input is not one RGB image and what to do about it, or None if it is one.
 
     Args:
-        shape: Of the input; None or -1 for a dimension that is left open.
+        shape: Shape of the input, with None or -1 for open dimensions.
     """
     size = [None if side is None or side < 0 else side for side in shape]
     if len(size) != RANK:

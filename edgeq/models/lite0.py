@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with its ImageNet weights, from a package on the Python package index."""
+"""Locates EfficientNet-Lite0 with ImageNet weights, from a package on the Python package index."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
 def weights_file() -> Path:
-    """Return the installed weights file; the package is located, not imported.
+    """Return the installed weights file; the package is located but not imported.
 
     Raises:
         MissingExtraError: The package is not installed.

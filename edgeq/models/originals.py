@@ -1,8 +1,7 @@
-"""Model files that came with a project: what is run is a copy in the store of what was hashed.
+"""A project's own model files: a run works on a copy in the store, with the hashed content.
 
-A file of somebody else's may be replaced while a run goes on. What the run hashed, reads, loads
-and times is therefore one copy, addressed by its content, and the file itself is looked at once
-more when it is judged.
+Someone may replace a file during a run. What the run hashes, reads, loads and times is therefore
+one copy, addressed by its content; the file itself is checked again when it is judged.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ class Original:
 
     Attributes:
         path: The project's file.
-        copy: In the store, with the content that was read.
-        sha256: Of that content.
-        stamp: The file's when it was read.
+        copy: Copy in the store, with the content that was read.
+        sha256: Hash of that content.
+        stamp: Stamp of the file when it was read.
     """
 
     path: Path
@@ -38,10 +37,10 @@ class Original:
     stamp: Stamp
 
     def require_unchanged(self) -> None:
-        """Refuse to go on with a file that holds something else than what was read.
+        """Check that the file still holds the content that was read.
 
         Raises:
-            ChangedFileError: It was written, replaced or removed since.
+            ChangedFileError: The file has been written, replaced or removed since.
         """
         try:
             if stamp_of(self.path) == self.stamp:
@@ -49,29 +48,28 @@ class Original:
             now = sha256_file(self.path, MOST_BYTES)
         except OSError as error:
             raise ChangedFileError(
-                f"changed while the run went on: it can't be read any more: "
-                f"{error.strerror or error}",
+                f"changed during the run: it can't be read any more: {error.strerror or error}",
                 where=self.path,
                 remedy=_REMEDY,
             ) from error
         if now != self.sha256:
             raise ChangedFileError(
-                f"changed while the run went on: what ran has the sha256 {self.sha256[:_SHOWN]}, "
-                f"what is there now {now[:_SHOWN]}",
+                f"changed during the run: the run used the sha256 {self.sha256[:_SHOWN]}, "
+                f"the file now has {now[:_SHOWN]}",
                 where=self.path,
                 remedy=_REMEDY,
             )
 
 
 def take(path: Path, store: Store) -> tuple[ModelFile, Original]:
-    """Read a model's file once, and return what it holds and its copy.
+    """Read a model file once; return its contents and its copy.
 
     Args:
-        path: The project's file; errors name it.
-        store: Keeps the copy.
+        path: The project's file, which errors name.
+        store: Store that keeps the copy.
 
     Raises:
-        ModelError: It is missing, not a model, truncated or damaged.
+        ModelError: The file is missing, not a model, truncated or damaged.
         StoreError: The store can't be written.
     """
     before = _stamp(path)
@@ -86,7 +84,7 @@ def take(path: Path, store: Store) -> tuple[ModelFile, Original]:
 
 
 def _stamp(path: Path) -> Stamp:
-    """Return a file's stamp, nothing's if there is no file: reading it says so."""
+    """Return a file's stamp, or a dummy if there is no file; reading it then raises the error."""
     try:
         return stamp_of(path)
     except OSError:

@@ -1,7 +1,7 @@
-"""What a model will most likely take, said before it is exported.
+"""Predicts a model's input before the model is exported.
 
-Photographs can so be decoded while the export runs. Nothing rests on it: the exported file tells
-what it takes, and where that is something else they are decoded again.
+This lets photographs be decoded while the export runs. Nothing depends on the prediction: if the
+exported file takes something else, they are decoded again.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from edgeq.models.sources import Export, parse_source
 
 @dataclass(frozen=True)
 class Expected:
-    """What photographs of a model will become.
+    """The predicted input of a model.
 
     Attributes:
         input_size: Height and width in pixels.
-        preprocessing: How a photograph becomes its input.
-        labels: A label set's name or file.
+        preprocessing: How a photograph becomes the input.
+        labels: Name of a label set, or a file.
     """
 
     input_size: tuple[int, int]
@@ -31,7 +31,7 @@ class Expected:
 
 
 def expected(name: str, model: Model, spec: Spec) -> Expected | None:
-    """Return what a model will most likely take, None if only its export can tell.
+    """Predict a model's input, or return None if only its export can tell.
 
     Raises:
         ModelError: The source can't be used.

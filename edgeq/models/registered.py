@@ -1,8 +1,8 @@
-"""Sources of float models that other packages add: rows, one for each prefix.
+"""Sources of float models that other packages add: one row per prefix.
 
-A source ``PREFIX:ARGUMENT`` in the spec is looked up by its prefix, among the rows of the entry
-points ``edgeq.models``. A row writes a float ``.tflite`` file, in the converter's child process, so
-that what it imports never reaches pytest's.
+A source ``PREFIX:ARGUMENT`` in the spec is looked up by its prefix among the rows of the entry
+points ``edgeq.models``. A row writes a float ``.tflite`` file in the converter's child process, so
+that its imports never reach pytest's process.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class ModelSource:
     """A source of float models.
 
     Attributes:
-        name: The prefix that a spec names it by.
+        name: The prefix by which a spec names it.
         summary: What it is, in a few words.
-        export: Writes the model of an argument (the text behind the colon) to a path, as a float
+        export: Writes the model of an argument (the text after the colon) to a path, as a float
             ``.tflite`` file with a batch of 1. Called in a child process.
         depends: Returns a text that changes whenever the exported model would, for example the
-            version of a package and the hash of a file; the export is then kept. Called in this
-            process, so it must import nothing heavy. None exports the model in every run.
+            version of a package and the hash of a file. The export is then kept. Called in this
+            process, so it must not import anything heavy. If None, every run exports the model.
     """
 
     name: str
@@ -40,7 +40,7 @@ SOURCES: Extensible[ModelSource] = Extensible("model source", ModelSource, "edge
 
 
 def find_source(text: str) -> tuple[ModelSource, str] | None:
-    """Return the row that a source names and its argument, None if no row knows the prefix."""
+    """Return a source's row and argument, or None if no row has the prefix."""
     prefix, separator, argument = text.partition(":")
     if not separator or prefix not in SOURCES:
         return None
@@ -48,10 +48,10 @@ def find_source(text: str) -> tuple[ModelSource, str] | None:
 
 
 def content_of(text: str) -> str | None:
-    """Return what the exported model depends on besides the row, None if that is not known.
+    """Return what the exported model depends on besides the row, or None if unknown.
 
     Raises:
-        ModelError: The row fails.
+        ModelError: The row's code fails.
     """
     named = find_source(text)
     if named is None or (depends := named[0].depends) is None:
@@ -61,10 +61,10 @@ def content_of(text: str) -> str | None:
 
 
 def write(text: str, path: Path) -> None:
-    """Write the float file of a source; in the export child.
+    """Write a source's float file; called in the export child.
 
     Raises:
-        ModelError: The row is gone, fails, or writes no file.
+        ModelError: The row is gone, fails or writes no file.
     """
     named = find_source(text)
     if named is None:
@@ -81,12 +81,12 @@ _REMEDY = "Correct the source in the spec, or the package that registers it"
 
 @contextmanager
 def _others_code(text: str) -> Iterator[None]:
-    """Turn what a row's own code raises into an error that names the source."""
+    """Convert exceptions from a row's own code to errors that name the source."""
     try:
         yield
     except EdgeqError:
         raise
-    except Exception as error:  # whatever it raises is its own
+    except Exception as error:  # a row's code may raise anything
         raise ModelError(
             f"failed: {type(error).__name__}: {error}", where=text, remedy=_REMEDY
         ) from error

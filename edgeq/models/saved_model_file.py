@@ -1,9 +1,9 @@
-"""A SavedModel's signatures and what they take, read without TensorFlow.
+"""Reads a SavedModel's signatures and their inputs without TensorFlow.
 
-``saved_model.pb`` is a message ``SavedModel`` of Protocol Buffers: field 2 holds meta graphs, whose
+``saved_model.pb`` is a Protocol Buffers message ``SavedModel``: field 2 holds meta graphs, whose
 field 5 maps names to signatures (tensorflow/core/protobuf/saved_model.proto, meta_graph.proto;
 core/framework/tensor_shape.proto).
-What it holds beside them is passed over by its length, so the graph itself is never looked at.
+All other fields are skipped by length, so the graph itself is never parsed.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _INPUTS, _SHAPE, _DIMENSION, _UNKNOWN_RANK, _SIZE = 1, 3, 2, 3, 1
 _NEGATIVE = 1 << 63
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 _HIDDEN = "__saved_model_"
-"""Begins the names of what TensorFlow itself runs when it loads a model."""
+"""Prefix of the signatures that TensorFlow itself runs when it loads a model."""
 _MOST_DIGITS = 10
 
 
 def signatures_of(folder: Path) -> tuple[str, ...] | None:
-    """Return the names of a SavedModel's signatures, None if the file can't be understood.
+    """Return the names of a SavedModel's signatures, or None if the file can't be parsed.
 
     Args:
-        folder: The SavedModel.
+        folder: The SavedModel folder.
 
     Raises:
         ModelError: The file can't be read.
@@ -55,19 +55,19 @@ def signatures_of(folder: Path) -> tuple[str, ...] | None:
     except (ValueError, IndexError):
         graphs, names = [], []
     if not graphs:
-        return None  # TensorFlow says what is wrong with it
+        return None  # loading it in TensorFlow then says what is wrong
     return tuple(sorted({name for name in names if not name.startswith(_HIDDEN)}))
 
 
 def chosen_signature(folder: Path, key: str | None) -> str | None:
-    """Return the signature of a SavedModel that is validated, None to leave it to TensorFlow.
+    """Return the signature to validate, or None to let TensorFlow choose.
 
     Args:
-        folder: The SavedModel.
-        key: The name in the spec; without one it is ``serving_default``, or the only one.
+        folder: The SavedModel folder.
+        key: Name in the spec. If None, ``serving_default`` or the only signature is used.
 
     Raises:
-        ModelError: There is no such signature; the names that there are follow.
+        ModelError: There is no such signature; the message lists the existing ones.
     """
     names = signatures_of(folder)
     if names is None:
@@ -95,11 +95,11 @@ def chosen_signature(folder: Path, key: str | None) -> str | None:
 def require_image(folder: Path, request: ExportRequest, table: str) -> None:
     """Refuse a SavedModel whose signature does not take one image.
 
-    What can't be understood is left to TensorFlow.
+    A file that can't be parsed is left to TensorFlow.
 
     Args:
-        folder: The SavedModel.
-        request: Its export, with the signature.
+        folder: The SavedModel folder.
+        request: The export, with its signature.
         table: The model's table in the spec, for errors.
 
     Raises:
@@ -121,14 +121,14 @@ def require_image(folder: Path, request: ExportRequest, table: str) -> None:
 
 
 def inputs_of(folder: Path, signature: str) -> list[Shape | None] | None:
-    """Return the shapes of a signature's inputs, None if the file can't be understood.
+    """Return the shapes of a signature's inputs, or None if the file can't be parsed.
 
     Args:
-        folder: The SavedModel.
+        folder: The SavedModel folder.
         signature: One of its signatures.
 
     Returns:
-        Open dimensions are None, and so is a shape of open rank.
+        One shape per input, with None for open dimensions; None for a shape of open rank.
     """
     try:
         content = memoryview((folder / FILE).read_bytes())
@@ -145,7 +145,7 @@ def inputs_of(folder: Path, signature: str) -> list[Shape | None] | None:
 
 
 def _shape(entry: memoryview) -> Shape | None:
-    """Return the shape of a named tensor, None if its rank is open or not said."""
+    """Return the shape of a named tensor, or None if its rank is open or not given."""
     for tensor in _fields(entry, _VALUE):
         for shape in _fields(tensor, _SHAPE):
             if any(_numbers(shape, _UNKNOWN_RANK)):
@@ -155,31 +155,31 @@ def _shape(entry: memoryview) -> Shape | None:
 
 
 def _size(dimension: memoryview) -> int | None:
-    """Return a dimension, None if it is open: its size is then -1, in two's complement."""
+    """Return a dimension, or None if it is open: its size is then -1, in two's complement."""
     size = next(_numbers(dimension, _SIZE), 0)
     return None if size >= _NEGATIVE else size
 
 
 def _fields(message: memoryview, field_number: int) -> Iterator[memoryview]:
-    """Yield the fields of a number that hold bytes: messages and texts; see ``_entries``."""
+    """Yield the length-delimited values (messages and texts) of a field; see ``_entries``."""
     for number, value in _entries(message):
         if number == field_number and isinstance(value, memoryview):
             yield value
 
 
 def _numbers(message: memoryview, field_number: int) -> Iterator[int]:
-    """Yield the fields of a number that hold numbers of base 128; see ``_entries``."""
+    """Yield the varint values of a field; see ``_entries``."""
     for number, value in _entries(message):
         if number == field_number and isinstance(value, int):
             yield value
 
 
 def _entries(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield number and value of each field, those of a fixed width left out.
+    """Yield the number and value of each field; fields of fixed width are skipped.
 
     Raises:
         ValueError: The bytes are not a message.
-        IndexError: It ends before its end.
+        IndexError: The message is truncated.
     """
     at = 0
     while at < len(message):
@@ -203,12 +203,12 @@ def _entries(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """Return the number at a place, seven bits a byte, and the place behind it."""
+    """Return the varint (seven bits per byte) at an offset, and the offset after it."""
     value = 0
     for shift in range(_MOST_DIGITS):
         byte = message[at]
         at += 1
         value |= (byte & 0x7F) << (7 * shift)
-        if byte < 0x80:  # noqa: PLR2004 - the highest bit says that more follow
+        if byte < 0x80:  # noqa: PLR2004 - the highest bit is set if more bytes follow
             return value, at
     raise ValueError("a number has no end")

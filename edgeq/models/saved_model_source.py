@@ -1,4 +1,4 @@
-"""SavedModels with a fixed batch of 1; imported in the export child alone."""
+"""Loads SavedModels with a fixed batch of 1; imported in the export child only."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
     """Return a module whose function ``serve`` takes one image, and the image's size.
 
     Raises:
-        ModelError: The signature is missing, or takes or gives anything but one tensor; or the
-            graph reaches out of the process and the request does not allow that.
+        ModelError: The signature is missing, or takes or returns anything but one tensor; or the
+            graph reaches outside the process and the request does not allow that.
     """
     require_arithmetic(request)
     loaded = tf.saved_model.load(request.name)
@@ -56,9 +56,9 @@ def fixed_batch(request: ExportRequest) -> tuple[Any, tuple[int, int]]:
 
 
 def with_flex(converter: Any) -> Any:
-    """Return a converter that does as Keras's export does.
+    """Configure a converter the way Keras's export does, and return it.
 
-    What needs Flex is converted, and then named and refused.
+    Models that need Flex operators are converted, so that the operators can be named and refused.
     """
     converter.target_spec.supported_ops = [
         tf.lite.OpsSet.TFLITE_BUILTINS,

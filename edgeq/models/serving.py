@@ -1,8 +1,8 @@
-"""The child's side of ``edgeq.models.child``: requests on standard input, one after the other.
+"""The child's side of ``edgeq.models.child``: serves requests from standard input one at a time.
 
-Started as ``python -m edgeq.models.serving KIND DESCRIPTOR``. A request is a line of JSON, and so
-is its answer, on that file descriptor. Whatever the work and its libraries print goes to the
-request's log.
+Started as ``python -m edgeq.models.serving KIND DESCRIPTOR``. Each request is a line of JSON, and
+so is each answer, which is written to that file descriptor. Whatever the work and its libraries
+print goes to the request's log.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ NO_ROOM, NO_MEMORY = "no room", "no memory"
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What is asked for.
+    """A request to the child.
 
     Attributes:
-        module: Its function ``work`` does the work.
-        body: Plain JSON values, for that function.
-        log: The file that is appended to.
-        memory_limit: Bytes of data that the process may have.
+        module: Module whose function ``work`` does the work.
+        body: Plain JSON values for that function.
+        log: File to append output to.
+        memory_limit: Maximum data segment of the process, in bytes.
     """
 
     module: str
@@ -43,7 +43,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why there is no result; ``kind`` tells what is not the model's fault."""
+    """Why there is no result; ``kind`` is set if the model is not to blame."""
 
     what: str
     where: str | None = None
@@ -59,9 +59,9 @@ class Response(msgspec.Struct, frozen=True):
 
 
 def serve() -> None:
-    """Be the child: do the work of each request and answer it, until nobody asks any more.
+    """Serve requests until standard input closes.
 
-    An error becomes the response's failure, its traceback goes to the log.
+    An exception becomes the response's failure; its traceback goes to the log.
     """
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(lines,), daemon=True).start()
@@ -94,17 +94,17 @@ def _respond(request: Request) -> Response:
 
 
 def _listen(lines: queue.SimpleQueue[bytes]) -> None:
-    """Pass requests on, and end this process when there are no more or its parent is gone."""
+    """Pass requests on; end this process when input closes, which includes the parent's death."""
     for line in sys.stdin.buffer:
         lines.put(line)
     os._exit(0)
 
 
 def one_line(error: BaseException) -> str:
-    """Return an exception as one line of bounded length.
+    """Return an exception as one line of limited length.
 
-    Of a long one its start and its end are kept: libraries put what they worked on first, and what
-    went wrong last.
+    Long texts keep their beginning and end: libraries tend to start with what they worked on and
+    end with what went wrong.
     """
     text = " ".join(str(error).split())
     if len(text) > REASON_CHARACTERS:
@@ -114,7 +114,7 @@ def one_line(error: BaseException) -> str:
 
 
 def _kind(error: Exception) -> str:
-    """Return whose fault a library's error is, where it is not the model's."""
+    """Return the kind of a failure that is not the model's fault, or an empty string."""
     if isinstance(error, MemoryError):
         return NO_MEMORY
     full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}

@@ -1,4 +1,4 @@
-"""The sources a spec can name, and what an export of each depends on."""
+"""Parses the sources that a spec can name, and collects what an export of each depends on."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ _VALID = (
     f'"package.module:function", "{lite0.SOURCE}"'
 )
 MOST_BYTES = 64 << 30
-"""Of one file of a model."""
+"""Size limit for each file of a model."""
 EXPORT_RECIPE = 2
-"""Raised when the export itself changes, so that stored files are made again."""
+"""Incremented when the export itself changes, so that stored files are rebuilt."""
 
 
 @dataclass(frozen=True)
 class FloatFile:
-    """A ``.tflite`` file that is there already."""
+    """A ``.tflite`` file that already exists."""
 
     path: Path
 
 
 @dataclass(frozen=True)
 class Export:
-    """A model to be exported.
+    """A model to export.
 
     Attributes:
-        request: What the child is asked, the output still open.
-        facts: All that the exported file depends on, None if that can't be known.
-        application: For ``keras:`` sources.
+        request: The child's request, without the output.
+        facts: Everything that the exported file depends on, or None if unknown.
+        application: The application of a ``keras:`` source, otherwise None.
     """
 
     request: ExportRequest
@@ -59,18 +59,18 @@ class Export:
 
 
 def parse_source(name: str, model: Model, spec: Spec) -> FloatFile | Export:
-    """Return what a model's source means; weights of applications are left open.
+    """Parse a model's source; the weights of an application are chosen later.
 
-    What a source shows without being loaded is looked at: what is sure to fail is refused here.
+    The source is checked as far as possible without loading it, and refused if certain to fail.
 
     Args:
         name: Name of the model in the spec.
-        model: What the spec says about it.
+        model: The model's table in the spec.
         spec: The whole spec.
 
     Raises:
-        ModelError: It is none of the kinds, its file is missing, or it can't be a baseline.
-        MissingExtraError: It needs a package that is not installed.
+        ModelError: The source is of no known kind, its file is missing, or it can't be a baseline.
+        MissingExtraError: The source needs a package that is not installed.
     """
     text = model.source
     where = f"{spec.origin}: {key_text('models', name, 'source')}"
@@ -124,23 +124,23 @@ def parse_source(name: str, model: Model, spec: Spec) -> FloatFile | Export:
 
 
 def _refuse_signature(model: Model, spec: Spec, where: str) -> None:
-    """Refuse a signature of a source that has none.
+    """Refuse a signature for a source that has no signatures.
 
     Raises:
-        ModelError: It has none.
+        ModelError: The source has none.
     """
     path = spec.path(model.source)
     if model.signature is None or path.suffix.lower() == ".tflite" or path.is_dir():
         return
     raise ModelError(
-        f"{model.source!r} has no signatures: SavedModel folders and .tflite files have some",
+        f"{model.source!r} has no signatures: only SavedModel folders and .tflite files do",
         where=where,
         remedy="Remove `signature`",
     )
 
 
 def require_keras(needed_for: str) -> None:
-    """Refuse to go on without TensorFlow and Keras; neither is imported.
+    """Check that TensorFlow and Keras are installed, without importing them.
 
     Raises:
         MissingExtraError: One of them is not installed.
@@ -156,7 +156,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def files_of(request: ExportRequest) -> tuple[Path, ...]:
-    """Return the files that an export of a request reads, in order; none if that is code."""
+    """Return the files that an export reads, sorted; empty if the source is code."""
     if request.kind not in {"saved_model", "keras_file", "lite0"}:
         return ()
     path = Path(request.name)
@@ -166,7 +166,7 @@ def files_of(request: ExportRequest) -> tuple[Path, ...]:
 
 
 def content_of(request: ExportRequest) -> str | None:
-    """Return the hash of the files that an export of a request reads, None if that is code."""
+    """Return the hash of the files that an export reads, or None if the source is code."""
     files = files_of(request)
     if request.kind != "saved_model":
         return sha256_file(files[0], MOST_BYTES) if files else None
@@ -204,7 +204,7 @@ def _from_files(path: Path, model: Model, spec: Spec, table: str) -> Export:
         return Export(request, {**facts, "signature": signature})
     if path.suffix.lower() != ".keras":
         raise ModelError(
-            f"files of the kind {path.suffix} are not read",
+            f"{path.suffix} files are not supported",
             where=path,
             remedy="Save the model with model.save('NAME.keras'), or name its SavedModel folder",
         )

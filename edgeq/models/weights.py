@@ -1,4 +1,4 @@
-"""Which weights an application gets: a file, Keras's download, or random ones where allowed."""
+"""Chooses an application's weights: a file, Keras's download, or random ones if allowed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgeq.models.downloads import unreachable
 IMAGENET = "imagenet"
 RANDOM = "random"
 REMEDY = (
-    "Set weights to a file, put NAME.weights.h5 into $EDGEQ_DATA/weights, connect once so that "
+    "Set weights to a file, put NAME.weights.h5 in $EDGEQ_DATA/weights, connect once so that "
     "Keras can download them, or set allow_random_weights = true to judge sizes, operators, "
     "latency and memory alone"
 )
@@ -24,13 +24,13 @@ REMEDY = (
 
 @dataclass(frozen=True)
 class WeightsChoice:
-    """Weights of an application.
+    """The weights chosen for an application.
 
     Attributes:
-        kind: ``"file"``, ``"imagenet"`` (Keras downloads or has them) or ``"random"``.
-        request: What the export child is asked for.
-        fact: What the exported file depends on.
-        note: What a reader must know, None when there is nothing.
+        kind: ``"file"``, ``"imagenet"`` (Keras downloads or has cached them) or ``"random"``.
+        request: The weights to request from the export child.
+        fact: Identifies the weights among the facts that the exported file depends on.
+        note: What a reader should know, or None.
         name: Name of the file.
     """
 
@@ -42,16 +42,16 @@ class WeightsChoice:
 
 
 def local_weights(name: str, model: Model, spec: Spec, *, key: str) -> WeightsChoice | None:
-    """Return the choice that needs no network, None when ImageNet weights must be downloaded.
+    """Choose weights without the network, or return None if ImageNet weights must be downloaded.
 
     Args:
         name: Name of the application.
-        model: What the spec says about it.
+        model: The model's table in the spec.
         spec: The whole spec.
         key: Name of the model in the spec.
 
     Raises:
-        ModelError: The spec names a file that is not there.
+        ModelError: The spec names a file that does not exist.
     """
     if model.weights == RANDOM:
         return random_weights(model, "the spec asks for them")
@@ -70,7 +70,7 @@ def local_weights(name: str, model: Model, spec: Spec, *, key: str) -> WeightsCh
 
 
 def downloadable(name: str) -> str | None:
-    """Return why Keras can't have an application's weights, None when it is worth trying.
+    """Return why Keras can't provide an application's weights, or None if it is worth trying.
 
     Weights in Keras's cache need no network. Takes a few seconds at most.
     """
@@ -78,23 +78,25 @@ def downloadable(name: str) -> str | None:
 
 
 def downloaded_weights() -> WeightsChoice:
-    """Return the choice of Keras's own weights; its version says which they are."""
+    """Choose Keras's own weights; the version of Keras determines what they are."""
     return WeightsChoice("imagenet", IMAGENET, IMAGENET)
 
 
 def random_instead(name: str, model: Model, reason: str) -> WeightsChoice:
-    """Return random weights in place of those that can't be had.
+    """Choose random weights because the ImageNet weights are unavailable.
 
     Raises:
         ModelError: The spec does not allow it.
     """
     if not model.allow_random_weights:
-        raise ModelError(f"its ImageNet weights can't be had: {reason}", where=name, remedy=REMEDY)
-    return random_weights(model, f"its ImageNet weights can't be had ({reason})")
+        raise ModelError(
+            f"its ImageNet weights are not available: {reason}", where=name, remedy=REMEDY
+        )
+    return random_weights(model, f"its ImageNet weights are not available ({reason})")
 
 
 def random_weights(model: Model, reason: str) -> WeightsChoice:
-    """Return random weights from the spec's seed."""
+    """Choose random weights from the spec's seed."""
     note = (
         f"The weights are random (seed {model.seed}), because {reason}: sizes, operators, latency "
         "and memory are real, agreement and accuracy mean nothing"

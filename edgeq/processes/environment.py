@@ -1,7 +1,8 @@
-"""The variables that a child process sees: an allow-list, because CI keeps its secrets in others.
+"""Selects the environment variables that a child process sees.
 
-Models come from elsewhere, and the runtime and converters that read them are large. What they
-would need to reach the project's secrets is not handed to them in the first place.
+It is an allow-list, because CI keeps its secrets in other variables. Models come from elsewhere,
+and the runtime and converters that read them are large. They never receive what they would need to
+reach the project's secrets.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ _WITH_PASSWORD = re.compile(r"\w+://[^/\s:@]*:([^/\s@]+)@")
 LEAST_SECRET = 8
 
 _ALLOWED = re.compile(
-    # The system: where programs, temporary files, fonts and time zones are, and who runs this.
+    # System: locations of programs, temporary files, fonts and time zones; the user.
     r"PATH|HOME|USER|LOGNAME|SHELL|PWD|TMPDIR|TEMP|TMP|TZ|TZDIR|LANG|LANGUAGE|LC_[A-Z]+|TERM|"
     r"XDG_(CACHE|CONFIG|DATA|STATE)_HOME|XDG_RUNTIME_DIR|LD_LIBRARY_PATH|LD_PRELOAD|"
     r"DYLD_(FALLBACK_)?LIBRARY_PATH|MALLOC_\w+|GLIBC_TUNABLES|"
-    # Python and where its packages are.
+    # Python and its packages.
     r"PYTHON(PATH|HOME|USERBASE|NOUSERSITE|UTF8|IOENCODING|HASHSEED|WARNINGS|OPTIMIZE|"
     r"DONTWRITEBYTECODE|PYCACHEPREFIX|UNBUFFERED|FAULTHANDLER|MALLOC|DEVMODE|SAFEPATH)|"
     r"VIRTUAL_ENV|CONDA_PREFIX|CONDA_DEFAULT_ENV|NIX_(SSL_CERT_FILE|LD\w*)|COVERAGE_PROCESS_(START|CONFIG)|"
-    # Numbers: threads, devices, kernels.
+    # Settings that affect numbers: threads, devices, kernels.
     r"(OMP|MKL|OPENBLAS|GOMP|KMP|NUMEXPR|VECLIB)_\w+|CUDA_\w+|XLA_FLAGS|"
     r"NVIDIA_(VISIBLE_DEVICES|DRIVER_CAPABILITIES)|"
     r"TF_(CPP|ENABLE|DISABLE|NUM|XLA|GPU|USE|FORCE|CUDNN|DETERMINISTIC)_\w+|"
@@ -50,18 +51,18 @@ _REMOTE = re.compile(
     r"SSH_AUTH_SOCK|SSH_AGENT_PID|SSH_ASKPASS|DISPLAY|ANDROID_(HOME|SERIAL|SDK_ROOT)|"
     r"(ANDROID_)?ADB_(SERVER_\w+|VENDOR_KEYS)"
 )
-"""What programs that start a worker elsewhere need."""
+"""Variables for programs that start a worker on another machine."""
 _SECRET_PROXY = re.compile(r"(?i)\w+_proxy")
 
 
 def allowed(
     environment: Mapping[str, str], *, others: Collection[str] = (), remote: bool = False
 ) -> dict[str, str]:
-    """Return the variables that a child may see.
+    """Return the variables that a child process may see.
 
     Args:
-        environment: Of this process.
-        others: Names of more that the user lets it see.
+        environment: Variables of this process.
+        others: Names of additional variables that the user allows.
         remote: Whether the child is a program that starts a worker on another machine.
     """
     return {
@@ -74,7 +75,7 @@ def allowed(
 
 
 def importable(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return variables with which a child's Python finds this package where it is not installed."""
+    """Add this package to the child's import path if it is not installed; return the variables."""
     variables = dict(environment)
     root = Path(edgeq.__file__).parents[1]
     if root.name not in _INSTALLED_IN:
@@ -84,14 +85,14 @@ def importable(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return variables without proxies, whose addresses may hold a password."""
+    """Return variables without proxies, whose addresses may contain a password."""
     return {name: value for name, value in environment.items() if not _SECRET_PROXY.fullmatch(name)}
 
 
 def secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values that must not be told: of variables named like secrets, and passwords.
+    """Return the values to hide: those of variables named like secrets, and passwords in addresses.
 
-    Values of fewer than ``LEAST_SECRET`` characters are words of any text, and left out.
+    Values shorter than ``LEAST_SECRET`` characters are skipped, because they occur in any text.
     """
     named = [
         value
@@ -102,6 +103,5 @@ def secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
         password for value in environment.values() for password in _WITH_PASSWORD.findall(value)
     ]
     long_enough = {secret for secret in (*named, *passwords) if len(secret) >= LEAST_SECRET}
-    return tuple(
-        sorted(long_enough, key=lambda secret: (-len(secret), secret))
-    )  # the longer one first
+    # Longest first, so that a secret inside a longer one does not break it up.
+    return tuple(sorted(long_enough, key=lambda secret: (-len(secret), secret)))

@@ -1,9 +1,9 @@
-"""A lifeline: a child process ends, with everything it started, when its parent is gone.
+"""Ends a child process, with everything it started, when its parent is gone.
 
 The parent holds one end of a pipe and the child the other. However the parent ends, ``kill -9``
 included, the system closes the parent's end and, on Linux, sends SIGKILL to the child's process
-group. The child does nothing for this, so it holds in native code that never comes back, too.
-Elsewhere the children end because they watch their own standard input.
+group. The child takes no part in this, so it also works in native code that never returns.
+On other systems, children end because they watch their own standard input.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _tied: set[int] = set()
 
 
 def cut_all() -> None:
-    """End every child process that a lifeline is tied to, with all that it started."""
+    """Kill every tied child process, with everything it started."""
     with _guard:
         for pid in _tied:
             with suppress(ProcessLookupError):
@@ -27,7 +27,7 @@ def cut_all() -> None:
 
 
 class Lifeline:
-    """One pipe, for one child that leads a session of its own.
+    """A pipe that ties one child to this process; the child leads its own session.
 
     Attributes:
         end: The child's end, for ``pass_fds``.
@@ -38,10 +38,10 @@ class Lifeline:
         self._pid: int | None = None
 
     def tie(self, pid: int) -> None:
-        """Let the child's process group end with this process; call it once, after the start.
+        """Make the child's process group end with this process; call once, after the start.
 
         Args:
-            pid: The child, which leads its process group.
+            pid: Process id of the child, which leads its process group.
         """
         with _guard:
             _tied.add(pid)
@@ -56,7 +56,7 @@ class Lifeline:
         os.close(self.end)
 
     def cut(self) -> None:
-        """End what is left of the child's process group; call it once."""
+        """Close the pipe, which ends the rest of the child's process group; call once."""
         if self._pid is None:
             os.close(self.end)
         else:

@@ -1,4 +1,4 @@
-"""How much memory a process uses."""
+"""Measures the memory of a process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def resident_bytes(pid: int) -> int:
-    """Return the resident memory of a local process, 0 where it can't be read."""
+    """Return the resident memory of a local process in bytes, or 0 if it can't be read."""
     try:
         pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]
     except (OSError, IndexError):

@@ -1,4 +1,4 @@
-"""A pool of idle child processes: starting one costs its imports."""
+"""A pool of idle child processes; starting one costs its imports."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class Idle(Generic[T]):
-    """Keeps what has nothing to do, by kind; for several threads at once.
+    """A pool of idle children, by kind; safe for several threads.
 
     Args:
-        end: Ends one for good.
+        end: Function that ends a child for good.
     """
 
     def __init__(self, end: Callable[[T], None]) -> None:
@@ -25,7 +25,7 @@ class Idle(Generic[T]):
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Keep what is added, until the last block of several has ended."""
+        """Keep added children idle until the outermost of nested blocks ends."""
         with self._guard:
             self._keepers += 1
         try:
@@ -38,7 +38,7 @@ class Idle(Generic[T]):
                 self.end_all()
 
     def take(self, kind: str) -> T | None:
-        """Return one of a kind that waits; it is the caller's then."""
+        """Remove an idle child of a kind and return it, or None; the caller then owns it."""
         with self._guard:
             for at, (other, child) in enumerate(self._waiting):
                 if other == kind:
@@ -47,7 +47,7 @@ class Idle(Generic[T]):
         return None
 
     def add(self, kind: str, child: T) -> None:
-        """Let one wait, or end it where nobody keeps any."""
+        """Add an idle child, or end it if no ``kept`` block is active."""
         with self._guard:
             if self._keepers:
                 self._waiting.append((kind, child))
@@ -55,7 +55,7 @@ class Idle(Generic[T]):
         self._end(child)
 
     def end_all(self) -> None:
-        """End those that wait now."""
+        """End all idle children."""
         with self._guard:
             waiting, self._waiting = self._waiting, []
         for _, child in waiting:

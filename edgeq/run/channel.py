@@ -1,4 +1,4 @@
-"""The pipes to one worker process: frames out, frames in, and what became of the process."""
+"""The pipes to a worker process: sends and receives frames, and reports how the process ended."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ END_S = 2.0
 SHELL_SIGNAL = 128
 
 
-class Silence(Exception):  # noqa: N818 - what happened, not yet whose error it is
-    """No frame came in time."""
+class Silence(Exception):  # noqa: N818 - an event; the caller decides whose error it is
+    """No frame arrived in time."""
 
 
 class Ended(Exception):  # noqa: N818 - as above
@@ -32,12 +32,11 @@ class Ended(Exception):  # noqa: N818 - as above
 
 
 class Channel:
-    """A worker process of its own session, and the three pipes to it.
+    """A worker process in its own session, and the three pipes to it.
 
     Args:
-        target: Says how to start it.
-        look: Called with the process id every half second while waiting; what it raises ends the
-            wait.
+        target: Says how to start the worker.
+        look: Called with the process id every half second of waiting; if it raises, the wait ends.
 
     Raises:
         OSError: The command can't be started.
@@ -73,18 +72,18 @@ class Channel:
 
     @property
     def output(self) -> str:
-        """The last of what the worker wrote to standard error."""
+        """The last of the worker's standard error."""
         return self._output.decode("utf-8", "replace").strip()
 
     def exchange(
         self, request: Frame | None, timeout_s: float, *, most: int = USUAL_BYTES
     ) -> Frame:
-        """Send a request, if there is one, and return the next frame.
+        """Send a request, if given, and return the next frame.
 
         Raises:
-            Silence: Neither could the request be sent nor a frame received in time.
+            Silence: The request could not be sent, or no frame was received, in time.
             Ended: The worker closed its pipe.
-            FrameError: What came is not a frame.
+            FrameError: The received bytes are not a frame.
         """
         todo = memoryview(b"" if request is None else encode(request))
         self._decoder.expect(most)
@@ -109,14 +108,14 @@ class Channel:
                     selector.unregister(self._stderr)
                 if self._stdout in ready:
                     self._read_answer()
-                    if not begun:  # it may take as long again to arrive, however it drips
+                    if not begun:  # once it begins it may take this long again, however slow
                         begun, deadline = True, time.monotonic() + timeout_s
                 elif self._process.poll() is not None and not self._has_answer(selector):
-                    raise Ended  # what it started may hold its pipes for ever
+                    raise Ended  # processes that it started may hold its pipes forever
             return frame
 
     def _has_answer(self, selector: selectors.BaseSelector) -> bool:
-        """Return whether a worker that has ended said something first, after the last look."""
+        """Return whether a worker that has ended left an answer after the last check."""
         return any(key.fileobj is self._stdout for key, _ in selector.select(0))
 
     def _read_answer(self) -> None:
@@ -126,9 +125,9 @@ class Channel:
         self._decoder.feed(data)
 
     def end(self) -> int | None:
-        """Return the exit code of a worker that is about to end, None if it has to be killed.
+        """Return the exit code of a worker that is ending, or None if it has to be killed.
 
-        Negative for a signal, as in ``subprocess``.
+        The code is negative for a signal, as in ``subprocess``.
         """
         self._wait_for_end()
         deadline = time.monotonic() + END_S
@@ -137,13 +136,13 @@ class Channel:
         return self._process.poll()
 
     def close(self, goodbye: Frame | None = None) -> None:
-        """End the worker with everything it started; it may say goodbye first."""
+        """End the worker and everything it started, with an optional last frame before."""
         if goodbye is not None and self._process.poll() is None:
             self._write(memoryview(encode(goodbye)))
             with suppress(BrokenPipeError):
                 self._stdin.close()
             self._wait_for_end()
-        if self._process.poll() is None:  # its number, once reaped, may be another process's
+        if self._process.poll() is None:  # once reaped, its id may belong to another process
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._lifeline.cut()
@@ -152,7 +151,7 @@ class Channel:
                 pipe.close()
 
     def _wait_for_end(self) -> None:
-        """Wait a while for the process to end; its pipe tells at once, unlike ``wait``'s looks."""
+        """Wait briefly for the process to end; its pipe reports that sooner than ``wait`` polls."""
         deadline = time.monotonic() + END_S
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdout, selectors.EVENT_READ)
@@ -163,16 +162,16 @@ class Channel:
             self._process.wait(max(0.0, deadline - time.monotonic()))
 
     def _write(self, data: memoryview) -> memoryview:
-        """Write what the pipe takes and return the rest, nothing when nobody reads any more."""
+        """Write what the pipe takes; return the rest, which is empty if nobody reads any more."""
         try:
             return data[os.write(self._stdin.fileno(), data) :]
         except BlockingIOError:
             return data
-        except BrokenPipeError:  # what the worker had to say may still be in its own pipe
+        except BrokenPipeError:  # the worker's last words may still be in its own pipe
             return data[:0]
 
     def _read_output(self) -> bool:
-        """Keep what the worker wrote to standard error; False when there is no more."""
+        """Store what the worker wrote to standard error; return False if there is no more."""
         try:
             data = os.read(self._stderr.fileno(), READ_BYTES)
         except BlockingIOError:
@@ -182,9 +181,9 @@ class Channel:
 
 
 def describe_end(code: int) -> str:
-    """Return how a process ended: by a signal's name or with an exit code.
+    """Describe how a process ended: a signal's name or an exit code.
 
-    Programs in between, such as ``ssh`` or a shell, report a signal as 128 + its number.
+    Programs in between, such as ``ssh`` or a shell, report a signal as 128 plus its number.
     """
     number = -code if code < 0 else code - SHELL_SIGNAL
     with suppress(ValueError):
@@ -194,8 +193,8 @@ def describe_end(code: int) -> str:
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    """Return a pipe that never makes its reader or writer wait."""
-    if stream is None:  # pragma: no cover - all three are asked for
+    """Make a pipe non-blocking and return it."""
+    if stream is None:  # pragma: no cover - Popen was given PIPE for all three
         raise OSError("no pipe")
     os.set_blocking(stream.fileno(), False)
     return stream

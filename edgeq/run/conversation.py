@@ -1,4 +1,4 @@
-"""Requests to one worker and its answers, with every way in which that can fail."""
+"""Exchanges requests and answers with one worker, and handles every way in which that can fail."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from edgeq.run.results import WorkerFacts
 from edgeq.run.targets import Target
 
 START_S = 20.0
-"""Seconds that a worker may take to start at the least. However little its model may take, Python
-and numpy have to be read first, on a busy machine from a slow disk."""
+"""Minimum time limit for starting a worker, in seconds. However short the limit for its model,
+Python and numpy must be loaded first, perhaps on a busy machine with a slow disk."""
 
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
 PATIENCE_S = 10.0
-"""Seconds of silence after which the user is told."""
+"""Seconds of silence before the user is told."""
 
 AGAIN_S = 5.0
-"""Seconds after which the user is told again."""
+"""Seconds between further messages about the same silence."""
 
 
 class _TooBigError(Exception):
-    """The worker is seen to use more memory than it may."""
+    """The worker was seen using more memory than allowed."""
 
 
 class Conversation:
-    """A running worker that is asked one thing at a time; see ``Session`` for the arguments.
+    """A running worker that handles one request at a time; see ``Session`` for the arguments.
 
-    ``capped`` is whether the worker's mallocs fail beyond the limit; its memory is watched anyway.
-    ``clock`` gives seconds that never run backwards.
+    ``capped`` sets whether the worker's mallocs fail beyond the limit; its memory is watched either
+    way. ``clock`` returns monotonic seconds.
 
     Attributes:
-        facts: What the worker said of itself.
-        waiting: Told, while a request is silent for long, in the thread that asked; what it
-            raises ends the worker.
+        facts: What the worker reported about itself.
+        waiting: Called in the requesting thread during a long silence; if it raises, the worker is
+            ended.
 
     Raises:
         WorkerError: The worker can't be started or speaks another protocol.
@@ -112,18 +112,18 @@ class Conversation:
 
         Args:
             op: Name of the request.
-            fields: The rest of its header.
-            blobs: Its arrays.
-            images: Of a part of a longer job: images done before, and images in all.
-            steps: At most so many steps may be told; those of the images where None, and none
+            fields: Other fields of its header.
+            blobs: Arrays to send.
+            images: For a part of a longer job: images already done, and images in total.
+            steps: Maximum number of progress steps. If None, it is the number of images, or none
                 without images.
-            most: Bytes that the arrays of the answer may have.
-            progress: Called with the images done and their number.
-            waiting: Told of long silence in place of the conversation's own.
+            most: Size limit for the answer's arrays, in bytes.
+            progress: Called with the number of images done and in total.
+            waiting: Called during a long silence instead of the conversation's own.
 
         Raises:
-            WorkerError: Crashed, silent, out of memory, refused; the worker is ended but for the
-                last.
+            WorkerError: The worker crashed, was silent, ran out of memory or refused. It is ended
+                except after a refusal.
         """
         if self._over:
             raise WorkerError("this worker has ended", where=self._where)
@@ -143,9 +143,9 @@ class Conversation:
         return self._result(frame, doing)
 
     def _risen(self, frame: Frame, last: int, most: int) -> int:
-        """Return what a frame of progress tells, which must rise and has an end.
+        """Return the progress in a frame, which must rise and is limited.
 
-        Each frame starts the time limit again: without this a worker could go on for ever.
+        Each frame restarts the time limit, so otherwise a worker could continue forever.
         """
         done = frame.header.get("done")
         if not isinstance(done, int) or not last < done <= most:
@@ -154,10 +154,10 @@ class Conversation:
         return done
 
     def convert(self, op: str, frame: Frame, kind: type[T]) -> T:
-        """Return a result's header as a struct.
+        """Convert a result's header to a struct.
 
         Raises:
-            WorkerError: It is none; the worker is ended.
+            WorkerError: The header does not fit the struct; the worker is ended.
         """
         try:
             return structs.converted(frame.header, kind)
@@ -165,7 +165,7 @@ class Conversation:
             raise self._ended(self.circumstances(Doing(op)).babble(error)) from error
 
     def circumstances(self, doing: Doing) -> Circumstances:
-        """Return under what the worker works."""
+        """Return the circumstances of a request, for errors."""
         return Circumstances(
             where=self._where,
             doing=doing,
@@ -176,13 +176,13 @@ class Conversation:
         )
 
     def close(self) -> None:
-        """End the worker, once."""
+        """End the worker; has no effect the second time."""
         if not self._over:
             self._over = True
             self._channel.close(Frame({"op": "bye", "id": 0}))
 
     def _exchange(self, request: Frame | None, doing: Doing, most: int) -> Frame:
-        """Return the next frame, or end the worker and say why there is none."""
+        """Return the next frame, or end the worker and raise the reason."""
         self._since = self._clock()
         self._tell_at = self._since + PATIENCE_S
         try:
@@ -196,12 +196,12 @@ class Conversation:
             raise self._ended(self.circumstances(doing).ended(code)) from error
         except FrameError as error:
             raise self._ended(self.circumstances(doing).babble(error)) from error
-        except BaseException:  # an answer that nobody waited for would be taken for the next one
+        except BaseException:  # an unread answer would be mistaken for the next one
             self._kill()
             raise
 
     def _tell(self, progress: Progress | None, done: int, total: int) -> None:
-        """Report progress; where that raises, the answer under way has no reader any more."""
+        """Report progress; if that raises, end the worker, whose answer nobody will read."""
         try:
             if progress is not None:
                 progress(done, total)
@@ -215,8 +215,8 @@ class Conversation:
             what = f"{kind!r} number {number!r}"
             raise self._ended(self.circumstances(doing).babble(what))
         if kind == "error":
-            error = self.circumstances(doing).said(frame.header)
-            if self._requests == 1:  # it has not even said hello
+            error = self.circumstances(doing).reported(frame.header)
+            if self._requests == 1:  # it failed before it said hello
                 self._ended(error)
             raise error
         return frame

@@ -1,4 +1,4 @@
-"""What a worker is doing while nothing comes from it, for people."""
+"""Describes for people what a silent worker is doing."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _ACTIVITIES = {
 
 @dataclass(frozen=True)
 class Doing:
-    """A request that is under way.
+    """A request in progress.
 
     Attributes:
         op: Name of the request.
-        done: Images done before, as far as the worker told: it tells once a second.
-        total: Images in all, 0 if the request is not about images.
+        done: Images known to be done; the worker reports once a second.
+        total: Images in total, or 0 if the request is not about images.
     """
 
     op: str
@@ -37,19 +37,19 @@ class Doing:
 
     @property
     def infers(self) -> bool:
-        """Whether a model runs: workers report between inferences, so that silence is one."""
+        """Whether a model runs; workers report between inferences, so a silence is just one."""
         return _ACTIVITIES.get(self.op, "").startswith(INFERENCE)
 
     @property
     def activity(self) -> str:
-        """What a silent worker is busy with, for example ``"one inference"``."""
+        """What a silent worker is doing, for example ``"one inference"``."""
         return _ACTIVITIES.get(self.op, self.op)
 
     @property
     def progress(self) -> str:
-        """How far it is, for example ``"after 3 of 20 images or more"``; ``""`` if unknown.
+        """The progress, for example ``"after 3 of 20 images or more"``; ``""`` if unknown.
 
-        The worker tells once a second, so it may be further if inferences are quick.
+        The worker reports once a second, so it may be further along if inferences are quick.
         """
         if not self.total or self.total == 1:
             return ""
@@ -58,8 +58,8 @@ class Doing:
 
 
 Waiting = Callable[[Doing, float], None]
-"""Told now and then what a silent worker is doing, and for how many seconds it has been silent."""
+"""Called now and then with what a silent worker is doing, and the seconds it has been silent."""
 
 
 def ignore(doing: Doing, seconds: float) -> None:
-    """Tell nobody."""
+    """Ignore the silence."""

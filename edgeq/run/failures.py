@@ -1,4 +1,4 @@
-"""What went wrong with a worker, as the one error that says so."""
+"""Turns the failure of a worker into the error that describes it."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _REFUSALS = ("ValueError", "RuntimeError")
 
 @dataclass(frozen=True)
 class Circumstances:
-    """Under what a worker failed.
+    """The circumstances under which a worker failed.
 
     Attributes:
         where: The variant, for people.
         doing: The request.
         output: The last of the worker's standard error.
-        timeout_s: Seconds that an answer may take.
-        memory_limit: Bytes that the worker may use, None for any number.
-        explain: The target's own knowledge of how its command ends.
+        timeout_s: Time limit for an answer, in seconds.
+        memory_limit: Memory limit of the worker in bytes, or None.
+        explain: The target's function that says what its command's end means.
     """
 
     where: str | None
@@ -45,7 +45,7 @@ class Circumstances:
     explain: Callable[[Ended], Explanation | None] = unexplained
 
     def ended(self, code: int | None) -> WorkerError:
-        """Return the error for a worker that ended with an exit code, or closed its pipe."""
+        """Return the error for a worker that ended, or that closed its pipe if there is no code."""
         printed = self.output.lower()
         if self.memory_limit is not None and any(word in printed for word in _MEMORY_WORDS):
             return self.out_of_memory()
@@ -86,18 +86,16 @@ class Circumstances:
         )
 
     def babble(self, answer: object) -> WorkerError:
-        """Return the error for a worker whose answer is none."""
+        """Return the error for a worker whose answer is invalid."""
         remedy = None
         if self.doing.op == "hello":
             remedy = "If a shell starts the worker, its start files must not print anything"
         return self._error(
-            WorkerError,
-            f"the worker answered {self.doing} with what is not an answer: {answer}",
-            remedy,
+            WorkerError, f"the worker's answer to {self.doing} is not valid: {answer}", remedy
         )
 
-    def said(self, header: Mapping[str, Any]) -> WorkerError:
-        """Return the error that a worker reported itself."""
+    def reported(self, header: Mapping[str, Any]) -> WorkerError:
+        """Return the error that the worker itself reported."""
         kinds = [str(kind) for kind in header.get("kinds", ())]
         message = one_line(str(header.get("message", "")))
         if "MemoryError" in kinds and self.memory_limit is not None:
@@ -127,6 +125,6 @@ class Circumstances:
 
 
 def one_line(text: str) -> str:
-    """Return a library's message on one line, without a full stop and not without end."""
+    """Return a library's message as one line of limited length, without a full stop."""
     line = " ".join(text.split()).rstrip(". ")
     return line if len(line) <= MESSAGE_LENGTH else line[: MESSAGE_LENGTH - 4] + " ..."

@@ -1,4 +1,4 @@
-"""Loading, the client's side: edits of the file, and what a worker says about the model."""
+"""The client's side of loading: edits to the file, and the worker's report on the model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Node = tuple[str, Sequence[int], Sequence[int]]
 
 
 def patch(file: IO[bytes], edits: Sequence[Edit]) -> None:
-    """Apply edits to a file, one after the other.
+    """Apply edits to a file in order.
 
     Raises:
         WorkerError: An edit is neither inside the file nor at its very end.
@@ -46,7 +46,7 @@ def patch(file: IO[bytes], edits: Sequence[Edit]) -> None:
 def edited(path: Path, edits: Sequence[Edit]) -> Iterator[Path]:
     """Yield the path of an edited model.
 
-    An edited model becomes a file too: the runtime maps files, and a kernel that reads beyond a
+    An edited model also becomes a file. The runtime maps files, so a kernel that reads beyond a
     tensor behaves as it does with the file that ships.
     """
     if not edits:
@@ -83,14 +83,14 @@ def deliver(worker: Conversation, path: Path, *, local_files: bool) -> str | Non
 
 
 def delegation(nodes: Sequence[Node]) -> tuple[int, int, int]:
-    """Return the numbers of operators, of those that a delegate took over, and of partitions.
+    """Count operators, operators that a delegate took over, and partitions.
 
-    The runtime keeps the operators that a delegate replaced in its list and appends one DELEGATE
-    node per partition. So the replaced ones are those on the way from such a node's outputs back
-    to its inputs.
+    The runtime keeps replaced operators in its list and appends one DELEGATE node per partition.
+    The replaced ones are therefore those on the paths from such a node's outputs back to its
+    inputs.
 
     Args:
-        nodes: Name, input and output tensors of every node.
+        nodes: Name, input tensors and output tensors of every node.
     """
     own = [node for node in nodes if node[0] != _DELEGATE]
     delegates = [node for node in nodes if node[0] == _DELEGATE]
@@ -108,7 +108,7 @@ def delegation(nodes: Sequence[Node]) -> tuple[int, int, int]:
 
 
 class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker's answer to ``load``; ``nodes`` are the runtime's, after it called delegates."""
+    """A worker's answer to ``load``; ``nodes`` is the runtime's list after delegation."""
 
     handle: int
     inputs: tuple[TensorSpec, ...]
@@ -119,12 +119,12 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def understand(report: LoadReport, *, kernels: Kernels, threads: int, where: str) -> Loaded:
-    """Return the loaded model that a worker reports.
+    """Convert a worker's report on a model.
 
     Args:
-        report: The answer.
-        kernels: Those asked for.
-        threads: Those asked for.
+        report: The worker's answer.
+        kernels: The kernels requested.
+        threads: The number of threads requested.
         where: The variant, for errors.
 
     Raises:
@@ -133,7 +133,7 @@ def understand(report: LoadReport, *, kernels: Kernels, threads: int, where: str
     for tensor in (*report.inputs, *report.outputs):
         if tensor.channels > 1:
             raise ModelRefusedError(
-                f"{tensor.name!r} has {tensor.channels} scales, and an input or output has one",
+                f"{tensor.name!r} has {tensor.channels} scales, but an input or output has one",
                 where=where or None,
             )
     operators, delegated, partitions = delegation(report.nodes)
@@ -152,10 +152,10 @@ def understand(report: LoadReport, *, kernels: Kernels, threads: int, where: str
 
 
 def require_image_model(loaded: Loaded, size: tuple[int, int], *, where: str) -> None:
-    """Refuse a model that can't be fed RGB images of some height and width, as NHWC or NCHW.
+    """Refuse a model that can't take RGB images of a given height and width, as NHWC or NCHW.
 
     Raises:
-        ModelRefusedError: It has several inputs, another shape or type, or outputs of other types.
+        ModelRefusedError: The model has several inputs, another shape or type, or unusable outputs.
     """
     takes = ", ".join(map(str, loaded.inputs)) or "nothing"
     if len(loaded.inputs) != 1:
@@ -169,7 +169,7 @@ def require_image_model(loaded: Loaded, size: tuple[int, int], *, where: str) ->
     if tensor.shape[1:] not in (last, first) or tensor.dtype not in REAL_TYPES:
         grey = len(tensor.shape) == IMAGE_AXES and 1 in (tensor.shape[1], tensor.shape[3])
         raise ModelRefusedError(
-            f"the model takes {takes}, and is given RGB images of {size[0]}x{size[1]} pixels",
+            f"the model takes {takes}, but is given RGB images of {size[0]}x{size[1]} pixels",
             where=where or None,
             remedy="Models of one channel can't be fed photographs" if grey else None,
         )
@@ -177,7 +177,7 @@ def require_image_model(loaded: Loaded, size: tuple[int, int], *, where: str) ->
         raise ModelRefusedError("the model has no output", where=where or None)
     for output in loaded.outputs:
         if 0 in output.shape:
-            raise ModelRefusedError(f"output {output.name!r} holds no number", where=where or None)
+            raise ModelRefusedError(f"output {output.name!r} is empty", where=where or None)
         if output.dtype not in REAL_TYPES:
             raise ModelRefusedError(
                 f"output {output.name!r} is {output.dtype}",
@@ -187,10 +187,10 @@ def require_image_model(loaded: Loaded, size: tuple[int, int], *, where: str) ->
 
 
 def require_tensors(loaded: Loaded, given: Sequence[AnyArray], *, where: str) -> None:
-    """Refuse arrays that are not what a model's inputs take, one for one.
+    """Refuse arrays that do not match a model's inputs one for one.
 
     Raises:
-        ModelRefusedError: Their number, a shape or a type differs.
+        ModelRefusedError: The number of arrays, a shape or a type differs.
     """
     fits = len(given) == len(loaded.inputs) and all(
         tensor.shape == array.shape
@@ -205,6 +205,6 @@ def require_tensors(loaded: Loaded, given: Sequence[AnyArray], *, where: str) ->
             f"{details.dtype} {'x'.join(map(str, details.shape))}" for details in given
         )
         raise ModelRefusedError(
-            f"the model takes {', '.join(map(str, loaded.inputs))}, and is given {shapes}",
+            f"the model takes {', '.join(map(str, loaded.inputs))}, but is given {shapes}",
             where=where or None,
         )

@@ -1,4 +1,4 @@
-"""Memory of one model, measured in a worker of its own; and what versions a target has."""
+"""Measures a model's memory in a worker of its own, and reads a target's package versions."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def measure_memory(
     where: str = "",
     waiting: Waiting = ignore,
 ) -> MemoryUse:
-    """Return what a model costs in memory, over up to ``INFERENCES`` photographs.
+    """Measure what a model costs in memory, over up to ``INFERENCES`` photographs.
 
-    ``waiting`` is told of requests that are silent for long.
+    ``waiting`` is called during long silences of the worker.
 
     Raises:
-        WorkerError: As in ``Session.load``.
+        WorkerError: As for ``Session.load``.
         ModelRefusedError: The model does not take such images.
     """
     count = min(INFERENCES, pixels.shape[0])
@@ -60,7 +60,7 @@ def measure_memory(
 
 
 def versions(target: Target) -> dict[str, str]:
-    """Return the versions of python, numpy and ai-edge-litert there, and the machine's kind.
+    """Return a target's versions of python, numpy and ai-edge-litert, and its machine type.
 
     Raises:
         WorkerError: The worker can't be started there.

@@ -1,4 +1,4 @@
-"""Telling a refusal for want of memory from a true one: the model is loaded with more."""
+"""Tells a refusal for lack of memory from a real one, by loading the model with more memory."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def loads_with_more_memory(
     timeout_s: float,
     memory_limit: int,
 ) -> bool:
-    """Return whether a model that was refused loads, or wants too much, where mallocs succeed.
+    """Return whether a refused model loads, or exceeds the raised limit, if mallocs succeed.
 
-    After a failed malloc XNNPACK says "failed to create runtime", the arena nothing at all. On
-    this machine no malloc fails now, and resident memory is watched: ``ROOMY`` times the limit at
-    most. Elsewhere nobody can watch, so mallocs fail there beyond that.
+    After a failed malloc, XNNPACK says "failed to create runtime" and the arena nothing at all. On
+    this machine mallocs don't fail here, and resident memory is limited to ``ROOMY`` times the
+    limit by watching it. On other machines it can't be watched, so mallocs fail beyond that.
 
     Args:
-        target: Where it was refused; the worker here is another one.
-        request: The ``load`` that was refused, without its path.
-        file: The model.
-        timeout_s: As for a session.
+        target: The target that refused it; a new worker is started there.
+        request: The ``load`` request that was refused, without its path.
+        file: The model's file.
+        timeout_s: As for ``Session``.
         memory_limit: The limit under which it was refused, in bytes.
     """
     try:

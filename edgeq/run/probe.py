@@ -1,4 +1,4 @@
-"""Does a target run models, and with XNNPACK? SampleFile out with a model of one operator."""
+"""Checks whether a target runs models, and with XNNPACK, using a model of one operator."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Probed:
     """What a target can do.
 
     Attributes:
-        facts: What the worker said of itself.
+        facts: What the worker reported about itself.
         xnnpack: Whether XNNPACK took over the operator.
     """
 
@@ -42,7 +42,7 @@ def probe(target: Target) -> Probed:
 
 
 def one_operator() -> bytes:
-    """Return a ``.tflite`` file: the ReLU of an image."""
+    """Return a ``.tflite`` file that computes the ReLU of an image."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 

@@ -1,8 +1,8 @@
-"""Frames, the client's side: a length, a JSON header, the raw bytes of arrays.
+"""The client's side of frames: a length, a JSON header and the raw bytes of arrays.
 
-``uint32`` little-endian: bytes of the header. Header: JSON object whose ``blobs`` lists ``dtype``
-and ``shape`` of each array. Then the arrays' bytes, little-endian, C order. The worker holds its
-own few lines of this, because it is one self-contained file.
+The length of the header is a little-endian ``uint32``. The header is a JSON object whose ``blobs``
+lists ``dtype`` and ``shape`` of each array. The arrays follow, little-endian and in C order. The
+worker has its own copy of this code, because it is a single self-contained file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_HEADER_BYTES = 1 << 24
 MAX_BLOB_BYTES = 1 << 36
 MAX_BLOBS = 4096
 USUAL_BYTES = 64_000_000
-"""Of the arrays of an answer from which nobody expects more."""
+"""Size limit for the arrays of an answer unless more is expected."""
 DTYPES = frozenset(
     ["bool", "float16", "float32", "float64"]
     + [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
@@ -69,7 +69,7 @@ class _Header(msgspec.Struct, frozen=True):
 
 
 def encode(frame: Frame) -> bytes:
-    """Return a frame's bytes.
+    """Encode a frame.
 
     Raises:
         FrameError: An array's type can't be sent, or the header is too long.
@@ -86,7 +86,7 @@ def encode(frame: Frame) -> bytes:
 
 
 class Decoder:
-    """Frames out of bytes that arrive in pieces of any size."""
+    """Decodes frames from bytes that arrive in pieces of any size."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -94,25 +94,25 @@ class Decoder:
         self.most = USUAL_BYTES
 
     def expect(self, most: int) -> None:
-        """Set how many bytes the arrays of one frame may have from now on."""
+        """Set the size limit for the arrays of each following frame, in bytes."""
         self.most = most
 
     def feed(self, data: bytes) -> None:
-        """Take more bytes."""
+        """Add received bytes."""
         self._data += data
 
     @property
     def pending(self) -> bool:
-        """Whether bytes of an unfinished frame are held."""
+        """Whether part of an unfinished frame has arrived."""
         return bool(self._data)
 
     def next(self) -> Frame | None:
-        """Return the next whole frame, None until there is one.
+        """Return the next complete frame, or None if it has not arrived yet.
 
         The frame's arrays own their memory.
 
         Raises:
-            FrameError: What arrived is not a frame; the decoder is of no use any more.
+            FrameError: The bytes are not a frame; the decoder can't be used any more.
         """
         if len(self._data) < _LENGTH.size:
             return None
@@ -127,7 +127,7 @@ class Decoder:
         header, blobs = self._head
         bytes_of_all = sum(blob.bytes for blob in blobs)
         if bytes_of_all > self.most:
-            raise FrameError(f"arrays of {bytes_of_all} bytes, where {self.most} are expected")
+            raise FrameError(f"arrays of {bytes_of_all} bytes; at most {self.most} are expected")
         if len(self._data) < start + bytes_of_all:
             return None
         arrays = []
@@ -136,7 +136,7 @@ class Decoder:
             count = blob.bytes // kind.itemsize
             array = np.frombuffer(self._data, kind, count, start).reshape(blob.shape)
             arrays.append(array.astype(blob.dtype, copy=True))
-            del array  # it holds the bytes that are about to go
+            del array  # it refers to the buffer that is about to be cut
             start += blob.bytes
         del self._data[:start]
         self._head = None
@@ -148,7 +148,7 @@ def _parse(text: bytes) -> tuple[dict[str, Any], Sequence[_Blob]]:
         header = json.loads(text)
         blobs = structs.converted(header, _Header).blobs
     except (ValueError, RecursionError, msgspec.ValidationError) as error:
-        raise FrameError(f"a header that is not one: {text[:40]!r}") from error
+        raise FrameError(f"an invalid header: {text[:40]!r}") from error
     if len(blobs) > MAX_BLOBS:
         raise FrameError(f"{len(blobs)} arrays")
     for blob in blobs:

@@ -1,4 +1,4 @@
-"""What goes to a worker for timing and what comes back. Times are in seconds, sizes in bytes."""
+"""Values exchanged with a worker. Times are in seconds, sizes in bytes."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ RGB = 3
 FloatArray = npt.NDArray[np.float32]
 
 Held = tuple[int, int, int]
-"""What a worker held after an inference: its number since the model was loaded, from 1; the bytes
-that malloc had handed out, beside what the request took; and its private resident bytes. -1 is
+"""What a worker held after an inference: the inference's number since loading, from 1; the bytes
+that malloc had handed out, minus those for the request; and the private resident bytes. -1 means
 unknown."""
 
 
 class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is where the worker runs.
+    """Facts about the place where a worker runs.
 
     Attributes:
-        protocol: Version of the frames' meaning.
+        protocol: Version of the protocol.
         versions: ``ai-edge-litert``, ``numpy``, ``python``, and the ``machine``'s architecture.
-        cpus: Processors, None if unknown.
-        governor: Of the processor's frequency, ``""`` where it can't be read.
-        processor: Name of the processor or board, ``""`` where the system does not tell it.
-        system: The operating system and its kernel's version.
+        cpus: Number of processors, or None if unknown.
+        governor: Governor of the processor's frequency, or ``""`` if it can't be read.
+        processor: Name of the processor or board, or ``""`` if the system does not report it.
+        system: Operating system and version of its kernel.
     """
 
     protocol: int
@@ -55,16 +55,16 @@ class MachineState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """An input or output.
+    """An input or output tensor.
 
     Attributes:
-        index: In the file.
-        name: In the file.
-        shape: As loaded, open dimensions pinned.
-        shape_signature: As in the file, -1 for open dimensions.
+        index: Index in the file.
+        name: Name in the file.
+        shape: Shape as loaded, with open dimensions pinned.
+        shape_signature: Shape in the file, with -1 for open dimensions.
         dtype: numpy's name of the type.
-        channels: Number of scales: 0 not quantized, 1 per tensor, more per channel.
-        quantization: Scale and zero point, (0, 0) where it is not quantized.
+        channels: Number of scales: 0 if not quantized, 1 per tensor, more per channel.
+        quantization: Scale and zero point, or (0, 0) if not quantized.
     """
 
     index: int
@@ -77,12 +77,12 @@ class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def scale(self) -> float:
-        """Real size of one step, 0 where it is not quantized."""
+        """Real size of one step, or 0 if not quantized."""
         return self.quantization[0]
 
     @property
     def zero_point(self) -> int:
-        """The value that stands for 0."""
+        """The stored value that stands for 0."""
         return self.quantization[1]
 
     def __str__(self) -> str:
@@ -90,19 +90,19 @@ class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """A model as a worker holds it.
+    """A model loaded in a worker.
 
     Attributes:
-        handle: Its number in that worker.
-        inputs: In the file's order.
-        outputs: In the file's order, added ones last.
-        batch: Images of one inference.
-        init_s: Reading the file, building and allocating the interpreter.
-        operators: Operators of the main graph.
-        delegated: Those that XNNPACK took over.
-        partitions: Separate pieces of the graph that it took over.
-        kernels: What runs the operators: as asked for, but ``"builtin"`` where XNNPACK was asked
-            for and took none.
+        handle: Number of the model in that worker.
+        inputs: Inputs in the file's order.
+        outputs: Outputs in the file's order, added ones last.
+        batch: Images per inference.
+        init_s: Time to read the file and to build and allocate the interpreter.
+        operators: Number of operators in the main graph.
+        delegated: Number of operators that XNNPACK took over.
+        partitions: Number of separate pieces of the graph that it took over.
+        kernels: What runs the operators: as requested, but ``"builtin"`` if XNNPACK was requested
+            and took over none.
         threads: Threads of the interpreter.
     """
 
@@ -125,14 +125,14 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Inferred:
-    """What a model said about images.
+    """A model's outputs for images.
 
     Attributes:
-        outputs: float32 ``(n, ...)`` per output, dequantized; NaN and infinities as they came.
-        nonfinite: Per output, how many of its values are NaN or infinite.
-        saturated_input: Share of the input values beyond the ends of the input's type.
-        held: What the worker held on the way: after every inference at first, then after some, and
-            after the last.
+        outputs: float32 ``(n, ...)`` per output, dequantized; NaN and infinities unchanged.
+        nonfinite: Number of NaN or infinite values per output.
+        saturated_input: Share of the input values that are outside the input type's range.
+        held: What the worker held along the way: at first after every inference, then after some,
+            and after the last.
     """
 
     outputs: tuple[FloatArray, ...]
@@ -143,12 +143,12 @@ class Inferred:
 
 @dataclass(frozen=True)
 class Feed:
-    """A model with the photographs that it is timed on, in turns.
+    """A model and the photographs that it is timed on in turn.
 
     Attributes:
-        handle: Of a loaded model.
-        images: uint8 ``(k, h, w, 3)``, RGB; every block is timed on the next of them.
-        preprocessing: The model's own.
+        handle: Handle of a loaded model.
+        images: uint8 ``(k, h, w, 3)``, RGB; each block is timed on the next photograph.
+        preprocessing: The model's preprocessing.
     """
 
     handle: int
@@ -158,16 +158,16 @@ class Feed:
 
 @dataclass(frozen=True)
 class Timed:
-    """Times of models that took turns in one worker.
+    """Times of models that alternated in one worker.
 
     Attributes:
-        first_s: Each model's first inference ever in that worker.
-        samples: Each model's steady inferences in order, float64 ``(rounds,)`` seconds, of one
+        first_s: Each model's first inference in that worker.
+        samples: Each model's steady inferences in order, float64 ``(rounds,)`` seconds. Each is one
             invocation (``Loaded.batch`` images) without the pipe and without setting the input.
         blocks: Number of the block that each sample belongs to, int64 ``(rounds,)``; the same for
-            every model. Samples of one number were taken beside each other.
-        rounds_asked: More than ``samples`` hold where the time was up before.
-        load_average: The machine's, over one minute, before and after.
+            every model. Blocks of the same number ran one after the other.
+        rounds_asked: Rounds requested; ``samples`` holds fewer if time ran out.
+        load_average: The machine's one-minute load average before and after.
     """
 
     first_s: tuple[float, ...]
@@ -178,21 +178,21 @@ class Timed:
 
 
 class MemoryNow(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker's resident memory now, and at most since the last reset."""
+    """A worker's resident memory: now, and the peak since the last reset."""
 
     resident: int
     peak: int
 
 
 class MemoryUse(msgspec.Struct, frozen=True, kw_only=True):
-    """What one model costs in memory, in a worker of its own.
+    """A model's memory cost, in a worker of its own.
 
     Attributes:
-        before: Resident before the model is loaded: Python, numpy and the runtime.
+        before: Resident before loading the model: Python, numpy and the runtime.
         loaded: Resident after loading and allocating.
         first: Resident after the first inference.
-        peak: Most that was resident from loading to the last inference.
-        inferences: How many were run.
+        peak: Peak resident from loading to the last inference.
+        inferences: Number of inferences.
     """
 
     before: int
@@ -203,5 +203,5 @@ class MemoryUse(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def added(self) -> int:
-        """What the model adds to the worker."""
+        """Memory that the model adds to the worker."""
         return max(0, self.peak - self.before)

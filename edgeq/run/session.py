@@ -1,7 +1,7 @@
 """A session: one worker process and the requests to it.
 
-When the worker crashes, hangs or outgrows its memory, the session is over and says why; the
-caller starts another one.
+If the worker crashes, hangs or exceeds its memory limit, the session ends and says why; the caller
+starts another one.
 """
 
 from __future__ import annotations
@@ -64,20 +64,19 @@ class _Turns(msgspec.Struct, frozen=True):
 
 
 class Session:
-    """One worker process. A context manager; not for several threads at once.
+    """One worker process. A context manager; not thread-safe.
 
     Args:
-        target: Where it runs.
-        timeout_s: Seconds that one answer may take. Workers report progress every second
-            between inferences, so this bounds one inference, not a whole set.
-        memory_limit: Bytes that the worker may use, None for any number. The worker's mallocs
-            fail beyond it (RLIMIT_DATA), and where it runs on this machine its resident memory
-            is watched too.
+        target: Where the worker runs.
+        timeout_s: Time limit for one answer, in seconds. Workers report progress every second
+            between inferences, so this limits one inference, not a whole set.
+        memory_limit: Memory limit of the worker in bytes, or None. The worker's mallocs fail
+            beyond it (RLIMIT_DATA). On this machine its resident memory is watched as well.
         where: The model or variant, for errors.
-        waiting: Told of requests that are silent for long.
+        waiting: Called during long silences of the worker.
 
     Raises:
-        WorkerError: The worker can't be started; and see ``load`` for its other ends.
+        WorkerError: The worker can't be started; see ``load`` for how it can fail later.
     """
 
     def __init__(
@@ -102,12 +101,12 @@ class Session:
         )
 
     def tell(self, waiting: Waiting) -> None:
-        """Let somebody else be told of requests that are silent for long."""
+        """Replace the function that is called during long silences."""
         self._worker.waiting = waiting
 
     @property
     def facts(self) -> WorkerFacts:
-        """What is where the worker runs."""
+        """Facts about the place where the worker runs."""
         return self._worker.facts
 
     @property
@@ -130,15 +129,15 @@ class Session:
             path: A ``.tflite`` file.
             threads: Threads of the interpreter.
             kernels: Which kernels run the operators.
-            edits: Of the file's bytes, from ``tflite.edits``; the file itself stays.
-            input_size: Height and width where the file leaves them open.
+            edits: Edits to the file's bytes, from ``tflite.edits``; the file itself is unchanged.
+            input_size: Height and width if the file leaves them open.
 
         Raises:
             ModelRefusedError: The runtime refused the model.
-            WorkerCrashedError: The worker ended by a signal or an exit code.
-            WorkerTimeoutError: It did not answer in time.
-            WorkerMemoryError: It went over its memory limit.
-            WorkerError: Anything else; the parent of these.
+            WorkerCrashedError: The worker was ended by a signal or returned an exit code.
+            WorkerTimeoutError: The worker did not answer in time.
+            WorkerMemoryError: The worker exceeded its memory limit.
+            WorkerError: Any other failure; base class of these.
         """
         request: dict[str, object] = {
             "threads": threads,
@@ -161,10 +160,10 @@ class Session:
         return loaded
 
     def unload(self) -> None:
-        """Let go of every model; the worker can load others.
+        """Unload every model, so that the worker can load others.
 
         Raises:
-            WorkerError: As in ``load``.
+            WorkerError: As for ``load``.
         """
         self._models.clear()
         self._worker.ask("unload", {})
@@ -184,20 +183,20 @@ class Session:
         """Run a model on photographs.
 
         Args:
-            handle: From ``load``.
+            handle: Handle from ``load``.
             pixels: uint8 ``(n, h, w, 3)``, RGB, of the model's input size.
             preprocessing: Only mean, std and channel order are used.
-            start: First photograph.
-            count: How many; None for all that follow.
-            most: If not 0, the worker hands out of each output only the smallest and the largest
-                value and at most so many others, in this order, ``(n, 2 + m)``; for models of
+            start: Index of the first photograph.
+            count: Number of photographs, or None for all that follow.
+            most: If not 0, the worker returns of each output only the smallest value, the largest
+                and at most this many others, in this order, ``(n, 2 + m)``. Only for models with
                 one image per inference.
-            progress: Called with the photographs done and their number.
-            waiting: Told of long silence in place of the session's own.
+            progress: Called with the number of photographs done and in total.
+            waiting: Called during long silences instead of the session's own.
 
         Raises:
             ModelRefusedError: The model does not take such images.
-            WorkerError: As in ``load``.
+            WorkerError: As for ``load``.
         """
         total = len(range(pixels.shape[0])[start:][:count])
         loaded = self._model(handle)
@@ -241,19 +240,19 @@ class Session:
         counts: Sequence[int],
         budget_s: float,
     ) -> tuple[Held, ...]:
-        """Run a model on the same photographs again and again, and return what the worker held.
+        """Run a model repeatedly on the same photographs; return what the worker held.
 
         Args:
-            handle: From ``load``.
+            handle: Handle from ``load``.
             pixels: uint8 ``(n, h, w, 3)``, RGB, of the model's input size.
             preprocessing: Only mean, std and channel order are used.
-            counts: Inferences since loading at which it may end: the first, or the next after
-                the budget is used up.
-            budget_s: Seconds after which no further count is aimed at.
+            counts: Numbers of inferences since loading at which it may stop: the first, or the
+                next one after the budget is used up.
+            budget_s: Seconds after which it does not continue to a further count.
 
         Raises:
             ModelRefusedError: The model does not take such images.
-            WorkerError: As in ``load``.
+            WorkerError: As for ``load``.
         """
         size = (pixels.shape[1], pixels.shape[2])
         require_image_model(self._model(handle), size, where=self._where)
@@ -267,14 +266,14 @@ class Session:
         return self._worker.convert("repeat", answer, _Repeated).held
 
     def infer_tensors(self, handle: int, inputs: Sequence[AnyArray]) -> tuple[AnyArray, ...]:
-        """Run a model once on one array per input and return one per output.
+        """Run a model once with one array per input; return one array per output.
 
-        Float arrays are quantized for inputs that are; arrays of an input's own type go in as
-        they are. Outputs of ``REAL_TYPES`` come back as float32, others as they are.
+        Float arrays are quantized for quantized inputs; arrays of an input's own type are passed
+        unchanged. Outputs of ``REAL_TYPES`` are returned as float32, others unchanged.
 
         Raises:
             ModelRefusedError: The arrays don't fit the inputs.
-            WorkerError: As in ``load``.
+            WorkerError: As for ``load``.
         """
         require_tensors(self._model(handle), inputs, where=self._where)
         most = _expected(self._model(handle), 1, 0)
@@ -284,18 +283,18 @@ class Session:
     def time(
         self, feeds: Sequence[Feed], *, rounds: int, block: int, warmup: int, budget_s: float
     ) -> Timed:
-        """Time models in turns: blocks of inferences, A B, B A, ..., both on one photograph.
+        """Time models alternately, in blocks of inferences (A B, B A, ...) on one photograph each.
 
         Args:
             feeds: The models, the baseline first.
-            rounds: Timed inferences of each.
+            rounds: Timed inferences per model.
             block: Consecutive inferences of one model.
-            warmup: Untimed inferences of each before the first block.
-            budget_s: Seconds after which no further block is started.
+            warmup: Untimed inferences per model before the first block.
+            budget_s: Seconds after which no further block starts.
 
         Raises:
             ModelRefusedError: A model does not take such an image.
-            WorkerError: As in ``load``.
+            WorkerError: As for ``load``.
         """
         for feed in feeds:
             _, height, width, _ = feed.images.shape
@@ -316,10 +315,10 @@ class Session:
         return Timed(facts.first_s, answer.blobs, blocks, rounds, facts.load)
 
     def memory(self, *, reset: bool = False) -> MemoryNow:
-        """Return the worker's memory, after starting a new peak if asked to.
+        """Return the worker's memory; with ``reset``, start a new peak first.
 
         Raises:
-            WorkerError: As in ``load``.
+            WorkerError: As for ``load``.
         """
         return self._worker.convert(
             "memory", self._worker.ask("memory", {"reset": reset}), MemoryNow
@@ -362,7 +361,7 @@ class Session:
     def _portions(
         self, pixels: Pixels | npt.NDArray[np.uint8], start: int, total: int, batch: int
     ) -> Iterator[tuple[dict[str, Any], tuple[AnyArray, ...]]]:
-        """Yield what of the images goes into one request: a file's part, or arrays."""
+        """Yield what each request contains of the images: a range of a file, or arrays."""
         if isinstance(pixels, Pixels) and self._target.local_files:
             yield {"path": str(pixels.path), "start": start, "count": total}, ()
             return
@@ -374,12 +373,12 @@ class Session:
 
 
 def _expected(loaded: Loaded, count: int, sampled: int) -> int:
-    """Return how many bytes the outputs for some images may have, as the file declares them.
+    """Return the maximum size of the outputs for some images in bytes, as the file declares them.
 
     Args:
         loaded: The model.
-        count: Of the images.
-        sampled: If not 0, that many values of each output are asked for.
+        count: Number of images.
+        sampled: If not 0, the number of values requested of each output.
     """
     sizes = [math.prod(output.shape) for output in loaded.outputs]
     if sampled:
@@ -388,7 +387,7 @@ def _expected(loaded: Loaded, count: int, sampled: int) -> int:
 
 
 def _numbers(preprocessing: Preprocessing) -> dict[str, Any]:
-    """Return what of the preprocessing happens in the worker."""
+    """Return the part of the preprocessing that happens in the worker."""
     return {
         "mean": preprocessing.mean,
         "std": preprocessing.std,

@@ -1,4 +1,4 @@
-"""Targets: the places where models run, each a command line that starts the worker there."""
+"""Targets: places where models run, each with a command line that starts the worker there."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ class Target:
     """A place where models run.
 
     Attributes:
-        name: For people and records.
-        command: Starts the worker there with its standard input and output joined to ours; an
-            ``ssh`` or ``qemu`` command does as well as a local one.
-        local_files: Whether the worker can read this machine's files; where it can't, models and
-            pixels are sent through the pipe.
-        environment: Variables set for the command, over what ``edgeq.processes.environment``
-            lets through.
-        explain: Says what an end of the command means on this kind of target, None if it is the
-            worker's own.
+        name: Name for people and records.
+        command: Command that starts the worker there with its standard input and output connected
+            to ours; an ``ssh`` or ``qemu`` command works as well as a local one.
+        local_files: Whether the worker can read this machine's files. If not, models and pixels are
+            sent through the pipe.
+        environment: Variables set for the command, in addition to those that
+            ``edgeq.processes.environment`` allows.
+        explain: Function that says what the command's end means on this kind of target, or returns
+            None if the end is the worker's own.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Target:
 
 
 def local_target() -> Target:
-    """Return this machine, with the Python that runs now.
+    """Return this machine as a target, with the Python that is running.
 
     ``-P`` keeps the worker's folder out of its import path, where its neighbours could shadow
     other packages' modules.

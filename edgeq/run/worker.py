@@ -1,9 +1,9 @@
 """The worker: runs ``.tflite`` models for a client that talks to it over two pipes.
 
-One file that needs Python 3.9, numpy and ai-edge-litert alone, so that it runs as it is on a
-board. A frame on standard input or output is a little-endian uint32, a JSON header of so many
+One file that needs only Python 3.9, numpy and ai-edge-litert, so that it runs unchanged on a
+board. A frame on standard input or output is a little-endian uint32, a JSON header of that many
 bytes, then the raw bytes of the arrays in ``header["blobs"]`` (``dtype``, ``shape``). A request
-names its ``op``; its answer has ``kind`` ``result`` or ``error`` after any number of ``progress``.
+names its ``op``. Its answer has ``kind`` ``result`` or ``error``, after any number of ``progress``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any, BinaryIO
 
 if __name__ == "__main__":  # before numpy, whose own threads would cost memory and time
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
-with suppress(ImportError):  # said in the answer to hello, where the client can read it
+with suppress(ImportError):  # reported in the answer to hello, where the client can read it
     import numpy as np
 
 PROTOCOL, PROGRESS_S, GRACE_S = 5, 1.0, 5.0
@@ -44,7 +44,7 @@ Frame = tuple[Json, Arrays]
 
 
 def read_frame(stream: BinaryIO) -> Frame | None:
-    """Return the next frame, None at the end of the stream."""
+    """Return the next frame, or None at the end of the stream."""
     start = stream.read(4)
     if len(start) < 4:  # noqa: PLR2004
         return None
@@ -66,10 +66,11 @@ def write_frame(stream: BinaryIO, header: Json, blobs: Arrays = ()) -> None:
 
 
 def quantize(values: Any, dtype: str, scale: float, zero_point: int) -> tuple[Any, Any]:
-    """Return values in a tensor's own type, and which of them it can't hold (bool).
+    """Return values in a tensor's own type, and which of them are out of range (bool).
 
-    ``round(value * (1 / scale)) + zero_point`` in float32, halves to even: what XNNPACK and the
-    optimized kernels give (LiteRT 2.3; the reference kernel differs). Scale 0: not quantized.
+    Computes ``round(value * (1 / scale)) + zero_point`` in float32, with halves to even, like
+    XNNPACK and the optimized kernels (LiteRT 2.3; the reference kernel differs). Scale 0 means not
+    quantized.
     """
     if np.dtype(dtype).kind == "f":
         with np.errstate(over="ignore"):
@@ -83,7 +84,7 @@ def quantize(values: Any, dtype: str, scale: float, zero_point: int) -> tuple[An
 
 
 def dequantize(values: Any, scale: float, zero_point: int) -> Any:
-    """Return the real values of a tensor of ``REAL_TYPES`` as float32; others as they are."""
+    """Return the real values of a tensor of ``REAL_TYPES`` as float32; others unchanged."""
     if values.dtype.name not in REAL_TYPES or (not scale and values.dtype == np.float32):
         return values
     return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale or 1.0)
@@ -92,7 +93,8 @@ def dequantize(values: Any, scale: float, zero_point: int) -> Any:
 def sampled(values: Any, count: int) -> Any:
     """Return a tensor's smallest and largest value and ``count`` evenly spread ones, ``(1, n)``.
 
-    All of them if there are no more. Steps of the golden ratio meet all channels alike.
+    If there are no more than ``count`` values, all of them. Steps of the golden ratio cover all
+    channels equally.
     """
     flat = values.ravel()
     places = np.arange(count) * 0.6180339887498949 % 1 * flat.size
@@ -102,7 +104,7 @@ def sampled(values: Any, count: int) -> Any:
 
 
 def tensor_facts(detail: Json) -> Json:
-    """Return what there is to know of an input or output; (0, 0) where it is not quantized."""
+    """Return the facts about an input or output; quantization is (0, 0) if it is not quantized."""
     scales, zeros = (detail["quantization_parameters"][k] for k in ("scales", "zero_points"))
     facts: Json = {key: detail[key].tolist() for key in ("shape", "shape_signature")}
     facts.update(name=detail["name"], index=detail["index"], channels=len(scales))
@@ -130,7 +132,7 @@ def processor() -> str:
 
 
 class Gauge:
-    """Reads how much memory this process holds, in some 10 microseconds."""
+    """Reads the memory of this process, within some 10 microseconds."""
 
     def __init__(self) -> None:
         self.statm, self.mallinfo, self.page = -1, None, os.sysconf("SC_PAGE_SIZE")
@@ -145,7 +147,7 @@ class Gauge:
             libc.mallinfo2.restype = type("Mallinfo2", (ctypes.Structure,), {"_fields_": fields})
 
     def read(self) -> tuple[int, int]:
-        """Return the bytes that malloc has handed out, and private resident bytes; -1: unknown."""
+        """Return bytes handed out by malloc, and private resident bytes; -1 means unknown."""
         allocated = resident = -1
         if self.mallinfo is not None:
             sizes = self.mallinfo().sizes
@@ -179,7 +181,7 @@ class Model:
         self.batch: int = [*(self.inputs[0]["shape"] if self.inputs else ()), 1][0]
 
     def invoke(self) -> float:
-        """Run the model once and return the seconds that it took."""
+        """Run the model once and return the time in seconds."""
         start = time.perf_counter()
         self.interpreter.invoke()
         seconds = time.perf_counter() - start
@@ -188,19 +190,19 @@ class Model:
         return seconds
 
     def feeder(self, preprocessing: Json) -> Callable[[Any], int]:
-        """Return what sets the input from pixels (m, h, w, 3) and counts values that clip."""
+        """Return a function that feeds pixels (m, h, w, 3) and counts clipped values."""
         tensor = self.inputs[0]
         mean, std = (np.asarray(preprocessing[key], np.float32) for key in ("mean", "std"))
-        real = (np.arange(256, dtype=np.float32)[:, None] - mean) / std  # of every pixel value
+        real = (np.arange(256, dtype=np.float32)[:, None] - mean) / std  # for every pixel value
         table, clipped = quantize(real, tensor["dtype"], *tensor["quantization"])
         values = np.empty(tensor["shape"], table.dtype)
         planes = values if values.shape[3] != 3 else values.transpose(0, 3, 1, 2)  # noqa: PLR2004
         step = -1 if preprocessing["channels"] == "bgr" else 1
-        tables = table.T.copy()  # each in one piece: to take from it is fast
+        tables = table.T.copy()  # contiguous per channel, which makes lookups fast
         alike = planes is not values and table.itemsize == 1 and (tables == tables[0]).all()
 
         def feed(pixels: Any) -> int:
-            if alike:  # bytes for bytes is faster still
+            if alike:  # translating bytes is faster still
                 looked_up = pixels[..., ::step].tobytes().translate(tables[0].tobytes())
                 values[: len(pixels)] = np.frombuffer(looked_up, table.dtype).reshape(pixels.shape)
             for plane, channel in enumerate(() if alike else range(3)[::step]):
@@ -212,7 +214,7 @@ class Model:
         return feed
 
     def answers(self) -> list[Any]:
-        """Return the outputs, as real values where they have any."""
+        """Return the outputs, as real values if their type has them."""
         pairs = ((self.interpreter.get_tensor(output["index"]), output) for output in self.outputs)
         return [dequantize(values, *details["quantization"]) for values, details in pairs]
 
@@ -227,16 +229,16 @@ class Worker:
         self.gauge = Gauge()
 
     def progress(self, done: int, total: int) -> None:
-        """Tell the client once a second that the work goes on."""
+        """Tell the client once a second that the work is making progress."""
         if done > self.last and time.perf_counter() - self.told > PROGRESS_S:
             write_frame(self.stdout, {"kind": "progress", "done": done, "total": total})
             self.told, self.last = time.perf_counter(), done
 
     def op_hello(self, request: Json, _: Arrays) -> Frame:
-        """Say what is here, and from now on let mallocs beyond the memory limit fail."""
+        """Report versions, and make mallocs beyond the memory limit fail from now on."""
         import ai_edge_litert.interpreter
 
-        gc.freeze()  # what was imported stays: collecting is quick
+        gc.freeze()  # imported objects stay, so that collecting is quick
         versions = {"ai-edge-litert": ai_edge_litert.__version__, "numpy": np.__version__}
         versions.update(python=platform.python_version(), machine=platform.machine())
         if request["memory_limit"]:
@@ -248,7 +250,7 @@ class Worker:
         return {**facts, "versions": versions}, ()
 
     def op_state(self, *_: object) -> Frame:
-        """Return the clock in MHz and the hottest sensor in degrees Celsius; -1: unknown."""
+        """Return the clock in MHz and the hottest sensor in degrees Celsius; -1 means unknown."""
         clock = first_line(CPUFREQ / "scaling_cur_freq")
         zones = Path("/sys/class/thermal").glob("thermal_zone*/temp")
         degrees = [int(text) / 1000 for text in map(first_line, zones) if text.isdigit()]
@@ -256,7 +258,7 @@ class Worker:
         return {"clock_mhz": mhz, "celsius": max(degrees, default=-1.0)}, ()
 
     def op_receive(self, request: Json, blobs: Arrays) -> Frame:
-        """Take the next part of a model into a file without a name: no end leaves it behind."""
+        """Append a part of a model to an unnamed file, which can't outlive this process."""
         if request["start"] == 0:
             folder = LARGE if os.access(LARGE, os.W_OK) else None
             self.received = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - load closes it
@@ -275,12 +277,12 @@ class Worker:
         return {"handle": request["id"], "batch": model.batch, "nodes": nodes, **io}, ()
 
     def op_unload(self, *_: object) -> Frame:
-        """Let go of every model."""
+        """Unload every model."""
         self.models.clear()
         return {}, ()
 
     def op_infer(self, request: Json, blobs: Arrays) -> Frame:
-        """Run a model on pixels (n, h, w, 3) and return float32 (n, ...) per output, or samples."""
+        """Run a model on pixels (n, h, w, 3); return float32 (n, ...) per output, or samples."""
         pixels = np.load(request["path"], mmap_mode="r") if request["path"] else blobs[0]
         pixels = pixels[request["start"] :][: request["count"]]
         model, total = self.models[request["handle"]], len(pixels)
@@ -306,9 +308,9 @@ class Worker:
         return {"clipped": clipped, "fed": pixels.size, "held": outputs}, results
 
     def op_repeat(self, request: Json, blobs: Arrays) -> Frame:
-        """Run a model on the same pixels (n, h, w, 3) again and again, and return what it holds.
+        """Run a model repeatedly on the same pixels (n, h, w, 3); return the memory it holds.
 
-        It ends at ``counts[0]`` inferences, or the next of ``counts`` while there is time.
+        It stops at ``counts[0]`` inferences, or later at the last of ``counts`` that time allows.
         """
         model, pixels, outputs = self.models[request["handle"]], blobs[0], list[Any]()
         feed, end = (
@@ -325,14 +327,14 @@ class Worker:
                 model.invoke()
                 model.answers()
                 allocated, resident = self.gauge.read()
-                if resident < 0:  # not Linux: a peak never falls, but one that grows rises on
+                if resident < 0:  # not Linux: a peak never falls, but it shows growth
                     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
                     resident = peak if sys.platform == "darwin" else peak * 1024
                 outputs.append([model.invoked, allocated, resident])
         return {"held": outputs}, ()
 
     def op_infer_tensors(self, request: Json, blobs: Arrays) -> Frame:
-        """Run a model once on an array per input; real ones are quantized where the input is."""
+        """Run a model once on one array per input; real arrays are quantized if the input is."""
         model = self.models[request["handle"]]
         for tensor, given in zip(model.inputs, blobs):  # noqa: B905
             real = given.dtype.kind == "f" and tensor["dtype"] in REAL_TYPES
@@ -342,7 +344,7 @@ class Worker:
         return {}, model.answers()
 
     def op_time(self, request: Json, blobs: Arrays) -> Frame:
-        """Time models in blocks, A B, B A, ..., on the next of their photographs (k, h, w, 3)."""
+        """Time models in blocks (A B, B A, ...), each on the next photograph of (k, h, w, 3)."""
         end, load = time.perf_counter() + request["budget_s"], os.getloadavg()[0]
         models, done = [self.models[handle] for handle in request["handles"]], 0
         total = len(models) * (request["warmup"] + 1 + request["rounds"])
@@ -365,7 +367,7 @@ class Worker:
                 for _ in times:
                     samples[turn].append(models[turn].invoke())
                     done += 1
-                    if samples[turn][-1] > PROGRESS_S:  # too slow to be disturbed by telling
+                    if samples[turn][-1] > PROGRESS_S:  # too slow for reporting to disturb it
                         self.progress(done, total)
             turns.reverse()
             self.progress(done, total)
@@ -373,25 +375,25 @@ class Worker:
         return facts, [np.array(sample, np.float64) for sample in samples]
 
     def op_memory(self, request: Json, _: Arrays) -> Frame:
-        """Return resident bytes now and at most, after starting a new peak if asked to."""
+        """Return resident bytes, now and peak; starts a new peak first if requested."""
         with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5" * request["reset"], "ascii")
         try:
             rows = Path("/proc/self/status").read_text("ascii", "replace").splitlines()
             sizes = {key: text.split() for key, text in (row.split(":", 1) for row in rows)}
             resident, peak = (int(sizes[key][0]) * 1024 for key in ("VmRSS", "VmHWM"))
-        except OSError:  # not Linux, where this number would include the parent's size at the fork
+        except OSError:  # not Linux: this number includes the parent's size at the fork
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             resident = peak = peak if sys.platform == "darwin" else peak * 1024
         return {"resident": resident, "peak": peak}, ()
 
 
 def answer(worker: Worker, request: Json, blobs: Arrays) -> Frame:
-    """Return the answer to a request; what goes wrong is an answer too."""
+    """Return the answer to a request; an exception becomes an answer too."""
     try:
         worker.last = -1
         header, arrays = getattr(worker, "op_" + request["op"])(request, blobs)
-    except Exception as error:  # noqa: BLE001 - the client decides what it costs
+    except Exception as error:  # noqa: BLE001 - the client decides what it means
         traceback.print_exc()
         kinds = [kind.__name__ for kind in type(error).__mro__]
         return {"kind": "error", "kinds": kinds, "message": f"{error}"}, ()
@@ -403,20 +405,20 @@ def watch(stdin: int) -> None:
     gone = select.poll()
     gone.register(stdin, 0)
     gone.poll()
-    time.sleep(GRACE_S)  # requests that came before the end may still be answered
+    time.sleep(GRACE_S)  # earlier requests may still be answered
     os._exit(0)
 
 
 def main() -> int:
-    """Serve until the client says bye or is gone."""
+    """Serve until the client says goodbye or is gone."""
     faulthandler.enable()
     threading.Thread(target=watch, args=(0,), daemon=True).start()
     worker = Worker(os.fdopen(os.dup(1), "wb"))
-    os.dup2(2, 1)  # what native code prints must not get between frames
+    os.dup2(2, 1)  # output of native code must not get between frames
     gc.disable()  # never in the middle of a timed block
     arrays: Arrays = ()
     while (frame := read_frame(sys.stdin.buffer)) and frame[0]["op"] != "bye":
-        arrays = ()  # the last answer's: what is held now is that of one request
+        arrays = ()  # drops the last answer, so that memory reflects one request
         gc.collect()
         header, arrays = answer(worker, *frame)
         write_frame(worker.stdout, {"id": frame[0]["id"], **header}, arrays)
@@ -424,4 +426,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    os._exit(main())  # nothing is left to be written, and taking Python down takes a while
+    os._exit(main())  # nothing is left to write, and shutting down Python takes a while

@@ -1,4 +1,4 @@
-"""The workers of a target: fresh ones, and those that did their work well and wait for more."""
+"""The workers of a target: starts fresh ones and reuses idle ones."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Workers:
     """Starts workers on a target, all with the same limits.
 
     Args:
-        target: Where they run.
-        timeout_s: As in ``Session``.
-        memory_limit: As in ``Session``.
-        waiting: Told which model's worker is silent for long, during what, and for how many
-            seconds.
+        target: Where the workers run.
+        timeout_s: As for ``Session``.
+        memory_limit: As for ``Session``.
+        waiting: Called during long silences with the name of the model, what its worker is doing,
+            and the seconds of silence.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Workers:
         self._idle: Idle[Session] = Idle(Session.close)
 
     def fresh(self, where: str) -> Session:
-        """Return a worker that did nothing before; the caller closes it.
+        """Start a worker; the caller closes it.
 
         Args:
             where: The model or variant, for errors.
@@ -56,25 +56,25 @@ class Workers:
         )
 
     def kept(self) -> AbstractContextManager[None]:
-        """Let workers that did their work well wait for more, until the block ends."""
+        """Keep workers that succeeded idle for reuse until the block ends."""
         return self._idle.kept()
 
     def end_idle(self) -> None:
-        """End those that wait: their memory is wanted elsewhere."""
+        """End the idle workers, to free their memory."""
         self._idle.end_all()
 
     def ask(self, where: str, work: Callable[[Session], T]) -> T:
-        """Return the result of work in a worker that may have done other work before.
+        """Do work in a worker that may be reused, and return the result.
 
-        What fails in such a one is tried once more in a fresh one, so that no model can fail for
-        another's sake.
+        Work that fails in a reused worker is retried once in a fresh one, so that no model can fail
+        because of another.
 
         Args:
             where: The model or variant, for errors.
-            work: Loads what it needs; it may be called twice.
+            work: Function that loads what it needs; it may be called twice.
 
         Raises:
-            WorkerError: It failed in a fresh worker.
+            WorkerError: The work failed in a fresh worker.
         """
         used = self._idle.take(self.target.name)
         if used is not None:

@@ -1,8 +1,8 @@
-"""Decoding apart: each photograph in a child process, with an end in time and memory.
+"""Decodes each photograph in a child process, with limits on time and memory.
 
-A file of a few kB can stand for gigabytes of pixels or minutes of work, and decoders are native
-code that reads what strangers wrote. What a photograph takes is taken in a child, and pixels at
-the model's size come back.
+A file of a few kB can expand to gigabytes of pixels or minutes of work, and decoders are native
+code that reads untrusted data. The child bears that cost and returns pixels at the model's input
+size.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from edgeq.samples.sets import Photo
 from edgeq.words import size as in_words
 
 TIMEOUT_S = 30.0
-"""Seconds that one photograph may take. The largest that is read, of 89 million pixels, takes 1 to
-3 on one core of a laptop."""
+"""Time limit for one photograph, in seconds. The largest accepted one, of 89 million pixels, takes
+1 to 3 s on one core of a laptop."""
 MEMORY_LIMIT = 4_000_000_000
-"""Bytes of a child: what the largest photograph with transparent places takes."""
+"""Memory limit of a child in bytes: enough for the largest photograph with transparency."""
 READ_BYTES = 1 << 20
 _REMEDY = "Scale it down, save it again, or take it out of the set"
 
@@ -66,11 +66,11 @@ class Decoder:
         self._lifeline.tie(self._process.pid)
 
     def ask(self, request: bytes) -> tuple[dict[str, object], bytes]:
-        """Return what the child says of a photograph, and its pixels.
+        """Send a request; return the child's answer and the pixels.
 
         Raises:
             _EndedError: The child ended.
-            _SlowError: It took longer than it may.
+            _SlowError: The child exceeded the time limit.
         """
         end = time.monotonic() + TIMEOUT_S
         try:
@@ -99,7 +99,7 @@ class Decoder:
         return data
 
     def end(self) -> None:
-        """End the child."""
+        """Kill the child."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -110,7 +110,7 @@ class Decoder:
 
 
 idle: Idle[Decoder] = Idle(Decoder.end)
-"""Children that wait for the next photograph."""
+"""Children waiting for the next photograph."""
 
 
 def decoded(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int]) -> bytes:
@@ -118,12 +118,12 @@ def decoded(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int]) -
 
     Args:
         photo: The photograph.
-        preprocessing: Its resize, filter, crop and scaling.
-        size: Height and width.
+        preprocessing: The model's preprocessing; resize, filter, crop and JPEG scaling are used.
+        size: Height and width in pixels.
 
     Raises:
-        ImageError: It can't be used, changed since the set was loaded, or takes too long or too
-            much memory.
+        ImageError: The photograph can't be used, changed after the set was loaded, or takes too
+            long or too much memory.
     """
     request = msgspec.json.encode(
         {
@@ -141,7 +141,7 @@ def decoded(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int]) -
         raise _refused(photo, f"takes longer than {TIMEOUT_S:g} s to decode") from None
     except _EndedError:
         child.end()
-        what = f"ends its decoder, or takes more than {in_words(MEMORY_LIMIT)} of memory"
+        what = f"crashes its decoder, or takes more than {in_words(MEMORY_LIMIT)} of memory"
         raise _refused(photo, what) from None
     except BaseException:
         child.end()
@@ -162,6 +162,6 @@ def _refused(photo: Photo, what: str) -> ImageError:
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    if stream is None:  # pragma: no cover - both are asked for
+    if stream is None:  # pragma: no cover - Popen was given PIPE for both
         raise OSError("no pipe")
     return stream

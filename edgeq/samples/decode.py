@@ -1,7 +1,7 @@
-"""Decoding: a set of photographs becomes one array of pixels, once, for everyone.
+"""Decodes a set of photographs once, into one array of pixels that everyone shares.
 
-Only geometry happens here: resize and crop. The range and the channel order are the business of
-``edgeq.samples.preprocess``, so models that differ in those alone share one array.
+Only geometry happens here: resize and crop. Value range and channel order are left to
+``edgeq.samples.preprocess``, so models that differ only in those share one array.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Pixels:
     """Decoded photographs in a file.
 
     Attributes:
-        path: A ``.npy`` file of uint8 in C order, RGB.
+        path: A ``.npy`` file: uint8, C order, RGB.
         shape: ``(n, h, w, 3)``.
-        sha256: Address of the content in the store: photographs, geometry, decoder.
+        sha256: Address in the store, which covers photographs, geometry and decoder.
     """
 
     path: Path
@@ -54,17 +54,17 @@ def decode(
     store: Store,
     progress: Progress | None = None,
 ) -> Pixels:
-    """Return the photographs' pixels at a model's input size, decoding those not in the store.
+    """Return the photographs' pixels at a model's input size, decoded unless the store has them.
 
     Args:
         images: The set.
-        preprocessing: Its resize, filter and crop.
-        size: Height and width of the model's input.
-        store: Where the pixels are kept.
-        progress: Called in this thread with (done, total); not called when the store has them.
+        preprocessing: The model's preprocessing; resize, filter, crop and JPEG scaling are used.
+        size: Height and width of the model's input in pixels.
+        store: Store that keeps the pixels.
+        progress: Called in this thread with (done, total), unless the store has the pixels.
 
     Raises:
-        ImageError: A photograph can't be used, or changed since the set was loaded.
+        ImageError: A photograph can't be used, or changed after the set was loaded.
         StoreError: The store can't be written.
     """
     shape = (len(images.photos), *size, 3)
@@ -79,7 +79,7 @@ def decode(
 def found_pixels(
     images: ImageSet, preprocessing: Preprocessing, size: tuple[int, int], store: Store
 ) -> Pixels | None:
-    """Return what ``decode`` would where the store has it, else None; nothing is decoded.
+    """Return the result of ``decode`` if the store has it, else None; nothing is decoded.
 
     Raises:
         StoreError: The store can't be read.
@@ -90,7 +90,7 @@ def found_pixels(
 
 
 def pixel_facts_of(preprocessing: Preprocessing, size: tuple[int, int]) -> dict[str, object]:
-    """Return what decides, beside a photograph, about its pixels, as plain JSON values."""
+    """Return what determines pixels besides the photograph, as plain JSON values."""
     return {"size": list(size), **_geometry(preprocessing), **_decoder()}
 
 
@@ -112,7 +112,7 @@ def _geometry(preprocessing: Preprocessing) -> dict[str, object]:
 
 
 def _decoder() -> dict[str, object]:
-    """Return what decides, besides the file, about a pixel's value."""
+    """Return what determines a pixel's value besides the file."""
     import PIL
     from PIL import features
 
@@ -132,17 +132,17 @@ def write_pixels(
 ) -> None:
     """Decode photographs in parallel into a ``.npy`` file.
 
-    What is kept in memory does not depend on their number.
+    Memory use does not depend on the number of photographs.
 
     Args:
-        path: The file.
-        photos: In the order of the rows.
-        preprocessing: Its resize, filter and crop.
-        shape: Of the array, ``(n, h, w, 3)``.
+        path: Output file.
+        photos: Photographs in the order of the rows.
+        preprocessing: The model's preprocessing; resize, filter, crop and JPEG scaling are used.
+        shape: Shape of the array, ``(n, h, w, 3)``.
         progress: Called in this thread with (done, total).
 
     Raises:
-        ImageError: A photograph can't be used, or changed since the set was loaded.
+        ImageError: A photograph can't be used, or changed after the set was loaded.
     """
     from edgeq.samples import apart
 
@@ -152,7 +152,7 @@ def write_pixels(
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        # Each thread waits for a child that decodes and resizes.
+        # The threads only wait: each has a child that decodes and resizes.
         with apart.idle.kept(), ThreadPoolExecutor(os.cpu_count()) as pool:
             waiting: deque[Future[bytes]] = deque()
             for done, _ in enumerate(photos, 1):

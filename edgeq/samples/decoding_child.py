@@ -1,7 +1,7 @@
-"""The child's side of ``edgeq.samples.apart``: one photograph after the other, decoded.
+"""The child's side of ``edgeq.samples.apart``: decodes one photograph at a time.
 
-A request is a line of JSON on standard input. The answer on standard output is a line of JSON,
-followed by as many bytes of pixels as it says.
+A request is a line of JSON on standard input. The answer on standard output is a line of JSON
+that gives a number of bytes, followed by that many bytes of pixels.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edgeq.samples.resize import read_resized
 
 
 def serve(memory_limit: int) -> None:
-    """Answer requests until nobody asks any more."""
+    """Answer requests until standard input closes."""
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, hard))
     answers = sys.stdout.buffer

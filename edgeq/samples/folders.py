@@ -1,15 +1,15 @@
-"""Photographs in a folder, and their labels.
+"""Finds the photographs in a folder, and their labels.
 
 A folder is read in one of three ways:
 
-- With a labels file (``edgeq.samples.label_table``): the one that the spec names, else
-  ``labels.csv`` in the folder, else ``labels.csv`` beside it. It must name every photograph of
-  the folder. A file beside the folder that names none of them is about other folders, and so is
-  the spec's own for calibration, which needs no labels.
-- One folder per class, where the photographs are in sub-folders: all the sub-folders' names are
-  class names of the label set, or class indices, or WordNet ids. Other names are refused; without a
-  label set they are counted in sorted order, with a note.
-- Unlabelled, where the photographs are in the folder itself.
+- With a labels file (``edgeq.samples.label_table``): the file that the spec names, otherwise
+  ``labels.csv`` in the folder, otherwise ``labels.csv`` next to the folder. It must list every
+  photograph of the folder. Two files may list none of them and are then ignored: one next to the
+  folder, and the spec's own for the calibration set, which needs no labels.
+- One folder per class, if the photographs are in sub-folders: the sub-folders' names must all be
+  class names of the label set, class indices or WordNet ids. Without a label set, other names are
+  numbered in sorted order, with a note; with one they are refused.
+- Unlabelled, if the photographs are in the folder itself.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ ENDINGS = frozenset(
 
 @dataclass(frozen=True)
 class SampleFile:
-    """One photograph, not read yet.
+    """A photograph that has not been read yet.
 
     Attributes:
         path: The file.
-        name: Its path relative to the folder, with ``/``.
-        label: Class index, None if unlabelled.
-        group: Which photograph it is a crop of, None if nothing is named.
+        name: Path relative to the folder, with ``/``.
+        label: Class index, or None if unlabelled.
+        group: Identifies the photograph that it is a crop of, or None if not given.
     """
 
     path: Path
@@ -59,8 +59,8 @@ class Photographs:
     """The photographs of a set, in any order.
 
     Attributes:
-        photos: Every one, not read yet.
-        notes: What was assumed about their labels, in sentences.
+        photos: All photographs, not read yet.
+        notes: Assumptions about their labels, in sentences.
     """
 
     photos: list[SampleFile]
@@ -69,11 +69,11 @@ class Photographs:
 
 @dataclass(frozen=True)
 class ClassFolders:
-    """What class folders stand for.
+    """The classes that class folders stand for.
 
     Attributes:
-        indices: Class index by the folder's name.
-        notes: What was assumed, in clauses that can follow the name of the folder above them.
+        indices: Class index by folder name.
+        notes: Assumptions, as clauses that follow the name of the parent folder.
     """
 
     indices: dict[str, int]
@@ -91,15 +91,15 @@ def find_photos(
     """Return the photographs of a folder with their labels.
 
     Args:
-        folder: Where they are.
-        role: ``"calibration"`` or ``"evaluation"``; with the folder's name, what a labels file's
-            ``split`` column is compared with.
-        labels_file: The labels file that the spec names.
-        classes: The label set.
+        folder: The folder that holds them.
+        role: ``"calibration"`` or ``"evaluation"``. A labels file's ``split`` column is matched
+            against it and against the folder's name.
+        labels_file: The labels file that the spec names, if any.
+        classes: The label set, if any.
         named_in: The table of the spec that names the folder, for errors.
 
     Raises:
-        ImageError: There is no folder, no photograph, or something is wrong with the labels.
+        ImageError: The folder or its photographs are missing, or the labels are wrong.
     """
     _require_folder(folder, f"Correct `{role}` in {named_in}")
     folder = folder.absolute()
@@ -113,14 +113,14 @@ def find_photos(
 
 
 def list_photos(folder: Path, remedy: str) -> dict[str, Path]:
-    """Return the photographs of a folder by their names, whatever is said of their labels.
+    """Return the photographs of a folder by name, without looking at labels.
 
     Args:
-        folder: Where they are.
+        folder: The folder that holds them.
         remedy: What to do if there is no such folder.
 
     Raises:
-        ImageError: There is no folder or no photograph.
+        ImageError: There is no such folder, or no photograph in it.
     """
     _require_folder(folder, remedy)
     folder = folder.absolute()
@@ -144,7 +144,7 @@ def _photos_of(files: dict[str, Path], folder: Path) -> dict[str, Path]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Yield every file that is not hidden; links to folders are followed once."""
+    """Yield every file that is not hidden; each linked folder is visited only once."""
     seen: set[Path] = set()
 
     def fail(error: OSError) -> None:
@@ -175,7 +175,7 @@ def _table(
 
 
 def _by_table(files: dict[str, Path], folder: Path, table: LabelTable) -> dict[str, str]:
-    """Return the row's file for every photograph that the labels file names."""
+    """Map each photograph that the labels file lists to its row's file."""
     base = Path(os.path.relpath(folder, table.path.parent)).as_posix()
     rows: dict[str, str] = {}
     for name in files:
@@ -195,7 +195,7 @@ def _may_be_about_others(table: LabelTable, folder: Path, role: str) -> bool:
 def _checked(
     rows: dict[str, str], files: dict[str, Path], folder: Path, table: LabelTable
 ) -> list[SampleFile]:
-    """Return the photographs when labels file and folder name the same ones."""
+    """Return the photographs, after checking that labels file and folder list the same ones."""
     photos = [name for name, path in files.items() if path.suffix.lower() in ENDINGS]
     unnamed = sorted(name for name in photos if name not in rows)
     if unnamed:
@@ -238,13 +238,13 @@ def _no_photo(folder: Path, files: dict[str, Path]) -> ImageError:
 
 
 def _by_folder(photos: dict[str, Path], folder: Path, classes: LabelSet | None) -> Photographs:
-    """Label photographs by the sub-folder they are in; none is labelled if there is none."""
+    """Label photographs by sub-folder; leave them unlabelled if there are no sub-folders."""
     outside = sorted(name for name in photos if "/" not in name)
     if len(outside) == len(photos):
         return Photographs([SampleFile(path, name, None) for name, path in photos.items()])
     if outside:
         raise ImageError(
-            f"holds photographs beside its class folders; the first is {outside[0]!r}",
+            f"holds photographs next to its class folders; the first is {outside[0]!r}",
             where=folder,
             remedy="Move them into class folders, or add a labels.csv that names them all",
         )
@@ -271,17 +271,17 @@ def _by_folder(photos: dict[str, Path], folder: Path, classes: LabelSet | None) 
 
 
 def class_folders(names: list[str], where: Path, classes: LabelSet | None) -> ClassFolders:
-    """Return what class folders stand for, decided by what all of them are.
+    """Return the classes that class folders stand for, judged from all names together.
 
-    Names come first: a set of the digits 1 to 9 and 0 may have them in that order.
+    Class names take precedence: a set of the digits 1 to 9 and 0 may list them in that order.
 
     Args:
-        names: The folders' names, sorted.
-        where: Their parent, for errors.
-        classes: The label set.
+        names: Names of the folders, sorted.
+        where: Parent folder, for errors.
+        classes: The label set, if any.
 
     Raises:
-        ImageError: A name is none of the label set's, or two mean the same class.
+        ImageError: A name is not in the label set, or two folders mean the same class.
     """
     folders = _meaning(names, where, classes)
     if len(set(folders.indices.values())) < len(folders.indices):
@@ -297,8 +297,8 @@ def _meaning(names: list[str], where: Path, classes: LabelSet | None) -> ClassFo
         indices = _known(names, named, where, classes)
         if numbers and any(int(name) != index for name, index in indices.items()):
             first = next(name for name in names if int(name) != indices[name])
-            note = f"folders are named like classes of {printable(classes.name)!r}, and are taken "
-            note += f"for them, not for class indices: {first!r} is class {indices[first]}"
+            note = f"folder names match classes of {printable(classes.name)!r} and are read as "
+            note += f"names, not as class indices: {first!r} is class {indices[first]}"
             return ClassFolders(indices, (note,))
         return ClassFolders(indices)
     if numbers:
@@ -306,7 +306,7 @@ def _meaning(names: list[str], where: Path, classes: LabelSet | None) -> ClassFo
     if all(is_wordnet_id(name) for name in names):
         known = classes if classes is not None else label_set("imagenet", where)
         indices = _known(names, known.by_wordnet_id, where, known)
-        note = "folders are named by WordNet ids, which are counted as ImageNet's 1000 classes are"
+        note = "folders are named by WordNet ids, which are numbered like ImageNet's 1000 classes"
         return ClassFolders(indices, () if classes is not None else (note,))
     if classes is not None:
         return ClassFolders(_known(names, named, where, classes))
@@ -317,8 +317,8 @@ def _counted(names: list[str]) -> str:
     shown = ", ".join(f"{at} is {printable(name)!r}" for at, name in enumerate(names[:_SHOWN]))
     more = ", ..." if len(names) > _SHOWN else ""
     return (
-        "no label set is named, so its class folders are counted in the order of their names: "
-        f"{shown}{more}. If the outputs are in another order, name the `labels`"
+        "no label set is named, so its class folders are numbered in alphabetical order: "
+        f"{shown}{more}. If the model's outputs are in another order, set `labels`"
     )
 
 

@@ -1,13 +1,13 @@
-"""Labels files: a csv that says which class each photograph shows.
+"""Reads labels files: CSV files that say which class each photograph shows.
 
-Columns are found by their names in the first line, in any order; others are ignored.
+Columns are identified by their names in the first line, in any order; others are ignored.
 
-``file``          path relative to the photographs' folder or to the csv's own, with ``/``
-``class_index``   from 0, in the data set's own numbering (read first where both are there)
+``file``          path relative to the photographs' folder or to the CSV file's own, with ``/``
+``class_index``   from 0, in the data set's own numbering (takes precedence over ``wordnet_id``)
 ``wordnet_id``    for example ``n01440764``
-``split``         optional: rows of other splits are left out
-``group``         optional: which photograph an image is a crop of; those of one group count as one.
-                  With it the class may be left out
+``split``         optional: rows of other splits are skipped
+``group``         optional: identifies the photograph that an image is a crop of; images of one
+                  group count as one. The class is optional if this column is present
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _REMEDY = "A labels file has the columns file,class_index or file,wordnet_id"
 
 @dataclass(frozen=True)
 class LabelTable:
-    """What a labels file says.
+    """The contents of a labels file.
 
     Attributes:
-        path: The csv.
-        has_split: Whether it has a ``split`` column, so that every row left is about this set.
-        labels: Class index by file as written, None in a file without classes.
-        groups: Group by file as written, of those that have one.
+        path: The CSV file.
+        has_split: Whether it has a ``split`` column, so that every remaining row is about this set.
+        labels: Class index by file as written; None if the file has no classes.
+        groups: Group by file as written, for files that have one.
     """
 
     path: Path
@@ -46,7 +46,7 @@ def read_table(path: Path, splits: Collection[str], classes: LabelSet | None) ->
     """Read a labels file.
 
     Raises:
-        ImageError: It can't be read, or a row is wrong.
+        ImageError: The file can't be read, or a row is wrong.
     """
     try:
         text = read_text(path, encoding="utf-8-sig")
@@ -58,7 +58,7 @@ def read_table(path: Path, splits: Collection[str], classes: LabelSet | None) ->
         raise ImageError(
             f"can't be read as a labels file: {getattr(error, 'strerror', None) or error}",
             where=path,
-            remedy="Give a csv in UTF-8",
+            remedy="Provide a CSV file in UTF-8",
         ) from error
     return parse_table(text, path, splits, classes)
 
@@ -66,17 +66,18 @@ def read_table(path: Path, splits: Collection[str], classes: LabelSet | None) ->
 def parse_table(
     text: str, path: Path, splits: Collection[str], classes: LabelSet | None
 ) -> LabelTable:
-    """Return what a labels file's text says.
+    """Parse the text of a labels file.
 
     Args:
-        text: The csv with its header.
-        path: Where it is from, for errors.
-        splits: Values of the ``split`` column whose rows count.
-        classes: Range of class indices, and the WordNet ids; without it an index has no upper
-            end, and WordNet ids are ImageNet's.
+        text: Text of the CSV file, with its header.
+        path: Path of the file, for errors.
+        splits: Values of the ``split`` column whose rows are used.
+        classes: Gives the range of class indices, and the WordNet ids. Without it an index has no
+            upper bound, and WordNet ids are ImageNet's.
 
     Raises:
-        ImageError: The text is not a CSV file with the columns, or a row is wrong; names the line.
+        ImageError: The text is not a CSV file with these columns, or a row is wrong, in which case
+            the message names the line.
     """
     # newline="": the csv module itself tells line ends from line breaks inside quotes.
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -105,7 +106,7 @@ def parse_table(
         file = _file(row["file"], path, line)
         if file in labels:
             raise ImageError(
-                f"line {line}: {file!r} is there a second time", where=path, remedy="Remove one"
+                f"line {line}: {file!r} appears twice", where=path, remedy="Remove one"
             )
         labels[file] = (
             None
@@ -118,7 +119,7 @@ def parse_table(
 
 
 def _rows(reader: Iterator[list[str]], path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number and the cells of every row that is not empty."""
+    """Yield the line number and cells of every row that is not empty."""
     try:
         for cells in reader:
             if cells:

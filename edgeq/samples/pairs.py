@@ -1,7 +1,7 @@
-"""Samples of a variant's own: the same scenes as a set's, paired with its photographs by name.
+"""Matches a variant's own samples to a set's photographs by name: same scenes, other pixels.
 
-A device's camera pipeline, another JPEG quality or a colour conversion gives other pixels of the
-same scene. Labels and groups are facts about the scene, so they come from the set.
+A device's camera pipeline, another JPEG quality or a colour conversion gives different pixels of
+the same scene. Labels and groups are facts about the scene, so they come from the set.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def load_pairs(
     every: Iterable[str] | None = None,
     digest: Callable[[Path], str] = sha256_file,
 ) -> ImageSet:
-    """Return the counterparts of a set's photographs, in its order, with its labels and groups.
+    """Load the counterparts of a set's photographs, in its order, with its labels and groups.
 
     Args:
         source: A folder, ``"sample:NAME"`` or ``"data:NAME"``, as for ``load_set``.
@@ -35,11 +35,11 @@ def load_pairs(
         root: Folder that relative paths start from.
         where: The key that names the source, for errors.
         every: As for ``match``.
-        digest: Returns the sha256 of a file's content; called in several threads.
+        digest: Returns the sha256 of a file; called in several threads.
 
     Raises:
-        ImageError: A photograph of one side has no counterpart or several, or the source or a file
-            can't be used.
+        ImageError: A photograph on either side has no counterpart or several, or the source or a
+            file can't be used.
         MissingExtraError: The sample's package is not installed.
     """
     files = find_samples(source, images.role, root=root, where=where)
@@ -52,7 +52,7 @@ def load_pairs(
 
 
 def find_samples(source: str, role: Role, *, root: Path, where: str) -> dict[str, Path]:
-    """Return the photographs of a source by their names; none is read.
+    """Return the photographs of a source by name; none is read.
 
     Raises:
         ImageError: The source can't be used.
@@ -71,17 +71,17 @@ def match(
     where: str,
     every: Iterable[str] | None = None,
 ) -> tuple[str, ...]:
-    """Return the sample of the same scene for each photograph: they differ in their endings only.
+    """Find the sample of the same scene for each photograph; their names differ only in the ending.
 
     Args:
-        photographs: Names of the set's.
-        samples: Names of the variant's own.
+        photographs: Names of the set's photographs.
+        samples: Names of the variant's own samples.
         where: The key that names them, for errors.
-        every: Names of all photographs that the set was chosen from, if it was limited to some: the
-            samples of the others are allowed, and not used.
+        every: If the set was limited, names of all photographs that it was chosen from. Samples of
+            those that were not chosen are allowed and ignored.
 
     Raises:
-        ImageError: One side has a photograph that the other has not, or two of one scene.
+        ImageError: One side has a photograph that the other lacks, or two of one scene.
     """
     scenes = _by_scene(photographs, "the evaluation set", where)
     given = _by_scene(samples, "the variant's samples", where)
@@ -117,8 +117,8 @@ def _by_scene(photographs: Iterable[str], what: str, where: str) -> dict[str, st
         before = by_scene.setdefault(scene_of(name), name)
         if before != name:
             raise ImageError(
-                f"{before!r} and {name!r} of {what} differ in their endings only, so nothing says "
-                "which is meant",
+                f"{before!r} and {name!r} of {what} differ only in their endings, so it is unclear "
+                "which one to use",
                 where=where,
                 remedy="Rename one of them on both sides",
             )

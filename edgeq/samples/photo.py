@@ -1,16 +1,16 @@
-"""One photograph as 8-bit RGB, as a person sees it.
+"""Reads a photograph as 8-bit RGB, as a person sees it.
 
 - Greyscale is repeated in three channels; 16-bit greyscale is divided by 257 (65535 is white).
-- Transparent places show white, as in a browser.
-- CMYK and YCCK are converted without a colour profile; embedded profiles are not applied.
-- EXIF's orientation is applied.
-- Of a JPEG that holds several pictures (a phone's MPO) the first, the photograph, is taken.
-  Animations and files of several pages are refused: one label can't speak for all frames.
-- The content decides about the format, not the file's ending. Formats that photographs come in are
-  read, and no other: Pillow would start another program for PostScript.
-- Damaged files, files that Pillow warns about, and pictures of more pixels than
+- Transparent areas are white, as in a browser.
+- CMYK and YCCK are converted without a colour profile; embedded profiles are ignored.
+- The EXIF orientation is applied.
+- A JPEG that holds several images (a phone's MPO) yields the first, which is the photograph.
+  Animations and multi-page files are refused: one label can't describe all frames.
+- The format is detected from the content, not from the file's ending. Only formats used for
+  photographs are read: Pillow would start another program for PostScript.
+- Damaged files, files that Pillow warns about, and images of more pixels than
   ``PIL.Image.MAX_IMAGE_PIXELS`` are refused.
-- A JPEG may be decoded at a half, a fourth or an eighth of its size, where the caller allows it.
+- A JPEG may be decoded at a half, a quarter or an eighth of its size, if the caller allows it.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "MPO", "PPM", "AVIF", "JPEG2000", "TGA")
 JPEGS = ("JPEG", "MPO")
 MOST_SCANS = 200
-"""Of a JPEG; encoders write 1 to 15 a picture."""
+"""Maximum number of scans in a JPEG; encoders write 1 to 15 per image."""
 MOST_BYTES = 500_000_000
-"""Of a file: the largest that is decoded has 270 MB of plain pixels."""
+"""Size limit for a file: the largest that is decoded has 270 MB of plain pixels."""
 JPEG_STEPS = (8, 4, 2)
-"""By how much the JPEG decoder can reduce both sides: it then computes fewer pixels of a block."""
+"""Factors by which the JPEG decoder can reduce both sides: it computes fewer pixels per block."""
 
 _ORIENTATION, _UPRIGHT = 0x0112, 1
 _16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
@@ -46,12 +46,12 @@ _REMEDY = "Replace the file or take it out of the set"
 
 @dataclass(frozen=True)
 class Decoded:
-    """A photograph as it was decoded.
+    """A decoded photograph.
 
     Attributes:
-        image: Mode ``RGB``, upright, each side ``ceil(side / step)`` pixels.
-        size: Width and height of the photograph itself, upright.
-        step: By how much the decoder reduced both sides, 1 where it did not.
+        image: The image: mode ``RGB``, upright, each side ``ceil(side / step)`` pixels.
+        size: Width and height of the photograph itself, upright, in pixels.
+        step: Factor by which the decoder reduced both sides, or 1.
     """
 
     image: Image.Image
@@ -60,10 +60,10 @@ class Decoded:
 
 
 class _Strictness:
-    """Pillow's warnings as errors, from when the first enters until the last has left.
+    """Turns Pillow's warnings into errors while at least one caller is inside.
 
-    Warning filters belong to the process: each thread that put back what it found would undo
-    another's.
+    Warning filters belong to the process: if each thread restored what it saw on entry, it would
+    undo another thread's change.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ _strictness = _Strictness()
 
 @contextmanager
 def pillow_warnings_are_errors() -> Iterator[None]:
-    """Make Pillow's warnings errors, for ``read_photo`` in this and in other threads."""
+    """Turn Pillow's warnings into errors, for ``read_photo`` in this and other threads."""
     _strictness.enter()
     try:
         yield
@@ -101,26 +101,26 @@ def pillow_warnings_are_errors() -> Iterator[None]:
 
 
 def open_photo(path: Path) -> Decoded:
-    """Return a photograph.
+    """Read a photograph.
 
     Raises:
-        ImageError: It is not an image, damaged, too large, or of a kind that is refused.
+        ImageError: The file is not an image, is damaged or too large, or its kind is refused.
     """
     with pillow_warnings_are_errors():
         return read_photo(path)
 
 
 def read_photo(path: Path, *, sha256: str | None = None, least: float | None = None) -> Decoded:
-    """As ``open_photo``, within ``pillow_warnings_are_errors``.
+    """Read a photograph as ``open_photo`` does, inside ``pillow_warnings_are_errors``.
 
     Args:
         path: The file.
-        sha256: Of the content that is expected; None takes any.
-        least: Pixels that must be left of the shorter side where a JPEG is decoded at less than
-            its size; None decodes all of it.
+        sha256: Expected hash of the content, or None to accept any.
+        least: Minimum pixels of the shorter side if a JPEG is decoded at reduced size, or None to
+            decode at full size.
 
     Raises:
-        ImageError: As ``open_photo``; or the content is another one.
+        ImageError: As for ``open_photo``; or the content has another hash.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -161,7 +161,7 @@ def read_photo(path: Path, *, sha256: str | None = None, least: float | None = N
 
 
 def _content(path: Path, sha256: str | None) -> bytes:
-    """Return a file's content, read once: what is decoded is what was hashed."""
+    """Return a file's content, read once so that the decoded bytes are the hashed ones."""
     content = read_whole(path, MOST_BYTES)
     if sha256 is not None and sha256_bytes(content) != sha256:
         raise _refused(path, "has changed since the set was loaded", "Run again")
@@ -171,16 +171,16 @@ def _content(path: Path, sha256: str | None) -> bytes:
 
 
 def _refuse_many_scans(path: Path, image: Image.Image, content: bytes) -> None:
-    """Refuse a JPEG that is refined again and again: each scan is a pass over all its blocks.
+    """Refuse a JPEG with very many scans: each scan is a pass over all its blocks.
 
-    The sign of a scan can't be within one. Pictures beside it, as a preview, count too.
+    The marker of a scan can't occur inside one. Other embedded images, such as previews, count too.
     """
     scans = content.count(b"\xff\xda") if image.format in JPEGS else 0
     if scans > MOST_SCANS:
         raise _refused(
             path,
-            f"is drawn in {scans:,} passes",
-            "Save it again; it may have been crafted to take for ever",
+            f"is encoded in {scans:,} passes",
+            "Save it again; it may have been crafted to take forever",
         )
 
 
@@ -188,18 +188,18 @@ def _refuse_several_frames(path: Path, image: Image.Image) -> None:
     if image.format == "MPO":
         return
     try:
-        image.seek(1)  # to count them can take minutes
+        image.seek(1)  # counting them could take minutes
     except EOFError:
         image.seek(0)
         return
-    raise _refused(path, "holds several frames or pages", "Save the one that is meant as an image")
+    raise _refused(path, "holds several frames or pages", "Save the intended one on its own")
 
 
 def _reduce(image: Image.Image, least: float) -> int:
-    """Let a JPEG be decoded at less than its size, and return by how much.
+    """Let a JPEG be decoded at reduced size, and return the factor.
 
-    A step that does not divide a side leaves pixels that are in the photograph only in part, to
-    the right and below; where those come to lie elsewhere, the photograph is decoded in full.
+    If the factor does not divide a side, the right and bottom edge pixels are only partly inside
+    the photograph. If rotation would move that edge, the photograph is decoded at full size.
     """
     if image.format not in JPEGS:
         return 1

@@ -1,4 +1,4 @@
-"""From pixels to what a model is fed."""
+"""Converts pixels to a model's input."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def to_input(
     """Return ``(pixel - mean) / std`` per channel, in the channel order the model expects.
 
     Args:
-        pixels: ``(..., h, w, 3)``, RGB, 0 to 255.
-        preprocessing: Its mean and std are in RGB order; the resize is done already.
+        pixels: RGB, shape ``(..., h, w, 3)``, 0 to 255; already resized.
+        preprocessing: The model's preprocessing; mean and std are in RGB order.
 
     Returns:
         A new C-contiguous array of the same shape.

@@ -1,4 +1,4 @@
-"""From a photograph to a model's input size: what a decoder's child does. It imports little."""
+"""Crops and resizes a photograph to a model's input size in the decoder's child; imports little."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Geometry(Protocol):
-    """What of a preprocessing decides which pixels are taken; see ``Preprocessing``."""
+    """The part of ``Preprocessing`` that determines which pixels are used."""
 
     @property
     def resize(self) -> str:
@@ -20,30 +20,30 @@ class Geometry(Protocol):
 
     @property
     def filter(self) -> str:
-        """Of Pillow."""
+        """Name of a Pillow resampling filter."""
 
     @property
     def crop_fraction(self) -> float:
-        """Share of the shorter side."""
+        """Side of the centre crop as a share of the shorter side."""
 
     @property
     def jpeg_scaling(self) -> float:
-        """Times of the model's input that must remain."""
+        """Minimum size of a JPEG decoded at reduced size, as a multiple of the model's input."""
 
 
 def read_resized(
     path: Path, sha256: str, preprocessing: Geometry, size: tuple[int, int]
 ) -> Image.Image:
-    """Return a photograph cut and resized, decoded at no more than the size that this takes.
+    """Return a photograph cropped and resized, decoding no more pixels than needed.
 
     Args:
-        path: The photograph, within ``pillow_warnings_are_errors``.
-        sha256: Of its content when the set was loaded.
-        preprocessing: Its resize, filter, crop and scaling.
-        size: Height and width.
+        path: The photograph, read inside ``pillow_warnings_are_errors``.
+        sha256: Hash of its content when the set was loaded.
+        preprocessing: Resize, filter, crop and JPEG scaling.
+        size: Height and width in pixels.
 
     Raises:
-        ImageError: It can't be used, or changed since the set was loaded.
+        ImageError: The photograph can't be used, or changed after the set was loaded.
     """
     least = preprocessing.jpeg_scaling * max(size) or None
     if least is not None and preprocessing.resize == "centre_crop":
@@ -52,15 +52,15 @@ def read_resized(
 
 
 def resized(photo: Decoded, preprocessing: Geometry, size: tuple[int, int]) -> Image.Image:
-    """Return a photograph cut and resized with Pillow's filter.
+    """Return a photograph cropped and resized with Pillow's filter.
 
-    The centre crop is the one of the EfficientNet checkpoints: the middle square with
-    ``int(crop_fraction * shorter side)`` pixels a side.
+    The centre crop is that of the EfficientNet checkpoints: the central square with a side of
+    ``int(crop_fraction * shorter side)`` pixels.
 
     Args:
         photo: The photograph.
-        preprocessing: Its resize, filter and crop.
-        size: Height and width.
+        preprocessing: Resize, filter and crop.
+        size: Height and width in pixels.
     """
     from PIL import Image
 
@@ -69,12 +69,12 @@ def resized(photo: Decoded, preprocessing: Geometry, size: tuple[int, int]) -> I
         side = max(1, int(preprocessing.crop_fraction * min(photo.size)))
         left, top = (width - side + 1) // 2, (height - side + 1) // 2
         width = height = side
-    # Of what the decoder reduced, the box may begin and end within a pixel.
+    # If the decoder reduced the image, the box may begin and end inside a pixel.
     step = photo.step
     first = (left // step, top // step)
     last = (-(-(left + width) // step), -(-(top + height) // step))
     x, y = left / step - first[0], top / step - first[1]
-    # Cut first: resize(box=...) lets pixels beside the box into the filter.
+    # Crop first: resize(box=...) lets pixels outside the box into the filter.
     is_all = (*first, *last) == (0, 0, *photo.image.size)
     cut = photo.image if is_all else photo.image.crop((*first, *last))
     resampling = Image.Resampling[preprocessing.filter.upper()]

@@ -1,4 +1,4 @@
-"""Sets of photographs: the calibration set and the evaluation set."""
+"""Loads sets of photographs: the calibration set and the evaluation set."""
 
 from __future__ import annotations
 
@@ -47,22 +47,22 @@ __all__ = [
 DATA_VARIABLE = "EDGEQ_DATA"
 AT_ONCE = 256
 FOREIGN = 0.5
-"""Share of the labels beyond a model's classes from which they are of other classes."""
+"""Share of labels beyond a model's classes above which the labels belong to other classes."""
 
 KEY_BYTES = 6
-"""Of an image's key; a multiple of 3, so that base64 needs no filling."""
+"""Length of an image's key in bytes; a multiple of 3, so that base64 needs no padding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One photograph of a set; there may be very many.
+    """One photograph of a set. Sets can be large, so this is small.
 
     Attributes:
         file: The file, as text: a ``Path`` takes ten times the memory.
-        name: Its path relative to the set's folder, with ``/``.
-        sha256: Of the file's content when the set was loaded.
-        label: Class index in the data set's own numbering from 0, None if unlabelled.
-        group: What it shares with other crops of the same photograph, None if nothing is named.
+        name: Path relative to the set's folder, with ``/``.
+        sha256: Hash of the file's content when the set was loaded.
+        label: Class index from 0 in the data set's own numbering, or None if unlabelled.
+        group: Shared with other crops of the same photograph, or None if not given.
     """
 
     file: str
@@ -83,9 +83,9 @@ class ImageSet:
 
     Attributes:
         role: What the set is for.
-        source: As the spec names it.
-        photos: At least one.
-        notes: What was assumed about their labels, in sentences.
+        source: Source as the spec names it.
+        photos: The photographs, at least one.
+        notes: Assumptions about their labels, in sentences.
     """
 
     role: Role
@@ -95,20 +95,20 @@ class ImageSet:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of contents, labels and order; paths and names do not enter."""
+        """Hash of contents, labels and order; paths and names are not included."""
         return _digest([(photo.sha256, photo.label) for photo in self.photos])
 
     @cached_property
     def content_sha256(self) -> str:
-        """Hash of contents and order alone, for what does not depend on labels."""
+        """Hash of contents and order only, for what does not depend on labels."""
         return _digest([photo.sha256 for photo in self.photos])
 
     @cached_property
     def keys(self) -> str:
-        """A key of each image and its label, in order, joined as base64.
+        """Keys of all images with their labels, in order, joined as base64.
 
-        Two sets share the images whose keys they share. ``KEY_BYTES`` bytes of a hash tell the
-        images of a set apart: of 50,000 two have the same key once in 200,000 sets.
+        Two sets share the images whose keys they share. ``KEY_BYTES`` bytes of a hash are enough:
+        among 50,000 images, two have the same key in one of 200,000 sets.
         """
         digests = (
             hashlib.sha256(msgspec.json.encode((photo.sha256, photo.label))).digest()
@@ -139,7 +139,7 @@ class ImageSet:
         return np.array(indices, np.int64)
 
     def groups(self) -> tuple[tuple[str, str], ...]:
-        """Return what each image shares with others of its photograph: a name, or its content."""
+        """Return what each image shares with other crops of its photograph: group or content."""
         return tuple(
             ("content", photo.sha256) if photo.group is None else ("group", photo.group)
             for photo in self.photos
@@ -154,14 +154,14 @@ class ImageSet:
         require_classes(self.photos, classes, self.source)
 
     def of_classes(self, classes: int) -> ImageSet:
-        """Return the set as it is for a model: without labels that are of other classes.
+        """Return the set for a model, without labels if they belong to other classes.
 
-        Labels that are off by one, or of a wrong row, leave the model's classes here and there,
-        which is a mistake. If most of them do, they count in other classes: of ImageNet's, for a
-        model that tells two apart.
+        If only some labels are beyond the model's classes (off by one, or from a wrong row), that
+        is a mistake and they stay. If most are, they belong to other classes, such as ImageNet's
+        for a model with two classes.
 
         Args:
-            classes: Number of the model's.
+            classes: The model's number of classes.
         """
         if not self.labelled:
             return self
@@ -172,18 +172,18 @@ class ImageSet:
         return replace(self, photos=photos, notes=(note,))
 
     def manifest(self) -> dict[str, object]:
-        """Return what a record and a variant say about the set."""
+        """Return what a record and a variant store about the set."""
         return {"source": self.source, "count": len(self.photos), "sha256": self.sha256}
 
 
 @dataclass(frozen=True)
 class Counted:
-    """What there is to know of a set without reading a photograph.
+    """What is known of a set without reading a photograph.
 
     Attributes:
-        photographs: Their number.
-        labels: Class index of each that has one.
-        notes: What was assumed about their labels, in sentences.
+        photographs: Number of photographs.
+        labels: Class indices of those that have one.
+        notes: Assumptions about their labels, in sentences.
     """
 
     photographs: int
@@ -192,30 +192,30 @@ class Counted:
 
     @property
     def labelled(self) -> bool:
-        """Whether all of them have a label."""
+        """Whether all photographs have a label."""
         return len(self.labels) == self.photographs
 
 
 def foreign(source: str, labels: Sequence[int], classes: int) -> str | None:
-    """Return the note about labels that are of other classes than a model's, None if they are not.
+    """Return a note if labels belong to other classes than the model's, otherwise None.
 
     Args:
-        source: Of the photographs.
+        source: Source of the photographs.
         labels: Class index of each.
-        classes: Number of the model's.
+        classes: The model's number of classes.
     """
     beyond = sum(label >= classes for label in labels)
     if beyond <= len(labels) * FOREIGN:
         return None
     return (
         f"{source}: {beyond:,} of {len(labels):,} labels are beyond the model's {classes} classes: "
-        "they count in other classes, and are not used. Name labels of the model's own classes to "
-        "have its accuracy judged"
+        "they belong to other classes and are not used. To have accuracy judged, provide labels in "
+        "the model's own classes"
     )
 
 
 def require_classes(photos: Iterable[Photo | SampleFile], classes: int, source: str) -> None:
-    """Check labels against a number of classes.
+    """Check that all labels are below a number of classes.
 
     Raises:
         ImageError: A label is ``classes`` or more.
@@ -226,7 +226,7 @@ def require_classes(photos: Iterable[Photo | SampleFile], classes: int, source: 
                 f"the label of {photo.name!r} is {photo.label}, but there are {classes} "
                 f"classes (0 to {classes - 1})",
                 where=source,
-                remedy="Correct the labels, or name the label set that they count in",
+                remedy="Correct the labels, or name the label set that they refer to",
             )
 
 
@@ -245,16 +245,16 @@ def load_set(
 
     Args:
         source: A folder; ``"sample:NAME"``, photographs that a package of the ``samples`` extra
-            carries; or ``"data:NAME"``, the folder ``$EDGEQ_DATA/NAME/ROLE``.
-        role: What the set is for. A sample has other photographs for each role, and rows of a
-            labels file with a ``split`` column are chosen by it.
+            contains; or ``"data:NAME"``, the folder ``$EDGEQ_DATA/NAME/ROLE``.
+        role: What the set is for. It selects the photographs of a sample, and the rows of a labels
+            file that has a ``split`` column.
         root: Folder that relative paths start from.
-        labels: A labels file for a folder, see ``edgeq.samples.folders``. Samples carry their
-            own labels and do not use it.
+        labels: A labels file for a folder (see ``edgeq.samples.folders``); ignored for samples,
+            which have their own labels.
         label_set: The classes that labels are checked against.
         named_in: The table of the spec that names the source, for errors.
-        limit: At most so many photographs, the first by name.
-        digest: Returns the sha256 of a file's content; called in several threads.
+        limit: Maximum number of photographs; the first by name are used.
+        digest: Returns the sha256 of a file; called in several threads.
 
     Raises:
         ImageError: The source, a label or a file can't be used.
@@ -276,18 +276,18 @@ def load_set(
 
 
 def hashed(files: Sequence[SampleFile], digest: Callable[[Path], str]) -> tuple[Photo, ...]:
-    """Return photographs with the hashes of their contents, in their order.
+    """Hash photographs, keeping their order.
 
     Args:
         files: The photographs.
-        digest: Returns the sha256 of a file's content; called in several threads.
+        digest: Returns the sha256 of a file; called in several threads.
 
     Raises:
-        ImageError: One can't be read.
+        ImageError: A photograph can't be read.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         digests = [
-            photo  # some at a time, because each that waits for its turn takes memory
+            photo  # in batches, because each queued task takes memory
             for start in range(0, len(files), AT_ONCE)
             for photo in pool.map(partial(_hash, digest), files[start : start + AT_ONCE])
         ]
@@ -345,14 +345,14 @@ def count_photos(
 
 
 def read_keys(text: str, count: int) -> npt.NDArray[np.uint64]:
-    """Return ``ImageSet.keys`` as numbers, shape (count,).
+    """Decode ``ImageSet.keys`` to numbers, shape ``(count,)``.
 
     Args:
         text: The keys.
         count: The number of images.
 
     Raises:
-        ValueError: They are not the keys of so many images.
+        ValueError: The text is not the keys of that many images.
     """
     try:
         content = base64.b64decode(text, validate=True)
@@ -366,7 +366,7 @@ def read_keys(text: str, count: int) -> npt.NDArray[np.uint64]:
 
 
 def overlap(a: ImageSet, b: ImageSet) -> tuple[tuple[str, str], ...]:
-    """Return the names in ``a`` and ``b`` of photographs with the same content."""
+    """Return pairs of names in ``a`` and ``b`` whose photographs have the same content."""
     names = defaultdict(list)
     for photo in b.photos:
         names[photo.sha256].append(photo.name)
@@ -391,10 +391,10 @@ def _find(
 
 
 def folder_of(source: str, role: Role, root: Path) -> Path:
-    """Return the folder that a source other than ``"sample:NAME"`` names.
+    """Return the folder that a source names, unless a package provides it.
 
     Raises:
-        ImageError: It is below a data folder that is not set.
+        ImageError: The source needs ``$EDGEQ_DATA``, which is not set.
     """
     kind, separator, name = source.partition(":")
     if separator and kind == "data":
@@ -420,7 +420,7 @@ def _hash(digest: Callable[[Path], str], item: SampleFile) -> str:
             raise ImageError(f"is {problem}", where=item.path, remedy="Replace or remove it")
         if item.path.stat().st_size > MOST_BYTES:
             raise ImageError(
-                f"is larger than {size(MOST_BYTES)}, which no photograph is",
+                f"is larger than {size(MOST_BYTES)}, too large for a photograph",
                 where=item.path,
                 remedy="Replace or remove it",
             )

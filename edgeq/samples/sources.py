@@ -1,4 +1,4 @@
-"""Where photographs come from besides folders: rows that packages add, one for each prefix.
+"""Sources of photographs other than folders: rows that packages add, one per prefix.
 
 A source ``PREFIX:ARGUMENT`` in the spec is looked up by its prefix. ``sample:`` is edgeq's own row;
 others come from the entry points ``edgeq.samples``.
@@ -22,10 +22,10 @@ class SampleSource:
     """A source of photographs.
 
     Attributes:
-        name: The prefix that a spec names it by.
+        name: The prefix by which a spec names it.
         summary: What it is, in a few words.
-        find: Returns the photographs of an argument (the text behind the colon) for a role,
-            ``"calibration"`` or ``"evaluation"``, in any order. None of them is read yet.
+        find: Returns the photographs of an argument (the text after the colon) for a role,
+            ``"calibration"`` or ``"evaluation"``, in any order. They have not been read yet.
     """
 
     name: str
@@ -42,15 +42,15 @@ SOURCES: Extensible[SampleSource] = Extensible(
 
 
 def find_named(source: str, role: Role) -> list[SampleFile] | None:
-    """Return the photographs of a source that a row knows, None if it is a folder.
+    """Return the photographs of a registered source, or None if the source is a folder.
 
     Args:
-        source: As a spec names it.
+        source: Source as the spec names it.
         role: What the set is for.
 
     Raises:
-        ImageError: The row fails, finds nothing, or two photographs have the same name.
-        MissingExtraError: A package that it needs is not installed.
+        ImageError: The row's code fails or returns nothing, or two photographs have the same name.
+        MissingExtraError: A package that the row needs is not installed.
     """
     prefix, separator, argument = source.partition(":")
     if not separator or prefix not in SOURCES:
@@ -59,7 +59,7 @@ def find_named(source: str, role: Role) -> list[SampleFile] | None:
         files = list(SOURCES.get(prefix).find(argument, role))
     except EdgeqError:
         raise
-    except Exception as error:  # others' code: whatever it raises is its own
+    except Exception as error:  # a row's code may raise anything
         raise ImageError(
             f"the sample source {prefix!r} failed: {type(error).__name__}: {error}",
             where=source,
@@ -76,7 +76,7 @@ def _check(files: list[SampleFile], source: str, role: Role) -> None:
     for file in files:
         if not isinstance(file, SampleFile):
             raise ImageError(
-                f"gave {file!r}, not an edgeq.SampleFile", where=source, remedy=_REMEDY
+                f"returned {file!r}, not an edgeq.SampleFile", where=source, remedy=_REMEDY
             )
         if file.name in names:
             raise ImageError(f"names two photographs {file.name!r}", where=source, remedy=_REMEDY)

@@ -1,4 +1,4 @@
-"""The photographs of a set as pixels, decoded in portions, so that a set may be of any size."""
+"""Decodes a set's photographs in portions, so that a set may be of any size."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from edgeq.store.rows import Ledger
 
 KIND = "pixels"
 PORTION = 64
-"""Photographs that are decoded, run and kept together: at most 10 MB of pixels, a second's work."""
+"""Photographs decoded, run and stored together: at most 10 MB of pixels, about a second's work."""
 
 _SHARES = 4
-"""Workers, as many or a divisor, that the portions of a set can be shared out to evenly."""
+"""Number of portions is a multiple of this, so that as many workers share them evenly."""
 
 
 def portion_size(count: int) -> int:
-    """Return how many photographs of a set make a portion; a small set is one."""
+    """Return the number of photographs per portion; a small set is one portion."""
     if count <= PORTION:
         return PORTION
     portions = _SHARES * math.ceil(count / (_SHARES * PORTION))
@@ -33,12 +33,12 @@ def portion_size(count: int) -> int:
 
 @dataclass(frozen=True)
 class Piece:
-    """Photographs that follow each other in a set and in a file of pixels.
+    """Photographs that are consecutive both in a set and in a file of pixels.
 
     Attributes:
         pixels: The file.
-        start: The first.
-        count: How many.
+        start: Index of the first photograph in the file.
+        count: Number of photographs.
     """
 
     pixels: Pixels
@@ -51,14 +51,14 @@ class Piece:
 
 
 class Stream:
-    """A set's photographs at a model's input size; what is asked for is decoded, once.
+    """A set's photographs at a model's input size, each decoded once, on demand.
 
     Args:
         images: The set.
-        preprocessing: Its resize, filter and crop.
-        size: Height and width of the model's input.
-        store: Where pixels are kept.
-        progress: Called in this thread with (done, total) of the set while photographs are decoded.
+        preprocessing: The model's preprocessing; resize, filter, crop and JPEG scaling are used.
+        size: Height and width of the model's input in pixels.
+        store: Store that keeps pixels.
+        progress: Called in this thread with (done, total) of the set during decoding.
     """
 
     def __init__(
@@ -79,14 +79,14 @@ class Stream:
 
     @property
     def source(self) -> str:
-        """Hash of all that decides, beside a photograph, about its pixels."""
+        """Hash of everything that determines pixels besides the photograph."""
         return self._ledger.address
 
     def pieces(self, photos: Sequence[Photo]) -> Iterator[Piece]:
-        """Yield photographs of the set in their order, portion by portion.
+        """Yield photographs of the set in order, portion by portion.
 
         Raises:
-            ImageError: A photograph can't be used, or changed since the set was loaded.
+            ImageError: A photograph can't be used, or changed after the set was loaded.
             StoreError: The store can't be written.
         """
         for start in range(0, len(photos), self.portion):
@@ -100,19 +100,19 @@ class Stream:
                 yield Piece(pixels, run.start, run.count)
 
     def decode_all(self) -> None:
-        """Decode every photograph that was not before.
+        """Decode every photograph that has not been decoded yet.
 
         Raises:
-            ImageError: A photograph can't be used, or changed since the set was loaded.
+            ImageError: A photograph can't be used, or changed after the set was loaded.
             StoreError: The store can't be written.
         """
         for _ in self.pieces(self.images.photos):
             pass
 
     def every(self, step: int) -> npt.NDArray[np.uint8]:
-        """Return every ``step``-th photograph's pixels, shape ``(m, h, w, 3)``, in memory.
+        """Return the pixels of every ``step``-th photograph, shape ``(m, h, w, 3)``, in memory.
 
-        All are decoded on the way, in the order in which they are run later.
+        All photographs are decoded along the way, in the order in which they run later.
         """
         arrays: list[npt.NDArray[np.uint8]] = []
         first = 0
@@ -122,9 +122,9 @@ class Stream:
         return np.concatenate(arrays)
 
     def first(self, count: int) -> npt.NDArray[np.uint8]:
-        """Return the first photographs' pixels, shape ``(count, h, w, 3)``, fewer where it ends.
+        """Return the first photographs' pixels, shape ``(count, h, w, 3)``; fewer for a small set.
 
-        Their whole portion is decoded, because all of it is run later.
+        Whole portions are decoded, because all of their photographs run later.
         """
         pieces = self.pieces(self.images.photos[: max(count, self.portion)])
         arrays = [piece.array() for piece in pieces]
@@ -136,12 +136,12 @@ class Stream:
         photos = [self.images.photos[self._places[row]] for row in missing]
         done = self._places[missing[0]]
 
-        def tell(count: int, _: int) -> None:
+        def report(count: int, _: int) -> None:
             if self._progress is not None:
                 self._progress(min(done + count, self.shape[0]), self.shape[0])
 
         shape = (len(photos), *self.shape[1:])
         self._ledger.add(
             missing,
-            lambda folder: write_pixels(folder / FILE, photos, self._preprocessing, shape, tell),
+            lambda folder: write_pixels(folder / FILE, photos, self._preprocessing, shape, report),
         )

@@ -1,11 +1,11 @@
-"""The store: everything made is addressed by what it was made from.
+"""The store: everything that is made is addressed by what it was made from.
 
 An entry is a folder ``KIND/KEY`` with the files that were made and ``entry.json``, which holds
-the key's facts and the sha256 of every file. It appears by one rename, so a reader sees a whole
-entry or none. Making an entry and setting a damaged one aside happen under the key's lock: what
-an interrupted run left for a key is then known to be abandoned, and is removed. Every run hashes
-every file that it reads, because a verdict must not rest on a file that changed. A process that
-has used a store keeps others from pruning it until it ends.
+the key's facts and the sha256 of every file. It appears by a single rename, so a reader sees a
+whole entry or none. Making an entry, and setting a damaged one aside, happen under the key's lock;
+leftovers of an interrupted run for that key are therefore known to be abandoned, and are removed.
+Every run hashes every file that it reads, because a verdict must not rest on a file that changed. A
+process that has used a store keeps others from pruning it until it ends.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _PERMIT = "Permit writing there, or set `store` in the spec to another folder"
 
 
 class Store:
-    """A folder of entries, safe for many processes.
+    """A folder of entries; safe for many processes.
 
     Args:
-        root: The folder; made when the first entry is.
+        root: The folder, created with the first entry.
     """
 
     def __init__(self, root: Path):
@@ -52,16 +52,16 @@ class Store:
     def get_or_make(
         self, kind: str, facts: Mapping[str, object], make: Callable[[Path], None]
     ) -> Entry:
-        """Return the entry for these facts, making it when it is not there or damaged.
+        """Return the entry for some facts; make it if it is missing or damaged.
 
         Args:
-            kind: Group of the entry, a folder's name.
-            facts: All that the content depends on, as plain JSON values.
-            make: Writes the entry's files into the empty folder it is given.
+            kind: Group of the entry, which names its folder.
+            facts: Everything that the content depends on, as plain JSON values.
+            make: Writes the entry's files into the empty folder that it is given.
 
         Raises:
             StoreError: The store can't be written, or another process holds the lock too long.
-            EdgeqError: Whatever ``make`` raises; nothing is stored then.
+            EdgeqError: Any error that ``make`` raises; nothing is stored in that case.
         """
         key = key_of(kind, facts)
         folder = self.root / kind / key
@@ -75,7 +75,7 @@ class Store:
             return entry or self._make(kind, facts, make)
 
     def find(self, kind: str, facts: Mapping[str, object]) -> Entry | None:
-        """Return the entry for these facts when it is there and undamaged, else None.
+        """Return the entry for some facts if it exists undamaged, else None.
 
         Raises:
             StoreError: The entry can't be read, or is damaged and can't be set aside.
@@ -95,9 +95,9 @@ class Store:
     def described(
         self, kind: str, *, besides: Container[str] = ()
     ) -> list[tuple[str, Mapping[str, object]]]:
-        """Return key and facts of every entry of a kind, in a fixed order; files are not read.
+        """List key and facts of every entry of a kind, in a fixed order; files are not read.
 
-        Entries that do not tell their facts are left out: who asks for them finds the damage.
+        Entries without readable facts are left out; reading them reports the damage.
 
         Args:
             kind: Group of the entries.
@@ -114,10 +114,10 @@ class Store:
                 yield from sorted(kind.iterdir())
 
     def verify(self, folder: Path) -> str | None:
-        """Set an entry aside where it is damaged; return what is damaged about it.
+        """Check an entry; set it aside if damaged, and return what is damaged.
 
         Raises:
-            StoreError: It can't be read, or can't be set aside.
+            StoreError: The entry can't be read or set aside.
         """
         if self._read(folder, folder.name)[1] is None:
             return None
@@ -128,10 +128,10 @@ class Store:
             return damage
 
     def set_aside(self, folder: Path, reason: str) -> None:
-        """Set an entry aside whose content is whole and wrong.
+        """Set aside an entry whose content is undamaged but wrong.
 
         Raises:
-            StoreError: It can't be.
+            StoreError: The entry can't be set aside.
         """
         with self._locked(folder.parent.name, folder.name):
             self._set_aside(folder, reason)
@@ -146,7 +146,7 @@ class Store:
         return read_entry(folder, key, self._checked)
 
     def _settled(self, folder: Path, key: str) -> Entry | None:
-        """Return the entry, None if there is none (any more); the caller holds its lock."""
+        """Return the entry, or None if it is missing or damaged; the caller holds its lock."""
         entry, damage = self._read(folder, key)
         if damage is not None:
             self._set_aside(folder, damage)
@@ -179,7 +179,7 @@ class Store:
         return Entry(target, key, dict(facts), files, made=True)
 
     def _temporary_folder(self, kind: str, key: str) -> Path:
-        """Return a new folder to make an entry in; the caller holds the entry's lock."""
+        """Create a folder to make an entry in; the caller holds the entry's lock."""
         parent = self.root / TEMPORARY
         try:
             parent.mkdir(parents=True, exist_ok=True)
@@ -199,7 +199,7 @@ class Store:
     @contextmanager
     def _locked(self, kind: str, key: str) -> Iterator[None]:
         path = self.root / LOCKS / f"{kind}-{key}.lock"
-        # Threads of this process wait here, where waiting needs neither looks nor words.
+        # Threads of this process wait here, without polling and without a message.
         with _own_locks.setdefault(path, threading.Lock()), self._locked_file(path):
             yield
 
@@ -215,7 +215,7 @@ class Store:
         except locks.NotLockedError as error:
             raise StoreError(
                 f"can't be locked: {error}",
-                where=path.parent,  # the same for every entry, so that it is said once
+                where=path.parent,  # the same for every entry, so that it is reported once
                 remedy=_PERMIT,
             ) from error
 
@@ -235,7 +235,7 @@ class Store:
 
 
 def _note_use(folder: Path) -> None:
-    """Let a folder's time say when its entry was last used, where that can be written."""
+    """Set a folder's time to when its entry was last used, if it can be written."""
     with suppress(OSError):
         os.utime(folder)
 

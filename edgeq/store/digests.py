@@ -1,6 +1,6 @@
-"""The sha256 of files that are read again and again, remembered as long as their stamps stay.
+"""Remembers the sha256 of files that are read repeatedly, as long as their stamps stay the same.
 
-Only a memory: a file whose stamp differs, or was too fresh to be trusted, is hashed.
+This is only a cache: a file whose stamp differs, or was too recent to be trusted, is hashed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edgeq.io.files import Stamp, is_settled, read_whole, sha256_file, stamp_of,
 
 FILE = "digests.json"
 MOST_BYTES = 1_000_000_000
-"""Of the file: a million photographs take a fourth of it."""
+"""Size limit for the cache's file; a million photographs take a quarter of it."""
 
 
 class _Known(msgspec.Struct, frozen=True, array_like=True):
@@ -25,10 +25,10 @@ class _Known(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Digests:
-    """Hashes of files by path; for several threads at once.
+    """Hashes of files by path; safe for several threads.
 
     Args:
-        root: The store's folder.
+        root: Folder of the store.
     """
 
     def __init__(self, root: Path) -> None:
@@ -38,7 +38,7 @@ class Digests:
         self._old: dict[str, _Known] | None = None
 
     def of(self, path: Path) -> str:
-        """Return the sha256 of a file's content.
+        """Return the sha256 of a file.
 
         Raises:
             OSError: The file can't be read.
@@ -47,7 +47,7 @@ class Digests:
         known = self._new.get(place) or self._kept().get(place)
         if known is not None and known.stamp == stamp:
             return known.sha256
-        settled = is_settled(stamp)  # before the file is read: what changes later changes it
+        settled = is_settled(stamp)  # checked before reading: later writes then change the stamp
         sha256 = sha256_file(path)
         if settled:
             with self._lock:
@@ -55,7 +55,7 @@ class Digests:
         return sha256
 
     def keep(self) -> None:
-        """Write what is new; where that can't be done, the next run hashes again."""
+        """Write new hashes; if that fails, the next run hashes the files again."""
         with self._lock:
             if not self._new:
                 return

@@ -1,4 +1,4 @@
-"""Entries of the store: a folder, what it was made from, and the sha256 of every file in it."""
+"""Entries of the store: a folder, the facts it was made from, and the sha256 of its files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DAMAGE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO, errno
 
 
 class EntryFile(msgspec.Struct, frozen=True):
-    """What ``entry.json`` holds."""
+    """The contents of ``entry.json``."""
 
     kind: str
     facts: dict[str, object]
@@ -28,14 +28,14 @@ class EntryFile(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Entry:
-    """One stored thing.
+    """A stored entry.
 
     Attributes:
-        folder: Where its files are.
-        key: Its address.
-        facts: What it was made from.
+        folder: Folder with its files.
+        key: Address of the entry.
+        facts: The facts it was made from.
         files: The sha256 of every file, by its name in the folder.
-        made: Whether this call made it (False when it was read).
+        made: Whether this call made it (False if it was read).
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class Entry:
 
 
 def key_of(kind: str, facts: Mapping[str, object]) -> str:
-    """Return the address of what is made from these facts (plain JSON values)."""
+    """Return the address of what is made from some facts (plain JSON values)."""
     canonical = msgspec.json.encode([kind, facts], order="sorted")
     return sha256_bytes(canonical)[:32]
 
@@ -54,15 +54,15 @@ def key_of(kind: str, facts: Mapping[str, object]) -> str:
 def read_entry(
     folder: Path, key: str, checked: dict[Path, tuple[Stamp, ...]]
 ) -> tuple[Entry | None, str | None]:
-    """Return the entry of a folder, or what is damaged about it; neither if there is none.
+    """Return the entry in a folder, or what is damaged about it; neither if there is none.
 
     Args:
-        folder: ``KIND/KEY``.
-        key: Its address.
-        checked: The stamps of files that were hashed; they are hashed again when these change.
+        folder: The folder ``KIND/KEY``.
+        key: Address of the entry.
+        checked: Stamps of files that have been hashed; files are hashed again if these change.
 
     Raises:
-        StoreError: It can't be read.
+        StoreError: The entry can't be read.
     """
     try:
         entry = structs.from_json(read_whole(folder / ENTRY_FILE), EntryFile)
@@ -95,7 +95,7 @@ def read_entry(
 
 
 def description_in(folder: Path) -> EntryFile | None:
-    """Return what an entry's folder says that it is, None if it says nothing readable."""
+    """Return the description in an entry's folder, or None if it is unreadable."""
     try:
         return structs.from_json(read_whole(folder / ENTRY_FILE), EntryFile)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -103,7 +103,7 @@ def description_in(folder: Path) -> EntryFile | None:
 
 
 def described(folder: Path, besides: Container[str]) -> list[tuple[str, Mapping[str, object]]]:
-    """Return key and facts of the entries below a kind's folder; see ``Store.described``."""
+    """List key and facts of the entries in a kind's folder; see ``Store.described``."""
     entries_read: list[tuple[str, Mapping[str, object]]] = []
     for path in sorted(folder.glob(f"*/{ENTRY_FILE}")):
         key = path.parent.name

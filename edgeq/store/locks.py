@@ -1,8 +1,7 @@
-"""Locks between processes: one at a time for an entry, and a store that nobody uses.
+"""Locks between processes: for one entry at a time, and for a store that nobody uses.
 
-Locks are the system's own (``flock``), so they end with their process, however it ends, and no
-clock decides whether one still holds. Beside a lock that is held lies a note of its owner, for
-messages alone.
+The locks are the system's own (``flock``). They end with their process, however it ends, and do
+not depend on a clock. A file next to a held lock names its owner, for messages only.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ _guard = threading.Lock()
 
 
 class NotLockedError(Exception):
-    """A lock can't be had, and why."""
+    """A lock can't be acquired; the message says why."""
 
 
 class HeldError(NotLockedError):
-    """Another process holds it."""
+    """Another process holds the lock."""
 
 
 class _Owner(msgspec.Struct, frozen=True):
@@ -52,14 +51,14 @@ class _Owner(msgspec.Struct, frozen=True):
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Hold a lock; a longer wait is said on standard error.
+    """Hold a lock; a long wait is reported on standard error.
 
     Args:
-        path: The lock's file; its folder is made.
+        path: File of the lock; its folder is created.
 
     Raises:
-        HeldError: Another process holds it for over ``TIMEOUT_S``.
-        NotLockedError: It can't be made.
+        HeldError: Another process has held it for over ``TIMEOUT_S``.
+        NotLockedError: The lock can't be created.
     """
     note = path.with_suffix(".owner")
     try:
@@ -67,7 +66,7 @@ def alone(path: Path) -> Iterator[None]:
         lock = filelock.FileLock(path)
         _acquire(lock, path, note)
     except filelock.Timeout:
-        raise HeldError(f"{_owner(note)} holds it for over {TIMEOUT_S:.0f} s") from None
+        raise HeldError(f"{_owner(note)} has held it for over {TIMEOUT_S:.0f} s") from None
     except OSError as error:
         raise NotLockedError(error.strerror or str(error)) from error
     try:
@@ -81,15 +80,15 @@ def alone(path: Path) -> Iterator[None]:
 
 
 def use(folder: Path) -> None:
-    """Keep a store from being pruned until this process ends; once for each store.
+    """Keep a store from being pruned until this process ends; has no effect a second time.
 
-    If nothing can be written there nothing can be pruned either, so that is not an error.
+    If the store can't be written it can't be pruned either, so that is not an error.
 
     Args:
-        folder: Where the store's locks are.
+        folder: Folder of the store's locks.
 
     Raises:
-        HeldError: Somebody prunes it for over ``TIMEOUT_S``.
+        HeldError: Another process has been pruning it for over ``TIMEOUT_S``.
     """
     folder = folder.resolve()
     with _guard:
@@ -101,17 +100,17 @@ def use(folder: Path) -> None:
             return
         if not _flock(handle, fcntl.LOCK_SH, TIMEOUT_S):
             os.close(handle)
-            raise HeldError(f"it is pruned for over {TIMEOUT_S:.0f} s")
+            raise HeldError(f"it has been pruned for over {TIMEOUT_S:.0f} s")
         _used[folder] = handle
 
 
 @contextmanager
 def unused(folder: Path, timeout_s: float) -> Iterator[None]:
-    """Hold a store that no process uses; entries that this process read are not its own any more.
+    """Hold a store that no process uses; entries that this process has read are no longer kept.
 
     Raises:
-        HeldError: A process uses it.
-        OSError: Nothing can be written there.
+        HeldError: Another process uses it.
+        OSError: The folder can't be written.
     """
     folder = folder.resolve()
     with _guard:
@@ -132,7 +131,7 @@ def _open(folder: Path) -> int:
 
 
 def _flock(handle: int, kind: int, timeout_s: float) -> bool:
-    """Return whether a lock was had in time; if there are none, it is taken as had."""
+    """Return whether a lock was acquired in time; without lock support, only a shared one is."""
     end = time.monotonic() + timeout_s
     while True:
         try:
@@ -141,14 +140,14 @@ def _flock(handle: int, kind: int, timeout_s: float) -> bool:
             if time.monotonic() > end:
                 return False
             time.sleep(_LOOK_S)
-        except OSError:  # a file system without locks: then nobody is kept out
+        except OSError:  # the file system has no locks, so nobody can be kept out
             return kind == fcntl.LOCK_SH
         else:
             return True
 
 
 def _acquire(lock: filelock.BaseFileLock, path: Path, note: Path) -> None:
-    """Take a lock, and say so when another process makes us wait."""
+    """Acquire a lock, and report a long wait for another process."""
     try:
         lock.acquire(timeout=min(NOTICE_S, TIMEOUT_S))
     except filelock.Timeout:

@@ -1,4 +1,4 @@
-"""Upkeep of a store: what it holds, whether it is whole, and keeping it small."""
+"""Maintains a store: lists it, verifies it and keeps it small."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ WAIT_S = 10.0
 
 @dataclass(frozen=True)
 class Kept:
-    """One entry.
+    """An entry, with its size and age.
 
     Attributes:
-        kind: Its group.
-        folder: Where it is.
-        bytes: Of its files.
+        kind: Group of the entry.
+        folder: Folder of the entry.
+        bytes: Size of its files.
         used: When it was last read or made, in seconds since 1970 by this machine's clock.
     """
 
@@ -33,12 +33,12 @@ class Kept:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What pruning did.
+    """The result of pruning.
 
     Attributes:
-        removed: The entries that are gone.
-        kept: The entries that are there.
-        leftovers: Bytes of everything but entries: quarantine, unfinished work, stale logs.
+        removed: The entries that were removed.
+        kept: The entries that remain.
+        leftovers: Bytes removed besides entries: quarantine, unfinished work, stale logs.
     """
 
     removed: tuple[Kept, ...]
@@ -47,7 +47,7 @@ class Pruned:
 
 
 def entries(store: Store) -> tuple[Kept, ...]:
-    """Return every entry, the one that was used last at the end.
+    """Return every entry, the least recently used first.
 
     Raises:
         StoreError: The store can't be read.
@@ -63,12 +63,12 @@ def entries(store: Store) -> tuple[Kept, ...]:
 
 
 def leftovers(store: Store) -> int:
-    """Return the bytes in quarantine and of unfinished work."""
+    """Return the size of quarantine and unfinished work in bytes."""
     return sum(_bytes(store.root / name) for name in (QUARANTINE, TEMPORARY))
 
 
 def verify(store: Store) -> Iterator[tuple[Path, str | None]]:
-    """Read every entry, set damaged ones aside, and yield each with what is damaged about it.
+    """Check every entry, set damaged ones aside, and yield each with what is damaged.
 
     Raises:
         StoreError: An entry can't be read or set aside.
@@ -78,18 +78,18 @@ def verify(store: Store) -> Iterator[tuple[Path, str | None]]:
 
 
 def prune(store: Store, max_bytes: int, *, wait_s: float = WAIT_S) -> Pruned:
-    """Remove the least recently used entries, until the entries are no larger than a limit.
+    """Remove the least recently used entries until the rest fit a limit.
 
-    What is not an entry goes too: the quarantine, work that a killed run left, locks, and logs of
-    what is gone.
+    Everything else is removed as well: quarantine, unfinished work of killed runs, locks, and logs
+    without an entry.
 
     Args:
-        store: The store; no process may use it.
-        max_bytes: Of the entries that stay.
-        wait_s: Seconds that a run which uses the store is waited for.
+        store: The store, which no process may be using.
+        max_bytes: Size limit for the entries that stay.
+        wait_s: Seconds to wait for a run that uses the store.
 
     Raises:
-        StoreError: A run uses it, or it can't be written.
+        StoreError: A run uses the store, or it can't be written.
     """
     if not store.root.is_dir():
         return Pruned((), (), 0)
@@ -98,7 +98,7 @@ def prune(store: Store, max_bytes: int, *, wait_s: float = WAIT_S) -> Pruned:
             return _prune(store, max_bytes)
     except locks.HeldError as error:
         raise StoreError(
-            f"can't be pruned: {error}", where=store.root, remedy="Wait for the run's end"
+            f"can't be pruned: {error}", where=store.root, remedy="Wait for the run to end"
         ) from error
     except OSError as error:
         raise StoreError(
@@ -116,7 +116,7 @@ def _prune(store: Store, max_bytes: int) -> Pruned:
     while remaining and total > max_bytes:
         oldest = remaining.pop(0)
         trash.mkdir(exist_ok=True)
-        oldest.folder.rename(trash / oldest.folder.name)  # a reader sees it whole or not at all
+        oldest.folder.rename(trash / oldest.folder.name)  # readers see all of it or nothing
         removed.append(oldest)
         total -= oldest.bytes
     left = leftovers(store) - sum(entry.bytes for entry in removed)
@@ -134,7 +134,7 @@ def _prune(store: Store, max_bytes: int) -> Pruned:
 
 
 def _bytes(place: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder."""
+    """Return the size of a file, or of all files in a folder, in bytes."""
     files = place.rglob("*") if place.is_dir() else [place] if place.exists() else []
     return sum(file.lstat().st_size for file in files if not file.is_dir())
 

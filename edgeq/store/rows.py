@@ -1,8 +1,8 @@
-"""A ledger: rows of arrays, one for each photograph, kept in the store in portions.
+"""A ledger: rows of arrays, one per photograph, kept in the store in portions.
 
-A portion is an entry that holds the rows of some photographs, named by their contents. Sets that
-share photographs share rows, however they are ordered; a set that grows adds a portion; and what
-an interrupted run finished is there for the next one.
+A portion is an entry with the rows of some photographs, which are named by their contents. Sets
+that share photographs share rows, in whatever order. A set that grows adds a portion, and an
+interrupted run's finished portions are available to the next run.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from edgeq.store.content import Entry, Store, key_of
 
 ROWS = "photographs"
 _MOST_ROWS = 1 << 32
-"""Of one portion."""
+"""Maximum number of rows in a portion."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """Rows of one portion that follow each other, for photographs that do so in a set.
+    """Consecutive rows of one portion, for consecutive photographs of a set.
 
     Attributes:
-        folder: The portion's.
-        start: The first row.
-        count: How many.
+        folder: Folder of the portion.
+        start: Index of the first row.
+        count: Number of rows.
     """
 
     folder: Path
@@ -35,12 +35,12 @@ class Run:
 
 
 class Ledger:
-    """Rows that were made alike. Several threads may use one.
+    """Rows that were all made in the same way; safe for several threads.
 
     Args:
-        store: Where they are kept.
-        kind: Group of the entries. What follows it in the store's folder tells ledgers apart.
-        facts: All that a row depends on beside its photograph, as plain JSON values.
+        store: Store that keeps the rows.
+        kind: Group of the entries; a suffix in the store's folder tells ledgers apart.
+        facts: Everything that a row depends on besides its photograph, as plain JSON values.
     """
 
     def __init__(self, store: Store, kind: str, facts: Mapping[str, object]) -> None:
@@ -50,17 +50,17 @@ class Ledger:
         self._kind = f"{kind}-{self.address[:12]}"
         self._facts = dict(facts)
         self._folders: list[Path] = []
-        self._places: dict[str, int] = {}  # of many photographs: one number for folder and row
+        self._places: dict[str, int] = {}  # one number for folder and row saves memory
         self._seen: set[str] = set()
-        self._portions: dict[str, Mapping[str, object]] = {}  # those with rows that have no place
-        self._listed: dict[str, str] = {}  # photographs without a place, with their portion
+        self._portions: dict[str, Mapping[str, object]] = {}  # with rows that have no place yet
+        self._listed: dict[str, str] = {}  # portion of each photograph that has no place yet
         self._guard = threading.Lock()
 
     def missing(self, photographs: Sequence[str]) -> list[str]:
-        """Return the photographs without a row, each once, in their order.
+        """Return the photographs without a row, each once, in order.
 
         Args:
-            photographs: Their sha256.
+            photographs: sha256 of each photograph.
 
         Raises:
             StoreError: The store can't be read.
@@ -71,15 +71,15 @@ class Ledger:
             return [key for key in asked if key not in self._places]
 
     def add(self, photographs: Sequence[str], make: Callable[[Path], None]) -> Entry:
-        """Keep the rows of photographs.
+        """Store the rows of photographs.
 
         Args:
-            photographs: Their sha256, each once.
-            make: Writes their rows, in this order, into files of the folder it is given.
+            photographs: sha256 of each photograph, each once.
+            make: Writes their rows, in this order, into files of the folder that it is given.
 
         Raises:
             StoreError: The store can't be written.
-            EdgeqError: Whatever ``make`` raises; nothing is kept then.
+            EdgeqError: Any error that ``make`` raises; nothing is stored in that case.
         """
         entry = self._store.get_or_make(self._kind, {**self._facts, ROWS: list(photographs)}, make)
         with self._guard:
@@ -87,7 +87,7 @@ class Ledger:
         return entry
 
     def runs(self, photographs: Sequence[str]) -> Iterator[Run]:
-        """Yield where the rows of photographs are, in their order; none may be missing."""
+        """Yield the locations of photographs' rows, in order; none may be missing."""
         run: Run | None = None
         for photograph in photographs:
             folder, row = self._place(photograph)
@@ -101,7 +101,7 @@ class Ledger:
             yield run
 
     def _look_for(self, keys: Sequence[str]) -> None:
-        """Note the rows of photographs; a portion is read, and so checked, where it has some."""
+        """Find the rows of photographs; a portion with some of them is read, and so verified."""
         if keys:
             self._list()
         for key in keys:
@@ -111,13 +111,13 @@ class Ledger:
                 if entry is not None:
                     self._note(entry, _rows(facts))
                     continue
-                # It was set aside, and another may have the same rows.
+                # It was set aside; another portion may have the same rows.
                 for known in (self._seen, self._portions, self._listed):
                     known.clear()
                 self._list()
 
     def _list(self) -> None:
-        """Note which portions have which rows; those that were listed before are not read."""
+        """Find out which portions have which rows; portions listed before are not read again."""
         for key, facts in self._store.described(self._kind, besides=self._seen):
             self._seen.add(key)
             others = {name: fact for name, fact in facts.items() if name != ROWS}

@@ -61,9 +61,7 @@ def test_labels_and_what_is_assumed_are_looked_at(project: Path) -> None:
 
     assert "('0 class 0' is output 0)" in notes[0]
     assert len(bad) == 1
-    assert (
-        "2 outputs belong to these labels, but the model's output tells 5 classes apart" in bad[0]
-    )
+    assert "these labels are for 2 outputs, but the model's output has 5 classes" in bad[0]
 
 
 def test_a_bad_spec_does_not_hide_the_machine(project: Path) -> None:

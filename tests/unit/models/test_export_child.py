@@ -153,7 +153,7 @@ def test_the_file_has_the_signature_of_a_saved_model(
     signatures = Interpreter(str(model.path)).get_signature_list()
     assert signatures == {"serving_default": {"inputs": ["args_0"], "outputs": ["output_0"]}}
     log = "".join(one.read_text() for one in tmp_path.rglob("*.log"))
-    assert re.findall(r"By way of a SavedModel, because (.*)", log) == detours
+    assert re.findall(r"Exporting through a SavedModel, because (.*)", log) == detours
 
 
 def test_code_in_a_keras_file_does_not_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

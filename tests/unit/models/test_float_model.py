@@ -247,8 +247,9 @@ def test_a_file_with_float16_weights_is_taken_as_float32(tmp_path: Path) -> None
     assert model.sha256 == file.sha256
     assert not any(one.dtype == "float16" for one in file.tensors)
     (note,) = model.notes
-    counted = f"its {words.size(len(given))} count as {words.size(file.bytes)}"
-    assert note.startswith(f"The file has float16 weights, taken as float32: {counted}")
+    compared = f"variants are compared with {words.size(file.bytes)}, not with the "
+    compared += f"{words.size(len(given))} of the file"
+    assert note == f"The file has float16 weights, which are treated as float32: {compared}"
     again = load(tmp_path, "net.tflite", preprocessing="keras-0-255")
     assert again.path == model.path
 

@@ -60,5 +60,5 @@ def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"no archive" * 100])
 def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.keras").write_bytes(content)
-    with pytest.raises(ModelError, match=r"is no \.keras file"):
+    with pytest.raises(ModelError, match=r"is not a \.keras file"):
         check_archive(tmp_path / "a.keras")

@@ -28,7 +28,7 @@ def test_the_copy_stays_when_the_file_is_replaced(file: Path, tmp_path: Path) ->
     file.write_bytes(OTHER)
     assert original.copy.read_bytes() == GOOD
     assert model.sha256 == original.sha256 == sha256_bytes(GOOD)
-    with pytest.raises(ChangedFileError, match="changed while the run went on") as caught:
+    with pytest.raises(ChangedFileError, match="changed during the run") as caught:
         original.require_unchanged()
     assert caught.value.where == str(file)
 

@@ -72,7 +72,7 @@ def test_a_function_is_exported_every_time(tmp_path: Path) -> None:
     [
         ("net.keras", r"net\.keras: no such file\. Correct `source` in \[models\.net\]"),
         ("net.tflite", r"net\.tflite: no such file\. Correct `source` in \[models\.net\]"),
-        ("net.h5", r"kind \.h5 are not read.*NAME\.keras"),
+        ("net.h5", r"\.h5 files are not supported.*NAME\.keras"),
         ("folder", r"folder: is not a SavedModel"),
         ("efficientnet-lite9", r"models\.net\.source: unknown source.*efficientnet-lite0"),
         ("a b:c", "unknown source"),

@@ -110,7 +110,7 @@ def test_inputs_that_are_not_taken_are_refused_with_the_way_out(project: Path, k
         ),
         ('evaluation = "evaluation"', "", "there are no evaluation images. Name a set"),
         ('"evaluation"', '"calibration"', "12 of 12 calibration images are evaluation images"),
-        ('"keras-0-255"', '"keras-0-255"\nlabels = "cifar10"', "10 outputs belong to these labels"),
+        ('"keras-0-255"', '"keras-0-255"\nlabels = "cifar10"', "these labels are for 10 outputs"),
         ('"keras-0-255"', '"keras-0-255"\noutput = "no"', "unknown output 'no'"),
         ('"keras-0-255"', '"keras-0-255"\nlabels = "names.txt"', "neither a label set nor a file"),
         ("[images]", '[images]\nlabels = "no.csv"', "no.csv: the labels file does not exist"),

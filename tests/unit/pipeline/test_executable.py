@@ -46,7 +46,7 @@ def test_a_model_that_is_judged_as_tensors_gives_no_answers(model: Make) -> None
 
 
 def test_outputs_of_other_labels_are_refused(model: Make) -> None:
-    with pytest.raises(ImageError, match="2 outputs belong to these labels"):
+    with pytest.raises(ImageError, match="these labels are for 2 outputs"):
         as_answers(model(LabelSet("two", ("a", "b"))), [ROWS, ROWS])
 
 

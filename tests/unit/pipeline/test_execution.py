@@ -112,7 +112,7 @@ def test_a_background_is_no_class(run: Run, photographs: Stream) -> None:
 
 
 def test_labels_that_do_not_fit_are_refused(run: Run, photographs: Stream) -> None:
-    with pytest.raises(ImageError, match="3 outputs belong to these labels"):
+    with pytest.raises(ImageError, match="these labels are for 3 outputs"):
         run.executor.answers(model(run, labels=LabelSet("three", NAMES[:3])), photographs)
 
 

@@ -221,7 +221,7 @@ def test_a_calibration_set_of_one_photograph_repeated_fails(project: Path, tmp_p
     run = Run(spec(tmp_path, {"methods": ("int8",)}))
     record, error = answer(run, "int8", "calibration_set")
     assert (record.status, error) == (Verdict.FAIL, None)
-    assert record.reason == "all 3 calibration pictures are the same one: 0.png"
+    assert record.reason == "all 3 calibration images are identical: 0.png"
 
 
 def test_an_overlap_does_not_keep_the_calibration_set_from_being_looked_at(
@@ -284,7 +284,7 @@ def test_a_ready_made_file_replaced_after_it_was_read_fails_and_is_not_run(
     (root / "other.tflite").write_bytes((root / "same.tflite").read_bytes())
     record, error = judge(run, declared)
     assert record.status is Verdict.FAIL
-    assert "changed while the run went on" in record.reason
+    assert "changed during the run" in record.reason
     assert isinstance(error, ChangedFileError)
     # Put back, it is judged by its own answers: nothing of the other file was kept for it.
     (root / "other.tflite").write_bytes(bad)
@@ -302,7 +302,7 @@ def test_a_baseline_replaced_after_it_was_read_is_no_fault_of_a_variant(replacea
     record, error = judge(run, case(run, "net/same/top1_agreement"))
     assert record.status is Verdict.MISSING
     assert isinstance(error, ModelError)
-    assert "changed while the run went on" in record.reason
+    assert "changed during the run" in record.reason
 
 
 def test_outputs_far_larger_than_the_baselines_are_refused_before_anything_is_run(

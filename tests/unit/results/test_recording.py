@@ -213,7 +213,7 @@ def test_what_is_odd_about_calibration_is_a_note_where_a_proof_asked(project: Pa
     assert (record.status, error) == (Verdict.PASS, None)
     assert record.evidence["images"] == CALIBRATION
     [model] = describe_models(run)
-    few = "3 calibration pictures are few: 100 to 500 are usual"
+    few = "only 3 calibration images; 100 to 500 are usual"
     assert few in model.notes
     assert record.evidence["notes"] == [one for one in model.notes if "calibration" in one]
 

@@ -239,7 +239,7 @@ def test_progress_starts_the_time_limit_again(
 def test_an_answer_that_is_none_ends_the_worker(scripted: Scripted, answer: str) -> None:
     error = failure(scripted(f"hello(); read()\n{answer}\ntime.sleep(600)"))
     assert type(error) is WorkerError
-    assert "what is not an answer" in str(error)
+    assert "is not valid" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_another_protocol_is_refused(scripted: Scripted) -> None:
 
 
 def test_a_first_answer_without_the_facts_is_none(scripted: Scripted) -> None:
-    with pytest.raises(WorkerError, match="what is not an answer"):
+    with pytest.raises(WorkerError, match="is not valid"):
         talk(scripted("first = read(); write(kind='result', id=first['id']); time.sleep(600)"))
 
 
@@ -407,12 +407,12 @@ def test_progress_must_rise_and_has_an_end(scripted: Scripted, told: str) -> Non
         f"for n in itertools.count(): write(kind='progress', done={told}, total=9)"
     )
     error = failure(scripted(script), images=True)
-    assert "with what is not an answer: progress" in str(error)
+    assert "is not valid: progress" in str(error)
 
 
 def test_progress_of_what_has_no_steps_is_no_answer(scripted: Scripted) -> None:
     error = failure(scripted("hello(); read(); write(kind='progress', done=0, total=1); read()"))
-    assert "with what is not an answer: progress 0" in str(error)
+    assert "is not valid: progress 0" in str(error)
 
 
 @pytest.mark.parametrize("blobs", ["[{'dtype': 'uint8', 'shape': [60 * 10**9]}]"])
@@ -424,7 +424,7 @@ def test_more_bytes_than_are_expected_are_not_read(scripted: Scripted, blobs: st
         "while True: sys.stdout.buffer.write(bytes(1 << 20))"
     )
     error = failure(scripted(script))
-    assert "arrays of 60000000000 bytes, where 64000000 are expected" in str(error)
+    assert "arrays of 60000000000 bytes; at most 64000000 are expected" in str(error)
 
 
 def test_a_process_that_holds_a_dead_workers_pipes_is_not_waited_for(

@@ -25,20 +25,20 @@ def test_every_error_carries_the_output() -> None:
         here.silent(),
         here.out_of_memory(),
         here.babble("?"),
-        here.said({"kinds": ["ValueError"], "message": "no"}),
-        here.said({}),
+        here.reported({"kinds": ["ValueError"], "message": "no"}),
+        here.reported({}),
     ]
     assert [error.output for error in errors] == ["log"] * 7
     assert all(error.where == "net/int8" for error in errors)
 
 
 def test_without_a_limit_a_memory_error_is_the_workers_own_failure() -> None:
-    error = circumstances().said({"kinds": ["MemoryError"], "message": "bad"})
+    error = circumstances().reported({"kinds": ["MemoryError"], "message": "bad"})
     assert str(error) == "net/int8: the worker failed while it ran load: MemoryError bad"
 
 
 def test_a_refusal_without_words_says_so() -> None:
-    error = circumstances(where=None).said({"kinds": ["ValueError"], "message": " \n"})
+    error = circumstances(where=None).reported({"kinds": ["ValueError"], "message": " \n"})
     assert type(error) is ModelRefusedError
     assert str(error) == "the runtime refused load: no reason given, as after a failed allocation"
 

@@ -106,7 +106,7 @@ def test_images_of_the_right_size_are_taken(shape: tuple[int, ...], dtype: str) 
 @pytest.mark.parametrize(
     ("inputs", "said"),
     [
-        ([tensor((1, 4, 4, 3))], "float32 1x4x4x3, and is given RGB images of 4x6"),
+        ([tensor((1, 4, 4, 3))], "float32 1x4x4x3, but is given RGB images of 4x6"),
         ([tensor((1, 3, 6, 4))], "RGB images of 4x6"),
         ([tensor((1, 4, 6, 3), "int32")], "int32"),
         ([tensor((1, 72))], "1x72"),
@@ -147,7 +147,7 @@ def test_arrays_fit_by_type(dtype: str, given_dtype: str, *, fits: bool) -> None
     if fits:
         require_tensors(model, arrays, where="")
     else:
-        with pytest.raises(ModelRefusedError, match=f"takes {dtype} 2x3, and is given"):
+        with pytest.raises(ModelRefusedError, match=f"takes {dtype} 2x3, but is given"):
             require_tensors(model, arrays, where="")
 
 

@@ -76,7 +76,7 @@ def test_a_photograph_that_ends_its_decoder_is_refused_and_the_next_is_read(
 
     with monkeypatch.context() as changed:
         changed.setattr(apart.idle, "take", lambda _: dying())
-        with pytest.raises(ImageError, match="ends its decoder"):
+        with pytest.raises(ImageError, match="crashes its decoder"):
             apart.decoded(photo(tmp_path / "a.png"), PLAIN, (4, 4))
     assert apart.decoded(photo(tmp_path / "a.png"), PLAIN, (4, 4))
 
@@ -117,5 +117,5 @@ def test_a_jpeg_of_very_many_scans_is_refused(tmp_path: Path) -> None:
     good = (tmp_path / "a.jpg").read_bytes()
     assert open_photo(tmp_path / "a.jpg").size == (64, 64)
     (tmp_path / "b.jpg").write_bytes(scan(good, 400))
-    with pytest.raises(ImageError, match=r"is drawn in 4\d\d passes"):
+    with pytest.raises(ImageError, match=r"is encoded in 4\d\d passes"):
         open_photo(tmp_path / "b.jpg")

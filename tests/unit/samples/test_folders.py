@@ -83,7 +83,7 @@ def test_class_folders_that_are_refused(names: list[str], what: str) -> None:
     ("names", "classes", "note"),
     [
         (["Paper", "Rock", "Scissors", "Well"], None, "0 is 'Paper', 1 is 'Rock', 2 is 'Scissors'"),
-        (["n01440764"], None, "counted as ImageNet's 1000 classes are"),
+        (["n01440764"], None, "numbered like ImageNet's 1000 classes"),
         (["0", "1", "2"], DIGITS, "'0' is class 2"),
     ],
 )
@@ -123,7 +123,7 @@ def test_photographs_in_the_folder_itself_are_unlabelled(tmp_path: Path) -> None
 def test_photographs_beside_class_folders_are_refused(tmp_path: Path) -> None:
     make(tmp_path, "a/1.png", "lost.png")
 
-    with pytest.raises(ImageError, match=r"beside its class folders; the first is 'lost\.png'"):
+    with pytest.raises(ImageError, match=r"next to its class folders; the first is 'lost\.png'"):
         labels_of(tmp_path)
 
 

@@ -110,7 +110,7 @@ def test_class_index_is_read_first_and_other_columns_are_ignored() -> None:
         ("file,class_index\na.png,1.0\n", "line 2: '1.0' is not a class index"),
         ("file,class_index\na.png,²\n", "is not a class index"),
         ("file,class_index\na.png,2\n", "line 2: class index 2 is out of range"),
-        ("file,class_index\na.png,0\n./a.png,0\n", "line 3: 'a.png' is there a second time"),
+        ("file,class_index\na.png,0\n./a.png,0\n", "line 3: 'a.png' appears twice"),
         ("file,wordnet_id\na.png,n00000003\n", "have no WordNet id 'n00000003'"),
         ('file,class_index\n"a.png,0\n', "is not a CSV file"),
     ],

@@ -75,7 +75,7 @@ def test_background_is_one_more_output_and_is_dropped(tmp_path: Path) -> None:
 def test_another_number_of_outputs_is_refused_with_advice(
     tmp_path: Path, name: str, shape: tuple[int, ...], remedy: str
 ) -> None:
-    with pytest.raises(ImageError, match="outputs belong to these labels") as caught:
+    with pytest.raises(ImageError, match="these labels are for") as caught:
         label_set(name, tmp_path).to_classes(np.zeros(shape, np.float32))
 
     assert remedy in (caught.value.remedy or "")
@@ -163,7 +163,7 @@ def test_numbers_that_are_a_part_of_the_names(text: str) -> None:
         (b"", "holds no label"),
         (b"\n \n", "holds no label"),
         (b"cat\n\ndog\n", "line 2 is empty"),
-        (b"background\n", "background alone"),
+        (b"background\n", "only the background"),
         (b"\xff\xfe\x00", "can't be read as labels"),
     ],
 )

@@ -56,7 +56,7 @@ def test_photographs_like_the_evaluation_set_are_clean() -> None:
 def test_few_photographs_are_a_note() -> None:
     found = looked(photographs(FEW - 1))
     assert found.problems == ()
-    assert found.notes == (f"{FEW - 1} calibration pictures are few: {FEW} to 500 are usual",)
+    assert found.notes == (f"only {FEW - 1} calibration images; {FEW} to 500 are usual",)
 
 
 def test_noise_is_a_problem() -> None:
@@ -66,7 +66,7 @@ def test_noise_is_a_problem() -> None:
 
 def test_noise_with_few_photographs_among_it_is_a_problem() -> None:
     [problem] = looked(np.concatenate([photographs(1), noise(9)])).problems
-    assert problem.startswith("9 of 10 of the calibration pictures are noise")
+    assert problem.startswith("9 of 10 of the calibration images are noise")
 
 
 def test_a_brighter_noise_is_noise_as_well() -> None:
@@ -77,7 +77,7 @@ def test_a_brighter_noise_is_noise_as_well() -> None:
 def test_one_noisy_picture_is_a_note_by_name() -> None:
     found = looked(np.concatenate([photographs(4), noise(1)]))
     assert found.problems == ()
-    assert "1 of 5 calibration pictures is noise: 4.png" in found.notes
+    assert "1 of 5 calibration images is noise: 4.png" in found.notes
 
 
 @pytest.mark.parametrize("period", [1, 2])
@@ -94,13 +94,13 @@ def test_pictures_too_small_to_tell_are_not_called_noise() -> None:
 
 def test_the_same_picture_over_and_over_is_a_problem() -> None:
     found = looked(np.repeat(photographs(1), 5, axis=0))
-    assert found.problems == ("all 5 calibration pictures are the same one: 0.png",)
+    assert found.problems == ("all 5 calibration images are identical: 0.png",)
 
 
 def test_one_picture_alone_is_only_few() -> None:
     found = looked(photographs(1))
     assert found.problems == ()
-    assert "1 calibration picture is few" in found.notes[0]
+    assert "only 1 calibration image;" in found.notes[0]
 
 
 def test_copies_and_near_copies_are_a_note_by_name() -> None:
@@ -109,7 +109,7 @@ def test_copies_and_near_copies_are_a_note_by_name() -> None:
     pixels[5] = np.clip(pixels[0].astype(int) + np.random.default_rng(1).integers(-3, 4), 0, 255)
     found = looked(pixels)
     assert found.problems == ()
-    assert "2 of 6 calibration pictures are the same as another, or nearly so: 4.png, 5.png" in (
+    assert "2 of 6 calibration images are the same as another, or nearly so: 4.png, 5.png" in (
         found.notes
     )
     assert found.facts["copies"] == [["1.png", "4.png"], ["0.png", "5.png"]]
@@ -117,7 +117,7 @@ def test_copies_and_near_copies_are_a_note_by_name() -> None:
 
 def test_copies_of_a_file_are_found_by_content() -> None:
     found = lint(images(3, same="x"), pixel_facts(photographs(3)))
-    assert "are the same one" in found.problems[0]
+    assert "are identical" in found.problems[0]
 
 
 def test_a_darker_copy_is_another_picture() -> None:
@@ -134,16 +134,14 @@ def test_copies_are_found_across_the_rows_that_are_compared_at_once() -> None:
 def test_pictures_of_one_colour() -> None:
     flat = np.full((3, SIDE, SIDE, 3), [[[[10]]], [[[90]]], [[[200]]]], np.uint8)
     [problem] = looked(flat).problems
-    assert problem.startswith("every calibration picture is of one colour")
+    assert problem.startswith("every calibration image is a single colour")
     found = looked(np.concatenate([photographs(4), flat[:1]]))
     assert found.problems == ()
-    assert "1 of 5 calibration pictures is of one colour: 4.png" in found.notes
+    assert "1 of 5 calibration images is a single colour: 4.png" in found.notes
 
 
 def test_one_class_is_a_note() -> None:
-    assert (
-        "all 4 calibration pictures are of one class (2)" in looked(photographs(4), [2] * 4).notes
-    )
+    assert "all 4 calibration images are of one class (2)" in looked(photographs(4), [2] * 4).notes
     assert not any("class" in one for one in looked(photographs(4), [2, 2, 2, 1]).notes)
     assert not any("class" in one for one in looked(photographs(4)).notes)
 
@@ -153,7 +151,7 @@ def test_another_brightness_or_contrast_than_the_evaluation_set_is_a_note() -> N
     dark = looked((photographs(50) / 255).astype(np.uint8), None, evaluation)
     assert any("pixels differ from the evaluation set's: mean of" in one for one in dark.notes)
     dull = looked((photographs(50) // 4 + 96).astype(np.uint8), None, evaluation)
-    assert [one for one in dull.notes if "spread otherwise" in one]
+    assert [one for one in dull.notes if "vary differently" in one]
     assert not any("pixels differ" in one for one in dull.notes)
 
 
@@ -166,4 +164,4 @@ def test_a_difference_that_chance_explains_is_no_note() -> None:
 
 def test_pictures_saved_in_0_to_1_show_nothing() -> None:
     [problem] = looked((photographs(4) / 255).round().astype(np.uint8)).problems
-    assert "one colour" in problem
+    assert "a single colour" in problem

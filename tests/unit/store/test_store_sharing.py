@@ -202,7 +202,7 @@ def test_waiting_for_another_process_has_an_end(
 ) -> None:
     monkeypatch.setattr(locks, "NOTICE_S", 0.01)
     monkeypatch.setattr(locks, "TIMEOUT_S", 0.05)
-    with held, pytest.raises(StoreError, match="another process holds it for over") as caught:
+    with held, pytest.raises(StoreError, match="another process has held it for over") as caught:
         store.get_or_make("variants", FACTS, Maker())
     assert caught.value.where == held.lock_file
     assert store.get_or_make("variants", FACTS, Maker()).made
@@ -245,7 +245,7 @@ def test_the_owner_of_a_lock_is_named(
     with locks.alone(path), pytest.raises(StoreError) as caught:
         store.get_or_make("variants", FACTS, Maker())
     owner = f"process {os.getpid()} on this machine"
-    assert caught.value.what == f"can't be locked: {owner} holds it for over 0 s"
+    assert caught.value.what == f"can't be locked: {owner} has held it for over 0 s"
     assert f"waiting for {owner}, which holds {path}" in capsys.readouterr().err
     path.with_suffix(".owner").write_bytes(b'{"pid": 7, "host": "elsewhere"}')
     assert locks._owner(path.with_suffix(".owner")) == "process 7 on another machine"

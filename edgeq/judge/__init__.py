@@ -1,1 +1,1 @@
-"""Verdicts out of numbers: a value, its interval and a limit come to one of four."""
+"""Verdicts from measurements: a value, its interval and a limit give one of four verdicts."""

@@ -1,4 +1,4 @@
-"""What to do next, as data and short sentences."""
+"""Advice on what to do next, as short sentences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgeq.measure.clusters import Clusters
 from edgeq.words import about, plural
 
 HALVING = 4
-"""So many times the samples halve an interval."""
+"""Factor by which the number of samples must grow to halve an interval."""
 
 OTHER_METHOD: dict[str, str] = {
     "dynamic_range": "Try weight_only_int8: the same size, without quantized activations",
@@ -27,27 +27,27 @@ OTHER_METHOD: dict[str, str] = {
     "weight_only_int4": "Try weight_only_int8: 4 bits are too few for these weights",
     "dynamic_int2": "Try weight_only_int8: 2 bits are too few for these weights",
 }
-"""By method: what to try when its variant says too often something else than the baseline."""
+"""What to try if a method's variant differs too often from its baseline, by method."""
 
 SMALLER_METHOD: dict[str, str] = {
     "float16": "Try weight_only_int8 or dynamic_range: a quarter of the baseline's weights",
 }
-"""By method: what is smaller."""
+"""What to try if a method's variant is too large, by method."""
 
 
 def another_method(method: str | None) -> str:
-    """Return what to try in place of a method whose variant strays from its baseline."""
+    """Return what to try instead of a method whose variant differs too much from its baseline."""
     return OTHER_METHOD.get(
         method or "", "Look at the flipped images, and check the variant's preprocessing"
     )
 
 
 def in_all(needed: int | None, have: int) -> int | None:
-    """Return the samples in all that would settle a value, always more than there are.
+    """Return the total number of samples that would settle a value, always more than there are.
 
     Args:
-        needed: Samples in all by the plan, None if it knows of none.
-        have: Samples of this run.
+        needed: Total number of samples by the plan; None if it gives none.
+        have: Number of samples in this run.
     """
     return None if needed is None else max(needed, have + 1)
 
@@ -55,13 +55,13 @@ def in_all(needed: int | None, have: int) -> int | None:
 def more_images(
     open_: OpenValue, needed: int | None, have: int, clusters: Clusters | None = None
 ) -> str:
-    """Return the step that settles an inconclusive rate, and what it would then show.
+    """Return how to settle an inconclusive rate, and what the verdict would then be.
 
     Args:
-        open_: The value beside its limit.
-        needed: Images in all that would settle it, None if the plan knows of no number.
-        have: Images of this run, as many as they count as.
-        clusters: The photographs of the images, if several are of one: more crops of the same
+        open_: The value and its limit.
+        needed: Total number of images that would settle it; None if the plan gives none.
+        have: Number of independent images that this run's images count as.
+        clusters: Which images belong together; None if all are independent. More crops of the same
             photographs do not help.
     """
     if open_.is_unreachable:
@@ -79,12 +79,12 @@ def more_images(
 
 
 def more_rounds(open_: OpenValue, needed: int | None, have: int) -> str:
-    """Return the step that settles an inconclusive time, and what it would then show.
+    """Return how to settle an inconclusive time, and what the verdict would then be.
 
     Args:
-        open_: The time beside its limit.
-        needed: Rounds in all that would settle it, None if the plan knows of no number.
-        have: Rounds of this run.
+        open_: The time and its limit.
+        needed: Total number of rounds that would settle it; None if the plan gives none.
+        have: Number of rounds in this run.
     """
     if open_.is_known:
         return f"No number of rounds settles this: {_known(open_)}. Set another limit"
@@ -101,13 +101,13 @@ def more_rounds(open_: OpenValue, needed: int | None, have: int) -> str:
 
 
 def more_seconds(open_: OpenValue, needed: int | None, have: int, used_s: float) -> str:
-    """Return the step that settles a time for which the budget was too short.
+    """Return how to settle a time for which the budget was too short.
 
     Args:
-        open_: The time beside its limit.
-        needed: Rounds in all that would settle it, None if the plan knows of no number.
-        have: Rounds of this run.
-        used_s: Seconds that these took.
+        open_: The time and its limit.
+        needed: Total number of rounds that would settle it; None if the plan gives none.
+        have: Number of rounds in this run.
+        used_s: Seconds that these rounds took.
     """
     if open_.is_known:
         return more_rounds(open_, needed, have)
@@ -123,13 +123,13 @@ def more_seconds(open_: OpenValue, needed: int | None, have: int, used_s: float)
 
 
 def _then(open_: OpenValue) -> str:
-    """Return what more samples would show."""
+    """Return the verdict to expect with more samples."""
     verdict = "FAILS" if open_.leans is Verdict.FAIL else "PASSES"
     return f"if the {open_.noun} stays, it {verdict}"
 
 
 def _known(open_: OpenValue) -> str:
-    """Return that a value is the limit in practice."""
+    """Return the statement that a value practically equals its limit."""
     within = words.distance(open_.kind, open_.fine)
     return f"the {open_.noun} is known to lie within {within} of the limit"
 

@@ -1,7 +1,7 @@
-"""What a control adds to a limit: how much worse a variant may be than edgeq's own of its method.
+"""Limits tightened by a control, edgeq's own variant of the same method.
 
-A control only tightens. The limit itself always holds, a control that misses it is not a reference,
-and a variant that has no control is judged by the limit alone, which is said.
+A control only tightens a limit; the limit itself always applies. A control that misses the limit is
+not a reference. A variant without a control is judged by the limit alone, and its reason says so.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ Facts = dict[str, object]
 
 @dataclass(frozen=True)
 class Reference:
-    """What a variant's figures are compared with, beside their limits.
+    """What a variant's figures are compared with in addition to their limits.
 
     Attributes:
-        method: The control's; None if nothing shows which it would be.
+        method: The control's method; None if it can't be determined.
         allowance: How much worse than its control a variant may be.
-        beside: The variant's figures beside the control's; None if there is no control, or if the
-            variant is its own.
-        itself: Whether the variant is edgeq's own by the default recipe, and so its own control.
-        deduced: Whether the method was read off the file's types: the variant claims none.
+        beside: The variant's figures compared with the control's; None if there is no control, or
+            if the variant is its own control.
+        itself: Whether edgeq made the variant by the default recipe, so that it is its own control.
+        deduced: Whether the method was deduced from the file's types because the variant claims
+            none.
         absent: Why there is no control; empty if there is one.
     """
 
@@ -48,21 +49,21 @@ class Reference:
 
     @property
     def name(self) -> str:
-        """What the control is called in a sentence."""
+        """Name of the control in a sentence."""
         return f"edgeq's own {self.method}"
 
 
 @dataclass(frozen=True)
 class Tightened:
-    """A limit, and what a control adds to it.
+    """A limit, as tightened by a control.
 
     Attributes:
-        limit: The closer one of the limit itself and of what the control allows.
-        status: The verdict beside the control alone; PASS if there is none.
-        sentence: What the control reaches, or why there is none; empty if nothing is to be said.
-        facts: The same for the evidence.
+        limit: The stricter of the limit itself and what the control allows.
+        status: The verdict by comparison with the control alone; PASS if there is none.
+        sentence: What the control achieves, or why there is none; empty if there is nothing to say.
+        facts: The same as JSON facts for the evidence.
         advice: What to do about a variant that is worse than its control.
-        needed: Images in all that would settle an open share; None if no number is known.
+        needed: Total number of images that would settle an open share; None if unknown.
     """
 
     limit: float
@@ -73,31 +74,31 @@ class Tightened:
     needed: int | None = None
 
     def with_status(self, status: Verdict) -> Verdict:
-        """Return the worse one of a verdict by the limit itself and of that beside the control."""
+        """Return the worse of a verdict by the limit itself and the verdict by the control."""
         return worse(status, self.status)
 
     def said(self, reason: str) -> str:
-        """Return a reason, with what the control reaches."""
+        """Return a reason with the sentence about the control appended."""
         return f"{reason}; {self.sentence}" if self.sentence else reason
 
 
 def severity(status: Verdict) -> int:
-    """Return how bad a verdict on a measured figure is, 0 for PASS."""
+    """Return how bad a verdict on a measured figure is; 0 for PASS."""
     return _SEVERITY.index(status)
 
 
 def worse(first: Verdict, second: Verdict) -> Verdict:
-    """Return the worse one of two verdicts on a measured figure."""
+    """Return the worse of two verdicts on a measured figure."""
     return max(first, second, key=severity)
 
 
 def of_error(reference: Reference | None, label: str, limit: float) -> Tightened:
-    """Return what the control allows the mean relative error of an output.
+    """Tighten the limit of an output's mean relative error by the control.
 
     Args:
-        reference: The control; None if the spec sets the limit, which then holds alone.
-        label: Of the output, as in ``BesideControl.errors``.
-        limit: The greatest error, whatever the control reaches.
+        reference: The control; None if the spec sets the limit, which then applies alone.
+        label: Label of the output, as in ``BesideControl.errors``.
+        limit: Greatest error allowed, whatever the control achieves.
     """
     if reference is None or reference.beside is None:
         return _alone(reference, limit)
@@ -107,7 +108,7 @@ def of_error(reference: Reference | None, label: str, limit: float) -> Tightened
 
 
 def of_drift(reference: Reference | None, limit: float) -> Tightened:
-    """Return what the control allows the distance of the probabilities; see ``of_error``."""
+    """Tighten the limit of the probabilities' drift by the control; see ``of_error``."""
     if reference is None or reference.beside is None:
         return _alone(reference, limit)
     allowed = reference.allowance
@@ -115,12 +116,12 @@ def of_drift(reference: Reference | None, limit: float) -> Tightened:
 
 
 def of_agreement(reference: Reference | None, limit: float, confidence: float) -> Tightened:
-    """Return what the control allows the agreement with the baseline.
+    """Tighten the limit of the agreement with the baseline by the control.
 
     Args:
-        reference: The control; None if the spec sets the limit, which then holds alone.
-        limit: The lowest share, whatever the control reaches.
-        confidence: Of the intervals, to plan more images.
+        reference: The control; None if the spec sets the limit, which then applies alone.
+        limit: Lowest share allowed, whatever the control achieves.
+        confidence: Confidence level of the intervals, to plan more images.
     """
     if reference is None or reference.beside is None:
         return _alone(reference, limit)
@@ -137,13 +138,13 @@ def of_agreement(reference: Reference | None, limit: float, confidence: float) -
 def of_drop(
     reference: Reference | None, limit: float, baseline: float, confidence: float
 ) -> Tightened:
-    """Return what the control allows the accuracy drop.
+    """Tighten the limit of the accuracy drop by the control.
 
     Args:
-        reference: The control; None if the spec sets the limit, which then holds alone.
-        limit: The greatest drop, whatever the control loses.
+        reference: The control; None if the spec sets the limit, which then applies alone.
+        limit: Greatest drop allowed, whatever the control loses.
         baseline: The baseline's accuracy.
-        confidence: Of the intervals, to plan more images.
+        confidence: Confidence level of the intervals, to plan more images.
     """
     if reference is None or reference.beside is None:
         return _alone(reference, limit)
@@ -181,12 +182,12 @@ def _of_mean(
 
 
 def _rounded(limit: float) -> float:
-    """Return a limit as it is shown and recorded; verdicts rest on the figures themselves."""
+    """Return a limit rounded for display and the record; verdicts use the exact figures."""
     return float(f"{limit:.{_DIGITS}g}")
 
 
 def _status_of_mean(contrast: Contrast, factor: float, least: float) -> Verdict:
-    """Return the verdict on a mean beside its control's: within the factor, or good anyway."""
+    """Return the verdict on a mean: within the factor of the control's, or below ``least``."""
     if contrast.variant_interval is None:
         return Verdict.INCONCLUSIVE
     by_itself = decide(contrast.variant, contrast.variant_interval, least, "max")
@@ -199,28 +200,30 @@ def _status_of_mean(contrast: Contrast, factor: float, least: float) -> Verdict:
 
 @dataclass(frozen=True)
 class _Share:
-    """A share beside the control's.
+    """A share compared with the control's.
 
     Attributes:
-        found: Both.
-        margin: How much lower the variant's may be.
-        confidence: Of the interval.
+        paired: The shares of the variant and of the control.
+        margin: How much lower the variant's share may be.
+        confidence: Confidence level of the interval.
     """
 
-    found: Paired
+    paired: Paired
     margin: float
     confidence: float
 
     @property
     def needed(self) -> int | None:
-        """Images in all that would settle it; None if no number is known."""
-        lost, gained = (count / self.found.images for count in (self.found.lost, self.found.gained))
+        """Total number of images that would settle it; None if unknown."""
+        lost, gained = (
+            count / self.paired.images for count in (self.paired.lost, self.paired.gained)
+        )
         return images_needed_for_drop(lost, gained, self.margin, self.confidence)
 
 
 def _of_share(reference: Reference, share: _Share, limit: float, sentence: str) -> Tightened:
-    status = decide(share.found.shortfall, share.found.interval, share.margin, "max")
-    facts = {"margin": share.margin, **msgspec.to_builtins(share.found)}
+    status = decide(share.paired.shortfall, share.paired.interval, share.margin, "max")
+    facts = {"margin": share.margin, **msgspec.to_builtins(share.paired)}
     return Tightened(
         limit,
         status,
@@ -245,7 +248,7 @@ def _alone(reference: Reference | None, limit: float) -> Tightened:
 def _collapsed(reference: Reference, limit: float, how: str) -> Tightened:
     return Tightened(
         limit,
-        # On few images a good control may miss the limit by chance: it is not a reference, either.
+        # On few images a good control may miss the limit by chance; it is not a reference either.
         sentence=f"no control ({reference.name} misses this limit itself: it {how}): the limit "
         "alone judges",
         facts={**_facts(reference), "collapsed": True},

@@ -21,7 +21,7 @@ from edgeq.measure.planning import samples_needed
 
 @dataclass(frozen=True)
 class _Time:
-    """A time or a ratio of times beside its limit, in the gate's unit."""
+    """A time or a ratio of times and its limit, in the gate's unit."""
 
     noun: str
     kind: words.Kind
@@ -42,7 +42,7 @@ def latency_ratio(latency: Latency, limit: float) -> Judgement:
 
 
 def max_latency_ms(latency: Latency, limit: float) -> Judgement:
-    """Judge the variant's median latency in ms, as this machine is in this run."""
+    """Judge the variant's median latency in ms, which depends on this machine and run."""
     value = latency.variant.median_s * 1000
     ends = latency.variant.median_interval_s
     facts = f"median of {words.plural(latency.variant.rounds, 'round')}:"
@@ -57,11 +57,11 @@ def max_peak_memory(
 
     Args:
         peak_bytes: The peak of a fresh worker, over its first inferences.
-        limit: In bytes.
-        added_bytes: What the model added to the bare worker, None if unknown.
-        watched: How a worker's memory rose over the evaluation, None if there was none. It counts
-            if it is more than noise, so that peaks of steady variants can be compared, whatever
-            the number of images.
+        limit: Greatest peak allowed, in bytes.
+        added_bytes: Bytes that the model added to the bare worker; None if unknown.
+        watched: How a worker's memory rose over the evaluation; None without an evaluation. It
+            counts only if it exceeds noise, so that peaks of steady variants can be compared
+            whatever the number of images.
     """
     grown, inferences = (0, 0) if watched is None else growing.grown(watched)
     peak = peak_bytes + grown
@@ -96,15 +96,15 @@ def max_partitions(
     operators: int,
     kernels: str,
 ) -> Judgement:
-    """Judge into how many partitions the delegate cut the graph.
+    """Judge the number of partitions into which the delegate split the graph.
 
-    A delegate that took nothing fails: no partition is worse than many.
+    A delegate that took no operator fails: no partition is worse than many.
 
     Args:
-        partitions: Delegated parts of the graph.
-        limit: Most of them.
-        delegated: Operators that the delegate took.
-        operators: Operators of the graph.
+        partitions: Number of delegated parts of the graph.
+        limit: Greatest number of partitions allowed.
+        delegated: Number of operators that the delegate took.
+        operators: Number of operators in the graph.
         kernels: ``"xnnpack"``, ``"builtin"`` or ``"reference"``.
     """
     if kernels != "xnnpack":
@@ -131,7 +131,7 @@ def max_partitions(
 
 
 def _timed(time: _Time, latency: Latency) -> Judgement:
-    """Judge a time; without an interval it is a sample of unknown worth, never exact."""
+    """Judge a time; without an interval it is INCONCLUSIVE, since a time is never exact."""
     interval = time.interval
     status = (
         Verdict.INCONCLUSIVE
@@ -188,7 +188,7 @@ def _next_step(status: Verdict, time: _Time, latency: Latency) -> str | None:
 
 
 def _needed(time: _Time, latency: Latency) -> dict[str, object]:
-    """Return the rounds in all that would settle a time, nothing if no number is known."""
+    """Return the total number of rounds that would settle a time; empty if unknown."""
     if time.interval is None or _open(time, time.interval).is_known:
         return {}
     have = latency.variant.rounds

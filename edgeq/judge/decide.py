@@ -1,4 +1,4 @@
-"""The one rule by which a number and a limit become a verdict."""
+"""The only rule that turns a number and a limit into a verdict."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ Sense = Literal["min", "max"]
 def decide(
     value: float, interval: tuple[float, float] | None, limit: float, sense: Sense
 ) -> Verdict:
-    """Return PASS when the whole interval is within the limit, FAIL when all of it is outside.
+    """Return PASS if the whole interval is within the limit, FAIL if all of it is outside.
 
-    Anything between is INCONCLUSIVE. The limit itself is within. An exact value is its own
-    interval and never inconclusive.
+    Anything between is INCONCLUSIVE. A value equal to the limit is within it. An exact value is its
+    own interval and never INCONCLUSIVE.
 
     Args:
         value: The measured number.
-        interval: Lower and upper end of its confidence interval, None if it is exact.
+        interval: Lower and upper end of its confidence interval; None if it is exact.
         limit: The limit, in the same unit.
-        sense: ``"min"`` when the value must reach the limit, ``"max"`` when it must not exceed
-            it.
+        sense: ``"min"`` if the value must reach the limit, ``"max"`` if it must not exceed it.
     """
     low, high = (value, value) if interval is None else interval
     if sense == "max":
@@ -33,6 +32,6 @@ def decide(
 
 
 def half_towards(value: float, interval: tuple[float, float], limit: float) -> float:
-    """Return the half of the interval on the limit's side, which has to shrink off it."""
+    """Return the length of the part of the interval between the value and the limit's side."""
     low, high = interval
     return value - low if value > limit else high - value

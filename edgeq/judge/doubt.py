@@ -1,8 +1,8 @@
-"""Whether a baseline says anything at all: agreement with a model that guesses proves nothing.
+"""Doubts about a baseline: agreement with a model that guesses proves nothing.
 
-Labels in another order, the wrong preprocessing or untrained weights spoil baseline and variant
-alike, so the two still agree and the accuracy does not drop. Only the baseline's own predictions
-show it. What spoils the baseline alone shows in a variant that is right far more often.
+Labels in another order, wrong preprocessing or untrained weights spoil baseline and variant alike,
+so the two still agree and the accuracy does not drop. Only the baseline's own predictions reveal
+it. If only the baseline is spoiled, the variant is right far more often.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from edgeq.measure.tensors import Fit
 from edgeq.words import plural, share
 
 ONE_CLASS = 0.95
-"""A baseline that gives one class for this share of the images hardly tells classes apart."""
+"""Share of images with the same class from which a baseline hardly tells classes apart."""
 
 LEVEL = 0.001
-"""How rarely a baseline that guesses may be taken for one that knows something."""
+"""Probability with which a baseline that guesses may pass for one that knows something."""
 
 USABLE = 0.25
-"""A baseline that covers this share of the way from chance to perfection may be meant to."""
+"""Share of the way from chance to perfection from which a baseline may be as good as intended."""
 
 MOST_GAIN = 0.02
-"""Accuracy that quantizing may gain. It does not know the labels: of the images that become right
-or wrong about as many do the one as the other, or fewer. No good variant of either engine gained
-0.2 points on 500 photographs, and published int8 files lose 0.15 points in the median."""
+"""Accuracy that quantizing may gain. Since it does not know the labels, at most about as many
+images become right as become wrong. No good variant of either engine gained 0.2 points on 500
+photographs, and published int8 files lose 0.15 points in the median."""
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """Why what a baseline says is not a reason for a PASS.
+    """Why a baseline's predictions can't justify a PASS.
 
     Attributes:
         reason: One sentence that names the likely cause.
         next_step: What to check.
         wrong: Whether the labels, the class order, the preprocessing or the weights are certainly
-            wrong, so that an accuracy drop fails rather than stays open.
+            wrong, so that an accuracy drop is FAIL rather than INCONCLUSIVE.
     """
 
     reason: str
@@ -59,24 +59,24 @@ def doubt(
     names: Sequence[str] = (),
     renaming: Renaming | None = None,
 ) -> Doubt | None:
-    """Return why a baseline's predictions prove nothing, None if they show that it knows something.
+    """Return why a baseline's predictions prove nothing; None if it clearly knows something.
 
     With labels, a baseline knows something if guessing would be right as often on fewer than one
-    set in a thousand. Chance is the better of drawing a class and always giving the most frequent
-    label, so a detector of rare defects that finds none of them knows nothing. A baseline that
-    knows something may give one class nearly always: its labels may be like that. But if it would
-    be right far more often with its classes renamed, their order is wrong, although some classes
-    may be in their places by chance. And if its variant is right more often by more than quantizing
-    can gain, the baseline is broken, or the variant is another model.
+    set in a thousand. Guessing means drawing a class or always giving the most frequent label,
+    whichever is better, so a detector of rare defects that finds none knows nothing. A baseline
+    that knows something may give nearly always the same class, since its labels may be like that.
+    But if it would be right far more often with its classes renamed, their order is wrong, even if
+    some classes are in place by chance. And if its variant is more accurate by more than quantizing
+    can gain, the baseline is broken or the variant is another model.
 
     Args:
         outputs: Facts about the baseline's outputs.
-        accuracy: The baseline's and the variant's accuracy on the labelled images, None if there
+        accuracy: The baseline's and the variant's accuracy on the labelled images; None if there
             are no labels.
-        largest_label_share: The most frequent label's share of the images, None if there are no
+        largest_label_share: The most frequent label's share of the images; None if there are no
             labels.
-        names: Names of the classes, if they are known.
-        renaming: What other names for the classes would gain, None if there are no labels.
+        names: Names of the classes, empty if unknown.
+        renaming: What renaming the classes would gain; None if there are no labels.
 
     Raises:
         ValueError: Only one of accuracy and label share is given.
@@ -103,10 +103,10 @@ def doubt(
 
 
 def doubt_of_tensors(fits: Sequence[Fit]) -> Doubt | None:
-    """Return why a baseline's outputs prove nothing, None if they say something about images.
+    """Return why a baseline's outputs prove nothing; None if they depend on the image.
 
     Args:
-        fits: Of every output, beside any variant.
+        fits: The fit of every output, with any variant.
     """
     for fit in fits:
         if fit.baseline_nonfinite_images:
@@ -124,10 +124,10 @@ def doubt_of_tensors(fits: Sequence[Fit]) -> Doubt | None:
 
 
 def doubted(judgement: Judgement, doubt: Doubt) -> Judgement:
-    """Return a judgement that rests on a doubted baseline: nothing passes by it.
+    """Return a judgement with the doubt about its baseline applied, so that it can't be PASS.
 
-    What is open anyway is open for this first: more images alone would not settle it. A variant
-    that fails beside a doubted baseline still fails.
+    An INCONCLUSIVE judgement gets the doubt as its first reason, because more images alone would
+    not settle it. A FAIL or MISSING only gets the doubt as evidence.
     """
     evidence = {**judgement.evidence, "doubt": {"reason": doubt.reason, "wrong": doubt.wrong}}
     if judgement.status in {Verdict.FAIL, Verdict.MISSING} or "doubt" in judgement.evidence:
@@ -143,7 +143,7 @@ def doubted(judgement: Judgement, doubt: Doubt) -> Judgement:
 
 
 def knows(accuracy: Accuracy, largest_label_share: float) -> bool:
-    """Return whether guessing hardly ever gives this accuracy: an exact one-sided binomial test.
+    """Return whether guessing hardly ever gives this accuracy, by an exact one-sided binomial test.
 
     Images that belong together count as fewer, as in the intervals.
     """
@@ -153,12 +153,12 @@ def knows(accuracy: Accuracy, largest_label_share: float) -> bool:
 
 
 def _wrong(accuracy: Accuracy, largest_label_share: float) -> bool:
-    """Return whether no usable baseline can be right so seldom.
+    """Return whether the baseline is right less often than any usable one.
 
-    Uniform chance is what counts, not the most frequent label: a detector of rare defects that is
-    tuned for recall is right less often than one that always says "good". If that label alone
-    lies above the bar, such a detector may lie below it too, unless it does worse than chance and
-    than being right on a quarter of the frequent label.
+    The bar is based on uniform chance, not on the most frequent label: a detector of rare defects
+    that is tuned for recall is right less often than one that always says "good". If the most
+    frequent label alone exceeds the bar, such a detector may lie below it. Then the bar is chance
+    or a quarter of that label's share, whichever is greater.
     """
     chance = 1 / accuracy.classes
     bar = chance + (1 - chance) * USABLE
@@ -197,7 +197,7 @@ def _renamed(renaming: Renaming, *, wrong: bool) -> Doubt:
 
 
 def _outdone(accuracy: Accuracy | None, *, wrong: bool) -> Doubt | None:
-    """Return the doubt that a variant's gain raises: its whole interval is beyond what can be."""
+    """Return the doubt that a variant raises if its gain exceeds what quantizing can gain."""
     if accuracy is None or accuracy.drop_interval[1] >= -MOST_GAIN:
         return None
     variant, baseline = (

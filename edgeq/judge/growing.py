@@ -1,4 +1,4 @@
-"""The proof that memory does not grow from inference to inference."""
+"""Proof that memory does not grow from inference to inference."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from edgeq.words import plural
 
 @dataclass(frozen=True)
 class Noise:
-    """How far a memory that does not grow may rise.
+    """How far memory may rise without growing steadily.
 
     Attributes:
-        total: Bytes from the first quarter's floor to the last one's.
-        an_inference: Bytes an inference.
+        total: Bytes from the first quarter's floor to the last quarter's.
+        an_inference: Bytes per inference.
     """
 
     total: int
@@ -30,30 +30,30 @@ class Noise:
         return rise.total <= max(self.total, self.an_inference * rise.inferences * len(rise.steps))
 
     def shows(self, rise: Rise) -> bool:
-        """Return whether a rise proves that something grows, in every quarter alike."""
+        """Return whether a rise proves that memory grows in every quarter."""
         return rise.total > self.total and rise.least > self.an_inference
 
     def bound(self, rise: Rise) -> float:
-        """Return the bytes an inference by which memory might grow without being noticed."""
+        """Return the bytes per inference by which memory might grow undetected."""
         return max(self.an_inference, self.total / (rise.inferences * len(rise.steps)))
 
 
 ALLOCATED = Noise(64_000, 1_000)
-"""Of what malloc handed out. 53 good files rose by up to 6 kB over 250 inferences, and by up to
-22 bytes an inference in every quarter (benchmarks/growth.md)."""
+"""Noise of memory allocated by malloc. With 53 good files it rose by up to 6 kB over 250
+inferences, and by up to 22 bytes per inference in every quarter (benchmarks/growth.md)."""
 
 RESIDENT = Noise(4_000_000, 64_000)
-"""Of private resident memory in one portion of work: a row of large outputs that is freed and made
-again moves it by 1.6 MB."""
+"""Noise of private resident memory in one portion of work: a row of large outputs that is freed and
+allocated again moves it by 1.6 MB."""
 
 
 def steady_memory(watched: Watched, *, images: int, baseline: float | None = None) -> Judgement:
     """Prove that the memory of a worker does not grow while it runs the variant.
 
     Args:
-        watched: How it rose.
-        images: Of the evaluation.
-        baseline: Bytes an inference by which the baseline's memory grows, None if it does not.
+        watched: How the memory rose.
+        images: Number of images in the evaluation.
+        baseline: Bytes per inference by which the baseline's memory grows; None if it does not.
     """
     evidence: dict[str, object] = {"images": images, "repeated": watched.repeated is not None}
     rate = growing(watched)
@@ -80,7 +80,7 @@ def steady_memory(watched: Watched, *, images: int, baseline: float | None = Non
 
 
 def growing(watched: Watched) -> float | None:
-    """Return the bytes an inference by which memory clearly grows, None if it does not."""
+    """Return the bytes per inference by which memory clearly grows; None if it does not."""
     rates = map(_rate_of, (watched.evaluated, watched.last))
     return next((rate for rate in rates if rate is not None), None)
 
@@ -92,10 +92,10 @@ def is_open(growth: Growth) -> bool:
 
 
 def grown(watched: Watched) -> tuple[int, int]:
-    """Return the bytes by which memory rose, 0 if it is steady, and over how many inferences.
+    """Return the bytes by which memory rose (0 if it is steady), and the number of inferences.
 
-    If it clearly grows the rate counts, as if one worker had run them all: how many do, and which
-    of them runs how many, differs between machines.
+    If it clearly grows, the result is the rate times all inferences, as if one worker had run them
+    all. The number of workers and their shares differ between machines.
     """
     for growth in (watched.evaluated, watched.last):
         rate = _rate_of(growth)
@@ -113,7 +113,7 @@ def _rate_of(growth: Growth) -> float | None:
 
 
 def _telling(growth: Growth) -> tuple[Sequence[Rise], Noise]:
-    """Return the rises that can prove that nothing grows: of what was allocated, if it is known."""
+    """Return the rises that can prove stability: those of allocated memory, if known."""
     return (growth.allocated, ALLOCATED) if growth.allocated else (growth.resident, RESIDENT)
 
 
@@ -154,11 +154,11 @@ def _unknown(growth: Growth, images: int) -> Judgement:
 
 
 def _rounded(value: float) -> float:
-    """Return two digits: more differ from run to run."""
+    """Return a number rounded to two digits, because further digits differ from run to run."""
     return float(f"{value:.2g}")
 
 
 def _rounded_up(value: float) -> float:
-    """Return the next of 1, 2, 5, 10, 20, ...: how many inferences there was time for varies."""
+    """Return the next of 1, 2, 5, 10, 20, ..., because the number of inferences varies."""
     power: float = 10.0 ** math.floor(math.log10(value))
     return next(power * digit for digit in (1, 2, 5, 10) if power * digit >= value)

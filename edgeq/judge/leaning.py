@@ -1,4 +1,4 @@
-"""Which way an INCONCLUSIVE value leans: to the side of its limit that it lies on. Pure."""
+"""Which verdict an INCONCLUSIVE value leans to: that of the side of the limit it lies on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edgeq.judge.verdict import Verdict
 
 
 def side(value: float, limit: float, sense: Sense) -> Verdict:
-    """Return PASS if a value is within its limit, FAIL if not; the limit itself is within."""
+    """Return PASS if a value is within its limit or equals it, FAIL otherwise."""
     within = value >= limit if sense == "min" else value <= limit
     return Verdict.PASS if within else Verdict.FAIL
 
@@ -26,5 +26,5 @@ def leaning(gate: str, status: Verdict, value: float | None, limit: float | None
 
 
 def in_words(status: Verdict, leans: Verdict | None) -> str:
-    """Return a verdict in words, for example ``"INCONCLUSIVE, leans to FAIL"``."""
+    """Return a verdict as text, for example ``"INCONCLUSIVE, leans to FAIL"``."""
     return status.value if leans is None else f"{status.value}, leans to {leans.value}"

@@ -1,6 +1,6 @@
-"""One function per gate on size, agreement and accuracy: numbers and a limit in, an answer out.
+"""Judgements on size, agreement and accuracy: one function per gate.
 
-The sentences of all of them are alike: the measured facts, the value with its interval, the limit.
+All reasons have the same form: the measured facts, the value with its interval, the limit.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ def size_reduction(
     method: str | None = None,
     least: LeastSize | None = None,
 ) -> Judgement:
-    """Judge the share of the baseline's bytes that the variant saves; exact.
+    """Judge the share of the baseline's bytes that the variant saves, which is exact.
 
     Args:
-        variant: The size of its file.
-        baseline: The size of the baseline's.
-        limit: The lowest share that is allowed.
-        method: The variant's, for what to try next.
-        least: What a file of the method needs of this baseline, for a default limit: a small
-            network can't save the share that a large one saves, but its weights must be smaller.
-            None if the spec sets the limit, which then holds as it is.
+        variant: Size of the variant's file.
+        baseline: Size of the baseline's file.
+        limit: Lowest share allowed.
+        method: The variant's method, for advice.
+        least: Bytes that a file of the method needs for this baseline, to lower a default limit: a
+            small network can't save the share that a large one saves, but its weights must be
+            smaller. None if the spec sets the limit, which then applies as it is.
     """
     value = variant.reduction(baseline)
     reachable, unquantized = limit, None
     if least is not None:
         need = least.bytes + variant.parts.get("metadata", 0)
-        # A limit that people can read, on the safe side.
+        # Three decimals are readable; rounding down is the safe side.
         reachable = min(limit, math.floor(1000 * (1.0 - need / baseline.bytes)) / 1000)
         unquantized = _unquantized(variant, least)
     status = decide(value, None, reachable, "min")
@@ -83,9 +83,9 @@ def size_reduction(
 
 
 def _unquantized(variant: Size, least: LeastSize) -> str | None:
-    """Return that the weights of a file are not smaller, None if most of what they can save is.
+    """Return the remark that weights are not quantized; None if they save at least half they can.
 
-    Whatever else a small file holds, it may be no larger for it than for its weights.
+    This check is needed because in a small file everything but the weights may hide it.
     """
     weights = sum(size for part, size in variant.parts.items() if part.startswith("weights "))
     if 2 * (least.float_weights - weights) >= least.float_weights - least.weights:
@@ -95,7 +95,7 @@ def _unquantized(variant: Size, least: LeastSize) -> str | None:
 
 
 def max_bytes(variant: Size, limit: float, *, method: str | None = None) -> Judgement:
-    """Judge the bytes of the variant's file; exact."""
+    """Judge the size of the variant's file in bytes, which is exact."""
     status = decide(variant.bytes, None, limit, "max")
     return Judgement(
         status=status,
@@ -117,10 +117,10 @@ def top1_agreement(
     """Judge the share of images on which the variant gives the baseline's class.
 
     Args:
-        agreement: The variant beside its baseline.
-        limit: The lowest share that is allowed, whatever the control reaches.
-        method: The variant's, for what to try next.
-        reference: The control; None if the spec sets the limit, which then holds alone.
+        agreement: The variant's agreement with its baseline.
+        limit: Lowest share allowed, whatever the control achieves.
+        method: The variant's method, for advice.
+        reference: The control; None if the spec sets the limit, which then applies alone.
     """
     alone = decide(agreement.top1, agreement.top1_interval, limit, "min")
     tightened = control.of_agreement(reference, limit, agreement.confidence)
@@ -167,7 +167,7 @@ def top1_agreement(
 def top5_overlap(agreement: Agreement, limit: float, *, method: str | None = None) -> Judgement:
     """Judge the mean share of the baseline's five best classes among the variant's.
 
-    MISSING for a model with five classes or fewer.
+    The result is MISSING for a model with five classes or fewer.
     """
     value, interval = agreement.top5_overlap, agreement.top5_interval
     if value is None or interval is None:
@@ -208,7 +208,7 @@ def top5_overlap(agreement: Agreement, limit: float, *, method: str | None = Non
 
 
 def worst_cosine(agreement: Agreement, limit: float, *, method: str | None = None) -> Judgement:
-    """Judge the lowest cosines of logits, without those that chance may put below a limit."""
+    """Judge the lowest cosine of logits, apart from those that may lie below by chance."""
     worst = agreement.worst_images[0]
     coarse = " (of log-probabilities)" if "log_probabilities" in agreement.logits_sources else ""
     broken = ", which is not finite" if agreement.nonfinite_images and worst.cosine == -1 else ""
@@ -243,9 +243,9 @@ def accuracy_drop(
 ) -> Judgement:
     """Judge the baseline's top-1 accuracy minus the variant's, on the same images.
 
-    Labels that are shifted or permuted make both models wrong alike, and a drop between two
-    guesses says nothing: FAIL if the baseline is certainly wrong, INCONCLUSIVE at best if it is
-    doubted.
+    Shifted or permuted labels make both models wrong alike, and the drop between two guesses means
+    nothing. So the verdict is FAIL if the baseline is certainly wrong, and INCONCLUSIVE at best if
+    there is a doubt about it.
     """
     if doubt is not None and doubt.wrong:
         return doubted(_nothing_to_lose(accuracy, limit, doubt), doubt)
@@ -311,7 +311,7 @@ def _drop(
 def min_accuracy(accuracy: Accuracy, limit: float, *, method: str | None = None) -> Judgement:
     """Judge the variant's own top-1 accuracy.
 
-    A baseline that does not reach the limit either is named: no method makes up for it.
+    The advice says if the baseline does not reach the limit either: no method makes up for that.
     """
     top1, baseline = accuracy.variant_top1, accuracy.baseline_top1
     status = decide(top1.value, top1.interval, limit, "min")
@@ -364,7 +364,7 @@ def _nothing_to_lose(accuracy: Accuracy, limit: float, doubt: Doubt) -> Judgemen
 
 
 def cluster_facts(clusters: Clusters | None) -> dict[str, object]:
-    """Return what the evidence says of images that belong together, nothing if none do."""
+    """Return facts for the evidence about images that belong together; empty if none do."""
     if clusters is None:
         return {}
     return {
@@ -375,13 +375,13 @@ def cluster_facts(clusters: Clusters | None) -> dict[str, object]:
 
 
 def _needed(open_: open_value.OpenValue, needed: int | None, have: int) -> dict[str, object]:
-    """Return the images in all that would settle a value, nothing if no number is known."""
+    """Return the total number of images that would settle a value; empty if unknown."""
     total = None if open_.is_known or open_.is_unreachable else in_all(needed, have)
     return {} if total is None else {"images_needed": total}
 
 
 def _smaller(size: Size, method: str | None) -> str:
-    """Return what takes most of a file that is too large."""
+    """Return what takes up most of a file that is too large, with advice."""
     name, largest = max(size.parts.items(), key=lambda part: part[1])
     advice = SMALLER_METHOD.get(method or "", "Set a limit that this method can reach")
     return f"Most of it is {name} ({words.size(largest)}). {advice}"

@@ -1,4 +1,4 @@
-"""The verdict on the lowest values of a set: whether more lie below a limit than by chance."""
+"""Verdict on the lowest values of a set: whether more lie below a limit than chance explains."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from edgeq.measure.lowest import FEW, RARE, rules_out_more
 
 @dataclass(frozen=True)
 class Lowest:
-    """The lowest values of a set beside a limit.
+    """The lowest values of a set and their limit.
 
     Attributes:
-        values: In ascending order; all but the last may lie below the limit by chance.
+        values: The values in ascending order; all but the last may lie below the limit by chance.
         images: Number of images.
-        limit: The least that is allowed.
-        confidence: With which more than chance is seen.
-        clusters: Where images belong together.
+        limit: Lowest value allowed.
+        confidence: Confidence level of a FAIL.
+        clusters: Which images belong together.
     """
 
     values: tuple[float, ...]
@@ -31,19 +31,19 @@ class Lowest:
 
     @property
     def value(self) -> float:
-        """The value that is held to the limit."""
+        """The value that is compared with the limit."""
         return self.values[-1]
 
     @property
     def below(self) -> int:
-        """How many of the values lie below the limit."""
+        """Number of the values that lie below the limit."""
         return sum(value < self.limit for value in self.values)
 
     @property
     def verdict(self) -> Verdict:
-        """FAIL if more lie below than may by chance.
+        """FAIL if more values lie below the limit than chance explains.
 
-        With one or more below, PASS only if the set shows that few do. With none it is PASS.
+        If some do, it is PASS only if the set proves that few do. If none does, it is PASS.
         """
         if decide(self.value, None, self.limit, "min") is Verdict.FAIL:
             return Verdict.FAIL
@@ -52,12 +52,12 @@ class Lowest:
         return Verdict.PASS if shown else Verdict.INCONCLUSIVE
 
     def reason(self, what: str, image: int | None, facts: str) -> str:
-        """Return the sentence of the verdict.
+        """Return the reason for the verdict.
 
         Args:
-            what: What the values are, for example ``"cosine"``.
-            image: The image of the lowest.
-            facts: What else to say about the lowest, or about all values.
+            what: Name of the values, for example ``"cosine"``.
+            image: The image with the lowest value.
+            facts: Further facts about the lowest value or about all values.
         """
         comparison = words.against("number", self.value, self.limit, "min")
         if len(self.values) == 1:
@@ -71,7 +71,7 @@ class Lowest:
         )
 
     def evidence(self) -> dict[str, object]:
-        """Return what the verdict rests on."""
+        """Return the facts behind the verdict."""
         return {
             "lowest": self.values[0],
             "judged": f"the {words.ordinal(len(self.values))} lowest",
@@ -84,11 +84,11 @@ class Lowest:
 
 
 def another_look(lowest: Lowest, image: int | None, advice: str) -> str | None:
-    """Return what to do about the images that lie below, None if the variant passes.
+    """Return what to do about the images below the limit; None if the variant passes.
 
     Args:
-        lowest: The values.
-        image: The image of the lowest.
+        lowest: The lowest values.
+        image: The image with the lowest value.
         advice: What to try if the variant fails.
     """
     if lowest.verdict is Verdict.PASS:

@@ -1,4 +1,4 @@
-"""Answers for what was not measured: MISSING, and FAIL where the variant itself is the cause."""
+"""Judgements on what was not measured: MISSING, or FAIL if the variant itself is the cause."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _OF_BROKEN = frozenset({"error", "where", "output", "log"})
 
 
 def missing(reason: str, *, declared: bool = False, next_step: str | None = None) -> Judgement:
-    """Return MISSING.
+    """Return a MISSING judgement.
 
     Args:
         reason: Why nothing was measured.
-        declared: Whether the spec says that it may be absent; then the reason says so.
-        next_step: What to do so that it is measured.
+        declared: Whether the spec allows it to be absent; the reason then says so.
+        next_step: What to do to have it measured.
     """
     return Judgement(
         status=Verdict.MISSING,
@@ -44,15 +44,15 @@ def unmeasurable(
     allow_missing: Collection[str] = (),
     allow_random_weights: bool = False,
 ) -> Judgement | None:
-    """Return MISSING where a gate lacks what it needs, None if it can be measured.
+    """Return MISSING if a gate lacks what it needs, None if it can be measured.
 
     Args:
         gate: The gate.
         images: Number of evaluation images.
         labelled: Whether they have labels.
-        trained: Whether the model's weights are trained ones.
-        allow_missing: Gates that the spec lets be absent.
-        allow_random_weights: Whether the spec lets random weights stand in.
+        trained: Whether the model's weights are trained.
+        allow_missing: Gates that the spec allows to be absent.
+        allow_random_weights: Whether the spec allows random weights.
     """
     declared = gate.name in allow_missing
     if gate.needs_training and not trained:
@@ -77,9 +77,9 @@ def unmeasurable(
 
 
 def not_measured(error: EdgeqError, *, gate: str, allow_missing: Collection[str] = ()) -> Judgement:
-    """Return MISSING for a gate that an error kept from being measured.
+    """Return MISSING for a gate that could not be measured because of an error.
 
-    For errors that are not the variant's, for example a baseline that does not run.
+    This is for errors that are not the variant's fault, for example a baseline that does not run.
     """
     return missing(
         f"{NOT_MEASURED}{_placed(error)}", declared=gate in allow_missing, next_step=error.remedy
@@ -87,7 +87,7 @@ def not_measured(error: EdgeqError, *, gate: str, allow_missing: Collection[str]
 
 
 def broken(error: EdgeqError) -> Judgement:
-    """Return FAIL for a gate on a variant that could not be made or run; the error says why."""
+    """Return FAIL for a gate on a variant that could not be made or run because of an error."""
     of_a_file = isinstance(error, ModelError) and not isinstance(error, ConversionError)
     return Judgement(
         status=Verdict.FAIL,
@@ -104,12 +104,12 @@ def broken(error: EdgeqError) -> Judgement:
 
 
 def is_broken(evidence: Mapping[str, object]) -> bool:
-    """Return whether the evidence of a FAIL is that the variant could not be made or run."""
+    """Return whether evidence shows that the variant could not be made or run."""
     return evidence.keys() >= _OF_BROKEN
 
 
 def elsewhere(case_id: str) -> str:
-    """Return the reason of a case that is not judged for what another case says."""
+    """Return the reason for not judging a case because of what another case says."""
     return f"{NOT_JUDGED}see {case_id}"
 
 

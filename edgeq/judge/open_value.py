@@ -1,4 +1,4 @@
-"""A value whose interval holds its limit: which way it leans, and whether more samples can tell."""
+"""A value whose interval contains its limit: how it leans, and whether more samples would help."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from edgeq.judge.verdict import Verdict
 from edgeq.words import Kind
 
 FINE_RATE = 0.001
-"""A tenth of a point: rates that are no further from their limit are the limit in practice."""
+"""A tenth of a point. Rates this close to their limit practically equal it."""
 
 FINE_ROOM = 0.1
-"""The share of the room between a rate's limit and 1 that is never called the limit."""
+"""Greatest share of the distance between a rate's limit and 1 that may count as this close."""
 
 FINE_TIME = 0.01
-"""A hundredth of the limit, for times and their ratios."""
+"""The same for times and their ratios, as a share of the limit."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class OpenValue:
     """An INCONCLUSIVE value.
 
     Attributes:
-        noun: What stays or changes with more samples: ``"rate"``, ``"drop"``, ``"ratio"``, ...
-        kind: How it is written.
+        noun: Name of the value: ``"rate"``, ``"drop"``, ``"ratio"``, ...
+        kind: How the value is written.
         value: The measured value.
         interval: Its confidence interval.
         limit: Its limit.
         sense: ``"min"`` if the value must reach the limit, ``"max"`` if it must not exceed it.
-        fine: A distance from the limit that makes no difference in practice.
-        highest: The highest value that there is, None if there is none.
+        fine: A distance from the limit that makes no practical difference.
+        highest: The highest possible value; None if there is none.
     """
 
     noun: str
@@ -45,34 +45,34 @@ class OpenValue:
 
     @property
     def leans(self) -> Verdict:
-        """The side of the limit that the value lies on."""
+        """The verdict of the side of the limit that the value lies on."""
         return side(self.value, self.limit, self.sense)
 
     @property
     def is_known(self) -> bool:
-        """Whether the value is known to be the limit in practice: the interval is that narrow."""
+        """Whether the interval is so narrow that the value practically equals the limit."""
         low, high = self.interval
         return self.limit - self.fine <= low and high <= self.limit + self.fine
 
     @property
     def is_unreachable(self) -> bool:
-        """Whether no sample can prove the limit: it is the highest value that there is."""
+        """Whether no sample can prove the limit because it is the highest possible value."""
         return self.sense == "min" and self.highest is not None and self.limit >= self.highest
 
 
 def of_rate(noun: str, value: float, interval: tuple[float, float], limit: float) -> OpenValue:
-    """Return what is open about a rate in [0, 1] that must reach its limit."""
+    """Return the open value of a rate in [0, 1] that must reach its limit."""
     fine = min(FINE_RATE, max(1.0 - limit, 0.0) * FINE_ROOM)
     return OpenValue(noun, "percent", value, interval, limit, "min", fine, highest=1.0)
 
 
 def of_drop(value: float, interval: tuple[float, float], limit: float) -> OpenValue:
-    """Return what is open about a drop of accuracy."""
+    """Return the open value of a drop in accuracy."""
     return OpenValue("drop", "points", value, interval, limit, "max", FINE_RATE)
 
 
 def of_time(
     noun: str, kind: Kind, value: float, interval: tuple[float, float], limit: float
 ) -> OpenValue:
-    """Return what is open about a time or a ratio of times."""
+    """Return the open value of a time or a ratio of times."""
     return OpenValue(noun, kind, value, interval, limit, "max", abs(limit) * FINE_TIME)

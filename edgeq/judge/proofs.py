@@ -1,4 +1,4 @@
-"""The proofs that are always on: made, types, outputs, and two on calibration. All exact."""
+"""The exact proofs that are always on: made, types, outputs, and two on calibration."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from edgeq.words import names, plural, share
 FLOAT_BYTES = 4
 _HEAD_WEIGHTS: Mapping[Classifier, str] = {"int4": "int4", "dynamic": "int8"}
 MOST = 0.5
-"""A type holds most of the weights when it holds more than this share of their bytes."""
+"""Share of the weights' bytes above which a type holds most of them."""
 
 
 def made(error: EdgeqError | None, *, size: int = 0) -> Judgement:
     """Prove that the variant could be made, read and loaded.
 
-    The reason is the same whether this run made it or found it in the store, so that a run that
-    is repeated says the same.
+    The reason does not depend on whether this run made the variant or took it from the store, so
+    that repeated runs give the same reason.
 
     Args:
-        error: What went wrong, None when nothing did.
-        size: Bytes of the file.
+        error: What went wrong; None if nothing did.
+        size: Size of the file in bytes.
     """
     if error is not None:
         return broken(error)
@@ -52,14 +52,14 @@ def types(
     baseline_sha256: str,
     classifier: Classifier | None = None,
 ) -> Judgement:
-    """Prove that the file holds the types that its method claims, and is not the baseline.
+    """Prove that the file has the types that its method claims, and is not the baseline.
 
     Args:
-        operators: What the variant computes with.
-        method: The method that it claims, None for a ready-made variant that claims none.
-        sha256: Of the variant's file.
-        baseline_sha256: Of the baseline's file.
-        classifier: How the dense layers that give the outputs are to be quantized, None for like
+        operators: The variant's operators and their types.
+        method: The method that it claims; None for a ready-made variant that claims none.
+        sha256: SHA-256 of the variant's file.
+        baseline_sha256: SHA-256 of the baseline's file.
+        classifier: How the dense layers that produce the outputs are to be quantized; None if like
             the others.
     """
     evidence: dict[str, object] = {
@@ -104,7 +104,7 @@ def types(
 
 
 def _next_step(operators: Operators, claimed: Method) -> str:
-    """Return what to do about a file that is not what it claims: a claim that it shows, if any."""
+    """Return what to do about a file that is not what it claims; names a claim that it meets."""
     names_ = [
         f"`{name}`"
         for name, method in METHODS
@@ -116,10 +116,10 @@ def _next_step(operators: Operators, claimed: Method) -> str:
 
 
 def shows(operators: Operators, method: Method) -> bool:
-    """Return whether weights and activations are a method's; input and output may differ.
+    """Return whether weights and activations match a method; input and output may differ.
 
     Args:
-        operators: What the file computes with.
+        operators: The file's operators and their types.
         method: The method.
     """
     parts = (
@@ -138,18 +138,17 @@ def outputs(
     trained: bool = True,
     copied: bool = False,
 ) -> Judgement:
-    """Prove that outputs are finite, the same again, differ between images, and give a class.
+    """Prove that outputs are finite, repeatable, differ between images, and give a class.
 
-    With random weights nothing is judged that looks at classes: their probabilities are so even
-    that a quantized SOFTMAX rightly shows zeros.
+    With random weights, nothing about classes is judged: their probabilities are so similar that a
+    quantized SOFTMAX rightly gives zeros.
 
     Args:
         own: Facts about the variant's outputs.
-        baseline: Facts about the baseline's.
-        repeats: Whether photographs that were asked again got the same answers; None if that
-            is not known.
-        copied: Whether a variant with quantized arithmetic gave the baseline's outputs bit by bit.
-        trained: Whether the model's weights are trained ones.
+        baseline: Facts about the baseline's outputs.
+        repeats: Whether repeated photographs got the same outputs; None if unknown.
+        copied: Whether a variant with quantized arithmetic gave the baseline's outputs bit for bit.
+        trained: Whether the model's weights are trained.
     """
     evidence: dict[str, object] = {
         "images": own.images,
@@ -187,8 +186,8 @@ def calibration_disjoint(
     """Prove that no calibration image is an evaluation image, by content.
 
     Args:
-        shared: Names of the same image in the calibration and the evaluation set.
-        calibration: Number of calibration images, None if the method needs none.
+        shared: Names of each image that is in both sets, in the calibration and evaluation set.
+        calibration: Number of calibration images; None if the method needs none.
         evaluation: Number of evaluation images.
     """
     if calibration is None:
@@ -217,10 +216,10 @@ def calibration_disjoint(
 def calibration_set(lint: Lint | None) -> Judgement:
     """Prove that the calibration images are photographs, and not all the same one.
 
-    What is only unusual (few pictures, one class, another brightness) is in the evidence.
+    Anything merely unusual (few images, one class, another brightness) appears in the evidence.
 
     Args:
-        lint: What is odd about the set, None if the spec names none.
+        lint: What is odd about the set; None if the spec names no set.
     """
     if lint is None:
         return missing(
@@ -255,7 +254,7 @@ def _weights(operators: Operators, method: Method) -> Iterator[str]:
         operators.weight_bytes_by_type.get(name, 0) for name in method.weight_types
     )
     # Both engines leave small weights in float unless activations are quantized too, and in a
-    # network of 100 kB these are the most.
+    # network of 100 kB most weights are small.
     integer = ACTIVATION_TYPES_INTEGER & method.activation_types
     small = 0 if integer else sum(map(_left_in_float, operators.compute))
     if total == 0:
@@ -288,13 +287,13 @@ def _weights(operators: Operators, method: Method) -> Iterator[str]:
 
 
 def _left_in_float(operator: Compute) -> int:
-    """Return the bytes of float weights that are too few to be quantized."""
+    """Return the bytes of an operator's float weights if they are too few to be quantized."""
     small = operator.weight_bytes < LEAST_WEIGHTS * FLOAT_BYTES
     return operator.weight_bytes if small and operator.weight_type == "float32" else 0
 
 
 def _scales(operators: Operators, method: Method) -> Iterator[str]:
-    """Yield what is not per tensor where the target, or the claim, knows nothing else."""
+    """Yield which layers have a scale per channel if the method allows only one per tensor."""
     if method.stored_weights != "per_tensor":
         return
     layers = [layer for layer in operators.compute if layer.weight_scales]
@@ -307,7 +306,7 @@ def _scales(operators: Operators, method: Method) -> Iterator[str]:
 
 
 def _without_heads(operators: Operators) -> Operators:
-    """Return what a model computes with beside the dense layers that give its outputs."""
+    """Return a model's operators without the dense layers that produce its outputs."""
     others = tuple(layer for layer in operators.compute if not layer.head)
     sizes: Counter[str] = Counter()
     for other in others:
@@ -320,7 +319,7 @@ def _without_heads(operators: Operators) -> Operators:
 
 
 def _heads(operators: Operators, method: Method, classifier: Classifier) -> Iterator[str]:
-    """Yield how the dense layers that give the outputs are not as claimed."""
+    """Yield how the dense layers that produce the outputs differ from the claim."""
     heads = [layer for layer in operators.compute if layer.head]
     if not heads:
         yield "no dense layer gives an output"
@@ -392,12 +391,12 @@ def _empty(own: OutputFacts, baseline: OutputFacts) -> tuple[str, str] | None:
 
 
 def _more(breaks: Sequence[str]) -> str:
-    """Return how many breaks the evidence holds beside the first."""
+    """Return how many breaks there are in the evidence besides the first."""
     return f"; and {plural(len(breaks) - 1, 'break')} more" if len(breaks) > 1 else ""
 
 
 def _by_share(sizes: Mapping[str, int]) -> str:
-    """Return the names, the largest first."""
+    """Return the names, largest size first."""
     return _listed(sorted(sizes, key=lambda name: -sizes[name]))
 
 

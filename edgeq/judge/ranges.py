@@ -1,4 +1,4 @@
-"""The proof that the ranges of a variant's activations hold what its baseline computes."""
+"""Proof that a variant's activation ranges hold the values that its baseline computes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from edgeq.measure.ranges import RangeFit, Ranges, StaleBias, Trial
 from edgeq.words import plural
 
 AS_GOOD = 1.25
-"""By how many times more error a single range may leave than several, to be named alone."""
+"""Factor by which correcting a single range may leave more error than correcting several, for that
+range to be named alone."""
 
 _NAMED = 3
 _CALIBRATE = "Calibrate on samples like those of the evaluation, with the model's preprocessing"
@@ -19,17 +20,17 @@ _ANEW = "Rebuild the variant from the baseline: its scales were changed after it
 
 
 def ranges(comparison: Ranges, declared: StoredWeights = "quantized") -> Judgement:
-    """Prove that the ranges of activations are not what the variant's error comes from.
+    """Prove that activation ranges do not cause the variant's error.
 
-    A range that looks wrong proves nothing: good files have some that are seven times as wide as
-    what the baseline computes. So those that look wrong are set right in the file, and what the
-    outputs gain by it decides.
+    A range that looks wrong proves nothing: good files have ranges seven times as wide as the
+    baseline's values. So suspicious ranges are corrected in the file, and the verdict depends on
+    how much the outputs improve.
 
     Args:
         comparison: What the ranges cost.
-        declared: What the spec says of the variant's weights. One that was trained on computes
-            other activations than its baseline, so that ranges need not fit: only a range that is
-            far off stands against it.
+        declared: What the spec declares about the variant's weights. A variant that was trained
+            further computes other activations than its baseline, so that its ranges need not fit:
+            only a single harmful range counts against it.
     """
     evidence = _evidence(comparison)
     if not comparison.activations:
@@ -69,9 +70,9 @@ def ranges(comparison: Ranges, declared: StoredWeights = "quantized") -> Judgeme
 
 
 def harmful(comparison: Ranges) -> Trial | None:
-    """Return the trial that shows which ranges cause the error, None if none does.
+    """Return the trial that shows which ranges cause the error; None if none does.
 
-    If a single range explains it as well as several, it is the single one.
+    If a single range explains it as well as several do, the trial of that range is returned.
     """
     helpful = [trial for trial in comparison.trials if trial.recovers]
     if not helpful:
@@ -83,25 +84,25 @@ def harmful(comparison: Ranges) -> Trial | None:
 
 
 def _left(trial: Trial) -> float:
-    """Return the error that is left of the output that gains most."""
+    """Return the remaining error of the output that gains most."""
     after = trial.after[trial.output]
     return float("inf") if after is None else after
 
 
 def fit_of(comparison: Ranges, name: str) -> RangeFit | None:
-    """Return how a suspicious range fits, by its name."""
+    """Return the fit of a suspicious range, by the tensor's name; None if it is not suspicious."""
     return next((fit for fit in comparison.suspicious if fit.name == name), None)
 
 
 def holds(fit: RangeFit) -> str:
-    """Return what a range holds and what the baseline has there, in words."""
+    """Return as text what a range holds and which values the baseline has there."""
     low, high = fit.scale.range
     sentence = f"holds {low:.3g} to {high:.3g}, the baseline has {fit.values[0]:.3g} to "
     return f"{sentence}{fit.values[1]:.3g}"
 
 
 def recovery(comparison: Ranges, trial: Trial) -> str:
-    """Return what setting ranges right changes, in words."""
+    """Return as text what correcting the ranges changes."""
     before, after = (_error(errors[trial.output]) for errors in (trial.before, trial.after))
     classes = ""
     if trial.agreeing is not None and trial.agreeing[0] != trial.agreeing[1]:

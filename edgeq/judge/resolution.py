@@ -1,4 +1,4 @@
-"""What a set of images or a number of rounds can resolve, in one sentence for the evidence.
+"""What a set of images or a number of rounds can resolve, as one sentence for the evidence.
 
 Every statistical verdict carries it as ``evidence["resolution"]``.
 """
@@ -20,20 +20,20 @@ def sample(images: int, clusters: Clusters | None) -> str:
 
 
 def worth(clusters: Clusters | None, text: str) -> str:
-    """Return what a set resolves, said of as many images as its clusters count as."""
+    """Return what a set resolves, preceded by how many images its clusters count as."""
     if clusters is None:
         return text
     return f"{clusters.text} count as {plural(max(int(clusters.effective), 1), 'image')}: {text}"
 
 
 def of_rate(images: int, limit: float, confidence: float, *, others: str = "differ") -> str:
-    """Return what images can prove about a rate: the best one, and the counts that decide.
+    """Return what images can prove about a rate: the highest rate, and the decisive counts.
 
     Args:
         images: Number of images.
         limit: Lowest rate allowed, in [0, 1].
-        confidence: Of the two-sided Clopper-Pearson interval.
-        others: What the images that do not count do.
+        confidence: Confidence level of the two-sided Clopper-Pearson interval.
+        others: Verb phrase for the images that do not count.
     """
     passing, failing = differing_at_limit(images, limit, confidence)
     best = f"{_these(images)} can prove {share(best_provable_rate(images, confidence))} at best"
@@ -47,9 +47,9 @@ def of_drop(images: int, flips: float, limit: float, confidence: float) -> str:
 
     Args:
         images: Number of labelled images.
-        flips: Share of them whose rightness changed.
+        flips: Share of them that became right or wrong.
         limit: Highest drop allowed.
-        confidence: Of the two-sided interval.
+        confidence: Confidence level of the two-sided interval.
     """
     least = drop_to_see(images, flips, confidence=confidence)
     if least is None:
@@ -65,13 +65,13 @@ def of_drop(images: int, flips: float, limit: float, confidence: float) -> str:
 
 
 def of_interval(count: int, noun: str, kind: words.Kind, interval: Interval | None) -> str:
-    """Return what samples resolve by the width of their interval.
+    """Return what samples can resolve, given the width of their interval.
 
     Args:
-        count: Images or rounds.
+        count: Number of images or rounds.
         noun: ``"image"`` or ``"round"``.
         kind: How the values are written.
-        interval: Of the mean or ratio, None if there are too few samples for one.
+        interval: Interval of the mean or ratio; None if there are too few samples for one.
     """
     who = _these(count, noun)
     if interval is None:

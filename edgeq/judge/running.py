@@ -1,4 +1,4 @@
-"""Proofs about how a variant runs: other kernels, its input's range, the same answer again."""
+"""Proofs about how a variant runs: with other kernels, its input's range, repeated inputs."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from edgeq.measure.repeats import Repeats
 from edgeq.words import plural, share
 
 TIMES = 2.0
-"""Kernels may part by this many times the quantization error. Rounding that is drawn anew by
-other kernels parts by the square root of 2 of its own size at most; measured on good variants of
-two models and both engines: 0.31 to 0.78 times (benchmarks/kernels.md)."""
+"""Multiple of the quantization error by which kernels may differ. Independent rounding in other
+kernels differs by at most the square root of 2 times its own size. Measured on good variants of two
+models and both engines: 0.31 to 0.78 times (benchmarks/kernels.md)."""
 
 LEAST_NOISE = 0.1
-"""A smaller relative error between kernels is none, however good the variant is."""
+"""Relative error between kernels that is always allowed, however good the variant is."""
 
 LEAST_STEPS = 32
-"""Different values that 256 levels of a pixel must become: 5 bits."""
+"""Least number of different values that the 256 levels of a pixel must become: 5 bits."""
 
 LEAST_FILLED = 0.52
-"""Share of the input's range that pixels must be able to reach. Calibration on pixels never holds
-more than they can become; scales rounded up to a power of two hold less than twice as much."""
+"""Share of the input's range that pixels must be able to reach. Calibration on pixels never gives a
+wider range than they span, and rounding scales up to a power of two less than doubles it."""
 
 ROUNDED = 0.5
-"""Steps by which rounding the zero point moves the ends of a range, at most."""
+"""Greatest number of steps by which rounding the zero point moves the ends of a range."""
 
 SLACK = 1e-3
-"""Share of a type's steps that ends may be off by beside that: 0.26 steps of int8."""
+"""Share of a type's steps by which ends may be off in addition: 0.26 steps of int8."""
 
 MOST_SPARE = 0.01
-"""Share of a type's steps that may lie beyond what a pixel can become: means and deviations that
+"""Share of a type's steps that may lie beyond the values of pixels. Means and deviations that
 differ in the third digit leave half as much."""
 
 MOST_FAR = 0.05
@@ -47,13 +47,13 @@ MOST_FAR = 0.05
 def kernels(
     noise: KernelNoise | None, own: Kernels, other: Kernels, *, of: str = "logits"
 ) -> Judgement:
-    """Prove that another implementation of the operators gives the same answers, up to rounding.
+    """Prove that another implementation of the operators gives the same results, up to rounding.
 
     Args:
-        noise: How far the kernels part, None if the variant's arithmetic is float.
-        own: Kernels of the run.
-        other: Those that they are compared with.
-        of: What was compared.
+        noise: How far the kernels differ; None if the variant's arithmetic is float.
+        own: The run's kernels.
+        other: The kernels that they are compared with.
+        of: Name of what was compared.
     """
     if noise is None:
         return Judgement(
@@ -81,9 +81,9 @@ def kernels(
 
 
 def strain(noise: KernelNoise) -> tuple[int, float]:
-    """Return how near an output of a file is to failing ``kernels``, to find the nearest of them.
+    """Return how close an output is to failing ``kernels``, as a key to find the closest output.
 
-    An output that can't be compared, as one that is zero on these images, is the farthest.
+    An output that can't be compared, for example because it is always 0, is the farthest.
     """
     most = max(LEAST_NOISE, TIMES * _error(noise))
     return noise.nonfinite, -1.0 if noise.noise is None else noise.noise / most
@@ -110,10 +110,10 @@ def _parted(noise: KernelNoise, own: Kernels, other: Kernels) -> tuple[str, str]
 
 
 def input_range(fit: InputFit | None) -> Judgement:
-    """Prove that the variant's input holds the values that the photographs bring.
+    """Prove that the variant's input can hold the values of the photographs.
 
     Args:
-        fit: How they fit, None if the variant takes real values as they are.
+        fit: How the values fit; None if the variant does not quantize its input.
     """
     if fit is None:
         return Judgement(
@@ -159,12 +159,12 @@ def input_range(fit: InputFit | None) -> Judgement:
 
 
 def _off_by_steps(fit: InputFit) -> tuple[Verdict, str] | None:
-    """Return what is wrong with an input's scale or zero point, to the step.
+    """Return what is wrong with an input's scale or zero point if it is off by few steps.
 
-    Calibration on pixels gives a range that ends at the smallest and the largest of them, up to the
-    rounding of the zero point: never beyond what a pixel can become. A range that is wider may come
-    from values that were resized in floats, which overshoot, and is left open; one that is merely
-    moved can't.
+    Calibration on pixels gives a range that ends at the smallest and the largest pixel value, up to
+    the rounding of the zero point, and never extends beyond the values of pixels. A wider range may
+    come from images that were resized in floats, which overshoot, so it is INCONCLUSIVE. A range
+    that is merely shifted has no such excuse.
     """
     levels = float(np.iinfo(fit.dtype).max) - float(np.iinfo(fit.dtype).min)
     slack = ROUNDED + SLACK * levels
@@ -201,7 +201,7 @@ def _steps(number: float) -> str:
 
 
 def unsteady(repeats: Repeats) -> tuple[str, str] | None:
-    """Return what is wrong with answers that change, and what to do; None if none does."""
+    """Return what is wrong with outputs that change, and what to do; None if they don't."""
     if repeats.same:
         return None
     if repeats.after_others and repeats.at_once:
@@ -224,7 +224,7 @@ def unsteady(repeats: Repeats) -> tuple[str, str] | None:
 
 
 def copy_of_baseline(images: int) -> tuple[str, str]:
-    """Return what is wrong with quantized arithmetic that changes no bit, and what to do."""
+    """Return the problem that quantized arithmetic changes no bit, and what to do."""
     reason = (
         f"the outputs are the baseline's on {plural(images, 'image')}, bit by bit: nothing "
         "quantized is at work"
@@ -233,7 +233,7 @@ def copy_of_baseline(images: int) -> tuple[str, str]:
 
 
 def _error(noise: KernelNoise) -> float:
-    """Return the quantization error: that of the better kernels, if the others are at fault."""
+    """Return the quantization error: that of the better kernels, as the others may be at fault."""
     return min(
         (error for error in (noise.own_error, noise.other_error) if error is not None), default=0
     )

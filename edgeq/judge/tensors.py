@@ -1,4 +1,4 @@
-"""Verdicts on outputs that are judged as tensors, without regard to what they mean."""
+"""Verdicts on outputs that are judged as tensors, whatever they mean."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ UNBOUNDED_METHOD = (
     f"Gaffke's bounds, unless another image lies more than {FARTHEST:.0f} times as far as the "
     "farthest of these"
 )
-"""How the interval of a mean error is made, and what its high end supposes."""
+"""How the interval of a mean error is computed, and what its high end assumes."""
 
 MOST_DEAD = 0.05
-"""Share of what the baseline varies by that a variant may give every image alike."""
+"""Greatest share of the baseline's variance in values that are constant in the variant."""
 
 COST = "beside_finer"
-"""Key of the evidence that says what one scale a layer costs."""
+"""Key of the evidence for the cost of a single scale per layer."""
 
 NOT_FINITE = "not_finite"
 ONE_SCALE = "one_scale"
@@ -47,9 +47,9 @@ class OutputProblem:
     """What is wrong with an output of a variant.
 
     Attributes:
-        name: One word for it.
+        name: Keyword of the problem.
         reason: One sentence without a full stop.
-        next_step: What to do about it.
+        next_step: What to do about the problem.
     """
 
     name: str
@@ -62,12 +62,12 @@ class OutputError:
     """How far one output lies from the baseline's.
 
     Attributes:
-        label: What it is called in a sentence.
+        label: Name of the output in a sentence.
         mean: Mean relative error; None if there is nothing to compare with.
-        interval: Its interval, None for a single image.
+        interval: Its interval; None for a single image.
         images: Number of images.
-        confidence: Of the interval.
-        clusters: Where images belong together.
+        confidence: Confidence level of the interval.
+        clusters: Which images belong together.
     """
 
     label: str
@@ -79,7 +79,7 @@ class OutputError:
 
 
 def of_logits(agreement: Agreement) -> OutputError:
-    """Return the error of class scores: that of the logits which they are made from."""
+    """Return the error of class scores, which is that of their logits."""
     return OutputError(
         "logits",
         agreement.error,
@@ -103,12 +103,12 @@ def of_output(fit: Fit) -> OutputError:
 
 
 def label(fit: Fit) -> str:
-    """Return what an output is called in a sentence, for example ``"output 1 ('scores')"``."""
+    """Return the name of an output in a sentence, for example ``"output 1 ('scores')"``."""
     return label_of(fit.output, fit.name)
 
 
 def label_of(place: int, name: str) -> str:
-    """Return what the output at a place is called in a sentence."""
+    """Return the name in a sentence of the output with an index and a tensor name."""
     return f"output {place} ({name!r})"
 
 
@@ -119,13 +119,13 @@ def relative_error(
     method: str | None = None,
     reference: Reference | None = None,
 ) -> Judgement:
-    """Judge the mean relative error of the output that fits worst: by verdict, then by its limit.
+    """Judge the mean relative error of the worst output, by verdict and then relative to its limit.
 
     Args:
-        errors: Of every output that is compared.
-        limit: The greatest that is allowed, whatever the control reaches.
-        method: The variant's, for what to try next.
-        reference: The control; None if the spec sets the limit, which then holds alone.
+        errors: The error of every output that is compared.
+        limit: Greatest error allowed, whatever the control achieves.
+        method: The variant's method, for advice.
+        reference: The control; None if the spec sets the limit, which then applies alone.
     """
     judged = [_Judged.of(error, limit, reference) for error in errors if error.mean is not None]
     if not judged:
@@ -136,11 +136,11 @@ def relative_error(
 
 
 def with_cost(judgement: Judgement, cost: Mapping[str, object]) -> Judgement:
-    """Return a judgement of an error that says what coarser scales than need be cost.
+    """Return a judgement with the cost of unnecessarily coarse scales in its evidence.
 
     Args:
-        judgement: Of the variant's error.
-        cost: Facts as of ``pipeline.control.cost_beside_finer``; empty if no scales are finer.
+        judgement: The judgement of the variant's error.
+        cost: Facts from ``pipeline.control.cost_beside_finer``; empty if no scales are finer.
     """
     if not cost:
         return judgement
@@ -154,13 +154,13 @@ def drift(
     method: str | None = None,
     reference: Reference | None = None,
 ) -> Judgement:
-    """Judge how far the probabilities moved: their mean total variation distance.
+    """Judge how far the probabilities moved, by their mean total variation distance.
 
     Args:
-        agreement: The variant beside its baseline.
-        limit: The greatest distance that is allowed, whatever the control reaches.
-        method: The variant's, for what to try next.
-        reference: The control; None if the spec sets the limit, which then holds alone.
+        agreement: The variant's agreement with its baseline.
+        limit: Greatest distance allowed, whatever the control achieves.
+        method: The variant's method, for advice.
+        reference: The control; None if the spec sets the limit, which then applies alone.
     """
     if agreement.drift is None:
         return _nothing_to_compare()
@@ -185,9 +185,9 @@ class _Judged:
 
     Attributes:
         error: The mean.
-        ceiling: Its limit, whatever the control reaches.
-        tightened: That limit with what the control adds to it.
-        what: What the mean is one of.
+        ceiling: Its limit, whatever the control achieves.
+        tightened: That limit as tightened by the control.
+        what: Name of the quantity.
     """
 
     error: OutputError
@@ -216,7 +216,7 @@ class _Judged:
 
     @property
     def rank(self) -> tuple[int, float]:
-        """What makes it worse than another one."""
+        """Sort key by which the worst mean is the greatest."""
         return control.severity(self.status), self.value / max(self.tightened.limit, 1e-12)
 
     def judgement(
@@ -225,12 +225,12 @@ class _Judged:
         another: Callable[[str | None, str], str],
         method: str | None,
     ) -> Judgement:
-        """Return the judgement that shows it.
+        """Return the judgement of the mean.
 
         Args:
-            means: Of every output, for the evidence.
-            another: Returns what to try in place of a method for an output.
-            method: The variant's.
+            means: The mean of every output, for the evidence.
+            another: Returns what to try instead of a method for an output.
+            method: The variant's method.
         """
         error, status, limit = self.error, self.status, self.tightened.limit
         text = words.against("number", self.value, limit, "max", error.interval)
@@ -275,7 +275,7 @@ def _nothing_to_compare() -> Judgement:
 
 
 def worst_cosine(fits: Sequence[Fit], limit: float, *, method: str | None = None) -> Judgement:
-    """Judge the lowest cosines of an output, without those that chance may put below a limit."""
+    """Judge the lowest cosine of an output, apart from those that may lie below by chance."""
     measured = [fit for fit in fits if fit.worst_cosine is not None]
     if not measured:
         return _nothing_to_compare()
@@ -301,7 +301,7 @@ def worst_cosine(fits: Sequence[Fit], limit: float, *, method: str | None = None
 
 
 def _another_method(method: str | None, output: str) -> str:
-    """Return what to try in place of a method; a ready-made variant that claims none has none."""
+    """Return what to try instead of a method; for a variant that claims none, what to check."""
     if method is None:
         return f"Check the variant's preprocessing, and the layers that lead to {output}"
     return another_method(method)
@@ -315,14 +315,14 @@ def outputs(
     copied: bool,
     trained: bool,
 ) -> Judgement:
-    """Prove that every output is finite, the same again, differs between images, and is in place.
+    """Prove that every output is finite, repeatable, differs between images, and is in its place.
 
     Args:
-        fits: Of every output.
-        repeats: Whether photographs that were asked about again got the same outputs.
-        problem: What is wrong with an output, None if nothing is.
-        copied: Whether a variant with quantized arithmetic gave the baseline's outputs bit by bit.
-        trained: Whether the weights are trained ones.
+        fits: The fit of every output.
+        repeats: Whether repeated photographs got the same outputs.
+        problem: What is wrong with an output; None if nothing is.
+        copied: Whether a variant with quantized arithmetic gave the baseline's outputs bit for bit.
+        trained: Whether the weights are trained.
     """
     refusal = None if problem is None else (problem.reason, problem.next_step)
     refusal = refusal or unsteady(repeats)
@@ -340,7 +340,7 @@ def outputs(
 
 
 def _seen(fits: Sequence[Fit], *, trained: bool) -> str:
-    """Return what was seen of outputs with which nothing is wrong."""
+    """Return a summary of outputs without problems."""
     sentence = f"{plural(len(fits), 'output')} finite on {plural(fits[0].images, 'image')}"
     if not trained:
         return f"{sentence}; random weights, so nothing more is judged"
@@ -356,12 +356,12 @@ def _seen(fits: Sequence[Fit], *, trained: bool) -> str:
 def with_outputs(
     judgement: Judgement, fits: Sequence[Fit], problem: OutputProblem | None
 ) -> Judgement:
-    """Return the proof of a model's class scores with what its outputs show.
+    """Return the proof of a model's class scores, extended to all its outputs.
 
     Args:
-        judgement: Of the class scores.
-        fits: Of every output.
-        problem: What is wrong with an output, None if nothing is.
+        judgement: The judgement of the class scores.
+        fits: The fit of every output.
+        problem: What is wrong with an output; None if nothing is.
     """
     facts = {**judgement.evidence, "outputs": [outline(fit) for fit in fits]}
     if problem is None:
@@ -373,7 +373,7 @@ def with_outputs(
 
 
 def outline(fit: Fit) -> dict[str, object]:
-    """Return what the evidence says of one output."""
+    """Return the facts about one output for the evidence."""
     return {
         "name": fit.name,
         "shape": list(fit.shape),
@@ -387,11 +387,11 @@ def outline(fit: Fit) -> dict[str, object]:
 
 
 def problem_of(fits: Sequence[Fit], *, trained: bool) -> OutputProblem | None:
-    """Return what is wrong with the first output that is wrong, None if none is.
+    """Return the first problem of any output; None if there is none.
 
     Args:
-        fits: Of every output.
-        trained: Whether the weights are trained ones; else only values that are not finite count.
+        fits: The fit of every output.
+        trained: Whether the weights are trained; if not, only values that are not finite count.
     """
     problems = [_not_finite(fit) for fit in fits]
     if trained:
@@ -480,11 +480,11 @@ def _lost_columns(fit: Fit) -> OutputProblem | None:
 def mismatch(
     baseline: Sequence[tuple[str, tuple[int, ...]]], variant: Sequence[tuple[str, tuple[int, ...]]]
 ) -> str | None:
-    """Return why a variant's outputs can't be compared with the baseline's, None if they can.
+    """Return why a variant's outputs can't be compared with the baseline's; None if they can.
 
     Args:
-        baseline: Name and shape of each output.
-        variant: The same of the variant.
+        baseline: Name and shape of each of the baseline's outputs.
+        variant: Name and shape of each of the variant's outputs.
     """
     if len(baseline) != len(variant):
         return f"has {plural(len(variant), 'output')}, the baseline {len(baseline)}"

@@ -1,4 +1,4 @@
-"""Why times are not to be trusted much, with what was seen and what helps."""
+"""Signs that timing was unsteady, each with what was observed and what helps."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from edgeq.measure.latency import LEAST_FOR_P90, Latency
 from edgeq.words import plural, share
 
 NOISY_SPREAD = 0.05
-"""A median absolute deviation above this share of the median is not a quiet machine's: in an
-undisturbed job the spread is 0.3 %."""
+"""Median absolute deviation, as a share of the median, above which the machine was not idle: in an
+undisturbed job it is 0.3 %."""
 
 NOTABLE_DRIFT = 0.05
-"""Of the last third's median beside the first third's. It also has to exceed the spread, which
-moves medians of thirds by itself."""
+"""Relative change from the first third's median to the last third's that counts as drift. It must
+also exceed the spread, which alone can move medians of thirds."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Cause:
     """A sign that times are unsteady.
 
     Attributes:
-        seen: What was seen, in words.
-        advice: What helps.
+        seen: What was observed, as a phrase.
+        advice: What helps, as a clause.
     """
 
     seen: str
@@ -30,13 +30,13 @@ class Cause:
 
 
 def causes(latency: Latency) -> tuple[Cause, ...]:
-    """Return the signs that a benchmark was unsteady, the likeliest cause first."""
+    """Return the signs that a benchmark was unsteady, most likely cause first."""
     signs = (_load(latency), _spread(latency), _drift(latency), _few_rounds(latency))
     return tuple(sign for sign in signs if sign is not None)
 
 
 def said(signs: tuple[Cause, ...]) -> str:
-    """Return signs and advice as sentences with a space behind them, ``""`` if none was seen."""
+    """Return signs and advice as a sentence with a trailing space; ``""`` if there are no signs."""
     if not signs:
         return ""
     advice = "; ".join(dict.fromkeys(sign.advice for sign in signs))

@@ -1,4 +1,4 @@
-"""The four verdicts on a case, the four answers about a variant, a verdict with its reason."""
+"""The four verdicts on a case, the four answers about a variant, and judgements with reasons."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Verdict(str, enum.Enum):
 
 
 class ShipDecision(str, enum.Enum):
-    """The answer about a variant: the first that fits, in this order.
+    """The answer about a variant: the first that applies, in this order.
 
-    ``REJECTED`` says that something stands against the variant, ``NOT_JUDGED`` that its
-    predictions were not measured, ``UNPROVEN`` that nothing failed and something is open, and
-    ``CLEARED`` that every declared case is PASS. Only a cleared variant may ship.
+    ``REJECTED`` means that a case counts against the variant, ``NOT_JUDGED`` that its predictions
+    were not measured, ``UNPROVEN`` that nothing failed but something is open, and ``CLEARED`` that
+    every declared case is PASS. Only a cleared variant may ship.
     """
 
     REJECTED = "rejected"
@@ -31,17 +31,17 @@ class ShipDecision(str, enum.Enum):
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """What a gate says about one variant.
+    """A gate's judgement of one variant.
 
     Attributes:
         status: The verdict.
-        reason: One sentence a person can act on.
-        value: The measured number in the gate's unit, None for proofs and MISSING.
-        limit: The limit in the gate's unit, None for proofs.
-        interval: Lower and upper end of the value's confidence interval, None if exact.
-        next_step: What to do about it, None when there is nothing to do.
+        reason: One sentence that a person can act on.
+        value: The measured number in the gate's unit; None for proofs and MISSING.
+        limit: The limit in the gate's unit; None for proofs.
+        interval: Lower and upper end of the value's confidence interval; None if exact.
+        next_step: What to do next; None if there is nothing to do.
         declared_missing: Whether the spec allows this MISSING.
-        evidence: Plain JSON facts that the reason rests on.
+        evidence: Plain JSON facts behind the reason.
     """
 
     status: Verdict

@@ -1,4 +1,4 @@
-"""The proof of what is stored: weights, biases, constants and operators are the baseline's."""
+"""Proof that stored weights, biases, constants and operators are the baseline's."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from edgeq.words import plural, share
 
 ANOTHER_NETWORK = 0.5
 MOST_LAYERS = 0.8
-"""From this share of the layers on, what happened did not happen to single ones."""
+"""Share of the layers from which a change counts as general."""
 LEAST_LAYERS = 3
 FOLDED = 0.5
-"""Factors of channels that differ by more are scales of other channels."""
+"""Greatest relative change that another folded normalization explains; beyond it, channels have the
+scales of other channels."""
 SHOWN = 20
 UNLIKE = frozenset({"near", "other", "foreign"})
-"""Changes of weights that are not one operation on the baseline's."""
+"""Changes to weights that are not a single operation on the baseline's."""
 
 _DECLARE = 'declare `weights = "trained"` for a variant that was trained on after the baseline'
 _FROM_BASELINE = f"Make the variant from the baseline's file, or {_DECLARE}"
@@ -45,8 +46,8 @@ def weights(comparison: FileComparison, declared: StoredWeights) -> Judgement:
     """Prove that what a variant stores was quantized from what its baseline stores.
 
     Args:
-        comparison: What its file holds beside the baseline's.
-        declared: What the spec says of its weights.
+        comparison: The comparison of its file with the baseline's.
+        declared: What the spec declares about its weights.
     """
     findings = [finding for finding in comparison.findings if not _is_waived(finding, declared)]
     evidence: dict[str, object] = {
@@ -114,11 +115,11 @@ def weights(comparison: FileComparison, declared: StoredWeights) -> Judgement:
 
 
 def headline(findings: Sequence[Finding], comparison: FileComparison) -> str:
-    """Return in one sentence what is not the baseline's.
+    """Return in one sentence what differs from the baseline.
 
     Args:
-        findings: What is certain, at least one.
-        comparison: Where it was found.
+        findings: The certain findings, at least one.
+        comparison: The comparison that they are from.
     """
     stored = [finding for finding in findings if finding.part == "weights"]
     layers = {finding.baseline_operator for finding in stored}
@@ -149,7 +150,7 @@ def headline(findings: Sequence[Finding], comparison: FileComparison) -> str:
 
 
 def is_general(stored: Sequence[Finding], comparison: FileComparison) -> bool:
-    """Return whether the weights of most layers are concerned."""
+    """Return whether the weights of most layers are affected."""
     layers = {finding.baseline_operator for finding in stored}
     return len(layers) >= max(LEAST_LAYERS, MOST_LAYERS * comparison.layers)
 
@@ -175,7 +176,7 @@ def _more(findings: Sequence[Finding]) -> str:
 
 
 def counted(comparison: FileComparison, declared: StoredWeights) -> tuple[Finding, ...]:
-    """Return what is certain and not waived by what the spec says of the weights."""
+    """Return the findings that are certain and not waived by what the spec declares."""
     return tuple(
         finding
         for finding in comparison.findings
@@ -190,7 +191,7 @@ def _is_waived(finding: Finding, declared: StoredWeights) -> bool:
 
 
 def next_step_of(findings: Sequence[Finding], comparison: FileComparison) -> str:
-    """Return what to do about what is not the baseline's; arguments as of ``headline``."""
+    """Return what to do about a difference from the baseline; arguments as for ``headline``."""
     first = findings[0]
     if first.part == "operator" and not any(finding.part == "weights" for finding in findings):
         return _OPERATOR_STEP

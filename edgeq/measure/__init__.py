@@ -1,1 +1,1 @@
-"""Numbers out of arrays and bytes. Judges nothing and runs nothing."""
+"""Measurements computed from arrays and files. Nothing here is judged or run."""

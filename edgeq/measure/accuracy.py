@@ -1,4 +1,4 @@
-"""What a variant and its baseline say beside the labels."""
+"""Accuracy of a variant and its baseline against the labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BEST = 5
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
-    """A share of the images with its Clopper-Pearson interval."""
+    """A share of the images, with its Clopper-Pearson interval."""
 
     images: int
     value: float
@@ -27,26 +27,26 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     """Top-1 and top-5 accuracy of both models, and the paired drop of top-1.
 
-    The baseline is right where its first greatest score is the label's. The variant is right
-    only where it is also the only greatest: ties count against it, as in ``agreement``.
+    The baseline is right if its first greatest score is the label's. The variant is right only if
+    no other score is as great: ties count against it, as in ``agreement``.
 
     Attributes:
         images: Number of labelled images n.
         classes: Number of classes.
-        confidence: Of the intervals.
-        baseline_top1: Images whose label is the baseline's class.
-        variant_top1: The same of the variant.
-        baseline_top5: Images with fewer than five classes at or above the label's logit, the
-            label's own apart; None with five classes or fewer.
-        variant_top5: The same of the variant.
+        confidence: Confidence level of the intervals.
+        baseline_top1: Share of the images whose label is the baseline's class.
+        variant_top1: The same for the variant.
+        baseline_top5: Share of the images with fewer than five other classes at or above the
+            label's logit; None with five classes or fewer.
+        variant_top5: The same for the variant.
         lost: Images right in the baseline and wrong in the variant.
         gained: Images wrong in the baseline and right in the variant.
         drop: ``(lost - gained) / n``: top-1 of the baseline minus that of the variant.
         drop_interval: Its interval, see ``statistics.paired_difference``.
-        mcnemar_p: McNemar's exact two-sided p of the lost and gained.
-        clusters: Where images belong together, None if each stands alone.
-        baseline_right: The images that the baseline has right, as ``measure.bits`` packs them.
-        variant_right: The same of the variant.
+        mcnemar_p: McNemar's exact two-sided p for the lost and gained images.
+        clusters: Which images belong together; None if all are independent.
+        baseline_right: The images that the baseline gets right, as ``measure.bits`` packs them.
+        variant_right: The same for the variant.
     """
 
     images: int
@@ -67,7 +67,7 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def worth(self) -> int:
-        """How many independent images the set counts as."""
+        """The number of independent images the set counts as."""
         return max(int(effective(self.images, self.clusters)), 1)
 
 
@@ -79,18 +79,18 @@ def accuracy(
     confidence: float = 0.95,
     clusters: Clusters | None = None,
 ) -> Accuracy:
-    """Measure accuracy on the same labelled images.
+    """Compare the accuracy of two models on the same labelled images.
 
     Args:
-        baseline: On n images, c classes.
-        variant: On the same images, in the same classes.
+        baseline: The baseline's predictions on n images, c classes.
+        variant: The variant's predictions on the same images and classes.
         labels: Class of each image, shape (n,).
-        confidence: Of the intervals, in (0, 1).
-        clusters: Where images belong together.
+        confidence: Confidence level of the intervals, in (0, 1).
+        clusters: Which images belong together.
 
     Raises:
-        ModelError: The answers have different shapes.
-        ImageError: The labels do not fit the answers.
+        ModelError: The predictions have different shapes.
+        ImageError: The labels do not fit the predictions.
     """
     require_same_shape(baseline, variant)
     truth = checked_labels(labels, baseline)
@@ -125,7 +125,7 @@ def _rate(right: Booleans, confidence: float, clusters: Clusters | None) -> Rate
 
 
 def _among_best(answers: Predictions, truth: Integers) -> Booleans:
-    """Return where the label is among the five best classes; ties count against it."""
+    """Return which images have the label among the five best classes; ties count against it."""
     among: Booleans = by_rows(_is_among_best, answers.logits, truth) & answers.finite
     return among
 

@@ -1,4 +1,4 @@
-"""What a variant says beside its baseline, image by image."""
+"""Agreement of a variant's predictions with its baseline's, image by image."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from edgeq.measure.statistics import bounded_mean, unbounded_mean
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """A number per image, summed up.
+    """Summary of a number that each image has.
 
     Attributes:
-        mean: Over the images.
+        mean: Mean over the images.
         p5: 5th percentile.
         median: 50th percentile.
         p95: 95th percentile.
-        worst: The worst image's: the lowest cosine, the highest divergence or error.
-        percentiles: See ``measure.percentiles``; empty if a record does not hold them.
+        worst: The worst image's value: the lowest cosine, or the highest divergence or error.
+        percentiles: See ``measure.percentiles``; empty if the record lacks them.
     """
 
     mean: float
@@ -38,45 +38,46 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
-    """What a variant says beside its baseline.
+    """How well a variant's predictions agree with its baseline's.
 
-    An image agrees only where the variant's greatest score is the only one and belongs to the
-    baseline's class: ties, and values that are not finite, count against the variant.
+    An image agrees only if the variant's greatest score is unique and belongs to the baseline's
+    class. Ties and values that are not finite count against the variant.
 
     Attributes:
         images: Number of images n.
         classes: Number of classes.
-        confidence: Of the intervals.
+        confidence: Confidence level of the intervals.
         agreeing: Images that agree.
         top1: ``agreeing / n``.
         top1_interval: Its Clopper-Pearson interval.
         ties: Images on which the variant's greatest score occurs more than once.
-        baseline_ties: The same of the baseline.
-        nonfinite_images: Images on which one of the two is not finite.
+        baseline_ties: The same for the baseline.
+        nonfinite_images: Images on which an output of either model is not finite.
         top5_overlap: Mean share of the baseline's five best classes among the variant's, by
             logits; None with five classes or fewer.
         top5_interval: Its interval, see ``statistics.bounded_mean``.
         js_bits: Jensen-Shannon divergence of probabilities in bits, 0 to 1.
-        cosine: Cosine of logits centred per image; its worst is an exact fact of this set.
-        lowest_cosines: The lowest of them, as many as ``measure.lowest`` says; empty in a record
-            of an earlier version.
-        relative_error: Norm of the difference of centred logits by the baseline's norm; None
-            where no image has one.
+        cosine: Cosine of logits centred per image. Its worst value is exact for this set.
+        lowest_cosines: The lowest cosines, as many as ``measure.lowest`` returns; empty in records
+            of earlier versions.
+        relative_error: Norm of the difference of centred logits divided by the baseline's norm;
+            None if it is defined for no image.
         error: Mean norm of the difference of centred logits, divided by the root mean square of
-            the baseline's norms; None if no image has a finite answer of both.
+            the baseline's norms; None if no image has finite outputs from both models.
         error_interval: Its interval, see ``statistics.unbounded_mean``; None for a single image.
-        drift: Mean total variation distance of the probabilities, over the images whose answers
-            are finite in both; None if there are none.
-        drift_interval: Its interval, as of the error and not above 1; None for a single image.
-        confidence_drift: Mean of the variant's greatest probability minus the baseline's, over
-            images where both are finite; None if there are none.
-        distinct_classes: Different classes that the variant gives.
-        baseline_distinct_classes: The same of the baseline.
-        logits_sources: Where the logits of baseline and variant come from.
-        flip_counts: None without labels.
+        drift: Mean total variation distance of the probabilities, over the images whose outputs
+            are finite in both models; None if there are none.
+        drift_interval: Its interval, computed like the error's and capped at 1; None for a single
+            image.
+        confidence_drift: Mean of the variant's greatest probability minus the baseline's, over the
+            images whose outputs are finite in both models; None if there are none.
+        distinct_classes: Number of different classes that the variant predicts.
+        baseline_distinct_classes: The same for the baseline.
+        logits_sources: Where the logits of the baseline and of the variant come from.
+        flip_counts: Flips by kind; None without labels.
         flips: Every image that does not agree.
-        worst_images: The ten images with the lowest cosine, the worst first.
-        clusters: Where images belong together, None if each stands alone.
+        worst_images: The ten images with the lowest cosine, worst first.
+        clusters: Which images belong together; None if all are independent.
         agreeing_images: The images that agree, as ``measure.bits`` packs them.
     """
 
@@ -111,7 +112,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def worth(self) -> int:
-        """How many independent images the set counts as."""
+        """The number of independent images the set counts as."""
         return max(int(effective(self.images, self.clusters)), 1)
 
 
@@ -123,18 +124,18 @@ def agreement(
     confidence: float = 0.95,
     clusters: Clusters | None = None,
 ) -> Agreement:
-    """Compare a variant's answers with its baseline's.
+    """Compare a variant's predictions with its baseline's.
 
     Args:
-        baseline: On n images, c classes.
-        variant: On the same images, in the same classes.
+        baseline: The baseline's predictions on n images, c classes.
+        variant: The variant's predictions on the same images and classes.
         labels: Class of each image, shape (n,); None if there are none.
-        confidence: Of the intervals, in (0, 1).
-        clusters: Where images belong together.
+        confidence: Confidence level of the intervals, in (0, 1).
+        clusters: Which images belong together.
 
     Raises:
-        ModelError: The answers have different shapes.
-        ImageError: The labels do not fit the answers.
+        ModelError: The predictions have different shapes.
+        ImageError: The labels do not fit the predictions.
     """
     require_same_shape(baseline, variant)
     truth = None if labels is None else checked_labels(labels, baseline)
@@ -193,35 +194,35 @@ def _share_interval(
 
 
 def agreeing(baseline: Predictions, variant: Predictions) -> Booleans:
-    """Return on which images the variant gives the baseline's class, alone, shape (n,)."""
+    """Return on which images the variant predicts the baseline's class, untied, shape (n,)."""
     same: Booleans = baseline.predicted == variant.predicted
     return same & baseline.finite & variant.finite & ~variant.tied
 
 
 def require_same_shape(baseline: Predictions, variant: Predictions) -> None:
-    """Refuse answers that can't be compared.
+    """Raise if the predictions can't be compared.
 
     Raises:
-        ModelError: The answers have different shapes.
+        ModelError: The predictions have different shapes.
     """
     if baseline.scores.shape != variant.scores.shape:
         raise ModelError(
-            f"the variant answers with the shape {variant.scores.shape}, "
-            f"the baseline with {baseline.scores.shape}",
+            f"the variant's output has the shape {variant.scores.shape}, "
+            f"the baseline's {baseline.scores.shape}",
             remedy="Name the variant's own label set in the spec (`labels`)",
         )
 
 
 def checked_labels(labels: npt.ArrayLike, answers: Predictions) -> Integers:
-    """Return the labels as an array that fits the answers, shape (n,).
+    """Return the labels as an array that fits the predictions, shape (n,).
 
     Raises:
-        ImageError: There are too many or too few, or one is not a class.
+        ImageError: There are too many or too few labels, or one is not a class.
     """
     truth = np.asarray(labels, np.int64)
     n, classes = answers.scores.shape
     if truth.shape != (n,):
-        raise ImageError(f"there are labels of the shape {truth.shape} for {n} images")
+        raise ImageError(f"the labels have the shape {truth.shape}, but there are {n} images")
     wrong = np.flatnonzero((truth < 0) | (truth >= classes))
     if wrong.size:
         raise ImageError(

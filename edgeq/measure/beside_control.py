@@ -1,4 +1,4 @@
-"""What a variant says beside what its control says, both compared with their one baseline."""
+"""A variant compared with its control, both measured against the same baseline."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROBABILITIES = "probabilities"
 
 @dataclass(frozen=True)
 class Three:
-    """Answers in classes of three models on the same n images."""
+    """Class predictions of three models on the same n images."""
 
     baseline: Predictions
     variant: Predictions
@@ -34,10 +34,10 @@ class ThreeOutputs:
     """One output of three models on the same n images.
 
     Attributes:
-        label: What it is called in a sentence.
-        baseline: The baseline's.
-        variant: The variant's.
-        control: The control's.
+        label: Name of the output in a sentence.
+        baseline: The baseline's output.
+        variant: The variant's output.
+        control: The control's output.
     """
 
     label: str
@@ -47,14 +47,14 @@ class ThreeOutputs:
 
 
 class BesideControl(msgspec.Struct, frozen=True, kw_only=True):
-    """A variant's figures beside its control's.
+    """A variant's figures compared with its control's.
 
     Attributes:
-        errors: Relative errors: of the logits, if the model has classes, and of every output that
-            is judged as a tensor. An output without a comparable image is left out.
+        errors: Relative errors of the logits, if the model has classes, and of every output that
+            is judged as a tensor. Outputs without a comparable image are left out.
         drift: Total variation distance of the probabilities; None if the model has no classes.
-        agreement: Images with the baseline's class; None if the model has no classes.
-        accuracy: Images with the label's class; None without labels.
+        agreement: Share of images with the baseline's class; None if the model has no classes.
+        accuracy: Share of images with the label's class; None without labels.
     """
 
     errors: tuple[Contrast, ...] = ()
@@ -74,15 +74,15 @@ def beside_control(
     """Compare a variant with its control.
 
     Args:
-        answers: In classes; None if the models have none.
-        outputs: Those that are judged as tensors.
+        answers: Class predictions of the three models; None if they have no classes.
+        outputs: Outputs that are judged as tensors.
         labels: Class of each image, shape (n,); None if there are none.
-        confidence: Of the intervals, in (0, 1).
-        clusters: Where images belong together.
+        confidence: Confidence level of the intervals, in (0, 1).
+        clusters: Which images belong together.
 
     Raises:
-        ModelError: The answers have different shapes.
-        ImageError: The labels do not fit the answers.
+        ModelError: The predictions have different shapes.
+        ImageError: The labels do not fit the predictions.
         ValueError: Outputs have different numbers of images or values.
     """
 
@@ -129,7 +129,7 @@ def _known(errors: Sequence[Contrast | None]) -> tuple[Contrast, ...]:
 
 
 def _errors(apart: Divergence) -> Doubles:
-    """Return the error of each image, ``(n,)``, NaN if it has none."""
+    """Return the error of each image, shape ``(n,)``; NaN if it has none."""
     errors = np.full(apart.usable.shape, np.nan)
     if apart.error.size:
         errors[apart.usable] = apart.error

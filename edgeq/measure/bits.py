@@ -1,4 +1,4 @@
-"""Yes or no for each image of a set, as short text."""
+"""One flag per image of a set, packed into short text."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _BITS = 8
 
 
 def pack(flags: Booleans) -> str:
-    """Return flags of shape (n,) as base64, eight to a byte, the first in the highest bit."""
+    """Return flags of shape (n,) as base64, eight per byte, the first in the highest bit."""
     return base64.b64encode(np.packbits(flags).tobytes()).decode()
 
 
 def unpack(text: str, count: int) -> Booleans:
-    """Return what ``pack`` made text of, shape (count,).
+    """Return the flags that ``pack`` encoded, shape (count,).
 
     Args:
-        text: The text.
-        count: The number of flags, which the text itself does not tell.
+        text: What ``pack`` returned.
+        count: The number of flags, which the text does not contain.
 
     Raises:
-        ValueError: It is not the text of so many flags.
+        ValueError: The text does not encode this many flags.
     """
     try:
         content = base64.b64decode(text, validate=True)

@@ -1,4 +1,4 @@
-"""The paired bootstrap over blocks for medians and their ratio, vectorised and seeded."""
+"""Paired block bootstrap for two medians and their ratio, vectorised and seeded."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ Array = npt.NDArray[np.float64]
 
 RESAMPLES = 4000
 LEAST_IN_TAIL = 20
-"""Resamples that lie beyond each end of an interval, so that the end is more than an extreme."""
+"""Resamples beyond each end of an interval, so that the end does not rest on a few extremes."""
 
 _CELLS = 4_000_000
-"""Weights held at once: what bounds the memory of many rounds."""
+"""Weights in memory at once, which bounds the memory that many rounds take."""
 
 
 def least_blocks(confidence: float) -> int:
-    """Return the blocks below which there is no interval.
+    """Return the least number of blocks for which there is an interval.
 
-    Each block lies on one side of the true median with probability 1/2, so all n lie on the same
-    side with ``2 · 0.5**n``. While that is above ``1 - confidence`` not even the whole range of
-    the blocks holds the median with this confidence: at 95 % it takes 6 blocks.
+    Each block lies on either side of the true median with probability 1/2, so all n lie on the same
+    side with probability ``2 · 0.5**n``. As long as that exceeds ``1 - confidence``, not even the
+    whole range of the blocks contains the median with this confidence. At 95 % it takes 6 blocks.
 
     Args:
-        confidence: In (0, 1).
+        confidence: Confidence level, in (0, 1).
     """
     return math.ceil(1.0 - math.log2(1.0 - confidence))
 
 
 @dataclass(frozen=True)
 class MedianIntervals:
-    """Bootstrap intervals of two medians and of their ratio (second by first)."""
+    """Bootstrap intervals of two medians and of their ratio (second divided by first)."""
 
     first: Interval
     second: Interval
@@ -51,17 +51,17 @@ def median_intervals(
 ) -> MedianIntervals | None:
     """Resample pairs of neighbouring blocks and return the stretched percentile intervals.
 
-    Samples of a block share what the machine did at that time, and the first's block and the
-    second's block of one number were timed side by side: a resample takes or leaves both whole.
-    Few blocks vary less among themselves than the machine does, so that the percentiles alone
-    would miss as often as 13 times in 100 at 95 % and 6 blocks; see ``stretch``.
+    The samples of a block share the state of the machine at that time, and blocks with the same
+    number were timed one after the other, so a resample always takes both or neither. Few blocks
+    vary less among themselves than the machine does: with 6 blocks, plain 95 % percentile intervals
+    would miss 13 times in 100. ``stretch`` corrects that.
 
     Args:
-        first: Samples in s, shape (rounds,), all above 0.
-        second: Samples in s, shape (rounds,), timed beside those of ``first``.
+        first: Samples in seconds, shape (rounds,), all above 0.
+        second: Samples in seconds, shape (rounds,), paired with those of ``first``.
         blocks: Block number of each round, shape (rounds,).
-        confidence: In (0, 1).
-        seed: Of the resampling.
+        confidence: Confidence level, in (0, 1).
+        seed: Seed of the resampling.
 
     Returns:
         None with fewer than ``least_blocks(confidence)`` blocks.
@@ -96,16 +96,16 @@ def median_intervals(
 
 
 def stretch(blocks: int, confidence: float) -> float:
-    """Return by how much the percentiles are moved away from the median, in logarithms.
+    """Return the factor by which the percentiles' logarithms move away from the median's.
 
-    ``t / z`` makes up for a spread that is estimated from few blocks, as in Student's interval;
+    ``t / z`` makes up for a spread that is estimated from few blocks, as in Student's interval.
     Hesterberg (American Statistician 69 (2015), 371-386, section 4.1) adds ``√(n / (n - 1))`` for a
     bootstrap of a mean, which varies too little by that factor. Medians need more:
-    ``(n + 1) / (n - 1)`` is what ``benchmarks/coverage.py`` shows to be enough.
+    ``benchmarks/coverage.py`` shows that ``(n + 1) / (n - 1)`` is enough.
 
     Args:
         blocks: Number n of blocks, at least 2.
-        confidence: In (0, 1).
+        confidence: Confidence level, in (0, 1).
     """
     from scipy.special import stdtrit
 
@@ -121,7 +121,7 @@ def _resampled(
     generator: np.random.Generator,
     rows: int,
 ) -> Array:
-    """Return the medians of both in so many resamples of the blocks, shape (2, rows)."""
+    """Return the medians of both in ``rows`` resamples of the blocks, shape (2, rows)."""
     blocks = int(block_of.max()) + 1
     draw = generator.integers(blocks, size=(rows, blocks)) + blocks * np.arange(rows)[:, None]
     counts = np.bincount(draw.ravel(), minlength=rows * blocks).reshape(rows, blocks)

@@ -1,4 +1,4 @@
-"""Images that belong together: several crops of one photograph are one cluster."""
+"""Clusters of images that are not independent, such as several crops of one photograph."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from edgeq.measure.statistics import Interval, clopper_pearson, paired_differenc
 
 
 class Clusters(msgspec.Struct, frozen=True, kw_only=True):
-    """How many images a clustered set is worth.
+    """How many independent images a clustered set counts as.
 
     Attributes:
         images: Number of images n.
         photographs: Number of clusters.
-        effective: ``√(n³ / Σ nᵢ³)`` for clusters of nᵢ images: their number if all are as large.
+        effective: ``√(n³ / Σ nᵢ³)`` for clusters of nᵢ images, which is the number of clusters if
+            all have the same size.
     """
 
     images: int
@@ -32,21 +33,21 @@ class Clusters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_clusters(groups: Sequence[Hashable]) -> Clusters | None:
-    """Return what a set of images is worth, None if every image is a cluster of its own.
+    """Return how much a clustered set counts for; None if every image is a cluster of its own.
 
-    The correlation within a cluster is taken as 1: crops of one photograph then say what one of
-    them says. The true correlation is lower and would have to be estimated from the few images that
-    differ; this is the safe end. Intervals are the exact ones at the effective number of images, as
-    Korn and Graubard propose (Survey Methodology 24 (1998), 193-201).
+    The correlation within a cluster is taken as 1, as if all crops of a photograph gave the same
+    result. The true correlation is lower but would have to be estimated from the few images that
+    differ, so 1 is the safe assumption. Intervals are the exact ones at the effective number of
+    images, as Korn and Graubard propose (Survey Methodology 24 (1998), 193-201).
 
-    Kish's effective number ``n² / Σ nᵢ²`` (Survey Sampling, 1965, section 5.4) is that of equal
-    clusters whose mean varies as much. One large cluster among single images makes the mean not
-    only vary but lean to one side, and an interval at Kish's number then misses up to four times as
-    often as it says. This number is that of equal clusters whose mean has the same third cumulant,
-    ``Σ nᵢ³ / n³``, and is never greater than Kish's.
+    Kish's effective number ``n² / Σ nᵢ²`` (Survey Sampling, 1965, section 5.4) is the number of
+    equal clusters whose mean has the same variance. One large cluster among single images also
+    skews the mean, and an interval at Kish's number then misses up to four times as often as its
+    confidence allows. This number is that of equal clusters whose mean has the same third
+    cumulant, ``Σ nᵢ³ / n³``, and is never greater than Kish's.
 
     Args:
-        groups: Of each image, what it shares with the others of its cluster.
+        groups: The cluster of each image, as a hashable key.
     """
     sizes = Counter(groups)
     if len(sizes) == len(groups):
@@ -57,7 +58,7 @@ def find_clusters(groups: Sequence[Hashable]) -> Clusters | None:
 
 
 def effective(n: int, clusters: Clusters | None) -> float:
-    """Return how many independent images n images count as."""
+    """Return the number of independent images that n images count as."""
     return n if clusters is None else clusters.effective
 
 
@@ -79,5 +80,5 @@ def difference_interval(
 
 
 def _shrunk(count: int, n: int, worth: float) -> float:
-    """Return the same share of fewer images; rounding must not make it more than all."""
+    """Return the same share of fewer images, capped at all of them against rounding errors."""
     return worth if count == n else min(count * worth / n, worth)

@@ -1,7 +1,8 @@
-"""Columns of an output that say nothing about the image any more, however little they weigh.
+"""Columns of an output that no longer carry information about the image.
 
-The objectness of a detector carries less than a hundredth of what its output varies by, and without
-it nothing is detected. The error of the whole output does not see it; a column beside itself does.
+The objectness of a detector accounts for less than a hundredth of the variance of its output, yet
+without it nothing is detected. The error of the whole output misses that loss; comparing each
+column with the baseline's finds it.
 """
 
 from __future__ import annotations
@@ -15,37 +16,37 @@ Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 LEAST_CORRELATION = 0.25
-"""A column that goes with the baseline's by less has lost it. Good int8 variants of two detectors
-keep 0.59 in their worst column, float ones 0.94; columns of other images or classes have 0."""
+"""Correlation with the baseline's column below which a column is lost. Good int8 variants of two
+detectors keep 0.59 in their worst column, float ones 0.94; columns of other images or classes have
+0."""
 
 LEAST_SLOPE = 0.6
-"""A column that moves by less than this share of what the baseline's moves by, or the other way
-round, crosses no threshold that suited the baseline. Noise of quantization lowers the correlation
-rather than the slope: good int8 variants of a detector keep 0.86 in columns that many images move.
-"""
+"""A column whose slope against the baseline's is below this, or above its inverse, no longer suits
+the baseline's thresholds. Quantization noise lowers the correlation rather than the slope: good
+int8 variants of a detector keep 0.86 in columns that many images move."""
 
 MANY_IMAGES = 16.0
-"""Images that a column's variation must come from before its slope and its shift count: the rare
-classes of a good int8 detector keep a slope of 0.2."""
+"""Effective number of images behind a column's variation before its slope and shift count. In a
+good int8 detector, rare classes keep a slope of only 0.2."""
 
 LEAST_IMAGES = 4.0
-"""What a column varies by must come from so many images, or one rare object decides."""
+"""Effective number of images behind a column's variation, so that one rare object can't decide."""
 
 LEAST_FOR_ONE_VALUE = 8.0
-"""The same for a column of a single value: few pairs go together by chance or do not."""
+"""The same for a column of a single value, where few pairs correlate or not by chance."""
 
 SAMPLE = 1000
-"""Images that are looked at to find out how many a column's variation comes from."""
+"""Images used to find out how many of them a column's variation comes from."""
 
 
 @dataclass
 class Columns:
-    """What is added up for the columns along one axis of an output.
+    """Running sums for the columns along one axis of an output.
 
     Attributes:
         size: Number of columns.
         images: Number of images.
-        least: What a column varies by must come from so many of them.
+        least: Effective number of images that a column's variation must come from.
     """
 
     size: int
@@ -68,10 +69,10 @@ class Columns:
         """Add some values of all images.
 
         Args:
-            which: Column of each value, ``(b,)``.
-            baseline: The baseline's, less their means over the images, ``(n, b)``.
-            variant: The variant's, likewise.
-            shifts: By how much the variant's means exceed the baseline's, ``(b,)``.
+            which: Column of each value, shape ``(b,)``.
+            baseline: The baseline's values minus their means over the images, shape ``(n, b)``.
+            variant: The variant's values minus their means, shape ``(n, b)``.
+            shifts: Amounts by which the variant's means exceed the baseline's, shape ``(b,)``.
         """
         np.add.at(self._shifts, which, shifts)
         np.add.at(self._values, which, 1.0)
@@ -86,13 +87,13 @@ class Columns:
         self._by_image[:, columns] += np.add.reduceat(some, starts, axis=1)
 
     def lost(self, least: float) -> tuple[int, ...]:
-        """Return the columns that no longer go with the baseline's.
+        """Return the columns that no longer follow the baseline's.
 
-        They do not correlate, move by far less or far more, or are shifted by more than they move.
+        A column is lost if it does not correlate, has a far smaller or greater slope, or is shifted
+        by more than it varies.
 
         Args:
-            least: Columns none of whose values varies by as much are left out; a smaller shift
-                counts as none.
+            least: Range below which a column is ignored, and shift below which it counts as none.
         """
         sizes = np.sqrt(self._ours * self._theirs)
         correlation = np.zeros(self.size)

@@ -1,7 +1,7 @@
-"""A variant beside a control on the same samples: ratios of means, and paired differences.
+"""A variant compared with a control on the same samples: ratios of means and paired differences.
 
-Both were compared with one baseline. What the samples have in common (some are hard for every
-variant) then cancels out, so that few samples tell much.
+Both were compared with the same baseline, so what they share (some samples are hard for every
+variant) cancels out, and few samples suffice.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ Doubles = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 
 FARTHEST_APART = 2.0
-"""By how many times a sample that was not seen may lie farther off the common ratio than the
-farthest that was."""
+"""How many times farther from the common ratio an unseen sample may lie than the farthest sample
+that was seen."""
 
 MOST_TIMES = 1000.0
-"""How many times the ratio an interval reaches to at most."""
+"""Upper end of an interval that has none, as a multiple of the ratio."""
 
 _LEAST_VALUES = 2
 _BISECTIONS = 40
 
 
 class Contrast(msgspec.Struct, frozen=True, kw_only=True):
-    """A mean over the samples, of a variant and of its control.
+    """Means over the samples of a number that a variant and its control both have.
 
     Attributes:
         label: What the numbers are, for example ``"logits"``.
-        images: Samples that have a number of both.
+        images: Number of samples with a number from both.
         variant: Mean of the variant's numbers.
         variant_interval: Its interval, see ``statistics.unbounded_mean``; None for a single sample.
-        control: Mean of the control's.
-        ratio: ``variant / control``; None if the control's is 0.
-        ratio_interval: Its interval, see ``ratio_interval``; None if the control's is 0, and for
-            a single sample.
+        control: Mean of the control's numbers.
+        ratio: ``variant / control``; None if the control's mean is 0.
+        ratio_interval: Its interval, see ``ratio_interval``; None if the control's mean is 0, and
+            for a single sample.
     """
 
     label: str
@@ -53,12 +53,12 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Paired(msgspec.Struct, frozen=True, kw_only=True):
-    """A share of the samples, of a variant and of its control.
+    """Shares of the samples that count for a variant and for its control.
 
     Attributes:
         images: Number of samples n.
         variant: The variant's share.
-        control: The control's.
+        control: The control's share.
         lost: Samples that count for the control alone.
         gained: Samples that count for the variant alone.
         shortfall: ``(lost - gained) / n``: the control's share minus the variant's.
@@ -85,14 +85,14 @@ def contrast(
     """Compare the means of two numbers per sample.
 
     Args:
-        label: What they are.
-        variant: Not negative, shape (n,); NaN for a sample that has none.
-        control: The same of the control.
-        confidence: Of the intervals, in (0, 1).
-        clusters: Where samples belong together.
+        label: What the numbers are.
+        variant: The variant's numbers, not negative, shape (n,); NaN for a sample without one.
+        control: The control's numbers, likewise.
+        confidence: Confidence level of the intervals, in (0, 1).
+        clusters: Which samples belong together.
 
     Returns:
-        None if no sample has both.
+        None if no sample has both numbers.
 
     Raises:
         ValueError: The numbers of samples differ.
@@ -128,8 +128,8 @@ def paired(
     Args:
         variant: Whether a sample counts for the variant, shape (n,).
         control: Whether it counts for the control.
-        confidence: Of the interval, in (0, 1).
-        clusters: Where samples belong together.
+        confidence: Confidence level of the interval, in (0, 1).
+        clusters: Which samples belong together.
 
     Raises:
         ValueError: The numbers of samples differ, or there are none.
@@ -154,22 +154,22 @@ def ratio_interval(
 ) -> Interval | None:
     """Return the interval for the ratio of two means of the same samples.
 
-    It holds every ratio r for which the mean of ``numerator - r * denominator`` can't be told from
-    0, as Fieller's does (Journal of the Royal Statistical Society B 16 (1954), 175-185), but by the
-    bound of ``statistics.unbounded_mean`` in place of Student's t: of 16 photographs of which one
-    is far off for both, t misses the ratio on one side in a fifth of the sets. Like that bound it
-    holds if no other sample lies off the common ratio by more than ``FARTHEST_APART`` times the
-    farthest of these.
+    The interval contains every ratio r for which the mean of ``numerator - r * denominator`` can't
+    be told from 0, like Fieller's (Journal of the Royal Statistical Society B 16 (1954), 175-185).
+    It uses the bound of ``statistics.unbounded_mean`` instead of Student's t: with 16 photographs
+    of which one is an outlier for both, t misses the ratio on one side in a fifth of the sets. Like
+    that bound, it is valid if no unseen sample lies farther from the common ratio than
+    ``FARTHEST_APART`` times the farthest one seen.
 
     Args:
-        numerator: Not negative, shape (n,).
-        denominator: Not negative, shape (n,).
-        confidence: In (0, 1).
+        numerator: Numbers that are not negative, shape (n,).
+        denominator: Numbers that are not negative, shape (n,).
+        confidence: Confidence level, in (0, 1).
         worth: How many independent samples they count as; n if None.
 
     Returns:
-        None if the denominator is 0, or if there are not two independent samples. An end that is
-        not there is given as ``MOST_TIMES`` the ratio.
+        None if the denominator's mean is 0, or if there are fewer than two independent samples.
+        ``MOST_TIMES`` the ratio stands for an upper end that does not exist.
     """
     n = numerator.size if worth is None else worth
     below = float(denominator.mean()) if denominator.size else 0.0
@@ -177,7 +177,7 @@ def ratio_interval(
         return None
     middle, tail = float(numerator.mean()) / below, (1.0 - confidence) / 2.0
 
-    # What is not seen lies off the common ratio by so much; its size counts for neither side.
+    # How far an unseen sample may lie from the common ratio, on either side.
     unseen = -FARTHEST_APART * float(np.abs(numerator - middle * denominator).max())
 
     def is_above(ratio: float) -> bool:
@@ -198,7 +198,7 @@ def ratio_interval(
 
 
 def _last(holds: Callable[[float], bool], inside: float, outside: float) -> float:
-    """Return where a condition ceases to hold between a place where it does and one further on."""
+    """Return the last point at which a condition holds, by bisection from inside to outside."""
     for _ in range(_BISECTIONS):
         middle = (inside + outside) / 2.0
         if holds(middle):

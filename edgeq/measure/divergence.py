@@ -1,4 +1,4 @@
-"""How far two answers to the same image lie apart: one number an image, in chunks."""
+"""How far two models' outputs for the same image differ: one number per image, in chunks."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ WORST_DIVERGENCE = 1.0
 class Divergence:
     """Numbers per image, each of shape (n,).
 
-    An image with a value that is not finite, in either model, gets the worst number: cosine -1,
-    divergence 1, variation 1, overlap 0; its confidences are 0 and its relative error is not in the
-    array.
+    An image for which either model gives a value that is not finite gets the worst numbers: cosine
+    -1, divergence 1, variation 1, overlap 0. Its confidences are 0, and its relative error is
+    absent from the array.
 
     Attributes:
         cosine: Cosine of the centred logits, in [-1, 1].
         js_bits: Jensen-Shannon divergence of the probabilities in bits, in [0, 1].
-        variation: Total variation distance of the probabilities, in [0, 1]: the most by which the
-            probability of any set of classes differs.
+        variation: Total variation distance of the probabilities, in [0, 1]: the greatest difference
+            in the probability of any set of classes.
         relative_error: Norm of the difference of centred logits divided by the baseline's norm,
-            of the images where that is defined, shape (m,) with m at most n.
-        error: As ``relative_error`` with the same divisor for every image: the root mean square of
-            the baseline's norms. An image whose logits are all but even does not rule its mean.
-        overlap: Share of the baseline's k best classes among the variant's; None if
-            there are no more than k classes.
-        baseline_confidence: Greatest probability.
-        variant_confidence: The same of the variant.
-        usable: Whether both models' values are finite.
+            for the images that have one, shape (m,) with m at most n.
+        error: Like ``relative_error``, but with the same divisor for every image: the root mean
+            square of the baseline's norms. So an image with nearly equal logits does not dominate
+            the mean.
+        overlap: Share of the baseline's k best classes among the variant's; None if there are no
+            more than k classes.
+        baseline_confidence: The baseline's greatest probability.
+        variant_confidence: The variant's greatest probability.
+        usable: Whether the values of both models are finite.
     """
 
     cosine: Doubles
@@ -53,20 +54,18 @@ class Divergence:
 
 
 def divergence(baseline: Predictions, variant: Predictions, *, best: int = 5) -> Divergence:
-    """Compare two models' answers image by image.
+    """Compare two models' predictions image by image, in float64.
 
-    Logits are centred for every image, because SOFTMAX gives the same probabilities for logits
-    plus any constant: without that a large common shift makes every cosine 1. Probabilities are
-    ``softmax(logits)`` of both models, so that a quantized SOFTMAX, whose step is 1/256, does
-    not stand between them. Calculated in float64.
+    Logits are centred for every image because SOFTMAX ignores a constant that is added to all
+    logits; otherwise a large common shift would make every cosine 1. Probabilities are
+    ``softmax(logits)`` in both models, so that the 1/256 steps of a quantized SOFTMAX play no part.
+    If one of the models gives only probabilities, both are compared by logarithms of probabilities
+    with the same floor.
 
     Args:
-        baseline: Answers of the baseline, (n, c).
-        variant: Answers of the variant, (n, c).
+        baseline: Predictions of the baseline, (n, c).
+        variant: Predictions of the variant, (n, c).
         best: The k of the overlap.
-
-    Where one of the models has no logits but only probabilities, both are compared by logarithms
-    of probabilities with the same floor.
     """
     n, classes = baseline.scores.shape
     usable = baseline.finite & variant.finite
@@ -140,8 +139,8 @@ def total_variation(p: Doubles, q: Doubles) -> Doubles:
 def top_overlap(baseline: Doubles, variant: Doubles, k: int) -> Doubles:
     """Return the share of the baseline's k best classes that are among the variant's k best.
 
-    Where classes of the variant tie for its last places, each counts with the chance that it
-    would get one: integer logits tie often there, and the order of the classes means nothing.
+    Classes of the variant that tie for the last places each count with their chance of getting one:
+    integer logits often tie there, and the order of the classes means nothing.
 
     Args:
         baseline: Shape (n, c).
@@ -161,7 +160,7 @@ def top_overlap(baseline: Doubles, variant: Doubles, k: int) -> Doubles:
 
 
 def _floor(baseline: Predictions, variant: Predictions) -> float | None:
-    """Return the highest floor of log-probabilities where a side has no more than those."""
+    """Return the highest floor of log-probabilities; None if both models have logits."""
     floors = [
         float(by_rows(_least, outputs.logits)[outputs.finite].min(initial=0.0))
         for outputs in (baseline, variant)
@@ -178,7 +177,7 @@ def _least(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def _centred_logits(
     answers: Predictions, rows: npt.NDArray[np.int64], floor: float | None
 ) -> Doubles:
-    """Return logits less their mean over the classes, (m, c); above a common floor if any."""
+    """Return logits minus their mean over the classes, (m, c), clipped at a common floor if any."""
     logits = answers.logits[rows].astype(np.float64)
     if floor is not None:
         if answers.logits_source != "log_probabilities":
@@ -195,7 +194,7 @@ def _centred(logits: Doubles) -> Doubles:
 
 
 def _cosine(first: Doubles, second: Doubles, norm: Doubles, other: Doubles) -> Doubles:
-    """Return cosines of rows; 0 where one of the norms is 0."""
+    """Return the cosines of rows; 0 if one of the norms is 0."""
     product = norm * other
     dot = np.einsum("ij,ij->i", first, second)
     cosine = np.divide(dot, product, out=np.zeros_like(dot), where=product > 0)
@@ -204,7 +203,7 @@ def _cosine(first: Doubles, second: Doubles, norm: Doubles, other: Doubles) -> D
 
 
 def _relative_entropy(p: Doubles, q: Doubles) -> Doubles:
-    # q is p's middle with something: it is 0 beside a p above 0 only where halving underflows.
+    # q is the mean of p and another: it is 0 for a p above 0 only if halving underflows.
     terms = p * np.log2(np.divide(p, q, out=np.ones_like(p), where=(p > 0) & (q > 0)))
     total: Doubles = terms.sum(axis=1)
     return total

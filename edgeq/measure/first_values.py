@@ -1,7 +1,7 @@
-"""Whether the same values reach the first layers of two files that are fed with different ranges.
+"""Whether the first layers of two files get the same values although their inputs differ in range.
 
-One file may hold the normalization that is applied to the other one's input outside of it: what
-is declared for them then differs of necessity, and their first layers get the same.
+One file may contain the normalization that the other needs outside. Their declared preprocessing
+then must differ, while their first layers get the same values.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from edgeq.tflite.entry import CHANNELS, entry
 from edgeq.tflite.model_file import ModelFile
 
 STEPS = 0.25
-"""Most that black and white may lie apart in the two, in steps of 255 from one to the other: the
-means 127 and 127.5 are not the same."""
+"""Greatest difference allowed for black and for white, in steps of 1/255 of the range between them.
+It tells the means 127 and 127.5 apart."""
 ROUNDED_STEPS = 1.0
-"""The same if a constant is stored in steps of int8, which rounds it by up to 0.4 %."""
+"""The same if a constant is stored as int8, which rounds it by up to 0.4 %."""
 
 _ENDS = np.repeat(np.array([[0], [255]], np.uint8), CHANNELS, axis=1)
 
 
 @dataclass(frozen=True)
 class FirstValues:
-    """What the first layer of a file gets.
+    """The values that the first layer of a file gets.
 
     Attributes:
-        ends: Of black and of white, shape ``(2, 3)``, in RGB order.
-        rounded: Whether they are rounded to steps that the file holds its constants in.
-        inside: Whether the file itself scales or shifts what it is fed with.
+        ends: Values for black and for white, shape ``(2, 3)``, in RGB order.
+        rounded: Whether they are rounded because the file stores its constants as integers.
+        inside: Whether the file itself scales or shifts its input.
     """
 
     ends: npt.NDArray[np.float64]
@@ -41,12 +41,12 @@ class FirstValues:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The lowest and the highest of them."""
+        """The lowest and the highest of the values."""
         return float(self.ends.min()), float(self.ends.max())
 
 
 def first_values(model: ModelFile, preprocessing: Preprocessing) -> FirstValues:
-    """Return what the first layer of a file gets if it is fed in some way.
+    """Return what the first layer of a file gets with the given preprocessing.
 
     Raises:
         ModelError: The file can't be read.
@@ -58,7 +58,7 @@ def first_values(model: ModelFile, preprocessing: Preprocessing) -> FirstValues:
 
 
 def same_first_values(first: FirstValues, other: FirstValues) -> bool:
-    """Return whether two first layers get the same, as far as their constants' steps tell."""
+    """Return whether two first layers get the same values, within their constants' rounding."""
     step = np.abs(other.ends[1] - other.ends[0]) / 255
     steps = ROUNDED_STEPS if first.rounded or other.rounded else STEPS
     return bool((np.abs(first.ends - other.ends) <= steps * step).all())

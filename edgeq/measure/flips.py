@@ -1,4 +1,4 @@
-"""The images on which a variant leaves its baseline: flips, and the worst by cosine."""
+"""The images on which a variant differs from its baseline: flips, and the worst by cosine."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Flip(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         image: Index in the evaluation set.
         baseline_class: The baseline's class, None if its output is not finite.
-        variant_class: The same of the variant; the first of several where they tie.
+        variant_class: The same for the variant; the first class if several tie.
         baseline_confidence: The baseline's greatest probability.
-        variant_confidence: The same of the variant.
+        variant_confidence: The same for the variant.
         baseline_best: The baseline's three best classes by logits.
-        variant_best: The same of the variant.
+        variant_best: The same for the variant.
         tied: Whether the variant's greatest score occurs more than once.
         label: The label, None without labels.
-        kind: What became of the answer, None without labels.
+        kind: How the prediction changed, None without labels.
     """
 
     image: int
@@ -56,7 +56,7 @@ class Flip(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlipCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """Flips by kind; they add up to the images that do not agree."""
+    """Number of flips by kind; they add up to the images that do not agree."""
 
     right_to_wrong: int
     wrong_to_right: int
@@ -86,18 +86,18 @@ def find_flips(
     apart: Divergence,
     truth: Integers | None,
 ) -> tuple[Flip, ...]:
-    """Return what became of these images, whose answers do not agree.
+    """Return the flips for the images that do not agree.
 
     Args:
-        baseline: Answers of the baseline.
-        variant: Answers of the variant.
+        baseline: Predictions of the baseline.
+        variant: Predictions of the variant.
         images: Indices of the images that do not agree.
-        apart: The divergence of the two.
+        apart: The divergence of the two models.
         truth: Labels of all images, shape (n,), if there are any.
     """
     flips = []
     for place, image in enumerate(images.tolist()):
-        if place % _FLIPS_AT_ONCE == 0:  # around each row that is read the system maps more
+        if place % _FLIPS_AT_ONCE == 0:  # the system maps more pages than the rows that are read
             release(baseline.logits)
             release(variant.logits)
         label = None if truth is None else int(truth[image])
@@ -141,12 +141,12 @@ def count_flips(flips: tuple[Flip, ...]) -> FlipCounts:
 
 
 def _short(probability: float) -> float:
-    """Return a probability as people compare it: a record holds many of them."""
+    """Return a probability rounded for people, because a record holds many of them."""
     return short([probability])[0]
 
 
 def _best(answers: Predictions, image: int) -> tuple[Guess, ...]:
-    """Return the best classes of one image, none if its output is not finite."""
+    """Return the best classes of one image; empty if its output is not finite."""
     if not answers.finite[image]:
         return ()
     probabilities = softmax(answers.logits[image].astype(np.float64))
@@ -159,7 +159,7 @@ def _best(answers: Predictions, image: int) -> tuple[Guess, ...]:
 def worst_images(
     baseline: Predictions, variant: Predictions, agrees: Booleans, apart: Divergence
 ) -> tuple[WorstImage, ...]:
-    """Return the images with the lowest cosine, the worst first."""
+    """Return the images with the lowest cosine, worst first."""
     order = np.argsort(apart.cosine, kind="stable")[:WORST_IMAGES]
     return tuple(
         WorstImage(

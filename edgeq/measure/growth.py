@@ -1,9 +1,9 @@
-"""Whether memory grows from inference to inference, from what a worker held on the way.
+"""Whether a worker's memory grows from inference to inference.
 
-A single difference proves nothing: buffers come and go, and some are made late. So the inferences
-after the first few are cut into quarters, and of each quarter the least that was held counts: its
-floor. What is freed again leaves no trace in a floor, and a buffer that is made once raises one
-floor. What is kept at every inference raises all of them.
+A single difference proves nothing: buffers come and go, and some are allocated late. So the
+inferences after the first few are cut into quarters, and each quarter counts by its floor: the
+least memory held in it. Memory that is freed again leaves no trace in a floor, and a buffer that is
+allocated once raises one floor. Memory that leaks at every inference raises all of them.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 SETTLING = 4
-"""First inferences of a loaded model that are not judged: its buffers are made then."""
+"""First inferences of a loaded model, which are not judged because its buffers are allocated then.
+"""
 
 LEAST_INFERENCES = 12
-"""Judged inferences below which nothing can be told: three in each quarter."""
+"""Least number of judged inferences: three in each quarter."""
 
 QUARTERS = 4
 
@@ -26,12 +27,13 @@ Samples = npt.NDArray[np.int64]
 
 
 class Rise(msgspec.Struct, frozen=True, kw_only=True):
-    """How far what was held rose, in bytes.
+    """How far memory rose, in bytes.
 
     Attributes:
-        steps: From each quarter's floor to the next one's.
-        inferences: In a quarter.
-        apart: Inferences from the first floor to the last: the first of several as low counts.
+        steps: Rise from each quarter's floor to the next one's.
+        inferences: Number of inferences in a quarter.
+        apart: Number of inferences from the first floor to the last; the earliest inference counts
+            if several in a quarter are as low.
     """
 
     steps: tuple[int, ...]
@@ -45,12 +47,12 @@ class Rise(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def mean(self) -> float:
-        """Bytes an inference, from the first floor to the last."""
+        """Bytes per inference, from the first floor to the last."""
         return self.total / self.apart
 
     @property
     def least(self) -> float:
-        """Bytes an inference, in that step in which it rose least."""
+        """Bytes per inference, in the step with the smallest rise."""
         return min(self.steps) / self.inferences
 
 
@@ -58,11 +60,12 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
     """How far a worker's memory rose while it ran one model.
 
     Attributes:
-        inferences: In all.
-        allocated: Rises of what malloc had handed out, one for each time that the model was loaded
-            for long enough; none if it is unknown.
+        inferences: Total number of inferences.
+        allocated: Rises of memory allocated by malloc, one for each time that the model stayed
+            loaded for long enough; empty if it is unknown.
         resident: Rises of private resident memory, one for each portion of work that was long
-            enough: between portions the allocator keeps what answers took, for later.
+            enough. It is not compared across portions because the allocator keeps the memory of
+            answers for reuse.
     """
 
     inferences: int
@@ -74,9 +77,9 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a worker's memory while it ran one model.
 
     Attributes:
-        evaluated: How it rose over the evaluation.
-        repeated: How it rose while the first images were run again and again, None if that was not
-            tried because the evaluation decides.
+        evaluated: Growth over the evaluation.
+        repeated: Growth while the first images were run repeatedly; None if that was not tried
+            because the evaluation was conclusive.
     """
 
     evaluated: Growth
@@ -84,7 +87,7 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def last(self) -> Growth:
-        """What decides if nothing grows."""
+        """The growth that decides whether memory is stable."""
         return self.evaluated if self.repeated is None else self.repeated
 
 
@@ -92,10 +95,10 @@ def growth(loads: Iterable[Sequence[Samples]]) -> Growth:
     """Return how far memory rose.
 
     Args:
-        loads: For each time that the model was loaded, and for each portion of work that it then
-            did, what the worker held, shape ``(m, 3)`` with m at least 1: the number of the
-            inference from 1, allocated and resident bytes, -1 for unknown. In the order of the
-            inferences, of which some may be left out.
+        loads: Samples of the worker's memory, for each time that the model was loaded and each
+            portion of work that it then did, shape ``(m, 3)`` with m at least 1: the number of the
+            inference from 1, allocated bytes and resident bytes, -1 if unknown. They are in the
+            order of the inferences, of which some may be left out.
     """
     portions = [load for load in loads if load]
     every = [np.concatenate(load) for load in portions]
@@ -108,11 +111,11 @@ def growth(loads: Iterable[Sequence[Samples]]) -> Growth:
 
 
 def rise(numbers: Samples, control: Samples) -> Rise | None:
-    """Return how far memory rose, None if it is unknown or if there was too little.
+    """Return how far memory rose; None if it is unknown or there were too few inferences.
 
     Args:
-        numbers: Of the inferences, from 1, increasing, shape ``(m,)``.
-        control: Bytes after each of them, shape ``(m,)``.
+        numbers: Increasing numbers of the inferences, from 1, shape ``(m,)``.
+        control: Bytes after each of them, shape ``(m,)``; -1 if unknown.
     """
     judged = numbers > SETTLING
     numbers, control = numbers[judged], control[judged]

@@ -1,4 +1,4 @@
-"""What a quantized input can hold, beside the values that the photographs bring."""
+"""How the values of the photographs fit into the range of a quantized input."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from edgeq.tflite.model_file import ModelFile
 from edgeq.tflite.wiring import Wiring
 
 FAR = 1 / 8
-"""A value lies far outside when it does so by more than this share of what pixels span."""
+"""Share of the pixels' span beyond which a value outside the range lies far outside."""
 
 MOST_LOOKED_AT = 200
-"""Photographs that are counted, evenly chosen: a share of their values is known well enough."""
+"""Photographs that are counted, evenly chosen; enough to estimate a share of their values."""
 
 _LEVELS = 256
 _REAL = {"int8", "uint8", "int16"}
@@ -29,7 +29,7 @@ class InputScale:
     """How a model's first tensor stores real values.
 
     Attributes:
-        dtype: Its type.
+        dtype: Integer type of the tensor.
         scale: Real size of one step.
         zero_point: The value that stands for 0.
     """
@@ -46,18 +46,19 @@ class InputFit(msgspec.Struct, frozen=True, kw_only=True):
         dtype: Type of the input, or of what the input is quantized to.
         scale: Real size of one step.
         zero_point: The value that stands for 0.
-        range: Least and greatest real value that it holds.
+        range: Least and greatest real value that the input holds.
         fed: Least and greatest real value that a pixel can become.
-        filled: Share of the range that lies between the least and greatest of 0 and of what a
-            pixel can become, and of their opposites where 0 is stored as 0.
-        steps: Different values that the 256 levels of a pixel become, of the poorest channel.
-        images: Photographs that were looked at.
+        filled: Share of the range between the least and the greatest of 0 and the values that a
+            pixel can become (and their negatives, if the zero point is 0).
+        steps: Number of different values that the 256 levels of a pixel become, in the channel with
+            the fewest.
+        images: Number of photographs that were examined.
         clipped: Share of their values that the input can't hold.
-        far: Share of their values that lie outside by more than ``FAR`` of what pixels span.
-        clipped_images: Photographs with a value that the input can't hold.
-        spare: Steps by which the range reaches beyond what a pixel can become, and 0, at its lower
-            and upper end; negative where it ends before.
-        calibrated: The same beyond what the calibration images hold, None if they are not known.
+        far: Share of their values that lie outside by more than ``FAR`` of the pixels' span.
+        clipped_images: Number of photographs with a value that the input can't hold.
+        spare: Steps by which the range extends beyond 0 and the values that a pixel can become, at
+            its lower and upper end; negative if it ends before them.
+        calibrated: The same, beyond the values of the calibration images; None if unknown.
     """
 
     dtype: str
@@ -76,9 +77,9 @@ class InputFit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def input_scale(model: ModelFile) -> InputScale | None:
-    """Return how the one input is stored, or what QUANTIZE makes of it right away.
+    """Return how the only input is stored, or the output of a QUANTIZE that directly follows it.
 
-    None if the model has several inputs or takes real values as they are.
+    None if the model has several inputs or does not quantize its input.
     """
     if len(model.inputs) != 1:
         return None
@@ -105,11 +106,10 @@ def input_fit(
     """Return how photographs fit into a quantized input.
 
     Args:
-        scale: Of the input.
-        preprocessing: Mean and std are used.
-        photographs: The set; looked at only where a level of a pixel can't be held.
-        calibrated: Smallest and largest value of what the input was calibrated on, None if it is
-            not known.
+        scale: Scale of the input.
+        preprocessing: The preprocessing, of which mean and std are used.
+        photographs: The evaluation set; read only if the input can't hold a level of a pixel.
+        calibrated: Smallest and largest value of the calibration images; None if unknown.
     """
     ends = np.iinfo(scale.dtype)
     low, high = ((end - scale.zero_point) * scale.scale for end in (ends.min, ends.max))
@@ -155,9 +155,9 @@ def value_ends(
     """Return the smallest and the largest value that pixels become.
 
     Args:
-        least: Smallest pixel of each channel, ``(3,)``, RGB.
-        greatest: Largest pixel of each channel, ``(3,)``.
-        preprocessing: Mean and std are used.
+        least: Smallest pixel of each channel, shape ``(3,)``, RGB.
+        greatest: Largest pixel of each channel, shape ``(3,)``.
+        preprocessing: The preprocessing, of which mean and std are used.
     """
     mean, std = (
         np.asarray(values, np.float64) for values in (preprocessing.mean, preprocessing.std)
@@ -169,7 +169,7 @@ def value_ends(
 def _filled(fed: tuple[float, float], holds: tuple[float, float], scale: InputScale) -> float:
     """Return the share of a range that calibration on such pixels can account for.
 
-    Ranges are always widened to 0, and those with 0 in the middle to both sides alike.
+    Quantizers always extend ranges to 0, and make those with zero point 0 symmetric.
     """
     low, high = min(fed[0], 0.0), max(fed[1], 0.0)
     if scale.zero_point == 0:
@@ -178,10 +178,10 @@ def _filled(fed: tuple[float, float], holds: tuple[float, float], scale: InputSc
 
 
 def _spare(values: tuple[float, float], scale: InputScale) -> tuple[float, float]:
-    """Return by how many steps a range reaches beyond values and 0, at its lower and upper end.
+    """Return how many steps a range extends beyond values and 0, at its lower and upper end.
 
-    Quantizers round the zero point to a step, which moves both ends by half a step at most. A range
-    without a zero point reaches as far on both sides.
+    Quantizers round the zero point to a step, which moves both ends by at most half a step. A range
+    without a zero point extends equally far to both sides.
     """
     ends = np.iinfo(scale.dtype)
     low, high = min(values[0], 0.0), max(values[1], 0.0)

@@ -1,4 +1,4 @@
-"""How far kernels part on one file, beside how far quantization parts from the baseline."""
+"""How far two kernels' results for one file differ, compared with the quantization error."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from edgeq.measure.tensors import Rows, relative_errors
 
 
 class KernelNoise(msgspec.Struct, frozen=True, kw_only=True):
-    """The noise floor of a file's logits, beside its quantization error, on the same images.
+    """The noise floor of a file's outputs and its quantization error, on the same images.
 
-    A relative error is the norm of a difference of centred logits divided by the norm of the
-    other side, averaged over the images that have one; None if none has.
+    A relative error is the norm of a difference (of centred logits, if there are classes) divided
+    by the norm of the reference, averaged over the images that have one; None if none has.
 
     Attributes:
         images: Number of images.
         noise: Relative error between the two kernels.
-        worst_noise: The same, of the worst image.
+        worst_noise: The same for the worst image.
         own_error: Relative error between the baseline and the variant with its own kernels.
         other_error: The same with the other kernels.
-        differing: Images that get another class from the other kernels.
-        nonfinite: Images on which the other kernels give values that are not finite.
+        differing: Number of images that get another class from the other kernels.
+        nonfinite: Number of images for which only the other kernels give values that are not
+            finite.
     """
 
     images: int
@@ -36,12 +37,12 @@ class KernelNoise(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def kernel_noise(baseline: Predictions, own: Predictions, other: Predictions) -> KernelNoise:
-    """Compare what two kernels make of one file, with the baseline as the measure.
+    """Compare two kernels' predictions for one file with each other and with the baseline.
 
     Args:
-        baseline: Answers of the baseline, shape (n, c).
-        own: Of the variant with the kernels of the run, on at least the first m of those images.
-        other: Of the variant with other kernels, shape (m, c), m at most n.
+        baseline: Predictions of the baseline, shape (n, c).
+        own: Predictions of the variant with the run's kernels, on at least the first m images.
+        other: Predictions of the variant with other kernels, shape (m, c), m at most n.
     """
     count = len(other.scores)
     baseline, own = baseline.first(count), own.first(count)
@@ -60,12 +61,12 @@ def kernel_noise(baseline: Predictions, own: Predictions, other: Predictions) ->
 
 
 def tensor_noise(baseline: Rows, own: Rows, other: Floats) -> KernelNoise:
-    """Compare what two kernels make of one output, with the baseline as the measure.
+    """Compare two kernels' results for one output with each other and with the baseline.
 
     Args:
-        baseline: The baseline's output, ``(n, d)``.
-        own: The variant's with the kernels of the run, ``(n, d)``.
-        other: The variant's with other kernels, ``(m, d)``, m at most n.
+        baseline: The baseline's output, shape ``(n, d)``.
+        own: The variant's output with the run's kernels, shape ``(n, d)``.
+        other: The variant's output with other kernels, shape ``(m, d)``, m at most n.
     """
     count = len(other)
     ours, theirs = baseline[:count, :], own[:count, :]

@@ -1,4 +1,4 @@
-"""Latency of a variant beside its baseline, from samples timed in alternating blocks."""
+"""Latency of a variant relative to its baseline, from samples timed in alternating blocks."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from edgeq.measure.bootstrap import median_intervals
 from edgeq.measure.percentiles import percentiles, short
 
 LEAST_FOR_P90 = 64
-"""Runs that a 90th percentile needs for 99 % confidence: the rule of MLPerf's loadgen."""
+"""Runs that a 90th percentile needs for 99 % confidence, by the rule of MLPerf's loadgen."""
 
 MOST_RATIOS = 96
-"""So many pairs of blocks a reader can tell apart in a picture."""
+"""Most pairs of blocks that a reader can tell apart in a chart."""
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """Times of one model.
+    """Times of one model, in seconds.
 
     Attributes:
-        rounds: Timed inferences.
-        init_s: Loading the model and allocating its tensors.
-        first_s: The first inference.
+        rounds: Number of timed inferences.
+        init_s: Time to load the model and allocate its tensors.
+        first_s: Time of the first inference.
         median_s: Median of the timed inferences.
         median_interval_s: Its bootstrap interval within this run, None with too few blocks.
         mean_s: Mean of the timed inferences.
@@ -30,7 +30,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         spread: Median absolute deviation divided by the median.
         drift: Median of the last third divided by that of the first third, minus 1; None with
             fewer than 6 rounds.
-        percentiles_s: See ``measure.percentiles``; empty if a record does not hold them.
+        percentiles_s: See ``measure.percentiles``; empty if the record lacks them.
     """
 
     rounds: int
@@ -50,12 +50,13 @@ class Taking(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         looks: How often the samples were judged, the last time with all of them.
-        looks_planned: How often they could have been; each look had its share of the error.
-        confidence: Of all looks together.
-        budget_s: Seconds that were there for timing.
-        used_s: Seconds that were used, judging between the batches included.
-        load_average: The machine's over one minute, before the first batch and after the last.
-        cores: The machine's, None if the machine is another one.
+        looks_planned: How often they could have been judged; each look had its share of the error.
+        confidence: Confidence level of all looks together.
+        budget_s: Seconds available for timing.
+        used_s: Seconds used, including the judging between batches.
+        load_average: The machine's one-minute load average before the first batch and after the
+            last.
+        cores: Number of cores of this machine; None if the samples come from another machine.
     """
 
     looks: int
@@ -73,11 +74,12 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         ratio: The variant's median divided by the baseline's.
         ratio_interval: Its paired bootstrap interval, None with too few blocks.
-        blocks: Pairs of blocks.
-        confidence: Of the intervals; after several looks stricter than that of all together.
-        taking: How the samples were taken, None if that is not known.
-        block_ratios: The variant's median divided by the baseline's in each pair of blocks, in
-            the order of time; evenly chosen where there are more than ``MOST_RATIOS``.
+        blocks: Number of pairs of blocks.
+        confidence: Confidence level of the intervals; with several looks, stricter than that of all
+            looks together.
+        taking: How the samples were taken; None if unknown.
+        block_ratios: The variant's median divided by the baseline's for each pair of blocks, in
+            order of time; evenly thinned out to ``MOST_RATIOS``.
     """
 
     baseline: Timing
@@ -103,13 +105,13 @@ def latency(
     """Summarize paired samples.
 
     Args:
-        baseline_samples: Seconds, shape (rounds,).
-        variant_samples: Seconds, shape (rounds,), round i timed beside the baseline's round i.
+        baseline_samples: Times in seconds, shape (rounds,).
+        variant_samples: Times in seconds, shape (rounds,), paired with the baseline's.
         blocks: Number of the block that each round belongs to, shape (rounds,).
         inits: Seconds to load the baseline and the variant.
         firsts: Seconds of their first inferences.
-        confidence: Of the intervals, in (0, 1).
-        seed: Of the bootstrap.
+        confidence: Confidence level of the intervals, in (0, 1).
+        seed: Seed of the bootstrap.
 
     Raises:
         ValueError: There are no samples, they are not paired, or one is not above 0.

@@ -1,7 +1,7 @@
-"""What a file needs at most of which a method quantized the weights, read off the float file.
+"""The greatest size that a file with quantized weights needs, estimated from the float file.
 
-Weights shrink by what their type is narrower. Scales, zero points, operators between types and the
-graph itself cost the same however few the weights are: of a network of some kB they are most.
+Weights shrink in proportion to their type. Scales, zero points, conversions between types and the
+graph itself cost the same however few the weights are: in a network of a few kB they dominate.
 """
 
 from __future__ import annotations
@@ -20,24 +20,25 @@ TYPE_BITS = {"float16": 16, "int16": 16, "int8": 8, "uint8": 8, "int4": 4, "int2
 _FLOATS = {"float32": 4, "float16": 2}
 _BYTE, _HALF = 8, 16
 _ROOM = 1536
-"""Bytes of any file: names of signatures, what wrote it, borders of another type."""
+"""Bytes that any file may need extra: names of signatures, its producer, conversions at its ends.
+"""
 _PER_SCALE = 12
 """Bytes of one scale and one zero point."""
 _PER_TENSOR = 64
 """Bytes of the tables that hold them, for each tensor."""
 _PER_PART = 192
-"""Bytes of an operator that makes weights float, and of its tensor without the name."""
+"""Bytes of an operator that dequantizes weights, and of its tensor without the name."""
 _WIDER_BIAS = 2
-"""int16 activations have biases of 64 bits in place of 32."""
+"""With int16 activations, biases have 64 bits instead of 32."""
 
 
 class LeastSize(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file with quantized weights needs, and what the float file has.
+    """Bytes that a file with quantized weights needs at most.
 
     Attributes:
-        bytes: What the whole file needs at most.
-        weights: What its weights need.
-        float_weights: What they take in the float file.
+        bytes: Bytes of the whole file.
+        weights: Bytes of its weights.
+        float_weights: Bytes of the weights in the float file.
     """
 
     bytes: int
@@ -46,7 +47,7 @@ class LeastSize(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def others(self) -> int:
-        """What everything but the weights needs: graph, scales, biases."""
+        """Bytes of everything but the weights: graph, scales, biases."""
         return self.bytes - self.weights
 
 
@@ -55,9 +56,9 @@ class Narrower:
     """How a method stores the weights of a layer.
 
     Attributes:
-        types: Of the weights, as the method claims; the widest counts.
-        integer: Whether activations are integers: then all weights must be, and activations and
-            biases have scales, too.
+        types: Types of the weights that the method allows; the widest counts.
+        integer: Whether activations are integers. Then all weights must be integers, and
+            activations and biases have scales too.
     """
 
     types: Collection[str]
@@ -65,7 +66,7 @@ class Narrower:
 
     @property
     def bits(self) -> int:
-        """Of one weight."""
+        """Bits of one weight."""
         return max((TYPE_BITS.get(dtype, 32) for dtype in self.types), default=32)
 
 
@@ -76,14 +77,14 @@ def least_size(
     least: int = 0,
     others: Mapping[int, Narrower] = MappingProxyType({}),
 ) -> LeastSize:
-    """Return what a file needs that holds a float model's weights in other types.
+    """Return the bytes that a float model's file needs with its weights in other types.
 
     Args:
         baseline: The float model.
         every: How the method stores weights.
-        least: Weights with fewer elements may stay as they are if activations do.
-        others: How the layers of units that are quantized in another way store them, by the place
-            of the operator.
+        least: Number of elements below which weights may stay float if activations are float.
+        others: How layers in units that are quantized differently store weights, by the index of
+            the operator.
     """
     layers = {
         layer.weights.tensor.buffer: layer for layer in Wiring(baseline).compute if layer.weights
@@ -92,12 +93,12 @@ def least_size(
     before = sum(layer.weights.tensor.data_bytes for layer in layers.values() if layer.weights)
     after = sum(_quantized(layer, how, least) for layer, how in stored)
     scales = sum(_scales(layer, integer=how.integer) for layer, how in stored if how.bits < _HALF)
-    # TensorFlow's float16 files make biases float by operators of their own, too.
+    # TensorFlow's float16 files dequantize biases by separate operators too.
     parts = [layer.weights for layer in layers.values()]
     parts += [layer.bias for layer, how in stored if how.bits == _HALF]
     converted = sum(len(part.tensor.name) + _PER_PART for part in parts if part)
     rest = baseline.bytes - before + _ROOM + scales + converted
-    # A unit that is quantized in another way has operators between types at its borders.
+    # A unit that is quantized differently has conversions between types at its borders.
     rest += sum(2 * (len(layer.output.name) + _PER_PART) for layer, how in stored if how != every)
     if any(how.integer for _, how in stored):
         rest += len(baseline.tensors) * (_PER_SCALE + _PER_TENSOR)
@@ -108,7 +109,7 @@ def least_size(
 
 
 def _quantized(layer: Compute, how: Narrower, least: int) -> int:
-    """Return the bytes of a layer's weights in the narrower type, or as they are if they stay."""
+    """Return the bytes of a layer's weights in the narrower type, or their own if they stay."""
     if layer.weights is None:
         return 0
     tensor = layer.weights.tensor
@@ -116,7 +117,7 @@ def _quantized(layer: Compute, how: Narrower, least: int) -> int:
     if width is None:
         return tensor.data_bytes
     count = tensor.data_bytes // width
-    # Kernels of depthwise convolutions know no weights of 4 and 2 bits.
+    # Depthwise convolutions have no kernels for weights of 4 or 2 bits.
     bits = how.bits
     small = not how.integer and bits < _HALF and count < least
     if small or (bits < _BYTE and layer.operator.name == "DEPTHWISE_CONV_2D"):
@@ -125,7 +126,7 @@ def _quantized(layer: Compute, how: Narrower, least: int) -> int:
 
 
 def _scales(layer: Compute, *, integer: bool) -> int:
-    """Return the bytes of a layer's scales, one a channel, of weights and perhaps of a bias."""
+    """Return the bytes of a layer's scales, one per channel for weights and, if integer, biases."""
     if layer.weights is None:
         return 0
     shape = layer.weights.tensor.shape

@@ -1,8 +1,9 @@
-"""The lowest of many values, and how many of them chance alone may put below a limit.
+"""The lowest of many values, and how many of them may lie below a limit by chance.
 
-The lowest of a set falls with its size: the worst cosine of a good variant was 0.926 on 500
-photographs and 0.838 on 1,300. Held to one limit, a larger set would fail more often. So the limit
-is held to the lowest value that more than rare accidents must have put where it is.
+The lowest value of a set falls with the size of the set: the worst cosine of a good variant was
+0.926 on 500 photographs and 0.838 on 1,300. With one limit for all sizes, larger sets would fail
+more often. So the lowest values that rare accidents explain are skipped, and the next one is
+compared with the limit.
 """
 
 from __future__ import annotations
@@ -15,23 +16,23 @@ import numpy.typing as npt
 from edgeq.measure.statistics import clopper_pearson
 
 RARE = 0.00048
-"""Share of images that may lie below the limit in a good variant: the greatest for which two of 500
-prove more. The heaviest tail that was measured of a good variant, 0.926 as the lowest of 500
-cosines and 0.838 of 1,300, has 0.00045 below the default limit of 0.75."""
+"""Share of a good variant's images that may lie below the limit: the greatest share that two of 500
+images disprove. The heaviest tail measured for a good variant (lowest cosine 0.926 of 500 and 0.838
+of 1,300) has 0.00045 below the default limit of 0.75."""
 
 FEW = 0.01
-"""Share of images below the limit that a set must rule out if some of its images lie there."""
+"""Share of images below the limit that a set must rule out if any of its images lie there."""
 
 
 def most_by_chance(worth: float, confidence: float) -> int:
-    """Return how many independent images may lie below a limit with no more than ``RARE`` doing so.
+    """Return how many independent images may lie below a limit if at most ``RARE`` of all do.
 
-    More of them prove that a greater share does: the low end of Clopper and Pearson's interval is
-    above it. At 95 % that is none of up to 52, 1 of up to 504, 2 of up to 1,289.
+    One more would prove a greater share, because the low end of Clopper and Pearson's interval
+    would exceed it. At 95 % that is none of up to 52, 1 of up to 504, 2 of up to 1,289.
 
     Args:
-        worth: How many independent images there are, at least 1.
-        confidence: In (0, 1).
+        worth: Number of independent images, at least 1.
+        confidence: Confidence level, in (0, 1).
     """
     count = 0
     while count + 1 <= worth and clopper_pearson(count + 1, worth, confidence)[0] <= RARE:
@@ -42,11 +43,11 @@ def most_by_chance(worth: float, confidence: float) -> int:
 def lowest(
     values: npt.NDArray[np.float64], confidence: float, worth: float | None = None
 ) -> tuple[float, ...]:
-    """Return the lowest values in ascending order: the last one is held to the limit.
+    """Return the lowest values in ascending order; the last one is compared with the limit.
 
     Args:
-        values: Of each image, shape (n,), n at least 1.
-        confidence: In (0, 1).
+        values: The value of each image, shape (n,), n at least 1.
+        confidence: Confidence level, in (0, 1).
         worth: How many independent images they count as; n if None.
     """
     n = values.size
@@ -56,13 +57,13 @@ def lowest(
 
 
 def rules_out_more(below: int, images: int, worth: float, confidence: float) -> bool:
-    """Return whether images show that no more than ``FEW`` lie below a limit, if any of them do.
+    """Return whether none lie below a limit, or the set proves that at most ``FEW`` of all do.
 
     Args:
-        below: How many do.
+        below: Number of images below the limit.
         images: Number of images.
-        worth: How many independent ones they count as.
-        confidence: In (0, 1).
+        worth: Number of independent images they count as.
+        confidence: Confidence level, in (0, 1).
     """
     if not below:
         return True

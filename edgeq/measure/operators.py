@@ -1,4 +1,4 @@
-"""What a model computes with: operators, types of weights and activations, float islands."""
+"""The operators of a model, the types of its weights and activations, and its float islands."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class Compute(msgspec.Struct, frozen=True, kw_only=True):
     """One compute operator.
 
     Attributes:
-        index: Its place in the graph.
-        name: For example ``"CONV_2D"``.
+        index: Index of the operator in the graph.
+        name: Name of the operator, for example ``"CONV_2D"``.
         output: Name of its output tensor.
         activation_type: Type of its output.
-        weight_type: Type in which its weights are stored, None if it has none.
-        weight_bytes: Their stored bytes, 0 where it has none.
-        dequantized: Whether a DEQUANTIZE operator lies between stored weights and operator.
-        weight_scales: How many scales its weights have, 0 where they have none.
-        head: Whether it is a dense layer that gives an output.
+        weight_type: Type in which its weights are stored; None if it has no weights.
+        weight_bytes: Stored bytes of its weights; 0 if it has none.
+        dequantized: Whether a DEQUANTIZE operator lies between the stored weights and the operator.
+        weight_scales: Number of scales of its weights; 0 if there are none.
+        head: Whether it is a dense layer that produces an output of the model.
     """
 
     index: int
@@ -42,20 +42,20 @@ class Compute(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Operators(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model computes with.
+    """The operators of a model and their types.
 
     Attributes:
-        counts: Operators by name.
+        counts: Number of operators by name.
         compute: The compute operators in the order of execution.
         weight_bytes_by_type: Stored bytes of their weights by type.
-        compute_activation_types: Compute operators by the type of their output.
-        float_islands: Compute operators with float32 output in a model where others have
-            integer ones, as ``"CONV_2D 17"``.
+        compute_activation_types: Number of compute operators by the type of their output.
+        float_islands: Compute operators with float32 output in a model in which others have
+            integer outputs, as ``"CONV_2D 17"``.
         input_types: Types of the model's inputs.
         output_types: Types of the model's outputs.
         custom: Names of custom and Flex operators.
-        ends_in_softmax: Whether output 0 is made by SOFTMAX, with at most a change of type, shape
-            or order after it.
+        ends_in_softmax: Whether SOFTMAX produces output 0, followed by nothing but changes of type,
+            shape or order.
     """
 
     counts: dict[str, int]
@@ -70,9 +70,10 @@ class Operators(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def quantizes_activations(self) -> bool:
-        """Whether a compute operator's arithmetic is that of integers, or may be.
+        """Whether any compute operator uses, or may use, integer arithmetic.
 
-        One with integer weights as stored quantizes its float activations while it runs.
+        An operator that takes stored integer weights directly quantizes its float activations at
+        run time.
         """
         return any(
             layer.activation_type in ACTIVATION_TYPES_INTEGER
@@ -82,7 +83,7 @@ class Operators(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def operators(model: ModelFile) -> Operators:
-    """Return what a model computes with, read from its file."""
+    """Return the operators of a model and their types, read from its file."""
     wiring = Wiring(model)
     compute: list[Compute] = []
     heads = {head.operator.index for head in wiring.heads}

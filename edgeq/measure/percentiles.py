@@ -1,4 +1,4 @@
-"""A distribution in so few numbers that a record can hold it."""
+"""A distribution summarized in few enough numbers for a record."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def percentiles(values: npt.ArrayLike) -> tuple[float, ...]:
 
 
 def short(values: npt.ArrayLike) -> tuple[float, ...]:
-    """Return numbers rounded to ``DIGITS`` significant digits, for pictures alone."""
+    """Return numbers rounded to ``DIGITS`` significant digits, good enough for charts only."""
     return tuple(float(f"{value:.{DIGITS}g}") for value in np.asarray(values, np.float64))

@@ -9,22 +9,22 @@ from collections.abc import Callable
 from edgeq.measure.statistics import clopper_pearson, normal_quantile, paired_difference
 
 MOST_IMAGES = 10_000_000
-"""Beyond this many images a question counts as one that no set settles."""
+"""Number of images beyond which a question counts as one that no set settles."""
 
 POWER = 0.8
-"""The chance to see what a set is said to be able to show."""
+"""Probability of detecting what a set is said to be able to show."""
 
 
 def images_needed(rate: float, limit: float, confidence: float) -> int | None:
-    """Return the least images whose interval excludes the limit, if the rate stays as it is.
+    """Return the least number of images whose interval excludes the limit if the rate stays.
 
     Args:
         rate: The measured rate, in [0, 1].
         limit: The limit, in [0, 1].
-        confidence: Of the two-sided Clopper-Pearson interval.
+        confidence: Confidence level of the two-sided Clopper-Pearson interval.
 
     Returns:
-        None if the rate is the limit or no more than ``MOST_IMAGES`` would do.
+        None if the rate equals the limit or more than ``MOST_IMAGES`` would be needed.
     """
 
     def settled(n: int) -> bool:
@@ -37,16 +37,16 @@ def images_needed(rate: float, limit: float, confidence: float) -> int | None:
 def images_needed_for_drop(
     lost_rate: float, gained_rate: float, limit: float, confidence: float
 ) -> int | None:
-    """Return the least images whose paired interval excludes the limit, if the rates stay.
+    """Return the least number of images whose paired interval excludes the limit if rates stay.
 
     Args:
         lost_rate: Share of images right in the baseline and wrong in the variant.
         gained_rate: Share of images wrong in the baseline and right in the variant.
         limit: Highest drop allowed.
-        confidence: Of the two-sided interval.
+        confidence: Confidence level of the two-sided interval.
 
     Returns:
-        None if the drop is the limit or no more than ``MOST_IMAGES`` would do.
+        None if the drop equals the limit or more than ``MOST_IMAGES`` would be needed.
     """
     drop = lost_rate - gained_rate
 
@@ -58,18 +58,18 @@ def images_needed_for_drop(
 
 
 def samples_needed(value: float, half_width: float, n: int, limit: float) -> int | None:
-    """Return about how many samples would bring an interval off the limit.
+    """Return roughly how many samples would shrink an interval enough to exclude the limit.
 
     The half width shrinks with the square root of the number of samples.
 
     Args:
         value: The measured mean or ratio.
-        half_width: Of its interval at n samples.
-        n: Samples measured (images, rounds).
+        half_width: Half the width of its interval at n samples.
+        n: Number of samples measured (images, rounds).
         limit: The limit.
 
     Returns:
-        None if the value is the limit or no more than ``MOST_IMAGES`` would do.
+        None if the value equals the limit or more than ``MOST_IMAGES`` would be needed.
     """
     distance = abs(value - limit)
     if distance == 0.0:
@@ -79,27 +79,26 @@ def samples_needed(value: float, half_width: float, n: int, limit: float) -> int
 
 
 def best_provable_rate(n: int, confidence: float) -> float:
-    """Return the rate that n images prove when every one of them agrees."""
+    """Return the rate that n images prove if all of them agree."""
     return clopper_pearson(n, n, confidence)[0]
 
 
 def images_to_see_drop(
     drop: float, flips: float, *, confidence: float = 0.95, power: float = POWER
 ) -> int:
-    """Return the images that show an accuracy drop with the given power.
+    """Return the number of images that reveal an accuracy drop with the given power.
 
-    The paired test on the difference, one-sided: ``(z_c + z_p)² · flips / drop²`` with
-    ``flips`` the share of images that become right or wrong. Connor, Biometrics 43 (1987),
-    207-211, in its simplest form.
+    It is that of the one-sided paired test on the difference, ``(z_c + z_p)² · flips / drop²``,
+    the simplest form of Connor, Biometrics 43 (1987), 207-211.
 
     Args:
-        drop: The accuracy drop to see, above 0.
-        flips: Share of images whose rightness changes, at least ``drop``.
-        confidence: One-sided.
-        power: Chance to see the drop.
+        drop: The accuracy drop to detect, above 0.
+        flips: Share of images that become right or wrong, at least ``drop``.
+        confidence: One-sided confidence level.
+        power: Probability of detecting the drop.
 
     Raises:
-        ValueError: The drop is not above 0 or the flips are fewer than it.
+        ValueError: The drop is not above 0, or the flips are fewer than the drop.
     """
     if not 0.0 < drop <= flips <= 1.0:
         raise ValueError(f"a drop of {drop} can't come from {flips} flips")
@@ -110,25 +109,25 @@ def images_to_see_drop(
 def drop_to_see(
     images: int, flips: float, *, allowed: float = 0.0, confidence: float
 ) -> float | None:
-    """Return the least accuracy drop that so many images tell from an allowed one.
+    """Return the smallest accuracy drop that a set of images can tell from the allowed drop.
 
-    The inverse of ``images_to_see_drop``: the drop minus what is allowed must reach
-    ``z · sqrt(flips / n)``, and no fewer images flip than drop.
+    This is the inverse of ``images_to_see_drop``: the drop minus the allowed drop must reach
+    ``z · sqrt(flips / n)``, and the share of flips can't be below the drop.
 
     Args:
         images: Number of images n, above 0.
-        flips: Share of images whose rightness changes.
-        allowed: The drop to tell it from; a negative one counts as none.
-        confidence: Of the two-sided interval that must lie beyond what is allowed.
+        flips: Share of images that become right or wrong.
+        allowed: The allowed drop; a negative one counts as 0.
+        confidence: Confidence level of the two-sided interval that must exclude the allowed drop.
 
     Returns:
-        In (0, 1], seen with the chance ``POWER`` or better (better where few images flip but
-        for the drop); None if not even a drop by all would be.
+        A drop in (0, 1] that is detected with probability ``POWER`` or better (better if few images
+        flip besides those of the drop); None if not even a drop of 1 would be.
     """
     allowed = max(allowed, 0.0)
     square = (normal_quantile(0.5 + confidence / 2.0) + normal_quantile(POWER)) ** 2
     by_flips = math.sqrt(square * flips / images)
-    # the drop itself as the share of flips: n · r² = z² · (allowed + r), solved for r
+    # If only the drop's images flip: n · r² = z² · (allowed + r), solved for r.
     by_drop = (square + math.sqrt(square * (square + 4.0 * images * allowed))) / (2.0 * images)
     share = allowed + max(by_flips, by_drop)
     return share if share <= 1.0 else None
@@ -137,15 +136,15 @@ def drop_to_see(
 def differing_at_limit(
     images: int, limit: float, confidence: float
 ) -> tuple[int | None, int | None]:
-    """Return how many of n images may differ for a PASS, and from how many on it is a FAIL.
+    """Return how many of n images may differ for a PASS, and the least number that is a FAIL.
 
     Args:
         images: Number of images n, above 0.
         limit: Lowest rate allowed, in [0, 1].
-        confidence: Of the two-sided Clopper-Pearson interval.
+        confidence: Confidence level of the two-sided Clopper-Pearson interval.
 
     Returns:
-        None for what no count reaches.
+        The two counts; None for a verdict that no count reaches.
     """
 
     def interval(differing: int) -> tuple[float, float]:

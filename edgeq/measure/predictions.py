@@ -1,4 +1,4 @@
-"""What a model answered on a set of images, and plain facts about those answers."""
+"""A model's predictions on a set of images, and basic facts about them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ _LEAST_FOR_COLLAPSE = 8
 class Predictions:
     """Outputs of one model on n images in the c classes of the label set.
 
-    The arrays may be memory-mapped; whatever is asked of all images is found some rows at a time.
+    The arrays may be memory-mapped, so that whatever concerns all images is computed some rows at
+    a time.
 
     Attributes:
-        scores: The outputs that ship, dequantized, shape (n, c).
-        logits: What probabilities are made from, shape (n, c).
+        scores: The model's outputs, dequantized, shape (n, c).
+        logits: The logits, shape (n, c).
         is_probability: Whether the scores are probabilities.
-        logits_source: ``"softmax_input"`` for the tensor that feeds SOFTMAX, ``"scores"`` where
-            the model ends in logits, ``"log_probabilities"`` where probabilities are all there
-            is: then numbers on logits are coarse.
+        logits_source: ``"softmax_input"`` for the tensor that feeds SOFTMAX, ``"scores"`` if the
+            model ends in logits, ``"log_probabilities"`` if there are only probabilities: numbers
+            based on logits are then coarse.
     """
 
     scores: Floats
@@ -43,14 +44,14 @@ class Predictions:
     logits_source: LogitsSource
 
     def first(self, count: int) -> Predictions:
-        """Return the answers to the first images alone."""
+        """Return the predictions for the first images only."""
         return Predictions(
             self.scores[:count], self.logits[:count], self.is_probability, self.logits_source
         )
 
     @cached_property
     def predicted(self) -> Integers:
-        """The class of the greatest score, the first of several, shape (n,); -1 if not finite."""
+        """The first class with the greatest score, shape (n,); -1 if not finite."""
         best: Integers = np.where(self.finite, by_rows(_best_class, self.scores), -1)
         return best
 
@@ -85,17 +86,17 @@ def _is_tied(scores: Floats) -> Booleans:
 def make_answers(
     scores: npt.ArrayLike, logits: npt.ArrayLike | None, *, is_probability: bool
 ) -> Predictions:
-    """Return answers from raw outputs.
+    """Return predictions from raw outputs.
 
     Args:
-        scores: The outputs that ship, mapped to classes, shape (n, c).
+        scores: The model's outputs, mapped to classes, shape (n, c).
         logits: The tensor that feeds SOFTMAX, mapped to classes, shape (n, c); None if the
             model has no such tensor.
         is_probability: Whether the scores are probabilities (the model ends in SOFTMAX).
 
     Raises:
         ImageError: There are no images.
-        ModelError: The outputs are no (n, c) with at least 2 classes, or do not fit each other.
+        ModelError: The outputs are not (n, c) with at least 2 classes, or their shapes differ.
     """
     shipped = np.asarray(scores, np.float32)
     if shipped.ndim != 2 or shipped.shape[1] < _LEAST_CLASSES:  # noqa: PLR2004 - (n, c)
@@ -104,7 +105,7 @@ def make_answers(
             remedy="Agreement needs one score for each of at least two classes",
         )
     if shipped.shape[0] == 0:
-        raise ImageError("there are no answers: the evaluation set is empty")
+        raise ImageError("there are no predictions: the evaluation set is empty")
     if logits is not None:
         tapped = np.asarray(logits, np.float32)
         if tapped.shape != shipped.shape:
@@ -119,7 +120,7 @@ def make_answers(
 
 
 def _log_probabilities(probabilities: Floats) -> Floats:
-    """Return logarithms, clipped at half the least positive probability or at 1e-7."""
+    """Return logarithms of probabilities, clipped at half the least positive one or at 1e-7."""
     positive = probabilities[np.isfinite(probabilities) & (probabilities > 0)]
     floor = max(1e-7, float(positive.min()) / 2) if positive.size else 1e-7
     logarithms: Floats = np.log(np.maximum(probabilities, np.float32(floor)))
@@ -127,20 +128,20 @@ def _log_probabilities(probabilities: Floats) -> Floats:
 
 
 class OutputFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Plain facts about the outputs of one model.
+    """Basic facts about the outputs of one model.
 
     Attributes:
         images: Number of images.
         classes: Number of classes.
-        nonfinite_images: Images with a NaN or an infinity in scores or logits.
-        nonfinite_values: Scores that are NaN or infinite.
+        nonfinite_images: Number of images with a NaN or an infinity in scores or logits.
+        nonfinite_values: Number of scores that are NaN or infinite.
         constant: Whether all images got the same scores; False for a single image.
         all_zero: Whether every score is 0.
-        tied_images: Images whose greatest score occurs more than once.
-        all_tied: Whether that is so for every image.
-        distinct_classes: Different classes predicted.
-        largest_class: The class predicted most often, None when no output is finite.
-        largest_share: Share of the images that got it.
+        tied_images: Number of images whose greatest score occurs more than once.
+        all_tied: Whether every image is tied.
+        distinct_classes: Number of different classes predicted.
+        largest_class: The class predicted most often; None if no output is finite.
+        largest_share: Share of the images with that class.
     """
 
     images: int
@@ -192,13 +193,13 @@ def _is_anything(scores: Floats) -> Booleans:
 
 
 def collapsed(baseline: OutputFacts, variant: OutputFacts) -> bool:
-    """Return whether the variant gives few classes where the baseline gives many.
+    """Return whether the variant predicts few classes while the baseline predicts many.
 
-    The rule: the baseline gives at least 8 classes, and the variant gives fewer than a quarter
-    of them, or one class for at least half of the images where the baseline gives none for more
-    than a quarter. It has no false alarm, also on small sets: the first half needs over three
-    quarters of the baseline's classes (six or more) to be gone altogether, the second needs a
-    quarter of all answers to have moved to one class. Sets with fewer classes are left alone.
+    The baseline must predict at least 8 classes. Then the variant is collapsed if it predicts fewer
+    than a quarter as many, or if it predicts one class for at least half of the images while the
+    baseline predicts none for more than a quarter. This raises no false alarm even on small sets:
+    over three quarters of the baseline's classes (six or more) must be gone, or a quarter of all
+    predictions must have moved to one class.
     """
     if baseline.distinct_classes < _LEAST_FOR_COLLAPSE:
         return False

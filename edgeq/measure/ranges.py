@@ -1,4 +1,4 @@
-"""What a variant's activation ranges clip and waste of the values that its baseline computes."""
+"""How well a variant's activation ranges fit the values that its baseline computes."""
 
 from __future__ import annotations
 
@@ -14,58 +14,59 @@ from edgeq.measure.scales import SYMMETRIC, Doubles, Scale, fitting
 Place = Literal["input", "inner", "last"]
 
 LEAST_ERROR = 0.01
-"""Error of a tensor below which nothing can be gained by another range: 6 bits hold it."""
+"""Error of a tensor below which another range gains nothing: about that of 6 bits."""
 
 TIMES = 1.6
-"""A range is looked at if the error that it causes is so many times what the best one causes."""
+"""A range is suspicious if its error is more than this many times that of the best range."""
 
 PERCENTILE = 90.0
-"""Ends of a range, over the samples' smallest and largest values: what edgeq's own calibration of
-int8 takes, with half the error of the whole range on EfficientNetV2-B0 (``benchmarks/engines.md``).
-"""
+"""Percentile of the samples' smallest and largest values that sets the ends of a range. edgeq's own
+int8 calibration uses it: it has half the error of the whole range on EfficientNetV2-B0
+(``benchmarks/engines.md``)."""
 
 LARGEST = 3e38
 """Greater values stand for infinity."""
 
 GROSS = 4.0
-"""Loss of a range that no calibration explains easily: two bits."""
+"""Loss of a range, here two bits, that differences in calibration hardly explain."""
 
 LEFT, LEFT_OF_GROSS = 0.55, 0.8
-"""Share of an output's error that may be left, for ranges to be what caused it: of everything that
-is suspicious, and of gross ranges alone. Good files keep at least 0.64 and 0.89 of it
-(``benchmarks/ranges.md``)."""
+"""Greatest share of an output's error that may remain after ranges were corrected, if ranges are to
+be the cause: for all suspicious ranges, and for gross ones alone. Good files keep at least 0.64 and
+0.89 of it (``benchmarks/ranges.md``)."""
 
 LEAST_CAUSED = 0.1
-"""Error of an output that ranges must cause: what quantization to int8 itself costs of logits, and
-a cosine of 0.995. MLPerf Tiny's person detector has ranges that cause .06."""
+"""Least error of an output that ranges must cause. Quantization to int8 itself costs that much of
+the logits, a cosine of 0.995; the ranges of MLPerf Tiny's person detector cause 0.06."""
 
 REGAINED = 3
-"""Samples that must get the baseline's class back, whatever the error: an output that saturates is
-not far off, but its best classes are even."""
+"""Samples that must regain the baseline's class, whatever the error: a saturated output has a small
+error, but its best classes tie."""
 
 MOST_STEPS = 1.0
-"""Steps by which a bias that is misread may move its layer's output: rounding moves it by half."""
+"""Steps by which a misread bias may move its layer's output; rounding alone moves it by half."""
 
 STALE = 1e-3
-"""By what share a bias may count in other steps than its layer: scales are rounded to float32."""
+"""Relative difference allowed between a bias's steps and its layer's: scales are rounded to
+float32."""
 
 
 class RangeFit(msgspec.Struct, frozen=True, kw_only=True):
-    """How one activation's range holds what the baseline computes there.
+    """How well one activation's range fits the values that the baseline computes there.
 
-    Errors are root mean squares of what rounding and clipping change, divided by the standard
+    Errors are root mean squares of the changes by rounding and clipping, divided by the standard
     deviation of the values.
 
     Attributes:
-        name: Of the tensor, for messages.
-        tensor: Its index in the variant's file.
-        place: Whether it is the model's input, what the last layer computes, or neither.
+        name: Name of the tensor, for messages.
+        tensor: Index of the tensor in the variant's file.
+        place: Whether it is the model's input, the last layer's output, or neither.
         scale: How the file stores it.
         values: Smallest and largest value that the baseline computes on these samples.
         clipped: Share of the values that lie outside the range by more than a step.
-        error: What the file's range causes.
+        error: The error that the file's range causes.
         fitting: The range that calibration on these samples gives.
-        best: The error that this range causes.
+        best: The error that ``fitting`` causes.
     """
 
     name: str
@@ -80,22 +81,22 @@ class RangeFit(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def gross(self) -> bool:
-        """Whether it loses more than calibration on other samples explains easily."""
+        """Whether it loses more than calibration on other samples is likely to explain."""
         return self.suspicious and self.loss >= GROSS
 
     @property
     def suspicious(self) -> bool:
-        """Whether another range might serve better."""
+        """Whether another range would be much better."""
         return self.error > max(LEAST_ERROR, TIMES * self.best)
 
     @property
     def loss(self) -> float:
-        """How many times the error is what the best range would cause."""
+        """The error divided by that of the best range."""
         return self.error / max(self.best, LEAST_ERROR / 100)
 
     @property
     def covered(self) -> float:
-        """Share of the span of the baseline's values that the file's range holds."""
+        """Share of the span of the baseline's values that the file's range covers."""
         span = self.values[1] - self.values[0]
         low, high = self.scale.range
         overlap = min(high, self.values[1]) - max(low, self.values[0])
@@ -110,17 +111,17 @@ class RangeFit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StaleBias(msgspec.Struct, frozen=True, kw_only=True):
-    """A bias that counts in other steps than its layer's input and weights have.
+    """A bias whose scale does not match its layer's input and weights.
 
-    The runtime takes a bias for multiples of the input's scale times the weights', whatever the
-    bias's own scale says: where the two differ, one of the scales was changed afterwards.
+    The runtime reads a bias as multiples of the input's scale times the weights' scales, whatever
+    the bias's own scale is. If the two differ, one of the scales was changed after quantization.
 
     Attributes:
         layer: The layer's name, for messages.
         input: Name of the activation that the layer takes.
         tensor: Index of that activation.
-        factor: By how much the runtime takes the bias for too large, of the worst channel.
-        steps: By how much that moves the layer's output, in steps of the output's scale.
+        factor: Factor by which the runtime overestimates the bias, in the worst channel.
+        steps: How far that moves the layer's output, in steps of the output's scale.
     """
 
     layer: str
@@ -131,19 +132,19 @@ class StaleBias(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def matters(self) -> bool:
-        """Whether it moves an output by more than rounding may."""
+        """Whether it moves an output by more than rounding may do."""
         return self.steps > MOST_STEPS
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """An experiment: some ranges set right in the file, by what the baseline computes.
+    """An experiment: some ranges of the file corrected to fit the baseline's values.
 
     Attributes:
-        tensors: Names of the activations whose range was set, those that lose most first.
-        gross: Whether all of them lose grossly.
-        agreeing: Samples that get the baseline's class, before and after; None without classes.
-        before: Error of each compared output, of the file as it is; see ``spread_errors``.
-        after: The same with the ranges set.
+        tensors: Names of the activations whose range was corrected, the greatest loss first.
+        gross: Whether all of these ranges are gross.
+        agreeing: Samples with the baseline's class, before and after; None without classes.
+        before: Error of each compared output before the correction; see ``spread_errors``.
+        after: Error of each compared output after the correction.
     """
 
     tensors: tuple[str, ...]
@@ -154,17 +155,17 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def output(self) -> int:
-        """Which output gains most."""
+        """The output that gains most."""
         return int(np.argmax([self._gain(at) for at in range(len(self.before))]))
 
     @property
     def caused(self) -> float:
-        """The error that the file's ranges alone cause: errors add up by their squares."""
+        """The error that the file's ranges alone cause, as the squares of errors add up."""
         return float(np.sqrt(self._gain(self.output))) if self.before else 0.0
 
     @property
     def recovers(self) -> bool:
-        """Whether much of an output's error goes, or classes come back."""
+        """Whether the correction removes much of an output's error, or restores classes."""
         if self.caused < LEAST_CAUSED:
             return False
         before, after = self.before[self.output], self.after[self.output]
@@ -187,14 +188,14 @@ class Ranges(msgspec.Struct, frozen=True, kw_only=True):
     """What the activation ranges of a variant cost.
 
     Attributes:
-        samples: Samples that were looked at.
-        activations: Activations that the file stores with a fixed scale.
-        unmatched: Names of those for which no tensor of the baseline is known.
-        suspicious: Those that another range might serve better, those that lose most first.
-        trials: What setting ranges right changes.
-        problems: Why ranges could not be set right.
-        stale: Biases that count in other steps than their layer has, the worst first.
-        recounted: What becomes of the outputs if these biases are counted in their layers' steps.
+        samples: Number of samples that were examined.
+        activations: Number of activations that the file stores with a fixed scale.
+        unmatched: Names of activations without a known counterpart in the baseline.
+        suspicious: Suspicious ranges, the greatest loss first.
+        trials: Experiments with corrected ranges.
+        problems: Why ranges could not be corrected.
+        stale: Biases whose scale does not match their layer's, worst first.
+        recounted: The experiment of rescaling these biases to their layers' steps.
     """
 
     samples: int
@@ -208,11 +209,11 @@ class Ranges(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Need(NamedTuple):
-    """What a range must hold: smallest and largest value, twice.
+    """The values that a range must hold: a smallest and a largest value, twice.
 
     Attributes:
-        most: Of all but the most extreme samples, as edgeq's own calibration of int8 takes it.
-        whole: Of all samples.
+        most: Ends without the most extreme samples, as in edgeq's own int8 calibration.
+        whole: Ends over all samples.
     """
 
     most: tuple[float, float]
@@ -220,11 +221,11 @@ class Need(NamedTuple):
 
 
 def need(values: Doubles) -> Need | None:
-    """Return what a range must hold of values, None if none of them is finite.
+    """Return what a range must hold of values; None if none of them is finite.
 
     Args:
-        values: What the baseline computes, shape ``(n, 2 + m)``: for each sample the smallest and
-            the largest value of the tensor, then m others.
+        values: Values that the baseline computes, shape ``(n, 2 + m)``: for each sample the
+            smallest and the largest value of the tensor, then m others.
     """
     finite = np.where(np.abs(values) < LARGEST, values, np.nan)
     finite = finite[~np.isnan(finite).all(axis=1)]
@@ -237,10 +238,10 @@ def need(values: Doubles) -> Need | None:
 
 
 def needed_by_all(needs: Sequence[Need]) -> Need:
-    """Return what one range must hold that several tensors share.
+    """Return what a range that several tensors share must hold.
 
     Args:
-        needs: Of each of them, at least one.
+        needs: What each tensor needs, at least one.
     """
 
     def widest(ranges: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -258,17 +259,17 @@ def range_fit(
     tensor: int,
     place: Place = "inner",
 ) -> RangeFit:
-    """Return how a range holds values.
+    """Return how well a range fits values.
 
     Args:
-        values: As ``need`` takes them; some must be finite.
+        values: As in ``need``; some must be finite.
         scale: How the variant stores the tensor.
-        needed: What the range must hold, of all tensors that share it.
+        needed: What the range must hold for all tensors that share it.
         name: As in ``RangeFit``.
         tensor: As in ``RangeFit``.
         place: As in ``RangeFit``.
     """
-    # Graphs pad with the lowest number there is, for a maximum; what is to be held is the rest.
+    # Graphs pad the input of a maximum with the lowest number; a range need not hold that.
     values = values[np.abs(values) < LARGEST]
     spread = float(values.std()) or float(np.abs(values).max()) or 1.0
     low, high = scale.range
@@ -276,7 +277,7 @@ def range_fit(
     if scale.dtype in SYMMETRIC:
         choices = [whole]
     elif low <= whole.range[0] + whole.step and high >= whole.range[1] - whole.step:
-        choices = [whole, most]  # it clips nothing, so that what it wastes is the question
+        choices = [whole, most]  # it clips nothing, but may waste steps
     else:
         choices = [most]
     best = min(choices, key=lambda choice: _distance(choice.held(values), values))
@@ -296,25 +297,25 @@ def range_fit(
 def spread_errors(
     baseline: Sequence[npt.NDArray[np.floating]], variant: Sequence[npt.NDArray[np.floating]]
 ) -> tuple[float | None, ...]:
-    """Return how far the outputs of two models lie apart, one number for each output.
+    """Return how far the outputs of two models differ, one number per output.
 
-    The norm of the difference, divided by that of what the baseline's output varies by from
-    sample to sample, or by the norm of the output itself if it does not vary. None if a value is
-    not finite or the baseline's output is 0.
+    It is the norm of the difference, divided by the norm of the baseline's deviations from its
+    mean over the samples, or by the norm of the output itself if it does not vary. None if a value
+    is not finite or the baseline's output is 0.
 
     Args:
-        baseline: Outputs of the baseline, ``(n, d)`` each.
-        variant: The same of the variant.
+        baseline: Outputs of the baseline, shape ``(n, d)`` each.
+        variant: Outputs of the variant, of the same shapes.
     """
     return tuple(_apart(*pair) for pair in zip(baseline, variant, strict=True))
 
 
 class Misreading(NamedTuple):
-    """How the runtime reads a bias.
+    """How the runtime misreads a bias.
 
     Attributes:
-        factor: What it takes the bias for, in times of what was meant, of the worst channel.
-        steps: By how much that moves the layer's output, in steps of the output's scale.
+        factor: The bias as the runtime reads it divided by the intended one, in the worst channel.
+        steps: How far that moves the layer's output, in steps of the output's scale.
     """
 
     factor: float
@@ -324,12 +325,12 @@ class Misreading(NamedTuple):
 def misreading(
     bias: npt.NDArray[np.integer], counted: Doubles, needed: Doubles, step: float
 ) -> Misreading | None:
-    """Return how a bias is misread, None if it is not.
+    """Return how a bias is misread; None if it is read correctly.
 
     Args:
-        bias: What is stored, ``(c,)``.
-        counted: Real size of the bias's own steps, ``(c,)`` or ``(1,)``.
-        needed: That of the input's scale times the weights', ``(c,)`` or ``(1,)``.
+        bias: The stored integers, shape ``(c,)``.
+        counted: Real size of the bias's own steps, shape ``(c,)`` or ``(1,)``.
+        needed: The input's scale times the weights' scales, shape ``(c,)`` or ``(1,)``.
         step: Real size of one step of the layer's output.
     """
     factors = needed / counted

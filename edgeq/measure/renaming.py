@@ -1,4 +1,4 @@
-"""Whether a baseline tells the labels' classes apart under other names: their order is wrong."""
+"""Whether a baseline's classes match the labels after renaming, so that their order is wrong."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Classes = npt.NDArray[np.int64]
 
 
 class Renaming(msgspec.Struct, frozen=True, kw_only=True):
-    """What a renaming of the classes, learnt on other images, makes of a baseline's answers.
+    """The effect on a baseline's accuracy of a renaming of classes learnt on other images.
 
     Attributes:
         images: Number of labelled images n.
-        right: Images whose label is the class that the baseline gives.
-        renamed: Images whose label is the class that it gives, renamed.
-        sure: Whether the renaming gains clearly, and by more than chance.
+        right: Number of images whose label is the class that the baseline predicts.
+        renamed: Number of images whose label is the renamed class that the baseline predicts.
+        sure: Whether the gain is large and not due to chance.
     """
 
     images: int
@@ -36,14 +36,14 @@ class Renaming(msgspec.Struct, frozen=True, kw_only=True):
 def renaming(given: Classes, labels: Classes, classes: int, groups: Sequence[Hashable]) -> Renaming:
     """Return what the best one-to-one renaming of the classes gains.
 
-    It is learnt on each half of the images and tried on the other, so what merely fits the few
-    images of a class gains nothing. Images that belong together are in one half.
+    It is learnt on each half of the images and tested on the other, so that overfitting to the few
+    images of a class gains nothing. Images that belong together are in the same half.
 
     Args:
         given: The baseline's class of each image.
         labels: The label of each image.
-        classes: Their number.
-        groups: Of each image, what it shares with the others of its cluster.
+        classes: Number of classes.
+        groups: The cluster of each image, as a hashable key.
     """
     places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
     order = np.random.default_rng(0).permutation(len(places))
@@ -64,7 +64,7 @@ def renaming(given: Classes, labels: Classes, classes: int, groups: Sequence[Has
 
 
 def _best_names(given: Classes, labels: Classes, classes: int) -> Classes:
-    """Return the one-to-one renaming that is right most often; a class keeps its name if it may."""
+    """Return the one-to-one renaming that is right most often; ties go to keeping the name."""
     from scipy.optimize import linear_sum_assignment
 
     counts = np.zeros((classes, classes))

@@ -1,4 +1,4 @@
-"""Whether photographs that are asked about again get the same answers, bit by bit."""
+"""Whether running the same photographs again gives the same outputs, bit for bit."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Outputs = Sequence[npt.NDArray[np.float32]]
 
 
 class Repeats(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of photographs that one worker was asked about three times.
+    """Result of running the same photographs three times in one worker.
 
     Attributes:
-        images: How many were asked about again: those of one inference.
-        after_others: Whether they got the first answers again after other photographs.
-        at_once: Whether they got the first answers again right after that.
-        largest: The largest difference of an output's value, None if one is not finite.
-        fresh: Whether an earlier worker gave the same answers.
+        images: Number of photographs that were repeated: those of one inference.
+        after_others: Whether the outputs were the same again after other photographs.
+        at_once: Whether they were the same again immediately after that.
+        largest: The largest difference in any output; None if one is not finite.
+        fresh: Whether an earlier worker gave the same outputs.
     """
 
     images: int
@@ -32,17 +32,17 @@ class Repeats(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def same(self) -> bool:
-        """Whether every answer was the same."""
+        """Whether all outputs were the same."""
         return self.after_others and self.at_once and self.fresh
 
 
 def repeats(first: Outputs, later: Outputs, again: Outputs) -> Repeats:
-    """Compare three answers to the same photographs.
+    """Compare the outputs of three runs of the same photographs.
 
     Args:
-        first: Per output, shape ``(n, ...)``.
-        later: The same, asked for after other photographs.
-        again: The same, asked for right after ``later``.
+        first: Each output of the first run, shape ``(n, ...)``.
+        later: The outputs of a run after other photographs.
+        again: The outputs of a run immediately after ``later``.
     """
     apart = [_largest(first, others) for others in (later, again)]
     return Repeats(
@@ -56,7 +56,7 @@ def repeats(first: Outputs, later: Outputs, again: Outputs) -> Repeats:
 
 
 def same(first: Outputs, second: Outputs) -> bool:
-    """Return whether outputs are the same bits; NaN is then like NaN, and 0 unlike -0."""
+    """Return whether outputs are bitwise equal; NaN then equals NaN, and 0 differs from -0."""
     return all(
         before.shape == other.shape and _same_bits(before, other)
         for before, other in zip(first, second, strict=True)

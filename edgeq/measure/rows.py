@@ -1,4 +1,4 @@
-"""Arrays of one row per image, taken some rows at a time: they may be larger than memory."""
+"""Chunked access to arrays with one row per image, which may be larger than memory."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 AT_ONCE = 256
-"""Rows: a million numbers where there are 1000 classes, which fit a processor's cache."""
+"""Rows per chunk: with 1000 classes, a quarter of a million numbers, which fit in a CPU's cache."""
 
 Array = npt.NDArray[Any]
 
 
 def by_rows(function: Callable[..., Array], *arrays: Array) -> Array:
-    """Apply a row-wise function in chunks of rows; it must not look from one row to another.
+    """Apply a function that treats each row independently, in chunks of rows.
 
     Args:
-        function: Takes some rows of every array, returns as many.
-        arrays: At least one, each of n rows, n at least 1.
+        function: Takes some rows of every array and returns as many rows.
+        arrays: One or more arrays of n rows each, n at least 1.
     """
     parts = [function(*(array[rows] for array in arrays)) for rows in portions(*arrays)]
     return np.concatenate(parts)
@@ -30,7 +30,7 @@ def portions(*arrays: Array) -> Iterator[slice]:
     """Yield the slices that cover all rows, and release the arrays after each.
 
     Args:
-        arrays: At least one, each of n rows.
+        arrays: One or more arrays of n rows each.
     """
     for start in range(0, len(arrays[0]), AT_ONCE):
         yield slice(start, start + AT_ONCE)
@@ -39,7 +39,7 @@ def portions(*arrays: Array) -> Iterator[slice]:
 
 
 def release(array: Array) -> None:
-    """Take a memory-mapped array's pages out of this process; they are read again when needed."""
+    """Drop a memory-mapped array's pages from this process; they are read again when needed."""
     base: object = array
     while isinstance(base, np.ndarray):
         base = base.base

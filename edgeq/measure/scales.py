@@ -1,4 +1,4 @@
-"""How integers hold real values: a scale, a zero point and the ends of a type."""
+"""How integers represent real values: a scale, a zero point and the limits of a type."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy.typing as npt
 Doubles = npt.NDArray[np.float64]
 
 SYMMETRIC = frozenset({"int16"})
-"""Types that quantizers give no zero point: half of their range may stay empty."""
+"""Types that quantizers give no zero point, so that half of their range may stay unused."""
 
 
 class Scale(msgspec.Struct, frozen=True):
     """How a tensor stores real values: ``(stored - zero_point) * step``.
 
     Attributes:
-        dtype: Its integer type.
+        dtype: Integer type of the tensor.
         step: Real size of one step, the tensor's scale.
         zero_point: The stored value that stands for 0.
     """
@@ -38,21 +38,21 @@ class Scale(msgspec.Struct, frozen=True):
         return low, high
 
     def held(self, values: Doubles) -> Doubles:
-        """Return what becomes of real values: rounded to a step, and clipped at the ends."""
+        """Return real values as they are stored: rounded to a step and clipped to the range."""
         stored = np.clip(np.rint(values / self.step) + self.zero_point, *self.ends)
         return np.asarray((stored - self.zero_point) * self.step, np.float64)
 
 
 def fitting(least: float, greatest: float, dtype: str) -> Scale:
-    """Return the narrowest scale that holds a range of real values, and 0.
+    """Return the narrowest scale that holds a range of real values and 0.
 
-    As quantizers choose it: 0 falls on a step, and types without a zero point hold as much below
-    0 as above it.
+    It is chosen as quantizers do: 0 falls on a step, and types without a zero point get a symmetric
+    range.
 
     Args:
         least: Smallest value.
         greatest: Largest value.
-        dtype: An integer type.
+        dtype: Integer type to store the values in.
     """
     first, last = (int(end) for end in (np.iinfo(dtype).min, np.iinfo(dtype).max))
     if dtype in SYMMETRIC:

@@ -1,4 +1,4 @@
-"""The size of a model's file, compressed, and what its bytes are."""
+"""The size of a model's file, plain and compressed, and what its bytes are used for."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from edgeq.tflite.wiring import Wiring
 
 _CHUNK_BYTES = 1 << 20
 _GZIP_LEVEL = 6
-_GZIP_WRAPPER = 31  # zlib's code for a gzip header; it holds no name and the time 0
+_GZIP_WRAPPER = 31  # zlib's code for a gzip header, without a name and with the time 0
 
 
 class Size(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a model's file.
 
     Attributes:
-        bytes: Of the file.
-        gzip_bytes: Of the file after gzip -6, what a download or an over-the-air update costs.
-        parts: What the bytes are: ``"weights TYPE"``, ``"biases"``, ``"constants"`` (all other
-            constant tensors), ``"quantization parameters"``, ``"metadata"`` and ``"graph"``
-            (everything else). They add up to ``bytes``.
+        bytes: Size of the file.
+        gzip_bytes: Size after gzip -6, which a download or an over-the-air update costs.
+        parts: Bytes by use: ``"weights TYPE"``, ``"biases"``, ``"constants"`` (all other constant
+            tensors), ``"quantization parameters"``, ``"metadata"`` and ``"graph"`` (everything
+            else). They add up to ``bytes``.
     """
 
     bytes: int
@@ -33,7 +33,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     parts: dict[str, int]
 
     def reduction(self, baseline: Size) -> float:
-        """Return the share of the baseline's bytes that this file saves, below 0 if it grew."""
+        """Return the share of the baseline's bytes that this file saves; negative if it grew."""
         return 1.0 - self.bytes / baseline.bytes
 
 
@@ -47,7 +47,7 @@ def measure_size(model: ModelFile) -> Size:
 
 
 def gzip_bytes(path: Path) -> int:
-    """Return the bytes of a file after gzip -6; the same for the same content.
+    """Return the size of a file after gzip -6, which depends on its content only.
 
     Raises:
         ModelError: The file can't be read.
@@ -81,9 +81,9 @@ def _parts(model: ModelFile) -> dict[str, int]:
     rest = model.bytes - parts.total()
     if rest < 0:
         raise ModelError(
-            f"its parts claim {-rest} bytes more than the file has",
+            f"its parts add up to {-rest} bytes more than the file has",
             where=model.path,
-            remedy="Make the model again; the file is damaged or its parts overlap",
+            remedy="Rebuild the model; the file is damaged or its parts overlap",
         )
     parts["graph"] = rest
     return {name: size for name, size in sorted(parts.items()) if size or name == "graph"}

@@ -1,7 +1,7 @@
 """Intervals for rates, means and paired differences.
 
-Everything here is two-sided at the given confidence: a one-sided statement ("at least") that
-uses one end of a 95 % interval has 97.5 % confidence.
+All intervals are two-sided at the given confidence. A one-sided statement ("at least") that uses
+one end of a 95 % interval therefore has 97.5 % confidence.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ Interval = tuple[float, float]
 Array = npt.NDArray[np.float64]
 
 FARTHEST = 3.0
-"""By how many times a value that was not seen may exceed the greatest that was, for the high end of
-an unbounded mean to hold. With less, shares of 1 to 5 % of ruined images among good ones are missed
-too often; with more, few images settle nothing."""
+"""How many times the greatest value seen an unseen value may be for the high end of an unbounded
+mean to hold. A smaller factor misses shares of 1 to 5 % ruined images among good ones too often;
+with a greater one, few images settle nothing."""
 
 _LEAST_VALUES = 2
 
 _PRECISION = 1e-9
-"""Of an end, in standard deviations of the mean."""
+"""Precision of an interval's end, in standard deviations of the mean."""
 
 _NODES = 200
 _STRETCH = 2.0
@@ -37,12 +37,12 @@ def clopper_pearson(successes: float, n: float, confidence: float) -> Interval:
     """Return the exact interval for a rate: Clopper and Pearson, Biometrika 26 (1934), 404-413.
 
     Its coverage is never below the confidence. Fractional counts are allowed, so that planning
-    can ask what a rate would prove at another number of images.
+    can ask what a rate would prove with another number of images.
 
     Args:
-        successes: In [0, n].
+        successes: Number of successes, in [0, n].
         n: Number of trials, above 0.
-        confidence: In (0, 1).
+        confidence: Confidence level, in (0, 1).
 
     Raises:
         ValueError: The counts or the confidence are out of range.
@@ -62,14 +62,14 @@ def paired_difference(lost: float, gained: float, n: float, confidence: float) -
     """Return the interval for the difference of two paired rates, ``(lost - gained) / n``.
 
     Each pair is a value of 1, -1 or 0, and the ends are those of ``_least_mean``. Tango's score
-    interval (Statistics in Medicine 17 (1998), 891-908), which is as wide within a tenth of a
-    point at 500 pairs, misses on one side up to twice as often as its confidence says.
+    interval (Statistics in Medicine 17 (1998), 891-908) has the same width within a tenth of a
+    point at 500 pairs, but misses on one side up to twice as often as its confidence allows.
 
     Args:
         lost: Pairs right in the first and wrong in the second.
         gained: Pairs wrong in the first and right in the second.
         n: Number of pairs, above 0. Fractional counts are allowed, for planning.
-        confidence: In (0, 1).
+        confidence: Confidence level, in (0, 1).
 
     Raises:
         ValueError: The counts or the confidence are out of range.
@@ -86,15 +86,15 @@ def paired_difference(lost: float, gained: float, n: float, confidence: float) -
 
 
 def mcnemar_exact(lost: int, gained: int, *, share: float = 1.0) -> float:
-    """Return McNemar's exact two-sided p: could as many pairs change by chance alone?
+    """Return McNemar's exact two-sided p-value: could as many pairs change by chance alone?
 
-    1 when no pair changed.
+    It is 1 if no pair changed.
 
     Args:
         lost: Pairs right in the first and wrong in the second.
         gained: Pairs wrong in the first and right in the second.
-        share: Of the pairs that count as independent ones. The binomial tail is continued to
-            fractions by the incomplete beta function, with which it agrees at whole numbers.
+        share: Share of the pairs that count as independent. The incomplete beta function, which
+            agrees with the binomial tail at whole numbers, extends it to fractions.
     """
     from scipy.special import betainc
 
@@ -105,14 +105,14 @@ def mcnemar_exact(lost: int, gained: int, *, share: float = 1.0) -> float:
 
 
 def binomial_tail(successes: float, n: float, chance: float) -> float:
-    """Return the probability of at least so many successes in n trials.
+    """Return the probability of at least the given number of successes in n trials.
 
-    Continued to fractions by the incomplete beta function, with which it agrees at whole numbers.
+    The incomplete beta function, which agrees with it at whole numbers, extends it to fractions.
 
     Args:
-        successes: In [0, n].
+        successes: Number of successes, in [0, n].
         n: Number of trials, above 0.
-        chance: Of a success, in [0, 1].
+        chance: Probability of a success, in [0, 1].
 
     Raises:
         ValueError: The counts or the chance are out of range.
@@ -127,20 +127,20 @@ def binomial_tail(successes: float, n: float, chance: float) -> float:
 def bounded_mean(values: Array, confidence: float, *, worth: float | None = None) -> Interval:
     """Return the interval for the mean of values in [0, 1].
 
-    Its ends are those of ``_least_mean``: for values of 0 and 1 the interval is Clopper and
-    Pearson's.
+    Its ends are those of ``_least_mean``. For values of 0 and 1 it is Clopper and Pearson's
+    interval.
 
     Args:
-        values: Shape (n,), n at least 1.
-        confidence: In (0, 1).
+        values: Values in [0, 1], shape (n,), n at least 1.
+        confidence: Confidence level, in (0, 1).
         worth: How many independent values they count as; n if None.
 
     Raises:
-        ValueError: There are no values, or they or the confidence are out of range.
+        ValueError: There are no values, or a value or the confidence is out of range.
     """
     _require_confidence(confidence)
     if values.size == 0 or not bool(((values >= 0) & (values <= 1)).all()):
-        raise ValueError("values in [0, 1] are needed")
+        raise ValueError("at least one value is needed, and all in [0, 1]")
     distinct, counts = _weighed(values, worth)
     tail = (1.0 - confidence) / 2.0
     low = _least_mean(distinct, counts, 0.0, tail)
@@ -152,18 +152,18 @@ def unbounded_mean(
 ) -> Interval | None:
     """Return the interval for the mean of values that are not negative.
 
-    The low end is that of ``_least_mean`` and holds whatever the values are like. No high end does:
-    a value too rare to be among these may be as large as it likes. This one holds if no other value
-    is more than ``FARTHEST`` times the greatest of these. Student's t interval, which it replaces,
-    misses values of a skewed distribution on this side three times as often as it says.
+    The low end is that of ``_least_mean`` and holds for any distribution. No high end can, because
+    a value too rare to be among these may be arbitrarily large. This one holds if no unseen value
+    is more than ``FARTHEST`` times the greatest one seen. For skewed distributions, Student's t
+    interval misses on this side three times as often as its confidence allows.
 
     Args:
-        values: Shape (n,).
-        confidence: In (0, 1).
+        values: Values that are not negative, shape (n,).
+        confidence: Confidence level, in (0, 1).
         worth: How many independent values they count as; n if None.
 
     Returns:
-        None if there are not two independent values to tell how they vary.
+        None if there are fewer than two independent values, so that their spread is unknown.
     """
     _require_confidence(confidence)
     n = values.size if worth is None else worth
@@ -179,8 +179,8 @@ def unbounded_mean(
 def _weighed(values: Array, worth: float | None) -> tuple[Array, Array]:
     """Return the distinct values, and how many independent ones each counts as.
 
-    Of very many distinct values those in the middle are joined to their means; neither end of an
-    interval rests on them one by one.
+    If there are very many, groups of those in the middle are replaced with their means, which
+    hardly affects the ends of an interval.
     """
     distinct, counts = np.unique(values.astype(np.float64), return_counts=True)
     weights = counts.astype(np.float64) * (1.0 if worth is None else worth / values.size)
@@ -199,20 +199,20 @@ def _weighed(values: Array, worth: float | None) -> tuple[Array, Array]:
 
 
 def _least_mean(values: Array, counts: Array, least: float, tail: float) -> float:
-    """Return the low end of the interval for a mean whose single values are never below a least.
+    """Return the low end of the interval for a mean of values with a known lower bound.
 
-    It is the ``tail`` quantile of a mean with random weights, uniform over all weights (Dirichlet's
-    with every parameter 1), of the values and one more: the least. That is the bound of Gaffke,
-    Mathematical Methods of Statistics 14 (2005), 451-467, as Learned-Miller and Thomas write it
-    (arXiv:1905.06208, section 3); for values of two kinds it is exactly Clopper and Pearson's. It
-    is conjectured to hold for every distribution, proven for some, and was never seen to miss more
-    often than ``tail``: ``benchmarks/coverage.md``.
+    It is the ``tail`` quantile of the mean of the values and the bound with random weights, uniform
+    over all weights (Dirichlet's with every parameter 1). That is the bound of Gaffke, Mathematical
+    Methods of Statistics 14 (2005), 451-467, as Learned-Miller and Thomas write it
+    (arXiv:1905.06208, section 3). For two distinct values it is exactly Clopper and Pearson's. It
+    is conjectured to hold for every distribution and proven for some, and
+    ``benchmarks/coverage.md`` never shows it to miss more often than ``tail``.
 
     Args:
         values: Distinct values.
-        counts: How many independent ones each counts as; fractions are allowed.
-        least: The least value that there can be.
-        tail: How rarely the mean may lie below the end.
+        counts: How many independent values each counts as; fractions are allowed.
+        least: Lower bound of the values.
+        tail: Probability with which the mean may lie below the end.
     """
     mean = float((counts * values).sum() / counts.sum())
     known = counts > 0
@@ -238,12 +238,13 @@ def _least_mean(values: Array, counts: Array, least: float, tail: float) -> floa
 def _chance_below(offsets: Array, shapes: Array) -> float:
     """Return the probability that a randomly weighted mean of the offsets lies below 0.
 
-    The weights are Dirichlet's, gamma variables by their sum, so this asks for the sign of a sum
-    of gamma variables: Imhof, Biometrika 48 (1961), 419-426, equation 3.2.
+    The weights follow a Dirichlet distribution, gamma variables divided by their sum, so only the
+    sign of a weighted sum of gamma variables matters: Imhof, Biometrika 48 (1961), 419-426,
+    equation 3.2.
 
     Args:
-        offsets: Shape (m,), of both signs.
-        shapes: Of the gamma variables, shape (m,), above 0.
+        offsets: Offsets of both signs, shape (m,).
+        shapes: Shape parameters of the gamma variables, shape (m,), above 0.
     """
     nodes, weights = _half_line()
     scale = math.sqrt(float((shapes * offsets**2).sum()))
@@ -258,22 +259,22 @@ def _chance_below(offsets: Array, shapes: Array) -> float:
 
 @functools.cache
 def _half_line() -> tuple[Array, Array]:
-    """Return nodes and weights of Gauss's rule, carried over from (0, 1) to all above 0."""
+    """Return the nodes and weights of Gauss's rule, mapped from (0, 1) to (0, infinity)."""
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     places = (nodes + 1.0) / 2.0
     return _STRETCH * places / (1.0 - places), weights / 2.0 * _STRETCH / (1.0 - places) ** 2
 
 
 def chance_below_zero(values: Array, unseen: float, *, worth: float | None = None) -> float:
-    """Return how likely a mean lies below 0, by the values and one more that was not seen.
+    """Return the probability that a mean lies below 0, given values and a bound of unseen ones.
 
-    The mean has random weights, uniform over all weights, as in ``unbounded_mean``: below a tail of
-    this chance the mean of what the values are drawn from is above 0, if no single one is below the
-    unseen value.
+    The mean has random weights, uniform over all weights, as in ``unbounded_mean``. If the result
+    is below a tail probability, the distribution's mean is above 0 at that level, provided that no
+    value is below the bound.
 
     Args:
-        values: Shape (n,), of any sign.
-        unseen: The least that a single value may be.
+        values: Values of any sign, shape (n,).
+        unseen: Lower bound of a single value.
         worth: How many independent values they count as; n if None.
     """
     distinct, counts = _weighed(values, worth)
@@ -292,4 +293,4 @@ def normal_quantile(probability: float) -> float:
 
 def _require_confidence(confidence: float) -> None:
     if not 0.0 < confidence < 1.0:
-        raise ValueError(f"a confidence lies between 0 and 1, not {confidence}")
+        raise ValueError(f"the confidence must lie between 0 and 1, not be {confidence}")

@@ -1,8 +1,8 @@
-"""How far the outputs of two models lie apart, whatever they mean: one fit for each output.
+"""How far the outputs of two models differ, whatever they mean: one fit for each output.
 
-Nothing is assumed about the numbers of an output. Its error is measured against what the
-baseline's output varies by from image to image: a detector's grid or an offset, the same in every
-image, must not hide that a variant says nothing about the image any more.
+Nothing is assumed about the meaning of an output. Its error is relative to how much the baseline's
+output varies from image to image, so that a constant part, such as a detector's grid, can't hide
+that a variant's output no longer depends on the image.
 """
 
 from __future__ import annotations
@@ -27,44 +27,44 @@ Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 BLOCK = 1_000_000
-"""Numbers of one side that are held at once."""
+"""Numbers of one model that are in memory at once."""
 
 MOST_COLUMNS = 512
-"""An axis of more places than this is one of cells or anchors, not of columns with a meaning."""
+"""Greatest size of an axis whose positions count as columns; longer axes are cells or anchors."""
 
 MOST_SHOWN = 64
 """Columns whose steps are listed one by one."""
 
 LEAST_STEPS = 4.0
-"""A column that varies by fewer steps of the output's scale has lost what it says."""
+"""A column that varies by fewer steps of the output's scale has lost its information."""
 
 GAP = 4.0
-"""By how many times every other column varies more than the lost ones, at least. The rare classes
-of a detector also vary by few steps of a scale that suits the others, but with no gap between."""
+"""Least factor by which every other column must vary more than the lost ones. The rare classes of a
+detector also vary by few steps of a scale that suits the others, but without such a gap."""
 
 LEAST_RANGE = 0.05
-"""A column of the baseline that varies by less may say nothing on these images, as the score of a
+"""A column of the baseline that varies by less may be idle on these images, like the score of a
 class that none of them shows."""
 
 CLOSE = 0.5
-"""Relative error below which an output is another one, quantized."""
+"""Relative error below which one output can be a quantized copy of another."""
 
 ROUNDING = 1e-5
-"""Share of its size that rounding alone makes a constant output vary by, with room to spare."""
+"""Relative variation that rounding alone may cause in a constant output, with room to spare."""
 
 MOST_NUMBERS = 64
-"""A vector of more values is an embedding, whose single values mean nothing."""
+"""A vector of more values is an embedding, whose individual values mean nothing."""
 
 LEAST_FOR_DEAD = 8
-"""Images from which on a value that is always the same is taken for dead."""
+"""Least number of images for a value that never changes to count as dead."""
 
 
 class Rows(Protocol):
-    """One row of numbers for each image; arrays are, and what reads them from files piecemeal."""
+    """One row of numbers for each image: an array, or an object that reads rows from files."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """``(n, d)``."""
+        """Number of images and of numbers per image, ``(n, d)``."""
 
     def __getitem__(self, place: tuple[slice, slice], /) -> Floats:
         """Return some columns of some rows."""
@@ -72,13 +72,13 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class Output:
-    """What one model says in one of its outputs.
+    """The values of one output of a model.
 
     Attributes:
-        name: Of the tensor in the file.
-        shape: Of one image's values.
-        rows: ``(n, d)``, d the product of the shape.
-        step: Real size of one step of its scale, 0 if it is not quantized.
+        name: Name of the tensor in the file.
+        shape: Shape of one image's values.
+        rows: Values of all images, shape ``(n, d)``, d the product of ``shape``.
+        step: Real size of one step of its scale; 0 if it is not quantized.
     """
 
     name: str
@@ -88,14 +88,14 @@ class Output:
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
-    """How many steps an output's scale leaves the values that the baseline gives.
+    """How many steps of an output's scale the baseline's values span.
 
     Attributes:
         step: Real size of one step.
-        whole: Steps of the whole output's range.
-        columns: Steps of each column's range along ``axis``; empty if there are too many.
-        axis: The axis of the output, without the batch, that has the columns; None if there are
-            no columns.
+        whole: Steps that the range of the whole output spans.
+        columns: Steps that each column's range along ``axis`` spans; empty if there are too many.
+        axis: The axis of the output, without the batch, along which the columns lie; None if there
+            are no columns.
         lost: Columns that vary by less than ``LEAST_STEPS`` while every other one varies at least
             ``GAP`` times as much.
         widest_lost: The greatest range of a lost column in the baseline.
@@ -114,39 +114,39 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
     """One output of a variant compared with the same output of its baseline.
 
-    The error of an image is the norm of the difference, divided by the root mean square over the
-    images of the norm of what the baseline's output differs from its mean by. If the baseline's
-    output is the same for every image, it is divided by that output's norm instead.
+    The error of an image is the norm of the difference, divided by the root mean square (over the
+    images) of the norm of the baseline's deviation from its mean. If the baseline's output is the
+    same for every image, it is divided by that output's norm instead.
 
     Attributes:
-        output: Place among what is judged.
-        name: The baseline's name of it.
-        shape: Of one image's values.
+        output: Index of the output among those judged.
+        name: Name of the output in the baseline.
+        shape: Shape of one image's values.
         images: Number of images.
-        confidence: Of the interval.
+        confidence: Confidence level of the interval.
         nonfinite_images: Images on which the variant gives a NaN or an infinity.
-        baseline_nonfinite_images: The same of the baseline.
-        constant: Whether the variant gives every image the same.
+        baseline_nonfinite_images: The same for the baseline.
+        constant: Whether the variant gives the same output for every image.
         baseline_constant: Whether the baseline does.
         error: Mean error over the images that are finite in both; None if there are none, or if
-            the baseline gives zeros only.
+            the baseline's output is all zeros.
         error_interval: Its interval, see ``statistics.unbounded_mean``; None for a single image.
         worst_error: The greatest error.
-        worst_error_image: Its image.
-        cosine: Mean cosine of the two outputs; None as for ``error``.
+        worst_error_image: The image with the greatest error.
+        cosine: Mean cosine of the two outputs; None under the same conditions as ``error``.
         worst_cosine: The lowest cosine.
-        worst_cosine_image: Its image.
-        lowest_cosines: The lowest of them, as many as ``measure.lowest`` says; empty if there is
-            none, and in a record of an earlier version.
-        dead_share: Share of the baseline's variance that lies in values which the variant gives
-            every image alike, although its scale could tell them apart.
-        lost: Columns along ``lost_axis`` that vary and no longer go with the baseline's, whatever
-            the rest of the output does.
+        worst_cosine_image: The image with the lowest cosine.
+        lowest_cosines: The lowest cosines, as many as ``measure.lowest`` returns; empty if there
+            are none, and in records of earlier versions.
+        dead_share: Share of the baseline's variance in values that are constant in the variant,
+            although its scale could resolve them.
+        lost: Columns along ``lost_axis`` that vary in the baseline and that the variant no longer
+            follows.
         lost_axis: The axis of the output, without the batch; None if no column is lost.
-        is_output: The baseline's output that this one of the variant's is instead; None if it is
-            its own, or none of the others.
-        steps: None if the variant's output is not quantized.
-        clusters: Where images belong together, None if each stands alone.
+        is_output: Index of the other baseline output that the variant gives in this one's place;
+            None if there is none.
+        steps: Steps that the baseline's values span; None if the variant's output is not quantized.
+        clusters: Which images belong together; None if all are independent.
     """
 
     output: int
@@ -184,13 +184,13 @@ def fits(
     """Compare all outputs of a variant with those of its baseline, in their order.
 
     Args:
-        baseline: The baseline's.
-        variant: As many of the variant, of the same numbers of values.
-        confidence: Of the intervals, in (0, 1).
-        clusters: Where images belong together.
+        baseline: The baseline's outputs.
+        variant: The variant's outputs, as many and of the same sizes.
+        confidence: Confidence level of the intervals, in (0, 1).
+        clusters: Which images belong together.
 
     Raises:
-        ValueError: As ``fit``, or there are not as many.
+        ValueError: As for ``fit``, or the numbers of outputs differ.
     """
     own_fits = [
         fit(ours, theirs, output=at, confidence=confidence, clusters=clusters)
@@ -215,14 +215,14 @@ def fit(
     """Compare one output of a variant with the baseline's on the same n images.
 
     Args:
-        baseline: The baseline's.
-        variant: The variant's, of the same number of values.
-        output: Its place among what is judged.
-        confidence: Of the interval, in (0, 1).
-        clusters: Where images belong together.
+        baseline: The baseline's output.
+        variant: The variant's output, of the same size.
+        output: Index of the output among those judged.
+        confidence: Confidence level of the interval, in (0, 1).
+        clusters: Which images belong together.
 
     Raises:
-        ValueError: They have different numbers of images or values.
+        ValueError: The numbers of images or values differ.
     """
     if baseline.rows.shape != variant.rows.shape:
         raise ValueError(f"{variant.rows.shape} can't be compared with {baseline.rows.shape}")
@@ -267,12 +267,13 @@ def fit(
 
 
 def image_errors(baseline: Output, variant: Output) -> Doubles:
-    """Return the error of each image as ``Fit`` defines it, ``(n,)``.
+    """Return the error of each image as ``Fit`` defines it, shape ``(n,)``.
 
-    An image that is not finite in both gets NaN, and so do all if the baseline gives zeros only.
+    Images that are not finite in both get NaN, and so do all images if the baseline's output is all
+    zeros.
 
     Raises:
-        ValueError: They have different numbers of images or values.
+        ValueError: The numbers of images or values differ.
     """
     if baseline.rows.shape != variant.rows.shape:
         raise ValueError(f"{variant.rows.shape} can't be compared with {baseline.rows.shape}")
@@ -295,9 +296,9 @@ def image_errors(baseline: Output, variant: Output) -> Doubles:
 
 
 def relative_errors(baseline: Rows, variant: Rows) -> Doubles:
-    """Return the norm of the difference divided by the baseline's norm, image by image, ``(n,)``.
+    """Return the norm of the difference divided by the baseline's norm for each image, ``(n,)``.
 
-    An image on which the baseline gives zeros only, or one of them is not finite, gets NaN.
+    Images for which the baseline's output is all zeros or either output is not finite get NaN.
     """
     squares = np.zeros((2, baseline.shape[0]))
     for columns in _blocks(baseline):
@@ -311,23 +312,23 @@ def relative_errors(baseline: Rows, variant: Rows) -> Doubles:
 
 
 def same_bits(first: Rows, second: Rows) -> bool:
-    """Return whether two outputs are the same bits; NaN is then like NaN, and 0 unlike -0."""
+    """Return whether two outputs are bitwise equal; NaN then equals NaN, and 0 differs from -0."""
     return first.shape == second.shape and all(
         same([first[:, columns]], [second[:, columns]]) for columns in _blocks(first)
     )
 
 
 def swapped(baseline: Sequence[Output], variant: Sequence[Output], place: int) -> int | None:
-    """Return which of the baseline's outputs a variant gives in another one's place.
+    """Return which other output of the baseline a variant gives in an output's place.
 
     Args:
-        baseline: All that is judged of the baseline.
-        variant: The same of the variant.
-        place: The output of the variant that looks wrong.
+        baseline: All judged outputs of the baseline.
+        variant: All judged outputs of the variant.
+        place: Index of the variant's output that looks wrong.
 
     Returns:
-        The place of the baseline's output that it is, as closely as a quantized output can be;
-        None if it is none of the others.
+        The index of the baseline's output that it matches as closely as a quantized output can;
+        None if it matches none of the others.
     """
     distances = []
     for at, output in enumerate(baseline):
@@ -344,7 +345,7 @@ def swapped(baseline: Sequence[Output], variant: Sequence[Output], place: int) -
 
 @dataclass
 class _Sums:
-    """What is added up while columns go by."""
+    """Running sums over blocks of columns."""
 
     baseline: Output
     step: float
@@ -419,7 +420,7 @@ class _Sums:
         return places // math.prod(shape[axis + 1 :]) % shape[axis]
 
     def lost(self) -> tuple[int | None, tuple[int, ...]]:
-        """Return the axis along which columns are lost, and which; of two, that with fewer."""
+        """Return the axis along which columns are lost, and which; the axis with fewer, if two."""
         least = max(LEAST_RANGE, LEAST_STEPS * self.step)
         enough = self.usable.size >= LEAST_FOR_DEAD
         lost_by_axis = [
@@ -448,7 +449,7 @@ class _Sums:
         return cosines
 
     def steps(self) -> Steps:
-        """Return how many steps the columns get."""
+        """Return how many steps the columns span."""
         whole = (self._greatest - self._least) / self.step if self.usable.size else 0.0
         candidates = [Steps(step=self.step, whole=round(whole, 3))]
         if self.usable.size:
@@ -482,8 +483,8 @@ def _divisor(varying: float, norms: Doubles) -> float:
     """Return what errors are divided by; 0 if there is nothing to compare with.
 
     Args:
-        varying: Sum of squares of what the baseline's output differs from its mean by.
-        norms: Squares of the norms of the baseline's outputs, one an image.
+        varying: Sum of the squared deviations of the baseline's output from its mean.
+        norms: Squared norms of the baseline's output, one per image.
     """
     if not norms.size:
         return 0.0
@@ -500,7 +501,7 @@ def _axes(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _blocks(rows: Rows) -> Iterator[slice]:
-    """Yield slices of columns whose values fit memory."""
+    """Yield slices of columns whose values fit in memory."""
     count, width = rows.shape
     size = max(1, BLOCK // max(count, 1))
     for start in range(0, width, size):

@@ -1,1 +1,1 @@
-"""What a variant's file holds beside its baseline's: weights, biases, constants, operators."""
+"""Comparison of what a variant and its baseline store: weights, biases, constants, operators."""

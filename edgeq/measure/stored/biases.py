@@ -1,4 +1,4 @@
-"""The biases of a layer of the variant beside the baseline's."""
+"""Comparison of the biases of a layer in the variant and in the baseline."""
 
 from __future__ import annotations
 
@@ -25,36 +25,37 @@ from edgeq.tflite.model_file import Tensor
 from edgeq.tflite.skeleton import Node
 
 MOST_STEPS = 1.5
-"""Plain rounding gives at most 0.5."""
+"""Greatest distance in steps that rounding explains; plain rounding gives at most 0.5."""
 FITTING_UNITS = 0.02
-"""Relative difference between a bias's step and those it is made of that runtimes allow."""
+"""Greatest relative difference that runtimes allow between a bias's step and the product of the
+input's and the weights' steps."""
 HARMLESS = 64.0
-"""Steps of an 8-bit output, a quarter of its range, that a bias may be off if it does not fit.
+"""Steps of an 8-bit output, a quarter of its range, by which a bias that overflows may be off.
 
-litert-quantizer 0.11 stores such a bias as the lowest number of its type, whatever its sign. It
-happens in channels whose weights are next to nothing, which give the same for every image. In the
-visual wake words model of MLPerf Tiny they were off by up to 28 steps, and it gave the baseline's
-class on 199 of 200 photographs; where a hard sigmoid's 3.0 was lost, it was all of the range.
+litert-quantizer 0.11 stores such a bias as the lowest number of its type, whatever its sign. This
+happens in channels with tiny weights, which give the same value for every image. In the visual wake
+words model of MLPerf Tiny such biases were off by up to 28 steps, and the model gave the baseline's
+class on 199 of 200 photographs. When a hard sigmoid's 3.0 was lost, it was the whole range.
 """
 NEAR = 0.1
-"""Relative distance up to which biases are said to differ by so much, not to be others."""
+"""Relative distance up to which biases are reported as near the baseline's."""
 _WHOLE = ("int32", "int64")
 _END = 2.0**31 - 2
-"""From here on a whole number may have been cut off; 16-bit kernels take no more, either."""
+"""Magnitude from which an integer may have been clipped; 16-bit kernels take no more, either."""
 _TINY = 1e-30
 
 
 @dataclass(frozen=True)
 class Biases:
-    """What two layers add.
+    """The biases of a layer in both files.
 
     Attributes:
-        baseline: What the baseline stores, None for nothing.
-        variant: What the variant stores, None for nothing.
-        folds: What follows each layer, to be folded in.
-        channels: How many there are.
-        steps: What the runtime multiplies the variant's whole numbers with: the step of its input
-            times those of its weights, shape ``(c,)`` or ``(1,)``. None if it takes floats.
+        baseline: The baseline's bias tensor, None if it has none.
+        variant: The variant's bias tensor, None if it has none.
+        folds: The affine steps that follow each layer, to be folded in.
+        channels: Number of channels c.
+        steps: Factors by which the runtime multiplies the variant's integers: the input's step
+            times the weights' steps, shape ``(c,)`` or ``(1,)``. None if the layer takes floats.
     """
 
     baseline: Tensor | None
@@ -67,13 +68,13 @@ class Biases:
 def compare_biases(
     files: tuple[StoredModel, StoredModel], pair: Pair, biases: Biases, tally: Tally
 ) -> None:
-    """Compare what two layers add.
+    """Compare the biases of a layer.
 
     Args:
-        files: The baseline's and the variant's.
-        pair: The layer in both.
-        biases: What they add.
-        tally: What is found goes there.
+        files: The baseline's and the variant's file.
+        pair: The layer in both files.
+        biases: The biases of both.
+        tally: The tally to add findings to.
     """
     ours = _real(files[0], biases.baseline, biases.folds[0], biases.channels)
     theirs = _real(files[1], biases.variant, biases.folds[1], biases.channels)
@@ -95,7 +96,7 @@ def compare_biases(
 
 
 def _rounding(file: StoredModel, tensor: Tensor | None, affine: Affine) -> Doubles | float:
-    """Return by how much a baseline's biases were rounded at most: half a step of float16, or 0."""
+    """Return the greatest rounding error of a baseline's biases: half a float16 step, or 0."""
     if tensor is None or tensor.dtype != "float32":
         return 0.0
     values = file.constants.real(tensor).ravel()
@@ -111,7 +112,7 @@ def _compare_whole(
     values: tuple[Doubles, Doubles],
     tally: Tally,
 ) -> None:
-    """Compare whole numbers, as the runtime takes them: whatever step the file gives them."""
+    """Compare integer biases as the runtime reads them, ignoring their own scales."""
     stored, affine = biases.variant, biases.folds[1]
     if stored is None:
         return
@@ -144,7 +145,7 @@ def _add(  # noqa: PLR0917 - what is known of one layer's biases
     tally: Tally,
     how: tuple[str, str] | None = None,
 ) -> None:
-    """Add biases that rounding does not explain."""
+    """Add a finding for biases that rounding does not explain."""
     greatest = float(np.nan_to_num(distance, nan=np.inf).max(initial=0.0))
     tally.bias_distance = max(tally.bias_distance, min(greatest, 1e9))
     bad = ~(distance <= MOST_STEPS)
@@ -166,7 +167,7 @@ def _add(  # noqa: PLR0917 - what is known of one layer's biases
 def _real(
     file: StoredModel, tensor: Tensor | None, affine: Affine, channels: int
 ) -> Doubles | None:
-    """Return biases with what follows folded in, None if they can't be read."""
+    """Return biases with the following affine step folded in; None if they can't be read."""
     values = np.zeros(channels)
     if tensor is not None:
         try:
@@ -179,12 +180,12 @@ def _real(
 
 
 def _change(ours: Doubles, theirs: Doubles, steps: Doubles) -> tuple[str, str]:
-    """Return what happened to biases, in a few words and for people."""
+    """Return what happened to biases, as a keyword and as a phrase for people."""
     near = 2 * steps + 1e-4 * np.abs(ours)
     if not theirs.any():
         return "zeroed", "are all 0"
     if (np.abs(theirs + ours) <= near).all():
-        return "negated", "have the other sign"
+        return "negated", "have the opposite sign"
     factor = float(np.vdot(ours, theirs) / max(float(np.vdot(ours, ours)), _TINY))
     scaled = (np.abs(theirs - factor * ours) <= max(1, abs(factor)) * near).all()
     if len(ours) > 1 and scaled and abs(factor - 1) > NO_FACTOR:
@@ -203,10 +204,10 @@ def _effect(
     values: tuple[Doubles, Doubles],
     chosen: npt.NDArray[np.bool_],
 ) -> Doubles:
-    """Return by how many steps of an 8-bit output biases move what follows them.
+    """Return how many steps of an 8-bit output the difference between biases moves.
 
-    Either the layer's own output, behind its activation, or those of the layers that take it: what
-    nobody listens to does no harm.
+    That is the lesser of the effects on the layer's own output, after its activation, and on the
+    outputs of the layers that take it: an output with no effect does no harm.
     """
     low, high = CLAMPS.get(pair.baseline.activation, (-np.inf, np.inf))
     apart = np.abs(np.clip(values[1], low, high) - np.clip(values[0], low, high))
@@ -221,13 +222,13 @@ def _effect(
 
 
 def _output_step(file: StoredModel, node: Node) -> float:
-    """Return the step that an 8-bit output of the same range would have, 0 for floats."""
+    """Return the step that an 8-bit output of the same range would have; 0 for floats."""
     ends = held(file.model.tensors[node.outputs[0]])
     return 0.0 if ends is None else (ends[1] - ends[0]) / 255
 
 
 def _next_layers(file: StoredModel, place: int) -> tuple[tuple[int, ...], bool]:
-    """Return the layers that a node's values reach before any other, and if an output is, too."""
+    """Return the next layers that a node's values reach, and whether they also reach an output."""
     ends = {output.node for output in file.skeleton.outputs}
     layers, seen, waiting = set[int](), {place}, [place]
     while waiting:
@@ -241,7 +242,7 @@ def _next_layers(file: StoredModel, place: int) -> tuple[tuple[int, ...], bool]:
 
 
 def _heard(file: StoredModel, node: Node, channels: int, chosen: npt.NDArray[np.bool_]) -> Doubles:
-    """Return how many steps of its 8-bit output a layer makes of 1.0 in each input channel."""
+    """Return how many steps of a layer's 8-bit output 1.0 in each input channel may move."""
     tensor, step = dict(node.constants)[places_of(node).weights], _output_step(file, node)
     if not step or not tensor.shape or tensor.shape[-1] != channels:
         return np.full(channels, np.inf)

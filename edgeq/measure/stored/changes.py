@@ -1,7 +1,7 @@
-"""What happened to stored weights that rounding does not explain. Pure.
+"""What happened to stored weights that rounding does not explain, as pure functions.
 
-Each explanation is tried: what it would make of the baseline's weights must leave no more than
-rounding does. What none explains is named by how like the baseline's it still is.
+Each explanation is applied to the baseline's weights; it holds if only a rounding error remains.
+Weights that none explains are classified by their similarity to the baseline's.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ Change = Literal[
 ]
 
 EXPLAINED = 1.6
-"""An explanation may leave so many times the rounding error."""
+"""Multiple of the rounding error that an explanation may leave."""
 NEAR = 0.9
 MOVED = 0.98
 FOREIGN = 0.3
 TOWARDS_ZERO = (0.35, 0.65)
-"""Steps that truncation takes off on average; rounding takes off none."""
+"""Average number of steps that truncation removes; rounding removes none on average."""
 NEGATED = 0.05
 MOST_CHANNELS = 64
-"""Channels that are looked at; what happened to a layer happened to each."""
+"""Most channels that are examined; what happened to a layer happened to all of them."""
 LEAST_CHANNEL = 9
-"""Values of a channel from which on its own ends say something of the rest."""
+"""Least size of a channel whose own extremes tell where its values were clipped."""
 COARSELY = 0.6
 COARSE = 64
-"""Levels of an 8-bit type that hold fewer than 7 bits."""
+"""Most levels of an 8-bit type that count as coarse: fewer than 7 bits."""
 SAME = 0.01
-"""Share of the values that may differ between two orders of the same ones."""
+"""Share of the values that may differ between two orders of the same values."""
 _KERNEL_AXES = 4
 _TINY = 1e-30
 
@@ -56,9 +56,9 @@ class Changed:
     """What happened to stored weights.
 
     Attributes:
-        change: Its name.
-        factor: By which the baseline's were multiplied, for ``"scaled"``.
-        levels: How many values are left, for ``"coarse"``.
+        change: Name of the change.
+        factor: Factor by which the baseline's weights were multiplied, for ``"scaled"``.
+        levels: Number of different values that are left, for ``"coarse"``.
     """
 
     change: Change
@@ -72,10 +72,10 @@ def what_happened(
     """Return what happened to weights that rounding does not explain.
 
     Args:
-        baseline: Real numbers, shape ``(c, ...)``, channels first.
-        variant: Of the same shape, dequantized.
-        steps: What a sensible quantizer would round to, broadcastable to that shape.
-        stored: The variant's numbers as they are stored, of the same shape.
+        baseline: The baseline's weights, shape ``(c, ...)``, channels first.
+        variant: The variant's weights, dequantized, of the same shape.
+        steps: Steps of a sensible quantizer, broadcastable to that shape.
+        stored: The variant's weights as stored, of the same shape.
     """
     if not variant.any():
         return Changed("zeroed")
@@ -86,7 +86,7 @@ def what_happened(
     )
     if explained is not None:
         return explained
-    # Values that moved little keep their order, and sorting hides how little.
+    # Sorting would hide how little values moved; those that moved little were not reordered.
     if _cosine(weights.baseline, weights.variant) < MOVED and _is_reordered(
         baseline, steps, stored
     ):
@@ -96,7 +96,7 @@ def what_happened(
 
 @dataclass(frozen=True)
 class _Weights:
-    """Some channels of both; attributes as the arguments of ``what_happened``."""
+    """Some channels of both models; attributes as the arguments of ``what_happened``."""
 
     baseline: Doubles
     variant: Doubles
@@ -104,12 +104,12 @@ class _Weights:
 
     @property
     def factor(self) -> float:
-        """By which the baseline's have to be multiplied to come nearest."""
+        """The factor that brings the baseline's weights closest to the variant's."""
         square = float(np.vdot(self.baseline, self.baseline))
         return float(np.vdot(self.baseline, self.variant) / max(square, _TINY))
 
     def are(self, expected: Doubles) -> bool:
-        """Return whether the variant's are those that are expected, rounded."""
+        """Return whether the variant's weights are the expected ones, rounded."""
         rounding = float(
             np.sqrt(np.square(np.broadcast_to(self.steps, expected.shape)).mean() / 12)
         )
@@ -118,14 +118,14 @@ class _Weights:
 
 
 def _explanations(weights: _Weights) -> Iterator[Changed | None]:
-    """Yield what each explanation comes to, None if it does not hold."""
+    """Yield the change for each explanation, None if it does not hold."""
     ours, factor = weights.baseline, weights.factor
-    # First: a factor explains most of what truncation takes off normal weights, too.
+    # Truncation comes first because a factor also explains most of it for normal weights.
     yield _if(_is_truncated(ours, weights.variant, weights.steps), "truncated")
     if weights.are(factor * ours):
         about = abs(factor + 1) < NEGATED
         yield Changed("negated" if about else "scaled", factor=factor)
-    # Of a depthwise kernel, whose channels lie last in the file, height comes third.
+    # In a depthwise kernel, whose channels come last in the file, height is the third axis.
     height = 2 if ours.ndim == _KERNEL_AXES and ours.shape[1] == 1 else 1
     width = height + 1
     if ours.ndim == _KERNEL_AXES and ours.shape[height] == ours.shape[width] > 1:
@@ -140,7 +140,7 @@ def _if(holds: bool, change: Change) -> Changed | None:
 
 
 def _by_likeness(weights: _Weights, stored: npt.NDArray[np.generic]) -> Changed:
-    """Return what is left to say of weights that nothing explains."""
+    """Classify weights that no explanation fits by their similarity to the baseline's."""
     cosine = _cosine(weights.baseline, weights.variant)
     levels = int(np.unique(stored).size) if stored.dtype.kind != "f" else stored.size
     if levels <= COARSE < stored.size and cosine > COARSELY:
@@ -151,13 +151,13 @@ def _by_likeness(weights: _Weights, stored: npt.NDArray[np.generic]) -> Changed:
 
 
 def factor_of(expected: Doubles, baseline: Doubles) -> float:
-    """Return how much greater values are than the baseline's: their steps are, too."""
+    """Return how much greater values are than the baseline's; their steps grow likewise."""
     greatest = float(np.abs(baseline).max())
     return float(np.abs(expected).max()) / greatest if greatest > _TINY else 1.0
 
 
 def _per_channel(baseline: Doubles, variant: Doubles) -> Doubles:
-    """Return the baseline's with the factor for each channel that fits best."""
+    """Return the baseline's weights times the best-fitting factor for each channel."""
     ours, theirs = (values.reshape(len(values), -1) for values in (baseline, variant))
     if ours.shape[1] == 1:
         return baseline  # a single value has no direction
@@ -166,30 +166,30 @@ def _per_channel(baseline: Doubles, variant: Doubles) -> Doubles:
 
 
 def _clipped(baseline: Doubles, variant: Doubles) -> Doubles:
-    """Return the baseline's, cut off where each channel of the variant ends."""
+    """Return the baseline's weights clipped to the range of each channel of the variant."""
     rest = tuple(range(1, baseline.ndim))
     if baseline[0].size < LEAST_CHANNEL:
-        rest = tuple(range(baseline.ndim))  # a channel of a few values is little but its ends
+        rest = tuple(range(baseline.ndim))  # in small channels most values are extremes
     ends = (of(variant, axis=rest, keepdims=True) for of in (np.min, np.max))
     return np.asarray(np.clip(baseline, *ends))
 
 
 def _is_truncated(baseline: Doubles, variant: Doubles, steps: Doubles) -> bool:
-    """Return whether values were cut off towards 0 in place of rounded."""
+    """Return whether values were truncated towards 0 instead of rounded."""
     left = np.where(baseline < 0, variant - baseline, baseline - variant) / np.maximum(steps, _TINY)
     low, high = TOWARDS_ZERO
     return bool(low <= left.mean() <= high and left.min() > -0.1 and left.max() < 1.1)  # noqa: PLR2004 - a step, and a little
 
 
 def _is_reordered(baseline: Doubles, steps: Doubles, stored: npt.NDArray[np.generic]) -> bool:
-    """Return whether the same numbers are stored in other places.
+    """Return whether the same numbers are stored in another order.
 
-    Two draws from one distribution have nearly the same sorted values, too, so what is compared is
-    how often each integer is stored: of two draws of n that differs by about 1 / sqrt(n).
+    Two samples of one distribution also have nearly the same sorted values. So the comparison is
+    of how often each integer occurs, which differs by about 1 / sqrt(n) for two samples of size n.
     """
     if stored.dtype.kind == "f":
         norms = [np.linalg.norm(values.astype(np.float64)) for values in (baseline, stored)]
-        if abs(norms[0] - norms[1]) > SAME * norms[0]:  # to sort is slow
+        if abs(norms[0] - norms[1]) > SAME * norms[0]:  # sorting is slow
             return False
         ours = np.sort(baseline, axis=None)
         theirs = np.sort(stored.astype(np.float64), axis=None)

@@ -1,4 +1,4 @@
-"""What activations and quantized types leave of the values that an operator computes."""
+"""How activations and quantized types limit the values that an operator computes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENDS: Mapping[str, tuple[int, int]] = {
     "uint8": (0, 255),
     "int16": (-32768, 32767),
 }
-"""The least and the greatest number of the types of activations."""
+"""Least and greatest integer of each type of activation."""
 
 CLAMPS: Mapping[str, tuple[float, float]] = {
     "NONE": (-np.inf, np.inf),
@@ -21,11 +21,11 @@ CLAMPS: Mapping[str, tuple[float, float]] = {
     "RELU6": (0.0, 6.0),
     "RELU_N1_TO_1": (-1.0, 1.0),
 }
-"""What activations that only cut off leave."""
+"""Range that each clipping activation leaves."""
 
 
 def held(tensor: Tensor) -> tuple[float, float] | None:
-    """Return the least and the greatest number that a quantized activation holds.
+    """Return the least and the greatest real value that a quantized activation holds.
 
     Returns:
         None if it is not quantized with one scale.
@@ -41,11 +41,11 @@ def held(tensor: Tensor) -> tuple[float, float] | None:
 
 
 def same_clamp(model: ModelFile, output: int, ours: str, theirs: str) -> bool:
-    """Return whether two activations leave the same of what an output can hold.
+    """Return whether two activations leave the same range of a quantized output.
 
     Args:
         model: The variant's file.
-        output: Index of the tensor behind the activation.
+        output: Index of the activation's output tensor.
         ours: The baseline's activation.
         theirs: The variant's.
     """

@@ -1,7 +1,7 @@
-"""A variant's file beside its baseline's, as a whole. Nothing is run.
+"""Comparison of a variant's whole file with its baseline's, without running either.
 
-Operators are matched by the graph, what is stored for each is compared in steps, and what rounding
-does not explain is named, with the layer.
+Operators are matched by the graph, and what is stored for each is compared in steps. Every
+difference that rounding does not explain is reported with its layer.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from edgeq.tflite.skeleton import Skeleton, squeezed
 
 
 class FileComparison(msgspec.Struct, frozen=True, kw_only=True):
-    """What a variant's file holds beside its baseline's.
+    """Result of comparing a variant's file with its baseline's.
 
     Attributes:
-        layers: The baseline's layers with stored weights.
-        matched_layers: Those whose weights the variant has, too, and that could be compared.
-        common_shapes: Share of the baseline's layers for which the variant has one with weights
-            of the same shape, wherever it is.
-        operators: The baseline's operators that compute something.
-        matched_operators: Those that the variant has, too.
-        weights_distance: Of the channel that lies farthest away, in rounding errors.
-        weights_limit: The greatest distance of such a channel that rounding explains.
-        weights_layer: Its layer.
-        bias_distance: Of the bias that lies farthest away, in steps.
-        tensors: How many stored tensors were compared.
-        findings: What rounding does not explain, what is certain first, in the order of execution.
+        layers: Number of the baseline's layers with stored weights.
+        matched_layers: Number of those layers whose weights could be compared with the variant's.
+        common_shapes: Share of the baseline's layers for which the variant has a layer with weights
+            of the same shape anywhere.
+        operators: Number of the baseline's operators that compute something.
+        matched_operators: Number of those operators that the variant has too.
+        weights_distance: Distance of the farthest channel of weights, in rounding errors.
+        weights_limit: Greatest distance of such a channel that rounding explains.
+        weights_layer: Layer of that channel.
+        bias_distance: Distance of the farthest bias, in steps.
+        tensors: Number of stored tensors that were compared.
+        findings: Differences that rounding does not explain, certain ones first, each group in
+            order of execution.
         unmatched: What could not be compared, and why.
     """
 
@@ -53,7 +54,7 @@ class FileComparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare_files(baseline: ModelFile, variant: ModelFile) -> FileComparison:
-    """Return what a variant's file holds beside its baseline's.
+    """Compare a variant's file with its baseline's.
 
     Args:
         baseline: The float model.

@@ -1,4 +1,4 @@
-"""What a comparison of two files is made of: the files, what was found, and what was counted."""
+"""The parts of a file comparison: the files, the findings and the counts."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from edgeq.tflite.wiring import COMPUTE, Places
 Part = Literal["weights", "biases", "constant", "parameter", "operator"]
 
 BEYOND = 1e9
-"""Stands for a distance that is not a number: JSON has no infinity."""
+"""Stands for an infinite or undefined distance, which JSON can't express."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that rounding does not explain.
+    """One difference that rounding does not explain.
 
     Attributes:
-        layer: The operator, its place in the variant's file, and its name.
-        part: What of it.
-        change: What happened, in a few words, for example ``"negated"`` or ``"lost activation"``.
-        detail: The same for people: follows the layer and the part in a sentence.
-        distance: In rounding errors (weights, constants) or steps (biases), 0 for operators.
-        relative: Norm of the difference by the norm of the baseline's, 0 for operators.
-        channels: How many channels are concerned, 0 if that means nothing.
-        of_channels: How many there are.
-        operator: Place of the operator in the variant's graph, -1 if it has none.
-        baseline_operator: Place of the operator in the baseline's graph, -1 if it has none.
-        certain: Whether it is sure that these are the same layer and that they differ.
+        layer: The operator, its index in the variant's file, and its name.
+        part: The part of the operator that differs.
+        change: What happened, as a keyword, for example ``"negated"`` or ``"lost activation"``.
+        detail: What happened, as a phrase that follows the layer and the part in a sentence.
+        distance: Distance in rounding errors (weights, constants) or steps (biases); 0 for
+            operators.
+        relative: Norm of the difference divided by the norm of the baseline's; 0 for operators.
+        channels: Number of channels affected; 0 if that is meaningless.
+        of_channels: Total number of channels.
+        operator: Index of the operator in the variant's graph; -1 if it has none.
+        baseline_operator: Index of the operator in the baseline's graph; -1 if it has none.
+        certain: Whether it is certain that these are the same layer and that they differ.
     """
 
     layer: str
@@ -55,9 +56,9 @@ class StoredModel:
     """A file with its stored data and its graph.
 
     Attributes:
-        model: What the file holds.
+        model: The parsed file.
         constants: Its stored data.
-        skeleton: What its graph computes.
+        skeleton: The graph of what it computes.
     """
 
     model: ModelFile
@@ -69,7 +70,7 @@ class StoredModel:
         """Return a file with its stored data and its graph.
 
         Raises:
-            ModelError: It is damaged.
+            ModelError: The file is damaged.
         """
         constants = Constants(model)
         return cls(model, constants, skeleton(model, constants))
@@ -77,15 +78,15 @@ class StoredModel:
 
 @dataclass
 class Tally:
-    """What came of a comparison up to now.
+    """Results of a comparison so far.
 
     Attributes:
-        findings: What rounding does not explain.
+        findings: Differences that rounding does not explain.
         unmatched: What could not be compared, and why.
-        layers: Layers whose weights were compared.
-        tensors: Stored tensors that were compared.
-        farthest: The channel that lies farthest away: its distance, its limit, its layer.
-        bias_distance: Of the bias that lies farthest away, in steps.
+        layers: Number of layers whose weights were compared.
+        tensors: Number of stored tensors that were compared.
+        farthest: The farthest channel: its distance, its limit and its layer.
+        bias_distance: Distance of the farthest bias, in steps.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -105,15 +106,15 @@ class Tally:
         channels: tuple[int, int] = (0, 0),
         certain: bool = True,
     ) -> None:
-        """Add something that rounding does not explain.
+        """Add a difference that rounding does not explain.
 
         Args:
             pair: The operator in both files.
-            part: What of it.
-            what: The change in a few words, and the detail.
-            distances: In rounding errors or steps, and relative to the baseline's norm.
-            channels: Those concerned, and all of them.
-            certain: Whether it is sure that they differ.
+            part: The part of the operator that differs.
+            what: The change as a keyword, and the detail.
+            distances: Distance in rounding errors or steps, and relative to the baseline's norm.
+            channels: Number of channels affected, and of all channels.
+            certain: Whether it is certain that they differ.
         """
         distance, relative = np.nan_to_num(distances, nan=BEYOND, posinf=BEYOND)
         self.findings.append(
@@ -134,11 +135,11 @@ class Tally:
 
 
 def has_weights(node: Node) -> bool:
-    """Return whether an operator multiplies what it takes with stored weights."""
+    """Return whether an operator multiplies its input by stored weights."""
     places = COMPUTE.get(node.operator.name)
     return places is not None and any(at == places.weights for at, _ in node.constants)
 
 
 def places_of(node: Node) -> Places:
-    """Return where a compute operator takes its parts from."""
+    """Return the positions of a compute operator's inputs: activation, weights and bias."""
     return COMPUTE[node.operator.name]

@@ -1,4 +1,4 @@
-"""Factors and summands behind a layer, which a converter may fold into its weights and biases."""
+"""Factors and summands after a layer that a converter may fold into its weights and biases."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _NONE = "NONE"
 
 @dataclass(frozen=True)
 class Affine:
-    """What follows a layer and could be folded into it: ``factor * x + summand``, by channel.
+    """A step after a layer that could be folded into it: ``factor * x + summand``, per channel.
 
     Attributes:
-        activation: What follows that.
-        factor: Shape ``(c,)`` or ``(1,)``.
-        summand: Shape ``(c,)`` or ``(1,)``.
-        nodes: Places of the operators that it stands for.
+        activation: The activation that follows the step.
+        factor: Factors, shape ``(c,)`` or ``(1,)``.
+        summand: Summands, shape ``(c,)`` or ``(1,)``.
+        nodes: Places of the operators that make up the step.
     """
 
     activation: str
@@ -39,15 +39,15 @@ class Affine:
 
 
 def fold(file: StoredModel, node: Node, only: Collection[int]) -> Affine:
-    """Return what follows a layer in one file and could be folded into it.
+    """Return the step after a layer in one file that could be folded into it.
 
     Args:
         file: The file.
         node: The layer.
-        only: Places of the operators that the other file does not have.
+        only: Places of the operators that the other file lacks.
 
     Returns:
-        No factor and no summand if nothing can be folded.
+        The step; factor 1 and summand 0 if nothing can be folded.
     """
     affine, start = Affine(node.activation), node.place
     while only and has_weights(file.skeleton.nodes[start]):
@@ -63,10 +63,10 @@ def fold(file: StoredModel, node: Node, only: Collection[int]) -> Affine:
 
 
 def changes_nothing(file: StoredModel, node: Node) -> bool:
-    """Return whether an operator multiplies with 1 or adds 0, and does nothing more.
+    """Return whether an operator multiplies by 1 or adds 0, and does nothing more.
 
     Args:
-        file: The file that it is of.
+        file: The file that contains the operator.
         node: The operator.
     """
     alone = _behind(file, node, Affine(_NONE))
@@ -76,7 +76,7 @@ def changes_nothing(file: StoredModel, node: Node) -> bool:
 
 
 def _behind(file: StoredModel, node: Node, before: Affine) -> Affine | None:
-    """Return an affine step with one more operator, None if that is none."""
+    """Return an affine step extended by one more operator; None if that is not affine."""
     if len(node.constants) != 1 or node.operator.name not in {"MUL", "ADD", "SUB", "DIV"}:
         return None
     at, tensor = node.constants[0]

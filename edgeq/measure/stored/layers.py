@@ -1,4 +1,4 @@
-"""A layer of the variant beside the baseline's: its weights and its biases."""
+"""Comparison of a layer's weights and biases in the variant and in the baseline."""
 
 from __future__ import annotations
 
@@ -33,40 +33,43 @@ from edgeq.tflite.skeleton import Exchange, Node, squeezed
 from edgeq.tflite.wiring import Places
 
 MOST_OF_A_CHANNEL = 2.2
-"""Plain rounding never exceeds sqrt(3) = 1.73; the rest is room for a second rounding."""
+"""Greatest distance of a channel. Plain rounding never exceeds sqrt(3) = 1.73; the rest is room for
+a second rounding."""
 MOST_OF_A_SMALL_CHANNEL = 2.9
-"""A single weight that was rounded the other way moves a channel of nine so far."""
+"""Greatest distance of a small channel: one of nine weights rounded the other way moves it that
+far."""
 SMALL_CHANNEL = 32
 MOST_OF_A_LAYER = 1.5
-"""Plain rounding gives 1.0, of good files at most 1.1; cutting off instead of rounding gives 2."""
+"""Greatest distance of a layer. Plain rounding gives 1.0, good files at most 1.1, truncation 2."""
 MOST_OF_A_LAYER_OF_SMALL_CHANNELS = 1.75
-"""Where a channel's greatest weight, one of nine, is cut off to 127 of 128 steps, it is 1.5."""
+"""The same with small channels: clipping the greatest of nine weights from 128 steps to 127 gives
+1.5."""
 STEPS_OF_FLOAT16 = 1.5
-"""Cutting off towards 0 moves a weight by less than a step, rounding it twice by this at most: no
-output shows 1.5 steps of 1 in 2048."""
+"""Greatest error of a float16 weight: truncation moves it by less than a step, double rounding by
+at most this. No output reveals 1.5 steps of 1 in 2048."""
 MOST_OF_FLOAT16 = 5.2
-"""The distance of a channel of which every weight is off by so much."""
+"""Distance of a channel in which every weight is off by ``STEPS_OF_FLOAT16``."""
 MANY = 100
 HALF_A_STEP = 0.51
-"""Rounding to the nearest step moves a weight by no more."""
+"""Greatest error in steps of rounding to the nearest step."""
 FEWEST_STEPS = 8.0
-"""A channel whose greatest weight is below so many steps has 4 bits left, or fewer."""
+"""A channel whose greatest weight spans fewer steps has at most 4 bits left."""
 FEW = 0.1
-"""Share of a layer's channels that may keep so few where one scale for all is usual."""
+"""Share of a layer's channels that may keep so few steps if a single scale is usual."""
 MOST_CHANNELS = 0.8
-"""From this share of the channels on, it is the layer that is concerned: the rest may be dead."""
+"""Share of the channels from which the whole layer counts as affected: the rest may be dead."""
 FLOAT16_END = 65504.0
 INT32_ROOM = 2.0**30
-"""TensorFlow raises the step of weights until the bias, in its own steps, is no greater."""
+"""TensorFlow raises the step of weights until no bias, in its own steps, exceeds this."""
 
 _DETAILS = {
     "zeroed": "are all 0",
-    "negated": "have the other sign",
+    "negated": "have the opposite sign",
     "transposed": "have height and width swapped",
-    "mirrored": "are turned by 180 degrees",
-    "rescaled": "are the baseline's with another factor for each channel: their scales are wrong",
-    "clipped": "are cut off: their scales hold less than the baseline's range",
-    "truncated": "were cut off towards 0 instead of rounded",
+    "mirrored": "are rotated by 180 degrees",
+    "rescaled": "are the baseline's with a different factor for each channel: wrong scales",
+    "clipped": "are clipped: their scales hold less than the baseline's range",
+    "truncated": "were truncated towards 0 instead of rounded",
     "reordered": "are the baseline's in another order",
     "foreign": "are unlike the baseline's",
     "other": "are not the baseline's",
@@ -78,13 +81,13 @@ class _Weights:
     """The weights of a layer in both files, channels first.
 
     Attributes:
-        baseline: Real numbers, shape ``(c, ...)``.
-        variant: The same, dequantized.
-        given: What the variant stores.
-        axis: The dimension of channels in the file.
+        baseline: The baseline's weights, shape ``(c, ...)``.
+        variant: The variant's weights, dequantized, of the same shape.
+        given: The variant's tensor.
+        axis: Axis of the channels in the file.
         scales: The variant's steps; empty for floats.
-        least_steps: As of ``distance``.
-        baseline_steps: As of ``distance``.
+        least_steps: As in ``distance``.
+        baseline_steps: As in ``distance``.
     """
 
     baseline: Reals
@@ -96,7 +99,7 @@ class _Weights:
     baseline_steps: npt.NDArray[np.float32] | None
 
     def distance(self, *, tensorwise: bool) -> Distance:
-        """Return how far they lie apart."""
+        """Return how far the variant's weights lie from the baseline's."""
         return distance(
             self.baseline,
             self.variant,
@@ -109,7 +112,7 @@ class _Weights:
         )
 
     def bad(self, apart: Distance) -> npt.NDArray[np.bool_]:
-        """Return which channels rounding does not explain; all if it is the layer as a whole."""
+        """Return which channels rounding does not explain; all if the layer as a whole is off."""
         bad = ~(apart.channels <= self.limit)
         if not bad.any() and self.baseline.size >= MANY and not apart.whole <= self.limit_of_all:
             return ~bad
@@ -131,12 +134,12 @@ class _Weights:
 
     @property
     def has_small_channels(self) -> bool:
-        """Whether a single weight says much of its channel."""
+        """Whether a single weight has much influence on its channel's distance."""
         return bool(self.baseline[0].size < SMALL_CHANNEL)
 
     @cached_property
     def is_nearly_float16(self) -> bool:
-        """Whether every weight is stored as a float16 that is next to the baseline's."""
+        """Whether every weight is stored as a float16 close to the baseline's."""
         if self.given.dtype != "float16":
             return False
         apart = np.abs(self.variant - self.baseline)
@@ -145,27 +148,27 @@ class _Weights:
 
     @property
     def one_scale(self) -> bool:
-        """Whether several channels share one scale, written once or for each of them."""
+        """Whether several channels share one scale, stored once or once per channel."""
         if len(self.baseline) == 1 or not self.scales.size:
             return False
         return bool(np.ptp(self.scales) <= FLOAT32_STEP * self.scales.max())
 
     @property
     def rounded_to_own_steps(self) -> bool:
-        """Whether nothing but rounding to the file's own steps parts both."""
+        """Whether rounding to the file's own steps explains the whole difference."""
         steps = np.maximum(self.scales, np.float32(1e-30))
         apart = np.abs(self.variant - self.baseline).reshape(len(self.baseline), -1)
         return bool((apart <= HALF_A_STEP * steps.reshape(-1, 1)).all())
 
     @property
     def steps_left(self) -> Doubles:
-        """How many steps one scale leaves each channel that is not next to nothing."""
+        """Steps that one scale leaves each channel, without channels of tiny weights."""
         alive = self._greatest > LEAST_CHANNEL * self._greatest.max()
         return np.asarray(self._greatest[alive] / float(self.scales[0]), np.float64)
 
     @property
     def fewest_steps_left(self) -> float:
-        """How many steps one scale leaves the channel with the smallest weights that are not 0."""
+        """Steps that one scale leaves the channel with the smallest weights that are not 0."""
         return float(self._greatest[self._greatest > 0].min() / self.scales[0])
 
     @property
@@ -182,10 +185,10 @@ def compare_layer(
     """Compare a layer's weights and biases.
 
     Args:
-        files: The baseline's and the variant's.
-        pair: The layer in both; the baseline's has stored weights.
-        folds: What follows it in both, to be folded in.
-        tally: What is found goes there.
+        files: The baseline's and the variant's file.
+        pair: The layer in both files; the baseline's has stored weights.
+        folds: The affine steps that follow it in both files, to be folded in.
+        tally: The tally to add findings to.
     """
     places = places_of(pair.baseline), places_of(pair.variant)
     stored = dict(pair.baseline.constants)[places[0].weights]
@@ -194,7 +197,7 @@ def compare_layer(
         tally.unmatched.append(f"{pair.baseline.label}: the variant computes its weights")
         return
     if _order(pair.baseline, places[0].weights) != _order(pair.variant, places[1].weights):
-        tally.unmatched.append(f"{pair.variant.label}: its weights are stored with axes exchanged")
+        tally.unmatched.append(f"{pair.variant.label}: its weights are stored with swapped axes")
         return
     values = both(files, (stored, given), pair, tally)
     if values is None:
@@ -237,17 +240,20 @@ def both(
     pair: Pair,
     tally: Tally,
 ) -> tuple[Reals, Reals] | None:
-    """Return what both files store, in the variant's shape; None if it can't be compared.
+    """Return the real values that both files store, in the variant's shape.
 
     Args:
-        files: The baseline's and the variant's.
-        tensors: Of each.
-        pair: The operator in both, for messages.
-        tally: Why it can't be compared goes there.
+        files: The baseline's and the variant's file.
+        tensors: The tensor in each file.
+        pair: The operator in both files, for messages.
+        tally: The tally to add the reason to if they can't be compared.
+
+    Returns:
+        None if the values can't be compared.
     """
     stored, given = tensors
     if given.dtype in BITS and not given.scales.size:
-        tally.unmatched.append(f"{pair.variant.label}: its scales are of a kind that is not read")
+        tally.unmatched.append(f"{pair.variant.label}: its kind of scales is not supported")
         return None
     try:
         ours = files[0].constants.real(stored)
@@ -270,7 +276,7 @@ def both(
 
 
 def _compare_weights(file: StoredModel, pair: Pair, weights: _Weights, tally: Tally) -> None:
-    # Old unsigned types have one scale by their specification.
+    # The specification gives old unsigned types a single scale.
     usual = weights.one_scale and weights.given.dtype == "uint8"
     apart = weights.distance(tensorwise=usual)
     bad = weights.bad(apart)
@@ -304,8 +310,8 @@ def _add_one_scale(pair: Pair, weights: _Weights, apart: Distance, tally: Tally)
     usual = weights.given.dtype == "uint8" or dense
     steps = 2 ** (BITS[weights.given.dtype] - 1) - 1
     detail = (
-        f"have one scale for {len(weights.baseline)} channels of unlike range: one keeps "
-        f"{weights.fewest_steps_left:.2g} of {steps} steps"
+        f"have one scale for {len(weights.baseline)} channels of different range, of which one "
+        f"keeps {weights.fewest_steps_left:.2g} of {steps} steps"
     )
     tally.add(
         pair,
@@ -320,7 +326,7 @@ def _add_one_scale(pair: Pair, weights: _Weights, apart: Distance, tally: Tally)
 def _named(
     file: StoredModel, weights: _Weights, chosen: npt.NDArray[np.intp], apart: Distance
 ) -> tuple[str, str]:
-    """Return what happened to channels of weights, in a few words and for people."""
+    """Return what happened to channels of weights, as a keyword and as a phrase for people."""
     given = weights.given
     ours = weights.baseline[chosen].astype(np.float64)
     theirs = finite(weights.variant[chosen])
@@ -339,7 +345,7 @@ def _named(
     stored = np.moveaxis(file.constants.stored(given).reshape(given.shape or (1,)), weights.axis, 0)
     times = float(np.median(apart.coarseness[chosen]))
     if times > COARSEST and weights.rounded_to_own_steps:
-        return "coarse", f"have steps {times:.1f} times as great as they need be"
+        return "coarse", f"have steps {times:.1f} times as large as necessary"
     changed = what_happened(
         ours,
         theirs,
@@ -360,11 +366,11 @@ def _named(
 def _raised_steps(
     file: StoredModel, pair: Pair, places: Places, step: float | None
 ) -> Doubles | None:
-    """Return the steps that a layer's biases need to fit their type, None if that is not known.
+    """Return the weight steps that a layer's biases need to fit their type; None if unknown.
 
-    A quantizer that finds a bias greater than its type holds, because the input's step or the
-    channel's weights are next to nothing, raises the step of the weights. What it loses of them is
-    less than the rounding of the bias.
+    If a bias does not fit its type because the input's step or the channel's weights are tiny,
+    quantizers raise the step of the weights. That loses less of the weights than the rounding of
+    the bias does.
     """
     bias = _constant(pair.variant, places.bias)
     if bias is None or bias.dtype not in {"int32", "int64"} or step is None:
@@ -377,12 +383,12 @@ def _raised_steps(
 
 
 def input_step(file: StoredModel, pair: Pair, places: Places) -> float | None:
-    """Return the step of what the variant's layer takes, None if it takes floats.
+    """Return the step of the input of the variant's layer; None if it takes floats.
 
     Args:
-        file: The variant's.
-        pair: The layer in both.
-        places: Where the variant's takes its parts from.
+        file: The variant's file.
+        pair: The layer in both files.
+        places: Positions of the inputs of the variant's layer.
     """
     index = pair.variant.operator.inputs[places.activation]
     scales = file.model.tensors[index].scales if index >= 0 else np.empty(0, np.float32)
@@ -390,7 +396,7 @@ def input_step(file: StoredModel, pair: Pair, places: Places) -> float | None:
 
 
 def _order(node: Node, at: int) -> tuple[Exchange, ...]:
-    """Return how axes of what is stored for an input are exchanged before it is taken."""
+    """Return how the axes of a stored input are exchanged before the operator takes it."""
     source = node.sources[at]
     return () if source is None else source.exchanges
 

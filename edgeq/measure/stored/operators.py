@@ -1,4 +1,4 @@
-"""What operators of the variant do beside the baseline's: options, activations, the graph."""
+"""Comparison of operators in the variant and in the baseline: options, activations, the graph."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ SHOWN = 8
 _NONE = "NONE"
 _WHOLE_NUMBERS = frozenset({"int32", "int64", "bool"})
 _SHAPES = frozenset({("FILL", 0), ("BROADCAST_TO", 1), ("STRIDED_SLICE", 2)})
-"""Operators and the position of an input that is a shape, which may be open in one of the files."""
+"""Operators and the position of a shape among their inputs, which one file may leave open."""
 _ALIKE = (
     {"MEAN", "AVERAGE_POOL_2D"},
     {DENSE, "BATCH_MATMUL"},
     {"CONV_2D", "DEPTHWISE_CONV_2D"},
     {"PAD", "PADV2"},
 )
-"""Kinds that can compute the same; whether they do is not looked at."""
+"""Kinds of operators that can compute the same; whether they do is not checked."""
 
 
 def compare_constants(files: tuple[StoredModel, StoredModel], pair: Pair, tally: Tally) -> None:
     """Compare what is stored for an operator that is not a layer with weights.
 
     Args:
-        files: The baseline's and the variant's.
-        pair: The operator in both.
-        tally: What is found goes there.
+        files: The baseline's and the variant's file.
+        pair: The operator in both files.
+        tally: The tally to add findings to.
     """
     for at, stored in pair.baseline.constants:
         given = _constant_at(pair.variant, at)
@@ -59,10 +59,10 @@ def compare_operator(
     """Compare an operator's options, its activation, and the order of its input's axes.
 
     Args:
-        file: The variant's.
-        pair: The operator in both.
-        folds: What follows it in both, with the activation behind.
-        tally: What is found goes there.
+        file: The variant's file.
+        pair: The operator in both files.
+        folds: The affine steps that follow it in both files, with the activation after them.
+        tally: The tally to add findings to.
     """
     baseline, variant = pair.baseline, pair.variant
     given = dict(variant.options)
@@ -80,7 +80,7 @@ def compare_operator(
         tally.add(pair, "operator", ("lost activation" if lost else "another activation", detail))
     if _exchanges(baseline) != _exchanges(variant):
         what = "axes", "takes its input with axes in another order"
-        # Channels first or last is a matter of layout, which is not followed further.
+        # Channels first or last may be a mere difference of layout, which is not traced further.
         tally.add(pair, "operator", what, certain=False)
 
 
@@ -93,10 +93,10 @@ def compare_graphs(
     """Add the operators that only one of the graphs has, and outputs in another order.
 
     Args:
-        files: The baseline's and the variant's.
+        files: The baseline's and the variant's file.
         matching: How the graphs correspond.
-        folded: Places of operators, of the baseline and of the variant, that were folded away.
-        tally: What is found goes there.
+        folded: Places of operators that were folded away in the baseline and in the variant.
+        tally: The tally to add findings to.
     """
     for pair in matching.replaced:
         kinds = {pair.baseline.kind, pair.variant.kind}
@@ -114,7 +114,7 @@ def compare_graphs(
         for node in matching.added
         if node.place in reaching - set(folded[1]) and not changes_nothing(files[1], node)
     ]
-    # A part that was rewritten in other operators may compute the same.
+    # A part that was rewritten with other operators may compute the same.
     certain = not (missing and added) and all(match.evidence == "graph" for match in matching.pairs)
     tally.findings += [
         Finding(
@@ -177,7 +177,7 @@ def _compare_parameter(
     tensors: tuple[Tensor, Tensor],
     tally: Tally,
 ) -> None:
-    """Compare whole numbers that say what an operator does: axes, paddings, sizes."""
+    """Compare integers that control what an operator does: axes, paddings, sizes."""
     if (pair.baseline.operator.name, at) in _SHAPES:
         return
     ours, theirs = (
@@ -191,7 +191,7 @@ def _compare_parameter(
 
 
 def _compare_outputs(matching: Matching, tally: Tally) -> None:
-    """Compare what makes the outputs, in their order."""
+    """Compare the operators that produce the outputs, in order."""
     known = {pair.baseline.place: pair.variant.place for pair in matching.pairs}
     nodes = matching.baseline.nodes, matching.variant.nodes
     for at, (ours, theirs) in enumerate(
@@ -207,14 +207,14 @@ def _compare_outputs(matching: Matching, tally: Tally) -> None:
                     change="outputs in another order",
                     detail=f"makes output {at}, in the baseline {nodes[0][ours.node].label} does",
                     operator=nodes[1][theirs.node].operator.index,
-                    # Outputs are compared with each other where they are judged.
+                    # Whether outputs are swapped is decided by comparing their values.
                     certain=False,
                 )
             )
 
 
 def _reaching(matching: Matching) -> set[int]:
-    """Return the variant's operators that lead to anything that the baseline has, too."""
+    """Return the variant's operators that lead to an operator or output the baseline also has."""
     matched = {pair.variant.place for pair in matching.pairs}
     count = len(matching.baseline.outputs)
     ends = {output.node for output in matching.variant.outputs[:count] if output.node is not None}
@@ -245,9 +245,9 @@ def _same(value: object, other: object) -> bool:
 
 
 def _is_end(values: tuple[Reals, Reals], given: Tensor) -> bool:
-    """Return whether a constant beyond what its type holds is stored as the last that it holds.
+    """Return whether a constant outside its type's range is stored as the end of that range.
 
-    A maximum is padded with the lowest number there is.
+    For example, the input of a maximum is padded with the lowest number.
     """
     if values[0].size != 1:
         return False
@@ -258,7 +258,7 @@ def _is_end(values: tuple[Reals, Reals], given: Tensor) -> bool:
         return False
     step = float(given.scales[0])
     lowest = (ENDS[given.dtype][0] - int(given.zero_points[0])) * step
-    return ours < lowest and theirs <= lowest + 1.5 * step  # symmetric types leave one out
+    return ours < lowest and theirs <= lowest + 1.5 * step  # symmetric types leave out the lowest
 
 
 def _shown(values: Reals) -> str:

@@ -1,11 +1,12 @@
-"""How far what a variant stores lies from what its baseline stores, in steps. Pure.
+"""Distance in steps between what a variant and its baseline store, as pure functions.
 
-A number that is rounded to a step ``s`` is off by up to ``s / 2``, and by ``s / sqrt(12)`` on the
+A number that is rounded to a step ``s`` is off by at most ``s / 2``, and by ``s / sqrt(12)`` in
 root mean square (Widrow and Kollar, Quantization Noise, 2008, chapter 5). So the root mean square
-distance of a channel, in units of ``s / sqrt(12)``, is near 1 if the channel was quantized from the
-baseline's, never above ``sqrt(3)``, and higher if anything else happened to it. The step is that of
-a sensible quantizer: the channel's greatest weight divided by the greatest number of the type. A
-file's own step counts only up to twice that, so that no scale excuses its own error.
+distance of a channel, in units of ``s / sqrt(12)``, is near 1 and never above ``sqrt(3)`` if the
+channel was quantized from the baseline's, and higher if anything else happened to it. The step is
+that of a sensible quantizer: the channel's greatest weight divided by the greatest number of the
+type. A file's own step counts only up to ``COARSEST`` times that, so that no scale excuses its own
+error.
 """
 
 from __future__ import annotations
@@ -20,21 +21,23 @@ Doubles = npt.NDArray[np.float64]
 
 ROUNDING = float(np.sqrt(12))
 COARSEST = 1.5
-"""A file's own step counts up to so many times a sensible one: narrow ranges, powers of two."""
+"""Multiple of a sensible step up to which a file's own step counts, to allow for narrow ranges and
+powers of two."""
 LEAST_CHANNEL = 1e-3
-"""Channels whose greatest weight is below this share of the layer's count as being that great."""
+"""Least greatest weight of a channel as a share of the layer's; smaller channels count as that."""
 LEAST_RANGE = 5e-7
-"""TensorFlow's converter gives no channel a smaller range (``kSmallestHalfRange`` in its
-quantization utilities): layers that a factor of 1e-6 was folded into keep fewer steps."""
+"""Smallest range that TensorFlow's converter gives a channel (``kSmallestHalfRange`` in its
+quantization utilities). Layers that a factor of 1e-6 was folded into keep fewer steps."""
 FLOAT32_STEP = 1e-5
-"""Converters fold and reorder float32 sums: up to 1e-6 of a channel's greatest weight was seen."""
+"""Error allowed because converters fold and reorder float32 sums; up to 1e-6 of a channel's
+greatest weight was seen."""
 FLOAT32_DIGITS = 2.0**-22
 """Relative error that a float32 number may have when it is stored as a wider integer."""
 NO_FACTOR = 0.005
-"""Numbers that are the baseline's times 0.995 to 1.005 are better described as near them."""
+"""Deviation of a factor from 1 up to which numbers are described as near the baseline's."""
 BITS = {"int8": 8, "uint8": 8, "int16": 16, "int4": 4, "int2": 2}
 _LAST_BUT_ONE = 65472.0
-"""Of float16: what follows the last is infinite, and so would be its step."""
+"""The last float16 but one. After the last comes infinity, so that its step would be infinite."""
 _TINY = 1e-30
 
 
@@ -43,9 +46,9 @@ class Distance:
     """How far a stored tensor lies from the baseline's.
 
     Attributes:
-        channels: Shape ``(c,)``: the distance of each channel, 1 for plain rounding.
-        whole: The root mean square of all of it, in the same unit.
-        coarseness: Shape ``(c,)``: the file's step divided by a sensible one; 1 for floats.
+        channels: Distance of each channel, shape ``(c,)``; about 1 for plain rounding.
+        whole: Root mean square over the whole tensor, in the same unit.
+        coarseness: The file's step divided by a sensible one, shape ``(c,)``; 1 for floats.
         relative: Norm of the difference divided by the norm of the baseline's.
     """
 
@@ -56,7 +59,7 @@ class Distance:
 
     @property
     def greatest(self) -> float:
-        """The distance of the channel that lies farthest away."""
+        """Distance of the farthest channel."""
         return float(np.nan_to_num(self.channels, nan=np.inf).max(initial=0.0))
 
 
@@ -74,17 +77,17 @@ def distance(
     """Return how far stored weights lie from the baseline's.
 
     Args:
-        baseline: Real numbers, shape ``(c, ...)``, channels first.
-        variant: Real numbers of the same shape, dequantized.
-        dtype: The type that they are stored in.
-        scales: Of the variant, one or one per channel; empty for floats.
-        zero_points: As many.
+        baseline: The baseline's weights, shape ``(c, ...)``, channels first.
+        variant: The variant's weights, dequantized, of the same shape.
+        dtype: Type that the variant stores them in.
+        scales: The variant's scales, one for all or one per channel; empty for floats.
+        zero_points: The variant's zero points, as many as scales.
         tensorwise: Whether one step for all channels is sensible.
-        least_steps: Shape ``(c,)``: steps that are sensible for another reason, if they are greater
-            than those of the weights; None if there are none.
-        baseline_steps: Shape ``(c,)`` or ``(1,)``: the steps that the baseline's own numbers were
-            rounded to, None if they are floats. Errors of two roundings add up in squares.
-            Floats that were rounded to float16 are known by that.
+        least_steps: Steps that are sensible for another reason if they exceed those of the weights,
+            shape ``(c,)``; None if there are none.
+        baseline_steps: Steps that the baseline's own weights were rounded to, shape ``(c,)`` or
+            ``(1,)``; None if they are floats. The squares of both roundings' errors add up. Floats
+            that were rounded to float16 are recognized.
     """
     ours, theirs = (values.reshape(len(values), -1) for values in (baseline, variant))
     apart = theirs - ours
@@ -124,18 +127,19 @@ def distance(
 
 
 def float16_steps(values: Reals) -> Reals:
-    """Return the distance between a float16 and the next one at each value."""
+    """Return the spacing of float16 numbers at each value."""
     within = np.minimum(np.abs(values), np.float32(_LAST_BUT_ONE))
     return np.asarray(np.spacing(within.astype(np.float16)), np.float32)
 
 
 def are_float16(values: npt.NDArray[np.floating]) -> bool:
-    """Return whether all values are numbers that float16 holds, and some are not 0.
+    """Return whether float16 holds all values exactly, and some are not 0.
 
-    Then they were most likely rounded to it, and what a variant was made from may lie half a step
-    of float16 away: vendors publish float16 files beside int8 files that were made from float32.
+    If so, they were most likely rounded to float16, and the values that a variant was made from may
+    differ by half a float16 step: vendors publish float16 files along with int8 files that were
+    made from float32.
     """
-    few = values.ravel()[:64]  # of float32 weights hardly one of these would do
+    few = values.ravel()[:64]  # a quick check, which hardly any float32 weight passes
     with np.errstate(over="ignore"):
         exact = all(bool((array == array.astype(np.float16)).all()) for array in (few, values))
     return exact and bool(values.any())
@@ -147,8 +151,8 @@ def sensible_steps(
     """Return the step that a sensible quantizer gives each channel.
 
     Args:
-        channels: Real numbers, shape ``(c, n)``.
-        bits: Of the type.
+        channels: Real weights, shape ``(c, n)``.
+        bits: Bits of the type.
         tensorwise: Whether the step is that of the whole tensor.
         asymmetric: Whether the file has zero points other than 0.
     """
@@ -166,20 +170,20 @@ def sensible_steps(
 def bias_distance(
     baseline: Doubles, variant: Doubles, steps: Doubles, rounding: Doubles | float = 0.0
 ) -> Doubles:
-    """Return how many of their own steps stored biases lie from the baseline's.
+    """Return the distance of stored biases from the baseline's, in the variant's steps.
 
     Args:
-        baseline: Real numbers, shape ``(c,)``.
-        variant: The same, dequantized.
-        steps: Of the variant, shape ``(c,)``.
-        rounding: By how much the baseline's own were rounded at most, shape ``(c,)`` or 0.
+        baseline: The baseline's biases, shape ``(c,)``.
+        variant: The variant's biases, dequantized, shape ``(c,)``.
+        steps: Steps of the variant, shape ``(c,)``.
+        rounding: Greatest rounding error of the baseline's own biases, shape ``(c,)`` or 0.
     """
     left = np.abs(variant - baseline) - FLOAT32_DIGITS * np.abs(baseline) - rounding
     return np.asarray(np.maximum(left, 0.0) / np.maximum(np.abs(steps), _TINY))
 
 
 def finite(values: npt.NDArray[np.floating]) -> Doubles:
-    """Return values to compute with further: nothing for what is not a number, no infinities."""
+    """Return values with NaN replaced by 0 and infinities by the greatest float32."""
     end = float(np.finfo(np.float32).max)
     return np.nan_to_num(values.astype(np.float64), posinf=end, neginf=-end)
 

@@ -1,8 +1,8 @@
-"""The baseline with what is different in a variant put in its place, as an experiment.
+"""Experiments that transplant differences between a variant's file and its baseline's.
 
-If a difference between the files is why a variant says something else, the baseline says the same
-with that difference in it. To change the baseline is surer than to mend the variant: floats have no
-scales that depend on each other.
+If a difference between the files explains the variant's outputs, the baseline gives the same
+outputs with that difference in it. Changing the baseline is more reliable than repairing the
+variant, because floats have no scales that depend on each other.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _MISSING = "missing operator"
 
 @dataclass(frozen=True)
 class Transplant:
-    """Changes of the baseline's bytes.
+    """Changes to a file's bytes.
 
     Attributes:
         edits: Offsets and the bytes to write there.
-        done: The findings that they stand for.
-        left_out: Findings that can't be put into the baseline in this way.
+        done: The findings that the edits cover.
+        left_out: Findings that can't be transplanted this way.
     """
 
     edits: tuple[Edit, ...]
@@ -47,12 +47,12 @@ class Transplant:
 def transplant(
     baseline: ModelFile, variant: ModelFile, findings: Collection[Finding]
 ) -> Transplant:
-    """Return the edits that put what is different in a variant into its baseline.
+    """Return the edits that put a variant's differences into its baseline.
 
     Args:
         baseline: The float model.
         variant: The variant.
-        findings: What is different, as ``compare_files`` returns it.
+        findings: The differences, as ``compare_files`` returns them.
 
     Raises:
         ModelError: A file is damaged.
@@ -77,7 +77,7 @@ class _Surgeon:
         self._tables = open_model(baseline.model.path).root().tables(2)[0].tables(3)
 
     def edits_of(self, finding: Finding) -> list[Edit] | None:
-        """Return the edits for one finding, None if it can't be put into the baseline."""
+        """Return the edits for one finding; None if it can't be put into the baseline."""
         if finding.change == _MISSING:
             return self._bypass(finding.baseline_operator)
         pair = self._pairs.get(finding.baseline_operator)
@@ -104,7 +104,7 @@ class _Surgeon:
         return self._write(stored, values)
 
     def _whole_biases(self, pair: Pair, given: Tensor) -> Doubles:
-        """Return biases as the runtime takes them: in steps of input times weights."""
+        """Return biases as the runtime reads them: in steps of input times weights."""
         places = places_of(pair.variant)
         raw = self._variant.constants.stored(given).astype(np.float64).ravel()
         step = input_step(self._variant, pair, places)
@@ -127,7 +127,7 @@ class _Surgeon:
         return edits
 
     def _write(self, tensor: Tensor, values: Doubles) -> list[Edit] | None:
-        """Return the edit that stores values in place of a constant of the baseline."""
+        """Return the edit that replaces a constant of the baseline with values."""
         kind = _FLOATS.get(tensor.dtype) or (
             np.dtype(tensor.dtype) if tensor.dtype in _WHOLE else None
         )
@@ -160,9 +160,9 @@ class _Surgeon:
         return edits or None
 
     def _bypass(self, operator: int) -> list[Edit] | None:
-        """Return the edits that lead past an operator which the variant does not have.
+        """Return the edits that bypass an operator that the variant lacks.
 
-        What took its values takes what the variant's partner takes there.
+        Its consumers take the tensor that their counterparts in the variant take instead.
         """
         node = next(
             (
@@ -179,7 +179,7 @@ class _Surgeon:
         edits: list[Edit] = []
         for taker, at, _ in self._baseline.skeleton.consumers[node.place]:
             if taker not in places:
-                continue  # it is missing, too
+                continue  # the consumer is missing too
             source = places[taker].sources[at] if at < len(places[taker].sources) else None
             if source is None or source.node is None or source.node not in back:
                 return None
@@ -188,7 +188,7 @@ class _Surgeon:
         return edits or None
 
     def _rewired(self, taker: Node, missing: Node, tensor: int) -> Iterator[Edit]:
-        """Yield the edits that give an operator another tensor in place of a missing one's."""
+        """Yield the edits that give an operator another tensor in place of a missing operator's."""
         table: Table = self._tables[taker.operator.index]
         start, count = table.vector(1, 4)
         for at in range(count):
@@ -197,23 +197,23 @@ class _Surgeon:
 
 
 def mend(baseline: ModelFile, variant: ModelFile, findings: Collection[Finding]) -> Transplant:
-    """Return the edits of the variant that put the baseline's weights and biases back in.
+    """Return the edits that restore the baseline's weights and biases in the variant.
 
-    Where a damaged layer leaves the ranges that activations were calibrated for, the float baseline
-    with that damage in it says something else than the variant, whose activations are cut off.
+    If a damaged layer exceeds the ranges that activations were calibrated for, the float baseline
+    with that damage gives other outputs than the variant, whose activations are clipped.
 
     Args:
         baseline: The float model.
         variant: The variant.
-        findings: What is different, as ``compare_files`` returns it.
+        findings: The differences, as ``compare_files`` returns them.
 
     Raises:
         ModelError: A file is damaged.
     """
     files = StoredModel.of(baseline), StoredModel.of(variant)
     pairs = {
-        one.baseline.operator.index: one
-        for one in match(files[0].skeleton, files[1].skeleton).pairs
+        pair.baseline.operator.index: pair
+        for pair in match(files[0].skeleton, files[1].skeleton).pairs
     }
     tensors = open_model(variant.path).root().tables(2)[0].tables(0)
     layers: dict[int, list[Edit] | None] = {}
@@ -235,7 +235,7 @@ def mend(baseline: ModelFile, variant: ModelFile, findings: Collection[Finding])
 def _requantized(
     files: tuple[StoredModel, StoredModel], pair: Pair, tensors: Sequence[Table]
 ) -> list[Edit] | None:
-    """Return the edits that quantize a layer of the variant anew from the baseline's numbers."""
+    """Return the edits that requantize a layer of the variant from the baseline's numbers."""
     if not has_weights(pair.baseline) or pair.variant.operator.name not in COMPUTE:
         return None
     ours, theirs = places_of(pair.baseline), places_of(pair.variant)
@@ -277,7 +277,7 @@ def _constant_of(file: StoredModel, node: Node, at: int | None) -> Doubles | Non
 
 
 def _scale_edits(tensors: Sequence[Table], tensor: Tensor, steps: Doubles) -> list[Edit]:
-    """Return the edit that gives a tensor other scales, nothing if their number differs."""
+    """Return the edit that gives a tensor other scales; empty if their number differs."""
     described = tensors[tensor.index].table(4)
     start, count = (0, 0) if described is None else described.vector(2, 4)
     chosen = steps[:1] if count == 1 else steps

@@ -435,7 +435,7 @@ def test_weights_that_are_stored_turned_stay_open(compare: Comparer) -> None:
     assert found.findings == ()
     assert found.matched_layers == 3
     (reason,) = found.unmatched
-    assert reason.endswith("its weights are stored with axes exchanged")
+    assert reason.endswith("its weights are stored with swapped axes")
     same = compare(turned, turned, ops=ops, baseline_ops=ops)
     clean(same)
 
@@ -445,7 +445,7 @@ def test_quantized_weights_without_a_scale_stay_open(compare: Comparer) -> None:
     found = compare(FLOATS, bare)
     assert found.findings == ()
     assert found.matched_layers == 3
-    assert found.unmatched == ("CONV_2D 0 (conv): its scales are of a kind that is not read",)
+    assert found.unmatched == ("CONV_2D 0 (conv): its kind of scales is not supported",)
 
 
 def test_scales_that_fit_no_axis_are_unreadable(compare: Comparer) -> None:
@@ -477,7 +477,7 @@ def test_a_quantized_baseline_s_own_rounding_is_allowed(compare: Comparer) -> No
 def test_steps_three_times_as_great_as_needed_are_found(compare: Comparer) -> None:
     found = only(compare(FLOATS, rewritten("conv", factor=3)))
     assert (found.part, found.change) == ("weights", "coarse")
-    assert "steps 3.0 times as great as they need be" in found.detail
+    assert "steps 3.0 times as large as necessary" in found.detail
 
 
 def test_the_channel_that_loses_most_is_the_one_that_is_told(compare: Comparer) -> None:

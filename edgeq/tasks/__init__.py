@@ -1,1 +1,1 @@
-"""What the outputs of a model mean."""
+"""Tasks: what the outputs of a model mean."""

@@ -1,4 +1,4 @@
-"""What a model's file says about itself: how its input is normalized, its classes' names."""
+"""Metadata inside a model's file: the normalization of its input and its class names."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _SCORES_RANK = 2
 
 @dataclass(frozen=True)
 class Inside:
-    """What a model's file says about itself, as far as it can be used.
+    """The usable part of the metadata inside a model's file.
 
     Attributes:
         file: The file's name.
-        normalization: Of the input, None if nothing is said, or if the input is uint8: pixels go
-            into that as they are, whatever is said.
-        labels: The label set of one of its outputs, None without one that fits.
-        notes: What to note about the labels, in sentences.
+        normalization: Normalization of the input; None if absent, or if the input is uint8, which
+            takes pixels unchanged in any case.
+        labels: The label set of one of the outputs; None if none fits.
+        notes: Notes about the labels, as sentences.
     """
 
     file: str
@@ -34,11 +34,11 @@ class Inside:
 
 
 def read_inside(path: Path, file: str | None = None) -> Inside:
-    """Return what a model's file says about itself.
+    """Return the usable metadata inside a model's file.
 
     Args:
-        path: The file, or its copy.
-        file: What it is called in the project; the path's name if None.
+        path: The file or its copy.
+        file: Name of the file in the project; the path's name if None.
 
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged.
@@ -53,12 +53,12 @@ def read_inside(path: Path, file: str | None = None) -> Inside:
 def labels_inside(
     metadata: Metadata, model: ModelFile, file: str
 ) -> tuple[LabelSet | None, tuple[str, ...]]:
-    """Return the label set inside a file that fits one of its outputs, and what to note.
+    """Return the label set inside a file that fits one of its outputs, and notes.
 
     Args:
-        metadata: What the file says.
-        model: The file.
-        file: What it is called.
+        metadata: The file's metadata.
+        model: The parsed file.
+        file: Name of the file in notes.
     """
     notes = list[str]()
     for place, attached in sorted(metadata.labels.items()):
@@ -83,11 +83,11 @@ def labels_inside(
 
 
 def label_notes(named: LabelSet | None, inside: Inside) -> tuple[str, ...]:
-    """Return what to note about the label set of a model, in sentences.
+    """Return notes about the label set of a model, as sentences.
 
     Args:
-        named: The one that the spec names, None if it names none.
-        inside: What the model's file says.
+        named: The label set that the spec names; None if it names none.
+        inside: The metadata inside the model's file.
     """
     if named is not None:
         problem = None if inside.labels is None else disagreement(named, inside.labels)
@@ -98,10 +98,10 @@ def label_notes(named: LabelSet | None, inside: Inside) -> tuple[str, ...]:
 
 
 def disagreement(used: LabelSet, inside: LabelSet) -> str | None:
-    """Return how the label set inside a file contradicts the one that is used, None if it fits.
+    """Return how the label set inside a file contradicts the one that is used; None if it agrees.
 
-    Names may be written in other ways: only a name that both have, in another place, shows another
-    order.
+    Names may be spelled differently, so only a name that both sets have in different places shows a
+    different order.
     """
     head = f"The labels {printable(used.name)!r} contradict those of {inside.name}"
     tail = f"; {printable(used.name)!r} is used"

@@ -1,7 +1,8 @@
-"""Which output of a model holds class scores, if any, with the evidence. Pure.
+"""Recognition of the output that holds class scores, if any, with the evidence.
 
-A greatest value means something among class scores alone: not among box corners, the cells of a
-map, or the numbers of an embedding. What shows no sign of class scores is judged as tensors.
+The greatest value of an output is meaningful only for class scores, not for box corners, the cells
+of a map or the numbers of an embedding. Outputs without any sign of class scores are judged as
+tensors.
 """
 
 from __future__ import annotations
@@ -18,18 +19,19 @@ from edgeq.tflite.wiring import Wiring
 
 _SOFTMAX, _SIGMOID = "SOFTMAX", "LOGISTIC"
 _LAYERS = frozenset({"FULLY_CONNECTED", "CONV_2D", "MEAN", "AVERAGE_POOL_2D", "ADD", "LOG_SOFTMAX"})
-"""What makes logits. A vector that was joined or scaled to a length is none of them."""
+"""Operators that can produce logits. A vector that was concatenated or scaled to a length is not
+logits."""
 
 
 @dataclass(frozen=True)
 class KnownClasses:
-    """What is known about the classes, beside the model's file.
+    """What is known about the classes from sources other than the model's file.
 
     Attributes:
-        outputs: Number of outputs that the label set asks for, None without one.
-        label_set: Its name.
-        count: Returns how many classes the labels of the evaluation images count up to, None if
-            they have no labels. It is asked only if nothing surer is known.
+        outputs: Number of output values that the label set requires; None without a label set.
+        label_set: Name of the label set.
+        count: Function that returns the number of classes up to the highest label of the evaluation
+            images; None if they have no labels. It is called only if there is no better evidence.
     """
 
     outputs: int | None = None
@@ -42,10 +44,10 @@ class Reading:
     """How the outputs of a model are read.
 
     Attributes:
-        task: What they are judged as.
-        output: Place of the class scores among the outputs; 0 if there are none.
-        evidence: Why, in a clause that follows "judged as ...:".
-        classes: Number of classes, 0 if there are none. One sigmoid tells two classes apart.
+        task: The task that they are judged as.
+        output: Index of the output with the class scores; 0 if there is none.
+        evidence: The reason, as a clause that follows "judged as ...:".
+        classes: Number of classes; 0 if there are none. One sigmoid means two classes.
         tensors: Number of outputs that are judged as tensors: all but the class scores.
     """
 
@@ -58,7 +60,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """An output that holds one number for each of some classes, as far as its shape says."""
+    """An output whose shape suggests one number per class."""
 
     place: int
     tensor: Tensor
@@ -80,14 +82,15 @@ def recognize(
     """Return how the outputs of a float model are read.
 
     Args:
-        model: The file.
-        known: What is known about the classes.
-        task: What the spec names, None if it names nothing.
-        output: The output that the spec names: a name in the file or of its signature, or a place.
+        model: The parsed file.
+        known: What is known about the classes from other sources.
+        task: The task that the spec names; None if it names none.
+        output: The output that the spec names: a tensor's or signature's name, or an index; None if
+            it names none.
         where: The model's table in the spec, for errors.
 
     Raises:
-        SpecError: There is no such output, or what the spec names can't hold class scores.
+        SpecError: There is no such output, or the output can't hold class scores.
     """
     wiring, outputs = Wiring(model), len(model.outputs)
     place = None if output is None else _place(model, output, where)
@@ -121,10 +124,10 @@ def recognize(
 
 
 def _candidate(wiring: Wiring, place: int) -> _Candidate | None:
-    """Return an output of shape (1, c), or (1, 1, 1, c), as a candidate; None if it is a map."""
+    """Return an output of shape (1, c) or (1, 1, 1, c) as a candidate; None for other shapes."""
     tensor = wiring.model.tensors[wiring.model.outputs[place]]
     values = math.prod(tensor.shape[1:] or tensor.shape)
-    open_ = -1 in tensor.shape_signature[1:]  # as many anchors as the input has room for
+    open_ = -1 in tensor.shape_signature[1:]  # anchors, whose number depends on the input's size
     if not tensor.shape or values != tensor.shape[-1] or open_:
         return None
     if wiring.is_post_processed(tensor.index):
@@ -141,7 +144,7 @@ def _fits_labels(candidate: _Candidate, known: KnownClasses) -> str | None:
         return None
     several = candidate.maker == _SIGMOID and candidate.values > 1
     if several and not _counts_up_to(candidate, known):
-        return None  # several labels may be true of one image: there is no greatest one
+        return None  # several labels may apply to one image, so the greatest means little
     return f"{candidate.label} has one value for each label of {known.label_set!r}"
 
 
@@ -166,7 +169,7 @@ def _fits_images(candidate: _Candidate, known: KnownClasses) -> str | None:
 
 
 def _counts_up_to(candidate: _Candidate, known: KnownClasses) -> bool:
-    """Return whether image labels could count in these classes, and in not many fewer."""
+    """Return whether the images' labels fit these classes and use more than half of them."""
     if candidate.maker not in _LAYERS | {_SOFTMAX, _SIGMOID}:
         return False
     count = known.count()

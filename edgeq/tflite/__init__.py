@@ -1,1 +1,1 @@
-"""The one reader of ``.tflite`` graphs: what is stored, and how it is wired."""
+"""Reader of ``.tflite`` files: what they store, and how their graphs are wired."""

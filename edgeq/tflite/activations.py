@@ -1,4 +1,4 @@
-"""Activations that a file stores with a fixed scale, and the baseline's tensors that they hold."""
+"""Activations that a file stores with a fixed scale, and the matching tensors of the baseline."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BOUND: dict[str, dict[str, tuple[float, int]]] = {
     "L2_NORMALIZATION": {"int8": (1 / 128, 0), "uint8": (1 / 128, 128)},
     "LOG_SOFTMAX": {"int8": (16 / 256, 127), "uint8": (16 / 256, 255)},
 }
-"""Scale and zero point that an operator's output has by definition, by type.
+"""Scale and zero point that an operator's output has by definition, for each type.
 
 https://ai.google.dev/edge/litert/models/quantization_spec
 """
@@ -35,7 +35,7 @@ _SAME_SCALE = frozenset(
         *("TOPK_V2", "TRANSPOSE", "UNPACK"),
     }
 )
-"""Operators that take and give values in one scale, by definition or in the runtime's kernels."""
+"""Operators whose inputs and outputs share a scale, by definition or in the runtime's kernels."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Activation:
 
     Attributes:
         tensor: The tensor.
-        baseline: Index of the baseline's tensor that has the same values, None if none is known.
-        group: Indices of all tensors that share its scale because operators between them take
-            and give values in one scale; itself among them.
-        bound: Scale and zero point that it has by definition, None if its range was chosen.
+        baseline: Index of the baseline's tensor with the same values; None if unknown.
+        group: Indices of all tensors that share its scale through the operators between them,
+            including itself.
+        bound: Scale and zero point that it has by definition; None if its range was chosen.
     """
 
     tensor: Tensor
@@ -61,8 +61,8 @@ def activations(model: ModelFile, matching: Matching | None) -> tuple[Activation
 
     Args:
         model: The variant's file.
-        matching: How its graph corresponds to the baseline's, None if that is not known. Pairs that
-            are known by their order alone are not used: they may be wrong.
+        matching: How its graph corresponds to the baseline's; None if unknown. Pairs that were
+            matched by order alone are not used, since they may be wrong.
     """
     operators = Wiring(model).needed
     counterparts = {} if matching is None else _held(matching)
@@ -93,7 +93,7 @@ def is_fixed(tensor: Tensor) -> bool:
 
 
 def _held(matching: Matching) -> dict[int, int]:
-    """Return for each tensor of the variant the baseline's tensor that has the same values."""
+    """Return for each tensor of the variant the baseline's tensor with the same values."""
     ours, theirs = matching.baseline.model, matching.variant.model
     counterparts = dict(zip(theirs.inputs, ours.inputs, strict=False))
     for pair in matching.pairs:
@@ -101,7 +101,7 @@ def _held(matching: Matching) -> dict[int, int]:
             continue
         counterparts.update(zip(pair.variant.outputs, pair.baseline.outputs, strict=False))
         before = [layer.operator.outputs[0] for layer in (pair.variant, pair.baseline)]
-        # Where the activation stands alone in both, so does what goes into it.
+        # If the activation is a separate operator in both, its inputs correspond too.
         if before[0] not in pair.variant.outputs and before[1] not in pair.baseline.outputs:
             counterparts[before[0]] = before[1]
     for operator in Wiring(theirs).needed:
@@ -111,7 +111,7 @@ def _held(matching: Matching) -> dict[int, int]:
             and operator.inputs[0] in counterparts
         ):
             counterparts.update(dict.fromkeys(operator.outputs, counterparts[operator.inputs[0]]))
-    # Where images have another size, so has everything that is computed from them.
+    # If the images have another size, so has everything that is computed from them.
     entries = zip(theirs.inputs, ours.inputs, strict=False)
     alike = all(_may_be_alike(theirs.tensors[a], ours.tensors[b]) for a, b in entries)
     return {
@@ -128,14 +128,14 @@ _LOOKED_THROUGH = frozenset(
 
 
 def _may_be_alike(first: Tensor, second: Tensor) -> bool:
-    """Return whether two tensors may hold as many values; open shapes are known at run time."""
+    """Return whether two tensors may have equally many values; open shapes may always."""
     if -1 in (*first.shape_signature, *second.shape_signature):
         return True
     return math.prod(first.shape) == math.prod(second.shape)
 
 
 def _groups(model: ModelFile, operators: tuple[Operator, ...]) -> dict[int, tuple[int, ...]]:
-    """Return for each quantized tensor those that share its scale through operators."""
+    """Return for each tensor the tensors that share its scale through operators."""
     root = {item.index: item.index for item in model.tensors}
 
     def top(index: int) -> int:

@@ -1,4 +1,4 @@
-"""Files attached to a ``.tflite`` model: a zip behind the flatbuffer, usually labels."""
+"""Files attached to a ``.tflite`` model in a zip after the flatbuffer, usually labels."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from edgeq.errors import ModelError
 from edgeq.words.escape import printable
 
 MOST_BYTES = 4_000_000
-"""Of one attached file: a million classes fit, and what unpacks to more is not a label file."""
+"""Greatest size of an attached file. A million classes fit, and anything larger is not a label
+file."""
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-"""How writers of metadata pack; unpacking other methods may take any amount of memory."""
+"""Compression methods of metadata writers; others may take any amount of memory to unpack."""
 
 
 def attached_bytes(data: bytes) -> int:
-    """Return the bytes of the zip at the end of a model's file, 0 without a readable one.
+    """Return the size in bytes of the zip at the end of a model's file; 0 without a readable one.
 
     See https://ai.google.dev/edge/litert/models/metadata ("pack the associated files").
     """
@@ -34,8 +35,8 @@ def attached_text(path: Path, data: bytes, name: str) -> str:
 
     Args:
         path: The model's file, for errors.
-        data: Its content.
-        name: Of the attached file.
+        data: Content of the model's file.
+        name: Name of the attached file.
 
     Raises:
         ModelError: There is no such file, or it is damaged, too large, or not UTF-8.
@@ -58,7 +59,7 @@ def attached_text(path: Path, data: bytes, name: str) -> str:
 
 
 def _unpacked(data: bytes, name: str) -> bytes | None:
-    """Return an attached file, cut behind ``MOST_BYTES``; None if it is packed unusually."""
+    """Return an attached file, cut one byte after ``MOST_BYTES``; None if packed unusually."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entry = archive.getinfo(name)
         if entry.compress_type not in _METHODS:

@@ -1,4 +1,4 @@
-"""Constant tensors of a model as real numbers, and as they are stored."""
+"""Constant tensors of a model, as stored and as real numbers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Constants:
     """The stored data of one model's main graph.
 
     Args:
-        model: What the file holds.
+        model: The parsed file.
 
     Raises:
         ModelError: The file is missing, truncated or damaged.
@@ -34,11 +34,11 @@ class Constants:
         self._spans = spans(self._source.root())
 
     def stored(self, tensor: Tensor) -> NDArray[np.generic]:
-        """Return a constant as it is stored, packed types unpacked to int8, in its shape.
+        """Return a constant as it is stored, in its shape; packed types are unpacked to int8.
 
         Raises:
-            ModelError: It is not a constant, of another type than numbers, or of another size than
-                its shape asks for.
+            ModelError: The tensor is not a constant, is not numeric, or its size does not match its
+                shape.
         """
         start, size = self._spans[tensor.buffer]
         data = self._source.data[start : start + size]
@@ -59,7 +59,7 @@ class Constants:
         return _unpacked(np.frombuffer(data, np.uint8), bits)[:count].reshape(tensor.shape)
 
     def place(self, tensor: Tensor) -> tuple[int, int]:
-        """Return where in the file a constant lies: its first byte, and its number of bytes."""
+        """Return where in the file a constant lies: its offset and its size in bytes."""
         start, size = self._spans[tensor.buffer]
         return start, size
 
@@ -67,7 +67,7 @@ class Constants:
         """Return a constant as real numbers: ``(stored - zero point) * scale`` per channel.
 
         Raises:
-            ModelError: As ``stored``, or the scales do not fit the shape.
+            ModelError: As for ``stored``, or the scales do not fit the shape.
         """
         stored = self.stored(tensor)
         if not tensor.scales.size:
@@ -78,10 +78,10 @@ class Constants:
 
 
 def along_axis(tensor: Tensor, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a value per channel in the shape that broadcasts over the tensor.
+    """Return per-channel values in a shape that broadcasts over the tensor.
 
     Raises:
-        ModelError: There are neither one nor as many values as the axis has channels.
+        ModelError: The number of values is neither one nor that of the channels.
     """
     if values.size == 1:
         return values.reshape(())
@@ -95,7 +95,7 @@ def along_axis(tensor: Tensor, values: NDArray[np.float64]) -> NDArray[np.float6
 
 
 def _unpacked(data: NDArray[np.uint8], bits: int) -> NDArray[np.int8]:
-    """Return signed values of a few bits each, the lowest bits of a byte first."""
+    """Return packed signed values as int8, starting with the lowest bits of each byte."""
     shifts = np.arange(0, 8, bits, dtype=np.uint8)
     fields = (data[:, np.newaxis] >> shifts) & np.uint8((1 << bits) - 1)
     signed = fields.astype(np.int8)

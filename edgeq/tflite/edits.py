@@ -1,7 +1,7 @@
-"""Small edits of a model's bytes, applied where the model is loaded.
+"""Small edits of a model's bytes, applied when the model is loaded.
 
-A quantized softmax output has 256 steps of 1/256, so with many classes most probabilities are 0
-and ties abound. The tensor that feeds the softmax says more, and a runtime hands it out when the
+A quantized softmax output has 256 steps of 1/256, so with many classes most probabilities are 0 and
+ties abound. The tensor that feeds the softmax is more informative, and a runtime returns it if the
 file lists it among its outputs.
 """
 
@@ -31,8 +31,8 @@ def logits_edits(path: Path) -> tuple[Edit, ...]:
     """Return the edits that make the tensor before the first output's softmax the last output.
 
     Returns:
-        Pairs of an offset and the bytes to write there (the file's length appends), or nothing
-        if the first output is made by neither a softmax nor a sigmoid.
+        Pairs of an offset and the bytes to write there (at the file's length they are appended);
+        empty if neither a softmax nor a sigmoid produces the first output.
 
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged.
@@ -43,19 +43,19 @@ def logits_edits(path: Path) -> tuple[Edit, ...]:
 
 
 def outputs_edits(path: Path, tensors: Sequence[int]) -> tuple[Edit, ...]:
-    """Return the edits that make tensors outputs, behind those that the main graph has.
+    """Return the edits that add tensors to the outputs of the main graph.
 
-    The new vector of outputs goes to the file's aligned end and the main subgraph's field is
-    pointed at it; nothing else of the file changes.
+    The new vector of outputs is appended at the file's aligned end, and the main subgraph's field
+    is pointed at it. Nothing else in the file changes.
 
     Args:
         path: A ``.tflite`` file.
-        tensors: Indices of tensors, for example of what layers compute. Those that are outputs
+        tensors: Indices of tensors, for example of layers' outputs. Tensors that are outputs
             already are not repeated.
 
     Raises:
-        ModelError: The file is missing, not a model, truncated or damaged; or a tensor is none of
-            its own.
+        ModelError: The file is missing, not a model, truncated or damaged, or lacks one of the
+            tensors.
     """
     model = read_model(path)
     if any(not 0 <= index < len(model.tensors) for index in tensors):
@@ -78,7 +78,7 @@ def quantization_edits(path: Path, tensor: int, scale: float, zero_point: int) -
     """Return the edits that give a tensor of the main graph another scale and zero point.
 
     Raises:
-        ModelError: The file can't be read, or the tensor has not one scale and one zero point.
+        ModelError: The file can't be read, or the tensor lacks a single scale and zero point.
     """
     described = open_model(path).root().tables(2)[0].tables(0)
     return _quantization_edits(path, described, tensor, scale, zero_point)
@@ -92,7 +92,7 @@ def _quantization_edits(
     if quantization is not None:
         scales, points = quantization.vector(2, 4), quantization.vector(3, 8)
     if scales[1] != 1 or points[1] != 1:
-        raise ModelError(f"tensor {tensor} has not one scale and one zero point", where=path)
+        raise ModelError(f"tensor {tensor} lacks a single scale and zero point", where=path)
     return (
         (scales[0], struct.pack("<f", scale)),
         (points[0], struct.pack("<q", zero_point)),
@@ -100,18 +100,18 @@ def _quantization_edits(
 
 
 def ranges_edits(path: Path, ranges: Mapping[int, tuple[float, int]]) -> tuple[Edit, ...]:
-    """Return the edits that give activations other scales and zero points, biases to match.
+    """Return the edits that give activations other scales and zero points, with matching biases.
 
-    A stored bias counts steps of the input's scale times the weights': where the input's scale
-    changes, its integers and scales change with it.
+    A stored bias counts steps of the input's scale times the weights' scales. If the input's scale
+    changes, the bias's integers and scales must change too.
 
     Args:
         path: A ``.tflite`` file.
         ranges: Scale and zero point by the index of the tensor.
 
     Raises:
-        ModelError: The file can't be read; a tensor is a constant or has not one scale and one
-            zero point; or a bias can't follow, because layers share it or its type or scales are
+        ModelError: The file can't be read, a tensor is a constant or lacks a single scale and zero
+            point, or a bias can't be adapted because layers share it or its type or scales are
             unusual.
     """
     model = read_model(path)
@@ -146,10 +146,12 @@ def ranges_edits(path: Path, ranges: Mapping[int, tuple[float, int]]) -> tuple[E
         if not stored.any():
             continue
         if layer is None or bias.dtype not in _BIASES or users[bias.buffer] > 1:
-            raise ModelError(f"bias {bias.name!r} can't follow its layer's input", where=path)
+            raise ModelError(
+                f"bias {bias.name!r} can't be adapted to its layer's input", where=path
+            )
         steps = ranges[entry][0] * layer.weights.scales.astype(np.float64)
         if bias.scales.size not in {1, steps.size} or steps.size not in {1, stored.size}:
-            raise ModelError(f"bias {bias.name!r} has scales of another number", where=path)
+            raise ModelError(f"bias {bias.name!r} has the wrong number of scales", where=path)
         real = stored.astype(np.float64).ravel() * bias.scales.astype(np.float64)
         ends = np.iinfo(bias.dtype)
         counted = np.clip(np.rint(real / steps), ends.min, ends.max).astype(bias.dtype)

@@ -1,4 +1,4 @@
-"""What a file does to its input before its first layer: scaling and shifting by constants."""
+"""How a file scales and shifts its input by constants before its first layer."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Reals = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Entry:
-    """``factor * x + offset`` per channel, which is what the first layer gets of an input x.
+    """The step from an input x to what the first layer gets: ``factor * x + offset`` per channel.
 
     Attributes:
-        factor: Shape ``(3,)``, in the channel order of the file.
-        offset: Shape ``(3,)``.
-        rounded: Whether a constant is stored in steps, so that both are rounded.
+        factor: Factors, shape ``(3,)``, in the channel order of the file.
+        offset: Offsets, shape ``(3,)``.
+        rounded: Whether a constant is quantized, so that both are rounded.
     """
 
     factor: Reals
@@ -35,7 +35,7 @@ class Entry:
     rounded: bool = False
 
     def __call__(self, values: Reals) -> Reals:
-        """Return what the first layer gets of values of shape ``(..., 3)``."""
+        """Return what the first layer gets for input values of shape ``(..., 3)``."""
         return self.factor * values + self.offset
 
 
@@ -43,7 +43,7 @@ def entry(model: ModelFile) -> Entry:
     """Return what a file does to a photograph before its first layer.
 
     Arithmetic with one constant, or one for each channel, is followed as long as nothing else takes
-    the tensor; whatever comes first that is something else counts as the first layer.
+    the tensor. The first operator of any other kind counts as the first layer.
 
     Raises:
         ModelError: The file is missing, truncated or damaged.
@@ -51,7 +51,7 @@ def entry(model: ModelFile) -> Entry:
     wiring, constants = Wiring(model), Constants(model)
     entry_so_far = Entry(np.ones(CHANNELS), np.zeros(CHANNELS))
     tensor = model.inputs[0]
-    for _ in model.operators:  # a damaged graph may run in a circle
+    for _ in model.operators:  # a damaged graph may contain a cycle
         takers = wiring.consumers(tensor)
         if len(takers) != 1 or len(takers[0].outputs) != 1 or takers[0].outputs[0] < 0:
             break
@@ -68,7 +68,7 @@ def entry(model: ModelFile) -> Entry:
 def _applied(
     before: Entry, operator: Operator, tensor: int, wiring: Wiring, constants: Constants
 ) -> Entry | None:
-    """Return what an operator makes of it, None if it is not arithmetic with a constant."""
+    """Return the step extended by an operator; None if it is not arithmetic with a constant."""
     stored = _stored(operator, tensor, wiring)
     constant = None if stored is None else _constant(operator, stored, constants)
     if stored is None or constant is None:
@@ -84,7 +84,7 @@ def _applied(
 
 
 def _stored(operator: Operator, tensor: int, wiring: Wiring) -> Stored | None:
-    """Return what an operator combines a tensor with, None if that is not stored."""
+    """Return the constant that an operator combines a tensor with; None if it is not stored."""
     if operator.name not in _ARITHMETIC or operator.inputs.count(tensor) != 1:
         return None
     place = operator.inputs.index(tensor)
@@ -94,10 +94,10 @@ def _stored(operator: Operator, tensor: int, wiring: Wiring) -> Stored | None:
 
 
 def _constant(operator: Operator, stored: Stored, constants: Constants) -> Reals | None:
-    """Return a constant, for all channels or each, None if it is none that can be applied."""
+    """Return a constant for all channels or for each; None if it can't be applied."""
     try:
         values = constants.real(stored.tensor).astype(np.float64).ravel()
-    except ModelError:  # not numbers, or damaged: whoever runs the file says so
+    except ModelError:  # not numeric or damaged, which running the file reports
         return None
     per_channel = values.size == CHANNELS and not stored.rearranged
     usable = values.size == 1 or per_channel

@@ -1,9 +1,9 @@
-"""Reading tables of a flatbuffer without trusting it.
+"""Reader of flatbuffer tables that does not trust the file.
 
-Every offset and length is checked against the file before it is followed, and the bytes that are
-decoded are counted, so a damaged file costs one error and never unbounded work. The layout is
-that of https://flatbuffers.dev/internals: a table starts with the signed distance to its vtable,
-a vtable lists the places of the fields, and offsets are unsigned and point forward.
+Every offset and length is checked against the file before it is followed, and decoded bytes are
+counted, so that a damaged file costs one error and never unbounded work. The layout is that of
+https://flatbuffers.dev/internals: a table starts with the signed distance to its vtable, a vtable
+lists the positions of the fields, and offsets are unsigned and point forward.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TIMES_READ = 4
 
 
 def damaged(path: Path, problem: str) -> ModelError:
-    """Return the error for a file whose content can't be a whole model."""
+    """Return the error for a file whose content can't be a complete model."""
     return ModelError(
         f"is damaged or truncated: {problem}",
         where=path,
@@ -32,11 +32,11 @@ def damaged(path: Path, problem: str) -> ModelError:
 
 @dataclass
 class Flatbuffer:
-    """The bytes of one file and how many of them may still be decoded.
+    """The bytes of one file, and how many of them may still be decoded.
 
     Attributes:
-        path: Named in errors.
-        data: The whole file.
+        path: The file, for errors.
+        data: Content of the whole file.
         budget: Bytes that may still be decoded; a healthy file is read about once.
     """
 
@@ -48,10 +48,10 @@ class Flatbuffer:
         self.budget = len(self.data) * _TIMES_READ + _SLACK_BYTES
 
     def check(self, position: int, size: int) -> None:
-        """Refuse a range of bytes that does not lie inside the file.
+        """Raise if a range of bytes does not lie inside the file.
 
         Raises:
-            ModelError: It does not.
+            ModelError: The range does not lie inside the file.
         """
         if position < 0 or size < 0 or position + size > len(self.data):
             raise damaged(
@@ -69,7 +69,7 @@ class Flatbuffer:
         self.check(position, size)
         self.budget -= size
         if self.budget < 0:
-            raise damaged(self.path, "it refers to the same bytes over and over")
+            raise damaged(self.path, "it refers to the same bytes repeatedly")
         return int(struct.unpack_from(f"<{code}", self.data, position)[0])
 
     def real(self, position: int) -> float:
@@ -84,12 +84,12 @@ class Flatbuffer:
         """Return the root table.
 
         Raises:
-            ModelError: There is none inside the file.
+            ModelError: The file contains no root table.
         """
         return self.table(self.number(0, "I"))
 
     def table(self, position: int) -> Table:
-        """Return the table at a position, its vtable checked.
+        """Return the table at a position after checking its vtable.
 
         Raises:
             ModelError: The table or its vtable lies outside the file.
@@ -104,14 +104,14 @@ class Flatbuffer:
 
 @dataclass(frozen=True)
 class Table:
-    """One table; fields are addressed by their number in the schema.
+    """One table, whose fields are addressed by their number in the schema.
 
     Attributes:
-        source: The file it is in.
-        position: Where it starts.
-        vtable: Where its vtable starts.
-        vtable_size: Bytes of the vtable.
-        size: Bytes of the table's own part.
+        source: The file that contains the table.
+        position: Position of the table.
+        vtable: Position of its vtable.
+        vtable_size: Size of the vtable in bytes.
+        size: Size of the table itself in bytes.
     """
 
     source: Flatbuffer
@@ -121,10 +121,10 @@ class Table:
     size: int
 
     def place(self, number: int, size: int = 4) -> int | None:
-        """Return where a field is stored, None when it is absent.
+        """Return the position of a field; None if it is absent.
 
         Raises:
-            ModelError: It is said to lie outside the table.
+            ModelError: The field lies outside the table.
         """
         slot = 4 + 2 * number
         if slot + 2 > self.vtable_size:
@@ -137,25 +137,25 @@ class Table:
         return self.position + offset
 
     def integer(self, number: int, code: str, default: int = 0) -> int:
-        """Return an integer field of a ``struct`` type code, the default when it is absent."""
+        """Return an integer field of a ``struct`` type code; the default if it is absent."""
         place = self.place(number, struct.calcsize(code))
         return default if place is None else self.source.number(place, code)
 
     def target(self, number: int) -> int | None:
-        """Return the position that an offset field points to, None when it is absent."""
+        """Return the position that an offset field points to; None if it is absent."""
         place = self.place(number)
         return None if place is None else place + self.source.number(place, "I")
 
     def table(self, number: int) -> Table | None:
-        """Return the table that a field points to, None when it is absent."""
+        """Return the table that a field points to; None if it is absent."""
         target = self.target(number)
         return None if target is None else self.source.table(target)
 
     def vector(self, number: int, item_bytes: int) -> tuple[int, int]:
-        """Return the position of a vector's first item and the count, ``(0, 0)`` when absent.
+        """Return the position of a vector's first item and the count; ``(0, 0)`` if absent.
 
         Raises:
-            ModelError: It does not lie inside the file.
+            ModelError: The vector does not lie inside the file.
         """
         target = self.target(number)
         if target is None:
@@ -165,24 +165,24 @@ class Table:
         return target + 4, count
 
     def array(self, number: int, dtype: DTypeLike) -> NDArray[np.generic]:
-        """Return a copy of a vector of numbers, empty when it is absent."""
+        """Return a copy of a vector of numbers; empty if it is absent."""
         kind = np.dtype(dtype)
         start, count = self.vector(number, kind.itemsize)
         self.source.budget -= count * kind.itemsize
         if self.source.budget < 0:
-            raise damaged(self.source.path, "it refers to the same bytes over and over")
+            raise damaged(self.source.path, "it refers to the same bytes repeatedly")
         return np.frombuffer(self.source.data, kind, count, start).copy()
 
     def integers(self, number: int) -> tuple[int, ...]:
-        """Return a vector of int32, empty when it is absent."""
+        """Return a vector of int32; empty if it is absent."""
         return tuple(int(value) for value in self.array(number, "<i4"))
 
     def text(self, number: int) -> str:
-        """Return a string, with a mark in place of bytes that are not UTF-8, ``""`` when absent."""
+        """Return a string, with bytes that are not UTF-8 replaced by a mark; ``""`` if absent."""
         return self.array(number, "u1").tobytes().decode("utf-8", errors="replace")
 
     def tables(self, number: int) -> tuple[Table, ...]:
-        """Return a vector of tables, empty when it is absent."""
+        """Return a vector of tables; empty if it is absent."""
         start, _ = self.vector(number, 4)
         offsets = self.array(number, "<u4")
         return tuple(

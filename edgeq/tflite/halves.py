@@ -1,7 +1,7 @@
-"""A model whose float32 constants are stored as float16, and the same model in float32.
+"""Conversion of a model whose float32 constants are stored as float16 to plain float32.
 
-Converters store half of the bytes and put a DEQUANTIZE behind each constant; a runtime widens them
-once, when it loads the file, and computes in float32. Quantizers and proofs want plain constants.
+Converters halve the bytes and put a DEQUANTIZE after each constant. A runtime widens the constants
+once, when it loads the file, and computes in float32. Quantizers and proofs need plain constants.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _HALF = "float16"
 def halves(model: ModelFile) -> frozenset[int]:
     """Return the indices of constants that are stored as float16 and used as float32.
 
-    A DEQUANTIZE is all that takes such a constant. Float16 that anything else takes, or that
-    leaves the model, is arithmetic in float16 and not among them.
+    Only DEQUANTIZE takes such a constant. Float16 that another operator takes, or that is an
+    output, means arithmetic in float16 and is not included.
     """
     takers: defaultdict[int, list[Operator]] = defaultdict(list)
     for operator in model.operators:
@@ -46,10 +46,10 @@ def halves(model: ModelFile) -> frozenset[int]:
 
 
 def widened(path: Path) -> bytes | None:
-    """Return a model with its ``halves`` stored as float32, None if it has none.
+    """Return a model with its ``halves`` stored as float32; None if it has none.
 
-    The operators that widened them are gone; everything else stays, files attached to the model
-    too. What the model computes is the same, bit by bit.
+    The operators that widened them are removed. Everything else stays, including files attached to
+    the model, and the model computes the same values bit for bit.
 
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged.
@@ -76,7 +76,7 @@ def _widens(model: ModelFile, operator: Operator, borders: set[int]) -> bool:
 
 
 def _widen(written: Any, model: ModelFile, values: dict[int, np.ndarray[Any, Any]]) -> None:
-    """Store constants as float32 and hand them to whom their DEQUANTIZE served."""
+    """Store constants as float32 and connect them to the consumers of their DEQUANTIZE."""
     from ai_edge_litert.schema_py_generated import TensorType
 
     main = written.subgraphs[0]

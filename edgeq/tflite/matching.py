@@ -1,8 +1,8 @@
-"""Which operator of one model is which of another, from the graph first and names last.
+"""Matching of the operators of two models, by the graph first and by names last.
 
-Two graphs that compute the same are the same graph: an operator is known by all that leads to it
-and all that follows from it. Where they differ, what is known spreads from both ends towards the
-difference, along the wires. Names, and the order of what is left, come last.
+If two graphs compute the same, each operator is identified by everything that leads to it and
+everything that follows from it. If they differ, matches spread along the wires from both ends
+towards the difference. Names, and the order of the remaining operators, come last.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Pair:
     """An operator of the baseline and the same operator of the variant.
 
     Attributes:
-        baseline: The baseline's.
-        variant: The variant's.
-        evidence: What they were known by: their place in the graph, their name, or their order
+        baseline: The baseline's operator.
+        variant: The variant's operator.
+        evidence: What they were matched by: their place in the graph, their name, or their order
             alone, which may be wrong.
     """
 
@@ -43,7 +43,7 @@ class Matching:
         baseline: The baseline's graph.
         variant: The variant's graph.
         pairs: Operators that both have, in the baseline's order.
-        replaced: Operators in the same place of the graph that are of another kind or shape.
+        replaced: Operators in the same place of the graph that differ in kind or shape.
         missing: Operators that only the baseline has.
         added: Operators that only the variant has.
     """
@@ -102,7 +102,7 @@ class _Matcher:
         self.taken: dict[int, int] = {}
 
     def run(self) -> None:
-        """Pair all operators that can be paired, the surest first."""
+        """Pair all operators that can be paired, most certain first."""
         self.pair_equal(lambda side, at: (self.before[side][at], self.behind[side][at]), many=True)
         self.spread()
         self.pair_equal(lambda side, at: self.before[side][at])
@@ -130,7 +130,10 @@ class _Matcher:
         many: bool = False,
         evidence: Evidence = "graph",
     ) -> None:
-        """Pair operators of one key, if both sides have one; or as many, by name and order."""
+        """Pair operators with equal keys if both sides have one, or equally many if ``many``.
+
+        Several operators with one key are paired by name and then by order.
+        """
         groups: dict[Hashable, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
         for side in (0, 1):
             for at in self.left(side):
@@ -155,7 +158,7 @@ class _Matcher:
         return self.own[side][at], self.graphs[side].nodes[at].name
 
     def spread(self) -> None:
-        """Pair the neighbours of paired operators, as long as there is no doubt."""
+        """Pair the neighbours of paired operators as long as the match is unambiguous."""
         waiting = list(self.paired)
         while waiting:
             ours = waiting.pop()
@@ -190,7 +193,7 @@ class _Matcher:
         )
 
     def _grouped(self, sides: Iterable[Iterable[tuple[int, int, int]]]) -> list[tuple[int, int]]:
-        """Return the pairs of neighbours that are alike and the only ones of their kind."""
+        """Return the pairs of neighbours that match and are unique on both sides."""
         groups: dict[Hashable, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
         for side, neighbours in enumerate(sides):
             known = self.taken if side else self.paired
@@ -204,7 +207,7 @@ class _Matcher:
         ]
 
     def pair_in_order(self) -> None:
-        """Pair what is left by the order of execution."""
+        """Pair the remaining operators by the order of execution."""
         ours, theirs = self.left(0), self.left(1)
         alike = SequenceMatcher(
             None,
@@ -217,7 +220,7 @@ class _Matcher:
                 self.pair(ours[a + step], theirs[b + step], "order")
 
     def replaced(self) -> list[tuple[int, int]]:
-        """Return unpaired operators in the same place: with the same makers and takers."""
+        """Return unpaired operators in the same place, with the same producers and consumers."""
         groups: dict[Hashable, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
         for side in (0, 1):
             for at in self.left(side):
@@ -231,7 +234,7 @@ class _Matcher:
         ]
 
     def _place(self, side: int, at: int) -> Hashable:
-        """Return an operator's neighbours in the baseline's places, None if one is not known."""
+        """Return an operator's neighbours, numbered as in the baseline; None if one is unknown."""
         graph = self.graphs[side]
 
         def known(place: int) -> int | None:
@@ -259,7 +262,7 @@ class _Matcher:
 
 
 def _own(node: Node) -> Label:
-    """Return what an operator is by itself: its kind and the shapes that are stored for it."""
+    """Return an operator's own label: its kind and the shapes of its constants."""
     places = COMPUTE.get(node.operator.name)
     # A bias may come from a step that was folded in, or be zeros that a converter added.
     bias = None if places is None else places.bias
@@ -272,13 +275,13 @@ def _own(node: Node) -> Label:
 
 
 def _before(graph: Skeleton, own: list[int], number: Callable[[Hashable], int]) -> list[int]:
-    """Return for each operator a number for all that leads to it."""
+    """Return for each operator a number that identifies everything that leads to it."""
     labels: list[int] = []
     for node in graph.nodes:
         sources = [
             (at if node.kind not in COMMUTATIVE else -1, _source(source, labels))
             for at, source in enumerate(node.sources)
-            # What is stored is in the operator's own label, and what is absent is nothing.
+            # Constants are in the operator's own label, and absent inputs don't matter.
             if source is not None and source.constant is None
         ]
         sources.sort(key=repr)
@@ -293,7 +296,7 @@ def _source(source: Source, labels: list[int]) -> Hashable:
 
 
 def _behind(graph: Skeleton, own: list[int], number: Callable[[Hashable], int]) -> list[int]:
-    """Return for each operator a number for all that follows from it."""
+    """Return for each operator a number that identifies everything that follows from it."""
     labels = [0] * len(graph.nodes)
     ends: dict[int, list[Hashable]] = defaultdict(list)
     for place, source in enumerate(graph.outputs):

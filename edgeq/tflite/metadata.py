@@ -1,10 +1,9 @@
 """TFLite Metadata: what a model's file says about its input and its classes.
 
-Model Maker, MediaPipe and the metadata writers put it there: a flatbuffer of its own in the buffer
-``TFLITE_METADATA``, and the files that it names in a zip behind the model. Field numbers are those
+Model Maker, MediaPipe and the metadata writers store it as a separate flatbuffer in the buffer
+``TFLITE_METADATA``, with the files that it names in a zip after the model. Field numbers are those
 of ``tensorflow_lite_support/metadata/metadata_schema.fbs`` in tensorflow/tflite-support, version
-1.1.0. Nothing in it is trusted: what can't be read
-is not used, and a note says so.
+1.1.0. Nothing in it is trusted: what can't be read is not used, and a note says so.
 """
 
 from __future__ import annotations
@@ -36,27 +35,28 @@ _CHANNELS = 3
 _USUAL_LOCALES = ("", "en")
 _WHITE = 255.0
 _CLOSE = 0.02
-"""Of the range: mean 127 and deviation 128 are meant as 127.5 and 127.5 are."""
+"""Share of the range up to which normalizations count as equal: mean 127 and deviation 128 mean
+127.5 and 127.5."""
 
 Three = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Normalization:
-    """``x = (pixel - mean) / std`` per channel, of pixels from 0 to 255, in RGB order.
+    """Normalization of pixels from 0 to 255 per channel in RGB order: ``(pixel - mean) / std``.
 
-    Quantized models share it with their float models: its values are then quantized.
+    A quantized model has the same normalization as its float model and quantizes the result.
 
     Attributes:
-        mean: By channel.
-        std: By channel, not 0.
+        mean: Mean of each channel.
+        std: Standard deviation of each channel, not 0.
     """
 
     mean: Three
     std: Three
 
     def of(self, pixel: float) -> Three:
-        """Return what becomes of a grey pixel's value, by channel."""
+        """Return the normalized value of a grey pixel in each channel."""
         first, second, third = (
             (pixel - mean) / std for mean, std in zip(self.mean, self.std, strict=True)
         )
@@ -64,7 +64,7 @@ class Normalization:
 
     @property
     def text(self) -> str:
-        """Mean and deviation, for a sentence."""
+        """Mean and deviation as text for a sentence."""
         mean, std = (_shown(values) for values in (self.mean, self.std))
         return f"mean {mean}, deviation {std}"
 
@@ -74,8 +74,8 @@ class LabelFile:
     """A label file inside a model's file.
 
     Attributes:
-        name: The file's.
-        text: Its content.
+        name: Name of the label file.
+        text: Content of the label file.
     """
 
     name: str
@@ -87,9 +87,9 @@ class Metadata:
     """What a file's metadata says.
 
     Attributes:
-        normalization: Of the first input's pixels, None if it says nothing.
-        labels: The classes along an output's last axis, by the output's place.
-        notes: What could not be read, in sentences.
+        normalization: Normalization of the first input's pixels; None if absent.
+        labels: Labels along an output's last axis, by the index of the output.
+        notes: Sentences about what could not be read.
     """
 
     normalization: Normalization | None = None
@@ -98,11 +98,11 @@ class Metadata:
 
 
 def read_metadata(path: Path, file: str | None = None) -> Metadata:
-    """Return what a model's file says about its input and its classes; nothing without metadata.
+    """Return what a model's file says about its input and its classes; empty without metadata.
 
     Args:
         path: The file.
-        file: What notes call it; its own name if None.
+        file: Name of the file in notes; its own name if None.
 
     Raises:
         ModelError: The file is missing or not a model.
@@ -116,12 +116,12 @@ def read_metadata(path: Path, file: str | None = None) -> Metadata:
 
 
 def contradiction(file: str, declared: Preprocessing, inside: Normalization) -> str | None:
-    """Return how a preprocessing contradicts what a file says, None if the same values go in.
+    """Return how a preprocessing contradicts a file's metadata; None if the values agree.
 
     Args:
         file: The file's name.
-        declared: What counts.
-        inside: What the file says.
+        declared: The preprocessing that is used.
+        inside: The normalization in the file's metadata.
     """
     used = Normalization(declared.mean, declared.std)
     ends = (used.of(_WHITE), inside.of(_WHITE)), (used.of(0.0), inside.of(0.0))
@@ -136,7 +136,7 @@ def contradiction(file: str, declared: Preprocessing, inside: Normalization) -> 
 
 
 def _content(source: Flatbuffer) -> bytes | None:
-    """Return the metadata's flatbuffer, None if the file holds none."""
+    """Return the metadata's flatbuffer; None if the file has none."""
     model = source.root()
     entries = [table for table in model.tables(_ENTRIES) if table.text(_ENTRY_NAME) == ENTRY]
     if not entries:
@@ -144,7 +144,7 @@ def _content(source: Flatbuffer) -> bytes | None:
     placed = spans(model)
     buffer = entries[0].integer(_ENTRY_BUFFER, "I")
     if buffer >= len(placed):
-        raise ModelError("it lies in a buffer that is not there", where=source.path)
+        raise ModelError("it lies in a buffer that does not exist", where=source.path)
     start, size = placed[buffer]
     content = source.data[start : start + size]
     if content[4:_HEADER_BYTES] != _IDENTIFIER:
@@ -198,10 +198,10 @@ def _three(values: Sequence[float]) -> Three:
 
 
 def _label_file(source: Flatbuffer, tensor: Table) -> LabelFile | None:
-    """Return the label file of an output; of several, the one for no country or for English."""
+    """Return the label file of an output; if there are several, that without locale or English."""
     files = {
         file.text(_FILE_LOCALE): file.text(_FILE_NAME)
-        for file in reversed(tensor.tables(_FILES))  # of equal ones the first counts
+        for file in reversed(tensor.tables(_FILES))  # of equal locales the first file counts
         if file.integer(_FILE_TYPE, "b") == _AXIS_LABELS
     }
     if not files:

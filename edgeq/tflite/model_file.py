@@ -1,4 +1,4 @@
-"""What a ``.tflite`` file holds, read without running it.
+"""Parser of ``.tflite`` files, which does not run them.
 
 Field numbers are those of the schema ``tensorflow/compiler/mlir/lite/schema/schema.fbs``,
 version 3.
@@ -25,9 +25,9 @@ from edgeq.words import plural
 
 IDENTIFIER = b"TFL3"
 MOST_BYTES = 4 << 30
-"""Of a file: a flatbuffer has at most 2 GiB, and what lies behind it is rarely more."""
+"""Greatest size of a file: a flatbuffer has at most 2 GiB, and what follows it is rarely more."""
 POST_PROCESS = "CUSTOM:TFLite_Detection_PostProcess"
-"""Decodes boxes and suppresses overlaps: the one custom operator that the runtime has."""
+"""The only custom operator that the runtime has; it decodes boxes and suppresses overlaps."""
 
 _CUSTOM = 32
 _HEADER_BYTES = 8
@@ -38,16 +38,16 @@ class Tensor:
     """One tensor of the main subgraph.
 
     Attributes:
-        index: Its place in the subgraph.
-        name: Its name.
-        shape: Its shape, with 1 where ``shape_signature`` has -1.
-        shape_signature: Its shape with -1 for open dimensions.
-        dtype: ``"float32"``, ``"int8"``, ``"int4"`` and so on, the schema's names in lower case.
-        scales: Quantization scales, one per channel or one, empty when not quantized.
-        zero_points: Quantization zero points, as many.
+        index: Index of the tensor in the subgraph.
+        name: Name of the tensor.
+        shape: Shape, with 1 for open dimensions.
+        shape_signature: Shape, with -1 for open dimensions.
+        dtype: Type, as the schema's name in lower case: ``"float32"``, ``"int8"``, ``"int4"``, ...
+        scales: Quantization scales, one for all or one per channel; empty if not quantized.
+        zero_points: Quantization zero points, as many as scales.
         axis: The dimension that channels lie along.
-        data_bytes: Bytes of constant data, 0 for tensors that are computed.
-        buffer: The first buffer that holds the data; tensors with the same one share it.
+        data_bytes: Bytes of constant data; 0 for tensors that are computed.
+        buffer: Index of the first buffer with the data; tensors with the same index share it.
         quantization_bytes: Bytes of scales, zero points and ranges in the file.
     """
 
@@ -69,12 +69,12 @@ class Operator:
     """One operator of the main subgraph, in the order of execution.
 
     Attributes:
-        index: Its place in the subgraph.
-        name: ``"CONV_2D"``, or ``"CUSTOM:NAME"``, or ``"FLEX:NAME"``.
-        inputs: Indices of tensors, -1 for an optional one that is absent.
-        outputs: Indices of tensors.
-        intermediates: Indices of tensors that hold parameters of what it computes inside.
-        options: What it is told beside its tensors, by name: ``("padding", "SAME")``.
+        index: Index of the operator in the subgraph.
+        name: Name of the operator: ``"CONV_2D"``, ``"CUSTOM:NAME"`` or ``"FLEX:NAME"``.
+        inputs: Indices of the input tensors; -1 for an optional input that is absent.
+        outputs: Indices of the output tensors.
+        intermediates: Indices of tensors with parameters of its internal computation.
+        options: Options by name, for example ``("padding", "SAME")``.
     """
 
     index: int
@@ -86,27 +86,27 @@ class Operator:
 
     @property
     def tensors(self) -> tuple[int, ...]:
-        """Indices of all tensors that it names."""
+        """Indices of all tensors that the operator refers to."""
         return (*self.inputs, *self.outputs, *self.intermediates)
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A whole file.
+    """A parsed file.
 
     Attributes:
         path: The file.
-        bytes: Its size.
-        sha256: Of its content.
-        subgraphs: Their number; the rest describes the first, the main one.
-        tensors: Of the main subgraph.
-        operators: Of the main subgraph.
-        inputs: Indices of tensors.
-        outputs: Indices of tensors.
-        metadata_bytes: Bytes of the buffers that hold metadata, and of files attached behind.
-        description: What the converter wrote about itself.
+        bytes: Size of the file in bytes.
+        sha256: SHA-256 of the content.
+        subgraphs: Number of subgraphs. The other attributes describe the first, the main one.
+        tensors: Tensors of the main subgraph.
+        operators: Operators of the main subgraph.
+        inputs: Indices of the input tensors.
+        outputs: Indices of the output tensors.
+        metadata_bytes: Bytes of metadata buffers and of attached files.
+        description: The converter's description.
         signature_keys: Names of the signatures.
-        output_names: What the first signature of the main subgraph calls its outputs, by the index
+        output_names: Names of the outputs in the first signature of the main subgraph, by the index
             of the tensor.
         operator_names: Names of all operators of all subgraphs.
     """
@@ -130,7 +130,7 @@ def read_model(path: Path) -> ModelFile:
     """Read a ``.tflite`` file.
 
     Raises:
-        ModelError: It is missing, not a model, truncated or damaged.
+        ModelError: The file is missing, not a model, truncated or damaged.
     """
     return read_content(path, read_whole(path))
 
@@ -139,11 +139,11 @@ def read_content(path: Path, content: bytes) -> ModelFile:
     """Read the content of a ``.tflite`` file.
 
     Args:
-        path: Where it comes from, for errors.
-        content: The whole file.
+        path: The file that it comes from, for errors.
+        content: Content of the whole file.
 
     Raises:
-        ModelError: It is not a model, truncated or damaged.
+        ModelError: The content is not a model, truncated or damaged.
     """
     source = open_content(path, content)
     model = source.root()
@@ -161,9 +161,9 @@ def read_content(path: Path, content: bytes) -> ModelFile:
     if any(not -1 <= index < len(tensors) for index in wired) or any(
         not 0 <= index < len(tensors) for index in (*inputs, *outputs)
     ):
-        raise damaged(path, f"the graph names a tensor that is none of its {len(tensors)}")
+        raise damaged(path, f"the graph refers to a tensor that is not one of its {len(tensors)}")
     if any(index >= len(placed) for index in metadata):
-        raise damaged(path, "metadata lies in a buffer that is not there")
+        raise damaged(path, "metadata lies in a buffer that does not exist")
     return ModelFile(
         path=path,
         bytes=len(source.data),
@@ -183,11 +183,11 @@ def read_content(path: Path, content: bytes) -> ModelFile:
 
 
 def require_runnable(model: ModelFile) -> None:
-    """Refuse a model with operators that no LiteRT runtime for Python has, or without its weights.
+    """Raise if a model has operators that no LiteRT runtime for Python has, or lacks its weights.
 
     Raises:
-        ModelError: It has Flex or custom operators, which are named, or reads variables that
-            nothing in the file fills: what it gives is whatever lies in memory.
+        ModelError: The model has Flex or custom operators, which are named, or it reads variables
+            that nothing in the file initializes, so that its outputs are arbitrary.
     """
     flex = sorted(name for name in model.operator_names if name.startswith("FLEX:"))
     custom = sorted(
@@ -201,7 +201,7 @@ def require_runnable(model: ModelFile) -> None:
         )
     if custom:
         raise ModelError(
-            f"has custom operators, which the runtime does not know: {', '.join(custom)}",
+            f"has custom operators, which the runtime does not support: {', '.join(custom)}",
             where=model.path,
             remedy="Export the model without them (post-processing belongs outside the graph)",
         )
@@ -209,7 +209,7 @@ def require_runnable(model: ModelFile) -> None:
     if read and "ASSIGN_VARIABLE" not in model.operator_names:
         raise ModelError(
             f"its weights are uninitialised variables: {plural(len(read), 'operator')} "
-            "READ_VARIABLE, and nothing in the file fills what they read",
+            "READ_VARIABLE, and nothing in the file assigns the variables",
             where=model.path,
             remedy="Convert it again from the Keras model or its SavedModel "
             "(model.export(FOLDER)), or freeze the function first: "
@@ -218,19 +218,19 @@ def require_runnable(model: ModelFile) -> None:
 
 
 def open_model(path: Path) -> Flatbuffer:
-    """Return the bytes of a ``.tflite`` file, its identifier checked.
+    """Return the bytes of a ``.tflite`` file after checking its identifier.
 
     Raises:
-        ModelError: It is missing, can't be read, or is not a model.
+        ModelError: The file is missing, can't be read, or is not a model.
     """
     return open_content(path, read_whole(path))
 
 
 def open_content(path: Path, content: bytes) -> Flatbuffer:
-    """Return the content of a ``.tflite`` file, its identifier checked.
+    """Return the content of a ``.tflite`` file as a flatbuffer after checking its identifier.
 
     Raises:
-        ModelError: It is not a model.
+        ModelError: The content is not a model.
     """
     if content[4:_HEADER_BYTES] != IDENTIFIER:
         raise ModelError(
@@ -245,7 +245,7 @@ def read_whole(path: Path) -> bytes:
     """Return the content of a model's file.
 
     Raises:
-        ModelError: It is missing, or can't be read.
+        ModelError: The file is missing or can't be read.
     """
     try:
         return files.read_whole(path, MOST_BYTES)
@@ -264,10 +264,10 @@ def _output_names(model: Table) -> dict[int, str]:
 
 
 def code_number(code: Table) -> int:
-    """Return the number of the operator that a code stands for, as the runtime takes it.
+    """Return the number of the operator that a code stands for, as the runtime reads it.
 
-    Files from before the schema's version 3a have it in ``deprecated_builtin_code`` alone, and
-    there 0, which means ADD, in ``builtin_code``.
+    Files from before the schema's version 3a have it only in ``deprecated_builtin_code``, and have
+    0, which means ADD, in ``builtin_code``.
     """
     return max(code.integer(0, "b"), code.integer(3, "i"))
 

@@ -1,9 +1,9 @@
-"""What an operator is told beside its tensors: padding, strides, activation and the like.
+"""Options of operators: padding, strides, activation and the like.
 
 Field numbers are those of the option tables of the schema
-``tensorflow/compiler/mlir/lite/schema/schema.fbs``, version 3. Only what changes the values that an
-operator computes is read; hints to the runtime, and whether a reduced axis keeps its place in the
-shape, are not.
+``tensorflow/compiler/mlir/lite/schema/schema.fbs``, version 3. Only options that change the values
+that an operator computes are read. Hints to the runtime, and whether a reduced axis stays in the
+shape, are ignored.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class _Field(NamedTuple):
     """One field of an option table.
 
     Attributes:
-        number: Its number in the table.
-        code: Its ``struct`` type code.
-        default: Its value if it is absent.
-        names: What its values are called, in order; empty for plain numbers.
+        number: Number of the field in the table.
+        code: ``struct`` type code of the field.
+        default: Value if the field is absent.
+        names: Names of the values in order; empty for plain numbers.
     """
 
     number: int
@@ -71,7 +71,7 @@ _FIELDS: Mapping[str, Mapping[str, _Field]] = {
         "padding": _PADDING,
         "stride_w": _Field(1),
         "stride_h": _Field(2),
-        # The multiplier is in the shape of the weights, and some writers leave it out.
+        # The multiplier follows from the shape of the weights, and some writers omit it.
         ACTIVATION: _activation(4),
         "dilation_w": _Field(5, default=1),
         "dilation_h": _Field(6, default=1),
@@ -138,14 +138,14 @@ _FIELDS: Mapping[str, Mapping[str, _Field]] = {
 
 
 def read_options(name: str, table: Table | None) -> Options:
-    """Return the options of an operator that change what it computes, by name.
+    """Return the options of an operator that change what it computes.
 
     Args:
-        name: The operator, for example ``"CONV_2D"``.
-        table: Its option table, None if the file has none: then every option has its default.
+        name: Name of the operator, for example ``"CONV_2D"``.
+        table: Option table of the operator; None if the file has none, so that defaults apply.
 
     Returns:
-        Pairs of a name and a value, nothing for operators without such options.
+        Pairs of a name and a value; empty for operators without such options.
 
     Raises:
         ModelError: A field lies outside its table.
@@ -174,12 +174,12 @@ def option_place(name: str, option: str, table: Table | None) -> tuple[int, str]
     """Return where a file stores an option, and its ``struct`` type code.
 
     Args:
-        name: The operator.
-        option: As ``read_options`` names it.
-        table: Its option table.
+        name: Name of the operator.
+        option: Name of the option, as in ``read_options``.
+        table: Option table of the operator.
 
     Returns:
-        None if the file leaves it out, because it has its default.
+        None if the file omits the option because it has its default.
 
     Raises:
         ModelError: The field lies outside its table.
@@ -195,9 +195,9 @@ def option_number(name: str, option: str, value: Value) -> float:
     """Return how a file stores the value of an option.
 
     Args:
-        name: The operator.
-        option: As ``read_options`` names it.
-        value: As ``read_options`` returns it.
+        name: Name of the operator.
+        option: Name of the option, as in ``read_options``.
+        value: Value of the option, as in ``read_options``.
     """
     names = _FIELDS[name][option].names
     return names.index(value) if isinstance(value, str) else value

@@ -1,7 +1,6 @@
-"""A model as the schema's objects, and such objects as a file again.
+"""Conversion between a model's file and the schema's Python objects.
 
-The objects' types are those of ``ai_edge_litert.schema_py_generated``, which is imported when it is
-needed.
+The objects' types are those of ``ai_edge_litert.schema_py_generated``, which is imported on demand.
 """
 
 from __future__ import annotations
@@ -23,24 +22,24 @@ _ROOM = 4096
 
 
 def unpacked(content: bytearray, path: Path) -> Any:
-    """Return a model as objects, whose stored data are views of the file's bytes.
+    """Return a model as objects whose stored data are views of the file's bytes.
 
     Args:
-        content: A ``.tflite`` file.
-        path: Where it comes from, for errors.
+        content: Content of a ``.tflite`` file.
+        path: The file that it comes from, for errors.
 
     Returns:
         ``ModelT`` of the schema.
 
     Raises:
-        ModelError: It is not a model, truncated or damaged.
+        ModelError: The content is not a model, truncated or damaged.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     placed = spans(open_content(path, bytes(content)).root())
     try:
         model: Any = schema.ModelT.InitFromPackedBuf(content, 0)
-    except Exception as error:  # the schema's code raises whatever damage leads it to
+    except Exception as error:  # the schema's code may raise anything on damaged files
         raise damaged(path, f"it can't be read ({error})") from error
     for buffer, (start, size) in zip(model.buffers, placed, strict=True):
         buffer.data = np.frombuffer(content, np.uint8, size, start) if size else None
@@ -48,7 +47,7 @@ def unpacked(content: bytearray, path: Path) -> Any:
 
 
 def packed(model: Any) -> bytes:
-    """Return a model's objects as a file, all data inside its tables.
+    """Return a model's objects as the content of a file, with all data inside its tables.
 
     Args:
         model: ``ModelT`` of the schema, as ``unpacked`` returns it.
@@ -56,7 +55,7 @@ def packed(model: Any) -> bytes:
     from flatbuffers import Builder
 
     class Aligned(Builder):  # type: ignore[misc] # flatbuffers has no types
-        """Starts stored data at multiples of 16, as the schema asks for."""
+        """Builder that starts stored data at multiples of 16, as the schema requires."""
 
         def CreateNumpyVector(self, x: npt.NDArray[Any]) -> Any:  # noqa: N802 - its own name
             if x.dtype != np.uint8:
@@ -75,12 +74,12 @@ def packed(model: Any) -> bytes:
 
 
 def rewritten(path: Path, content: bytes, change: Callable[[Any], None]) -> bytes:
-    """Return a model as the runtime's own utilities write it after a change.
+    """Return a model's content after a change, written by the runtime's own utilities.
 
     Args:
         path: The model's file, for errors.
-        content: What it holds.
-        change: Changes the model's objects in place; its own errors are raised as they are.
+        content: Content of the file.
+        change: Function that changes the model's objects in place. Its ``EdgeqError`` is passed on.
 
     Raises:
         ModelError: The model is damaged, so that it can't be read or written.
@@ -93,5 +92,5 @@ def rewritten(path: Path, content: bytes, change: Callable[[Any], None]) -> byte
         return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
     except EdgeqError:
         raise
-    except Exception as error:  # the schema's code raises whatever damage leads it to
-        raise damaged(path, f"it can't be written again ({error})") from error
+    except Exception as error:  # the schema's code may raise anything on damaged files
+        raise damaged(path, f"it can't be rewritten ({error})") from error

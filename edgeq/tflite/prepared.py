@@ -1,11 +1,12 @@
-"""A model as quantizers can take it: the same graph, without what they stumble over.
+"""Preparation of a model for quantizers: the same graph without what they can't handle.
 
-The file itself stays as it is; what runs as the baseline is what its user has. litert-quantizer
+The file itself does not change, and the baseline that runs is the user's own file.
+litert-quantizer
 
-- takes operators from ``builtin_code`` alone, and files from before the schema's version 3a have
-  them in ``deprecated_builtin_code``: each operator is an ADD to it;
-- can't read tensors that the runtime gives no memory, because nothing that counts writes them;
-- needs a list of signatures as soon as the type of an input or output changes.
+- reads operators from ``builtin_code`` only, so that in files from before the schema's version 3a,
+  which have them in ``deprecated_builtin_code``, every operator looks like ADD
+- can't read tensors to which the runtime gives no memory because no needed operator writes them
+- needs a list of signatures if the type of an input or output changes
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ _CODES, _SIGNATURES = 1, 7  # numbers of the fields in the schema's table Model
 
 @dataclass(frozen=True)
 class _Plan:
-    """What has to change.
+    """The changes that a model needs.
 
     Attributes:
-        old_codes: Whether an operator code stands in the deprecated field alone.
-        operators: Those of the main graph that stay.
-        tensors: Indices of the main graph's tensors that stay, in their order.
-        left_out: The number of tensors and operators that don't.
+        old_codes: Whether an operator code is only in the deprecated field.
+        operators: Indices of the main graph's operators that stay, in order.
+        tensors: Indices of the main graph's tensors that stay, in order.
+        left_out: Number of tensors and of operators that are removed.
         unsigned: Whether there is no list of signatures.
     """
 
@@ -43,7 +44,7 @@ class _Plan:
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """What is to be done, in words."""
+        """The changes, as phrases."""
         tensors, operators = self.left_out
         every = (
             (self.old_codes, "operator codes of an old file rewritten"),
@@ -55,7 +56,7 @@ class _Plan:
 
 
 def preparations(path: Path) -> tuple[str, ...]:
-    """Return what ``prepared`` changes, in words; nothing if the file can be taken as it is.
+    """Return what ``prepared`` changes, as phrases; empty if the file can be used as it is.
 
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged.
@@ -65,7 +66,7 @@ def preparations(path: Path) -> tuple[str, ...]:
 
 
 def prepared(path: Path) -> bytes | None:
-    """Return a model as quantizers can take it, None if the file can be taken as it is.
+    """Return the content of a model prepared for quantizers; None if the file needs no change.
 
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged.
@@ -103,10 +104,10 @@ def _plan(source: Flatbuffer, model: ModelFile) -> _Plan:
 
 
 def _signed(root: Table, tensors: int) -> set[int]:
-    """Return the indices of the main graph's tensors that a signature names.
+    """Return the indices of the main graph's tensors that a signature refers to.
 
     Raises:
-        ModelError: One is none of its tensors.
+        ModelError: A signature refers to a tensor that does not exist.
     """
     main = [table for table in root.tables(_SIGNATURES) if table.integer(4, "I") == 0]
     named = {
@@ -116,17 +117,19 @@ def _signed(root: Table, tensors: int) -> set[int]:
         for entry in signature.tables(at)
     }
     if any(index >= tensors for index in named):
-        raise damaged(root.source.path, f"a signature names a tensor that is none of its {tensors}")
+        raise damaged(
+            root.source.path, f"a signature refers to a tensor that is not one of its {tensors}"
+        )
     return named
 
 
 def keep_only(model: Any, *, operators: Sequence[int], tensors: Sequence[int]) -> None:
-    """Leave operators and tensors out of the main graph, and data that nothing refers to then.
+    """Remove operators and tensors from the main graph, and data that nothing then refers to.
 
     Args:
-        model: A model as the schema's Python has it, which is changed.
-        operators: Indices of the operators that stay, in their order.
-        tensors: Indices of the tensors that stay, in their order.
+        model: ``ModelT`` of the schema, changed in place.
+        operators: Indices of the operators that stay, in order.
+        tensors: Indices of the tensors that stay, in order.
     """
     main = model.subgraphs[0]
     number = {old: new for new, old in enumerate(tensors)}

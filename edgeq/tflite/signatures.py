@@ -1,7 +1,7 @@
-"""One signature of a ``.tflite`` file as a file of its own.
+"""Extraction of one signature of a ``.tflite`` file as a separate model.
 
-A file may hold several graphs, each with a signature; the runtime's plain interpreter, and all that
-edgeq does, takes the first of them.
+A file may contain several graphs, each with a signature. The runtime's plain interpreter uses the
+first of them, and so does everything in edgeq.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CALLS = frozenset(
         "STABLEHLO_CASE",
     }
 )
-"""Operators that name another graph of their file."""
+"""Operators that refer to another graph of their file."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Signature:
     """A signature of a file.
 
     Attributes:
-        key: Its name.
-        graph: Number of its graph, 0 for the one that is run.
+        key: Name of the signature.
+        graph: Index of its graph; 0 for the graph that is run.
     """
 
     key: str
@@ -46,7 +46,7 @@ def signatures(path: Path) -> tuple[Signature, ...]:
     """Return the signatures of a file.
 
     Raises:
-        ModelError: It is missing, not a model, truncated or damaged.
+        ModelError: The file is missing, not a model, truncated or damaged.
     """
     model = open_model(path).root()
     graphs = len(model.tables(_SUBGRAPHS))
@@ -55,7 +55,7 @@ def signatures(path: Path) -> tuple[Signature, ...]:
         for entry in model.tables(_SIGNATURES)
     )
     if any(signature.graph >= graphs for signature in every):
-        raise damaged(path, "a signature belongs to a graph that is not there")
+        raise damaged(path, "a signature belongs to a graph that does not exist")
     return every
 
 
@@ -64,12 +64,12 @@ def find_signature(path: Path, key: str, *, where: str) -> Signature:
 
     Args:
         path: The file.
-        key: The name.
-        where: The key that names it, for errors.
+        key: Name of the signature.
+        where: The spec's key that names it, for errors.
 
     Raises:
         ModelError: The file has no signatures, or can't be read.
-        SpecError: It has none of that name.
+        SpecError: The file has no signature of that name.
     """
     every = signatures(path)
     if not every:
@@ -81,15 +81,15 @@ def find_signature(path: Path, key: str, *, where: str) -> Signature:
 
 
 def content_of_signature(path: Path, key: str | None, *, where: str) -> bytes | None:
-    """Return a model of the graph that a spec chooses, None if it is the file's first.
+    """Return a model of the graph that a spec chooses; None if it is the file's first.
 
     Args:
         path: The file.
-        key: The name of a signature, None for the first graph.
-        where: The key that names it, for errors.
+        key: Name of a signature; None for the first graph.
+        where: The spec's key that names it, for errors.
 
     Raises:
-        ModelError: The file has no signatures, can't be read, or the graph needs others.
+        ModelError: The file has no signatures or can't be read, or the graph calls others.
         SpecError: There is no signature of that name.
     """
     if key is None:
@@ -99,14 +99,14 @@ def content_of_signature(path: Path, key: str | None, *, where: str) -> bytes | 
 
 
 def unchosen(path: Path, file: str) -> str | None:
-    """Return what to note about a file of several graphs if none is chosen, None if it has one.
+    """Return a note for a file with several graphs of which none is chosen; None if it has one.
 
     Args:
-        path: The file, or its copy.
-        file: What it is called.
+        path: The file or its copy.
+        file: Name of the file in the note.
 
     Raises:
-        ModelError: It is missing, not a model, truncated or damaged.
+        ModelError: The file is missing, not a model, truncated or damaged.
     """
     every = signatures(path)
     if len({signature.graph for signature in every}) < 2:  # noqa: PLR2004 - the first and another
@@ -123,22 +123,22 @@ def unchosen(path: Path, file: str) -> str | None:
 
 
 def alone(path: Path, signature: Signature) -> bytes:
-    """Return a model of a signature's graph alone, with that signature.
+    """Return a model with only a signature's graph and that signature.
 
-    What the file says about its input and classes is left out: it is about the first graph.
+    The file's metadata is left out because it describes the first graph.
 
     Raises:
-        ModelError: The graph needs others of the file, or the file is damaged.
+        ModelError: The graph calls other graphs of the file, or the file is damaged.
     """
 
     def leave_it_alone(model: Any) -> None:
         calls = _calls(model, signature.graph)
         if calls:
             raise ModelError(
-                f"the graph of its signature {signature.key!r} calls others of the file "
+                f"the graph of its signature {signature.key!r} calls other graphs of the file "
                 f"({', '.join(calls)})",
                 where=path,
-                remedy="Convert it with this signature alone (signature_keys=[...])",
+                remedy="Convert it with only this signature (signature_keys=[...])",
             )
         _keep(model, signature.graph)
 
@@ -146,7 +146,7 @@ def alone(path: Path, signature: Signature) -> bytes:
 
 
 def _calls(model: Any, graph: int) -> list[str]:
-    """Return the operators of a graph that name another one."""
+    """Return the names of a graph's operators that refer to another graph."""
     from ai_edge_litert.schema_py_generated import BuiltinOperator
 
     names = {getattr(BuiltinOperator, name, -1): name for name in _CALLS}
@@ -156,7 +156,7 @@ def _calls(model: Any, graph: int) -> list[str]:
 
 
 def _keep(model: Any, graph: int) -> None:
-    """Leave one graph in a model, and the data and signatures that belong to it."""
+    """Keep only one graph in a model, with the data and signatures that belong to it."""
     model.subgraphs = [model.subgraphs[graph]]
     model.signatureDefs = [
         signature for signature in model.signatureDefs if signature.subgraphIndex == graph

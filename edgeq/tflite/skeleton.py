@@ -1,8 +1,7 @@
-"""The graph of a model as what it computes, so that graphs of different writers can be compared.
+"""A model's graph reduced to what it computes, so that graphs of different writers are comparable.
 
-Operators that only change a type or a shape, or exchange axes, are looked through, an activation
-that stands alone counts as fused into the operator before it, and operators that nothing depends
-on are left out.
+Operators that only change a type or a shape, or exchange axes, are skipped. A separate activation
+counts as fused into the operator before it. Operators that nothing depends on are left out.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from edgeq.tflite.wiring import COMPUTE, Wiring
 
 COMMUTATIVE = frozenset({"ADD", "MUL", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE"})
 DENSE = "DENSE"
-"""The kind of a FULLY_CONNECTED, and of a convolution that looks at one place at a time."""
+"""The kind of a FULLY_CONNECTED, and of a convolution with a 1x1 kernel and stride 1."""
 
 _THROUGH = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE"})
 _ACTIVATIONS = frozenset({"RELU", "RELU6", "RELU_N1_TO_1", "TANH"})
 _NONE = "NONE"
 
 Exchange = tuple[tuple[int, ...], tuple[int, ...]]
-"""A shape and the order that its axes are put into, without axes of size 1."""
+"""A shape and the new order of its axes, both without axes of size 1."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,10 @@ class Source:
     """Where an operator's input comes from.
 
     Attributes:
-        node: Place of the node that computes it, None if none does.
-        output: Which of the node's outputs it is, or which of the model's inputs.
-        constant: What is stored for it, None if it is computed or the model's input.
-        exchanges: How axes are exchanged on the way.
+        node: Place of the node that computes it; None if none does.
+        output: Index among the node's outputs, or among the model's inputs.
+        constant: Its constant tensor; None if it is computed or an input of the model.
+        exchanges: How axes are exchanged between the source and the operator.
     """
 
     node: int | None
@@ -53,14 +52,14 @@ class Node:
     """One operator that computes something, with its activation.
 
     Attributes:
-        place: Its place among the nodes, in the order of execution.
+        place: Index among the nodes, in the order of execution.
         operator: The operator.
-        kind: Its name, or ``DENSE``.
-        activation: The activation behind it, ``"NONE"`` if there is none.
+        kind: Name of the operator, or ``DENSE``.
+        activation: The activation that follows it; ``"NONE"`` if there is none.
         options: The operator's other options.
-        sources: Where its inputs come from, None for those that are absent.
-        outputs: Indices of the tensors that it computes, behind the activation.
-        name: A name for messages, from what is stored for it or what it computes.
+        sources: Where its inputs come from; None for absent inputs.
+        outputs: Indices of the tensors that it computes, after the activation.
+        name: A name for messages, taken from its weights or its output.
     """
 
     place: int
@@ -74,12 +73,12 @@ class Node:
 
     @property
     def label(self) -> str:
-        """The operator, its place in the file and its name, for messages."""
+        """The operator, its index in the file and its name, for messages."""
         return f"{self.operator.name} {self.operator.index} ({short(self.name)})"
 
     @property
     def constants(self) -> tuple[tuple[int, Tensor], ...]:
-        """What is stored for it, with the position of the input."""
+        """Constant inputs with their positions."""
         return tuple(
             (at, source.constant)
             for at, source in enumerate(self.sources)
@@ -93,7 +92,7 @@ class Skeleton:
 
     Attributes:
         model: The file.
-        nodes: In the order of execution.
+        nodes: The nodes in the order of execution.
         outputs: Where the model's outputs come from.
     """
 
@@ -103,7 +102,7 @@ class Skeleton:
 
     @cached_property
     def consumers(self) -> tuple[tuple[tuple[int, int, int], ...], ...]:
-        """For each node who takes its values: node, position of the input, which output."""
+        """Consumers of each node: the node, the position of its input, the index of the output."""
         takers: list[list[tuple[int, int, int]]] = [[] for _ in self.nodes]
         for node in self.nodes:
             for at, source in enumerate(node.sources):
@@ -113,7 +112,7 @@ class Skeleton:
 
 
 def short(name: str) -> str:
-    """Return a tensor's name for messages: the first of joined names, without its root."""
+    """Return a tensor's name for messages: the first of several joined names, without its root."""
     parts = name.split(";", maxsplit=1)[0].split("/")
     return "/".join(parts[1:] if len(parts) > 2 else parts)  # noqa: PLR2004 - root, layer, tensor
 
@@ -127,11 +126,11 @@ def skeleton(model: ModelFile, constants: Constants) -> Skeleton:
     """Return what the main graph of a model computes.
 
     Args:
-        model: What the file holds.
+        model: The parsed file.
         constants: Its stored data.
 
     Raises:
-        ModelError: The order of axes that an operator is told can't be read.
+        ModelError: The order of axes of a TRANSPOSE can't be read.
     """
     return _Builder(model, constants).built()
 
@@ -170,7 +169,7 @@ class _Builder:
     def _is_through(self, operator: Operator) -> bool:
         if not operator.inputs or operator.inputs[0] < 0 or not operator.outputs:
             return False
-        if operator.name == "CAST":  # to whole numbers it cuts something off
+        if operator.name == "CAST":  # a cast to integers truncates values
             return self.model.tensors[operator.outputs[0]].dtype.startswith("float")
         return operator.name in _THROUGH
 
@@ -200,7 +199,7 @@ class _Builder:
         )
 
     def _activation(self, tensor: int) -> Operator | None:
-        """Return the activation that alone takes a tensor, None if there is none."""
+        """Return the activation that is the only consumer of a tensor; None if there is none."""
         while tensor not in self.model.outputs and len(self.takers[tensor]) == 1:
             taker = self.takers[tensor][0]
             if taker.name in _ACTIVATIONS:
@@ -228,16 +227,16 @@ class _Builder:
             tensor = operator.inputs[0]
         inputs = self.model.inputs
         at = inputs.index(tensor) if tensor in inputs else -1
-        # What no operator writes and nobody feeds holds nothing: the runtime has its own way.
+        # A tensor that no operator writes and that is not an input is left to the runtime.
         return Source(None, at, exchanges=_reduced(exchanges) if start != tensor else ())
 
     def _exchange(self, operator: Operator) -> Exchange:
-        """Return what a TRANSPOSE does."""
+        """Return how a TRANSPOSE exchanges axes."""
         shape = self.model.tensors[operator.inputs[0]].shape
         stored = self.wiring.stored(operator, 1)
         if stored is None:
             raise ModelError(
-                f"operator TRANSPOSE {operator.index} is told the order of axes at run time",
+                f"operator TRANSPOSE {operator.index} gets the order of axes at run time",
                 where=self.model.path,
             )
         order = [int(axis) for axis in self.constants.stored(stored.tensor).ravel()]
@@ -249,7 +248,7 @@ class _Builder:
 
 
 def _reduced(exchanges: list[Exchange]) -> tuple[Exchange, ...]:
-    """Return exchanges with those in a row joined, and without those that change nothing."""
+    """Return exchanges with consecutive ones combined, and without those that change nothing."""
     left: list[Exchange] = []
     for shape, order in exchanges:
         if left and _exchanged(*left[-1]) == shape:

@@ -1,4 +1,4 @@
-"""Operators by which an answer or its time may depend on conditions, the past and chance."""
+"""Operators that make outputs or times depend on conditions, earlier inputs or chance."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ _NAMES = frozenset(
 
 
 def unsettled(model: ModelFile) -> tuple[str, ...]:
-    """Return the names of a file's conditional, stateful and random operators, in order."""
+    """Return the sorted names of a file's conditional, stateful and random operators."""
     return tuple(sorted(model.operator_names & _NAMES))

@@ -1,7 +1,7 @@
-"""The units of a model: blocks of layers, named as the model's own tensors name them.
+"""The units of a model: blocks of layers, with names from the model's own tensors.
 
-A unit is what `edgeq repair` and the key `units` of a variant treat as one. Where the names show no
-blocks, every layer with weights is one.
+`edgeq repair` and the key `units` of a variant treat a unit as a whole. If the names show no
+blocks, every layer with weights is a unit.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Unit:
     """A block of layers, or one layer.
 
     Attributes:
-        name: For people and the spec; no two units of a model have the same.
-        operators: Places in the graph of its operators, in the order of execution.
-        scopes: Names of the tensors that each of them computes, as litert-quantizer joins them.
-        weight_bytes: Bytes of the float weights that its layers multiply with.
+        name: Name for people and the spec, unique in the model.
+        operators: Indices of its operators in the graph, in the order of execution.
+        scopes: Names of the tensors that each operator computes, as litert-quantizer joins them.
+        weight_bytes: Bytes of its layers' float weights.
         is_dense: Whether all its layers are FULLY_CONNECTED.
     """
 
@@ -54,7 +54,7 @@ def units_of(model: ModelFile) -> tuple[Unit, ...]:
     An operator without weights whose name shows no block belongs to the unit before it.
 
     Raises:
-        ModelError: Its operators can't be told apart by name, or no layer has weights.
+        ModelError: Operators can't be told apart by name, or no layer has weights.
     """
     scopes = [_scope(model, operator) for operator in model.operators]
     repeated = [name for name, count in Counter(scopes).items() if count > 1 or not name.strip(";")]
@@ -90,7 +90,7 @@ def _unit(name: str, operators: list[int], scopes: list[str], layers: dict[int, 
 
 
 def _keyed(scopes: list[str], layers: dict[int, Compute]) -> Iterator[tuple[int, str]]:
-    """Yield every operator with the name of its unit; each unit has at least one layer."""
+    """Yield every operator's index with the name of its unit; each unit has at least one layer."""
     blocks = [_block(scope) for scope in scopes]
     with_weights = {blocks[index] for index in layers} - {None}
     if len(with_weights) < LEAST_BLOCKS:
@@ -103,14 +103,14 @@ def _keyed(scopes: list[str], layers: dict[int, Compute]) -> Iterator[tuple[int,
 
 
 def _block(scope: str) -> str | None:
-    """Return the block that a name speaks of most often, the first of several."""
+    """Return the block that a name mentions most often; the first if several tie."""
     counted = Counter(match.group() for match in _BLOCK.finditer(scope))
     return counted.most_common(1)[0][0] if counted else None
 
 
 def _layer_names(layers: dict[int, Compute], single: set[int]) -> Iterator[tuple[int, str]]:
-    """Yield the name of every single layer; what all of a model's layers end with is left out."""
-    every = {at: _layer_name(one) for at, one in layers.items()}
+    """Yield the name of every single layer, without an ending that all layers share."""
+    every = {at: _layer_name(layer) for at, layer in layers.items()}
     numbered = [_NUMBERED.fullmatch(name) for name in every.values()]
     endings = {match.group("ending") if match else "" for match in numbered}
     shared = endings.pop() if len(endings) == 1 else ""
@@ -122,14 +122,14 @@ def _layer_names(layers: dict[int, Compute], single: set[int]) -> Iterator[tuple
 
 
 def _layer_name(layer: Compute) -> str:
-    """Return what the model calls a layer: the part of its weights' name before the last."""
+    """Return the model's name for a layer: the last but one part of its weights' name."""
     name = layer.weights.tensor.name if layer.weights is not None else ""
     parts = (name or layer.output.name).split(";", maxsplit=1)[0].split("/")
     return parts[-_LAYER_PARTS] if len(parts) >= _LAYER_PARTS else parts[0]
 
 
 def _scope(model: ModelFile, operator: Operator) -> str:
-    """Return the names of what an operator computes, as litert-quantizer joins them."""
+    """Return the names of an operator's outputs, as litert-quantizer joins them."""
     return "".join(_ended(model.tensors[index].name for index in operator.outputs if index >= 0))
 
 

@@ -1,7 +1,7 @@
-"""How the main graph of a file is wired: what makes a tensor, what takes it, what is stored.
+"""Wiring of a file's main graph: which operators produce and take tensors, and what is stored.
 
-Every question about the way from one operator to another is asked here, so that all rooms see the
-same softmax, the same weights and the same layers.
+All rooms ask here how operators are connected, so that they see the same softmax, the same weights
+and the same layers.
 """
 
 from __future__ import annotations
@@ -28,19 +28,18 @@ _ACTING = frozenset(
         *("VAR_HANDLE", "WHILE"),
     }
 )
-"""Operators that change a state or run another graph, which may."""
+"""Operators that change a state, or run another graph, which may change one."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where a compute operator takes its parts from: positions among its inputs.
+    """Positions of a compute operator's parts among its inputs.
 
     Attributes:
-        activation: What it computes with.
-        weights: What the activation is multiplied with.
-        bias: What is added, None if it adds nothing.
-        channel_axis: The dimension of the weights that output channels lie along, from the end if
-            it is negative.
+        activation: Position of the activation.
+        weights: Position of the weights.
+        bias: Position of the bias; None if the operator has none.
+        channel_axis: Axis of the output channels in the weights, counted from the end if negative.
     """
 
     activation: int
@@ -58,18 +57,17 @@ COMPUTE: Mapping[str, Places] = {
     "CONV_3D_TRANSPOSE": Places(2, 1, 3, channel_axis=-2),  # (depth, height, width, out, in)
     "BATCH_MATMUL": Places(0, 1, None, channel_axis=-1),
 }
-"""The compute operators: those that multiply activations with weights, or with each other."""
+"""The compute operators, which multiply activations by weights or by each other."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """The constant behind an operator's input.
+    """The constant that an operator's input comes from.
 
     Attributes:
-        tensor: What is stored.
+        tensor: The constant tensor.
         dequantized: Whether a DEQUANTIZE lies between it and the operator.
-        rearranged: Whether its shape or the order of its axes changes on the way, so that its axes
-            are not those that the operator takes.
+        rearranged: Whether its shape or the order of its axes changes before the operator takes it.
     """
 
     tensor: Tensor
@@ -79,13 +77,13 @@ class Stored:
 
 @dataclass(frozen=True)
 class Compute:
-    """A compute operator with what is stored for it.
+    """A compute operator with its stored weights and bias.
 
     Attributes:
         operator: The operator.
         output: The tensor that it computes.
-        weights: Its stored weights, None if it multiplies activations with each other.
-        bias: Its stored bias, None if there is none.
+        weights: Its stored weights; None if it multiplies activations by each other.
+        bias: Its stored bias; None if there is none.
     """
 
     operator: Operator
@@ -96,15 +94,15 @@ class Compute:
 
 @dataclass(frozen=True)
 class Layer:
-    """A compute operator with stored weights whose axes are those that the operator takes.
+    """A compute operator with stored weights that are not rearranged.
 
     Attributes:
-        operator: Its place in the graph.
-        name: The operator's name.
-        input: Index of the activation that it takes, -1 if it has none.
-        weights: The stored weights, before a DEQUANTIZE.
-        bias: The stored bias, None if there is none.
-        output: What it computes.
+        operator: Index of the operator in the graph.
+        name: Name of the operator.
+        input: Index of the activation that it takes; -1 if it has none.
+        weights: The stored weights, before any DEQUANTIZE.
+        bias: The stored bias; None if there is none.
+        output: The tensor that it computes.
     """
 
     operator: int
@@ -116,7 +114,7 @@ class Layer:
 
     @property
     def channel_axis(self) -> int:
-        """The dimension of the weights that output channels lie along."""
+        """Axis of the output channels in the weights."""
         axis = COMPUTE[self.name].channel_axis
         return axis if axis >= 0 else max(len(self.weights.shape) + axis, 0)
 
@@ -151,44 +149,44 @@ class Wiring:
     def maker(self, tensor: int) -> Operator | None:
         """Return the operator that computes a tensor's values.
 
-        Operators that change only their type or shape are looked through.
+        Operators that change only their type or shape are skipped.
 
         Args:
             tensor: Index of a tensor.
 
         Returns:
-            None for an input, a constant, or a graph that ends in a circle.
+            None for an input, a constant, or a cyclic graph.
         """
         return next(
             (producer for producer in self._upwards(tensor) if not self._keeps(producer)), None
         )
 
     def consumers(self, tensor: int) -> tuple[Operator, ...]:
-        """Return the operators that take a tensor as it is, in the order of execution."""
+        """Return the operators that take a tensor directly, in the order of execution."""
         return tuple(self._consumers.get(tensor, ()))
 
     def logits(self, tensor: int) -> int | None:
-        """Return the index of the tensor that a softmax or sigmoid makes another one from.
+        """Return the index of the input of the softmax or sigmoid that produces a tensor.
 
-        Its values lie in the same order as those of the other one: both are read place by place.
+        The values of both tensors are in the same order.
 
         Returns:
-            None if neither makes it.
+            None if neither a softmax nor a sigmoid produces it.
         """
         maker = self.maker(tensor)
         if maker is None or maker.name not in {_SOFTMAX, _SIGMOID} or maker.inputs[0] < 0:
             return None
         feeding = self.model.tensors[maker.inputs[0]]
-        # A softmax of a map whose cells were then chosen from feeds more than it gives.
+        # If cells of a map were selected after its softmax, the sizes differ.
         if math.prod(feeding.shape) != math.prod(self.model.tensors[tensor].shape):
             return None
         return maker.inputs[0]
 
     @property
     def ends_in_softmax(self) -> bool:
-        """Whether the first output holds a softmax's probabilities, in whatever order."""
-        # Probabilities stay probabilities when their axes are exchanged. `logits` may not look
-        # that far: what feeds the softmax of a map lies in another order than the output.
+        """Whether the first output holds a softmax's probabilities, in any order."""
+        # Probabilities stay probabilities if axes are exchanged. `logits` must not skip TRANSPOSE,
+        # because the input of a map's softmax is then in another order than the output.
         if not self.model.outputs:
             return False
         for producer in self._upwards(self.model.outputs[0]):
@@ -197,7 +195,7 @@ class Wiring:
         return False
 
     def step(self, tensor: int) -> float:
-        """Return the real size of one step of a tensor's values, 0 if they are not quantized."""
+        """Return the real size of one step of a tensor's values; 0 if they are not quantized."""
         indices = [tensor]
         for producer in self._upwards(tensor):
             if not self._keeps(producer):
@@ -209,16 +207,16 @@ class Wiring:
         return 0.0
 
     def is_post_processed(self, tensor: int) -> bool:
-        """Return whether the runtime's own post-processing of detections makes a tensor."""
+        """Return whether the runtime's own detection post-processing produces a tensor."""
         maker = self.maker(tensor)
         return maker is not None and maker.name == POST_PROCESS
 
     @property
     def detections(self) -> tuple[int, ...]:
-        """Indices of the boxes and scores that go into the post-processing of detections.
+        """Indices of the boxes and scores that go into the detection post-processing.
 
-        What comes out of it are lists sorted by score, whose places mean nothing: two models are
-        compared by what goes in.
+        Its outputs are lists sorted by score, in which positions mean nothing. So two models are
+        compared by its inputs.
         """
         makers = (self.maker(index) for index in self.model.outputs)
         steps = {
@@ -231,11 +229,11 @@ class Wiring:
         )
 
     def stored(self, operator: Operator, position: int | None) -> Stored | None:
-        """Return the constant behind an operator's input, None if it is computed or absent.
+        """Return the constant that an operator's input comes from; None if computed or absent.
 
         Args:
             operator: An operator of the graph.
-            position: Of the input; None, and one that the operator does not have, is absent.
+            position: Position of the input; None counts as absent.
         """
         if position is None or position >= len(operator.inputs) or operator.inputs[position] < 0:
             return None
@@ -243,7 +241,7 @@ class Wiring:
         for maker in self._upwards(index):
             if self.model.tensors[index].data_bytes:
                 break
-            # What bytes are does not depend on the order of their axes.
+            # A constant is the same constant whatever the order of its axes.
             if not self._keeps(maker) and maker.name != "TRANSPOSE":
                 return None
             dequantized = dequantized or maker.name == "DEQUANTIZE"
@@ -255,7 +253,7 @@ class Wiring:
 
     @cached_property
     def compute(self) -> tuple[Compute, ...]:
-        """The compute operators with what is stored for them, in the order of execution."""
+        """The compute operators with their weights and biases, in the order of execution."""
         return tuple(
             Compute(
                 operator=operator,
@@ -269,10 +267,10 @@ class Wiring:
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """The compute operators whose weights can be looked at channel by channel.
+        """The compute operators whose weights can be examined channel by channel.
 
-        Stored weights that are rearranged on the way are left out, because their axes are not
-        those of the operator.
+        Layers whose stored weights are rearranged are left out, because their axes are not those
+        that the operator takes.
         """
         classifiers = []
         for layer in self.compute:
@@ -285,7 +283,7 @@ class Wiring:
                     name=layer.operator.name,
                     input=inputs[place] if place < len(inputs) else -1,
                     weights=layer.weights.tensor,
-                    # A bias has one axis, however it is wrapped.
+                    # A bias has only one axis, so rearranging does not matter.
                     bias=None if layer.bias is None else layer.bias.tensor,
                     output=layer.output,
                 )
@@ -294,7 +292,7 @@ class Wiring:
 
     @cached_property
     def heads(self) -> tuple[Compute, ...]:
-        """The dense layers whose results are outputs, or become one by a softmax or sigmoid."""
+        """The dense layers that produce outputs, directly or through a softmax or sigmoid."""
         compute = {layer.operator.index: layer for layer in self.compute}
         by_operator = {}
         for index in self.model.outputs:
@@ -305,7 +303,7 @@ class Wiring:
         return tuple(layer for _, layer in sorted(by_operator.items()) if layer.weights is not None)
 
     def followers(self, tensor: int) -> tuple[Compute, ...]:
-        """Return the compute operators that a tensor reaches before any other, in order.
+        """Return the next compute operators that a tensor reaches, in the order of execution.
 
         Args:
             tensor: Index of a tensor, for example of a layer's output.
@@ -324,7 +322,7 @@ class Wiring:
 
     @cached_property
     def needed(self) -> tuple[Operator, ...]:
-        """The operators that an output depends on, and those that do more than compute."""
+        """The operators that an output depends on, and those with side effects."""
         needed = {operator.index: operator for operator in self.model.operators if _acts(operator)}
         waiting = [
             *self.model.outputs,
@@ -338,17 +336,17 @@ class Wiring:
         return tuple(needed[index] for index in sorted(needed))
 
     def _keeps(self, operator: Operator) -> bool:
-        """Return whether an operator leaves the values and their order as they are."""
+        """Return whether an operator preserves the values and their order."""
         if operator.name in _SAME_VALUES:
             return True
         if operator.name != "TRANSPOSE":
             return False
-        # There is nothing to exchange in a vector, whatever axis it lies along.
+        # A TRANSPOSE of a vector exchanges nothing, whatever axis it lies along.
         return sum(size != 1 for size in self.model.tensors[operator.outputs[0]].shape) <= 1
 
     def _upwards(self, tensor: int) -> Iterator[Operator]:
-        """Yield what makes a tensor, what makes its first input, and so on."""
-        for _ in self.model.operators:  # a damaged graph may run in a circle
+        """Yield the operator that produces a tensor, then that of its first input, and so on."""
+        for _ in self.model.operators:  # a damaged graph may contain a cycle
             maker = self._makers.get(tensor)
             if maker is None or not maker.inputs or maker.inputs[0] < 0:
                 return
@@ -357,6 +355,6 @@ class Wiring:
 
 
 def _acts(operator: Operator) -> bool:
-    """Return whether an operator may do more than compute its outputs."""
+    """Return whether an operator may have side effects."""
     unknown = operator.name.startswith(("CUSTOM:", "FLEX:", "BUILTIN_", "STABLEHLO_"))
     return unknown or operator.name in _ACTING or not operator.outputs

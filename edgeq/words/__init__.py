@@ -1,6 +1,7 @@
-"""Numbers as text for people, in ASCII: one way to write each kind of number. Pure.
+"""Numbers as ASCII text for people, with one format for each kind of number.
 
-Not humanize: it can keep no value apart from the limit that it misses, nor give three digits.
+The library humanize is not used: it can't keep a value distinct from the limit that it misses, nor
+give three digits.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from decimal import Decimal
 from typing import Literal
 
 Kind = Literal["number", "percent", "points", "times", "size", "ms", "s", "count"]
-"""``"percent"`` is a share, ``"points"`` what a share lost, ``"times"`` a factor; ``"s"`` are
-seconds, shown in ms."""
+"""``"percent"`` is a share, ``"points"`` the loss of a share, ``"times"`` a factor; ``"s"`` is a
+time in seconds, shown in ms."""
 
 Sense = Literal["min", "max"]
 Interval = tuple[float, float]
@@ -48,9 +49,9 @@ def value(kind: Kind, number: float, *, beside: float | None = None) -> str:
     """Return a number with its unit, for example ``"94.6 %"``, ``"8.42 MB"`` or ``"0.62x"``.
 
     Args:
-        kind: What it is.
+        kind: Kind of number.
         number: A share, bytes, milliseconds, ...
-        beside: A limit or other number that it must not read as unless it is the same.
+        beside: A limit or other number that the text must differ from unless the numbers are equal.
     """
     return "".join(_value(kind, number, beside))
 
@@ -59,21 +60,21 @@ def limit(kind: Kind, number: float, *, beside: float | None = None) -> str:
     """Return a limit as a person would write it, for example ``"93 %"``.
 
     Args:
-        kind: What it is.
+        kind: Kind of number.
         number: The limit.
         beside: The value that is compared with it.
     """
     if kind == "size":
         return value(kind, number, beside=beside)
     text, unit = _dressed(kind, _plain(_shown_limit(kind, number, beside)))
-    unit = unit.removesuffix(" lost")  # "at most 3 points" says of what beside a value
+    unit = unit.removesuffix(" lost")  # next to a value, "at most 3 points" is clear
     return text + (unit.replace("points", "point") if text == "1" else unit)
 
 
 def bound(kind: Kind, number: float, sense: Sense, *, beside: float | None = None) -> str:
-    """Return what a limit asks for, for example ``"at least 93 %"``."""
+    """Return what a limit requires, for example ``"at least 93 %"``."""
     lowest = sense == "min"
-    if kind == "points" and number < 0:  # to lose at most -1 point is to gain at least 1
+    if kind == "points" and number < 0:  # losing at most -1 point means gaining at least 1
         lowest = not lowest
     return f"at {'least' if lowest else 'most'} {limit(kind, number, beside=beside)}"
 
@@ -93,13 +94,13 @@ def interval(kind: Kind, ends: Interval, *, beside: float | None = None) -> str:
 def against(
     kind: Kind, number: float, limit: float, sense: Sense, ends: Interval | None = None
 ) -> str:
-    """Return a value beside its limit.
+    """Return a value with its limit.
 
     For example ``"96.2 % (94.1 to 97.7 %; limit: at least 93 %)"``.
     """
     shown = "" if ends is None else f"{interval(kind, ends, beside=limit)}; "
-    asked = bound(kind, limit, sense, beside=number)
-    return f"{value(kind, number, beside=limit)} ({shown}limit: {asked})"
+    requirement = bound(kind, limit, sense, beside=number)
+    return f"{value(kind, number, beside=limit)} ({shown}limit: {requirement})"
 
 
 def change(kind: Kind, before: float, after: float) -> str:
@@ -109,7 +110,7 @@ def change(kind: Kind, before: float, after: float) -> str:
 
 
 def distance(kind: Kind, number: float) -> str:
-    """Return how far two values lie apart, for example ``"0.1 points"`` between shares."""
+    """Return the difference of two values, for example ``"0.1 points"`` between shares."""
     if kind == "size":
         return size(number)
     unit = " points" if kind in {"percent", "points"} else _SUFFIXES.get(kind, "").replace("x", "")
@@ -117,7 +118,7 @@ def distance(kind: Kind, number: float) -> str:
 
 
 def share(number: float) -> str:
-    """Return a share, for example ``"94.6 %"``; it reads 0 or 100 only if it is."""
+    """Return a share, for example ``"94.6 %"``; it reads 0 or 100 only if it is exactly that."""
     return value("percent", number)
 
 
@@ -127,7 +128,7 @@ def size(number: float) -> str:
 
 
 def sizes(before: float, other: float) -> tuple[str, str]:
-    """Return two sizes, which never read the same if they differ."""
+    """Return two sizes, whose texts differ if the sizes do."""
     first, second = _apart("size", before, other)
     return "".join(first), "".join(second)
 
@@ -167,26 +168,26 @@ def ordinal(count: int) -> str:
 
 
 def percentage(number: float) -> str:
-    """Return a share that is a setting, for example ``"5 %"``, with the digits that it has."""
+    """Return a share that is a setting, for example ``"5 %"``, with all its digits."""
     return limit("percent", number)
 
 
 def every(count: int) -> str:
-    """Return all of a number of things, for example ``"All 4"``, or ``"Both"``."""
+    """Return the words for all of a number of things, for example ``"All 4"``, or ``"Both"``."""
     return "Both" if count == _PAIR else f"All {count:,}"
 
 
 def names(items: Sequence[str]) -> str:
-    """Return the first few names, and how many more there are."""
+    """Return the first few names and the number of further names."""
     more = len(items) - _NAMES_SHOWN
     shown = ", ".join(items[:_NAMES_SHOWN])
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def typeset(text: str) -> str:
-    """Return text with the signs of typography for its numbers, for HTML and Markdown.
+    """Return text with typographic signs around its numbers, for HTML and Markdown.
 
-    An arrow, a minus and a sign for "times", and no break between a number and its unit.
+    These are arrows, minus and multiplication signs, and no-break spaces before units.
     """
     for pattern, sign in _TYPOGRAPHY:
         text = pattern.sub(sign, text)
@@ -194,13 +195,13 @@ def typeset(text: str) -> str:
 
 
 def _value(kind: Kind, number: float, beside: float | None = None, least: int = 0) -> _Text:
-    """Return a number and its unit, with the digits that tell it from another number.
+    """Return a number and its unit, with enough digits to tell it from another number.
 
     Args:
-        kind: What it is.
+        kind: Kind of number.
         number: The number.
-        beside: The other number.
-        least: How many more digits than usual it has at least.
+        beside: The other number; None if there is none.
+        least: Least number of additional digits.
     """
     if beside is None or not math.isfinite(number):
         return _written(kind, _exact(kind, number), least)
@@ -208,12 +209,12 @@ def _value(kind: Kind, number: float, beside: float | None = None, least: int = 
         return _apart(kind, number, beside)[0]
     exact, other = _exact(kind, number), _shown_limit(kind, beside, number)
     texts = (_digits(kind, exact, more) for more in range(least, _MOST_DECIMALS))
-    is_told = (text for text in texts if _side(_read(text), other) == _side(exact, other))
-    return _dressed(kind, next(is_told, _plain(exact)))
+    distinct = (text for text in texts if _side(_read(text), other) == _side(exact, other))
+    return _dressed(kind, next(distinct, _plain(exact)))
 
 
 def _apart(kind: Kind, before: float, other: float) -> tuple[_Text, _Text]:
-    """Return two numbers with their units, which read the same only if the numbers are."""
+    """Return two numbers with their units, whose texts are equal only if the numbers are."""
     exact = _exact(kind, before), _exact(kind, other)
     for more in range(_MOST_DECIMALS):
         texts = _written(kind, exact[0], more), _written(kind, exact[1], more)
@@ -223,7 +224,7 @@ def _apart(kind: Kind, before: float, other: float) -> tuple[_Text, _Text]:
 
 
 def _shown_limit(kind: Kind, number: float, beside: float | None) -> Decimal:
-    """Return a limit as it is shown: with all its digits if the usual ones move it to a value."""
+    """Return a limit as it is shown: rounded, unless rounding moves it across a value."""
     exact, rounded = _exact(kind, number), _exact(kind, number, _LIMIT_DIGITS)
     if beside is None or not math.isfinite(beside):
         return rounded
@@ -232,7 +233,7 @@ def _shown_limit(kind: Kind, number: float, beside: float | None) -> Decimal:
 
 
 def _exact(kind: Kind, number: float, digits: int | None = None) -> Decimal:
-    """Return a number in its unit, by its decimal digits: 0.07 is 7 %, not 7.000000000000001 %."""
+    """Return a number in its unit, scaled in decimal: 0.07 is 7 %, not 7.000000000000001 %."""
     text = repr(float(number)) if digits is None else f"{number:.{digits}g}"
     return Decimal(text) * _SCALES.get(kind, 1)
 
@@ -254,14 +255,14 @@ def _written(kind: Kind, number: Decimal, more: int) -> _Text:
 
 
 def _dressed(kind: Kind, text: str) -> _Text:
-    """Return a number's text with its unit; points are lost or gained, they have no sign."""
+    """Return a number's text with its unit; points are lost or gained instead of having a sign."""
     if kind == "points":
         return text.removeprefix("-"), " points gained" if text.startswith("-") else " points lost"
     return text, _SUFFIXES.get(kind, "")
 
 
 def _digits(kind: Kind, number: Decimal, more: int) -> str:
-    """Return a number without its unit, with so many decimals more than usual."""
+    """Return a number without its unit, with ``more`` decimals in addition to the usual ones."""
     if kind in {"percent", "points"}:
         return _share(number, more)
     if kind in {"ms", "s"}:
@@ -271,11 +272,11 @@ def _digits(kind: Kind, number: Decimal, more: int) -> str:
         return _fixed(number, _FACTOR_DECIMALS + more)
     if number == number.to_integral_value():
         return _fixed(number, 0)
-    return _fixed(number, _told_from_whole(number) + more)
+    return _fixed(number, _decimals_apart_from_whole(number) + more)
 
 
-def _told_from_whole(number: Decimal) -> int:
-    """Return the decimals of a bare number: 0.9998 reads 0.9998, not 1.000."""
+def _decimals_apart_from_whole(number: Decimal) -> int:
+    """Return the decimals that a fraction needs not to read as an integer: 0.9998, not 1.000."""
     for places in range(_NUMBER_DECIMALS, 2 * _NUMBER_DECIMALS):
         if round(number, places) != number.to_integral_value():
             return places
@@ -283,7 +284,7 @@ def _told_from_whole(number: Decimal) -> int:
 
 
 def _share(number: Decimal, more: int) -> str:
-    """Return percents or points that read 0 or 100 only if they are."""
+    """Return percents or points that read 0 or 100 only if they are exactly that."""
     if abs(number) in _NOTHING_OR_ALL:
         return _fixed(number, 0)
     for places in range(1, _MOST_DECIMALS):
@@ -293,7 +294,7 @@ def _share(number: Decimal, more: int) -> str:
 
 
 def _bytes(number: Decimal, more: int) -> _Text:
-    """Return bytes in the unit that leaves a number of one to three digits before the point."""
+    """Return bytes in the unit that gives one to three digits before the decimal point."""
     if abs(number) < _THOUSAND:
         text = _plain(number)
         return text, " byte" if text == "1" else " bytes"
@@ -311,7 +312,7 @@ def _fixed(number: Decimal, places: int) -> str:
 
 
 def _plain(number: Decimal) -> str:
-    """Return all digits of a number, without zeros at its end."""
+    """Return all digits of a number without trailing zeros."""
     if number and number.adjusted() < -_MOST_DECIMALS:
         return f"{number.normalize():g}"
     text = f"{number:,f}"

@@ -1,9 +1,9 @@
-"""Texts of others in formats of ours: shown as they are, never obeyed. Pure.
+"""Escaping of untrusted text for terminals, CI logs, HTML and Markdown.
 
-Names in a model's file, of a photograph or in somebody's record reach terminals and the logs of CI.
-There a control character moves the cursor, a newline fakes a line of ours, a direction character
-shows another text than the one that is there, and some words are commands: a line that begins with
-``::`` (GitHub), and ``##[`` or ``##vso[`` anywhere (GitHub before 2019, Azure, TeamCity).
+Names from a model's file, a photograph or another person's record reach terminals and CI logs.
+There a control character moves the cursor, a newline fakes a line of edgeq's, a direction character
+changes the text that is shown, and some words are commands: a line that begins with ``::``
+(GitHub), and ``##[`` or ``##vso[`` anywhere (GitHub before 2019, Azure, TeamCity).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _LINK = re.compile(r"(?i)\b(https?|ftp)(://)|\b(www)(\.)")
 
 
 def line(text: str) -> str:
-    """Return text as one line that nothing obeys, spaces as they are.
+    """Return text as one harmless line, with its spaces unchanged.
 
-    Control and direction characters become ``?``, and commands of CI are broken by a space.
+    Control and direction characters become ``?``, and a space is inserted into CI commands.
     """
     if not text.isascii() or not text.isprintable():
         text = "".join("?" if _is_hidden(sign) else sign for sign in text)
@@ -34,12 +34,12 @@ def line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return text on one line as ``line`` does, with single spaces: none hides what follows."""
+    """Return text as ``line`` does, with single spaces, so that none can hide what follows."""
     return line(" ".join(text.split()))
 
 
 def hidden(text: str) -> str:
-    """Return text with control and direction characters as ``?``, and its lines as they are."""
+    """Return text with control and direction characters as ``?``, and its lines unchanged."""
     return _HIDDEN.sub("?", text)
 
 
@@ -48,14 +48,14 @@ def _is_hidden(sign: str) -> bool:
 
 
 def markdown(text: str) -> str:
-    """Return text that Markdown shows as it is: no markup, HTML, link, mention or table border."""
+    """Return text that Markdown shows literally: no markup, HTML, link, mention, table border."""
     plain = _REFERENCE.sub("\\1\u200b", printable(text))
     plain = _LINK.sub(lambda match: f"{match[1] or match[3]}\u200b{match[2] or match[4]}", plain)
     return _SIGNS.sub(r"\\\g<0>", "".join(_ENTITIES.get(sign, sign) for sign in plain))
 
 
 def columns(text: str) -> int:
-    """Return how many columns of a terminal a printable text takes."""
+    """Return the number of terminal columns that a printable text takes."""
     return sum(
         0 if unicodedata.combining(sign) else 1 + (unicodedata.east_asian_width(sign) in "WF")
         for sign in text
@@ -63,7 +63,7 @@ def columns(text: str) -> int:
 
 
 def fitted(text: str, width: int) -> str:
-    """Return a printable text, cut with ``~`` at its end where it takes more columns."""
+    """Return a printable text, cut and ended with ``~`` if it takes more than ``width`` columns."""
     if columns(text) <= width:
         return text
     while columns(text) > width - 1:
@@ -75,9 +75,9 @@ def wrapped(text: str, width: int, *, indent: str = "") -> list[str]:
     """Return a printable text as lines of at most ``width`` columns.
 
     Args:
-        text: Broken between words; a word that is longer than a line is cut.
-        width: More than the indent's.
-        indent: Before every line but the first.
+        text: Text that is broken between words; words longer than a line are cut.
+        width: Columns of a line, more than those of the indent.
+        indent: Indent of every line but the first.
     """
     lines, line = [], ""
     for word in text.split(" "):
@@ -88,7 +88,7 @@ def wrapped(text: str, width: int, *, indent: str = "") -> list[str]:
             rest = indent + word
         while columns(rest) > width:
             fits = (n for n in range(len(rest), 0, -1) if columns(rest[:n]) <= width)
-            # The rest of a word that was cut begins a line, and must be no command there.
+            # The rest of a cut word begins a line, where it must not be a command.
             end = next(n for n in fits if not rest[n:].startswith("::"))
             lines.append(rest[:end])
             rest = indent + rest[end:]

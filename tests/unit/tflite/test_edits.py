@@ -189,7 +189,7 @@ def test_a_range_whose_biases_can_not_follow_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "net.tflite"
     path.write_bytes(dense(scales=(0.1, 0.1, 0.1)))
     model = read_model(path)
-    with pytest.raises(ModelError, match="'b1' has scales of another number"):
+    with pytest.raises(ModelError, match="'b1' has the wrong number of scales"):
         ranges_edits(path, {model.inputs[0]: (0.2, 0)})
     weights = next(one for one in model.tensors if one.name == "w1")
     with pytest.raises(ModelError, match="'w1' is a constant"):
@@ -199,5 +199,5 @@ def test_a_range_whose_biases_can_not_follow_is_refused(tmp_path: Path) -> None:
 def test_a_tensor_without_a_scale_gets_none(tmp_path: Path) -> None:
     path = tmp_path / "net.tflite"
     path.write_bytes(classifier())
-    with pytest.raises(ModelError, match="has not one scale"):
+    with pytest.raises(ModelError, match="lacks a single scale"):
         quantization_edits(path, 0, 0.5, 7)

@@ -120,7 +120,7 @@ def test_endless_repetition_is_refused(folder: Path) -> None:
         place = table.place(0)
         assert place is not None
         data[place : place + 4] = ((goal - place) % 2**32).to_bytes(4, "little")
-    with pytest.raises(ModelError, match="over and over"):
+    with pytest.raises(ModelError, match="repeatedly"):
         read(folder, bytes(data))
 
 

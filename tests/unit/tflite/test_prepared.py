@@ -271,7 +271,7 @@ def test_damaged_files_are_refused_as_everywhere(tmp_path: Path) -> None:
         model.signatureDefs[0].outputs[0].tensorIndex = 99
 
     content = heads(Head("p", 4), signatures=("scores",))
-    with pytest.raises(ModelError, match="a signature names a tensor that is none of its"):
+    with pytest.raises(ModelError, match="a signature refers to a tensor that is not one of its"):
         prepared(written(tmp_path, changed(content, lost)))
     for damaged in (b"", classifier()[:200]):
         with pytest.raises(ModelError):
@@ -293,5 +293,5 @@ def test_damage_that_only_rewriting_comes_to_is_a_model_error_too(tmp_path: Path
     content[place : place + 4] = (2**31).to_bytes(4, "little")
     path = written(tmp_path, bytes(content))
     assert preparations(path) == (UNSIGNED,)
-    with pytest.raises(ModelError, match="damaged or truncated: it can't be written again"):
+    with pytest.raises(ModelError, match="damaged or truncated: it can't be rewritten"):
         prepared(path)

@@ -90,6 +90,6 @@ def test_a_file_without_signatures_has_none_to_choose(tmp_path: Path) -> None:
 def test_a_graph_that_calls_another_is_refused(both: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgeq.tflite.signatures._CALLS", frozenset({"SOFTMAX"}))
 
-    with pytest.raises(ModelError, match=r"calls others of the file \(SOFTMAX\)"):
+    with pytest.raises(ModelError, match=r"calls other graphs of the file \(SOFTMAX\)"):
         alone(both, Signature("classify", 1))
     assert read_model(both).subgraphs == 2

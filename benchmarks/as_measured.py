@@ -8,14 +8,21 @@ error of its 92 layers.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import numpy as np
 
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.percentiles import percentiles, short
-from edgeq.record.structs import Facts, ModelRecord, RunRecord, VariantRecord
+from edgeq.record.measured import (
+    NamedFlip,
+    NamedGuess,
+    NamedWorstImage,
+    RecordedAgreement,
+    RecordedLatency,
+    RecordedNetwork,
+)
+from edgeq.record.structs import ModelRecord, RunRecord, VariantRecord
 from edgeq.report import thumbnails
 from edgeq.samples.labels import label_set
 from tests.end_to_end import report_records
@@ -58,72 +65,73 @@ def _variant(one: VariantRecord, random: np.random.Generator, images: int) -> Va
     collapsed = one.name == COLLAPSED
     return msgspec.structs.replace(
         one,
-        agreement=_agreement(one.agreement, random, images, collapsed=collapsed),
-        latency=_latency(one.latency, random),
-        network=_network(random) if collapsed else {},
+        agreement=None
+        if one.agreement is None
+        else _agreement(one.agreement, random, images, collapsed=collapsed),
+        latency=None if one.latency is None else _latency(one.latency, random),
+        network=_network(random) if collapsed else None,
     )
 
 
 def _agreement(
-    agreement: Facts, random: np.random.Generator, images: int, *, collapsed: bool
-) -> Facts:
-    flips = COLLAPSED_FLIPS if collapsed else len(cast("list[object]", agreement["flips"]))
+    agreement: RecordedAgreement, random: np.random.Generator, images: int, *, collapsed: bool
+) -> RecordedAgreement:
+    flips = COLLAPSED_FLIPS if collapsed else len(agreement.flips)
     changed = random.choice(images, flips, replace=False).tolist()
-    filled: Facts = dict(agreement)
-    for key in ("js_bits", "cosine", "relative_error"):
-        table = cast("Facts", agreement[key])
-        filled[key] = {**table, "percentiles": list(percentiles(random.random(images)))}
-    rows: list[Facts] = [_flip(image, random) for image in sorted(changed)]
-    worst = random.choice(images, WORST, replace=False).tolist()
-    return {
-        **filled,
-        "agreeing": images - flips,
-        "top1": 1 - flips / images,
-        "flips": rows,
-        "worst_images": [
-            {
-                "image": image,
-                "cosine": random.random(),
-                "js_bits": random.random(),
-                "baseline_class": 281,
-                "variant_class": 282,
-                "agrees": False,
-                "name": f"{image:016x}.png",
-                "baseline_name": _class(random),
-                "variant_name": _class(random),
-            }
-            for image in worst
-        ],
+    spreads = {
+        key: msgspec.structs.replace(
+            getattr(agreement, key), percentiles=percentiles(random.random(images))
+        )
+        for key in ("js_bits", "cosine", "relative_error")
     }
+    return msgspec.structs.replace(
+        agreement,
+        agreeing=images - flips,
+        top1=1 - flips / images,
+        flips=tuple(_flip(image, random) for image in sorted(changed)),
+        worst_images=tuple(
+            NamedWorstImage(
+                image=image,
+                cosine=random.random(),
+                js_bits=random.random(),
+                baseline_class=281,
+                variant_class=282,
+                agrees=False,
+                name=f"{image:016x}.png",
+                baseline_name=_class(random),
+                variant_name=_class(random),
+            )
+            for image in random.choice(images, WORST, replace=False).tolist()
+        ),
+        **spreads,
+    )
 
 
-def _flip(image: int, random: np.random.Generator) -> Facts:
-    def best() -> list[Facts]:
-        return [
-            {
-                "class_index": place,
-                "probability": short([random.random()])[0],
-                "name": _class(random),
-            }
+def _flip(image: int, random: np.random.Generator) -> NamedFlip:
+    def best() -> tuple[NamedGuess, ...]:
+        return tuple(
+            NamedGuess(
+                class_index=place, probability=short([random.random()])[0], name=_class(random)
+            )
             for place in range(3)
-        ]
+        )
 
-    return {
-        "image": image,
-        "baseline_class": 281,
-        "variant_class": 282,
-        "baseline_confidence": short([random.random()])[0],
-        "variant_confidence": short([random.random()])[0],
-        "baseline_best": best(),
-        "variant_best": best(),
-        "tied": False,
-        "label": 281,
-        "kind": thumbnails.KINDS[image % 3],
-        "name": f"{image:016x}.png",
-        "label_name": _class(random),
-        "baseline_name": _class(random),
-        "variant_name": _class(random),
-    }
+    return NamedFlip(
+        image=image,
+        baseline_class=281,
+        variant_class=282,
+        baseline_confidence=short([random.random()])[0],
+        variant_confidence=short([random.random()])[0],
+        baseline_best=best(),
+        variant_best=best(),
+        tied=False,
+        label=281,
+        kind=thumbnails.KINDS[image % 3],
+        name=f"{image:016x}.png",
+        label_name=_class(random),
+        baseline_name=_class(random),
+        variant_name=_class(random),
+    )
 
 
 def _class(random: np.random.Generator) -> str:
@@ -131,23 +139,26 @@ def _class(random: np.random.Generator) -> str:
     return names[random.integers(len(names))]
 
 
-def _latency(latency: Facts, random: np.random.Generator) -> Facts:
-    filled: Facts = dict(latency)
-    for side in ("baseline", "variant"):
-        table = cast("Facts", latency[side])
-        median = cast("float", table["median_s"])
-        times = median * random.lognormal(0.0, 0.1, 64)
-        filled[side] = {**table, "percentiles_s": list(percentiles(times))}
-    ratios = cast("float", latency["ratio"]) * random.lognormal(0.0, 0.1, BLOCKS)
-    return {**filled, "block_ratios": list(short(ratios))}
-
-
-def _network(random: np.random.Generator) -> Facts:
-    return {
-        "images": 2,
-        "layers": LAYERS,
-        "places": list(range(LAYERS)),
-        "errors": list(short(random.random(LAYERS))),
-        "operators": ["DEPTHWISE_CONV_2D"] * LAYERS,
-        "names": [f"block{place}_project_bn_1/batchnorm/add_1" for place in range(LAYERS)],
+def _latency(latency: RecordedLatency, random: np.random.Generator) -> RecordedLatency:
+    sides = {
+        side: msgspec.structs.replace(
+            getattr(latency, side),
+            percentiles_s=percentiles(
+                getattr(latency, side).median_s * random.lognormal(0.0, 0.1, 64)
+            ),
+        )
+        for side in ("baseline", "variant")
     }
+    ratios = short(latency.ratio * random.lognormal(0.0, 0.1, BLOCKS))
+    return msgspec.structs.replace(latency, **sides, block_ratios=ratios)
+
+
+def _network(random: np.random.Generator) -> RecordedNetwork:
+    return RecordedNetwork(
+        images=2,
+        layers=LAYERS,
+        places=tuple(range(LAYERS)),
+        errors=short(random.random(LAYERS)),
+        operators=("DEPTHWISE_CONV_2D",) * LAYERS,
+        names=tuple(f"block{place}_project_bn_1/batchnorm/add_1" for place in range(LAYERS)),
+    )

@@ -31,7 +31,7 @@ from edgeq.faults.table import lines
 from edgeq.pipeline.inputs import Say
 from edgeq.pipeline.run import Run
 from edgeq.record.challenge import Challenge, write
-from edgeq.results.recording import machine_facts
+from edgeq.results.recording import this_machine
 from edgeq.store.content import Store
 
 WIDTH = 100
@@ -63,8 +63,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.held_out:
         return _held_out(arguments)
-    facts = machine_facts()
-    print(f"{facts['processor']}, {facts['cores']} cores, {facts['system']}")
+    machine = this_machine()
+    print(f"{machine.processor}, {machine.cores} cores, {machine.system}")
     models = [LITE0, V2_B0] if data_folder() is not None else [LITE0]
     chosen = [one for one in models if arguments.model is None or one in arguments.model]
     found = [

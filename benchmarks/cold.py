@@ -24,7 +24,7 @@ from edgeq.config.load import load_spec
 from edgeq.config.presets import data_folder
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Stage
-from edgeq.results.recording import machine_facts
+from edgeq.results.recording import this_machine
 
 EVALUATING = "evaluating"
 BASELINE = "baseline"
@@ -40,8 +40,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if data_folder() is None:
         sys.exit("EDGEQ_DATA names no folder: weights and photographs are needed")
-    facts = machine_facts()
-    print(f"{facts['processor']}, {facts['cores']} cores; {load_note()}")
+    machine = this_machine()
+    print(f"{machine.processor}, {machine.cores} cores; {load_note()}")
     with tempfile.TemporaryDirectory(prefix="edgeq-cold-") as place:
         folder = Path(place)
         cost = gate(folder, arguments).cost

@@ -31,9 +31,8 @@ from edgeq.quantize import recipes
 from edgeq.quantize.engine import Recipe
 from edgeq.quantize.make import make_variant
 from edgeq.record.structs import CaseRecord
-from edgeq.report import facts
 from edgeq.results.judging import judge
-from edgeq.results.recording import machine_facts
+from edgeq.results.recording import this_machine
 from edgeq.store.content import Store
 
 OWN = ("dynamic_range", "float16", "int8", "weight_only_int8")
@@ -167,8 +166,12 @@ class Row:
     @property
     def false(self) -> tuple[CaseRecord, ...]:
         """The cases that fail beside the control, which none should."""
-        verdicts = ((case, facts.text(case.evidence, "control", "verdict")) for case in self.cases)
-        return tuple(case for case, verdict in verdicts if verdict == Verdict.FAIL.value)
+        controls = ((case, case.evidence.get("control")) for case in self.cases)
+        return tuple(
+            case
+            for case, control in controls
+            if isinstance(control, dict) and control.get("verdict") == Verdict.FAIL.value
+        )
 
 
 @dataclass(frozen=True)
@@ -356,8 +359,8 @@ def main() -> int:
     data = data_folder()
     if data is None:
         sys.exit("EDGEQ_DATA names no folder: weights and photographs are needed")
-    machine = machine_facts()
-    print(f"{machine['processor']}, {machine['cores']} cores, {machine['system']}")
+    machine = this_machine()
+    print(f"{machine.processor}, {machine.cores} cores, {machine.system}")
     every: list[Row] = []
     with tempfile.TemporaryDirectory() as scratch:
         place = Place(data, Path(scratch), Store(given.store), given.images)

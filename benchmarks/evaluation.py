@@ -24,7 +24,7 @@ from edgeq.config.presets import built_in
 from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.run import Run
-from edgeq.results.recording import machine_facts
+from edgeq.results.recording import this_machine
 from edgeq.samples.stream import Stream
 from edgeq.store.content import Store
 
@@ -65,8 +65,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     cores = os.cpu_count() or 1
-    facts = machine_facts()
-    print(f"{facts['processor']}, {facts['cores']} cores; {load_note()}\n")
+    machine = this_machine()
+    print(f"{machine.processor}, {machine.cores} cores; {load_note()}\n")
     run = Run(built_in(Path.cwd()), store=Store(arguments.store))
     subject = next(one for one in run.subjects if one.key == f"{MODEL}/int8")
     print("| model | images | images/s | one loop by cores | share | all loops at once | share |")

@@ -29,7 +29,7 @@ from edgeq.faults.inject import faulty_target
 from edgeq.judge.costs import latency_ratio
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.run import Run
-from edgeq.results.recording import machine_facts
+from edgeq.results.recording import this_machine
 from edgeq.run.targets import Target, local_target
 from edgeq.store.content import Store
 
@@ -145,8 +145,8 @@ def main() -> int:
     parser.add_argument("--store", type=Path, default=Path(".edgeq"))
     given = parser.parse_args()
     source = str(Path(given.model).resolve()) if given.model.endswith(".tflite") else given.model
-    facts = machine_facts()
-    print(f"{facts['processor']}, {facts['cores']} cores, {facts['system']}; limit {LIMIT}\n")
+    machine = this_machine()
+    print(f"{machine.processor}, {machine.cores} cores, {machine.system}; limit {LIMIT}\n")
     print("| trials | number | FAIL | INCONCLUSIVE | PASS | ratios | looks: trials | most s |")
     print("|---|--:|--:|--:|--:|---|---|--:|", flush=True)
     with TemporaryDirectory() as folder:

@@ -28,7 +28,7 @@ from edgeq.config.presets import built_in, data_folder
 from edgeq.config.structs import Preprocessing
 from edgeq.io.files import sha256_file
 from edgeq.pipeline.run import Run
-from edgeq.results.recording import machine_facts
+from edgeq.results.recording import this_machine
 from edgeq.samples.photo import pillow_warnings_are_errors
 from edgeq.samples.resize import read_resized
 from edgeq.samples.sets import Photo
@@ -109,8 +109,8 @@ def main() -> int:
     data = data_folder()
     if data is None:
         sys.exit("EDGEQ_DATA names no folder: photographs are needed")
-    facts = machine_facts()
-    print(f"{facts['processor']}, one core of {facts['cores']}; {load_note()}\n")
+    machine = this_machine()
+    print(f"{machine.processor}, one core of {machine.cores}; {load_note()}\n")
     run = Run(built_in(Path.cwd()), store=Store(arguments.store))
     classify = Classifier(run.inputs(MODEL).baseline.path)
     sources = sorted((data / "imagenet" / "evaluation").glob("*.png"))

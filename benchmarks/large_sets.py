@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.processes import Cost, load_note, measure
-from edgeq.results.recording import machine_facts
+from edgeq.results.recording import this_machine
 
 LITE0 = "efficientnet-lite0"
 SIDE = 256
@@ -50,8 +50,8 @@ def main() -> int:
         folder = (arguments.folder or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         make_photographs(folder / "photographs", arguments.count)
-        facts = machine_facts()
-        print(f"{facts['processor']}, {facts['cores']} cores; {load_note()}")
+        machine = this_machine()
+        print(f"{machine.processor}, {machine.cores} cores; {load_note()}")
         spec = {"source": arguments.model, "preprocessing": arguments.preprocessing}
         warm_up(folder, spec)
         again = interrupted(folder, spec, small)

@@ -38,7 +38,7 @@ from edgeq.config.structs import Latency, Preprocessing
 from edgeq.io.files import sha256_file
 from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.run import Run
-from edgeq.results.recording import machine_facts
+from edgeq.results.recording import this_machine
 from edgeq.run.results import Feed
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
@@ -109,8 +109,8 @@ def main() -> int:
     parser.add_argument("--only", choices=("float32", "int8"))
     arguments = parser.parse_args()
     how = Settings(arguments.processes, arguments.blocks, arguments.block, 5)
-    facts = machine_facts()
-    print(f"{facts['processor']}, {facts['cores']} cores; {load_note()}\n")
+    machine = this_machine()
+    print(f"{machine.processor}, {machine.cores} cores; {load_note()}\n")
     models = files(*arguments.files) if arguments.files else made(arguments.model, arguments.store)
     image = picture(models["float32"])
     share_a_core()

@@ -27,7 +27,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.io import structs
-from edgeq.measure.accuracy import Rate
 from edgeq.record.structs import RunRecord
 
 METHODS = ("dynamic_range", "float16", "int8", "weight_only_int8")
@@ -264,13 +263,13 @@ def row(network: Network, record: RunRecord) -> str:
     (model,) = record.models
     counts = Counter(case.status.value for case in record.cases)
     size = model.baseline.bytes or 0
-    right = [one.accuracy["baseline_top1"] for one in model.variants if one.accuracy]
+    right = [one.accuracy.baseline_top1 for one in model.variants if one.accuracy]
     saved = ", ".join(
         f"{case.method} {100 * (case.value or 0):.0f} % (at least {100 * (case.limit or 0):.0f} %)"
         for case in record.cases
         if case.gate == "size_reduction"
     )
-    top1 = f"{structs.converted(right[0], Rate).value:.3f}" if right else ""
+    top1 = f"{right[0].value:.3f}" if right else ""
     verdicts = f"{counts['PASS']} | {counts['INCONCLUSIVE']} | {counts[FAILED]}"
     ends = "softmax" if network.softmax else "logits"
     cells = (network.name, network.classes, ends, f"{size:,}", top1, verdicts, saved)

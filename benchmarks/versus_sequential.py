@@ -24,7 +24,7 @@ from benchmarks.processes import Cost, load_note, measure
 from edgeq.config.presets import data_folder
 from edgeq.pipeline.schedule import Stage
 from edgeq.results.prefetch import STAGES_FILE
-from edgeq.results.recording import machine_facts
+from edgeq.results.recording import this_machine
 
 MODEL = "efficientnetv2-b0"
 METHODS = ("dynamic_range", "float16", "int8", "int8_float_io")
@@ -146,8 +146,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if data_folder() is None:
         sys.exit("EDGEQ_DATA names no folder: weights and photographs are needed")
-    facts = machine_facts()
-    print(f"{facts['processor']}, {facts['cores']} cores; {load_note()}")
+    machine = this_machine()
+    print(f"{machine.processor}, {machine.cores} cores; {load_note()}")
     found: dict[str, list[Measured]] = {}
     for turn in range(arguments.repeat):
         with tempfile.TemporaryDirectory() as place:

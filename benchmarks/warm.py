@@ -22,7 +22,7 @@ import msgspec
 from PIL import Image, ImageOps
 
 from benchmarks.processes import Cost, load_note, measure
-from edgeq.results.recording import machine_facts
+from edgeq.results.recording import this_machine
 from edgeq.store.entry import ENTRY_FILE, EntryFile
 from edgeq.store.rows import ROWS
 
@@ -65,8 +65,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", type=Path)
     arguments = parser.parse_args()
-    facts = machine_facts()
-    print(f"{facts['processor']}, {facts['cores']} cores; {load_note()}\n")
+    machine = this_machine()
+    print(f"{machine.processor}, {machine.cores} cores; {load_note()}\n")
     print("| run | seconds | processor s | variants | decoded | run | other entries | processes |")
     print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="edgeq-warm-") as temporary:

@@ -13,18 +13,19 @@ from edgeq.bundle.select import Chosen
 from edgeq.config.structs import TENSORS
 from edgeq.judge.verdict import Verdict
 from edgeq.record.ship_decision import incomparable, status_in_words
-from edgeq.record.structs import CaseRecord, Facts, RunRecord, VariantRecord
+from edgeq.record.structs import CaseRecord, RunRecord, VariantRecord, written
 from edgeq.tflite.model_file import ModelFile
 
 SCHEMA = "edgeq.metadata/1"
 MEASURES = ("size", "operators", "agreement", "accuracy", "latency", "memory")
+_BY_IMAGE = ("flips", "worst_images")
 
 
 @dataclass(frozen=True)
 class Described:
     """A variant's metadata, and its labels with one name per output, None if unknown."""
 
-    metadata: Facts
+    metadata: dict[str, object]
     labels: tuple[str, ...] | None
 
 
@@ -51,7 +52,7 @@ def describe(
     model, variant = chosen.model, chosen.variant
     classes = model.task != TENSORS
     names = running.output_names(model_file, labels, model.output) if classes else None
-    facts: Facts = {
+    facts: dict[str, object] = {
         "schema": SCHEMA,
         "edgeq": record.edgeq,
         "model": model.name,
@@ -83,7 +84,7 @@ def describe(
             "file": "labels.txt",
             "count": len(names),
             "first_is_background": labels is not None and len(names) > len(labels),
-            "of": portable(dict(model.labels), root),
+            "of": portable(written(model.labels), root),
         },
         "verdicts": [_verdict(case, root) for case in chosen.cases],
         "warnings": [
@@ -95,21 +96,24 @@ def describe(
             f"{change.gate}: {change.against}; {portable(change.reason, root)}"
             for change in incomparable(record, model.name, variant)
         ],
-        "not_measured": [name for name in MEASURES if not getattr(variant, name)],
-        "made_from": portable(dict(variant.manifest), root),
-        "images": portable(dict(model.images), root),
-        "machine": portable(dict(record.machine), root),
-        "toolchain": portable(dict(record.toolchain), root),
+        "not_measured": [name for name in MEASURES if getattr(variant, name) is None],
+        "made_from": portable(written(variant.manifest), root),
+        "images": portable(written(model.images), root),
+        "machine": portable(written(record.machine), root),
+        "toolchain": portable(written(record.toolchain), root),
     }
-    facts |= {name: portable(_figures(getattr(variant, name)) or None, root) for name in MEASURES}
+    facts |= {name: portable(_figures(getattr(variant, name)), root) for name in MEASURES}
     return Described(facts, names)
 
 
-def _feeding(variant: VariantRecord, root: Path) -> Facts | None:
+def _feeding(variant: VariantRecord, root: Path) -> dict[str, object] | None:
     """Return how it was fed when it was judged, None if like its baseline."""
     if variant.feeding is None or not variant.feeding.differs:
         return None
-    feeding: Facts = {"sentence": variant.feeding.sentence, **msgspec.to_builtins(variant.feeding)}
+    feeding: dict[str, object] = {
+        "sentence": variant.feeding.sentence,
+        **msgspec.to_builtins(variant.feeding),
+    }
     return {key: portable(value, root) for key, value in feeding.items()}
 
 
@@ -127,7 +131,7 @@ def portable(value: object, root: Path) -> object:
     return value
 
 
-def _verdict(case: CaseRecord, root: Path) -> Facts:
+def _verdict(case: CaseRecord, root: Path) -> dict[str, object]:
     return {
         "gate": case.gate,
         "status": case.status.value,
@@ -140,13 +144,11 @@ def _verdict(case: CaseRecord, root: Path) -> Facts:
     }
 
 
-def _figures(facts: Facts) -> Facts:
+def _figures(section: msgspec.Struct | None) -> dict[str, object] | None:
     """Return the figures without the lists of single images."""
-    return {
-        key: value
-        for key, value in facts.items()
-        if not (isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value))
-    }
+    if section is None:
+        return None
+    return {key: value for key, value in written(section).items() if key not in _BY_IMAGE}
 
 
 def _ratio(part: int, whole: int) -> float | None:

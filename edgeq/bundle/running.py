@@ -6,8 +6,6 @@ import msgspec
 
 from edgeq.bundle.select import Chosen
 from edgeq.config.structs import Preprocessing
-from edgeq.io import structs
-from edgeq.record.structs import Facts
 from edgeq.tflite.model_file import ModelFile, Tensor
 
 BACKGROUND = "background"
@@ -42,22 +40,15 @@ def preprocessing_of(chosen: Chosen) -> Preprocessing:
     """Return the variant's own preprocessing if it has one, else the model's.
 
     Raises:
-        UnusableError: The record does not hold all of it.
+        UnusableError: The record does not hold it.
     """
-    older = chosen.variant.manifest.get("preprocessing")
-    own = chosen.variant.preprocessing or older
-    preprocessing = own if isinstance(own, dict) else chosen.model.preprocessing
-    facts = {"jpeg_scaling": 0.0, **preprocessing}  # what older records do not name was not done
-    absent = [name for name in Preprocessing.__struct_fields__ if name not in facts]
-    if absent:
-        raise UnusableError(f"the record does not hold its preprocessing ({', '.join(absent)})")
-    try:
-        return structs.converted(facts, Preprocessing)
-    except msgspec.ValidationError as error:
-        raise UnusableError(f"the record's preprocessing can't be read: {error}") from error
+    preprocessing = chosen.variant.preprocessing or chosen.model.preprocessing
+    if preprocessing is None:
+        raise UnusableError("the record does not hold its preprocessing")
+    return preprocessing
 
 
-def tensor_facts(tensor: Tensor) -> Facts:
+def tensor_facts(tensor: Tensor) -> dict[str, object]:
     """Return what a program needs to fill or read one input or output.
 
     ``scale`` and ``zero_point`` are None if the tensor is not quantized.
@@ -73,7 +64,7 @@ def tensor_facts(tensor: Tensor) -> Facts:
     }
 
 
-def preprocessing_facts(preprocessing: Preprocessing, model_file: ModelFile) -> Facts:
+def preprocessing_facts(preprocessing: Preprocessing, model_file: ModelFile) -> dict[str, object]:
     """Return the preprocessing in full: every parameter, the size, and the steps in words.
 
     Raises:

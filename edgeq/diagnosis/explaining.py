@@ -134,7 +134,8 @@ def with_cause(record: CaseRecord, found: Diagnosis) -> CaseRecord:
         return msgspec.structs.replace(record, cause=known, evidence=evidence)
     # The proof of what is stored has said in its reason what the experiment was about.
     sentence = found.cause.sentence.removeprefix(f"{record.reason}; ")
-    evidence["cause"] = {"name": found.cause.name, **found.cause.evidence}
+    cause = {"name": found.cause.name, **found.cause.evidence}
+    evidence["cause"] = msgspec.to_builtins(cause)
     return msgspec.structs.replace(
         record,
         cause=f"{HEAD}{sentence}" if sentence else None,

@@ -29,7 +29,7 @@ from edgeq.pipeline.needs import (
 )
 from edgeq.pipeline.plan import Case, cases, subjects
 from edgeq.results.judging import in_own_words
-from edgeq.results.recording import machine_facts, tool_versions
+from edgeq.results.recording import this_machine, tool_versions
 from edgeq.run.probe import probe
 from edgeq.run.targets import local_target
 from edgeq.samples.packaged import SAMPLES
@@ -139,13 +139,13 @@ def _understood(spec: Spec, name: str, declared: tuple[Case, ...]) -> Iterator[F
 
 
 def _machine(spec: Spec | None) -> Iterator[Finding]:
-    machine = machine_facts()
-    memory = size(int(str(machine["memory_bytes"])))
+    machine = this_machine()
+    memory = size(machine.memory_bytes or 0)
     yield Finding(
         "machine",
         "ok",
-        f"{machine['processor']}, {machine['cores']} cores, {memory}, {machine['system']} "
-        f"{machine['architecture']}",
+        f"{machine.processor}, {machine.cores} cores, {memory}, {machine.system} "
+        f"{machine.architecture}",
     )
     tools = ", ".join(f"{name} {release}" for name, release in tool_versions().items())
     yield Finding("tools", "ok", tools)

@@ -13,11 +13,11 @@ import msgspec
 
 from edgeq.errors import RecordError
 from edgeq.io.files import write_bytes
+from edgeq.io.structs import Json
 from edgeq.io.versions import Reader, content_of
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.bits import unpack
 from edgeq.record.feeding import Feeding
-from edgeq.record.structs import Facts
 from edgeq.samples.sets import read_keys
 
 SCHEMA = "edgeq.accepted/1"
@@ -42,7 +42,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
         evaluation_sha256: Of the evaluation set's content and labels, None without one.
         evaluation_images: Its number of images.
         evaluation_worth: How many independent images they count as, None if as many as they are.
-        preprocessing: The baseline's.
+        preprocessing: The baseline's; empty if it is not known, and in part in older records.
         kernels: Kernels of the runtime.
         threads: Threads of one interpreter.
         runtime: Version of ai-edge-litert.
@@ -55,7 +55,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     evaluation_sha256: str | None = None
     evaluation_images: int | None = None
     evaluation_worth: float | None = None
-    preprocessing: Facts = {}
+    preprocessing: dict[str, Json] = {}
     kernels: str = ""
     threads: int = 0
     runtime: str = ""
@@ -79,7 +79,7 @@ class VariantFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     sha256: str = ""
     bytes: int = 0
-    preprocessing: Facts = {}
+    preprocessing: dict[str, Json] = {}
     feeding: Feeding | None = None
     flips: dict[str, str] | None = None
     right: str = ""

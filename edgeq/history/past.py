@@ -285,5 +285,5 @@ _READER = Reader(
     other="Remove it: the folder is for edgeq's own files",
     newer="Upgrade edgeq, or remove the file",
     damaged="Remove it",
-    older={"edgeq.past/1": _from_past_1},
+    converted={"edgeq.past/1": _from_past_1},
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from edgeq.config.gate import Comparison, Condition
 from edgeq.config.gates import GATES
 from edgeq.history.accepted import Machine
 from edgeq.history.snapshot import CaseFigure
+from edgeq.io.structs import Json
 from edgeq.record.feeding import Feeding
-from edgeq.record.structs import Facts
 from edgeq.words import plural
 
 _SHA256_SHOWN = 8
@@ -161,9 +161,5 @@ def _short(sha256: str) -> str:
     return sha256[:_SHA256_SHOWN] or "none"
 
 
-def _same(earlier: Facts, two: Facts, key: str) -> bool:
-    return _plain(earlier.get(key)) == _plain(two.get(key))
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
+def _same(earlier: Mapping[str, Json], two: Mapping[str, Json], key: str) -> bool:
+    return earlier.get(key) == two.get(key)

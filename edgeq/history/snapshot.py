@@ -6,13 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgeq.history.accepted import Accepted, Conditions, HeldCase, Machine, VariantFacts
-from edgeq.judge.verdict import Verdict
-from edgeq.record.feeding import Feeding, recorded_differences
-from edgeq.record.structs import CaseRecord, Facts, ModelRecord, RunRecord, VariantRecord
+import msgspec
 
-READY_MADE = "ready-made"
+from edgeq.config.structs import Preprocessing
+from edgeq.history.accepted import Accepted, Conditions, HeldCase, Machine, VariantFacts
+from edgeq.io import structs
+from edgeq.io.structs import Json
+from edgeq.judge.verdict import Verdict
+from edgeq.record import provenance
+from edgeq.record.feeding import Feeding, recorded_differences
+from edgeq.record.measured import RecordedAgreement
+from edgeq.record.provenance import Toolchain
+from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
+
 UNLABELLED = "changed"
+_NOT_DONE: dict[str, Json] = {"jpeg_scaling": 0.0}
+"""What older records do not name was not done."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +53,10 @@ class CaseFigure:
     image_keys: str = ""
 
     @property
-    def preprocessing(self) -> Facts:
+    def preprocessing(self) -> dict[str, Json]:
         """The preprocessing of the images that the variant saw."""
-        return self.variant.preprocessing or self.conditions.preprocessing
+        known = self.variant.preprocessing or self.conditions.preprocessing
+        return {**_NOT_DONE, **known} if known else {}
 
     @property
     def feeding(self) -> Feeding | None:
@@ -102,7 +112,9 @@ def of_record(record: RunRecord) -> Snapshot:
     )
 
 
-def of_case(case: CaseRecord, model: ModelRecord, machine: Facts, toolchain: Facts) -> CaseFigure:
+def of_case(
+    case: CaseRecord, model: ModelRecord, machine: provenance.Machine, toolchain: Toolchain
+) -> CaseFigure:
     """Return the figure of one case, while its run goes on.
 
     Args:
@@ -193,35 +205,31 @@ def _figure(
     )
 
 
-def _conditions(model: ModelRecord, machine: Facts, tools: Facts) -> Conditions:
-    evaluation = _table(model.images.get("evaluation"))
-    sha256, count = evaluation.get("sha256"), evaluation.get("count")
-    worth = evaluation.get("effective")
+def _conditions(model: ModelRecord, machine: provenance.Machine, tools: Toolchain) -> Conditions:
+    evaluation = model.images.evaluation
     return Conditions(
         baseline_sha256=model.baseline.sha256,
-        evaluation_sha256=sha256 if isinstance(sha256, str) else None,
-        evaluation_images=count if isinstance(count, int) else None,
-        evaluation_worth=worth if isinstance(worth, float) else None,
-        preprocessing=model.preprocessing,
-        kernels=_text(tools.get("kernels")),
-        threads=_whole(tools.get("threads")),
-        runtime=_text(tools.get("ai-edge-litert")),
+        evaluation_sha256=None if evaluation is None else evaluation.sha256,
+        evaluation_images=None if evaluation is None else evaluation.count,
+        evaluation_worth=None if evaluation is None else evaluation.effective,
+        preprocessing=_table(model.preprocessing),
+        kernels=tools.kernels or "",
+        threads=tools.threads or 0,
+        runtime=tools.ai_edge_litert or "",
         machine=Machine(
-            architecture=_text(machine.get("architecture")),
-            processor=_text(machine.get("processor")),
-            cores=_whole(machine.get("cores")),
+            architecture=machine.architecture or "",
+            processor=machine.processor or "",
+            cores=machine.cores or 0,
         ),
         baseline_right=model.baseline.right,
     )
 
 
 def _variant(variant: VariantRecord) -> VariantFacts:
-    # Older records have a ready-made variant's own preprocessing in its manifest alone.
-    older = variant.manifest.get("preprocessing") if variant.engine == READY_MADE else None
     return VariantFacts(
         sha256=variant.sha256,
         bytes=variant.bytes,
-        preprocessing=variant.preprocessing or _table(older),
+        preprocessing=_table(variant.preprocessing),
         feeding=variant.feeding,
         flips=_flips(variant.agreement),
         right=variant.right,
@@ -229,27 +237,20 @@ def _variant(variant: VariantRecord) -> VariantFacts:
     )
 
 
-def _flips(agreement: Facts) -> dict[str, str] | None:
+def _table(preprocessing: Preprocessing | None) -> dict[str, Json]:
+    """Return a preprocessing as it is read from JSON, empty for None."""
+    if preprocessing is None:
+        return {}
+    return structs.from_json(msgspec.json.encode(preprocessing), dict[str, Json])
+
+
+def _flips(agreement: RecordedAgreement | None) -> dict[str, str] | None:
     """Return the flipped images by name, None if one has no name or none were looked for."""
-    rows = agreement.get("flips")
-    if not isinstance(rows, list | tuple):
+    if agreement is None:
         return None
-    digests: dict[str, str] = {}
-    for row in rows:
-        name, kind = _table(row).get("name"), _table(row).get("kind")
-        if not isinstance(name, str):
+    kinds: dict[str, str] = {}
+    for flip in agreement.flips:
+        if flip.name is None:
             return None
-        digests[name] = kind if isinstance(kind, str) else UNLABELLED
-    return digests
-
-
-def _table(value: object) -> Facts:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _whole(value: object) -> int:
-    return value if isinstance(value, int) else 0
+        kinds[flip.name] = flip.kind or UNLABELLED
+    return kinds

@@ -8,9 +8,15 @@ use therefore takes a lock, one for all types because structs share others.
 from __future__ import annotations
 
 import threading
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
+
+if TYPE_CHECKING:
+    Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+    """Any JSON value."""
+else:
+    Json = Any  # msgspec knows no type that holds itself
 
 T = TypeVar("T")
 

@@ -49,8 +49,9 @@ class Reader(Generic[T]):
         other: What to do if the file is of another kind.
         newer: What to do if this version of edgeq does not read the file's schema.
         damaged: What to do if the file is damaged.
-        older: For each older schema that is still read, a function that converts its plain JSON
-            object to the current schema. On a damaged file it may raise any decoding error.
+        converted: For each schema whose JSON object does not have the fields of ``kind``, a
+            function that returns an object that has them. It may raise any decoding error on a
+            damaged file. A schema with such a function is read, even if it is an older one.
     """
 
     kind: type[T]
@@ -59,7 +60,9 @@ class Reader(Generic[T]):
     other: str
     newer: str
     damaged: str
-    older: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
+    converted: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = field(
+        default_factory=dict
+    )
 
     def read(self, data: bytes, where: str | Path | None) -> T:
         """Decode the contents of a file.
@@ -73,16 +76,14 @@ class Reader(Generic[T]):
             article = "an" if self.noun[0] in "aeiou" else "a"
             what = f"not {article} {self.noun}: {error}"
             raise RecordError(what, where=where, remedy=self.other) from error
-        if schema != self.schema and schema not in self.older:
+        if schema != self.schema and schema not in self.converted:
             what = f"schema {schema!r} is not one this version of edgeq reads ({self.schema!r})"
             raise RecordError(what, where=where, remedy=self.newer)
         try:
-            if schema == self.schema:
+            if schema not in self.converted:
                 return structs.from_json(data, self.kind)
-            plain = structs.from_json(data, dict[str, Any])
-            return structs.converted(
-                {**self.older[schema](plain), "schema": self.schema}, self.kind
-            )
-        except (*_NOT_JSON, KeyError, TypeError) as error:
+            plain = self.converted[schema](structs.from_json(data, dict[str, Any]))
+            return structs.converted({**plain, "schema": self.schema}, self.kind)
+        except (*_NOT_JSON, AttributeError, KeyError, TypeError) as error:
             what = f"the {self.noun.removeprefix('edgeq ')} is damaged: {error}"
             raise RecordError(what, where=where, remedy=self.damaged) from error

@@ -17,7 +17,13 @@ _BEST = 5
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
-    """A share of the images, with its Clopper-Pearson interval."""
+    """A share of the images.
+
+    Attributes:
+        images: Number of images that count.
+        value: Their share of all images, 0 to 1; higher is better.
+        interval: Clopper-Pearson interval of the share.
+    """
 
     images: int
     value: float

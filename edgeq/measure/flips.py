@@ -21,7 +21,12 @@ _FLIPS_AT_ONCE = 32
 
 
 class Guess(msgspec.Struct, frozen=True, kw_only=True):
-    """A class with its probability ``softmax(logits)``."""
+    """A class with its probability.
+
+    Attributes:
+        class_index: Place of the class among the scores, from 0.
+        probability: ``softmax(logits)`` of the class, 0 to 1.
+    """
 
     class_index: int
     probability: float
@@ -56,7 +61,13 @@ class Flip(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlipCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """Number of flips by kind; they add up to the images that do not agree."""
+    """Flips by kind; they add up to the images that do not agree.
+
+    Attributes:
+        right_to_wrong: Images that the baseline has right and the variant wrong; fewer is better.
+        wrong_to_right: Images that the baseline has wrong and the variant right.
+        wrong_to_wrong: Images that both have wrong, in different classes.
+    """
 
     right_to_wrong: int
     wrong_to_right: int
@@ -64,7 +75,16 @@ class FlipCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorstImage(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the images with the lowest cosine."""
+    """One of the images with the lowest cosine.
+
+    Attributes:
+        image: Index in the evaluation set.
+        cosine: Cosine of the two models' centred logits, -1 to 1; 1 is the same direction.
+        js_bits: Jensen-Shannon divergence of their probabilities in bits, 0 (the same) to 1.
+        baseline_class: The baseline's class, None if its output is not finite.
+        variant_class: The variant's class, None if its output is not finite.
+        agrees: Whether the variant gives the baseline's class, alone.
+    """
 
     image: int
     cosine: float

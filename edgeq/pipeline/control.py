@@ -22,6 +22,7 @@ from edgeq.pipeline.cached import keep
 from edgeq.pipeline.inputs import named_images
 from edgeq.pipeline.measuring import answers_facts, pair_facts
 from edgeq.pipeline.plan import Subject
+from edgeq.record.measured import RecordedControl
 
 if TYPE_CHECKING:
     from edgeq.pipeline.run import Run
@@ -234,23 +235,26 @@ def beside_control_of(run: Run, subject: Subject, control: Subject) -> BesideCon
     return keep(run.store, "beside_control", facts, make, BesideControl)
 
 
-def record_of(run: Run, subject: Subject, control: Control) -> dict[str, object]:
+def record_of(run: Run, subject: Subject, control: Control) -> RecordedControl:
     """Return what a record says of a variant's control."""
-    facts: dict[str, object] = {
-        "method": control.method,
-        "itself": control.itself,
-        "deduced": control.deduced,
-        "absent": control.absent,
-    }
+    recorded = RecordedControl(
+        method=control.method,
+        itself=control.itself,
+        deduced=control.deduced,
+        absent=control.absent,
+    )
     if control.itself or control.subject is None:
-        return facts
+        return recorded
     variant = run.variants.done(control.subject.key)
-    if variant is not None:
-        facts |= {"engine": variant.engine, "sha256": variant.sha256, "bytes": variant.bytes}
-    facts["declared"] = control.subject in run.subjects
-    facts["seconds"] = round(run.clock.seconds(control.subject.key), 1)
-    beside = run.beside_controls.done(subject.key)
-    return facts if beside is None else facts | {"beside": msgspec.to_builtins(beside)}
+    return msgspec.structs.replace(
+        recorded,
+        engine=None if variant is None else variant.engine,
+        sha256=None if variant is None else variant.sha256,
+        bytes=None if variant is None else variant.bytes,
+        declared=control.subject in run.subjects,
+        seconds=round(run.clock.seconds(control.subject.key), 1),
+        beside=run.beside_controls.done(subject.key),
+    )
 
 
 def _of_method(run: Run, subject: Subject, method: str) -> Control:

@@ -10,8 +10,9 @@ from edgeq.history.compare import GatesOfBoth, gates_of_both
 from edgeq.history.compare import change_of as compared
 from edgeq.history.snapshot import Snapshot, of_accepted, of_case
 from edgeq.record.change import Change, ChangeKind
-from edgeq.record.structs import CaseRecord, Facts
-from edgeq.results.recording import describe_variant, machine_facts, toolchain_facts
+from edgeq.record.provenance import Machine, Toolchain
+from edgeq.record.structs import CaseRecord
+from edgeq.results.recording import describe_variant, this_machine, toolchain_of
 from edgeq.words.escape import printable
 
 if TYPE_CHECKING:
@@ -39,14 +40,14 @@ class Held:
         return gates_of_both(self.side, self.state.cases)
 
     @cached_property
-    def machine(self) -> Facts:
+    def machine(self) -> Machine:
         """What latency and memory depend on."""
-        return machine_facts()
+        return this_machine()
 
     @cached_property
-    def toolchain(self) -> Facts:
+    def toolchain(self) -> Toolchain:
         """Libraries, and how models run."""
-        return toolchain_facts(self.state.spec)
+        return toolchain_of(self.state.spec)
 
     def change_of(self, case: CaseRecord) -> Change | None:
         """Return what became of a case since its accepted record, None where there is none."""

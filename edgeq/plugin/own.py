@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from edgeq.io.structs import Json
 from edgeq.judge.verdict import Verdict
 from edgeq.plugin.parametrize import variant_id
-from edgeq.record.structs import OWN_TEST, CaseRecord, Facts
+from edgeq.record.structs import OWN_TEST, CaseRecord
 from edgeq.results.joining import sources_sha256
 
 SUBJECT = "edgeq_subject"
@@ -94,9 +95,9 @@ def _file(item: pytest.Item, root: Path) -> Path:
     return path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
 
 
-def _evidence(item: pytest.Item, root: Path) -> Facts:
+def _evidence(item: pytest.Item, root: Path) -> dict[str, Json]:
     """Return which test it is, and what its file holds: a later run may take its verdict over."""
-    facts: Facts = {"test": item.nodeid}
+    facts: dict[str, Json] = {"test": item.nodeid}
     if item.path.resolve().is_relative_to(root):
         file = _file(item, root)
         facts |= {"file": file.as_posix(), "sha256": sources_sha256(root / file, root)}

@@ -9,6 +9,7 @@ import msgspec
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError
 from edgeq.io.files import sha256_bytes
+from edgeq.quantize.manifest import CalibratedOn
 from edgeq.samples.decode import Pixels
 from edgeq.samples.sets import ImageSet
 
@@ -69,10 +70,12 @@ class Calibration:
         """Hash of ``facts()``."""
         return sha256_bytes(msgspec.json.encode(self.facts(), order="sorted"))
 
-    def manifest(self) -> dict[str, object]:
+    def manifest(self) -> CalibratedOn:
         """Return what the variant's manifest says about the calibration."""
-        return {
-            **self.images.manifest(),
-            "preprocessing": msgspec.to_builtins(self.preprocessing),
-            "calibration_sha256": self.sha256,
-        }
+        return CalibratedOn(
+            source=self.images.source,
+            count=len(self.images.photos),
+            sha256=self.images.sha256,
+            preprocessing=self.preprocessing,
+            calibration_sha256=self.sha256,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -19,6 +20,7 @@ from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.engine import Job, Recipe
 from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.fitting import fitted
+from edgeq.quantize.manifest import MadeOf, Manifest
 from edgeq.quantize.variant import Variant
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, read_model, require_runnable
@@ -73,7 +75,7 @@ def make_variant(
     used = calibration if choice.needs_calibration else None
     if used is not None:
         used.require_size(model.input_size, where=what)
-    origin: dict[str, object] = {
+    origin: dict[str, Any] = {
         "engine": engine.name,
         "method": method.name,
         "parameters": msgspec.to_builtins(method_recipe if choice.units else chosen),
@@ -87,7 +89,7 @@ def make_variant(
         origin["classifier"] = choice.classifier
     changes = () if engine.changes is None else engine.changes(model)
     if changes:
-        origin["prepared"] = list(changes)
+        origin["prepared"] = tuple(changes)
     facts = {
         **origin,
         "float_sha256": model.sha256,
@@ -110,11 +112,11 @@ def make_variant(
         path=path,
         sha256=entry.files[FILE],
         bytes=path.stat().st_size,
-        manifest={
+        manifest=Manifest(
             **origin,
-            "float_model": {"name": model.name, "source": model.source, "sha256": model.sha256},
-            "calibration": None if used is None else used.manifest(),
-        },
+            float_model=MadeOf(name=model.name, source=model.source, sha256=model.sha256),
+            calibration=None if used is None else used.manifest(),
+        ),
         made=entry.made,
     )
 
@@ -138,15 +140,16 @@ def ready_variant(name: str, ready: ReadyVariant, spec: Spec, store: Store) -> V
     _require_file(name, spec.path(ready.file))
     model, original = take(spec.path(ready.file), store)
     require_runnable(model)
-    manifest: dict[str, object] = {
-        "engine": READY_MADE,
-        "method": ready.method,
-        "file": ready.file,
-        "description": model.description,
-    }
-    if ready.preprocessing is not None:
-        own = find_preprocessing(ready.preprocessing, where=f"variants.{name}.preprocessing")
-        manifest["preprocessing"] = msgspec.to_builtins(own)
+    own = ready.preprocessing
+    manifest = Manifest(
+        engine=READY_MADE,
+        method=ready.method,
+        file=ready.file,
+        description=model.description,
+        preprocessing=None
+        if own is None
+        else find_preprocessing(own, where=f"variants.{name}.preprocessing"),
+    )
     return Variant(
         name=name,
         method=ready.method,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeq.models.originals import Original
+from edgeq.quantize.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,7 @@ class Variant:
         path: The ``.tflite`` file, of a ready-made variant its copy in the store.
         sha256: Of the file's content.
         bytes: Size of the file.
-        manifest: What it was made from, as plain JSON values: engine, method, parameters, float
-            model, calibration set, tools' versions, and under ``"prepared"`` how what the engine
-            was given differs from the float model's file, if it does.
+        manifest: What it was made from.
         made: Whether this call made it (False when it was read from the store or came ready).
         original: The project's file, None for a variant that was made.
     """
@@ -32,6 +31,6 @@ class Variant:
     path: Path
     sha256: str
     bytes: int
-    manifest: dict[str, object]
+    manifest: Manifest
     made: bool
     original: Original | None = None

@@ -1,38 +1,90 @@
 """The published JSON Schema of the record: made from the structs, kept as a file of the package.
 
-``python -m edgeq.record.json_schema`` rewrites the file after a struct has changed.
+``python -m edgeq.record.json_schema`` rewrites the file after a struct has changed. What a field
+means is read off the ``Attributes`` of its struct's docstring.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from edgeq.io.files import write_bytes
-from edgeq.record.structs import SCHEMA, RunRecord
+from edgeq.record.structs import (
+    MODEL_SECTIONS,
+    SCHEMA,
+    SECTIONS,
+    ModelRecord,
+    RunRecord,
+    VariantRecord,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FILE = Path(__file__).with_name("run.schema.json")
 
+_ATTRIBUTES = re.compile(r"^Attributes:\n((?:    .*\n|\n)+)", re.MULTILINE)
+_ATTRIBUTE = re.compile(r"^    (\w+(?:, \w+)*): ((?:.*\n)(?:     .*\n)*)", re.MULTILINE)
+_NOTHING = {"type": "object", "maxProperties": 0}
+
 
 def run_schema() -> bytes:
     """Return the schema of ``run.json`` as indented JSON (draft 2020-12)."""
-    found = msgspec.json.schema(RunRecord, schema_hook=_anything)
-    for definition in found["$defs"].values():
+    found = msgspec.json.schema(RunRecord)
+    definitions = found["$defs"]
+    for definition in definitions.values():
         if "description" in definition:
             definition["description"] = inspect.cleandoc(definition["description"])
-    record = found["$defs"][RunRecord.__name__]
+    for kind in set(_structs(msgspec.inspect.type_info(RunRecord))):
+        _describe(definitions[kind.__name__], kind)
+    for kind, names in ((VariantRecord, SECTIONS), (ModelRecord, MODEL_SECTIONS)):
+        for name in names:
+            section = definitions[kind.__name__]["properties"][name]
+            known = [one for one in section["anyOf"] if one != {"type": "null"}]
+            section |= {"anyOf": [*known, _NOTHING], "default": {}}
+    record = definitions[RunRecord.__name__]
     record["properties"]["schema"] = {"const": SCHEMA}
     record["required"] = ["schema", *record["required"]]
     schema = {"$schema": DIALECT, "title": f"The record of a run, {SCHEMA}", **found}
     return msgspec.json.format(msgspec.json.encode(schema), indent=1) + b"\n"
 
 
-def _anything(_: type) -> dict[str, object]:
-    """Return the schema of ``object``: facts hold whatever was measured."""
-    return {"description": "Whatever was measured"}
+def meanings(kind: type[msgspec.Struct]) -> dict[str, str]:
+    """Return what each field of a struct means, from its docstring and those of what it extends."""
+    texts: dict[str, str] = {}
+    for extended in reversed(kind.__mro__):
+        section = _ATTRIBUTES.search(f"{inspect.cleandoc(extended.__doc__ or '')}\n")
+        for names, text in _ATTRIBUTE.findall("" if section is None else section[1]):
+            texts |= dict.fromkeys(names.split(", "), " ".join(text.split()))
+    return texts
+
+
+def _describe(definition: dict[str, Any], kind: type[msgspec.Struct]) -> None:
+    """Add to the definition of a struct what it is, and what its fields mean."""
+    doc = f"{inspect.cleandoc(kind.__doc__ or '')}\n"
+    definition["description"] = _ATTRIBUTES.sub("", doc).strip()
+    texts = meanings(kind)
+    for field in msgspec.structs.fields(kind):
+        if field.name in texts:
+            definition["properties"][field.encode_name]["description"] = texts[field.name]
+
+
+def _structs(info: msgspec.inspect.Type) -> Iterator[type[msgspec.Struct]]:
+    """Yield the structs that a type is made of, some of them several times."""
+    if isinstance(info, msgspec.inspect.StructType):
+        yield info.cls
+        for field in info.fields:
+            yield from _structs(field.type)
+    for name in ("types", "item_types"):
+        for inner in getattr(info, name, ()):
+            yield from _structs(inner)
+    for name in ("item_type", "key_type", "value_type"):
+        if hasattr(info, name):
+            yield from _structs(getattr(info, name))
 
 
 if __name__ == "__main__":

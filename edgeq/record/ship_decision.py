@@ -196,7 +196,7 @@ def leans(case: CaseRecord) -> Verdict | None:
 
     One that is open since its baseline may be guessing leans to nothing.
     """
-    if "doubt" in case.evidence:
+    if case.known.doubt is not None:
         return None
     return leaning(case.gate, case.status, case.value, case.limit)
 

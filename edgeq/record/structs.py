@@ -13,20 +13,54 @@ from typing import Any
 
 import msgspec
 
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import RecordError
 from edgeq.io.files import write_bytes
 from edgeq.io.json_numbers import not_finite
+from edgeq.io.structs import Json
 from edgeq.io.versions import Reader, content_of
 from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.measure.size import Size
 from edgeq.measure.tensors import Fit
+from edgeq.quantize.manifest import Manifest
 from edgeq.record.challenge import Challenge
 from edgeq.record.change import Change, Previous
+from edgeq.record.evidence import Evidence, evidence_of
 from edgeq.record.feeding import Feeding
+from edgeq.record.measured import (
+    InParts,
+    RecordedAccuracy,
+    RecordedAgreement,
+    RecordedControl,
+    RecordedLatency,
+    RecordedMemory,
+    RecordedNetwork,
+    RecordedOperators,
+)
+from edgeq.record.provenance import Machine, RecordedImages, RecordedLabels, Toolchain
 from edgeq.record.thumbnails import Picture, Sheet
 
 SCHEMA = "edgeq.run/2"
 
-Facts = dict[str, object]
+SECTIONS = (
+    "manifest",
+    "preprocessing",
+    "size",
+    "operators",
+    "agreement",
+    "accuracy",
+    "latency",
+    "memory",
+    "network",
+    "control",
+)
+"""Fields of a variant that are ``{}`` in JSON if they are None."""
+
+MODEL_SECTIONS = ("preprocessing", "labels")
+"""The same of a model."""
+
+_ALONE = frozenset({"total", "grown"})
+"""Keys of what was measured last, by a process of its own."""
 
 OWN_TEST = "::"
 """Stands in the gate of a case that is a test of the user's own: ``test_own::test_mine``."""
@@ -45,12 +79,16 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
         gate: A gate's name, or that of a test of the user's own: ``FILE::TEST``.
         method: The variant's name.
         status: A verdict.
-        value: In ``unit``; None for proofs and MISSING.
+        unit: Unit of ``value``, ``limit`` and ``interval``; ``""`` for proofs.
+        value: The measured number in ``unit``; None for proofs and MISSING.
+        limit: The limit in ``unit``; None for proofs. Whether it is the least or the most that is
+            allowed is the gate's: a value that keeps it passes.
         interval: Confidence interval of the value.
         reason: One sentence.
         next_step: What to do about it.
         declared_missing: Whether the spec allows this MISSING.
-        evidence: Facts that the reason rests on.
+        evidence: Facts that the reason rests on; a gate chooses its own. ``known`` is what edgeq
+            reads of them.
         as_of: Start of the earlier run that judged it, ISO 8601 in UTC; None if this one did.
         cause: What probably made it fail, said as probable; its facts are ``evidence["cause"]``.
             None where nothing was found.
@@ -68,9 +106,14 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     interval: tuple[float, float] | None = None
     next_step: str | None = None
     declared_missing: bool = False
-    evidence: Facts = {}
+    evidence: dict[str, Json] = {}
     cause: str | None = None
     as_of: str | None = None
+
+    @property
+    def known(self) -> Evidence:
+        """What edgeq itself reads of the evidence."""
+        return evidence_of(self.evidence)
 
 
 class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,17 +138,16 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
         agrees: The same of the images on which it gives its baseline's class; ``""`` of a baseline.
         fingerprint: Hash of all that its verdicts rest on: tools, files, images, labels; ``""`` if
             something can't be read. Partial runs of one spec are joined by it.
-        manifest: What it was made from: float model, parameters, calibration, tools.
-        preprocessing: Its own, as ``edgeq.config.structs.Preprocessing``; empty if it is the
-            model's.
+        manifest: What it was made from; None for the baseline, and if it could not be made.
+        preprocessing: Its own; None if it is the model's.
         feeding: How it is fed compared with the baseline; None if nothing differs, or no case that
             rests on it was judged.
-        size, operators, agreement, accuracy, latency, memory: What was measured; empty where
-            nothing was.
-        network: The error along the network, layer by layer; empty where it was not measured.
+        size, operators, agreement, accuracy, latency, memory: What was measured; None, which is
+            ``{}`` in JSON, if nothing was.
+        network: The error along the network, layer by layer; None if it was not measured.
         outputs: How each output that is judged as a tensor fits the baseline's.
         control: What the variant is compared with beside its baseline, why there is nothing, and
-            the figures of both; empty if no default limit asked.
+            the figures of both; None if no default limit asked.
     """
 
     name: str
@@ -119,18 +161,18 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     right: str = ""
     agrees: str = ""
     fingerprint: str = ""
-    manifest: Facts = {}
-    preprocessing: Facts = {}
+    manifest: Manifest | None = None
+    preprocessing: Preprocessing | None = None
     feeding: Feeding | None = None
-    size: Facts = {}
-    operators: Facts = {}
-    agreement: Facts = {}
-    accuracy: Facts = {}
-    latency: Facts = {}
-    memory: Facts = {}
-    network: Facts = {}
+    size: Size | None = None
+    operators: RecordedOperators | None = None
+    agreement: RecordedAgreement | None = None
+    accuracy: RecordedAccuracy | None = None
+    latency: RecordedLatency | None = None
+    memory: RecordedMemory | None = None
+    network: RecordedNetwork | None = None
     outputs: tuple[Fit, ...] = ()
-    control: Facts = {}
+    control: RecordedControl | None = None
 
 
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,8 +191,8 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         images: Counts, hashes and sources of the calibration and evaluation sets.
         image_keys: A key of each evaluation image and its label, in their order: base64 of the
             first 6 bytes of a hash of each.
-        preprocessing: As ``edgeq.config.structs.Preprocessing``.
-        labels: Name and count of the label set.
+        preprocessing: How photographs become its input; None if it was not found out.
+        labels: Its label set, None without one.
         licence, attribution: For the deployment package.
         pictures: Of the photographs that a report shows.
         sheets: Of its image sets.
@@ -167,10 +209,10 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     classes: int = 0
     output: int = 0
     tensors: int = 0
-    images: Facts = {}
+    images: RecordedImages = RecordedImages()
     image_keys: str = ""
-    preprocessing: Facts = {}
-    labels: Facts = {}
+    preprocessing: Preprocessing | None = None
+    labels: RecordedLabels | None = None
     licence: str | None = None
     attribution: str | None = None
     pictures: tuple[Picture, ...] = ()
@@ -181,6 +223,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Counts by verdict, and what they come to.
 
     Attributes:
+        passed: Number of cases with the verdict PASS.
+        failed: Number of cases with the verdict FAIL.
+        inconclusive: Number of cases with the verdict INCONCLUSIVE.
+        missing: Number of cases with the verdict MISSING.
         passes: Whether nothing fails: no FAIL, no undeclared MISSING, nothing worse than accepted,
             no declared case without a verdict, no bad input, not interrupted, INCONCLUSIVE only
             if the spec lets it pass.
@@ -237,8 +283,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     commands: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
-    machine: Facts = {}
-    toolchain: Facts = {}
+    machine: Machine = Machine()
+    toolchain: Toolchain = Toolchain()
     models: tuple[ModelRecord, ...] = ()
     cases: tuple[CaseRecord, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -298,6 +344,17 @@ def summarize(
     )
 
 
+def written(section: msgspec.Struct | None) -> dict[str, Any]:
+    """Return a section of a record as its JSON object, ``{}`` for None.
+
+    Keys of what several processes may have measured a part of are sorted: whose part came first
+    must not show.
+    """
+    table: dict[str, Any] = {} if section is None else msgspec.to_builtins(section)
+    joined = isinstance(section, InParts) and not _ALONE.isdisjoint(table)
+    return dict(sorted(table.items())) if joined else table
+
+
 def to_json(record: RunRecord) -> bytes:
     """Return the record as indented JSON.
 
@@ -305,6 +362,11 @@ def to_json(record: RunRecord) -> bytes:
         RecordError: A number is NaN or infinite.
     """
     builtins = msgspec.to_builtins(record)
+    for model, plain in zip(record.models, builtins["models"], strict=True):
+        variants = (plain["baseline"], *plain["variants"])
+        for variant, table in zip((model.baseline, *model.variants), variants, strict=True):
+            table |= {name: written(getattr(variant, name)) for name in SECTIONS}
+        plain |= {name: written(getattr(model, name)) for name in MODEL_SECTIONS}
     for path in not_finite(builtins):
         raise RecordError("the record holds a number that is not finite", where=path)
     return msgspec.json.format(msgspec.json.encode(builtins), indent=1) + b"\n"
@@ -340,10 +402,54 @@ def write(record: RunRecord, path: Path) -> None:
 
 
 def _from_run_1(plain: dict[str, Any]) -> dict[str, Any]:
-    """Return a record of schema ``edgeq.run/1`` as one of the current schema."""
+    """Return a record of schema ``edgeq.run/1`` as the fields of this struct."""
     summary = dict(plain["summary"])
     passes = summary.pop("may_ship")
-    return {**plain, "summary": {**summary, "passes": passes}}
+    return _from_run_2({**plain, "summary": {**summary, "passes": passes}})
+
+
+def _from_run_2(plain: dict[str, Any]) -> dict[str, Any]:
+    """Return a record as the fields of this struct: ``{}`` stands for None there."""
+    return {**plain, "models": [_model(one) for one in plain.get("models", ())]}
+
+
+def _model(plain: dict[str, Any]) -> dict[str, Any]:
+    baseline, variants = plain["baseline"], plain.get("variants", ())
+    known = _prepared({**plain, **_absent(plain, MODEL_SECTIONS)})
+    return {**known, "baseline": _variant(baseline), "variants": [_variant(v) for v in variants]}
+
+
+def _variant(plain: dict[str, Any]) -> dict[str, Any]:
+    known = {**plain, **_absent(plain, SECTIONS)}
+    manifest = known.get("manifest")
+    if manifest is not None:
+        manifest = _prepared(manifest)
+        if manifest.get("calibration") is not None:
+            manifest["calibration"] = _prepared(manifest["calibration"])
+        known["manifest"] = manifest
+        if known.get("preprocessing") is None:  # older records have it in the manifest alone
+            known["preprocessing"] = manifest.get("preprocessing")
+    return _prepared(known)
+
+
+def _absent(plain: dict[str, Any], names: tuple[str, ...]) -> dict[str, None]:
+    return dict.fromkeys(name for name in names if plain.get(name) == {})
+
+
+def _prepared(plain: dict[str, Any]) -> dict[str, Any]:
+    """Return a table whose preprocessing is whole: what older records do not name was not done.
+
+    Raises:
+        ValidationError: It lacks what every version has written.
+    """
+    preprocessing = plain.get("preprocessing")
+    if preprocessing is None:
+        return {**plain}
+    whole = {"jpeg_scaling": 0.0, **preprocessing}
+    lacking = [name for name in Preprocessing.__struct_encode_fields__ if name not in whole]
+    if lacking:
+        raise msgspec.ValidationError(f"a preprocessing lacks {', '.join(lacking)}")
+    return {**plain, "preprocessing": whole}
 
 
 _READER = Reader(
@@ -353,5 +459,5 @@ _READER = Reader(
     other="Name a run.json of a report",
     newer="Upgrade edgeq, or run the gate again with this version",
     damaged="Run the gate again",
-    older={"edgeq.run/1": _from_run_1},
+    converted={"edgeq.run/1": _from_run_1, SCHEMA: _from_run_2},
 )

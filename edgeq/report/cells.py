@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from edgeq.config.gates import GATES
 from edgeq.record.ship_decision import leans
 from edgeq.record.structs import CaseRecord, ModelRecord, VariantRecord
-from edgeq.report import facts, words
+from edgeq.report import words
 from edgeq.report.model_sentences import worst_output
 from edgeq.report.words import Mark
 
@@ -106,65 +106,58 @@ def _cell(text: str | None, *details: str, order: float | None = None) -> Cell:
 
 
 def _gzip(variant: VariantRecord) -> str:
-    compressed = facts.number(variant.size, "gzip_bytes")
-    return "" if compressed is None else f"gzip {words.size(compressed)}"
+    return "" if variant.size is None else f"gzip {words.size(variant.size.gzip_bytes)}"
 
 
 def _agreement(variant: VariantRecord) -> Cell:
-    share = facts.number(variant.agreement, "top1")
+    agreement = variant.agreement
+    if agreement is not None:
+        interval = words.span("percent", agreement.top1_interval)
+        return _cell(words.percent(agreement.top1), interval, order=agreement.top1)
     worst = worst_output(variant)
-    if share is None and worst is not None and worst.error is not None:
-        return _cell(
-            f"error {words.number('number', worst.error)}",
-            "relative, of its worst output",
-            order=-worst.error,
-        )
-    if share is None:
+    if worst is None or worst.error is None:
         return _cell(None)
-    ends = facts.interval(variant.agreement, "top1_interval")
-    return _cell(words.percent(share), words.span("percent", ends), order=share)
+    return _cell(
+        f"error {words.number('number', worst.error)}",
+        "relative, of its worst output",
+        order=-worst.error,
+    )
 
 
 def _accuracy(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -> Cell:
-    if is_baseline:
-        side = "baseline_top1"
-        every = (one.accuracy for one in model.variants)
-        found = next((one for one in every if facts.number(one, side, "value") is not None), {})
-    else:
-        side, found = "variant_top1", variant.accuracy
-    share = facts.number(found, side, "value")
-    drop = None if is_baseline else facts.number(found, "drop")
-    change = "" if drop is None else words.number("points", drop)
-    interval = words.span("percent", facts.interval(found, side, "interval"))
-    return _cell(None if share is None else words.percent(share), interval, change, order=share)
+    every = model.variants if is_baseline else (variant,)
+    accuracy = next((one.accuracy for one in every if one.accuracy is not None), None)
+    if accuracy is None:
+        return _cell(None)
+    rate = accuracy.baseline_top1 if is_baseline else accuracy.variant_top1
+    change = "" if is_baseline else words.number("points", accuracy.drop)
+    interval = words.span("percent", rate.interval)
+    return _cell(words.percent(rate.value), interval, change, order=rate.value)
 
 
 def _latency(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -> Cell:
+    every = model.variants if is_baseline else (variant,)
+    latency = next((one.latency for one in every if one.latency is not None), None)
+    if latency is None:
+        return _cell(None)
     if is_baseline:
-        every = (facts.number(one.latency, "baseline", "median_s") for one in model.variants)
-        found = next((seconds for seconds in every if seconds is not None), None)
-        if found is None:
-            return _cell(None)
-        return _cell("1", words.milliseconds(found), order=1.0)
-    ratio = facts.number(variant.latency, "ratio")
-    ends = facts.interval(variant.latency, "ratio_interval")
-    median = facts.number(variant.latency, "variant", "median_s")
+        return _cell("1", words.milliseconds(latency.baseline.median_s), order=1.0)
     return _cell(
-        None if ratio is None else words.times(ratio),
-        words.span("times", ends),
-        "" if median is None else words.milliseconds(median),
-        order=ratio,
+        words.times(latency.ratio),
+        words.span("times", latency.ratio_interval),
+        words.milliseconds(latency.variant.median_s),
+        order=latency.ratio,
     )
 
 
 def _memory(variant: VariantRecord) -> Cell:
-    first = facts.number(variant.memory, "peak")
-    before = facts.number(variant.memory, "before")
-    grown = facts.number(variant.memory, "grown") or 0.0
-    peak = None if first is None else first + grown
+    memory = variant.memory
+    if memory is None or memory.peak is None:
+        return _cell(None)
+    grown = memory.grown or 0
     details = []
-    if first is not None and before is not None:
-        details.append(f"adds {words.size(max(0.0, first - before))}")
+    if memory.before is not None:
+        details.append(f"adds {words.size(max(0, memory.peak - memory.before))}")
     if grown:
         details.append(f"grows by {words.size(grown)}")
-    return _cell(None if peak is None else words.size(peak), *details, order=peak)
+    return _cell(words.size(memory.peak + grown), *details, order=memory.peak + grown)

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-import msgspec
-
-from edgeq.io.structs import converted
-from edgeq.judge.tensors import COST
 from edgeq.measure.beside_control import BesideControl
+from edgeq.record.measured import RecordedControl
 from edgeq.record.structs import CaseRecord, ModelRecord
-from edgeq.report import facts
 from edgeq.words import Kind, duration, size, value
 
 _LEAST_SECONDS = 1.0
 """A control that took less was there already, or cost nothing worth a line."""
 
 
-def control_line(control: Mapping[str, object]) -> str:
-    """Return what a variant's default limits compared it with; empty if they asked for nothing.
-
-    Args:
-        control: ``VariantRecord.control``.
-    """
-    if not control:
+def control_line(control: RecordedControl | None) -> str:
+    """Return what a variant's default limits compared it with; empty if they asked for nothing."""
+    if control is None:
         return ""
-    method = facts.text(control, "method")
-    absent = facts.text(control, "absent")
-    if absent is not None:
-        return f"No control: {absent}. The limits alone judge"
-    if control.get("itself") is True:
-        return f"Its own control: it is edgeq's own {method} by the default recipe"
-    beside = _read(control.get("beside"))
+    if control.absent:
+        return f"No control: {control.absent}. The limits alone judge"
+    if control.itself:
+        return f"Its own control: it is edgeq's own {control.method} by the default recipe"
+    beside = control.beside
     reached = "" if beside is None else f": {', '.join(_figures(beside))} (this file's in brackets)"
     return f"Control: {_name(control)}{_cost(control)}{reached}"
 
@@ -39,11 +29,11 @@ def control_line(control: Mapping[str, object]) -> str:
 def costs(model: ModelRecord) -> tuple[str, ...]:
     """Return what controls cost that were made for a model's variants, one sentence each."""
     said = {}
-    for variant in model.variants:
-        seconds = facts.number(variant.control, "seconds")
-        if seconds is not None and seconds >= _LEAST_SECONDS and not _is_declared(variant.control):
-            said[_name(variant.control)] = (
-                f"{_name(variant.control)} was made and run to compare brought files with: "
+    for control in (one.control for one in model.variants):
+        seconds = None if control is None else _seconds(control)
+        if control is not None and seconds is not None:
+            said[_name(control)] = (
+                f"{_name(control)} was made and run to compare brought files with: "
                 f"{duration(seconds)} of work, kept for later runs"
             )
     return tuple(said.values())
@@ -53,39 +43,39 @@ def scale_costs(cases: Iterable[CaseRecord]) -> tuple[str, ...]:
     """Return what one scale for all channels of a layer costs variants, one sentence each."""
     said = []
     for case in cases:
-        cost = case.evidence.get(COST)
-        if not isinstance(cost, dict):
+        cost = case.known.beside_finer
+        if cost is None:
             continue
-        finer, own, other = (cost.get(key) for key in ("method", "own", "error"))
-        ratio = cost.get("ratio")
-        if isinstance(own, float) and isinstance(other, float) and isinstance(ratio, float):
-            beside = f"relative error {value('number', own)}, {finer} {value('number', other)}"
-            said.append(
-                f"{case.method}: one scale for all channels of a layer costs "
-                f"{value('times', ratio)} the error of a scale for each ({beside})"
-            )
-        else:
+        if cost.own is None or cost.error is None or cost.ratio is None:
             said.append(
                 f"{case.method}: what one scale for all channels of a layer costs is not known: "
-                f"{cost.get('absent')}"
+                f"{cost.absent}"
+            )
+        else:
+            own, finer = value("number", cost.own), value("number", cost.error)
+            said.append(
+                f"{case.method}: one scale for all channels of a layer costs "
+                f"{value('times', cost.ratio)} the error of a scale for each "
+                f"(relative error {own}, {cost.method} {finer})"
             )
     return tuple(said)
 
 
-def _name(control: Mapping[str, object]) -> str:
-    return f"edgeq's own {facts.text(control, 'method')} by {facts.text(control, 'engine')}"
+def _name(control: RecordedControl) -> str:
+    return f"edgeq's own {control.method} by {control.engine}"
 
 
-def _is_declared(control: Mapping[str, object]) -> bool:
-    return control.get("declared") is True
+def _seconds(control: RecordedControl) -> float | None:
+    """Return what a control took that was made on the side, None if it is not worth a line."""
+    seconds = control.seconds or 0.0
+    return seconds if seconds >= _LEAST_SECONDS and not control.declared else None
 
 
-def _cost(control: Mapping[str, object]) -> str:
-    took = facts.number(control, "seconds")
-    bytes_ = facts.number(control, "bytes")
-    parts = [] if bytes_ is None else [size(bytes_)]
-    if took is not None and took >= _LEAST_SECONDS and not _is_declared(control):
-        parts.append(f"made and run in {duration(took)} of work")
+def _cost(control: RecordedControl) -> str:
+    seconds = _seconds(control)
+    parts = [] if control.bytes is None else [size(control.bytes)]
+    if seconds is not None:
+        parts.append(f"made and run in {duration(seconds)} of work")
     return f" ({', '.join(parts)})" if parts else ""
 
 
@@ -105,11 +95,3 @@ def _figures(beside: BesideControl) -> list[str]:
 
 def _pair(name: str, kind: Kind, control: float, variant: float) -> str:
     return f"{name} {value(kind, control)} ({value(kind, variant)})"
-
-
-def _read(beside: object) -> BesideControl | None:
-    """Return the figures of a record; None if it holds none, or those of a later version."""
-    try:
-        return None if beside is None else converted(beside, BesideControl)
-    except msgspec.ValidationError:
-        return None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from edgeq.record.structs import ModelRecord, RunRecord
 from edgeq.record.thumbnails import Sheet
-from edgeq.report import facts
 from edgeq.report.pictures import Pictures, is_webp, named
 from edgeq.words import plural
 
@@ -82,8 +81,9 @@ def note(model: ModelRecord, shown: Pictures) -> str:
     if gone:
         were = "is" if gone == 1 else "are"
         return f"{plural(gone, 'picture')} {were} no longer beside the record"
-    rows = [row for one in model.variants for row in facts.rows(one.agreement, "flips")]
-    if rows and not model.pictures:
+    agreements = (one.agreement for one in model.variants)
+    changed = any(one is not None and one.flips for one in agreements)
+    if changed and not model.pictures:
         return "No pictures of photographs were kept with this record"
     return ""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from edgeq.record.structs import CaseRecord, Facts, VariantRecord
-from edgeq.report import facts, words
+from edgeq.measure.size import Size
+from edgeq.record.measured import RecordedOperators
+from edgeq.record.structs import CaseRecord
+from edgeq.report import words
 from edgeq.words import plural
 
 WIDTH = 460
@@ -87,19 +89,17 @@ class KernelsView:
     islands: tuple[str, ...]
 
 
-def stack_view(baseline: Facts, variant: Facts) -> StackView | None:
-    """Return where the bytes are, None where the variant's file was not read.
+def stack_view(baseline: Size | None, variant: Size | None) -> StackView | None:
+    """Return where the bytes are, None if the variant's file was not read.
 
     Args:
-        baseline: The baseline's size; may be empty.
+        baseline: The baseline's size, None if its file was not read.
         variant: The variant's size.
     """
-    tables = [facts.table(one, "parts") for one in (baseline, variant)]
-    amounts = [{name: facts.number(one, name) or 0.0 for name in one} for one in tables]
-    most = max((sum(one.values()) for one in amounts), default=0.0)
-    if not amounts[1] or most <= 0:
+    first, second = ({} if one is None else one.parts for one in (baseline, variant))
+    most = max(sum(first.values()), sum(second.values()))
+    if not second or most <= 0:
         return None
-    first, second = amounts
     names = sorted({*first, *second}, key=lambda one: (-first.get(one, 0), -second.get(one, 0)))
     rows = tuple(
         PartRow(
@@ -112,49 +112,56 @@ def stack_view(baseline: Facts, variant: Facts) -> StackView | None:
         for place, name in enumerate(names)
     )
     return StackView(
-        bars=tuple(_segments(one, rows, WIDTH / most) for one in amounts),
+        bars=tuple(_segments(one, rows, WIDTH / most) for one in (first, second)),
         rows=rows,
         description="Bytes by part: "
         + "; ".join(f"{row.name}: baseline {row.baseline}, variant {row.variant}" for row in rows),
     )
 
 
-def kernels_view(operators: Facts) -> KernelsView | None:
-    """Return what the kernels took over, None where the variant was not loaded."""
-    taken, total = facts.number(operators, "delegated"), facts.number(operators, "total")
-    partitions, kernels = facts.number(operators, "partitions"), facts.text(operators, "kernels")
-    if taken is None or total is None or partitions is None:
+def kernels_view(operators: RecordedOperators | None) -> KernelsView | None:
+    """Return what the kernels took over, None if the variant was not loaded."""
+    if operators is None or operators.total is None:
         return None
-    pieces = plural(round(partitions), "partition")
+    if operators.delegated is None or operators.partitions is None:
+        return None
+    delegated, total = operators.delegated, operators.total
+    pieces = plural(operators.partitions, "partition")
     return KernelsView(
-        summary=f"{taken:,.0f} of {total:,.0f} operators in {pieces} "
-        f"({kernels or 'kernels not known'})",
-        share=taken / total if total else 0.0,
-        islands=facts.texts(operators, "float_islands"),
+        summary=f"{delegated:,} of {total:,} operators in {pieces} "
+        f"({operators.kernels or 'kernels not known'})",
+        share=delegated / total if total else 0.0,
+        islands=operators.float_islands or (),
     )
 
 
-def shares(parts: Facts, show: Callable[[float], str]) -> tuple[Share, ...]:
-    """Return a breakdown, the greatest part first."""
-    amounts = {name: facts.number(parts, name) or 0.0 for name in parts}
+def shares(parts: Mapping[str, int] | None, show: Callable[[float], str]) -> tuple[Share, ...]:
+    """Return a breakdown, the greatest part first; empty if there is none."""
+    amounts = parts or {}
     whole = sum(amounts.values())
     order = sorted(amounts, key=lambda name: (-amounts[name], name))
     return tuple(Share(n, show(amounts[n]), amounts[n] / whole if whole else 0.0) for n in order)
 
 
-def types(variant: VariantRecord) -> tuple[tuple[str, str], ...]:
+def operators(found: RecordedOperators | None) -> tuple[Share, ...]:
+    """Return how often a file has which operator, the most frequent first."""
+    return () if found is None else shares(found.counts, words.count)
+
+
+def types(operators: RecordedOperators | None) -> tuple[tuple[str, str], ...]:
     """Return the types that a file holds and computes in, as names and texts."""
-    found = variant.operators
-    weights = shares(facts.table(found, "weight_bytes_by_type"), words.size)
-    compute = shares(facts.table(found, "compute_activation_types"), words.count)
-    islands = facts.texts(found, "float_islands")
+    if operators is None:
+        return ()
+    weights = shares(operators.weight_bytes_by_type, words.size)
+    compute = shares(operators.compute_activation_types, words.count)
+    islands = operators.float_islands
     lines = {
-        "inputs": ", ".join(facts.texts(found, "input_types")),
-        "outputs": ", ".join(facts.texts(found, "output_types")),
+        "inputs": ", ".join(operators.input_types or ()),
+        "outputs": ", ".join(operators.output_types or ()),
         "weights": ", ".join(f"{one.name} {one.text}" for one in weights),
         "compute operators": ", ".join(f"{one.text} in {one.name}" for one in compute),
-        "float islands": ", ".join(islands) or ("none" if "float_islands" in found else ""),
-        "custom operators": ", ".join(facts.texts(found, "custom")),
+        "float islands": "" if islands is None else ", ".join(islands) or "none",
+        "custom operators": ", ".join(operators.custom or ()),
     }
     return tuple((name, text) for name, text in lines.items() if text)
 
@@ -163,25 +170,22 @@ def noise(case: CaseRecord | None) -> tuple[tuple[str, str], ...]:
     """Return how far kernels part on a file beside what quantization costs, as name and text."""
     if case is None:
         return ()
-    apart = facts.number(case.evidence, "noise")
-    error = facts.number(case.evidence, "own_error")
-    other = facts.text(case.evidence, "other_kernels")
-    if apart is None or error is None or other is None:
+    known = case.known
+    if known.noise is None or known.own_error is None or known.other_kernels is None:
         return ()
-    said = (
-        f"{words.number('number', apart)} from those of {other} kernels, "
-        f"{words.number('number', error)} from the baseline's"
+    text = (
+        f"{words.number('number', known.noise)} from those of {known.other_kernels} kernels, "
+        f"{words.number('number', known.own_error)} from the baseline's"
     )
-    compared = facts.text(case.evidence, "compared") or "logits"
-    return ((f"relative error of {compared}", said),)
+    return ((f"relative error of {known.compared or 'logits'}", text),)
 
 
 def _segments(
-    amounts: dict[str, float], rows: tuple[PartRow, ...], scale: float
+    amounts: Mapping[str, int], rows: tuple[PartRow, ...], scale: float
 ) -> tuple[Segment, ...]:
     found, x = [], 0.0
     for row in rows:
-        width = amounts.get(row.name, 0.0) * scale
+        width = amounts.get(row.name, 0) * scale
         if width > 0:
             found.append(
                 Segment(

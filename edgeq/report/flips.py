@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edgeq.record.structs import Facts
-from edgeq.report import facts, words
+from edgeq.measure.flips import FlipKind
+from edgeq.record.measured import NamedFlip, NamedGuess, NamedWorstImage, RecordedAgreement
+from edgeq.report import words
 from edgeq.report.thumbnails import ordered
 from edgeq.words import distance, plural, typeset
 
 SHOWN = 20
 """Flips without a picture that are listed."""
 
-_KINDS = {
+_KINDS: dict[FlipKind, str] = {
     "right_to_wrong": "right to wrong",
     "wrong_to_right": "wrong to right",
     "wrong_to_wrong": "wrong to another wrong",
 }
-_TONES = {"right_to_wrong": "bad", "wrong_to_right": "good"}
+_TONES: dict[FlipKind | None, str] = {"right_to_wrong": "bad", "wrong_to_right": "good"}
 
 
 @dataclass(frozen=True)
@@ -87,128 +88,104 @@ class FlipsView:
     worst: tuple[WorstLine, ...]
 
 
-def flips_view(agreement: Facts, pictures: Mapping[int, str] | None = None) -> FlipsView | None:
-    """Return the flips of a variant, None where agreement was not measured.
+def flips_view(
+    agreement: RecordedAgreement | None, pictures: Mapping[int, str] | None = None
+) -> FlipsView | None:
+    """Return the flips of a variant, None if agreement was not measured.
 
-    An image is shown by ``name`` where the record has it, else by its index; a class by
-    ``baseline_name``, ``variant_name`` and ``label_name``, else by its index.
+    An image is shown by its name if the record has it, else by its index; and so is a class.
 
     Args:
         agreement: As measured.
         pictures: Anchors of pictures by the image's place in the set.
     """
-    images = facts.number(agreement, "images")
-    agreeing = facts.number(agreement, "agreeing")
-    if images is None or agreeing is None:
+    if agreement is None:
         return None
-    every = [_line(row, pictures or {}) for row in ordered(agreement)]
+    every = [_line(flip, pictures or {}) for flip in ordered(agreement.flips)]
     cards = tuple(line for line in every if line.picture)
     others = tuple(line for line in every if not line.picture)
     return FlipsView(
-        summary=_summary(agreement, round(agreeing), round(images)),
+        summary=_summary(agreement),
         spread=_spread(agreement),
         cards=cards,
         lines=others[:SHOWN],
         more=max(0, len(others) - SHOWN),
-        worst=tuple(_worst(row, pictures or {}) for row in facts.rows(agreement, "worst_images")),
+        worst=tuple(_worst(one, pictures or {}) for one in agreement.worst_images),
     )
 
 
-def _kind(row: Facts) -> str:
-    kind = facts.text(row, "kind") or ""
-    return kind if kind in _KINDS else ""
+def _summary(agreement: RecordedAgreement) -> str:
+    agree = f"{agreement.agreeing:,} of {plural(agreement.images, 'image')} agree"
+    counts, kinds = agreement.flip_counts, ""
+    if counts is not None and agreement.agreeing < agreement.images:
+        each = (f"{words.count(getattr(counts, kind))} {text}" for kind, text in _KINDS.items())
+        kinds = f": {', '.join(each)}"
+    ties = agreement.ties
+    return f"{agree}{kinds}" + (
+        f", {words.count(ties)} with a tie (counted against)" if ties else ""
+    )
 
 
-def _summary(agreement: Facts, agreeing: int, images: int) -> str:
-    said = f"{agreeing:,} of {plural(images, 'image')} agree"
-    counts = facts.table(agreement, "flip_counts")
-    kinds = [f"{words.count(facts.number(counts, key))} {_KINDS[key]}" for key in _KINDS if counts]
-    ties = facts.number(agreement, "ties") or 0
-    tied = f", {words.count(ties)} with a tie (counted against)" if ties else ""
-    return said + (f": {', '.join(kinds)}" if kinds and agreeing < images else "") + tied
-
-
-def _count(table: Facts, key: str) -> str:
-    return words.count(facts.number(table, key))
-
-
-def _spread(agreement: Facts) -> tuple[tuple[str, str], ...]:
+def _spread(agreement: RecordedAgreement) -> tuple[tuple[str, str], ...]:
     lines = []
-    for key, name, tail in (
-        ("cosine", "cosine of logits", "p5"),
-        ("js_bits", "Jensen-Shannon divergence in bits", "p95"),
-        ("relative_error", "relative error of logits", "p95"),
+    for name, spread, tail in (
+        ("cosine of logits", agreement.cosine, "p5"),
+        ("Jensen-Shannon divergence in bits", agreement.js_bits, "p95"),
+        ("relative error of logits", agreement.relative_error, "p95"),
     ):
-        if facts.number(agreement, key, "mean") is not None:
-            shown = [
-                words.number("number", facts.number(agreement, key, one))
-                for one in ("mean", tail, "worst")
-            ]
-            lines.append((name, f"mean {shown[0]}, {tail} {shown[1]}, worst {shown[2]}"))
-    drift = facts.number(agreement, "confidence_drift")
-    if drift is not None:
-        lines.append(("confidence drift", typeset(distance("points", drift))))
-    classes = facts.number(agreement, "distinct_classes")
-    before = facts.number(agreement, "baseline_distinct_classes")
-    if classes is not None and before is not None:
-        text = f"{words.count(classes)} (baseline {words.count(before)})"
-        lines.append(("distinct classes", text))
-    return tuple(lines)
+        if spread is not None:
+            mean, end, worst = (
+                words.number("number", value)
+                for value in (spread.mean, getattr(spread, tail), spread.worst)
+            )
+            lines.append((name, f"mean {mean}, {tail} {end}, worst {worst}"))
+    if agreement.confidence_drift is not None:
+        drift = distance("points", agreement.confidence_drift)
+        lines.append(("confidence drift", typeset(drift)))
+    classes, before = agreement.distinct_classes, agreement.baseline_distinct_classes
+    text = f"{words.count(classes)} (baseline {words.count(before)})"
+    return (*lines, ("distinct classes", text))
 
 
-def _line(row: Facts, pictures: Mapping[int, str]) -> FlipLine:
-    kind = _KINDS.get(_kind(row), "not labelled")
+def _line(flip: NamedFlip, pictures: Mapping[int, str]) -> FlipLine:
+    kind = "not labelled" if flip.kind is None else _KINDS[flip.kind]
+    baseline = _class(flip.baseline_name, flip.baseline_class)
+    variant = _class(flip.variant_name, flip.variant_class)
     return FlipLine(
-        image=_image(row),
-        kind=f"{kind}, tied" if row.get("tied") is True else kind,
-        tone=_TONES.get(_kind(row), "none"),
-        label=_class(row, "label_name", "label"),
-        baseline=_guess(row, "baseline"),
-        variant=_guess(row, "variant"),
-        baseline_best=_best(row, "baseline_best"),
-        variant_best=_best(row, "variant_best"),
-        picture=_picture(row, pictures),
+        image=_image(flip),
+        kind=f"{kind}, tied" if flip.tied else kind,
+        tone=_TONES.get(flip.kind, "none"),
+        label=_class(flip.label_name, flip.label),
+        baseline=f"{baseline} ({words.percent(flip.baseline_confidence)})",
+        variant=f"{variant} ({words.percent(flip.variant_confidence)})",
+        baseline_best=_best(flip.baseline_best),
+        variant_best=_best(flip.variant_best),
+        picture=pictures.get(flip.image),
     )
 
 
-def _worst(row: Facts, pictures: Mapping[int, str]) -> WorstLine:
-    cosine, divergence = facts.number(row, "cosine"), facts.number(row, "js_bits")
+def _worst(worst: NamedWorstImage, pictures: Mapping[int, str]) -> WorstLine:
     return WorstLine(
-        image=_image(row),
-        cosine=words.number("number", cosine),
-        divergence=words.number("number", divergence),
-        baseline=_class(row, "baseline_name", "baseline_class"),
-        variant=_class(row, "variant_name", "variant_class"),
-        agrees=row.get("agrees") is True,
-        picture=_picture(row, pictures),
+        image=_image(worst),
+        cosine=words.number("number", worst.cosine),
+        divergence=words.number("number", worst.js_bits),
+        baseline=_class(worst.baseline_name, worst.baseline_class),
+        variant=_class(worst.variant_name, worst.variant_class),
+        agrees=worst.agrees,
+        picture=pictures.get(worst.image),
     )
 
 
-def _image(row: Facts) -> str:
-    index = facts.number(row, "image")
-    return facts.text(row, "name") or ("" if index is None else f"image {index:.0f}")
+def _image(row: NamedFlip | NamedWorstImage) -> str:
+    return row.name or f"image {row.image}"
 
 
-def _picture(row: Facts, pictures: Mapping[int, str]) -> str | None:
-    index = facts.number(row, "image")
-    return None if index is None else pictures.get(round(index))
-
-
-def _best(row: Facts, side: str) -> tuple[GuessLine, ...]:
+def _best(guesses: tuple[NamedGuess, ...] | None) -> tuple[GuessLine, ...]:
     return tuple(
-        GuessLine(
-            _class(guess, "name", "class_index"), words.percent(facts.number(guess, "probability"))
-        )
-        for guess in facts.rows(row, side)
+        GuessLine(_class(guess.name, guess.class_index), words.percent(guess.probability))
+        for guess in guesses or ()
     )
 
 
-def _guess(row: Facts, side: str) -> str:
-    confidence = facts.number(row, f"{side}_confidence")
-    sure = "" if confidence is None else f" ({words.percent(confidence)})"
-    return _class(row, f"{side}_name", f"{side}_class") + sure
-
-
-def _class(row: Facts, name: str, index: str) -> str:
-    number = facts.number(row, index)
-    return facts.text(row, name) or (words.NONE if number is None else f"class {number:.0f}")
+def _class(name: str | None, index: int | None) -> str:
+    return name or (words.NONE if index is None else f"class {index}")

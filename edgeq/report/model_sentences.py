@@ -10,7 +10,7 @@ from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.measure.tensors import Fit
 from edgeq.record.ship_decision import answer, incomparable, leans, not_run, reasons
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
-from edgeq.report import facts, words
+from edgeq.report import words
 from edgeq.words import about, change, every, names, plural, typeset
 
 MOST_NAMES = 3
@@ -213,12 +213,12 @@ def _lowest(group: Variants) -> str:
 
 
 def _rank(one: VariantRecord) -> float:
-    share = facts.number(one.accuracy, "variant_top1", "value")
-    if share is None:
-        share = facts.number(one.agreement, "top1")
-    if share is None and (worst := worst_output(one)) is not None:
-        share = -(worst.error or 0.0)
-    return 2.0 if share is None else share
+    if one.accuracy is not None:
+        return one.accuracy.variant_top1.value
+    if one.agreement is not None:
+        return one.agreement.top1
+    worst = worst_output(one)
+    return 2.0 if worst is None else -(worst.error or 0.0)
 
 
 def _figures(one: VariantRecord) -> str:
@@ -228,20 +228,18 @@ def _figures(one: VariantRecord) -> str:
 
 def accuracy(one: VariantRecord) -> str:
     """Return the baseline's and the variant's accuracy, empty if it was not measured."""
-    before = facts.number(one.accuracy, "baseline_top1", "value")
-    after = facts.number(one.accuracy, "variant_top1", "value")
-    if before is None or after is None:
+    if one.accuracy is None:
         return ""
-    ends = facts.interval(one.accuracy, "variant_top1", "interval")
-    return f"top-1 {typeset(change('percent', before, after))}{_interval(ends)}"
+    before, after = one.accuracy.baseline_top1, one.accuracy.variant_top1
+    moved = typeset(change("percent", before.value, after.value))
+    return f"top-1 {moved}{_interval(after.interval)}"
 
 
 def agreement(one: VariantRecord) -> str:
     """Return the share of images with the baseline's class, empty if it was not measured."""
-    share = facts.number(one.agreement, "top1")
-    if share is None:
+    if one.agreement is None:
         return ""
-    ends = facts.interval(one.agreement, "top1_interval")
+    share, ends = one.agreement.top1, one.agreement.top1_interval
     return f"agreement {words.percent(share)}{_interval(ends)}"
 
 
@@ -263,23 +261,22 @@ def error(one: VariantRecord) -> str:
 
 def baseline_doubt(case: CaseRecord) -> str:
     """Return why a case's baseline proves nothing, empty if it does not stand in the way."""
-    return facts.text(case.evidence, "doubt", "reason") or ""
+    return "" if (doubt := case.known.doubt) is None else doubt.reason
 
 
-def _interval(ends: tuple[float, float] | None) -> str:
-    if ends is None:
-        return ""
+def _interval(ends: tuple[float, float]) -> str:
     return f", interval {words.span('percent', ends)}"
 
 
 def _images(group: Variants) -> int:
     """Return the images that the variants were judged on, 0 if none were."""
-    counts = (
-        facts.number(table, "images") for one in group for table in (one.agreement, one.accuracy)
+    measured = (
+        table
+        for one in group
+        for table in (one.agreement, one.accuracy, *one.outputs)
+        if table is not None
     )
-    known = [number for number in counts if number is not None]
-    known += [output.images for one in group for output in one.outputs]
-    return round(max(known, default=0.0))
+    return max((table.images for table in measured), default=0)
 
 
 def _sees_images(case: CaseRecord) -> bool:
@@ -287,13 +284,12 @@ def _sees_images(case: CaseRecord) -> bool:
 
 
 def _images_needed(case: CaseRecord) -> int:
-    number = facts.number(case.evidence, "images_needed")
-    return 0 if number is None or case.status is not Verdict.INCONCLUSIVE else round(number)
+    return case.known.images_needed or 0 if case.status is Verdict.INCONCLUSIVE else 0
 
 
 def _needed(cases: Sequence[CaseRecord]) -> str:
     """Return the images that settle all of some cases, with what they must be."""
     labelled = any(case.gate in GATES and GATES.get(case.gate).needs_labels for case in cases)
-    noun = "different photographs" if any("photographs" in c.evidence for c in cases) else "images"
+    noun = "different photographs" if any(c.known.photographs for c in cases) else "images"
     number = about(max(map(_images_needed, cases)))
     return f"{number} {'labelled ' if labelled else ''}{noun}"

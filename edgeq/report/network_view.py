@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from edgeq.record.structs import Facts
-from edgeq.report import facts
+from edgeq.record.measured import RecordedNetwork
 from edgeq.report.axis import Axis, Tick, powers_of_ten
 from edgeq.words import plural
 
@@ -51,11 +50,12 @@ class NetworkView:
     description: str
 
 
-def network_view(network: Facts) -> NetworkView | None:
-    """Return the error along the network, None where it was not measured."""
-    errors = facts.numbers(network, "errors")
-    places = facts.numbers(network, "places")
-    names, kinds = facts.texts(network, "names"), facts.texts(network, "operators")
+def network_view(network: RecordedNetwork | None) -> NetworkView | None:
+    """Return the error along the network, None if it was not measured."""
+    if network is None:
+        return None
+    errors, places = network.errors or (), network.places or ()
+    names, kinds = network.names or (), network.operators or ()
     if not errors or not len(errors) == len(places) == len(names) == len(kinds):
         return None
     shown = [min(max(error, _LEAST), _MOST) for error in errors]
@@ -63,15 +63,14 @@ def network_view(network: Facts) -> NetworkView | None:
     up = Axis(powers[0], powers[-1], _BOTTOM, _TOP, log=True)
     along = Axis(0, max(1.0, *places), _LEFT, _RIGHT)
     layers = tuple(
-        Layer(along.at(place), up.at(value), f"{kind} {place:.0f}, {name}", f"{error:.3g}")
+        Layer(along.at(place), up.at(value), f"{kind} {place}, {name}", f"{error:.3g}")
         for place, value, error, kind, name in zip(places, shown, errors, kinds, names, strict=True)
     )
     growth = [b / a for a, b in pairwise(shown)]
     order = sorted(range(len(growth)), key=lambda place: -growth[place])[:_LARGEST]
-    images = facts.number(network, "images") or 0
     summary = (
         f"Relative error of the output of {len(layers)} layers, the mean over "
-        f"{plural(round(images), 'image')} on which the variant is worst: "
+        f"{plural(network.images or 0, 'image')} on which the variant is worst: "
         f"{layers[0].text} after the first, {layers[-1].text} after the last"
     )
     return NetworkView(
@@ -84,9 +83,8 @@ def network_view(network: Facts) -> NetworkView | None:
     )
 
 
-def unmeasured(network: Facts) -> str:
+def unmeasured(network: RecordedNetwork | None) -> str:
     """Return why there is no error along the network."""
-    reason = facts.text(network, "reason")
-    if reason:
-        return f"Could not be measured: {reason}"
+    if network is not None and network.reason:
+        return f"Could not be measured: {network.reason}"
     return "Not measured: it is looked for where the answers of a variant fail"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
-from edgeq.record.structs import Facts
-from edgeq.report import facts
+from edgeq.measure.agreement import Spread
+from edgeq.record.measured import NamedWorstImage, RecordedAgreement
 from edgeq.report.axis import Axis, Tick
 from edgeq.report.histogram import Histogram, bars
 from edgeq.words import plural
@@ -39,7 +41,8 @@ class _Distance:
     """A number of the record that says how far one image's answers lie from the baseline's.
 
     Attributes:
-        key: Its key in the record.
+        spread: Reads it off an agreement, over all images.
+        single: Reads it off one of the worst images.
         name: What it is called.
         title: Of the picture.
         axis: What the axis is called.
@@ -48,7 +51,8 @@ class _Distance:
         is_closeness: Whether 1 means no distance, as a cosine does; else 0 does.
     """
 
-    key: str
+    spread: Callable[[RecordedAgreement], Spread]
+    single: Callable[[NamedWorstImage], float]
     name: str
     title: str
     axis: str
@@ -63,7 +67,8 @@ class _Distance:
 
 _DISTANCES = (
     _Distance(
-        key="cosine",
+        spread=attrgetter("cosine"),
+        single=attrgetter("cosine"),
         name="cosine",
         title="Cosine of logits, image by image",
         axis="closer to the baseline on the left; each step to the right is further",
@@ -72,7 +77,8 @@ _DISTANCES = (
         is_closeness=True,
     ),
     _Distance(
-        key="js_bits",
+        spread=attrgetter("js_bits"),
+        single=attrgetter("js_bits"),
         name="divergence",
         title="Jensen-Shannon divergence, image by image",
         axis="bits from 0 (the same probabilities) to 1 (nothing in common)",
@@ -82,17 +88,19 @@ _DISTANCES = (
 )
 
 
-def spreads(agreement: Facts) -> tuple[SpreadView, ...]:
-    """Return the histograms of a variant, none where the record holds no distribution."""
+def spreads(agreement: RecordedAgreement | None) -> tuple[SpreadView, ...]:
+    """Return the histograms of a variant, none if the record holds no distribution."""
+    if agreement is None:
+        return ()
     found = (_spread(agreement, distance) for distance in _DISTANCES)
     return tuple(one for one in found if one is not None)
 
 
-def _spread(agreement: Facts, distance: _Distance) -> SpreadView | None:
-    values = facts.numbers(agreement, distance.key, "percentiles")
+def _spread(agreement: RecordedAgreement, distance: _Distance) -> SpreadView | None:
+    values = distance.spread(agreement).percentiles
     if len(values) < LEAST:
         return None
-    worst = _of_worst(agreement, distance.key)
+    worst = [distance.single(one) for one in agreement.worst_images]
     axis = Axis(_CLOSEST, distance.most, _START, _END, log=True)
     from_closest = values[::-1] if distance.is_closeness else values
     return SpreadView(
@@ -105,22 +113,16 @@ def _spread(agreement: Facts, distance: _Distance) -> SpreadView | None:
             height=HEIGHT,
             ticks=tuple(Tick(axis.at(distance.of(one)), f"{one:g}") for one in distance.ticks),
             marks=tuple(dict.fromkeys(axis.at(distance.of(one)) for one in worst)),
-            description=_said(distance.name, values, facts.number(agreement, "images")),
+            description=_said(distance.name, values, agreement.images),
         ),
         numbers=_numbers(from_closest, "at least" if distance.is_closeness else "at most"),
     )
 
 
-def _of_worst(agreement: Facts, key: str) -> list[float]:
-    rows = (facts.number(row, key) for row in facts.rows(agreement, "worst_images"))
-    return [one for one in rows if one is not None]
-
-
-def _said(name: str, values: tuple[float, ...], images: float | None) -> str:
-    of = "" if images is None else f" of {plural(round(images), 'image')}"
+def _said(name: str, values: tuple[float, ...], images: int) -> str:
     return (
-        f"Histogram of the {name}{of}: {min(values):.4g} to {max(values):.4g}, "
-        f"median {values[len(values) // 2]:.4g}"
+        f"Histogram of the {name} of {plural(images, 'image')}: "
+        f"{min(values):.4g} to {max(values):.4g}, median {values[len(values) // 2]:.4g}"
     )
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from itertools import chain, zip_longest
 
 import msgspec
 
-from edgeq.record.structs import Facts, ModelRecord, RunRecord
-from edgeq.report import facts
+from edgeq.measure.flips import FlipKind
+from edgeq.record.measured import NamedFlip, RecordedAgreement
+from edgeq.record.structs import ModelRecord, RunRecord
 
 PER_MODEL = 24
 PER_RUN = 144
 """Pictures of about 4 kB each: what keeps the page of a dozen models below 1.5 MB."""
 
-_BEST = ("baseline_best", "variant_best")
-
-KINDS = ("right_to_wrong", "wrong_to_right", "wrong_to_wrong")
+KINDS: tuple[FlipKind, ...] = ("right_to_wrong", "wrong_to_right", "wrong_to_wrong")
 
 
 def chosen(record: RunRecord) -> dict[str, tuple[int, ...]]:
@@ -39,43 +38,38 @@ def lean(model: ModelRecord) -> ModelRecord:
     """
     pictured = {picture.image for picture in model.pictures}
     variants = tuple(
-        msgspec.structs.replace(one, agreement=_lean(one.agreement, pictured))
-        if "flips" in one.agreement
-        else one
+        one
+        if one.agreement is None
+        else msgspec.structs.replace(one, agreement=_lean(one.agreement, pictured))
         for one in model.variants
     )
     return msgspec.structs.replace(model, variants=variants)
 
 
-def _lean(agreement: Facts, pictured: AbstractSet[int]) -> Facts:
-    kept = pictured | set(_places(ordered(agreement)[:PER_MODEL]))
-    rows = [
-        row
-        if row.get("image") in kept
-        else {key: value for key, value in row.items() if key not in _BEST}
-        for row in facts.rows(agreement, "flips")
-    ]
-    return {**agreement, "flips": rows}
+def _lean(agreement: RecordedAgreement, pictured: AbstractSet[int]) -> RecordedAgreement:
+    harmful = ordered(agreement.flips)[:PER_MODEL]
+    shown = pictured | {flip.image for flip in harmful}
+    flips = tuple(
+        flip
+        if flip.image in shown
+        else msgspec.structs.replace(flip, baseline_best=None, variant_best=None)
+        for flip in agreement.flips
+    )
+    return msgspec.structs.replace(agreement, flips=flips)
 
 
-def ordered(agreement: Facts) -> tuple[Facts, ...]:
+def ordered(flips: Iterable[NamedFlip]) -> tuple[NamedFlip, ...]:
     """Return the flips, the most harmful first: by kind, then by the baseline's confidence."""
 
-    def harm(row: Facts) -> tuple[int, float]:
-        kind = facts.text(row, "kind")
-        sure = facts.number(row, "baseline_confidence") or 0.0
-        return (KINDS.index(kind) if kind in KINDS else 0, -sure)
+    def harm(flip: NamedFlip) -> tuple[int, float]:
+        return (0 if flip.kind is None else KINDS.index(flip.kind), -flip.baseline_confidence)
 
-    return tuple(sorted(facts.rows(agreement, "flips"), key=harm))
+    return tuple(sorted(flips, key=harm))
 
 
 def _of_model(model: ModelRecord, most: int) -> tuple[int, ...]:
-    flips = [_places(ordered(one.agreement)) for one in model.variants]
-    worst = [_places(facts.rows(one.agreement, "worst_images")) for one in model.variants]
+    agreements = [one.agreement for one in model.variants if one.agreement is not None]
+    flips = [[flip.image for flip in ordered(one.flips)] for one in agreements]
+    worst = [[worst.image for worst in one.worst_images] for one in agreements]
     turns = chain(*zip_longest(*flips), *zip_longest(*worst))
     return tuple(dict.fromkeys(image for image in turns if image is not None))[:most]
-
-
-def _places(rows: Sequence[Facts]) -> list[int]:
-    places = (facts.number(row, "image") for row in rows)
-    return [round(place) for place in places if place is not None]

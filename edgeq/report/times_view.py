@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
-from edgeq.record.structs import CaseRecord, Facts
-from edgeq.report import facts, words
+from edgeq.measure.latency import Latency, Timing
+from edgeq.record.structs import CaseRecord
+from edgeq.report import words
 from edgeq.report.axis import Axis, Tick, round_numbers
 from edgeq.report.histogram import Histogram, bars
 
@@ -64,35 +67,35 @@ class TimesView:
     ratios: Ratios | None
 
 
-_ROWS = (
-    ("loading", "init_s"),
-    ("first inference", "first_s"),
-    ("median", "median_s"),
-    ("mean", "mean_s"),
-    ("90th percentile", "p90_s"),
+_ROWS: tuple[tuple[str, Callable[[Timing], float | None]], ...] = (
+    ("loading", attrgetter("init_s")),
+    ("first inference", attrgetter("first_s")),
+    ("median", attrgetter("median_s")),
+    ("mean", attrgetter("mean_s")),
+    ("90th percentile", attrgetter("p90_s")),
 )
 
 
-def times_view(latency: Facts, case: CaseRecord | None = None) -> TimesView | None:
-    """Return the times of a variant, None where they were not measured.
+def times_view(latency: Latency | None, case: CaseRecord | None = None) -> TimesView | None:
+    """Return the times of a variant, None if they were not measured.
 
     Args:
         latency: As measured.
         case: The case of the latency ratio, whose limit is drawn.
     """
-    rows = tuple(
-        (name, words.milliseconds(one), words.milliseconds(other))
-        for name, key in _ROWS
-        if (one := facts.number(latency, "baseline", key)) is not None
-        and (other := facts.number(latency, "variant", key)) is not None
-    )
-    if not rows:
+    if latency is None:
         return None
+    rows = tuple(
+        (name, words.milliseconds(before), words.milliseconds(after))
+        for name, time in _ROWS
+        if (before := time(latency.baseline)) is not None
+        and (after := time(latency.variant)) is not None
+    )
     return TimesView(rows, _chart(latency), _beyond(latency), _ratios(latency, case))
 
 
-def _chart(latency: Facts) -> Histogram | None:
-    sides = [facts.numbers(latency, side, "percentiles_s") for side in ("baseline", "variant")]
+def _chart(latency: Latency) -> Histogram | None:
+    sides = [side.percentiles_s for side in (latency.baseline, latency.variant)]
     if any(len(side) <= _SHOWN for side in sides):
         return None
     shown = [side[: _SHOWN + 1] for side in sides]
@@ -113,27 +116,22 @@ def _chart(latency: Facts) -> Histogram | None:
     )
 
 
-def _beyond(latency: Facts) -> str:
-    slow = [
-        words.milliseconds(side[-1])
-        for name in ("baseline", "variant")
-        if (side := facts.numbers(latency, name, "percentiles_s"))
-    ]
-    if len(slow) != 2:  # noqa: PLR2004 - both sides
+def _beyond(latency: Latency) -> str:
+    baseline, variant = latency.baseline.percentiles_s, latency.variant.percentiles_s
+    if not (baseline and variant):
         return ""
     return (
-        f"The slowest 3 % are not drawn; the slowest inference of all took {slow[0]} (baseline) "
-        f"and {slow[1]} (variant)."
+        "The slowest 3 % are not drawn; the slowest inference of all took "
+        f"{words.milliseconds(baseline[-1])} (baseline) and {words.milliseconds(variant[-1])} "
+        "(variant)."
     )
 
 
-def _ratios(latency: Facts, case: CaseRecord | None) -> Ratios | None:
-    values = facts.numbers(latency, "block_ratios")
-    ratio = facts.number(latency, "ratio")
-    if not values or ratio is None:
+def _ratios(latency: Latency, case: CaseRecord | None) -> Ratios | None:
+    values, ratio, ends = latency.block_ratios, latency.ratio, latency.ratio_interval
+    if not values:
         return None
     limit = None if case is None else case.limit
-    ends = facts.interval(latency, "ratio_interval")
     seen = [*values, *(ends or ()), *([limit] if limit is not None and limit < 2 * ratio else [])]
     steps = round_numbers(min(seen), max(seen), 3)
     up = Axis(steps[0], steps[-1], _BOTTOM, _TOP)

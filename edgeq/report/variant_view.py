@@ -9,7 +9,7 @@ from edgeq.config.gates import written
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.record.ship_decision import answer, leans, reasons
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
-from edgeq.report import facts, file_view, flips, words
+from edgeq.report import file_view, flips, words
 from edgeq.report.cells import Cell, cells
 from edgeq.report.control_view import control_line
 from edgeq.report.network_view import NetworkView, network_view, unmeasured
@@ -164,8 +164,8 @@ def variant_view(
         error=variant.error,
         sha256=variant.sha256,
         bytes=variant.bytes or None,
-        agreement=facts.number(variant.agreement, "top1"),
-        latency=facts.number(variant.latency, "ratio"),
+        agreement=None if variant.agreement is None else variant.agreement.top1,
+        latency=None if variant.latency is None else variant.latency.ratio,
         why="" if is_baseline else _why(record, model, variant),
         cells=cells(model, variant, cases, is_baseline=is_baseline),
         cases=tuple(case_view(case) for case in cases),
@@ -174,9 +174,9 @@ def variant_view(
         outputs=outputs_view(variant.outputs, trained=model.trained),
         times=times_view(variant.latency, by_gate.get("latency_ratio")),
         stack=file_view.stack_view(model.baseline.size, variant.size),
-        operators=file_view.shares(facts.table(variant.operators, "counts"), words.count),
+        operators=file_view.operators(variant.operators),
         kernels=file_view.kernels_view(variant.operators),
-        types=file_view.types(variant) + file_view.noise(by_gate.get("kernels")),
+        types=file_view.types(variant.operators) + file_view.noise(by_gate.get("kernels")),
         network=network_view(variant.network),
         network_absent=unmeasured(variant.network),
         control=control_line(variant.control),
@@ -196,7 +196,7 @@ def case_view(case: CaseRecord) -> CaseView:
         reason=case.reason if case.as_of is None else f"{case.reason} (as of {utc(case.as_of)})",
         cause=sentence(case.cause),
         next_step=case.next_step or "",
-        resolution=sentence(facts.text(case.evidence, "resolution")),
+        resolution=sentence(case.known.resolution),
         declared=case.declared_missing,
     )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edgeq.io.structs import Json
 from edgeq.judge.verdict import ShipDecision
 from edgeq.record.ship_decision import answered
-from edgeq.record.structs import Facts, ModelRecord, RunRecord
-from edgeq.report import embedding, facts, scatter, sentences, words
+from edgeq.record.structs import ModelRecord, RunRecord, written
+from edgeq.report import embedding, scatter, sentences, words
 from edgeq.report.changes import ChangesView, changes_view
 from edgeq.report.embedding import PictureView, SheetView
 from edgeq.report.model_sentences import findings
@@ -136,8 +138,8 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
         changes=changes_view(record.changes),
         facts=(
             *(_data(model, pictures) for model in record.models),
-            FactsView("Machine", flat(record.machine)),
-            FactsView("Tools", flat(record.toolchain)),
+            FactsView("Machine", flat(written(record.machine))),
+            FactsView("Tools", flat(written(record.toolchain))),
         ),
         commands=_commands(record),
         needed=_needed(record),
@@ -148,13 +150,13 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
     )
 
 
-def flat(table: Facts, prefix: str = "") -> tuple[tuple[str, str], ...]:
+def flat(table: Mapping[str, Json], prefix: str = "") -> tuple[tuple[str, str], ...]:
     """Return nested facts as names and texts, one line each."""
     found: list[tuple[str, str]] = []
     for key, value in table.items():
         name = f"{prefix}{key}".replace("_", " ")
         if isinstance(value, dict):
-            found += flat(facts.table({"t": value}, "t"), f"{name}: ")
+            found += flat(value, f"{name}: ")
         elif isinstance(value, list | tuple):
             found.append((name, ", ".join(_fact(name, one) for one in value) or "none"))
         else:
@@ -189,12 +191,11 @@ def _needed(record: RunRecord) -> str:
 def _about(record: RunRecord) -> tuple[tuple[str, str], ...]:
     names = [model.name for model in record.models]
     machine = record.machine
-    cores = facts.number(machine, "cores")
     where = (
-        facts.text(machine, "processor"),
-        None if cores is None else plural(round(cores), "core"),
-        facts.text(machine, "architecture"),
-        facts.text(machine, "system"),
+        machine.processor,
+        None if machine.cores is None else plural(machine.cores, "core"),
+        machine.architecture,
+        machine.system,
     )
     return (
         ("model" if len(names) == 1 else "models", ", ".join(names) or "none"),
@@ -241,9 +242,9 @@ def _data(model: ModelRecord, shown: Pictures) -> FactsView:
     sheets = embedding.sheets(model, shown)
     gone = len(model.sheets) - len(sheets)
     lines = (
-        *flat(model.images),
-        *flat(model.preprocessing, "preprocessing: "),
-        *flat(model.labels, "labels: "),
+        *flat(written(model.images)),
+        *flat(written(model.preprocessing), "preprocessing: "),
+        *flat(written(model.labels), "labels: "),
         *_samples(model),
         *([("contact sheets", f"{gone} no longer beside the record")] if gone else []),
     ) or (("images", words.ABSENT),)

@@ -62,9 +62,8 @@ def class_names(found: RunRecord, spec: Spec) -> dict[str, tuple[str, ...]]:
     """
     named = {}
     for model in found.models:
-        name = model.labels.get("name")
-        if isinstance(name, str):
-            named[model.name] = _label_set(name, model, spec).names
+        if model.labels is not None:
+            named[model.name] = _label_set(model.labels.name, model, spec).names
         for variant in model.variants:
             ready = spec.variants.get(variant.name)
             if ready is not None and ready.model == model.name and ready.labels is not None:

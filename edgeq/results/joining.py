@@ -22,17 +22,18 @@ from edgeq.errors import EdgeqError
 from edgeq.io.files import sha256_bytes
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
+from edgeq.record.evidence import Evidence
+from edgeq.record.provenance import RecordedSet
 from edgeq.record.structs import (
     OWN_TEST,
     CaseRecord,
-    Facts,
     ModelRecord,
     RunRecord,
     VariantRecord,
     is_own_test,
 )
 from edgeq.results.merging import merged
-from edgeq.results.recording import machine_facts, tool_versions
+from edgeq.results.recording import this_machine, tool_versions
 from edgeq.samples.sets import ImageSet
 
 CONFTEST = "conftest.py"
@@ -139,7 +140,7 @@ def _fingerprint(run: Run, subject: Subject, model: ModelRecord) -> str:
     return "" if facts is None else sha256_bytes(msgspec.json.encode(facts, order="sorted"))
 
 
-def _facts(run: Run, subject: Subject, model: ModelRecord) -> Facts | None:
+def _facts(run: Run, subject: Subject, model: ModelRecord) -> dict[str, object] | None:
     """Return what verdicts rest on, None if it is not what this run's own processes saw.
 
     Raises:
@@ -149,8 +150,9 @@ def _facts(run: Run, subject: Subject, model: ModelRecord) -> Facts | None:
     described = next(one for one in model.variants if one.name == subject.variant)
     sets = {"evaluation": inputs.evaluation, "calibration": inputs.calibration_set}
     seen = {name: images.sha256 for name, images in sets.items() if images is not None}
-    for name, table in model.images.items():
-        if isinstance(table, dict) and table.get("sha256") != seen.get(name):
+    for name in sets:
+        described_set: RecordedSet | None = getattr(model.images, name)
+        if described_set is not None and described_set.sha256 != seen.get(name):
             return None
     if model.baseline.sha256 not in {"", inputs.baseline.sha256}:
         return None
@@ -204,7 +206,7 @@ def _is_same(ours: VariantRecord | None, theirs: VariantRecord | None) -> bool:
 def _still_holds(case: CaseRecord, before: RunRecord, root: Path) -> bool:
     """Return whether what a verdict rests on beside its variant is the same."""
     if is_own_test(case.gate):
-        return _is_unchanged(case.evidence, root)
+        return _is_unchanged(case.known, root)
     if case.gate not in GATES:
         return False
     gate = GATES.get(case.gate)
@@ -212,18 +214,17 @@ def _still_holds(case: CaseRecord, before: RunRecord, root: Path) -> bool:
     if not judge.startswith(OWN_ROOM):
         return False  # others' code may have changed, and nothing would show it
     alike = () if gate.comparison is None else gate.comparison.alike
-    here = machine_facts()
-    same_machine = all(before.machine.get(name) == here.get(name) for name in _MACHINE)
+    here = this_machine()
+    same_machine = all(getattr(before.machine, name) == getattr(here, name) for name in _MACHINE)
     return same_machine or not (gate.timed or "machine" in alike)
 
 
-def _is_unchanged(evidence: Facts, root: Path) -> bool:
+def _is_unchanged(evidence: Evidence, root: Path) -> bool:
     """Return whether the file of a test of the user's own is what it was."""
-    file, sha256 = evidence.get("file"), evidence.get("sha256")
-    if not isinstance(file, str) or not sha256:
+    if evidence.file is None or not evidence.sha256:
         return False
     try:
-        return sources_sha256(root / file, root) == sha256
+        return sources_sha256(root / evidence.file, root) == evidence.sha256
     except OSError:
         return False
 

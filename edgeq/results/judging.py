@@ -243,5 +243,5 @@ def recorded(case: Case, judgement: Judgement) -> CaseRecord:
         interval=judgement.interval,
         next_step=judgement.next_step,
         declared_missing=judgement.declared_missing,
-        evidence=judgement.evidence,
+        evidence=msgspec.to_builtins(judgement.evidence),
     )

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
+from edgeq.record.measured import InParts
 from edgeq.record.structs import ModelRecord
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -42,9 +43,20 @@ def merged(ours: S, theirs: S, **given: object) -> S:
 
 def _filled(ours: object, theirs: object) -> object:
     """Return the first value filled from the second; whose is first does not show in the order."""
+    if isinstance(ours, InParts) and isinstance(theirs, InParts):
+        return _both(ours, theirs)
     if not isinstance(ours, dict) or not isinstance(theirs, dict):
         return ours or theirs
     both = {**theirs, **ours}
     if len(both) == len(ours):
         return ours
     return both if len(both) == len(theirs) else dict(sorted(both.items()))
+
+
+def _both(ours: InParts, theirs: InParts) -> InParts:
+    """Return the parts that two processes have measured; what both have is the first one's."""
+    facts = {
+        name: getattr(theirs if getattr(ours, name) is None else ours, name)
+        for name in ours.__struct_fields__
+    }
+    return type(ours)(**facts)

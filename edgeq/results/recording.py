@@ -15,8 +15,10 @@ import msgspec
 import edgeq
 from edgeq.config.digest import spec_sha256
 from edgeq.config.structs import CLASSIFICATION, TENSORS, Spec, Task
-from edgeq.errors import EdgeqError
+from edgeq.errors import EdgeqError, encodable
+from edgeq.io import structs
 from edgeq.judge import growing
+from edgeq.measure.agreement import Agreement
 from edgeq.measure.clusters import find_clusters
 from edgeq.models.float_model import FloatModel
 from edgeq.pipeline.control import record_of
@@ -28,22 +30,23 @@ from edgeq.pipeline.run import BASELINE, Run
 from edgeq.quantize.make import READY_MADE
 from edgeq.quantize.variant import Variant
 from edgeq.record.feeding import Feeding
-from edgeq.record.structs import CaseRecord, Facts, ModelRecord, RunRecord, VariantRecord, summarize
-from edgeq.results.names import named
-from edgeq.tasks.recognition import Reading
-
-TOOLS = (
-    "ai-edge-litert",
-    "keras",
-    "litert-quantizer",
-    "msgspec",
-    "numpy",
-    "pillow",
-    "pytest",
-    "pytest-benchmark",
-    "scipy",
-    "tensorflow",
+from edgeq.record.measured import (
+    RecordedAccuracy,
+    RecordedAgreement,
+    RecordedLatency,
+    RecordedMemory,
+    RecordedOperators,
 )
+from edgeq.record.provenance import (
+    Machine,
+    RecordedImages,
+    RecordedLabels,
+    RecordedSet,
+    Toolchain,
+    Versions,
+)
+from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord, summarize
+from edgeq.tasks.recognition import Reading
 
 TASKS: dict[str, Task] = {name: name for name in (CLASSIFICATION, TENSORS)}
 
@@ -100,8 +103,8 @@ def record_run(
         commands=commands,
         data=taken(run.spec),
         errors=errors,
-        machine=machine_facts(),
-        toolchain=toolchain_facts(run.spec),
+        machine=this_machine(),
+        toolchain=toolchain_of(run.spec),
         models=models,
         cases=ordered,
         summary=summary,
@@ -145,37 +148,37 @@ def describe_variant(run: Run, subject: Subject) -> ModelRecord:
         baseline=_baseline(run, subject.model, baseline, (subject,)),
         images=_images(inputs),
         image_keys=_image_keys(inputs),
-        preprocessing=msgspec.to_builtins(baseline.preprocessing),
+        preprocessing=baseline.preprocessing,
     )
 
 
-def toolchain_facts(spec: Spec) -> Facts:
+def toolchain_of(spec: Spec) -> Toolchain:
     """Return the versions of the libraries, and how a spec has models run."""
-    return {**tool_versions(), **msgspec.to_builtins(spec.run)}
+    return structs.converted({**tool_versions(), **msgspec.to_builtins(spec.run)}, Toolchain)
 
 
-def machine_facts() -> Facts:
+def this_machine() -> Machine:
     """Return what latency and memory depend on; no host or user name."""
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return {
-        "architecture": platform.machine(),
-        "cores": os.cpu_count() or 0,
-        "memory_bytes": pages,
-        "processor": processor_name(),
-        "system": f"{platform.system()} {platform.release()}",
-    }
+    return Machine(
+        architecture=platform.machine(),
+        cores=os.cpu_count() or 0,
+        memory_bytes=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        processor=processor_name(),
+        system=f"{platform.system()} {platform.release()}",
+    )
 
 
 @cache
-def tool_versions() -> Mapping[str, object]:
+def tool_versions() -> Mapping[str, str]:
     """Return the versions of the libraries that are installed."""
-    found: Facts = {"python": platform.python_version()}
-    for name in TOOLS:
+    python, *packages = Versions.__struct_encode_fields__
+    versions = {python: platform.python_version()}
+    for name in packages:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
@@ -211,22 +214,26 @@ def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
         tensors=0 if reading is None else reading.tensors,
         images=_images(inputs),
         image_keys=_image_keys(inputs),
-        preprocessing=msgspec.to_builtins(baseline.preprocessing),
-        labels={} if labels is None else {"name": labels.name, "count": labels.classes},
+        preprocessing=baseline.preprocessing,
+        labels=None if labels is None else RecordedLabels(name=labels.name, count=labels.classes),
         licence=baseline.licence,
         attribution=baseline.attribution,
     )
 
 
-def _images(inputs: ModelInputs) -> Facts:
-    found: Facts = {}
+def _images(inputs: ModelInputs) -> RecordedImages:
+    sets: dict[str, RecordedSet] = {}
     for images in inputs.known_sets():
         clusters = find_clusters(images.groups())
-        grouped: Facts = {}
-        if clusters is not None:
-            grouped = {"photographs": clusters.photographs, "effective": clusters.effective}
-        found[images.role] = {**images.manifest(), "labelled": images.labelled, **grouped}
-    return found
+        sets[images.role] = RecordedSet(
+            source=images.source,
+            count=len(images.photos),
+            sha256=images.sha256,
+            labelled=images.labelled,
+            photographs=None if clusters is None else clusters.photographs,
+            effective=None if clusters is None else clusters.effective,
+        )
+    return RecordedImages(**sets)
 
 
 def _image_keys(inputs: ModelInputs) -> str:
@@ -296,29 +303,41 @@ def _variant(run: Run, subject: Subject) -> VariantRecord:
         file=_relative(run, _place(variant)),
         error=_said(error),
         manifest=variant.manifest,
-        preprocessing=_own_preprocessing(run, subject),
+        preprocessing=run.inputs(subject.model).own_preprocessing(subject.variant),
         feeding=_feeding(run, subject),
     )
-    measured: dict[str, Any] = _measured(run, subject.key)
-    # What each image comes to stands once, and the baseline's not beside every variant.
-    accuracy, agreement = measured.get("accuracy", {}), measured.get("agreement", {})
-    accuracy.pop("baseline_right", None)
-    measured["right"] = accuracy.pop("variant_right", "")
-    measured["agrees"] = agreement.pop("agreeing_images", "")
-    measured["outputs"] = run.tensor_fits.done(subject.key) or ()
+    accuracy, agreement = run.accuracies.done(subject.key), run.agreements.done(subject.key)
     control = run.controls.done(subject.key)
-    if control is not None:
-        measured["control"] = record_of(run, subject, control)
-    if "agreement" in measured:
-        inputs = run.inputs(subject.model)
-        measured["agreement"] = named(measured["agreement"], inputs.evaluation, inputs.labels)
-    return msgspec.structs.replace(described, **measured)
+    return msgspec.structs.replace(
+        described,
+        **_measured(run, subject.key),
+        # What each image comes to stands once, and the baseline's not beside every variant.
+        right="" if accuracy is None else accuracy.variant_right,
+        agrees="" if agreement is None else agreement.agreeing_images,
+        agreement=None if agreement is None else _named(run.inputs(subject.model), agreement),
+        accuracy=None if accuracy is None else RecordedAccuracy.of(accuracy),
+        latency=_latency(run, subject),
+        outputs=run.tensor_fits.done(subject.key) or (),
+        control=None if control is None else record_of(run, subject, control),
+    )
 
 
-def _own_preprocessing(run: Run, subject: Subject) -> Facts:
-    own = run.inputs(subject.model).own_preprocessing(subject.variant)
-    found: Facts = {} if own is None else msgspec.to_builtins(own)
-    return found
+def _named(inputs: ModelInputs, measured: Agreement) -> RecordedAgreement:
+    """Return an agreement whose images and classes are named."""
+    images, labels = inputs.evaluation, inputs.labels
+    return RecordedAgreement.of(
+        measured,
+        photographs=None if images is None else [encodable(one.name) for one in images.photos],
+        classes=None if labels is None else labels.names,
+    )
+
+
+def _latency(run: Run, subject: Subject) -> RecordedLatency | None:
+    pair = run.latencies.done(subject.key)
+    if pair is None:
+        return None
+    times, load_average = msgspec.structs.asdict(pair.latency), pair.timed.load_average
+    return RecordedLatency(**times, load_average=load_average)
 
 
 def _feeding(run: Run, subject: Subject) -> Feeding | None:
@@ -327,43 +346,34 @@ def _feeding(run: Run, subject: Subject) -> Feeding | None:
     return None if found == Feeding() else found
 
 
-def _measured(run: Run, key: str) -> dict[str, Facts]:
-    found: dict[str, Facts] = {}
-    for name, measured in (
-        ("size", run.sizes),
-        ("operators", run.operators),
-        ("agreement", run.agreements),
-        ("accuracy", run.accuracies),
-    ):
-        value = measured.done(key)
-        if value is not None:
-            found[name] = msgspec.to_builtins(value)
-    # Each compute operator by itself is of no use in a record, and would be its larger part.
-    found.get("operators", {}).pop("compute", None)
-    loaded = run.loads.done(key)
+def _measured(run: Run, key: str) -> dict[str, Any]:
+    """Return what was measured of a file, a baseline's or a variant's, as fields of its record."""
+    operators, memory = _operators(run, key), _memory(run, key)
+    return {
+        "size": run.sizes.done(key),
+        "operators": None if operators == RecordedOperators() else operators,
+        "memory": None if memory == RecordedMemory() else memory,
+    }
+
+
+def _operators(run: Run, key: str) -> RecordedOperators:
+    operators, loaded = run.operators.done(key), run.loads.done(key)
+    facts: dict[str, Any] = {} if operators is None else msgspec.structs.asdict(operators)
+    facts.pop("compute", None)
     if loaded is not None:
-        facts = found.get("operators", {}) | {
-            "delegated": loaded.delegated,
-            "total": loaded.operators,
-            "partitions": loaded.partitions,
-            "kernels": loaded.kernels,
-        }
-        found["operators"] = dict(sorted(facts.items()))  # as where processes merge
-    pair = run.latencies.done(key)
-    if pair is not None:
-        found["latency"] = {
-            **msgspec.to_builtins(pair.latency),
-            "load_average": list(pair.timed.load_average),
-        }
-    used = run.memories.done(key)
+        facts["total"] = loaded.operators
+        facts |= {name: getattr(loaded, name) for name in ("delegated", "partitions", "kernels")}
+    return RecordedOperators(**facts)
+
+
+def _memory(run: Run, key: str) -> RecordedMemory:
+    used, watched = run.memories.done(key), run.watches.done(key)
+    facts: dict[str, Any] = {}
     if used is not None:
-        found["memory"] = {**msgspec.to_builtins(used), "added": used.added}
-    watched = run.watches.done(key)
+        facts = {**msgspec.structs.asdict(used), "added": used.added}
     if watched is not None:
-        grown, inferences = growing.grown(watched)
-        facts = found.get("memory", {}) | {"grown": grown, "watched_inferences": inferences}
-        found["memory"] = dict(sorted(facts.items()))  # as where processes merge
-    return found
+        facts["grown"], facts["watched_inferences"] = growing.grown(watched)
+    return RecordedMemory(**facts)
 
 
 def _said(error: EdgeqError | None) -> str | None:

@@ -21,7 +21,8 @@ from edgeq.measure.percentiles import short
 from edgeq.pipeline.cached import keep
 from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
-from edgeq.record.structs import Facts, ModelRecord, RunRecord, VariantRecord
+from edgeq.record.measured import RecordedNetwork
+from edgeq.record.structs import ModelRecord, RunRecord, VariantRecord
 from edgeq.record.thumbnails import Picture, Sheet
 from edgeq.report import thumbnails
 from edgeq.report.pictures import SUFFIX
@@ -152,7 +153,7 @@ def _sheet(run: Run, model: ModelRecord, of: Role | VariantRecord) -> Drawn | No
     inputs = run.inputs(model.name)
     if isinstance(of, VariantRecord):
         return sheet_of_samples(inputs, of.name)
-    return sheet_of(inputs, of) if of in model.images else None
+    return None if getattr(model.images, of) is None else sheet_of(inputs, of)
 
 
 def _thumbnails(run: Run, model: str, images: tuple[int, ...]) -> dict[int, bytes]:
@@ -188,38 +189,38 @@ def _with_network(
     subject = next(
         (s for s in run.subjects if (s.model, s.variant) == (model.name, variant.name)), None
     )
-    if not failed or variant.error is not None or subject is None or variant.network:
+    if not failed or variant.error is not None or subject is None or variant.network is not None:
         return variant
     return msgspec.structs.replace(variant, network=_network(run, subject))
 
 
-def _network(run: Run, subject: Subject) -> Facts:
+def _network(run: Run, subject: Subject) -> RecordedNetwork:
     try:
         facts = experiment_facts(run, subject)
-        return keep(run.store, "networks", facts, lambda: _measured(run, subject), Facts)
+        return keep(run.store, "networks", facts, lambda: _measured(run, subject), RecordedNetwork)
     except EdgeqError as error:
-        return {"reason": error.what}
+        return RecordedNetwork(reason=error.what)
 
 
-def _measured(run: Run, subject: Subject) -> Facts:
+def _measured(run: Run, subject: Subject) -> RecordedNetwork:
     bench = Bench(run, subject)
     run.say(f"{subject.key}: measuring the error along the network")
     try:
         errors = part_errors(bench) if bench.pairs else []
     except (ValueError, IndexError, ArithmeticError) as error:
         # Faulty files are odd in ways that nobody foresaw; the verdict stands without it.
-        return {"reason": f"{type(error).__name__}: {error}"}
+        return RecordedNetwork(reason=f"{type(error).__name__}: {error}")
     if not errors:
-        return {"reason": "the two models have no layer in common"}
-    kept = [place for place, error in enumerate(errors) if math.isfinite(error)]
-    return {
-        "images": min(IMAGES, len(bench.chosen)),
-        "layers": len(errors),
-        "places": kept,
-        "errors": list(short([errors[place] for place in kept])),
-        "operators": [bench.pairs[place].variant.name for place in kept],
-        "names": [short_name(bench.pairs[place].variant.output.name) for place in kept],
-    }
+        return RecordedNetwork(reason="the two models have no layer in common")
+    places = tuple(place for place, error in enumerate(errors) if math.isfinite(error))
+    return RecordedNetwork(
+        images=min(IMAGES, len(bench.chosen)),
+        layers=len(errors),
+        places=places,
+        errors=short([errors[place] for place in places]),
+        operators=tuple(bench.pairs[place].variant.name for place in places),
+        names=tuple(short_name(bench.pairs[place].variant.output.name) for place in places),
+    )
 
 
 def _is_explained(gate: str) -> bool:

@@ -171,10 +171,6 @@ class ImageSet:
         photos = tuple(replace(photo, label=None) for photo in self.photos)
         return replace(self, photos=photos, notes=(note,))
 
-    def manifest(self) -> dict[str, object]:
-        """Return what a record and a variant store about the set."""
-        return {"source": self.source, "count": len(self.photos), "sha256": self.sha256}
-
 
 @dataclass(frozen=True)
 class Counted:

@@ -11,6 +11,7 @@ from edgeq.io.files import sha256_bytes
 from edgeq.judge.verdict import Verdict
 from edgeq.record.challenge import ControlAnswer, FaultAnswer, summed
 from edgeq.record.change import Change, ChangeKind, Previous
+from edgeq.record.provenance import Machine, RecordedImages, RecordedLabels, RecordedSet
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord, summarize
 from edgeq.record.thumbnails import Sheet
 from edgeq.results import contact_sheet
@@ -52,9 +53,9 @@ def variant(method: str, *, images: int = 500) -> VariantRecord:
     return records.variant(
         method,
         int(SIZES[method]),
-        agreement=records.agreement_facts(agreeing, images),
-        accuracy=records.accuracy_facts(470 * images // 500, images),
-        latency=records.latency_facts(SECONDS[method]),
+        agreement=records.agreement_of(agreeing, images),
+        accuracy=records.accuracy_of(470 * images // 500, images),
+        latency=records.latency_of(SECONDS[method]),
     )
 
 
@@ -170,9 +171,11 @@ def hostile(text: str) -> RunRecord:
     """A run in which everything that a user can influence is one text."""
     one = records.case(text, "made", Verdict.FAIL, reason=text, next_step=text, model=text)
     one = msgspec.structs.replace(one, cause=text)
-    facts = records.agreement_facts(490)
-    flips = [{**flip, "name": text, "label": text} for flip in facts["flips"]]  # type: ignore[attr-defined]
-    named = {**facts, "flips": flips}
+    agreement = records.agreement_of(490)
+    flips = tuple(
+        msgspec.structs.replace(flip, name=text, label_name=text) for flip in agreement.flips
+    )
+    named = msgspec.structs.replace(agreement, flips=flips)
     bad = msgspec.structs.replace(
         records.variant(text, 1000, agreement=named, error=text), file=text, engine=text
     )
@@ -182,8 +185,8 @@ def hostile(text: str) -> RunRecord:
         name=text,
         source=text,
         licence=text,
-        labels={"name": text},
-        images={"evaluation": {"source": text, "count": 1}, text: text},
+        labels=RecordedLabels(name=text, count=1),
+        images=RecordedImages(evaluation=RecordedSet(source=text, count=1)),
     )
     change = Change(id=text, model=text, method=text, kind=ChangeKind.WORSE, reason=text)
     fault = FaultAnswer(
@@ -200,7 +203,7 @@ def hostile(text: str) -> RunRecord:
         record,
         models=(model,),
         commands=(text,),
-        machine={text: text},
+        machine=Machine(processor=text, system=text, architecture=text),
         changes=(change,),
         previous=Previous(started=text, commit=text, changes=(change,)),
         challenge=summed((fault,), ()),
@@ -225,7 +228,8 @@ def missing_weights() -> RunRecord:
         for case in record.cases
     )
     bare = tuple(
-        msgspec.structs.replace(one, agreement={}, accuracy={}) for one in record.models[0].variants
+        msgspec.structs.replace(one, agreement=None, accuracy=None)
+        for one in record.models[0].variants
     )
     model = msgspec.structs.replace(
         record.models[0], trained=False, variants=bare, notes=("its weights are random",)
@@ -250,9 +254,12 @@ def no_images() -> RunRecord:
         for case in record.cases
     )
     bare = tuple(
-        msgspec.structs.replace(one, agreement={}, accuracy={}) for one in record.models[0].variants
+        msgspec.structs.replace(one, agreement=None, accuracy=None)
+        for one in record.models[0].variants
     )
-    model = msgspec.structs.replace(record.models[0], variants=bare, images={}, labels={})
+    model = msgspec.structs.replace(
+        record.models[0], variants=bare, images=RecordedImages(), labels=None
+    )
     return with_cases(msgspec.structs.replace(record, models=(model,)), cases)
 
 

@@ -35,7 +35,9 @@ def test_the_files_hold_the_workers_samples(project: Project, pytester: pytest.P
         assert len(times) == benchmark["stats"]["rounds"] >= 16
         assert benchmark["stats"]["data"] == times
         assert benchmark["group"] == "latency_ratio"
-        assert benchmark["extra_info"]["edgeq.ratio"] == latencies[variant]["ratio"]
+        latency = latencies[variant]
+        assert latency is not None
+        assert benchmark["extra_info"]["edgeq.ratio"] == latency.ratio
 
     again = project.run("-m", "latency", "--benchmark-compare")
     assert again.ret == 0

@@ -182,11 +182,11 @@ def test_samples_from_outside_are_evaluated_on(project: Project, packages: Path)
     images.pop("labels", None)
     result = project.run("-m", "agreement or accuracy")
     assert result.ret == 0, text_of(result)
-    evaluated = project.record.models[0].images["evaluation"]
-    assert isinstance(evaluated, dict)
-    assert evaluated["source"] == "named:photos", "as seen from the project"
-    assert evaluated["count"] == len(list(photos.iterdir()))
-    assert evaluated["labelled"]
+    evaluated = project.record.models[0].images.evaluation
+    assert evaluated is not None
+    assert evaluated.source == "named:photos", "as seen from the project"
+    assert evaluated.count == len(list(photos.iterdir()))
+    assert evaluated.labelled
 
 
 def test_samples_from_outside_that_fail_are_one_sentence(project: Project, packages: Path) -> None:

@@ -52,9 +52,9 @@ def notes_of(record: RunRecord) -> str:
 
 
 def accuracy_of(record: RunRecord) -> float:
-    top1 = record.models[0].variants[0].accuracy["baseline_top1"]
-    assert isinstance(top1, dict)
-    return float(top1["value"])
+    accuracy = record.models[0].variants[0].accuracy
+    assert accuracy is not None
+    return accuracy.baseline_top1.value
 
 
 def test_numbered_lines_name_the_class_folders(project: Project) -> None:
@@ -100,8 +100,11 @@ def test_metadata_says_what_the_spec_does_not(project: Project) -> None:
     assert result.ret == 0
     record = project.record
     assert accuracy_of(record) == 1.0
-    assert record.models[0].preprocessing["mean"] == [127.5] * 3
-    assert record.models[0].labels == {"name": "labels.txt inside named.tflite", "count": 3}
+    preprocessing, labels = record.models[0].preprocessing, record.models[0].labels
+    assert preprocessing is not None
+    assert preprocessing.mean == (127.5,) * 3
+    assert labels is not None
+    assert (labels.name, labels.count) == ("labels.txt inside named.tflite", 3)
     assert "labels.txt inside named.tflite is used" in notes_of(record)
     assert "metadata inside named.tflite says (mean 127.5, deviation 0.5)" in notes_of(record)
 
@@ -135,7 +138,8 @@ def test_a_ready_made_file_is_fed_as_its_own_metadata_says(project: Project) -> 
     project.run("-m", "not latency")
 
     vendor = next(one for one in project.record.models[0].variants if one.name == "vendor")
-    assert vendor.agreement["top1"] == 1.0
+    assert vendor.agreement is not None
+    assert vendor.agreement.top1 == 1.0
     assert "vendor: the spec says nothing about its preprocessing" in notes_of(project.record)
 
 
@@ -151,4 +155,6 @@ def test_labels_of_other_classes_leave_agreement_to_be_judged(project: Project) 
 
     assert result.ret == 0
     assert "40 of 60 labels are beyond the model's 3 classes" in notes_of(project.record)
-    assert project.record.models[0].variants[0].agreement["top1"] == 1.0
+    agreement = project.record.models[0].variants[0].agreement
+    assert agreement is not None
+    assert agreement.top1 == 1.0

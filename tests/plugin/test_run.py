@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.record import challenge
+from edgeq.record.structs import VariantRecord
 from tests.plugin.projects import GATES, Project, plain, suite_properties, text_of
 
 VARIANTS = ("float16", "vendor")
@@ -25,6 +26,18 @@ def refuse(monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", Refused)
 """
 TEXTS = {"edgeq.id", "edgeq.status", "edgeq.reason", "edgeq.unit"}
+
+
+def assert_is_measured(variant: VariantRecord) -> None:
+    assert variant.operators is not None
+    assert variant.operators.counts
+    assert variant.agreement is not None
+    assert variant.accuracy is not None
+    assert variant.agreement.images == variant.accuracy.images == 12
+    assert variant.latency is not None
+    assert variant.latency.ratio
+    assert variant.memory is not None
+    assert variant.memory.peak
 
 
 def test_a_run_answers_every_case_and_writes_its_report(project: Project) -> None:
@@ -50,20 +63,15 @@ def test_a_run_answers_every_case_and_writes_its_report(project: Project) -> Non
     assert record.errors == ()
     assert [command.endswith(" -v --junitxml=junit.xml") for command in record.commands] == [True]
     model = record.models[0]
-    assert model.images["evaluation"] == {
-        "source": "evaluation",
-        "count": 12,
-        "sha256": model.images["evaluation"]["sha256"],  # type: ignore[index]
-        "labelled": True,
-    }
+    evaluation = model.images.evaluation
+    assert evaluation is not None
+    assert (evaluation.source, evaluation.count, evaluation.labelled) == ("evaluation", 12, True)
+    assert evaluation.sha256
     for one in (model.baseline, *model.variants):
-        assert one.size["bytes"] == one.bytes > 0
+        assert one.size is not None
+        assert one.size.bytes == one.bytes > 0
     for one in model.variants:
-        assert one.operators["counts"]
-        assert one.agreement["images"] == 12
-        assert one.accuracy["images"] == 12
-        assert one.latency["ratio"]
-        assert one.memory["peak"]
+        assert_is_measured(one)
     assert str(project.root) not in str(plain(record))
 
     summary = (project.reports / "summary.md").read_text(encoding="utf-8")

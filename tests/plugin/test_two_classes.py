@@ -54,7 +54,9 @@ def test_a_signature_is_chosen_in_a_whole_run(project: Project) -> None:
 
     model = project.record.models[0]
     assert model.classes == 2
-    assert model.variants[0].agreement["top1"] == 1.0
+    agreement = model.variants[0].agreement
+    assert agreement is not None
+    assert agreement.top1 == 1.0
 
     project.spec["models"]["tiny"]["signature"] = "classfy"
     project.write()

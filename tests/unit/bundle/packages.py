@@ -9,6 +9,7 @@ from typing import Any
 
 from edgeq.bundle import BundleResult, pack
 from edgeq.judge.verdict import Verdict
+from edgeq.quantize.manifest import CalibratedOn, Manifest
 from edgeq.record.structs import RunRecord, VariantRecord
 from tests.unit.report import records
 from tests.unit.tiny_model import IoType, classifier
@@ -49,9 +50,13 @@ def make(root: Path, *, classes: int = 5, **model: Any) -> Made:
                 sha256=hashlib.sha256(data).hexdigest(),
                 bytes=len(data),
                 file=str(path),
-                manifest={"calibration": {"source": str(root / "data" / "calibration")}},
-                agreement=records.agreement_facts(491),
-                latency=records.latency_facts(0.0098),
+                manifest=Manifest(
+                    engine="litert",
+                    method=name,
+                    calibration=CalibratedOn(source=str(root / "data" / "calibration"), count=100),
+                ),
+                agreement=records.agreement_of(491),
+                latency=records.latency_of(0.0098),
             )
         )
         cases += [

@@ -123,7 +123,7 @@ def test_a_photograph_becomes_the_same_tensor_as_in_the_gate(
 def test_a_model_without_class_scores_shows_its_outputs(tmp_path: Path) -> None:
     made = packages.make(tmp_path / "project")
     models = tuple(
-        msgspec.structs.replace(one, task="tensors", labels={}) for one in made.record.models
+        msgspec.structs.replace(one, task="tensors", labels=None) for one in made.record.models
     )
     record = msgspec.structs.replace(made.record, models=models)
     packed = made.pack(tmp_path / "bundle", record=record).zip

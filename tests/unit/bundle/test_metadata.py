@@ -122,7 +122,7 @@ def test_portable() -> None:
 def test_how_a_variant_is_fed_is_its_own(tmp_path: Path) -> None:
     made = packages.make(tmp_path)
     assert described(made)["feeding"] is None
-    own = msgspec.to_builtins(Preprocessing(filter="nearest", mean=(1.0, 2.0, 3.0)))
+    own = Preprocessing(filter="nearest", mean=(1.0, 2.0, 3.0))
     feeding = Feeding(
         differences=(Difference(what="filter", variant="nearest", baseline="bicubic"),),
         samples=OwnSamples(source=str(tmp_path / "camera"), count=9, sha256="ab"),

@@ -208,7 +208,7 @@ def test_a_cut_file_is_named_damaged(tmp_path: Path) -> None:
     found = records(failing_run(tmp_path, BASELINE[:200]))
     assert found["made"].evidence["cause"] == {
         "name": "damaged_file",
-        "error": found["made"].evidence["cause"]["error"],  # type: ignore[index]
+        "error": found["made"].evidence["cause"]["error"],  # type: ignore[call-overload, index]
     }
 
 
@@ -217,4 +217,4 @@ def test_labels_that_are_off_are_named_although_both_models_lose(tmp_path: Path)
     record = records(failing_run(tmp_path, preprocessing=how, offset=1))["accuracy_drop"]
     assert record.status is Verdict.FAIL
     assert "right on 0 of 20 images" in record.reason
-    assert record.evidence["cause"]["name"] == "label_offset"  # type: ignore[index]
+    assert record.evidence["cause"]["name"] == "label_offset"  # type: ignore[call-overload, index]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from edgeq.config.gates import GATES
+from edgeq.config.structs import Preprocessing
 from edgeq.history.snapshot import CaseFigure, of_record
+from edgeq.io import structs
 from edgeq.judge.verdict import Verdict
+from edgeq.record.measured import NamedFlip, RecordedAgreement
+from edgeq.record.provenance import Machine, RecordedImages, RecordedSet, Toolchain
 from edgeq.record.ship_decision import answered
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord, summarize
+from tests.unit.report.records import agreement_of
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 MODEL, METHOD = "net", "int8"
 IMAGES = 100
@@ -70,20 +77,39 @@ def case(
     )
 
 
-def flips(**kinds: str | None) -> dict[str, object]:
+def flips(**kinds: Any) -> RecordedAgreement:
     """Return the agreement of a variant that flips these images, given by name and kind."""
-    rows = [
-        {"image": index, "name": f"{name}.jpg", "kind": kind}
+    rows = tuple(
+        NamedFlip(
+            image=index,
+            name=f"{name}.jpg",
+            kind=kind,
+            baseline_class=0,
+            variant_class=1,
+            baseline_confidence=0.6,
+            variant_confidence=0.5,
+            tied=False,
+        )
         for index, (name, kind) in enumerate(kinds.items())
-    ]
-    return {"images": IMAGES, "flips": rows}
+    )
+    return msgspec.structs.replace(agreement_of(IMAGES - len(rows), IMAGES), flips=rows)
+
+
+def unnamed_flips() -> RecordedAgreement:
+    """Return the agreement of a variant that flips an image without a name."""
+    return agreement_of(IMAGES - 1, IMAGES)
+
+
+def typed(kind: type[T], table: object) -> T | None:
+    """Return a table as a record has it: None for an empty one; a struct as it is."""
+    return structs.converted(table, kind) if isinstance(table, dict) and table else None
 
 
 def run(
     *cases: CaseRecord,
     model: str = MODEL,
     method: str = METHOD,
-    agreement: dict[str, object] | None = None,
+    agreement: RecordedAgreement | None = None,
     variant: dict[str, Any] | None = None,
     described: dict[str, Any] | None = None,
     machine: dict[str, object] | None = None,
@@ -100,25 +126,30 @@ def run(
         "agreement": flips() if agreement is None else agreement,
         **(variant or {}),
     }
+    facts["preprocessing"] = typed(Preprocessing, facts.get("preprocessing"))
     about: dict[str, Any] = {
-        "images": {"evaluation": {"source": "photos", "count": IMAGES, "sha256": "cd" * 32}},
+        "images": {"evaluation": {"count": IMAGES, "sha256": "cd" * 32}},
         "preprocessing": {"filter": "bicubic", "mean": [0.0, 0.0, 0.0]},
         "baseline": VariantRecord(name="baseline", method="float", sha256="ef" * 32),
         **(described or {}),
     }
+    about["preprocessing"] = typed(Preprocessing, about["preprocessing"])
+    evaluation = about["images"].get("evaluation")
+    photos = evaluation and {"source": "photos", **evaluation}
+    about["images"] = RecordedImages(evaluation=typed(RecordedSet, photos))
     inventory = tuple(one.id for one in found) if declared is None else declared
     found_ = RunRecord(
         edgeq="1.0",
         started="2026-01-01T00:00:00+00:00",
         duration_s=1.0,
         spec_sha256="00",
-        machine={"architecture": "x86_64", "processor": "A", "cores": 2, **(machine or {})},
-        toolchain={
-            "ai-edge-litert": "2.3.0",
-            "kernels": "xnnpack",
-            "threads": 1,
-            **(toolchain or {}),
-        },
+        machine=structs.converted(
+            {"architecture": "x86_64", "processor": "A", "cores": 2, **(machine or {})}, Machine
+        ),
+        toolchain=structs.converted(
+            {"ai-edge-litert": "2.3.0", "kernels": "xnnpack", "threads": 1, **(toolchain or {})},
+            Toolchain,
+        ),
         models=(
             ModelRecord(
                 name=model,

@@ -21,7 +21,7 @@ from edgeq.judge.verdict import Verdict
 from edgeq.measure.bits import pack
 from edgeq.record.change import Change, ChangeKind
 from edgeq.record.structs import RunRecord, VariantRecord
-from tests.unit.history.figures import case, run
+from tests.unit.history.figures import case, run, unnamed_flips
 
 WORSE, BETTER, NOISE = ChangeKind.WORSE, ChangeKind.BETTER, ChangeKind.NOISE
 UNCHANGED, INCONCLUSIVE = ChangeKind.UNCHANGED, ChangeKind.INCONCLUSIVE
@@ -68,7 +68,7 @@ def measured(
         *cases,
         described=described,
         variant={"right": variant, "agrees": agrees, **given_.pop("variant", {})},
-        agreement={"images": len(images)},
+        agreement=unnamed_flips(),
         **given_,
     )
 

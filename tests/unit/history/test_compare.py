@@ -11,13 +11,13 @@ from edgeq.history.snapshot import of_record
 from edgeq.judge.verdict import Verdict
 from edgeq.record.change import Change, ChangeKind
 from edgeq.record.structs import RunRecord
-from tests.unit.history.figures import VALUES, case, case_id, flips, run, with_value
+from tests.unit.history.figures import VALUES, case, case_id, flips, run, unnamed_flips, with_value
 
 WORSE, BETTER, NOISE = ChangeKind.WORSE, ChangeKind.BETTER, ChangeKind.NOISE
 UNCHANGED, INCOMPARABLE = ChangeKind.UNCHANGED, ChangeKind.INCOMPARABLE
 NEW, GONE = ChangeKind.NEW, ChangeKind.GONE
 MIRROR = {WORSE: BETTER, BETTER: WORSE, NEW: GONE, GONE: NEW}
-UNNAMED: dict[str, Any] = {"agreement": {"images": 100}}
+UNNAMED: dict[str, Any] = {"agreement": unnamed_flips()}
 
 
 def changes(before: RunRecord, after: RunRecord) -> dict[str, Change]:

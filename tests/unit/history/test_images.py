@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeq.history.images import moved
-from tests.unit.history.figures import figure, flips, run
+from tests.unit.history.figures import figure, flips, run, unnamed_flips
 
 KINDS = {
     (True, False): "right_to_wrong",
@@ -53,11 +53,11 @@ def test_the_images_of_accuracy_are_those_whose_rightness_differs(
 
 
 def test_nothing_is_known_without_names_or_labels() -> None:
-    unnamed: dict[str, object] = {"images": 9, "flips": [{"image": 0, "kind": None}]}
-    none: dict[str, object] = {"images": 9}
+    unnamed = run(agreement=unnamed_flips())
+    none = run(variant={"agreement": None})
     named = run(agreement=flips(a=None))
     for gate, other in itertools.product(("top1_agreement", "accuracy_drop"), (unnamed, none)):
-        assert moved(figure(named, gate), figure(run(agreement=other), gate)) is None
+        assert moved(figure(named, gate), figure(other, gate)) is None
     assert moved(figure(named, "accuracy_drop"), figure(named, "accuracy_drop")) is None
     assert moved(figure(named, "worst_cosine"), figure(named, "worst_cosine")) is None
 

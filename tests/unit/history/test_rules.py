@@ -12,7 +12,7 @@ from edgeq.history.snapshot import of_record
 from edgeq.record.change import ChangeKind
 from edgeq.record.feeding import Difference, Feeding, OwnSamples
 from edgeq.record.structs import RunRecord, VariantRecord
-from tests.unit.history.figures import VALUES, run, with_value
+from tests.unit.history.figures import VALUES, run, unnamed_flips, with_value
 
 OUTPUTS = {
     *("top1_agreement", "top5_overlap", "worst_cosine", "relative_error"),
@@ -126,14 +126,14 @@ def test_another_processor_alone_changes_no_verdict(gate: str) -> None:
 
 def test_another_file_on_another_processor_is_compared_all_the_same() -> None:
     other: dict[str, Any] = {"machine": {"processor": "B"}, "variant": {"sha256": "99"}}
-    before = with_value("top1_agreement", 0.99, (0.98, 1.0), agreement={"images": 100})
-    after = with_value("top1_agreement", 0.9, (0.86, 0.94), agreement={"images": 100}, **other)
+    before = with_value("top1_agreement", 0.99, (0.98, 1.0), agreement=unnamed_flips())
+    after = with_value("top1_agreement", 0.9, (0.86, 0.94), agreement=unnamed_flips(), **other)
     (found,) = compare(of_record(before), of_record(after))
     assert found.kind is ChangeKind.WORSE
 
 
 BILINEAR = Feeding(differences=(Difference(what="filter", variant="bilinear", baseline="bicubic"),))
-MEAN: dict[str, object] = {"filter": "bicubic", "mean": [9.0]}
+MEAN: dict[str, object] = {"filter": "bicubic", "mean": [9.0, 9.0, 9.0]}
 
 
 def camera(sha256: str = "ab" * 32) -> Feeding:
@@ -146,7 +146,7 @@ def fed(feeding: Feeding | None, **own: Any) -> RunRecord:
 
 def older(preprocessing: dict[str, object]) -> RunRecord:
     """Return a run from before feedings were recorded, of a ready-made variant."""
-    return run(variant={"engine": "ready-made", "manifest": {"preprocessing": preprocessing}})
+    return run(variant={"engine": "ready-made", "preprocessing": preprocessing})
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def older(preprocessing: dict[str, object]) -> RunRecord:
     [
         (run(), fed(BILINEAR), "like the baseline, then filter bilinear, baseline bicubic"),
         (fed(BILINEAR), run(), "filter bilinear, baseline bicubic, then like the baseline"),
-        (run(), older(MEAN), "like the baseline, then mean [9.0], baseline [0.0, 0.0, 0.0]"),
-        (older(MEAN), run(), "mean [9.0], baseline [0.0, 0.0, 0.0], then like the baseline"),
+        (run(), older(MEAN), "like the baseline, then values -9 to 246, baseline 0 to 255"),
+        (older(MEAN), run(), "values -9 to 246, baseline 0 to 255, then like the baseline"),
         (
             run(),
             fed(camera()),

@@ -7,12 +7,13 @@ from itertools import permutations
 import msgspec
 import pytest
 
+from edgeq.io.structs import Json
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.carrying import carried_once, pointing, points_elsewhere
 from edgeq.record.structs import CaseRecord
 
 GATES = ("made", "types", "outputs")
-EVIDENCE: dict[str, object] = {"error": "WorkerError", "where": None, "output": "", "log": None}
+EVIDENCE: dict[str, Json] = {"error": "WorkerError", "where": None, "output": "", "log": None}
 
 
 def case(gate: str, reason: str = "the variant can't be judged: it crashes") -> CaseRecord:

@@ -180,11 +180,13 @@ def test_one_scale_a_layer_is_compared_with_one_scale_a_layer(
 
 def test_what_one_scale_a_layer_costs_is_measured(root: Path, files: dict[str, Path]) -> None:
     found = records(brought(root, files["int8_per_tensor"], "int8_per_tensor"))
-    cost = found["relative_error"].evidence[COST]
-    assert isinstance(cost, dict)
-    assert cost["method"] == "int8"
-    assert cost["ratio"] == pytest.approx(cost["own"] / cost["error"])
-    assert cost["own"] == pytest.approx(found["relative_error"].value)
+    cost = found["relative_error"].known.beside_finer
+    assert cost is not None
+    assert cost.method == "int8"
+    assert cost.own is not None
+    assert cost.error is not None
+    assert cost.ratio == pytest.approx(cost.own / cost.error)
+    assert cost.own == pytest.approx(found["relative_error"].value)
     absent = records(
         brought(root, files["int8_per_tensor"], "int8_per_tensor", images={"evaluation": "plain"})
     )
@@ -238,8 +240,9 @@ def test_controls_are_made_and_run_ahead(root: Path, files: dict[str, Path]) -> 
     assert judged.start_s >= ran.start_s + ran.seconds
     assert run.controls.done("net/file") is not None
     record = describe_models(run)[0].variants[0].control
-    assert (record["method"], record["engine"], record["itself"]) == ("float16", "litert", False)
-    assert record["seconds"]
+    assert record is not None
+    assert (record.method, record.engine, record.itself) == ("float16", "litert", False)
+    assert record.seconds
 
 
 def test_no_control_is_made_for_a_case_that_was_not_selected(

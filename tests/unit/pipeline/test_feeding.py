@@ -43,7 +43,8 @@ def test_every_case_that_rests_on_images_says_what_differs(project: Path) -> Non
     variant = described(run)
     assert variant.feeding is not None
     assert variant.feeding.sentence == NEAREST
-    assert variant.preprocessing["filter"] == "nearest"
+    assert variant.preprocessing is not None
+    assert variant.preprocessing.filter == "nearest"
 
 
 @pytest.mark.parametrize("keys", [{}, {"preprocessing": "keras-0-255"}])

@@ -69,8 +69,9 @@ def test_memory_that_grows_fails_both_gates(folder: Path) -> None:
     assert "150 MB more over 150 inferences" in peak.reason
     (model,) = describe_models(run)
     leak = next(one for one in model.variants if one.name == "leak")
-    assert leak.memory["watched_inferences"] == 150
-    assert leak.memory["grown"] == pytest.approx(150e6, rel=0.05)
+    assert leak.memory is not None
+    assert leak.memory.watched_inferences == 150
+    assert leak.memory.grown == pytest.approx(150e6, rel=0.05)
 
 
 def test_memory_that_stays_passes_both(folder: Path) -> None:

@@ -11,10 +11,13 @@ from edgeq.pipeline.making import make
 from edgeq.pipeline.plan import subjects
 from edgeq.pipeline.run import Run
 from edgeq.quantize.calibration import Calibration
+from edgeq.quantize.manifest import Manifest
 from edgeq.quantize.variant import Variant
 from tests.unit.pipeline.project import CALIBRATION, spec, subject
 
-MADE = Variant("x", "int8", "litert", Path("x"), "ab", 1, {}, made=True)
+MADE = Variant(
+    "x", "int8", "litert", Path("x"), "ab", 1, Manifest(engine="litert", method="int8"), made=True
+)
 
 
 class Engine:

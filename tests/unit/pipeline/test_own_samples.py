@@ -96,10 +96,13 @@ def test_the_record_holds_the_hashes_of_both_sets(folder: Path) -> None:
     own = run.inputs("net").evaluation_of("board")
     assert feeding.samples.sha256 == own.content_sha256
     (model,) = describe_models(run)
-    assert model.images["evaluation"] != own.manifest()
-    flips = described(run).agreement["flips"]
-    assert isinstance(flips, list)
-    assert all(flip["name"].endswith(".png") for flip in flips)  # the scene, as the set names it
+    assert model.images.evaluation is not None
+    assert model.images.evaluation.sha256 != own.sha256
+    agreement = described(run).agreement
+    assert agreement is not None
+    assert all(
+        (flip.name or "").endswith(".png") for flip in agreement.flips
+    )  # the scene, as the set names it
 
 
 def test_what_is_kept_of_other_samples_is_not_taken(folder: Path) -> None:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-import msgspec
-
 from edgeq.config.structs import Preprocessing
+from edgeq.quantize.manifest import CalibratedOn
 from tests.unit.quantize.network import SIGNED_UNIT, calibration
 
 
 def test_the_manifest_names_source_count_hashes_and_preprocessing(tmp_path: Path) -> None:
     one = calibration(tmp_path)
-    assert one.manifest() == {
-        "source": "set",
-        "count": 6,
-        "sha256": one.images.sha256,
-        "preprocessing": msgspec.to_builtins(SIGNED_UNIT),
-        "calibration_sha256": one.sha256,
-    }
+    assert one.manifest() == CalibratedOn(
+        source="set",
+        count=6,
+        sha256=one.images.sha256,
+        preprocessing=SIGNED_UNIT,
+        calibration_sha256=one.sha256,
+    )
 
 
 def test_labels_names_and_places_do_not_enter_the_hash(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -18,6 +19,7 @@ from edgeq.measure.operators import operators
 from edgeq.measure.stored.files import compare_files
 from edgeq.quantize import recipes
 from edgeq.quantize.make import make_variant
+from edgeq.quantize.manifest import CalibratedOn, MadeOf
 from edgeq.quantize.variant import Variant
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, read_model
@@ -93,8 +95,8 @@ def test_a_classifier_is_quantized_in_its_own_way(
     variant = make_variant(choice, float_model(folder), calibration(folder), store)
     usual, method = made(folder, name), METHODS.get(name)
     assert variant.path != usual.path
-    assert variant.manifest["classifier"] == classifier
-    assert "classifier" not in usual.manifest
+    assert variant.manifest.classifier == classifier
+    assert usual.manifest.classifier is None
     own, others = (
         types(
             operators(read_model(one.path)),
@@ -149,20 +151,16 @@ def test_one_calibration_serves_all_static_methods(folder: Path) -> None:
 def test_the_manifest_says_what_it_was_made_from(folder: Path) -> None:
     variant, model = made(folder, "int8"), float_model(folder)
     manifest = variant.manifest
-    assert manifest["engine"] == variant.engine == "litert"
-    assert manifest["method"] == variant.method == "int8"
-    assert manifest["float_model"] == {
-        "name": "tiny",
-        "source": "float.tflite",
-        "sha256": model.sha256,
-    }
-    assert isinstance(manifest["tools"], dict)
-    assert set(manifest["tools"]) == {"litert-quantizer", "ai-edge-litert", "numpy"}
-    assert isinstance(manifest["calibration"], dict)
-    assert manifest["calibration"]["count"] == 6
-    assert isinstance(manifest["parameters"], dict)
-    assert manifest["parameters"]["percentile"] == recipes.INT8_PERCENTILE
-    assert made(folder, "float16").manifest["calibration"] is None
+    assert manifest.engine == variant.engine == "litert"
+    assert manifest.method == variant.method == "int8"
+    assert manifest.float_model == MadeOf(name="tiny", source="float.tflite", sha256=model.sha256)
+    assert set(manifest.tools or {}) == {"litert-quantizer", "ai-edge-litert", "numpy"}
+    assert isinstance(manifest.calibration, CalibratedOn)
+    assert manifest.calibration.count == 6
+    assert (manifest.parameters or {})["percentile"] == recipes.INT8_PERCENTILE
+    uncalibrated = made(folder, "float16").manifest
+    assert uncalibrated.calibration is None
+    assert msgspec.to_builtins(uncalibrated)["calibration"] is None
 
 
 @pytest.mark.parametrize("changed", ["photographs", "model", "recipe"])
@@ -182,8 +180,8 @@ def test_the_place_and_name_of_the_photographs_do_not_matter(folder: Path, tmp_p
     choice = MethodChoice("mine", "int8", "litert")
     again = make_variant(choice, float_model(tmp_path), photographs, Store(folder / "store"))
     assert (again.made, again.path, again.name) == (False, usual.path, "mine")
-    assert isinstance(again.manifest["calibration"], dict)
-    assert again.manifest["calibration"]["source"] == "elsewhere"
+    assert isinstance(again.manifest.calibration, CalibratedOn)
+    assert again.manifest.calibration.source == "elsewhere"
 
 
 def test_an_int8_variant_answers_like_its_float_model(folder: Path) -> None:
@@ -311,7 +309,7 @@ def test_units_are_made_in_their_own_way_and_the_file_shows_it(
     for name, precision in units:
         (layer,) = (one for one in found.compute if one.name == floats[name])
         assert (layer.weight_type == "float32") == (precision == "float32")
-    assert variant.manifest["units"] == dict(units)
+    assert variant.manifest.units == dict(units)
 
 
 def test_what_an_operator_does_not_support_stays_float_and_not_as_the_base_has_it(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
-from msgspec import convert
 from msgspec.structs import replace
 
 from edgeq.config.presets_preprocessing import PREPROCESSING
@@ -38,7 +38,7 @@ def test_a_file_beside_the_spec_is_taken_as_it_is(tmp_path: Path) -> None:
     assert (variant.name, variant.method, variant.engine) == ("vendor", "int8", "ready-made")
     assert (variant.sha256, variant.bytes) == (sha256_bytes(content), len(content))
     assert not variant.made
-    assert variant.manifest == {
+    assert msgspec.to_builtins(variant.manifest) == {
         "engine": "ready-made",
         "method": "int8",
         "file": "vendor.tflite",
@@ -54,12 +54,10 @@ def test_its_own_preprocessing_is_in_the_manifest_in_full(
 ) -> None:
     (tmp_path / "vendor.tflite").write_bytes(network())
     own = replace(ready(tmp_path), preprocessing=asked)
-    told = ready_variant("vendor", own, spec(tmp_path), Store(tmp_path / "store")).manifest[
-        "preprocessing"
-    ]
-    assert convert(told, Preprocessing) == PREPROCESSING.get("keras-tf")
-    assert isinstance(told, dict)
-    assert set(told) == set(Preprocessing.__struct_fields__)
+    manifest = ready_variant("vendor", own, spec(tmp_path), Store(tmp_path / "store")).manifest
+    assert manifest.preprocessing == PREPROCESSING.get("keras-tf")
+    plain = msgspec.to_builtins(manifest)["preprocessing"]
+    assert set(plain) == set(Preprocessing.__struct_fields__)
 
 
 def test_a_preprocessing_that_there_is_not_is_named(tmp_path: Path) -> None:

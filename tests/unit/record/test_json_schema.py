@@ -41,3 +41,45 @@ def test_a_record_without_a_schema_is_refused() -> None:
     bare = told(run())
     del bare["schema"]
     assert not Draft202012Validator(kept()).is_valid(bare)
+
+
+def is_number(schema: Any) -> bool:
+    """Return whether a property holds numbers, itself or in a list or table."""
+    if schema.get("type") in {"number", "integer"}:
+        return True
+    inner = [*schema.get("anyOf", ()), *schema.get("prefixItems", ())]
+    inner += [schema[key] for key in ("items", "additionalProperties") if schema.get(key)]
+    return any(is_number(one) for one in inner if isinstance(one, dict))
+
+
+def test_every_number_is_described() -> None:
+    described = {
+        f"{kind}.{name}": schema.get("description", "")
+        for kind, definition in kept()["$defs"].items()
+        for name, schema in definition.get("properties", {}).items()
+        if is_number(schema)
+    }
+    assert len(described) > 150
+    assert [name for name, text in described.items() if not text.endswith(".")] == []
+    assert "higher is better" in described["Rate.value"]
+    assert described["RecordedMemory.peak"].startswith("Most bytes")
+
+
+def test_no_table_of_the_record_is_open_but_what_others_fill() -> None:
+    open_ = {
+        f"{kind}.{name}"
+        for kind, definition in kept()["$defs"].items()
+        for name, schema in definition.get("properties", {}).items()
+        for one in (schema, *schema.get("anyOf", ()))
+        if one.get("type") == "object"
+        and not one.get("additionalProperties")
+        and "maxProperties" not in one
+    }
+    assert open_ == {"CaseRecord.evidence", "Manifest.parameters"}
+
+
+def test_a_section_that_was_not_measured_is_an_empty_object() -> None:
+    plain = told(run())
+    assert plain["models"][0]["baseline"]["agreement"] == {}
+    plain["models"][0]["baseline"]["agreement"] = {"top1": 1.0}
+    assert not Draft202012Validator(kept()).is_valid(plain)

@@ -67,7 +67,10 @@ def test_the_json_is_indented_plain_and_named(tmp_path: Path) -> None:
         (lambda n: {"duration_s": n}, "$.duration_s"),
         (lambda n: {"cases": (case(value=n),)}, "$.cases[0].value"),
         (lambda n: {"cases": (case(interval=(0.0, n)),)}, "$.cases[0].interval[1]"),
-        (lambda n: {"machine": {"load": [1.0, {"x": n}]}}, "$.machine.load[1].x"),
+        (
+            lambda n: {"cases": (case(evidence={"load": [1.0, {"x": n}]}),)},
+            "$.cases[0].evidence.load[1].x",
+        ),
     ],
 )
 def test_a_number_that_is_not_finite_is_refused_by_place(

@@ -9,16 +9,30 @@ from typing import Any
 import msgspec
 
 from edgeq.config.gates import GATES
+from edgeq.config.structs import Preprocessing
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.accuracy import Accuracy, Rate
 from edgeq.measure.agreement import Agreement, Spread
 from edgeq.measure.flips import Flip, FlipCounts, Guess, WorstImage
-from edgeq.measure.latency import Latency, Timing
-from edgeq.measure.operators import Compute, Operators
+from edgeq.measure.latency import Timing
 from edgeq.measure.size import Size
+from edgeq.quantize.manifest import CalibratedOn, Manifest
+from edgeq.record.measured import (
+    RecordedAccuracy,
+    RecordedAgreement,
+    RecordedLatency,
+    RecordedMemory,
+    RecordedOperators,
+)
+from edgeq.record.provenance import (
+    Machine,
+    RecordedImages,
+    RecordedLabels,
+    RecordedSet,
+    Toolchain,
+)
 from edgeq.record.ship_decision import answered
-from edgeq.record.structs import CaseRecord, Facts, ModelRecord, RunRecord, VariantRecord, summarize
-from edgeq.run.results import MemoryUse
+from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord, summarize
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 HOSTILE_REASON = "</script><script>alert(2)</script> | `code` **bold** [a](http://b.example) @all"
@@ -56,44 +70,31 @@ def case(
     )
 
 
-def size_facts(total: int, kind: str) -> Facts:
+def size_of(total: int, kind: str) -> Size:
     parts = {f"weights {kind}": int(total * 0.83), "biases": 84_000, "graph": 120_000}
     parts["quantization parameters"] = total - sum(parts.values())
-    return facts(Size(bytes=total, gzip_bytes=int(total * 0.82), parts=parts))
+    return Size(bytes=total, gzip_bytes=int(total * 0.82), parts=parts)
 
 
-def operator_facts(kind: str) -> Facts:
-    return facts(
-        Operators(
-            counts={"CONV_2D": 79, "DEPTHWISE_CONV_2D": 27, "MUL": 92, "SOFTMAX": 1},
-            compute=(
-                Compute(
-                    index=0,
-                    name="CONV_2D",
-                    output="stem",
-                    activation_type="float32",
-                    weight_type=kind,
-                    weight_bytes=864,
-                    dequantized=False,
-                ),
-            ),
-            weight_bytes_by_type={kind: 6_900_000},
-            compute_activation_types={"float32": 106},
-            float_islands=(),
-            input_types=("float32",),
-            output_types=("float32",),
-            custom=(),
-            ends_in_softmax=True,
-        )
+def operators_of(kind: str) -> RecordedOperators:
+    return RecordedOperators(
+        counts={"CONV_2D": 79, "DEPTHWISE_CONV_2D": 27, "MUL": 92, "SOFTMAX": 1},
+        weight_bytes_by_type={kind: 6_900_000},
+        compute_activation_types={"float32": 106},
+        float_islands=(),
+        input_types=("float32",),
+        output_types=("float32",),
+        custom=(),
+        ends_in_softmax=True,
     )
 
 
-def agreement_facts(agreeing: int, images: int = 500) -> Facts:
+def agreement_of(agreeing: int, images: int = 500) -> RecordedAgreement:
     share = agreeing / images
     near = Spread(mean=0.995, p5=0.98, median=0.997, p95=0.999, worst=0.31)
     far = Spread(mean=0.01, p5=0.0, median=0.004, p95=0.06, worst=0.7)
     guesses = (Guess(class_index=281, probability=0.6), Guess(class_index=282, probability=0.3))
-    return facts(
+    return RecordedAgreement.of(
         Agreement(
             images=images,
             classes=1000,
@@ -143,16 +144,18 @@ def agreement_facts(agreeing: int, images: int = 500) -> Facts:
                     agrees=False,
                 ),
             ),
-        )
+        ),
+        photographs=None,
+        classes=None,
     )
 
 
-def accuracy_facts(right: int, images: int = 500) -> Facts:
+def accuracy_of(right: int, images: int = 500) -> RecordedAccuracy:
     def rate(count: int) -> Rate:
         share = count / images
         return Rate(images=count, value=share, interval=(share - 0.02, min(1.0, share + 0.02)))
 
-    return facts(
+    return RecordedAccuracy.of(
         Accuracy(
             images=images,
             classes=1000,
@@ -170,7 +173,7 @@ def accuracy_facts(right: int, images: int = 500) -> Facts:
     )
 
 
-def latency_facts(seconds: float) -> Facts:
+def latency_of(seconds: float) -> RecordedLatency:
     def timing(median: float) -> Timing:
         return Timing(
             rounds=64,
@@ -185,15 +188,13 @@ def latency_facts(seconds: float) -> Facts:
         )
 
     ratio = seconds / 0.018
-    return facts(
-        Latency(
-            baseline=timing(0.018),
-            variant=timing(seconds),
-            ratio=ratio,
-            ratio_interval=(ratio * 0.98, ratio * 1.03),
-            blocks=16,
-            confidence=0.95,
-        )
+    return RecordedLatency(
+        baseline=timing(0.018),
+        variant=timing(seconds),
+        ratio=ratio,
+        ratio_interval=(ratio * 0.98, ratio * 1.03),
+        blocks=16,
+        confidence=0.95,
     )
 
 
@@ -205,15 +206,15 @@ def variant(name: str, total: int, kind: str = "int8", **measured: Any) -> Varia
         sha256="ab" * 32,
         bytes=total,
         file=f".edgeq/variant/{name}.tflite",
-        manifest={"calibration": {"source": f"{ROOT}/data/calibration", "count": 100}},
-        size=size_facts(total, kind),
-        operators={
-            **operator_facts(kind),
-            "delegated": 198,
-            "total": 199,
-            "partitions": 1,
-            "kernels": "xnnpack",
-        },
+        manifest=Manifest(
+            engine="litert",
+            method=name.partition("@")[0],
+            calibration=CalibratedOn(source=f"{ROOT}/data/calibration", count=100),
+        ),
+        size=size_of(total, kind),
+        operators=msgspec.structs.replace(
+            operators_of(kind), delegated=198, total=199, partitions=1, kernels="xnnpack"
+        ),
         **measured,
     )
 
@@ -242,39 +243,37 @@ def full_record(**changes: Any) -> RunRecord:
             "float16",
             14_413_520,
             "float16",
-            agreement=agreement_facts(500),
-            accuracy=accuracy_facts(473),
-            latency=latency_facts(0.0181),
-            memory=facts(
-                MemoryUse(
-                    before=52_000_000,
-                    loaded=61_000_000,
-                    first=92_000_000,
-                    peak=93_000_000,
-                    inferences=8,
-                )
+            agreement=agreement_of(500),
+            accuracy=accuracy_of(473),
+            latency=latency_of(0.0181),
+            memory=RecordedMemory(
+                before=52_000_000,
+                loaded=61_000_000,
+                first=92_000_000,
+                peak=93_000_000,
+                inferences=8,
             ),
         ),
         variant(
             "dynamic_range",
             7_874_416,
-            agreement=agreement_facts(491),
-            accuracy=accuracy_facts(471),
-            latency=latency_facts(0.0098),
+            agreement=agreement_of(491),
+            accuracy=accuracy_of(471),
+            latency=latency_of(0.0098),
         ),
         variant(
             "int8@tensorflow",
             8_423_296,
-            agreement=agreement_facts(473),
-            latency=latency_facts(0.0058),
+            agreement=agreement_of(473),
+            latency=latency_of(0.0058),
         ),
         variant(
             "weight_only_int4",
             4_604_912,
             "int4",
-            agreement=agreement_facts(253),
-            accuracy=accuracy_facts(254),
-            latency=latency_facts(0.018),
+            agreement=agreement_of(253),
+            accuracy=accuracy_of(254),
+            latency=latency_of(0.018),
         ),
         VariantRecord(name=HOSTILE, method="ready-made", error="ended by SIGSEGV at invoke"),
     )
@@ -346,21 +345,14 @@ def record(
             method="float",
             sha256="cd" * 32,
             bytes=BASELINE_BYTES,
-            size=size_facts(BASELINE_BYTES, "float32"),
+            size=size_of(BASELINE_BYTES, "float32"),
         ),
-        "images": {
-            "calibration": {"source": f"{ROOT}/data/calibration", "count": 100},
-            "evaluation": {"source": "data/evaluation", "count": 500},
-        },
-        "preprocessing": {
-            "resize": "whole",
-            "filter": "bicubic",
-            "crop_fraction": 0.875,
-            "mean": [0.0, 0.0, 0.0],
-            "std": [1.0, 1.0, 1.0],
-            "channels": "rgb",
-        },
-        "labels": {"name": "imagenet", "count": 1000},
+        "images": RecordedImages(
+            calibration=RecordedSet(source=f"{ROOT}/data/calibration", count=100),
+            evaluation=RecordedSet(source="data/evaluation", count=500),
+        ),
+        "preprocessing": Preprocessing(jpeg_scaling=0.0),
+        "labels": RecordedLabels(name="imagenet", count=1000),
         "licence": "Apache-2.0",
         "attribution": "Google",
     } | model
@@ -374,8 +366,8 @@ def record(
         interrupted=interrupted,
         errors=errors,
         commands=("edgeq gate", "pytest -m size"),
-        machine={"cpu": "a processor", "cores": 2},
-        toolchain={"ai-edge-litert": "2.3.0", "kernels": "xnnpack", "threads": 1},
+        machine=Machine(processor="a processor", cores=2),
+        toolchain=Toolchain(ai_edge_litert="2.3.0", kernels="xnnpack", threads=1),
         models=(
             ModelRecord(
                 name=MODEL,
@@ -394,7 +386,3 @@ def record(
         ),
     )
     return answered(found)
-
-
-def facts(struct: msgspec.Struct) -> Facts:
-    return msgspec.json.decode(msgspec.json.encode(struct), type=Facts)

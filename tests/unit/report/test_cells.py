@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import msgspec
 
-from edgeq.record.structs import Facts, VariantRecord
+from edgeq.record.measured import RecordedMemory
+from edgeq.record.structs import VariantRecord
 from edgeq.report.cells import HEADINGS, Cell, cells
 from tests.unit.report import records
 
@@ -30,8 +31,8 @@ def test_a_variant_that_was_measured() -> None:
 
 
 def test_memory_that_grows_counts_to_its_peak() -> None:
-    facts: Facts = {"before": 50_000_000, "peak": 60_000_000, "grown": 500_000_000}
-    one = VariantRecord(name="leak", method="int8", memory=facts)
+    memory = RecordedMemory(before=50_000_000, peak=60_000_000, grown=500_000_000)
+    one = VariantRecord(name="leak", method="int8", memory=memory)
     model = records.full_record().models[0]
     shown = cells(model, one, is_baseline=False)["memory"]
     assert _text(shown) == "560 MB [adds 10 MB; grows by 500 MB]"

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import numpy as np
 import pytest
 
+from edgeq.io.structs import Json
 from edgeq.judge.tensors import COST
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.contrast import Contrast, contrast, paired
+from edgeq.record.measured import RecordedControl
 from edgeq.record.structs import CaseRecord, ModelRecord, VariantRecord
 from edgeq.report.control_view import control_line, costs, scale_costs
 
@@ -25,19 +25,21 @@ BESIDE = BesideControl(
     drift=means("probabilities"),
     agreement=paired(np.arange(8) > 0, np.arange(8) >= 0),
 )
-MADE: dict[str, Any] = {
-    "method": "int8",
-    "engine": "litert",
-    "itself": False,
-    "absent": "",
-    "bytes": 8_420_000,
-    "declared": False,
-    "seconds": 12.3,
-    "beside": msgspec.to_builtins(BESIDE),
-}
+MADE = RecordedControl(
+    method="int8",
+    engine="litert",
+    itself=False,
+    deduced=False,
+    absent="",
+    bytes=8_420_000,
+    declared=False,
+    seconds=12.3,
+    beside=BESIDE,
+)
+DECLARED = msgspec.structs.replace(MADE, declared=True)
 
 
-def model(*controls: dict[str, Any]) -> ModelRecord:
+def model(*controls: RecordedControl | None) -> ModelRecord:
     return ModelRecord(
         name="net",
         source="net.tflite",
@@ -61,36 +63,39 @@ def test_what_the_control_reaches_stands_beside_the_file() -> None:
 @pytest.mark.parametrize(
     ("control", "line"),
     [
-        ({}, ""),
+        (None, ""),
         (
-            {"method": "float16", "itself": True, "absent": ""},
+            RecordedControl(method="float16", itself=True, deduced=False, absent=""),
             "Its own control: it is edgeq's own float16 by the default recipe",
         ),
         (
-            {"method": "int8", "itself": False, "absent": "there is no calibration set"},
+            RecordedControl(
+                method="int8", itself=False, deduced=False, absent="there is no calibration set"
+            ),
             "No control: there is no calibration set. The limits alone judge",
         ),
         (
-            {**MADE, "declared": True, "beside": {"errors": 3}},
+            msgspec.structs.replace(DECLARED, beside=None),
             "Control: edgeq's own int8 by litert (8.42 MB)",
         ),
     ],
 )
-def test_every_kind_of_control_is_said(control: dict[str, Any], line: str) -> None:
+def test_every_kind_of_control_is_said(control: RecordedControl | None, line: str) -> None:
     assert control_line(control) == line
 
 
 def test_a_control_is_paid_once_and_only_if_it_was_made_on_the_side() -> None:
-    (said,) = costs(model(MADE, MADE, {**MADE, "declared": True}, {**MADE, "seconds": 0.1}, {}))
+    quick = msgspec.structs.replace(MADE, seconds=0.1)
+    (said,) = costs(model(MADE, MADE, DECLARED, quick, None))
     assert said == (
         "edgeq's own int8 by litert was made and run to compare brought files with: 12.3 s of "
         "work, kept for later runs"
     )
-    assert costs(model({**MADE, "declared": True})) == ()
+    assert costs(model(DECLARED)) == ()
 
 
 def test_what_one_scale_a_layer_costs_is_a_note() -> None:
-    cost = {"method": "int8", "own": 0.3, "error": 0.1, "ratio": 3.0}
+    cost: dict[str, Json] = {"method": "int8", "own": 0.3, "error": 0.1, "ratio": 3.0}
     case = CaseRecord(
         id="net/mine/relative_error",
         model="net",

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import pytest
 
+from edgeq.io.structs import Json
 from edgeq.judge.verdict import Verdict
-from edgeq.record.structs import CaseRecord, Facts
+from edgeq.measure.size import Size
+from edgeq.record.measured import RecordedOperators
+from edgeq.record.structs import CaseRecord
 from edgeq.report.file_view import WIDTH, kernels_view, noise, stack_view
 from tests.unit.report import records
 
-BASELINE: Facts = {"parts": {"weights float32": 900.0, "graph": 100.0}}
-VARIANT: Facts = {"parts": {"weights int8": 225.0, "graph": 100.0}}
+BASELINE = Size(bytes=1000, gzip_bytes=900, parts={"weights float32": 900, "graph": 100})
+VARIANT = Size(bytes=325, gzip_bytes=300, parts={"weights int8": 225, "graph": 100})
 
 
 def test_both_bars_have_one_scale_and_one_letter_per_part() -> None:
@@ -26,21 +29,21 @@ def test_both_bars_have_one_scale_and_one_letter_per_part() -> None:
 
 
 def test_a_file_that_was_not_read_has_no_bars() -> None:
-    assert stack_view(BASELINE, {}) is None
-    assert stack_view({}, VARIANT) is not None
+    assert stack_view(BASELINE, None) is None
+    assert stack_view(None, VARIANT) is not None
 
 
 def test_what_the_kernels_took_over() -> None:
-    facts: Facts = {"delegated": 3, "total": 4, "partitions": 2, "float_islands": ["CONV_2D 3"]}
-    found = kernels_view(facts)
+    loaded = RecordedOperators(delegated=3, total=4, partitions=2, float_islands=("CONV_2D 3",))
+    found = kernels_view(loaded)
     assert found is not None
     assert found.summary == "3 of 4 operators in 2 partitions (kernels not known)"
     assert found.share == 0.75
     assert found.islands == ("CONV_2D 3",)
-    assert kernels_view(records.operator_facts("int8")) is None
+    assert kernels_view(records.operators_of("int8")) is None
 
 
-def proof(evidence: Facts) -> CaseRecord:
+def proof(evidence: dict[str, Json]) -> CaseRecord:
     return CaseRecord(
         id="net/int8/kernels",
         model="net",

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-from typing import Any
+import msgspec
 
 from edgeq.report.flips import SHOWN, flips_view
-from tests.unit.report.records import agreement_facts
+from tests.unit.report.records import agreement_of
 
 
 def test_nothing_measured_shows_nothing() -> None:
-    assert flips_view({}) is None
+    assert flips_view(None) is None
 
 
 def test_counts_kinds_and_ties_in_words() -> None:
-    found = flips_view(agreement_facts(473))
+    found = flips_view(agreement_of(473))
     assert found is not None
     assert found.summary == (
         "473 of 500 images agree: 27 right to wrong, 0 wrong to right, 0 wrong to another wrong, "
@@ -24,27 +24,31 @@ def test_counts_kinds_and_ties_in_words() -> None:
 
 
 def test_full_agreement_has_no_lines() -> None:
-    found = flips_view(agreement_facts(500))
+    found = flips_view(agreement_of(500))
     assert found is not None
     assert found.lines == ()
     assert "right to wrong" not in found.summary
 
 
 def test_harmful_flips_come_first_and_names_are_used() -> None:
-    agreement: dict[str, Any] = agreement_facts(498)
-    agreement["flips"][0] |= {"kind": "wrong_to_wrong", "name": "cat/1.png"}
-    agreement["flips"][1] |= {"label_name": "tabby", "baseline_name": "tabby"}
-    found = flips_view(agreement)
+    agreement = agreement_of(498)
+    first, second = agreement.flips
+    flips = (
+        msgspec.structs.replace(first, kind="wrong_to_wrong", name="cat/1.png"),
+        msgspec.structs.replace(second, label_name="tabby", baseline_name="tabby"),
+    )
+    found = flips_view(msgspec.structs.replace(agreement, flips=flips))
     assert found is not None
     assert [line.image for line in found.lines] == ["image 1", "cat/1.png"]
     assert found.lines[0].label == "tabby"
 
 
 def test_unlabelled_flips_are_said_to_be() -> None:
-    agreement: dict[str, Any] = agreement_facts(499)
-    agreement["flip_counts"] = None
-    agreement["flips"][0] |= {"kind": None, "label": None, "tied": False, "baseline_class": None}
-    found = flips_view(agreement)
+    agreement = agreement_of(499)
+    unlabelled = msgspec.structs.replace(
+        agreement.flips[0], kind=None, label=None, tied=False, baseline_class=None
+    )
+    found = flips_view(msgspec.structs.replace(agreement, flip_counts=None, flips=(unlabelled,)))
     assert found is not None
     assert found.summary.startswith("499 of 500 images agree, 2")
     assert found.lines[0].kind == "not labelled"

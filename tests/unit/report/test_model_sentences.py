@@ -30,8 +30,8 @@ def measured(name: str, right: int, images: int = 500) -> VariantRecord:
     return records.variant(
         name,
         10,
-        agreement=records.agreement_facts(right * images // 500, images),
-        accuracy=records.accuracy_facts(right),
+        agreement=records.agreement_of(right * images // 500, images),
+        accuracy=records.accuracy_of(right),
     )
 
 
@@ -135,7 +135,7 @@ def test_a_model_in_one_sentence(
 
 
 def test_without_labels_the_agreement_stands_for_the_accuracy() -> None:
-    one = records.variant("a", 10, agreement=records.agreement_facts(491))
+    one = records.variant("a", 10, agreement=records.agreement_of(491))
     assert said(one, cases=(good("a"),)) == (
         f"{MODEL}: a is cleared on 500 images (agreement 98.2 %, interval 96.2 to 99.7 %)"
     )

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
-from typing import Any
+import msgspec
 
+from edgeq.record.measured import RecordedNetwork
 from edgeq.report import html
 from edgeq.report.network_view import network_view, unmeasured
 from tests.unit.report import records
 
-NETWORK: dict[str, Any] = {
-    "images": 2,
-    "layers": 4,
-    "places": [0, 1, 3],
-    "errors": [0.001, 0.002, 1.5],
-    "operators": ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"],
-    "names": ["stem", "block", records.HOSTILE],
-}
+NETWORK = RecordedNetwork(
+    images=2,
+    layers=4,
+    places=(0, 1, 3),
+    errors=(0.001, 0.002, 1.5),
+    operators=("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"),
+    names=("stem", "block", records.HOSTILE),
+)
 
 
 def test_the_error_grows_from_the_first_layer_to_the_last() -> None:
@@ -27,10 +28,10 @@ def test_the_error_grows_from_the_first_layer_to_the_last() -> None:
 
 
 def test_what_does_not_fit_together_is_not_drawn() -> None:
-    assert network_view({}) is None
-    assert network_view({**NETWORK, "names": ["stem"]}) is None
-    assert "looked for where the answers" in unmeasured({})
-    assert unmeasured({"reason": "it crashed"}) == "Could not be measured: it crashed"
+    assert network_view(None) is network_view(RecordedNetwork()) is None
+    assert network_view(msgspec.structs.replace(NETWORK, names=("stem",))) is None
+    assert "looked for where the answers" in unmeasured(None)
+    assert unmeasured(RecordedNetwork(reason="it crashed")) == "Could not be measured: it crashed"
 
 
 def test_the_page_draws_it_and_escapes_names() -> None:

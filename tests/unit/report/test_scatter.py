@@ -11,7 +11,7 @@ from tests.unit.report import records
 
 def chart_of(*variants: tuple[str, int, int]) -> Chart | None:
     made = [
-        records.variant(name, size, agreement=records.agreement_facts(agreeing))
+        records.variant(name, size, agreement=records.agreement_of(agreeing))
         for name, size, agreeing in variants
     ]
     return view(records.record(made, ())).models[0].chart

@@ -1,21 +1,26 @@
 from __future__ import annotations
 
-from typing import Any
+import msgspec
 
+from edgeq.record.measured import RecordedAgreement
 from edgeq.report.spread_view import spreads
 from tests.unit.report import records
 
 
-def measured() -> dict[str, Any]:
-    found: dict[str, Any] = records.agreement_facts(490)
-    found["cosine"]["percentiles"] = [0.3 + 0.007 * k for k in range(101)]
-    found["js_bits"]["percentiles"] = [0.007 * k for k in range(101)]
-    return found
+def measured() -> RecordedAgreement:
+    agreement = records.agreement_of(490)
+    cosines = tuple(0.3 + 0.007 * k for k in range(101))
+    bits = tuple(0.007 * k for k in range(101))
+    return msgspec.structs.replace(
+        agreement,
+        cosine=msgspec.structs.replace(agreement.cosine, percentiles=cosines),
+        js_bits=msgspec.structs.replace(agreement.js_bits, percentiles=bits),
+    )
 
 
 def test_an_older_record_has_no_distribution() -> None:
-    assert spreads({}) == ()
-    assert spreads(records.agreement_facts(490)) == ()
+    assert spreads(None) == ()
+    assert spreads(records.agreement_of(490)) == ()
 
 
 def test_the_numbers_go_from_the_closest_to_the_furthest() -> None:

@@ -1,33 +1,38 @@
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from edgeq.measure.flips import FlipKind
+from edgeq.record.measured import RecordedAgreement
 from edgeq.record.structs import RunRecord
 from edgeq.record.thumbnails import Picture
 from edgeq.report import thumbnails
 from tests.unit.report import records
 
 
-def flips(*rows: tuple[int, str, float]) -> dict[str, Any]:
-    found: dict[str, Any] = records.agreement_facts(500 - len(rows))
-    for row, (image, kind, sure) in zip(found["flips"], rows, strict=True):
-        row |= {"image": image, "kind": kind, "baseline_confidence": sure}
-    found["worst_images"] = [{"image": 400, "cosine": 0.1}]
-    return found
+def flips(*rows: tuple[int, FlipKind, float]) -> RecordedAgreement:
+    agreement = records.agreement_of(500 - len(rows))
+    [worst] = agreement.worst_images
+    return msgspec.structs.replace(
+        agreement,
+        flips=tuple(
+            msgspec.structs.replace(flip, image=image, kind=kind, baseline_confidence=sure)
+            for flip, (image, kind, sure) in zip(agreement.flips, rows, strict=True)
+        ),
+        worst_images=(msgspec.structs.replace(worst, image=400),),
+    )
 
 
-def record_of(*agreements: dict[str, Any]) -> RunRecord:
+def record_of(*agreements: RecordedAgreement | None) -> RunRecord:
     made = [records.variant(f"v{place}", 10, agreement=one) for place, one in enumerate(agreements)]
     return records.record(made, ())
 
 
 def test_the_surest_wrong_answers_come_first() -> None:
-    found = thumbnails.ordered(
-        flips((1, "wrong_to_wrong", 0.99), (2, "right_to_wrong", 0.5), (3, "right_to_wrong", 0.9))
+    agreement = flips(
+        (1, "wrong_to_wrong", 0.99), (2, "right_to_wrong", 0.5), (3, "right_to_wrong", 0.9)
     )
-    assert [row["image"] for row in found] == [3, 2, 1]
+    assert [flip.image for flip in thumbnails.ordered(agreement.flips)] == [3, 2, 1]
 
 
 def test_variants_take_turns_and_the_worst_images_come_last() -> None:
@@ -58,10 +63,14 @@ def test_flips_that_are_not_shown_lose_their_best_classes_alone() -> None:
         record.models[0], pictures=(Picture(image=99, sha256="ab" * 32),)
     )
     [lean] = thumbnails.lean(model).variants
-    rows: list[dict[str, Any]] = lean.agreement["flips"]  # type: ignore[assignment]
+    assert lean.agreement is not None
+    rows = lean.agreement.flips
     assert len(rows) == 100
-    full = [row["image"] for row in rows if "baseline_best" in row]
+    full = [flip.image for flip in rows if flip.baseline_best is not None]
     assert full == [*range(thumbnails.PER_MODEL), 99]
-    assert {"image", "kind", "baseline_class", "variant_class"} <= rows[50].keys()
-    bare = record_of({}).models[0]
+    assert {"image", "kind", "baseline_class", "variant_class"} <= msgspec.to_builtins(
+        rows[50]
+    ).keys()
+    assert "baseline_best" not in msgspec.to_builtins(rows[50])
+    bare = record_of(None).models[0]
     assert thumbnails.lean(bare) == bare

@@ -4,24 +4,22 @@ import numpy as np
 import pytest
 
 from edgeq.judge.verdict import Verdict
-from edgeq.measure.latency import latency
-from edgeq.record.structs import CaseRecord, Facts
+from edgeq.measure.latency import Latency, latency
+from edgeq.record.structs import CaseRecord
 from edgeq.report.times_view import times_view
 from tests.unit.report import records
 
 
-def timed(ratio: float = 0.5) -> Facts:
+def timed(ratio: float = 0.5) -> Latency:
     rng = np.random.default_rng(0)
     baseline = rng.normal(0.02, 0.001, 64)
-    return records.facts(
-        latency(
-            baseline,
-            baseline * ratio,
-            np.repeat(np.arange(16), 4),
-            inits=(0.1, 0.2),
-            firsts=(0.03, 0.02),
-            confidence=0.95,
-        )
+    return latency(
+        baseline,
+        baseline * ratio,
+        np.repeat(np.arange(16), 4),
+        inits=(0.1, 0.2),
+        firsts=(0.03, 0.02),
+        confidence=0.95,
     )
 
 
@@ -55,11 +53,11 @@ def test_a_limit_far_away_squeezes_no_picture() -> None:
 
 
 def test_an_older_record_has_the_table_alone() -> None:
-    found = times_view(records.latency_facts(0.01))
+    found = times_view(records.latency_of(0.01))
     assert found is not None
     assert found.chart is None
     assert found.ratios is None
-    assert times_view({}) is None
+    assert times_view(None) is None
 
 
 def test_many_blocks_are_thinned() -> None:

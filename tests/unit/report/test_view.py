@@ -3,7 +3,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from edgeq.record.structs import Facts, VariantRecord
+from edgeq.io.structs import Json
+from edgeq.record.structs import VariantRecord
 from edgeq.report.view import flat, view
 from tests.unit.report import records
 
@@ -55,7 +56,7 @@ def test_anchors_are_unique() -> None:
 
 
 def test_flat_facts() -> None:
-    table: Facts = {"a_b": {"c": [1, 2]}, "d": None, "e": []}
+    table: dict[str, Json] = {"a_b": {"c": [1, 2]}, "d": None, "e": []}
     assert flat(table) == (("a b: c", "1, 2"), ("d", "not known"), ("e", "none"))
 
 
@@ -71,7 +72,7 @@ def test_origin_of_made_and_ready_made_variants() -> None:
 
 
 def test_facts_are_said_as_people_say_them() -> None:
-    table: Facts = {
+    table: dict[str, Json] = {
         "memory_bytes": 25_276_502_016,
         "labelled": True,
         "mean": [0.0, 127.5],

@@ -7,6 +7,7 @@ import pytest
 from edgeq.config.digest import spec_sha256
 from edgeq.config.structs import Model, ReadyVariant, Spec
 from edgeq.io.files import sha256_bytes
+from edgeq.record.provenance import RecordedLabels
 from edgeq.record.structs import ModelRecord, RunRecord, VariantRecord, summarize
 from edgeq.results.bundling import class_names, is_outdated, variant_files
 
@@ -29,7 +30,7 @@ def record(*, file: str = "", name: str = "int8", labels: str | None = None) -> 
         trained=True,
         baseline=VariantRecord(name="baseline", method="float"),
         variants=(variant, VariantRecord(name="never-made", method="int8", error="failed")),
-        labels={} if labels is None else {"name": labels, "count": 2},
+        labels=None if labels is None else RecordedLabels(name=labels, count=2),
     )
     return RunRecord(
         edgeq="0.1.0",

@@ -12,18 +12,19 @@ import edgeq
 from edgeq.config.digest import spec_sha256
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.run import Run
+from edgeq.record.provenance import RecordedLabels
 from edgeq.record.structs import (
     CaseRecord,
-    Facts,
     ModelRecord,
     RunRecord,
     VariantRecord,
     from_json,
     to_json,
+    written,
 )
 from edgeq.results.judging import judge
 from edgeq.results.merging import merge_models
-from edgeq.results.recording import describe_models, machine_facts, record_run, tool_versions
+from edgeq.results.recording import describe_models, record_run, this_machine, tool_versions
 from tests.unit.pipeline.project import CALIBRATION, NAMES, lay_out, spec, subject
 
 STARTED = "2026-01-01T00:00:00+00:00"
@@ -31,10 +32,6 @@ STARTED = "2026-01-01T00:00:00+00:00"
 
 def variant(models: tuple[ModelRecord, ...], name: str) -> VariantRecord:
     return next(one for one in models[0].variants if one.name == name)
-
-
-def rows(agreement: Facts, key: str) -> list[Facts]:
-    return msgspec.convert(agreement[key], list[Facts])
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +59,7 @@ def test_a_record_is_complete_ordered_and_json(run: Run, record: RunRecord) -> N
     assert not record.summary.passes
     assert (record.errors, record.commands) == (("e",), ("c",))
     assert (record.edgeq, record.started) == (edgeq.__version__, STARTED)
-    assert record.toolchain["kernels"] == "xnnpack"
+    assert record.toolchain.kernels == "xnnpack"
     assert from_json(to_json(record)).summary == record.summary
 
 
@@ -77,42 +74,48 @@ def test_the_baseline_and_what_it_brought(models: tuple[ModelRecord, ...], proje
     assert (model.name, model.source, model.trained) == ("net", "net.tflite", True)
     assert model.baseline.file == "net.tflite"
     assert model.baseline.bytes == (project / "net.tflite").stat().st_size
-    assert model.baseline.size["bytes"] == model.baseline.bytes
-    assert model.labels == {"name": "labels.txt", "count": len(NAMES)}
-    assert model.images["evaluation"]["labelled"]  # type: ignore[index]
+    assert model.baseline.size is not None
+    assert model.baseline.size.bytes == model.baseline.bytes
+    assert model.labels == RecordedLabels(name="labels.txt", count=len(NAMES))
+    assert model.images.evaluation is not None
+    assert model.images.evaluation.labelled
 
 
 def test_a_variant_and_what_was_measured(models: tuple[ModelRecord, ...]) -> None:
     same = variant(models, "same")
     assert (same.method, same.engine, same.file) == ("ready-made", "ready-made", "same.tflite")
     assert same.error is None
-    assert same.operators["total"] == 5
-    assert "counts" in same.operators
-    for facts in (same.size, same.agreement, same.accuracy, same.latency, same.memory):
-        assert facts
-    assert same.memory["added"] <= same.memory["peak"]  # type: ignore[operator]
+    assert same.operators is not None
+    assert same.operators.total == 5
+    assert same.operators.counts is not None
+    for section in (same.size, same.agreement, same.accuracy, same.latency):
+        assert section is not None
+    assert same.memory is not None
+    assert (same.memory.added or 0) <= (same.memory.peak or 0)
 
 
 def test_flips_and_worst_images_carry_names(run: Run, models: tuple[ModelRecord, ...]) -> None:
     evaluation = run.inputs("net").evaluation
     assert evaluation is not None
     agreement = variant(models, "other").agreement
-    flips = rows(agreement, "flips")
-    assert flips
-    for flip in flips:
-        photo = evaluation.photos[msgspec.convert(flip["image"], int)]
-        assert flip["name"] == photo.name
-        assert flip["label_name"] == NAMES[photo.label or 0]
-        assert flip["baseline_name"] == NAMES[msgspec.convert(flip["baseline_class"], int)]
-        assert flip["variant_name"] == NAMES[msgspec.convert(flip["variant_class"], int)]
-    for image in rows(agreement, "worst_images"):
-        assert {"name", "baseline_name", "variant_name"} <= set(image)
+    assert agreement is not None
+    assert agreement.flips
+    for flip in agreement.flips:
+        photo = evaluation.photos[flip.image]
+        assert flip.name == photo.name
+        assert flip.label_name == NAMES[photo.label or 0]
+        assert flip.baseline_name == NAMES[flip.baseline_class or 0]
+        assert flip.variant_name == NAMES[flip.variant_class or 0]
+    for worst in agreement.worst_images:
+        assert worst.name == evaluation.photos[worst.image].name
+        assert worst.baseline_name
+        assert worst.variant_name
 
 
 def test_a_variant_that_could_not_be_used_says_why(models: tuple[ModelRecord, ...]) -> None:
     wide = variant(models, "wide")
     assert wide.error == "takes images of [8, 8], its baseline [4, 4]"
-    assert (wide.bytes, wide.sha256, wide.size) == (0, "", {})
+    assert (wide.bytes, wide.sha256, wide.size) == (0, "", None)
 
 
 def test_nothing_is_measured_for_a_record(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +123,7 @@ def test_nothing_is_measured_for_a_record(project: Path, monkeypatch: pytest.Mon
     [model] = describe_models(run)
     assert model.baseline == VariantRecord(name="baseline", method="float")
     assert [one.name for one in model.variants] == ["same", "other", "cut", "wide"]
-    assert variant((model,), "same").agreement == {}
+    assert variant((model,), "same").agreement is None
     found = record_run(run, (), (model,), started=STARTED, duration_s=0.0)
     assert len(found.summary.not_run) == len(run.cases)
 
@@ -148,10 +151,11 @@ def test_two_processes_know_together_what_each_knows(
     one, two = (describe_models(run) for run in runs)
     for merged in (merge_models(one, two), merge_models(two, one)):
         found = variant(merged, "same")
-        assert {"partitions", "counts"} <= set(found.operators)
+        operators = written(found.operators)
+        assert {"partitions", "counts"} <= set(operators)
         assert found.size
-        assert list(merged[0].images) == ["calibration", "evaluation"]
-        assert list(found.operators) == sorted(found.operators)
+        assert list(written(merged[0].images)) == ["calibration", "evaluation"]
+        assert list(operators) == sorted(operators)
     assert str(merge_models(one, models)) == str(merge_models(models, one))
     assert merge_models((), one) == one
     assert merge_models(models, models) == models
@@ -192,11 +196,11 @@ def test_the_specs_hash_depends_on_what_it_says(project: Path, change: dict[str,
 
 
 def test_the_machine_is_described_without_its_name() -> None:
-    found = machine_facts()
-    assert found["cores"] == os.cpu_count()
-    assert isinstance(found["memory_bytes"], int)
-    assert found["memory_bytes"] > 0
-    assert set(found) == {"architecture", "cores", "memory_bytes", "processor", "system"}
+    machine = this_machine()
+    assert machine.cores == os.cpu_count()
+    assert (machine.memory_bytes or 0) > 0
+    names = {"architecture", "cores", "memory_bytes", "processor", "system"}
+    assert set(written(machine)) == names
 
 
 def test_the_tools_are_those_installed() -> None:

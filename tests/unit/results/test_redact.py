@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edgeq.quantize.manifest import Manifest
 from edgeq.results import redact
 from edgeq.results.redact import concealer, discreet, hider
 from tests.unit.report import records
@@ -74,10 +75,12 @@ def test_every_text_of_a_record_is_printable(tmp_path: Path) -> None:
     case = msgspec.structs.replace(
         records.case("int8", "made", reason=evil), evidence={evil: [evil], "output": f"1{evil}\n2"}
     )
-    variant = msgspec.structs.replace(records.variant("int8", 10), manifest={"description": evil})
+    manifest = Manifest(engine="ready-made", method=None, description=evil)
+    variant = msgspec.structs.replace(records.variant("int8", 10), manifest=manifest)
     record = records.record((variant,), (case,))
     (found,) = discreet(record, tmp_path, {}).cases
     plain = "a?[2J : :error::b?"
     assert found.reason == plain
     assert found.evidence == {plain: [plain], "output": "1a?[2J\n: :error::b?\n2"}
-    assert discreet(record, tmp_path, {}).models[0].variants[0].manifest == {"description": plain}
+    hidden = discreet(record, tmp_path, {}).models[0].variants[0].manifest
+    assert hidden == msgspec.structs.replace(manifest, description=plain)

@@ -9,6 +9,7 @@ from edgeq.config.structs import Report
 from edgeq.io.files import sha256_bytes
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.run import Run
+from edgeq.record.provenance import RecordedImages
 from edgeq.report import pictures
 from edgeq.results import thumbnails
 from edgeq.results.judging import judge
@@ -40,14 +41,14 @@ def test_no_photograph_is_shown_where_the_spec_forbids_it(project: Path) -> None
     told = spec(project, {"methods": ("int8",)})
     run = Run(msgspec.structs.replace(told, report=Report(thumbnails=False)))
     found = shown(run, "net/int8/calibration_set")
-    assert found.record.models[0].images
+    assert found.record.models[0].images.calibration
     assert found.record.models[0].sheets == ()
     assert found.pictures == {}
 
 
 def test_a_run_that_used_no_images_has_no_sheet(project: Path) -> None:
     found = shown(Run(spec(project, gates={"size_reduction": -10})), "net/same/size_reduction")
-    assert found.record.models[0].images == {}
+    assert found.record.models[0].images == RecordedImages()
     assert found.record.models[0].sheets == ()
 
 

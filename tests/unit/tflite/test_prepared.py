@@ -146,17 +146,17 @@ def test_operator_codes_of_old_files_are_rewritten(tmp_path: Path) -> None:
 def test_old_and_new_files_become_the_same_variant(tmp_path: Path, method: str) -> None:
     before = changed(network(), old)
     new = variant(tmp_path, network(), method)
-    assert new.manifest["prepared"] == [UNSIGNED]
+    assert new.manifest.prepared == (UNSIGNED,)
     found = variant(tmp_path, before, method)
     assert (tmp_path / "float.tflite").read_bytes() == before
     assert found.path != new.path
     assert found.path.read_bytes() == new.path.read_bytes()
-    assert found.manifest["prepared"] == [OLD, UNSIGNED]
+    assert found.manifest.prepared == (OLD, UNSIGNED)
 
 
 def test_a_variant_of_an_ordinary_file_says_nothing_of_it(tmp_path: Path) -> None:
     found = variant(tmp_path, changed(network(), signed), "float16")
-    assert "prepared" not in found.manifest
+    assert found.manifest.prepared is None
 
 
 def test_a_file_without_signatures_gets_an_empty_list(tmp_path: Path) -> None:

@@ -1,0 +1,278 @@
+"""What was measured of one variant, as a record has it.
+
+Where a record says what a measurement says, it is that measurement's struct with the fields that
+only a record has. In all of them a field whose default is None is left out of the JSON if it is
+not known; one that is written in any case, and that an older record may lack, is ``null`` then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from edgeq.measure.accuracy import Accuracy
+from edgeq.measure.agreement import Agreement
+from edgeq.measure.beside_control import BesideControl
+from edgeq.measure.clusters import Clusters
+from edgeq.measure.flips import Flip, FlipKind, Guess, WorstImage
+from edgeq.measure.latency import Latency, Taking
+
+
+def unknown() -> None:
+    """Return the default of a field that older records lack, and that is always written."""
+
+
+def none_of_them() -> tuple[float, ...]:
+    """Return the default of numbers that older records lack, and that are always written."""
+    return ()
+
+
+class InParts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What several processes of one run may each measure a part of."""
+
+
+class NamedGuess(Guess, frozen=True, kw_only=True, omit_defaults=True):
+    """A class with its probability.
+
+    Attributes:
+        name: Of the class, None without a label set.
+    """
+
+    name: str | None = None
+
+
+class NamedFlip(Flip, frozen=True, kw_only=True, omit_defaults=True):
+    """An image on which the variant does not give the baseline's class.
+
+    Attributes:
+        baseline_best: The baseline's three best classes by logits; None if no report shows them.
+        variant_best: The same of the variant.
+        name: Of the photograph.
+        label_name, baseline_name, variant_name: Names of the classes, None without a label set.
+    """
+
+    baseline_best: tuple[NamedGuess, ...] | None = None  # type: ignore[assignment]  # left out
+    variant_best: tuple[NamedGuess, ...] | None = None  # type: ignore[assignment]  # where not shown
+    label: int | None = msgspec.field(default_factory=unknown)
+    kind: FlipKind | None = msgspec.field(default_factory=unknown)
+    name: str | None = None
+    label_name: str | None = None
+    baseline_name: str | None = None
+    variant_name: str | None = None
+
+
+class NamedWorstImage(WorstImage, frozen=True, kw_only=True, omit_defaults=True):
+    """One of the images with the lowest cosine.
+
+    Attributes:
+        name: Of the photograph.
+        baseline_name, variant_name: Names of the classes, None without a label set.
+    """
+
+    name: str | None = None
+    baseline_name: str | None = None
+    variant_name: str | None = None
+
+
+class RecordedAgreement(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """What a variant says beside its baseline; which images agree is ``VariantRecord.agrees``."""
+
+    error: float | None = msgspec.field(default_factory=unknown)
+    error_interval: tuple[float, float] | None = msgspec.field(default_factory=unknown)
+    flips: tuple[NamedFlip, ...]
+    worst_images: tuple[NamedWorstImage, ...]
+    clusters: Clusters | None = msgspec.field(default_factory=unknown)
+    drift: float | None = msgspec.field(default_factory=unknown)
+    drift_interval: tuple[float, float] | None = msgspec.field(default_factory=unknown)
+    lowest_cosines: tuple[float, ...] = msgspec.field(default_factory=none_of_them)
+
+    @classmethod
+    def of(
+        cls,
+        measured: Agreement,
+        *,
+        photographs: Sequence[str] | None,
+        classes: Sequence[str] | None,
+    ) -> RecordedAgreement:
+        """Return an agreement as a record has it: its images and classes are named.
+
+        Args:
+            measured: The agreement.
+            photographs: Names of the evaluation set's images, None if there is no set.
+            classes: Names of the classes, None without a label set.
+        """
+        flips = tuple(
+            NamedFlip(
+                **msgspec.structs.asdict(flip)
+                | {
+                    "baseline_best": _named_guesses(flip.baseline_best, classes),
+                    "variant_best": _named_guesses(flip.variant_best, classes),
+                },
+                name=_name(photographs, flip.image),
+                label_name=_name(classes, flip.label),
+                baseline_name=_name(classes, flip.baseline_class),
+                variant_name=_name(classes, flip.variant_class),
+            )
+            for flip in measured.flips
+        )
+        worst_images = tuple(
+            NamedWorstImage(
+                **msgspec.structs.asdict(worst),
+                name=_name(photographs, worst.image),
+                baseline_name=_name(classes, worst.baseline_class),
+                variant_name=_name(classes, worst.variant_class),
+            )
+            for worst in measured.worst_images
+        )
+        named = {"flips": flips, "worst_images": worst_images, "agreeing_images": ""}
+        return cls(**msgspec.structs.asdict(measured) | named)
+
+
+class RecordedAccuracy(Accuracy, frozen=True, kw_only=True, omit_defaults=True):
+    """What a variant and its baseline say beside the labels.
+
+    Which images are right is ``VariantRecord.right`` of each.
+    """
+
+    clusters: Clusters | None = msgspec.field(default_factory=unknown)
+
+    @classmethod
+    def of(cls, measured: Accuracy) -> RecordedAccuracy:
+        """Return an accuracy as a record has it."""
+        packed = {"baseline_right": "", "variant_right": ""}
+        return cls(**msgspec.structs.asdict(measured) | packed)
+
+
+class RecordedLatency(Latency, frozen=True, kw_only=True, omit_defaults=True):
+    """Times of a variant and its baseline in one worker.
+
+    Attributes:
+        load_average: The machine's over one minute, before the first batch and after the last.
+    """
+
+    taking: Taking | None = msgspec.field(default_factory=unknown)
+    block_ratios: tuple[float, ...] = msgspec.field(default_factory=none_of_them)
+    load_average: tuple[float, float] | None = None
+
+
+class RecordedOperators(InParts, frozen=True, kw_only=True, omit_defaults=True):
+    """What a variant computes with, and who computes it.
+
+    Each compute operator by itself is of no use in a record, and would be its larger part.
+
+    Attributes:
+        counts: Operators of the file by name; None if the file was not read.
+        weight_bytes_by_type: Stored bytes of the compute operators' weights by type.
+        compute_activation_types: Number of compute operators by the type of their output.
+        float_islands: Compute operators with float32 output in a model where others have
+            integer ones, as ``"CONV_2D 17"``.
+        input_types: Types of the model's inputs.
+        output_types: Types of the model's outputs.
+        custom: Names of custom and Flex operators.
+        ends_in_softmax: Whether output 0 is made by SOFTMAX.
+        delegated: Operators that the kernels' delegate took over; None if the file was not loaded.
+        total: Operators of the graph as it was loaded.
+        partitions: Parts of the graph that the delegate runs.
+        kernels: Which kernels ran it, for example ``"xnnpack"``.
+    """
+
+    counts: dict[str, int] | None = None
+    weight_bytes_by_type: dict[str, int] | None = None
+    compute_activation_types: dict[str, int] | None = None
+    float_islands: tuple[str, ...] | None = None
+    input_types: tuple[str, ...] | None = None
+    output_types: tuple[str, ...] | None = None
+    custom: tuple[str, ...] | None = None
+    ends_in_softmax: bool | None = None
+    delegated: int | None = None
+    total: int | None = None
+    partitions: int | None = None
+    kernels: str | None = None
+
+
+class RecordedMemory(InParts, frozen=True, kw_only=True, omit_defaults=True):
+    """What a model costs in memory, and whether that grows.
+
+    Attributes:
+        before: Resident bytes before the model is loaded: Python, numpy and the runtime.
+        loaded: Resident bytes after loading and allocating.
+        first: Resident bytes after the first inference.
+        peak: Most bytes that were resident from loading to the last inference.
+        inferences: How many inferences were run for it.
+        added: Bytes that the model adds to the worker: ``peak - before``, at least 0.
+        grown: Bytes by which memory grew over the evaluation, 0 if it is steady.
+        watched_inferences: How many inferences that rests on.
+    """
+
+    before: int | None = None
+    loaded: int | None = None
+    first: int | None = None
+    peak: int | None = None
+    inferences: int | None = None
+    added: int | None = None
+    grown: int | None = None
+    watched_inferences: int | None = None
+
+
+class RecordedNetwork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The error along the network, layer by layer, or why it could not be measured.
+
+    Attributes:
+        reason: Why it could not be measured, None if it was.
+        images: Number of images on which it was measured, those where the variant is worst.
+        layers: Number of layers that both models have.
+        places: Of the layers with an error, counted from 0 in the order of execution.
+        errors: Relative error of each one's output, the mean over the images; 0 is no error.
+        operators: Name of each one's operator in the variant.
+        names: Name of each one's output in the variant.
+    """
+
+    reason: str | None = None
+    images: int | None = None
+    layers: int | None = None
+    places: tuple[int, ...] | None = None
+    errors: tuple[float, ...] | None = None
+    operators: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = None
+
+
+class RecordedControl(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a variant is compared with beside its baseline: edgeq's own variant of its method.
+
+    Attributes:
+        method: The control's; None if nothing shows which it would be.
+        itself: Whether the variant is its own control.
+        deduced: Whether the method was read off the file's types.
+        absent: Why there is no control; empty if there is one.
+        engine: The control's engine; None if it was not made.
+        sha256: Of the control's file.
+        bytes: Size of the control's file.
+        declared: Whether the control is a variant of the spec itself.
+        seconds: Seconds of work that the control took in this run.
+        beside: The figures of both; None if none were measured.
+    """
+
+    method: str | None
+    itself: bool
+    deduced: bool
+    absent: str
+    engine: str | None = None
+    sha256: str | None = None
+    bytes: int | None = None
+    declared: bool | None = None
+    seconds: float | None = None
+    beside: BesideControl | None = None
+
+
+def _name(names: Sequence[str] | None, index: int | None) -> str | None:
+    return None if names is None or index is None else names[index]
+
+
+def _named_guesses(
+    guesses: Sequence[Guess], classes: Sequence[str] | None
+) -> tuple[NamedGuess, ...]:
+    return tuple(
+        NamedGuess(**msgspec.structs.asdict(guess), name=_name(classes, guess.class_index))
+        for guess in guesses
+    )

@@ -1,0 +1,105 @@
+"""What a run's figures rest on: machine, tools, images and labels."""
+
+from __future__ import annotations
+
+import msgspec
+
+from edgeq.config.structs import Kernels
+from edgeq.record.measured import InParts
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What latency and memory depend on; no host or user name.
+
+    Attributes:
+        architecture: For example ``"x86_64"``.
+        cores: Number of cores that the system sees.
+        memory_bytes: Bytes of main memory.
+        processor: Its name, as the system calls it.
+        system: Name and version of the operating system.
+    """
+
+    architecture: str | None = None
+    cores: int | None = None
+    memory_bytes: int | None = None
+    processor: str | None = None
+    system: str | None = None
+
+
+PACKAGES = {
+    "ai_edge_litert": "ai-edge-litert",
+    "litert_quantizer": "litert-quantizer",
+    "pytest_benchmark": "pytest-benchmark",
+}
+"""Names of packages that can't be names of fields."""
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=PACKAGES):
+    """Versions of the libraries, None if one is not installed."""
+
+    python: str | None = None
+    ai_edge_litert: str | None = None
+    keras: str | None = None
+    litert_quantizer: str | None = None
+    msgspec: str | None = None
+    numpy: str | None = None
+    pillow: str | None = None
+    pytest: str | None = None
+    pytest_benchmark: str | None = None
+    scipy: str | None = None
+    tensorflow: str | None = None
+
+
+class Toolchain(Versions, frozen=True, kw_only=True, omit_defaults=True):
+    """Versions of the libraries, and how the spec has models run.
+
+    Attributes:
+        threads: Threads of one interpreter.
+        kernels: Kernels that the spec asks for.
+        timeout_s: Seconds that a worker may be silent.
+        memory_limit: Bytes that a worker may use.
+    """
+
+    threads: int | None = None
+    kernels: Kernels | None = None
+    timeout_s: float | None = None
+    memory_limit: int | None = None
+
+
+class RecordedSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One image set of a model.
+
+    Attributes:
+        source: As the spec names it.
+        count: Number of images.
+        sha256: Of the images' contents and labels, in their order.
+        labelled: Whether every image has a label.
+        photographs: Number of different photographs, None if each image is one.
+        effective: How many independent images the set counts as, None if each is one.
+    """
+
+    source: str
+    count: int
+    sha256: str | None = None
+    labelled: bool | None = None
+    photographs: int | None = None
+    effective: float | None = None
+
+
+class RecordedImages(InParts, frozen=True, kw_only=True, omit_defaults=True):
+    """The image sets of a model that were used."""
+
+    calibration: RecordedSet | None = None
+    evaluation: RecordedSet | None = None
+
+
+class RecordedLabels(msgspec.Struct, frozen=True, kw_only=True):
+    """The label set of a model.
+
+    Attributes:
+        name: As the spec names it.
+        count: Number of its classes.
+    """
+
+    name: str
+    count: int

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from edgeq import words
 from edgeq.cli.say import say
+
+if TYPE_CHECKING:
+    from edgeq.config.structs import DeclaredTarget
 
 WRONG = 1
 _config = click.option(
@@ -39,12 +44,17 @@ def check(name: str, config: Path | None, model: Path | None) -> int:
     says what it finds in it. The exit code is 1 if something is wrong there.
     """
     from edgeq.config.load import load_spec
+    from edgeq.targets.starting import declared
+
+    return _check(name, declared(name, load_spec(Path(), file=config)), model)
+
+
+def _check(name: str, entry: DeclaredTarget, model: Path | None) -> int:
     from edgeq.config.target_kinds import function
     from edgeq.errors import EdgeqError
     from edgeq.targets import check as checking
-    from edgeq.targets.starting import declared, kind_of, start
+    from edgeq.targets.starting import kind_of, start
 
-    entry = declared(name, load_spec(Path(), file=config))
     kind = kind_of(entry)
     say(f"{name}: {kind.summary} (kind {kind.name}); measures {', '.join(sorted(kind.measures))}")
     if kind.start is None and model is None:
@@ -71,6 +81,63 @@ def check(name: str, config: Path | None, model: Path | None) -> int:
     return WRONG if wrong else 0
 
 
+@target.command(short_help="Prepare what a target needs on this machine.")
+@click.argument("name")
+@_config
+@click.option(
+    "--from",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Take the parts from a file that --save wrote, without a network.",
+)
+@click.option("--mirror", metavar="URL", help="Take packages from this mirror of the distribution.")
+@click.option(
+    "--save",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write the parts to FILE, for machines without a network.",
+)
+def add(
+    name: str, config: Path | None, file: Path | None, mirror: str | None, save: Path | None
+) -> int:
+    """Prepare what the target NAME needs on this machine, in the user's cache, and check it.
+
+    No root is needed. Packages and wheels come from where this machine's own apt and pip take
+    theirs; every part is verified and shown with its sha256.
+    """
+    from edgeq.config.load import load_spec
+    from edgeq.config.target_kinds import function
+    from edgeq.targets.parts import Supply
+    from edgeq.targets.starting import declared, kind_of
+
+    entry = declared(name, load_spec(Path(), file=config))
+    kind = kind_of(entry)
+    if kind.prepare is None:
+        say(f"{name}: a target of the kind {kind.name} needs nothing on this machine")
+        return 0
+    for line in function(kind.prepare)(name, entry.settings, Supply(file, mirror, save, say)):
+        say(line)
+    return _check(name, entry, None) if kind.start is not None else 0
+
+
+@target.command(short_help="Remove what was prepared for a target.")
+@click.argument("name")
+@_config
+def remove(name: str, config: Path | None) -> None:
+    """Remove what was prepared for targets of the kind that NAME is of, from the user's cache."""
+    from edgeq.config.load import load_spec
+    from edgeq.store import prune
+    from edgeq.targets.parts import cache
+    from edgeq.targets.starting import declared
+
+    kind = declared(name, load_spec(Path(), file=config)).kind
+    removed = prune.prune(cache(kind), 0).removed
+    freed = words.size(sum(entry.bytes for entry in removed))
+    entries = words.plural(len(removed), "prepared target")
+    say(f"removed {entries} of the kind {kind}, {freed}")
+
+
 @target.command("list", short_help="List the targets that the spec declares, and the kinds.")
 @_config
 def list_(config: Path | None) -> None:
@@ -78,11 +145,15 @@ def list_(config: Path | None) -> None:
     from edgeq.config.load import load_spec
     from edgeq.config.target_kinds import KINDS
     from edgeq.config.target_tables import BUILT_IN
+    from edgeq.store import prune
+    from edgeq.targets.parts import cache
 
     spec = load_spec(Path(), file=config)
     for name, entry in {**BUILT_IN, **spec.targets.declared}.items():
         use = "used by the gate" if name in spec.targets.use else "not used by the gate"
-        say(f"{name:<16}{entry.kind:<14}{use}")
+        prepared = sum(kept.bytes for kept in prune.entries(cache(entry.kind)))
+        stored = f", {words.size(prepared)} prepared" if prepared else ""
+        say(f"{name:<16}{entry.kind:<14}{use}{stored}")
     say("Kinds:")
     for name, kind in KINDS:
         say(f"  {name:<14}{kind.summary}; measures {', '.join(sorted(kind.measures))}")

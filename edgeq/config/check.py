@@ -14,6 +14,7 @@ from edgeq.config.presets_preprocessing import PREPROCESSING
 from edgeq.config.ranges import check_ranges
 from edgeq.config.structs import Classifier, Images, Model, ReadyVariant, Spec
 from edgeq.config.tables import header, key_text
+from edgeq.config.target_kinds import LOCAL
 from edgeq.config.target_tables import BUILT_IN
 from edgeq.errors import SpecError
 from edgeq.registry import unknown
@@ -218,7 +219,7 @@ def _check_targets(spec: Spec) -> None:
                 where=spec.origin,
                 remedy="Use letters, digits and . _ - +, beginning with a letter or digit",
             )
-        if name in BUILT_IN:
+        if name == LOCAL:
             raise SpecError(
                 f"the name {name!r} is taken",
                 where=f"{spec.origin}: {key_text('targets', name)}",

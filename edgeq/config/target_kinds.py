@@ -7,7 +7,7 @@ packages add kinds by entry points of the group ``edgeq.targets``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from edgeq.run.targets import Target
     from edgeq.targets.findings import Findings
+    from edgeq.targets.parts import Supply
 
 Measured = Literal["predictions", "time", "memory", "placement"]
 """What a target can measure; ``placement`` is which operators it would run where."""
@@ -64,6 +65,23 @@ class Ssh(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"port = {self.port} is outside its range, 1 to 65535")
 
 
+class Emulated(msgspec.Struct, frozen=True, kw_only=True):
+    """Another processor, emulated on this machine by qemu.
+
+    Attributes:
+        machine: Its architecture.
+        cpu: Its model, as qemu names it.
+    """
+
+    machine: Literal["aarch64"] = "aarch64"
+    cpu: str = "cortex-a76"
+
+    def __post_init__(self) -> None:
+        """Refuse what qemu would take for something else."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.,=+-]*", self.cpu):
+            raise ValueError(f"cpu = {self.cpu!r} is not the name of a processor")
+
+
 @dataclass(frozen=True, kw_only=True)
 class TargetKind:
     """One kind of target.
@@ -85,6 +103,9 @@ class TargetKind:
             command line starts the worker there, or ``"module:function"``. None runs no models.
         examine: A function of the settings and a ``.tflite`` file that returns ``Findings``, or
             ``"module:function"``.
+        prepare: A function of the name, the settings and a ``Supply`` that gets what the target
+            needs into the user's cache and yields lines for people, or ``"module:function"``. None
+            needs nothing.
     """
 
     name: str
@@ -96,6 +117,7 @@ class TargetKind:
     arithmetics: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
     start: Callable[[str, Settings], Target] | str | None = None
     examine: Callable[[Settings, Path], Findings] | str | None = None
+    prepare: Callable[[str, Settings, Supply], Iterable[str]] | str | None = None
 
 
 def function(named: Callable[..., Any] | str) -> Callable[..., Any]:
@@ -153,6 +175,14 @@ KINDS = TargetKinds(
             settings=Ssh,
             measures=frozenset({"predictions", "time", "memory"}),
             start="edgeq.targets.ssh:start",
+        ),
+        TargetKind(
+            name="emulated",
+            summary="arm64 (aarch64) on this machine, emulated by qemu",
+            settings=Emulated,
+            measures=frozenset({"predictions"}),
+            start="edgeq.targets.emulated:start",
+            prepare="edgeq.targets.emulated:prepare",
         ),
     ],
 )

@@ -7,12 +7,13 @@ from typing import Any
 
 from edgeq.config.structs import DeclaredTarget, Targets
 from edgeq.config.tables import build, header, key_text
-from edgeq.config.target_kinds import KINDS, LOCAL, NoSettings
+from edgeq.config.target_kinds import KINDS, LOCAL, Emulated, NoSettings
 from edgeq.errors import SpecError
 from edgeq.registry import unknown
 
 BUILT_IN: Mapping[str, DeclaredTarget] = {
     LOCAL: DeclaredTarget(kind=LOCAL, settings=NoSettings()),
+    "arm64": DeclaredTarget(kind="emulated", settings=Emulated()),
 }
 """Targets that need no table."""
 

@@ -269,7 +269,11 @@ class Worker:
     def op_load(self, request: Json, _: Arrays) -> Frame:
         """Load the model at ``path``, or the one that was received."""
         path = request["path"] or f"/dev/fd/{self.received.fileno()}"
-        model = self.models[request["id"]] = Model({"model_path": path}, request)
+        source: Json = {"model_path": path}
+        if not os.path.exists(path):  # noqa: PTH110 - where /proc can't be read
+            self.received.seek(0)
+            source = {"model_content": self.received.read()}
+        model = self.models[request["id"]] = Model(source, request)
         self.received = None
         io = {"inputs": model.inputs, "outputs": model.outputs, "init_s": model.init_s}
         details = model.interpreter._get_ops_details()  # noqa: SLF001 - there is no other way

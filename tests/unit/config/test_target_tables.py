@@ -6,7 +6,7 @@ import pytest
 
 from edgeq.config.digest import spec_sha256
 from edgeq.config.structs import DeclaredTarget, Targets
-from edgeq.config.target_kinds import Ssh
+from edgeq.config.target_kinds import Emulated, Ssh
 from tests.unit.config.writing import refusal, spec
 
 PI = {"kind": "ssh", "host": "pi@board"}
@@ -33,6 +33,11 @@ def test_a_declared_target_can_be_used() -> None:
     assert spec(targets={"use": ["pi", "local"], "pi": PI}).targets.use == ("pi", "local")
 
 
+def test_a_built_in_target_can_have_a_table_of_its_own() -> None:
+    targets = spec(targets={"arm64": {"kind": "emulated", "cpu": "neoverse-n1"}}).targets
+    assert targets.declared["arm64"].settings == Emulated(cpu="neoverse-n1")
+
+
 def test_what_a_target_sets_is_part_of_the_specs_hash() -> None:
     hashes = {
         spec_sha256(spec(targets=targets))
@@ -56,6 +61,8 @@ def test_what_a_target_sets_is_part_of_the_specs_hash() -> None:
         ({"pi": {**PI, "host": "a b"}}, "targets.pi: host = 'a b' is not the name of a host"),
         ({"pi": {**PI, "host": ""}}, "targets.pi: host = '' is not the name of a host"),
         ({"pi": {**PI, "python": "-c"}}, "targets.pi: python = '-c' is not a command"),
+        ({"x": {"kind": "emulated", "cpu": "-h"}}, "targets.x: cpu = '-h' is not the name of"),
+        ({"x": {"kind": "emulated", "machine": "mips"}}, "unknown value 'mips'. Valid: aarch64"),
         ({"pi": "ssh"}, "targets.pi: is not a table. Write [targets.pi]"),
         ({"a@b": PI}, "target name 'a@b' is not valid"),
         ({"con": PI}, "targets.con: is not a name of a file on every system"),
@@ -63,7 +70,7 @@ def test_what_a_target_sets_is_part_of_the_specs_hash() -> None:
         ({"local": PI}, "targets.local: the name 'local' is taken"),
         ({"use": ["board"], "boards": PI}, "unknown target 'board'. Did you mean 'boards'?"),
         ({"use": 3}, "targets: use: expected a list"),
-        (["pi"], "targets: unknown target 'pi'. Valid: local"),
+        (["pi"], "targets: unknown target 'pi'. Valid: arm64, local"),
         (["local", "local"], "targets: a target is named twice"),
         ([], "targets: no target is named"),
         (3, "targets: is not a table. Write [targets.NAME]"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -10,9 +11,10 @@ import pytest
 from edgeq.config.target_kinds import KINDS
 from edgeq.run.protocol import AnyArray
 from edgeq.run.results import MachineState
-from edgeq.run.targets import local_target
+from edgeq.run.targets import Target, local_target
 from edgeq.targets import check as checking
 from edgeq.targets.check import Checked, beside_local, check, compare
+from tests.patience import PATIENCE_S
 from tests.unit.tiny_model import classifier
 
 LOCAL = KINDS.get("local")
@@ -52,6 +54,23 @@ def changed(checked: Checked, *, differing: int = 0, partitions: int = 1) -> Che
 def test_xnnpack_that_is_not_applied_is_wrong(here: Checked) -> None:
     (problem,) = changed(here, partitions=0).problems
     assert "XNNPACK is not applied to the int8 model" in problem
+
+
+@pytest.mark.parametrize("local_files", [True, False])
+def test_a_machine_whose_proc_can_not_be_read_is_wrong(local_files: bool) -> None:
+    """The runtime then does without XNNPACK and does not say so."""
+    script = 'mount -t tmpfs none /proc && exec "$@"'
+    unshared = ("unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh")
+    try:
+        able = subprocess.run([*unshared, "true"], check=False, timeout=PATIENCE_S).returncode == 0
+    except OSError:
+        able = False
+    if not able:
+        pytest.skip("this user may not hide /proc")
+    dark = Target("dark", (*unshared, *local_target().command), local_files=local_files)
+    checked = check(LOCAL, dark)
+    assert [run.loaded.partitions for run in checked.runs] == [0, 0]
+    assert len(checked.problems) == 2
 
 
 def test_a_kind_without_xnnpack_needs_none(here: Checked) -> None:

@@ -1,0 +1,152 @@
+"""What variants answer on other targets, beside this machine and beside the float baseline.
+
+``EDGEQ_DATA=FOLDER python -m benchmarks.targets [--target NAME ...] [--images N] [--store FOLDER]``
+runs EfficientNet-Lite0 and EfficientNetV2-B0 and four variants of each (float16, dynamic range,
+int8, weight-only int8) here and there, and writes a table. Exit code 1 if int8 differs by a bit, a
+float file by more than 1e-5, or another method's agreement by more than its flips can explain.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.config.load import load_spec, parse
+from edgeq.config.structs import Spec
+from edgeq.pipeline.plan import Subject
+from edgeq.pipeline.run import Run
+from edgeq.run.session import Session
+from edgeq.run.targets import Target, local_target
+from edgeq.targets.starting import declared, start
+
+METHODS = ("float16", "dynamic_range", "int8", "weight_only_int8")
+MODELS = {
+    "efficientnet-lite0": ("efficientnet-lite0", "sample:imagenet"),
+    "efficientnetv2-b0": ("keras:EfficientNetV2B0", "data:imagenet"),
+}
+ROUNDING = 1e-5
+FLIPS = 2
+"""Photographs whose class dynamic range may give otherwise on other kernels."""
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A variant on a target, beside this machine.
+
+    Attributes:
+        name: Of the variant.
+        largest: Largest difference of an output's value.
+        agreement: Share of photographs with the baseline's class, there; the baseline's own is
+            that of this machine.
+        here: The same on this machine.
+        moved: Photographs whose class is not the same on both.
+        seconds: Wall time there, for all photographs.
+    """
+
+    name: str
+    largest: float
+    agreement: float
+    here: float
+    moved: int
+    seconds: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the target answers as this machine does, as far as the method allows."""
+        if self.name.endswith("/int8"):
+            return self.largest == 0
+        if self.name.endswith("/dynamic_range"):
+            return self.moved <= FLIPS
+        return self.largest <= ROUNDING
+
+
+def outputs(target: Target, run: Run, model: str, subject: Subject | None) -> tuple[Floats, float]:
+    """Return what a model says of the photographs, float32 ``(n, classes)``, and the seconds."""
+    executable = run.executable(model, subject)
+    pixels = run.photographs(model, subject).every(1)
+    begin = time.monotonic()
+    with Session(target, timeout_s=600, memory_limit=None) as session:
+        loaded = session.load(executable.path, threads=1, kernels="xnnpack")
+        answer = session.infer(loaded.handle, pixels, executable.preprocessing)
+    return answer.outputs[0], time.monotonic() - begin
+
+
+def rows(target: Target, run: Run, model: str) -> list[Row]:
+    """Return a row for the baseline and every variant of a model."""
+    baseline, _ = outputs(local_target(), run, model, None)
+    classes = baseline.argmax(1)
+    table = []
+    for subject in (None, *(one for one in run.subjects if one.model == model)):
+        here = baseline if subject is None else outputs(local_target(), run, model, subject)[0]
+        there, seconds = outputs(target, run, model, subject)
+        table.append(
+            Row(
+                name=f"{model}/baseline" if subject is None else subject.key,
+                largest=float(np.abs(here - there).max()),
+                agreement=float((there.argmax(1) == classes).mean()),
+                here=float((here.argmax(1) == classes).mean()),
+                moved=int((there.argmax(1) != here.argmax(1)).sum()),
+                seconds=seconds,
+            )
+        )
+    return table
+
+
+def spec_of(model: str, images: int, store: str) -> Spec:
+    """Return a spec with the variants of a model."""
+    source, photographs = MODELS[model]
+    table = {
+        "methods": list(METHODS),
+        "models": {model: {"source": source}},
+        "images": {
+            "calibration": photographs,
+            "evaluation": photographs,
+            "max_evaluation": images,
+        },
+        "store": store,
+    }
+    return parse(table, root=Path.cwd(), origin=Path("benchmark"))
+
+
+def main() -> int:
+    """Print a table for each target; return 1 if one does not hold."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--target", action="append", help="of the spec here (default: arm64)")
+    parser.add_argument("--model", choices=tuple(MODELS), action="append")
+    parser.add_argument("--images", type=int, default=20)
+    parser.add_argument("--store", help="keep what is made here")
+    given = parser.parse_args()
+    own = load_spec(Path())
+    failed = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        runs = {
+            model: Run(spec_of(model, given.images, given.store or scratch))
+            for model in given.model or MODELS
+        }
+        for name in given.target or ["arm64"]:
+            target = start(name, declared(name, own))
+            print(f"\n{name}, {given.images} photographs\n")
+            print("| variant | largest difference | agreement there | here | moved | s an image |")
+            print("|---|---|---|---|---|---|")
+            for model, run in runs.items():
+                for row in rows(target, run, model):
+                    failed += not row.holds
+                    print(
+                        f"| {row.name} | {row.largest:.2g} | {row.agreement:.3f} "
+                        f"| {row.here:.3f} | {row.moved} | {row.seconds / given.images:.2f} |",
+                        flush=True,
+                    )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""Getting parts: Debian's packages by the machine's own apt, wheels by its own pip.
+
+No host is named here. apt's mirrors, proxies and keys are the machine's, and so are pip's indexes;
+apt works in a folder of its own, so that nothing is installed and no root is needed. Both verify
+what they fetch: apt by the mirror's signature, pip by the index's hashes.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgeq.errors import EdgeqError
+
+TIMEOUT_S = 900.0
+OFFLINE = "On a machine with a network use --save FILE, and --from FILE here"
+
+
+def own_mirror() -> str:
+    """Return the address of the Debian mirror that this machine uses.
+
+    Raises:
+        EdgeqError: It has no apt, or apt knows no such mirror.
+    """
+    if shutil.which("apt-get") is None:
+        raise EdgeqError("there is no apt-get here to fetch packages with", remedy=OFFLINE)
+    text = _run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Label: Debian"],
+        "apt-get",
+    )
+    sites = [line.split()[0] for line in text.splitlines() if line.endswith(" main")]
+    if not sites:
+        raise EdgeqError(
+            "apt knows no mirror of Debian here",
+            remedy="Run `apt-get update`, name a mirror with --mirror URL, or use --from FILE",
+        )
+    return sites[0]
+
+
+def fetch_packages(
+    names: Sequence[str], *, machine: str, suite: str, mirror: str, folder: Path
+) -> list[Path]:
+    """Return Debian's packages of these names with all that they depend on, fetched to a folder.
+
+    Args:
+        names: Of packages, ``NAME`` for the machine or ``NAME:HOST`` for this one.
+        machine: Debian's name of the architecture.
+        suite: Debian's release.
+        mirror: Its address.
+        folder: An empty one, for apt's state too.
+
+    Raises:
+        EdgeqError: They can't be fetched.
+    """
+    state, archives = folder / "apt", folder / "apt" / "cache" / "archives"
+    for part in ("lists/partial", "cache/archives/partial", "sources"):
+        (state / part).mkdir(parents=True)
+    host = _run(["dpkg", "--print-architecture"], "dpkg").strip()
+    keys = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    signed = f"Signed-By: {keys}\n" if keys.is_file() else ""
+    (state / "sources" / "edgeq.sources").write_text(
+        f"Types: deb\nURIs: {mirror}\nSuites: {suite}\nComponents: main\n"
+        f"Architectures: {host} {machine}\n{signed}",
+        encoding="utf-8",
+    )
+    options = {
+        "Dir::Etc::sourcelist": "/dev/null",
+        "Dir::Etc::sourceparts": state / "sources",
+        "Dir::State::lists": state / "lists",
+        "Dir::State::status": "/dev/null",
+        "Dir::State::extended_states": state / "extended_states",
+        "Dir::Cache": state / "cache",
+        "Dir::Cache::archives": archives,
+        "APT::Architecture": machine,
+        "APT::Sandbox::User": "root",  # with the user's own rights
+        "APT::Install-Recommends": "false",
+        "APT::Keep-Downloaded-Packages": "true",
+        "Acquire::Languages": "none",
+        "APT::Update::Error-Mode": "any",
+        "Debug::NoLocking": "true",
+    }
+    words = [text for key, value in options.items() for text in ("-o", f"{key}={value}")]
+    words += ["-o", f"APT::Architectures::={machine}", "-o", f"APT::Architectures::={host}"]
+    apt = ["apt-get", "-q", *words]
+    _run([*apt, "update"], "apt-get update")
+    here_or_there = [name.replace(":HOST", f":{host}") for name in names]
+    _run(
+        [*apt, "-y", "--download-only", "install", *here_or_there],
+        "apt-get install --download-only",
+    )
+    return sorted(archives.glob("*.deb"))
+
+
+def fetch_wheels(
+    requirements: Sequence[str], *, python: str, platforms: Sequence[str], folder: Path
+) -> list[Path]:
+    """Return wheels for another machine, fetched by pip to a folder, without their dependencies.
+
+    Raises:
+        EdgeqError: There is no pip, or it does not find them.
+    """
+    chosen = [text for platform in platforms for text in ("--platform", platform)]
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:"]
+    command += ["--python-version", python, "--implementation", "cp", *chosen, "-d", str(folder)]
+    _run([*command, *requirements], "pip download")
+    return sorted(folder.glob("*.whl"))
+
+
+def _run(command: Sequence[str], name: str) -> str:
+    """Return what a command prints; it is not given to a shell.
+
+    Raises:
+        EdgeqError: It fails, or can't be started.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - apt, dpkg and pip
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EdgeqError(f"{name} can't be run: {error}", remedy=OFFLINE) from error
+    if done.returncode:
+        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
+        errors = [line for line in lines if line.startswith(("E:", "ERROR:"))]
+        reason = (errors or [line for line in lines if line] or ["no reason given"])[0]
+        raise EdgeqError(f"{name} failed: {reason}", remedy=OFFLINE)
+    return done.stdout

@@ -28,8 +28,8 @@ from edgeq.config.presets import DATA_VARIABLE, built_in, data_folder
 from edgeq.errors import EdgeqError
 from edgeq.faults.challenge import challenge
 from edgeq.faults.table import lines
-from edgeq.pipeline.inputs import Say
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.schedule import Say
 from edgeq.record.challenge import Challenge, write
 from edgeq.results.recording import this_machine
 from edgeq.store.content import Store

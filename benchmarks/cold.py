@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.evaluation import loops_rate
-from benchmarks.latency_harness import BareLoop, model_input
+from benchmarks.latency_harness import BareLoop, Network, model_input
 from benchmarks.processes import load_note
 from benchmarks.versus_sequential import GATE, MODEL, by_kind, gate, options, stages
 from edgeq.config.load import load_spec
@@ -73,9 +73,8 @@ def invoking(folder: Path) -> float:
     run = Run(load_spec(folder))
     photographs = run.inputs(MODEL).stream(run.inputs(MODEL).baseline.preprocessing)
     total = 0.0
-    for subject in (None, *run.subjects):
-        model = run.executable(MODEL, subject)
-        values = model_input(model, photographs.first(1)[0])
+    for model in (run.baseline(MODEL), *run.variants):
+        values = model_input(Network(model.path, model.preprocessing), photographs.first(1)[0])
         with tempfile.TemporaryDirectory(prefix="edgeq-loops-") as place, ExitStack() as closing:
             loops = [BareLoop(model.path, values, Path(place)) for _ in range(cores)]
             for loop in loops:

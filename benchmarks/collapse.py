@@ -91,7 +91,7 @@ def _verdicts(spec: Spec) -> list[CaseRecord]:
     run = Run(spec)
     found = []
     for case in run.cases:
-        record, error = judge(run, case)
+        record, error = judge(case)
         if error is not None:
             raise error
         found.append(record)

@@ -252,22 +252,22 @@ def rows(bench: Bench, model: dict[str, Any], place: Place) -> Iterator[Row]:
     run = Run(
         parse(table, root=place.scratch, origin=place.scratch / "edgeq.toml"), store=place.store
     )
-    for subject in run.subjects:
-        control = run.control(subject)
+    for variant in run.variants:
+        control = variant.control_choice
         if control.itself:
             continue
-        if control.subject is None or control.method is None:
-            sys.exit(f"{bench.name}, {subject.variant}: no control: {control.absent}")
-        beside = run.beside_control(subject, control.subject)
-        cases = [one for one in run.cases if one.subject == subject and one.gate.name in GATES]
+        if control.variant is None or control.method is None:
+            sys.exit(f"{bench.name}, {variant.short_name}: no control: {control.absent}")
+        beside = variant.beside_control
+        cases = [one for one in run.cases if one.variant is variant and one.gate.name in GATES]
         yield Row(
             control.method,
-            subject.variant,
+            variant.short_name,
             beside.errors,
             beside.drift,
             None if beside.agreement is None else beside.agreement.shortfall,
             None if beside.accuracy is None else beside.accuracy.shortfall,
-            tuple(judge(run, case)[0] for case in cases),
+            tuple(judge(case)[0] for case in cases),
         )
 
 

@@ -18,33 +18,32 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.latency_harness import BareLoop, model_input
+from benchmarks.latency_harness import BareLoop, Network, model_input
 from benchmarks.processes import load_note
 from edgeq.config.presets import built_in
-from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.results.recording import this_machine
-from edgeq.samples.stream import Stream
 from edgeq.store.content import Store
 
 LEAST = 0.85
 MODEL = "efficientnetv2-b0"
 
 
-def rate(run: Run, model: Executable, photographs: Stream, workers: int) -> float:
+def rate(run: Run, model: VariantUnderTest, workers: int) -> float:
     """Return the images per second of an evaluation of which nothing is kept yet."""
     with tempfile.TemporaryDirectory(prefix="edgeq-evaluation-") as folder:
         executor = Executor(run.executor.target, run.spec.run, Store(Path(folder)), run.say)
         start = time.perf_counter()
         with ThreadPoolExecutor(workers) as pool:
             parts = [
-                pool.submit(executor.evaluate, model, photographs, part=part, parts=workers)
+                pool.submit(executor.evaluate, model, part=part, parts=workers)
                 for part in range(workers)
             ]
             for part in parts:
                 part.result()
-        return len(photographs.images.photos) / (time.perf_counter() - start)
+        return len(model.samples.photos) / (time.perf_counter() - start)
 
 
 def loops_rate(loops: list[BareLoop], count: int) -> float:
@@ -68,17 +67,16 @@ def main() -> int:
     machine = this_machine()
     print(f"{machine.processor}, {machine.cores} cores; {load_note()}\n")
     run = Run(built_in(Path.cwd()), store=Store(arguments.store))
-    subject = next(one for one in run.subjects if one.key == f"{MODEL}/int8")
     print("| model | images | images/s | one loop by cores | share | all loops at once | share |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     shares = []
-    for name, chosen in (("float32", None), ("int8", subject)):
-        model = run.executable(MODEL, chosen)
-        photographs = run.inputs(MODEL).stream(model.preprocessing)
-        rate(run, model, photographs, cores)  # decodes what is not decoded yet
+    for name, model in (("float32", run.baseline(MODEL)), ("int8", run.variant(f"{MODEL}/int8"))):
+        rate(run, model, cores)  # decodes what is not decoded yet
         found: list[tuple[float, float, float]] = []
         with tempfile.TemporaryDirectory(prefix="edgeq-loops-") as folder, ExitStack() as closing:
-            values = model_input(model, photographs.first(1)[0])
+            values = model_input(
+                Network(model.path, model.preprocessing), model.photographs.first(1)[0]
+            )
             loops = [BareLoop(model.path, values, Path(folder)) for _ in range(cores)]
             for loop in loops:
                 closing.callback(loop.close)
@@ -86,11 +84,11 @@ def main() -> int:
             for _ in range(arguments.rounds):
                 alone = cores * loops_rate(loops[:1], 100)
                 together = loops_rate(loops, 100)
-                found.append((rate(run, model, photographs, cores), alone, together))
+                found.append((rate(run, model, cores), alone, together))
         ours, alone, together = (statistics.median(column) for column in zip(*found, strict=True))
         shares.append(ours / alone)
         print(
-            f"| {name} | {len(photographs.images.photos)} | {ours:.1f} | {alone:.1f} | "
+            f"| {name} | {len(model.samples.photos)} | {ours:.1f} | {alone:.1f} | "
             f"{ours / alone:.0%} | {together:.1f} | {ours / together:.0%} |",
             flush=True,
         )

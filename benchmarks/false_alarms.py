@@ -90,13 +90,13 @@ class Bench:
         else:
             factor = LIMIT * (1 + slower) - 1
             copy.write_bytes(marked(baseline.read_bytes(), {"do": "slower", "factor": factor}))
-        run.memory("net", None)  # measured once, for every trial
+        run.baseline("net").memory  # noqa: B018 - measured once, for every trial
         return tuple(self._trial(target) for _ in range(count))
 
     def _trial(self, target: Target) -> Trial:
         start = time.monotonic()
         run = self.run(target)
-        judged = latency_ratio(run.latency(run.subjects[0]).latency, LIMIT)
+        judged = latency_ratio(run.variants[0].timed.latency, LIMIT)
         return Trial(judged, time.monotonic() - start)
 
 

@@ -62,10 +62,16 @@ def _rows(run: Run) -> int:
     for case in run.cases:
         if case.gate.name in PROOFS:
             start = time.monotonic()
-            record, _ = judge(run, case)
+            record, _ = judge(case)
             failed += record.status is not Verdict.PASS
             taken = time.monotonic() - start
-            cells = (case.subject.key, case.gate.name, record.status, f"{taken:.1f}", record.reason)
+            cells = (
+                case.variant.name,
+                case.gate.name,
+                record.status,
+                f"{taken:.1f}",
+                record.reason,
+            )
             print("|", " | ".join(cells), "|", flush=True)
     return failed
 

@@ -35,8 +35,6 @@ from benchmarks.processes import load_note
 from benchmarks.resampling import median_interval
 from edgeq.config.presets import built_in
 from edgeq.config.structs import Latency, Preprocessing
-from edgeq.io.files import sha256_file
-from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.run import Run
 from edgeq.results.recording import this_machine
 from edgeq.run.results import Feed
@@ -44,12 +42,18 @@ from edgeq.run.session import Session
 from edgeq.run.targets import local_target
 from edgeq.run.worker import quantize
 from edgeq.store.content import Store
-from edgeq.tasks.recognition import Reading
 
-TIMED = Reading("tensors", 0, "nothing is judged here, only timed")
 MOST = 0.01
 BARE = Path(__file__).with_name("bare_loop.py")
 Times = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A file that is timed, and how photographs become its input."""
+
+    path: Path
+    preprocessing: Preprocessing
 
 
 class BareLoop:
@@ -138,29 +142,29 @@ def share_a_core() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
-def made(name: str, store: Path) -> dict[str, Executable]:
+def made(name: str, store: Path) -> dict[str, Network]:
     """Return a model of the built-in spec as float32 and as int8, made where they are not kept."""
     run = Run(built_in(Path.cwd()), store=Store(store))
-    subject = next(one for one in run.subjects if one.key == f"{name}/int8")
-    return {"float32": run.executable(name, None), "int8": run.executable(name, subject)}
+    both = {"float32": run.baseline(name), "int8": run.variant(f"{name}/int8")}
+    return {kind: Network(one.path, one.preprocessing) for kind, one in both.items()}
 
 
-def files(baseline: Path, variant: Path) -> dict[str, Executable]:
+def files(baseline: Path, variant: Path) -> dict[str, Network]:
     """Return two files; how pixels are scaled does not matter to the time."""
     return {
-        name: Executable(name, path, sha256_file(path), Preprocessing(), None, TIMED)
+        name: Network(path, Preprocessing())
         for name, path in (("float32", baseline), ("int8", variant))
     }
 
 
-def picture(model: Executable) -> npt.NDArray[np.uint8]:
+def picture(model: Network) -> npt.NDArray[np.uint8]:
     """Return noise of a model's input size, uint8 ``(h, w, 3)``: time does not depend on it."""
     with Session(local_target(), timeout_s=600, memory_limit=None) as session:
         shape = session.load(model.path, threads=1, kernels="xnnpack").inputs[0].shape
     return np.random.default_rng(0).integers(0, 256, shape[1:], np.uint8)
 
 
-def model_input(model: Executable, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
+def model_input(model: Network, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.generic]:
     """Return a photograph, uint8 ``(h, w, 3)``, as a model takes it."""
     with Session(local_target(), timeout_s=600, memory_limit=None) as session:
         tensor = session.load(model.path, threads=1, kernels="xnnpack").inputs[0]
@@ -172,8 +176,8 @@ def model_input(model: Executable, image: npt.NDArray[np.uint8]) -> npt.NDArray[
 
 
 def compare(
-    model: Executable,
-    beside: Executable | None,
+    model: Network,
+    beside: Network | None,
     image: npt.NDArray[np.uint8],
     how: Settings,
     start_bare: Callable[[], BareLoop],

@@ -78,15 +78,15 @@ def main() -> int:
 
 
 def _rows(network: Network, run: Run) -> None:
-    subject = next(one for one in run.subjects if one.method == METHOD)
+    variant = next(one for one in run.variants if one.method == METHOD)
     with tempfile.TemporaryDirectory(prefix="own-samples-") as folder:
-        good = Good(run, subject, Path(folder))
+        good = Good(variant, Path(folder))
         for name, change in CHANGES.items():
             own = photographed(good, "own", change).photographs
             faulty = Faulty(content=good.baseline, photographs=own)
             fed = Run(join(good, "itself", faulty), store=run.store)
-            (itself,) = fed.subjects
-            answers = [fed.answers(subject.model, one) for one in (None, itself)]
+            (itself,) = fed.variants
+            answers = [one.predictions for one in (itself.baseline, itself)]
             apart = divergence(*answers)
             figures = (
                 f"{np.mean(apart.error):.3f}",

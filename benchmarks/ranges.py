@@ -35,10 +35,9 @@ from edgeq.measure.agreement import agreeing
 from edgeq.measure.divergence import divergence
 from edgeq.measure.ranges import Ranges
 from edgeq.measure.scales import fitting
-from edgeq.pipeline.plan import Subject
-from edgeq.pipeline.proving import prove_input_range, prove_ranges
-from edgeq.pipeline.ranging import ranges_of
+from edgeq.pipeline import gates
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.tflite.activations import Activation, activations
 from edgeq.tflite.edits import apply_edits, quantization_edits, ranges_edits
 from edgeq.tflite.model_file import read_model
@@ -111,17 +110,17 @@ def a_run(name: str, row: dict[str, Any], folder: Path, store: str) -> Run:
 def good(run: Run) -> int:
     """Print a row for every good variant; return how many fail."""
     failed = 0
-    for subject in run.subjects:
+    for variant in run.variants:
         try:
-            judgement = prove_ranges(run, subject)
-            entry = prove_input_range(run, subject)
+            judgement = gates.ranges(variant, 0)
+            entry = gates.input_range(variant, 0)
         except EdgeqError as error:
-            print(f"| {subject.key} | | | | | {error.what} | |", flush=True)
+            print(f"| {variant.name} | | | | | {error.what} | |", flush=True)
             continue
-        found = ranges_of(run, subject)
+        found = variant.ranges
         failed += Verdict.FAIL in (judgement.status, entry.status)
         cells = (
-            subject.key,
+            variant.name,
             str(found.activations),
             str(len(found.suspicious)),
             _left(found, gross=False),
@@ -145,7 +144,7 @@ def _left(found: Ranges, *, gross: bool) -> str:
 
 def changes(start: Good, every: int) -> Iterator[tuple[str, bytes]]:
     """Yield faulty files, by what was done to them."""
-    path = start.run.variant(start.subject).path
+    path = start.variant.path
     model = read_model(path)
     found = [one for one in activations(model, None) if one.bound is None]
     inner = [one for one in found if one.tensor.index not in model.inputs]
@@ -229,15 +228,15 @@ def _alone(path: Path, one: Activation, factor: float, steps: int) -> tuple[Any,
 
 def faults(run: Run, every: int, scratch: Path) -> None:
     """Print a row for every fault of the first variant, then how many were caught."""
-    start = Good(run, run.subjects[0], scratch)
-    sound = _seen(run, start.subject)
+    start = Good(run.variants[0], scratch)
+    sound = _seen(start.variant)
     caught, counted, visible = 0, 0, [0, 0]
     for name, content in changes(start, every):
         faulty = Run(join(start, "faulty", Faulty(content=content)), store=run.store)
-        subject = faulty.subjects[-1]
+        variant = faulty.variants[-1]
         try:
-            agreement, cosine, error = _seen(faulty, subject)
-            proof, entry = prove_ranges(faulty, subject), prove_input_range(faulty, subject)
+            agreement, cosine, error = _seen(variant)
+            proof, entry = gates.ranges(variant, 0), gates.input_range(variant, 0)
         except EdgeqError as refused:
             print(f"| {name} | does not run: {refused.what[:60]} | | | | | | |", flush=True)
             continue
@@ -246,7 +245,7 @@ def faults(run: Run, every: int, scratch: Path) -> None:
         counted, caught = counted + 1, caught + found
         visible[0] += seen
         visible[1] += seen and found
-        trial = harmful(ranges_of(faulty, subject))
+        trial = harmful(variant.ranges)
         named = "" if trial is None else ", ".join(trial.tensors[:1])
         if trial is not None and len(trial.tensors) > 1:
             named = f"{len(trial.tensors)} ranges"
@@ -267,12 +266,12 @@ def faults(run: Run, every: int, scratch: Path) -> None:
     )
 
 
-def _seen(run: Run, subject: Subject) -> tuple[float, float, float]:
+def _seen(variant: VariantUnderTest) -> tuple[float, float, float]:
     """Return agreement, lowest cosine and mean error of a variant's logits."""
-    baseline, variant = run.answers(subject.model, None), run.answers(subject.model, subject)
-    apart = divergence(baseline, variant)
+    ours, theirs = variant.baseline.predictions, variant.predictions
+    apart = divergence(ours, theirs)
     error = float(apart.relative_error.mean()) if apart.relative_error.size else float("nan")
-    return float(agreeing(baseline, variant).mean()), float(apart.cosine.min()), error
+    return float(agreeing(ours, theirs).mean()), float(apart.cosine.min()), error
 
 
 def main() -> int:

@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 from edgeq.config.load import load_spec, parse
 from edgeq.config.structs import Spec
-from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.run.session import Session
 from edgeq.run.targets import Target, local_target
 from edgeq.targets.starting import declared, start
@@ -69,28 +69,27 @@ class Row:
         return self.largest <= ROUNDING
 
 
-def outputs(target: Target, run: Run, model: str, subject: Subject | None) -> tuple[Floats, float]:
-    """Return what a model says of the photographs, float32 ``(n, classes)``, and the seconds."""
-    executable = run.executable(model, subject)
-    pixels = run.photographs(model, subject).every(1)
+def outputs(target: Target, variant: VariantUnderTest) -> tuple[Floats, float]:
+    """Return what a variant says of its samples, float32 ``(n, classes)``, and the seconds."""
+    pixels = variant.photographs.every(1)
     begin = time.monotonic()
     with Session(target, timeout_s=600, memory_limit=None) as session:
-        loaded = session.load(executable.path, threads=1, kernels="xnnpack")
-        answer = session.infer(loaded.handle, pixels, executable.preprocessing)
+        loaded = session.load(variant.path, threads=1, kernels="xnnpack")
+        answer = session.infer(loaded.handle, pixels, variant.preprocessing)
     return answer.outputs[0], time.monotonic() - begin
 
 
 def rows(target: Target, run: Run, model: str) -> list[Row]:
     """Return a row for the baseline and every variant of a model."""
-    baseline, _ = outputs(local_target(), run, model, None)
+    baseline, _ = outputs(local_target(), run.baseline(model))
     classes = baseline.argmax(1)
     table = []
-    for subject in (None, *(one for one in run.subjects if one.model == model)):
-        here = baseline if subject is None else outputs(local_target(), run, model, subject)[0]
-        there, seconds = outputs(target, run, model, subject)
+    for variant in (run.baseline(model), *run.variants_of(model)):
+        here = baseline if variant.is_baseline else outputs(local_target(), variant)[0]
+        there, seconds = outputs(target, variant)
         table.append(
             Row(
-                name=f"{model}/baseline" if subject is None else subject.key,
+                name=variant.name,
                 largest=float(np.abs(here - there).max()),
                 agreement=float((there.argmax(1) == classes).mean()),
                 here=float((here.argmax(1) == classes).mean()),

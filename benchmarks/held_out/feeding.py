@@ -19,7 +19,7 @@ CAMERA = ("samples", "channel_order", "input_range")
 
 
 def _fed(good: Good, **fields: object) -> Faulty:
-    own = good.preprocessing
+    own = good.variant.preprocessing
     other = msgspec.structs.replace(own, **fields)
     if other == own:
         raise NotApplicableError("the variant is fed so anyway")
@@ -30,14 +30,14 @@ def _fed(good: Good, **fields: object) -> Faulty:
 def channels_swapped(good: Good, at: Spot) -> Faulty:
     """Red and blue are swapped."""
     del at
-    return _fed(good, channels="rgb" if good.preprocessing.channels == "bgr" else "bgr")
+    return _fed(good, channels="rgb" if good.variant.preprocessing.channels == "bgr" else "bgr")
 
 
 @kind("feeding", *RANGE)
 def contrast_90(good: Good, at: Spot) -> Faulty:
     """The input is 10 % smaller than it should be."""
     del at
-    return _fed(good, std=tuple(one / 0.9 for one in good.preprocessing.std))
+    return _fed(good, std=tuple(one / 0.9 for one in good.variant.preprocessing.std))
 
 
 @kind("feeding", *RANGE)
@@ -51,7 +51,7 @@ def unit_range(good: Good, at: Spot) -> Faulty:
 def mean_off_25(good: Good, at: Spot) -> Faulty:
     """The mean is too high by 25 of 255."""
     del at
-    return _fed(good, mean=tuple(25 + one for one in good.preprocessing.mean))
+    return _fed(good, mean=tuple(25 + one for one in good.variant.preprocessing.mean))
 
 
 @kind("feeding", *RANGE)
@@ -125,7 +125,7 @@ def limited_range(good: Good, at: Spot) -> Faulty:
 
 
 def _classes(good: Good) -> int:
-    return int(good.run.answers(good.subject.model, good.subject).scores.shape[1])
+    return int(good.variant.predictions.scores.shape[1])
 
 
 def _reordered(good: Good, order: Array) -> Faulty:
@@ -164,7 +164,7 @@ def classes_permuted(good: Good, at: Spot) -> Faulty:
 @kind("labels", *LABELS)
 def two_classes_swapped(good: Good, at: Spot) -> Faulty:
     """Two of the variant's classes are swapped, the most frequent one and another."""
-    answers = good.run.answers(good.subject.model, good.subject)
+    answers = good.variant.predictions
     counts = np.bincount(answers.predicted, minlength=answers.scores.shape[1])
     one, other = np.argsort(-counts, kind="stable")[[0, int(at.generator().integers(1, 4))]]
     order = np.arange(len(counts))
@@ -175,7 +175,7 @@ def two_classes_swapped(good: Good, at: Spot) -> Faulty:
 @kind("labels", *LABELS, needs={"labelled"})
 def labels_rolled(good: Good, at: Spot) -> Faulty:
     """The labels of the evaluation set are some places too high."""
-    if "accuracy_drop" in good.run.spec.gates.off.get("", ()):
+    if "accuracy_drop" in good.variant.spec.gates.off.get("", ()):
         raise NotApplicableError("no gate looks at labels")
     by = int(at.generator().integers(1, 5))
     return Faulty(labels=(good.evaluation_labels + by) % _classes(good))

@@ -355,7 +355,7 @@ def zero_bias_added(good: Good, at: Spot) -> bytes:
             continue
         layer = layers[number]
         channels = len(by_channel(graph, layer))
-        integer = good.subject.method == "int8"
+        integer = good.variant.method == "int8"
         dtype = "int32" if integer else "float32"
         bias = graph.add_tensor(
             layer.weights, f"bias/{number}", dtype, np.zeros(channels, np.dtype(dtype))
@@ -472,7 +472,7 @@ def weights_decoded(good: Good, at: Spot) -> bytes:
         operator = graph.main.operators[layer.operator]
         source = int(operator.inputs[1])
         if made.get(source) is None and is_integer(graph, source):
-            if layer.name == "FULLY_CONNECTED" or good.subject.method == "dynamic_range":
+            if layer.name == "FULLY_CONNECTED" or good.variant.method == "dynamic_range":
                 continue
             decoded = graph.add_tensor(source, "decoded", "float32")
             operator.inputs = [int(operator.inputs[0]), decoded, *map(int, operator.inputs[2:])]
@@ -551,7 +551,7 @@ def classifier_as_convolution(good: Good, at: Spot) -> bytes:
     del at
     graph = good.graph()
     layer = graph.layers()[-1]
-    if layer.name != "FULLY_CONNECTED" or good.subject.method == "dynamic_range":
+    if layer.name != "FULLY_CONNECTED" or good.variant.method == "dynamic_range":
         raise NotApplicableError("the last layer is not a dense one that can be written so")
     operator = graph.main.operators[layer.operator]
     source = int(operator.inputs[1])
@@ -585,7 +585,7 @@ def classifier_as_convolution(good: Good, at: Spot) -> bytes:
 def identity_multiplied(good: Good, at: Spot) -> bytes:
     """What goes into the first layer is multiplied by 1."""
     del at
-    if good.subject.method == "int8":
+    if good.variant.method == "int8":
         raise NotApplicableError("steps would change")
     graph = good.graph()
     layer = graph.layers()[0]
@@ -605,15 +605,15 @@ def identity_multiplied(good: Good, at: Spot) -> bytes:
 def other_engine(good: Good, at: Spot) -> bytes:
     """TensorFlow's converter made the variant, from the same baseline and calibration images."""
     del at
-    method = good.subject.method or ""
+    method = good.variant.method or ""
     calibrated = METHODS.get(method).needs_calibration
-    inputs = good.run.inputs(good.subject.model)
+    inputs = good.variant.inputs
     try:
         made = make_variant(
             MethodChoice(f"{method}@tensorflow", method, "tensorflow"),
             inputs.baseline,
             good.calibration if calibrated else None,
-            good.run.store,
+            good.variant.run.store,
         )
     except EdgeqError as error:
         raise NotApplicableError(error.what) from error
@@ -624,7 +624,7 @@ def other_engine(good: Good, at: Spot) -> bytes:
 def published(good: Good, at: Spot) -> bytes:
     """Somebody else quantized the same float model and published it: MLPerf Tiny's ResNet8."""
     del at
-    source = good.run.spec.models[good.subject.model].source
+    source = good.variant.spec.models[good.variant.model].source
     path = Path(source.replace("_float.tflite", "_int8.tflite"))
     if path == Path(source) or not path.is_file():
         raise NotApplicableError("nobody published one")

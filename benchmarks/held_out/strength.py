@@ -30,7 +30,7 @@ def strength(good: Good, content: bytes) -> float:
     It is infinite if the layers are no longer those of the baseline.
     """
     try:
-        graph = Graph(content, good.run.variant(good.subject).path)
+        graph = Graph(content, good.variant.path)
         baseline, others = baseline_layers(good, graph)
     except NotApplicableError:
         return float("inf")

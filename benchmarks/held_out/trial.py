@@ -29,9 +29,9 @@ from edgeq.faults.fault import ANYTHING, Fault, Faulty, new_fault
 from edgeq.faults.good import Good
 from edgeq.faults.inject import with_variant
 from edgeq.io.files import sha256_bytes
-from edgeq.pipeline.inputs import Say
-from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.schedule import Say
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.structs import CaseRecord
 
 AS_IT_IS = "as_it_is"
@@ -88,8 +88,8 @@ class Trial:
         """
         run = self._run
         drawn = [one for one in draw(seed) if one.network == self._network.name]
-        for subject in run.subjects:
-            form = next((one for one in formats if one == subject.method), None)
+        for variant in run.variants:
+            form = next((one for one in formats if one == variant.method), None)
             if form is None:
                 continue
             faults = [one for one in drawn if one.format == form]
@@ -98,12 +98,12 @@ class Trial:
             chosen += [] if only == "controls" else faults
             chosen += [] if only == "faults" else controls
             with tempfile.TemporaryDirectory(prefix="held-out-") as folder:
-                good = _good(run, subject, Path(folder))
+                good = _good(variant, Path(folder))
                 for number, one in enumerate(chosen, 1):
                     known = self._results.get(self._network.name, form, one.name)
                     if (names and one.name not in names) or (known is not None and not again):
                         continue
-                    self._say(f"{subject.key}: {one.name} ({number} of {len(chosen)})")
+                    self._say(f"{variant.name}: {one.name} ({number} of {len(chosen)})")
                     self._results.add(self._one(one, good, form))
 
     def _one(self, one: Drawn | Kind, good: Good, form: Format) -> Result:
@@ -140,7 +140,7 @@ class Trial:
         if faulty.labels is not None:
             return Visibility(visible=True, why="the labels are those of other photographs")
         compared = _compared(faulty, good)
-        place = (self._network.name, good.subject.method or "", name)
+        place = (self._network.name, good.variant.method or "", name)
         for results in (self._results, self._before):
             known = None if results is None else results.get(*place)
             seen = None if known is None else known.visible
@@ -169,13 +169,13 @@ def control(one: Kind) -> Fault:
     return new_fault(maker, one.name, "control", "low", "none", shown_by=ANYTHING)
 
 
-def _good(run: Run, subject: Subject, scratch: Path) -> Good:
+def _good(variant: VariantUnderTest, scratch: Path) -> Good:
     """Return a variant as the one that faults are made in, whether it passes its gates or not.
 
     Whether it passes is one of the harmless changes.
     """
-    narrowed = with_variant(run.spec, Good(run, subject, scratch))
-    return Good(Run(narrowed, store=run.store), subject, scratch)
+    narrowed = Run(with_variant(variant), store=variant.run.store)
+    return Good(narrowed.variant(variant.name), scratch)
 
 
 def _judged(result: Result, made: Made, good: Good) -> Result:
@@ -188,7 +188,7 @@ def _judged(result: Result, made: Made, good: Good) -> Result:
     stopping, opened = found.stopping, tuple(one.gate for one in found.opened)
     if fault.control:
         verdict = "FAIL" if stopping else "INCONCLUSIVE" if opened else "PASS"
-        cause, sentence = _by_hand(found.run, found.subject)
+        cause, sentence = _by_hand(found.variant)
     else:
         verdict = "caught" if stopping else "INCONCLUSIVE" if opened else "missed"
         cause = cause_of(found.records) if stopping else None
@@ -205,9 +205,9 @@ def _judged(result: Result, made: Made, good: Good) -> Result:
     )
 
 
-def _by_hand(run: Run, subject: Subject) -> tuple[str | None, str]:
+def _by_hand(variant: VariantUnderTest) -> tuple[str | None, str]:
     """Return the cause that a diagnosis names for a variant, whether anything failed or not."""
-    bench = Bench(run, subject)
+    bench = Bench(variant)
     try:
         cause = diagnose(bench).cause
     finally:
@@ -250,12 +250,12 @@ def visibility(faulty: Faulty, good: Good) -> Visibility:
 
 def _compared(faulty: Faulty, good: Good) -> str:
     """Return a hash of the files, their preprocessing and the photographs."""
-    inputs = good.run.inputs(good.subject.model)
+    inputs = good.variant.inputs
     images = inputs.evaluation
     content = good.content if faulty.content is None else faulty.content
     facts = {
         "files": [sha256_bytes(one) for one in (good.baseline, good.content, content)],
-        "preprocessing": [good.preprocessing, faulty.preprocessing],
+        "preprocessing": [good.variant.preprocessing, faulty.preprocessing],
         "own": None if faulty.photographs is None else faulty.photographs.name,
         "photographs": None if images is None else images.sha256,
     }
@@ -263,7 +263,7 @@ def _compared(faulty: Faulty, good: Good) -> str:
 
 
 def _job(faulty: Faulty, good: Good) -> Job:
-    inputs = good.run.inputs(good.subject.model)
+    inputs = good.variant.inputs
     images = inputs.evaluation
     if images is None:
         raise ValueError("there are no evaluation images")
@@ -271,12 +271,12 @@ def _job(faulty: Faulty, good: Good) -> Job:
     content = good.content if faulty.content is None else faulty.content
     file = good.scratch / "seen.tflite"
     file.write_bytes(content)
-    own, kept = good.preprocessing, good.scratch
+    own, kept = good.variant.preprocessing, good.scratch
     theirs = photographs
     if faulty.photographs is not None:
         names = [Path(photo.name).with_suffix(".png") for photo in images.photos]
         theirs = tuple(str(faulty.photographs / name) for name in names)
-    good_file = good.run.variant(good.subject).path
+    good_file = good.variant.path
     return Job(
         baseline=_fed(inputs.baseline.path, photographs, own, kept / "baseline.npy"),
         good=_fed(good_file, photographs, own, kept / "good.npy"),

@@ -26,7 +26,7 @@ import msgspec
 from benchmarks.robustness import mutations
 from edgeq.config.load import load_spec
 from edgeq.errors import SpecError
-from edgeq.pipeline.plan import cases
+from edgeq.pipeline.run import Run
 
 SOUND: dict[str, Any] = {
     "methods": ["dynamic_range", "int8", "int8@tensorflow"],
@@ -136,7 +136,7 @@ def outcome(file: Path) -> str:
         SpecError: It is refused.
     """
     spec = load_spec(file.parent, file=file)
-    declared = cases(spec)
+    declared = Run(spec).cases
     unsound = [one.id for one in declared if one.limit is not None and not math.isfinite(one.limit)]
     if unsound:
         return f"a limit that is not a number: {unsound[0]}"

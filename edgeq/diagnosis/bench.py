@@ -20,9 +20,8 @@ from edgeq.diagnosis.layers import Pair, pairs
 from edgeq.errors import EdgeqError
 from edgeq.measure.agreement import agreeing, require_same_shape
 from edgeq.measure.predictions import Predictions
-from edgeq.pipeline.executable import as_answers
-from edgeq.pipeline.plan import Subject
-from edgeq.pipeline.run import Run
+from edgeq.pipeline.readout import as_answers
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.run.session import Session
 from edgeq.samples.decode import decode
 from edgeq.samples.sets import ImageSet
@@ -63,16 +62,13 @@ class Bench:
     """One failing variant.
 
     Args:
-        run: The run that it failed in.
-        subject: The variant.
+        variant: The variant.
         error: What kept it from being run, None where it ran.
     """
 
-    def __init__(self, run: Run, subject: Subject, error: EdgeqError | None = None) -> None:
-        self.run = run
-        self.subject = subject
+    def __init__(self, variant: VariantUnderTest, error: EdgeqError | None = None) -> None:
+        self.variant = variant
         self.error = error
-        self.inputs = run.inputs(subject.model)
         self._open = ExitStack()
         self._laid: Laid | None = None
         self.known_fact: str | None = None
@@ -88,12 +84,12 @@ class Bench:
     @cached_property
     def baseline_file(self) -> ModelFile:
         """What the baseline's file holds."""
-        return read_model(self.inputs.baseline.path)
+        return read_model(self.variant.baseline.source.path)
 
     @cached_property
     def variant_file(self) -> ModelFile:
         """What the variant's file holds."""
-        return read_model(self.run.variant(self.subject).path)
+        return read_model(self.variant.source.path)
 
     @cached_property
     def baseline_constants(self) -> Constants:
@@ -116,46 +112,26 @@ class Bench:
         return any(one.variant.output.scales.size == 1 for one in self.pairs)
 
     @cached_property
-    def preprocessing(self) -> Preprocessing:
-        """The variant's own."""
-        return self.inputs.preprocessing_of(self.subject.variant)
+    def predictions(self) -> Predictions:
+        """What the variant says on all of its samples, in the baseline's classes."""
+        predictions = self.variant.predictions
+        require_same_shape(self.variant.baseline.predictions, predictions)
+        return predictions
 
-    @cached_property
-    def baseline_answers(self) -> Predictions:
-        """The baseline's answers on the whole evaluation set."""
-        return self.run.answers(self.subject.model, None)
-
-    @cached_property
-    def variant_answers(self) -> Predictions:
-        """The variant's answers on the whole evaluation set."""
-        found = self.run.answers(self.subject.model, self.subject)
-        require_same_shape(self.baseline_answers, found)
-        return found
-
-    @cached_property
+    @property
     def images(self) -> ImageSet:
         """The evaluation set.
 
         Raises:
             ImageError: There is none.
         """
-        return self.inputs.require_evaluation()
-
-    @cached_property
-    def samples(self) -> ImageSet:
-        """What the variant is evaluated on: samples of its own, or the evaluation set.
-
-        Raises:
-            ImageError: As ``images``.
-        """
-        return self.inputs.evaluation_of(self.subject.variant)
+        return self.variant.inputs.require_evaluation()
 
     @cached_property
     def chosen(self) -> Order:
         """Places of the photographs for experiments, the worst first."""
-        loaded = self.run.load(self.subject.model, self.subject)
-        most = MOST_IMAGES if loaded.delegated else FEW_IMAGES
-        errors = relative_errors(self.baseline_answers, self.variant_answers)
+        most = MOST_IMAGES if self.variant.loaded.delegated else FEW_IMAGES
+        errors = relative_errors(self.variant.baseline.predictions, self.predictions)
         worst = np.argsort(-np.where(np.isnan(errors), np.inf, errors), kind="stable")
         if len(worst) <= most:
             return worst
@@ -180,8 +156,8 @@ class Bench:
             images: The set, the variant's samples if None.
             size: Height and width, those of the variant's input if None.
         """
-        images = self.samples if images is None else images
-        size = self.inputs.input_size_of(self.subject.variant) if size is None else size
+        images = self.variant.samples if images is None else images
+        size = self.variant.input_size if size is None else size
         key = (
             images.content_sha256,
             size,
@@ -193,14 +169,14 @@ class Bench:
         if key not in self._pixels:
             photos = tuple(images.photos[place] for place in chosen)
             subset = replace(images, photos=photos)
-            found = decode(subset, preprocessing, size, self.run.store)
+            found = decode(subset, preprocessing, size, self.variant.run.store)
             self._pixels[key] = np.array(found.array())
         return self._pixels[key]
 
     @property
     def reference(self) -> Predictions:
         """What the variant is held against: the baseline's answers, with what was found in it."""
-        return self.baseline_answers if self._reference is None else self._reference
+        return self._reference or self.variant.baseline.predictions
 
     def hold_against(self, answers: Predictions, places: Order) -> None:
         """Hold the variant against other answers than the baseline's from now on.
@@ -209,13 +185,14 @@ class Bench:
             answers: Of a changed baseline.
             places: The photographs that they are about.
         """
-        scores, logits = self.baseline_answers.scores.copy(), self.baseline_answers.logits.copy()
+        ours = self.variant.baseline.predictions
+        scores, logits = ours.scores.copy(), ours.logits.copy()
         scores[places], logits[places] = answers.scores, answers.logits
-        self._reference = replace(self.baseline_answers, scores=scores, logits=logits)
+        self._reference = replace(ours, scores=scores, logits=logits)
 
     def known(self, chosen: Order) -> Trial:
         """Return how the variant's own answers on chosen photographs compare."""
-        return trial(part(self.reference, chosen), part(self.variant_answers, chosen))
+        return trial(part(self.reference, chosen), part(self.predictions, chosen))
 
     @cached_property
     def control_error(self) -> float | None:
@@ -223,13 +200,13 @@ class Bench:
 
         A variant that is its own control has none, and so have outputs that hold no classes.
         """
-        if not self.run.classifies(self.subject.model):
+        if not self.variant.classifies:
             return None
-        control = self.run.control(self.subject)
-        if control.subject is None or control.itself:
+        control = self.variant.control
+        if control is None or control is self.variant:
             return None
-        answers = self.run.answers(self.subject.model, control.subject)
-        return trial(part(self.baseline_answers, self.chosen), part(answers, self.chosen)).error
+        ours, theirs = self.variant.baseline.predictions, control.predictions
+        return trial(part(ours, self.chosen), part(theirs, self.chosen)).error
 
     @property
     def needs_no_explanation(self) -> bool:
@@ -249,16 +226,12 @@ class Bench:
         Raises:
             WorkerError: The model does not run.
         """
-        model = self.run.executable(self.subject.model, None if baseline else self.subject)
+        model = self.variant.baseline if baseline else self.variant
         tensors = [(one.baseline if baseline else one.variant).output.index for one in self.pairs]
-        size = self.inputs.baseline.input_size if baseline else None
-        pixels = self.pixels(model.preprocessing, chosen, size=size)
-        with self.run.executor.session(model.key) as session:
-            loaded = session.load(
-                model.path,
-                threads=self.run.spec.run.threads,
-                kernels=self.run.spec.run.kernels,
-                edits=outputs_edits(model.path, tensors),
+        pixels = self.pixels(model.preprocessing, chosen, size=model.input_size)
+        with model.run.executor.session(model.name) as session:
+            loaded = model.run.executor.load_into(
+                model, session, edits=outputs_edits(model.path, tensors)
             )
             places = {one.index: place for place, one in enumerate(loaded.outputs)}
             for at in range(len(pixels)):
@@ -283,15 +256,12 @@ class Bench:
         Raises:
             WorkerError: It does not run so.
         """
-        model = self.run.executable(self.subject.model, None)
-        size = self.inputs.baseline.input_size
+        model = self.variant.baseline
+        size = model.input_size
         pixels = self.pixels(model.preprocessing, places, self.images, size=size)
-        with self.run.executor.session(model.key) as session:
-            loaded = session.load(
-                model.path,
-                threads=self.run.spec.run.threads,
-                kernels=self.run.spec.run.kernels,
-                edits=(*edits, *model.readout.edits),
+        with model.run.executor.session(model.name) as session:
+            loaded = model.run.executor.load_into(
+                model, session, edits=(*edits, *model.readout.edits)
             )
             found = session.infer(loaded.handle, pixels, model.preprocessing)
         return [np.asarray(one) for one in found.outputs]
@@ -305,13 +275,10 @@ class Bench:
         Raises:
             WorkerError: It does not load.
         """
-        model = self.run.executable(self.subject.model, self.subject)
-        with self.run.executor.session(model.key) as session:
-            loaded = session.load(
-                model.path,
-                threads=self.run.spec.run.threads,
-                kernels=kernels or self.run.spec.run.kernels,
-                edits=(*edits, *model.readout.edits),
+        model = self.variant
+        with model.run.executor.session(model.name) as session:
+            loaded = model.run.executor.load_into(
+                model, session, kernels=kernels, edits=(*edits, *model.readout.edits)
             )
             yield Laid(self, session, loaded.handle)
 
@@ -326,9 +293,8 @@ class Laid:
 
     def answers(self, pixels: npt.NDArray[np.uint8], preprocessing: Preprocessing) -> Predictions:
         """Return the variant's answers on pixels."""
-        model = self.bench.run.executable(self.bench.subject.model, self.bench.subject)
         found = self.session.infer(self.handle, pixels, preprocessing)
-        return as_answers(model, [np.asarray(one) for one in found.outputs])
+        return as_answers(self.bench.variant, [np.asarray(one) for one in found.outputs])
 
     def attempt(self, preprocessing: Preprocessing, chosen: Order | None = None) -> Trial:
         """Return how the variant compares when it is fed in some way."""

@@ -18,7 +18,7 @@ Rows = npt.NDArray[np.float32]
 
 def not_finite(bench: Bench) -> Cause | None:
     """Answers hold NaN or infinities."""
-    found = outputs_facts(bench.variant_answers)
+    found = outputs_facts(bench.predictions)
     if not found.nonfinite_images:
         return None
     return Cause(
@@ -78,13 +78,15 @@ def explain(forth: Rows, back: Rows, again: Rows) -> Cause:
 
 def constant(bench: Bench) -> Cause | None:
     """Every photograph gets the same answer, for none of the other reasons."""
-    if not outputs_facts(bench.variant_answers).constant:
+    if not outputs_facts(bench.predictions).constant:
         return None
     return Cause("constant_output", "every photograph gets the same answer, bit by bit")
 
 
 def _logits(bench: Bench, laid: Laid, places: Order) -> Rows:
-    return laid.answers(bench.pixels(bench.preprocessing, places), bench.preprocessing).logits
+    return laid.answers(
+        bench.pixels(bench.variant.preprocessing, places), bench.variant.preprocessing
+    ).logits
 
 
 def _same(first: Rows, second: Rows) -> bool:

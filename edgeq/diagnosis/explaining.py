@@ -17,12 +17,11 @@ from edgeq.diagnosis.table import diagnose
 from edgeq.errors import EdgeqError
 from edgeq.judge.tensors import DEAD, LOST, ONE_SCALE, ORDER
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.cached import keep, sources
-from edgeq.pipeline.measuring import pair_facts
-from edgeq.pipeline.plan import Case, Subject
-from edgeq.pipeline.run import Run
+from edgeq.pipeline.dependencies import pair_facts
+from edgeq.pipeline.plan import Case
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.structs import CaseRecord
+from edgeq.store.cached import keep, sources
 
 HEAD = "probable cause: "
 _ANEW = "Make the variant anew from the baseline's file, and compare the sha256 of what was copied"
@@ -53,30 +52,27 @@ NEXT_STEPS = {
 """What to do about a cause, in place of what a verdict alone suggests; none where that is best."""
 
 
-def explained(
-    run: Run, case: Case, record: CaseRecord, error: EdgeqError | None = None
-) -> CaseRecord:
+def explained(case: Case, record: CaseRecord, error: EdgeqError | None = None) -> CaseRecord:
     """Return the record with its probable cause, where it failed and one is found.
 
     Args:
-        run: The run.
         case: The case.
         record: Its record; the verdict stays as it is.
         error: What kept the variant from being made, read or run.
     """
     failed = record.status is Verdict.FAIL
     if failed and (error is not None or case.gate.explained):
-        known = (case.subject.key, "" if error is None else str(error))
+        variant, about = case.variant, "" if error is None else str(error)
         try:
-            found = run.diagnoses.get(known, lambda: _diagnosis(run, case.subject, error))
+            found = variant.diagnoses.get(about, lambda: _diagnosis(variant, error))
         except EdgeqError as obstacle:  # experiments need images; the verdict stands without them
             found = Diagnosis(None, notes=(f"not diagnosed: {obstacle.what}",))
         return with_cause(record, found)
     if failed and case.gate.name == "input_range":
-        return _tried(run, case, record, _other_range)
+        return _tried(case, record, _other_range)
     if case.gate.name == "accuracy_drop" and record.status is Verdict.INCONCLUSIVE:
         # What is wrong with labels costs both models alike.
-        return _tried(run, case, record, wrong_labels)
+        return _tried(case, record, wrong_labels)
     return record
 
 
@@ -88,36 +84,35 @@ class _IncompleteError(Exception):
         super().__init__()
 
 
-def _diagnosis(run: Run, subject: Subject, error: EdgeqError | None) -> Diagnosis:
+def _diagnosis(variant: VariantUnderTest, error: EdgeqError | None) -> Diagnosis:
     """Return a diagnosis, kept where the variant ran and every experiment could be made."""
     if error is not None:
-        return diagnose(Bench(run, subject, error))
+        return diagnose(Bench(variant, error))
 
     def make() -> Diagnosis:
-        found = diagnose(Bench(run, subject))
+        found = diagnose(Bench(variant))
         if found.notes:
             raise _IncompleteError(found)
         return found
 
     try:
-        return keep(run.store, "diagnoses", experiment_facts(run, subject), make, Diagnosis)
+        return keep(variant.run.store, "diagnoses", experiment_facts(variant), make, Diagnosis)
     except _IncompleteError as incomplete:
         return incomplete.found
 
 
-def experiment_facts(run: Run, subject: Subject) -> dict[str, object]:
+def experiment_facts(variant: VariantUnderTest) -> dict[str, object]:
     """Return what experiments with a variant that ran depend on.
 
     Raises:
         EdgeqError: Variant or baseline do not run, or there is no evaluation set.
     """
-    inputs = run.inputs(subject.model)
-    samples = inputs.own_samples(subject.variant)
-    sets = (inputs.calibration_set, inputs.evaluation, samples)
+    inputs = variant.inputs
+    sets = (inputs.calibration_set, inputs.evaluation, variant.own_samples)
     return {
-        **pair_facts(run, subject),
-        "spec": spec_sha256(run.spec),
-        "weights": VariantUnderTest(run, subject.model, subject).stored_weights,
+        **pair_facts(variant),
+        "spec": spec_sha256(variant.spec),
+        "weights": variant.stored_weights,
         "photographs": [[photo.name for photo in one.photos] for one in sets if one is not None],
         "contents": [one.content_sha256 for one in sets if one is not None],
         "experiments": sources(diagnosis),
@@ -156,11 +151,9 @@ def cause_of(records: Sequence[CaseRecord]) -> str | None:
     return max(failed, key=lambda gate: gate.sureness).cause if failed else None
 
 
-def _tried(
-    run: Run, case: Case, record: CaseRecord, test: Callable[[Bench], Cause | None]
-) -> CaseRecord:
+def _tried(case: Case, record: CaseRecord, test: Callable[[Bench], Cause | None]) -> CaseRecord:
     """Return the record with what one hypothesis finds."""
-    bench = Bench(run, case.subject)
+    bench = Bench(case.variant)
     try:
         cause = test(bench)
     except EdgeqError as error:

@@ -14,7 +14,6 @@ from edgeq.errors import (
     WorkerMemoryError,
     WorkerTimeoutError,
 )
-from edgeq.pipeline.plan import Subject
 
 _NAMES = (
     (WorkerMemoryError, "memory"),
@@ -40,20 +39,17 @@ def unreadable(bench: Bench) -> Cause | None:
 
 def another_engine(bench: Bench) -> Cause | None:
     """One engine's file is refused or can't be made, and another's of the same method loads."""
-    choice = bench.subject.choice
+    choice = bench.variant.choice
     if choice is None or not isinstance(bench.error, ModelRefusedError | ConversionError):
         return None
     others = [one for one in METHODS.get(choice.method).engines if one != choice.engine]
     for engine in others if choice.classifier is None else []:
         label = f"{choice.method}@{engine}"
-        other = Subject(
-            bench.subject.model,
-            f"{label} (experiment)",
-            choice.method,
-            MethodChoice(label, choice.method, engine),
+        other = bench.variant.run.undeclared(
+            bench.variant.model, f"{label} (experiment)", MethodChoice(label, choice.method, engine)
         )
         try:
-            bench.run.load(other.model, other)
+            other.loaded  # noqa: B018 - to ask is to load it
         except EdgeqError:
             continue
         return Cause(

@@ -68,11 +68,11 @@ def other_feeding(bench: Bench) -> Cause | None:
 
 def own_samples(bench: Bench) -> Cause | None:
     """The variant answers like its baseline on the baseline's samples, and not on its own."""
-    if bench.samples is bench.images:
+    if bench.variant.own_samples is None:
         return None
-    own, chosen = bench.preprocessing, bench.chosen
+    own, chosen = bench.variant.preprocessing, bench.chosen
     found = bench.laid().answers(bench.pixels(own, chosen, bench.images), own)
-    after = trial(part(bench.baseline_answers, chosen), found)
+    after = trial(part(bench.variant.baseline.predictions, chosen), found)
     way = Way("samples", "on the samples of the baseline", own, RECOVERED_AS_BASELINE)
     return explain(bench.known(chosen), [(way, after)], len(chosen))
 
@@ -109,7 +109,7 @@ def ways(bench: Bench) -> Iterator[Way]:
     pixels is too, no other range can be right. One may still help an input or activations that
     hold another range: that is a matter of calibration, and not named here.
     """
-    own, wanted = bench.preprocessing, bench.inputs.baseline.preprocessing
+    own, wanted = bench.variant.preprocessing, bench.variant.baseline.preprocessing
     fixed = bench.static and (own.mean, own.std) == (wanted.mean, wanted.std)
     seen = [own]
     for way in _ways(own, wanted):
@@ -181,7 +181,7 @@ def _three(values: list[float]) -> Three:
 
 def _combined(bench: Bench, laid: Laid, before: Trial) -> Cause | None:
     """Return what several differences from the baseline's preprocessing explain together."""
-    own, wanted = bench.preprocessing, bench.inputs.baseline.preprocessing
+    own, wanted = bench.variant.preprocessing, bench.variant.baseline.preprocessing
     names = [one for one in own.__struct_fields__ if getattr(own, one) != getattr(wanted, one)]
     if not names:
         return None

@@ -23,8 +23,8 @@ Classes = npt.NDArray[np.int64]
 
 def shifted_answers(bench: Bench) -> Cause | None:
     """The variant's classes are the baseline's plus a number."""
-    ours, theirs = bench.baseline_answers.predicted, bench.variant_answers.predicted
-    found = best_offset(ours, theirs, bench.baseline_answers.scores.shape[1])
+    ours, theirs = bench.variant.baseline.predictions.predicted, bench.predictions.predicted
+    found = best_offset(ours, theirs, bench.variant.baseline.predictions.scores.shape[1])
     if found is None:
         return None
     offset, share = found
@@ -38,8 +38,8 @@ def shifted_answers(bench: Bench) -> Cause | None:
 
 def renamed_answers(bench: Bench) -> Cause | None:
     """The variant tells the baseline's classes apart, under other names."""
-    ours, theirs = bench.baseline_answers.predicted, bench.variant_answers.predicted
-    classes = bench.baseline_answers.scores.shape[1]
+    ours, theirs = bench.variant.baseline.predictions.predicted, bench.predictions.predicted
+    classes = bench.variant.baseline.predictions.scores.shape[1]
     found = renaming(theirs, ours, classes, bench.images.groups())
     if not found.sure or found.renamed < RENAMED * found.images or len(np.unique(theirs)) == 1:
         return None
@@ -54,10 +54,10 @@ def renamed_answers(bench: Bench) -> Cause | None:
 def wrong_labels(bench: Bench) -> Cause | None:
     """Baseline and variant agree with each other, and neither with the labels."""
     images = bench.images
-    if not images.labelled or not bench.inputs.baseline.trained:
+    if not images.labelled or not bench.variant.inputs.baseline.trained:
         return None
     labels = images.labels()
-    ours, theirs = bench.baseline_answers.predicted, bench.variant_answers.predicted
+    ours, theirs = bench.variant.baseline.predictions.predicted, bench.predictions.predicted
     right, together = float((ours == labels).mean()), float((ours == theirs).mean())
     if right >= LOW or together < LOW or len(labels) < LEAST_IMAGES:
         return None
@@ -70,7 +70,7 @@ def wrong_labels(bench: Bench) -> Cause | None:
         f"baseline and variant agree on {words.share(together)} of {len(labels)} images, but only "
         f"{words.share(right)} of the baseline's answers are right"
     )
-    found = best_offset(ours, labels, bench.baseline_answers.scores.shape[1])
+    found = best_offset(ours, labels, bench.variant.baseline.predictions.scores.shape[1])
     if found is not None:
         offset, share = found
         return Cause(

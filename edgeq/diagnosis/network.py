@@ -16,12 +16,12 @@ CLOSE = 0.02
 
 def kernels(bench: Bench) -> Cause | None:
     """The variant agrees on the reference kernels, and not on those of the run."""
-    own = bench.run.spec.run.kernels
+    own = bench.variant.spec.run.kernels
     if own == "reference":
         return None
     places = bench.chosen[:IMAGES]
     with bench.laid_out("reference") as laid:
-        after = laid.attempt(bench.preprocessing, places)
+        after = laid.attempt(bench.variant.preprocessing, places)
     before = bench.known(places)
     if not bench.recovers(before, after):
         return None

@@ -14,7 +14,7 @@ def not_finite(bench: Bench) -> Cause | None:
 
 def misplaced(bench: Bench) -> Cause | None:
     """An output is another one of the baseline's."""
-    fits = bench.run.fits(bench.subject)
+    fits = bench.variant.outputs
     others = {one.output: one.is_output for one in fits if one.is_output is not None}
     if not others:
         return None
@@ -38,7 +38,7 @@ def lost(bench: Bench) -> Cause | None:
 
 
 def _cause(bench: Bench, name: str, sentence: str) -> Cause | None:
-    for one in bench.run.fits(bench.subject):
+    for one in bench.variant.outputs:
         problem = problem_of([one], trained=True)
         if problem is not None and problem.name == name:
             return Cause(name, sentence, {**outline(one), "output": one.output})

@@ -6,7 +6,6 @@ from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.cause import Cause
 from edgeq.judge.ranges import fit_of, harmful, holds, recovery
 from edgeq.measure.ranges import RangeFit, Ranges, Trial
-from edgeq.pipeline.ranging import ranges_of
 
 WHOLE_INPUT = 0.9
 """Share of what an input is fed that its range holds, if calibration saw such images."""
@@ -16,7 +15,7 @@ NAMED = 3
 
 def activation_ranges(bench: Bench) -> Cause | None:
     """Ranges that are too narrow, too wide or shifted for what the baseline computes."""
-    return explain(ranges_of(bench.run, bench.subject))
+    return explain(bench.variant.ranges)
 
 
 def explain(found: Ranges) -> Cause | None:

@@ -19,8 +19,7 @@ from edgeq.measure.stored.files import FileComparison
 from edgeq.measure.stored.finding import Finding
 from edgeq.measure.stored.transplant import mend, transplant
 from edgeq.measure.tensors import relative_errors as errors_of_rows
-from edgeq.pipeline.executable import as_answers
-from edgeq.pipeline.variant import VariantUnderTest
+from edgeq.pipeline.readout import as_answers
 from edgeq.words import plural
 
 FOREIGN_SHARE = 0.25
@@ -44,7 +43,7 @@ _NAMES = {
 
 def stored_values(bench: Bench) -> Cause | None:
     """What the file stores is not the baseline's, and that is why it says something else."""
-    variant = VariantUnderTest(bench.run, bench.subject.model, bench.subject)
+    variant = bench.variant
     found = variant.stored
     declared = variant.stored_weights
     # One scale a layer may be declared, and be the cause all the same.
@@ -53,7 +52,7 @@ def stored_values(bench: Bench) -> Cause | None:
         return None
     bench.known_fact = headline(findings, found)
     moved = transplant(bench.baseline_file, bench.variant_file, findings)
-    classifies = bench.run.classifies(bench.subject.model)
+    classifies = bench.variant.classifies
     if moved.done:
         places = bench.chosen if classifies else _first_places(bench)
         outputs = bench.changed_baseline(moved.edits, places)
@@ -66,7 +65,7 @@ def stored_values(bench: Bench) -> Cause | None:
     if mended is not None and bench.recovers(mended.before, mended.after):
         return _named(bench, findings, found, mended)
     if moved.done and classifies and after.error <= HELPS * before.error:
-        model = bench.run.executable(bench.subject.model, None)
+        model = bench.variant.baseline
         bench.hold_against(as_answers(model, outputs), places)
         return replace(cause, partial=True)
     return None
@@ -100,7 +99,7 @@ def _mended(bench: Bench, findings: Sequence[Finding]) -> Tried | None:
         return None
     places = bench.chosen
     with bench.laid_out(edits=repaired.edits) as laid:
-        after = laid.attempt(bench.preprocessing, places)
+        after = laid.attempt(bench.variant.preprocessing, places)
     return Tried(PUT_BACK, bench.known(places), after, len(places))
 
 
@@ -117,7 +116,7 @@ def _named(bench: Bench, findings: Sequence[Finding], found: FileComparison, tri
     if ordered is not None:
         return replace(ordered, evidence={**ordered.evidence, **facts})
     shown = f"{tried.what} (error {tried.after.error:.2g} in place of {tried.before.error:.2g}"
-    if bench.run.classifies(bench.subject.model) and bench.needs_no_explanation:
+    if bench.variant.classifies and bench.needs_no_explanation:
         shown = f"class scores do not show it (error {tried.before.error:.2g}"
     return Cause(
         "wrong_checkpoint" if _is_head(bench, findings) else _name(findings, found),
@@ -128,7 +127,7 @@ def _named(bench: Bench, findings: Sequence[Finding], found: FileComparison, tri
 
 
 def _next_step(bench: Bench, findings: Sequence[Finding], found: FileComparison) -> str:
-    declared = VariantUnderTest(bench.run, bench.subject.model, bench.subject).stored_weights
+    declared = bench.variant.stored_weights
     if declared == "per_tensor" and {one.change for one in findings} == {"one scale"}:
         return _FINER
     return next_step_of(findings, found)
@@ -164,17 +163,17 @@ def _is_head(bench: Bench, findings: Sequence[Finding]) -> bool:
 
 def _trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, Trial]:
     """Return how the variant compares with the baseline, and with the changed one."""
-    model = bench.run.executable(bench.subject.model, None)
+    model = bench.variant.baseline
     changed = as_answers(model, outputs)
-    return bench.known(places), trial(changed, part(bench.variant_answers, places))
+    return bench.known(places), trial(changed, part(bench.predictions, places))
 
 
 def _tensor_trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, Trial]:
     """Return the same for outputs that are judged as tensors: the one that lies farthest away."""
-    model = bench.run.executable(bench.subject.model, None)
+    model = bench.variant.baseline
     pairs = zip(
-        bench.run.tensors(bench.subject.model, None),
-        bench.run.tensors(bench.subject.model, bench.subject),
+        bench.variant.baseline.tensors,
+        bench.variant.tensors,
         model.readout.judged,
         strict=True,
     )

@@ -88,7 +88,7 @@ def _first(bench: Bench, notes: list[str]) -> Cause | None:
         try:
             if not _possible(hypothesis, bench):
                 continue
-            bench.run.say(f"{bench.subject.key}: looking for the cause: {name}")
+            bench.variant.run.say(f"{bench.variant.name}: looking for the cause: {name}")
             cause = hypothesis.test(bench)
         except EdgeqError as error:
             notes.append(f"{name}: {error.what}")
@@ -119,6 +119,6 @@ def _possible(hypothesis: Hypothesis, bench: Bench) -> bool:
         return False
     if hypothesis.needs == "outputs":
         return True
-    if not bench.run.classifies(bench.subject.model):
+    if not bench.variant.classifies:
         return False
     return hypothesis.needs == "answers" or not bench.needs_no_explanation

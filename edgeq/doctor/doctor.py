@@ -19,7 +19,6 @@ from edgeq.models.applications import WEIGHTS_SUFFIX
 from edgeq.pipeline.ahead import lacks, require_apart, require_comparable
 from edgeq.pipeline.needs import (
     images_of,
-    is_calibrated,
     lack_of_calibration,
     notes_of,
     reading_of,
@@ -27,7 +26,7 @@ from edgeq.pipeline.needs import (
     variant_of,
     weights_of,
 )
-from edgeq.pipeline.plan import Case, cases, subjects
+from edgeq.pipeline.run import Run
 from edgeq.results.judging import in_own_words
 from edgeq.results.recording import this_machine, tool_versions
 from edgeq.run.probe import probe
@@ -71,39 +70,40 @@ def examine(start: Path, *, file: Path | None = None) -> tuple[Finding, ...]:
         if file is None and find_spec_file(start) is None:
             return (Finding("spec", "absent", NO_SPEC), *_machine(None))
         spec = load_spec(start, file=file)
-        declared = cases(spec)
+        run = Run(spec)
+        declared = run.cases
     except SpecError as error:
         return (Finding("spec", "bad", str(error)), *_machine(None))
     summary = f"{spec.origin}: {len(declared)} cases"
-    return (Finding("spec", "ok", summary), *_needs(spec, declared), *_machine(spec))
+    return (Finding("spec", "ok", summary), *_needs(run), *_machine(spec))
 
 
-def _needs(spec: Spec, declared: tuple[Case, ...]) -> Iterator[Finding]:
-    every = subjects(spec)
+def _needs(run: Run) -> Iterator[Finding]:
+    spec = run.spec
     for name in spec.models:
-        own = [subject for subject in every if subject.model == name]
-        names = ", ".join(subject.variant for subject in own)
+        own = run.variants_of(name)
+        names = ", ".join(variant.short_name for variant in own)
         yield Finding("models", "ok", f"{name}: {names or 'no variant'}")
         needed = [_tried(spec, partial(weights_of, spec, name), "weights: ")]
         needed += [_tried(spec, partial(images_of, spec, name, role)) for role in ROLES]
         yield from needed
         if all(finding.state == "ok" for finding in needed):
-            yield from _understood(spec, name, declared)
-        if any(is_calibrated(method) for method in own):
+            yield from _understood(run, name)
+        if any(variant.is_calibrated for variant in own):
             yield from _refused(spec, "models", partial(require_apart, spec, name))
     for name in spec.variants:
         described = _tried(spec, partial(variant_of, spec, name), f"{name}: ", area="variants")
         yield described
         if described.state == "ok":
             yield from _refused(spec, "variants", partial(require_comparable, spec, name), name)
-    for subject in every:
+    for variant in run.variants:
         try:
-            tools_of(subject)
+            tools_of(variant)
         except EdgeqError as error:
-            yield Finding("engines", "bad", f"{subject.key}: {in_own_words(error, spec)}")
-        lack = lack_of_calibration(spec, subject)
+            yield Finding("engines", "bad", f"{variant.name}: {in_own_words(error, spec)}")
+        lack = lack_of_calibration(variant)
         if lack is not None:
-            yield Finding("variants", "bad", f"{subject.key}: {lack}")
+            yield Finding("variants", "bad", f"{variant.name}: {lack}")
 
 
 def _refused(spec: Spec, area: str, look: Callable[[], None], name: str = "") -> Iterator[Finding]:
@@ -117,15 +117,16 @@ def _refused(spec: Spec, area: str, look: Callable[[], None], name: str = "") ->
         return
 
 
-def _understood(spec: Spec, name: str, declared: tuple[Case, ...]) -> Iterator[Finding]:
+def _understood(run: Run, name: str) -> Iterator[Finding]:
     """Yield how a model's outputs are read, what is assumed, and which cases will lack something.
 
     What is assumed is about its input and its labels.
     """
+    spec = run.spec
     try:
         reading = reading_of(spec, name)
         notes = notes_of(spec, name, 0 if reading is None else reading.classes)
-        lacking = tuple(lacks(spec, name, declared, reading))
+        lacking = tuple(lacks(run, name, reading))
     except EdgeqError as error:
         yield Finding("models", "bad", f"outputs: {in_own_words(error, spec)}")
         return

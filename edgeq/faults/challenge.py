@@ -26,9 +26,9 @@ from edgeq.faults.suggestions import would_catch
 from edgeq.faults.visibility import visible
 from edgeq.judge.missing import DECLARED, NOT_MEASURED
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.inputs import Say
-from edgeq.pipeline.plan import Subject, find
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.schedule import Say
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.challenge import Caught, Challenge, ControlAnswer, FaultAnswer, Passed, summed
 from edgeq.record.structs import CaseRecord
 from edgeq.results.judging import judge
@@ -37,7 +37,7 @@ from edgeq.store.content import Store
 PREFERRED = ("int8", "int8_float_io", "int16x8", "dynamic_range", "weight_only_int8", "float16")
 NOTHING = "it changes nothing here"
 
-Diagnose = Callable[[Run, Subject], "str | None"]
+Diagnose = Callable[[VariantUnderTest], "str | None"]
 """Returns the name of the probable cause for which a variant does not pass, None for none."""
 
 
@@ -124,26 +124,24 @@ def choose_good(run: Run, model: str, variant: str | None, scratch: Path) -> Goo
         SpecError: There is none.
         EdgeqError: A case could not be measured for a reason that is not the variant's.
     """
-    declared = tuple(one for one in run.subjects if one.model == model)
+    declared = run.variants_of(model)
     if variant is not None:
-        declared = (find(declared, f"{model}/{variant}"),)
+        declared = (run.variant(f"{model}/{variant}"),)
     problems = []
-    for subject in sorted(declared, key=_preference):
+    for one in sorted(declared, key=_preference):
         problem, records = None, list[CaseRecord]()
         for case in run.cases:
-            if case.subject == subject and problem is None:
-                run.say(f"{subject.key}: is it good? {case.gate.name}")
-                record, error = judge(run, case)
+            if case.variant is one and problem is None:
+                run.say(f"{one.name}: is it good? {case.gate.name}")
+                record, error = judge(case)
                 if error is not None:
                     raise error
                 records.append(record)
                 problem = f"{case.gate.name}: {record.reason}" if stops(record) else None
         if problem is None:
-            narrowed = Run(
-                with_variant(run.spec, Good(run, subject, scratch)), store=run.store, say=run.say
-            )
-            return Good(narrowed, subject, scratch, measured(records), unjudged(records))
-        problems.append(f"{subject.variant} ({problem})")
+            narrowed = Run(with_variant(one), store=run.store, say=run.say)
+            return Good(narrowed.variant(one.name), scratch, measured(records), unjudged(records))
+        problems.append(f"{one.short_name} ({problem})")
     raise SpecError(
         f"no variant of {model!r} passes its own gates, so there is none to make faulty: "
         f"{'; '.join(problems)}",
@@ -176,8 +174,8 @@ def stops(record: CaseRecord, inconclusive: str = "warn") -> bool:
     return record.status is Verdict.FAIL or missing or open_
 
 
-def _preference(subject: Subject) -> int:
-    method = subject.method or ""
+def _preference(variant: VariantUnderTest) -> int:
+    method = variant.method or ""
     return PREFERRED.index(method) if method in PREFERRED else len(PREFERRED)
 
 
@@ -185,7 +183,7 @@ def _answers(
     good: Good, faults: Sequence[Fault], diagnose: Diagnose | None, say: Say
 ) -> Iterator[FaultAnswer | ControlAnswer]:
     for number, fault in enumerate(faults, 1):
-        say(f"{good.subject.key}: {fault.name} ({number} of {len(faults)})")
+        say(f"{good.variant.name}: {fault.name} ({number} of {len(faults)})")
         yield answer(make(fault, good), good, diagnose)
 
 
@@ -226,19 +224,17 @@ class Judged:
     """What the gates said about a faulty variant.
 
     Attributes:
-        run: In which it was judged.
-        subject: The faulty variant there.
+        variant: The faulty variant, in the run in which it was judged.
         records: Its cases.
     """
 
-    run: Run
-    subject: Subject
+    variant: VariantUnderTest
     records: tuple[CaseRecord, ...]
 
     @property
     def stopping(self) -> tuple[str, ...]:
         """The gates that stop it."""
-        inconclusive = self.run.spec.inconclusive
+        inconclusive = self.variant.spec.inconclusive
         return tuple(one.gate for one in self.records if stops(one, inconclusive=inconclusive))
 
     @property
@@ -253,9 +249,9 @@ def judged(faulty: Faulty, fault: Fault, good: Good) -> Judged:
     Raises:
         EdgeqError: The models or images can't be used.
     """
-    run, subject = _place(faulty, fault, good)
-    records = tuple(judge(run, case)[0] for case in run.cases if case.subject == subject)
-    return Judged(run, subject, records)
+    variant = _place(faulty, fault, good)
+    cases = (case for case in variant.run.cases if case.variant is variant)
+    return Judged(variant, tuple(judge(case)[0] for case in cases))
 
 
 def answer(made: Made, good: Good, diagnose: Diagnose | None = None) -> FaultAnswer | ControlAnswer:
@@ -270,40 +266,40 @@ def answer(made: Made, good: Good, diagnose: Diagnose | None = None) -> FaultAns
     if made.faulty is None:
         return _fault(fault, good, "caught", ("made",), made.refusal or "")
     found = judged(made.faulty, fault, good)
-    run, subject, records = found.run, found.subject, found.records
+    variant, records = found.variant, found.records
     stopping, opened = found.stopping, found.opened
     if fault.control:
         note = next((one.reason for one in records if one.gate in stopping), "")
         note = note or "; ".join(f"{one.gate}: {one.next_step or one.reason}" for one in opened)
         passed: Passed = "INCONCLUSIVE" if opened else "PASS"
         return _control(fault, good, "FAIL" if stopping else passed, note)
-    seen = visible(fault, made.faulty, good, run, subject)
+    seen = visible(fault, made.faulty, good, variant)
     facts = {"visible": seen, "where": made.faulty.where}
     if stopping:
-        cause = cause_of(records) if diagnose is None else diagnose(run, subject)
+        cause = cause_of(records) if diagnose is None else diagnose(variant)
         # What changes no prediction has no cause that an experiment could show.
         plain = seen is False and cause in {GATES.get(one).cause for one in stopping}
         answered = _fault(fault, good, "caught", stopping, "", found=cause, diagnosed=not plain)
     else:
-        note = would_catch(fault, good, run, subject, records)
+        note = would_catch(fault, good, variant, records)
         answered = _fault(fault, good, "INCONCLUSIVE" if opened else "missed", (), note)
     return msgspec.structs.replace(answered, **facts)
 
 
-def _place(faulty: Faulty, fault: Fault, good: Good) -> tuple[Run, Subject]:
-    """Return the run in which a fault is judged, and the variant that it is there."""
-    store, say = good.run.store, good.run.say
+def _place(faulty: Faulty, fault: Fault, good: Good) -> VariantUnderTest:
+    """Return the faulty variant, in a run of its own."""
+    store, say = good.variant.run.store, good.variant.run.say
     if faulty.labels is None and faulty.calibration is None:
         spec = join(good, fault.name, faulty)
         run = Run(spec, store=store, target=faulty_target(), say=say)
-        return run, run.subjects[0]
-    run = Run(good.run.spec, store=store, say=say)
-    inputs = run.inputs(good.subject.model)
+        return run.variants[0]
+    run = Run(good.variant.spec, store=store, say=say)
+    inputs = run.inputs(good.variant.model)
     if faulty.labels is not None:
         inputs.relabel(faulty.labels)
     if faulty.calibration is not None:
         inputs.recalibrate(faulty.calibration)
-    return run, good.subject
+    return run.variant(good.variant.name)
 
 
 def _fault(
@@ -317,8 +313,8 @@ def _fault(
     diagnosed: bool = False,
 ) -> FaultAnswer:
     return FaultAnswer(
-        model=good.subject.model,
-        variant=good.subject.variant,
+        model=good.variant.model,
+        variant=good.variant.short_name,
         name=fault.name,
         place=fault.place,
         severity=fault.severity,
@@ -335,8 +331,8 @@ def _fault(
 
 def _control(fault: Fault, good: Good, verdict: Passed, note: str) -> ControlAnswer:
     return ControlAnswer(
-        model=good.subject.model,
-        variant=good.subject.variant,
+        model=good.variant.model,
+        variant=good.variant.short_name,
         name=fault.name,
         summary=fault.summary,
         verdict=verdict,

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.config.limits import limits_for
-from edgeq.config.structs import Limits, Preprocessing
+from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError
 from edgeq.faults.fault import NotApplicableError
 from edgeq.faults.graph import Graph
 from edgeq.io.files import sha256_bytes
-from edgeq.measure.latency import Latency
-from edgeq.pipeline.plan import Subject
-from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.make import make_variant
-from edgeq.run.results import MemoryUse
 from edgeq.samples.decode import Pixels, decode
 from edgeq.samples.sets import ImageSet, Photo
+
+MOVED = {
+    "run": "variant.run",
+    "subject": "variant",
+    "preprocessing": "variant.preprocessing",
+    "limits": "variant.limits",
+    "latency": "variant.latency",
+    "memory": "variant.memory",
+}
+"""Former attributes of ``Good``, and what to ask for in their place."""
 
 
 @dataclass(frozen=True)
@@ -30,48 +39,40 @@ class Good:
     """A variant that passes its gates.
 
     Attributes:
-        run: The run that made it.
-        subject: The variant.
+        variant: The variant, with all that was measured of it.
         scratch: A folder for files that outlive a fault's making.
         measured: The gates that were measured on it, and their markers.
         unjudged: Why its predictions are not judged, None if they are.
     """
 
-    run: Run
-    subject: Subject
+    variant: VariantUnderTest
     scratch: Path
     measured: frozenset[str] = frozenset()
     unjudged: str | None = None
 
+    if not TYPE_CHECKING:  # nobody's new code is to use what moved
+
+        def __getattr__(self, name: str) -> object:
+            """Return a former attribute, with a warning."""
+            place = MOVED.get(name)
+            if place is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            warnings.warn(
+                f"Good.{name} will be removed: ask for Good.{place}",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            return attrgetter(place)(self)
+
     @cached_property
     def content(self) -> bytes:
         """Bytes of its file."""
-        return self.run.variant(self.subject).path.read_bytes()
+        return self.variant.source.path.read_bytes()
 
     @property
     def baseline(self) -> bytes:
         """Bytes of its baseline's file."""
-        return self.run.inputs(self.subject.model).baseline.path.read_bytes()
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """How photographs become its input."""
-        return self.run.inputs(self.subject.model).preprocessing_of(self.subject.variant)
-
-    @property
-    def limits(self) -> Limits:
-        """The limits that hold for it."""
-        return limits_for(self.run.spec, self.subject.variant, self.subject.method)
-
-    @property
-    def latency(self) -> Latency:
-        """Its times beside its baseline's."""
-        return self.run.latency(self.subject).latency
-
-    @property
-    def memory(self) -> MemoryUse:
-        """What it costs in memory."""
-        return self.run.memory(self.subject.model, self.subject)
+        return self.variant.baseline.source.path.read_bytes()
 
     @property
     def evaluation_labels(self) -> npt.NDArray[np.int64]:
@@ -80,14 +81,14 @@ class Good:
         Raises:
             NotApplicableError: It has none.
         """
-        images = self.run.inputs(self.subject.model).evaluation
+        images = self.variant.inputs.evaluation
         if images is None or not images.labelled:
             raise NotApplicableError("the evaluation images have no labels")
         return images.labels()
 
     def graph(self) -> Graph:
         """Return its graph, to be edited."""
-        return Graph(self.content, self.run.variant(self.subject).path)
+        return Graph(self.content, self.variant.source.path)
 
     @property
     def calibration(self) -> Calibration:
@@ -96,13 +97,12 @@ class Good:
         Raises:
             NotApplicableError: It was not.
         """
-        choice = self.subject.choice
-        if choice is None or not choice.needs_calibration:
+        if not self.variant.is_calibrated:
             raise NotApplicableError("the variant is not calibrated by this run")
-        found = self.run.inputs(self.subject.model).calibration
-        if found is None:
+        calibration = self.variant.inputs.calibration
+        if calibration is None:
             raise NotApplicableError("there is no calibration set")
-        return found
+        return calibration
 
     def calibrated_on_pixels(self, name: str, pixels: npt.NDArray[np.uint8]) -> bytes:
         """Return the variant made again, calibrated on pixels of shape ``(n, h, w, 3)``."""
@@ -124,10 +124,14 @@ class Good:
         calibration = self.calibration
         images = ImageSet("calibration", calibration.images.source, photos)
         size = calibration.pixels.shape[1:3]
-        return self._made(Calibration(images, decode(images, how, size, self.run.store), how))
+        return self._made(
+            Calibration(images, decode(images, how, size, self.variant.run.store), how)
+        )
 
     def _made(self, calibration: Calibration) -> bytes:
-        choice, inputs = self.subject.choice, self.run.inputs(self.subject.model)
+        choice, inputs = self.variant.choice, self.variant.inputs
         if choice is None:
             raise ImageError("a ready-made variant can't be calibrated again")
-        return make_variant(choice, inputs.baseline, calibration, self.run.store).path.read_bytes()
+        return make_variant(
+            choice, inputs.baseline, calibration, self.variant.run.store
+        ).path.read_bytes()

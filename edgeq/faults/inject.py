@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 
 from edgeq.config.gates import limits
-from edgeq.config.limits import is_asked_for
 from edgeq.config.structs import Gates, ReadyVariant, Spec
 from edgeq.faults.fault import Faulty
 from edgeq.faults.faulty_worker import marked
 from edgeq.faults.good import Good
 from edgeq.io.files import write_bytes
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.run.targets import WORKER, Target
 
 FAULTY_WORKER = Path(__file__).with_name("faulty_worker.py")
@@ -34,14 +34,12 @@ def alone(spec: Spec, model: str) -> Spec:
     return msgspec.structs.replace(spec, models={model: spec.models[model]}, variants=ready)
 
 
-def with_variant(spec: Spec, good: Good) -> Spec:
-    """Return a spec of the good variant alone."""
-    subject = good.subject
-    own = {name: one for name, one in spec.variants.items() if name == subject.variant}
-    model = msgspec.structs.replace(
-        spec.models[subject.model], methods=() if own else (subject.variant,)
-    )
-    return msgspec.structs.replace(spec, models={subject.model: model}, variants=own)
+def with_variant(variant: VariantUnderTest) -> Spec:
+    """Return the spec of a variant, with that one alone."""
+    spec, name = variant.spec, variant.short_name
+    own = {} if variant.declaration is None else {name: variant.declaration}
+    model = msgspec.structs.replace(spec.models[variant.model], methods=() if own else (name,))
+    return msgspec.structs.replace(spec, models={variant.model: model}, variants=own)
 
 
 def join(good: Good, name: str, faulty: Faulty) -> Spec:
@@ -53,29 +51,25 @@ def join(good: Good, name: str, faulty: Faulty) -> Spec:
         name: What the faulty variant is called.
         faulty: What is wrong. A file is written to the scratch folder, over the one before.
     """
-    spec, subject = good.run.spec, good.subject
-    own = spec.variants.get(subject.variant)
+    before, spec = good.variant, good.variant.spec
+    own = before.declaration
     variant = ReadyVariant(
-        model=subject.model,
+        model=before.model,
         file=str(_file(good, faulty)),
-        method=subject.method,
+        method=before.method,
         preprocessing=faulty.preprocessing or (own.preprocessing if own else None),
         labels=own.labels if own else None,
         input_size=own.input_size if own else None,
         evaluation=_samples(faulty, own),
     )
-    own_limits = {
-        gate: limit
-        for gate, limit in good.limits.items()
-        if is_asked_for(spec, gate, subject.variant, subject.method)
-    }
-    off = tuple(gate for gate in limits() if gate not in good.limits)
+    own_limits = {gate: limit for gate, limit in before.limits.items() if before.is_asked_for(gate)}
+    off = tuple(gate for gate in limits() if gate not in before.limits)
     return msgspec.structs.replace(
         spec,
         run=spec.run
         if faulty.timeout_s is None
         else msgspec.structs.replace(spec.run, timeout_s=faulty.timeout_s),
-        models={subject.model: msgspec.structs.replace(spec.models[subject.model], methods=())},
+        models={before.model: msgspec.structs.replace(spec.models[before.model], methods=())},
         variants={name: variant},
         gates=Gates(by_method={name: own_limits}, off={name: off}),
     )
@@ -89,7 +83,7 @@ def _samples(faulty: Faulty, own: ReadyVariant | None) -> str | None:
 
 def _file(good: Good, faulty: Faulty) -> Path:
     if faulty.content is None and faulty.conduct is None:
-        return good.run.variant(good.subject).path
+        return good.variant.path
     content = good.content if faulty.content is None else faulty.content
     if faulty.conduct is not None:
         content = marked(content, faulty.conduct)

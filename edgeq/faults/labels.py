@@ -14,7 +14,7 @@ Order = npt.NDArray[np.intp]
 
 
 def _classes(good: Good) -> int:
-    return int(good.run.answers(good.subject.model, good.subject).scores.shape[1])
+    return int(good.variant.predictions.scores.shape[1])
 
 
 def _reordered(good: Good, order: Order) -> bytes:

@@ -18,7 +18,7 @@ _TINY = 1e-6
 
 
 def _other(good: Good, mean: Three, std: Three) -> Faulty:
-    own = good.preprocessing
+    own = good.variant.preprocessing
     if max(abs(a - b) for a, b in zip(own.mean + own.std, mean + std, strict=True)) < _TINY:
         raise NotApplicableError("this is the range that the variant takes")
     return Faulty(preprocessing=msgspec.structs.replace(own, mean=mean, std=std))
@@ -27,7 +27,7 @@ def _other(good: Good, mean: Three, std: Three) -> Faulty:
 @fault("channels_swapped", "preprocessing", "medium", "channel_order")
 def channels_swapped(good: Good) -> Faulty:
     """Red and blue are swapped."""
-    own = good.preprocessing
+    own = good.variant.preprocessing
     order: Literal["rgb", "bgr"] = "rgb" if own.channels == "bgr" else "bgr"
     return Faulty(preprocessing=msgspec.structs.replace(own, channels=order))
 
@@ -41,7 +41,7 @@ def range_0_1(good: Good) -> Faulty:
 @fault("range_minus_1_1", "preprocessing", "high", "input_range", shown_by=INPUT)
 def range_minus_1_1(good: Good) -> Faulty:
     """Pixels go in from -1 to 1."""
-    own = good.preprocessing
+    own = good.variant.preprocessing
     if all(
         abs(a - 127.5) < 1 and abs(b - 127.5) < 1 for a, b in zip(own.mean, own.std, strict=True)
     ):
@@ -64,7 +64,7 @@ def range_torch(good: Good) -> Faulty:
 @fault("rescaled_twice", "preprocessing", "high", "input_range", shown_by=INPUT)
 def rescaled_twice(good: Good) -> Faulty:
     """The rescaling is done twice."""
-    own = good.preprocessing
+    own = good.variant.preprocessing
     mean, std = zip(
         *((m + s * m, s * s) for m, s in zip(own.mean, own.std, strict=True)), strict=True
     )
@@ -74,13 +74,13 @@ def rescaled_twice(good: Good) -> Faulty:
 @fault("mean_missing", "preprocessing", "high", "input_range", shown_by=INPUT)
 def mean_missing(good: Good) -> Faulty:
     """The mean is not subtracted."""
-    return _other(good, _ZERO, good.preprocessing.std)
+    return _other(good, _ZERO, good.variant.preprocessing.std)
 
 
 @fault("resize_nearest", "preprocessing", "low", "resize")
 def resize_nearest(good: Good) -> Faulty:
     """Photographs are resized by picking the nearest pixel."""
-    own = good.preprocessing
+    own = good.variant.preprocessing
     if own.filter == "nearest":
         raise NotApplicableError("this is the filter that the variant takes")
     return Faulty(preprocessing=msgspec.structs.replace(own, filter="nearest"))
@@ -90,7 +90,7 @@ def resize_nearest(good: Good) -> Faulty:
 def cropped(good: Good) -> Faulty:
     """Photographs are cut to half their middle square."""
     cut = Preprocessing(resize="centre_crop", crop_fraction=0.5)
-    own = good.preprocessing
+    own = good.variant.preprocessing
     return Faulty(
         preprocessing=msgspec.structs.replace(
             own, resize=cut.resize, crop_fraction=cut.crop_fraction
@@ -101,7 +101,7 @@ def cropped(good: Good) -> Faulty:
 @fault("resize_geometry", "preprocessing", "low", "resize")
 def resize_geometry(good: Good) -> Faulty:
     """The whole photograph is squeezed where its middle is to be cut out, or the other way."""
-    own = good.preprocessing
+    own = good.variant.preprocessing
     other: Literal["whole", "centre_crop"] = (
         "whole" if own.resize == "centre_crop" else "centre_crop"
     )

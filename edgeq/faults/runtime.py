@@ -21,7 +21,7 @@ SILENCE_S = 10.0
 @fault("nan_outputs", "run time", "high", "not_finite")
 def nan_outputs(good: Good) -> Faulty:
     """One output in every answer is NaN."""
-    if good.run.inputs(good.subject.model).evaluation is None:
+    if good.variant.inputs.evaluation is None:
         raise NotApplicableError("without evaluation images no answer is asked for")
     return Faulty(conduct={"do": "nan"})
 
@@ -61,7 +61,7 @@ def crash_at_load(good: Good) -> Faulty:
 @fault("hang", "run time", "high", "hang")
 def hang(good: Good) -> Faulty:
     """The third inference never ends."""
-    silence = min(good.run.spec.run.timeout_s, SILENCE_S)
+    silence = min(good.variant.spec.run.timeout_s, SILENCE_S)
     return Faulty(conduct={"do": "hang", "after": 2}, timeout_s=silence)
 
 
@@ -93,8 +93,8 @@ def slower_50(good: Good) -> Faulty:
 @fault("more_memory", "run time", "medium", "memory")
 def more_memory(good: Good) -> Faulty:
     """The worker takes a tenth more memory than the limit allows, twice as much without one."""
-    peak = good.memory.peak
-    limit = good.limits.get("max_peak_memory", 2 * peak / 1.1)
+    peak = good.variant.memory.peak
+    limit = good.variant.limits.get("max_peak_memory", 2 * peak / 1.1)
     more = int(1.1 * limit) - peak
     if more > MOST_BYTES:
         raise NotApplicableError(f"the limit leaves more than {size(MOST_BYTES)}")
@@ -111,15 +111,15 @@ def memory_grows(good: Good) -> Faulty:
 @fault("more_partitions", "run time", "medium", "partitions")
 def more_partitions(good: Good) -> bytes:
     """Operators that the delegate does not take cut the graph into more partitions than allowed."""
-    kernels: Kernels = good.run.spec.run.kernels
+    kernels: Kernels = good.variant.spec.run.kernels
     if kernels != "xnnpack":
         raise NotApplicableError(f"the kernels {kernels!r} know no partitions")
-    loaded = good.run.load(good.subject.model, good.subject)
+    loaded = good.variant.loaded
     if not loaded.delegated:
         raise NotApplicableError("the delegate takes no operator of this variant")
     graph = good.graph()
     layers = graph.layers()
-    allowed = int(good.limits.get("max_partitions", 1))
+    allowed = int(good.variant.limits.get("max_partitions", 1))
     cuts = max(BREAKS, allowed - loaded.partitions + 2)
     step = max(1, len(layers) // (cuts + 1))
     chosen = sorted({layer.operator for layer in layers[step::step]}, reverse=True)[:cuts]
@@ -146,7 +146,7 @@ def _first_axis() -> npt.NDArray[np.int32]:
 
 
 def _answering(good: Good, what: str) -> Faulty:
-    images = good.run.inputs(good.subject.model).evaluation
+    images = good.variant.inputs.evaluation
     if images is None or len(images.photos) == 1:
         raise NotApplicableError("it takes two evaluation images or more to see it")
     return Faulty(conduct={"do": what})
@@ -154,7 +154,7 @@ def _answering(good: Good, what: str) -> Faulty:
 
 def _slower(good: Good, by: float) -> Faulty:
     """Return a worker that is slower than the limit, than before where there is no limit."""
-    found, limits = good.latency, good.limits
+    found, limits = good.variant.latency, good.variant.limits
     wanted = [
         limits[name] / (found.ratio if gate.unit == "ratio" else found.variant.median_s * 1000)
         for name, gate in GATES

@@ -65,7 +65,7 @@ def store(graph: Graph, layer: Layer, weights: Reals) -> None:
 
 def baseline_of(good: Good) -> Graph:
     """Return the graph of the baseline."""
-    return Graph(good.baseline, good.run.inputs(good.subject.model).baseline.path)
+    return Graph(good.baseline, good.variant.baseline.path)
 
 
 def baseline_layers(good: Good, graph: Graph) -> tuple[Graph, dict[int, Layer]]:

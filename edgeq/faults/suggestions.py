@@ -11,8 +11,7 @@ from edgeq.faults.fault import Fault
 from edgeq.faults.good import Good
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.planning import images_needed
-from edgeq.pipeline.plan import Subject
-from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.structs import CaseRecord
 
 LABELS = frozenset({"label_offset", "label_order"})
@@ -22,32 +21,31 @@ LEAST_SHARE = 0.1
 
 
 def would_catch(
-    fault: Fault, good: Good, run: Run, subject: Subject, records: Sequence[CaseRecord]
+    fault: Fault, good: Good, variant: VariantUnderTest, records: Sequence[CaseRecord]
 ) -> str:
     """Return the gate or the number of images that would have caught a fault.
 
     Args:
         fault: The fault.
         good: The good variant.
-        run: In which the fault was judged.
-        subject: The faulty variant in it.
+        variant: The faulty variant, in the run in which it was judged.
         records: Its cases.
     """
     open_ = [one for one in records if one.status is Verdict.INCONCLUSIVE]
     gate = _looking_at(fault.cause)
     if gate is not None:
         return _cost(gate, records, open_)
-    if not good.run.inputs(good.subject.model).baseline.trained:
+    if not good.variant.inputs.baseline.trained:
         return "no gate that is measured on random weights sees it"
-    if fault.cause in LABELS and subject == good.subject:
-        return _labels(run, subject)
-    return _compared(good, run, subject)
+    if fault.cause in LABELS and variant.name == good.variant.name:
+        return _labels(variant)
+    return _compared(good, variant)
 
 
-def _compared(good: Good, run: Run, subject: Subject) -> str:
+def _compared(good: Good, variant: VariantUnderTest) -> str:
     """Return what would have told the faulty variant's predictions from the good one's."""
     try:
-        values, before = _values(run, subject), _values(good.run, good.subject)
+        values, before = _values(variant), _values(good.variant)
     except EdgeqError as error:
         return f"nothing compares its answers: {error.what}"
     if all(abs(values[gate] - before[gate]) < 1e-6 for gate in values):  # noqa: PLR2004
@@ -62,12 +60,12 @@ def _compared(good: Good, run: Run, subject: Subject) -> str:
         words.value("number", one) for one in (middle, before[gate], values[gate])
     )
     note = f"{gate} = {limit} (good {ours}, faulty {theirs})"
-    images = _images(run, subject, good, values["top1_agreement"])
-    return f"{note}{images}{_accepted(run, subject, good, before, values)}"
+    images = _images(variant, good, values["top1_agreement"])
+    return f"{note}{images}{_accepted(variant, good, before, values)}"
 
 
 def _accepted(
-    run: Run, subject: Subject, good: Good, before: dict[str, float], after: dict[str, float]
+    variant: VariantUnderTest, good: Good, before: dict[str, float], after: dict[str, float]
 ) -> str:
     """Say that accepted figures stop what is worse on the same images, where they do.
 
@@ -75,9 +73,9 @@ def _accepted(
     """
     gate = "worst_cosine"
     rule = GATES.get(gate).comparison
-    same = run.inputs(subject.model).preprocessing_of(subject.variant) == good.preprocessing
+    same = variant.preprocessing == good.variant.preprocessing
     if (
-        gate not in good.limits
+        gate not in good.variant.limits
         or not same
         or rule is None
         or after[gate] >= before[gate] - rule.tolerance
@@ -99,29 +97,30 @@ def _cost(gate: str, records: Sequence[CaseRecord], open_: Sequence[CaseRecord])
     return f"a closer limit of {gate}" if declared else f"a limit of {gate}: the spec has none"
 
 
-def _labels(run: Run, subject: Subject) -> str:
+def _labels(variant: VariantUnderTest) -> str:
     """Say how little the baseline is right: variant and baseline are wrong alike."""
-    found = run.accuracy(subject)
+    accuracy = variant.accuracy
     return (
         f"a look at the baseline's own accuracy: by these labels it is right on "
-        f"{found.baseline_top1.images:,} of {found.images:,} images"
+        f"{accuracy.baseline_top1.images:,} of {accuracy.images:,} images"
     )
 
 
-def _values(run: Run, subject: Subject) -> dict[str, float]:
+def _values(variant: VariantUnderTest) -> dict[str, float]:
     """Return what agreement's gates look at, from 1 downwards."""
-    found = run.agreement(subject)
-    values = {"top1_agreement": found.top1, "worst_cosine": found.lowest_cosines[-1]}
-    return values if found.top5_overlap is None else {**values, "top5_overlap": found.top5_overlap}
+    agreement = variant.agreement
+    values = {"top1_agreement": agreement.top1, "worst_cosine": agreement.lowest_cosines[-1]}
+    overlap = agreement.top5_overlap
+    return values if overlap is None else {**values, "top5_overlap": overlap}
 
 
-def _images(run: Run, subject: Subject, good: Good, value: float) -> str:
+def _images(variant: VariantUnderTest, good: Good, value: float) -> str:
     """Return how many images show that agreement is below its limit, where it is."""
-    limit = good.limits.get("top1_agreement")
+    limit = good.variant.limits.get("top1_agreement")
     if limit is None or value >= limit:
         return ""
-    needed = images_needed(value, limit, run.spec.confidence)
-    have = run.agreement(subject).images
+    needed = images_needed(value, limit, variant.spec.confidence)
+    have = variant.agreement.images
     if needed is None or needed <= have:
         return ""
     return f", or about {needed:,} images ({have:,} so far)"

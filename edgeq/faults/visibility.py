@@ -5,8 +5,7 @@ from __future__ import annotations
 from edgeq.errors import EdgeqError
 from edgeq.faults.fault import PREDICTIONS, Fault, Faulty
 from edgeq.faults.good import Good
-from edgeq.pipeline.plan import Subject
-from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 
 LEAST = {"disagreement": 0.01, "accuracy_drop": 0.01, "distance": 0.05}
 """A fault shows if agreement or accuracy fall by a point or the worst cosine by .05, each measured
@@ -18,15 +17,14 @@ ERROR = 1.5
 ROUNDED = 1e-9
 
 
-def visible(fault: Fault, faulty: Faulty, good: Good, run: Run, subject: Subject) -> bool | None:
+def visible(fault: Fault, faulty: Faulty, good: Good, variant: VariantUnderTest) -> bool | None:
     """Return whether the predictions of a faulty variant are worse than the good one's.
 
     Args:
         fault: The fault.
         faulty: What it made of the good variant.
         good: The good variant.
-        run: In which the faulty one was judged.
-        subject: The faulty one there.
+        variant: The faulty one, in the run in which it was judged.
 
     Returns:
         None if the fault is not a matter of predictions, or if none are measured.
@@ -36,11 +34,11 @@ def visible(fault: Fault, faulty: Faulty, good: Good, run: Run, subject: Subject
     if set(fault.shown_by).isdisjoint(PREDICTIONS) or good.unjudged is not None:
         return None
     try:
-        before = _values(good.run, good.subject)
+        before = _values(good.variant)
     except EdgeqError:
         return None  # nothing to compare with
     try:
-        after = _values(run, subject)
+        after = _values(variant)
     except EdgeqError:
         return True  # it does not run, or answers otherwise than its baseline
     return any(
@@ -49,18 +47,18 @@ def visible(fault: Fault, faulty: Faulty, good: Good, run: Run, subject: Subject
     )
 
 
-def _values(run: Run, subject: Subject) -> dict[str, float]:
+def _values(variant: VariantUnderTest) -> dict[str, float]:
     """Return how far a variant is from its baseline, larger meaning worse.
 
     Raises:
         EdgeqError: It or its baseline does not run.
     """
-    if not run.classifies(subject.model):
-        errors = [one.error for one in run.fits(subject) if one.error is not None]
+    if not variant.classifies:
+        errors = [one.error for one in variant.outputs if one.error is not None]
         return {"error": max(errors, default=0.0)}
-    found = run.agreement(subject)
-    values = {"disagreement": 1 - found.top1, "distance": 1 - found.cosine.worst}
-    images = run.inputs(subject.model).evaluation
+    agreement = variant.agreement
+    values = {"disagreement": 1 - agreement.top1, "distance": 1 - agreement.cosine.worst}
+    images = variant.inputs.evaluation
     if images is not None and images.labelled:
-        values["accuracy_drop"] = run.accuracy(subject).drop
+        values["accuracy_drop"] = variant.accuracy.drop
     return values

@@ -79,7 +79,7 @@ def pytest_pycollect_makemodule(
 
 def _is_stopped(state: State) -> bool:
     """Return whether bad input leaves nothing to be validated: it is then all there is to say."""
-    return len(state.beforehand.stopped(state.cases.values())) == len(state.subjects)
+    return len(state.beforehand.stopped(state.cases.values())) == len(state.variants)
 
 
 def announcement(state: State) -> tuple[str, str, str]:
@@ -88,10 +88,7 @@ def announcement(state: State) -> tuple[str, str, str]:
     Raises:
         EdgeqError: The spec is not valid.
     """
-    variants = {
-        model: sum(subject.model == model for subject in state.subjects.values())
-        for model in state.spec.models
-    }
+    variants = {model: len(state.inventory.variants_of(model)) for model in state.spec.models}
     models = ", ".join(
         f"{model} ({count} {'variant' if count == 1 else 'variants'})"
         for model, count in variants.items()

@@ -19,6 +19,7 @@ from edgeq.models.sources import FloatFile, parse_source
 from edgeq.pipeline.inputs import named_images
 from edgeq.pipeline.needs import classes_of, file_of
 from edgeq.pipeline.plan import Case
+from edgeq.pipeline.run import Run
 from edgeq.quantize.make import ready_file
 from edgeq.samples.folders import SampleFile
 from edgeq.samples.sets import Role, find_set, foreign, require_classes
@@ -129,21 +130,19 @@ def photos_of(spec: Spec, name: str, role: Role) -> tuple[SampleFile, ...]:
     return found[: named.limit]
 
 
-def lacks(
-    spec: Spec, name: str, cases: tuple[Case, ...], reading: Reading | None
-) -> Iterator[Lack]:
+def lacks(run: Run, name: str, reading: Reading | None) -> Iterator[Lack]:
     """Yield why cases of a model will be MISSING, or refused, with all that share a reason.
 
     Args:
-        spec: The spec.
+        run: A run of the spec.
         name: Name of the model.
-        cases: Those of all models.
         reading: How its outputs are read, None if that is not known yet.
 
     Raises:
         ImageError: Some images have labels of other classes.
         EdgeqError: The evaluation images can't be used.
     """
+    spec = run.spec
     photos = photos_of(spec, name, "evaluation")
     labelled = bool(photos) and all(one.label is not None for one in photos)
     if labelled and reading is not None and reading.classes:
@@ -154,8 +153,8 @@ def lacks(
         else:
             require_classes(photos, reading.classes, source)
     found: dict[tuple[str, str, bool], dict[str, None]] = {}
-    for case in cases:
-        if case.subject.model != name:
+    for case in run.cases:
+        if case.variant.model != name:
             continue
         why = _lack(spec, case, reading, images=len(photos), labelled=labelled)
         if why is not None:
@@ -168,14 +167,14 @@ def _lack(
     spec: Spec, case: Case, reading: Reading | None, *, images: int, labelled: bool
 ) -> tuple[str, str, bool] | None:
     """Return why a case will be MISSING, what to do, and whether that is declared."""
-    model = spec.models[case.subject.model]
+    model = spec.models[case.variant.model]
     if reading is not None:
         if case.inapplicable(reading.task, reading.classes) is not None:
             return None
         unsuited = case.gate.inapplicable(reading.task, reading.classes)
         if unsuited is not None and not case.gate.on_request:
             step = (
-                f"Set `output` or `labels` in {header(spec.origin, 'models', case.subject.model)}"
+                f"Set `output` or `labels` in {header(spec.origin, 'models', case.variant.model)}"
             )
             return f"{unsuited}: {reading.evidence}", step, False
     absent = unmeasurable(

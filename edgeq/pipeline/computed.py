@@ -10,15 +10,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.pipeline.executable import Executable, blaming
-from edgeq.pipeline.machine import runtime_facts
+from edgeq.pipeline.dependencies import runtime_facts
+from edgeq.pipeline.readout import blaming
 from edgeq.run.session import Session
 from edgeq.tflite.edits import outputs_edits
 from edgeq.tflite.model_file import read_model
 
 if TYPE_CHECKING:
-    from edgeq.pipeline.plan import Subject
-    from edgeq.pipeline.run import Run
+    from edgeq.pipeline.variant import VariantUnderTest
 
 SAMPLES = 8
 """Samples that are looked at: 0.5 s for the 271 tensors of EfficientNetV2-B0."""
@@ -34,26 +33,26 @@ Floats = npt.NDArray[np.float32]
 Values = Mapping[int, Floats]
 
 
-def sample_places(run: Run, model: str) -> range:
-    """Return the places in a model's evaluation set of samples that are evenly spread over it.
+def sample_places(variant: VariantUnderTest) -> range:
+    """Return the places of samples that are evenly spread over the evaluation set.
 
     Raises:
         ImageError: There is no evaluation set.
     """
-    count = run.photographs(model, None).shape[0]
+    count = variant.baseline.photographs.shape[0]
     return range(0, count, -(-count // SAMPLES))
 
 
-def sample_pixels(run: Run, model: str, subject: Subject | None) -> npt.NDArray[np.uint8]:
-    """Return the pixels of these samples as a model is fed, shape ``(n, h, w, 3)``.
+def sample_pixels(variant: VariantUnderTest) -> npt.NDArray[np.uint8]:
+    """Return the pixels of these samples as a variant is fed, shape ``(n, h, w, 3)``.
 
     Raises:
         ImageError: There is no evaluation set, or a variant's own samples can't be used.
     """
-    return run.photographs(model, subject).every(sample_places(run, model).step)
+    return variant.photographs.every(sample_places(variant).step)
 
 
-def computed(run: Run, model: str) -> Values:
+def computed(baseline: VariantUnderTest) -> Values:
     """Return values of each float tensor that a baseline computes, by the tensor's index.
 
     Returns:
@@ -64,25 +63,25 @@ def computed(run: Run, model: str) -> Values:
         ModelError: The baseline does not run.
         ImageError: There is no evaluation set.
     """
-    executable = run.executable(model, None)
-    photographs = run.photographs(model, None)
-    places = sample_places(run, model)
+    run, photographs = baseline.run, baseline.photographs
 
     def make(folder: Path) -> None:
-        run.say(f"{executable.key}: looking at its activations")
-        with blaming(executable):
+        run.say(f"{baseline.name}: looking at its activations")
+        with blaming(baseline):
             values = run.executor.workers.ask(
-                executable.key, lambda session: _ask(run, model, executable, session)
+                baseline.name, lambda session: _ask(baseline, session)
             )
         named: dict[str, Any] = {str(index): some for index, some in values.items()}
         np.savez(folder / _FILE, **named)
 
     facts = {
         "format": _FORMAT,
-        "model": executable.sha256,
+        "model": baseline.sha256,
         "pixels": photographs.source,
-        "photographs": [photographs.images.photos[place].sha256 for place in places],
-        "preprocessing": msgspec.to_builtins(executable.preprocessing),
+        "photographs": [
+            photographs.images.photos[place].sha256 for place in sample_places(baseline)
+        ],
+        "preprocessing": msgspec.to_builtins(baseline.preprocessing),
         "values": VALUES,
         "kernels": run.spec.run.kernels,
         "target": run.executor.target.name,
@@ -93,19 +92,19 @@ def computed(run: Run, model: str) -> Values:
         return {int(name): file[name] for name in file.files}
 
 
-def _ask(run: Run, model: str, executable: Executable, session: Session) -> Values:
-    file = read_model(executable.path)
+def _ask(baseline: VariantUnderTest, session: Session) -> Values:
+    file = read_model(baseline.path)
     tensors = [
         index
         for operator in file.operators
         for index in operator.outputs
         if index >= 0 and file.tensors[index].dtype == "float32"
     ]
-    loaded = run.executor.load_into(
-        executable, session, edits=outputs_edits(executable.path, tensors)
-    )
-    found = session.infer(
-        loaded.handle, sample_pixels(run, model, None), executable.preprocessing, most=VALUES
-    )
-    by_index = zip(loaded.outputs, found.outputs, strict=True)
-    return {one.index: some.reshape(len(some), -1) for one, some in by_index}
+    edits = outputs_edits(baseline.path, tensors)
+    loaded = baseline.run.executor.load_into(baseline, session, edits=edits)
+    pixels = sample_pixels(baseline)
+    outputs = session.infer(loaded.handle, pixels, baseline.preprocessing, most=VALUES).outputs
+    return {
+        output.index: some.reshape(len(some), -1)
+        for output, some in zip(loaded.outputs, outputs, strict=True)
+    }

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from edgeq.config.structs import Kernels, Run
 from edgeq.io import structs
 from edgeq.measure.predictions import Predictions
+from edgeq.pipeline.dependencies import runtime_facts
 from edgeq.pipeline.eta import Countdown, rounded
 from edgeq.pipeline.evaluating import (
     KeptRows,
@@ -23,9 +25,13 @@ from edgeq.pipeline.evaluating import (
     read_rows,
     run_portions,
 )
-from edgeq.pipeline.executable import Executable, blaming, in_classes, require_classes
-from edgeq.pipeline.inputs import Say
-from edgeq.pipeline.machine import runtime_facts
+from edgeq.pipeline.readout import (
+    blaming,
+    in_classes,
+    require_classes,
+    require_outputs_like_baseline,
+)
+from edgeq.pipeline.schedule import Say
 from edgeq.run.doing import INFERENCE, Doing
 from edgeq.run.memory import measure_memory
 from edgeq.run.results import Loaded, MemoryUse
@@ -33,10 +39,12 @@ from edgeq.run.session import Session
 from edgeq.run.targets import Target
 from edgeq.run.workers import Workers
 from edgeq.samples.sets import Photo
-from edgeq.samples.stream import Stream
 from edgeq.store.content import Store, key_of
 from edgeq.store.rows import Ledger
 from edgeq.tflite.edits import Edit
+
+if TYPE_CHECKING:
+    from edgeq.pipeline.variant import VariantUnderTest
 
 FORMAT = 4
 """Raised when what is kept here changes its meaning."""
@@ -72,7 +80,7 @@ class Executor:
         """Return a fresh worker for a model; the caller closes it."""
         return self.workers.fresh(key)
 
-    def load(self, model: Executable) -> Loaded:
+    def load(self, variant: VariantUnderTest) -> Loaded:
         """Return how a model loads: tensors, operators, what the delegate took.
 
         Raises:
@@ -80,17 +88,17 @@ class Executor:
         """
 
         def make(folder: Path) -> None:
-            self._say(f"{model.key}: loading")
-            with blaming(model):
-                loaded = self.workers.ask(model.key, partial(self.load_into, model))
+            self._say(f"{variant.name}: loading")
+            with blaming(variant):
+                loaded = self.workers.ask(variant.name, partial(self.load_into, variant))
             (folder / "loaded.json").write_bytes(msgspec.json.encode(loaded))
 
-        entry = self._store.get_or_make("loads", self._facts(model), make)
+        entry = self._store.get_or_make("loads", self._facts(variant), make)
         return structs.from_json((entry.folder / "loaded.json").read_bytes(), Loaded)
 
     def load_into(
         self,
-        model: Executable,
+        variant: VariantUnderTest,
         session: Session,
         *,
         kernels: Kernels | None = None,
@@ -99,7 +107,7 @@ class Executor:
         """Load a model into a worker, with the threads of the run.
 
         Args:
-            model: The model.
+            variant: The variant, or a baseline.
             session: The worker.
             kernels: Which run the operators, None for those of the run.
             edits: Of the file's bytes.
@@ -108,14 +116,14 @@ class Executor:
             WorkerError: It does not load.
         """
         return session.load(
-            model.path,
+            variant.path,
             threads=self.run.threads,
             kernels=kernels or self.run.kernels,
             edits=edits,
         )
 
-    def answers(self, model: Executable, photographs: Stream) -> Predictions:
-        """Return what a model says about photographs, in the classes of its label set.
+    def answers(self, variant: VariantUnderTest) -> Predictions:
+        """Return what a variant says about its photographs, in the classes of its label set.
 
         Only photographs that it was not run on before are run, and kept portion by portion.
 
@@ -123,78 +131,74 @@ class Executor:
             WorkerError: It does not run.
             ImageError: Its outputs are not those of its label set.
         """
-        self.evaluate(model, photographs)
-        kept = self.kept_answers(model, photographs)
+        self.evaluate(variant)
+        kept, photographs = self.kept_answers(variant), variant.photographs
         kept.missing([photo.sha256 for photo in photographs.images.photos])
-        scores, logits = require_classes(model)
+        scores, logits = require_classes(variant)
         return in_classes(
-            model,
+            variant,
             read_rows(kept, photographs, scores, self._store),
             None if logits is None else read_rows(kept, photographs, logits, self._store),
         )
 
     def first_rows(
-        self, model: Executable, photographs: Stream, count: int
+        self, variant: VariantUnderTest, count: int
     ) -> tuple[npt.NDArray[np.float32], ...]:
-        """Return all that a model handed out for the first photographs, ``(count, d)`` each."""
-        kept = self.kept_answers(model, photographs)
-        places = range(model.readout.places)
+        """Return all that a variant handed out for its first photographs, ``(count, d)`` each."""
+        kept, photographs = self.kept_answers(variant), variant.photographs
+        places = range(variant.readout.places)
         return tuple(KeptRows(kept, photographs, at)[:count, :] for at in places)
 
-    def rows(self, model: Executable, photographs: Stream) -> tuple[KeptRows, ...]:
-        """Return all that is judged as tensors of what a model says about photographs.
+    def rows(self, variant: VariantUnderTest) -> tuple[KeptRows, ...]:
+        """Return all that is judged as tensors of what a variant says about its photographs.
 
         Raises:
             WorkerError: It does not run.
         """
-        self.evaluate(model, photographs)
-        kept = self.kept_answers(model, photographs)
-        return tuple(KeptRows(kept, photographs, one.at) for one in model.readout.judged)
+        self.evaluate(variant)
+        kept, photographs = self.kept_answers(variant), variant.photographs
+        return tuple(KeptRows(kept, photographs, one.at) for one in variant.readout.judged)
 
-    def evaluate(
-        self, model: Executable, photographs: Stream, *, part: int = 0, parts: int = 1
-    ) -> None:
-        """Run a model on a part of the photographs that it was not run on before.
+    def evaluate(self, variant: VariantUnderTest, *, part: int = 0, parts: int = 1) -> None:
+        """Run a variant on a part of its photographs that it was not run on before.
 
         Args:
-            model: The model.
-            photographs: The whole set.
+            variant: The variant, or a baseline.
             part: Which of the parts, from 0.
             parts: How many workers share the set.
 
         Raises:
             WorkerError: It does not run.
+            UnlikeOutputsError: It gives far more values than its baseline.
         """
-        kept = self.kept_answers(model, photographs)
+        photographs = variant.photographs
+        if not variant.is_baseline:
+            require_outputs_like_baseline(variant)
+        kept = self.kept_answers(variant)
         missing = partial(missing_portions, photographs, kept, part, parts)
         if missing():
-            with blaming(model):
+            with blaming(variant):
                 self.workers.ask(
-                    model.key,
-                    lambda session: self._evaluate(session, model, photographs, missing()),
+                    variant.name, lambda session: self._evaluate(session, variant, missing())
                 )
 
     def _evaluate(
-        self,
-        session: Session,
-        model: Executable,
-        photographs: Stream,
-        portions: Sequence[Sequence[Photo]],
+        self, session: Session, variant: VariantUnderTest, portions: Sequence[Sequence[Photo]]
     ) -> None:
-        loaded = self.load_into(model, session, edits=model.readout.edits)
+        loaded = self.load_into(variant, session, edits=variant.readout.edits)
         run_portions(
-            Resident(session, loaded.handle, model.preprocessing),
-            photographs,
+            Resident(session, loaded.handle, variant.preprocessing),
+            variant.photographs,
             bounded(portions, sum(4 * math.prod(one.shape) for one in loaded.outputs)),
-            self.kept_answers(model, photographs),
-            partial(self._tell, model.key, Countdown(sum(map(len, portions)))),
+            self.kept_answers(variant),
+            partial(self._tell, variant.name, Countdown(sum(map(len, portions)))),
         )
 
     def _tell(
-        self, key: str, countdown: Countdown, done: int, silent_s: float | None = None
+        self, name: str, countdown: Countdown, done: int, silent_s: float | None = None
     ) -> None:
-        said = f"{key}: evaluating images, {countdown.text(done)}"
-        self._say(said if silent_s is None else f"{said}; {_running(silent_s)}")
+        progress = f"{name}: evaluating images, {countdown.text(done)}"
+        self._say(progress if silent_s is None else f"{progress}; {_running(silent_s)}")
 
     def waits(self, what: str, doing: Doing, silent_s: float) -> None:
         """Say that a worker has been silent for long.
@@ -204,49 +208,43 @@ class Executor:
             doing: What it is doing.
             silent_s: For how many seconds.
         """
-        taken = f"{doing.activity} has taken {rounded(silent_s)} so far"
-        self._say(f"{what}; {_running(silent_s) if doing.infers else taken}")
+        loading = f"{doing.activity} has taken {rounded(silent_s)} so far"
+        self._say(f"{what}; {_running(silent_s) if doing.infers else loading}")
 
-    def kept_answers(self, model: Executable, photographs: Stream) -> Ledger:
-        """Return where the answers of a model to photographs decoded in some way are kept."""
-        facts = self._feeding(model, photographs)
+    def kept_answers(self, variant: VariantUnderTest) -> Ledger:
+        """Return where a variant's answers to photographs, as it is fed with them, are kept."""
+        facts = self._feeding(variant)
         address = key_of("answers", facts)
         return self._ledgers.setdefault(address, Ledger(self._store, "answers", facts))
 
     def keep(
-        self,
-        kind: str,
-        model: Executable,
-        photographs: Stream,
-        count: int,
-        make: Callable[[Path], None],
+        self, kind: str, variant: VariantUnderTest, count: int, make: Callable[[Path], None]
     ) -> Path:
-        """Return the folder of what was made of a model and the first photographs of a set.
+        """Return the folder of what was made of a variant and its first photographs.
 
         Args:
             kind: What it is.
-            model: The model.
-            photographs: The set.
-            count: How many of them matter.
-            make: Writes it into a folder, where it was not made before.
+            variant: The variant, or a baseline.
+            count: How many of the photographs matter.
+            make: Writes it into a folder, if it was not made before.
         """
         facts = {
-            **self._feeding(model, photographs),
-            "photographs": [photo.sha256 for photo in photographs.images.photos[:count]],
+            **self._feeding(variant),
+            "photographs": [photo.sha256 for photo in variant.samples.photos[:count]],
         }
         return self._store.get_or_make(kind, facts, make).folder
 
-    def _feeding(self, model: Executable, photographs: Stream) -> Mapping[str, object]:
+    def _feeding(self, variant: VariantUnderTest) -> Mapping[str, object]:
         return {
-            **self._facts(model),
-            "pixels": photographs.source,
-            "preprocessing": msgspec.to_builtins(model.preprocessing),
-            "inside": list(model.readout.inside),
+            **self._facts(variant),
+            "pixels": variant.photographs.source,
+            "preprocessing": msgspec.to_builtins(variant.preprocessing),
+            "inside": list(variant.readout.inside),
         }
 
     def memory(
         self,
-        model: Executable,
+        variant: VariantUnderTest,
         shape: tuple[int, ...],
         sampled: Sequence[str],
         photographs: Callable[[], npt.NDArray[np.uint8]],
@@ -254,7 +252,7 @@ class Executor:
         """Return what a model costs in memory, in a worker of its own.
 
         Args:
-            model: The model.
+            variant: The variant, or a baseline.
             shape: Of a photograph that it is run on, ``(h, w, 3)``.
             sampled: What decides which they are.
             photographs: Returns them, ``(k, h, w, 3)``.
@@ -264,38 +262,38 @@ class Executor:
         """
 
         def make(folder: Path) -> None:
-            self._say(f"{model.key}: measuring memory")
-            with blaming(model):
-                used = self._measure(model, photographs())
+            self._say(f"{variant.name}: measuring memory")
+            with blaming(variant):
+                used = self._measure(variant, photographs())
             (folder / "memory.json").write_bytes(msgspec.json.encode(used))
 
         facts = {
-            **self._facts(model),
+            **self._facts(variant),
             "image": list(shape),
             "sampled": list(sampled),
-            "preprocessing": msgspec.to_builtins(model.preprocessing),
+            "preprocessing": msgspec.to_builtins(variant.preprocessing),
         }
         entry = self._store.get_or_make("memory", facts, make)
         return structs.from_json((entry.folder / "memory.json").read_bytes(), MemoryUse)
 
-    def _measure(self, model: Executable, images: npt.NDArray[np.uint8]) -> MemoryUse:
+    def _measure(self, variant: VariantUnderTest, images: npt.NDArray[np.uint8]) -> MemoryUse:
         return measure_memory(
             self.target,
-            model.path,
+            variant.path,
             pixels=images,
-            preprocessing=model.preprocessing,
+            preprocessing=variant.preprocessing,
             threads=self.run.threads,
             kernels=self.run.kernels,
             timeout_s=self.run.timeout_s,
             memory_limit=self.run.memory_limit,
-            where=model.key,
-            waiting=partial(self.waits, f"{model.key}: measuring memory"),
+            where=variant.name,
+            waiting=partial(self.waits, f"{variant.name}: measuring memory"),
         )
 
-    def _facts(self, model: Executable) -> Mapping[str, object]:
+    def _facts(self, variant: VariantUnderTest) -> Mapping[str, object]:
         return {
             "format": FORMAT,
-            "model": model.sha256,
+            "model": variant.sha256,
             "kernels": self.run.kernels,
             "threads": self.run.threads,
             "target": self.target.name,

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import msgspec
+
 from edgeq.config.methods import METHODS, Method
-from edgeq.judge import costs, limits, proofs, tensors
+from edgeq.errors import EdgeqError
+from edgeq.judge import costs, growing, limits, proofs, running, tensors
+from edgeq.judge import ranges as fixed
 from edgeq.judge import weights as stored
-from edgeq.judge.verdict import Judgement
-from edgeq.pipeline.control import classifier_of, cost_beside_finer
-from edgeq.pipeline.growing import prove_steady_memory
-from edgeq.pipeline.proving import (
-    prove_input_range,
-    prove_kernels,
-    prove_outputs,
-    prove_ranges,
-)
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.pipeline.control import cost_beside_finer
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.samples.sets import overlap
+from edgeq.tflite.model_file import read_model
+from edgeq.tflite.state import unsettled
 
 
 def made(variant: VariantUnderTest, _: float) -> Judgement:
@@ -32,14 +33,14 @@ def types(variant: VariantUnderTest, _: float) -> Judgement:
         _claim_of(variant),
         sha256=variant.sha256,
         baseline_sha256=variant.baseline.sha256,
-        classifier=classifier_of(variant.run, variant.declared),
+        classifier=variant.classifier,
     )
 
 
 def _claim_of(variant: VariantUnderTest) -> Method | None:
     """Return what a variant's file must show: of a ready-made one, what it claims."""
-    if variant.declared.choice is not None:
-        return variant.declared.choice.claim
+    if variant.choice is not None:
+        return variant.choice.claim
     return None if variant.method is None else METHODS.get(variant.method)
 
 
@@ -49,34 +50,76 @@ def weights(variant: VariantUnderTest, _: float) -> Judgement:
 
 
 def outputs(variant: VariantUnderTest, _: float) -> Judgement:
-    """Prove that its outputs say something, and the same again."""
-    return prove_outputs(variant.run, variant.declared)
+    """Prove that its outputs say something, and the same again, of a fresh worker too.
+
+    What may answer otherwise another time, as a file that counts its calls, is named: no number of
+    photographs shows that it does not.
+    """
+    judgement = _outputs(variant)
+    names = unsettled(read_model(variant.artifact.path))
+    if not names:
+        return judgement
+    return msgspec.structs.replace(
+        judgement,
+        reason=f"{judgement.reason}; its graph has {', '.join(names)}: answers and times may "
+        "depend on conditions, on what ran before, or on chance",
+        evidence={**judgement.evidence, "unsettled_operators": list(names)},
+    )
+
+
+def _outputs(variant: VariantUnderTest) -> Judgement:
+    fits, trained = variant.outputs, variant.inputs.baseline.trained
+    problem = tensors.problem_of(fits, trained=trained)
+    steady = variant.steadiness
+    if not variant.classifies:
+        return tensors.outputs(fits, steady.repeats, problem, copied=steady.copied, trained=trained)
+    judgement = proofs.outputs(
+        variant.output_facts,
+        variant.baseline.output_facts,
+        steady.repeats,
+        trained=trained,
+        copied=steady.copied,
+    )
+    if not fits or (judgement.status is Verdict.FAIL and problem is None):
+        return judgement
+    return tensors.with_outputs(judgement, fits, problem)
 
 
 def kernels(variant: VariantUnderTest, _: float) -> Judgement:
-    """Prove that other kernels give the same."""
-    return prove_kernels(variant.run, variant.declared)
+    """Prove that other kernels give the same, if its arithmetic is integer."""
+    own = variant.spec.run.kernels
+    if not variant.quantizes_activations:
+        return running.kernels(None, own, own)
+    of = "logits" if variant.classifies else "the output that parts most"
+    return running.kernels(variant.noise.noise, own, variant.noise.other, of=of)
 
 
 def input_range(variant: VariantUnderTest, _: float) -> Judgement:
     """Prove that its input holds the values of the evaluation images."""
-    return prove_input_range(variant.run, variant.declared)
+    return running.input_range(variant.input_range.fit)
 
 
 def steady_memory(variant: VariantUnderTest, _: float) -> Judgement:
     """Prove that memory does not grow from inference to inference."""
-    return prove_steady_memory(variant.run, variant.declared)
+    growth, images = variant.growth, variant.inputs.evaluation
+    count = 0 if images is None else len(images.photos)
+    if growing.growing(growth) is None:
+        return growing.steady_memory(growth, images=count)
+    baseline = None
+    with suppress(EdgeqError):  # one that does not run has cases of its own that say so
+        baseline = growing.growing(variant.baseline.growth)
+    return growing.steady_memory(growth, images=count, baseline=baseline)
 
 
 def ranges(variant: VariantUnderTest, _: float) -> Judgement:
     """Prove that the ranges of its activations hold what the baseline computes."""
-    return prove_ranges(variant.run, variant.declared, variant.stored_weights)
+    return fixed.ranges(variant.ranges, variant.stored_weights)
 
 
 def calibration_disjoint(variant: VariantUnderTest, _: float) -> Judgement:
     """Prove that no calibration image is an evaluation image, or one of its own samples."""
     inputs = variant.inputs
-    calibration, own = inputs.calibration_set, inputs.own_samples(variant.declared.variant)
+    calibration, own = inputs.calibration_set, variant.own_samples
     sets = tuple(one for one in (inputs.evaluation, own) if one is not None)
     return proofs.calibration_disjoint(
         tuple(pair for one in sets for pair in overlap(calibration, one)) if calibration else (),
@@ -138,7 +181,7 @@ def relative_error(variant: VariantUnderTest, limit: float) -> Judgement:
     judgement = tensors.relative_error(
         errors, limit, method=variant.method, reference=variant.reference("relative_error")
     )
-    return tensors.with_cost(judgement, cost_beside_finer(variant.run, variant.declared))
+    return tensors.with_cost(judgement, cost_beside_finer(variant))
 
 
 def probability_drift(variant: VariantUnderTest, limit: float) -> Judgement:

@@ -18,8 +18,9 @@ from edgeq.config.tables import key_text
 from edgeq.errors import EdgeqError, ImageError
 from edgeq.models.float_model import FloatModel, load_float_model
 from edgeq.models.predicted_input import expected
-from edgeq.pipeline.cached import arithmetic, keep
+from edgeq.pipeline.dependencies import arithmetic
 from edgeq.pipeline.memo import Memo
+from edgeq.pipeline.schedule import Say
 from edgeq.quantize.calibration import Calibration
 from edgeq.samples.decode import Pixels, Progress, decode, pixel_facts_of
 from edgeq.samples.labels import LabelSet, label_set
@@ -27,14 +28,13 @@ from edgeq.samples.lint import Lint, PixelFacts, lint, pixel_facts
 from edgeq.samples.pairs import load_pairs
 from edgeq.samples.sets import ROLES, ImageSet, Photo, Role, find_set, load_set, overlap
 from edgeq.samples.stream import Stream
+from edgeq.store.cached import keep
 from edgeq.store.content import Store
 from edgeq.store.digests import Digests
 from edgeq.tasks.inside import Inside, disagreement, label_notes, read_inside
 from edgeq.tasks.recognition import KnownClasses, Reading, recognize
 from edgeq.tflite.metadata import contradiction
 from edgeq.tflite.model_file import read_model
-
-Say = Callable[[str], None]
 
 MOST_COMPARED = 200
 """Evaluation photographs that calibration is compared with; their mean is known well enough."""
@@ -97,7 +97,6 @@ class ModelInputs:
         self._loaded: Memo[str, ImageSet | None] = Memo(keeps)
         self._sets: Memo[str, ImageSet | None] = Memo(keeps)
         self._samples: Memo[str, ImageSet] = Memo(keeps)
-        self._sampled_like: dict[str, str] = {}
         self._streams: Memo[tuple[Preprocessing, tuple[int, int], str], Stream] = Memo(keeps)
         self._lint: Memo[str, Lint] = Memo(keeps)
         self._reading: Memo[str, Reading] = Memo(keeps)
@@ -296,31 +295,13 @@ class ModelInputs:
             raise ImageError("no evaluation set is named", where=self.spec.origin)
         return images
 
-    def evaluation_of(self, variant: str) -> ImageSet:
-        """Return what a variant is evaluated on: samples of its own, or the evaluation set.
-
-        Raises:
-            ImageError: There is no evaluation set, or a sample has no counterpart in it.
-        """
-        own = self.own_samples(variant)
-        return self.require_evaluation() if own is None else own
-
-    def sample_like(self, other: str, variant: str) -> None:
-        """Evaluate what the spec does not name on a variant's samples.
-
-        Args:
-            other: The name of what is to be evaluated.
-            variant: The variant.
-        """
-        self._sampled_like[other] = variant
-
     def own_samples(self, variant: str) -> ImageSet | None:
         """Return the samples that the spec names for a variant alone, None if it names none.
 
         Raises:
             ImageError: There is no evaluation set, or they do not pair with it.
         """
-        declared = self.spec.variants.get(self._sampled_like.get(variant, variant))
+        declared = self.spec.variants.get(variant)
         source = None if declared is None else declared.evaluation
         if source is None:
             return None
@@ -372,15 +353,19 @@ class ModelInputs:
         preprocessing = self.baseline.preprocessing
         return Calibration(images, self._decode(images, preprocessing), preprocessing)
 
-    def calibration_of(self, variant: str) -> Calibration | None:
-        """Return the calibration set for a variant, decoded for the baseline.
+    def calibration_apart_from(self, samples: ImageSet | None, key: str) -> Calibration | None:
+        """Return the calibration set, decoded for the baseline.
+
+        Args:
+            samples: The samples of a variant's own that it must not share, None if it has none.
+            key: Where the spec names them.
 
         Raises:
-            ImageError: It shares a photograph with the evaluation set or the variant's own samples.
+            ImageError: It shares a photograph with the evaluation set or with these samples.
         """
-        calibration, own = self.calibration, self.own_samples(variant)
-        if calibration is not None and own is not None:
-            self._refuse_overlap(calibration.images, own, f"variants.{variant}.evaluation")
+        calibration = self.calibration
+        if calibration is not None and samples is not None:
+            self._refuse_overlap(calibration.images, samples, key)
         return calibration
 
     @property
@@ -477,20 +462,19 @@ class ModelInputs:
         Raises:
             ImageError: There is no evaluation set.
         """
-        return self._stream(self.require_evaluation(), preprocessing, self.baseline.input_size)
+        images = self.require_evaluation()
+        return self.stream_of(images, preprocessing, self.baseline.input_size)
 
-    def stream_of(self, variant: str) -> Stream:
-        """Return what a variant is evaluated on, to be decoded as it is fed.
-
-        Raises:
-            ImageError: There is no evaluation set, or its own samples can't be used.
-        """
-        preprocessing, size = self.preprocessing_of(variant), self.input_size_of(variant)
-        return self._stream(self.evaluation_of(variant), preprocessing, size)
-
-    def _stream(
+    def stream_of(
         self, images: ImageSet, preprocessing: Preprocessing, size: tuple[int, int]
     ) -> Stream:
+        """Return an evaluation set, to be decoded in some way.
+
+        Args:
+            images: The set.
+            preprocessing: The way.
+            size: Height and width.
+        """
         telling = self._telling(images.role)
         return self._streams.get(
             (preprocessing, size, images.content_sha256),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from edgeq.config.methods import METHODS
 from edgeq.config.structs import Spec
 from edgeq.errors import ModelError
 from edgeq.models.float_file import image_size
-from edgeq.pipeline.inputs import ModelInputs
-from edgeq.pipeline.plan import Subject
 from edgeq.quantize.engine import Shared
 from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.make import make_variant, ready_variant
@@ -18,69 +17,68 @@ from edgeq.quantize.variant import Variant
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 
+if TYPE_CHECKING:
+    from edgeq.pipeline.variant import VariantUnderTest
+
 Start = Callable[[], object]
 
 
-def make(subject: Subject, inputs: ModelInputs, store: Store) -> Variant:
-    """Return a declared variant.
+def make(variant: VariantUnderTest) -> Variant:
+    """Return a declared variant's file, and what it was made from.
 
     Raises:
         ConversionError: The engine could not make it.
         ModelError: The ready-made file can't be used, or takes other images than its baseline.
         EdgeqError: The baseline or the calibration set can't be used.
     """
-    if subject.choice is None:
-        return _ready(subject, inputs, store)
-    inputs.say(f"{subject.key}: making the variant")
-    calibrated = subject.choice.needs_calibration
-    calibration = inputs.calibration_of(subject.variant) if calibrated else None
-    return make_variant(subject.choice, inputs.baseline, calibration, store)
+    if variant.choice is None:
+        return _ready(variant)
+    variant.run.say(f"{variant.name}: making the variant")
+    calibration = variant.calibration if variant.is_calibrated else None
+    return make_variant(variant.choice, variant.inputs.baseline, calibration, variant.run.store)
 
 
-def prepare(subject: Subject, inputs: ModelInputs, store: Store, *, calibrated: bool) -> None:
+def prepare(variant: VariantUnderTest, *, calibrated: bool) -> None:
     """Make what a variant shares with others of its model and engine.
 
     Args:
-        subject: The variant.
-        inputs: Its model's.
-        store: Where it is kept.
+        variant: The variant.
         calibrated: Whether what calibration finds is meant, or what calibration does not matter to.
 
     Raises:
         ConversionError: The engine could not.
         EdgeqError: The baseline or the calibration set can't be used.
     """
-    if subject.choice is None:
+    if variant.choice is None:
         return
-    engine = ENGINES.get(subject.choice.engine)
+    engine, inputs = ENGINES.get(variant.choice.engine), variant.inputs
     calibration = inputs.calibration if calibrated else None
-    recipe = engine.recipe(METHODS.get(subject.choice.method))
+    recipe = engine.recipe(METHODS.get(variant.choice.method))
     if recipe is None:
         return  # making it says so
-    engine.prepare(Shared(recipe, inputs.baseline, calibration, store))
+    engine.prepare(Shared(recipe, inputs.baseline, calibration, variant.run.store))
 
 
-def starts_of(subjects: Iterable[Subject], spec: Spec, store: Store) -> dict[str, Start]:
+def starts_of(variants: Iterable[VariantUnderTest], spec: Spec, store: Store) -> dict[str, Start]:
     """Return what starts a child process of each engine that takes long to, by engine.
 
     A start raises ConversionError where it fails, and StoreError where its log can't be written.
     """
-    names = {one.choice.engine for one in subjects if one.choice is not None}
+    names = {one.choice.engine for one in variants if one.choice is not None}
     starts = {name: ENGINES.get(name).start for name in sorted(names)}
     return {name: partial(start, spec.make, store) for name, start in starts.items() if start}
 
 
-def _ready(subject: Subject, inputs: ModelInputs, store: Store) -> Variant:
-    declared = inputs.spec.variants[subject.variant]
-    variant = ready_variant(subject.variant, declared, inputs.spec, store)
-    size, expected = image_size(read_model(variant.path)), inputs.input_size_of(subject.variant)
+def _ready(variant: VariantUnderTest) -> Variant:
+    declared = variant.spec.variants[variant.short_name]
+    ready = ready_variant(variant.short_name, declared, variant.spec, variant.run.store)
+    size, expected = image_size(read_model(ready.path)), variant.input_size
     if size != expected:
-        own = inputs.spec.variants[subject.variant].input_size
         raise ModelError(
-            f"takes images of {list(size)}, {'its baseline' if own is None else 'not of'} "
-            f"{list(expected)}",
-            where=variant.path if variant.original is None else variant.original.path,
+            f"takes images of {list(size)}, "
+            f"{'its baseline' if declared.input_size is None else 'not of'} {list(expected)}",
+            where=ready.path if ready.original is None else ready.original.path,
             remedy="Name the variant of this baseline, or another model as its baseline; if the "
             f"size is meant, declare input_size = {list(size)}",
         )
-    return variant
+    return ready

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from edgeq.config.structs import Spec
 from edgeq.config.tables import header, key_text
 from edgeq.errors import EdgeqError, SpecError
@@ -12,7 +14,6 @@ from edgeq.models.float_model import fed
 from edgeq.models.sources import FloatFile, parse_source
 from edgeq.models.weights import local_weights
 from edgeq.pipeline.inputs import named_images
-from edgeq.pipeline.plan import Subject
 from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.make import ready_file
 from edgeq.samples.labels import LabelSet, label_set
@@ -24,6 +25,9 @@ from edgeq.tflite.halves import halves
 from edgeq.tflite.model_file import ModelFile, read_content, read_model
 from edgeq.tflite.signatures import content_of_signature
 from edgeq.words import plural, size
+
+if TYPE_CHECKING:
+    from edgeq.pipeline.variant import VariantUnderTest
 
 _IMAGENET = "imagenet"
 
@@ -197,31 +201,26 @@ def _samples_of(spec: Spec, name: str, source: str) -> str:
     return f"on {plural(count, 'sample')} of its own, {source}"
 
 
-def tools_of(subject: Subject) -> None:
+def tools_of(variant: VariantUnderTest) -> None:
     """Refuse a variant whose engine is not installed.
 
     Raises:
         MissingExtraError: It is not.
     """
-    if subject.choice is not None:
-        ENGINES.get(subject.choice.engine).versions()
+    if variant.choice is not None:
+        ENGINES.get(variant.choice.engine).versions()
 
 
-def is_calibrated(subject: Subject) -> bool:
-    """Return whether a variant is made with a calibration set."""
-    return subject.choice is not None and subject.choice.needs_calibration
-
-
-def lack_of_calibration(spec: Spec, subject: Subject) -> SpecError | None:
+def lack_of_calibration(variant: VariantUnderTest) -> SpecError | None:
     """Return why a variant can't be calibrated: its method needs a set, and none is named."""
-    choice = subject.choice
-    if choice is None or not is_calibrated(subject):
+    spec, choice = variant.spec, variant.choice
+    if choice is None or not variant.is_calibrated:
         return None
-    if named_images(spec, subject.model, "calibration").source is not None:
+    if named_images(spec, variant.model, "calibration").source is not None:
         return None
     return SpecError(
         f"the method {choice.method!r} needs a calibration set",
-        where=f"{spec.origin}: {key_text('models', subject.model)}",
+        where=f"{spec.origin}: {key_text('models', variant.model)}",
         remedy=f"Set `calibration` in {header(spec.origin, 'images')}, or leave the method out",
     )
 

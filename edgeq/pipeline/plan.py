@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edgeq.config.gate import Gate
 from edgeq.config.gates import GATES
-from edgeq.config.limits import is_asked_for, limits_for
-from edgeq.config.methods import METHODS, MethodChoice, choose
+from edgeq.config.methods import METHODS, choose
 from edgeq.config.structs import CLASSIFICATION, Model, Spec, Task
 from edgeq.config.tables import header
 from edgeq.config.target_kinds import LOCAL
 from edgeq.errors import SpecError
 from edgeq.models import lite0
-from edgeq.registry import unknown
+from edgeq.pipeline.variant import VariantUnderTest
+
+if TYPE_CHECKING:
+    from edgeq.pipeline.run import Run
 
 _MANY_CLASSES = 1_000_000
 """Their number is not known before the model is read: no gate is left out for it."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """One declared variant of one model.
-
-    Attributes:
-        model: Name of the model.
-        variant: Name of the variant: the method as the spec writes it, or a name of its own.
-        method: Name of the method, None for a ready-made variant that claims none.
-        choice: Method and engine, None for a ready-made variant.
-    """
-
-    model: str
-    variant: str
-    method: str | None
-    choice: MethodChoice | None
-
-    @property
-    def key(self) -> str:
-        """The variant's name in the whole run, ``MODEL/VARIANT``."""
-        return f"{self.model}/{self.variant}"
 
 
 @dataclass(frozen=True)
@@ -46,7 +28,7 @@ class Case:
     """One gate on one variant.
 
     Attributes:
-        subject: The variant.
+        variant: The variant.
         gate: The gate.
         limit: In the gate's unit, None for a proof.
         asked_for: Whether the spec itself sets the limit, rather than a preset.
@@ -54,7 +36,7 @@ class Case:
             spec of one model. A limit for every variant of a detector and a classifier is not.
     """
 
-    subject: Subject
+    variant: VariantUnderTest
     gate: Gate
     limit: float | None
     asked_for: bool = False
@@ -79,37 +61,39 @@ class Case:
     @property
     def id(self) -> str:
         """The case's name in the record, ``MODEL/VARIANT/GATE``."""
-        return f"{self.subject.key}/{self.gate.name}"
+        return f"{self.variant.name}/{self.gate.name}"
 
 
-def subjects(spec: Spec) -> tuple[Subject, ...]:
-    """Return every declared variant, model by model: its methods, then its ready-made ones."""
-    found = []
-    for name in spec.models:
-        for text in spec.methods_of(name):
-            own = spec.models[name].classifier
-            choice = choose(text, engine=spec.engine, classifier=own)
-            found.append(Subject(name, text, choice.method, choice))
-        found += [
-            _named(spec, own_name) for own_name, own in spec.variants.items() if own.model == name
-        ]
-    return tuple(found)
+def variants(run: Run) -> Iterator[VariantUnderTest]:
+    """Yield every declared variant, model by model: its methods, then those with own names."""
+    spec = run.spec
+    for model in spec.models:
+        for text in spec.methods_of(model):
+            choice = choose(text, engine=spec.engine, classifier=spec.models[model].classifier)
+            yield VariantUnderTest(run, model, text, choice.method, choice)
+        for name, own in spec.variants.items():
+            if own.model == model:
+                yield _named(run, name)
 
 
-def _named(spec: Spec, name: str) -> Subject:
+def _named(run: Run, name: str) -> VariantUnderTest:
     """Return a variant with a name of its own: ready-made if it has a file, else made."""
-    declared = spec.variants[name]
+    declared = run.spec.variants[name]
     if declared.file is not None or declared.method is None:
-        return Subject(declared.model, name, declared.method, None)
-    classifier = declared.classifier or spec.models[declared.model].classifier
+        return VariantUnderTest(run, declared.model, name, declared.method)
+    classifier = declared.classifier or run.spec.models[declared.model].classifier
     choice = choose(
-        declared.method, engine=spec.engine, classifier=classifier, units=declared.precisions
+        declared.method, engine=run.spec.engine, classifier=classifier, units=declared.precisions
     )
-    return Subject(declared.model, name, choice.method, choice)
+    return VariantUnderTest(run, declared.model, name, choice.method, choice)
 
 
-def cases(spec: Spec) -> tuple[Case, ...]:
+def cases(spec: Spec, declared: Sequence[VariantUnderTest]) -> tuple[Case, ...]:
     """Return every declared case: the proofs that apply, then the limits that hold.
+
+    Args:
+        spec: The spec.
+        declared: Its variants.
 
     Raises:
         SpecError: The spec declares no case at all, or one on another target than this machine.
@@ -121,48 +105,34 @@ def cases(spec: Spec) -> tuple[Case, ...]:
             where=f"{spec.origin}: targets",
             remedy=f"Leave it out, and try files there: edgeq target check {elsewhere[0]}",
         )
-    found = []
-    for subject in subjects(spec):
-        limits = limits_for(spec, subject.variant, subject.method)
-        found += [Case(subject, gate, None) for _, gate in GATES if _proves(gate, subject)]
-        declared = (
-            Case(
-                subject,
-                gate,
-                limits[name],
-                asked_for=is_asked_for(spec, name, subject.variant, subject.method),
-                asked_of_model=name in spec.gates.limits(subject.variant)
-                or (name in spec.gates.every and len(spec.models) == 1),
-            )
-            for name, gate in GATES
-            if name in limits
-        )
-        task = _known_task(spec.models[subject.model])
-        found += [
-            case
-            for case in declared
-            if task is None or case.inapplicable(task, _MANY_CLASSES) is None
-        ]
-    if not found:
+    every = [case for variant in declared for case in _cases_of(spec, variant)]
+    if not every:
         raise SpecError(
             "nothing is declared to be validated",
             where=spec.origin,
             remedy="Add methods, or a ready-made variant under "
             f"{header(spec.origin, 'variants', 'NAME')}",
         )
-    return tuple(found)
+    return tuple(every)
 
 
-def find(subjects_: tuple[Subject, ...], key: str) -> Subject:
-    """Return the declared variant of that key (``MODEL/VARIANT``).
-
-    Raises:
-        SpecError: There is none.
-    """
-    for subject in subjects_:
-        if subject.key == key:
-            return subject
-    raise unknown("variant", key, [subject.key for subject in subjects_])
+def _cases_of(spec: Spec, variant: VariantUnderTest) -> Iterator[Case]:
+    yield from (Case(variant, gate, None) for _, gate in GATES if _proves(gate, variant))
+    limits = variant.limits
+    task = _known_task(spec.models[variant.model])
+    for name, gate in GATES:
+        if name not in limits:
+            continue
+        case = Case(
+            variant,
+            gate,
+            limits[name],
+            asked_for=variant.is_asked_for(name),
+            asked_of_model=name in spec.gates.limits(variant.short_name)
+            or (name in spec.gates.every and len(spec.models) == 1),
+        )
+        if task is None or case.inapplicable(task, _MANY_CLASSES) is None:
+            yield case
 
 
 def _known_task(model: Model) -> Task | None:
@@ -177,16 +147,16 @@ def _known_task(model: Model) -> Task | None:
     return CLASSIFICATION if known else None
 
 
-def _proves(gate: Gate, subject: Subject) -> bool:
+def _proves(gate: Gate, variant: VariantUnderTest) -> bool:
     """Return whether a gate is a proof that has something to prove of a variant.
 
     A ready-made variant is taken at its word: what its method claims is to be proved.
     """
     if not gate.is_proof or gate.holds == "every":
         return gate.is_proof
-    if subject.method is None and gate.holds == "fixed scales":
+    if variant.method is None and gate.holds == "fixed scales":
         return True
-    if subject.method is None or (gate.holds == "calibrated here" and subject.choice is None):
+    if variant.method is None or (gate.holds == "calibrated here" and variant.choice is None):
         return False
-    method = subject.choice or METHODS.get(subject.method)
+    method = variant.choice or METHODS.get(variant.method)
     return method.quantizes_activations if gate.holds == "quantized" else method.needs_calibration

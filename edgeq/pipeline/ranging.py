@@ -29,13 +29,13 @@ from edgeq.measure.ranges import (
     spread_errors,
 )
 from edgeq.measure.scales import Doubles, Scale
-from edgeq.pipeline.cached import arithmetic, keep, sources
-from edgeq.pipeline.computed import SAMPLES, VALUES, computed, sample_pixels, sample_places
+from edgeq.pipeline.computed import SAMPLES, VALUES, sample_pixels, sample_places
+from edgeq.pipeline.dependencies import answers_facts, arithmetic
 from edgeq.pipeline.evaluating import KeptRows
-from edgeq.pipeline.executable import Executable, as_answers
-from edgeq.pipeline.measuring import answers_facts
+from edgeq.pipeline.readout import as_answers
 from edgeq.run.session import Session
 from edgeq.samples.preprocess import to_input
+from edgeq.store.cached import sources
 from edgeq.tflite.activations import Activation, activations, is_fixed
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.edits import Edit, ranges_edits
@@ -45,8 +45,7 @@ from edgeq.tflite.skeleton import short, skeleton
 from edgeq.tflite.wiring import Wiring
 
 if TYPE_CHECKING:
-    from edgeq.pipeline.plan import Subject
-    from edgeq.pipeline.run import Run
+    from edgeq.pipeline.variant import VariantUnderTest
 
 FEW = 3
 """Activations that are set right alone, each in a trial of its own, if all together help."""
@@ -62,26 +61,30 @@ Floats = npt.NDArray[np.float32]
 _Fitting = Mapping[int, tuple[float, int]]
 
 
-def ranges_of(run: Run, subject: Subject) -> Ranges:
+def ranges_of(variant: VariantUnderTest) -> Ranges:
     """Return what the activation ranges of a variant clip and waste, and what that costs.
 
     Raises:
         EdgeqError: Variant or baseline do not run, or there is no evaluation set.
     """
-    places = sample_places(run, subject.model)
-    facts = {
+    return _Ranging(variant).measured()
+
+
+def ranges_facts(variant: VariantUnderTest) -> Mapping[str, object]:
+    """Return what ``ranges_of`` depends on; see there for its errors."""
+    places = sample_places(variant)
+    return {
         "format": _FORMAT,
-        "baseline": answers_facts(run, subject.model, None),
-        "variant": answers_facts(run, subject.model, subject),
+        "baseline": answers_facts(variant.baseline),
+        "variant": answers_facts(variant),
         "samples": [
-            [run.photographs(subject.model, one).images.photos[place].sha256 for place in places]
-            for one in (None, subject)
+            [one.samples.photos[place].sha256 for place in places]
+            for one in (variant.baseline, variant)
         ],
         "how": [SAMPLES, VALUES, MOST_NUMBERS, FEW],
         "reader": sources(tflite),
         **arithmetic(),
     }
-    return keep(run.store, "ranges", facts, lambda: _Ranging(run, subject).measured(), Ranges)
 
 
 @dataclass(frozen=True)
@@ -98,11 +101,9 @@ class _Said:
 
 
 class _Ranging:
-    def __init__(self, run: Run, subject: Subject) -> None:
-        self.run = run
-        self.subject = subject
-        self.baseline = run.executable(subject.model, None)
-        self.variant = run.executable(subject.model, subject)
+    def __init__(self, variant: VariantUnderTest) -> None:
+        self.variant = variant
+        self.baseline = variant.baseline
         self.file = read_model(self.variant.path)
         self.wiring = Wiring(self.file)
 
@@ -115,7 +116,7 @@ class _Ranging:
         trials, problems = self._trials(suspicious)
         stale = self._stale()
         return Ranges(
-            samples=len(sample_places(self.run, self.subject.model)),
+            samples=len(sample_places(self.variant)),
             activations=len(every),
             unmatched=tuple(
                 short(one.tensor.name) for at, one in every.items() if at not in self.fits
@@ -166,7 +167,7 @@ class _Ranging:
         """Return what the baseline computes, by the variant's tensor that holds it."""
         if not self.activations:
             return {}
-        ours = computed(self.run, self.subject.model)
+        ours = self.baseline.activations
         found = {
             at: ours[one.baseline]
             for at, one in self.activations.items()
@@ -174,7 +175,7 @@ class _Ranging:
         }
         entry = self.entry
         if any(one.baseline == entry for one in self.activations.values()):
-            pixels = sample_pixels(self.run, self.subject.model, self.subject)
+            pixels = sample_pixels(self.variant)
             values = to_input(pixels, self.variant.preprocessing).reshape(len(pixels), -1)
             ends = np.stack([values.min(axis=1), values.max(axis=1)], axis=1)
             some = np.concatenate([ends, values[:, :: max(1, values.shape[1] // VALUES)]], axis=1)
@@ -255,13 +256,15 @@ class _Ranging:
         self, tensors: tuple[str, ...], edits: tuple[Edit, ...], *, gross: bool = False
     ) -> Trial:
         def ask(session: Session) -> Sequence[Floats]:
-            loaded = self.run.executor.load_into(
+            loaded = self.variant.run.executor.load_into(
                 self.variant, session, edits=(*edits, *self.variant.readout.edits)
             )
-            pixels = sample_pixels(self.run, self.subject.model, self.subject)
+            pixels = sample_pixels(self.variant)
             return session.infer(loaded.handle, pixels, self.variant.preprocessing).outputs
 
-        after = self._said(self.variant, self.run.executor.workers.ask(self.variant.key, ask))
+        after = self._said(
+            self.variant, self.variant.run.executor.workers.ask(self.variant.name, ask)
+        )
         return Trial(
             tensors=tensors,
             gross=gross,
@@ -319,19 +322,17 @@ class _Ranging:
 
     @cached_property
     def _ours(self) -> _Said:
-        self.run.evaluate_all(self.subject.model, None)
-        return self._kept(self.baseline, None)
+        return self._evaluated(self.baseline)
 
     @cached_property
     def _theirs(self) -> _Said:
-        self.run.evaluate_all(self.subject.model, self.subject)
-        return self._kept(self.variant, self.subject)
+        return self._evaluated(self.variant)
 
-    def _kept(self, model: Executable, subject: Subject | None) -> _Said:
+    def _evaluated(self, model: VariantUnderTest) -> _Said:
         """Return what a model said about the samples when it was evaluated."""
-        photographs = self.run.photographs(self.subject.model, subject)
-        kept = self.run.executor.kept_answers(model, photographs)
-        places = sample_places(self.run, self.subject.model)
+        model.evaluate_all()
+        photographs, kept = model.photographs, model.run.executor.kept_answers(model)
+        places = sample_places(self.variant)
         outputs = []
         for at in range(model.readout.places):
             rows = KeptRows(kept, photographs, at)
@@ -339,7 +340,7 @@ class _Ranging:
             outputs.append(np.concatenate(some))
         return self._said(model, outputs)
 
-    def _said(self, model: Executable, outputs: Sequence[Floats]) -> _Said:
+    def _said(self, model: VariantUnderTest, outputs: Sequence[Floats]) -> _Said:
         """Return what is compared of all that a model handed out: logits, and other outputs.
 
         Of two classes, it is the probabilities.

@@ -1,14 +1,31 @@
-"""What a file must hand out to be judged: its outputs, and tensors inside it. Pure."""
+"""What a worker must hand out of a model, and what that says; whose fault it is if it can't."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from edgeq.config.structs import CLASSIFICATION
+from edgeq.errors import ModelError, UnlikeOutputsError, WorkerError
+from edgeq.measure.predictions import Floats, Predictions, make_answers
 from edgeq.tasks.recognition import Reading
 from edgeq.tflite.edits import Edit, outputs_edits
-from edgeq.tflite.model_file import ModelFile
+from edgeq.tflite.model_file import ModelFile, read_model
 from edgeq.tflite.wiring import Wiring
+
+if TYPE_CHECKING:
+    from edgeq.pipeline.variant import VariantUnderTest
+
+MOST_TIMES = 2
+SPARE_VALUES = 4096
+"""Values that outputs may have beside ``MOST_TIMES`` the baseline's: other classes of a few."""
 
 
 @dataclass(frozen=True)
@@ -81,3 +98,129 @@ def readout(model: ModelFile, reading: Reading) -> Readout:
             for index in compared
         ),
     )
+
+
+@lru_cache(maxsize=256)
+def readout_of(path: Path, _: str, reading: Reading) -> Readout:
+    """Return what a file must hand out, found once for a content.
+
+    Args:
+        path: Of the file.
+        _: The sha256 of its content.
+        reading: How the baseline's outputs are read.
+    """
+    return readout(read_model(path), reading)
+
+
+@contextmanager
+def blaming(variant: VariantUnderTest) -> Iterator[None]:
+    """Turn a worker's failure on a baseline into bad input.
+
+    Raises:
+        ModelError: The baseline does not run.
+        WorkerError: A variant does not.
+    """
+    try:
+        yield
+    except WorkerError as error:
+        if not variant.is_baseline:
+            raise
+        raise ModelError(
+            f"the baseline does not run: {error.what}",
+            where=error.where,
+            remedy="Nothing can be compared with it; mend or replace the float model",
+        ) from error
+
+
+def as_answers(variant: VariantUnderTest, outputs: Sequence[Floats]) -> Predictions:
+    """Return all that a worker handed out, ``(n, ...)`` each, as answers.
+
+    Raises:
+        ImageError: They are not those of the model's label set.
+        ModelError: The model is not judged by classes.
+    """
+    rows = [output.reshape(len(output), -1) for output in outputs]
+    scores, logits = require_classes(variant)
+    return in_classes(variant, rows[scores], None if logits is None else rows[logits])
+
+
+def require_classes(variant: VariantUnderTest) -> tuple[int, int | None]:
+    """Return the places of class scores and logits among what a worker hands out.
+
+    Raises:
+        ModelError: The model is not judged by classes.
+        UnlikeOutputsError: The variant lacks the output that holds the baseline's class scores.
+    """
+    places = variant.readout
+    if places.scores is not None:
+        return places.scores, places.logits
+    if variant.classifies:
+        raise UnlikeOutputsError(
+            f"has no output {variant.reading.output}, which holds the baseline's class scores",
+            where=variant.name,
+            remedy="Export the variant with the baseline's outputs",
+        )
+    raise ModelError(
+        f"is judged as tensors: {variant.reading.evidence}",
+        where=variant.name,
+        remedy='Set `output`, or task = "classification", if an output holds class scores',
+    )
+
+
+def require_as_many(variant: VariantUnderTest, predictions: Predictions) -> None:
+    """Refuse predictions in another number of classes than the baseline's.
+
+    Raises:
+        UnlikeOutputsError: The numbers differ.
+        EdgeqError: The baseline does not run.
+    """
+    theirs, ours = (one.scores.shape[1] for one in (predictions, variant.baseline.predictions))
+    if theirs != ours:
+        raise UnlikeOutputsError(
+            f"tells {theirs:,} classes apart, the baseline {ours:,}",
+            where=variant.name,
+            remedy="Export the variant with the baseline's outputs, or name the `labels` of each",
+        )
+
+
+def require_outputs_like_baseline(variant: VariantUnderTest) -> None:
+    """Refuse outputs that are far larger than the baseline's before anything is run.
+
+    A small file can give gigabytes. What is somewhat larger, as scores of one class more, is
+    compared afterwards.
+
+    Raises:
+        UnlikeOutputsError: They are.
+        EdgeqError: One of the two does not load.
+    """
+    theirs, ours = (
+        sum(math.prod(output.shape) for output in one.loaded.outputs)
+        for one in (variant, variant.baseline)
+    )
+    if theirs > MOST_TIMES * ours + SPARE_VALUES:
+        raise UnlikeOutputsError(
+            f"gives {theirs:,} values for an image, the baseline {ours:,}",
+            where=variant.name,
+            remedy="Export the variant with the baseline's outputs",
+        )
+
+
+def in_classes(
+    variant: VariantUnderTest,
+    scores: Floats,
+    logits: Floats | None,
+) -> Predictions:
+    """Return class scores, ``(n, outputs)``, as answers in the classes of the model's label set.
+
+    One sigmoid becomes two classes: it says how likely the second is.
+
+    Raises:
+        ImageError: They are not those of the label set.
+    """
+    if variant.readout.sigmoid:
+        scores = np.concatenate([1 - scores, scores], axis=1)
+        logits = None if logits is None else np.concatenate([0 * logits, logits], axis=1)
+    if variant.labels is not None:
+        scores = variant.labels.to_classes(scores)
+        logits = None if logits is None else variant.labels.to_classes(logits)
+    return make_answers(scores, logits, is_probability=logits is not None)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -16,10 +17,11 @@ from edgeq.config.structs import Kernels
 from edgeq.errors import WorkerError
 from edgeq.io import structs
 from edgeq.measure.repeats import Repeats, repeats
-from edgeq.pipeline.executable import Executable, blaming
-from edgeq.pipeline.execution import Executor
+from edgeq.pipeline.readout import blaming
 from edgeq.run.session import Session
-from edgeq.samples.stream import Stream
+
+if TYPE_CHECKING:
+    from edgeq.pipeline.variant import VariantUnderTest
 
 MOST_IMAGES = 4
 """Photographs that other kernels answer. The relative error of 1,000 logits hardly differs from
@@ -76,7 +78,7 @@ class OtherKernels:
     kernels: Kernels
 
 
-def ask_again(executor: Executor, model: Executable, photographs: Stream) -> AskedAgain:
+def ask_again(variant: VariantUnderTest) -> AskedAgain:
     """Ask a fresh worker about the first photograph, another one, and twice about the first.
 
     Where the file's batch is fixed, "photograph" means those of one inference. The result is kept.
@@ -84,41 +86,41 @@ def ask_again(executor: Executor, model: Executable, photographs: Stream) -> Ask
     Raises:
         WorkerError: The model does not run.
     """
-    pixels = photographs.first(MOST_IMAGES)
+    executor, pixels = variant.run.executor, variant.photographs.first(MOST_IMAGES)
 
     def make(folder: Path) -> None:
-        with blaming(model), executor.session(model.key) as session:
-            session.tell(partial(executor.waits, f"{model.key}: asking a fresh worker again"))
-            loaded = executor.load_into(model, session, edits=model.readout.edits)
+        with blaming(variant), executor.session(variant.name) as session:
+            session.tell(partial(executor.waits, f"{variant.name}: asking a fresh worker again"))
+            loaded = executor.load_into(variant, session, edits=variant.readout.edits)
             batch = loaded.batch
             asked = [pixels[:batch], pixels[batch : 2 * batch], pixels[:batch], pixels[:batch]]
             first, _, later, again = (
-                session.infer(loaded.handle, one, model.preprocessing).outputs if len(one) else ()
+                session.infer(loaded.handle, one, variant.preprocessing).outputs if len(one) else ()
                 for one in asked
             )
         np.savez(folder / _OUTPUTS, *first)
         told = _Again(batch=batch, repeats=repeats(first, later, again))
         (folder / _FACTS).write_bytes(msgspec.json.encode(told))
 
-    folder = executor.keep("repeats", model, photographs, MOST_IMAGES, make)
+    folder = executor.keep("repeats", variant, MOST_IMAGES, make)
     told = structs.from_json((folder / _FACTS).read_bytes(), _Again)
     return AskedAgain(_read(folder), told.repeats, told.batch)
 
 
-def ask_others(executor: Executor, model: Executable, photographs: Stream) -> OtherKernels:
+def ask_others(variant: VariantUnderTest) -> OtherKernels:
     """Run a model on the first photographs with other kernels. The result is kept.
 
     Raises:
         WorkerError: None of the others can run it.
     """
-    pixels = photographs.first(MOST_IMAGES)
+    executor, pixels = variant.run.executor, variant.photographs.first(MOST_IMAGES)
 
     def make(folder: Path) -> None:
         refusals: list[WorkerError] = []
         for kernels in OTHERS[executor.run.kernels]:
             try:
                 outputs = executor.workers.ask(
-                    model.key, partial(_answers, executor, model, kernels, pixels)
+                    variant.name, partial(_answers, variant, kernels, pixels)
                 )
             except WorkerError as error:
                 refusals.append(error)
@@ -128,20 +130,21 @@ def ask_others(executor: Executor, model: Executable, photographs: Stream) -> Ot
             return
         raise WorkerError(
             f"no other kernels than {executor.run.kernels} run the file: {refusals[0].what}",
-            where=model.key,
+            where=variant.name,
             remedy="Make the variant again with the current version of its engine",
         )
 
-    folder = executor.keep("kernels", model, photographs, MOST_IMAGES, make)
+    folder = executor.keep("kernels", variant, MOST_IMAGES, make)
     kernels: Kernels = structs.from_json((folder / _FACTS).read_bytes(), Kernels)
     return OtherKernels(_read(folder), kernels)
 
 
 def _answers(
-    executor: Executor, model: Executable, kernels: Kernels, pixels: Pixels, session: Session
+    variant: VariantUnderTest, kernels: Kernels, pixels: Pixels, session: Session
 ) -> tuple[Rows, ...]:
-    """Return outputs of the photographs, of fewer where they take long."""
-    loaded = executor.load_into(model, session, kernels=kernels, edits=model.readout.edits)
+    """Return outputs of the photographs, of fewer if they take long."""
+    executor = variant.run.executor
+    loaded = executor.load_into(variant, session, kernels=kernels, edits=variant.readout.edits)
     end = time.monotonic() + MOST_S
     parts: list[Sequence[Rows]] = []
     for start in range(0, len(pixels), loaded.batch):
@@ -151,10 +154,10 @@ def _answers(
         session.tell(
             partial(
                 executor.waits,
-                f"{model.key}: comparing with {kernels} kernels, {start} of {len(pixels)}",
+                f"{variant.name}: comparing with {kernels} kernels, {start} of {len(pixels)}",
             )
         )
-        parts.append(session.infer(loaded.handle, some, model.preprocessing).outputs)
+        parts.append(session.infer(loaded.handle, some, variant.preprocessing).outputs)
     return tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
 
 

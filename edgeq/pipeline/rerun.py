@@ -16,7 +16,7 @@ import numpy.typing as npt
 from edgeq.config.structs import Kernels, Preprocessing, Run
 from edgeq.errors import EdgeqError
 from edgeq.io import structs
-from edgeq.pipeline.machine import runtime_facts
+from edgeq.pipeline.dependencies import runtime_facts
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
 from edgeq.samples.decode import FILE as PIXELS

@@ -27,6 +27,10 @@ class StoppedError(Exception):
     """The run was stopped; raised in the threads that still work."""
 
 
+class NotAloneError(EdgeqError):
+    """What must be measured alone was asked for while other work goes on; its case asks again."""
+
+
 class Stage(msgspec.Struct, frozen=True):
     """When a task was carried out.
 

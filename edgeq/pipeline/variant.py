@@ -1,100 +1,259 @@
-"""The variant under test: what a gate gets to see of a variant, measured when it is asked for."""
+"""The variant under test: all that is known of one variant, measured when it is first asked for."""
 
 from __future__ import annotations
 
+import threading
+import time
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
-from edgeq.config.allowances import WIDEST, allowance_of
-from edgeq.config.limits import is_asked_for
-from edgeq.config.methods import METHODS
-from edgeq.config.structs import Spec, StoredWeights
-from edgeq.judge.control import Reference
-from edgeq.judge.doubt import Doubt
-from edgeq.measure.accuracy import Accuracy
-from edgeq.measure.agreement import Agreement
-from edgeq.measure.growth import Watched
-from edgeq.measure.latency import Latency
-from edgeq.measure.least_size import LeastSize
-from edgeq.measure.operators import Operators
-from edgeq.measure.predictions import Predictions
-from edgeq.measure.size import Size
-from edgeq.measure.stored.files import FileComparison
-from edgeq.measure.tensors import Fit
-from edgeq.pipeline.executable import Executable
-from edgeq.pipeline.inputs import ModelInputs
-from edgeq.pipeline.measuring import least_size_of
-from edgeq.pipeline.plan import Subject
-from edgeq.run.results import Loaded, MemoryUse
+from edgeq.config.limits import is_asked_for, limits_for
+from edgeq.config.methods import METHODS, MethodChoice
+from edgeq.config.structs import CLASSIFICATION, StoredWeights
+from edgeq.pipeline.memo import Memo
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from edgeq.config.structs import Classifier, Limits, Preprocessing, ReadyVariant, Spec
+    from edgeq.diagnosis.cause import Diagnosis
+    from edgeq.errors import EdgeqError
+    from edgeq.judge.control import Reference
+    from edgeq.judge.doubt import Doubt
+    from edgeq.measure.accuracy import Accuracy
+    from edgeq.measure.agreement import Agreement
+    from edgeq.measure.beside_control import BesideControl
+    from edgeq.measure.growth import Watched
+    from edgeq.measure.latency import Latency
+    from edgeq.measure.least_size import LeastSize
+    from edgeq.measure.operators import Operators
+    from edgeq.measure.predictions import OutputFacts, Predictions
+    from edgeq.measure.ranges import Ranges
+    from edgeq.measure.renaming import Renaming
+    from edgeq.measure.size import Size
+    from edgeq.measure.stored.files import FileComparison
+    from edgeq.measure.tensors import Fit, Output
+    from edgeq.models.float_model import FloatModel
+    from edgeq.pipeline.control import Control
+    from edgeq.pipeline.inputs import ModelInputs
+    from edgeq.pipeline.measurements import InputRange, Noise, Steadiness
+    from edgeq.pipeline.readout import Readout
+    from edgeq.pipeline.repeating import AskedAgain, OtherKernels
     from edgeq.pipeline.run import Run
+    from edgeq.pipeline.timing import TimedPair
+    from edgeq.quantize.calibration import Calibration
+    from edgeq.quantize.variant import Variant
+    from edgeq.record.feeding import Feeding
+    from edgeq.run.results import Loaded, MemoryUse
+    from edgeq.samples.labels import LabelSet
+    from edgeq.samples.sets import ImageSet
+    from edgeq.samples.stream import Stream
+    from edgeq.tasks.recognition import Reading
+
+T = TypeVar("T")
+
+BASELINE = "baseline"
+
+
+class Measured(Generic[T]):
+    """A property that is measured when it is first asked for, as the table of measurements says.
+
+    Args:
+        doc: What it is.
+
+    Attributes:
+        name: Of the property, and of its row in the table.
+    """
+
+    name: str
+
+    def __init__(self, doc: str) -> None:
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, variant: None, owner: type) -> Measured[T]: ...
+    @overload
+    def __get__(self, variant: VariantUnderTest, owner: type) -> T: ...
+    def __get__(self, variant: VariantUnderTest | None, owner: type) -> Measured[T] | T:
+        if variant is None:
+            return self
+        result: T = variant.run.measure(variant, self.name)
+        return result
+
+
+class Clock:
+    """Seconds that were spent on something; several threads may add to them at a time."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._started = threading.local()
+        self.seconds = 0.0
+
+    def __enter__(self) -> None:
+        self._started.at = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        with self._guard:
+            self.seconds += time.monotonic() - self._started.at
 
 
 class VariantUnderTest:
     """One variant of one model, or its baseline.
 
     Every property is measured at most once in a run, and kept in the store; each raises an
-    ``EdgeqError`` if the variant can't be made or run, or if what it needs can't be used.
+    ``EdgeqError`` if the variant can't be made or run, or if what it needs can't be used. An error
+    is kept too, and raised at every question that meets it.
 
     Args:
         run: The run that it belongs to.
         model: Name of the model.
-        subject: The declared variant, None for the baseline.
+        short_name: Its name in its model.
+        method: Name of its method.
+        choice: Method and engine.
+        is_baseline: Whether it is what variants are compared with.
+        sampled_like: The variant of the spec whose samples it is evaluated on, itself if None.
+
+    Attributes:
+        run: The run that it belongs to.
+        model: Name of the model.
+        short_name: Its name in its model: the method as the spec writes it, or a name of its own.
+        method: Name of its method, None for the baseline and for a ready-made variant that claims
+            none.
+        choice: Method and engine, None for the baseline and for a ready-made variant.
+        is_baseline: Whether it is what variants are compared with.
+        results: What is known of it by now, by the name of the measurement.
+        diagnoses: What is known of its failures, by the error that it met, empty for none.
+        clock: What it cost on the side, as a control of others.
     """
 
-    def __init__(self, run: Run, model: str, subject: Subject | None) -> None:
+    artifact: Measured[Variant] = Measured("Its file, and what it was made from; not a baseline's.")
+    loaded: Measured[Loaded] = Measured(
+        "How it loads: inputs, outputs, operators, what the delegate took over."
+    )
+    size: Measured[Size] = Measured("What its bytes are.")
+    operators: Measured[Operators] = Measured("What it computes with.")
+    stored: Measured[FileComparison] = Measured("What its file holds beside its baseline's.")
+    predictions: Measured[Predictions] = Measured("What it says on its samples, in classes.")
+    output_facts: Measured[OutputFacts] = Measured("Plain facts about its predictions.")
+    tensors: Measured[tuple[Output, ...]] = Measured(
+        "What it says in all outputs that are judged as tensors."
+    )
+    outputs: Measured[tuple[Fit, ...]] = Measured(
+        "How its outputs that are judged as tensors fit the baseline's."
+    )
+    agreement: Measured[Agreement] = Measured(
+        "What it says compared with its baseline, in classes."
+    )
+    accuracy: Measured[Accuracy] = Measured(
+        "What it and its baseline say compared with the labels."
+    )
+    least: Measured[LeastSize | None] = Measured(
+        "What a file of its method needs of its baseline; None if the spec sets the limit on size, "
+        "or if it claims no method."
+    )
+    doubt: Measured[Doubt | None] = Measured(
+        "Why what its baseline says proves nothing, None if the baseline knows something."
+    )
+    renaming: Measured[Renaming] = Measured(
+        "How many of its predictions are right, and how many would be if classes were renamed."
+    )
+    control_choice: Measured[Control] = Measured(
+        "Which variant default limits compare it with, made and run, or why there is none."
+    )
+    beside_control: Measured[BesideControl] = Measured("Its figures beside those of its control.")
+    own_reference: Measured[Reference] = Measured("What its control adds to a default limit.")
+    feeding: Measured[Feeding] = Measured("How it is fed compared with its baseline.")
+    asked_again: Measured[AskedAgain] = Measured("What a fresh worker says, several times.")
+    other_kernels: Measured[OtherKernels] = Measured("What other kernels say of a few samples.")
+    noise: Measured[Noise] = Measured("How far other kernels lie from the run's own.")
+    steadiness: Measured[Steadiness] = Measured("Whether it says the same when it is asked again.")
+    input_range: Measured[InputRange] = Measured("How its input holds the values of its samples.")
+    activations: Measured[Mapping[int, npt.NDArray[np.float32]]] = Measured(
+        "What a baseline computes inside on a few samples, by the tensor's index."
+    )
+    ranges: Measured[Ranges] = Measured("What the ranges of its activations clip, and cost.")
+    timed: Measured[TimedPair] = Measured("Its times and its baseline's, in alternating blocks.")
+    memory: Measured[MemoryUse] = Measured("What it costs in memory, after its first inferences.")
+    growth: Measured[Watched] = Measured("How a worker's memory rises over its evaluation.")
+
+    def __init__(
+        self,
+        run: Run,
+        model: str,
+        short_name: str,
+        method: str | None = None,
+        choice: MethodChoice | None = None,
+        *,
+        is_baseline: bool = False,
+        sampled_like: str | None = None,
+    ) -> None:
         self.run = run
         self.model = model
-        self.subject = subject
+        self.short_name = short_name
+        self.method = method
+        self.choice = choice
+        self.is_baseline = is_baseline
+        self._sampled_like = sampled_like or short_name
+        self.diagnoses: Memo[str, Diagnosis] = Memo(run.relay.goes_on)
+        self.clock = Clock()
+        self.results: Memo[object, object] = Memo(run.relay.goes_on)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
 
     @property
     def name(self) -> str:
-        """The variant's name in the whole run, ``MODEL/VARIANT``."""
-        return self._executable.key
+        """Its name in the whole run, ``MODEL/VARIANT``."""
+        return f"{self.model}/{self.short_name}"
 
     @property
-    def method(self) -> str | None:
-        """Name of its method, None for the baseline and for a ready-made one that claims none."""
-        return None if self.subject is None else self.subject.method
+    def key(self) -> str:
+        """The former name of ``name``."""
+        return _renamed("key", "name", self.name)
+
+    @property
+    def variant(self) -> str:
+        """The former name of ``short_name``."""
+        return _renamed("variant", "short_name", self.short_name)
 
     @property
     def baseline(self) -> VariantUnderTest:
-        """The float model that it is compared with."""
-        return VariantUnderTest(self.run, self.model, None)
+        """The float model that it is compared with; of a baseline, itself."""
+        return self.run.baseline(self.model)
 
     @property
     def control(self) -> VariantUnderTest | None:
         """What default limits compare it with: edgeq's own variant of its method.
 
-        Itself if that is what it is; None if there is none, for the reason in
-        ``run.control(declared).absent``.
+        Itself if that is what it is; None if there is none, for the reason that ``control_choice``
+        gives.
         """
-        found = self.run.control(self.declared)
-        if found.subject is None:
-            return None
-        return self if found.itself else VariantUnderTest(self.run, self.model, found.subject)
+        return self.control_choice.variant
 
-    def reference(self, gate: str) -> Reference | None:
-        """Return its control for a gate's default limit, None if the spec sets that limit.
+    def known(self, measured: Measured[T]) -> T | None:
+        """Return what was measured before, None if nobody asked; nothing is measured for it.
 
         Args:
-            gate: Name of the gate.
+            measured: The property, for example ``VariantUnderTest.size``.
         """
-        subject = self.declared
-        if is_asked_for(self.spec, gate, subject.variant, subject.method):
-            return None
-        found = self.run.control(subject)
-        return Reference(
-            method=found.method,
-            allowance=WIDEST if found.method is None else allowance_of(found.method),
-            beside=None
-            if found.itself or found.subject is None
-            else self.run.beside_control(subject, found.subject),
-            itself=found.itself,
-            deduced=found.deduced,
-            absent=found.absent,
-        )
+        result: T | None = self.results.done(measured.name)  # type: ignore[assignment]
+        return result
+
+    @property
+    def failure(self) -> EdgeqError | None:
+        """The first error that it met, None if it met none; nothing is measured for it."""
+        for measured in ("artifact", "loaded", "predictions", "tensors", "timed", "memory"):
+            error = self.results.error(measured)
+            if error is not None:
+                return error
+        return None
 
     @property
     def spec(self) -> Spec:
@@ -102,19 +261,48 @@ class VariantUnderTest:
         return self.run.spec
 
     @property
+    def declaration(self) -> ReadyVariant | None:
+        """What the spec says under its name, None if it has no name of its own."""
+        return None if self.is_baseline else self.spec.variants.get(self.short_name)
+
+    @property
+    def limits(self) -> Limits:
+        """The limits that hold for it, by gate."""
+        return limits_for(self.spec, self.short_name, self.method)
+
+    def is_asked_for(self, gate: str) -> bool:
+        """Return whether the spec itself sets its limit of a gate, rather than a preset."""
+        return is_asked_for(self.spec, gate, self.short_name, self.method)
+
+    @property
     def inputs(self) -> ModelInputs:
-        """What its model brings: images, labels, the calibration set."""
+        """What its model brings: the float file, images, labels."""
         return self.run.inputs(self.model)
+
+    @property
+    def source(self) -> FloatModel | Variant:
+        """Its file, and where that came from."""
+        return self.inputs.baseline if self.is_baseline else self.artifact
+
+    @property
+    def _runnable(self) -> FloatModel | Variant:
+        """Its file, once everything is known that running it takes.
+
+        A model whose labels can't be read, or whose outputs can't be understood, is not run at all.
+        """
+        source = self.source
+        self.preprocessing, self.labels, self.reading  # noqa: B018 - each raises what is wrong
+        return source
 
     @property
     def path(self) -> Path:
         """Its ``.tflite`` file."""
-        return self._executable.path
+        return self._runnable.path
 
     @property
     def sha256(self) -> str:
         """Of its file."""
-        return self._executable.sha256
+        return self._runnable.sha256
 
     @property
     def bytes(self) -> int:
@@ -122,123 +310,150 @@ class VariantUnderTest:
         return self.path.stat().st_size
 
     @property
-    def loaded(self) -> Loaded:
-        """How it loads: inputs, outputs, operators, what the delegate took over."""
-        return self.run.load(self.model, self.subject)
+    def preprocessing(self) -> Preprocessing:
+        """How photographs become its input."""
+        inputs = self.inputs
+        if self.is_baseline:
+            return inputs.baseline.preprocessing
+        return inputs.preprocessing_of(self.short_name)
 
     @property
-    def size(self) -> Size:
-        """What its bytes are."""
-        return self.run.size(self.model, self.subject)
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of its input."""
+        inputs = self.inputs
+        if self.is_baseline:
+            return inputs.baseline.input_size
+        return inputs.input_size_of(self.short_name)
 
     @property
-    def least(self) -> LeastSize | None:
-        """What a file of its method needs of its baseline.
-
-        None if the spec sets the limit on size, or if it claims no method.
-        """
-        subject = self.declared
-        if subject.method is None or is_asked_for(
-            self.spec, "size_reduction", subject.variant, subject.method
-        ):
-            return None
-        return least_size_of(self.run, subject)
+    def labels(self) -> LabelSet | None:
+        """Its classes, None if nothing is known about them."""
+        inputs = self.inputs
+        return inputs.labels if self.is_baseline else inputs.labels_of(self.short_name)
 
     @property
-    def operators(self) -> Operators:
-        """What it computes with."""
-        return self.run.operators_of(self.model, self.subject)
-
-    @property
-    def stored(self) -> FileComparison:
-        """What its file holds beside its baseline's."""
-        return self.run.stored(self.declared)
-
-    @property
-    def stored_weights(self) -> StoredWeights:
-        """How its weights came from its baseline's, as its spec or its method says."""
-        ready = self.spec.variants.get(self.declared.variant)
-        if self.declared.choice is None and ready is not None and ready.weights != "quantized":
-            return ready.weights
-        return "quantized" if self.method is None else METHODS.get(self.method).stored_weights
+    def reading(self) -> Reading:
+        """How the outputs of its baseline are read; its own are in the same order."""
+        return self.inputs.reading
 
     @property
     def classifies(self) -> bool:
-        """Whether its model is judged by classes."""
-        return self.run.classifies(self.model)
+        """Whether it is judged by classes."""
+        return self.reading.task == CLASSIFICATION
 
     @property
-    def predictions(self) -> Predictions:
-        """What it says on the evaluation set, in classes."""
-        return self.run.answers(self.model, self.subject)
+    def readout(self) -> Readout:
+        """What a worker must hand out of it."""
+        from edgeq.pipeline.readout import readout_of
+
+        runnable = self._runnable
+        return readout_of(runnable.path, runnable.sha256, self.reading)
 
     @property
-    def outputs(self) -> tuple[Fit, ...]:
-        """How its outputs that are judged as tensors fit the baseline's."""
-        return self.run.fits(self.declared)
+    def samples(self) -> ImageSet:
+        """What it is evaluated on: samples of its own, or the evaluation set.
+
+        Raises:
+            ImageError: There is no evaluation set, or a sample has no counterpart in it.
+        """
+        own = self.own_samples
+        return self.inputs.require_evaluation() if own is None else own
 
     @property
-    def agreement(self) -> Agreement:
-        """What it says compared with its baseline, in classes."""
-        return self.run.agreement(self.declared)
+    def own_samples(self) -> ImageSet | None:
+        """The samples that the spec names for it alone, None if it names none."""
+        return None if self.is_baseline else self.inputs.own_samples(self._sampled_like)
 
     @property
-    def accuracy(self) -> Accuracy:
-        """What it and its baseline say compared with the labels."""
-        return self.run.accuracy(self.declared)
+    def calibration(self) -> Calibration | None:
+        """The calibration set, decoded for its baseline, None if the spec names none.
+
+        Raises:
+            ImageError: It shares a photograph with what the variant is evaluated on.
+        """
+        key = f"variants.{self.short_name}.evaluation"
+        return self.inputs.calibration_apart_from(self.own_samples, key)
 
     @property
-    def doubt(self) -> Doubt | None:
-        """Why what its baseline says proves nothing, None if the baseline knows something."""
-        return self.run.doubt(self.declared)
+    def photographs(self) -> Stream:
+        """What it is evaluated on, to be decoded as it is fed.
+
+        Raises:
+            ImageError: As for ``samples``.
+            EdgeqError: The baseline can't be made.
+        """
+        preprocessing, size = self.preprocessing, self.input_size
+        return self.inputs.stream_of(self.samples, preprocessing, size)
 
     @property
     def latency(self) -> Latency:
         """Its times beside its baseline's, in seconds, from alternating blocks."""
-        return self.run.latency(self.declared).latency
-
-    @property
-    def memory(self) -> MemoryUse:
-        """What it costs in memory, after its first inferences."""
-        return self.run.memory(self.model, self.subject)
+        return self.timed.latency
 
     @property
     def watched(self) -> Watched | None:
         """How a worker's memory rose over its evaluation, None if there are no images."""
-        if self.inputs.evaluation is None:
-            return None
-        return self.run.watched(self.model, self.subject)
+        return None if self.inputs.evaluation is None else self.growth
 
     @property
-    def declared(self) -> Subject:
-        """The declared variant.
+    def quantizes_activations(self) -> bool:
+        """Whether its arithmetic is integer, so that kernels may differ."""
+        return self.operators.quantizes_activations
+
+    @property
+    def classifier(self) -> Classifier | None:
+        """How the layers that give its outputs are quantized, None for like the others.
+
+        Of a ready-made file it is what the spec says of it.
+        """
+        if self.choice is not None:
+            return self.choice.classifier
+        return None if self.declaration is None else self.declaration.classifier
+
+    @property
+    def stored_weights(self) -> StoredWeights:
+        """How its weights came from its baseline's, as its spec or its method says."""
+        ready = self.declaration
+        if self.choice is None and ready is not None and ready.weights != "quantized":
+            return ready.weights
+        return "quantized" if self.method is None else METHODS.get(self.method).stored_weights
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether it is made with a calibration set."""
+        return self.choice is not None and self.choice.needs_calibration
+
+    def reference(self, gate: str) -> Reference | None:
+        """Return its control for a gate's default limit, None if the spec sets that limit.
+
+        Args:
+            gate: Name of the gate.
+        """
+        return None if self.is_asked_for(gate) else self.own_reference
+
+    def evaluate(self, part: int = 0, parts: int = 1) -> None:
+        """Run it on one of the parts of its samples, once.
 
         Raises:
-            TypeError: It is the baseline, which is compared with nothing.
+            EdgeqError: It does not run, or there is no evaluation set.
         """
-        if self.subject is None:
-            raise TypeError(f"{self.model} is a baseline: it is compared with nothing")
-        return self.subject
+        self.path  # noqa: B018 - first: what can't be made is not run
+        self.results.get(
+            ("evaluated", part, parts),
+            lambda: self.run.executor.evaluate(self, part=part, parts=parts),
+        )
 
-    @property
-    def _executable(self) -> Executable:
-        return self.run.executable(self.model, self.subject)
+    def evaluate_all(self) -> None:
+        """Run it on all of its samples; see ``evaluate`` for its errors."""
+        for part in range(self.run.parts):
+            self.evaluate(part, self.run.parts)
 
 
-class Timed(VariantUnderTest):
-    """A variant whose times are still being taken.
-
-    Args:
-        run: The run that it belongs to.
-        subject: The declared variant.
-        latency: Its times up to now.
-    """
-
-    def __init__(self, run: Run, subject: Subject, latency: Latency) -> None:
-        super().__init__(run, subject.model, subject)
-        self._latency = latency
-
-    @property
-    def latency(self) -> Latency:
-        """Its times up to now."""
-        return self._latency
+def _renamed(former: str, name: str, value: str) -> str:
+    """Return an attribute by its former name, with a warning for one minor release."""
+    warnings.warn(
+        f"the attribute {former!r} of a variant will be removed: ask for {name!r}",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    return value

@@ -53,8 +53,8 @@ class Held:
         """Return what became of a case since its accepted record, None where there is none."""
         if case.model not in self.side.models:
             return None
-        subject = self.state.cases[case.id].subject
-        model = describe_variant(self.state.run, subject)
+        variant = self.state.cases[case.id].variant
+        model = describe_variant(variant)
         figure = of_case(case, model, self.machine, self.toolchain)
         return compared(self.side.figures.get(case.id), figure, self.both)
 

@@ -12,7 +12,7 @@ from edgeq.judge.missing import missing
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.carrying import points_elsewhere, said_once
 from edgeq.pipeline.plan import Case
-from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.plugin.accepted import in_words
 from edgeq.plugin.latency import has_benchmarks, leave_out, replay, save
 from edgeq.plugin.state import state_of
@@ -32,13 +32,11 @@ class CaseCheck:
 
     Args:
         request: The test's request; the answer is left on its node.
-        run: The session's run.
         case: The case.
     """
 
-    def __init__(self, request: pytest.FixtureRequest, run: Run, case: Case) -> None:
+    def __init__(self, request: pytest.FixtureRequest, case: Case) -> None:
         self._request = request
-        self._run = run
         self.case = case
 
     def check(self) -> CaseRecord:
@@ -51,10 +49,10 @@ class CaseCheck:
         its test is skipped. So is one that is not judged for a reason that another test has given:
         that test fails, and stands for all of them.
         """
-        why = why_inapplicable(self._run, self.case)
+        why = why_inapplicable(self.case)
         if why is not None:
             pytest.skip(f"not applicable: {why}")
-        return self._answer(*judge(self._run, self.case))
+        return self._answer(*judge(self.case))
 
     def check_latency(self, benchmark: BenchmarkFixture) -> CaseRecord:
         """Judge a latency case and record the variant's samples with pytest-benchmark.
@@ -64,8 +62,8 @@ class CaseCheck:
         if benchmark.disabled:
             leave_out(benchmark)
             return self._answer(recorded(self.case, self._untimed()), None)
-        record, error = judge(self._run, self.case)
-        pair = self._run.latencies.done(self.case.subject.key)
+        record, error = judge(self.case)
+        pair = self.case.variant.known(VariantUnderTest.timed)
         if pair is None:
             leave_out(benchmark)
         else:

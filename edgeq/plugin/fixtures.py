@@ -8,7 +8,7 @@ They may be used side by side::
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import pytest
 
@@ -17,13 +17,20 @@ from edgeq.plugin.state import state_of
 
 if TYPE_CHECKING:
     from edgeq.config.structs import Spec
-    from edgeq.pipeline.plan import Subject
+    from edgeq.measure.predictions import Predictions
     from edgeq.pipeline.run import Run
+    from edgeq.pipeline.variant import VariantUnderTest
     from edgeq.plugin.case import CaseCheck
-    from edgeq.plugin.subject import ModelUnderTest, Outputs
     from edgeq.samples.sets import ImageSet
 
 T = TypeVar("T")
+
+
+class Outputs(NamedTuple):
+    """What a baseline and its variant answer on the evaluation set."""
+
+    baseline: Predictions
+    variant: Predictions
 
 
 @pytest.fixture(scope="session")
@@ -43,53 +50,61 @@ def edgeq_case(request: pytest.FixtureRequest, edgeq_run: Run) -> CaseCheck:
     """One case of the gate that the test is marked with; call ``check()``."""
     from edgeq.plugin.case import CaseCheck
 
-    return CaseCheck(request, edgeq_run, state_of(request.config).cases[request.param])
+    del edgeq_run  # a test that asks for a case uses the run
+    return CaseCheck(request, state_of(request.config).cases[request.param])
 
 
 @pytest.fixture
-def edgeq_subject(request: pytest.FixtureRequest) -> Subject:
+def edgeq_subject(request: pytest.FixtureRequest, edgeq_run: Run) -> VariantUnderTest:
     """One declared variant; a test that uses it, or a fixture below, runs once for each."""
-    return state_of(request.config).subjects[request.param]
+    return edgeq_run.variant(request.param)
 
 
 @pytest.fixture
-def edgeq_variant(edgeq_subject: Subject, edgeq_run: Run) -> ModelUnderTest:
-    """The variant: ``name, path, sha256, bytes, operators``."""
-    from edgeq.plugin.subject import model_under_test
+def edgeq_variant(edgeq_subject: VariantUnderTest) -> VariantUnderTest:
+    """The variant: ``name, path, sha256, bytes, operators``, and whatever else is measured of it.
 
-    return _or_fail(lambda: model_under_test(edgeq_run, edgeq_subject.model, edgeq_subject))
-
-
-@pytest.fixture
-def edgeq_baseline(edgeq_subject: Subject, edgeq_run: Run) -> ModelUnderTest:
-    """The variant's baseline: ``name, path, sha256, bytes, operators``."""
-    from edgeq.plugin.subject import model_under_test
-
-    return _or_fail(lambda: model_under_test(edgeq_run, edgeq_subject.model, None))
+    The test fails if the variant can't be made.
+    """
+    return _or_fail(lambda: _made(edgeq_subject))
 
 
 @pytest.fixture
-def edgeq_evaluation(edgeq_subject: Subject, edgeq_run: Run) -> ImageSet:
+def edgeq_baseline(edgeq_subject: VariantUnderTest) -> VariantUnderTest:
+    """The variant's baseline, of which the same can be asked."""
+    return _or_fail(lambda: _made(edgeq_subject.baseline))
+
+
+@pytest.fixture
+def edgeq_evaluation(edgeq_subject: VariantUnderTest) -> ImageSet:
     """What the variant is evaluated on: ``photos, labels()``.
 
     That is the evaluation set of its model, or the variant's own samples in the same order.
     """
-    inputs = edgeq_run.inputs(edgeq_subject.model)
-    if inputs.evaluation is None:
+    if edgeq_subject.inputs.evaluation is None:
         pytest.fail("no evaluation set is named in the spec (`images.evaluation`)", pytrace=False)
-    return _or_fail(lambda: inputs.evaluation_of(edgeq_subject.variant))
+    return _or_fail(lambda: edgeq_subject.samples)
 
 
 @pytest.fixture
-def edgeq_outputs(edgeq_subject: Subject, edgeq_run: Run) -> Outputs:
+def edgeq_outputs(edgeq_subject: VariantUnderTest) -> Outputs:
     """What baseline and variant answer on the evaluation set: ``baseline, variant``."""
-    from edgeq.plugin.subject import outputs
+    baseline = edgeq_subject.baseline
+    return _or_fail(lambda: Outputs(baseline.predictions, edgeq_subject.predictions))
 
-    return _or_fail(lambda: outputs(edgeq_run, edgeq_subject))
+
+def _made(variant: VariantUnderTest) -> VariantUnderTest:
+    """Return a variant that is made and can be read.
+
+    Raises:
+        EdgeqError: It can't be.
+    """
+    variant.operators  # noqa: B018 - to ask is to make and read it
+    return variant
 
 
 def _or_fail(make: Callable[[], T]) -> T:
-    """Fail the test in one line, without a traceback, where a model can't be used."""
+    """Fail the test in one line, without a traceback, if a model can't be used."""
     try:
         return make()
     except EdgeqError as error:

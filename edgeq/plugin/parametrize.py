@@ -31,14 +31,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(
                 "edgeq_case",
                 [case.id for case in chosen],
-                ids=[variant_id(case.subject.key) for case in chosen],
+                ids=[variant_id(case.variant.name) for case in chosen],
                 indirect=True,
             )
         elif "edgeq_subject" in metafunc.fixturenames:
             metafunc.parametrize(
                 "edgeq_subject",
-                list(state.subjects),
-                ids=[variant_id(key) for key in state.subjects],
+                [variant.name for variant in state.variants],
+                ids=[variant_id(variant.name) for variant in state.variants],
                 indirect=True,
             )
     except EdgeqError as error:
@@ -57,9 +57,9 @@ def refuse(config: pytest.Config, error: EdgeqError) -> NoReturn:
     pytest.exit(str(error), returncode=error.exit_code)
 
 
-def variant_id(key: str) -> str:
+def variant_id(name: str) -> str:
     """Return how a variant reads in a test's id."""
-    return key.replace("/", "-")
+    return name.replace("/", "-")
 
 
 def _gate_of(metafunc: pytest.Metafunc) -> str:

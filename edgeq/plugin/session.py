@@ -88,7 +88,7 @@ class Collector:
         for item in items:
             name = _case_id(item)
             case = None if name is None else self._state.cases[name]
-            error = stopped.get(_subject_key(item) if case is None else case.subject.key)
+            error = stopped.get(_subject_key(item) if case is None else case.variant.name)
             if error is None:
                 left.append(item)
             elif case is not None:

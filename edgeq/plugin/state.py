@@ -17,8 +17,9 @@ from edgeq.plugin.project import no_spec, spec_of_session, spec_of_test, two_spe
 if TYPE_CHECKING:
     from edgeq.config.structs import Spec
     from edgeq.history.accepted import Accepted
-    from edgeq.pipeline.plan import Case, Subject
+    from edgeq.pipeline.plan import Case
     from edgeq.pipeline.run import Run
+    from edgeq.pipeline.variant import VariantUnderTest
     from edgeq.plugin.accepted import Held
     from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord
     from edgeq.results.beforehand import Beforehand
@@ -98,6 +99,7 @@ class State:
         self.built_in = False
         self.refusal: EdgeqError | None = None
         self._settled: set[Path] = set()
+        self._is_needed = False
 
     @property
     def start(self) -> Path:
@@ -144,7 +146,7 @@ class State:
 
     def take(self, file: Path) -> None:
         """Take another spec, before anything was made for the one before."""
-        for name in ("spec", "run", "accepted", "cases", "subjects"):
+        for name in ("spec", "inventory", "accepted", "cases"):
             self.__dict__.pop(name, None)
         self.__dict__["spec_file"] = file
 
@@ -171,8 +173,8 @@ class State:
         return self.spec.root.resolve()
 
     @cached_property
-    def run(self) -> Run:
-        """The run, with progress shown on a terminal.
+    def inventory(self) -> Run:
+        """The run, with progress shown on a terminal, to look at what it declares.
 
         Raises:
             SpecError: The spec is not valid.
@@ -182,10 +184,15 @@ class State:
 
         return Run(self.spec, say=Progress(self.config).say)
 
+    @property
+    def run(self) -> Run:
+        """The run, for a test that needs it; see ``inventory`` for its errors."""
+        self._is_needed = True
+        return self.inventory
+
     def run_if_asked_for(self) -> Run | None:
-        """Return the run where a test needed it."""
-        run: Run | None = self.__dict__.get("run")
-        return run
+        """Return the run if a test needed it."""
+        return self.inventory if self._is_needed else None
 
     @property
     def reports(self) -> Path:
@@ -217,9 +224,7 @@ class State:
     @cached_property
     def cases(self) -> dict[str, Case]:
         """Every declared case by id."""
-        from edgeq.pipeline.plan import cases
-
-        return {case.id: case for case in cases(self.spec)}
+        return {case.id: case for case in self.inventory.cases}
 
     @cached_property
     def beforehand(self) -> Beforehand:
@@ -228,12 +233,10 @@ class State:
 
         return Beforehand(self.spec)
 
-    @cached_property
-    def subjects(self) -> dict[str, Subject]:
-        """Every declared variant by key."""
-        from edgeq.pipeline.plan import subjects
-
-        return {subject.key: subject for subject in subjects(self.spec)}
+    @property
+    def variants(self) -> tuple[VariantUnderTest, ...]:
+        """Every declared variant."""
+        return self.inventory.variants
 
 
 STATE: pytest.StashKey[State] = pytest.StashKey()

@@ -24,9 +24,7 @@ from edgeq.config.structs import CLASSIFICATION, Precision
 from edgeq.errors import ConversionError, ImageError, ModelError, WorkerError
 from edgeq.models.child import log_path
 from edgeq.models.children import idle
-from edgeq.pipeline.cached import keep as kept_in
-from edgeq.pipeline.cached import sources
-from edgeq.pipeline.machine import runtime_facts
+from edgeq.pipeline.dependencies import runtime_facts
 from edgeq.pipeline.readout import Readout, readout
 from edgeq.pipeline.run import Run
 from edgeq.quantize.calibration import Calibration
@@ -40,6 +38,8 @@ from edgeq.repair.clock import Clock
 from edgeq.repair.table import Cell, ErrorTable, Row, relative_squares
 from edgeq.run.results import Feed, Loaded
 from edgeq.run.session import Session
+from edgeq.store.cached import keep as kept_in
+from edgeq.store.cached import sources
 from edgeq.tflite.model_file import read_model
 from edgeq.tflite.units import Unit, units_of
 

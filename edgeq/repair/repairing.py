@@ -22,8 +22,8 @@ from edgeq.errors import ConversionError, ImageError, SpecError, WorkerError
 from edgeq.history.moment import moment_text
 from edgeq.measure.clusters import effective, find_clusters
 from edgeq.measure.statistics import normal_quantile
-from edgeq.pipeline.inputs import Say
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.schedule import Say
 from edgeq.record.repair import MixRecord, PointRecord, Repair, TriedRecord, UnitRecord
 from edgeq.registry import unknown
 from edgeq.repair.bench import Bench

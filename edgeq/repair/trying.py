@@ -11,9 +11,10 @@ from edgeq.config.gate import Gate
 from edgeq.config.structs import Gates, Precision, ReadyVariant, Spec
 from edgeq.errors import EdgeqError, SpecError
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.inputs import Say
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.schedule import Say
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.structs import CaseRecord
 from edgeq.repair.goals import Goal
 from edgeq.results.judging import judge, why_inapplicable
@@ -76,19 +77,19 @@ def judge_candidate(court: Court, method: str, units: Units) -> Verdicts:
         EdgeqError: The baseline or the images can't be used.
     """
     run = Run(_spec_of(court, method, units), store=court.store, say=court.say)
-    cases = [case for case in run.cases if why_inapplicable(run, case) is None]
+    cases = [case for case in run.cases if why_inapplicable(case) is None]
     together = [case for case in cases if not case.gate.alone]
     prefetch(run, together, explain=False)
-    records = [_judged(run, case) for case in together]
+    records = [_judged(case) for case in together]
     lacks = [_lack(record, court) for record in records]
     if not any(lacks):
-        alone = [_judged(run, case) for case in cases if case.gate.alone]
+        alone = [_judged(case) for case in cases if case.gate.alone]
         records += alone
         lacks += [_lack(record, court) for record in alone]
-    variant = run.variants.done(f"{court.model}/{NAME}")
+    artifact = run.variant(f"{court.model}/{NAME}").known(VariantUnderTest.artifact)
     return Verdicts(
         records=tuple(records),
-        bytes=None if variant is None else variant.bytes,
+        bytes=None if artifact is None else artifact.bytes,
         lacks=tuple(lack for lack in lacks if lack),
     )
 
@@ -112,7 +113,7 @@ def value_of(court: Court, goal: Goal, method: str) -> float:
     run = Run(spec, store=court.store, say=court.say)
     (case,) = (case for case in run.cases if case.gate == gate)
     prefetch(run, [case], explain=False)
-    record, error = judge(run, case, explain=False)
+    record, error = judge(case, explain=False)
     if error is not None:
         raise error
     if record.value is None:
@@ -140,8 +141,8 @@ def _spec_of(court: Court, method: str, units: Units) -> Spec:
     )
 
 
-def _judged(run: Run, case: Case) -> CaseRecord:
-    record, error = judge(run, case, explain=False)
+def _judged(case: Case) -> CaseRecord:
+    record, error = judge(case, explain=False)
     if error is not None and record.status is not Verdict.FAIL:
         raise error
     return record

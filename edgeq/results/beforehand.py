@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from edgeq.config.structs import Spec
 from edgeq.errors import EdgeqError
 from edgeq.judge.missing import not_measured
-from edgeq.pipeline.needs import images_of, is_calibrated, lack_of_calibration, tools_of, weights_of
-from edgeq.pipeline.plan import Case, Subject
+from edgeq.pipeline.needs import images_of, lack_of_calibration, tools_of, weights_of
+from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.structs import CaseRecord
 from edgeq.results.judging import in_lines, in_own_words, recorded
 from edgeq.samples.sets import ROLES, Role
@@ -32,32 +33,32 @@ class Beforehand:
     _errors: dict[tuple[str, Role | None], EdgeqError | None] = field(default_factory=dict)
 
     def stopped(self, cases: Iterable[Case]) -> dict[str, EdgeqError]:
-        """Return the variants that can't be judged, by their keys, with the reason.
+        """Return the variants that can't be judged, by their names, with the reason.
 
         Args:
             cases: The selected ones: a set of images that none of them needs stops nothing.
         """
-        by_subject: dict[Subject, list[Case]] = {}
+        by_variant: dict[VariantUnderTest, list[Case]] = {}
         for case in cases:
-            by_subject.setdefault(case.subject, []).append(case)
+            by_variant.setdefault(case.variant, []).append(case)
         roles: dict[str, set[Role]] = {}
-        for subject, own in by_subject.items():
-            roles.setdefault(subject.model, set()).update(_roles(subject, own))
-        errors = {subject.key: self._error(subject, roles[subject.model]) for subject in by_subject}
-        return {key: error for key, error in errors.items() if error is not None}
+        for variant, own in by_variant.items():
+            roles.setdefault(variant.model, set()).update(_roles(variant, own))
+        errors = {one.name: self._error(one, roles[one.model]) for one in by_variant}
+        return {name: error for name, error in errors.items() if error is not None}
 
-    def _error(self, subject: Subject, roles: set[Role]) -> EdgeqError | None:
+    def _error(self, variant: VariantUnderTest, roles: set[Role]) -> EdgeqError | None:
         """Return what stops a variant: what stops its whole model comes first."""
         wanted: list[Role | None] = [None, *(role for role in ROLES if role in roles)]
         for what in wanted:
-            error = self._look(subject.model, what)
+            error = self._look(variant.model, what)
             if error is not None:
                 return error
         try:
-            tools_of(subject)
+            tools_of(variant)
         except EdgeqError as error:
             return in_own_words(error, self.spec)
-        return lack_of_calibration(self.spec, subject)
+        return lack_of_calibration(variant)
 
     def _look(self, model: str, what: Role | None) -> EdgeqError | None:
         """Return what is wrong with a model's source and weights, or with a set of its images."""
@@ -81,17 +82,17 @@ def unjudged(case: Case, error: EdgeqError, spec: Spec) -> CaseRecord:
 
 
 def without_baseline(run: Run, cases: Iterable[Case]) -> dict[str, EdgeqError]:
-    """Return the variants whose baseline could not be made, by their keys, with the reason."""
+    """Return the variants whose baseline could not be made, by their names, with the reason."""
     return {
-        case.subject.key: in_own_words(error, run.spec)
+        case.variant.name: in_own_words(error, run.spec)
         for case in cases
-        if (error := run.inputs(case.subject.model).baseline_error) is not None
+        if (error := case.variant.inputs.baseline_error) is not None
     }
 
 
-def _roles(subject: Subject, cases: list[Case]) -> Iterable[Role]:
+def _roles(variant: VariantUnderTest, cases: list[Case]) -> Iterable[Role]:
     """Return the sets that a variant needs for its selected cases."""
-    if is_calibrated(subject):
+    if variant.is_calibrated:
         yield "calibration"
     if any(case.gate.needs_images for case in cases):
         yield "evaluation"

@@ -20,8 +20,8 @@ from edgeq.config.digest import spec_sha256
 from edgeq.config.gates import GATES
 from edgeq.errors import EdgeqError
 from edgeq.io.files import sha256_bytes
-from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.evidence import Evidence
 from edgeq.record.provenance import RecordedSet
 from edgeq.record.structs import (
@@ -125,29 +125,29 @@ def _prints(run: Run, now: Joined, before: RunRecord | None) -> dict[tuple[str, 
         }
     described = {model.name: model for model in now.models}
     return {
-        (subject.model, subject.variant): _fingerprint(run, subject, described[subject.model])
-        for subject in run.subjects
-        if (subject.model, subject.variant) in asked and subject.model in described
+        (variant.model, variant.short_name): _fingerprint(variant, described[variant.model])
+        for variant in run.variants
+        if (variant.model, variant.short_name) in asked and variant.model in described
     }
 
 
-def _fingerprint(run: Run, subject: Subject, model: ModelRecord) -> str:
+def _fingerprint(variant: VariantUnderTest, model: ModelRecord) -> str:
     """Return the hash of everything that verdicts about a variant rest on, ``""`` if unknown."""
     try:
-        facts = _facts(run, subject, model)
+        facts = _facts(variant, model)
     except EdgeqError:
         return ""  # a case that needs it says so
     return "" if facts is None else sha256_bytes(msgspec.json.encode(facts, order="sorted"))
 
 
-def _facts(run: Run, subject: Subject, model: ModelRecord) -> dict[str, object] | None:
+def _facts(variant: VariantUnderTest, model: ModelRecord) -> dict[str, object] | None:
     """Return what verdicts rest on, None if it is not what this run's own processes saw.
 
     Raises:
         EdgeqError: Something can't be read.
     """
-    inputs = run.inputs(subject.model)
-    described = next(one for one in model.variants if one.name == subject.variant)
+    inputs = variant.inputs
+    described = next(one for one in model.variants if one.name == variant.short_name)
     sets = {"evaluation": inputs.evaluation, "calibration": inputs.calibration_set}
     seen = {name: images.sha256 for name, images in sets.items() if images is not None}
     for name in sets:
@@ -156,20 +156,20 @@ def _facts(run: Run, subject: Subject, model: ModelRecord) -> dict[str, object] 
             return None
     if model.baseline.sha256 not in {"", inputs.baseline.sha256}:
         return None
-    own = inputs.own_samples(subject.variant)
-    ready = subject.choice is None
+    own = variant.own_samples
+    ready = variant.choice is None
     return {
         "edgeq": edgeq.__version__,
         "tools": tool_versions(),
         "architecture": platform.machine(),
-        "spec": spec_sha256(run.spec),
+        "spec": spec_sha256(variant.spec),
         "baseline": inputs.baseline.sha256,
         "trained": inputs.baseline.trained,
         "preprocessing": msgspec.to_builtins(inputs.baseline.preprocessing),
-        "labels": [_names(inputs.labels), _names(inputs.labels_of(subject.variant))],
+        "labels": [_names(inputs.labels), _names(variant.labels)],
         "images": {name: None if one is None else _content(one) for name, one in sets.items()},
         "samples": None if own is None else _content(own),
-        "file": (described.sha256 or run.variant(subject).sha256) if ready else "",
+        "file": (described.sha256 or variant.artifact.sha256) if ready else "",
     }
 
 

@@ -1,4 +1,4 @@
-"""A case and a run in, the case's record out."""
+"""A case in, its record out."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ from edgeq.judge.doubt import doubted
 from edgeq.judge.missing import broken, missing, not_measured, unmeasurable
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.plan import Case
-from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import StoppedError
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.structs import CaseRecord
 from edgeq.words.escape import printable
 
 
-def judge(run: Run, case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError | None]:
+def judge(case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError | None]:
     """Return the record of a case, and the error when bad input kept it from being measured.
 
     A variant that its engine could not make, or that does not run, FAILS: that is a verdict and
@@ -38,32 +37,32 @@ def judge(run: Run, case: Case, *, explain: bool = True) -> tuple[CaseRecord, Ed
     seen from the project's folder, because records are read on other machines.
 
     Args:
-        run: The run.
         case: The case.
         explain: Whether experiments look for the cause of a FAIL, which takes seconds.
     """
     because = explained if explain else _unexplained
     try:
-        return in_lines(because(run, case, recorded(case, _foreseen(run, case)))), None
+        return in_lines(because(case, recorded(case, _foreseen(case)))), None
     except EdgeqError as error:
-        in_own_words(error, run.spec)
-        if isinstance(error, UnforeseenError) and not _lacks_baseline(run, case):
+        in_own_words(error, case.variant.spec)
+        if isinstance(error, UnforeseenError) and not _lacks_baseline(case):
             return in_lines(recorded(case, broken(error))), None
-        if isinstance(error, ConversionError | WorkerError) and not _lacks_baseline(run, case):
-            return in_lines(because(run, case, recorded(case, broken(error)), error)), None
-        own = case.subject.choice is None and (
-            isinstance(error, ChangedFileError) or run.variants.error(case.subject.key) is error
+        if isinstance(error, ConversionError | WorkerError) and not _lacks_baseline(case):
+            return in_lines(because(case, recorded(case, broken(error)), error)), None
+        own = case.variant.choice is None and (
+            isinstance(error, ChangedFileError) or case.variant.results.error("artifact") is error
         )
-        ready = own and not _lacks_baseline(run, case)
+        ready = own and not _lacks_baseline(case)
         if ready and isinstance(error, ModelError | ImageError):
-            return in_lines(because(run, case, recorded(case, broken(error)), error)), error
-        absent = not_measured(error, gate=case.gate.name, allow_missing=run.spec.allow_missing)
+            return in_lines(because(case, recorded(case, broken(error)), error)), error
+        absent = not_measured(
+            error, gate=case.gate.name, allow_missing=case.variant.spec.allow_missing
+        )
         return recorded(case, absent), error
 
 
 def _unexplained(
-    run: Run,  # noqa: ARG001 - it stands in place of ``explained``
-    case: Case,  # noqa: ARG001
+    case: Case,  # noqa: ARG001 - it stands in place of ``explained``
     record: CaseRecord,
     error: EdgeqError | None = None,  # noqa: ARG001
 ) -> CaseRecord:
@@ -89,34 +88,34 @@ def in_own_words(error: EdgeqError, spec: Spec) -> EdgeqError:
     return error
 
 
-def _lacks_baseline(run: Run, case: Case) -> bool:
+def _lacks_baseline(case: Case) -> bool:
     """Return whether the model's baseline can't be had, which is no fault of a variant."""
     try:
-        run.inputs(case.subject.model).baseline  # noqa: B018 - reading it shows whether it is there
+        case.variant.inputs.baseline  # noqa: B018 - reading it shows whether it is there
     except EdgeqError:
         return True
     return False
 
 
-def shortfall_of(run: Run, case: Case) -> Judgement | None:
+def shortfall_of(case: Case) -> Judgement | None:
     """Return why a case can't be measured with what its model brings, None where it can.
 
     Raises:
         EdgeqError: What it brings can't be used.
     """
-    inputs = run.inputs(case.subject.model)
+    inputs = case.variant.inputs
     images = inputs.evaluation if case.gate.needs_images else None
     return unmeasurable(
         case.gate,
         images=0 if images is None else len(images.photos),
         labelled=images is not None and images.labelled,
         trained=inputs.baseline.trained,
-        allow_missing=run.spec.allow_missing,
+        allow_missing=case.variant.spec.allow_missing,
         allow_random_weights=inputs.model.allow_random_weights,
     )
 
 
-def why_inapplicable(run: Run, case: Case) -> str | None:
+def why_inapplicable(case: Case) -> str | None:
     """Return why a case is left out: a gate that says nothing about its model.
 
     None if it is to be judged, or if the model can't be read: then judging it says why.
@@ -124,60 +123,60 @@ def why_inapplicable(run: Run, case: Case) -> str | None:
     if case.gate.task is None or case.asked_of_model:
         return None
     try:
-        reading = run.inputs(case.subject.model).reading
+        reading = case.variant.inputs.reading
     except EdgeqError:
         return None
     return case.inapplicable(reading.task, reading.classes)
 
 
-def _judge(run: Run, case: Case) -> Judgement:
-    _refuse_unsuitable(run, case)
-    shortfall = shortfall_of(run, case)
+def _judge(case: Case) -> Judgement:
+    _refuse_unsuitable(case)
+    shortfall = shortfall_of(case)
     if shortfall is None:
-        variant = VariantUnderTest(run, case.subject.model, case.subject)
-        judgement = case.gate.judgement(variant, case.limit or 0.0)
-        _refuse_changed(run, case)
-        judgement = _doubted(run, case, declared_if_allowed(judgement, case.gate.name, run.spec))
-        return _fed(run, case, judgement)
-    if _lacks_labels(run, case) and case.asked_for:
+        judgement = case.gate.judgement(case.variant, case.limit or 0.0)
+        _refuse_changed(case.variant)
+        judgement = declared_if_allowed(judgement, case.gate.name, case.variant.spec)
+        judgement = _doubted(case, judgement)
+        return _fed(case, judgement)
+    if _lacks_labels(case) and case.asked_for:
         raise ImageError(
             f"{case.gate.name} is asked for, but the evaluation images have no labels",
-            where=f"{run.spec.origin}: gates",
+            where=f"{case.variant.spec.origin}: gates",
             remedy="Name a csv in images.labels, sort the images into one folder per class, or "
             f"remove {case.gate.name}",
         )
     return shortfall
 
 
-def _foreseen(run: Run, case: Case) -> Judgement:
+def _foreseen(case: Case) -> Judgement:
     """Return the judgement of a case; whatever goes wrong with it is an ``EdgeqError``."""
     try:
-        return _judge(run, case)
+        return _judge(case)
     except (EdgeqError, StoppedError):
         raise
     except Exception as error:
         raise UnforeseenError.of(error) from error
 
 
-def _refuse_changed(run: Run, case: Case) -> None:
+def _refuse_changed(variant: VariantUnderTest) -> None:
     """Refuse to judge a variant whose file, or whose baseline's, was replaced in the run.
 
     Raises:
         ChangedFileError: Its file is not what was run.
         ModelError: The baseline's is not.
     """
-    baseline = run.inputs(case.subject.model).known_baseline()
+    baseline = variant.inputs.known_baseline()
     if baseline is not None and baseline.original is not None:
         try:
             baseline.original.require_unchanged()
         except ChangedFileError as error:
             raise ModelError(error.what, where=error.where, remedy=error.remedy) from error
-    variant = run.variants.done(case.subject.key)
-    if variant is not None and variant.original is not None:
-        variant.original.require_unchanged()
+    artifact = variant.known(VariantUnderTest.artifact)
+    if artifact is not None and artifact.original is not None:
+        artifact.original.require_unchanged()
 
 
-def _refuse_unsuitable(run: Run, case: Case) -> None:
+def _refuse_unsuitable(case: Case) -> None:
     """Refuse a gate that the spec asks for and that means nothing for the model's task.
 
     Raises:
@@ -185,12 +184,12 @@ def _refuse_unsuitable(run: Run, case: Case) -> None:
     """
     if case.gate.task is None or case.gate.on_request:
         return
-    reading = run.inputs(case.subject.model).reading
+    reading = case.variant.inputs.reading
     if case.gate.inapplicable(reading.task, reading.classes) is not None:
         raise SpecError(
-            f"{case.gate.name} is asked for, but {case.subject.model!r} is judged as "
+            f"{case.gate.name} is asked for, but {case.variant.model!r} is judged as "
             f"{reading.task}: {reading.evidence}",
-            where=f"{run.spec.origin}: gates",
+            where=f"{case.variant.spec.origin}: gates",
             remedy=f"Set `output` or `labels` of the model, or remove {case.gate.name}",
         )
 
@@ -202,27 +201,27 @@ def declared_if_allowed(judgement: Judgement, gate: str, spec: Spec) -> Judgemen
     return missing(judgement.reason, declared=True, next_step=judgement.next_step)
 
 
-def _doubted(run: Run, case: Case, judgement: Judgement) -> Judgement:
+def _doubted(case: Case, judgement: Judgement) -> Judgement:
     """Return a judgement of predictions that passes only beside a baseline that knows something."""
     if not case.gate.sees_predictions or judgement.status in {Verdict.FAIL, Verdict.MISSING}:
         return judgement
-    doubt = run.doubt(case.subject)
+    doubt = case.variant.doubt
     return judgement if doubt is None else doubted(judgement, doubt)
 
 
-def _fed(run: Run, case: Case, judgement: Judgement) -> Judgement:
+def _fed(case: Case, judgement: Judgement) -> Judgement:
     """Return a judgement on what a variant was fed with that says how, if not like its baseline."""
     if not case.gate.needs_images or judgement.status is Verdict.MISSING:
         return judgement
-    sentence = run.feeding(case.subject).sentence
+    sentence = case.variant.feeding.sentence
     if not sentence:
         return judgement
     return msgspec.structs.replace(judgement, reason=f"{judgement.reason}; {sentence}")
 
 
-def _lacks_labels(run: Run, case: Case) -> bool:
+def _lacks_labels(case: Case) -> bool:
     """Return whether nothing but labels is missing: not weights that mean something, not images."""
-    inputs = run.inputs(case.subject.model)
+    inputs = case.variant.inputs
     if not case.gate.needs_labels or (case.gate.needs_training and not inputs.baseline.trained):
         return False
     return inputs.evaluation is not None and not inputs.evaluation.labelled
@@ -232,8 +231,8 @@ def recorded(case: Case, judgement: Judgement) -> CaseRecord:
     """Return a judgement as the record of its case."""
     return CaseRecord(
         id=case.id,
-        model=case.subject.model,
-        method=case.subject.variant,
+        model=case.variant.model,
+        method=case.variant.short_name,
         gate=case.gate.name,
         status=judgement.status,
         reason=judgement.reason,

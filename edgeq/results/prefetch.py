@@ -22,15 +22,13 @@ from edgeq.config.methods import METHODS
 from edgeq.errors import StoreError
 from edgeq.io.files import write_bytes
 from edgeq.models.children import idle
-from edgeq.pipeline.computed import computed
 from edgeq.pipeline.control import claimed_control, evaluate_control, make_control
 from edgeq.pipeline.making import prepare, starts_of
-from edgeq.pipeline.needs import is_calibrated
-from edgeq.pipeline.plan import Case, Subject
-from edgeq.pipeline.proving import ask_kernels, is_quantized
-from edgeq.pipeline.ranging import ranges_of
+from edgeq.pipeline.measurements import MEASUREMENTS, Measurement
+from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Stage, Task, carry_out
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.results.contact_sheet import PER_RUN, sheet_of
 from edgeq.results.judging import judge, shortfall_of, why_inapplicable
 from edgeq.samples.sets import ROLES, Role
@@ -64,8 +62,8 @@ def prefetch(
     models = [
         _ModelTasks(run, name, tuple(chosen), explain=explain)
         for name, chosen in groupby(
-            sorted(cases, key=lambda case: list(run.spec.models).index(case.subject.model)),
-            key=lambda case: case.subject.model,
+            sorted(cases, key=lambda case: list(run.spec.models).index(case.variant.model)),
+            key=lambda case: case.variant.model,
         )
     ]
     tasks = [task for model in models for task in model.long()]
@@ -78,7 +76,7 @@ def prefetch(
     used = tuple(task.name for task in tasks if not task.name.endswith((_JUDGING, _DRAWN)))
     tasks.insert(0, Task("ending the engines' processes", idle.end_all, made))
     tasks.insert(0, Task("ending the workers", run.executor.workers.end_idle, used))
-    with idle.kept(), run.executor.workers.kept():
+    with idle.kept(), run.executor.workers.kept(), run.measuring_side_by_side():
         stages = carry_out(tasks, run.relay, workers=run.parts)
     with suppress(StoreError):  # a log; the cases tell where the store can't be written
         write_bytes(run.store.root / STAGES_FILE, msgspec.json.format(msgspec.json.encode(stages)))
@@ -104,138 +102,178 @@ class _ModelTasks:
     explain: bool = True
 
     @property
-    def subjects(self) -> tuple[Subject, ...]:
-        """The variants."""
-        return tuple(dict.fromkeys(case.subject for case in self.cases))
+    def variants(self) -> tuple[VariantUnderTest, ...]:
+        """The variants of the selected cases."""
+        return tuple(dict.fromkeys(case.variant for case in self.cases))
+
+    @property
+    def baseline(self) -> VariantUnderTest:
+        """What they are compared with."""
+        return self.run.baseline(self.model)
 
     def long(self) -> Iterator[Task]:
         """Yield those that make and evaluate, so that what others wait for comes first."""
-        baseline = f"{self.model}: baseline"
-        yield Task(baseline, self._baseline)
+        yield Task(self._made(self.baseline), self._export)
         yield Task(f"{self.model}: decoding meanwhile", self._ahead)
         controls = self._controls()
-        yield from self._starts((*self.subjects, *controls))
-        yield from self._preparations((*self.subjects, *controls), baseline)
-        for subject in sorted(self.subjects, key=is_calibrated, reverse=True):
-            shared = self._shared(subject, baseline)
-            yield Task(f"{subject.key}{_MAKING}", self._making_of(subject), (shared,))
-        yield from self._evaluations(None)
-        for subject in sorted(self.subjects, key=_computes_in_float, reverse=True):
-            yield from self._evaluations(subject)
+        yield from self._starts((*self.variants, *controls))
+        yield from self._preparations((*self.variants, *controls))
+        for variant in sorted(self.variants, key=lambda one: one.is_calibrated, reverse=True):
+            yield Task(self._made(variant), self._making_of(variant), (self._shared(variant),))
+        yield from self._evaluations(self.baseline)
+        for variant in sorted(self.variants, key=_computes_in_float, reverse=True):
+            yield from self._evaluations(variant)
         for control in controls:
-            yield from self._control(control, self._shared(control, baseline))
+            yield from self._control(control)
 
     def short(self) -> Iterator[Task]:
         """Yield those that look and judge: they fill the cores where the long ones leave one."""
-        evaluated = [task.name for task in self._evaluations(None)]
-        inside = f"{self.model}: looking at activations"
-        yield Task(inside, self._look_inside, tuple(evaluated))
-        for subject in self.subjects:
-            made = f"{subject.key}{_MAKING}"
-            asked = f"{subject.key}: asking other kernels"
-            looked = f"{subject.key}: looking"
-            answered = [task.name for task in self._evaluations(subject)]
-            answered += [task.name for task in self._control(self._claimed(subject), "")]
-            yield Task(asked, self._asking_of(subject), (made,))
-            yield Task(looked, self._judging_of(subject, answers=False), (made,))
-            tried = f"{subject.key}: trying ranges"
-            yield Task(tried, self._trying_of(subject), (inside, *answered))
+        inside = tuple(self._fetched(self.baseline, ()))
+        yield from inside
+        for variant in self.variants:
+            compared = [task.name for task in self._control(self._claimed(variant))]
+            fetched = tuple(self._fetched(variant, (*(task.name for task in inside), *compared)))
+            yield from fetched
+            looked = f"{variant.name}: looking"
+            made = (self._made(variant),)
+            yield Task(looked, self._judging_of(variant, answers=False), made)
             yield Task(
-                f"{subject.key}{_JUDGING}",
-                self._judging_of(subject, answers=True),
-                (asked, looked, tried, *answered, *evaluated),
+                f"{variant.name}{_JUDGING}",
+                self._judging_of(variant, answers=True),
+                (
+                    looked,
+                    *(task.name for task in fetched),
+                    *compared,
+                    *self._evaluated(variant),
+                    *self._evaluated(self.baseline),
+                ),
             )
 
     def pictures(self) -> Iterator[Task]:
         """Yield those that draw what the report will show of the image sets."""
         inputs = self.run.inputs(self.model)
-        evaluated = tuple(task.name for task in self._evaluations(None))
         for role in self._roles():
             work = partial(sheet_of, inputs, role)
-            yield Task(f"{self.model}: {role} images{_DRAWN}", work, evaluated)
+            name = f"{self.model}: {role} images{_DRAWN}"
+            yield Task(name, work, self._evaluated(self.baseline))
 
-    def _evaluations(self, subject: Subject | None) -> Iterator[Task]:
+    def _made(self, variant: VariantUnderTest) -> str:
+        """Return the name of the task that makes a variant, or exports its baseline."""
+        if variant.is_baseline:
+            return f"{self.model}: baseline"
+        return f"{variant.name}{_MAKING}"
+
+    def _evaluations(self, variant: VariantUnderTest) -> Iterator[Task]:
         """Yield the parts of an evaluation."""
-        key = self.model if subject is None else subject.key
-        after = f"{self.model}: baseline" if subject is None else f"{key}{_MAKING}"
-        for part in range(self.run.parts):
-            name = f"{key}: evaluating, part {part + 1} of {self.run.parts}"
-            yield Task(name, self._evaluation_of(subject, part), (after,))
+        work = self._evaluation_of(variant)
+        for part, name in enumerate(self._evaluated(variant)):
+            yield Task(name, partial(work, part), (self._made(variant),))
 
-    def _controls(self) -> tuple[Subject, ...]:
+    def _evaluated(self, variant: VariantUnderTest) -> tuple[str, ...]:
+        """Return the names of the tasks that evaluate a variant."""
+        name, parts = self.model if variant.is_baseline else variant.name, self.run.parts
+        return tuple(f"{name}: evaluating, part {part + 1} of {parts}" for part in range(parts))
+
+    def _fetched(self, variant: VariantUnderTest, after: Iterable[str]) -> Iterator[Task]:
+        """Yield the measurements that are fetched ahead.
+
+        Args:
+            variant: The variant, or its baseline.
+            after: What must have been done before those that need predictions.
+        """
+        for _, row in MEASUREMENTS:
+            if row.ahead is None or row.ahead.of_baseline != variant.is_baseline:
+                continue
+            before: tuple[str, ...] = (self._made(variant),)
+            if row.ahead.after == "predictions":
+                before = (*after, *self._evaluated(variant))
+            name = self.model if variant.is_baseline else variant.name
+            yield Task(f"{name}: {row.ahead.task}", self._fetching(variant, row), before)
+
+    def _fetching(self, variant: VariantUnderTest, row: Measurement[object]) -> _Work:
+        def work() -> None:
+            if any(self._asks_for(case, variant, row) for case in self.cases):
+                self.run.measure(variant, row.name)
+
+        return work
+
+    def _asks_for(self, case: Case, variant: VariantUnderTest, row: Measurement[object]) -> bool:
+        """Return whether a case will ask for a measurement of a variant or of its baseline."""
+        if row.ahead is None or case.gate.name != row.ahead.gate:
+            return False
+        # A file that claims no method may hold no fixed scale; if it does, its case looks.
+        of_any = variant.is_baseline and case.variant.method is not None
+        mine = of_any or case.variant is variant
+        return mine and self._is_to_be_run(case) and row.ahead.applies(case.variant)
+
+    def _controls(self) -> tuple[VariantUnderTest, ...]:
         """Return what variants are compared with that is no declared variant itself."""
-        found = dict.fromkeys(self._claimed(subject) for subject in self.subjects)
-        return tuple(one for one in found if one is not None and one not in self.subjects)
+        every = dict.fromkeys(self._claimed(variant) for variant in self.variants)
+        return tuple(one for one in every if one is not None and one not in self.variants)
 
-    def _claimed(self, subject: Subject) -> Subject | None:
+    def _claimed(self, variant: VariantUnderTest) -> VariantUnderTest | None:
         """Return the control that a variant's claim asks for, None if nothing asks for one.
 
         A file that claims no method is read first, by its own judging.
         """
-        if not any(case.subject == subject and case.follows_control for case in self.cases):
+        if not any(case.variant is variant and case.follows_control for case in self.cases):
             return None
-        return claimed_control(self.run, subject).subject
+        return claimed_control(variant).variant
 
-    def _control(self, control: Subject | None, after: str) -> Iterator[Task]:
+    def _control(self, control: VariantUnderTest | None) -> Iterator[Task]:
         """Yield the making of a control and the parts of its evaluation; nothing for None."""
         if control is None:
             return
-        made = f"{control.key}{_MAKING}"
-        yield Task(made, self._making_control(control), (after,))
-        for part in range(self.run.parts):
-            name = f"{control.key}: evaluating, part {part + 1} of {self.run.parts}"
-            yield Task(name, self._evaluating_control(control, part), (made,))
+        made = self._made(control)
+        yield Task(made, self._if_compared(control, make_control), (self._shared(control),))
+        for part, name in enumerate(self._evaluated(control)):
+            work = partial(evaluate_control, part=part)
+            yield Task(name, self._if_compared(control, work), (made,))
 
-    def _making_control(self, control: Subject) -> _Work:
-        def work() -> None:
-            if self._is_compared(control):
-                make_control(self.run, control)
+    def _if_compared(
+        self, control: VariantUnderTest, work: Callable[[VariantUnderTest], None]
+    ) -> _Work:
+        """Return work on a control, if a case that can be measured is compared with it."""
 
-        return work
+        def if_compared() -> None:
+            if any(
+                case.follows_control
+                and self._claimed(case.variant) is control
+                and self._is_to_be_run(case)
+                for case in self.cases
+            ):
+                work(control)
 
-    def _evaluating_control(self, control: Subject, part: int) -> _Work:
-        def work() -> None:
-            if self._is_compared(control):
-                evaluate_control(self.run, control, part)
+        return if_compared
 
-        return work
-
-    def _is_compared(self, control: Subject) -> bool:
-        """Return whether a case that can be measured is compared with a control."""
-        return any(
-            case.follows_control
-            and self._claimed(case.subject) == control
-            and self._is_to_be_run(case)
-            for case in self.cases
-        )
-
-    def _preparations(self, subjects: Sequence[Subject], baseline: str) -> Iterator[Task]:
+    def _preparations(self, variants: Sequence[VariantUnderTest]) -> Iterator[Task]:
         """Yield what variants of one engine share: first that of all, then of the calibrated."""
         done: set[str] = set()
-        for subject in sorted(subjects, key=is_calibrated):
-            name = self._shared(subject, baseline)
-            if subject.choice is None or name in done:
+        for variant in sorted(variants, key=lambda one: one.is_calibrated):
+            name = self._shared(variant)
+            if variant.choice is None or name in done:
                 continue
-            first = self._shared(subject, baseline, calibrated=False)
+            first = self._shared(variant, calibrated=False)
             if first not in done:
-                yield Task(first, self._preparation_of(subject, calibrated=False), (baseline,))
+                work = partial(prepare, variant, calibrated=False)
+                yield Task(first, work, (self._made(self.baseline),))
             if name != first:
-                yield Task(name, self._preparation_of(subject, calibrated=True), (first,))
+                yield Task(name, partial(prepare, variant, calibrated=True), (first,))
             done |= {first, name}
 
-    def _starts(self, subjects: Sequence[Subject]) -> Iterator[Task]:
+    def _starts(self, variants: Sequence[VariantUnderTest]) -> Iterator[Task]:
         """Yield the start of each engine: there is time for it while the baseline is exported."""
-        for engine, start in starts_of(subjects, self.run.spec, self.run.store).items():
+        for engine, start in starts_of(variants, self.run.spec, self.run.store).items():
             yield Task(f"{self.model}: starting {engine}", self._start_of(start))
 
-    def _shared(self, subject: Subject, baseline: str, *, calibrated: bool | None = None) -> str:
+    def _shared(self, variant: VariantUnderTest, *, calibrated: bool | None = None) -> str:
         """Return the name of the task that a variant's making waits for."""
-        if subject.choice is None:
-            return baseline
-        needed = is_calibrated(subject) if calibrated is None else calibrated
-        return f"{self.model}: {'calibrating' if needed else 'preparing'} {subject.choice.engine}"
+        if variant.choice is None:
+            return self._made(self.baseline)
+        needed = variant.is_calibrated if calibrated is None else calibrated
+        return f"{self.model}: {'calibrating' if needed else 'preparing'} {variant.choice.engine}"
 
-    def _baseline(self) -> None:
+    def _export(self) -> None:
         try:
             self.run.inputs(self.model).baseline  # noqa: B018 - reading it makes it
         finally:
@@ -254,14 +292,14 @@ class _ModelTasks:
 
     def _roles(self) -> Sequence[Role]:
         found: list[Role] = []
-        if any(is_calibrated(case.subject) for case in self.cases):
+        if any(case.variant.is_calibrated for case in self.cases):
             found.append("calibration")
         if any(_needs_photographs(case) for case in self.cases):
             found.append("evaluation")
         return found
 
     def _is_to_be_run(self, case: Case) -> bool:
-        return case.gate.needs_images and shortfall_of(self.run, case) is None
+        return case.gate.needs_images and shortfall_of(case) is None
 
     def _is_followed(self, cases: Iterable[Case]) -> bool:
         """Return whether what an evaluation shows counts, although nothing needs it."""
@@ -269,67 +307,35 @@ class _ModelTasks:
             return False
         return self.run.inputs(self.model).evaluation is not None
 
-    def _preparation_of(self, subject: Subject, *, calibrated: bool) -> _Work:
-        inputs = self.run.inputs(self.model)
-        return lambda: prepare(subject, inputs, self.run.store, calibrated=calibrated)
+    def _making_of(self, variant: VariantUnderTest) -> _Work:
+        return lambda: variant.artifact
 
-    def _making_of(self, subject: Subject) -> _Work:
-        return lambda: self.run.variant(subject)
-
-    def _evaluation_of(self, subject: Subject | None, part: int) -> _Work:
-        def work() -> None:
-            cases = [one for one in self.cases if subject in (None, one.subject)]
-            if any(map(self._is_to_be_run, cases)) or (subject and self._is_followed(cases)):
-                self.run.evaluate(self.model, subject, part)
+    def _evaluation_of(self, variant: VariantUnderTest) -> Callable[[int], None]:
+        def work(part: int) -> None:
+            cases = [one for one in self.cases if variant.is_baseline or one.variant is variant]
+            followed = not variant.is_baseline and self._is_followed(cases)
+            if followed or any(map(self._is_to_be_run, cases)):
+                variant.evaluate(part, self.run.parts)
 
         return work
 
-    def _asking_of(self, subject: Subject) -> _Work:
-        """Return the slow part of the proof of kernels, which had better not come last."""
+    def _judging_of(self, variant: VariantUnderTest, *, answers: bool) -> _Work:
+        """Return the judging of the cases that predictions decide, or of those that they don't."""
 
         def work() -> None:
             for case in self.cases:
-                proof = case.subject == subject and case.gate.name == "kernels"
-                if proof and self._is_to_be_run(case) and is_quantized(self.run, subject):
-                    ask_kernels(self.run, subject)
-
-        return work
-
-    def _look_inside(self) -> None:
-        """Look at what the baseline computes inside, which the proof of ranges needs."""
-        # A file that claims no method may hold no fixed scale; if it does, its case looks.
-        if any(case.subject.method and self._tries_ranges(case) for case in self.cases):
-            computed(self.run, self.model)
-
-    def _trying_of(self, subject: Subject) -> _Work:
-        """Return the slow part of the proof of ranges, which needs workers."""
-
-        def work() -> None:
-            if any(case.subject == subject and self._tries_ranges(case) for case in self.cases):
-                ranges_of(self.run, subject)
-
-        return work
-
-    def _tries_ranges(self, case: Case) -> bool:
-        return case.gate.name == "ranges" and self._is_to_be_run(case)
-
-    def _judging_of(self, subject: Subject, *, answers: bool) -> _Work:
-        """Return the judging of the cases that answers decide, or of those that they don't."""
-
-        def work() -> None:
-            for case in self.cases:
-                mine = case.subject == subject and case.gate.needs_images == answers
-                if mine and not case.gate.alone and why_inapplicable(self.run, case) is None:
-                    judge(self.run, case, explain=self.explain)
+                mine = case.variant is variant and case.gate.needs_images == answers
+                if mine and not case.gate.alone and why_inapplicable(case) is None:
+                    judge(case, explain=self.explain)
 
         return work
 
 
-def _computes_in_float(subject: Subject) -> bool:
+def _computes_in_float(variant: VariantUnderTest) -> bool:
     """Return whether a variant is one of the slow ones, which had better not come last."""
-    if subject.method is None:
+    if variant.method is None:
         return True
-    method = METHODS.get(subject.method)
+    method = METHODS.get(variant.method)
     return "int8" not in method.activation_types and method.weights_dequantized is not False
 
 

@@ -22,11 +22,12 @@ from edgeq.measure.agreement import Agreement
 from edgeq.measure.clusters import find_clusters
 from edgeq.models.float_model import FloatModel
 from edgeq.pipeline.control import record_of
+from edgeq.pipeline.dependencies import processor_name
 from edgeq.pipeline.external_inputs import taken
 from edgeq.pipeline.inputs import ModelInputs
-from edgeq.pipeline.machine import processor_name
-from edgeq.pipeline.plan import Case, Subject
-from edgeq.pipeline.run import BASELINE, Run
+from edgeq.pipeline.plan import Case
+from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import BASELINE, VariantUnderTest
 from edgeq.quantize.make import READY_MADE
 from edgeq.quantize.variant import Variant
 from edgeq.record.feeding import Feeding
@@ -80,7 +81,7 @@ def record_run(
     """
     read = {model.name: model for model in models}
     declared = (
-        *(case.id for case in run.cases if not _is_left_out(case, read.get(case.subject.model))),
+        *(case.id for case in run.cases if not _is_left_out(case, read.get(case.variant.model))),
         *own,
     )
     place = {case_id: index for index, case_id in enumerate(declared)}
@@ -120,32 +121,29 @@ def _is_left_out(case: Case, model: ModelRecord | None) -> bool:
 
 def describe_models(run: Run) -> tuple[ModelRecord, ...]:
     """Return what the run knows about each model and variant; nothing new is measured."""
-    return tuple(
-        _model(run, name, tuple(s for s in run.subjects if s.model == name))
-        for name in run.spec.models
-    )
+    return tuple(_model(run, name) for name in run.spec.models)
 
 
-def describe_variant(run: Run, subject: Subject) -> ModelRecord:
+def describe_variant(variant: VariantUnderTest) -> ModelRecord:
     """Return what the run knows about one variant and its baseline; nothing new is measured.
 
     Only what its figures rest on: notes, and what a report shows beside them, are left out.
     """
-    inputs = run.inputs(subject.model)
+    inputs = variant.inputs
     baseline = inputs.known_baseline()
     known = ModelRecord(
-        name=subject.model,
+        name=variant.model,
         source=inputs.model.source,
         trained=False,
         baseline=VariantRecord(name=BASELINE, method="float"),
-        variants=(_variant(run, subject),),
+        variants=(_variant(variant),),
     )
     if baseline is None:
         return known
     return msgspec.structs.replace(
         known,
         trained=baseline.trained,
-        baseline=_baseline(run, subject.model, baseline, (subject,)),
+        baseline=_baseline(variant.baseline, baseline, (variant,)),
         images=_images(inputs),
         image_keys=_image_keys(inputs),
         preprocessing=baseline.preprocessing,
@@ -181,10 +179,10 @@ def tool_versions() -> Mapping[str, str]:
     return versions
 
 
-def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
-    inputs = run.inputs(name)
+def _model(run: Run, name: str) -> ModelRecord:
+    inputs, declared = run.inputs(name), run.variants_of(name)
     baseline = inputs.known_baseline()
-    variants = tuple(_variant(run, subject) for subject in subjects)
+    variants = tuple(map(_variant, declared))
     if baseline is None:
         return ModelRecord(
             name=name,
@@ -198,7 +196,7 @@ def _model(run: Run, name: str, subjects: tuple[Subject, ...]) -> ModelRecord:
         name=name,
         source=inputs.model.source,
         trained=baseline.trained,
-        baseline=_baseline(run, name, baseline, subjects),
+        baseline=_baseline(run.baseline(name), baseline, declared),
         variants=variants,
         notes=(
             *baseline.notes,
@@ -248,7 +246,7 @@ def _read_as(run: Run, model: str, reading: Reading | None) -> tuple[str, ...]:
     out = dict.fromkeys(
         case.gate.name
         for case in run.cases
-        if case.subject.model == model and case.inapplicable(reading.task, reading.classes)
+        if case.variant.model == model and case.inapplicable(reading.task, reading.classes)
     )
     left_out = f". {', '.join(out)}: not applicable" if out else ""
     return (f"Judged as tensors: {reading.evidence}{left_out}",)
@@ -266,59 +264,52 @@ def _odd(inputs: ModelInputs) -> tuple[str, ...]:
 
 
 def _baseline(
-    run: Run, model: str, baseline: FloatModel, subjects: Iterable[Subject]
+    variant: VariantUnderTest, baseline: FloatModel, others: Iterable[VariantUnderTest]
 ) -> VariantRecord:
-    key = f"{model}/{BASELINE}"
+    known = (one.known(VariantUnderTest.accuracy) for one in others)
     described = VariantRecord(
         name=BASELINE,
         method="float",
         sha256=baseline.sha256,
         bytes=baseline.path.stat().st_size,
-        file=_relative(run, _place(baseline)),
-        right=next(
-            (
-                accuracy.baseline_right
-                for subject in subjects
-                if (accuracy := run.accuracies.done(subject.key)) is not None
-            ),
-            "",
-        ),
+        file=_relative(variant, _place(baseline)),
+        right=next((accuracy.baseline_right for accuracy in known if accuracy is not None), ""),
     )
-    return msgspec.structs.replace(described, **_measured(run, key))
+    return msgspec.structs.replace(described, **_measured(variant))
 
 
-def _variant(run: Run, subject: Subject) -> VariantRecord:
-    variant = run.variants.done(subject.key)
-    error = run.failure(subject)
-    engine = subject.choice.engine if subject.choice else READY_MADE
-    method = subject.method or READY_MADE
-    if variant is None:
-        return VariantRecord(name=subject.variant, method=method, engine=engine, error=_said(error))
+def _variant(variant: VariantUnderTest) -> VariantRecord:
+    artifact, error = variant.known(VariantUnderTest.artifact), variant.failure
+    engine = variant.choice.engine if variant.choice else READY_MADE
+    method, name = variant.method or READY_MADE, variant.short_name
+    if artifact is None:
+        return VariantRecord(name=name, method=method, engine=engine, error=_said(error))
     described = VariantRecord(
-        name=subject.variant,
+        name=name,
         method=method,
         engine=engine,
-        sha256=variant.sha256,
-        bytes=variant.bytes,
-        file=_relative(run, _place(variant)),
+        sha256=artifact.sha256,
+        bytes=artifact.bytes,
+        file=_relative(variant, _place(artifact)),
         error=_said(error),
-        manifest=variant.manifest,
-        preprocessing=run.inputs(subject.model).own_preprocessing(subject.variant),
-        feeding=_feeding(run, subject),
+        manifest=artifact.manifest,
+        preprocessing=variant.inputs.own_preprocessing(name),
+        feeding=_feeding(variant),
     )
-    accuracy, agreement = run.accuracies.done(subject.key), run.agreements.done(subject.key)
-    control = run.controls.done(subject.key)
+    accuracy = variant.known(VariantUnderTest.accuracy)
+    agreement = variant.known(VariantUnderTest.agreement)
+    control = variant.known(VariantUnderTest.control_choice)
     return msgspec.structs.replace(
         described,
-        **_measured(run, subject.key),
+        **_measured(variant),
         # What each image comes to stands once, and the baseline's not beside every variant.
         right="" if accuracy is None else accuracy.variant_right,
         agrees="" if agreement is None else agreement.agreeing_images,
-        agreement=None if agreement is None else _named(run.inputs(subject.model), agreement),
+        agreement=None if agreement is None else _named(variant.inputs, agreement),
         accuracy=None if accuracy is None else RecordedAccuracy.of(accuracy),
-        latency=_latency(run, subject),
-        outputs=run.tensor_fits.done(subject.key) or (),
-        control=None if control is None else record_of(run, subject, control),
+        latency=_latency(variant),
+        outputs=variant.known(VariantUnderTest.outputs) or (),
+        control=None if control is None else record_of(variant, control),
     )
 
 
@@ -332,32 +323,33 @@ def _named(inputs: ModelInputs, measured: Agreement) -> RecordedAgreement:
     )
 
 
-def _latency(run: Run, subject: Subject) -> RecordedLatency | None:
-    pair = run.latencies.done(subject.key)
+def _latency(variant: VariantUnderTest) -> RecordedLatency | None:
+    pair = variant.known(VariantUnderTest.timed)
     if pair is None:
         return None
     times, load_average = msgspec.structs.asdict(pair.latency), pair.timed.load_average
     return RecordedLatency(**times, load_average=load_average)
 
 
-def _feeding(run: Run, subject: Subject) -> Feeding | None:
+def _feeding(variant: VariantUnderTest) -> Feeding | None:
     """Return how a variant is fed if there is something to say, and a case asked."""
-    found = run.feedings.done(subject.key)
-    return None if found == Feeding() else found
+    feeding = variant.known(VariantUnderTest.feeding)
+    return None if feeding == Feeding() else feeding
 
 
-def _measured(run: Run, key: str) -> dict[str, Any]:
+def _measured(variant: VariantUnderTest) -> dict[str, Any]:
     """Return what was measured of a file, a baseline's or a variant's, as fields of its record."""
-    operators, memory = _operators(run, key), _memory(run, key)
+    operators, memory = _operators(variant), _memory(variant)
     return {
-        "size": run.sizes.done(key),
+        "size": variant.known(VariantUnderTest.size),
         "operators": None if operators == RecordedOperators() else operators,
         "memory": None if memory == RecordedMemory() else memory,
     }
 
 
-def _operators(run: Run, key: str) -> RecordedOperators:
-    operators, loaded = run.operators.done(key), run.loads.done(key)
+def _operators(variant: VariantUnderTest) -> RecordedOperators:
+    operators = variant.known(VariantUnderTest.operators)
+    loaded = variant.known(VariantUnderTest.loaded)
     facts: dict[str, Any] = {} if operators is None else msgspec.structs.asdict(operators)
     facts.pop("compute", None)
     if loaded is not None:
@@ -366,8 +358,8 @@ def _operators(run: Run, key: str) -> RecordedOperators:
     return RecordedOperators(**facts)
 
 
-def _memory(run: Run, key: str) -> RecordedMemory:
-    used, watched = run.memories.done(key), run.watches.done(key)
+def _memory(variant: VariantUnderTest) -> RecordedMemory:
+    used, watched = variant.known(VariantUnderTest.memory), variant.known(VariantUnderTest.growth)
     facts: dict[str, Any] = {}
     if used is not None:
         facts = {**msgspec.structs.asdict(used), "added": used.added}
@@ -386,7 +378,7 @@ def _place(made: FloatModel | Variant) -> Path:
     return made.path if original is None or original.sha256 != made.sha256 else original.path
 
 
-def _relative(run: Run, path: Path) -> str:
+def _relative(variant: VariantUnderTest, path: Path) -> str:
     absolute = path.resolve()
-    root = run.spec.root.resolve()
+    root = variant.spec.root.resolve()
     return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else absolute.name

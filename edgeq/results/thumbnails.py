@@ -18,9 +18,8 @@ from edgeq.errors import EdgeqError
 from edgeq.io.files import sha256_bytes
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.percentiles import short
-from edgeq.pipeline.cached import keep
-from edgeq.pipeline.plan import Subject
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.measured import RecordedNetwork
 from edgeq.record.structs import ModelRecord, RunRecord, VariantRecord
 from edgeq.record.thumbnails import Picture, Sheet
@@ -29,6 +28,7 @@ from edgeq.report.pictures import SUFFIX
 from edgeq.results.contact_sheet import PER_RUN, Drawn, sheet_of, sheet_of_samples
 from edgeq.samples.apart import decoded
 from edgeq.samples.sets import ROLES, Photo, Role
+from edgeq.store.cached import keep
 from edgeq.tflite.skeleton import short as short_name
 
 KIND = "thumbnails"
@@ -186,25 +186,26 @@ def _with_network(
         case.status is Verdict.FAIL and _is_explained(case.gate)
         for case in record.verdicts(model.name, variant.name)
     )
-    subject = next(
-        (s for s in run.subjects if (s.model, s.variant) == (model.name, variant.name)), None
+    tested = next(
+        (one for one in run.variants_of(model.name) if one.short_name == variant.name), None
     )
-    if not failed or variant.error is not None or subject is None or variant.network is not None:
+    if not failed or variant.error is not None or tested is None or variant.network is not None:
         return variant
-    return msgspec.structs.replace(variant, network=_network(run, subject))
+    return msgspec.structs.replace(variant, network=_network(tested))
 
 
-def _network(run: Run, subject: Subject) -> RecordedNetwork:
+def _network(variant: VariantUnderTest) -> RecordedNetwork:
+    store = variant.run.store
     try:
-        facts = experiment_facts(run, subject)
-        return keep(run.store, "networks", facts, lambda: _measured(run, subject), RecordedNetwork)
+        facts = experiment_facts(variant)
+        return keep(store, "networks", facts, lambda: _measured(variant), RecordedNetwork)
     except EdgeqError as error:
         return RecordedNetwork(reason=error.what)
 
 
-def _measured(run: Run, subject: Subject) -> RecordedNetwork:
-    bench = Bench(run, subject)
-    run.say(f"{subject.key}: measuring the error along the network")
+def _measured(variant: VariantUnderTest) -> RecordedNetwork:
+    bench = Bench(variant)
+    variant.run.say(f"{variant.name}: measuring the error along the network")
     try:
         errors = part_errors(bench) if bench.pairs else []
     except (ValueError, IndexError, ArithmeticError) as error:

@@ -70,20 +70,20 @@ def validate(
 def _judged(run: Run) -> tuple[list[CaseRecord], dict[str, None]]:
     """Return the verdict of every case that says something, and bad input, each sentence once."""
     stopped = Beforehand(run.spec).stopped(run.cases)
-    prefetch(run, [case for case in run.cases if case.subject.key not in stopped])
+    prefetch(run, [case for case in run.cases if case.variant.name not in stopped])
     stopped = {**without_baseline(run, run.cases), **stopped}
     errors = dict.fromkeys(str(error) for error in stopped.values())
     verdicts, carriers = [], dict[tuple[str, str], str]()
     for case in run.cases:
-        reason = stopped.get(case.subject.key)
+        reason = stopped.get(case.variant.name)
         if reason is not None:
             verdicts.append(unjudged(case, reason, run.spec))
-        elif why_inapplicable(run, case) is None:
-            verdict, error = judge(run, case)
+        elif why_inapplicable(case) is None:
+            verdict, error = judge(case)
             verdicts.append(said_once(verdict, error, carriers))
             errors |= {} if error is None else {str(error): None}
     for model in run.spec.models:
-        own = [case.subject.key for case in run.cases if case.subject.model == model]
+        own = [case.variant.name for case in run.cases if case.variant.model == model]
         if own and all(key in stopped for key in own):
             run.inputs(model).refuse(stopped[own[0]])  # to describe it must make nothing
     return verdicts, errors

@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 
 def test_dump(edgeq_run):
-    pairs = {s.variant: edgeq_run.latencies.done(s.key) for s in edgeq_run.subjects}
+    pairs = {one.short_name: one.results.done("timed") for one in edgeq_run.variants}
     samples = {name: pair.timed.samples[1].tolist() for name, pair in pairs.items()}
     Path("samples.json").write_text(json.dumps(samples))
 """

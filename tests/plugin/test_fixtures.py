@@ -19,6 +19,8 @@ def test_mine(
     assert edgeq_outputs.baseline.scores.shape == edgeq_outputs.variant.scores.shape == (12, 40)
     assert edgeq_spec.models["tiny"].source == "net.tflite"
     assert edgeq_run.spec is edgeq_spec
+    assert edgeq_variant.baseline is edgeq_baseline
+    assert edgeq_variant.agreement.images == 12
 """
 ONE = "def test_one(edgeq_variant): assert edgeq_variant.bytes\n"
 IMAGES = "def test_images(edgeq_evaluation): assert edgeq_evaluation.photos\n"

@@ -25,7 +25,7 @@ from edgeq.config.structs import (
     Spec,
 )
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.plan import find, subjects
+from edgeq.pipeline import run
 from edgeq.record.feeding import differences
 
 ROOT = Path(__file__).parents[2]
@@ -80,10 +80,10 @@ def test_a_variant_that_is_fed_otherwise_is_shown_in_a_valid_spec(tmp_path: Path
     whole = next(one for one in blocks if "[models.efficientnetv2-b0]" in one)
     own = next(one for one in blocks if "[variants.int8-on-the-board]" in one)
     spec = parse(tomllib.loads(whole + own), root=tmp_path, origin=tmp_path / "edgeq.toml")
-    board = find(subjects(spec), "efficientnetv2-b0/int8-on-the-board")
+    board = run.Run(spec).variant("efficientnetv2-b0/int8-on-the-board")
     assert (board.method, board.choice is not None) == ("int8", True)
     # As the text has it, the filter is all that differs from the model's own.
-    fed = find_preprocessing(spec.variants[board.variant].preprocessing or "", where="")
+    fed = find_preprocessing(spec.variants[board.short_name].preprocessing or "", where="")
     assert [one.what for one in differences(fed, PREPROCESSING.get("keras-0-255"))] == ["filter"]
 
 

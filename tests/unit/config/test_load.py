@@ -16,7 +16,7 @@ from edgeq.config.gates import GATES
 from edgeq.config.load import load_spec, parse
 from edgeq.config.structs import Images, Latency, Model, Preprocessing, ReadyVariant, Run, Spec
 from edgeq.errors import SpecError
-from edgeq.pipeline.plan import cases
+from edgeq.pipeline import run
 from tests.unit.config.writing import ORIGIN, ROOT, table
 
 LEAST = '[models.net]\nsource = "net.tflite"\n'
@@ -207,7 +207,7 @@ TABLES = LIKELY | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=4), V
 def test_no_table_raises_anything_but_a_spec_error(changes: dict[str, Any], least: bool) -> None:
     try:
         found = parse(table(**changes) if least else changes, root=ROOT, origin=ORIGIN)
-        assert cases(found)
+        assert run.Run(found).cases
     except SpecError:
         return
     assert len(spec_sha256(found)) == 64

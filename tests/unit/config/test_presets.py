@@ -9,7 +9,7 @@ from edgeq.config.gate_table import parse_gates
 from edgeq.config.gates import limits as limited
 from edgeq.config.methods import METHODS
 from edgeq.config.presets import DEFAULT_LIMITS, UNCLAIMED_LIMITS, built_in, data_folder
-from edgeq.pipeline.plan import cases
+from edgeq.pipeline.run import Run
 
 
 def test_every_method_has_default_limits_that_are_valid() -> None:
@@ -27,7 +27,7 @@ def test_without_data_the_built_in_spec_uses_the_sample(
     found = built_in(tmp_path)
     check(found)
     assert found.images.evaluation == found.images.calibration == "sample:imagenet"
-    assert cases(found)
+    assert Run(found).cases
 
 
 def test_with_data_the_built_in_spec_uses_its_photographs(

@@ -25,11 +25,11 @@ from tests.unit.diagnosis.failing import BASELINE, BIAS, WEIGHTS, failing_run, w
 
 
 def records(run: Run) -> dict[str, CaseRecord]:
-    return {case.gate.name: judge(run, case)[0] for case in run.cases}
+    return {case.gate.name: judge(case)[0] for case in run.cases}
 
 
 def named(run: Run) -> Cause | None:
-    return diagnose(Bench(run, run.subjects[0])).cause
+    return diagnose(Bench(run.variants[0])).cause
 
 
 def test_swapped_channels(tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def _renamed(ours: np.ndarray, theirs: np.ndarray, classes: int) -> str | None:
         for p in (ours, theirs)
     ]
     bench = SimpleNamespace(
-        baseline_answers=made[0],
-        variant_answers=made[1],
+        variant=SimpleNamespace(baseline=SimpleNamespace(predictions=made[0])),
+        predictions=made[1],
         images=SimpleNamespace(groups=lambda: tuple(range(len(ours)))),
     )
     found = renamed_answers(cast("Bench", bench))
@@ -126,7 +126,7 @@ def test_foreign_weights(tmp_path: Path) -> None:
 def test_weights_that_differ_a_little_are_named_with_how_much(tmp_path: Path) -> None:
     noise = 1 + np.random.default_rng(1).normal(0, 0.05, WEIGHTS.shape)
     run = failing_run(tmp_path, with_values(WEIGHTS * noise))
-    assert Bench(run, run.subjects[0]).variant_answers is not None
+    assert Bench(run.variants[0]).predictions is not None
     cause = named(run)
     assert cause is not None
     assert cause.name == "damaged_tensor"
@@ -169,7 +169,7 @@ def unfitting(run: Run) -> tuple[Case, CaseRecord]:
 def test_an_input_that_does_not_fit_is_traced_to_the_range_that_does(tmp_path: Path) -> None:
     run = failing_run(tmp_path, preprocessing={"std": [255.0, 255.0, 255.0]})
     case, bad = unfitting(run)
-    found = explained(run, case, bad)
+    found = explained(case, bad)
     assert found.cause is not None
     assert "with the baseline's input range the variant agrees on 100 %" in found.cause
     assert cause_of([found]) == cause_of([bad]) == "input_range"
@@ -177,14 +177,14 @@ def test_an_input_that_does_not_fit_is_traced_to_the_range_that_does(tmp_path: P
 
 def test_an_input_that_no_other_range_helps_has_no_further_cause(tmp_path: Path) -> None:
     run = failing_run(tmp_path, preprocessing={"channels": "bgr"})
-    assert explained(run, *unfitting(run)).cause is None
+    assert explained(*unfitting(run)).cause is None
 
 
 def test_nothing_is_diagnosed_where_all_passes(tmp_path: Path) -> None:
     run = failing_run(tmp_path, BASELINE)
     found = records(run)
     assert found["top1_agreement"].cause is None
-    assert run.diagnoses.done(("net/faulty", "")) is None
+    assert run.variants[0].diagnoses.done("") is None
 
 
 def test_an_experiment_that_fails_is_noted_and_changes_no_verdict(

@@ -47,7 +47,7 @@ def run_of(root: Path, source: str, method: str) -> Run:
 def test_the_engine_whose_file_loads_is_named(tmp_path: Path, error: EdgeqError) -> None:
     (tmp_path / "small_network.py").write_text(SOURCE)
     run = run_of(tmp_path, "small_network:build", "int16x8")
-    cause = diagnose(Bench(run, run.subjects[0], error)).cause
+    cause = diagnose(Bench(run.variants[0], error)).cause
     assert cause is not None
     assert cause.name == "engine"
     assert "the runtime loads what 'tensorflow' makes" in cause.sentence
@@ -57,7 +57,7 @@ def test_the_engine_whose_file_loads_is_named(tmp_path: Path, error: EdgeqError)
 def test_an_engine_that_can_not_start_from_the_model_is_not_named(tmp_path: Path) -> None:
     (tmp_path / "net.tflite").write_bytes(network())
     run = run_of(tmp_path, "net.tflite", "int16x8")
-    cause = diagnose(Bench(run, run.subjects[0], ModelRefusedError("no"))).cause
+    cause = diagnose(Bench(run.variants[0], ModelRefusedError("no"))).cause
     assert cause is not None
     assert cause.name == "refused"
 
@@ -65,9 +65,9 @@ def test_an_engine_that_can_not_start_from_the_model_is_not_named(tmp_path: Path
 def test_a_method_of_one_engine_and_a_crash_name_none(tmp_path: Path) -> None:
     (tmp_path / "net.tflite").write_bytes(network())
     run = run_of(tmp_path, "net.tflite", "weight_only_int8")
-    cause = diagnose(Bench(run, run.subjects[0], ModelRefusedError("no"))).cause
+    cause = diagnose(Bench(run.variants[0], ModelRefusedError("no"))).cause
     assert cause is not None
     assert cause.name == "refused"
-    cause = diagnose(Bench(run, run.subjects[0], WorkerCrashedError("no"))).cause
+    cause = diagnose(Bench(run.variants[0], WorkerCrashedError("no"))).cause
     assert cause is not None
     assert cause.name == "crash"

@@ -83,4 +83,4 @@ def random_weights(monkeypatch: pytest.MonkeyPatch, root: Path, **keys: Any) -> 
 def good(root: Path, method: str = "int8", **keys: Any) -> Good:
     """Return the variant of a method, ready to be made faulty."""
     run = Run(spec(root, **{"methods": [method], **keys}))
-    return Good(run, run.subjects[0], root)
+    return Good(run.variants[0], root)

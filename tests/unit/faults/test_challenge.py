@@ -16,8 +16,7 @@ from edgeq.faults import catalogue
 from edgeq.faults.challenge import challenge
 from edgeq.faults.fault import Fault, Faulty, new_fault
 from edgeq.faults.good import Good
-from edgeq.pipeline.plan import Subject
-from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.challenge import Challenge, FaultAnswer, to_json
 from edgeq.registry import Registry
 from tests.unit.faults import project
@@ -90,7 +89,7 @@ def one_row(good: Good) -> Faulty:
     """The bias of one class that no image is near to is another one."""
     graph = good.graph()
     layer = graph.layers()[-1]
-    never = set(range(project.CLASSES)) - set(good.run.answers("net", None).predicted.tolist())
+    never = set(range(project.CLASSES)) - set(good.variant.baseline.predictions.predicted.tolist())
     values = graph.values(layer.bias or 0)
     values[min(never)] -= 40
     return Faulty(content=graph.patched(), where=graph.name(layer.weights))
@@ -114,8 +113,8 @@ def test_a_plain_statement_about_an_invisible_fault_is_not_a_wrong_cause(
 ) -> None:
     only(monkeypatch, new_fault(one_row, "one_row", "bias", "low", "damaged_tensor"))
 
-    def plain(run: Run, subject: Subject) -> str:
-        del run, subject
+    def plain(variant: VariantUnderTest) -> str:
+        del variant
         return "stored_weights"
 
     (told,) = challenge(project.spec(root), diagnose=plain).faults
@@ -191,8 +190,8 @@ def test_unknown_names_are_refused(root: Path, asked: dict[str, object], what: s
 def test_a_diagnosis_is_compared_with_the_fault(root: Path) -> None:
     asked = []
 
-    def diagnose(run: Run, subject: Subject) -> str:
-        asked.append((subject.variant, run.agreement(subject).images))
+    def diagnose(variant: VariantUnderTest) -> str:
+        asked.append((variant.short_name, variant.agreement.images))
         return "input_range"
 
     found = challenge(
@@ -224,7 +223,7 @@ def test_a_hang_is_seen_soon_and_an_overlap_by_its_proof(root: Path) -> None:
 
 def failing(good: Good) -> bytes:
     """Fails while it is made."""
-    raise ValueError(good.subject.key)
+    raise ValueError(good.variant.name)
 
 
 def unchanged(good: Good) -> bytes:

@@ -17,9 +17,8 @@ from edgeq.results.judging import judge
 
 def note(good: Good, name: str, faulty: Faulty) -> str:
     run = Run(join(good, name, faulty))
-    subject = run.subjects[0]
-    records = [judge(run, case)[0] for case in run.cases if case.gate.marker == "agreement"]
-    return would_catch(faults().get(name), good, run, subject, records)
+    records = [judge(case)[0] for case in run.cases if case.gate.marker == "agreement"]
+    return would_catch(faults().get(name), good, run.variants[0], records)
 
 
 def test_a_limit_between_good_and_faulty_is_proposed(good: Good) -> None:
@@ -53,12 +52,12 @@ def test_answers_that_are_the_same_are_said_to_be(good: Good) -> None:
 def test_costs_have_gates_of_their_own(good: Good, declared: tuple[str, ...], told: str) -> None:
     records = [record(gate, Verdict.PASS) for gate in declared]
     slower = faults().get("slower_10")
-    assert would_catch(slower, good, good.run, good.subject, records) == told
+    assert would_catch(slower, good, good.variant, records) == told
 
 
 def test_an_open_gate_says_itself_what_would_settle_it(good: Good) -> None:
     records = [record("latency_ratio", Verdict.INCONCLUSIVE, "Set `latency.rounds` to about 300")]
-    told = would_catch(faults().get("slower_20"), good, good.run, good.subject, records)
+    told = would_catch(faults().get("slower_20"), good, good.variant, records)
     assert told == "Set `latency.rounds` to about 300"
 
 

@@ -35,8 +35,8 @@ STORED = new_fault(nothing, "nothing", "weights", "low", "none")
 
 
 def seen(good: Good, fault: Fault, faulty: Faulty) -> bool | None:
-    run = Run(join(good, fault.name, faulty), store=good.run.store)
-    return visible(fault, faulty, good, run, run.subjects[0])
+    run = Run(join(good, fault.name, faulty), store=good.variant.run.store)
+    return visible(fault, faulty, good, run.variants[0])
 
 
 def test_predictions_show_classes_in_another_order(good: Good) -> None:
@@ -57,27 +57,29 @@ def test_a_variant_that_does_not_run_is_seen(good: Good) -> None:
 
 def test_other_labels_are_seen(good: Good) -> None:
     labels = np.zeros(12, np.int64)
-    assert visible(STORED, Faulty(labels=labels), good, good.run, good.subject) is True
+    assert visible(STORED, Faulty(labels=labels), good, good.variant) is True
 
 
 def test_what_is_not_a_matter_of_predictions_is_not_asked(good: Good) -> None:
     slower = faults().get("slower_10")
-    assert visible(slower, Faulty(), good, good.run, good.subject) is None
+    assert visible(slower, Faulty(), good, good.variant) is None
 
 
 def test_a_variant_whose_predictions_are_not_judged_is_not_asked(good: Good) -> None:
-    apart = Good(good.run, good.subject, good.scratch, unjudged="there are no images")
-    assert visible(STORED, Faulty(), apart, good.run, good.subject) is None
+    apart = Good(good.variant, good.scratch, unjudged="there are no images")
+    assert visible(STORED, Faulty(), apart, good.variant) is None
 
 
 def test_a_variant_can_have_photographs_of_its_own(good: Good, tmp_path: Path) -> None:
-    apart = Good(good.run, good.subject, tmp_path)
+    apart = Good(good.variant, tmp_path)
     faulty = photographed(apart, "black", np.zeros_like)
     found = judged(faulty, STORED, good)
     (case,) = (one for one in found.records if one.gate == "outputs")
-    assert found.run.spec.variants["nothing"].evaluation == str(tmp_path / "photographs" / "black")
+    assert found.variant.spec.variants["nothing"].evaluation == str(
+        tmp_path / "photographs" / "black"
+    )
     assert msgspec.json.encode(case.evidence)
-    assert visible(STORED, faulty, good, found.run, found.subject) is True
+    assert visible(STORED, faulty, good, found.variant) is True
 
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.float64)

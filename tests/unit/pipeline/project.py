@@ -7,8 +7,9 @@ from typing import Any
 
 from edgeq.config.load import parse
 from edgeq.config.structs import Spec
-from edgeq.pipeline.plan import Case, Subject
+from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from tests.unit.samples.pictures import save
 from tests.unit.tiny_model import classifier
 
@@ -57,6 +58,6 @@ def case(run: Run, case_id: str) -> Case:
     return next(one for one in run.cases if one.id == case_id)
 
 
-def subject(run: Run, variant: str) -> Subject:
+def variant(run: Run, name: str) -> VariantUnderTest:
     """Return a declared variant of the model ``net``."""
-    return next(one for one in run.subjects if one.variant == variant)
+    return run.variant(f"net/{name}")

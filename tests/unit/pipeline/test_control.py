@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgeq.config.methods import MethodChoice
 from edgeq.faults.fault import Faulty
 from edgeq.faults.good import Good
 from edgeq.faults.graph import Graph
@@ -44,9 +45,9 @@ def files(root: Path) -> dict[str, Path]:
     methods = ["int8", "float16", "dynamic_range", "weight_only_int8"]
     run = asked(root, methods=[*methods, "int8_per_tensor", "int8_uint8_io"])
     found = {}
-    for subject in run.subjects:
-        found[subject.variant] = root / f"brought-{subject.variant}.tflite"
-        found[subject.variant].write_bytes(run.variant(subject).path.read_bytes())
+    for variant in run.variants:
+        found[variant.short_name] = root / f"brought-{variant.short_name}.tflite"
+        found[variant.short_name].write_bytes(variant.path.read_bytes())
     graph = Graph(found["float16"].read_bytes(), found["float16"])
     weights = graph.values(graph.layers()[-1].weights)
     weights[...] = weights * np.float16(1.1)
@@ -61,20 +62,24 @@ def brought(root: Path, file: Path, method: str | None, **keys: Any) -> Run:
 
 
 def records(run: Run, variant: str = "file") -> dict[str, CaseRecord]:
-    chosen = [one for one in run.cases if one.subject.variant == variant]
-    return {one.gate.name: judge(run, one)[0] for one in chosen if one.gate.name in GATES}
+    chosen = [one for one in run.cases if one.variant.short_name == variant]
+    return {one.gate.name: judge(one)[0] for one in chosen if one.gate.name in GATES}
 
 
 def under_test(run: Run, variant: str = "file") -> VariantUnderTest:
-    subject = next(one for one in run.subjects if one.variant == variant)
-    return VariantUnderTest(run, "net", subject)
+    return run.variant(f"net/{variant}")
+
+
+def is_made(run: Run, name: str) -> bool:
+    control = run.undeclared("net", name, MethodChoice("float16", "float16", "litert"))
+    return control.known(VariantUnderTest.artifact) is not None
 
 
 def test_a_variant_by_the_default_recipe_is_its_own_control(root: Path) -> None:
     run = asked(root, methods=["float16"])
     variant = under_test(run, "float16")
     assert variant.control is variant
-    assert run.variants.done("net/float16 (control)") is None
+    assert not is_made(run, "float16 (control)")
     assert records(run, "float16")["relative_error"].evidence["control"] == {
         "reference": "itself",
         "method": "float16",
@@ -107,8 +112,8 @@ def test_a_limit_of_the_spec_holds_alone(root: Path, files: dict[str, Path]) -> 
     found = records(run)
     assert found["relative_error"].status is Verdict.PASS
     assert found["relative_error"].limit == 0.5
-    assert run.controls.done("net/file") is None
-    assert run.variants.done("net/float16 (control)") is None
+    assert under_test(run).known(VariantUnderTest.control_choice) is None
+    assert not is_made(run, "float16 (control)")
 
 
 def test_a_declared_variant_of_the_method_serves_as_control(
@@ -127,7 +132,7 @@ def test_a_file_without_a_claim_is_compared_by_its_types(
     root: Path, files: dict[str, Path], method: str
 ) -> None:
     run = brought(root, files[method], None)
-    assert deduced_method(run, run.subjects[0]) == method
+    assert deduced_method(run.variants[0]) == method
     found = records(run)["relative_error"]
     assert f"its types are those of {method}" in found.reason
     assert found.status is Verdict.PASS
@@ -175,7 +180,7 @@ def test_one_scale_a_layer_is_compared_with_one_scale_a_layer(
     assert control.name == "net/int8_per_tensor (control)"
     assert records(run)["relative_error"].status is Verdict.PASS
     weights = next(one for one in run.cases if one.gate.name == "weights")
-    assert judge(run, weights)[0].status is Verdict.PASS
+    assert judge(weights)[0].status is Verdict.PASS
 
 
 def test_what_one_scale_a_layer_costs_is_measured(root: Path, files: dict[str, Path]) -> None:
@@ -207,7 +212,7 @@ def test_unsigned_borders_are_compared_with_their_like(root: Path, files: dict[s
     assert control.name == "net/int8_uint8_io (control)"
     for case in run.cases:
         if case.gate.is_proof:
-            assert judge(run, case)[0].status is Verdict.PASS, case.id
+            assert judge(case)[0].status is Verdict.PASS, case.id
 
 
 def test_a_classifier_in_its_own_way_is_compared_with_its_like(root: Path) -> None:
@@ -222,11 +227,11 @@ def test_a_classifier_in_its_own_way_is_compared_with_its_like(root: Path) -> No
     assert control.name == "net/dynamic_range, int4 classifier (control)"
     assert control.sha256 == variant.sha256
     types = next(one for one in run.cases if one.id == "net/file/types")
-    assert judge(run, types)[0].status is Verdict.PASS
+    assert judge(types)[0].status is Verdict.PASS
     claim = own | {"file": "mixed.tflite", "method": "weight_only_int8", "classifier": "dynamic"}
     false = asked(root, methods=[], variants={"file": claim})
     types = next(one for one in false.cases if one.id == "net/file/types")
-    assert judge(false, types)[0].status is Verdict.FAIL
+    assert judge(types)[0].status is Verdict.FAIL
 
 
 def test_controls_are_made_and_run_ahead(root: Path, files: dict[str, Path]) -> None:
@@ -238,7 +243,7 @@ def test_controls_are_made_and_run_ahead(root: Path, files: dict[str, Path]) -> 
     judged = next(one for one in stages if one.name == "net/file: judging")
     ran = next(one for one in stages if one.name.startswith("net/float16 (control): evaluating"))
     assert judged.start_s >= ran.start_s + ran.seconds
-    assert run.controls.done("net/file") is not None
+    assert under_test(run).known(VariantUnderTest.control_choice) is not None
     record = describe_models(run)[0].variants[0].control
     assert record is not None
     assert (record.method, record.engine, record.itself) == ("float16", "litert", False)
@@ -250,7 +255,7 @@ def test_no_control_is_made_for_a_case_that_was_not_selected(
 ) -> None:
     run = brought(root, files["float16"], "float16", store=".selected")
     prefetch(run, [one for one in run.cases if one.gate.name == "size_reduction"], workers=2)
-    assert run.variants.done("net/float16 (control)") is None
+    assert not is_made(run, "float16 (control)")
 
 
 def test_samples_of_a_variants_own_are_those_of_its_control(
@@ -263,7 +268,7 @@ def test_samples_of_a_variants_own_are_those_of_its_control(
     control = under_test(run).control
     assert control is not None
     assert control.name == "net/float16 (control of file)"
-    beside = run.beside_control(run.subjects[-1], control.declared)
+    beside = run.variants[-1].beside_control
     assert beside.errors[0].variant == beside.errors[0].control > 0.01
 
 
@@ -278,7 +283,7 @@ def test_what_another_feeding_costs_is_not_excused(root: Path) -> None:
 
 def test_a_faulty_variant_is_compared_with_edgeqs_own(root: Path, files: dict[str, Path]) -> None:
     run = asked(root, methods=["float16"])
-    good = Good(run, run.subjects[0], root)
+    good = Good(run.variants[0], root)
     faulty = Run(join(good, "warmer", Faulty(content=files["warmer"].read_bytes())))
     found = records(faulty, "warmer")
     assert found["relative_error"].status is Verdict.FAIL

@@ -8,34 +8,21 @@ import msgspec
 import numpy as np
 import pytest
 
-from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError, ModelRefusedError
-from edgeq.io.files import sha256_file
-from edgeq.pipeline.executable import Executable
 from edgeq.pipeline.execution import Executor
-from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.run.targets import local_target
 from edgeq.samples import stream as module
 from edgeq.samples.labels import LabelSet
-from edgeq.samples.stream import Stream
 from edgeq.store.content import Store
-from edgeq.tasks.recognition import Reading
-from tests.unit.pipeline.project import EVALUATION, NAMES, spec
+from tests.unit.pipeline.project import EVALUATION, NAMES, spec, variant
 from tests.unit.samples.pictures import save
-
-LABELS = LabelSet("fruit", NAMES)
-READING = Reading("classification", 0, "a test says so", len(NAMES))
-
-
-def model(run: Run, name: str = "net", labels: LabelSet | None = LABELS) -> Executable:
-    path = run.spec.root / f"{name}.tflite"
-    return Executable(f"net/{name}", path, sha256_file(path), Preprocessing(), labels, READING)
 
 
 @pytest.fixture
-def photographs(run: Run) -> Stream:
-    return run.inputs("net").stream(Preprocessing())
+def model(run: Run) -> VariantUnderTest:
+    return run.baseline("net")
 
 
 @pytest.fixture
@@ -51,14 +38,14 @@ def idle(run: Run, monkeypatch: pytest.MonkeyPatch) -> Executor:
 
 
 def test_answers_are_in_the_classes_of_the_labels_and_kept(
-    run: Run, idle: Executor, photographs: Stream
+    run: Run, idle: Executor, model: VariantUnderTest
 ) -> None:
-    found = run.executor.answers(model(run), photographs)
+    found = run.executor.answers(model)
     assert found.scores.shape == found.logits.shape == (EVALUATION, len(NAMES))
     assert found.is_probability
     assert found.logits_source == "softmax_input"
     assert found.scores.sum(axis=1) == pytest.approx(np.ones(EVALUATION), abs=1e-5)
-    again = idle.answers(model(run), photographs)
+    again = idle.answers(model)
     assert np.array_equal(again.scores, found.scores)
     assert np.array_equal(again.logits, found.logits)
 
@@ -68,7 +55,6 @@ def test_what_an_interrupted_evaluation_finished_is_kept(
 ) -> None:
     monkeypatch.setattr(module, "PORTION", 4)
     store = Store(tmp_path)
-    photographs = ModelInputs("net", run.spec, store, run.say).stream(Preprocessing())
     told: list[str] = []
 
     def interrupt(line: str) -> None:
@@ -76,13 +62,14 @@ def test_what_an_interrupted_evaluation_finished_is_kept(
         if line.endswith("6 of 10"):
             raise KeyboardInterrupt
 
+    model = Run(run.spec, store=store).baseline("net")
     with pytest.raises(KeyboardInterrupt):
-        Executor(local_target(), run.spec.run, store, interrupt).answers(model(run), photographs)
+        Executor(local_target(), run.spec.run, store, interrupt).answers(model)
     told.clear()
     later = Executor(local_target(), run.spec.run, store, told.append)
-    found = later.answers(model(run), photographs)
-    assert told[-1] == "net/net: evaluating images, 7 of 7"
-    whole = run.executor.answers(model(run), run.inputs("net").stream(Preprocessing()))
+    found = later.answers(model)
+    assert told[-1] == "net/baseline: evaluating images, 7 of 7"
+    whole = run.executor.answers(run.baseline("net"))
     assert np.array_equal(found.scores, whole.scores)
     assert np.array_equal(found.logits, whole.logits)
 
@@ -93,9 +80,9 @@ def test_only_new_photographs_are_run(run: Run, tmp_path: Path) -> None:
     changed = Run(spec(tmp_path))
     told: list[str] = []
     executor = Executor(local_target(), changed.spec.run, run.store, told.append)
-    before = run.executor.answers(model(run), run.inputs("net").stream(Preprocessing()))
-    found = executor.answers(model(run), changed.inputs("net").stream(Preprocessing()))
-    assert told[-1] == "net/net: evaluating images, 1 of 1"
+    before = run.executor.answers(run.baseline("net"))
+    found = executor.answers(changed.baseline("net"))
+    assert told[-1] == "net/baseline: evaluating images, 1 of 1"
     evaluation = changed.inputs("net").evaluation
     assert evaluation is not None
     new = [photo.name for photo in evaluation.photos].index("1/00.png")
@@ -103,50 +90,69 @@ def test_only_new_photographs_are_run(run: Run, tmp_path: Path) -> None:
     assert len(found.scores) == EVALUATION + 1
 
 
-def test_a_background_is_no_class(run: Run, photographs: Stream) -> None:
-    background = LabelSet("four", NAMES[1:], background=True)
-    whole = run.executor.answers(model(run), photographs)
-    found = run.executor.answers(model(run, labels=background), photographs)
+def labelled(run: Run, labels: LabelSet | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(VariantUnderTest, "labels", labels)
+
+
+def test_a_background_is_no_class(
+    run: Run, model: VariantUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run.executor.answers(model)
+    labelled(run, LabelSet("four", NAMES[1:], background=True), monkeypatch)
+    found = run.executor.answers(model)
     assert np.array_equal(found.scores, whole.scores[:, 1:])
     assert np.array_equal(found.logits, whole.logits[:, 1:])
 
 
-def test_labels_that_do_not_fit_are_refused(run: Run, photographs: Stream) -> None:
+def test_labels_that_do_not_fit_are_refused(
+    run: Run, model: VariantUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labelled(run, LabelSet("three", NAMES[:3]), monkeypatch)
     with pytest.raises(ImageError, match="these labels are for 3 outputs"):
-        run.executor.answers(model(run, labels=LabelSet("three", NAMES[:3])), photographs)
+        run.executor.answers(model)
 
 
-def test_without_labels_every_output_is_a_class(run: Run, photographs: Stream) -> None:
-    found = run.executor.answers(model(run, labels=None), photographs)
-    assert found.scores.shape == (EVALUATION, len(NAMES))
+def test_without_labels_every_output_is_a_class(
+    run: Run, model: VariantUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labelled(run, None, monkeypatch)
+    assert run.executor.answers(model).scores.shape == (EVALUATION, len(NAMES))
 
 
-def test_how_a_model_loads_is_kept(run: Run, idle: Executor) -> None:
-    found = run.executor.load(model(run))
+def test_how_a_model_loads_is_kept(run: Run, idle: Executor, model: VariantUnderTest) -> None:
+    found = run.executor.load(model)
     assert found.operators == 3
     assert found.kernels == run.spec.run.kernels
-    assert idle.load(model(run)) == found
+    assert idle.load(model) == found
 
 
-def test_a_model_that_does_not_load_is_tried_again(run: Run, project: Path) -> None:
+def test_a_model_that_does_not_load_is_tried_again(
+    run: Run, model: VariantUnderTest, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = variant(run, "other")
+    sha256 = "0" * 64  # of a file that nobody has loaded
+    monkeypatch.setattr(VariantUnderTest, "path", project / "cut.tflite")
+    monkeypatch.setattr(VariantUnderTest, "sha256", sha256)
     for _ in range(2):
         with pytest.raises(ModelRefusedError) as caught:
-            run.executor.load(model(run, "cut"))
-        assert caught.value.where == "net/cut"
+            run.executor.load(other)
+        assert caught.value.where == "net/other"
 
 
-def test_memory_is_kept(run: Run, idle: Executor) -> None:
+def test_memory_is_kept(run: Run, idle: Executor, model: VariantUnderTest) -> None:
     shape = (4, 4, 3)
-    found = run.executor.memory(model(run), shape, ("a",), lambda: np.zeros((2, *shape), np.uint8))
+    found = run.executor.memory(model, shape, ("a",), lambda: np.zeros((2, *shape), np.uint8))
     assert 0 <= found.added < found.peak
-    kept = idle.memory(model(run), shape, ("a",), lambda: pytest.fail("a photograph was decoded"))
+    kept = idle.memory(model, shape, ("a",), lambda: pytest.fail("a photograph was decoded"))
     assert kept == found
 
 
 @pytest.mark.parametrize(
     "change", [{"threads": 2}, {"kernels": "reference"}], ids=["threads", "kernels"]
 )
-def test_other_circumstances_are_another_address(run: Run, change: dict[str, Any]) -> None:
+def test_other_circumstances_are_another_address(
+    run: Run, model: VariantUnderTest, change: dict[str, Any]
+) -> None:
     changed = msgspec.structs.replace(run.spec.run, **change)
     other = Executor(local_target(), changed, run.store, run.say)
-    assert dict(other._facts(model(run))) != dict(run.executor._facts(model(run)))
+    assert dict(other._facts(model)) != dict(run.executor._facts(model))

@@ -12,7 +12,7 @@ from edgeq.pipeline.run import Run
 from edgeq.record.structs import CaseRecord, VariantRecord
 from edgeq.results.judging import judge
 from edgeq.results.recording import describe_models
-from tests.unit.pipeline.project import NAMES, case, spec, subject
+from tests.unit.pipeline.project import NAMES, case, spec, variant
 from tests.unit.tiny_model import classifier
 
 NEAREST = "fed otherwise than the baseline: filter nearest, baseline bicubic"
@@ -24,7 +24,7 @@ def running(project: Path, file: str = "same.tflite", **keys: Any) -> Run:
 
 
 def cases_of(run: Run) -> list[CaseRecord]:
-    return [judge(run, one)[0] for one in run.cases if one.gate.name != "latency_ratio"]
+    return [judge(one)[0] for one in run.cases if one.gate.name != "latency_ratio"]
 
 
 def described(run: Run) -> VariantRecord:
@@ -60,10 +60,10 @@ def test_a_normalization_inside_of_the_file_is_no_difference(project: Path) -> N
     (project / "inside.tflite").write_bytes(content)
     run = running(project, "inside.tflite", preprocessing={"std": [1 / 255] * 3})
     # The file divides by 255 what comes in from 0 to 65,025: its first layer gets the pixels.
-    record, _ = judge(run, case(run, "net/fed/top1_agreement"))
+    record, _ = judge(case(run, "net/fed/top1_agreement"))
     assert record.value == 1.0
     assert "fed" not in record.reason
-    feeding = run.feeding(subject(run, "fed"))
+    feeding = variant(run, "fed").feeding
     assert (feeding.differs, feeding.normalizes) == (False, True)
     assert described(run).feeding == feeding
 
@@ -71,7 +71,7 @@ def test_a_normalization_inside_of_the_file_is_no_difference(project: Path) -> N
 def test_a_normalization_inside_that_comes_to_something_else_is_said(project: Path) -> None:
     (project / "half.tflite").write_bytes(classifier(classes=len(NAMES), divided=2.0))
     run = running(project, "half.tflite", preprocessing="unit")
-    record, _ = judge(run, case(run, "net/fed/top1_agreement"))
+    record, _ = judge(case(run, "net/fed/top1_agreement"))
     assert record.reason.endswith(
         "fed otherwise than the baseline: values at the first layer 0 to 2, baseline 0 to 255"
     )
@@ -79,7 +79,7 @@ def test_a_normalization_inside_that_comes_to_something_else_is_said(project: Pa
 
 def test_another_range_for_the_same_file_is_a_difference(project: Path) -> None:
     run = running(project, "net.tflite", preprocessing="unit")
-    record, _ = judge(run, case(run, "net/fed/top1_agreement"))
+    record, _ = judge(case(run, "net/fed/top1_agreement"))
     assert record.reason.endswith(
         "fed otherwise than the baseline: values 0 to 1, baseline 0 to 255"
     )
@@ -92,11 +92,11 @@ def test_another_size_is_a_difference_if_it_is_declared(project: Path) -> None:
     assert found["top1_agreement"].reason.endswith(said)
     assert found["top1_agreement"].value == 1.0
     assert found["made"].status is found["outputs"].status is Verdict.PASS
-    assert run.latency(subject(run, "fed")).latency.ratio > 0
-    assert run.memory("net", subject(run, "fed")).peak > 0
+    assert variant(run, "fed").timed.latency.ratio > 0
+    assert variant(run, "fed").memory.peak > 0
     for size in ([6, 6], None):
         wrong = running(project, "wide.tflite", input_size=size)
-        record, error = judge(wrong, case(wrong, "net/fed/made"))
+        record, error = judge(case(wrong, "net/fed/made"))
         assert record.status is Verdict.FAIL
         assert error is not None
         assert "declare input_size = [8, 8]" in str(error.remedy)
@@ -112,6 +112,6 @@ def test_what_was_not_measured_says_nothing_of_its_feeding(project: Path) -> Non
             },
         )
     )
-    record, _ = judge(run, case(run, "net/fed/top1_agreement"))
+    record, _ = judge(case(run, "net/fed/top1_agreement"))
     assert record.status is Verdict.MISSING
     assert "fed" not in record.reason

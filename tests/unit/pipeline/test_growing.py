@@ -52,7 +52,7 @@ def made(folder: Path, images: str = "many", source: str = "net.tflite") -> Run:
 
 
 def verdict(run: Run, variant: str, gate: str = "steady_memory") -> CaseRecord:
-    record, error = judge(run, case(run, f"net/{variant}/{gate}"))
+    record, error = judge(case(run, f"net/{variant}/{gate}"))
     assert error is None
     return record
 

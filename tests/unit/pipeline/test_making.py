@@ -8,12 +8,11 @@ import pytest
 from edgeq.errors import ModelError, SpecError
 from edgeq.pipeline import making
 from edgeq.pipeline.making import make
-from edgeq.pipeline.plan import subjects
 from edgeq.pipeline.run import Run
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.manifest import Manifest
 from edgeq.quantize.variant import Variant
-from tests.unit.pipeline.project import CALIBRATION, spec, subject
+from tests.unit.pipeline.project import CALIBRATION, spec, variant
 
 MADE = Variant(
     "x", "int8", "litert", Path("x"), "ab", 1, Manifest(engine="litert", method="int8"), made=True
@@ -40,8 +39,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 def of_method(project: Path, method: str, said: list[str], **keys: Any) -> Variant:
     run = Run(spec(project, methods=[method], **keys), say=said.append)
-    found = run.subjects[0]
-    return make(found, run.inputs("net"), run.store)
+    return make(run.variants[0])
 
 
 def test_a_method_that_needs_it_gets_the_calibration_set(project: Path, engine: Engine) -> None:
@@ -66,7 +64,7 @@ def test_a_method_without_the_set_that_it_needs_is_refused(project: Path) -> Non
 
 
 def test_a_ready_made_variant_is_taken(run: Run, engine: Engine) -> None:
-    found = make(subject(run, "same"), run.inputs("net"), run.store)
+    found = make(variant(run, "same"))
     assert found.original is not None
     assert found.original.path == run.spec.root / "same.tflite"
     assert found.path.read_bytes() == found.original.path.read_bytes()
@@ -75,15 +73,15 @@ def test_a_ready_made_variant_is_taken(run: Run, engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variant", "said"),
+    ("name", "said"),
     [("wide", r"takes images of \[8, 8\], its baseline \[4, 4\]"), ("cut", "truncated|damaged")],
 )
-def test_a_ready_made_variant_must_fit(run: Run, variant: str, said: str) -> None:
+def test_a_ready_made_variant_must_fit(run: Run, name: str, said: str) -> None:
     with pytest.raises(ModelError, match=said) as caught:
-        make(subject(run, variant), run.inputs("net"), run.store)
-    assert caught.value.where == str(run.spec.root / f"{variant}.tflite")
+        make(variant(run, name))
+    assert caught.value.where == str(run.spec.root / f"{name}.tflite")
     assert caught.value.remedy
 
 
-def test_every_ready_made_variant_is_a_subject_without_a_choice(project: Path) -> None:
-    assert [one.choice for one in subjects(spec(project))] == [None] * 4
+def test_every_ready_made_variant_is_one_without_a_choice(run: Run) -> None:
+    assert [one.choice for one in run.variants] == [None] * 4

@@ -15,12 +15,13 @@ from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.external_inputs import taken
 from edgeq.pipeline.needs import variant_of
 from edgeq.pipeline.run import Run
+from edgeq.pipeline.timing import timing_samples
 from edgeq.record.structs import CaseRecord, VariantRecord
 from edgeq.report import html
 from edgeq.results.judging import judge
 from edgeq.results.recording import describe_models, record_run
 from edgeq.results.thumbnails import illustrated
-from tests.unit.pipeline.project import EVALUATION, case, lay_out, spec, subject
+from tests.unit.pipeline.project import EVALUATION, case, lay_out, spec, variant
 from tests.unit.samples.pictures import save
 
 SAMPLES = f"on samples of its own: {EVALUATION} photographs of camera"
@@ -49,7 +50,7 @@ def running(root: Path, images: dict[str, Any] | None = None, **keys: Any) -> Ru
 
 
 def answer(run: Run, gate: str) -> CaseRecord:
-    return judge(run, case(run, f"net/board/{gate}"))[0]
+    return judge(case(run, f"net/board/{gate}"))[0]
 
 
 def described(run: Run) -> VariantRecord:
@@ -67,20 +68,20 @@ def test_the_same_pixels_under_other_names_agree(folder: Path) -> None:
 
 def test_a_variant_is_evaluated_on_its_own_and_compared_by_pairs(folder: Path) -> None:
     run, before = running(folder), running(folder, evaluation=None)
-    ours, theirs = run.answers("net", subject(run, "board")), run.answers("net", None)
-    plain = before.answers("net", subject(before, "board"))
+    ours, theirs = variant(run, "board").predictions, run.baseline("net").predictions
+    plain = variant(before, "board").predictions
     assert np.abs(ours.logits - plain.logits).max() > 0.1
     agreeing = float((ours.predicted == theirs.predicted).mean())
     assert answer(run, "top1_agreement").value == pytest.approx(agreeing)
     labels = run.inputs("net").require_evaluation().labels()
-    assert run.accuracy(subject(run, "board")).variant_top1.value == pytest.approx(
+    assert variant(run, "board").accuracy.variant_top1.value == pytest.approx(
         float((ours.predicted == labels).mean())
     )
 
 
 def test_every_case_that_rests_on_images_says_so(folder: Path) -> None:
     run = running(folder, method="int8", preprocessing={"filter": "nearest"})
-    found = [judge(run, one)[0] for one in run.cases if one.gate.name != "latency_ratio"]
+    found = [judge(one)[0] for one in run.cases if one.gate.name != "latency_ratio"]
     said = {one.gate for one in found if f"; {SAMPLES}; fed otherwise" in one.reason}
     assert said == {one.gate.name for one in run.cases if one.gate.needs_images}
     assert not any("samples" in one.reason for one in found if one.gate not in said)
@@ -93,7 +94,7 @@ def test_the_record_holds_the_hashes_of_both_sets(folder: Path) -> None:
     assert feeding is not None
     assert feeding.samples is not None
     assert (feeding.samples.source, feeding.samples.count) == ("camera", EVALUATION)
-    own = run.inputs("net").evaluation_of("board")
+    own = variant(run, "board").samples
     assert feeding.samples.sha256 == own.content_sha256
     (model,) = describe_models(run)
     assert model.images.evaluation is not None
@@ -136,7 +137,7 @@ def test_a_calibration_image_among_its_own_samples_is_found(folder: Path) -> Non
     run = running(folder, file=None, method="int8")
     found = answer(run, "calibration_disjoint")
     assert (found.status, found.evidence["shared"]) == (Verdict.FAIL, [["0.png", "0/0.png"]])
-    record, error = judge(run, case(run, "net/board/made"))
+    record, error = judge(case(run, "net/board/made"))
     assert record.status is Verdict.MISSING
     assert isinstance(error, ImageError)
     assert error.where is not None
@@ -147,7 +148,7 @@ def test_a_calibration_image_among_its_own_samples_is_found(folder: Path) -> Non
 def test_samples_that_do_not_pair_are_bad_input(folder: Path, gate: str) -> None:
     (folder / "camera" / "0" / "0.bmp").rename(folder / "camera" / "0" / "strange.bmp")
     run = running(folder)
-    record, error = judge(run, case(run, f"net/board/{gate}"))
+    record, error = judge(case(run, f"net/board/{gate}"))
     assert record.status is Verdict.MISSING
     assert not record.declared_missing
     assert isinstance(error, ImageError)
@@ -161,13 +162,13 @@ def test_a_limit_on_the_set_holds_for_its_samples(folder: Path) -> None:
     assert "on samples of its own: 4 photographs" in answer(run, "top1_agreement").reason
     (folder / "camera" / "extra.bmp").write_bytes((folder / "camera/0/0.bmp").read_bytes())
     with pytest.raises(ImageError, match=r"extra\.bmp"):
-        running(folder, {"max_evaluation": 4}).inputs("net").evaluation_of("board")
+        variant(running(folder, {"max_evaluation": 4}), "board").samples  # noqa: B018
 
 
 def test_latency_and_memory_are_taken_on_its_own_samples(folder: Path) -> None:
     run = running(folder)
-    samples = run._samples("net", subject(run, "board"))
-    assert (samples != run._samples("net", None)).any()
+    samples = timing_samples(variant(run, "board"))
+    assert (samples != timing_samples(run.baseline("net"))).any()
 
 
 def test_the_samples_are_the_cause_if_the_variant_is_right_on_the_baseline_s(folder: Path) -> None:
@@ -203,12 +204,12 @@ def test_a_method_makes_a_variant_with_a_name_of_its_own(folder: Path) -> None:
         "plain": {"model": "net", "method": "float16@litert", "preprocessing": "unit"},
     }
     run = Run(spec(folder, variants=variants, methods=["float16"]))
-    names = [(one.variant, one.method) for one in run.subjects]
+    names = [(one.short_name, one.method) for one in run.variants]
     assert names == [("float16", "float16"), ("board", "float16"), ("plain", "float16")]
-    made = {run.variant(one).sha256 for one in run.subjects}
+    made = {one.artifact.sha256 for one in run.variants}
     assert len(made) == 1
     assert SAMPLES in answer(run, "top1_agreement").reason
-    found, _ = judge(run, case(run, "net/float16/top1_agreement"))
+    found, _ = judge(case(run, "net/float16/top1_agreement"))
     assert (found.value, "samples" in found.reason) == (1.0, False)
 
 

@@ -7,18 +7,18 @@ import pytest
 from edgeq.config.gates import GATES, proofs
 from edgeq.config.methods import MethodChoice
 from edgeq.errors import SpecError
-from edgeq.pipeline.plan import Subject, cases, subjects
+from edgeq.pipeline.run import Run
 from tests.unit.config.writing import spec
 
 READY = {"model": "net", "file": "v.tflite"}
 
 
 def ids(**keys: Any) -> list[str]:
-    return [case.id for case in cases(spec(default_gates=False, **keys))]
+    return [case.id for case in Run(spec(default_gates=False, **keys)).cases]
 
 
 def test_variants_come_model_by_model_methods_first() -> None:
-    found = subjects(
+    found = Run(
         spec(
             models={"b": {"source": "x", "methods": ["float16"]}, "a": {"source": "y"}},
             methods=["int8@tensorflow"],
@@ -27,16 +27,16 @@ def test_variants_come_model_by_model_methods_first() -> None:
                 "w": {"model": "b", "file": "x"},
             },
         )
-    )
-    assert [one.key for one in found] == ["b/float16", "b/w", "a/int8@tensorflow", "a/v"]
+    ).variants
+    assert [one.name for one in found] == ["b/float16", "b/w", "a/int8@tensorflow", "a/v"]
     choice = MethodChoice("int8@tensorflow", "int8", "tensorflow")
-    assert found[2] == Subject("a", "int8@tensorflow", "int8", choice)
-    assert found[1] == Subject("b", "w", None, None)
-    assert found[3] == Subject("a", "v", "int8", None)
+    assert (found[2].short_name, found[2].method) == ("int8@tensorflow", "int8")
+    assert [one.choice for one in found[1:]] == [None, choice, None]
+    assert [one.method for one in (found[1], found[3])] == [None, "int8"]
 
 
 def test_the_specs_engine_reaches_the_variants() -> None:
-    [found] = subjects(spec(methods=["int8"], engine="tensorflow"))
+    [found] = Run(spec(methods=["int8"], engine="tensorflow")).variants
     assert found.choice == MethodChoice("int8", "int8", "tensorflow")
 
 
@@ -71,18 +71,18 @@ def test_proofs_about_running_hold_where_something_is_quantized_while_running() 
 
 
 def test_a_case_carries_its_limit() -> None:
-    found = {one.id: one.limit for one in cases(spec(gates={"int8": {"max_bytes": "1 kB"}}))}
+    found = {one.id: one.limit for one in Run(spec(gates={"int8": {"max_bytes": "1 kB"}})).cases}
     assert found["net/int8/max_bytes"] == 1000
     assert found["net/int8/types"] is None
     assert "net/float16/max_bytes" not in found
 
 
 def test_every_case_has_an_id_of_its_own() -> None:
-    found = [one.id for one in cases(spec(variants={"v": READY}))]
+    found = [one.id for one in Run(spec(variants={"v": READY})).cases]
     assert len(set(found)) == len(found)
 
 
 def test_a_spec_that_declares_nothing_is_refused() -> None:
     with pytest.raises(SpecError, match="nothing is declared to be validated") as caught:
-        cases(spec(methods=[]))
+        Run(spec(methods=[])).cases  # noqa: B018
     assert caught.value.remedy

@@ -13,9 +13,8 @@ from edgeq.diagnosis.cause import Cause
 from edgeq.diagnosis.ranges import activation_ranges
 from edgeq.faults.graph import Graph
 from edgeq.judge.verdict import Judgement, Verdict
-from edgeq.pipeline.computed import SAMPLES, VALUES, computed, sample_places
-from edgeq.pipeline.proving import prove_input_range, prove_ranges
-from edgeq.pipeline.ranging import ranges_of
+from edgeq.pipeline import gates
+from edgeq.pipeline.computed import SAMPLES, VALUES, sample_places
 from edgeq.pipeline.run import Run
 from tests.unit.faults import project
 
@@ -48,11 +47,11 @@ def changed(root: Path, content: bytes, change: Change) -> Run:
 
 
 def proved(run: Run) -> Judgement:
-    return prove_ranges(run, run.subjects[0])
+    return gates.ranges(run.variants[0], 0)
 
 
 def cause_of(run: Run) -> Cause | None:
-    bench = Bench(run, run.subjects[0])
+    bench = Bench(run.variants[0])
     try:
         return activation_ranges(bench)
     finally:
@@ -73,7 +72,7 @@ def test_what_an_engine_makes_passes_and_has_no_cause(root: Path, method: str) -
     run = Run(project.spec(root, methods=[method]))
     found = proved(run)
     assert found.status is Verdict.PASS, found.reason
-    assert prove_input_range(run, run.subjects[0]).status is Verdict.PASS
+    assert gates.input_range(run.variants[0], 0).status is Verdict.PASS
     assert cause_of(run) is None
 
 
@@ -105,7 +104,7 @@ def test_a_scale_that_was_changed_is_found_and_named(
 
 def test_biases_that_count_in_other_steps_are_found(root: Path, content: bytes) -> None:
     run = changed(root, content, scaled(1.5))
-    found = ranges_of(run, run.subjects[0])
+    found = run.variants[0].ranges
     assert found.stale[0].factor == pytest.approx(1.5)
     assert proved(run).status is Verdict.FAIL
 
@@ -129,13 +128,13 @@ def test_an_input_zero_point_is_known_to_the_step(root: Path, steps: int, verdic
     graph = Graph(project.good(root, models=net).content, root / "good.tflite")
     moved(graph)
     run = brought(root, graph.patched(), models=net)
-    assert prove_input_range(run, run.subjects[0]).status.value == verdict
+    assert gates.input_range(run.variants[0], 0).status.value == verdict
 
 
 def test_the_baseline_is_looked_into_once_on_a_few_samples(root: Path, content: bytes) -> None:
     run = brought(root, content)
-    values = computed(run, "net")
-    places = sample_places(run, "net")
+    values = run.baseline("net").activations
+    places = sample_places(run.baseline("net"))
     assert len(places) <= SAMPLES
     for some in values.values():
         assert len(some) == len(places)
@@ -143,5 +142,5 @@ def test_the_baseline_is_looked_into_once_on_a_few_samples(root: Path, content: 
         assert (some[:, 0] == some.min(axis=1)).all()
         assert (some[:, 1] == some.max(axis=1)).all()
     before = sorted((run.store.root / "computed").iterdir())
-    assert computed(brought(root, content), "net").keys() == values.keys()
+    assert brought(root, content).baseline("net").activations.keys() == values.keys()
     assert sorted((run.store.root / "computed").iterdir()) == before

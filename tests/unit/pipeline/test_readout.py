@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edgeq.pipeline.readout import readout
+from edgeq.config.load import parse
+from edgeq.config.structs import Task
+from edgeq.errors import ImageError, ModelError, WorkerError
+from edgeq.pipeline.readout import as_answers, blaming, readout
+from edgeq.pipeline.run import Run
+from edgeq.pipeline.variant import VariantUnderTest
+from edgeq.samples.labels import LabelSet
 from edgeq.tasks.recognition import Reading
 from edgeq.tflite.edits import Edit, apply_edits
 from edgeq.tflite.model_file import ModelFile, read_model
@@ -91,3 +99,68 @@ def test_boxes_and_scores_are_judged_in_place_of_the_detections(tmp_path: Path) 
 def test_the_step_of_a_quantized_output_is_told(tmp_path: Path, io: bool) -> None:
     file = model(tmp_path, heads(Head("box", 8, shape=(1, 2, 4), scale=0.5, io=io)))
     assert [one.step for one in readout(file, TENSORS).judged] == [0.5]
+
+
+ROWS = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]], np.float32)
+
+
+def named(name: str, *, is_baseline: bool = False) -> VariantUnderTest:
+    run = Run(parse({"models": {"net": {"source": "x.tflite"}}}, root=Path(), origin=Path("x")))
+    return VariantUnderTest(run, "net", name, is_baseline=is_baseline)
+
+
+@pytest.fixture
+def tested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., VariantUnderTest]:
+    """Return a maker of variants that are of one file, whatever their spec says."""
+
+    def make(labels: LabelSet | None = None, *, task: Task = "classification") -> VariantUnderTest:
+        path = tmp_path / "net.tflite"
+        path.write_bytes(classifier(classes=3))
+        reading = Reading(task, 0, "a test says so", 3)
+        monkeypatch.setattr(VariantUnderTest, "labels", labels)
+        monkeypatch.setattr(VariantUnderTest, "reading", reading)
+        monkeypatch.setattr(VariantUnderTest, "readout", readout(read_model(path), reading))
+        return named("int8")
+
+    return make
+
+
+def test_what_feeds_the_softmax_is_handed_out_behind_the_outputs(
+    tested: Callable[..., VariantUnderTest],
+) -> None:
+    outputs = [ROWS.reshape(2, 1, 1, 3), np.log(ROWS)]
+    found = as_answers(tested(), outputs)
+    assert found.is_probability
+    assert np.array_equal(found.scores, ROWS)
+    assert np.array_equal(found.logits, np.log(ROWS))
+    assert found.logits_source == "softmax_input"
+
+
+def test_a_model_that_is_judged_as_tensors_gives_no_answers(
+    tested: Callable[..., VariantUnderTest],
+) -> None:
+    with pytest.raises(ModelError, match="judged as tensors: a test says so"):
+        as_answers(tested(task="tensors"), [ROWS])
+
+
+def test_outputs_of_other_labels_are_refused(tested: Callable[..., VariantUnderTest]) -> None:
+    with pytest.raises(ImageError, match="these labels are for 2 outputs"):
+        as_answers(tested(LabelSet("two", ("a", "b"))), [ROWS, ROWS])
+
+
+def test_a_baseline_that_does_not_run_is_bad_input() -> None:
+    error = WorkerError("crashed", where="net/float32")
+    with (
+        pytest.raises(ModelError, match="the baseline does not run: crashed") as caught,
+        blaming(named("baseline", is_baseline=True)),
+    ):
+        raise error
+    assert caught.value.where == "net/float32"
+    assert caught.value.remedy
+
+
+def test_a_variant_that_does_not_run_fails_itself() -> None:
+    error = WorkerError("crashed", where="net/int8")
+    with pytest.raises(WorkerError) as caught, blaming(named("int8")):
+        raise error
+    assert caught.value is error

@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edgeq.config.structs import Preprocessing
 from edgeq.errors import WorkerCrashedError, WorkerError
 from edgeq.faults.faulty_worker import marked
 from edgeq.faults.inject import faulty_target
@@ -16,34 +15,32 @@ from edgeq.pipeline.repeating import MOST_IMAGES, ask_again, ask_others
 from edgeq.pipeline.run import Run
 from edgeq.results.judging import judge
 from edgeq.run.session import Session
-from tests.unit.pipeline.project import case, spec, subject
+from tests.unit.pipeline.project import case, spec, variant
 from tests.unit.tiny_model import classifier
 
 
 def test_a_fresh_worker_answers_the_same_and_is_asked_once(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = run.executable("net", subject(run, "same"))
-    photographs = run.inputs("net").stream(Preprocessing())
-    found = ask_again(run.executor, model, photographs)
-    whole = run.answers("net", subject(run, "same"))
+    model = variant(run, "same")
+    found = ask_again(model)
+    whole = variant(run, "same").predictions
     assert (found.batch, found.repeats.images, found.repeats.same) == (1, 1, True)
     assert found.outputs[0].tobytes() == whole.scores[:1].tobytes()
     monkeypatch.setattr(run.executor.workers, "fresh", None)
-    assert ask_again(run.executor, model, photographs).repeats == found.repeats
+    assert ask_again(model).repeats == found.repeats
 
 
 def test_other_kernels_answer_a_few_photographs_once(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = run.executable("net", subject(run, "same"))
-    photographs = run.inputs("net").stream(Preprocessing())
-    found = ask_others(run.executor, model, photographs)
-    whole = run.answers("net", subject(run, "same"))
+    model = variant(run, "same")
+    found = ask_others(model)
+    whole = variant(run, "same").predictions
     assert found.kernels == "reference"
     assert found.outputs[0] == pytest.approx(whole.scores[:MOST_IMAGES], abs=0.01)
     monkeypatch.setattr(run.executor.workers, "fresh", None)
-    assert ask_others(run.executor, model, photographs).kernels == "reference"
+    assert ask_others(model).kernels == "reference"
 
 
 def test_time_ends_the_comparison_after_the_first_photograph(
@@ -51,8 +48,8 @@ def test_time_ends_the_comparison_after_the_first_photograph(
 ) -> None:
     monkeypatch.setattr(repeating, "MOST_S", -1.0)
     run = Run(spec(project, store=str(tmp_path)))
-    model = run.executable("net", subject(run, "same"))
-    found = ask_others(run.executor, model, run.inputs("net").stream(Preprocessing()))
+    model = variant(run, "same")
+    found = ask_others(model)
     assert len(found.outputs[0]) == 1
 
 
@@ -71,14 +68,13 @@ def test_kernels_that_cant_run_the_file_make_room_for_the_next(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run(spec(project, store=str(tmp_path)))
-    model = run.executable("net", subject(run, "same"))
-    photographs = run.inputs("net").stream(Preprocessing())
+    model = variant(run, "same")
     refuse({"reference", "builtin"}, monkeypatch)
     with pytest.raises(WorkerError, match="no other kernels than xnnpack run the file: ended by"):
-        ask_others(run.executor, model, photographs)
+        ask_others(model)
     monkeypatch.undo()
     refuse({"reference"}, monkeypatch)
-    assert ask_others(run.executor, model, photographs).kernels == "builtin"
+    assert ask_others(model).kernels == "builtin"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +92,7 @@ def test_a_worker_whose_answers_change_fails_the_outputs(
     content = classifier(io="int8", classes=7)
     (tmp_path / "same.tflite").write_bytes(marked(content, {"do": conduct}))
     faulty = Run(spec(tmp_path), target=faulty_target())
-    record, error = judge(faulty, case(faulty, "net/same/outputs"))
+    record, error = judge(case(faulty, "net/same/outputs"))
     assert error is None
     assert (record.status is Verdict.PASS) is (conduct is None)
     assert record.reason.startswith(reason)

@@ -10,7 +10,6 @@ import pytest
 from edgeq.config.methods import METHODS
 from edgeq.config.presets import DEFAULT_LIMITS
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.measuring import least_size_of
 from edgeq.pipeline.run import Run
 from edgeq.record.structs import CaseRecord
 from edgeq.results.judging import judge
@@ -29,7 +28,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def judged(root: Path, gate: str, **keys: Any) -> CaseRecord:
     run = Run(spec(root, **{"default_gates": True, "gates": {}, **keys}))
     (case,) = (one for one in run.cases if one.gate.name == gate)
-    return judge(run, case)[0]
+    return judge(case)[0]
 
 
 @pytest.mark.parametrize("method", METHODS_OF_LITERT)
@@ -76,7 +75,10 @@ def test_units_that_are_made_in_another_way_count_as_they_are(
 
 def test_only_the_units_that_are_named_may_take_more(root: Path) -> None:
     mix = {"model": "net", "method": "int8", "float_units": ["depthwise_weights"]}
-    run = Run(spec(root, default_gates=True, gates={}, methods=[], variants={"mix": mix}))
-    (plain,) = Run(spec(root, methods=["int8"])).subjects
-    need, least = least_size_of(run, run.subjects[0]), least_size_of(run, plain)
+    defaults: dict[str, Any] = {"default_gates": True, "gates": {}}
+    (mixed,) = Run(spec(root, methods=[], variants={"mix": mix}, **defaults)).variants
+    (plain,) = Run(spec(root, methods=["int8"], **defaults)).variants
+    need, least = mixed.least, plain.least
+    assert need is not None
+    assert least is not None
     assert need.weights - least.weights == (4 - 1) * DEPTHWISE_WEIGHTS

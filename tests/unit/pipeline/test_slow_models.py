@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.pipeline.proving import ask_kernels
 from edgeq.pipeline.repeating import ask_again
 from edgeq.pipeline.run import Run
 from edgeq.run import conversation
 from edgeq.run.targets import WORKER, Target
 from edgeq.store.content import Store
-from tests.unit.pipeline.project import EVALUATION, spec, subject
+from tests.unit.pipeline.project import EVALUATION, spec, variant
 
 SLOW_WORKER = """
 import importlib.util, os, sys, time
@@ -81,7 +80,7 @@ def running(lines: list[str]) -> list[str]:
 
 def test_an_evaluation_tells_how_far_it_is(slow: Slow) -> None:
     run, lines = slow("xnnpack")
-    run.answers("net", None)
+    run.baseline("net").predictions  # noqa: B018
     assert (
         running(lines)[0]
         == f"net/baseline: evaluating images, 0 of {EVALUATION}; one inference has been running"
@@ -90,11 +89,11 @@ def test_an_evaluation_tells_how_far_it_is(slow: Slow) -> None:
 
 def test_timing_tells_what_it_waits_for(slow: Slow) -> None:
     run, lines = slow("xnnpack")
-    run.memory("net", None)  # it is asked first, and has a line of its own
+    run.baseline("net").memory  # noqa: B018 - it is asked first, and has a line of its own
     assert running(lines)[0] == ("net/baseline: measuring memory; one inference has been running")
     lines.clear()
     (run.store.root.parent / "told").unlink()
-    run.latency(subject(run, "same"))
+    variant(run, "same").timed  # noqa: B018
     assert running(lines)[0] == (
         "net/same: timing beside its baseline; one inference has been running"
     )
@@ -102,7 +101,7 @@ def test_timing_tells_what_it_waits_for(slow: Slow) -> None:
 
 def test_other_kernels_tell_that_they_are_slow(slow: Slow) -> None:
     run, lines = slow("reference")
-    ask_kernels(run, subject(run, "same"))
+    variant(run, "same").other_kernels  # noqa: B018
     assert running(lines)[0] == (
         "net/same: comparing with reference kernels, 0 of 4; one inference has been running"
     )
@@ -110,8 +109,7 @@ def test_other_kernels_tell_that_they_are_slow(slow: Slow) -> None:
 
 def test_a_fresh_worker_tells_that_it_is_slow(slow: Slow) -> None:
     run, lines = slow("xnnpack")
-    model = run.executable("net", None)
-    ask_again(run.executor, model, run.inputs("net").stream(model.preprocessing))
+    ask_again(run.baseline("net"))
     assert running(lines)[0] == (
         "net/baseline: asking a fresh worker again; one inference has been running"
     )
@@ -121,16 +119,16 @@ def test_a_worker_that_serves_another_model_tells_that_ones_name(slow: Slow) -> 
     run, lines = slow("xnnpack")
     told = run.store.root.parent / "told"
     with run.executor.workers.kept():
-        run.answers("net", None)
+        run.baseline("net").predictions  # noqa: B018
         told.unlink()
         lines.clear()
-        executable = run.executable("net", subject(run, "same"))
+        same = variant(run, "same")
         run.executor.workers.ask(
-            executable.key,
+            same.name,
             lambda session: session.infer(
-                run.executor.load_into(executable, session).handle,
-                run.inputs("net").stream(executable.preprocessing).first(1),
-                executable.preprocessing,
+                run.executor.load_into(same, session).handle,
+                same.photographs.first(1),
+                same.preprocessing,
             ),
         )
     assert running(lines)[0] == ("net/same: waiting for the worker; one inference has been running")

@@ -58,9 +58,9 @@ def answers(run: Run) -> tuple[dict[str, CaseRecord], list[EdgeqError]]:
     """Return the records of all cases that apply, by ``VARIANT/GATE``, and the errors."""
     found, errors = {}, []
     for case in run.cases:
-        if why_inapplicable(run, case) is None:
-            record, error = judge(run, case)
-            found[f"{case.subject.variant}/{case.gate.name}"] = record
+        if why_inapplicable(case) is None:
+            record, error = judge(case)
+            found[f"{case.variant.short_name}/{case.gate.name}"] = record
             errors += [] if error is None else [error]
     return found, errors
 
@@ -198,8 +198,8 @@ def test_one_sigmoid_is_judged_as_two_classes(tmp_path: Path) -> None:
     )
     records, errors = answers(run)
     assert (task(run), run.inputs("net").reading.classes, errors) == ("classification", 2, [])
-    assert run.answers("net", None).scores.shape == (IMAGES, 2)
-    np.testing.assert_allclose(run.answers("net", None).scores.sum(axis=1), 1, rtol=1e-6)
+    assert run.baseline("net").predictions.scores.shape == (IMAGES, 2)
+    np.testing.assert_allclose(run.baseline("net").predictions.scores.sum(axis=1), 1, rtol=1e-6)
     assert records["good/outputs"].status is Verdict.PASS
     assert records["good/top1_agreement"].value == 1
     assert records["opposite/relative_error"].status is Verdict.FAIL

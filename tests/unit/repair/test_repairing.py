@@ -79,10 +79,10 @@ def test_what_is_printed_makes_the_same_variant(root: Path, smallest: Repair) ->
     table = tomllib.loads("\n".join(spec_table("net", candidate, "edgeq.toml")))
     declared = own_spec(root, methods=[], **table)
     run = Run(declared)
-    (subject,) = run.subjects
-    assert run.variant(subject).bytes == candidate.bytes
+    (variant,) = run.variants
+    assert variant.bytes == candidate.bytes
     for case in run.cases:
-        record, error = judge(run, case)
+        record, error = judge(case)
         assert error is None
         assert record.status.value != "FAIL", record.reason
 

@@ -36,13 +36,13 @@ from tests.unit.samples.pictures import save
 
 
 def answer(run: Run, variant: str, gate: str) -> tuple[CaseRecord, EdgeqError | None]:
-    return judge(run, case(run, f"net/{variant}/{gate}"))
+    return judge(case(run, f"net/{variant}/{gate}"))
 
 
 @pytest.mark.parametrize("gate", [*limits(), "made", "types", "outputs"])
 def test_every_gate_is_answered_in_its_unit(run: Run, gate: str) -> None:
     declared = case(run, f"net/same/{gate}")
-    record, error = judge(run, declared)
+    record, error = judge(declared)
     assert error is None
     assert (record.id, record.model, record.method) == (f"net/same/{gate}", "net", "same")
     assert (record.gate, record.unit) == (gate, GATES.get(gate).unit)
@@ -65,7 +65,7 @@ def test_a_baseline_that_can_not_be_used_is_no_fault_of_a_ready_made_file(
 ) -> None:
     run = Run(spec(project, {"source": "cut.tflite"}, store=".no-baseline"))
     with pytest.raises(ModelError):  # as the work ahead of the cases asks for it
-        run.variant(case(run, f"net/same/{gate}").subject)
+        run.variant("net/same").artifact  # noqa: B018
     record, error = answer(run, "same", gate)
     assert record.status is Verdict.MISSING
     assert record.cause is None
@@ -243,13 +243,13 @@ def test_every_statistical_verdict_says_what_it_could_resolve(run: Run) -> None:
 def test_a_cause_is_looked_for_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     declared = spec(project, gates={"top1_agreement": 0.99}, store=".causes")
     first = Run(declared)
-    found, _ = judge(first, case(first, "net/other/top1_agreement"))
+    found, _ = judge(case(first, "net/other/top1_agreement"))
     assert found.status is Verdict.FAIL
     assert found.cause is not None
     monkeypatch.setattr(explaining, "diagnose", None)
     monkeypatch.setattr(Workers, "fresh", None)
     again = Run(declared)
-    assert judge(again, case(again, "net/other/top1_agreement"))[0] == found
+    assert judge(case(again, "net/other/top1_agreement"))[0] == found
 
 
 def test_a_diagnosis_that_lacks_an_experiment_is_not_kept(
@@ -259,11 +259,11 @@ def test_a_diagnosis_that_lacks_an_experiment_is_not_kept(
     lacking = Diagnosis(None, notes=("kernels: the worker took too long",))
     monkeypatch.setattr(explaining, "diagnose", lambda _: lacking)
     first = Run(declared)
-    found, _ = judge(first, case(first, "net/other/top1_agreement"))
+    found, _ = judge(case(first, "net/other/top1_agreement"))
     assert found.evidence["diagnosis"] == list(lacking.notes)
     monkeypatch.undo()
     again = Run(declared)
-    assert judge(again, case(again, "net/other/top1_agreement"))[0].cause is not None
+    assert judge(case(again, "net/other/top1_agreement"))[0].cause is not None
 
 
 @pytest.fixture
@@ -280,26 +280,26 @@ def test_a_ready_made_file_replaced_after_it_was_read_fails_and_is_not_run(
     run, root = replaceable, replaceable.spec.root
     bad = (root / "other.tflite").read_bytes()
     declared = case(run, "net/other/top1_agreement")
-    judged = run.variant(declared.subject).sha256
+    judged = declared.variant.sha256
     (root / "other.tflite").write_bytes((root / "same.tflite").read_bytes())
-    record, error = judge(run, declared)
+    record, error = judge(declared)
     assert record.status is Verdict.FAIL
     assert "changed during the run" in record.reason
     assert isinstance(error, ChangedFileError)
     # Put back, it is judged by its own answers: nothing of the other file was kept for it.
     (root / "other.tflite").write_bytes(bad)
     again = Run(run.spec)
-    record, _ = judge(again, case(again, declared.id))
+    record, _ = judge(case(again, declared.id))
     assert record.status is Verdict.FAIL
     assert "changed" not in record.reason
-    assert again.variant(declared.subject).sha256 == judged
+    assert again.variant(declared.variant.name).sha256 == judged
 
 
 def test_a_baseline_replaced_after_it_was_read_is_no_fault_of_a_variant(replaceable: Run) -> None:
     run, root = replaceable, replaceable.spec.root
     assert run.inputs("net").baseline.sha256
     (root / "net.tflite").write_bytes((root / "other.tflite").read_bytes())
-    record, error = judge(run, case(run, "net/same/top1_agreement"))
+    record, error = judge(case(run, "net/same/top1_agreement"))
     assert record.status is Verdict.MISSING
     assert isinstance(error, ModelError)
     assert "changed during the run" in record.reason
@@ -310,10 +310,10 @@ def test_outputs_far_larger_than_the_baselines_are_refused_before_anything_is_ru
 ) -> None:
     run, root = replaceable, replaceable.spec.root
     (root / "other.tflite").write_bytes(large(512, classes=len(NAMES)))
-    record, error = judge(run, case(run, "net/other/top1_agreement"))
+    record, error = judge(case(run, "net/other/top1_agreement"))
     assert (record.status, error) == (Verdict.FAIL, None)
     assert "gives 786,432 values for an image, the baseline 7" in record.reason
-    sha256 = run.variant(case(run, "net/other/made").subject).sha256
+    sha256 = run.variant("net/other").sha256
     kept = [json.loads(one.read_text()) for one in run.store.root.glob("answers-*/*/entry.json")]
     assert sha256 not in {one["facts"]["model"] for one in kept}
 
@@ -337,7 +337,7 @@ def test_a_surprise_of_one_file_is_its_own_verdict(
     record, told = answer(run, "other", "made")
     assert (record.status, told) == (Verdict.FAIL, None)
     assert type(error).__name__ in record.reason
-    assert isinstance(run.variants.error("net/other"), UnforeseenError)
+    assert isinstance(run.variant("net/other").results.error("artifact"), UnforeseenError)
     record, told = answer(run, "same", "made")
     assert (record.status, told) == (Verdict.PASS, None)
 
@@ -345,9 +345,9 @@ def test_a_surprise_of_one_file_is_its_own_verdict(
 def test_a_variant_that_can_answer_otherwise_another_time_is_named(replaceable: Run) -> None:
     run, root = replaceable, replaceable.spec.root
     (root / "other.tflite").write_bytes(growing(4, classes=len(NAMES)))
-    record, _ = judge(run, case(run, "net/other/outputs"))
+    record, _ = judge(case(run, "net/other/outputs"))
     names = ["ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"]
     assert f"its graph has {', '.join(names)}: answers and times may depend" in record.reason
     assert record.evidence["unsettled_operators"] == names
-    record, _ = judge(run, case(run, "net/same/outputs"))
+    record, _ = judge(case(run, "net/same/outputs"))
     assert "unsettled_operators" not in record.evidence

@@ -9,12 +9,13 @@ import pytest
 from edgeq.pipeline.execution import Executor
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Stage
+from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.results.judging import judge
 from edgeq.results.prefetch import STAGES_FILE, prefetch
 from edgeq.run.session import Session
 from edgeq.run.workers import Workers
 from edgeq.store.content import Store
-from tests.unit.pipeline.project import case, spec, subject
+from tests.unit.pipeline.project import case, spec, variant
 
 GATES = {
     "size_reduction": -10,
@@ -36,30 +37,31 @@ def test_cases_find_everything_there(fetched: Run, monkeypatch: pytest.MonkeyPat
     chosen = [one for one in fetched.cases if not one.gate.alone]
     monkeypatch.setattr(Workers, "fresh", None)
     monkeypatch.setattr(Store, "_make", None)
-    assert all(judge(fetched, one)[0].reason for one in chosen)
+    assert all(judge(one)[0].reason for one in chosen)
 
 
 def test_verdicts_are_those_of_a_run_on_demand(fetched: Run, project: Path) -> None:
     other = Run(spec(project, gates=GATES, store=".on_demand"))
     for one in other.cases:
         if not one.gate.alone:
-            assert judge(fetched, one) == judge(other, one) or judge(other, one)[1] is not None
-            assert judge(fetched, one)[0] == judge(other, one)[0]
+            assert judge(one) == judge(one) or judge(one)[1] is not None
+            assert judge(one)[0] == judge(one)[0]
 
 
 def test_what_is_measured_alone_waits_for_its_case(fetched: Run) -> None:
-    for one in fetched.subjects:
-        assert fetched.latencies.done(one.key) is None
-        assert fetched.memories.done(one.key) is None
+    for one in fetched.variants:
+        assert one.known(VariantUnderTest.timed) is None
+        assert one.known(VariantUnderTest.memory) is None
 
 
 def test_only_what_was_selected_is_done(project: Path) -> None:
     run = Run(spec(project, gates=GATES, store=".selected"))
     prefetch(run, [case(run, "net/same/size_reduction")], workers=2)
-    assert run.sizes.done("net/same") is not None
-    assert run.variants.done("net/other") is None
-    assert run.agreements.done("net/same") is None
-    assert run.executable("net", subject(run, "same")).path.exists()
+    same, other = run.variant("net/same"), run.variant("net/other")
+    assert same.known(VariantUnderTest.size) is not None
+    assert other.known(VariantUnderTest.artifact) is None
+    assert same.known(VariantUnderTest.agreement) is None
+    assert variant(run, "same").path.exists()
     assert not (run.store.root / "answers").exists()
 
 

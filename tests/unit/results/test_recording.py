@@ -25,7 +25,7 @@ from edgeq.record.structs import (
 from edgeq.results.judging import judge
 from edgeq.results.merging import merge_models
 from edgeq.results.recording import describe_models, record_run, this_machine, tool_versions
-from tests.unit.pipeline.project import CALIBRATION, NAMES, lay_out, spec, subject
+from tests.unit.pipeline.project import CALIBRATION, NAMES, lay_out, spec
 
 STARTED = "2026-01-01T00:00:00+00:00"
 
@@ -37,7 +37,7 @@ def variant(models: tuple[ModelRecord, ...], name: str) -> VariantRecord:
 @pytest.fixture(scope="module")
 def judged(run: Run) -> tuple[CaseRecord, ...]:
     """Return the verdict of every case."""
-    return tuple(judge(run, case)[0] for case in run.cases)
+    return tuple(judge(case)[0] for case in run.cases)
 
 
 @pytest.fixture(scope="module")
@@ -142,11 +142,10 @@ def test_two_processes_know_together_what_each_knows(
 ) -> None:
     """Each worker of xdist measures something else about the same models."""
     runs = [Run(spec(project)) for _ in range(2)]
-    same = subject(runs[0], "same")
-    runs[0].load("net", same)
+    first, second = (one.variant("net/same") for one in runs)
+    first.loaded  # noqa: B018 - known from now on
     runs[0].inputs("net").evaluation  # noqa: B018 - known from now on
-    runs[1].operators_of("net", same)
-    runs[1].size("net", same)
+    second.operators, second.size  # noqa: B018 - as above
     runs[1].inputs("net").calibration_set  # noqa: B018 - as above
     one, two = (describe_models(run) for run in runs)
     for merged in (merge_models(one, two), merge_models(two, one)):
@@ -213,7 +212,7 @@ def test_the_tools_are_those_installed() -> None:
 def test_what_is_odd_about_calibration_is_a_note_where_a_proof_asked(project: Path) -> None:
     run = Run(spec(project, {"methods": ("int8",)}))
     case = next(one for one in run.cases if one.gate.name == "calibration_set")
-    record, error = judge(run, case)
+    record, error = judge(case)
     assert (record.status, error) == (Verdict.PASS, None)
     assert record.evidence["images"] == CALIBRATION
     [model] = describe_models(run)

@@ -19,7 +19,7 @@ from tests.unit.pipeline.project import CALIBRATION, EVALUATION, case, lay_out, 
 
 
 def shown(run: Run, *judged: str) -> Illustrated:
-    cases = tuple(judge(run, case(run, one))[0] for one in judged)
+    cases = tuple(judge(case(run, one))[0] for one in judged)
     assert all(one.status is Verdict.PASS for one in cases)
     models = describe_models(run)
     return illustrated(run, record_run(run, cases, models, started="2026", duration_s=1))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edgeq.pipeline.machine import processor_name, runtime_facts
+from edgeq.pipeline.dependencies import processor_name, runtime_facts
 
 
 def test_what_numbers_depend_on_is_named() -> None:

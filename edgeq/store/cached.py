@@ -1,17 +1,15 @@
-"""Numbers made from what the store keeps are kept there too, as JSON."""
+"""Numbers made from what the store keeps, kept there too, as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
 import msgspec
 
-from edgeq import measure, samples
 from edgeq.io import structs
 from edgeq.io.files import sha256_bytes, sha256_file
 from edgeq.store.content import Store
@@ -42,16 +40,6 @@ def keep(
 
     entry = store.get_or_make(kind, facts, write)
     return structs.from_json((entry.folder / name).read_bytes(), type_)
-
-
-@cache
-def arithmetic() -> Mapping[str, str]:
-    """Return what decides, beside the answers, about numbers made from them."""
-    return {
-        "sources": sources(samples, measure),
-        "numpy": version("numpy"),
-        "scipy": version("scipy"),
-    }
 
 
 @cache

@@ -1,0 +1,92 @@
+"""What numbers depend on, by which the store addresses them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from edgeq import measure, samples
+from edgeq.measure.clusters import find_clusters
+from edgeq.store.cached import sources
+
+if TYPE_CHECKING:
+    from edgeq.pipeline.variant import VariantUnderTest
+
+
+@cache
+def runtime_facts() -> Mapping[str, str]:
+    """Return what a model's numbers depend on beside the model: the runtime and the processor."""
+    return {
+        "ai-edge-litert": version("ai-edge-litert"),
+        "architecture": platform.machine(),
+        "processor": processor_name(),
+    }
+
+
+@cache
+def processor_name() -> str:
+    """Return the processor's name, as the system calls it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() in {"model name", "Model"}:
+                return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+@cache
+def arithmetic() -> Mapping[str, str]:
+    """Return what decides, beside the predictions, about numbers made from them."""
+    return {
+        "sources": sources(samples, measure),
+        "numpy": version("numpy"),
+        "scipy": version("scipy"),
+    }
+
+
+def file_facts(variant: VariantUnderTest) -> Mapping[str, object]:
+    """Return what numbers about a file alone depend on.
+
+    Raises:
+        EdgeqError: The variant can't be made or read.
+    """
+    return {"model": variant.sha256, **arithmetic()}
+
+
+def answers_facts(variant: VariantUnderTest) -> Mapping[str, object]:
+    """Return what a variant's answer to a photograph depends on, beside the photograph.
+
+    Raises:
+        EdgeqError: The variant can't be made or read, or there is no evaluation set.
+    """
+    labels = variant.labels
+    return {
+        "answers": variant.run.executor.kept_answers(variant).address,
+        "labels": None if labels is None else [labels.name, labels.classes, labels.background],
+    }
+
+
+def pair_facts(variant: VariantUnderTest) -> Mapping[str, object]:
+    """Return what numbers about a variant beside its baseline depend on.
+
+    Raises:
+        EdgeqError: One of them can't be made or read, or there is no evaluation set.
+    """
+    images, own = variant.inputs.require_evaluation(), variant.own_samples
+    return {
+        **({} if own is None else {"samples": own.content_sha256}),
+        "baseline": answers_facts(variant.baseline),
+        "variant": answers_facts(variant),
+        "images": images.sha256,
+        "clusters": msgspec.to_builtins(find_clusters(images.groups())),
+        "confidence": variant.spec.confidence,
+        **arithmetic(),
+    }

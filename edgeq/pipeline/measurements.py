@@ -1,0 +1,538 @@
+"""The measurements: what can be asked of a variant, what that depends on, and how it is made.
+
+A row is looked up by the name of a property of ``VariantUnderTest``. The store addresses a number
+by what its row says that it depends on, the scheduler fetches ahead what rows say that cases will
+ask for, and nothing is measured beside other work that its row says must be measured alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq import tflite
+from edgeq.config.methods import FLOAT32, METHODS
+from edgeq.config.structs import Kernels
+from edgeq.errors import UnlikeOutputsError
+from edgeq.io.files import sha256_bytes
+from edgeq.judge import running
+from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
+from edgeq.judge.tensors import mismatch
+from edgeq.measure import stored
+from edgeq.measure.accuracy import Accuracy, accuracy
+from edgeq.measure.agreement import Agreement, agreement
+from edgeq.measure.clusters import find_clusters
+from edgeq.measure.first_values import first_values, same_first_values
+from edgeq.measure.input_range import InputFit, input_fit, input_scale, value_ends
+from edgeq.measure.kernels import KernelNoise, kernel_noise, tensor_noise
+from edgeq.measure.least_size import LeastSize, Narrower, least_size
+from edgeq.measure.operators import Operators, operators
+from edgeq.measure.predictions import Floats, OutputFacts, Predictions, outputs_facts
+from edgeq.measure.ranges import Ranges
+from edgeq.measure.renaming import Renaming, renaming
+from edgeq.measure.repeats import Repeats, same
+from edgeq.measure.size import Size, measure_size
+from edgeq.measure.stored.files import FileComparison, compare_files
+from edgeq.measure.tensors import Fit, Output, fits, same_bits
+from edgeq.pipeline.computed import computed
+from edgeq.pipeline.control import beside_control_of, find_control, reference_of
+from edgeq.pipeline.dependencies import answers_facts, arithmetic, file_facts, pair_facts
+from edgeq.pipeline.growing import watch
+from edgeq.pipeline.making import make
+from edgeq.pipeline.ranging import ranges_facts, ranges_of
+from edgeq.pipeline.readout import as_answers, require_as_many
+from edgeq.pipeline.repeating import MOST_IMAGES, ask_again, ask_others
+from edgeq.pipeline.timing import memory_of, timed_of
+from edgeq.quantize.recipes import LEAST_WEIGHTS
+from edgeq.record.feeding import (
+    Difference,
+    Feeding,
+    OwnSamples,
+    at_the_first_layer,
+    differences,
+    other_size,
+)
+from edgeq.registry import Registry
+from edgeq.samples.sets import ImageSet
+from edgeq.store.cached import keep, sources
+from edgeq.tflite.model_file import read_model
+from edgeq.tflite.units import units_of
+
+if TYPE_CHECKING:
+    from edgeq.pipeline.variant import VariantUnderTest
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """That a measurement is slow, and is made before the case that needs it asks.
+
+    Attributes:
+        gate: Name of the gate whose cases need it.
+        task: What its making is called.
+        after: What must be there before: the variant's file, or all predictions.
+        of_baseline: Whether it is the baseline's, of which all variants of a model need one.
+        applies: Returns whether a case asks for it, as far as its variant decides that.
+    """
+
+    gate: str
+    task: str
+    after: Literal["file", "predictions"]
+    of_baseline: bool = False
+    applies: Callable[[VariantUnderTest], bool] = lambda _: True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement(Generic[T]):
+    """One thing that can be asked of a variant.
+
+    Attributes:
+        name: Of the property of ``VariantUnderTest``.
+        make: Measures it.
+        struct: What it is.
+        group: Of its entries in the store.
+        depends: Returns all that it depends on, the address of its entry. None if it is not kept as
+            one: what it is made of is kept, or it is quick to make.
+        compares: Whether it compares the variant with its baseline, which has none itself.
+        alone: Whether it must be measured while nothing else runs.
+        ahead: That it is made before a case asks, None if it is not worth it.
+    """
+
+    name: str
+    make: Callable[[VariantUnderTest], T]
+    struct: type[T] | None = None
+    group: str = ""
+    depends: Callable[[VariantUnderTest], Mapping[str, object]] | None = None
+    compares: bool = False
+    alone: bool = False
+    ahead: Ahead | None = None
+
+    def of(self, variant: VariantUnderTest) -> T:
+        """Return it for a variant, made unless the store has it.
+
+        Raises:
+            EdgeqError: It can't be measured.
+        """
+        if self.depends is None or self.struct is None:
+            return self.make(variant)
+        facts = self.depends(variant)
+        return keep(variant.run.store, self.group, facts, lambda: self.make(variant), self.struct)
+
+
+class Noise(msgspec.Struct, frozen=True):
+    """How far other kernels lie from the run's own.
+
+    Attributes:
+        noise: Of the output that is nearest to failing.
+        other: The other kernels.
+    """
+
+    noise: KernelNoise = msgspec.field(name="found")
+    other: Kernels
+
+
+class Steadiness(msgspec.Struct, frozen=True):
+    """Whether a variant says the same when it is asked again.
+
+    Attributes:
+        repeats: What stayed the same.
+        copied: Whether it says the same as its baseline, bit by bit, although it is quantized.
+    """
+
+    repeats: Repeats
+    copied: bool
+
+
+class InputRange(msgspec.Struct, frozen=True):
+    """How a variant's input holds the values of its samples.
+
+    Attributes:
+        fit: None if its input is not quantized.
+    """
+
+    fit: InputFit | None = msgspec.field(name="found")
+
+
+def _size(variant: VariantUnderTest) -> Size:
+    return measure_size(read_model(variant.path))
+
+
+def _operators(variant: VariantUnderTest) -> Operators:
+    return operators(read_model(variant.path))
+
+
+def _least(variant: VariantUnderTest) -> LeastSize | None:
+    if variant.method is None or variant.is_asked_for("size_reduction"):
+        return None
+    baseline = read_model(variant.baseline.path)
+    units = {} if variant.choice is None else dict(variant.choice.units)
+    others = {
+        place: _narrower(units[unit.name])
+        for unit in (units_of(baseline) if units else ())
+        for place in unit.operators
+        if unit.name in units
+    }
+    return least_size(baseline, _narrower(variant.method), least=LEAST_WEIGHTS, others=others)
+
+
+def _narrower(method: str) -> Narrower:
+    if method == FLOAT32:
+        return Narrower(frozenset({FLOAT32}), integer=False)
+    activations = METHODS.get(method).activation_types
+    integer = bool(activations) and "float32" not in activations
+    return Narrower(METHODS.get(method).weight_types, integer)
+
+
+def _stored(variant: VariantUnderTest) -> FileComparison:
+    return compare_files(read_model(variant.baseline.path), read_model(variant.path))
+
+
+def _stored_facts(variant: VariantUnderTest) -> Mapping[str, object]:
+    return {
+        "baseline": variant.baseline.sha256,
+        "variant": variant.sha256,
+        "readers": sources(tflite, stored),
+        **arithmetic(),
+    }
+
+
+def _predictions(variant: VariantUnderTest) -> Predictions:
+    variant.evaluate_all()
+    predictions = variant.run.executor.answers(variant)
+    if not variant.is_baseline:
+        require_as_many(variant, predictions)
+    return predictions
+
+
+def _output_facts(variant: VariantUnderTest) -> OutputFacts:
+    return outputs_facts(variant.predictions)
+
+
+def _prediction_facts(variant: VariantUnderTest) -> Mapping[str, object]:
+    return {
+        "model": answers_facts(variant),
+        "images": variant.samples.sha256,
+        **arithmetic(),
+    }
+
+
+def _tensors(variant: VariantUnderTest) -> tuple[Output, ...]:
+    variant.evaluate_all()
+    every = variant.run.executor.rows(variant)
+    outputs = tuple(
+        Output(place.name, rows.values, rows, place.step)
+        for place, rows in zip(variant.readout.judged, every, strict=True)
+    )
+    if not variant.is_baseline:
+        ours, theirs = (
+            [(output.name, output.shape) for output in some]
+            for some in (variant.baseline.tensors, outputs)
+        )
+        problem = mismatch(ours, theirs)
+        if problem is not None:
+            raise UnlikeOutputsError(
+                problem,
+                where=variant.name,
+                remedy="Export the variant with the baseline's outputs, in its order",
+            )
+    return outputs
+
+
+def _outputs(variant: VariantUnderTest) -> tuple[Fit, ...]:
+    clusters = find_clusters(variant.inputs.require_evaluation().groups())
+    ours = variant.baseline.tensors  # first: what it can't do is no variant's fault
+    return fits(ours, variant.tensors, confidence=variant.spec.confidence, clusters=clusters)
+
+
+def _agreement(variant: VariantUnderTest) -> Agreement:
+    images, baseline = variant.inputs.require_evaluation(), variant.baseline.predictions
+    return agreement(
+        baseline,
+        variant.predictions,
+        _labels(images, baseline) if images.labelled else None,
+        confidence=variant.spec.confidence,
+        clusters=find_clusters(images.groups()),
+    )
+
+
+def _accuracy(variant: VariantUnderTest) -> Accuracy:
+    images, baseline = variant.inputs.require_evaluation(), variant.baseline.predictions
+    return accuracy(
+        baseline,
+        variant.predictions,
+        _labels(images, baseline),
+        confidence=variant.spec.confidence,
+        clusters=find_clusters(images.groups()),
+    )
+
+
+def _doubt(variant: VariantUnderTest) -> Doubt | None:
+    if not variant.classifies:
+        return doubt_of_tensors(variant.outputs)
+    images, labels = variant.inputs.require_evaluation(), variant.inputs.labels
+    shares = np.bincount(images.labels()) / len(images.photos) if images.labelled else None
+    return doubt(
+        variant.baseline.output_facts,
+        variant.accuracy if images.labelled else None,
+        largest_label_share=None if shares is None else float(shares.max()),
+        names=() if labels is None else labels.names,
+        renaming=variant.baseline.renaming if images.labelled else None,
+    )
+
+
+def _renaming(variant: VariantUnderTest) -> Renaming:
+    images, predictions = variant.samples, variant.predictions
+    classes = predictions.scores.shape[1]
+    return renaming(predictions.predicted, _labels(images, predictions), classes, images.groups())
+
+
+def _renaming_facts(variant: VariantUnderTest) -> Mapping[str, object]:
+    groups = sha256_bytes(msgspec.json.encode(variant.samples.groups()))
+    return {**_prediction_facts(variant), "groups": groups}
+
+
+def _labels(images: ImageSet, predictions: Predictions) -> npt.NDArray[np.int64]:
+    """Return the labels of a set, checked against the classes that a model tells apart."""
+    images.require_classes(predictions.scores.shape[1])
+    return images.labels()
+
+
+def _feeding(variant: VariantUnderTest) -> Feeding:
+    baseline, values = variant.baseline, _values(variant)
+    samples = variant.own_samples
+    return Feeding(
+        differences=(
+            *other_size(variant.input_size, baseline.input_size),
+            *differences(variant.preprocessing, baseline.preprocessing, values),
+        ),
+        samples=None
+        if samples is None
+        else OwnSamples(
+            source=samples.source, count=len(samples.photos), sha256=samples.content_sha256
+        ),
+        normalizes=values == (),
+    )
+
+
+def _values(variant: VariantUnderTest) -> tuple[Difference, ...] | None:
+    """Return how the values differ that reach the first layers of a variant and its baseline.
+
+    Returns:
+        None if what is declared says it: no file scales or shifts its input, or both are fed alike.
+    """
+    both = (variant, variant.baseline)
+    own, wanted = (one.preprocessing for one in both)
+    if (own.mean, own.std) == (wanted.mean, wanted.std):
+        return None
+    ours, theirs = (first_values(read_model(one.source.path), one.preprocessing) for one in both)
+    if not (ours.inside or theirs.inside):
+        return None
+    if same_first_values(ours, theirs):
+        return ()
+    difference = at_the_first_layer(ours.range, theirs.range)
+    return None if difference is None else (difference,)
+
+
+def _repeated_facts(variant: VariantUnderTest) -> Mapping[str, object]:
+    return {**pair_facts(variant), "asked": MOST_IMAGES}
+
+
+def _noise(variant: VariantUnderTest) -> Noise:
+    variant.evaluate_all()  # first: its error says more
+    others = variant.other_kernels
+    return Noise(noise=_noise_of(variant, others.outputs), other=others.kernels)
+
+
+def _noise_of(variant: VariantUnderTest, others: Sequence[Floats]) -> KernelNoise:
+    """Return how far other kernels lie from the run's own: of tensors, the nearest to failing."""
+    baseline = variant.baseline
+    if variant.classifies:
+        other = as_answers(variant, others)
+        return kernel_noise(baseline.predictions, variant.predictions, other)
+    every = [
+        tensor_noise(ours.rows, theirs.rows, others[place.at].reshape(len(others[place.at]), -1))
+        for place, ours, theirs in zip(
+            variant.readout.judged, baseline.tensors, variant.tensors, strict=True
+        )
+    ]
+    return max(every, key=running.strain)
+
+
+def _steadiness(variant: VariantUnderTest) -> Steadiness:
+    variant.evaluate_all()
+    again = variant.asked_again
+    first = tuple(rows.reshape(len(rows), -1) for rows in again.outputs)
+    before = variant.run.executor.first_rows(variant, len(first[0]))
+    # In a batch of several, neighbours that changed since may move the last bits.
+    fresh = again.batch > 1 or same(before, first)
+    copied = variant.quantizes_activations and _is_copy(variant)
+    return Steadiness(msgspec.structs.replace(again.repeats, fresh=fresh), copied)
+
+
+def _is_copy(variant: VariantUnderTest) -> bool:
+    """Return whether a variant says the same as its baseline, bit by bit."""
+    if variant.classifies:
+        ours, theirs = variant.baseline.predictions, variant.predictions
+        return same((ours.scores, ours.logits), (theirs.scores, theirs.logits))
+    pairs = zip(variant.baseline.tensors, variant.tensors, strict=True)
+    return all(same_bits(ours.rows, theirs.rows) for ours, theirs in pairs)
+
+
+def _input_range(variant: VariantUnderTest) -> InputRange:
+    scale = input_scale(read_model(variant.path))
+    if scale is None:
+        return InputRange(fit=None)
+    ends = None
+    if _own_calibration(variant) is not None:
+        least, greatest = variant.inputs.calibration_ends
+        ends = value_ends(least, greatest, variant.preprocessing)
+    return InputRange(fit=input_fit(scale, variant.preprocessing, variant.photographs, ends))
+
+
+def _input_range_facts(variant: VariantUnderTest) -> Mapping[str, object]:
+    calibration = _own_calibration(variant)
+    return {
+        "calibration": None if calibration is None else calibration.content_sha256,
+        "pixels": variant.photographs.source,
+        "images": variant.samples.content_sha256,
+        "preprocessing": msgspec.to_builtins(variant.preprocessing),
+        **file_facts(variant),
+    }
+
+
+def _own_calibration(variant: VariantUnderTest) -> ImageSet | None:
+    """Return what this run calibrates a variant on, and so what its input must hold."""
+    return variant.inputs.calibration_set if variant.is_calibrated else None
+
+
+MEASUREMENTS: Registry[Measurement[Any]] = Registry(
+    "measurement",
+    (
+        (row.name, row)
+        for row in (
+            Measurement(name="artifact", make=make, compares=True),
+            Measurement(name="loaded", make=lambda variant: variant.run.executor.load(variant)),
+            Measurement(name="size", make=_size, struct=Size, group="sizes", depends=file_facts),
+            Measurement(
+                name="operators",
+                make=_operators,
+                struct=Operators,
+                group="operators",
+                depends=file_facts,
+            ),
+            Measurement(name="least", make=_least, compares=True),
+            Measurement(
+                name="stored",
+                make=_stored,
+                struct=FileComparison,
+                group="stored",
+                depends=_stored_facts,
+                compares=True,
+            ),
+            Measurement(name="predictions", make=_predictions),
+            Measurement(
+                name="output_facts",
+                make=_output_facts,
+                struct=OutputFacts,
+                group="outputs",
+                depends=_prediction_facts,
+            ),
+            Measurement(name="tensors", make=_tensors),
+            Measurement(
+                name="outputs",
+                make=_outputs,
+                struct=tuple[Fit, ...],
+                group="fits",
+                depends=pair_facts,
+                compares=True,
+            ),
+            Measurement(
+                name="agreement",
+                make=_agreement,
+                struct=Agreement,
+                group="agreement",
+                depends=pair_facts,
+                compares=True,
+            ),
+            Measurement(
+                name="accuracy",
+                make=_accuracy,
+                struct=Accuracy,
+                group="accuracy",
+                depends=pair_facts,
+                compares=True,
+            ),
+            Measurement(
+                name="renaming",
+                make=_renaming,
+                struct=Renaming,
+                group="renaming",
+                depends=_renaming_facts,
+            ),
+            Measurement(name="doubt", make=_doubt, compares=True),
+            Measurement(name="control_choice", make=find_control, compares=True),
+            Measurement(name="beside_control", make=beside_control_of, compares=True),
+            Measurement(name="own_reference", make=reference_of, compares=True),
+            Measurement(name="feeding", make=_feeding, compares=True),
+            Measurement(name="asked_again", make=ask_again),
+            Measurement(
+                name="other_kernels",
+                make=ask_others,
+                ahead=Ahead(
+                    "kernels",
+                    "asking other kernels",
+                    after="file",
+                    applies=lambda variant: variant.quantizes_activations,
+                ),
+            ),
+            Measurement(
+                name="noise",
+                make=_noise,
+                struct=Noise,
+                group="noise",
+                depends=_repeated_facts,
+                compares=True,
+            ),
+            Measurement(
+                name="steadiness",
+                make=_steadiness,
+                struct=Steadiness,
+                group="steadiness",
+                depends=_repeated_facts,
+                compares=True,
+            ),
+            Measurement(
+                name="input_range",
+                make=_input_range,
+                struct=InputRange,
+                group="input_range",
+                depends=_input_range_facts,
+            ),
+            Measurement(
+                name="activations",
+                make=computed,
+                ahead=Ahead(
+                    "ranges", "looking at activations", after="predictions", of_baseline=True
+                ),
+            ),
+            Measurement(
+                name="ranges",
+                make=ranges_of,
+                struct=Ranges,
+                group="ranges",
+                depends=ranges_facts,
+                compares=True,
+                ahead=Ahead("ranges", "trying ranges", after="predictions"),
+            ),
+            Measurement(name="timed", make=timed_of, compares=True, alone=True),
+            Measurement(name="memory", make=memory_of, alone=True),
+            Measurement(name="growth", make=watch),
+        )
+    ),
+)

@@ -1,1 +1,1 @@
-"""How a variant is made: methods as data, two engines, calibration."""
+"""Making of variants: methods as data, two engines, calibration."""

@@ -16,7 +16,7 @@ from edgeq.samples.sets import ImageSet
 
 @dataclass(frozen=True)
 class Calibration:
-    """Photographs that ranges of activations are found with.
+    """Photographs for calibrating the ranges of activations.
 
     Attributes:
         images: The calibration set.
@@ -29,9 +29,9 @@ class Calibration:
     preprocessing: Preprocessing
 
     def facts(self) -> dict[str, object]:
-        """Return all that a variant's content depends on, as plain JSON values.
+        """Return everything that a variant's content depends on, as plain JSON values.
 
-        Names, places and labels of the photographs do not enter.
+        Names, paths and labels of the photographs are not included.
         """
         return {
             "images_sha256": self.images.content_sha256,
@@ -41,13 +41,13 @@ class Calibration:
         }
 
     def require_size(self, size: tuple[int, int], *, where: str) -> None:
-        """Refuse to calibrate a model that takes other photographs, or with none.
+        """Raise if there are no photographs or their size does not fit the model.
 
-        TensorFlow's converter would make ranges of either, without a word.
+        TensorFlow's converter would accept either silently.
 
         Args:
             size: Height and width of the model's input.
-            where: The variant, for the message.
+            where: The variant, for errors.
 
         Raises:
             ImageError: The photographs don't fit, or there are none.
@@ -71,7 +71,7 @@ class Calibration:
         return sha256_bytes(msgspec.json.encode(self.facts(), order="sorted"))
 
     def manifest(self) -> CalibratedOn:
-        """Return what the variant's manifest says about the calibration."""
+        """Return the calibration's part of a variant's manifest."""
         return CalibratedOn(
             source=self.images.source,
             count=len(self.images.photos),

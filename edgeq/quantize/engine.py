@@ -1,4 +1,4 @@
-"""What an engine is: a library that writes the files of variants in a child process."""
+"""Engines: libraries that write the files of variants in a child process."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Recipe = LitertRecipe | TensorflowRecipe
 
 @dataclass(frozen=True)
 class Shared:
-    """What a variant shares with others.
+    """What an intermediate result that several variants share depends on.
 
     Attributes:
         recipe: How the variant is made.
-        model: Of what.
-        calibration: With which photographs, None for what depends on none.
-        store: Where results are kept.
+        model: The float model.
+        calibration: The calibration set; None if the result needs none.
+        store: Store for results.
     """
 
     recipe: Recipe
@@ -41,12 +41,12 @@ class Job:
 
     Attributes:
         what: The variant and its model, for messages.
-        recipe: How.
-        model: Of what.
-        calibration: With which photographs, None for recipes that need none.
-        store: Where intermediate results are kept.
+        recipe: How the variant is made.
+        model: The float model.
+        calibration: The calibration set; None for recipes that need none.
+        store: Store for intermediate results.
         output: The file to write.
-        log: The file for all that the library prints.
+        log: The file for everything that the library prints.
     """
 
     what: str
@@ -59,7 +59,7 @@ class Job:
 
     @property
     def shared(self) -> Shared:
-        """What it may share with others."""
+        """The part of the job that it may share with others."""
         return Shared(self.recipe, self.model, self.calibration, self.store)
 
 
@@ -69,16 +69,16 @@ class Engine:
 
     Attributes:
         name: Name in ``edgeq.config.methods.ENGINES``.
-        packages: Packages whose versions decide what it makes.
-        extra: The extra of edgeq that installs them, None for what is always there.
-        recipes: By method.
-        format: Part of every address: raised when the children make other files of a request.
-        run: Writes the file of a job.
-        prepare: Makes what a job shares with others of its model, where the store has it not yet.
-            ``run`` does so too when it was not asked.
-        changes: Returns what its library is given in place of what the float ``.tflite`` file
-            holds, in words; None if it does not start from that file.
-        start: Starts a child process of the engine, where that takes long, and lets it wait.
+        packages: Packages whose versions affect the variants.
+        extra: The extra of edgeq that installs them; None if they are always installed.
+        recipes: Recipes by method.
+        format: Part of every address in the store; raised if the children's files change.
+        run: Function that writes the file of a job.
+        prepare: Function that makes what a job shares with others of its model, unless the store
+            has it. ``run`` does so too if it was not called.
+        changes: Function that returns, as phrases, how the library's input differs from the float
+            ``.tflite`` file; None if the engine does not start from that file.
+        start: Function that starts an idle child process of the engine; None if starting is fast.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Engine:
     start: Callable[[Make, Store], object] | None = None
 
     def recipe(self, method: Method) -> Recipe | None:
-        """Return how it makes a method: the method's own recipe, or one of its own; or None."""
+        """Return the method's own recipe, or else the engine's recipe for it; None if neither."""
         own = method.recipes.get(self.name)
         if own is None:
             return self.recipes.get(method.name)
@@ -108,7 +108,7 @@ class Engine:
         """Return the versions of its packages.
 
         Raises:
-            MissingExtraError: One is not installed.
+            MissingExtraError: A package is not installed.
         """
         installed = {}
         for package in self.packages:

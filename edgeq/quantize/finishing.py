@@ -1,7 +1,7 @@
-"""What is done to a file that litert-quantizer wrote, before it is a variant.
+"""Finishing of files that litert-quantizer wrote.
 
-litert-quantizer makes int8 borders alone, and leaves a mark at int16 sums that makes the runtime
-refuse some of them.
+litert-quantizer only makes int8 inputs and outputs, and sets a flag at int16 sums that makes the
+runtime reject some of them.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from edgeq.tflite.model_file import ModelFile, read_content
 from edgeq.tflite.packing import packed, unpacked
 
 SHIFT = 128
-"""What the zero point of uint8 is greater by than that of int8."""
+"""Difference between the zero points of uint8 and int8."""
 
-# Versions of the operators from which on they know int16 with scales that are not powers of two.
+# First versions of the operators that support int16 with scales other than powers of two.
 _GENERAL_SUMS = {"ADD": 3, "SUB": 5}
 
 
 def finished(content: bytes, path: Path, *, unsigned_io: bool) -> bytes:
-    """Return a file as a variant is to be; the same bytes if nothing has to be done.
+    """Return the finished content of a variant; the same bytes if nothing has to be done.
 
     Args:
-        content: What litert-quantizer wrote.
-        path: Where it will be, for errors.
+        content: Content that litert-quantizer wrote.
+        path: The file to be written, for errors.
         unsigned_io: Whether int8 inputs and outputs become uint8; they keep their names.
 
     Raises:
-        ModelError: It is not a model, or damaged.
+        ModelError: The content is not a model, or damaged.
     """
     sums = _has_int16_sums(read_content(path, content))
     if not sums and not unsigned_io:
@@ -54,11 +54,11 @@ def _has_int16_sums(model: ModelFile) -> bool:
 
 
 def _let_sums_have_any_scale(model: Any, schema: Any) -> None:
-    """Clear the mark at int16 sums that says that their scales are powers of two.
+    """Clear the flag at int16 sums that says that their scales are powers of two.
 
-    It is the schema's default. The runtime believes it of scales that are nearly such powers (the
-    ends 1 and 2 of a range, divided by 32767), and then refuses sums whose input has the greater
-    one. Without it the same numbers are computed for any scales.
+    The flag is the schema's default. The runtime trusts it for scales close to powers of two (the
+    ends 1 and 2 of a range, divided by 32767), and then rejects sums whose input has the greater
+    scale. Without it, the same numbers are computed for any scales.
     """
     builtin = schema.BuiltinOperator
     least = {getattr(builtin, name): version for name, version in _GENERAL_SUMS.items()}
@@ -74,10 +74,10 @@ def _let_sums_have_any_scale(model: Any, schema: Any) -> None:
 
 
 def _make_borders_unsigned(model: Any, schema: Any) -> None:
-    """Put a QUANTIZE between uint8 borders and the int8 ones that the model has.
+    """Convert int8 inputs and outputs to uint8 by a QUANTIZE at each.
 
-    Between two tensors of the same scale it adds or takes 128, which loses nothing; TensorFlow's
-    converter writes the same operators.
+    Between two tensors of the same scale it adds or subtracts 128, which loses nothing.
+    TensorFlow's converter writes the same operators.
     """
     main = model.subgraphs[0]
     code = _quantize_code(model, schema)
@@ -102,7 +102,7 @@ def _make_borders_unsigned(model: Any, schema: Any) -> None:
 
 
 def _unsigned_twin(main: Any, index: int, schema: Any) -> int:
-    """Add the uint8 twin of an int8 tensor; it takes the name, and the int8 one another."""
+    """Add a uint8 twin of an int8 tensor, which takes over its name, and rename the int8 tensor."""
     inner = main.tensors[index]
     outer = copy.deepcopy(inner)
     outer.type, outer.buffer = schema.TensorType.UINT8, 0  # the schema's empty buffer
@@ -124,7 +124,7 @@ def _quantize(code: int, entry: int, result: int, schema: Any) -> Any:
 
 
 def _quantize_code(model: Any, schema: Any) -> int:
-    """Return the place of QUANTIZE among the operator codes, added if it is not there."""
+    """Return the index of QUANTIZE among the operator codes, after adding it if necessary."""
     quantize = schema.BuiltinOperator.QUANTIZE
     for place, code in enumerate(model.operatorCodes):
         if code.builtinCode == quantize:

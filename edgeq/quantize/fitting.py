@@ -1,4 +1,4 @@
-"""Fitting a recipe to the model that it is used on, where its graph decides what is asked for."""
+"""Adaptation of a recipe to a model, as far as the recipe depends on the model's graph."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def fitted(
     units: Units = (),
     what: str = "",
 ) -> LitertRecipe | TensorflowRecipe:
-    """Return a recipe as it is used on a model.
+    """Return a recipe adapted to a model.
 
     Args:
-        recipe: Of the method.
+        recipe: The method's recipe.
         model: The float model.
-        classifier: How the dense layers that give its outputs are to be quantized, None for like
+        classifier: How the dense layers that produce its outputs are to be quantized; None if like
             the others.
-        units: Units that are quantized in another way than the method's.
+        units: Units that are quantized differently, with their methods.
         what: The variant and its model, for errors.
 
     Raises:
         ModelError: The model's file can't be read, or its layers can't be grouped into units.
-        SpecError: No dense layer gives an output of the model, or it has no such unit.
+        SpecError: No dense layer produces an output of the model, or it has no such unit.
     """
     if not isinstance(recipe, LitertRecipe):
         return recipe
@@ -83,8 +83,8 @@ def _with_classifier(
     heads = Wiring(read_model(model.path)).heads
     if not heads:
         raise SpecError(
-            "no dense layer gives an output of the model, so there is no classifier to quantize "
-            "in another way",
+            "no dense layer produces an output of the model, so there is no classifier to quantize "
+            "differently",
             where=what,
             remedy="Remove `classifier`",
         )
@@ -94,9 +94,9 @@ def _with_classifier(
 
 
 def _with_small_weights(recipe: LitertRecipe, model: FloatModel) -> LitertRecipe:
-    """Return a recipe that leaves no small weights in float if the model has no others.
+    """Return a recipe that also quantizes small weights if the model has no others.
 
-    A network of a few kB would otherwise come out as it went in.
+    Otherwise a network of a few kB would not be quantized at all.
     """
     least = max(step.op_config.min_weight_elements for step in recipe.steps)
     if not least:

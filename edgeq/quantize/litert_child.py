@@ -1,6 +1,6 @@
-"""The child process of the engine ``litert``: calibration runs and quantization.
+"""Child process of the engine ``litert`` for calibration runs and quantization.
 
-It is asked as ``models/serving.py`` says.
+``models/serving.py`` describes the protocol.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from edgeq.tflite.model_file import ModelFile, read_content
 from edgeq.tflite.prepared import prepared
 from edgeq.tflite.wiring import Wiring
 
-# The order of additions, and with it the last bit of a range, must not depend on the machine's
-# number of cores.
+# With several threads, the order of additions and hence the last bit of a range would depend on the
+# machine's number of cores.
 THREADS = 1
 
 
 class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_field="task"):
-    """Find the extents of all activations.
+    """Request to find the extents of all activations.
 
     Attributes:
         model: The float ``.tflite`` file.
@@ -43,12 +43,12 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_
 
 
 class Quantize(msgspec.Struct, frozen=True, kw_only=True, tag="quantize", tag_field="task"):
-    """Make one variant.
+    """Request to make one variant.
 
     Attributes:
         model: The float ``.tflite`` file.
         steps: litert-quantizer's recipe.
-        statistics: File of ``Statistics``, None for methods that need none.
+        statistics: File of ``Statistics``; None for methods that need none.
         percentile: See ``statistics.ranges``.
         output: The file that the variant is written to.
         unsigned_io: Whether int8 inputs and outputs become uint8.
@@ -63,9 +63,9 @@ class Quantize(msgspec.Struct, frozen=True, kw_only=True, tag="quantize", tag_fi
 
 
 def calibrate(request: Calibrate) -> dict[str, object]:
-    """Run every photograph through the float model and write what its activations were.
+    """Run every photograph through the float model and write the extents of its activations.
 
-    One image is in memory at a time.
+    Only one image is in memory at a time.
 
     Raises:
         ValueError: The model computes NaN.
@@ -75,7 +75,7 @@ def calibrate(request: Calibrate) -> dict[str, object]:
     path = Path(request.model)
     content = _content(path)
     with warnings.catch_warnings():
-        # It warns that keeping all tensors is for debugging; reading them is the purpose here.
+        # The warning says that preserving all tensors is for debugging, but it is needed here.
         warnings.simplefilter("ignore", UserWarning)
         interpreter = Interpreter(
             model_content=content, num_threads=THREADS, experimental_preserve_all_tensors=True
@@ -119,13 +119,13 @@ def quantize(request: Quantize) -> dict[str, object]:
 
 
 def _content(path: Path) -> bytes:
-    """Return a model as the library can take it: the file's own bytes if nothing is in the way."""
+    """Return a model's content prepared for the library; unchanged if no change is needed."""
     content = prepared(path)
     return path.read_bytes() if content is None else content
 
 
 def _activations(interpreter: Any, model: ModelFile) -> dict[str, int]:
-    """Return the float tensors that operators compute or the model is given, by name."""
+    """Return the indices of the model's float inputs and computed float tensors, by name."""
     indices = (*model.inputs, *(i for operator in model.operators for i in operator.outputs))
     known = {detail["index"] for detail in interpreter.get_tensor_details()}
     return {
@@ -136,7 +136,7 @@ def _activations(interpreter: Any, model: ModelFile) -> dict[str, int]:
 
 
 def _borders(model: ModelFile) -> tuple[str, ...]:
-    """Return the names of a model's inputs, of its outputs, and of what a softmax makes them of."""
+    """Return the names of a model's inputs, outputs and logits."""
     wiring = Wiring(model)
     logits = (wiring.logits(index) for index in model.outputs)
     indices = (*model.inputs, *model.outputs, *(logit for logit in logits if logit is not None))
@@ -144,6 +144,6 @@ def _borders(model: ModelFile) -> tuple[str, ...]:
 
 
 def work(request: dict[str, Any]) -> dict[str, object]:
-    """Do what a request asks for."""
+    """Carry out a request."""
     task: Calibrate | Quantize = structs.converted(request, Calibrate | Quantize)
     return calibrate(task) if isinstance(task, Calibrate) else quantize(task)

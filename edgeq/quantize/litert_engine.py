@@ -1,4 +1,4 @@
-"""The engine ``litert``: litert-quantizer, from the float ``.tflite`` file."""
+"""Engine ``litert``: litert-quantizer, which starts from the float ``.tflite`` file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATISTICS_FILE = "statistics.npz"
 
 
 def run_litert(job: Job) -> None:
-    """Make a variant with litert-quantizer, from the float ``.tflite`` file.
+    """Make a variant from the float ``.tflite`` file with litert-quantizer.
 
     Raises:
         ConversionError: The library failed.
@@ -42,7 +42,7 @@ def run_litert(job: Job) -> None:
 
 
 def prepare_litert(shared: Shared) -> Path | None:
-    """Return the file of the activations' extents, found once for all methods that need it.
+    """Return the file of the activations' extents, computed once for all methods that need it.
 
     Raises:
         ConversionError: The library failed.
@@ -74,7 +74,7 @@ def prepare_litert(shared: Shared) -> Path | None:
 
 
 def changes_for_litert(model: FloatModel) -> tuple[str, ...]:
-    """Return what litert-quantizer is given in place of what a model's file holds, in words.
+    """Return, as phrases, how litert-quantizer's input differs from a model's file.
 
     Raises:
         ModelError: The file is missing, not a model, truncated or damaged.

@@ -1,4 +1,4 @@
-"""Making a variant, or taking a ready-made one."""
+"""Making of variants, and reading of ready-made variants."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def make_variant(
     *,
     recipe: Recipe | None = None,
 ) -> Variant:
-    """Return the variant that a method makes of a model, from the store when it is there.
+    """Return the variant that a method makes of a model, from the store if it is there.
 
     Args:
         choice: The method and the engine.
         model: The float model.
-        calibration: Used by methods that need one, and by no other.
-        store: Where variants are kept. Logs are in its folder ``logs``.
-        recipe: In place of the engine's own for the method.
+        calibration: The calibration set, used only by methods that need one.
+        store: Store for variants. Logs are in its folder ``logs``.
+        recipe: A recipe to use instead of the engine's own for the method.
 
     Raises:
-        ConversionError: The library failed, with its reason in one line and its log.
+        ConversionError: The library failed. The error has the reason in one line and the log.
         ImageError: The calibration set is empty or decoded at another size than the model's.
         MissingExtraError: The engine is not installed.
         ModelError: The engine can't start from this model.
@@ -82,7 +82,7 @@ def make_variant(
         "tools": engine.versions(),
     }
     if choice.units:
-        # The names of all operators say no more to people than those of the units.
+        # For people, the units' names are enough; the names of all their operators add nothing.
         origin["units"] = dict(choice.units)
         origin["recipe_sha256"] = sha256_bytes(msgspec.json.encode(chosen))
     if choice.classifier is not None:
@@ -125,15 +125,15 @@ def ready_variant(name: str, ready: ReadyVariant, spec: Spec, store: Store) -> V
     """Return a ready-made variant.
 
     Args:
-        name: Its name in the spec.
-        ready: What the spec says about it.
-        spec: Relative paths start from its root.
-        store: Keeps the copy that is run.
+        name: Name of the variant in the spec.
+        ready: The variant's table in the spec.
+        spec: The spec, to whose root paths are relative.
+        store: Store for the copy that is run.
 
     Raises:
         ModelError: The file is missing, not a model, damaged, or has operators that no LiteRT
             runtime for Python has.
-        SpecError: It names no file, or a preprocessing that there is not.
+        SpecError: The table names no file, or an unknown preprocessing.
     """
     if ready.file is None:
         raise SpecError("names no file", where=f"variants.{name}", remedy="Add file")
@@ -164,15 +164,15 @@ def ready_variant(name: str, ready: ReadyVariant, spec: Spec, store: Store) -> V
 
 
 def ready_file(name: str, file: str, spec: Spec) -> ModelFile:
-    """Return the file of a ready-made variant as it lies there, to be looked at and not run.
+    """Return the parsed file of a ready-made variant in its own place, without copying it.
 
     Args:
         name: Name of the variant in the spec.
-        file: As the spec writes it.
-        spec: Relative paths start from its root.
+        file: Path of the file as in the spec.
+        spec: The spec, to whose root paths are relative.
 
     Raises:
-        ModelError: As ``ready_variant``.
+        ModelError: As for ``ready_variant``.
     """
     path = spec.path(file)
     _require_file(name, path)
@@ -182,10 +182,10 @@ def ready_file(name: str, file: str, spec: Spec) -> ModelFile:
 
 
 def _require_file(name: str, path: Path) -> None:
-    """Refuse a path of a variant that leads nowhere.
+    """Raise if a variant's file does not exist.
 
     Raises:
-        ModelError: There is nothing.
+        ModelError: The file does not exist.
     """
     if not path.exists():
         table = f"[{key_text('variants', name)}]"
@@ -193,10 +193,10 @@ def _require_file(name: str, path: Path) -> None:
 
 
 def _require_model(path: Path, *, what: str, log: Path) -> None:
-    """Refuse what an engine wrote if no runtime could read it.
+    """Raise if no runtime could run the file that an engine wrote.
 
     Raises:
-        ConversionError: It could not.
+        ConversionError: The file can't be used.
     """
     try:
         require_runnable(read_model(path))

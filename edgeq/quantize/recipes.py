@@ -1,8 +1,8 @@
-"""How each method is made by each engine, as data.
+"""Recipes by which the engines make each method, as data.
 
 The recipes are part of a variant's address and manifest. The choices in them (percentile of the
-ranges, how weights' scales are found, which weights stay in float32) are measured in
-``benchmarks/engines.md``.
+ranges, how weights' scales are found, which weights stay in float32) are based on the measurements
+in ``benchmarks/engines.md``.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ INT8_ONLY = "TFLITE_BUILTINS_INT8"
 NO_QUANTIZE = "no_quantize"
 BORDERS = ("INPUT", "OUTPUT")
 _EVERYTHING = "(?s:.*)"
-"""Another pattern than that of the steps for all operators, so that it comes after those."""
+"""Pattern for all names that differs from the default ``.*``, so that its steps come last."""
 WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
 class Numbers(msgspec.Struct, frozen=True, kw_only=True):
-    """How a kind of tensor is quantized; field names are litert-quantizer's.
+    """How a kind of tensor is quantized, with litert-quantizer's field names.
 
     Attributes:
         num_bits: Width of an element.
@@ -43,15 +43,14 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """Settings of one step; field names are litert-quantizer's.
+    """Settings of one step, with litert-quantizer's field names.
 
     Attributes:
         weight_tensor_config: How weights are quantized.
-        activation_tensor_config: How activations are quantized, left out for methods that leave
-            them in float32.
+        activation_tensor_config: How activations are quantized; unset if they stay float32.
         compute_precision: ``"INTEGER"`` or ``"FLOAT"`` arithmetic.
-        explicit_dequantize: Whether weights are turned into floats before the operator.
-        min_weight_elements: Weights with fewer elements stay in float32.
+        explicit_dequantize: Whether weights are dequantized before the operator.
+        min_weight_elements: Number of elements below which weights stay float32.
     """
 
     weight_tensor_config: Numbers | msgspec.UnsetType = msgspec.UNSET
@@ -62,13 +61,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings for some operators; a later step wins. Field names are litert-quantizer's.
+    """Settings for some operators, with litert-quantizer's field names; a later step wins.
 
     Attributes:
         op_config: The settings.
         operation: An operator's name, ``"INPUT"``, ``"OUTPUT"``, or ``"*"`` for all.
-        algorithm_key: How scales are found.
-        regex: Names of the tensors that it holds for.
+        algorithm_key: Algorithm that finds scales.
+        regex: Pattern for the names of the tensors that the step applies to.
     """
 
     op_config: Settings
@@ -81,11 +80,11 @@ class LitertRecipe(msgspec.Struct, frozen=True, kw_only=True):
     """A method as litert-quantizer makes it.
 
     Attributes:
-        steps: In order.
-        percentile: Which range of an activation follows from the calibration images, see
-            ``statistics.ranges``; None for methods that need none.
-        unsigned_io: Whether input and output, which the library makes int8, become uint8 after
-            it.
+        steps: The steps in order.
+        percentile: Percentile of the calibration images that sets the range of an activation, see
+            ``statistics.ranges``; None for methods without calibration.
+        unsigned_io: Whether input and output, which the library makes int8, are then changed to
+            uint8.
     """
 
     steps: tuple[Step, ...]
@@ -97,12 +96,12 @@ class TensorflowRecipe(msgspec.Struct, frozen=True, kw_only=True):
     """A method as TensorFlow's converter makes it.
 
     Attributes:
-        operators: ``"TFLITE_BUILTINS_INT8"`` and so on, a name in ``tf.lite.OpsSet``; None
-            leaves the default.
+        operators: A name in ``tf.lite.OpsSet``, such as ``"TFLITE_BUILTINS_INT8"``; None for the
+            default.
         types: Names of types for ``target_spec.supported_types``.
         io_type: Type of the model's input and output.
         calibrated: Whether photographs are run through the model to find ranges.
-        per_channel: Whether each channel of weights has a scale of its own.
+        per_channel: Whether each channel of weights has its own scale.
     """
 
     operators: str | None = None
@@ -113,7 +112,7 @@ class TensorflowRecipe(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shares_calibration(self) -> bool:
-        """Whether one calibrated file serves all such recipes: int8, whatever the input's type."""
+        """Whether recipes share a calibrated file: those of int8, whatever the input's type."""
         return self.calibrated and self.operators == INT8_ONLY
 
 
@@ -121,13 +120,13 @@ _FLOAT = Settings(compute_precision="FLOAT")
 
 
 def weights_only(bits: int, *, dynamic: bool, least: int = 0) -> LitertRecipe:
-    """Return the recipe of a method that quantizes weights alone.
+    """Return the recipe of a method that quantizes only weights.
 
     Args:
-        bits: Width of a weight.
-        dynamic: Whether kernels quantize activations while running; otherwise weights are
-            turned into floats first.
-        least: Weights with fewer elements stay in float32.
+        bits: Bits of a weight.
+        dynamic: Whether kernels quantize activations at run time; if not, weights are dequantized
+            first.
+        least: Number of elements below which weights stay float32.
     """
     settings = Settings(
         weight_tensor_config=Numbers(num_bits=bits),
@@ -149,11 +148,11 @@ def static(
     """Return the recipe of a method with int8 weights and integer activations.
 
     Args:
-        bits: Width of activations; 16-bit ones are symmetric, as the kernels demand.
+        bits: Bits of activations; with 16 bits they are symmetric, as the kernels require.
         percentile: See ``LitertRecipe``.
-        io: Types of input and output: those of the activations, or others.
-        weights: How the scales of weights are found, ``MINMAX`` or ``MSE``.
-        per_channel: Whether each channel of weights has a scale of its own.
+        io: Type of input and output: ``"integer"`` for that of the activations, or another.
+        weights: Algorithm that finds the scales of weights, ``MINMAX`` or ``MSE``.
+        per_channel: Whether each channel of weights has its own scale.
     """
     settings = Settings(
         weight_tensor_config=Numbers(
@@ -179,47 +178,48 @@ def static(
 
 
 def head(settings: Settings, tensor: str, classifier: Classifier) -> Step:
-    """Return the step for one dense layer that is quantized otherwise than the others.
+    """Return the step for a dense layer that is quantized differently from the others.
 
     Args:
-        settings: Those of the others.
+        settings: Settings of the other layers.
         tensor: Name of the tensor that the layer computes.
-        classifier: ``"int4"`` gives its weights 4 bits; ``"dynamic"`` 8 bits, and activations that
-            are quantized while running.
+        classifier: ``"int4"`` for weights of 4 bits; ``"dynamic"`` for weights of 8 bits and
+            activations that are quantized at run time.
     """
     weights = Numbers(num_bits=4 if classifier == "int4" else 8)
     if classifier == "int4":
         own = msgspec.structs.replace(settings, weight_tensor_config=weights, min_weight_elements=0)
     else:
         own = Settings(weight_tensor_config=weights)
-    # The library looks for the pattern in names that it ends with a semicolon.
+    # The library appends a semicolon to names before matching.
     return Step(op_config=own, operation="FULLY_CONNECTED", regex=f"^{re.escape(tensor)};$")
 
 
 def mixed(
     base: LitertRecipe, units: Sequence[tuple[LitertRecipe | None, Sequence[str]]]
 ) -> LitertRecipe:
-    """Return a recipe that makes some operators in another way than the others.
+    """Return a recipe that quantizes some operators differently from the others.
 
     Args:
-        base: For all others, and for inputs and outputs.
-        units: A recipe, None for float32, with the scopes of the operators that it is for: the
-            names of the tensors that one computes, each ended with a semicolon.
+        base: Recipe for the other operators, and for inputs and outputs.
+        units: Recipes (None for float32), each with the scopes of its operators. A scope is the
+            names of the tensors that an operator computes, each followed by a semicolon.
 
     Returns:
-        The base's percentile counts if it has one.
+        The mixed recipe, with the base's percentile if it has one.
     """
     steps = list(base.steps)
     for recipe, scopes in units:
         names = "|".join(map(re.escape, scopes))
-        # A step on all operators replaces an earlier one with the same pattern, and what it can't
-        # be used on falls back to the step before: so float32 first, under a pattern of its own.
+        # A step for all operators replaces an earlier one with the same pattern, and operators that
+        # it can't apply to fall back to the step before. So float32 comes first, with its own
+        # pattern.
         steps.append(Step(op_config=_FLOAT, algorithm_key=NO_QUANTIZE, regex=f"^(?:{names})$"))
         if recipe is not None:
             own = (step for step in recipe.steps if step.operation not in BORDERS)
             pattern = f"^(?:{names})\\Z"
             steps += [msgspec.structs.replace(step, regex=pattern) for step in own]
-    # An output has the name of what computes it; it stays as the base has it.
+    # An output shares its name with the operator's tensor, but must keep the base's settings.
     borders = [step for step in base.steps if step.operation in BORDERS] or [
         msgspec.structs.replace(step, operation=border)
         for step in base.steps
@@ -241,12 +241,12 @@ _FLOAT16 = Settings(
     compute_precision="FLOAT",
     explicit_dequantize=True,
 )
-# Ranges of int8 leave out the extremes of the most extreme images, since every step counts;
-# 16 bits have steps to spare.
+# Ranges of int8 exclude the extremes of the most extreme images because every step counts. With 16
+# bits there are steps to spare.
 INT8_PERCENTILE = 90.0
 INT16_PERCENTILE = 100.0
-# Small weights (the first convolution, narrow depthwise ones) are few bytes and much of the
-# error. TensorFlow's converter draws the line at the same number.
+# Small weights (the first convolution, narrow depthwise ones) are few bytes but cause much of the
+# error. TensorFlow's converter uses the same threshold.
 LEAST_WEIGHTS = 1024
 
 LITERT: dict[str, LitertRecipe] = {

@@ -1,6 +1,6 @@
-"""Ranges of activations: what each calibration image showed, and which range follows from it.
+"""Ranges of activations, computed from the extents of each calibration image.
 
-Numbers only; the tensors come from ``litert_child``.
+The extents come from ``litert_child``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-# What LiteRT's own calibration takes for a range at most: graphs pad with infinities.
+# Greatest value in a range, as in LiteRT's own calibration: graphs may pad with infinities.
 LARGEST = 3e38
 
 Array = npt.NDArray[np.float32]
@@ -23,7 +23,7 @@ class Statistics:
 
     Attributes:
         names: Names of the ``t`` tensors.
-        extents: Float32, shape ``(n, t, 2)``: image, tensor, smallest and largest.
+        extents: Float32, shape ``(n, t, 2)``: image, tensor, smallest and largest value.
         borders: Names of the tensors that are the model's inputs, its outputs, and its logits.
     """
 
@@ -51,10 +51,10 @@ class Statistics:
 
 
 def extent(values: npt.NDArray[np.floating], *, name: str) -> tuple[float, float]:
-    """Return the smallest and largest value of a tensor, infinities left out.
+    """Return the smallest and largest value of a tensor, without infinities.
 
     Raises:
-        ValueError: It is empty, holds a NaN, or holds nothing but infinities.
+        ValueError: The tensor is empty, contains NaN, or contains only infinities.
     """
     if not values.size:
         raise ValueError(f"the tensor {name!r} is empty")
@@ -65,27 +65,27 @@ def extent(values: npt.NDArray[np.floating], *, name: str) -> tuple[float, float
         raise ValueError(f"the float model computes NaN in the tensor {name!r}")
     finite = values[np.abs(values) < LARGEST]
     if not finite.size:
-        raise ValueError(f"the float model computes nothing but infinities in {name!r}")
+        raise ValueError(f"the float model computes only infinities in {name!r}")
     return float(finite.min()), float(finite.max())
 
 
 def ranges(statistics: Statistics, percentile: float) -> Array:
     """Return one range for each tensor.
 
-    The lower end is the ``100 - percentile`` percentile over the images of their smallest
-    values, the upper end the ``percentile`` percentile of their largest. 100 is the smallest and
-    largest value of all. The model's inputs take those always: their range is the pixels'.
-    The result does not depend on the order of the images.
+    The lower end is the ``100 - percentile`` percentile of the images' smallest values, the upper
+    end the ``percentile`` percentile of their largest values. With 100, they are the smallest and
+    largest value of all, as always for the model's inputs, outputs and logits. The result does not
+    depend on the order of the images.
 
     Args:
-        statistics: Of at least one image.
-        percentile: In (50, 100].
+        statistics: Statistics of at least one image.
+        percentile: Percentile in (50, 100].
 
     Returns:
-        Float32, shape ``(t, 2)``.
+        Ranges, float32, shape ``(t, 2)``.
 
     Raises:
-        ValueError: The percentile lies outside, or there is no image.
+        ValueError: The percentile is out of range, or there is no image.
     """
     if not 50 < percentile <= 100:  # noqa: PLR2004 - the middle and the whole
         raise ValueError(f"a percentile of {percentile} is not in (50, 100]")

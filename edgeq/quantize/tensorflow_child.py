@@ -1,6 +1,6 @@
-"""The child process of the engine ``tensorflow``: the one place that runs its converter.
+"""Child process of the engine ``tensorflow``, the only place that runs its converter.
 
-It is asked as ``models/serving.py`` says.
+``models/serving.py`` describes the protocol.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from edgeq.samples.preprocess import to_input
 
 
 class Start(msgspec.Struct, frozen=True, tag="start", tag_field="task"):
-    """Import TensorFlow."""
+    """Request to import TensorFlow."""
 
 
 class Convert(msgspec.Struct, frozen=True, kw_only=True, tag="convert", tag_field="task"):
-    """Make one variant.
+    """Request to make one variant.
 
     Attributes:
         start: The float model with a fixed batch of 1: a frozen graph, or a SavedModel folder.
@@ -42,7 +42,7 @@ class Convert(msgspec.Struct, frozen=True, kw_only=True, tag="convert", tag_fiel
 
 
 class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_field="task"):
-    """Find the ranges of all activations.
+    """Request to find the ranges of all activations.
 
     Attributes:
         start: As in ``Convert``.
@@ -58,13 +58,13 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_
 
 
 class Quantize(msgspec.Struct, frozen=True, kw_only=True, tag="quantize", tag_field="task"):
-    """Make one int8 variant of a calibrated model.
+    """Request to make an int8 variant of a calibrated model.
 
     Attributes:
-        calibrated: What ``Calibrate`` wrote.
+        calibrated: The file that ``Calibrate`` wrote.
         io_type: Type of the model's input and output.
         output: The file that the variant is written to.
-        per_channel: Whether each channel of weights has a scale of its own.
+        per_channel: Whether each channel of weights has its own scale.
     """
 
     calibrated: str
@@ -92,7 +92,7 @@ def convert(request: Convert) -> bytes:
 
 
 def calibrate(request: Calibrate) -> bytes:
-    """Return the float model with the ranges that the photographs gave."""
+    """Return the float model with the ranges that calibration on the photographs gives."""
     import tensorflow as tf
 
     converter = _converter(request.start)
@@ -103,7 +103,7 @@ def calibrate(request: Calibrate) -> bytes:
 
 
 def quantize(request: Quantize) -> bytes:
-    """Return the variant; this is the converter's own last step, as its debugger takes it too."""
+    """Return the variant by the converter's own last step, which its debugger also uses."""
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
 
@@ -154,7 +154,7 @@ def samples(
 
 
 def work(request: dict[str, Any]) -> dict[str, object]:
-    """Do what a request asks for."""
+    """Carry out a request."""
     task: Start | Convert | Calibrate | Quantize = structs.converted(
         request, Start | Convert | Calibrate | Quantize
     )

@@ -1,4 +1,4 @@
-"""The engine ``tensorflow``: TensorFlow's converter, from the frozen graph of the export."""
+"""Engine ``tensorflow``: TensorFlow's converter, which starts from the export's frozen graph."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def run_tensorflow(job: Job) -> None:
 
 
 def prepare_tensorflow(shared: Shared) -> Path:
-    """Return what the converter starts from, made once for all methods that start there.
+    """Return the file that the converter starts from, made once for all methods.
 
     That is the exported graph, or the calibrated file for recipes that share one.
 
     Raises:
-        ConversionError: The export failed, or the calibration.
+        ConversionError: The export or the calibration failed.
         ModelError: The converter can't start from the model.
         StoreError: The store can't be written.
     """
@@ -73,10 +73,10 @@ def prepare_tensorflow(shared: Shared) -> Path:
 
 
 def start_tensorflow(limits: Make, store: Store) -> None:
-    """Import TensorFlow in a child process that waits, where children are kept.
+    """Import TensorFlow in a child process that stays idle, if children are reused.
 
     Raises:
-        ConversionError: It could not be imported.
+        ConversionError: TensorFlow could not be imported.
         StoreError: The log can't be written.
     """
     log = store.root / LOGS / "tensorflow.log"
@@ -97,7 +97,7 @@ def _shares_calibration(shared: Shared) -> bool:
 
 
 def _photographs(calibration: Calibration | None) -> dict[str, object]:
-    """Return the part of a request that tells the photographs."""
+    """Return the part of a request that describes the photographs."""
     if calibration is None:
         return {}
     preprocessing = msgspec.to_builtins(calibration.preprocessing)

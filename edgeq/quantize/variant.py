@@ -1,4 +1,4 @@
-"""A variant: a model that a method made, or one that came ready-made."""
+"""Variants, either made by a method or ready-made."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class Variant:
     """One variant of one model.
 
     Attributes:
-        name: What the spec calls it: ``"int8"``, ``"int8@tensorflow"``, or a ready-made name.
-        method: Name in ``METHODS``, None for a ready-made variant that claims nothing.
+        name: Name in the spec: ``"int8"``, ``"int8@tensorflow"``, or a ready-made variant's name.
+        method: Name in ``METHODS``; None for a ready-made variant that claims none.
         engine: Name in ``ENGINES``, or ``"ready-made"``.
-        path: The ``.tflite`` file, of a ready-made variant its copy in the store.
-        sha256: Of the file's content.
+        path: The ``.tflite`` file; for a ready-made variant, its copy in the store.
+        sha256: SHA-256 of the file's content.
         bytes: Size of the file.
         manifest: What it was made from.
-        made: Whether this call made it (False when it was read from the store or came ready).
-        original: The project's file, None for a variant that was made.
+        made: Whether this call made it; False if it was in the store or ready-made.
+        original: The project's file; None for a variant that was made.
     """
 
     name: str

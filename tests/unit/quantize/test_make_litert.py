@@ -117,7 +117,7 @@ def test_a_classifier_is_quantized_in_its_own_way(
 def test_a_classifier_must_be_there(folder: Path, tmp_path: Path) -> None:
     choice = MethodChoice("dynamic_range", "dynamic_range", "litert", "int4")
     model = float_model(tmp_path, without_dense())
-    with pytest.raises(SpecError, match="tiny/dynamic_range: no dense layer gives an output"):
+    with pytest.raises(SpecError, match="tiny/dynamic_range: no dense layer produces an output"):
         make_variant(choice, model, None, Store(tmp_path / "store"))
 
 

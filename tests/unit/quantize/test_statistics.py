@@ -85,7 +85,7 @@ def test_padding_with_infinity_is_left_out() -> None:
     [
         ([1.0, np.nan], "NaN in the tensor 'conv'"),
         ([np.nan, np.inf], "NaN in the tensor 'conv'"),
-        ([np.inf, np.inf], "nothing but infinities in 'conv'"),
+        ([np.inf, np.inf], "only infinities in 'conv'"),
         ([], "'conv' is empty"),
     ],
 )

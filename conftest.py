@@ -1,13 +1,14 @@
-"""The plugin comes through its entry point; tests of it run pytest inside pytest.
+"""pytest settings for all tests. The plugin comes through its entry point.
 
-pytest-benchmark's command reads this file too, in environments without the tests' packages: it
-imports nothing of theirs. What all tests need of Hypothesis is in tests/conftest.py.
+Tests of the plugin run pytest inside pytest. pytest-benchmark's command also reads this file, in
+environments without the tests' packages, so it does not import any of them. What all tests need of
+Hypothesis is in tests/conftest.py.
 """
 
 import signal
 
 pytest_plugins = ["pytester"]
 
-# A shell lets its background jobs, and all that they start, ignore Ctrl-C; tests that press it
-# would wait for ever.
+# A shell makes its background jobs, and everything they start, ignore Ctrl-C; tests that send it
+# would wait forever.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,22 +1,22 @@
-"""The errors that edgeq raises on purpose.
+"""The errors that edgeq raises deliberately.
 
 EdgeqError                  exit code 2: what went wrong, where, and what to do
-├── SpecError               the configuration
-├── MissingExtraError       an optional dependency that is not installed
-├── ModelError              a float model or a ready-made variant that can't be used
-│   ├── ChangedFileError    its file was written while the run went on
-│   └── ConversionError     a library failed while it made a model; carries its log
-├── ImageError              photographs, labels, calibration and evaluation sets
-├── StoreError              the content-addressed store
+├── SpecError               the configuration is wrong
+├── MissingExtraError       an optional dependency is not installed
+├── ModelError              a float model or a ready-made variant can't be used
+│   ├── ChangedFileError    its file was changed during the run
+│   └── ConversionError     a library failed while making a model; carries its log
+├── ImageError              photographs, labels or sets of images can't be used
+├── StoreError              the content-addressed store can't be used
 ├── WorkerError             a model could not be run
 │   ├── ModelRefusedError   the runtime refused the model, with its reason
-│   ├── UnlikeOutputsError  outputs that can't be compared with the baseline's
-│   ├── WorkerCrashedError  the worker ended by a signal or an exit code
+│   ├── UnlikeOutputsError  outputs can't be compared with the baseline's
+│   ├── WorkerCrashedError  the worker was ended by a signal or returned an exit code
 │   ├── WorkerTimeoutError  the worker did not answer in time
-│   └── WorkerMemoryError   the worker went over its memory limit
-├── UnforeseenError         a variant or file met an error that nobody foresaw
-├── RecordError             a record that can't be read
-└── BundleError             a deployment package that can't be made or verified
+│   └── WorkerMemoryError   the worker exceeded its memory limit
+├── UnforeseenError         a variant or file caused an unexpected error
+├── RecordError             a record can't be read
+└── BundleError             a deployment package can't be made or verified
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from edgeq.words.escape import printable
 
 
 def encodable(text: str) -> str:
-    """Return a text that UTF-8 can hold: a file's name need not be one."""
+    """Escape what UTF-8 can't encode; file names may contain it."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class EdgeqError(Exception):
-    """Bad input or a failed tool, said in one line: what, where and what to do.
+    """Bad input or a failed tool, in one line: what went wrong, where, and what to do.
 
-    Names of files and what libraries say become part of it, so all of it is made printable.
+    The text may include names of files and library messages, so all of it is made printable.
 
     Attributes:
         what: The problem, without a full stop.
-        where: The file, key or variant it was found in.
+        where: The file, key or variant that it was found in.
         remedy: What the reader can do about it.
     """
 
@@ -76,14 +76,14 @@ class ModelError(EdgeqError):
 
 
 class ChangedFileError(ModelError):
-    """A model's file is not any more what was run."""
+    """A model's file is no longer the one that was run."""
 
 
 class ConversionError(ModelError):
-    """A library failed while it made a model.
+    """A library failed while making a model.
 
     Attributes:
-        log: The file that holds the library's own output, if any was written.
+        log: File with the library's own output, if any was written.
     """
 
     def __init__(
@@ -107,10 +107,10 @@ class StoreError(EdgeqError):
 
 
 class WorkerError(EdgeqError):
-    """A model could not be run; costs its own verdicts only.
+    """A model could not be run; this affects only its own verdicts.
 
     Attributes:
-        output: The last lines that the worker wrote to standard error.
+        output: The last of what the worker wrote to standard error.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class UnlikeOutputsError(WorkerError):
 
 
 class WorkerCrashedError(WorkerError):
-    """The worker ended by a signal or an exit code of its own."""
+    """The worker was ended by a signal or returned an exit code."""
 
 
 class WorkerTimeoutError(WorkerError):
@@ -142,15 +142,15 @@ class WorkerTimeoutError(WorkerError):
 
 
 class WorkerMemoryError(WorkerError):
-    """The worker went over its memory limit and was stopped."""
+    """The worker exceeded its memory limit and was stopped."""
 
 
 class UnforeseenError(EdgeqError):
-    """An error that nobody foresaw, as one file or variant met it; costs its own verdicts only."""
+    """An unexpected error with one file or variant; this affects only its own verdicts."""
 
     @classmethod
     def of(cls, error: Exception) -> UnforeseenError:
-        """Return one for an error, with the place in the code that it comes from."""
+        """Wrap an exception, with the place in the code where it was raised."""
         place = error.__traceback__
         while place is not None and place.tb_next is not None:
             place = place.tb_next
@@ -158,8 +158,8 @@ class UnforeseenError(EdgeqError):
         at = f" ({Path(code.co_filename).name}, {code.co_name})" if code is not None else ""
         detail = f": {error}" if str(error) else ""
         return cls(
-            f"edgeq failed at it with {type(error).__name__}{detail}{at}",
-            remedy="Look at the file it is about; if that is sound, report this",
+            f"edgeq failed with {type(error).__name__}{detail}{at}",
+            remedy="Check the file; if it is sound, report this as a bug",
         )
 
 

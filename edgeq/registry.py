@@ -1,4 +1,4 @@
-"""Tables of named rows, with "did you mean"; other packages add rows by entry points."""
+"""Tables of named rows with "did you mean"; other packages add rows by entry points."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return what to do about an unknown name: the one probably meant, and all valid ones."""
+    """Return a remedy for an unknown name: the name probably meant, and all valid ones."""
     names = sorted(known)
     spelt = {known_name.lower(): known_name for known_name in names}
     close = difflib.get_close_matches(name.lower(), spelt, n=1, cutoff=0.6)
@@ -23,15 +23,15 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str], *, where: str | None = None) -> SpecError:
-    """Return the error for a name that is none of the known ones."""
+    """Return the error for an unknown name."""
     return SpecError(f"unknown {kind} {name!r}", where=where, remedy=suggestion(name, known))
 
 
 class Registry(Generic[T]):
-    """An ordered table from name to thing.
+    """An ordered table of things by name.
 
     Args:
-        kind: What one entry is called in messages, for example ``"method"``.
+        kind: What messages call an entry, for example ``"method"``.
     """
 
     def __init__(self, kind: str, entries: Iterable[tuple[str, T]] = ()):
@@ -50,10 +50,10 @@ class Registry(Generic[T]):
         return thing
 
     def get(self, name: str, *, where: str | None = None) -> T:
-        """Return the thing of that name.
+        """Return the thing with a given name.
 
         Raises:
-            SpecError: There is none; the message names the closest.
+            SpecError: There is none; the message suggests the closest name.
         """
         try:
             return self._known()[name]
@@ -71,28 +71,28 @@ class Registry(Generic[T]):
         return iter(self._known().items())
 
     def _known(self) -> dict[str, T]:
-        """Return all entries; a table that others add to loads theirs first."""
+        """Return all entries; an extensible table first loads those of other packages."""
         return self._entries
 
 
 class Named(Protocol):
-    """A row that can join a table."""
+    """A row of a table."""
 
     @property
     def name(self) -> str:
-        """Unique in the table."""
+        """Name, unique in the table."""
 
 
 N = TypeVar("N", bound=Named)
 
 
 def added(kind: str, type_: type[N], group: str) -> Iterator[tuple[N, str]]:
-    """Yield the rows that other packages add, each with where it comes from.
+    """Yield the rows that other packages add, each with its origin.
 
     Args:
-        kind: What a row is called in messages, for example ``"gate"``.
-        type_: What it must be.
-        group: Of the entry points, each of which names a row or several.
+        kind: What messages call a row, for example ``"gate"``.
+        type_: Type that a row must have.
+        group: Group of the entry points, each of which names one or more rows.
 
     Raises:
         SpecError: An entry point can't be loaded, or names something else.
@@ -101,7 +101,7 @@ def added(kind: str, type_: type[N], group: str) -> Iterator[tuple[N, str]]:
         where = f"entry point {entry.name!r} of the group {group!r}"
         try:
             loaded = entry.load()
-        except (Exception, SystemExit) as error:  # others' code: whatever it raises is its own
+        except (Exception, SystemExit) as error:  # another package's code may raise anything
             raise SpecError(
                 f"the {kind}s of {entry.value!r} can't be loaded: {error}",
                 where=where,
@@ -119,18 +119,18 @@ def added(kind: str, type_: type[N], group: str) -> Iterator[tuple[N, str]]:
 
 @cache
 def _entries(group: str) -> tuple[EntryPoint, ...]:
-    """Return the entry points of a group; to look through all packages takes milliseconds."""
+    """Return the entry points of a group; cached because scanning all packages takes a while."""
     return tuple(entry_points(group=group))
 
 
 class Extensible(Registry[N], Generic[N]):
-    """A table that other packages add rows to. Theirs are loaded when it is first asked.
+    """A table that other packages add rows to; theirs are loaded on first use.
 
     Args:
-        kind: What a row is called in messages.
-        type_: What a row is.
-        group: Of the entry points.
-        rows: Our own.
+        kind: What messages call a row.
+        type_: Type of a row.
+        group: Group of the entry points.
+        rows: Our own rows.
     """
 
     def __init__(self, kind: str, type_: type[N], group: str, rows: Iterable[N]) -> None:
@@ -140,31 +140,31 @@ class Extensible(Registry[N], Generic[N]):
         self._loaded = False
 
     def load(self) -> None:
-        """Add the rows of other packages, at the first call.
+        """Add the rows of other packages; has an effect only the first time.
 
         Raises:
-            SpecError: They can't be loaded, or take a name that is taken.
+            SpecError: The rows can't be loaded, or use a name that is taken.
         """
         if self._loaded:
             return
-        self._loaded = True  # before: what is loaded may ask for our own rows
+        self._loaded = True  # set first, because loaded code may ask for our own rows
         try:
             for row, where in added(self.kind, self._type, self._group):
                 self.check(row, where)
                 self.add(row.name, row)
         except SpecError:
-            self._loaded = False  # who asks next is told again, rather than given a part
+            self._loaded = False  # the next caller gets the error again, not a partial table
             raise
 
     def check(self, row: N, where: str) -> None:
-        """Refuse a row that another package adds and that can't be used.
+        """Refuse a row from another package that can't be used.
 
         Args:
             row: The row.
-            where: Where it comes from.
+            where: Origin of the row.
 
         Raises:
-            SpecError: It can't be used.
+            SpecError: The row can't be used.
         """
 
     def _known(self) -> dict[str, N]:

@@ -1,4 +1,4 @@
-"""The deployment package: the cleared variants, and all that a device needs to run them."""
+"""The deployment package: the cleared variants, and everything a device needs to run them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The package's manifest and its reproducible zip.
 
-The zip is written without compression: its bytes then depend on no version of a compression
+The zip is not compressed. Its bytes therefore do not depend on the version of a compression
 library, models can be read in place, and nothing in it is larger than it looks.
 """
 
@@ -27,7 +27,7 @@ _UNIX = 3
 
 
 class FileEntry(msgspec.Struct, frozen=True):
-    """One file of a package: its sha256 and size in bytes."""
+    """A file of a package: its sha256 and size in bytes."""
 
     sha256: str
     bytes: int
@@ -37,10 +37,10 @@ class PackedVariant(msgspec.Struct, frozen=True, kw_only=True):
     """A variant in a package.
 
     Attributes:
-        model: Name of its model.
-        variant: Its name.
-        folder: The folder in the package that it is in.
-        answer: The answer about it; None in a package of before there were answers.
+        model: Name of the model.
+        variant: Name of the variant.
+        folder: Folder of the variant in the package.
+        answer: Answer about the variant, or None in a package from before answers existed.
     """
 
     model: str
@@ -53,10 +53,10 @@ class RefusedVariant(msgspec.Struct, frozen=True, kw_only=True):
     """A variant that is not in the package.
 
     Attributes:
-        model: Name of its model.
-        variant: Its name.
-        answer: The answer about it; None in a package of before there were answers.
-        reasons: Why, one sentence each.
+        model: Name of the model.
+        variant: Name of the variant.
+        answer: Answer about the variant, or None in a package from before answers existed.
+        reasons: Why it is not in the package, one sentence each.
     """
 
     model: str
@@ -66,7 +66,7 @@ class RefusedVariant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``manifest.json`` holds: every other file of the package, by relative posix path."""
+    """The contents of ``manifest.json``: every other file of the package, by relative path."""
 
     schema: str = SCHEMA
     edgeq: str
@@ -76,16 +76,16 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def to_json(value: object) -> bytes:
-    """Return a struct or plain value as indented JSON with sorted keys."""
+    """Encode a struct or plain value as indented JSON with sorted keys."""
     encoded = msgspec.json.encode(value, order="sorted")
     return msgspec.json.format(encoded, indent=2) + b"\n"
 
 
 def folder_name(name: str) -> str:
-    """Return a name that is safe as a folder on every system and different for every name.
+    """Return a folder name that is unique for each name and valid on every system.
 
-    A plain name stays as it is; any other has its unusual characters replaced and the beginning
-    of its sha256 appended.
+    A plain name stays unchanged. In any other, unusual characters are replaced and the beginning
+    of its sha256 is appended.
     """
     plain = re.sub(r"[^A-Za-z0-9._@+-]", "_", name).lstrip(".")[:80]
     if name and plain == name and plain.lower() not in RESERVED and not plain.endswith("."):
@@ -94,10 +94,10 @@ def folder_name(name: str) -> str:
 
 
 def files_of(folder: Path) -> dict[str, FileEntry]:
-    """Return every file below a folder with its sha256 and bytes, without the manifest.
+    """Return the sha256 and size of every file in a folder, except for the manifest.
 
     Raises:
-        OSError: Something below it is neither a folder nor a regular file, or can't be read.
+        OSError: Something in it is neither a folder nor a regular file, or can't be read.
     """
     entries = {
         path.relative_to(folder).as_posix(): FileEntry(sha256_file(path), path.stat().st_size)
@@ -109,7 +109,7 @@ def files_of(folder: Path) -> dict[str, FileEntry]:
 
 
 def write_zip(folder: Path, target: Path) -> None:
-    """Write a folder's files as a zip whose bytes depend on their names and content alone."""
+    """Write a folder's files as a zip whose bytes depend only on their names and contents."""
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name in names:
@@ -123,16 +123,16 @@ def write_zip(folder: Path, target: Path) -> None:
 
 
 def is_package(path: Path) -> bool:
-    """Return whether a file is a zip with a manifest in it."""
+    """Return whether a file is a zip that contains a manifest."""
     try:
         with opened(path) as file, zipfile.ZipFile(file) as archive:
             return MANIFEST in archive.namelist()
-    except Exception:  # noqa: BLE001 - a damaged one raises whatever its bytes make of it
+    except Exception:  # noqa: BLE001 - a damaged zip can raise any exception
         return False
 
 
 def digest_stream(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
-    """Return the sha256 of a zip's entry, read piece by piece."""
+    """Return the sha256 of a zip's entry, read in pieces."""
     digest = hashlib.sha256()
     with archive.open(info) as entry:
         while piece := entry.read(CHUNK_BYTES):

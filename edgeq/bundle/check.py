@@ -1,7 +1,7 @@
-"""Checking: does a package hold exactly what its manifest says?
+"""Checks that a package contains exactly what its manifest says.
 
-This shows damage and omissions. It is not a proof of origin: who changes a file can change the
-manifest too; compare the zip's own sha256 with one from a source that you trust for that.
+This detects damage and omissions. It does not prove origin: whoever changes a file can change the
+manifest too. For that, compare the zip's own sha256 with one from a source that you trust.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ _PART = re.compile(r"[A-Za-z0-9._@+-]{1,200}")
 _DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 _SIGN, _LOCAL = b"PK\3\4", struct.Struct("<4s2xHH4xIIIHH")
 _SIZES_ELSEWHERE = (0xFFFFFFFF, 0xFFFFFFFF)
-"""In a header whose sizes need more than 32 bits."""
+"""Sizes in a header if the real ones need more than 32 bits."""
 _CENTRAL_BYTES = 46
 _MOST_END_BYTES = 22 + 56 + 20
-"""Of the end of the directory, with what a zip of more than 4 GB has beside it."""
+"""Maximum size of the end of the directory, including what a zip of more than 4 GB adds."""
 _SYMLINK, _FORMAT = 0o120000, 0o170000
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A package that holds what its manifest says.
+    """A package that contains what its manifest says.
 
     Attributes:
         path: The folder or zip.
-        variants: The answer about each variant that it holds, by ``model/variant``; None in a
-            package of before there were answers.
-        files: Number of files, with the manifest.
-        bytes: Of all files the manifest lists.
+        variants: Answer about each variant in it, by ``model/variant``; None in a package from
+            before answers existed.
+        files: Number of files, including the manifest.
+        bytes: Size of all files that the manifest lists.
     """
 
     path: Path
@@ -57,11 +57,11 @@ class Checked:
 
 
 def check(path: Path) -> Checked:
-    """Verify a package, a folder or a zip, against its own manifest.
+    """Verify a package (folder or zip) against its own manifest.
 
     Raises:
-        BundleError: It can't be read or is not a package; a file is missing, changed or extra; a
-            name leads out of the package; a zip declares more than it can hold.
+        BundleError: The package can't be read or is not one; a file is missing, changed or extra;
+            a name points outside the package; a zip declares more than it can hold.
     """
     try:
         manifest, files = _read_folder(path) if path.is_dir() else _read_zip(path)
@@ -72,7 +72,7 @@ def check(path: Path) -> Checked:
     except OSError as error:
         reason = error.strerror or error
         raise BundleError(f"can't be read: {reason}", where=path, remedy=_REMEDY) from error
-    except Exception as error:  # a damaged zip raises whatever its bytes make of it
+    except Exception as error:  # a damaged zip can raise any exception
         reason = str(error) or type(error).__name__
         raise BundleError(f"can't be read: {reason}", where=path, remedy=_REMEDY) from error
     problems = _compare(manifest.files, files)
@@ -87,7 +87,7 @@ def check(path: Path) -> Checked:
     )
 
 
-_REMEDY = "Get the package again, or make it again with `edgeq bundle`"
+_REMEDY = "Get the package again, or rebuild it with `edgeq bundle`"
 
 
 def _compare(listed: Mapping[str, FileEntry], present: Mapping[str, FileEntry]) -> list[str]:
@@ -134,7 +134,7 @@ def _read_zip(path: Path) -> tuple[Manifest, Mapping[str, FileEntry]]:
 
 
 def _require_honest(path: Path, entries: list[zipfile.ZipInfo]) -> None:
-    """Refuse names and sizes that edgeq never writes, before anything is read."""
+    """Refuse names and sizes that edgeq never writes, before any content is read."""
     seen: set[str] = set()
     folders = {
         parent.as_posix().casefold()
@@ -145,11 +145,11 @@ def _require_honest(path: Path, entries: list[zipfile.ZipInfo]) -> None:
         name = entry.filename
         reason = _unsafe(name)
         if name.casefold() in seen:
-            reason = "is there twice, if capitals make no difference"
+            reason = "appears twice if case is ignored"
         elif name.casefold() in folders:
-            reason = "is a folder too"
+            reason = "is also a folder"
         elif entry.is_dir():
-            reason = "is a folder of its own"
+            reason = "is an entry for a folder"
         elif entry.external_attr >> 16 & _FORMAT == _SYMLINK:
             reason = "is a symbolic link"
         elif entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
@@ -169,7 +169,7 @@ def _require_honest(path: Path, entries: list[zipfile.ZipInfo]) -> None:
 def _require_gapless(path: Path, file: BufferedReader, packed: zipfile.ZipFile) -> None:
     """Refuse bytes that belong to no file, and files that two readers could read differently.
 
-    Before, between and behind its entries a zip may hold anything, a script for example.
+    A zip may hold anything before, between and after its entries, for example a script.
     """
     end = 0
     for entry in sorted(packed.infolist(), key=lambda info: info.header_offset):
@@ -186,7 +186,7 @@ def _require_gapless(path: Path, file: BufferedReader, packed: zipfile.ZipFile) 
         known = [_SIGN, entry.flag_bits, zipfile.ZIP_STORED, entry.CRC]
         if leading != known or sizes not in (same, _SIZES_ELSEWHERE):
             raise BundleError(
-                f"says two things about {entry.filename!r}", where=path, remedy=_REMEDY
+                f"contradicts itself about {entry.filename!r}", where=path, remedy=_REMEDY
             )
         end = entry.header_offset + _LOCAL.size + name_length + extra_length + entry.file_size
     directory = sum(
@@ -201,14 +201,14 @@ def _require_gapless(path: Path, file: BufferedReader, packed: zipfile.ZipFile) 
 
 
 def _unsafe(name: str) -> str | None:
-    """Return why a file's name may not be in a package, None when it may."""
+    """Return why a file's name is not allowed in a package, or None if it is."""
     parts = [part for part in name.split("/") if part not in {"", ".", ".."}]
     if not parts or not all(map(_PART.fullmatch, parts)):
         return "is not a plain relative name"
     if any(part.endswith(".") or _DEVICE.fullmatch(part) for part in parts):
-        return "is not a name on every system"
+        return "is not a valid name on every system"
     if name.startswith("/") or ".." in PurePosixPath(name).parts:
-        return "leads out of the package"
+        return "points outside the package"
     if PurePosixPath(name).as_posix() != name:
         return "is not a plain relative name"
     return None

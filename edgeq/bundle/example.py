@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 
 def prepare(photograph: Path, how: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return an 8-bit photograph as (1, height, width, 3), as `preprocessing` says."""
+    """Return a photograph as (1, height, width, 3), following `preprocessing`."""
     with Image.open(photograph) as opened:
         image = ImageOps.exif_transpose(opened)
     if image.has_transparency_data:
@@ -39,7 +39,7 @@ def prepare(photograph: Path, how: dict[str, Any]) -> np.ndarray[Any, np.dtype[n
 def run(
     folder: Path, metadata: dict[str, Any], photograph: Path
 ) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
-    """Return what the model says of a photograph: the real values of each output."""
+    """Run the model on a photograph; return the real values of each output."""
     entry = metadata["inputs"][0]
     x = prepare(photograph, metadata["preprocessing"])
     if entry["scale"] is not None:
@@ -62,7 +62,7 @@ def run(
 def show(values: list[np.ndarray[Any, np.dtype[np.float32]]], where: Path, place: int) -> None:
     """Print the five best classes of a photograph."""
     scores = values[place].ravel()
-    if scores.size == 1:  # how likely the second of two classes is
+    if scores.size == 1:  # the probability of the second of two classes
         scores = np.concatenate([1 - scores, scores])
     names = where / "labels.txt"
     labels = names.read_text(encoding="utf-8").splitlines() if names.exists() else None

@@ -1,4 +1,4 @@
-"""What ``metadata.json`` says about one variant: enough to run it, and what was found about it."""
+"""Builds ``metadata.json`` for a variant: how to run it, and what was measured about it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BY_IMAGE = ("flips", "worst_images")
 
 @dataclass(frozen=True)
 class Described:
-    """A variant's metadata, and its labels with one name per output, None if unknown."""
+    """A variant's metadata, and its labels with one name per output, or None if unknown."""
 
     metadata: dict[str, object]
     labels: tuple[str, ...] | None
@@ -37,17 +37,17 @@ def describe(
     root: Path,
     labels: tuple[str, ...] | None,
 ) -> Described:
-    """Return what the package says about one variant. Pure.
+    """Build the metadata of a variant. Pure.
 
     Args:
         record: The run that judged it.
-        chosen: The variant, its model and verdicts.
-        model_file: Its file as read.
-        root: Folder below which absolute paths are made relative to.
+        chosen: The variant, with its model and verdicts.
+        model_file: The variant's file.
+        root: Folder that absolute paths are made relative to.
         labels: Names of the classes, with or without the background's.
 
     Raises:
-        UnusableError: The record or the file does not say how to run it.
+        UnusableError: The record or the file does not say how to run the variant.
     """
     model, variant = chosen.model, chosen.variant
     classes = model.task != TENSORS
@@ -107,7 +107,7 @@ def describe(
 
 
 def _feeding(variant: VariantRecord, root: Path) -> dict[str, object] | None:
-    """Return how it was fed when it was judged, None if like its baseline."""
+    """Return how the variant was fed when it was judged, or None if like its baseline."""
     if variant.feeding is None or not variant.feeding.differs:
         return None
     feeding: dict[str, object] = {
@@ -118,7 +118,7 @@ def _feeding(variant: VariantRecord, root: Path) -> dict[str, object] | None:
 
 
 def portable(value: object, root: Path) -> object:
-    """Return facts without absolute paths: relative to ``root``, or the file's name alone."""
+    """Make absolute paths in facts relative to ``root``, or reduce them to the file's name."""
     if isinstance(value, str):
         if "\n" not in value and value.startswith("/") and Path(value).is_absolute():
             path = Path(value)
@@ -145,7 +145,7 @@ def _verdict(case: CaseRecord, root: Path) -> dict[str, object]:
 
 
 def _figures(section: msgspec.Struct | None) -> dict[str, object] | None:
-    """Return the figures without the lists of single images."""
+    """Return the figures without lists about single images."""
     if section is None:
         return None
     return {key: value for key, value in written(section).items() if key not in _BY_IMAGE}

@@ -1,4 +1,4 @@
-"""Packing: a record and its variants' files in, a folder and a reproducible zip out."""
+"""Packs a record and its variants' files into a folder and a reproducible zip."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edgeq.tflite.model_file import read_model
 
 @dataclass(frozen=True)
 class _Sources:
-    """Private: all that a package is made from."""
+    """Private: everything that a package is made from."""
 
     record: RunRecord
     root: Path
@@ -35,10 +35,10 @@ class BundleResult:
 
     Attributes:
         folder: The package as a folder.
-        zip: The same as a zip beside it, ``FOLDER.zip``.
-        zip_sha256: Of the zip.
-        packed: The answer about every packed variant, by ``model/variant``.
-        refused: The others, with the reasons.
+        zip: The same as a zip next to it, ``FOLDER.zip``.
+        zip_sha256: Hash of the zip.
+        packed: Answer about every packed variant, by ``model/variant``.
+        refused: The other variants, with the reasons.
     """
 
     folder: Path
@@ -60,16 +60,16 @@ def pack(
     """Write the deployment package of a run.
 
     Args:
-        record: What the run found.
-        target: The package's folder; an earlier package there is replaced as a whole.
+        record: The record of the run.
+        target: Folder of the package; an earlier package there is replaced as a whole.
         root: Folder that paths in the package are made relative to.
         files: The ``.tflite`` files by ``"model/variant"``.
-        labels: Names of the classes by ``"model"`` or, first, by ``"model/variant"``.
-        unproven: Whether to pack the unproven variants too, marked as such.
+        labels: Names of the classes by ``"model/variant"``, otherwise by ``"model"``.
+        unproven: Whether to also pack unproven variants, marked as such.
 
     Raises:
-        BundleError: No variant is packed, or the target holds something else, or can't be
-            written. What was there before stays as it was.
+        BundleError: No variant is packed, or the target holds something else or can't be written.
+            Earlier content is unchanged in that case.
         StoreError: The zip can't be written.
     """
     zip_path = target.parent / f"{target.name}.zip"
@@ -127,7 +127,7 @@ def _write_variants(
 def _write_variant(sources: _Sources, variant: Chosen, new: Path) -> None:
     file = sources.files.get(variant.key)
     if file is None:
-        raise UnusableError("its file is not at hand; run the gate again to make it")
+        raise UnusableError("its file is not available; run the gate again to make it")
     model_file = read_model(file)
     if model_file.sha256 != variant.variant.sha256:
         raise UnusableError(
@@ -190,7 +190,7 @@ def folder_of(variant: Chosen) -> str:
 
 
 def _replace(target: Path, new: Path, old: Path) -> None:
-    """Put the new folder in the old one's place; the old one returns when that fails."""
+    """Replace the old folder with the new one; restore the old one if that fails."""
     if target.exists():
         target.rename(old)
     try:
@@ -213,14 +213,14 @@ def _require_replaceable(target: Path, zip_path: Path) -> None:
 
 def _not_ours(path: Path) -> BundleError:
     return BundleError(
-        "exists already and is not an edgeq package",
+        "already exists and is not an edgeq package",
         where=path,
         remedy="Choose another folder, or remove it",
     )
 
 
 def _nothing(target: Path, refused: tuple[Refusal, ...]) -> BundleError:
-    """Return the error for a package of nothing: it names the answers, and what can be done."""
+    """Return the error for an empty package, which lists the answers and says what to do."""
     counts = {
         decision: sum(refusal.answer is decision for refusal in refused)
         for decision in ShipDecision
@@ -233,7 +233,7 @@ def _nothing(target: Path, refused: tuple[Refusal, ...]) -> BundleError:
     if counts[ShipDecision.UNPROVEN]:
         remedy += "; --unproven packs the unproven ones, marked as such"
     return BundleError(
-        f"nothing to pack ({summary}): {reasons}" if refused else "the record holds no variant",
+        f"nothing to pack ({summary}): {reasons}" if refused else "the record has no variant",
         where=target,
         remedy=remedy,
     )

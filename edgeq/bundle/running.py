@@ -1,4 +1,4 @@
-"""How a packed model is run: its inputs, outputs, preprocessing and labels. Pure."""
+"""Describes how to run a packed model: inputs, outputs, preprocessing and labels. Pure."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from edgeq.tflite.model_file import ModelFile, Tensor
 
 BACKGROUND = "background"
 DECODED = (
-    "decode the photograph to 8 bits, turn it as its EXIF orientation says, show transparent "
-    "places white, convert it to RGB"
+    "decode the photograph to 8 bits, rotate it by its EXIF orientation, make transparent areas "
+    "white, convert it to RGB"
 )
 STORED = (
-    "where the input has a scale: stored = round_half_to_even(x / scale) + zero_point, clipped to "
+    "if the input has a scale: stored = round_half_to_even(x / scale) + zero_point, clipped to "
     "the range of its dtype"
 )
 VALUE = (
-    "where the output has a scale: value = (stored - zero_point) * scale; the class is the place "
-    "of the highest value, its name that line of the labels"
+    "if the output has a scale: value = (stored - zero_point) * scale; the class is the index of "
+    "the highest value, its name the corresponding line of the labels"
 )
 
 TENSORS_VALUE = (
-    "where an output has a scale: value = (stored - zero_point) * scale; the outputs were judged "
-    "as tensors: what their values mean is the model's own"
+    "if an output has a scale: value = (stored - zero_point) * scale; the outputs were judged as "
+    "tensors: what their values mean depends on the model"
 )
 
 _PHOTOGRAPH = (3, 4)
 _ONE_SIGMOID = (1, 2)
-"""Values and classes of an output that says how likely the second class is."""
+"""Values and classes of an output that is the probability of the second class."""
 
 
 class UnusableError(Exception):
-    """Private: a variant can't be described well enough to be run from its package."""
+    """Private: not enough is known about a variant to run it from its package."""
 
 
 def preprocessing_of(chosen: Chosen) -> Preprocessing:
-    """Return the variant's own preprocessing if it has one, else the model's.
+    """Return the variant's own preprocessing, otherwise the model's.
 
     Raises:
-        UnusableError: The record does not hold it.
+        UnusableError: The record does not have it.
     """
     preprocessing = chosen.variant.preprocessing or chosen.model.preprocessing
     if preprocessing is None:
-        raise UnusableError("the record does not hold its preprocessing")
+        raise UnusableError("the record has no preprocessing")
     return preprocessing
 
 
 def tensor_facts(tensor: Tensor) -> dict[str, object]:
-    """Return what a program needs to fill or read one input or output.
+    """Return what a program needs to fill or read an input or output.
 
     ``scale`` and ``zero_point`` are None if the tensor is not quantized.
     """
@@ -65,10 +65,10 @@ def tensor_facts(tensor: Tensor) -> dict[str, object]:
 
 
 def preprocessing_facts(preprocessing: Preprocessing, model_file: ModelFile) -> dict[str, object]:
-    """Return the preprocessing in full: every parameter, the size, and the steps in words.
+    """Return the complete preprocessing: every parameter, the size, and the steps in words.
 
     Raises:
-        UnusableError: The file has not one input for a photograph (NHWC, three channels).
+        UnusableError: The file does not have a single photograph as input (NHWC, three channels).
     """
     shapes = [model_file.tensors[index].shape for index in model_file.inputs]
     if len(shapes) != 1 or (shapes[0][-1:], len(shapes[0])) != (_PHOTOGRAPH[:1], _PHOTOGRAPH[1]):
@@ -77,9 +77,9 @@ def preprocessing_facts(preprocessing: Preprocessing, model_file: ModelFile) -> 
         )
     height, width = shapes[0][1:3]
     crop = (
-        f"crop, before the resize, to the middle square of "
-        f"int({preprocessing.crop_fraction} * shorter side) a side, "
-        "its corner at ((width - side + 1) // 2, (height - side + 1) // 2)"
+        f"before the resize, crop to the central square with a side of "
+        f"int({preprocessing.crop_fraction} * shorter side), "
+        "with its corner at ((width - side + 1) // 2, (height - side + 1) // 2)"
         if preprocessing.resize == "centre_crop"
         else "keep the whole image"
     )
@@ -104,8 +104,8 @@ def _scaling(preprocessing: Preprocessing, side: int) -> tuple[str, ...]:
         return ()
     least = f"{preprocessing.jpeg_scaling * side:g}"
     step = (
-        "a JPEG was decoded at 1/2, 1/4 or 1/8 of its size, the least that leaves its shorter side "
-        f"(after the crop) {least} pixels; to decode all of it changes next to nothing"
+        "a JPEG was decoded at 1/2, 1/4 or 1/8 of its size, the smallest that leaves its shorter "
+        f"side (after the crop) {least} pixels; decoding at full size changes almost nothing"
     )
     return (step,)
 
@@ -113,15 +113,15 @@ def _scaling(preprocessing: Preprocessing, side: int) -> tuple[str, ...]:
 def output_names(
     model_file: ModelFile, labels: tuple[str, ...] | None, scores: int
 ) -> tuple[str, ...] | None:
-    """Return one name for each class score, or None without labels.
+    """Return one name per class score, or None without labels.
 
     Args:
-        model_file: The file.
+        model_file: The variant's file.
         labels: Names of the classes.
-        scores: Place of the class scores among the outputs.
+        scores: Index of the output with the class scores.
 
     Raises:
-        UnusableError: The labels are neither as many as the scores nor one fewer.
+        UnusableError: The number of labels is neither that of the scores nor one less.
     """
     if labels is None:
         return None
@@ -130,4 +130,4 @@ def output_names(
         return labels
     if outputs == len(labels) + 1:
         return (BACKGROUND, *labels)
-    raise UnusableError(f"it has {outputs} outputs and its label set {len(labels)} names")
+    raise UnusableError(f"it has {outputs} outputs but its label set has {len(labels)} names")

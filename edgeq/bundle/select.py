@@ -1,4 +1,4 @@
-"""Which variants go into a package, and why the others do not. Pure."""
+"""Selects the variants for a package, and says why the others are left out. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Refusal:
     """A variant that is not packed.
 
     Attributes:
-        model: The model's name.
-        variant: The variant's name.
-        answer: The answer about it; a cleared one is left out only if it can't be packed.
-        reasons: One sentence each, at least one.
+        model: Name of the model.
+        variant: Name of the variant.
+        answer: Answer about the variant; a cleared one is left out only if it can't be packed.
+        reasons: Reasons, one sentence each, at least one.
     """
 
     model: str
@@ -34,9 +34,9 @@ class Chosen:
     """A variant to pack.
 
     Attributes:
-        model: Its model.
+        model: The model.
         variant: The variant.
-        answer: The answer about it: cleared, or unproven if those were asked for.
+        answer: Answer about the variant: cleared, or unproven if requested.
         reasons: Why it is unproven, one sentence each; empty for a cleared one.
         cases: Its verdicts.
     """
@@ -56,11 +56,11 @@ class Chosen:
 def select(
     record: RunRecord, *, unproven: bool = False
 ) -> tuple[tuple[Chosen, ...], tuple[Refusal, ...]]:
-    """Split a record's variants into those that are packed and those that are not.
+    """Split a record's variants into those to pack and those to leave out.
 
     Args:
-        record: The run.
-        unproven: Whether to pack the unproven ones too. What is rejected or not judged never is.
+        record: The record of the run.
+        unproven: Whether to also pack unproven variants. Rejected and not judged ones never are.
     """
     packed = {ShipDecision.CLEARED, ShipDecision.UNPROVEN} if unproven else {ShipDecision.CLEARED}
     chosen: list[Chosen] = []

@@ -1,4 +1,4 @@
-"""The package's pages for people: one README a variant, and the notes on licences. Pure."""
+"""Writes the package's pages for people: a README per variant, and the licence notes. Pure."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from edgeq.record.structs import ModelRecord, RunRecord
 from edgeq.words import share, size
 from edgeq.words.escape import markdown
 
-_UNKNOWN = "not recorded: find it out before you pass the model on"
+_UNKNOWN = "not recorded: find out before you pass the model on"
 _OPEN = (
     "**Unproven:** the gate found no failure, but did not prove that the variant is as good as its "
-    'baseline. What is open stands under "Not proved". It may not ship before it is cleared.'
+    'baseline. Open points are listed under "Not proved". It may not ship before it is cleared.'
 )
 _CHANGED = (
-    "- The variants are changed: quantized from the float model, as each `metadata.json` says."
+    "- The variants are modified: quantized from the float model, as each `metadata.json` says."
 )
 
 
 def variant_readme(chosen: Chosen, folder: str, warnings: list[str]) -> str:
-    """Return the README of one variant; one that is not cleared says so first.
+    """Return the README of a variant; if it is not cleared, that comes first.
 
     Args:
         chosen: The variant.
-        folder: Its folder in the package.
-        warnings: What is open about it.
+        folder: Folder of the variant in the package.
+        warnings: Open points about the variant.
     """
     model, variant = chosen.model, chosen.variant
     saved = 1 - variant.bytes / model.baseline.bytes if model.baseline.bytes else 0.0
@@ -32,7 +32,7 @@ def variant_readme(chosen: Chosen, folder: str, warnings: list[str]) -> str:
         f"# {markdown(variant.name)} of {markdown(model.name)}",
         "",
         f"{size(variant.bytes)} (1 MB is 1000 kB), {share(saved)} less than its baseline.",
-        "`metadata.json` holds what was measured and how the model is run.",
+        "`metadata.json` says what was measured and how to run the model.",
         "",
         "Run it on a photograph (needs Python, numpy, Pillow and ai-edge-litert):",
         "",
@@ -51,12 +51,12 @@ def variant_readme(chosen: Chosen, folder: str, warnings: list[str]) -> str:
 
 
 def notice(record: RunRecord, models: tuple[ModelRecord, ...], refused: tuple[Refusal, ...]) -> str:
-    """Return the notes on the licences and makers of the packed models, and what was left out."""
+    """Return the licence notes: licences and makers of packed models, and what is left out."""
     lines = [
         "# Licences and attribution",
         "",
         f"Packed by edgeq {record.edgeq}. `example.py` is part of edgeq (Apache-2.0).",
-        "The models are their makers':",
+        "The models belong to their makers:",
     ]
     for model in models:
         lines += [

@@ -1,4 +1,4 @@
-"""The command line. Importing it imports click alone; each command imports the rooms it needs."""
+"""The command line. Importing it imports only click; each command imports the rooms it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``edgeq accept``: later runs are compared with a run's figures."""
+"""``edgeq accept``: makes a run's figures those that later runs are compared with."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from edgeq.history.accept import Accepting
 
 
-@click.command(short_help="Hold later runs against this run's figures.")
+@click.command(short_help="Compare later runs with this run's figures.")
 @click.option(
     "-k",
     "expression",
     metavar="EXPR",
     default="",
-    help="Only the cases that EXPR chooses, as pytest's -k: 'int8 and not latency'.",
+    help="Accept only the cases that EXPR selects, as with pytest's -k: 'int8 and not latency'.",
 )
-@click.option("--reason", metavar="TEXT", required=True, help="Why; kept with the figures.")
+@click.option("--reason", metavar="TEXT", required=True, help="Reason, kept with the figures.")
 @click.option(
     "--prune", is_flag=True, help="Remove accepted cases that the run does not declare any more."
 )
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 def accept(
     expression: str, reason: str, record: Path | None, config: Path | None, *, prune: bool
 ) -> int:
-    """Make a run's figures the ones that later runs are compared with.
+    """Compare later runs with a run's figures.
 
     Writes one file per model into reports/accepted/, which belongs in git. Later runs fail
-    where a figure is worse than accepted, or an accepted case is gone. Cases that are not chosen
-    keep what was accepted before. What fails its own limit, or was not run, can't be accepted.
+    if a figure is worse than accepted or an accepted case is gone. Cases that are not selected
+    keep their accepted figures. A case that fails its own limit or was not run can't be accepted.
     """
     from datetime import UTC, datetime
 
@@ -81,7 +81,7 @@ def _show(done: Accepting, places: dict[str, Path]) -> None:
 
     say(f"Accepted: {plural(len(done.taken), 'case')}")
     for model, entry in done.records.items():
-        say(f"  {places[model]}" + (" removed, nothing is left of it" * (entry is None)))
+        say(f"  {places[model]}" + (" removed: it has no case left" * (entry is None)))
     if not done.vanished:
         return
     sentence = f"{plural(len(done.vanished), 'accepted case')} that the run does not declare"

@@ -1,4 +1,4 @@
-"""``edgeq bundle``: the deployment package of a run, or the verification of one."""
+"""``edgeq bundle``: packs a run's cleared variants, or verifies a package."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edgeq.bundle import BundleResult
 
 
-@click.command(short_help="Pack the variants that are cleared, or verify a package.")
+@click.command(short_help="Pack the cleared variants, or verify a package.")
 @click.option(
     "--record",
     metavar="RUN.json",
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 @click.option(
     "--unproven",
     is_flag=True,
-    help="Pack the unproven variants too, marked as such.",
+    help="Also pack unproven variants, marked as such.",
 )
 @click.option(
     "--check",
     "package",
     metavar="PATH",
     type=click.Path(path_type=Path),
-    help="Verify a package, a folder or a zip, instead.",
+    help="Instead, verify a package (folder or zip).",
 )
 @click.option(
     "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
@@ -50,15 +50,15 @@ def bundle(
     *,
     unproven: bool,
 ) -> int:
-    """Pack the variants that are cleared, as a folder and a reproducible zip.
+    """Pack the cleared variants as a folder and a reproducible zip.
 
-    Every variant that is left out is named with its answer and the reasons; what is rejected or
-    not judged always is. The exit code is 2 if nothing is packed, or if a package does not hold
-    what its manifest says.
+    Every variant that is left out is listed with its answer and the reasons; rejected and not
+    judged variants always are. The exit code is 2 if nothing is packed, or if a package does not
+    contain what its manifest says.
     """
     if package is not None:
         if record is not None or output is not None or config is not None or unproven:
-            raise click.UsageError("--check goes with no other option")
+            raise click.UsageError("--check can't be combined with other options")
         return _check(package)
 
     from edgeq.config.load import load_spec
@@ -97,7 +97,7 @@ def _check(package: Path) -> int:
 
     manifest = check(package)
     say(
-        f"{manifest.path} holds what its manifest says: {plural(manifest.files, 'file')}, "
+        f"{manifest.path} contains what its manifest says: {plural(manifest.files, 'file')}, "
         f"{size(manifest.bytes)}"
     )
     for key, answer in manifest.variants.items():

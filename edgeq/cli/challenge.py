@@ -1,4 +1,4 @@
-"""``edgeq challenge``: how strong is my gate?"""
+"""``edgeq challenge``: measures how strong a gate is."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from edgeq.cli.say import progress, say
 WIDTH = 100
 
 
-@click.command(short_help="Make good variants faulty and say which faults the gate catches.")
+@click.command(short_help="Make good variants faulty and see which faults the gate catches.")
 @click.option(
     "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
 )
-@click.option("--model", "models", metavar="NAME", multiple=True, help="Challenge this model only.")
+@click.option("--model", "models", metavar="NAME", multiple=True, help="Challenge only this model.")
 @click.option(
     "--variant",
     metavar="NAME",
     help="Make this variant faulty (default: one that passes its gates, int8 first).",
 )
-@click.option("--fault", "names", metavar="NAME", multiple=True, help="Try this fault only.")
+@click.option("--fault", "names", metavar="NAME", multiple=True, help="Try only this fault.")
 @click.option("--list", "show", is_flag=True, help="List the catalogue and stop.")
 @click.option(
     "--json",
     "output",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write the answer to FILE too.",
+    help="Also write the result to FILE.",
 )
 def challenge(
     config: Path | None,
@@ -41,12 +41,12 @@ def challenge(
 ) -> int:
     """Mutation testing for models: how strong is my gate?
 
-    Takes a variant that passes its gates, makes it faulty in one way after the other, and runs
+    Takes a variant that passes its gates, makes it faulty in one way after another, and runs
     the declared gates on each. Harmless changes are tried too, and must pass. Every fault is
     caught, INCONCLUSIVE, missed, or not applicable; the score is caught / applicable.
 
-    The answer is written to reports/latest/challenge.json. The exit code is 1 where a fault was
-    missed or a harmless change stopped, 2 where a fault's function failed.
+    The result is written to reports/latest/challenge.json. The exit code is 1 if a fault was
+    missed or a harmless change stopped, 2 if a fault's function failed.
     """
     from edgeq.config.load import load_spec
     from edgeq.errors import SpecError

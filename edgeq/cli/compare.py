@@ -1,4 +1,4 @@
-"""``edgeq compare``: what changed between two runs."""
+"""``edgeq compare``: shows what changed between two runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTH = 100
 FAIL_ON = {"worse": ("worse",), "gone": ("worse", "gone"), "never": ()}
 
 
-@click.command(short_help="Say what changed between two runs, or since the accepted one.")
+@click.command(short_help="Show what changed between two runs, or since the accepted one.")
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @click.option(
@@ -27,7 +27,7 @@ FAIL_ON = {"worse": ("worse",), "gone": ("worse", "gone"), "never": ()}
     "style",
     type=click.Choice(["text", "markdown", "json"]),
     default="text",
-    help="How to say it (default: text).",
+    help="Output format (default: text).",
 )
 @click.option(
     "--fail-on",
@@ -39,7 +39,7 @@ FAIL_ON = {"worse": ("worse",), "gone": ("worse", "gone"), "never": ()}
     "--tolerance",
     type=click.FloatRange(min=0.0),
     metavar="SHARE",
-    help="Of pytest-benchmark's medians: differences up to this are within noise (default: 0.05).",
+    help="For pytest-benchmark's medians: differences up to this are within noise (default: 0.05).",
 )
 @click.option(
     "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
@@ -53,17 +53,18 @@ def compare(
     tolerance: float | None,
     config: Path | None,
 ) -> int:
-    """Say case by case what changed from A to B.
+    """Show case by case what changed from A to B.
 
     A and B are two records of edgeq, or two files of pytest-benchmark: a run.json, a folder that
-    holds one, or the word `accepted` for the accepted records of the spec. Figures are compared
-    where they were measured alike, else they are incomparable, with the reason.
+    contains one, or the word `accepted` for the accepted records of the spec. Figures are compared
+    if they were measured under the same conditions; otherwise they are incomparable, and the
+    reason is given.
 
     \b
       edgeq compare accepted reports/latest
       edgeq compare main/run.json reports/latest --format markdown
 
-    The exit code is 0 if nothing is worse, 1 where something is, 2 for bad input.
+    The exit code is 0 if nothing is worse, 1 if something is, 2 for bad input.
     """  # noqa: D301 - click reads the escaped mark
     from edgeq.history.accepted import FOLDER
     from edgeq.history.benchmarks import TOLERANCE

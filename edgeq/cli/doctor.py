@@ -1,4 +1,4 @@
-"""``edgeq doctor``: what is installed and at hand."""
+"""``edgeq doctor``: reports what is installed and available."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ EXIT_BAD = 2
 
 
 def ending(findings: tuple[Finding, ...]) -> str:
-    """Return the last line of a look that found nothing bad."""
+    """Return the last line if nothing bad was found."""
     if any((finding.area, finding.state) == ("spec", "absent") for finding in findings):
-        return "Nothing is declared to be validated: `edgeq init` writes a spec."
+        return "No model is declared: `edgeq init` writes a spec."
     return "The gate can run: `edgeq gate`."
 
 
-@click.command(short_help="Say what is installed and at hand, and whether the gate can run.")
+@click.command(short_help="Report what is installed, and whether the gate can run.")
 @click.option(
     "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
 )
 def doctor(config: Path | None) -> int:
-    """Say what is installed, and which weights, images, kernels and targets are at hand.
+    """Report what is installed, and which weights, images, kernels and targets are available.
 
     Looks first at what the spec needs, then at this machine. Nothing is made, downloaded or
     measured. The exit code is 2 if something (marked !!) stops the gate or leaves cases MISSING;
-    what is marked -- is not there and not needed.
+    items marked -- are absent but not needed.
     """
     from edgeq import __version__
     from edgeq.doctor.doctor import examine

@@ -1,4 +1,4 @@
-"""``edgeq gate``: the shipped suite without a test file."""
+"""``edgeq gate``: runs the shipped suite without a test file."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ PLUGINS = ("edgeq.plugin", "benchmark", "edgeq.gate.shipped")
 def gate(arguments: tuple[str, ...]) -> int:
     """Make, run and judge every declared variant; write reports/latest/.
 
-    Runs the shipped suite in the current folder, without any test file, under the spec that is
-    found from here upwards, or the built-in one. All arguments go to pytest:
+    Runs the shipped suite in the current folder, without any test file, with the spec found here
+    or in a parent folder, or else the built-in one. All arguments go to pytest:
 
     \b
       edgeq gate -m "not latency"     without the timed cases (markers: size, agreement,
                                       accuracy, latency, memory, proof)
-      edgeq gate -k int8              the variants or gates of that name
-      edgeq gate --lf -x              those that failed last time, up to the first that fails again
+      edgeq gate -k int8              variants or gates with that name
+      edgeq gate --lf -x              those that failed last time, until one fails again
       edgeq gate --edgeq-config FILE  with another spec
 
-    The project's own pytest settings and conftest.py files are for its own tests and are left
-    out; PYTEST_ADDOPTS holds. Where the gate is to run among your own tests, put
+    The project's own pytest settings and conftest.py files are meant for its own tests and are
+    ignored; PYTEST_ADDOPTS applies. To run the gate with your own tests, put
     `from edgeq.gate import *` into a test file (edgeq init writes one) and run pytest.
 
     The exit code is pytest's: 0 passed, 1 a case stops a variant, 2 bad input, 5 no such case.
@@ -42,16 +42,16 @@ def gate(arguments: tuple[str, ...]) -> int:
 
 
 def pytest_arguments(arguments: tuple[str, ...]) -> list[str]:
-    """Return what pytest is called with.
+    """Return the arguments for pytest.
 
     Args:
-        arguments: The user's. Where they name single tests of the suite, those alone are run.
+        arguments: The user's arguments. If they name single tests of the suite, only those run.
     """
     chosen = any(argument.startswith(f"{SUITE}::") for argument in arguments)
     return [
         *("-c", str(SETTINGS), "--rootdir=.", "--noconftest", "--no-header"),
         *(word for name in PLUGINS for word in ("-p", name)),
-        # It imports all of Hypothesis to end a session that has none of its tests.
+        # This plugin imports all of Hypothesis at the end of a session that has no such tests.
         *("-p", "no:hypothesispytest"),
         *("--edgeq-command", shlex.join(["edgeq", "gate", *arguments])),
         "--pyargs",

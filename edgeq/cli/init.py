@@ -1,4 +1,4 @@
-"""``edgeq init``: the first files of a project of one's own."""
+"""``edgeq init``: writes the first files of a project."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ STARTERS = {"edgeq.toml": "starter.toml", "tests/test_gate.py": "starter_test.py
 def init(folder: Path) -> int:
     """Write tests/test_gate.py and a commented edgeq.toml into DIR (default: here).
 
-    Files that are there already are never touched.
+    Existing files are never changed.
     """
     write_starters(folder)
     go = "" if folder == Path() else f"cd {folder}, "
     say(f"Wrote {' and '.join(str(folder / name) for name in STARTERS)}.")
     say(f"Next: {go}name your models and photographs in edgeq.toml, then")
-    say("  edgeq doctor    says whether all that it names is there")
+    say("  edgeq doctor    checks that everything it names is available")
     say("  pytest          runs the gate; the report is reports/latest/report.html")
-    say("  edgeq accept    keeps the figures of a good run: later runs fail if worse")
-    say("  edgeq bundle    packs the variants that are cleared")
-    say("Keep reports/ out of git, all but reports/accepted/, which `edgeq accept` writes;")
+    say("  edgeq accept    keeps the figures of a good run: later runs fail if they are worse")
+    say("  edgeq bundle    packs the cleared variants")
+    say("Keep reports/ out of git, except for reports/accepted/, which `edgeq accept` writes.")
     say(".edgeq/, where variants are kept, ignores itself.")
     return 0
 
@@ -42,8 +42,8 @@ def write_starters(folder: Path) -> None:
     """Write all starter files, or none.
 
     Raises:
-        SpecError: The folder has one of them, or a spec, already.
-        StoreError: They can't be written.
+        SpecError: The folder already has one of them, or a spec.
+        StoreError: The files can't be written.
     """
     from edgeq.io.files import write_text
 
@@ -64,22 +64,22 @@ def write_starters(folder: Path) -> None:
 
 
 def refuse_existing(folder: Path) -> None:
-    """Refuse to write over files, or a second spec beside one in ``pyproject.toml``.
+    """Refuse to overwrite files, or to add a second spec to one in ``pyproject.toml``.
 
     Raises:
-        SpecError: It names them.
+        SpecError: Such files exist; names them.
     """
     there = [str(folder / name) for name in STARTERS if (folder / name).exists()]
     if there:
-        are = "is" if len(there) == 1 else "are"
+        verb = "exists" if len(there) == 1 else "exist"
         raise SpecError(
-            f"{' and '.join(there)} {are} there already",
+            f"{' and '.join(there)} already {verb}",
             remedy="Nothing was written; remove what you no longer want, or choose another folder",
         )
     shared = folder / "pyproject.toml"
     if shared.is_file() and "edgeq" in _tools(shared):
         raise SpecError(
-            "has a spec already, in [tool.edgeq]",
+            "already has a spec, in [tool.edgeq]",
             where=shared,
             remedy="Nothing was written; an edgeq.toml would take its place",
         )

@@ -1,4 +1,4 @@
-"""Paths as a user reads them."""
+"""Shortens paths for messages."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from pathlib import Path
 
 
 def shown(path: Path) -> Path:
-    """Return a path as seen from the current folder, where that is shorter."""
+    """Return a path relative to the current folder if that is shorter."""
     return Path(min(os.path.relpath(path), str(path), key=len))

@@ -1,4 +1,4 @@
-"""``edgeq repair``: what would make it pass?"""
+"""``edgeq repair``: finds what would make a variant pass."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Seconds(click.ParamType[float]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Return seconds."""
+        """Convert the text to seconds."""
         match = _SECONDS.fullmatch(str(value))
         if match is None:
             self.fail(f"{value!r} is not a time: write 60s or 2min", param, ctx)
@@ -37,14 +37,14 @@ class Seconds(click.ParamType[float]):
     "--from",
     "start",
     metavar="METHOD",
-    help="Keep as much as possible of the model in METHOD, which does not pass.",
+    help="Keep as much of the model as possible in METHOD, which does not pass.",
 )
 @click.option(
     "--until",
     "goals",
     metavar="GOAL",
     multiple=True,
-    help='Beside the gates: "relative_error <= 0.5 x int8", "top1_agreement >= 0.98".',
+    help='Goal besides the gates: "relative_error <= 0.5 x int8", "top1_agreement >= 0.98".',
 )
 @click.option(
     "--for",
@@ -52,9 +52,9 @@ class Seconds(click.ParamType[float]):
     type=click.Choice(["size", "latency"]),
     default="size",
     show_default=True,
-    help="What is to be as small as it can be.",
+    help="What to minimize.",
 )
-@click.option("--budget", metavar="TIME", type=Seconds(), help="Take about this long, as in 60s.")
+@click.option("--budget", metavar="TIME", type=Seconds(), help="Take about this long, e.g. 60s.")
 @click.option(
     "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
 )
@@ -69,10 +69,10 @@ def repair(
 ) -> int:
     """Find which units of MODEL must be more exact for a variant to pass its gates.
 
-    The error of every unit (a block, or a layer) is measured alone, on calibration samples. At
-    most five mixes of precisions are then made and judged by the gate, the cheapest first.
+    The error of every unit (a block or a layer) is measured alone, on calibration samples. Then
+    at most five mixes of precisions are made and judged by the gate, the cheapest first.
 
-    The answer, a table for the spec, is printed, and written with all figures to
+    The result is printed as a table for the spec, and written with all figures to
     reports/latest/repair.json. The exit code is 0 if a variant passes, 1 if none does.
     """
     from edgeq.config.load import load_spec

@@ -1,4 +1,4 @@
-"""``edgeq report``: an earlier record's page again."""
+"""``edgeq report``: renders an earlier record again."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     "--output",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Write into DIR (default: beside the record; for a record of another name than run.json, "
-    "a folder of its name).",
+    help="Write into DIR (default: next to the record; for a record not called run.json, a folder "
+    "with its name).",
 )
 @click.option("--open", "show", is_flag=True, help="Open the report in a browser.")
 def report(record: Path, output: Path | None, *, show: bool) -> int:
     """Render the record of an earlier run again: report.html, summary.md, cases.csv, run.json.
 
-    RUN.json may be a report.html too: it holds its record. What history/ and accepted/ beside the
-    run's folder hold is shown as after the run itself.
+    RUN.json may also be a report.html, which contains its record. The page shows history/ and
+    accepted/ next to the run's folder as it did after the run.
     """
     import webbrowser
 

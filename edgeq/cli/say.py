@@ -1,4 +1,4 @@
-"""What a command says on the terminal: one line at a time, and nothing in it is obeyed."""
+"""Writes a command's output to the terminal, line by line, with control characters escaped."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from edgeq.words.escape import line
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Write one line; names of others' files and records in it are shown, whatever they hold.
+    """Write one line; names in it from files and records are escaped, whatever they contain.
 
     Args:
         text: The line.
-        err: Whether it goes to standard error.
+        err: Whether to write to standard error.
     """
     click.echo(line(text), err=err)
 
 
 def progress(text: str) -> None:
-    """Show what is going on, one line over another on a terminal, silent elsewhere.
+    """Show progress by overwriting one line on a terminal; silent elsewhere.
 
     Args:
-        text: The line, ``""`` to take away the last one.
+        text: The line, or ``""`` to clear the last one.
     """
     stream = sys.stderr
     if stream.isatty():

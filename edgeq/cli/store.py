@@ -1,4 +1,4 @@
-"""``edgeq store``: what is kept, whether it is whole, and keeping it small."""
+"""``edgeq store``: lists, verifies and prunes what runs keep."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _folder = click.option(
 
 @click.group(short_help="List, verify and prune what runs keep.")
 def store() -> None:
-    """List, verify and prune what runs keep: float exports, variants, pixels, answers."""
+    """List, verify and prune what runs keep: float exports, variants, pixels, predictions."""
 
 
-@store.command("list", short_help="Say what the store holds, by kind.")
+@store.command("list", short_help="List the contents of the store by kind.")
 @_config
 @_folder
 @click.option("--entries", "each", is_flag=True, help="List every entry, the last used at the end.")
 def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
-    """Say what the store holds, by kind, or entry by entry."""
+    """List the contents of the store by kind, or entry by entry."""
     from edgeq.cli.paths import shown
     from edgeq.store import prune
 
@@ -54,7 +54,7 @@ def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
     say(f"{shown(kept_in.root)}: {_entries(len(entries))}, {words.size(total)}")
     left = prune.leftovers(kept_in)
     if left:
-        say(f"Also {words.size(left)} in quarantine and unfinished: `edgeq store prune`.")
+        say(f"Also {words.size(left)} of quarantine and unfinished work: `edgeq store prune`.")
 
 
 @store.command(short_help="Read every entry and set damaged ones aside.")
@@ -63,8 +63,8 @@ def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
 def verify(config: Path | None, folder: Path | None) -> int:
     """Hash every file of every entry, and set damaged entries aside.
 
-    Models are asked again about some of the photographs whose answers are kept: answers that a
-    model does not give are damaged too, and so is what rests on them.
+    Models also run again on some of the photographs whose predictions are stored. Predictions that
+    the model does not repeat are damaged too, and so is everything derived from them.
 
     The next run rebuilds what was set aside. The exit code is 1 if something was damaged.
     """
@@ -88,12 +88,12 @@ def verify(config: Path | None, folder: Path | None) -> int:
 @_config
 @_folder
 @click.option(
-    "--max-size", metavar="SIZE", required=True, help='What may stay, for example "2 GB", or 0.'
+    "--max-size", metavar="SIZE", required=True, help='Size to keep, for example "2 GB", or 0.'
 )
 def prune(config: Path | None, folder: Path | None, max_size: str) -> None:
     """Remove the least recently used entries until the store is no larger than SIZE.
 
-    Quarantine, unfinished work and logs of what is gone are removed too. A store that a run is
+    Quarantine, unfinished work and logs of removed entries are removed too. A store that a run is
     using is left alone.
     """
     from edgeq.cli.paths import shown
@@ -103,9 +103,9 @@ def prune(config: Path | None, folder: Path | None, max_size: str) -> None:
     pruned = prune.prune(kept_in, _bytes(max_size))
     gone, stay = (sum(entry.bytes for entry in some) for some in (pruned.removed, pruned.kept))
     say(
-        f"{shown(kept_in.root)}: removed {_entries(len(pruned.removed))}, {words.size(gone)}, and "
-        f"{words.size(pruned.leftovers)} of leftovers; {_entries(len(pruned.kept))}, "
-        f"{words.size(stay)}, stay"
+        f"{shown(kept_in.root)}: removed {_entries(len(pruned.removed))} ({words.size(gone)}) and "
+        f"{words.size(pruned.leftovers)} of leftovers; kept {_entries(len(pruned.kept))} "
+        f"({words.size(stay)})"
     )
 
 

@@ -1,4 +1,4 @@
-"""``edgeq target``: the places where models run."""
+"""``edgeq target``: manages the places where models run."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def target() -> None:
     """
 
 
-@target.command(short_help="Say what a target is and whether it runs models as it should.")
+@target.command(short_help="Describe a target and check that it runs models correctly.")
 @click.argument("name")
 @_config
 @click.option(
     "--model",
     metavar="FILE",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Try this .tflite file there, too.",
+    help="Also try this .tflite file there.",
 )
 def check(name: str, config: Path | None, model: Path | None) -> int:
-    """Say what the target NAME is and whether it runs models as it should.
+    """Describe the target NAME and check that it runs models correctly.
 
-    Starts the worker there and runs two tiny models whose answers are known. With --model, the
-    file's answers there are compared with those on this machine; a target that only looks at files
-    says what it finds in it. The exit code is 1 if something is wrong there.
+    Starts the worker there and runs two tiny models with known outputs. With --model, the file's
+    outputs there are compared with those on this machine; a target that only inspects files
+    reports what it finds in it. The exit code is 1 if something is wrong there.
     """
     from edgeq.config.load import load_spec
     from edgeq.targets.starting import declared
@@ -58,7 +58,7 @@ def _check(name: str, entry: DeclaredTarget, model: Path | None) -> int:
     kind = kind_of(entry)
     say(f"{name}: {kind.summary} (kind {kind.name}); measures {', '.join(sorted(kind.measures))}")
     if kind.start is None and model is None:
-        raise EdgeqError("only looks at files", where=name, remedy="Name one with --model FILE")
+        raise EdgeqError("only inspects files", where=name, remedy="Name one with --model FILE")
     wrong: tuple[str, ...] = ()
     if kind.start is not None:
         started = start(name, entry)

@@ -1,7 +1,7 @@
 """How much worse a good variant may be than edgeq's own variant of the same method, as data.
 
-The figures are those of ``benchmarks/control.md``: what good files of both engines and of others
-reach on eight models, and room beyond the greatest of them.
+The figures come from ``benchmarks/control.md``: what good files from both engines and from others
+reach on eight models, with some room beyond the worst of them.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Allowance:
-    """What is allowed beside a control on the same samples.
+    """How much worse than its control a variant may be, on the same samples.
 
     Attributes:
-        error: How many times the control's mean relative error.
-        least_error: A mean relative error that is good whatever the control reaches: the control
-            of a small network may be nearly exact.
-        drift: How many times the control's mean total variation distance of the probabilities.
-        least_drift: A distance that is good whatever the control reaches.
-        agreement: Share of the images that may agree less often than with the control.
-        accuracy: Share of the images on which more accuracy may be lost than by the control.
+        error: Multiple of the control's mean relative error.
+        least_error: Mean relative error that is good whatever the control reaches, because the
+            control of a small network may be nearly exact.
+        drift: Multiple of the control's mean total variation distance of the probabilities.
+        least_drift: Distance that is good whatever the control reaches.
+        agreement: Share of the images by which agreement may be lower than the control's.
+        accuracy: Share of the images by which the loss of accuracy may exceed the control's.
     """
 
     error: float
@@ -57,9 +57,9 @@ ALLOWANCES: dict[str, Allowance] = {
 WIDEST = Allowance(
     error=4.0, least_error=0.15, drift=3.0, least_drift=0.02, agreement=0.05, accuracy=0.03
 )
-"""For methods of which no other maker's files were measured: no figure of it is a close one."""
+"""For methods without measured files from other makers: the widest value of each allowance."""
 
 
 def allowance_of(method: str) -> Allowance:
-    """Return what is allowed beside edgeq's own variant of a method."""
+    """Return how much worse than its control a variant of a method may be."""
     return ALLOWANCES.get(method, WIDEST)

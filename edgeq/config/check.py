@@ -1,4 +1,4 @@
-"""Checks that need the whole spec: names that refer to others, and what contradicts itself."""
+"""Checks that need the whole spec: names that refer to others, and contradictions."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from edgeq.registry import unknown
 BASELINE = "baseline"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
 _TARGET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-"""Without ``@``, which sets it off from a case's name."""
+"""A target's name has no ``@``, which separates it from a case's name."""
 
 
 def check(spec: Spec) -> None:
-    """Check what single keys can't show.
+    """Check everything that a single key can't show.
 
     Raises:
-        SpecError: With the key, its value, and what would be valid.
+        SpecError: Something is not valid; names the key, its value and what is valid.
     """
     where = spec.origin
     if not spec.models:
@@ -76,7 +76,7 @@ def _check_path(text: str | None, where: str) -> None:
         Path(text).expanduser()
     except RuntimeError as error:
         raise SpecError(
-            f"{text!r} names the home folder of nobody here",
+            f"{text!r} refers to the home folder of an unknown user",
             where=where,
             remedy="Write a path that begins with ~/ or with /, or a relative one",
         ) from error
@@ -90,7 +90,7 @@ def _check_folders(spec: Spec) -> None:
             raise SpecError(
                 f"{text!r} is the folder of the spec itself",
                 where=f"{spec.origin}: {key}",
-                remedy="Name a folder of its own",
+                remedy="Name another folder",
             )
 
 
@@ -138,7 +138,7 @@ def _check_model(model: Model, where: str, spec: Spec) -> None:
     _check_path(model.labels, f"{where}.labels")
     if model.weights == "random" and not model.allow_random_weights:
         raise SpecError(
-            'weights = "random" needs a declaration, because answers then mean nothing',
+            'weights = "random" needs a declaration, because predictions then mean nothing',
             where=where,
             remedy="Add allow_random_weights = true, or name trained weights",
         )
@@ -154,7 +154,7 @@ def _check_variant(name: str, variant: ReadyVariant, where: str, spec: Spec) -> 
         _check_path(getattr(variant, key), f"{where}.{key}")
     if variant.evaluation is not None and spec.images_of(variant.model, "evaluation") is None:
         raise SpecError(
-            f"{variant.model!r} has no evaluation set that they could be paired with",
+            f"{variant.model!r} has no evaluation set to pair these samples with",
             where=f"{where}.evaluation",
             remedy=f"Set `evaluation` in {header(spec.origin, 'images')}",
         )
@@ -236,7 +236,7 @@ def _check_targets(spec: Spec) -> None:
 
 
 def _method_names(spec: Spec, model: str) -> set[str]:
-    """Return what the methods of a model are called: ``int8@tensorflow``, and ``int8`` too."""
+    """Return the names of a model's methods, with and without ``@ENGINE``."""
     texts = spec.methods_of(model)
     return {*texts, *(text.partition("@")[0] for text in texts)}
 
@@ -254,7 +254,7 @@ def _check_gates(spec: Spec) -> None:
             raise SpecError(
                 f"{min(both)} is switched off and has a limit",
                 where=where,
-                remedy="Decide for one of them",
+                remedy="Keep one of them",
             )
         if not name or name in used:
             continue

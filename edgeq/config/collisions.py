@@ -1,4 +1,4 @@
-"""Names that would be one where they are used: in files, folders and ids of tests. Pure."""
+"""Finds names that would collide where they are used: in files, folders and test ids. Pure."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from edgeq.config.tables import key_text
 from edgeq.errors import SpecError
 
 LONGEST = 100
-"""Characters of a name: a file's name has at most 255, and endings and hashes are added."""
+"""Maximum length of a name: file names have at most 255 characters, with endings and hashes."""
 
 _DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
-"""What Windows takes for a device, whatever the ending."""
+"""Names that Windows reserves for devices, with any ending."""
 
 
 def check_names(spec: Spec, methods: Mapping[str, Collection[str]]) -> None:
-    """Check that models and variants have names of their own wherever they become one.
+    """Check that the names of models, variants and targets do not collide.
 
-    File systems of Windows and macOS fold case, and a test is called ``MODEL-VARIANT``.
+    File systems of Windows and macOS ignore case, and a test is called ``MODEL-VARIANT``.
 
     Args:
         spec: The spec; each of its names is valid by itself.
         methods: Names of the variants that methods make, by model.
 
     Raises:
-        SpecError: A name is not a file's name everywhere, or two are one.
+        SpecError: A name can't be a file name on every system, or two names collide.
     """
     named = (
         ("models", list(spec.models)),
@@ -48,7 +48,7 @@ def check_names(spec: Spec, methods: Mapping[str, Collection[str]]) -> None:
 
 
 def _pairs(spec: Spec, methods: Mapping[str, Collection[str]]) -> Iterator[tuple[str, str]]:
-    """Yield model and variant of everything that is tested."""
+    """Yield the model and variant of everything that is tested."""
     for model in spec.models:
         ready = [name for name, ready_made in spec.variants.items() if ready_made.model == model]
         for variant in (*sorted(methods[model]), *ready):
@@ -64,25 +64,24 @@ def _check_file_name(name: str, where: str) -> None:
         )
     if name.endswith(".") or _DEVICE.fullmatch(name):
         raise SpecError(
-            "is not a name of a file on every system", where=where, remedy="Choose another name"
+            "is not a valid file name on every system", where=where, remedy="Choose another name"
         )
 
 
 def _check_distinct(names: list[tuple[str, str]], where: str, used: str) -> None:
-    """Refuse two names that differ in case at most.
+    """Refuse names that differ only in case.
 
     Args:
-        names: Each with what it names.
-        where: Where they are set.
-        used: Where they would be one.
+        names: Pairs of a name and a description of what it names.
+        where: Where the names are set.
+        used: Where they would collide.
     """
     seen: dict[str, str] = {}
     for name, what in names:
         other = seen.setdefault(name.casefold(), what)
         if other != what:
             raise SpecError(
-                f"{other} and {what} can't be told apart in {used}, where both are "
-                f"{name.casefold()!r}",
+                f"{other} and {what} collide in {used}, where both are {name.casefold()!r}",
                 where=where,
-                remedy="Rename one of them; capitals alone make no difference",
+                remedy="Rename one of them; upper and lower case make no difference",
             )

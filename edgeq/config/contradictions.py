@@ -1,4 +1,4 @@
-"""Limits that no variant can keep together."""
+"""Finds limits that no variant can meet at the same time."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _LEAST = 1e-9
 def check_limits(spec: Spec) -> None:
     """Refuse limits that contradict each other.
 
-    Most gates bound different things, or the same from one side. An accuracy that must rise is
-    the exception: it rises by no more than the share of images that get another class.
+    Most gates limit different things, or the same thing from one side. A required rise in accuracy
+    is the exception: accuracy can rise only by the share of images whose predicted class changes.
 
     Raises:
-        SpecError: No variant could keep both limits.
+        SpecError: No variant could meet both limits.
     """
     for variant, method in _variants(spec):
         limits = limits_for(spec, variant, method)
@@ -29,7 +29,7 @@ def check_limits(spec: Spec) -> None:
             raise SpecError(
                 f"accuracy_drop = {-rise:g} and top1_agreement = {1.0 - changes:g} contradict each "
                 f"other for {variant!r}: accuracy must rise by {rise:g}, and no more than "
-                f"{changes:g} of the answers may change",
+                f"{changes:g} of the predictions may change",
                 where=f"{spec.origin}: gates",
                 remedy="Loosen one of them",
             )

@@ -1,4 +1,4 @@
-"""The hash of what a spec says."""
+"""The hash of a spec."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgeq.io.files import sha256_bytes
 
 
 def spec_sha256(spec: Spec) -> str:
-    """Return the hash of what a spec says, whatever folder it stands in."""
+    """Return the hash of what a spec says, regardless of the folder that it is in."""
     fields = msgspec.structs.asdict(spec)
     for place in ("root", "origin", "report", "reports", "store", "history", "make"):
         del fields[place]

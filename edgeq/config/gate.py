@@ -1,7 +1,7 @@
-"""What a gate is: one row, which carries all that other rooms need to know of it.
+"""The definition of a gate: one row that carries everything other rooms need to know about it.
 
-Whoever adds a gate writes a row and a function. What the row does not say has a default that errs
-on the safe side: a gate is measured while nothing else runs, and it applies to every model.
+Adding a gate takes a row and a function. Defaults err on the safe side: a gate is measured while
+nothing else runs, and it applies to every model.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Condition = Literal[
 Predictions = Literal["agrees", "right", "baseline_right"]
 
 FED: tuple[Condition, ...] = ("images", "preprocessing", "feeding")
-"""What must be the same for answers to be compared image by image."""
+"""What must be the same for predictions to be compared image by image."""
 
 OUTPUTS: tuple[Condition, ...] = ("baseline", *FED)
 """What must be the same for distances from the baseline to be compared."""
@@ -42,14 +42,14 @@ class Comparison:
     """How figures of a gate from two runs are compared.
 
     Attributes:
-        alike: What must be the same in both.
-        tolerance: Differences up to this are within noise, beside the statistics of sampled
+        alike: Conditions that must be the same in both runs.
+        tolerance: Differences up to this are within noise, in addition to the statistics of sampled
             figures. In the gate's unit, or as a share of the smaller value.
         relative: Whether the tolerance is a share.
-        exact: Whether the value is a fact; else it is an estimate with an interval.
+        exact: Whether the value is a fact; otherwise it is an estimate with an interval.
         by_image: What is compared image by image: whether the variant agrees with its baseline,
-            whether it is right, whether its baseline is. The images that both runs have are
-            compared then, whatever became of the baseline's file.
+            whether it is right, whether its baseline is right. The images in both runs are compared
+            even if the baseline's file has changed.
     """
 
     alike: tuple[Condition, ...] = ()
@@ -60,51 +60,51 @@ class Comparison:
 
     @property
     def measured(self) -> tuple[Condition, ...]:
-        """What must be the same of the measuring; how a variant is fed is its own."""
+        """Conditions of the measurement that must be the same; feeding is handled separately."""
         return tuple(name for name in self.alike if name != "feeding")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """One gate.
+    """One gate: its row in the table.
 
     Attributes:
         name: The key in ``[tool.edgeq.gates]``; its test is called ``test_NAME``.
         marker: The pytest marker of its cases. Gates marked ``"agreement"`` or ``"accuracy"``
-            look at predictions: without one of them nothing is cleared.
-        summary: What it holds, for people.
-        judge: A function of a variant and the limit that returns a ``Judgement``, or where one is,
-            ``"module:function"``; it is imported when the first case is judged.
+            look at predictions; without any of them, nothing is cleared.
+        summary: What it checks, for people.
+        judge: Function of a variant and the limit that returns a ``Judgement``, or its location as
+            ``"module:function"``, which is imported when the first case is judged.
         sense: ``"min"`` if the value must reach the limit, ``"max"`` if it must not exceed it,
-            ``"proof"`` if there is no limit and it is always on.
+            ``"proof"`` if it has no limit and is always on.
         unit: ``"ratio"``, ``"bytes"``, ``"ms"``, ``"count"``, or ``""`` for a proof.
         minimum: Lowest limit that makes sense.
-        maximum: Highest limit that makes sense, None if there is none.
-        limits: Default limits by the name of a method, ``""`` for ready-made variants that claim
-            none; over those of the presets.
-        holds: For which variants a proof has something to prove: ``"every"`` one, those whose
-            method quantizes activations, those whose file may hold activations with fixed scales
-            (their method is calibrated, or they claim none), those whose method is calibrated, or
-            those that were calibrated by this run.
+        maximum: Highest limit that makes sense, or None.
+        limits: Default limits by name of the method, ``""`` for ready-made variants that claim
+            none. They override those of the presets.
+        holds: The variants for which a proof has something to prove: ``"every"`` variant, those
+            whose method quantizes activations, those whose file may have activations with fixed
+            scales (their method is calibrated, or they claim none), those whose method is
+            calibrated, or those that this run calibrated.
         needs_images: Whether it needs an evaluation set.
-        follows_evaluation: Whether it counts what an evaluation shows if there is one; a gate that
-            needs images need not say so.
+        follows_evaluation: Whether it counts what an evaluation shows if there is one; redundant
+            for a gate that needs images.
         needs_labels: Whether the evaluation set must be labelled.
-        needs_training: Whether it means nothing for random weights.
-        task: The task that it belongs to, None if it holds for every one.
-        on_request: Whether a spec that sets its limit has it for other tasks, too.
-        least_classes: Classes below which it says nothing of class scores.
+        needs_training: Whether it is meaningless for random weights.
+        task: The task that it belongs to, or None if it applies to every task.
+        on_request: Whether it applies to other tasks too if the spec sets its limit.
+        least_classes: Number of classes below which it says nothing about class scores.
         controlled: Whether its default limit is tightened by what edgeq's own variant of the same
-            method reaches on the same images; a limit that the spec sets holds as it is.
+            method reaches on the same images. A limit that the spec sets is not tightened.
         alone: Whether it must be measured while nothing else runs.
-        timed: Whether it rests on the variant's latency: more rounds are timed while it is open,
-            and pytest-benchmark keeps them.
-        comparison: How it is compared with figures of other runs, None if by its verdict alone.
-        column: The column of the report's table of variants that shows its limit.
-        written: How its value is written, if its unit does not say it.
-        cause: What its failure means if no experiment says more, None if nothing certain.
-        sureness: Of several causes, that with the highest is named.
-        explained: Whether a failure is explained by experiments with the variant.
+        timed: Whether it depends on the variant's latency: more rounds are timed while it is
+            undecided, and pytest-benchmark keeps them.
+        comparison: How it is compared with figures of other runs, or None if by verdict only.
+        column: Column of the report's table of variants that shows its limit.
+        written: How its value is written, if the unit does not determine it.
+        cause: What its failure means if no experiment says more, or None if nothing is certain.
+        sureness: Rank among several causes; the one with the highest is named.
+        explained: Whether experiments with the variant explain a failure.
     """
 
     name: str
@@ -141,20 +141,20 @@ class Gate:
 
     @property
     def is_proof(self) -> bool:
-        """Whether it is always on and has no limit."""
+        """Whether it has no limit and is always on."""
         return self.sense == "proof"
 
     @property
     def sees_predictions(self) -> bool:
-        """Whether it looks at what the variant predicts; proofs do not count."""
+        """Whether it looks at the variant's predictions; proofs do not count."""
         return self.marker in PREDICTIONS
 
     def inapplicable(self, task: Task, classes: int) -> str | None:
-        """Return why it says nothing about a model, None if it does.
+        """Return why the gate does not apply to a model, or None if it does.
 
         Args:
-            task: What the model's outputs are judged as.
-            classes: Number of classes, 0 if it has none.
+            task: The task that the model's outputs are judged as.
+            classes: Number of classes, or 0 if there are none.
         """
         if self.task not in (None, task):
             return f"the model is judged as {task}"
@@ -163,14 +163,14 @@ class Gate:
         return None
 
     def judgement(self, variant: VariantUnderTest, limit: float) -> Judgement:
-        """Return what it says about a variant.
+        """Judge a variant.
 
         Args:
-            variant: The variant, whose measurements are made when they are first asked for.
-            limit: In the gate's unit, 0 for a proof.
+            variant: The variant, which makes each measurement on first use.
+            limit: Limit in the gate's unit; 0 for a proof.
 
         Raises:
-            EdgeqError: The variant can't be made or run, or what it needs can't be used.
+            EdgeqError: The variant can't be made or run, or something that it needs can't be used.
         """
         if not isinstance(self.judge, str):
             return self.judge(variant, limit)
@@ -195,6 +195,6 @@ DEFAULTS_OF_NO_METHOD = ""
 
 
 def default_limits(gates: Mapping[str, Gate], method: str | None) -> Limits:
-    """Return the limits that gates bring for a method, by gate."""
+    """Return the default limits that gate rows set for a method, by gate."""
     key = method or DEFAULTS_OF_NO_METHOD
     return {name: gate.limits[key] for name, gate in gates.items() if key in gate.limits}

@@ -1,4 +1,4 @@
-"""Reading ``[tool.edgeq.gates]``: limits for every variant, and subtables for single ones."""
+"""Reads ``[tool.edgeq.gates]``: limits for every variant, and subtables for single ones."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
 
 def parse_gates(table: Any, *, where: str) -> Gates:
-    """Return the limits that a table of TOML sets.
+    """Parse the limits in a TOML table.
 
-    A number is a limit, ``false`` switches the gate off, sizes may be written ``"9.5 MB"``; a
+    A number is a limit, ``false`` switches the gate off, and sizes may be written ``"9.5 MB"``. A
     subtable holds the same for one method or variant.
 
     Raises:
-        SpecError: A gate is unknown, or a limit is outside what makes sense.
+        SpecError: A gate is unknown, or a limit is outside its range.
     """
     if not isinstance(table, dict):
         raise SpecError(
@@ -57,7 +57,7 @@ def parse_gates(table: Any, *, where: str) -> Gates:
 
 
 def parse_size(text: str) -> float:
-    """Return the bytes that a text such as ``"9.5 MB"`` or ``"64 MiB"`` means.
+    """Return a size such as ``"9.5 MB"`` or ``"64 MiB"`` in bytes.
 
     Raises:
         ValueError: The text is not a size.
@@ -95,7 +95,7 @@ def _limit(gate: Gate, value: Any, where: str) -> float:
         raise SpecError(
             f"{gate.name} = {value!r} is not a whole number",
             where=where,
-            remedy="Write one without a fraction",
+            remedy="Write a whole number",
         )
     if math.isfinite(number) and gate.minimum <= number <= highest:
         return number
@@ -117,7 +117,7 @@ def _number(gate: Gate, value: Any, where: str) -> float:
             raise SpecError(
                 f"{gate.name} = {shown(value)} is not a size",
                 where=where,
-                remedy=f"Write bytes or a text with one of: {', '.join(filter(None, _UNITS))}",
+                remedy=f"Write bytes or a string with one of: {', '.join(filter(None, _UNITS))}",
             ) from None
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:

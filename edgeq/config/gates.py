@@ -1,6 +1,6 @@
 """The gates: limits by name, and the proofs that are always on.
 
-What a row does not say has the default of ``Gate``; those of other packages join by entry points
+Fields that a row leaves out have the defaults of ``Gate``. Other packages add rows by entry points
 of the group ``edgeq.gates``.
 """
 
@@ -33,7 +33,7 @@ GATES: Extensible[Gate] = Extensible(
         Gate(
             name="types",
             marker="proof",
-            summary="the file holds the types that its method claims",
+            summary="the file contains the types that its method claims",
             judge=f"{_HERE}:types",
             sense="proof",
             alone=False,
@@ -54,8 +54,8 @@ GATES: Extensible[Gate] = Extensible(
         Gate(
             name="outputs",
             marker="proof",
-            summary="outputs are finite, the same when asked again, in the baseline's order, and "
-            "not constant, partly dead or all ties",
+            summary="outputs are finite, repeatable, in the baseline's order, and not constant, "
+            "partly dead or all tied",
             judge=f"{_HERE}:outputs",
             sense="proof",
             alone=False,
@@ -65,7 +65,7 @@ GATES: Extensible[Gate] = Extensible(
         Gate(
             name="kernels",
             marker="proof",
-            summary="other kernels give the same answers, up to less than quantization costs",
+            summary="other kernels give the same outputs, up to less than the quantization error",
             judge=f"{_HERE}:kernels",
             sense="proof",
             alone=False,
@@ -78,7 +78,7 @@ GATES: Extensible[Gate] = Extensible(
         Gate(
             name="input_range",
             marker="proof",
-            summary="the quantized input holds the values that the evaluation images bring",
+            summary="the quantized input covers the values of the evaluation images",
             judge=f"{_HERE}:input_range",
             sense="proof",
             alone=False,
@@ -90,7 +90,7 @@ GATES: Extensible[Gate] = Extensible(
         Gate(
             name="ranges",
             marker="proof",
-            summary="the activations' ranges cause no error: they hold what the baseline computes",
+            summary="the activations' ranges cause no error: they cover what the baseline computes",
             judge=f"{_HERE}:ranges",
             sense="proof",
             alone=False,
@@ -115,7 +115,7 @@ GATES: Extensible[Gate] = Extensible(
         Gate(
             name="calibration_disjoint",
             marker="proof",
-            summary="no calibration image is an evaluation image",
+            summary="no calibration image is also an evaluation image",
             judge=f"{_HERE}:calibration_disjoint",
             sense="proof",
             alone=False,
@@ -127,7 +127,7 @@ GATES: Extensible[Gate] = Extensible(
         Gate(
             name="calibration_set",
             marker="proof",
-            summary="the calibration images are photographs, and not all the same one",
+            summary="the calibration images are photographs, and not all identical",
             judge=f"{_HERE}:calibration_set",
             sense="proof",
             alone=False,
@@ -198,8 +198,8 @@ GATES: Extensible[Gate] = Extensible(
         Gate(
             name="worst_cosine",
             marker="agreement",
-            summary="lowest cosine between the logits of variant and baseline, without the images "
-            "that chance may put there; of outputs without classes, between those",
+            summary="lowest cosine between the logits of variant and baseline, excluding images "
+            "that may be low by chance; for outputs without classes, between the outputs",
             judge=f"{_HERE}:worst_cosine",
             sense="min",
             unit="ratio",
@@ -209,17 +209,17 @@ GATES: Extensible[Gate] = Extensible(
             needs_training=True,
             task="classification",
             on_request=True,
-            least_classes=3,  # of two centred logits the cosine is 1 or -1
+            least_classes=3,  # for two centred logits the cosine is always 1 or -1
             alone=False,
-            # The same images have the same rank, so that their value is a fact, but of one
-            # processor: another one's kernels round sums otherwise, and a step of int8 shows.
+            # On the same images and processor the value is a fact. Kernels of another processor
+            # round sums differently, and a difference of one int8 step shows.
             comparison=Comparison(alike=(*OUTPUTS, *COSTS), tolerance=1e-4),
             explained=True,
         ),
         Gate(
             name="relative_error",
             marker="agreement",
-            summary="mean relative error of the logits, or of the output that lies farthest from "
+            summary="mean relative error of the logits, or of the output that is farthest from "
             "the baseline's",
             judge=f"{_HERE}:relative_error",
             sense="max",
@@ -272,7 +272,7 @@ GATES: Extensible[Gate] = Extensible(
         Gate(
             name="min_accuracy",
             marker="accuracy",
-            summary="top-1 accuracy of the variant; set it to have it",
+            summary="top-1 accuracy of the variant; applies only if you set it",
             judge=f"{_HERE}:min_accuracy",
             sense="min",
             unit="ratio",
@@ -296,7 +296,7 @@ GATES: Extensible[Gate] = Extensible(
             unit="ratio",
             timed=True,
             # An interval covers one run. A model timed against itself gave ratios of 0.991 to 1.008
-            # (quartiles over runs), and bare times differed by up to 26 % between jobs.
+            # (quartiles over runs), and absolute times differed by up to 26 % between jobs.
             comparison=Comparison(
                 alike=("baseline", *COSTS), tolerance=0.05, relative=True, exact=False
             ),
@@ -321,14 +321,14 @@ GATES: Extensible[Gate] = Extensible(
         Gate(
             name="max_peak_memory",
             marker="memory",
-            summary="peak resident memory of a worker that runs the variant, growth over the "
-            "evaluation included",
+            summary="peak resident memory of a worker that runs the variant, including growth over "
+            "the evaluation",
             judge=f"{_HERE}:max_peak_memory",
             sense="max",
             unit="bytes",
             minimum=1,
             follows_evaluation=True,
-            # Peaks of eight fresh workers with the same model were 0.1 to 0.5 % apart.
+            # Peaks of eight fresh workers with the same model differed by 0.1 to 0.5 %.
             comparison=Comparison(alike=COSTS, tolerance=0.02, relative=True),
             column="memory",
             cause="memory",
@@ -337,7 +337,7 @@ GATES: Extensible[Gate] = Extensible(
         Gate(
             name="max_partitions",
             marker="memory",
-            summary="partitions that the delegate made of the graph",
+            summary="number of partitions into which the delegate split the graph",
             judge=f"{_HERE}:max_partitions",
             sense="max",
             unit="count",
@@ -351,7 +351,7 @@ GATES: Extensible[Gate] = Extensible(
 
 
 def written(gate: str, unit: str) -> Kind:
-    """Return how figures of a gate are written; a gate that is not known any more has a unit."""
+    """Return how a gate's figures are written; the unit decides for gates that no longer exist."""
     return GATES.get(gate).kind if gate in GATES else kind_of(unit)
 
 

@@ -1,4 +1,4 @@
-"""The limits that hold for one variant: presets, then every, then its method, then itself."""
+"""Limits for one variant, in order of precedence: itself, its method, every variant, presets."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from edgeq.config.structs import Limits, Spec
 
 
 def limits_for(spec: Spec, variant: str, method: str | None) -> Limits:
-    """Return the limits by gate that hold for a variant.
+    """Return the limits that apply to a variant, by gate.
 
     Args:
         spec: The spec.
-        variant: The variant's name.
-        method: Name of its method, None for a ready-made one that claims none.
+        variant: Name of the variant.
+        method: Name of its method, or None for a ready-made variant that claims none.
     """
     limits: Limits = {}
     if spec.default_gates:
@@ -31,17 +31,17 @@ def limits_for(spec: Spec, variant: str, method: str | None) -> Limits:
 
 
 def _is_asked(spec: Spec, gate: str) -> bool:
-    """Return whether the spec asks for a gate of that kind, proofs and predictions always."""
+    """Return whether the spec includes gates of this kind; proofs and predictions always count."""
     return GATES.get(gate).marker not in spec.without
 
 
 def is_asked_for(spec: Spec, gate: str, variant: str, method: str | None) -> bool:
-    """Return whether the spec itself sets a limit, rather than a preset.
+    """Return whether the spec itself sets a limit, as opposed to a preset.
 
     Args:
         spec: The spec.
         gate: Name of the gate.
-        variant: The variant's name.
-        method: Name of its method, None for a ready-made one that claims none.
+        variant: Name of the variant.
+        method: Name of its method, or None for a ready-made variant that claims none.
     """
     return any(gate in spec.gates.limits(scope) for scope in ("", method or "", variant))

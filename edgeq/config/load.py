@@ -1,4 +1,4 @@
-"""Finding and reading a spec: ``edgeq.toml``, or ``[tool.edgeq]`` in ``pyproject.toml``."""
+"""Finds and reads a spec: ``edgeq.toml``, or ``[tool.edgeq]`` in ``pyproject.toml``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHARED_FILE = "pyproject.toml"
 
 
 def find_spec_file(start: Path) -> Path | None:
-    """Return the nearest file that holds a spec, from a folder upwards; None if there is none.
+    """Return the nearest file with a spec, searching from a folder upwards, or None.
 
     Raises:
         SpecError: A ``pyproject.toml`` on the way can't be read.
@@ -35,7 +35,7 @@ def find_spec_file(start: Path) -> Path | None:
 
 
 def load_spec(start: Path, *, file: Path | None = None) -> Spec:
-    """Return the spec for a folder.
+    """Load the spec for a folder.
 
     Args:
         start: Folder to start from; it and its parents are searched for ``edgeq.toml`` or a
@@ -46,7 +46,7 @@ def load_spec(start: Path, *, file: Path | None = None) -> Spec:
         The spec of the nearest file, or the built-in one if there is none.
 
     Raises:
-        SpecError: The file can't be read or says something that is not valid.
+        SpecError: The file can't be read, or something in it is not valid.
     """
     path = file if file is not None else find_spec_file(start)
     if path is None:
@@ -59,7 +59,7 @@ def load_spec(start: Path, *, file: Path | None = None) -> Spec:
 
 
 def parse(table: dict[str, Any], *, root: Path, origin: Path) -> Spec:
-    """Return the spec that a table of TOML describes.
+    """Build the spec that a TOML table describes.
 
     Raises:
         SpecError: A key is unknown or a value is not valid.
@@ -87,9 +87,7 @@ def _read(path: Path) -> dict[str, Any]:
             f"is not UTF-8 (byte {error.start})", where=path, remedy="Save it as UTF-8"
         ) from error
     except ValueError as error:  # TOMLDecodeError, and integers of thousands of digits
-        raise SpecError(
-            f"is not valid TOML: {error}", where=path, remedy="Correct the file there"
-        ) from error
+        raise SpecError(f"is not valid TOML: {error}", where=path, remedy="Fix the file") from error
     except RecursionError as error:
         raise SpecError("is nested too deeply", where=path, remedy="Use fewer levels") from error
 

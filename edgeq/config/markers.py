@@ -1,7 +1,6 @@
-"""The pytest markers of gates, with what their tests are about.
+"""The pytest markers of gates, with descriptions.
 
-They are registered in every session of pytest, in which most projects have no gate: this imports
-nothing.
+Every pytest session registers them, and most projects have no gate, so this imports nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Literal
 Marker = Literal["size", "agreement", "accuracy", "latency", "memory", "proof"]
 
 COST_MARKERS: tuple[Marker, ...] = ("latency", "memory", "size")
-"""What a spec may leave out: proofs and predictions are what an answer rests on."""
+"""Markers that a spec may leave out; answers rest on proofs and predictions, so those stay."""
 
 MARKERS: dict[Marker, str] = {
     "size": "gates on the size of a variant",

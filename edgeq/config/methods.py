@@ -1,8 +1,8 @@
-"""What each method of quantization is, what it needs, and what it must show in the file.
+"""The quantization methods: what each is, what it needs, and what a file must show.
 
-How a method is made is the business of ``edgeq.quantize``; this table is data that the spec is
-checked against and that the proofs of ``edgeq.judge`` compare files with. Other packages add
-methods by entry points of the group ``edgeq.methods``.
+How a method is made is left to ``edgeq.quantize``. This table is data: the spec is checked against
+it, and the proofs of ``edgeq.judge`` compare files with it. Other packages add methods by entry
+points of the group ``edgeq.methods``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edgeq.registry import Extensible, unknown
 
 ENGINES = ("litert", "tensorflow")
 CLASSIFIER_ENGINE = "litert"
-"""The engine that can quantize single layers in another way."""
+"""The engine that can quantize single layers differently from the rest."""
 FLOAT32: Precision = "float32"
 
 
@@ -25,29 +25,29 @@ class Method:
     """One way to quantize.
 
     Attributes:
-        name: The name in a spec.
+        name: Name in a spec.
         summary: What it does, for people.
-        engines: Engines that can make it, the default one first. The order is justified by
-            ``benchmarks/engines.md``.
+        engines: Engines that can make it, the default first. ``benchmarks/engines.md`` justifies
+            the order.
         needs_calibration: Whether it needs a calibration set.
-        weight_types: Element types of which at least one must hold most of the weights' bytes.
+        weight_types: Element types, at least one of which must hold most of the weights' bytes.
         activation_types: Types allowed for the outputs of compute operators (convolutions,
-            matrix products), empty if any will do.
+            matrix products), or empty if any is allowed.
         io_types: Types allowed for the model's inputs and outputs.
-        weights_dequantized: Whether weights are made float before operators take them (True:
-            float arithmetic) or taken as stored (False: activations are quantized while
-            running); None if the types above say it already.
+        weights_dequantized: Whether weights are converted to float before operators use them (True:
+            float arithmetic) or used as stored (False: activations are quantized at run time). None
+            if the types above determine it.
         stored_weights: How its weights come from the baseline's: ``"quantized"`` channel by
             channel, ``"per_tensor"``, or ``"trained"`` for methods that change them on purpose,
-            which waives the proof of what is stored. Of a ``"per_tensor"`` method the file must
-            show one scale for each layer.
-        classifiers: How the dense layers that give the outputs may be quantized in another way.
-        finer: The method that quantizes the same with finer scales; what coarser ones cost beside
-            it is measured and said. None if there is none.
-        recipes: How engines make it, by the engine's name, over the engines' own recipes: an
-            ``edgeq.LitertRecipe`` for ``"litert"``.
-        limits: Default limits by gate. The presets hold those of our own methods; one from
-            elsewhere without any is refused, because anything would pass.
+            which waives the proof of what is stored. For ``"per_tensor"``, the file must have one
+            scale per layer.
+        classifiers: How the dense layers that give the outputs may be quantized differently.
+        finer: Method that does the same with finer scales, or None. The cost of the coarser scales
+            is measured against it and reported.
+        recipes: How engines make it, by name of the engine: an ``edgeq.LitertRecipe`` for
+            ``"litert"``. They override the engines' own recipes.
+        limits: Default limits by gate. The presets have those of edgeq's own methods. A method
+            from another package must set some, because otherwise anything would pass.
     """
 
     name: str
@@ -66,31 +66,31 @@ class Method:
 
     @property
     def quantizes_activations(self) -> bool:
-        """Whether the arithmetic is not that of floats."""
+        """Whether the arithmetic is not float arithmetic."""
         return self.weights_dequantized is False or "float32" not in self.activation_types
 
 
 _FLOAT = frozenset({"float32"})
 _INT8 = frozenset({"int8"})
 _CLASSIFIERS: tuple[Classifier, ...] = ("int4", "dynamic")
-# TensorFlow Lite's first 8-bit files are unsigned throughout; later ones at the borders alone.
+# TensorFlow Lite's first 8-bit files are unsigned throughout, later ones only at input and output.
 _8_BITS = frozenset({"int8", "uint8"})
 
 
 class Methods(Extensible[Method]):
-    """The methods; those of other packages must bring limits, and a recipe for each engine."""
+    """The methods. Those of other packages must have limits, and a recipe for each engine."""
 
     def check(self, row: Method, where: str) -> None:
         """Refuse a method without limits or recipes.
 
         Raises:
-            SpecError: It has none, or names an engine that there is not.
+            SpecError: It has none, or names an unknown engine.
         """
         if not row.limits:
             raise SpecError(
                 f"the method {row.name!r} has no default limits, so anything would pass",
                 where=where,
-                remedy='Give it limits = {"top1_agreement": ..., "relative_error": ...}',
+                remedy='Set limits = {"top1_agreement": ..., "relative_error": ...}',
             )
         for engine in row.engines:
             if engine not in ENGINES:
@@ -99,7 +99,7 @@ class Methods(Extensible[Method]):
                 raise SpecError(
                     f"the method {row.name!r} has no recipe for the engine {engine!r}",
                     where=where,
-                    remedy=f'Give it recipes = {{"{engine}": edgeq.LitertRecipe(...)}}',
+                    remedy=f'Set recipes = {{"{engine}": edgeq.LitertRecipe(...)}}',
                 )
 
 
@@ -110,7 +110,7 @@ METHODS = Methods(
     [
         Method(
             "dynamic_range",
-            "int8 weights; activations quantized while running",
+            "int8 weights; activations quantized at run time",
             ("litert", "tensorflow"),
             needs_calibration=False,
             weight_types=_INT8,
@@ -160,7 +160,7 @@ METHODS = Methods(
         ),
         Method(
             "int8_per_tensor",
-            "int8 like int8, with one scale for all channels of a layer's weights",
+            "as int8, with one scale for all channels of a layer's weights",
             ("litert", "tensorflow"),
             needs_calibration=True,
             weight_types=_INT8,
@@ -201,7 +201,7 @@ METHODS = Methods(
         ),
         Method(
             "dynamic_int2",
-            "int2 weights; activations quantized while running (experimental)",
+            "int2 weights; activations quantized at run time (experimental)",
             ("litert",),
             needs_calibration=False,
             weight_types=frozenset({"int2"}),
@@ -214,20 +214,20 @@ METHODS = Methods(
 
 
 Units = tuple[tuple[str, Precision], ...]
-"""Units of a model with how they are quantized, by name."""
+"""Pairs of a unit of a model and its precision, sorted by name."""
 
 
 @dataclass(frozen=True)
 class MethodChoice:
-    """A method as a spec asks for it: ``"int8"``, or ``"int8@tensorflow"`` to name the engine.
+    """A method as requested in a spec: ``"int8"``, or ``"int8@tensorflow"`` to name the engine.
 
     Attributes:
-        label: The text in the spec; names the variant.
+        label: The text in the spec, which names the variant.
         method: Name in ``METHODS``.
         engine: Name in ``ENGINES``.
-        classifier: How the dense layers that give the outputs are quantized, None for like the
-            others.
-        units: Units that are quantized in another way than the method's, by name.
+        classifier: How the dense layers that give the outputs are quantized, or None for the same
+            as the others.
+        units: Units that are quantized differently from the method, by name.
     """
 
     label: str
@@ -238,20 +238,20 @@ class MethodChoice:
 
     @property
     def needs_calibration(self) -> bool:
-        """Whether the method, or that of a unit, needs a calibration set."""
+        """Whether the method, or that of any unit, needs a calibration set."""
         return any(part.needs_calibration for part in self.parts)
 
     @property
     def quantizes_activations(self) -> bool:
-        """Whether the arithmetic of the method, or of a unit, is not that of floats."""
+        """Whether the arithmetic of the method, or of any unit, is not float arithmetic."""
         return any(part.quantizes_activations for part in self.parts)
 
     @property
     def claim(self) -> Method:
-        """What a file must show: the method, with the types of all that its units are made by.
+        """What a file must show: the method, with the types of all its units added.
 
-        A unit in float32 leaves float32 results; its weights are not what the others' bytes are
-        compared with.
+        A unit in float32 leaves float32 results. Its weights are not among those that the other
+        units' bytes are compared with.
         """
         if not self.units:
             return METHODS.get(self.method)
@@ -271,7 +271,7 @@ class MethodChoice:
 
     @property
     def parts(self) -> tuple[Method, ...]:
-        """The method, then those of its units that are not in float32."""
+        """The method and those of its units, without float32."""
         names = dict.fromkeys([self.method, *(name for _, name in self.units if name != FLOAT32)])
         return tuple(METHODS.get(name) for name in names)
 
@@ -284,14 +284,14 @@ def choose(
     units: Units = (),
     where: str | None = None,
 ) -> MethodChoice:
-    """Return the method and engine that a text of a spec asks for.
+    """Parse the method and engine that a spec requests.
 
     Args:
         text: ``METHOD`` or ``METHOD@ENGINE``.
-        engine: The spec's own engine, used where the text names none and the method has it.
-        classifier: The model's or variant's own; a method that can't have it goes without.
-        units: Units that are quantized in another way than the method's.
-        where: The place in the spec, for errors.
+        engine: The spec's default engine, used if the text names none and it can make the method.
+        classifier: The model's or variant's classifier, ignored if the method can't have it.
+        units: Units that are quantized differently from the method.
+        where: Location in the spec, for errors.
 
     Raises:
         SpecError: The method or engine is unknown, or the engine can't make the method.
@@ -304,7 +304,7 @@ def choose(
     if classifier in method.classifiers:
         if own and own != CLASSIFIER_ENGINE:
             raise SpecError(
-                f"engine {own!r} can't quantize a classifier in its own way",
+                f"engine {own!r} can't quantize a classifier differently",
                 where=where,
                 remedy=f"Write {name!r} or '{name}@{CLASSIFIER_ENGINE}', or remove `classifier`",
             )
@@ -326,26 +326,26 @@ def choose(
 
 
 def _mixed(choice: MethodChoice, engine: str, where: str | None) -> MethodChoice:
-    """Return the choice of a method whose units are not all quantized alike.
+    """Check the choice of a method whose units are not all quantized the same way; return it.
 
     Args:
-        choice: With the units.
-        engine: That the spec names for it, ``""`` if it names none.
-        where: The place in the spec, for errors.
+        choice: The choice, with its units.
+        engine: Engine that the spec names for it, or ``""``.
+        where: Location in the spec, for errors.
 
     Raises:
         SpecError: No engine can make it.
     """
     if engine not in {"", CLASSIFIER_ENGINE} or METHODS.get(choice.method).recipes:
         raise SpecError(
-            f"single units of {choice.label!r} can't be quantized in another way",
+            f"single units of {choice.label!r} can't be quantized differently",
             where=where,
             remedy=f"Only edgeq's own methods and the engine {CLASSIFIER_ENGINE!r} can; remove the "
             "units, or name one of those",
         )
     if len({part.activation_types for part in choice.parts if part.needs_calibration}) > 1:
         raise SpecError(
-            "activations of 8 and of 16 bits can't be mixed",
+            "8-bit and 16-bit activations can't be mixed",
             where=where,
             remedy="Name float32 or a method without calibration for these units",
         )
@@ -355,15 +355,15 @@ def _mixed(choice: MethodChoice, engine: str, where: str | None) -> MethodChoice
 def require_classifier(
     classifier: Classifier | None, methods: Iterable[str], *, where: str
 ) -> None:
-    """Refuse a classifier that none of some methods can have.
+    """Refuse a classifier that none of the given methods can have.
 
     Args:
-        classifier: As a spec has it.
-        methods: As a spec has them.
-        where: The place in the spec.
+        classifier: Classifier in the spec.
+        methods: Methods in the spec.
+        where: Location in the spec.
 
     Raises:
-        SpecError: None of them can.
+        SpecError: None of the methods can have it.
     """
     names = [text.partition("@")[0] for text in methods]
     if classifier is None or any(classifier in METHODS.get(name).classifiers for name in names):

@@ -2,7 +2,7 @@
 
 The limits come from ``benchmarks/engines.md``: each leaves room below what its method reaches on
 EfficientNetV2-B0 and EfficientNet-Lite0 with 500 photographs, and none lets a collapsed variant
-through.
+pass.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 from edgeq.config.structs import Gates, Images, Limits, Model, Spec
 
 MOST_ERROR = 0.5
-"""Relative error of logits or of another output above which it says something else than the
-baseline's, whatever the method and the model. Good int8 variants reach 0.36 (classifiers), 0.27
-(detectors and an embedding); those that collapsed lie at 0.62 and above. What edgeq's own variant
-of the method reaches may be a closer limit, see ``allowances``."""
+"""Relative error of the logits, or of another output, above which an output no longer says the same
+as the baseline's, whatever the method and model. Good int8 variants reach 0.36 (classifiers) or
+0.27 (detectors and an embedding); collapsed ones are at 0.62 and above. edgeq's own variant of the
+method may set a tighter limit (see ``allowances``)."""
 
 MOST_DRIFT = 0.25
-"""Mean total variation distance of the probabilities above which they say something else than the
-baseline's, whatever the method and the model. Good int8 variants reach 0.11."""
+"""Mean total variation distance above which the probabilities no longer say the same as the
+baseline's, whatever the method and model. Good int8 variants reach 0.11."""
 
 _STATIC_INT8: Limits = {
     "size_reduction": 0.68,
@@ -29,7 +29,7 @@ _STATIC_INT8: Limits = {
     "relative_error": MOST_ERROR,
     "probability_drift": MOST_DRIFT,
     "accuracy_drop": 0.03,
-    "latency_ratio": 1.1,  # a third with int8 dot products (VNNI), as long as float32 without
+    "latency_ratio": 1.1,  # a third with int8 dot products (VNNI), as slow as float32 without
 }
 
 DEFAULT_LIMITS: dict[str, Limits] = {
@@ -89,12 +89,12 @@ DEFAULT_LIMITS: dict[str, Limits] = {
         "accuracy_drop": 0.03,
     },
 }
-"""Limits by method that hold where the spec sets none and has not switched them off.
+"""Limits by method that apply if the spec neither sets them nor switches them off.
 
 Dynamic range's latency depends on how many of its operators a delegate takes: 0.6 of the float
-model's time on EfficientNetV2-B0, 1.8 on EfficientNet-Lite0. Its default only stops the absurd; a
-closer limit is the user's to set. int16x8 and weights of 4 and 2 bits are not for speed and have
-none.
+model's time on EfficientNetV2-B0, 1.8 on EfficientNet-Lite0. Its default only catches absurd
+values; a tighter limit is up to the user. int16x8 and weights of 4 and 2 bits are not meant for
+speed and have none.
 """
 
 UNCLAIMED_LIMITS: Limits = {
@@ -111,7 +111,7 @@ DATA_IMAGES = "data:imagenet"
 
 
 def data_folder() -> Path | None:
-    """Return the folder that ``$EDGEQ_DATA`` names, None if it is unset or no folder."""
+    """Return the folder that ``$EDGEQ_DATA`` names, or None if it is unset or not a folder."""
     value = os.environ.get(DATA_VARIABLE)
     folder = Path(value) if value else None
     return folder.resolve() if folder is not None and folder.is_dir() else None
@@ -121,9 +121,9 @@ def built_in(root: Path) -> Spec:
     """Return the spec of a run with no configuration.
 
     It validates EfficientNet-Lite0 with its real weights on the built-in photographs, and
-    EfficientNetV2-B0 on what is there: trained weights and 600 photographs below ``$EDGEQ_DATA``,
-    else Keras's download, else random weights whose verdicts on answers are MISSING by
-    declaration.
+    EfficientNetV2-B0 on what is available: trained weights and 600 photographs in ``$EDGEQ_DATA``,
+    otherwise Keras's download, otherwise random weights, for which verdicts on predictions are
+    MISSING by declaration.
     """
     data = data_folder()
     photographs = DATA_IMAGES if data and (data / "imagenet").is_dir() else SAMPLE_IMAGES

@@ -1,4 +1,4 @@
-"""Preprocessing presets: how the families of image models expect a photograph.
+"""Preprocessing presets: what the families of image models expect of a photograph.
 
 Means and standard deviations are in pixel units (0 to 255) and RGB order, as
 ``edgeq.config.structs.Preprocessing`` defines them. The ``keras-*`` presets are the modes of
@@ -13,7 +13,7 @@ from edgeq.registry import Registry
 PREPROCESSING: Registry[Preprocessing] = Registry(
     "preprocessing",
     [
-        # (x - 127) / 128 on the middle 224/256 of the shorter side: the constants and the crop of
+        # (x - 127) / 128 on the central 224/256 of the shorter side: constants and crop of
         # EfficientNet-Lite's own evaluation.
         (
             "efficientnet-lite",
@@ -44,7 +44,7 @@ PREPROCESSING: Registry[Preprocessing] = Registry(
 
 
 def find_preprocessing(asked: str | Preprocessing, *, where: str) -> Preprocessing:
-    """Return the preprocessing that a spec asks for, by the name of a preset or in full.
+    """Return the preprocessing in a spec, given in full or as the name of a preset.
 
     Raises:
         SpecError: There is no preset of that name.

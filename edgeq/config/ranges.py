@@ -1,4 +1,4 @@
-"""Checks of single numbers: each in the range in which it means something."""
+"""Checks that each number is in the range in which it makes sense."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_ranges(spec: Spec) -> None:
     """Check the numbers of a spec, its models and its ready-made variants.
 
     Raises:
-        SpecError: With the key, its value, and its range.
+        SpecError: A number is out of range; names the key, its value and the range.
     """
     run, latency = spec.run, spec.latency
     _within("confidence", spec.confidence, LEAST_CONFIDENCE, 1, spec.origin, strict=True)
@@ -111,10 +111,10 @@ def _within(
 
 
 def shown(value: object) -> str:
-    """Return a value for a message, cut where it is long (TOML knows numbers of any length)."""
+    """Return a value for a message, shortened if long (TOML numbers can have any length)."""
     try:
         text = repr(value)
-    except ValueError:  # Python refuses to write an integer of over 4300 digits
+    except ValueError:  # Python refuses to format an integer of over 4300 digits
         return "a number of thousands of digits"
     most = 40
     return text if len(text) <= most else f"{text[:most]}..."

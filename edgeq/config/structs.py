@@ -1,7 +1,7 @@
 """The spec: what to validate, as frozen structs.
 
-Field names are the keys that a user writes. Paths are as written; ``Spec.root`` is the folder
-that relative ones start from.
+Field names are the keys that a user writes. Paths are kept as written; relative ones start from
+``Spec.root``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Classifier = Literal["int4", "dynamic"]
 Precision = Literal[
     "float32", "float16", "dynamic_range", "weight_only_int8", "weight_only_int4", "int8", "int16x8"
 ]
-"""What a unit of a model is made by if not as the method has it: a method's name, or float32."""
+"""How a unit of a model is quantized if not by the method: another method's name, or float32."""
 
 
 class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,16 +35,16 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
     ``x = (pixel - mean) / std`` per channel, with pixels from 0 to 255, after the resize.
 
     Attributes:
-        resize: ``"whole"`` squeezes the whole image; ``"centre_crop"`` cuts the middle square
-            of ``crop_fraction`` of the shorter side first.
+        resize: ``"whole"`` squeezes the whole image; ``"centre_crop"`` first cuts out the central
+            square with a side of ``crop_fraction`` of the shorter side.
         filter: Pillow's resampling filter.
         crop_fraction: For ``"centre_crop"`` only, in (0, 1].
         mean: Subtracted per channel, in pixel units, in RGB order.
         std: Divided by per channel, in pixel units, in RGB order.
         channels: Order in which the model expects the channels.
-        jpeg_scaling: A JPEG is decoded at a half, a fourth or an eighth of its size where its
-            sides keep at least so many times the model's input; 0 decodes all of it. At 3, what
-            the resize makes of it differs by less than a step of 255 on average.
+        jpeg_scaling: A JPEG is decoded at a half, a quarter or an eighth of its size if its sides
+            remain at least this many times the model's input; 0 always decodes at full size. At
+            3, the resized result differs by less than one level of 255 on average.
     """
 
     resize: Resize = "whole"
@@ -60,12 +60,12 @@ class Images(msgspec.Struct, frozen=True, kw_only=True):
     """Where photographs and labels come from.
 
     Attributes:
-        calibration: A folder, or ``"sample:NAME"``, or ``"data:NAME"`` for a set below
+        calibration: A folder, ``"sample:NAME"``, or ``"data:NAME"`` for a set in
             ``$EDGEQ_DATA``.
         evaluation: The same for the evaluation set.
-        labels: A csv with ``file,class_index`` or ``file,wordnet_id`` for sets that are not one
-            folder per class; None looks for ``labels.csv`` in or beside the folder.
-        max_calibration: At most so many calibration images, the first by name; None takes all.
+        labels: A CSV file with ``file,class_index`` or ``file,wordnet_id`` for sets that are not
+            one folder per class. None looks for ``labels.csv`` in or next to the folder.
+        max_calibration: Maximum number of calibration images, the first by name; None takes all.
         max_evaluation: The same for the evaluation set.
     """
 
@@ -83,27 +83,27 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         source: ``"keras:NAME"``, a ``.keras`` file, a SavedModel folder, a ``.tflite`` file,
             ``"package.module:function"``, or ``"efficientnet-lite0"``.
         weights: For ``keras:`` sources: ``"imagenet"``, a weights file, or ``"random"``.
-        allow_random_weights: Whether random weights may stand in where ``"imagenet"`` can't be
-            had; then everything that needs trained weights is MISSING by declaration.
+        allow_random_weights: Whether random weights may be used if ``"imagenet"`` is not
+            available. Everything that needs trained weights is then MISSING by declaration.
         allow_code: Whether code in a ``.keras`` file (Lambda layers) may run, in the converter's
-            process; the file is trusted then.
+            process. The file is then trusted.
         seed: Seed of random weights.
         input_size: Height and width for models that leave them open.
-        preprocessing: A preset's name or a table; None takes the source's own.
+        preprocessing: Name of a preset, or a table; None takes the source's own.
         labels: A label set (``"imagenet"``, ``"imagenet-background"``, ``"cifar10"``) or a text
-            file with one name a line; None takes the source's own.
+            file with one name per line; None takes the source's own.
         task: What its outputs are judged as: ``"classification"``, or ``"tensors"`` for everything
-            that holds no class scores. None lets the file show it.
-        signature: Of a SavedModel or a ``.tflite`` file with several, the one to validate. None
+            without class scores. None lets the file decide.
+        signature: Signature to validate if a SavedModel or ``.tflite`` file has several. None
             takes ``serving_default`` or the only one, and a file's first graph.
-        output: The output that holds the class scores, by its name in the file or its signature,
-            or by its place (``"0"``). None lets the file show it.
-        images: Overrides the spec's images for this model, key by key; the spec's ``labels``
-            hold only for sets that the model takes from the spec too.
+        output: Output with the class scores, by its name in the file or its signature, or by its
+            position (``"0"``). None lets the file decide.
+        images: Overrides the spec's images for this model, key by key. The spec's ``labels``
+            apply only to sets that the model also takes from the spec.
         methods: Overrides the spec's methods for this model.
         classifier: How the dense layers that give the outputs are quantized, if not like the
-            others: ``"int4"`` weights, or ``"dynamic"`` (int8 weights, activations quantized while
-            running). It holds for the methods that can have it.
+            others: ``"int4"`` weights, or ``"dynamic"`` (int8 weights, activations quantized at
+            run time). It applies to the methods that can have it.
         licence: Licence of the weights, for the deployment package.
         attribution: Who made the model, for the deployment package.
     """
@@ -127,29 +127,28 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
-    """A variant with a name of its own: ready-made, or made by a method and fed in another way.
+    """A variant with its own name: ready-made, or made by a method with its own settings.
 
     Attributes:
         model: Name of the model whose baseline it is compared with.
-        file: The ``.tflite`` file; None if the variant is to be made by ``method``.
-        method: The method that a ready-made file claims to be made by, whose types the file must
-            then show; None claims nothing. Without a file, the method that makes it, as ``METHOD``
-            or ``METHOD@ENGINE``.
-        preprocessing: Where the variant's own differs from the baseline's.
-        labels: Where a ready-made variant's own differ (1001 outputs against 1000).
-        input_size: Height and width of a ready-made variant's input where they differ.
-        evaluation: Samples of the variant's own: the scenes of its model's evaluation set, with
-            the same names in another folder; None evaluates it on that set.
+        file: The ``.tflite`` file, or None if ``method`` makes the variant.
+        method: For a ready-made file, the method that it claims; the file must show that method's
+            types. None claims nothing. Without a file, the method that makes the variant, as
+            ``METHOD`` or ``METHOD@ENGINE``.
+        preprocessing: The variant's preprocessing if it differs from the baseline's.
+        labels: A ready-made variant's labels if they differ (1001 outputs rather than 1000).
+        input_size: Height and width of a ready-made variant's input if they differ.
+        evaluation: The variant's own samples: the scenes of its model's evaluation set, under the
+            same names in another folder. None evaluates it on that set.
         weights: How its weights came from the baseline's: ``"quantized"`` channel by channel,
-            ``"per_tensor"`` with one scale for all channels, or ``"trained"`` on after it
+            ``"per_tensor"`` with one scale for all channels, or ``"trained"`` afterwards
             (quantization-aware training, pruning), which waives the proof of what is stored.
-        classifier: How the dense layers that give the outputs are quantized if not as the method
-            has it, see ``Model``: of a ready-made file, which must then show it, or to be made so.
-            None takes the model's for a variant that is made.
-        units: Units of the model that are quantized in another way than the method's, by their
-            names, for a variant that is made: ``{block4a = "weight_only_int8"}``. `edgeq repair`
-            lists the units of a model.
-        float_units: Units that stay in float32: the same as ``"float32"`` in ``units``.
+        classifier: How the dense layers that give the outputs are quantized if not by the method
+            (see ``Model``). A ready-made file must show it. If None, a variant that edgeq makes
+            uses the model's.
+        units: Units that are quantized differently from the method, by name, for a variant that
+            edgeq makes: ``{block4a = "weight_only_int8"}``. `edgeq repair` lists a model's units.
+        float_units: Units that stay in float32, as with ``"float32"`` in ``units``.
     """
 
     model: str
@@ -166,7 +165,7 @@ class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def precisions(self) -> tuple[tuple[str, Precision], ...]:
-        """The units that are not quantized as the method has it, with how they are, by name."""
+        """The units that are quantized differently from the method, with how, by name."""
         floats: dict[str, Precision] = dict.fromkeys(self.float_units, "float32")
         return tuple(sorted((self.units | floats).items()))
 
@@ -175,8 +174,8 @@ class DeclaredTarget(msgspec.Struct, frozen=True, kw_only=True):
     """A place where models run.
 
     Attributes:
-        kind: Its name among ``edgeq.config.target_kinds``.
-        settings: What its table sets beside the kind, as that kind's own struct.
+        kind: Name of its kind in ``edgeq.config.target_kinds``.
+        settings: The other keys of its table, as that kind's own struct.
     """
 
     kind: str
@@ -187,8 +186,8 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
     """The places where models run.
 
     Attributes:
-        use: Names of those that every variant is judged on.
-        declared: Those that have a table, by name; this machine is there without one.
+        use: Names of the targets that every variant is judged on.
+        declared: Targets that have a table, by name; this machine needs none.
     """
 
     use: tuple[str, ...] = ("local",)
@@ -201,9 +200,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         threads: Threads of one interpreter.
         kernels: ``"xnnpack"``, ``"builtin"`` (no delegate) or ``"reference"``.
-        timeout_s: Seconds that a worker may be silent: it reports between inferences, so one
-            inference may take that long, and so may loading.
-        memory_limit: Bytes that a worker may use.
+        timeout_s: Maximum silence of a worker in seconds. Workers report between inferences, so
+            this limits one inference, and loading.
+        memory_limit: Memory limit of a worker, in bytes.
     """
 
     threads: int = 1
@@ -213,12 +212,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Make(msgspec.Struct, frozen=True, kw_only=True):
-    """What the child processes that export models and make variants may use.
+    """Limits for the child processes that export models and make variants.
 
     Attributes:
-        timeout_s: Seconds that one may take.
-        memory_limit: Bytes that one may use.
-        environment: Names of environment variables that one sees beside the usual ones.
+        timeout_s: Time limit for each, in seconds.
+        memory_limit: Memory limit of each, in bytes.
+        environment: Names of environment variables that they see in addition to the usual ones.
     """
 
     timeout_s: float = 1800.0
@@ -230,11 +229,11 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     """How latency is measured.
 
     Attributes:
-        rounds: Timed inferences of each model in the first batch; 64 is the least for a p90 of
+        rounds: Timed inferences per model in the first batch; 64 is the minimum for a p90 at
             99 % confidence. More batches follow while a limit is undecided.
         block: Consecutive inferences of one model before the other's turn.
-        warmup: Untimed inferences of each model before the first block of a batch.
-        budget_s: Seconds, for all batches together, after which no further block is started.
+        warmup: Untimed inferences per model before the first block of a batch.
+        budget_s: Seconds for all batches together, after which no further block starts.
     """
 
     rounds: int = 64
@@ -244,11 +243,11 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a report may show.
+    """What a report may contain.
 
     Attributes:
-        thumbnails: Whether small pictures of photographs, of flips and contact sheets, may be in
-            it, and in files beside the record.
+        thumbnails: Whether it may contain small versions of photographs (of flips, and contact
+            sheets), also in files next to the record.
     """
 
     thumbnails: bool = True
@@ -261,8 +260,8 @@ class Gates(msgspec.Struct, frozen=True, kw_only=True):
     """Limits by gate: for every method, and for single methods.
 
     Attributes:
-        every: Limits that hold for every variant.
-        by_method: Limits by method or variant name, over those of ``every`` and the presets.
+        every: Limits for every variant.
+        by_method: Limits by method or variant name, which override ``every`` and the presets.
         off: Gates that are switched off (``gate = false``), by method or variant name, ``""``
             for every one.
     """
@@ -272,7 +271,7 @@ class Gates(msgspec.Struct, frozen=True, kw_only=True):
     off: dict[str, tuple[str, ...]] = {}
 
     def limits(self, name: str) -> Limits:
-        """Return the limits set for a method or variant, for ``""`` those for every one."""
+        """Return the limits set for a method or variant, or for every one if ``""``."""
         return self.by_method.get(name, {}) if name else self.every
 
 
@@ -281,26 +280,26 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         root: Folder that relative paths start from.
-        origin: The file it was read from, or ``"built-in"``.
+        origin: The file that it was read from, or ``"built-in"``.
         models: Models by name.
-        variants: Variants with a name of their own, by that name.
+        variants: Variants that have their own name, by that name.
         targets: Where models run.
         methods: Methods for every model, as ``METHOD`` or ``METHOD@ENGINE``.
-        engine: Engine for methods that name none, where it can make them.
+        engine: Engine for methods that name none, if it can make them.
         images: Photographs for every model.
         gates: Limits.
         default_gates: Whether the measured default limits of each method apply.
         inconclusive: Whether INCONCLUSIVE passes with a warning or fails.
         confidence: Confidence of intervals, in (0.5, 1).
         allow_missing: Gates whose verdict may be MISSING without failing.
-        without: Markers of gates that are not asked for; their limits then declare no case.
-        make: What making a variant may take.
+        without: Markers of gates to leave out; their limits then declare no case.
+        make: Limits for making a variant.
         run: How models are executed.
         latency: How latency is measured.
-        report: What a report may show.
+        report: What a report may contain.
         reports: Folder of the reports.
         store: Folder of the store.
-        history: Past runs that are kept below the reports, for comparisons and trends.
+        history: Number of past runs kept with the reports, for comparisons and trends.
     """
 
     root: Path
@@ -326,17 +325,17 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     history: int = 50
 
     def images_of(self, model: str, role: Literal["calibration", "evaluation"]) -> str | None:
-        """Return the photographs that a model has for a role: its own over the shared."""
+        """Return a model's photographs for a role: its own, otherwise the shared ones."""
         own = self.models[model].images or Images()
         source: str | None = getattr(own, role) or getattr(self.images, role)
         return source
 
     def methods_of(self, model: str) -> tuple[str, ...]:
-        """Return the methods that hold for a model."""
+        """Return the methods that apply to a model."""
         own = self.models[model].methods
         return self.methods if own is None else own
 
     def path(self, text: str) -> Path:
-        """Return a path of the spec; relative ones start from ``root``."""
+        """Return a path in the spec; relative ones start from ``root``."""
         path = Path(text).expanduser()
         return path if path.is_absolute() else self.root / path

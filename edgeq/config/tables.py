@@ -1,4 +1,4 @@
-"""Turning tables of TOML into the spec's structs, with the real key in every message."""
+"""Converts TOML tables to the spec's structs; every message names the actual key."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def build(
     read: Mapping[str, object] | None = None,
     **given: object,
 ) -> S:
-    """Return the struct that a table describes.
+    """Build the struct that a table describes.
 
     Args:
         struct: A struct of ``edgeq.config.structs``.
-        table: As ``tomllib`` reads it.
+        table: The table as ``tomllib`` reads it.
         where: The file, for errors.
-        read: Values of keys of the table that have been read already.
+        read: Values of keys in the table that have already been read.
         **given: Fields that are not keys of the table.
 
     Raises:
@@ -59,26 +59,26 @@ def build(
 
 
 def header(where: str, *keys: str) -> str:
-    """Return a table's header: ``[run]``, but ``[tool.edgeq.run]`` in ``pyproject.toml``.
+    """Return a table's header: ``[run]``, or ``[tool.edgeq.run]`` in ``pyproject.toml``.
 
     Args:
         where: The file.
-        *keys: Of the table.
+        *keys: Keys of the table.
     """
     root = ("tool", "edgeq") if where.endswith(_SHARED_FILES) else ()
     return f"[{key_text(*root, *keys)}]"
 
 
 def key_text(*keys: str) -> str:
-    """Return a key as TOML writes it: dotted, and quoted where it must be."""
+    """Return a key as TOML writes it: dotted, and quoted if necessary."""
     return ".".join(key if _BARE_KEY.fullmatch(key) else f'"{printable(key)}"' for key in keys)
 
 
 def as_written(text: str, where: str) -> str:
-    """Return a text in which tables have the headers that the user's own file gives them.
+    """Rewrite table headers in a text to match the user's own file.
 
     Args:
-        text: With headers as in ``edgeq.toml``, such as ``[models.net]``.
+        text: Text with headers as in ``edgeq.toml``, such as ``[models.net]``.
         where: The file.
     """
     if not where.endswith(_SHARED_FILES):
@@ -152,7 +152,7 @@ def _is_struct(kind: Any) -> bool:
 
 
 def _in_words(message: str) -> str:
-    """Turn a message such as ``Expected `str | null`, got `int` `` into TOML's words."""
+    """Reword a message such as ``Expected `str | null`, got `int` `` in TOML's terms."""
     problem, _, place = message.partition(" - at `$")
     words = re.sub(r"`([^`]*)`", lambda quoted: _types_in_words(quoted[1]), problem)
     inner = f" (at {place.rstrip('`')})" if place else ""

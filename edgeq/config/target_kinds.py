@@ -1,7 +1,7 @@
 """The kinds of targets: what each can measure, which keys its table takes, and how it is reached.
 
-A kind is one row. Its functions are named, not imported, so that reading a spec stays cheap. Other
-packages add kinds by entry points of the group ``edgeq.targets``.
+A kind is one row. Its functions are named rather than imported, so that reading a spec stays cheap.
+Other packages add kinds by entry points of the group ``edgeq.targets``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Settings = Any
 """An instance of a kind's struct of settings."""
 
 LOCAL = "local"
-"""The name and the kind of this machine."""
+"""Name and kind of this machine."""
 
 
 class NoSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,14 +39,14 @@ class NoSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ssh(msgspec.Struct, frozen=True, kw_only=True):
-    """A machine that is reached by the system's ``ssh``.
+    """A machine that is reached with the system's ``ssh``.
 
     Attributes:
-        host: ``HOST``, ``USER@HOST``, or a name of ssh's own configuration.
-        port: None takes ssh's own.
+        host: ``HOST``, ``USER@HOST``, or a name in ssh's own configuration.
+        port: Port, or None for ssh's own.
         python: The Python there, 3.9 or newer, with numpy and ai-edge-litert.
-        identity: A file with the private key; None takes ssh's own.
-        config: A configuration file for ssh in place of the user's.
+        identity: File with the private key, or None for ssh's own.
+        config: Configuration file for ssh, used instead of the user's.
     """
 
     host: str
@@ -56,7 +56,7 @@ class Ssh(msgspec.Struct, frozen=True, kw_only=True):
     config: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what ssh would take for an option, and ports that there are not."""
+        """Refuse text that ssh would read as an option, and invalid ports."""
         if not re.fullmatch(r"[^-\s][^\s]*", self.host):
             raise ValueError(f"host = {self.host!r} is not the name of a host")
         if not self.python or self.python.startswith("-"):
@@ -86,22 +86,23 @@ class Emulated(msgspec.Struct, frozen=True, kw_only=True):
 class TargetKind:
     """One kind of target.
 
-    A kind runs models (``start``), or looks at a file (``examine``), or both.
+    A kind runs models (``start``), inspects files (``examine``), or both.
 
     Attributes:
         name: The value of ``kind`` in a target's table.
         summary: What it is, in a few words.
-        settings: A frozen ``msgspec.Struct`` of the other keys of its table. What its
-            ``__post_init__`` raises as ``ValueError`` is told as the table's error.
+        settings: A frozen ``msgspec.Struct`` of the other keys of its table. A ``ValueError`` from
+            its ``__post_init__`` becomes the table's error.
         measures: What a target of this kind can measure. The rest is not applicable there.
-        estimates: Whether it only estimates or checks: such a target can reject a variant, and
+        estimates: Whether it only estimates or checks. Such a target can reject a variant but
             never clears one.
-        xnnpack: Whether LiteRT's XNNPACK delegate is at work there, so that it is a failure if it
+        xnnpack: Whether LiteRT's XNNPACK delegate is active there, so that it is a failure if it
             takes over nothing.
-        arithmetics: Of the tiny models with known answers that ``edgeq target check`` runs there.
-        start: A function of the target's name and settings that returns the ``Target``, whose
-            command line starts the worker there, or ``"module:function"``. None runs no models.
-        examine: A function of the settings and a ``.tflite`` file that returns ``Findings``, or
+        arithmetics: Types of the tiny models with known outputs that ``edgeq target check`` runs.
+        start: Function of the target's name and settings that returns the ``Target``, whose
+            command line starts the worker there, or ``"module:function"``. None if it runs no
+            models.
+        examine: Function of the settings and a ``.tflite`` file that returns ``Findings``, or
             ``"module:function"``.
         prepare: A function of the name, the settings and a ``Supply`` that gets what the target
             needs into the user's cache and yields lines for people, or ``"module:function"``. None
@@ -121,7 +122,7 @@ class TargetKind:
 
 
 def function(named: Callable[..., Any] | str) -> Callable[..., Any]:
-    """Return a function of a row, imported if it is named."""
+    """Return a row's function, importing it if it is given by name."""
     if not isinstance(named, str):
         return named
     module, _, name = named.partition(":")
@@ -130,31 +131,31 @@ def function(named: Callable[..., Any] | str) -> Callable[..., Any]:
 
 
 class TargetKinds(Extensible[TargetKind]):
-    """The kinds; those of other packages must do something and say what it measures."""
+    """The kinds. Those of other packages must do something and say what they measure."""
 
     def check(self, row: TargetKind, where: str) -> None:
-        """Refuse a kind that measures nothing, or nothing that its functions could.
+        """Refuse a kind that does nothing or measures nothing, or has a setting called ``kind``.
 
         Raises:
-            SpecError: Of either.
+            SpecError: The kind is one of these.
         """
         if row.start is None and row.examine is None:
             raise SpecError(
-                f"the target kind {row.name!r} neither runs a model nor looks at one",
+                f"the target kind {row.name!r} neither runs a model nor inspects one",
                 where=where,
-                remedy="Give it start = ... or examine = ...",
+                remedy="Set start = ... or examine = ...",
             )
         if not row.measures:
             raise SpecError(
                 f"the target kind {row.name!r} measures nothing",
                 where=where,
-                remedy='Give it measures = frozenset({"predictions", ...})',
+                remedy='Set measures = frozenset({"predictions", ...})',
             )
         if "kind" in {field.name for field in msgspec.structs.fields(row.settings)}:
             raise SpecError(
                 f"the target kind {row.name!r} has a setting called kind",
                 where=where,
-                remedy="Name it otherwise: `kind` names the kind itself",
+                remedy="Choose another name: `kind` names the kind itself",
             )
 
 
@@ -171,7 +172,7 @@ KINDS = TargetKinds(
         ),
         TargetKind(
             name="ssh",
-            summary="another machine, by the system's ssh",
+            summary="another machine, over ssh",
             settings=Ssh,
             measures=frozenset({"predictions", "time", "memory"}),
             start="edgeq.targets.ssh:start",

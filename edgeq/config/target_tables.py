@@ -1,4 +1,4 @@
-"""Reading ``targets``: a list of names, or tables of targets, each of a kind with settings."""
+"""Reads ``targets``: a list of names, or tables of targets, each with a kind and settings."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _USE = "use"
 
 
 def parse_targets(value: Any, *, where: str) -> Targets:
-    """Return the targets of a spec.
+    """Parse the targets of a spec.
 
-    ``targets = ["local"]`` names targets that need no table. Beside tables, ``[targets.NAME]``, the
-    same list is called ``use``, because TOML has one value for a key.
+    ``targets = ["local"]`` names targets that need no table. With tables, ``[targets.NAME]``, the
+    same list is called ``use``, because TOML has one value per key.
 
     Args:
-        value: Of the key ``targets``.
+        value: Value of the key ``targets``.
         where: The file.
 
     Raises:
@@ -60,11 +60,11 @@ def _target(name: str, table: Any, where: str) -> DeclaredTarget:
     keys = {key: setting for key, setting in table.items() if key != "kind"}
     try:
         settings = build(KINDS.get(kind).settings, keys, where=place)
-    except ValueError as error:  # of the struct's own check
+    except ValueError as error:  # from the struct's own check
         raise SpecError(str(error), where=place, remedy="Correct the value") from error
     return DeclaredTarget(kind=kind, settings=settings)
 
 
 def _kinds() -> list[str]:
-    """Return the kinds that a table can name; this machine needs none."""
+    """Return the kinds that a table can name; this machine needs no table."""
     return [name for name in KINDS.names() if name != LOCAL]

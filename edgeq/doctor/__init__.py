@@ -1,1 +1,1 @@
-"""What a machine and a spec have and lack, before anything is made."""
+"""Examines what a machine and a spec have and lack, before anything is made."""

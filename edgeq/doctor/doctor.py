@@ -1,4 +1,4 @@
-"""What is there: for the spec that holds, and on this machine. Nothing is made or measured."""
+"""Examines what is available for the spec and on this machine. Nothing is made or measured."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from edgeq.samples.packaged import SAMPLES
 from edgeq.samples.sets import DATA_VARIABLE, ROLES, Role, count_photos
 from edgeq.words import plural, size
 
-NO_SPEC = "there is no edgeq.toml here or above; `edgeq init` writes one"
+NO_SPEC = "no edgeq.toml here or in a parent folder; `edgeq init` writes one"
 State = Literal["ok", "absent", "bad"]
 EXTRAS = {
     "keras": ("keras", "tensorflow"),
@@ -45,13 +45,13 @@ EXTRAS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked for.
+    """The result of looking for one thing.
 
     Attributes:
-        area: What it is about; findings of one area follow each other.
-        state: ``"bad"`` stops the gate or leaves cases MISSING that may not be; ``"absent"`` is
-            nothing that the spec needs.
-        text: What was found.
+        area: Subject; findings of one area are consecutive.
+        state: ``"bad"`` stops the gate or leaves cases MISSING undeclared; ``"absent"`` means that
+            the spec does not need it.
+        text: Description of the finding.
     """
 
     area: str
@@ -60,11 +60,11 @@ class Finding:
 
 
 def examine(start: Path, *, file: Path | None = None) -> tuple[Finding, ...]:
-    """Look for everything that a run needs, and for what else is there.
+    """Look for everything that a run needs, and for what else is available.
 
     Args:
-        start: Folder that the spec is searched from.
-        file: The spec's file, in place of searching.
+        start: Folder where the search for the spec starts.
+        file: File of the spec, instead of searching.
     """
     try:
         if file is None and find_spec_file(start) is None:
@@ -107,7 +107,7 @@ def _needs(run: Run) -> Iterator[Finding]:
 
 
 def _refused(spec: Spec, area: str, look: Callable[[], None], name: str = "") -> Iterator[Finding]:
-    """Yield what a look refuses; nothing if all is well, or if it was said before."""
+    """Yield what a check refuses; nothing if all is well or the error was already reported."""
     try:
         look()
     except (ImageError, ModelError) as error:
@@ -120,7 +120,7 @@ def _refused(spec: Spec, area: str, look: Callable[[], None], name: str = "") ->
 def _understood(run: Run, name: str) -> Iterator[Finding]:
     """Yield how a model's outputs are read, what is assumed, and which cases will lack something.
 
-    What is assumed is about its input and its labels.
+    The assumptions are about its input and its labels.
     """
     spec = run.spec
     try:

@@ -1,7 +1,6 @@
 """The shipped test cases.
 
-A suite of one's own takes them all::
-
+A project's own suite takes them all with::
     from edgeq.gate import *
 """
 

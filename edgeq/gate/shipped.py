@@ -1,6 +1,6 @@
-"""The pytest plugin behind ``edgeq gate``: the shipped suite in any folder, without a test file.
+"""The pytest plugin behind ``edgeq gate``, which runs the shipped suite without a test file.
 
-It is loaded by that command alone, with ``-p``, and so by the workers of xdist too.
+Only that command loads it, with ``-p``, so that workers of xdist load it too.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _FILE = Path(__file__).with_name("suite.py")
 
 
 class Interruption:
-    """Tells a run that the user stopped from one with bad input, which pytest does not."""
+    """Distinguishes a run that the user stopped from one with bad input; pytest does not."""
 
     def __init__(self) -> None:
         self._by_user = False
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Note who it was: what pytest raises itself has types of its own."""
+        """Record who interrupted: pytest's own interruptions have their own types."""
         self._by_user = excinfo.type is KeyboardInterrupt
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Set the exit code that shells know."""
+        """Set the exit code that shells expect."""
         yield
         if self._by_user:
             session.exitstatus = EXIT_INTERRUPTED
@@ -42,7 +42,7 @@ class Interruption:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """Say what is to be validated, or refuse a bad spec, before anything else is shown."""
+    """Announce what will be validated, or refuse a bad spec, before any other output."""
     option = config.option
     if hasattr(config, "workerinput") or option.help or option.version:
         return None
@@ -60,7 +60,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the built-in models stand in for a spec; keep their benchmarks below the reports too."""
+    """Use the built-in models if there is no spec, and keep their benchmarks with the reports."""
     config.stash[STATE].built_in = True
     keep_benchmarks(config)
     config.pluginmanager.register(Interruption(), "edgeq-interruption")
@@ -70,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_pycollect_makemodule(
     module_path: Path, parent: pytest.Collector
 ) -> pytest.Module | None:
-    """Name the suite by its module: ids are then short, and the same wherever it is installed."""
+    """Name the suite by its module, so that ids are short and independent of the installation."""
     if module_path != _FILE:
         return None
     suite: pytest.Module = pytest.Module.from_parent(parent, path=module_path, nodeid=SUITE)
@@ -78,12 +78,12 @@ def pytest_pycollect_makemodule(
 
 
 def _is_stopped(state: State) -> bool:
-    """Return whether bad input leaves nothing to be validated: it is then all there is to say."""
+    """Return whether bad input leaves nothing to validate; only the bad input is then reported."""
     return len(state.beforehand.stopped(state.cases.values())) == len(state.variants)
 
 
 def announcement(state: State) -> tuple[str, str, str]:
-    """Return which spec holds, which models, and how many cases, one line each.
+    """Return one line each about the spec, the models and the number of cases.
 
     Raises:
         EdgeqError: The spec is not valid.
@@ -98,5 +98,5 @@ def announcement(state: State) -> tuple[str, str, str]:
 
 def _spec(state: State) -> str:
     if state.spec_file is None:
-        return "built-in (there is no edgeq.toml here or above; `edgeq init` writes one)"
+        return "built-in (no edgeq.toml here or in a parent folder; `edgeq init` writes one)"
     return short(state.spec_file, state.start)

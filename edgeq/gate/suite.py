@@ -1,6 +1,6 @@
-"""One test per gate, made from the table; each runs once for every variant that the gate holds for.
+"""One test per gate, made from the table; each runs once for every variant that the gate covers.
 
-What stands here in longhand would be, for the gate ``max_bytes``::
+Written out, the test for the gate ``max_bytes`` would be::
 
     @pytest.mark.size
     @pytest.mark.edgeq("max_bytes")
@@ -28,7 +28,7 @@ __all__ = [f"test_{name}" for name in GATES.names()]
 
 
 def _test_of(gate: Gate) -> Callable[..., None]:
-    """Return the test that answers the cases of a gate."""
+    """Return the test that runs the cases of a gate."""
     if gate.timed:
 
         def test(edgeq_case: CaseCheck, benchmark: BenchmarkFixture) -> None:

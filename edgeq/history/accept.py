@@ -1,4 +1,4 @@
-"""Accept a run: its figures become those that later runs are compared with. Pure."""
+"""Accepts a run: its figures become those that later runs are compared with. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from edgeq.words import names, plural
 
 @dataclass(frozen=True)
 class Signature:
-    """Who says so.
+    """Who accepts, when and why.
 
     Attributes:
-        reason: Why, in the words of who accepts.
-        date: ISO 8601 in UTC.
-        commit: The commit that is checked out, None outside of a repository.
+        reason: Reason in the words of whoever accepts.
+        date: Date in ISO 8601, UTC.
+        commit: The commit that is checked out, or None outside a repository.
     """
 
     reason: str
@@ -33,10 +33,10 @@ class Signature:
 
 @dataclass(frozen=True)
 class Accepting:
-    """What an acceptance comes to.
+    """The result of an acceptance.
 
     Attributes:
-        records: The accepted records to write, by model, with None if one is left empty.
+        records: The accepted records to write, by model; None for a record that becomes empty.
         taken: Ids of the cases whose figures are accepted now.
         vanished: Ids of accepted cases that the run does not declare any more.
         pruned: Whether those are removed.
@@ -56,22 +56,22 @@ def accept(
     *,
     prune: bool = False,
 ) -> Accepting:
-    """Return the accepted records with a run's selected figures merged into them.
+    """Merge a run's selected figures into the accepted records.
 
     Args:
         record: The run.
-        existing: What was accepted before, by model.
-        selected: Which cases are meant.
-        signature: Why, when, and at which commit.
+        existing: The records accepted before, by model.
+        selected: Which cases to accept.
+        signature: Reason, date and commit.
         prune: Whether to remove accepted cases that the run does not declare any more.
 
     Raises:
-        RecordError: No case is selected, or one of them has no figure that can be held.
+        RecordError: No case is selected, or a selected case has no acceptable figure.
     """
     if not signature.reason.strip():
-        raise RecordError("an acceptance needs a reason", remedy="Say in words why, with --reason")
+        raise RecordError("an acceptance needs a reason", remedy="Give one with --reason")
     refuse(record, selected)
-    # A test of the user's own passes or fails by itself, and `edgeq gate` does not run it.
+    # A user's own test passes or fails by itself, and `edgeq gate` does not run it.
     every = of_record(record).figures
     figures = {name: figure for name, figure in every.items() if not is_own_test(figure.gate)}
     chosen = tuple(case_id for case_id in figures if selected(case_id))
@@ -101,26 +101,26 @@ def accept(
 
 
 def refuse(record: RunRecord, selected: Selection) -> None:
-    """Refuse a record that has no good figure for each of the selected cases.
+    """Refuse a record that lacks a good figure for any selected case.
 
     Raises:
-        RecordError: It names the cases.
+        RecordError: A figure is missing or bad; names the cases.
     """
     if record.errors:
         raise RecordError(
-            f"the run met bad input: {record.errors[0]}", remedy="Fix it and run the gate again"
+            f"the run had bad input: {record.errors[0]}", remedy="Fix it and run the gate again"
         )
     not_run = [case_id for case_id in record.summary.not_run if selected(case_id)]
     if not_run:
         raise RecordError(
             f"{plural(len(not_run), 'selected case')} of the record not run: {names(not_run)}",
-            remedy="Run them, or choose with -k what was run",
+            remedy="Run them, or select with -k what was run",
         )
     bad = [case for case in record.cases if selected(case.id) and _is_bad(case, record)]
     if bad:
         cases = names([f"{case.id}: {case.status.value}" for case in bad])
         raise RecordError(
-            f"{cases}; later runs are not compared with what fails its own limit",
+            f"{cases}; a figure that fails its own limit can't be accepted",
             remedy="Fix the variant or its limit and run again, or leave it out: -k 'not NAME'",
         )
 
@@ -140,7 +140,7 @@ def _merged(
     signature: Signature,
     dropped: set[str],
 ) -> Accepted:
-    """Return what was accepted of a model with new figures over it, and nothing that is unused."""
+    """Return a model's accepted record with new figures merged in and unused parts removed."""
     cases = {name: case for name, case in before.cases.items() if name not in dropped}
     acceptances, keys = dict(before.acceptances), dict(before.image_keys)
     if new:

@@ -27,7 +27,7 @@ _RESTORE = "Restore it from git, or remove it and accept a run again"
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """The class of a machine: what latency and memory are alike on."""
+    """The class of a machine, within which latency and memory are comparable."""
 
     architecture: str = ""
     processor: str = ""
@@ -35,20 +35,20 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the figures of a model were measured with.
+    """The conditions under which a model's figures were measured.
 
     Attributes:
-        baseline_sha256: Of the float model.
-        evaluation_sha256: Of the evaluation set's content and labels, None without one.
-        evaluation_images: Its number of images.
-        evaluation_worth: How many independent images they count as, None if as many as they are.
-        preprocessing: The baseline's; empty if it is not known, and in part in older records.
+        baseline_sha256: Hash of the float model.
+        evaluation_sha256: Hash of the evaluation set's content and labels, or None without one.
+        evaluation_images: Number of images in the evaluation set.
+        evaluation_worth: Number of independent images that they count as, or None if all.
+        preprocessing: The baseline's preprocessing; empty if unknown, incomplete in older records.
         kernels: Kernels of the runtime.
         threads: Threads of one interpreter.
         runtime: Version of ai-edge-litert.
         machine: Class of the machine.
         baseline_right: The images that the baseline has right, as ``VariantRecord.right``; ``""``
-            without labels, and in records of an earlier version.
+            without labels, and in records of earlier versions.
     """
 
     baseline_sha256: str = ""
@@ -64,17 +64,17 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VariantFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A variant that figures were taken of.
+    """The variant that figures were measured on.
 
     Attributes:
-        sha256: Of the file, ``""`` where it could not be made.
-        bytes: Of the file.
-        preprocessing: The variant's own, where it differs from the baseline's.
-        feeding: How it was fed compared with the baseline; None in older records, and if nothing
-            differed: the preprocessing of both then says how.
-        flips: The images on which it left its baseline, by name, with the kind of the flip
+        sha256: Hash of the file, or ``""`` if it could not be made.
+        bytes: Size of the file.
+        preprocessing: The variant's own preprocessing if it differs from the baseline's.
+        feeding: How it was fed compared with the baseline. None in older records, and if nothing
+            differed; the preprocessing of both then says how.
+        flips: The images on which it differs from its baseline, by name, with the kind of flip
             (``"changed"`` without labels); None if they are not known by name.
-        right, agrees: As in the record; ``""`` in records of an earlier version.
+        right, agrees: As in the record; ``""`` in records of earlier versions.
     """
 
     sha256: str = ""
@@ -90,13 +90,13 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     """One call of ``edgeq accept``.
 
     Attributes:
-        reason: Why, in the words of who accepted.
-        date: When, ISO 8601 in UTC.
-        commit: The commit that was checked out, None outside of a repository.
-        run: When the accepted run was started.
+        reason: Reason in the words of whoever accepted.
+        date: Date in ISO 8601, UTC.
+        commit: The commit that was checked out, or None outside a repository.
+        run: When the accepted run started.
         edgeq: Version of edgeq that ran it.
-        measured_with: What its figures hold for.
-        variants: The variants that it accepted figures of, by name.
+        measured_with: The conditions that its figures apply to.
+        variants: The variants whose figures it accepted, by name.
     """
 
     reason: str
@@ -109,11 +109,11 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HeldCase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One case as a later run is compared with it.
+    """A case as stored for comparison with later runs.
 
     Attributes:
         status, value, interval, limit, unit, declared_missing: As in the record.
-        reason: Why there is no value where one belongs, else empty.
+        reason: Why a value is missing, or empty.
     """
 
     status: Verdict
@@ -126,7 +126,7 @@ class HeldCase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AcceptedCase(HeldCase, frozen=True, kw_only=True, omit_defaults=True):
-    """One case as it was accepted.
+    """A case as it was accepted.
 
     Attributes:
         acceptance: Key of the acceptance that it came with.
@@ -136,14 +136,14 @@ class AcceptedCase(HeldCase, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """What was accepted of one model.
+    """The accepted record of one model.
 
     Attributes:
-        model: Its name.
-        acceptances: By key: whole numbers in the order of acceptance.
-        cases: By case id.
-        image_keys: Of each evaluation set, by its sha256, as ``ModelRecord.image_keys``: two sets
-            are compared on the images that both have.
+        model: Name of the model.
+        acceptances: Acceptances by key, which are whole numbers in order of acceptance.
+        cases: Cases by id.
+        image_keys: ``ModelRecord.image_keys`` of each evaluation set, by its sha256. Two sets are
+            compared on the images that both contain.
     """
 
     schema: str = SCHEMA
@@ -154,14 +154,14 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def path_of(folder: Path, model: str) -> Path:
-    """Return the file of a model's accepted record.
+    """Return the path of a model's accepted record.
 
     Raises:
-        RecordError: The name is none that a file can have.
+        RecordError: The model's name is not a valid file name.
     """
     if not model or model.startswith(".") or Path(model).name != model:
         raise RecordError(
-            f"the model's name {model!r} is not a file name",
+            f"the model's name {model!r} is not a valid file name",
             where=folder,
             remedy="Name a record that edgeq wrote",
         )
@@ -169,7 +169,7 @@ def path_of(folder: Path, model: str) -> Path:
 
 
 def to_json(accepted: Accepted) -> bytes:
-    """Return the accepted record as indented JSON in a stable order."""
+    """Encode an accepted record as indented JSON in a stable order."""
     return (
         msgspec.json.format(msgspec.json.encode(accepted, order="deterministic"), indent=1) + b"\n"
     )
@@ -179,7 +179,7 @@ def from_json(data: bytes, *, where: str | Path | None = None) -> Accepted:
     """Read an accepted record of this or an older schema.
 
     Raises:
-        RecordError: The bytes are not an accepted record, or of a newer schema.
+        RecordError: The data is not an accepted record, or has a newer schema.
     """
     accepted = _READER.read(data, where)
     for case_id, case in accepted.cases.items():
@@ -205,10 +205,10 @@ def from_json(data: bytes, *, where: str | Path | None = None) -> Accepted:
 def check_images(
     conditions: Conditions, variants: Iterable[VariantFacts], image_keys: str = ""
 ) -> None:
-    """Check what is kept image by image against the number of images.
+    """Check that data stored per image fits the number of images.
 
     Raises:
-        ValueError: It is of another number of images.
+        ValueError: The data is for another number of images.
     """
     count = conditions.evaluation_images or 0
     flags = [conditions.baseline_right]
@@ -219,14 +219,14 @@ def check_images(
         if image_keys:
             read_keys(image_keys, count)
     except ValueError as error:
-        raise ValueError(f"what it holds image by image does not fit: {error}") from error
+        raise ValueError(f"its data per image does not fit: {error}") from error
 
 
 def read(path: Path) -> Accepted:
     """Read the accepted record of the model that the file is named after.
 
     Raises:
-        RecordError: It can't be read, or is another model's.
+        RecordError: The file can't be read, or holds another model's figures.
     """
     accepted = from_json(content_of(path, remedy=_RESTORE), where=path)
     if accepted.model != path.stem:
@@ -239,16 +239,16 @@ def read(path: Path) -> Accepted:
 
 
 def read_all(folder: Path) -> tuple[Accepted, ...]:
-    """Read every accepted record of a folder, none if there is no folder.
+    """Read all accepted records in a folder; none if the folder does not exist.
 
     Raises:
-        RecordError: One can't be read.
+        RecordError: A record can't be read.
     """
     return tuple(read(path) for path in sorted(folder.glob("*.json")))
 
 
 def write(accepted: Accepted, folder: Path) -> Path:
-    """Write a model's accepted record atomically and return its file.
+    """Write a model's accepted record atomically and return its path.
 
     Raises:
         RecordError: The model's name is not a file name.

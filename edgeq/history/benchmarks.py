@@ -1,10 +1,10 @@
-"""Two files of pytest-benchmark: medians by name, with what their spread allows to be said.
+"""Compares two files of pytest-benchmark: medians by name, as far as their spread allows.
 
 The 95 % interval of a median is a notch, median ± t (n + ½) / (n - 1) IQR / √n, with Student's t
 for n rounds. The notch of McGill, Tukey and Larsen (American Statistician 32 (1978), 12-16), with
-1.57 in place of t (n + ½) / (n - 1), is for comparing two boxes and holds a median only 81 to 91
-times in 100. A difference counts if the notches are further apart than the tolerance and the
-fastest rounds moved the same way: load slows many rounds, seldom the fastest.
+1.57 in place of t (n + ½) / (n - 1), is meant for comparing two boxes and covers the median only 81
+to 91 times in 100. A difference counts if the notches are further apart than the tolerance and the
+fastest rounds moved in the same direction: load slows many rounds, but rarely the fastest.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CONFIDENCE = 0.95
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """Times in seconds."""
+    """Statistics of a benchmark's times, in seconds."""
 
     min: float
     median: float
@@ -36,7 +36,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def notch(self) -> tuple[float, float]:
-        """The interval of the median; of any value for fewer than two rounds."""
+        """The interval of the median; unbounded for fewer than two rounds."""
         from scipy.special import stdtrit
 
         if self.rounds < 2:  # noqa: PLR2004
@@ -54,33 +54,33 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cpu(msgspec.Struct, frozen=True, kw_only=True):
-    """The processor as pytest-benchmark says it."""
+    """The processor as reported by pytest-benchmark."""
 
     brand_raw: str = ""
     count: int = 0
 
 
 class MachineInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine as pytest-benchmark says it."""
+    """The machine as reported by pytest-benchmark."""
 
     machine: str = ""
     cpu: Cpu = Cpu()
 
     def machine_class(self) -> Machine:
-        """Return what times are alike on."""
+        """Return the class of the machine, within which times are comparable."""
         return Machine(
             architecture=self.machine, processor=self.cpu.brand_raw, cores=self.cpu.count
         )
 
 
 class BenchmarkFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of pytest-benchmark, as far as medians go."""
+    """The part of a pytest-benchmark file that concerns medians."""
 
     machine_info: MachineInfo
     benchmarks: tuple[Benchmark, ...]
 
     def by_name(self) -> dict[str, Stats]:
-        """Return the times by the benchmark's name."""
+        """Return the statistics by name of the benchmark."""
         return {benchmark.name: benchmark.stats for benchmark in self.benchmarks}
 
 
@@ -88,7 +88,7 @@ def from_json(data: bytes, *, where: str | Path) -> BenchmarkFile:
     """Read a file of pytest-benchmark.
 
     Raises:
-        RecordError: It is none.
+        RecordError: The data is not such a file.
     """
     try:
         return structs.from_json(data, BenchmarkFile)
@@ -103,20 +103,20 @@ def from_json(data: bytes, *, where: str | Path) -> BenchmarkFile:
 def compare_benchmarks(
     before: BenchmarkFile, after: BenchmarkFile, *, tolerance: float = TOLERANCE
 ) -> tuple[Change, ...]:
-    """Return what became of every benchmark, those that are gone last.
+    """Compare every benchmark; those that are gone come last.
 
     Args:
         before: The first file.
         after: The second file.
         tolerance: Differences up to this share are within noise.
     """
-    earlier, two = before.by_name(), after.by_name()
+    earlier, later = before.by_name(), after.by_name()
     classes = before.machine_info.machine_class(), after.machine_info.machine_class()
     other = "" if classes[0] == classes[1] else "other machine class"
     changes = [
-        _change(name, earlier.get(name), stats, other, tolerance) for name, stats in two.items()
+        _change(name, earlier.get(name), stats, other, tolerance) for name, stats in later.items()
     ]
-    return (*changes, *(_gone(name, stats) for name, stats in earlier.items() if name not in two))
+    return (*changes, *(_gone(name, stats) for name, stats in earlier.items() if name not in later))
 
 
 def _change(name: str, before: Stats | None, after: Stats, other: str, tolerance: float) -> Change:
@@ -140,7 +140,7 @@ def _gone(name: str, stats: Stats) -> Change:
     return Change(
         id=name,
         kind=ChangeKind.GONE,
-        reason=f"was {milliseconds(stats.median)}, and there is no such benchmark any more",
+        reason=f"was {milliseconds(stats.median)}; the benchmark no longer exists",
         unit="s",
         before=stats.median,
         fails=True,
@@ -152,7 +152,7 @@ def _judged(before: Stats, after: Stats, other: str, tolerance: float) -> tuple[
         return ChangeKind.INCOMPARABLE, other
     least = min(before.rounds, after.rounds)
     if least < LEAST_ROUNDS:
-        few = f"{plural(least, 'round')} of one side, {LEAST_ROUNDS} are needed"
+        few = f"{plural(least, 'round')} on one side, {LEAST_ROUNDS} are needed"
         return ChangeKind.INCOMPARABLE, few
     if before == after:
         return ChangeKind.UNCHANGED, f"median {milliseconds(before.median)}"

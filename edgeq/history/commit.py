@@ -1,4 +1,4 @@
-"""The commit that is checked out."""
+"""Reads the commit that is checked out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TIMEOUT_S = 5.0
 
 
 def checked_out(folder: Path) -> str | None:
-    """Return the hash of the commit that a folder is at, None outside of a repository."""
+    """Return the hash of the commit that a folder is at, or None outside a repository."""
     git = shutil.which("git")
     if git is None:
         return None

@@ -1,12 +1,12 @@
-"""Two records, case by case: new, gone, better, worse, within noise, incomparable, ... Pure.
+"""Compares two records case by case: new, gone, better, worse, within noise, incomparable. Pure.
 
-Exact facts are compared with a tolerance. Agreement and accuracy are paired by image, whatever
-became of the baseline's file, and a difference counts where it is beyond chance; accuracy is the
-variant's and the baseline's own. Other estimates differ where their intervals do not meet. Figures
-of predictions that can't be compared are inconclusive: on other images, with other preprocessing,
-or of a variant that is fed otherwise, compared with its baseline, than it was. Costs of another
-machine, or beside another baseline, are incomparable, which changes no verdict. Swapping the sides
-swaps better and worse; of several things that one case compares, the worst counts.
+Exact facts are compared with a tolerance. Agreement and accuracy are paired by image, even if the
+baseline's file has changed, and a difference counts if it is beyond chance; accuracy is compared
+for the variant and for the baseline. Other estimates differ if their intervals do not overlap.
+Figures of predictions that can't be compared are inconclusive: on other images, with other
+preprocessing, or of a variant whose feeding relative to its baseline has changed. Costs on another
+machine, or relative to another baseline, are incomparable, which changes no verdict. Swapping the
+sides swaps better and worse. If a case compares several things, the worst counts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NO_GATES: frozenset[str] = frozenset()
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one figure, before it is tied to its case."""
+    """How one figure changed, before it is tied to its case."""
 
     kind: ChangeKind
     reason: str
@@ -41,12 +41,12 @@ class Finding:
 
 
 def compare(before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
-    """Return what became of every case, in the order of ``after``, those that are gone last.
+    """Compare every case, in the order of ``after``; cases that are gone come last.
 
-    Cases that were declared and not run on one side are left out: nothing is known about them.
+    Cases that one side declared but did not run are left out, because nothing is known about them.
 
     Args:
-        before: The first side, for example what was accepted.
+        before: The first side, for example an accepted record.
         after: The second side, for example a new run.
     """
     both = gates_of_both(before, (*after.figures, *after.not_run))
@@ -64,22 +64,22 @@ def compare(before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
 
 
 GatesOfBoth = dict[tuple[str, str], frozenset[str]]
-"""By model and variant: the gates that both sides have."""
+"""The gates that both sides have, by model and variant."""
 
 
 def gates_of_both(before: Snapshot, declared: Iterable[str]) -> GatesOfBoth:
-    """Return the gates that both sides have of each variant.
+    """Return the gates that both sides have, for each variant.
 
     Args:
         before: The first side.
-        declared: Ids of the cases of the second one, whether they were run or not.
+        declared: Ids of the second side's cases, whether they were run or not.
     """
-    reasons: dict[tuple[str, str], set[str]] = {}
+    gates: dict[tuple[str, str], set[str]] = {}
     for case_id in declared:
         figure = before.figures.get(case_id)
         if figure is not None:
-            reasons.setdefault((figure.model, figure.method), set()).add(figure.gate)
-    return {variant: frozenset(gates) for variant, gates in reasons.items()}
+            gates.setdefault((figure.model, figure.method), set()).add(figure.gate)
+    return {variant: frozenset(names) for variant, names in gates.items()}
 
 
 def _gone(figure: CaseFigure, *, fails: bool) -> Change:
@@ -89,7 +89,7 @@ def _gone(figure: CaseFigure, *, fails: bool) -> Change:
         method=figure.method,
         gate=figure.gate,
         kind=ChangeKind.GONE,
-        reason=f"was {shown(figure)}, and there is no such case any more",
+        reason=f"was {shown(figure)}; the case no longer exists",
         unit=figure.unit,
         before=figure.value,
         fails=fails,
@@ -97,12 +97,12 @@ def _gone(figure: CaseFigure, *, fails: bool) -> Change:
 
 
 def change_of(before: CaseFigure | None, after: CaseFigure, both: GatesOfBoth) -> Change:
-    """Return what became of one case.
+    """Compare one case.
 
     Args:
-        before: Its figure of the first side, None if that has none.
-        after: Its figure of the second side.
-        both: What else both sides have of its variant.
+        before: Its figure on the first side, or None if it has none.
+        after: Its figure on the second side.
+        both: The gates that both sides have of each variant.
     """
     finding = (
         Finding(ChangeKind.NEW, f"{shown(after)}, with nothing to compare it with")
@@ -128,16 +128,15 @@ def change_of(before: CaseFigure | None, after: CaseFigure, both: GatesOfBoth) -
 def compare_figures(
     before: CaseFigure, after: CaseFigure, gates: frozenset[str] = _NO_GATES
 ) -> Finding:
-    """Return what became of one case that both sides have.
+    """Compare the figures of a case that both sides have.
 
     Args:
         before: The first figure.
-        after: The second one.
-        gates: Those that both sides have of the variant: agreement carries the comparison of
-            accuracy if none of them does.
+        after: The second figure.
+        gates: The gates that both sides have of the variant. If none of them compares accuracy,
+            agreement does so.
     """
-    was_missing, two = before.status is Verdict.MISSING, after.status is Verdict.MISSING
-    if was_missing or two:
+    if Verdict.MISSING in {before.status, after.status}:
         return _missing(before, after)
     rule = comparison_of(after.gate)
     if before.value is None or after.value is None or rule is None:
@@ -158,19 +157,19 @@ def _by_image(gate: str) -> tuple[Predictions, ...]:
 def _compare_alike(
     before: CaseFigure, after: CaseFigure, rule: Comparison, *, by_image: bool
 ) -> Finding:
-    """Compare two values as far as they were measured alike.
+    """Compare two values as far as they were measured under the same conditions.
 
     Args:
         before: The first figure.
-        after: The second one.
-        rule: How they are compared.
-        by_image: Whether a case of the variant is compared image by image.
+        after: The second figure.
+        rule: How to compare them.
+        by_image: Whether any case of the variant is compared image by image.
     """
     if "images" not in rule.alike:
         differs = unlike(before, after, rule.alike)
         if differs:
             return Finding(ChangeKind.INCOMPARABLE, differs)
-        return _told(before, after, _compare_values(before, after, rule))
+        return _with_values(before, after, _compare_values(before, after, rule))
     fed = fed_otherwise(before, after, rule)
     if fed:
         return Finding(ChangeKind.INCONCLUSIVE, fed)
@@ -190,10 +189,10 @@ def _compare_alike(
 
 
 def _compare_by_image(before: CaseFigure, after: CaseFigure, rule: Comparison) -> Finding:
-    """Compare answers on the images that both have, or the figures where they are not kept."""
+    """Compare predictions on the shared images, or the totals if predictions are not kept."""
     common, differs = shared(before, after), unlike(before, after, ("images",))
     if common is None or not common.first.size:
-        return _open(before, after, differs or "no image is known of either")
+        return _open(before, after, differs or "neither side's images are known")
     answers = {name: _answers(before, after, name, common) for name in rule.by_image}
     known = {name: counts for name, counts in answers.items() if counts is not None}
     if _by_image(after.gate)[-1] in known:
@@ -208,7 +207,7 @@ def _open(before: CaseFigure, after: CaseFigure, why: str) -> Finding:
 def _answers(
     before: CaseFigure, after: CaseFigure, name: Predictions, common: Shared | None
 ) -> Pairs | None:
-    """Return what two sides say image by image, None if that is not known of both."""
+    """Return predictions of both sides on the shared images, or None if either is unknown."""
     if common is None:
         return None
     if name == "baseline_right":
@@ -219,13 +218,13 @@ def _answers(
 def _compare_answers(
     before: CaseFigure, after: CaseFigure, answers: dict[Predictions, Pairs], common: Shared
 ) -> Finding:
-    """Compare what is known image by image; the worst of it counts."""
+    """Compare predictions image by image; the worst result counts."""
     kinds = [_kind_of(answer) for answer in answers.values()]
     kind = next(candidate for candidate in _WORST_FIRST if candidate in kinds)
     if kind is not ChangeKind.WORSE and not common.is_enough:
         kind = ChangeKind.INCONCLUSIVE
     named = moved(before, after) if common.is_whole else None
-    texts = [_said_of(before, after, name, counts, common) for name, counts in answers.items()]
+    texts = [_sentence_of(before, after, name, counts, common) for name, counts in answers.items()]
     texts = [text for text in texts if text]
     if named is not None and texts and (named.worse or named.better):
         last = list(answers.values())[-1]
@@ -257,30 +256,30 @@ def _kind_of(counts: Pairs) -> ChangeKind:
     return _kind(counts.lost - counts.gained) if counts.p <= ALPHA else ChangeKind.NOISE
 
 
-def _said_of(
-    before: CaseFigure, after: CaseFigure, name: Predictions, found: Pairs, common: Shared
+def _sentence_of(
+    before: CaseFigure, after: CaseFigure, name: Predictions, paired: Pairs, common: Shared
 ) -> str:
-    """Return what became of one rate, empty if no image changed."""
-    if not (found.lost or found.gained):
+    """Describe how one rate changed; empty if no image changed."""
+    if not (paired.lost or paired.gained):
         return ""
-    rates = found.before / found.images, found.after / found.images
+    rates = paired.before / paired.images, paired.after / paired.images
     rate = words.change("percent", *rates)
     if name == "agrees":
         whole = moved_from(before, after) if common.is_whole else rate
-        return f"{whole}; {found.sentence()}"
-    kind, counts = _kind_of(found), f"{found.lost:,} lost and {found.gained:,} gained"
-    of = f"{rate} of {words.plural(found.images, 'image')}, {counts}"
+        return f"{whole}; {paired.sentence()}"
+    kind, counts = _kind_of(paired), f"{paired.lost:,} lost and {paired.gained:,} gained"
+    of = f"{rate} of {words.plural(paired.images, 'image')}, {counts}"
     if kind is ChangeKind.NOISE:
-        return f"{_WHOSE[name]}'s accuracy {of} (exact McNemar p {found.p:.2g})"
-    moved_by, (low, high) = abs(rates[0] - rates[1]), found.drop
+        return f"{_WHOSE[name]}'s accuracy {of} (exact McNemar p {paired.p:.2g})"
+    moved_by, (low, high) = abs(rates[0] - rates[1]), paired.drop
     less, least = ("less", low) if kind is ChangeKind.WORSE else ("more", -high)
     by, at_least = (words.distance("points", share) for share in (moved_by, least))
     return f"{_WHOSE[name]} is {by} {less} accurate ({of}; at least {at_least})"
 
 
 def _compare_totals(before: CaseFigure, after: CaseFigure, rule: Comparison) -> Finding:
-    """Compare figures on the same images of which one is not kept image by image."""
-    finding = _told(before, after, _compare_values(before, after, rule))
+    """Compare figures on the same images if one of them is not kept image by image."""
+    finding = _with_values(before, after, _compare_values(before, after, rule))
     other = unlike(before, after, ("baseline",))
     if (
         "baseline_right" not in _by_image(after.gate)
@@ -288,41 +287,41 @@ def _compare_totals(before: CaseFigure, after: CaseFigure, rule: Comparison) -> 
         or finding.kind is ChangeKind.WORSE
     ):
         return finding
-    why = f"{other}, and accuracy was not kept image by image: what is left says nothing of it"
+    why = f"{other}, and accuracy was not kept image by image, so the totals can't be compared"
     return _open(before, after, why)
 
 
 def _compare_distances(
     before: CaseFigure, after: CaseFigure, rule: Comparison, *, stands_in: bool
 ) -> Finding:
-    """Compare how far predictions lie from the baseline's.
+    """Compare distances of predictions from the baseline's.
 
-    Of other images or of another baseline they are other numbers.
+    Distances on other images or from another baseline are different quantities.
 
     Args:
         before: The first figure.
-        after: The second one.
-        rule: How they are compared.
-        stands_in: Whether the answers are compared image by image instead.
+        after: The second figure.
+        rule: How to compare them.
+        stands_in: Whether predictions are compared image by image instead.
     """
     images = unlike(before, after, ("images",))
     differs = unlike(before, after, [name for name in rule.alike if name in {"baseline", "images"}])
     if differs and stands_in:
-        return Finding(ChangeKind.INCOMPARABLE, f"{differs}; the answers are compared by image")
+        return Finding(ChangeKind.INCOMPARABLE, f"{differs}; predictions are compared by image")
     if images or (differs and rule.exact):
         return _open(before, after, differs)
     quiet = unlike(before, after, [name for name in rule.alike if name in _QUIET])
     if quiet:
         return Finding(ChangeKind.INCOMPARABLE, quiet)
-    finding = _told(before, after, _compare_values(before, after, rule))
+    finding = _with_values(before, after, _compare_values(before, after, rule))
     if differs and finding.kind is ChangeKind.WORSE:
-        # Another network may lie further from its variants and answer as well.
+        # Variants of another network may lie further from it and still predict as well.
         return _open(before, after, differs)
     return finding
 
 
-def _told(before: CaseFigure, after: CaseFigure, finding: Finding) -> Finding:
-    """Return a finding whose reason has the values, and what else differs if it counts."""
+def _with_values(before: CaseFigure, after: CaseFigure, finding: Finding) -> Finding:
+    """Add the values to a finding's reason, and other differences if the finding counts."""
     extra = background(before, after) if finding.kind in _DIFFERS else ""
     parts = moved_from(before, after), finding.reason, extra
     return replace(finding, reason="; ".join(part for part in parts if part))
@@ -334,14 +333,14 @@ def _missing(before: CaseFigure, after: CaseFigure) -> Finding:
         return Finding(ChangeKind.UNCHANGED, "MISSING, as before")
     why = missing[0].reason or "MISSING"
     if missing[0].declared_missing:
-        return Finding(ChangeKind.INCOMPARABLE, f"by declaration {why}")
+        return Finding(ChangeKind.INCOMPARABLE, f"missing by declaration: {why}")
     if missing[0] is before:
         return Finding(ChangeKind.NEW, f"{shown(after)}, was MISSING")
-    return Finding(ChangeKind.GONE, f"was {shown(before)}, and is MISSING now: {why}")
+    return Finding(ChangeKind.GONE, f"was {shown(before)}, now MISSING: {why}")
 
 
 def _by_status(before: CaseFigure, after: CaseFigure) -> Finding:
-    """Compare proofs, and cases that FAIL without a value, by their verdicts."""
+    """Compare proofs, and cases that FAIL without a value, by verdict."""
     failed = before.status is Verdict.FAIL, after.status is Verdict.FAIL
     if failed[0] == failed[1]:
         return Finding(ChangeKind.UNCHANGED, f"{after.status.value}, as before")
@@ -365,7 +364,7 @@ def _compare_values(before: CaseFigure, after: CaseFigure, rule: Comparison) -> 
     first, second = _ends(before, rule), _ends(after, rule)
     if first is None or second is None:
         return Finding(
-            ChangeKind.INCOMPARABLE, "too few samples for an interval, so nothing can be told"
+            ChangeKind.INCOMPARABLE, "too few samples for an interval, so no comparison is possible"
         )
     grew, shrank = second[0] - first[1] > slack, first[0] - second[1] > slack
     kind = _kind((grew - shrank) * (1 if sense == "max" else -1))
@@ -373,7 +372,7 @@ def _compare_values(before: CaseFigure, after: CaseFigure, rule: Comparison) -> 
 
 
 def _ends(figure: CaseFigure, rule: Comparison) -> tuple[float, float] | None:
-    """Return the ends of a figure's interval, its value twice where it is exact."""
+    """Return the ends of a figure's interval, or its value twice if exact."""
     if rule.exact and figure.value is not None:
         return figure.value, figure.value
     return figure.interval
@@ -386,7 +385,7 @@ def _kind(worsening: int) -> ChangeKind:
 
 
 def _allowance(figure: CaseFigure, rule: Comparison, slack: float) -> str:
-    """Return why a difference does not count."""
+    """Say why a difference does not count."""
     allowed = ""
     if rule.relative:
         allowed = f"up to {words.percentage(rule.tolerance)} is within noise"
@@ -396,25 +395,25 @@ def _allowance(figure: CaseFigure, rule: Comparison, slack: float) -> str:
         )
     if rule.exact:
         return allowed
-    return f"the intervals meet or are near{f', {allowed}' if allowed else ''}"
+    return f"the intervals overlap or are close{f', {allowed}' if allowed else ''}"
 
 
 def shown(figure: CaseFigure) -> str:
-    """Return a figure's value, or its verdict if it has none."""
+    """Return a figure's value as text, or its verdict if it has none."""
     if figure.value is None:
         return figure.status.value
     return words.value(written(figure.gate, figure.unit), figure.value)
 
 
 def moved_from(before: CaseFigure, after: CaseFigure) -> str:
-    """Return the values of two figures that have one, with the digits that tell them apart."""
+    """Return the values of two figures as text, with enough digits to tell them apart."""
     first, other = before.value or 0.0, after.value or 0.0
     kind = written(after.gate, after.unit)
     return words.value(kind, first) if first == other else words.change(kind, first, other)
 
 
 def background(before: CaseFigure, after: CaseFigure) -> str:
-    """Return what else differs between two figures: the file's bytes, the runtime."""
+    """Describe other differences between two figures: size of the file, runtime."""
     parts = []
     sizes = before.variant.bytes, after.variant.bytes
     if after.gate == "size_reduction" and sizes[0] and sizes[1] and sizes[0] != sizes[1]:

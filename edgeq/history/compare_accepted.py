@@ -1,4 +1,4 @@
-"""Holding a new run against what was accepted."""
+"""Compares a new run with the accepted records."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from edgeq.record.structs import RunRecord
 
 
 def hold(record: RunRecord, folder: Path) -> RunRecord:
-    """Return the record with what changed since the accepted records of a folder.
+    """Add to a record what changed since the accepted records in a folder.
 
-    Worse than accepted, and an accepted case that vanished from a full run, keep a run from
-    passing; so does a comparison that is inconclusive if the spec lets INCONCLUSIVE fail. An
-    accepted record that can't be read is one of the run's ``errors``. Models without an accepted
-    record, and so a folder that is not there, change nothing.
+    A case worse than accepted keeps the run from passing, and so does an accepted case that a full
+    run no longer has, or an inconclusive comparison if the spec makes INCONCLUSIVE fail. An
+    accepted record that can't be read is added to the run's ``errors``. Models without an accepted
+    record change nothing, nor does a folder that does not exist.
     """
     try:
         known = accepted.read_all(folder)

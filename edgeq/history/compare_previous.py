@@ -1,4 +1,4 @@
-"""What changed since the previous run. It fails nothing: that is the accepted record's part."""
+"""Compares a run with the previous one. This never fails a run; the accepted record does that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgeq.record.structs import RunRecord
 
 
 def follow(record: RunRecord, runs: Sequence[PastRun]) -> RunRecord:
-    """Return the record with what changed since the previous run, if there was one.
+    """Add to a record what changed since the previous run, if there is one.
 
     Args:
         record: The new run.
@@ -32,12 +32,12 @@ def follow(record: RunRecord, runs: Sequence[PastRun]) -> RunRecord:
 
 
 def previous(record: RunRecord, runs: Sequence[PastRun]) -> PastRun | None:
-    """Return the latest run of a model of the record, a whole one if there is one.
+    """Return the latest run that has a model of the record, preferring whole runs.
 
     Args:
         record: The new run.
-        runs: The runs before it, the oldest first. They are taken as they stand: history knows
-            which came before, and the clock may have been set back since.
+        runs: The runs before it, the oldest first. Their order is trusted, because the clock may
+            have been set back in between.
     """
     models = {case.model for case in record.cases}
     known = [run for run in runs if models & set(run.models)]

@@ -1,4 +1,4 @@
-"""Two variants on the same images: which images changed sides, and whether that is chance. Pure."""
+"""Compares two variants on the same images: which images changed, and whether by chance. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgeq.samples.sets import read_keys
 from edgeq.words import names, plural
 
 ALPHA = 0.05
-"""Images that changed sides count where chance alone moves as many less often than this."""
+"""Significance level: changes count if chance alone produces as many less often than this."""
 
 _LABELLED = {"right_to_wrong", "wrong_to_right", "wrong_to_wrong"}
 _LEAST_SHARED = 0.5
@@ -29,9 +29,9 @@ class Moved:
     """The images on which two variants of one baseline differ.
 
     Attributes:
-        worse: Names of those that the first has right and the second wrong.
+        worse: Names of the images that the first has right and the second wrong.
         better: The reverse.
-        p: McNemar's exact two-sided p: could as many change sides by chance alone?
+        p: McNemar's exact two-sided p, the probability of as many changes by chance.
     """
 
     worse: tuple[str, ...]
@@ -39,18 +39,18 @@ class Moved:
     p: float
 
     def sentence(self) -> str:
-        """Return what moved, with the first names."""
+        """Describe what changed, with the first names."""
         return _sentence(len(self.worse), len(self.better), self.p, self.worse)
 
 
 @dataclass(frozen=True)
 class Shared:
-    """The images that two evaluation sets have in common, each with the same label.
+    """The images that two evaluation sets have in common, with the same labels.
 
     Attributes:
-        first: Their places in the first set, shape (k,).
-        second: Their places in the second set, shape (k,).
-        counts: How many images the two sets have.
+        first: Their positions in the first set, shape ``(k,)``.
+        second: Their positions in the second set, shape ``(k,)``.
+        counts: Number of images in each set.
         worth: The share of them that counts as independent.
     """
 
@@ -66,28 +66,28 @@ class Shared:
 
     @property
     def is_enough(self) -> bool:
-        """Whether no loss on them says something: they are half of the first set, or more.
+        """Whether their showing no loss is informative: they are at least half of the first set.
 
-        An interval is then at most 1.4 times as wide as that of the whole set.
+        An interval is then at most 1.4 times as wide as for the whole set.
         """
         return bool(self.first.size) and self.first.size >= _LEAST_SHARED * self.counts[0]
 
     @property
     def text(self) -> str:
-        """Which they are, for example ``"the 500 images that both have (of 500, then 501)"``."""
+        """A description, for example ``"the 500 images that both have (of 500, then 501)"``."""
         both = plural(self.first.size, "image")
         return f"the {both} that both have (of {self.counts[0]:,}, then {self.counts[1]:,})"
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Yes or no of two sides on each image that both have.
+    """Yes or no from two sides on each image that both have.
 
     Attributes:
         images: Number of images, above 0.
-        before: On how many the first says yes.
-        after: On how many the second does.
-        lost: Yes in the first and no in the second.
+        before: Number of images with yes on the first side.
+        after: Number of images with yes on the second side.
+        lost: Number of images with yes on the first side and no on the second.
         gained: The reverse.
         worth: The share of the images that counts as independent.
     """
@@ -114,32 +114,32 @@ class Pairs:
         return difference_interval(self.lost, self.gained, self.images, 1.0 - ALPHA, clusters)
 
     def sentence(self) -> str:
-        """Return what moved."""
+        """Describe what changed."""
         return _sentence(self.lost, self.gained, self.p)
 
 
 def moved(before: CaseFigure, after: CaseFigure) -> Moved | None:
-    """Return which images changed sides between two figures on the same images, by name.
+    """Return which images changed between two figures on the same images, by name.
 
-    A variant's answer on an image that did not flip is its baseline's, so the flips by name say
-    where two variants of one baseline differ. For agreement a side is right where it gives its
-    baseline's class; for accuracy, where it gives the label's.
+    On an image that did not flip, a variant's prediction is its baseline's, so the named flips show
+    where two variants of one baseline differ. For agreement, right means the baseline's class; for
+    accuracy, the label's.
 
     Returns:
         None if the images are not known by name, or the gate counts no images.
     """
-    earlier, two = before.variant.flips, after.variant.flips
-    if earlier is None or two is None:
+    earlier, later = before.variant.flips, after.variant.flips
+    if earlier is None or later is None:
         return None
     if after.gate == "top1_agreement":
-        worse, better = set(two) - set(earlier), set(earlier) - set(two)
+        worse, better = set(later) - set(earlier), set(earlier) - set(later)
     elif (
         after.gate in {"accuracy_drop", "min_accuracy"}
         and before.conditions.baseline_sha256 == after.conditions.baseline_sha256
-        and {*earlier.values(), *two.values()} <= _LABELLED
+        and {*earlier.values(), *later.values()} <= _LABELLED
     ):
-        lost = _of_kind(earlier, "right_to_wrong"), _of_kind(two, "right_to_wrong")
-        gained = _of_kind(earlier, "wrong_to_right"), _of_kind(two, "wrong_to_right")
+        lost = _of_kind(earlier, "right_to_wrong"), _of_kind(later, "right_to_wrong")
+        gained = _of_kind(earlier, "wrong_to_right"), _of_kind(later, "wrong_to_right")
         worse = (lost[1] - lost[0]) | (gained[0] - gained[1])
         better = (lost[0] - lost[1]) | (gained[1] - gained[0])
     else:
@@ -152,15 +152,16 @@ def moved(before: CaseFigure, after: CaseFigure) -> Moved | None:
 
 
 def shared(before: CaseFigure, after: CaseFigure) -> Shared | None:
-    """Return the images that two figures have in common, None if that is not known.
+    """Return the images that two figures have in common, or None if unknown.
 
     Raises:
         RecordError: The keys of a set are damaged.
     """
-    earlier, two = before.conditions, after.conditions
-    counts = earlier.evaluation_images or 0, two.evaluation_images or 0
+    earlier, later = before.conditions, after.conditions
+    counts = earlier.evaluation_images or 0, later.evaluation_images or 0
     worth = _worth(before, after)
-    if earlier.evaluation_sha256 is not None and earlier.evaluation_sha256 == two.evaluation_sha256:
+    sha256 = earlier.evaluation_sha256
+    if sha256 is not None and sha256 == later.evaluation_sha256:
         same = np.arange(counts[0])
         return Shared(same, same, counts, worth)
     if not (before.image_keys and after.image_keys):
@@ -175,19 +176,19 @@ def shared(before: CaseFigure, after: CaseFigure) -> Shared | None:
 
 
 def pairs(texts: tuple[str, str], common: Shared) -> Pairs | None:
-    """Return two packed answers on the images that both have, None if there are none.
+    """Unpack predictions of two sides on the shared images, or return None if there are none.
 
     Args:
-        texts: Of the two sides, as ``measure.bits`` packs them.
-        common: The images.
+        texts: Predictions of the two sides, packed by ``measure.bits``.
+        common: The shared images.
 
     Raises:
-        RecordError: They are not of as many images as the sets have.
+        RecordError: The predictions do not match the number of images.
     """
     if not (all(texts) and common.first.size):
         return None
     try:
-        earlier, two = (
+        earlier, later = (
             unpack(text, count)[places]
             for text, count, places in zip(
                 texts, common.counts, (common.first, common.second), strict=True
@@ -195,22 +196,22 @@ def pairs(texts: tuple[str, str], common: Shared) -> Pairs | None:
         )
     except ValueError as error:
         raise _damaged(error) from error
-    return _pairs(earlier, two, common.worth)
+    return _pairs(earlier, later, common.worth)
 
 
-def _pairs(first: Booleans, two: Booleans, worth: float) -> Pairs:
+def _pairs(earlier: Booleans, later: Booleans, worth: float) -> Pairs:
     return Pairs(
-        images=first.size,
-        before=int(first.sum()),
-        after=int(two.sum()),
-        lost=int((first & ~two).sum()),
-        gained=int((two & ~first).sum()),
+        images=earlier.size,
+        before=int(earlier.sum()),
+        after=int(later.sum()),
+        lost=int((earlier & ~later).sum()),
+        gained=int((later & ~earlier).sum()),
         worth=worth,
     )
 
 
 def _worth(before: CaseFigure, after: CaseFigure) -> float:
-    """Return the share of images that counts as independent: the lower one of the two sets."""
+    """Return the share of images that counts as independent, the lower of the two sets'."""
     shares = (
         side.evaluation_worth / side.evaluation_images
         for side in (before.conditions, after.conditions)
@@ -230,7 +231,7 @@ def _sentence(lost: int, gained: int, p: float, examples: tuple[str, ...] = ()) 
 
 def _damaged(error: ValueError) -> RecordError:
     return RecordError(
-        f"the record is damaged: what it holds image by image does not fit: {error}",
+        f"the record is damaged: its data per image does not fit: {error}",
         remedy="Run the gate again",
     )
 

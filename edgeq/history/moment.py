@@ -1,6 +1,6 @@
-"""When a run was started, as records hold it: ISO 8601 in UTC, to the microsecond. Pure.
+"""The start of a run as stored in records: ISO 8601 in UTC, to the microsecond. Pure.
 
-Records of earlier versions hold it to the second. Times are compared as times, never as texts.
+Records of earlier versions store whole seconds. Times are compared as times, never as text.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from edgeq.errors import RecordError
 
 
 def moment_text(moment: datetime) -> str:
-    """Return a time as records hold it."""
+    """Return a time as records store it."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def moment_of(text: str, *, where: str | Path | None = None) -> datetime:
-    """Return the time that a record holds, of any resolution; without an offset it is UTC.
+    """Parse a time from a record, of any resolution; without an offset it is UTC.
 
     Raises:
         RecordError: The text is not a time.

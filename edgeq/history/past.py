@@ -1,7 +1,7 @@
-"""Runs over time: a small file for each in ``reports/history/``, the oldest of which make room.
+"""Keeps past runs: one small file per run in ``reports/history/``, the oldest removed first.
 
-Runs are in the order in which they were kept: each file's name holds a number, one more than any
-that was there. Clocks do not decide it: they may be set back, and two runs may start at once.
+Runs are in the order in which they were kept: the name of each file has a number, one higher than
+any before. Clocks do not decide, because they may be set back and two runs may start at once.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from edgeq.record.structs import RunRecord
 SCHEMA = "edgeq.past/2"
 FOLDER = "history"
 MOST_FLIPS = 500
-"""Flipped images of one variant that are kept by name; beyond, intervals tell runs apart."""
+"""Maximum number of a variant's flipped images stored by name; beyond it, intervals decide."""
 
 _NAME = re.compile(
     r"(?P<start>\d{8}T\d{6}(\d{6})?)Z-((?P<number>\d{1,18})-)?(?P<digest>[0-9a-f]{8})\.json"
 )
-"""Earlier versions wrote no number, and the start to the second; their runs come first."""
+"""Earlier versions wrote no number, and whole seconds; their runs come first."""
 
 _SIGNS = re.compile(r"[^0-9T]")
 _TO_THE_MICROSECOND = len("2026-01-01T00:00:00.000000")
@@ -43,8 +43,8 @@ class PastModel(msgspec.Struct, frozen=True, kw_only=True):
     """One model of a past run.
 
     Attributes:
-        measured_with: What its figures hold for.
-        variants: By name.
+        measured_with: The conditions that its figures apply to.
+        variants: Variants by name.
     """
 
     measured_with: Conditions
@@ -52,17 +52,17 @@ class PastModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PastRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A past run: its answers and its figures, without what they were made of.
+    """A past run: its answers and figures, without the data behind them.
 
     Attributes:
         started, duration_s, commit, edgeq, spec_sha256: As in the record.
-        partial: Whether a part of the gate was asked for, or the run was interrupted.
+        partial: Whether only a part of the gate was requested, or the run was interrupted.
         passes, may_ship, passed, failed, inconclusive, missing, not_run: As in the record's
             summary.
-        answers: About each variant, by ``model/variant``.
+        answers: Answers about each variant, by ``model/variant``.
         said: What the run found, in sentences.
-        models: By name.
-        cases: By case id.
+        models: Models by name.
+        cases: Cases by id.
     """
 
     schema: str = SCHEMA
@@ -87,11 +87,11 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Past:
-    """The runs that a folder holds.
+    """The runs in a folder.
 
     Attributes:
-        runs: The oldest first.
-        damaged: Why a file could not be read, one sentence each.
+        runs: Runs, the oldest first.
+        damaged: Why files could not be read, one sentence each.
     """
 
     runs: tuple[PastRun, ...] = ()
@@ -99,11 +99,11 @@ class Past:
 
 
 def past_run(record: RunRecord, *, notes: tuple[str, ...] = ()) -> PastRun:
-    """Return what history keeps of a run: all but cases whose id a spec would refuse.
+    """Return the part of a run that history keeps; cases with ids of another form are left out.
 
     Args:
         record: The run.
-        notes: What it found, in sentences.
+        notes: What the run found, in sentences.
     """
     summary = record.summary
     figures = {
@@ -153,7 +153,7 @@ def of_past(run: PastRun) -> Snapshot:
 
 
 def read_all(folder: Path) -> Past:
-    """Return the runs of a folder; none if there is no folder."""
+    """Read the runs in a folder; none if the folder does not exist."""
     runs, damaged = [], []
     for path in _files(folder):
         try:
@@ -164,14 +164,14 @@ def read_all(folder: Path) -> Past:
 
 
 def before(record: RunRecord, runs: Sequence[PastRun]) -> Sequence[PastRun]:
-    """Return the runs that come before a record's own.
+    """Return the runs that come before a record's own run.
 
     Args:
-        record: A run; if it is not among the others, its start says which were earlier.
-        runs: The oldest first.
+        record: A run. If it is not among ``runs``, its start says which of them were earlier.
+        runs: Runs, the oldest first.
 
     Raises:
-        RecordError: Its start is needed and is not a time.
+        RecordError: The run's start is needed and is not a time.
     """
     own = _identity(record)
     places = [place for place, run in enumerate(runs) if _identity(run) == own]
@@ -182,10 +182,10 @@ def before(record: RunRecord, runs: Sequence[PastRun]) -> Sequence[PastRun]:
 
 
 def keep(run: PastRun, folder: Path, *, most: int) -> Path | None:
-    """Write a run's file, remove the oldest files beyond ``most``, and return the run's.
+    """Write a run's file, remove the oldest files beyond ``most``, and return the run's path.
 
     Returns:
-        None if ``most`` is 0, and nothing is kept.
+        None if ``most`` is 0, in which case nothing is kept.
 
     Raises:
         RecordError: The run's start is not a time.
@@ -209,13 +209,13 @@ def _figure(run: PastRun, case_id: str) -> CaseFigure:
 
 
 def _files(folder: Path) -> Sequence[Path]:
-    """Return the files of a folder that this module wrote, the oldest first."""
+    """Return the files in a folder that this module wrote, the oldest first."""
     paths = (path for path in folder.glob("*.json") if _NAME.fullmatch(path.name))
     return sorted(paths, key=_order)
 
 
 def _order(path: Path) -> tuple[int, str, str]:
-    """Return what a file is ordered by; two processes that keep a run at once take one number."""
+    """Return a file's sort key; two processes that write at the same time share a number."""
     name = _NAME.fullmatch(path.name)
     return (int(name["number"] or 0), name["start"], name["digest"]) if name else (0, "", "")
 
@@ -252,10 +252,10 @@ def _bounded(variant: VariantFacts) -> VariantFacts:
 
 
 def _from_past_1(plain: dict[str, Any]) -> dict[str, Any]:
-    """Return a past run of schema ``edgeq.past/1``, which had no answers, in the current one.
+    """Convert a past run of schema ``edgeq.past/1``, which had no answers, to the current one.
 
-    The answers are decided from the cases. What was worse than accepted then is not known, so a
-    variant that only that stood against has the answer of its cases; the run still fails.
+    The answers are decided from the cases. It is not known what was worse than accepted, so a
+    variant that only failed that comparison gets the answer of its cases; the run still fails.
     """
     passes = plain["may_ship"]
     cases = structs.converted(plain["cases"], dict[str, HeldCase])

@@ -1,4 +1,4 @@
-"""What must be alike for two figures to be compared, and how far apart counts: data per gate."""
+"""What must match for two figures to be compared, and which differences count: data per gate."""
 
 from __future__ import annotations
 
@@ -16,81 +16,83 @@ _SHA256_SHOWN = 8
 
 
 def comparison_of(gate: str) -> Comparison | None:
-    """Return how figures of a gate are compared, None if by their verdict alone.
+    """Return how figures of a gate are compared, or None if by verdict only.
 
-    A proof holds or it does not, and of a gate that is not known any more nothing else is known.
+    That is so for proofs, and for gates that no longer exist.
     """
     return GATES.get(gate).comparison if gate in GATES else None
 
 
 def unlike(before: CaseFigure, after: CaseFigure, conditions: Iterable[Condition]) -> str:
-    """Return what of some conditions keeps two figures from being compared, empty if nothing does.
+    """Describe which conditions keep two figures from being compared; empty if none does.
 
-    Another machine says it all: what else differs on it is not worth a line of its own.
+    Another machine is reported alone: its other differences are not worth mentioning.
     """
     texts = {name: text for name in conditions if (text := CONDITIONS[name](before, after))}
     return texts.get("machine") or "; ".join(texts.values())
 
 
 def is_other_machine(before: CaseFigure, after: CaseFigure) -> bool:
-    """Return whether nothing but the machine can tell two figures apart.
+    """Return whether only the machine differs between two figures.
 
-    Files and runtime are the same then, and the processor is not: its kernels round otherwise.
+    Files and runtime are then the same but the processor is not, and its kernels round differently.
     """
-    earlier, two = before.conditions, after.conditions
+    earlier, later = before.conditions, after.conditions
     files = before.variant.sha256, earlier.baseline_sha256
     return (
-        earlier.machine != two.machine
-        and earlier.runtime == two.runtime
+        earlier.machine != later.machine
+        and earlier.runtime == later.runtime
         and all(files)
-        and files == (after.variant.sha256, two.baseline_sha256)
+        and files == (after.variant.sha256, later.baseline_sha256)
     )
 
 
 def fed_otherwise(before: CaseFigure, after: CaseFigure, rule: Comparison) -> str:
-    """Return how a variant's feeding changed compared with its baseline's, empty if it did not.
+    """Describe how a variant's feeding changed relative to its baseline's; empty if it did not.
 
-    Unlike the other conditions this one is of the variant's own: its figures stay in doubt until
-    they are accepted as it is fed now.
+    Unlike the other conditions, this one belongs to the variant: its figures stay in doubt until
+    they are accepted with the new feeding.
     """
     return _feeding(before, after) if "feeding" in rule.alike else ""
 
 
 def _baseline(before: CaseFigure, after: CaseFigure) -> str:
-    earlier, two = before.conditions.baseline_sha256, after.conditions.baseline_sha256
+    earlier, later = before.conditions.baseline_sha256, after.conditions.baseline_sha256
     return (
-        "" if earlier == two else f"other baseline (sha256 {_short(earlier)}, then {_short(two)})"
+        ""
+        if earlier == later
+        else f"other baseline (sha256 {_short(earlier)}, then {_short(later)})"
     )
 
 
 def _images(before: CaseFigure, after: CaseFigure) -> str:
-    earlier, two = before.conditions, after.conditions
-    if earlier.evaluation_sha256 == two.evaluation_sha256:
+    earlier, later = before.conditions, after.conditions
+    if earlier.evaluation_sha256 == later.evaluation_sha256:
         return ""
-    counts = [plural(side.evaluation_images or 0, "image") for side in (earlier, two)]
-    hashes = [_short(side.evaluation_sha256 or "") for side in (earlier, two)]
+    counts = [plural(side.evaluation_images or 0, "image") for side in (earlier, later)]
+    hashes = [_short(side.evaluation_sha256 or "") for side in (earlier, later)]
     return f"other images ({counts[0]}, sha256 {hashes[0]}, then {counts[1]}, sha256 {hashes[1]})"
 
 
 def _preprocessing(before: CaseFigure, after: CaseFigure) -> str:
-    earlier, two = before.preprocessing, after.preprocessing
-    keys = [key for key in dict.fromkeys((*earlier, *two)) if not _same(earlier, two, key)]
-    shown = ", ".join(f"{key} {earlier.get(key)}, then {two.get(key)}" for key in keys)
+    earlier, later = before.preprocessing, after.preprocessing
+    keys = [key for key in dict.fromkeys((*earlier, *later)) if not _same(earlier, later, key)]
+    shown = ", ".join(f"{key} {earlier.get(key)}, then {later.get(key)}" for key in keys)
     return f"other preprocessing ({shown})" if keys else ""
 
 
 def _feeding(before: CaseFigure, after: CaseFigure) -> str:
-    earlier, two = before.feeding, after.feeding
-    if earlier is two is None or _is_fed_alike(before, after):
+    earlier, later = before.feeding, after.feeding
+    if earlier is later is None or _is_fed_alike(before, after):
         return ""
-    if earlier is not None and two is not None:
-        earlier, two = _unlike_parts(earlier, two), _unlike_parts(two, earlier)
-    texts = ("not recorded" if side is None else side.text for side in (earlier, two))
-    return f"the variant is fed otherwise ({', then '.join(texts)})"
+    if earlier is not None and later is not None:
+        earlier, later = _unlike_parts(earlier, later), _unlike_parts(later, earlier)
+    texts = ("not recorded" if side is None else side.text for side in (earlier, later))
+    return f"the variant is fed differently ({', then '.join(texts)})"
 
 
 def _unlike_parts(feeding: Feeding, other: Feeding) -> Feeding:
-    """Return a feeding without what it has in common with another one."""
+    """Return a feeding without what it has in common with another."""
     return Feeding(
         differences=tuple(way for way in feeding.differences if way not in other.differences),
         samples=None if _samples(feeding) == _samples(other) else feeding.samples,
@@ -102,42 +104,46 @@ def _samples(feeding: Feeding) -> str:
 
 
 def _is_fed_alike(before: CaseFigure, after: CaseFigure) -> bool:
-    """Return whether a variant is fed alike, compared with its baseline or in itself."""
-    earlier, two = before.feeding, after.feeding
-    if earlier is None or two is None:
-        # Nothing differs now, and what it was then is for the preprocessing's rule to say.
-        return not any(side is not None and side.differs for side in (earlier, two))
-    if _samples(earlier) != _samples(two):
+    """Return whether a variant is fed the same way, relative to its baseline or absolutely."""
+    earlier, later = before.feeding, after.feeding
+    if earlier is None or later is None:
+        # Nothing differs now; how it was fed then is left to the rule on preprocessing.
+        return not any(side is not None and side.differs for side in (earlier, later))
+    if _samples(earlier) != _samples(later):
         return False
-    if earlier.differences == two.differences:
+    if earlier.differences == later.differences:
         return True
     if not any(map(_is_older, (before, after))):
         return False
-    # What the file itself does to its input was not looked at then: what is declared is compared.
+    # Older records do not say what the file itself does to its input: compare what is declared.
     baselines = before.conditions.preprocessing, after.conditions.preprocessing
     return baselines[0] == baselines[1] and not _preprocessing(before, after)
 
 
 def _is_older(figure: CaseFigure) -> bool:
-    """Return whether its variant has a preprocessing of its own, from before feedings were kept."""
+    """Return whether the variant has its own preprocessing and predates recorded feedings."""
     return figure.variant.feeding is None and bool(figure.variant.preprocessing)
 
 
 def _kernels(before: CaseFigure, after: CaseFigure) -> str:
-    earlier, two = before.conditions.kernels, after.conditions.kernels
+    earlier, later = before.conditions.kernels, after.conditions.kernels
     return (
-        "" if earlier == two else f"other kernels ({earlier or 'unknown'}, then {two or 'unknown'})"
+        ""
+        if earlier == later
+        else f"other kernels ({earlier or 'unknown'}, then {later or 'unknown'})"
     )
 
 
 def _threads(before: CaseFigure, after: CaseFigure) -> str:
-    earlier, two = before.conditions.threads, after.conditions.threads
-    return "" if earlier == two else f"{plural(earlier, 'thread')}, then {two}"
+    earlier, later = before.conditions.threads, after.conditions.threads
+    return "" if earlier == later else f"{plural(earlier, 'thread')}, then {later}"
 
 
 def _machine(before: CaseFigure, after: CaseFigure) -> str:
-    earlier, two = before.conditions.machine, after.conditions.machine
-    return "" if earlier == two else f"other machine class ({_class(earlier)}, then {_class(two)})"
+    earlier, later = before.conditions.machine, after.conditions.machine
+    if earlier == later:
+        return ""
+    return f"other machine class ({_class(earlier)}, then {_class(later)})"
 
 
 CONDITIONS: dict[Condition, Callable[[CaseFigure, CaseFigure], str]] = {
@@ -161,5 +167,5 @@ def _short(sha256: str) -> str:
     return sha256[:_SHA256_SHOWN] or "none"
 
 
-def _same(earlier: Mapping[str, Json], two: Mapping[str, Json], key: str) -> bool:
-    return earlier.get(key) == two.get(key)
+def _same(earlier: Mapping[str, Json], later: Mapping[str, Json], key: str) -> bool:
+    return earlier.get(key) == later.get(key)

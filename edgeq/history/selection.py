@@ -1,8 +1,8 @@
-"""Choosing cases by an expression, as pytest's ``-k`` chooses tests.
+"""Selects cases by an expression, as pytest's ``-k`` selects tests.
 
-``int8 and not latency``: words stand for every case that has them in its id, in the name of its
-test or in its marker, whatever their case; with ``and``, ``or``, ``not`` and brackets. This is
-written out here because pytest's own lives in a private module, and knows no ``@`` and so no
+``int8 and not latency``: a word stands for every case that has it in its id, in the name of its
+test or in its marker, ignoring case. Words combine with ``and``, ``or``, ``not`` and brackets. This
+is implemented here because pytest's own is in a private module, and accepts no ``@`` and so no
 ``int8@tensorflow``.
 """
 
@@ -21,13 +21,13 @@ _WORDS = {"and", "or", "not"}
 
 
 def select(expression: str) -> Selection:
-    """Return the test that an expression makes of a case id.
+    """Compile an expression to a function that tests a case id.
 
     Args:
-        expression: Empty for every case.
+        expression: The expression; an empty one selects every case.
 
     Raises:
-        RecordError: The expression is none.
+        RecordError: The expression is not valid.
     """
     if not expression.strip():
         return lambda _: True
@@ -39,7 +39,7 @@ def select(expression: str) -> Selection:
 
 
 def _haystack(case_id: str) -> str:
-    """Return all that a word may be found in."""
+    """Return the text in which words are searched."""
     model, _, rest = case_id.partition("/")
     method, _, gate = rest.rpartition("/")
     marker = GATES.get(gate).marker if gate in GATES else ""
@@ -47,7 +47,7 @@ def _haystack(case_id: str) -> str:
 
 
 class _Parser:
-    """Recursive descent: either = both ("or" both)*, both = one ("and" one)*."""
+    """Recursive descent parser: either = both ("or" both)*, both = one ("and" one)*."""
 
     def __init__(self, expression: str) -> None:
         self._expression = expression
@@ -56,11 +56,11 @@ class _Parser:
 
     @property
     def next(self) -> str | None:
-        """The next token, None at the end."""
+        """The next token, or None at the end."""
         return self._tokens[self._place] if self._place < len(self._tokens) else None
 
     def either(self) -> Selection:
-        """Read alternatives."""
+        """Parse alternatives."""
         expression = self._both()
         while self._takes("or"):
             expression = _or(expression, self._both())
@@ -101,9 +101,9 @@ class _Parser:
         )
 
 
-def _or(left: Selection, two: Selection) -> Selection:
-    return lambda text: left(text) or two(text)
+def _or(left: Selection, right: Selection) -> Selection:
+    return lambda text: left(text) or right(text)
 
 
-def _and(left: Selection, two: Selection) -> Selection:
-    return lambda text: left(text) and two(text)
+def _and(left: Selection, right: Selection) -> Selection:
+    return lambda text: left(text) and right(text)

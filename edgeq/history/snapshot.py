@@ -1,4 +1,4 @@
-"""The figures of a run or of accepted records, in one shape that can be compared. Pure."""
+"""The figures of a run or of accepted records, in one comparable form. Pure."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _NOT_DONE: dict[str, Json] = {"jpeg_scaling": 0.0}
 
 @dataclass(frozen=True)
 class CaseFigure:
-    """One case with all that its value rests on.
+    """A case with everything that its value rests on.
 
     Attributes:
         id, model, method, gate, status, value, interval, limit, unit, declared_missing: As in
             the record.
         reason: The verdict's sentence, or ``""``.
-        conditions: What it was measured with.
-        variant: What it was measured on.
-        image_keys: Of the evaluation set, ``""`` if they are not known.
+        conditions: The conditions under which it was measured.
+        variant: The variant that it was measured on.
+        image_keys: Keys of the evaluation set's images, or ``""`` if unknown.
     """
 
     id: str
@@ -54,13 +54,13 @@ class CaseFigure:
 
     @property
     def preprocessing(self) -> dict[str, Json]:
-        """The preprocessing of the images that the variant saw."""
+        """Preprocessing of the images that the variant saw."""
         known = self.variant.preprocessing or self.conditions.preprocessing
         return {**_NOT_DONE, **known} if known else {}
 
     @property
     def feeding(self) -> Feeding | None:
-        """How the variant was fed compared with its baseline, None if that is not recorded."""
+        """How the variant was fed compared with its baseline, or None if not recorded."""
         if self.variant.feeding is not None:
             return self.variant.feeding
         own, baseline = self.variant.preprocessing, self.conditions.preprocessing
@@ -71,13 +71,13 @@ class CaseFigure:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One of the two things that are compared.
+    """One side of a comparison.
 
     Attributes:
-        figures: By case id, in the order of the record.
+        figures: Figures by case id, in the order of the record.
         models: Names of its models.
         not_run: Ids of declared cases that were not run.
-        partial: Whether a part of the gate was asked for, or done before an interruption.
+        partial: Whether only a part of the gate was requested, or done before an interruption.
     """
 
     figures: dict[str, CaseFigure]
@@ -115,11 +115,11 @@ def of_record(record: RunRecord) -> Snapshot:
 def of_case(
     case: CaseRecord, model: ModelRecord, machine: provenance.Machine, toolchain: Toolchain
 ) -> CaseFigure:
-    """Return the figure of one case, while its run goes on.
+    """Return the figure of one case while its run is in progress.
 
     Args:
         case: The case.
-        model: Its model, with its variant.
+        model: The record of its model, including its variant.
         machine: As in the run's record.
         toolchain: As in the run's record.
     """
@@ -156,14 +156,14 @@ def held_figure(
     variants: Mapping[str, VariantFacts],
     image_keys: str = "",
 ) -> CaseFigure:
-    """Return the figure of a case that was kept.
+    """Return the figure of a stored case.
 
     Args:
         case_id: ``model/method/gate``.
         case: The case.
-        conditions: What it was measured with.
+        conditions: The conditions under which it was measured.
         variants: The variants of its model, by name.
-        image_keys: Of its evaluation set, ``""`` if they were not kept.
+        image_keys: Keys of its evaluation set's images, or ``""`` if not stored.
     """
     model, method, gate = case_id.split("/")
     return CaseFigure(
@@ -179,7 +179,7 @@ def held_figure(
 
 
 def kept(figure: CaseFigure) -> dict[str, Any]:
-    """Return the fields that a ``HeldCase`` keeps of a figure."""
+    """Return the fields of a figure that a ``HeldCase`` stores."""
     fields = {name: getattr(figure, name) for name in HeldCase.__struct_fields__}
     return fields | {"reason": figure.reason if figure.status is Verdict.MISSING else ""}
 
@@ -238,14 +238,14 @@ def _variant(variant: VariantRecord) -> VariantFacts:
 
 
 def _table(preprocessing: Preprocessing | None) -> dict[str, Json]:
-    """Return a preprocessing as it is read from JSON, empty for None."""
+    """Return a preprocessing as it is read from JSON, or an empty dictionary for None."""
     if preprocessing is None:
         return {}
     return structs.from_json(msgspec.json.encode(preprocessing), dict[str, Json])
 
 
 def _flips(agreement: RecordedAgreement | None) -> dict[str, str] | None:
-    """Return the flipped images by name, None if one has no name or none were looked for."""
+    """Return the flipped images by name, or None if one has no name or flips are unknown."""
     if agreement is None:
         return None
     kinds: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What `edgeq compare` is given: runs, accepted records or files of pytest-benchmark."""
+"""Loads what `edgeq compare` compares: runs, accepted records or files of pytest-benchmark."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _READS = "Name a run.json, a folder that holds one, `accepted`, or a file of pyt
 
 
 def load(text: str, folder: Path) -> Snapshot | BenchmarkFile:
-    """Return what one argument of ``edgeq compare`` names, told by its content.
+    """Load an argument of ``edgeq compare``; its content decides what it is.
 
     Args:
         text: A file, a folder with a ``run.json``, or ``"accepted"``.
-        folder: The folder of the accepted records.
+        folder: Folder of the accepted records.
 
     Raises:
-        RecordError: It is none of these, or can't be read.
+        RecordError: The argument is none of these, or can't be read.
     """
     if text == ACCEPTED:
         known = accepted.read_all(folder)
@@ -50,22 +50,22 @@ def load(text: str, folder: Path) -> Snapshot | BenchmarkFile:
 def compare_sources(
     before: Snapshot | BenchmarkFile, after: Snapshot | BenchmarkFile, *, tolerance: float
 ) -> tuple[Change, ...]:
-    """Compare two loaded things.
+    """Compare two loaded sources.
 
     Args:
-        before: The first.
-        after: The second.
-        tolerance: Of the medians of pytest-benchmark, as a share.
+        before: The first source.
+        after: The second source.
+        tolerance: Tolerance for medians of pytest-benchmark, as a share.
 
     Raises:
-        RecordError: They are not of one kind, or have no model in common.
+        RecordError: The sources are of different kinds, or have no model in common.
     """
     if isinstance(before, BenchmarkFile) and isinstance(after, BenchmarkFile):
         return compare_benchmarks(before, after, tolerance=tolerance)
     if isinstance(before, BenchmarkFile) or isinstance(after, BenchmarkFile):
         raise RecordError(
             "a file of pytest-benchmark can't be compared with a record of edgeq",
-            remedy="Name two of one kind",
+            remedy="Name two of the same kind",
         )
     if not before.models & after.models:
         raise RecordError(

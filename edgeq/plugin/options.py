@@ -25,13 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         type=Path,
         help="read the spec from FILE (default: the nearest edgeq.toml, or pyproject.toml with "
-        "[tool.edgeq], from the tests' folder upwards, else from here)",
+        "[tool.edgeq], in the tests' folder or above, else in the current folder or above)",
     )
     group.addoption(
         "--edgeq-reports",
         metavar="DIR",
         type=Path,
-        help="write reports below DIR (default: the spec's `reports`)",
+        help="write reports into DIR (default: the spec's `reports`)",
     )
     group.addoption(
         "--edgeq-without",
@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         choices=COST_MARKERS,
         default=[],
-        help="don't ask for the gates of a marker (latency, memory, size), as the spec's "
+        help="leave out the gates with a marker (latency, memory, size), like the spec's "
         "`without`; may be repeated",
     )
     # What `edgeq gate` passes on, so that the record names the command that a reader can repeat.
@@ -48,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers; keep benchmarks below the reports where the project has a spec."""
+    """Register the markers; keep benchmarks with the reports if the project has a spec."""
     config.addinivalue_line("markers", EDGEQ_MARKER)
     for name, about in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {about}")

@@ -77,7 +77,7 @@ class Circumstances:
         )
 
     def out_of_memory(self) -> WorkerError:
-        """Return the error for a worker that went over its memory limit."""
+        """Return the error for a worker that exceeded its memory limit."""
         limit = size(self.memory_limit or 0)
         return self._error(
             WorkerMemoryError,

@@ -21,7 +21,7 @@ from edgeq.run.results import IMAGE_AXES, REAL_TYPES, RGB, Loaded, TensorSpec
 from edgeq.tflite.edits import Edit
 
 PART_BYTES = 1 << 22
-"""Of a model that is sent, in one request."""
+"""Size of the parts in which a model is sent."""
 
 _DELEGATE = "DELEGATE"
 
@@ -60,12 +60,12 @@ def edited(path: Path, edits: Sequence[Edit]) -> Iterator[Path]:
 
 
 def deliver(worker: Conversation, path: Path, *, local_files: bool) -> str | None:
-    """Return the path under which a worker finds a model, None for the one that it has received.
+    """Return the path of a model for a worker, or send the model and return None.
 
     Args:
-        worker: Without our files, it is sent the model in parts.
-        path: The model's file here.
-        local_files: Whether the worker can read it.
+        worker: The worker, which is sent the model in parts if it can't read our files.
+        path: The model's file on this machine.
+        local_files: Whether the worker can read our files.
 
     Raises:
         WorkerError: The worker can't take the model, or has ended.

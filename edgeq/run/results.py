@@ -43,11 +43,11 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MachineState(msgspec.Struct, frozen=True, kw_only=True):
-    """How the machine that a worker runs on is now.
+    """The current state of the machine that a worker runs on.
 
     Attributes:
-        clock_mhz: Clock of its first core, -1 if it can't be read.
-        celsius: Its hottest sensor, -1 if there is none.
+        clock_mhz: Clock of its first core in MHz, or -1 if it can't be read.
+        celsius: Temperature of its hottest sensor, or -1 if there is none.
     """
 
     clock_mhz: float

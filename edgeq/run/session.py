@@ -283,7 +283,7 @@ class Session:
     def time(
         self, feeds: Sequence[Feed], *, rounds: int, block: int, warmup: int, budget_s: float
     ) -> Timed:
-        """Time models alternately, in blocks of inferences (A B, B A, ...) on one photograph each.
+        """Time models alternately in blocks (A B, B A, ...), each pair of blocks on one photograph.
 
         Args:
             feeds: The models, the baseline first.
@@ -325,7 +325,7 @@ class Session:
         )
 
     def state(self) -> MachineState:
-        """Return how the machine is now.
+        """Return the current state of the machine.
 
         Raises:
             WorkerError: As in ``load``.

@@ -27,7 +27,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a worker ended, as its target knows it.
+    """Why a worker ended, according to its target.
 
     Attributes:
         what: The problem, without a full stop.
@@ -39,7 +39,7 @@ class Explanation:
 
 
 def unexplained(ended: Ended) -> Explanation | None:
-    """Know nothing beyond the exit code."""
+    """Explain nothing; the exit code is all that is known."""
     del ended
     return None
 

@@ -115,14 +115,14 @@ def tensor_facts(detail: Json) -> Json:
 
 
 def first_line(path: Path) -> str:
-    """Return the first line of a system's file, empty where it can't be read."""
+    """Return the first line of a system file, or an empty string if it can't be read."""
     with suppress(OSError, UnicodeDecodeError):
         return path.read_text("utf-8").replace("\0", "").split("\n")[0].strip()
     return ""
 
 
 def processor() -> str:
-    """Return the name of the processor or the board, empty where the system does not tell it."""
+    """Return the name of the processor or board, or an empty string if not reported."""
     with suppress(OSError):
         rows = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
         pairs = [row.split(":", 1) for row in rows if ":" in row]

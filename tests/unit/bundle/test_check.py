@@ -126,12 +126,12 @@ def entry(name: str, mode: int = 0o100644) -> zipfile.ZipInfo:
 @pytest.mark.parametrize(
     ("info", "message"),
     [
-        (entry("../out"), "leads out of the package"),
-        (entry("/etc/passwd"), "leads out of the package"),
-        (entry("a/../../b"), "leads out of the package"),
+        (entry("../out"), "points outside the package"),
+        (entry("/etc/passwd"), "points outside the package"),
+        (entry("a/../../b"), "points outside the package"),
         (entry("a\\b"), "not a plain relative name"),
         (entry("C:/x"), "not a plain relative name"),
-        (entry("folder/"), "folder of its own|no plain relative name"),
+        (entry("folder/"), "entry for a folder|not a plain relative name"),
         (entry("link", 0o120777), "is a symbolic link"),
         (entry("more"), "not in the manifest: more"),
     ],
@@ -149,7 +149,7 @@ def test_a_name_twice_is_refused(packed: BundleResult, tmp_path: Path) -> None:
         with pytest.warns(UserWarning, match="Duplicate name"):
             opened.writestr(entry("example.py"), b"x")
 
-    with pytest.raises(BundleError, match="is there twice"):
+    with pytest.raises(BundleError, match="appears twice"):
         check(rewritten(packed, tmp_path / "bad.zip", twice))
 
 
@@ -207,10 +207,10 @@ def test_a_truncated_zip_is_refused(packed: BundleResult, tmp_path: Path, share:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        (MODEL.upper(), "is there twice, if capitals make no difference"),
-        ("example.py/more", "'example.py' is a folder too"),
-        ("nul.txt", "not a name on every system"),
-        ("example.py.", "not a name on every system"),
+        (MODEL.upper(), "appears twice if case is ignored"),
+        ("example.py/more", "'example.py' is also a folder"),
+        ("nul.txt", "not a valid name on every system"),
+        ("example.py.", "not a valid name on every system"),
         ("example.py ", "not a plain relative name"),
         ("x\n::error title=x::y", "not a plain relative name"),
         ("z\x1b[2J", "not a plain relative name"),
@@ -252,7 +252,7 @@ def test_bytes_that_belong_to_no_file_are_refused(
     packed: BundleResult, tmp_path: Path, mangle: Callable[[bytes], bytes]
 ) -> None:
     (tmp_path / "bad.zip").write_bytes(mangle(packed.zip.read_bytes()))
-    with pytest.raises(BundleError, match=r"belong to no file|two things|can't be read"):
+    with pytest.raises(BundleError, match=r"belong to no file|contradicts itself|can't be read"):
         check(tmp_path / "bad.zip")
 
 

@@ -132,7 +132,7 @@ def test_a_file_that_is_gone_or_damaged_is_left_out(tmp_path: Path) -> None:
     assert "is not a .tflite model" in refused["uint8"]
     del files[f"{records.MODEL}/int8"]
     refused = {one.variant: str(one) for one in made.pack(tmp_path / "b", files=files).refused}
-    assert "its file is not at hand" in refused["int8"]
+    assert "its file is not available" in refused["int8"]
 
 
 def unanswered(record: RunRecord) -> list[VariantRecord]:

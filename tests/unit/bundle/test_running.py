@@ -79,7 +79,7 @@ def test_one_name_per_output(tmp_path: Path) -> None:
     assert running.output_names(five, names, 0) == ("background", *names)
     assert running.output_names(five, None, 0) is None
     six = model_file(tmp_path, classifier(classes=6))
-    with pytest.raises(UnusableError, match="6 outputs and its label set 4 names"):
+    with pytest.raises(UnusableError, match="6 outputs but its label set has 4 names"):
         running.output_names(six, names, 0)
 
 
@@ -91,5 +91,5 @@ def test_the_variants_own_preprocessing_comes_first() -> None:
 
 
 def test_nothing_is_made_up_for_what_the_record_lacks() -> None:
-    with pytest.raises(UnusableError, match=r"does not hold its preprocessing"):
+    with pytest.raises(UnusableError, match=r"the record has no preprocessing"):
         running.preprocessing_of(chosen(preprocessing=None))

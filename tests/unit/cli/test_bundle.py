@@ -96,7 +96,7 @@ def test_a_package_is_verified_and_damage_is_found(
     for path in (package, package.with_suffix(".zip")):
         capsys.readouterr()
         assert main(["bundle", "--check", str(path)]) == 0
-        assert "holds what its manifest says" in capsys.readouterr().out
+        assert "contains what its manifest says" in capsys.readouterr().out
     with zipfile.ZipFile(package.with_suffix(".zip"), "a") as opened:
         opened.writestr("more.txt", "more")
     (package / "example.py").write_text("changed", encoding="utf-8")
@@ -108,4 +108,4 @@ def test_a_package_is_verified_and_damage_is_found(
 
 def test_a_check_packs_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bundle", "--check", "x", "--output", "y"]) == 2
-    assert "--check goes with no other option" in capsys.readouterr().err
+    assert "--check can't be combined with other options" in capsys.readouterr().err

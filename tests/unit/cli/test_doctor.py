@@ -47,8 +47,8 @@ def test_without_a_spec_it_names_edgeq_init_and_ends_well(
     (here / "edgeq.toml").unlink()
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].startswith("spec      -- there is no edgeq.toml here or above; `edgeq init`")
-    assert lines[-1] == "Nothing is declared to be validated: `edgeq init` writes a spec."
+    assert lines[1].startswith("spec      -- no edgeq.toml here or in a parent folder;")
+    assert lines[-1] == "No model is declared: `edgeq init` writes a spec."
     assert not any(line.startswith("models") for line in lines)
 
 

@@ -101,7 +101,7 @@ def test_what_is_there_stays_and_nothing_else_is_written(
     (here / there).parent.mkdir(exist_ok=True)
     (here / there).write_text("mine", encoding="utf-8")
     assert main(["init"]) == 2
-    assert f"edgeq: {there} is there already" in capsys.readouterr().err
+    assert f"edgeq: {there} already exists" in capsys.readouterr().err
     assert (here / there).read_text(encoding="utf-8") == "mine"
     assert [path for path in here.rglob("*") if path.is_file()] == [here / there]
 
@@ -110,7 +110,7 @@ def test_both_files_are_named_where_both_are_there(
     starter: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["init"]) == 2
-    assert "edgeq.toml and tests/test_gate.py are there already" in capsys.readouterr().err
+    assert "edgeq.toml and tests/test_gate.py already exist" in capsys.readouterr().err
 
 
 def test_a_spec_in_pyproject_is_not_put_out_of_force(
@@ -118,7 +118,7 @@ def test_a_spec_in_pyproject_is_not_put_out_of_force(
 ) -> None:
     (here / "pyproject.toml").write_text("[tool.edgeq]\n", encoding="utf-8")
     assert main(["init"]) == 2
-    assert "pyproject.toml: has a spec already" in capsys.readouterr().err
+    assert "pyproject.toml: already has a spec" in capsys.readouterr().err
     assert not (here / "edgeq.toml").exists()
 
 

@@ -42,7 +42,7 @@ def test_damage_is_named_and_has_an_exit_code(
     assert f"damaged  variants/{entry.key}: content differs" in said
     assert "kept: 4 entries, 1 damaged" in said
     assert main(["store", "list", "--store", "kept"]) == 0
-    assert "in quarantine" in capsys.readouterr().out
+    assert "of quarantine" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("size", "left"), [("0", 0), ("7 kB", 2), ("1 GB", 4)])

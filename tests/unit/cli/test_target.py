@@ -79,7 +79,7 @@ def test_what_speaks_against_a_file_has_an_exit_code(
     assert main(["target", "check", "looks", "--model", "net.tflite"]) == 1
     assert capsys.readouterr().out.splitlines()[1:] == ["net.tflite", "wrong      too small"]
     assert main(["target", "check", "looks"]) == 2
-    assert "only looks at files" in capsys.readouterr().err
+    assert "only inspects files" in capsys.readouterr().err
 
 
 def test_targets_and_kinds_are_listed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,7 +63,7 @@ def two(**keys: Any) -> dict[str, Any]:
         ),
         (
             net(classifier="int4", methods=["int8@tensorflow"]),
-            "models.net.methods: engine 'tensorflow' can't quantize a classifier in its own way.",
+            "models.net.methods: engine 'tensorflow' can't quantize a classifier differently.",
         ),
         (
             ready(method="float16", classifier="int4"),
@@ -87,11 +87,11 @@ def two(**keys: Any) -> dict[str, Any]:
         ),
         (
             ready(file=None, method="int8@tensorflow", float_units=["a"]),
-            "variants.vendor.method: single units of 'int8@tensorflow' can't be quantized in",
+            "variants.vendor.method: single units of 'int8@tensorflow' can't be quantized differ",
         ),
         (
             ready(file=None, method="int8", units={"a": "int16x8"}),
-            "variants.vendor.method: activations of 8 and of 16 bits can't be mixed",
+            "variants.vendor.method: 8-bit and 16-bit activations can't be mixed",
         ),
         (ready(preprocessing="x"), "variants.vendor.preprocessing: unknown preprocessing 'x'"),
         (ready(model="nett"), "variants.vendor: unknown model 'nett'. Did you mean 'net'?"),
@@ -115,7 +115,7 @@ def two(**keys: Any) -> dict[str, Any]:
         (
             ready(evaluation="camera"),
             (
-                "variants.vendor.evaluation: 'net' has no evaluation set that they could be paired "
+                "variants.vendor.evaluation: 'net' has no evaluation set to pair these samples "
                 "with. Set `evaluation` in [images]"
             ),
         ),
@@ -128,7 +128,7 @@ def two(**keys: Any) -> dict[str, Any]:
         (net(images={"evaluation": ""}), "models.net.images.evaluation: '' names no file"),
         (
             net(source="~nobody-of-that-name/net.tflite"),
-            "models.net.source: '~nobody-of-that-name/net.tflite' names the home folder of nobody",
+            "models.net.source: '~nobody-of-that-name/net.tflite' refers to the home folder of an",
         ),
         ({"store": ""}, "store: '' names no file or folder"),
         ({"store": "."}, "store: '.' is the folder of the spec itself"),

@@ -31,9 +31,9 @@ def load(models: list[str], variants: dict[str, str], **keys: Any) -> None:
         (["tiny", "TINY"], {}, "the model 'tiny' and the model 'TINY' .*in files"),
         (["tiny"], {"vendor": "tiny", "Vendor": "tiny"}, "'vendor' and the variant 'Vendor'"),
         (["n" * 101], {}, "101 characters"),
-        (["con"], {}, "not a name of a file"),
-        (["tiny"], {"nul.txt": "tiny"}, "not a name of a file"),
-        (["tiny."], {}, "not a name of a file"),
+        (["con"], {}, "not a valid file name"),
+        (["tiny"], {"nul.txt": "tiny"}, "not a valid file name"),
+        (["tiny."], {}, "not a valid file name"),
     ],
 )
 def test_names_that_would_be_one_are_refused(

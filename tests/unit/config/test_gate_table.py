@@ -48,7 +48,7 @@ def test_a_text_that_is_no_size_is_refused(text: str) -> None:
         parse_size(text)
     assert refusal(max_bytes=text) == (
         f"edgeq.toml: gates: max_bytes = {text!r} is not a size. "
-        "Write bytes or a text with one of: B, kB, MB, GB, KiB, MiB, GiB"
+        "Write bytes or a string with one of: B, kB, MB, GB, KiB, MiB, GiB"
     )
 
 
@@ -90,7 +90,7 @@ def test_only_bytes_may_be_a_text() -> None:
 def test_what_is_counted_is_whole(name: str) -> None:
     assert gates(**{name: 4.0}).every == {name: 4.0}
     assert refusal(**{name: 4.5}) == (
-        f"edgeq.toml: gates: {name} = 4.5 is not a whole number. Write one without a fraction"
+        f"edgeq.toml: gates: {name} = 4.5 is not a whole number. Write a whole number"
     )
 
 

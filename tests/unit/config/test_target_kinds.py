@@ -46,7 +46,7 @@ class Odd(msgspec.Struct, frozen=True):
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"start": None}, "neither runs a model nor looks at one"),
+        ({"start": None}, "neither runs a model nor inspects one"),
         ({"measures": frozenset()}, "measures nothing"),
         ({"settings": Odd}, "has a setting called kind"),
     ],

@@ -65,7 +65,7 @@ def test_what_a_target_sets_is_part_of_the_specs_hash() -> None:
         ({"x": {"kind": "emulated", "machine": "mips"}}, "unknown value 'mips'. Valid: aarch64"),
         ({"pi": "ssh"}, "targets.pi: is not a table. Write [targets.pi]"),
         ({"a@b": PI}, "target name 'a@b' is not valid"),
-        ({"con": PI}, "targets.con: is not a name of a file on every system"),
+        ({"con": PI}, "targets.con: is not a valid file name on every system"),
         ({"pi": PI, "Pi": PI}, "'Pi'"),
         ({"local": PI}, "targets.local: the name 'local' is taken"),
         ({"use": ["board"], "boards": PI}, "unknown target 'board'. Did you mean 'boards'?"),

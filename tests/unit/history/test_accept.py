@@ -135,7 +135,7 @@ def test_what_fails_is_refused(case_: CaseRecord, rule: str, refused: bool) -> N
         accepted(record)
     assert record.cases[1].id in caught.value.what
     assert record.cases[1].status.value in caught.value.what
-    assert "later runs are not compared with what fails its own limit" in caught.value.what
+    assert "a figure that fails its own limit can't be accepted" in caught.value.what
 
 
 def test_a_selection_that_was_not_run_is_refused() -> None:
@@ -146,7 +146,7 @@ def test_a_selection_that_was_not_run_is_refused() -> None:
 
 
 def test_a_run_with_bad_input_is_refused() -> None:
-    with pytest.raises(RecordError, match="the run met bad input: no such file"):
+    with pytest.raises(RecordError, match="the run had bad input: no such file"):
         accepted(run(errors=("no such file",)))
 
 

@@ -114,7 +114,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "..", ".hidden", "../net", "a/b", "/tmp"])  # noqa: S108
 def test_a_models_name_can_leave_no_folder(tmp_path: Path, name: str) -> None:
-    with pytest.raises(RecordError, match="is not a file name"):
+    with pytest.raises(RecordError, match="is not a valid file name"):
         accepted.path_of(tmp_path, name)
 
 
@@ -124,6 +124,6 @@ def test_a_record_with_a_hostile_model_is_refused_before_anything_is_written(
     record = run(case("made", model=".."), model="..")
     found = accept(record, {}, select(""), SIGNED).records[".."]
     assert found is not None
-    with pytest.raises(RecordError, match="is not a file name"):
+    with pytest.raises(RecordError, match="is not a valid file name"):
         accepted.write(found, tmp_path / "accepted")
     assert list(tmp_path.iterdir()) == []

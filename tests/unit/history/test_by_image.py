@@ -103,7 +103,7 @@ def test_a_retrained_model_that_lost_accuracy_is_worse() -> None:
     assert found["top1_agreement"].kind is NOISE
     assert "1 image got worse and 2 better" in found["top1_agreement"].reason
     assert found["relative_error"].kind is INCOMPARABLE
-    assert found["relative_error"].reason.endswith("; the answers are compared by image")
+    assert found["relative_error"].reason.endswith("; predictions are compared by image")
     assert found["latency_ratio"].kind is INCOMPARABLE
 
 

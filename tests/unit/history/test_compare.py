@@ -195,7 +195,7 @@ def test_a_figure_that_is_missing_now_is_gone() -> None:
     missing = run(case("accuracy_drop", Verdict.MISSING, reason="no labels"))
     found = only(run(case("accuracy_drop")), missing)
     assert (found.kind, found.fails) == (GONE, True)
-    assert found.reason == "was 1.0 points lost, and is MISSING now: no labels"
+    assert found.reason == "was 1.0 points lost, now MISSING: no labels"
     assert only(missing, run(case("accuracy_drop"))).kind is NEW
 
 

@@ -106,7 +106,7 @@ def test_a_variant_fed_otherwise_is_unproven_until_it_is_accepted_so(
     (variant,) = held.models[0].variants
     assert variant.answer is ShipDecision.UNPROVEN
     assert reasons(held, MODEL, variant)[0] == (
-        "top1_agreement: inconclusive against the accepted record; the variant is fed otherwise "
+        "top1_agreement: inconclusive against the accepted record; the variant is fed differently "
         "(like the baseline, then filter bilinear, baseline bicubic)"
     )
     keep(fed, folder)

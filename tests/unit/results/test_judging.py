@@ -147,7 +147,7 @@ def test_a_bug_is_not_taken_for_bad_input(run: Run, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(gates, "made", fail)
     record, error = answer(run, "same", "made")
     assert (record.status, error) == (Verdict.FAIL, None)
-    assert "edgeq failed at it with ZeroDivisionError (test_judging.py, fail)" in record.reason
+    assert "edgeq failed with ZeroDivisionError (test_judging.py, fail)" in record.reason
 
 
 @pytest.fixture

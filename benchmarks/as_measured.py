@@ -43,7 +43,7 @@ def run(models: int, images: int) -> RunRecord:
         msgspec.structs.replace(
             case,
             status=Verdict.FAIL
-            if case.method == COLLAPSED and case.gate == "top1_agreement"
+            if case.variant == COLLAPSED and case.gate == "top1_agreement"
             else case.status,
             reason="agrees on 492 of 500 images: 98.4 % (96.9 to 99.3 %; limit: at least 95 %)",
             evidence={"resolution": RESOLUTION},

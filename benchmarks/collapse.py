@@ -42,8 +42,8 @@ def main() -> int:
         copy_photographs(root / "photographs", IMAGES)
         found = _verdicts(_spec(root, arguments.store.resolve()))
     for case in found:
-        print(f"{case.method:<17} {case.gate:<15} {case.status.value:<13} {case.reason}")
-    failed = {(case.method, case.gate) for case in found if case.status is Verdict.FAIL}
+        print(f"{case.variant:<17} {case.gate:<15} {case.status.value:<13} {case.reason}")
+    failed = {(case.variant, case.gate) for case in found if case.status is Verdict.FAIL}
     caught = [gate for gate in ON_ANSWERS if (COLLAPSED, gate) in failed]
     alarms = [gate for gate in ON_ANSWERS if (GOOD, gate) in failed]
     print(f"\n{COLLAPSED}: {'caught by ' + ', '.join(caught) if caught else 'MISSED'}")

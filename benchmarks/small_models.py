@@ -265,7 +265,7 @@ def row(network: Network, record: RunRecord) -> str:
     size = model.baseline.bytes or 0
     right = [one.accuracy.baseline_top1 for one in model.variants if one.accuracy]
     saved = ", ".join(
-        f"{case.method} {100 * (case.value or 0):.0f} % (at least {100 * (case.limit or 0):.0f} %)"
+        f"{case.variant} {100 * (case.value or 0):.0f} % (at least {100 * (case.limit or 0):.0f} %)"
         for case in record.cases
         if case.gate == "size_reduction"
     )

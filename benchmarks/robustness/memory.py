@@ -106,14 +106,14 @@ def greedy_problems(code: int, record: RunRecord) -> list[str]:
     if not record.summary.complete or record.errors:
         wrong.append(f"incomplete: {record.summary.not_run}, {record.errors}")
     named = f"memory limit of {LIMIT / 1e6:g} MB"
-    others = (case for case in record.cases if case.method != "greedy")
+    others = (case for case in record.cases if case.variant != "greedy")
     wrong += [f"{one.id}: {one.reason}" for one in others if one.status is not Verdict.PASS]
-    failed = [case for case in record.cases if case.method == "greedy" and named in case.reason]
+    failed = [case for case in record.cases if case.variant == "greedy" and named in case.reason]
     gates = {case.gate for case in failed if case.status is Verdict.FAIL}
     if not gates:
         wrong.append("no case names the limit")
     gates |= {
-        case.gate for case in record.cases if case.method == "greedy" and points_elsewhere(case)
+        case.gate for case in record.cases if case.variant == "greedy" and points_elsewhere(case)
     }
     if not {"made", "outputs", "top1_agreement", "latency_ratio", "max_peak_memory"} <= gates:
         wrong.append(f"the limit stops {sorted(gates)} alone")

@@ -101,7 +101,7 @@ def of_record(record: RunRecord) -> Snapshot:
             case.id: _figure(
                 case,
                 conditions.get(case.model, Conditions()),
-                variants.get((case.model, case.method), VariantFacts()),
+                variants.get((case.model, case.variant), VariantFacts()),
                 "" if case.model not in models else models[case.model].image_keys,
             )
             for case in record.cases
@@ -123,7 +123,7 @@ def of_case(
         machine: As in the run's record.
         toolchain: As in the run's record.
     """
-    variants = (_variant(variant) for variant in model.variants if variant.name == case.method)
+    variants = (_variant(variant) for variant in model.variants if variant.name == case.variant)
     return _figure(
         case,
         _conditions(model, machine, toolchain),
@@ -190,7 +190,7 @@ def _figure(
     return CaseFigure(
         id=case.id,
         model=case.model,
-        method=case.method,
+        method=case.variant,
         gate=case.gate,
         status=case.status,
         value=case.value,

@@ -23,7 +23,7 @@ def reason_of(case: CaseRecord, error: EdgeqError | None) -> tuple[str, str] | N
         error: The bad input that kept it from being measured.
     """
     if case.status is Verdict.FAIL and is_broken(case.evidence):
-        return f"{case.model}/{case.method}", case.reason
+        return f"{case.model}/{case.variant}", case.reason
     if case.status is Verdict.MISSING and error is not None and not case.declared_missing:
         return case.model, str(error)
     return None

@@ -57,7 +57,7 @@ def own_record(item: pytest.Item, report: pytest.TestReport, root: Path) -> Case
     return CaseRecord(
         id=case_id,
         model=model,
-        method=variant,
+        variant=variant,
         gate=case_id.rpartition("/")[2],
         status=status,
         reason=reason,

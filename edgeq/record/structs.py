@@ -75,9 +75,12 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One gate on one variant.
 
     Attributes:
-        id: ``model/method/gate``, where method is the variant's name.
+        id: ``model/variant/gate``.
+        model: The model's name in the spec.
+        method: Deprecated: the variant's name under its old key. Read ``variant``; this one goes
+            with the next minor release.
+        variant: The variant's name.
         gate: A gate's name, or that of a test of the user's own: ``FILE::TEST``.
-        method: The variant's name.
         status: A verdict.
         unit: Unit of ``value``, ``limit`` and ``interval``; ``""`` for proofs.
         value: The measured number in ``unit``; None for proofs and MISSING.
@@ -96,7 +99,8 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     model: str
-    method: str
+    method: str = ""
+    variant: str = ""
     gate: str
     status: Verdict
     reason: str
@@ -109,6 +113,12 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     evidence: dict[str, Json] = {}
     cause: str | None = None
     as_of: str | None = None
+
+    def __post_init__(self) -> None:
+        """Give the variant's name under both keys: older versions wrote, and read, only one."""
+        name = self.variant or self.method
+        msgspec.structs.force_setattr(self, "variant", name)
+        msgspec.structs.force_setattr(self, "method", name)
 
     @property
     def known(self) -> Evidence:
@@ -293,9 +303,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     previous: Previous | None = None
     summary: Summary
 
-    def verdicts(self, model: str, method: str) -> tuple[CaseRecord, ...]:
+    def verdicts(self, model: str, variant: str) -> tuple[CaseRecord, ...]:
         """Return the cases of one variant, in order."""
-        return tuple(c for c in self.cases if c.model == model and c.method == method)
+        return tuple(c for c in self.cases if (c.model, c.variant) == (model, variant))
 
     def stops(self, case: CaseRecord) -> bool:
         """Return whether a case by itself keeps the run from passing."""

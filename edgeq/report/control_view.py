@@ -48,13 +48,13 @@ def scale_costs(cases: Iterable[CaseRecord]) -> tuple[str, ...]:
             continue
         if cost.own is None or cost.error is None or cost.ratio is None:
             said.append(
-                f"{case.method}: what one scale for all channels of a layer costs is not known: "
+                f"{case.variant}: what one scale for all channels of a layer costs is not known: "
                 f"{cost.absent}"
             )
         else:
             own, finer = value("number", cost.own), value("number", cost.error)
             said.append(
-                f"{case.method}: one scale for all channels of a layer costs "
+                f"{case.variant}: one scale for all channels of a layer costs "
                 f"{value('times', cost.ratio)} the error of a scale for each "
                 f"(relative error {own}, {cost.method} {finer})"
             )

@@ -134,7 +134,7 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
         notes=sentences.notes(record),
         caution=sentences.caution(record),
         models=tuple(_model(record, model, pictures) for model in record.models),
-        orphans=tuple(case_view(c) for c in record.cases if (c.model, c.method) not in known),
+        orphans=tuple(case_view(c) for c in record.cases if (c.model, c.variant) not in known),
         changes=changes_view(record.changes),
         facts=(
             *(_data(model, pictures) for model in record.models),

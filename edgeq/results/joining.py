@@ -264,4 +264,4 @@ def _unanswered(variant: VariantRecord) -> VariantRecord:
 
 
 def _place(case: CaseRecord) -> tuple[str, str]:
-    return case.model, case.method
+    return case.model, case.variant

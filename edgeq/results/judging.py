@@ -232,7 +232,7 @@ def recorded(case: Case, judgement: Judgement) -> CaseRecord:
     return CaseRecord(
         id=case.id,
         model=case.variant.model,
-        method=case.variant.short_name,
+        variant=case.variant.short_name,
         gate=case.gate.name,
         status=judgement.status,
         reason=judgement.reason,

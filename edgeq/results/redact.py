@@ -24,7 +24,7 @@ from edgeq.record.structs import RunRecord
 from edgeq.words.escape import printable
 
 HIDDEN = "***"
-NAMES = frozenset({"id", "model", "method", "gate", "name", "not_run", "schema"})
+NAMES = frozenset({"id", "model", "method", "variant", "gate", "name", "not_run", "schema"})
 """Fields that hold names of the spec, which other fields and later runs refer to."""
 LINES = "output"
 """Field of what a worker wrote, which keeps its lines."""

@@ -108,7 +108,7 @@ def all_pass() -> RunRecord:
         Change(
             id=case.id,
             model=case.model,
-            method=case.method,
+            method=case.variant,
             gate=case.gate,
             kind=kind,
             reason="as it came",
@@ -270,7 +270,7 @@ def few_images() -> RunRecord:
         msgspec.structs.replace(
             case,
             status=Verdict.INCONCLUSIVE,
-            value=0.1 if case.method == "int8" else 0.0,
+            value=0.1 if case.variant == "int8" else 0.0,
             interval=(-0.08, 0.3),
             reason="top-1 0.900 to 0.800, 2 lost and 0 gained of 20",
             next_step="About 340 images in all would settle it (20 so far)",

@@ -72,7 +72,7 @@ def test_a_second_run_makes_nothing_again(lite0: Ran, tmp_path: Path) -> None:
     first = {case.id: case for case in lite0.record.cases}
     assert again.record.cases
     for case in again.record.cases:
-        if case.method == "dynamic_int2" and case.gate == "outputs":
+        if case.variant == "dynamic_int2" and case.gate == "outputs":
             continue  # its evidence holds what the crashed worker last said
         before = first[case.id]
         assert (case.status, case.value, case.interval) == (

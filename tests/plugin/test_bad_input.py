@@ -77,7 +77,7 @@ def test_every_bad_ready_made_variant_is_one_line_and_fails(project: Project) ->
     project.spec["variants"] |= bad
     check(project, files)
     for name in files:
-        first, *others = (one for one in project.record.cases if one.method == name)
+        first, *others = (one for one in project.record.cases if one.variant == name)
         assert (first.id, first.status) == (f"tiny/{name}/made", Verdict.FAIL)
         assert len(others) == 10
         assert {one.status for one in others} == {Verdict.MISSING}

@@ -73,9 +73,9 @@ def test_a_crash_and_a_hang_cost_their_own_verdicts_only(project: Project) -> No
         assert failed == RUN_DEPENDENT
     assert {v for k, v in answers.items() if "/vendor/" in k} == {Verdict.PASS}
     for one in record.cases:
-        if one.status is Verdict.FAIL and one.method == "crash":
+        if one.status is Verdict.FAIL and one.variant == "crash":
             assert "SIGSEGV" in one.reason
-        if one.status is Verdict.FAIL and one.method == "hang":
+        if one.status is Verdict.FAIL and one.variant == "hang":
             assert "silent for 3 s (run.timeout_s)" in one.reason
     errors = {one.name: one.error for one in record.models[0].variants}
     assert errors["vendor"] is None

@@ -159,7 +159,7 @@ def test_a_stale_verdict_clears_nothing(
     change(project)
     project.run(*TIMES)
     record = project.record
-    assert {case.method for case in record.cases if case.as_of is not None} == carried
+    assert {case.variant for case in record.cases if case.as_of is not None} == carried
     answers = {one.name: one.answer for one in record.models[0].variants}
     assert {name for name, one in answers.items() if one is ShipDecision.CLEARED} == carried
     assert record.partial

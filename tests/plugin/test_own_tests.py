@@ -70,7 +70,7 @@ def test_each_outcome_is_a_case_of_its_variant(project: Project) -> None:
     found = {
         one.gate: (one.status, one.declared_missing, one.reason)
         for one in project.record.cases
-        if one.method == "vendor"
+        if one.variant == "vendor"
     }
     small = found.pop(f"{name}small[0.5]")
     assert small[:2] == (Verdict.FAIL, False)

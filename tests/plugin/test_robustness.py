@@ -72,5 +72,5 @@ def test_memory_of_a_run_and_of_a_greedy_variant(tmp_path: Path) -> None:
 
 def without_greedy(record: RunRecord) -> RunRecord:
     """Return a record as if its greedy variant had not been looked at."""
-    left = tuple(case for case in record.cases if case.method != "greedy")
+    left = tuple(case for case in record.cases if case.variant != "greedy")
     return msgspec.structs.replace(record, cases=left)

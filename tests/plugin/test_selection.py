@@ -16,7 +16,7 @@ def pytest_collection_modifyitems(items):
 def test_by_name(project: Project) -> None:
     result = project.run("-k", "vendor and not latency")
     assert result.ret == 0
-    assert {one.method for one in project.record.cases} == {"vendor"}
+    assert {one.variant for one in project.record.cases} == {"vendor"}
     assert len(project.record.cases) == 12
     assert project.record.models[0].variants[0].sha256 == ""
 

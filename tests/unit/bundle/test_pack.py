@@ -205,7 +205,7 @@ def test_the_unproven_are_packed_only_when_asked_for_and_marked_as_such(tmp_path
 
 def test_with_nothing_but_unproven_variants_the_way_to_pack_them_is_named(tmp_path: Path) -> None:
     made = packages.make(tmp_path / "project")
-    cases = [one for one in open_(made).cases if one.method == "int8"]
+    cases = [one for one in open_(made).cases if one.variant == "int8"]
     record = records.record(unanswered(made.record)[:1], cases)
     with pytest.raises(BundleError, match=r"nothing to pack \(1 unproven\)") as caught:
         made.pack(tmp_path / "bundle", record=record)

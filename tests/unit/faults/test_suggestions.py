@@ -65,7 +65,7 @@ def record(gate: str, status: Verdict, step: str | None = None) -> CaseRecord:
     return CaseRecord(
         id=f"net/x/{gate}",
         model="net",
-        method="x",
+        variant="x",
         gate=gate,
         status=status,
         reason="",

@@ -69,7 +69,7 @@ def case(
     return CaseRecord(
         id=case_id(gate, model=model, method=method),
         model=model,
-        method=method,
+        variant=method,
         gate=gate,
         status=status,
         unit=GATES.get(gate).unit,

@@ -20,7 +20,7 @@ def case(gate: str, reason: str = "the variant can't be judged: it crashes") -> 
     return CaseRecord(
         id=f"net/crash/{gate}",
         model="net",
-        method="crash",
+        variant="crash",
         gate=gate,
         status=Verdict.FAIL,
         reason=reason,

@@ -26,7 +26,7 @@ def verdict(status: Verdict, *, declared: bool = False) -> CaseRecord:
     return CaseRecord(
         id="m/v/t::a",
         model="m",
-        method="v",
+        variant="v",
         gate="t::a",
         status=status,
         reason="",

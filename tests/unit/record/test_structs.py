@@ -31,7 +31,7 @@ def case(gate: str = "types", status: Verdict = Verdict.PASS, **options: Any) ->
     return CaseRecord(
         id=f"net/int8/{gate}",
         model="net",
-        method="int8",
+        variant="int8",
         gate=gate,
         status=status,
         reason="so it is",
@@ -225,7 +225,7 @@ def test_nothing_and_errors_do_not_pass() -> None:
 
 
 def test_verdicts_of_one_variant_come_in_order() -> None:
-    other = msgspec.structs.replace(case("made"), method="float16")
+    other = msgspec.structs.replace(case("made"), variant="float16")
     assert record(cases=(*BOTH, other)).verdicts("net", "int8") == BOTH
 
 
@@ -263,7 +263,7 @@ def test_the_published_schema_is_current() -> None:
 
 def test_an_interrupted_run_does_not_pass() -> None:
     passed = CaseRecord(
-        id="m/int8/made", model="m", method="int8", gate="made", status=Verdict.PASS, reason="made"
+        id="m/int8/made", model="m", variant="int8", gate="made", status=Verdict.PASS, reason="made"
     )
     assert summarize((passed,), (passed.id,), inconclusive="warn").passes
     cut = summarize((passed,), (passed.id,), inconclusive="warn", interrupted=True)

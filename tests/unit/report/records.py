@@ -57,7 +57,7 @@ def case(
     return CaseRecord(
         id=f"{model}/{variant}/{gate}",
         model=model,
-        method=variant,
+        variant=variant,
         gate=gate,
         status=status,
         unit=GATES.get(gate).unit,

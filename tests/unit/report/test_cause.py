@@ -19,7 +19,7 @@ def _caused() -> RunRecord:
     model = next(case for case in record.cases if case.status is Verdict.FAIL)
     cases = tuple(
         msgspec.structs.replace(case, cause=CAUSE, reason=f"reason {place}")
-        if case.method == model.method and case.status is not Verdict.MISSING
+        if case.variant == model.variant and case.status is not Verdict.MISSING
         else case
         for place, case in enumerate(record.cases)
     )

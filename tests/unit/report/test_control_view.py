@@ -99,7 +99,7 @@ def test_what_one_scale_a_layer_costs_is_a_note() -> None:
     case = CaseRecord(
         id="net/mine/relative_error",
         model="net",
-        method="mine",
+        variant="mine",
         gate="relative_error",
         status=Verdict.PASS,
         reason="fine",

@@ -47,7 +47,7 @@ def proof(evidence: dict[str, Json]) -> CaseRecord:
     return CaseRecord(
         id="net/int8/kernels",
         model="net",
-        method="int8",
+        variant="int8",
         gate="kernels",
         status=Verdict.PASS,
         reason="part by little",

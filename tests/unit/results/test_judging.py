@@ -44,7 +44,7 @@ def test_every_gate_is_answered_in_its_unit(run: Run, gate: str) -> None:
     declared = case(run, f"net/same/{gate}")
     record, error = judge(declared)
     assert error is None
-    assert (record.id, record.model, record.method) == (f"net/same/{gate}", "net", "same")
+    assert (record.id, record.model, record.variant) == (f"net/same/{gate}", "net", "same")
     assert (record.gate, record.unit) == (gate, GATES.get(gate).unit)
     assert record.limit == declared.limit
     assert record.reason

@@ -100,7 +100,9 @@ def stack_view(baseline: Size | None, variant: Size | None) -> StackView | None:
     most = max(sum(first.values()), sum(second.values()))
     if not second or most <= 0:
         return None
-    names = sorted({*first, *second}, key=lambda one: (-first.get(one, 0), -second.get(one, 0)))
+    names = sorted(
+        {*first, *second}, key=lambda one: (-first.get(one, 0), -second.get(one, 0), one)
+    )
     rows = tuple(
         PartRow(
             letter=_LETTERS[place % len(_LETTERS)],

@@ -106,7 +106,7 @@ def test_metadata_says_what_the_spec_does_not(project: Project) -> None:
     assert labels is not None
     assert (labels.name, labels.count) == ("labels.txt inside named.tflite", 3)
     assert "labels.txt inside named.tflite is used" in notes_of(record)
-    assert "metadata inside named.tflite says (mean 127.5, deviation 0.5)" in notes_of(record)
+    assert "metadata inside named.tflite applies (mean 127.5, deviation 0.5)" in notes_of(record)
 
 
 def test_a_contradiction_with_the_spec_is_said(project: Project) -> None:

@@ -28,6 +28,14 @@ def test_both_bars_have_one_scale_and_one_letter_per_part() -> None:
     assert (weights.baseline, weights.variant) == ("\u2013", "225\u00a0bytes")
 
 
+def test_parts_of_one_size_are_in_the_order_of_their_names() -> None:
+    alike = dict.fromkeys(("metadata", "graph", "constants", "biases"), 112)
+    size = Size(bytes=448, gzip_bytes=400, parts=alike)
+    stack = stack_view(size, size)
+    assert stack is not None
+    assert [row.name for row in stack.rows] == sorted(alike)
+
+
 def test_a_file_that_was_not_read_has_no_bars() -> None:
     assert stack_view(BASELINE, None) is None
     assert stack_view(None, VARIANT) is not None

@@ -10,7 +10,7 @@ from tests.plugin.projects import Project, case, text_of
 from tests.plugin.test_accepted import QUIET, edgeq, junit, kinds
 
 NEAREST = "fed otherwise than the baseline: filter nearest, baseline bilinear"
-OPEN = "the variant is fed otherwise (like the baseline, then filter nearest, baseline bilinear)"
+OPEN = "the variant is fed differently (like the baseline, then filter nearest, baseline bilinear)"
 
 
 def test_another_feeding_is_said_and_leaves_open_what_was_accepted(project: Project) -> None:

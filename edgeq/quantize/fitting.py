@@ -56,25 +56,29 @@ def _with_units(recipe: LitertRecipe, model: FloatModel, units: Units, what: str
     for name, precision in units:
         scopes.setdefault(precision, []).extend(known[name].scopes)
     own = [
-        (None if precision == FLOAT32 else _with_small_weights(LITERT[precision], model), names)
+        (None if precision == FLOAT32 else precision_recipe(precision, model), names)
         for precision, names in scopes.items()
     ]
     return mixed(recipe, own)
 
 
-def unit_recipe(unit: Unit, precision: Precision, model: FloatModel) -> LitertRecipe:
-    """Return the recipe that quantizes one unit and leaves everything else in float32.
-
-    Args:
-        unit: Of the model.
-        precision: How it is quantized, not float32.
-        model: The float model.
+def precision_recipe(precision: Precision, model: FloatModel) -> LitertRecipe:
+    """Return the recipe of a precision, other than float32, as it is used on units of a model.
 
     Raises:
         ModelError: The model's file can't be read.
     """
-    own = _with_small_weights(LITERT[precision], model)
-    return mixed(LitertRecipe(steps=()), [(own, unit.scopes)])
+    return _with_small_weights(LITERT[precision], model)
+
+
+def unit_recipe(unit: Unit, recipe: LitertRecipe) -> LitertRecipe:
+    """Return the recipe that quantizes one unit and leaves everything else in float32.
+
+    Args:
+        unit: The unit.
+        recipe: Of its precision, see ``precision_recipe``.
+    """
+    return mixed(LitertRecipe(steps=()), [(recipe, unit.scopes)])
 
 
 def _with_classifier(

@@ -30,7 +30,7 @@ from edgeq.pipeline.run import Run
 from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.engine import Job, Shared
 from edgeq.quantize.engines import ENGINES
-from edgeq.quantize.fitting import unit_recipe
+from edgeq.quantize.fitting import precision_recipe, unit_recipe
 from edgeq.quantize.make import make_variant
 from edgeq.quantize.recipes import LitertRecipe
 from edgeq.quantize.variant import Variant
@@ -91,6 +91,7 @@ class Bench:
                 remedy="Set `calibration` in [images]; the evaluation set is not searched on",
             )
         self.calibration: Calibration = calibration
+        self._recipes: dict[Precision, LitertRecipe] = {}
         self.units = units_of(read_model(self.baseline.path))
         if len(self.units) == 1:
             raise ModelError(
@@ -210,7 +211,7 @@ class Bench:
             ConversionError: The library failed.
         """
         what = f"{self.model}/{wanted.unit.name} in {wanted.precision}"
-        recipe = unit_recipe(wanted.unit, wanted.precision, self.baseline)
+        recipe = self._recipe(wanted)
         needs = METHODS.get(wanted.precision).needs_calibration
         with tempfile.TemporaryDirectory(prefix="edgeq-repair-") as folder:
             output = Path(folder) / "unit.tflite"
@@ -354,13 +355,17 @@ class Bench:
             **runtime_facts(),
         }
 
+    def _recipe(self, wanted: Wanted) -> LitertRecipe:
+        """Return how a cell's file is made; the model's file is read once for all units."""
+        if wanted.precision not in self._recipes:
+            self._recipes[wanted.precision] = precision_recipe(wanted.precision, self.baseline)
+        return unit_recipe(wanted.unit, self._recipes[wanted.precision])
+
     def _facts(self, wanted: Wanted) -> dict[str, object]:
         calibrated = METHODS.get(wanted.precision).needs_calibration
         return {
             **self._samples,
-            "recipe": msgspec.to_builtins(
-                unit_recipe(wanted.unit, wanted.precision, self.baseline)
-            ),
+            "recipe": msgspec.to_builtins(self._recipe(wanted)),
             "calibration": self.calibration.facts() if calibrated else None,
         }
 

@@ -9,7 +9,14 @@ from edgeq.config.collisions import check_names
 from edgeq.config.contradictions import check_limits
 from edgeq.config.gates import GATES
 from edgeq.config.markers import COST_MARKERS
-from edgeq.config.methods import ENGINES, METHODS, choose, require_classifier
+from edgeq.config.methods import (
+    CLASSIFIER_ENGINE,
+    ENGINES,
+    METHODS,
+    MethodChoice,
+    choose,
+    require_classifier,
+)
 from edgeq.config.presets_preprocessing import PREPROCESSING
 from edgeq.config.ranges import check_ranges
 from edgeq.config.structs import Classifier, Images, Model, ReadyVariant, Spec
@@ -173,12 +180,7 @@ def _check_origin(variant: ReadyVariant, where: str, spec: Spec) -> None:
             METHODS.get(variant.method, where=where)
         claims = [] if variant.method is None else [variant.method]
         require_classifier(variant.classifier, claims, where=f"{where}.classifier")
-        if variant.precisions:
-            raise SpecError(
-                "units are named for a file that is already made",
-                where=where,
-                remedy="Remove `units` and `float_units`, or `file`",
-            )
+        _refuse_changes(variant, where)
         return
     if variant.method is None:
         raise SpecError(
@@ -186,13 +188,14 @@ def _check_origin(variant: ReadyVariant, where: str, spec: Spec) -> None:
             where=where,
             remedy='Add file = "....tflite" for a ready-made variant, or method = "int8"',
         )
-    choose(
+    choice = choose(
         variant.method,
         engine=spec.engine,
         classifier=variant.classifier,
         units=variant.precisions,
         where=f"{where}.method",
     )
+    _check_making(variant, choice, where)
     twice = sorted(set(variant.units) & set(variant.float_units))
     if twice:
         raise SpecError(
@@ -233,6 +236,43 @@ def _check_targets(spec: Spec) -> None:
         raise SpecError("a target is named twice", where=where, remedy="Name it once")
     if not spec.targets.use:
         raise SpecError("no target is named", where=where, remedy="Name at least one")
+
+
+def _refuse_changes(variant: ReadyVariant, where: str) -> None:
+    """Refuse what says how a variant is made, of a file that is made already.
+
+    Raises:
+        SpecError: With the key.
+    """
+    keys = ("units", "float_units", "percentile", "prune")
+    for key in keys:
+        if getattr(variant, key):
+            raise SpecError(
+                "the file is already made, so nothing can be changed in it",
+                where=f"{where}.{key}",
+                remedy=f"Remove `{key}`, or `file`",
+            )
+
+
+def _check_making(variant: ReadyVariant, choice: MethodChoice, where: str) -> None:
+    """Check the keys that say how a variant is made beside its method.
+
+    Raises:
+        SpecError: The engine can't do it.
+    """
+    for key in ("percentile", "prune"):
+        if getattr(variant, key) is not None and choice.engine != CLASSIFIER_ENGINE:
+            raise SpecError(
+                f"the engine {choice.engine!r} knows nothing of it",
+                where=f"{where}.{key}",
+                remedy=f"Write method = '{choice.method}@{CLASSIFIER_ENGINE}', or remove the key",
+            )
+    if variant.percentile is not None and not choice.needs_calibration:
+        raise SpecError(
+            f"{choice.method} has no ranges of activations",
+            where=f"{where}.percentile",
+            remedy="Remove the key, or choose a method that is calibrated",
+        )
 
 
 def _method_names(spec: Spec, model: str) -> set[str]:

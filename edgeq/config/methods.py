@@ -228,6 +228,8 @@ class MethodChoice:
         classifier: How the dense layers that give the outputs are quantized, or None for the same
             as the others.
         units: Units that are quantized differently from the method, by name.
+        percentile: Of the ranges of activations, or None for the method's own.
+        prune: The share of each layer's weights that becomes zero first, or None for none.
     """
 
     label: str
@@ -235,6 +237,13 @@ class MethodChoice:
     engine: str
     classifier: Classifier | None = None
     units: Units = ()
+    percentile: float | None = None
+    prune: float | None = None
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether units or ranges are not as the method has them, and nothing else is changed."""
+        return bool(self.units or self.percentile) and self.prune is None
 
     @property
     def needs_calibration(self) -> bool:

@@ -9,6 +9,7 @@ from edgeq.config.tables import key_text
 from edgeq.errors import SpecError
 
 LEAST_CONFIDENCE = 0.5
+LEAST_PERCENTILE = 51
 MOST_THREADS = 256
 MOST_SECONDS = 7 * 86_400
 MOST_BYTES = 2**50
@@ -43,6 +44,11 @@ def check_ranges(spec: Spec) -> None:
         for side in variant.input_size or ():
             key = key_text("variants", name, "input_size")
             _within(key, side, 1, MOST_PIXELS, spec.origin)
+        for key, least, most in (("percentile", LEAST_PERCENTILE, 100), ("prune", 0, 1)):
+            value = getattr(variant, key)
+            if value is not None:
+                key_name = key_text("variants", name, key)
+                _within(key_name, value, least, most, spec.origin, strict=key == "prune")
         if isinstance(variant.preprocessing, Preprocessing):
             key = key_text("variants", name, "preprocessing")
             _check_preprocessing(variant.preprocessing, key, spec.origin)

@@ -149,6 +149,11 @@ class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
         units: Units that are quantized differently from the method, by name, for a variant that
             edgeq makes: ``{block4a = "weight_only_int8"}``. `edgeq repair` lists a model's units.
         float_units: Units that stay in float32, as with ``"float32"`` in ``units``.
+        percentile: For a variant that litert-quantizer makes with fixed ranges: the range of an
+            activation reaches from the ``100 - percentile`` to the ``percentile`` percentile of
+            the extremes that the calibration images have; 100 leaves nothing out.
+        prune: For a variant that edgeq makes: the share of each layer's weights, the smallest,
+            that become zero before anything is quantized.
     """
 
     model: str
@@ -162,6 +167,8 @@ class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
     classifier: Classifier | None = None
     units: dict[str, Precision] = {}
     float_units: tuple[str, ...] = ()
+    percentile: float | None = None
+    prune: float | None = None
 
     @property
     def precisions(self) -> tuple[tuple[str, Precision], ...]:
@@ -253,6 +260,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     thumbnails: bool = True
 
 
+class Repair(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done for variants that fail.
+
+    Attributes:
+        offer: Whether a failing case names the command that looks for a variant that passes.
+        train: ``"package.module:function"``, which gets the float file and the recipe of the best
+            mix if none passes, and returns a float file with better weights.
+    """
+
+    offer: bool = True
+    train: str | None = None
+
+
 Limits = dict[str, float]
 
 
@@ -297,6 +317,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         run: How models are executed.
         latency: How latency is measured.
         report: What a report may contain.
+        repair: What is done for variants that fail: ``true`` offers `edgeq repair`.
         reports: Folder of the reports.
         store: Folder of the store.
         history: Number of past runs kept with the reports, for comparisons and trends.
@@ -320,6 +341,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     run: Run = Run()
     latency: Latency = Latency()
     report: Report = Report()
+    repair: bool | Repair = False
     reports: str = "reports"
     store: str = ".edgeq"
     history: int = 50
@@ -329,6 +351,11 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         own = self.models[model].images or Images()
         source: str | None = getattr(own, role) or getattr(self.images, role)
         return source
+
+    @property
+    def repairing(self) -> Repair:
+        """What is done for variants that fail."""
+        return self.repair if isinstance(self.repair, Repair) else Repair(offer=self.repair)
 
     def methods_of(self, model: str) -> tuple[str, ...]:
         """Return the methods that apply to a model."""

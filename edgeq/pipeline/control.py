@@ -269,7 +269,7 @@ def _of_method(variant: VariantUnderTest, method: str) -> Control:
         method = coarser
     choice = choose(method, engine=variant.spec.engine, classifier=variant.classifier)
     fed_otherwise = declared is not None and declared.preprocessing is not None
-    if variant.choice is not None and variant.choice.units:
+    if variant.choice is not None and variant.choice.is_tuned:
         choice = variant.choice  # what a method and its units cost, edgeq's own variant shows
     if _is_made_by(variant, choice) and not fed_otherwise:
         return Control(method, variant, itself=True)

@@ -37,6 +37,7 @@ from edgeq.measure.ranges import Ranges
 from edgeq.measure.renaming import Renaming, renaming
 from edgeq.measure.repeats import Repeats, same
 from edgeq.measure.size import Size, measure_size
+from edgeq.measure.sparsity import Sparsity, sparsity
 from edgeq.measure.stored.files import FileComparison, compare_files
 from edgeq.measure.tensors import Fit, Output, fits, same_bits
 from edgeq.pipeline.computed import computed
@@ -161,6 +162,10 @@ class InputRange(msgspec.Struct, frozen=True):
 
 def _size(variant: VariantUnderTest) -> Size:
     return measure_size(read_model(variant.path))
+
+
+def _sparsity(variant: VariantUnderTest) -> Sparsity:
+    return sparsity(read_model(variant.path))
 
 
 def _operators(variant: VariantUnderTest) -> Operators:
@@ -424,6 +429,13 @@ MEASUREMENTS: Registry[Measurement[Any]] = Registry(
                 make=_operators,
                 struct=Operators,
                 group="operators",
+                depends=file_facts,
+            ),
+            Measurement(
+                name="sparsity",
+                make=_sparsity,
+                struct=Sparsity,
+                group="sparsity",
                 depends=file_facts,
             ),
             Measurement(name="least", make=_least, compares=True),

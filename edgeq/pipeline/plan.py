@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edgeq.config.gate import Gate
@@ -85,6 +85,7 @@ def _named(run: Run, name: str) -> VariantUnderTest:
     choice = choose(
         declared.method, engine=run.spec.engine, classifier=classifier, units=declared.precisions
     )
+    choice = replace(choice, percentile=declared.percentile, prune=declared.prune)
     return VariantUnderTest(run, declared.model, name, choice.method, choice)
 
 

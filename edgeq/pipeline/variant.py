@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from edgeq.measure.ranges import Ranges
     from edgeq.measure.renaming import Renaming
     from edgeq.measure.size import Size
+    from edgeq.measure.sparsity import Sparsity
     from edgeq.measure.stored.files import FileComparison
     from edgeq.measure.tensors import Fit, Output
     from edgeq.models.float_model import FloatModel
@@ -139,6 +140,9 @@ class VariantUnderTest:
     )
     size: Measured[Size] = Measured("What its bytes are.")
     operators: Measured[Operators] = Measured("What it computes with.")
+    sparsity: Measured[Sparsity] = Measured(
+        "How many of its weights are zero, and whether the runtime can make use of that."
+    )
     stored: Measured[FileComparison] = Measured("What its file holds beside its baseline's.")
     predictions: Measured[Predictions] = Measured("What it says on its samples, in classes.")
     output_facts: Measured[OutputFacts] = Measured("Plain facts about its predictions.")
@@ -416,6 +420,8 @@ class VariantUnderTest:
         ready = self.declaration
         if self.choice is None and ready is not None and ready.weights != "quantized":
             return ready.weights
+        if self.choice is not None and self.choice.prune is not None:
+            return "trained"
         return "quantized" if self.method is None else METHODS.get(self.method).stored_weights
 
     @property

@@ -21,6 +21,8 @@ from edgeq.quantize.engine import Job, Recipe
 from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.fitting import fitted
 from edgeq.quantize.manifest import MadeOf, Manifest
+from edgeq.quantize.pruned import pruned_model
+from edgeq.quantize.recipes import LitertRecipe
 from edgeq.quantize.variant import Variant
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import ModelFile, read_model, require_runnable
@@ -57,21 +59,15 @@ def make_variant(
     """
     engine, method = ENGINES.get(choice.engine), METHODS.get(choice.method)
     what = f"{model.name}/{choice.label}"
-    chosen = recipe if recipe is not None else engine.recipe(method)
-    if chosen is None:
-        raise SpecError(
-            f"engine {engine.name!r} can't make the method {method.name!r}",
-            where=what,
-            remedy=f"Engines that can: {', '.join(method.engines)}",
-        )
+    method_recipe = recipe or _recipe_of(choice, what)
     if choice.needs_calibration and calibration is None:
         raise SpecError(
             f"the method {method.name!r} needs a calibration set",
             where=what,
             remedy="Set `calibration` in [images]",
         )
-    method_recipe = chosen
-    chosen = fitted(chosen, model, choice.classifier, units=choice.units, what=what)
+    start = model if choice.prune is None else pruned_model(model, choice.prune, store)
+    chosen = fitted(method_recipe, start, choice.classifier, units=choice.units, what=what)
     used = calibration if choice.needs_calibration else None
     if used is not None:
         used.require_size(model.input_size, where=what)
@@ -87,12 +83,14 @@ def make_variant(
         origin["recipe_sha256"] = sha256_bytes(msgspec.json.encode(chosen))
     if choice.classifier is not None:
         origin["classifier"] = choice.classifier
-    changes = () if engine.changes is None else engine.changes(model)
+    if choice.prune is not None:
+        origin["prune"] = choice.prune
+    changes = () if engine.changes is None else engine.changes(start)
     if changes:
         origin["prepared"] = tuple(changes)
     facts = {
         **origin,
-        "float_sha256": model.sha256,
+        "float_sha256": start.sha256,
         "calibration": None if used is None else used.facts(),
         "format": engine.format,
     }
@@ -100,7 +98,7 @@ def make_variant(
 
     def make(folder: Path) -> None:
         output = folder / FILE
-        engine.run(Job(what, chosen, model, used, store, output, log))
+        engine.run(Job(what, chosen, start, used, store, output, log))
         _require_model(output, what=what, log=log)
 
     entry = store.get_or_make(KIND, facts, make)
@@ -119,6 +117,25 @@ def make_variant(
         ),
         made=entry.made,
     )
+
+
+def _recipe_of(choice: MethodChoice, what: str) -> Recipe:
+    """Return the engine's recipe of a method, with the choice's own ranges.
+
+    Raises:
+        SpecError: The engine can't make the method.
+    """
+    engine, method = ENGINES.get(choice.engine), METHODS.get(choice.method)
+    recipe = engine.recipe(method)
+    if recipe is None:
+        raise SpecError(
+            f"engine {engine.name!r} can't make the method {method.name!r}",
+            where=what,
+            remedy=f"Engines that can: {', '.join(method.engines)}",
+        )
+    if choice.percentile is not None and isinstance(recipe, LitertRecipe):
+        return msgspec.structs.replace(recipe, percentile=choice.percentile)
+    return recipe
 
 
 def ready_variant(name: str, ready: ReadyVariant, spec: Spec, store: Store) -> Variant:

@@ -51,6 +51,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         units: How units of the model are quantized that are not quantized as the method says.
         recipe_sha256: Of all that the engine was told, if units are quantized in their own way.
         classifier: How the layers that give the outputs are quantized, None for like the others.
+        prune: Share of each layer's weights that became zero first, None for none.
         prepared: How what the engine was given differs from the float model's file.
         float_model: The float model, None of a ready-made variant.
         calibration: The calibration set, None if its method needs none; left out of a ready-made
@@ -67,6 +68,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     units: dict[str, str] | None = None
     recipe_sha256: str | None = None
     classifier: str | None = None
+    prune: float | None = None
     prepared: tuple[str, ...] | None = None
     float_model: MadeOf | None = None
     calibration: CalibratedOn | msgspec.UnsetType | None = msgspec.UNSET

@@ -50,6 +50,8 @@ class TriedRecord(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         method: The variant's method.
         units: Units that are made in another way, with their precisions.
+        percentile: Of the ranges of activations, None for the method's own.
+        file: The file that was made of trained weights, None for a mix of the model's own.
         predicted_bytes: By the table.
         predicted_error: Relative error on the evaluation set, by the table.
         bytes: Of its file; None if it could not be made.
@@ -62,6 +64,8 @@ class TriedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     method: str
     units: dict[str, str]
+    percentile: float | None = None
+    file: str | None = None
     predicted_bytes: int
     predicted_error: float | None
     bytes: int | None = None

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -255,13 +255,19 @@ class Bench:
             kept_in(self.run.store, OUTPUTS, facts, measure, tuple[tuple[float, ...], ...])
         )
 
-    def made(self, method: str, units: Sequence[tuple[str, Precision]] = ()) -> Variant:
-        """Return the variant that a method makes with some units in another way.
+    def made(
+        self,
+        method: str,
+        units: Sequence[tuple[str, Precision]] = (),
+        percentile: float | None = None,
+    ) -> Variant:
+        """Return the variant that a method makes with some units or ranges in another way.
 
         Raises:
             EdgeqError: It can't be made.
         """
-        choice = choose(method, engine=ENGINE if units else None, units=tuple(units))
+        choice = choose(method, engine=ENGINE, units=tuple(units))
+        choice = replace(choice, percentile=percentile)
         return make_variant(choice, self.baseline, self.calibration, self.run.store)
 
     def seconds(

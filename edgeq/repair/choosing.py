@@ -36,6 +36,7 @@ class Candidate:
         error: Predicted, on the calibration images.
         bytes: Predicted.
         seconds: Predicted, beyond the method that the repair starts from; None if not asked for.
+        percentile: Of the ranges of activations, None for the method's own.
     """
 
     mix: Mix
@@ -44,6 +45,7 @@ class Candidate:
     error: float
     bytes: int
     seconds: float | None = None
+    percentile: float | None = None
 
 
 @dataclass(frozen=True)

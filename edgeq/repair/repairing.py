@@ -24,19 +24,47 @@ from edgeq.measure.clusters import effective, find_clusters
 from edgeq.measure.statistics import normal_quantile
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.schedule import Say
+from edgeq.quantize.recipes import INT8_PERCENTILE, INT16_PERCENTILE
 from edgeq.record.repair import MixRecord, PointRecord, Repair, TriedRecord, UnitRecord
 from edgeq.registry import unknown
 from edgeq.repair.bench import Bench
 from edgeq.repair.checking import Checked, is_additive, mix_of, revert_one_by_one
-from edgeq.repair.choosing import MOST_CANDIDATES, Candidate, Choice, choose_mixes, ladder
+from edgeq.repair.choosing import (
+    MOST_CANDIDATES,
+    Candidate,
+    Choice,
+    candidate_of,
+    choose_mixes,
+    ladder,
+)
 from edgeq.repair.clock import Clock
 from edgeq.repair.goals import Goal, corrected, provable_with
 from edgeq.repair.table import Aim, Doubles, ErrorTable, Mix, gate_error
-from edgeq.repair.trying import ERROR, RATIO, Court, Verdicts, judge_candidate, value_of
+from edgeq.repair.training import trained_file
+from edgeq.repair.trying import (
+    ERROR,
+    RATIO,
+    Court,
+    Verdicts,
+    judge_candidate,
+    judge_trained,
+    value_of,
+)
 from edgeq.store.content import Store
 
 USUAL: Precision = "int8"
 """What a repair starts from if nothing is named: the method that fails most."""
+
+PERCENTILES = (95.0, 99.0, 100.0)
+"""Other ranges of activations that are tried."""
+
+DEFAULT_PERCENTILES: dict[Precision | None, float] = {
+    "int8": INT8_PERCENTILE,
+    "int16x8": INT16_PERCENTILE,
+}
+
+LEAST_HELP = 0.05
+"""Other ranges help if they take away more than this share of the error."""
 
 TABLE_SHARE = 0.5
 """Share of the time that measuring units may take, so that some is left for candidates."""
@@ -161,11 +189,17 @@ def repair(
                 break
             say(f"{model}: judging candidate {number} of {len(candidates)}")
             method = request.start or candidate.method
-            verdicts = judge_candidate(court, method, candidate.units)
-            predicted = candidate.error * search.correction
+            verdicts = judge_candidate(court, method, candidate.units, candidate.percentile)
+            # An error that was measured needs no correction.
+            is_measured = candidate.percentile is not None
+            predicted = candidate.error * (1.0 if is_measured else search.correction)
             tried.append(_tried(candidate, method, verdicts, predicted))
             if tried[-1].passed:
                 break
+    train = spec.repairing.train
+    if train is not None and not any(attempt.passed for attempt in tried):
+        with stages.timing("training"):
+            tried.append(_trained(bench, court, train, candidates[len(tried) - 1], request))
     found = Repair(
         edgeq=__version__,
         started=moment_text(started),
@@ -190,6 +224,7 @@ def repair(
             PointRecord(bytes=point.bytes, error=point.error) for point in search.choice.curve
         ),
         tried=tuple(tried),
+        helped=tuple(ranges.sentence for ranges in search.ranges),
     )
     return msgspec.structs.replace(found, units=_units(search.table, found, candidates))
 
@@ -209,6 +244,37 @@ class _Figures:
     evaluation: int
     confidence: float
     most: int
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """What other ranges of activations do to a method.
+
+    Attributes:
+        usual: The method's own percentile.
+        percentile: The other one.
+        before: The method's relative error on the calibration samples.
+        after: That with the other percentile.
+    """
+
+    usual: float
+    percentile: float
+    before: float
+    after: float
+
+    @property
+    def helps(self) -> bool:
+        """Whether the error is clearly smaller."""
+        return self.after < (1.0 - LEAST_HELP) * self.before
+
+    @property
+    def sentence(self) -> str:
+        """What it does, without a full stop."""
+        verdict = "helps" if self.helps else "does not help"
+        return (
+            f"Ranges at the {self.percentile:g}th percentile in place of the {self.usual:g}th: "
+            f"error {self.before:.3f} -> {self.after:.3f}, which {verdict}"
+        )
 
 
 class _Search:
@@ -341,8 +407,42 @@ class _Search:
         return first.measured / first.predicted if usable else 1.0
 
     @cached_property
+    def ranges(self) -> tuple[Ranges, ...]:
+        """What other ranges of activations do to the method that is to be kept."""
+        if self.start not in DEFAULT_PERCENTILES or self.request.start is None:
+            return ()
+        usual = DEFAULT_PERCENTILES[self.start]
+        with self.stages.timing("calibration"):
+            before = self._error_of(self.request.start)
+            return tuple(
+                Ranges(usual, percentile, before, self._error_of(self.request.start, percentile))
+                for percentile in PERCENTILES
+                if percentile != usual and not self.clock.is_over
+            )
+
+    def _error_of(self, method: str, percentile: float | None = None) -> float:
+        """Return the relative error of a whole method on the calibration samples."""
+        return gate_error(self.bench.squares_of(self.bench.made(method, (), percentile)))
+
+    @property
+    def recalibrated(self) -> tuple[Candidate, ...]:
+        """The method that is to be kept, with other ranges alone, if that is enough."""
+        mix = None if self.start is None else mix_of(self.table, self.start)
+        best = min(self.ranges, key=lambda ranges: ranges.after, default=None)
+        if mix is None or best is None or not best.helps:
+            return ()
+        plain = candidate_of(self.table, mix, self.request.aim, self.start)
+        if plain is None or best.after > ladder(self.target.error)[0]:
+            return ()
+        return (replace(plain, error=best.after, percentile=best.percentile),)
+
+    @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
-        """What is to be judged, the cheapest first."""
+        """What is to be judged, the cheapest first: other ranges cost nothing."""
+        return (*self.recalibrated, *self._mixed)[: self.figures.most]
+
+    @property
+    def _mixed(self) -> tuple[Candidate, ...]:
         choice = self.choice
         with self.stages.timing("check of the prediction"):
             if is_additive(self.mixes):
@@ -412,6 +512,7 @@ def _tried(candidate: Candidate, method: str, verdicts: Verdicts, predicted: flo
     return TriedRecord(
         method=method,
         units=dict(candidate.units),
+        percentile=candidate.percentile,
         predicted_bytes=candidate.bytes,
         predicted_error=predicted,
         bytes=verdicts.bytes,
@@ -421,6 +522,19 @@ def _tried(candidate: Candidate, method: str, verdicts: Verdicts, predicted: flo
         passed=not verdicts.lacks,
         lacks=verdicts.lacks,
     )
+
+
+def _trained(
+    bench: Bench, court: Court, function: str, candidate: Candidate, request: Request
+) -> TriedRecord:
+    """Return what the gate says of the most exact mix with weights from the user's training."""
+    spec, method = court.spec, request.start or candidate.method
+    folder = spec.path(spec.reports) / "latest"
+    court.say(f"{court.model}: training by {function}")
+    path = trained_file(bench, method, dict(candidate.units), function, folder)
+    verdicts = judge_trained(court, path, None if candidate.units else method)
+    tried = _tried(candidate, method, verdicts, candidate.error)
+    return msgspec.structs.replace(tried, file=str(path), predicted_error=None)
 
 
 def _units(

@@ -60,12 +60,13 @@ def mix_text(candidate: TriedRecord) -> str:
     by_precision: dict[str, list[str]] = {}
     for unit, precision in candidate.units.items():
         by_precision.setdefault(precision, []).append(unit)
+    own = candidate.method
+    if candidate.file is not None:
+        own = f"trained weights, {own}"
+    if candidate.percentile is not None:
+        own += f" with ranges at the {candidate.percentile:g}th percentile"
     parts = [f"{', '.join(units)} in {name}" for name, units in by_precision.items()]
-    return (
-        f"{candidate.method} everywhere"
-        if not parts
-        else (f"{candidate.method}, with {' and '.join(parts)}")
-    )
+    return f"{own} everywhere" if not parts else (f"{own}, with {' and '.join(parts)}")
 
 
 def _candidate(candidate: TriedRecord) -> str:
@@ -73,7 +74,8 @@ def _candidate(candidate: TriedRecord) -> str:
     if candidate.bytes is not None:
         figures.append(f"{words.size(candidate.bytes)} ({candidate.bytes:,} bytes)")
     if candidate.error is not None:
-        predicted = f" (predicted {candidate.predicted_error:.4f})"
+        own = candidate.predicted_error
+        predicted = "" if own is None else f" (predicted {own:.4f})"
         figures.append(f"error {candidate.error:.4f}{predicted}")
     if candidate.latency_ratio is not None:
         figures.append(f"{words.value('times', candidate.latency_ratio)} of the float model's time")
@@ -98,7 +100,13 @@ def spec_table(model: str, candidate: TriedRecord, origin: str) -> Iterator[str]
     """Yield the lines of TOML that declare a candidate."""
     yield header(origin, "variants", NAME)
     yield f'model = "{model}"'
+    if candidate.file is not None:
+        yield f"file = {_quoted(candidate.file)}"
+        yield 'weights = "trained"'
+        return
     yield f'method = "{candidate.method}"'
+    if candidate.percentile is not None:
+        yield f"percentile = {candidate.percentile:g}"
     floats = [unit for unit, precision in candidate.units.items() if precision == "float32"]
     others = {unit: name for unit, name in candidate.units.items() if name != "float32"}
     if floats:

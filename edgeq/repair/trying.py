@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -70,13 +71,37 @@ class Verdicts:
         return next((record for record in self.records if record.gate == gate), None)
 
 
-def judge_candidate(court: Court, method: str, units: Units) -> Verdicts:
+def judge_candidate(
+    court: Court, method: str, units: Units, percentile: float | None = None
+) -> Verdicts:
     """Judge a mix by every gate of the spec and by the goals.
 
     Raises:
         EdgeqError: The baseline or the images can't be used.
     """
-    run = Run(_spec_of(court, method, units), store=court.store, say=court.say)
+    variant = ReadyVariant(
+        model=court.model, method=method, units=dict(units), percentile=percentile
+    )
+    return _judge(court, variant)
+
+
+def judge_trained(court: Court, file: Path, method: str | None) -> Verdicts:
+    """Judge a file that was made of trained weights, as a variant that is ready-made.
+
+    Args:
+        court: What it is judged by.
+        file: The file.
+        method: The method that it claims, None for a mix.
+
+    Raises:
+        EdgeqError: The baseline or the images can't be used.
+    """
+    variant = ReadyVariant(model=court.model, file=str(file), method=method, weights="trained")
+    return _judge(court, variant)
+
+
+def _judge(court: Court, declared: ReadyVariant) -> Verdicts:
+    run = Run(_spec_of(court, declared), store=court.store, say=court.say)
     cases = [case for case in run.cases if why_inapplicable(case) is None]
     together = [case for case in cases if not case.gate.alone]
     prefetch(run, together, explain=False)
@@ -125,16 +150,15 @@ def value_of(court: Court, goal: Goal, method: str) -> float:
     return record.value
 
 
-def _spec_of(court: Court, method: str, units: Units) -> Spec:
+def _spec_of(court: Court, declared: ReadyVariant) -> Spec:
     """Return the spec with the candidate as its one variant, under the limits that hold for it."""
     spec = court.spec
-    variant = ReadyVariant(model=court.model, method=method, units=dict(units))
     own = {**spec.gates.limits(NAME), **court.limits}
     gates = msgspec.structs.replace(spec.gates, by_method={**spec.gates.by_method, NAME: own})
     return msgspec.structs.replace(
         spec,
         models={court.model: msgspec.structs.replace(spec.models[court.model], methods=())},
-        variants={NAME: variant},
+        variants={NAME: declared},
         gates=gates,
         confidence=court.confidence,
         report=msgspec.structs.replace(spec.report, thumbnails=False),

@@ -42,7 +42,8 @@ def judge(case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError |
     """
     because = explained if explain else _unexplained
     try:
-        return in_lines(because(case, recorded(case, _foreseen(case)))), None
+        record = because(case, recorded(case, _foreseen(case)))
+        return in_lines(_offered(case, record)), None
     except EdgeqError as error:
         in_own_words(error, case.variant.spec)
         if isinstance(error, UnforeseenError) and not _lacks_baseline(case):
@@ -59,6 +60,22 @@ def judge(case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError |
             error, gate=case.gate.name, allow_missing=case.variant.spec.allow_missing
         )
         return recorded(case, absent), error
+
+
+def _offered(case: Case, record: CaseRecord) -> CaseRecord:
+    """Return the record of a failing case with the command that may repair its variant.
+
+    A mix of units is what a repair gives, and what others made can't be made again.
+    """
+    variant, choice = case.variant, case.variant.choice
+    if record.status is not Verdict.FAIL or choice is None or choice.units:
+        return record
+    if not (variant.spec.repairing.offer and case.gate.sees_predictions):
+        return record
+    command = f"edgeq repair {variant.model} --from {choice.method}"
+    step = f"Let `{command}` find the units that must be more exact"
+    steps = step if record.next_step is None else f"{record.next_step}; or: {step}"
+    return msgspec.structs.replace(record, next_step=steps)
 
 
 def _unexplained(

@@ -49,6 +49,7 @@ class Tensor:
         data_bytes: Bytes of constant data; 0 for tensors that are computed.
         buffer: Index of the first buffer with the data; tensors with the same index share it.
         quantization_bytes: Bytes of scales, zero points and ranges in the file.
+        sparse: Whether its data are encoded sparsely, so that zeros take no room.
     """
 
     index: int
@@ -62,6 +63,7 @@ class Tensor:
     data_bytes: int
     buffer: int
     quantization_bytes: int
+    sparse: bool = False
 
 
 @dataclass(frozen=True)
@@ -337,6 +339,7 @@ def _tensors(subgraph: Table, placed: tuple[Span, ...]) -> tuple[Tensor, ...]:
                 zero_points=quantization.zero_points,
                 axis=quantization.axis,
                 quantization_bytes=quantization.bytes,
+                sparse=table.table(6) is not None,
             )
         )
     return tuple(tensors)

@@ -79,8 +79,22 @@ def two(**keys: Any) -> dict[str, Any]:
         ),
         (
             ready(float_units=["block4a"]),
-            "variants.vendor: units are named for a file that is already made. Remove",
+            "variants.vendor.float_units: the file is already made, so nothing can be changed",
         ),
+        (ready(prune=0.2), "variants.vendor.prune: the file is already made, so nothing"),
+        (
+            ready(file=None, method="int8@tensorflow", prune=0.2),
+            "variants.vendor.prune: the engine 'tensorflow' knows nothing of it. Write",
+        ),
+        (
+            ready(file=None, method="float16", percentile=99),
+            "variants.vendor.percentile: float16 has no ranges of activations",
+        ),
+        (
+            ready(file=None, method="int8", percentile=20),
+            "variants.vendor.percentile = 20",
+        ),
+        (ready(file=None, method="int8", prune=1.0), "variants.vendor.prune = 1.0"),
         (
             ready(file=None, method="int8", float_units=["a"], units={"a": "float16"}),
             "variants.vendor: 'a' is in `units` and in `float_units`. Keep one",

@@ -190,3 +190,31 @@ def test_a_model_of_one_unit_has_nothing_to_choose(root: Path) -> None:
     model = {"source": "one.tflite", "preprocessing": "keras-tf", "task": "tensors"}
     with pytest.raises(ModelError, match="has one unit, 'w', so there is nothing to choose"):
         repair(spec(root, models={"net": model}, gates={}), Request())
+
+
+def test_other_ranges_are_tried_for_a_method_that_is_kept(root: Path) -> None:
+    found = repair(own_spec(root), Request(start="int8", goals=(HALF,)))
+    assert len(found.helped) == 3
+    assert found.helped[0].startswith("Ranges at the 95th percentile in place of the 90th: error")
+
+
+def test_training_gives_the_best_mix_better_weights(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "training.py").write_text(
+        "from pathlib import Path\n"
+        "def better(model, recipe):\n"
+        "    assert recipe['method'] and isinstance(recipe['units'], dict)\n"
+        "    out = Path(model).parent.parent / 'better.tflite'\n"
+        "    out.write_bytes(Path(model).read_bytes())\n"
+        "    return out\n",
+        "utf-8",
+    )
+    keys = {"gates": {"max_bytes": 5000}, "repair": {"train": "training:better"}}
+    found = repair(own_spec(root, **keys), Request(budget_s=0.001))
+    assert [candidate.file is not None for candidate in found.tried] == [False, True]
+    assert Path(found.tried[1].file or "").is_file()
+    assert any(lack.startswith("max_bytes is FAIL") for lack in found.tried[1].lacks)
+    keys["repair"] = {"train": "training:bettr"}
+    with pytest.raises(ModelError, match="has no function 'bettr'"):
+        repair(own_spec(root, **keys), Request(budget_s=0.001))

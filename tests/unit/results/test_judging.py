@@ -31,6 +31,8 @@ from edgeq.record.structs import CaseRecord
 from edgeq.results.judging import judge
 from edgeq.run.workers import Workers
 from tests.unit.bad_models import growing, large
+from tests.unit.faults.project import lay_out as lay_out_network
+from tests.unit.faults.project import spec as network_spec
 from tests.unit.pipeline.project import NAMES, case, spec
 from tests.unit.samples.pictures import save
 
@@ -351,3 +353,20 @@ def test_a_variant_that_can_answer_otherwise_another_time_is_named(replaceable: 
     assert record.evidence["unsettled_operators"] == names
     record, _ = judge(case(run, "net/same/outputs"))
     assert "unsettled_operators" not in record.evidence
+
+
+@pytest.mark.parametrize(("repair", "offered"), [(True, True), ({"offer": False}, False)])
+def test_a_failing_case_offers_a_repair_if_the_spec_asks_for_it(
+    tmp_path: Path, *, repair: object, offered: bool
+) -> None:
+    lay_out_network(tmp_path)
+    asked_for = {"relative_error": 0.0, "size_reduction": 0.99}
+    run = Run(network_spec(tmp_path, methods=["int8"], gates=asked_for, repair=repair))
+    steps = {
+        case.gate.name: judge(case)[0].next_step or ""
+        for case in run.cases
+        if case.gate.name in asked_for
+    }
+    command = "edgeq repair net --from int8"
+    assert (command in steps["relative_error"]) is offered
+    assert command not in steps["size_reduction"]

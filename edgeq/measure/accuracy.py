@@ -45,10 +45,11 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
         baseline_top5: Share of the images with fewer than five other classes at or above the
             label's logit; None with five classes or fewer.
         variant_top5: The same for the variant.
-        lost: Images right in the baseline and wrong in the variant.
-        gained: Images wrong in the baseline and right in the variant.
-        drop: ``(lost - gained) / n``: top-1 of the baseline minus that of the variant.
-        drop_interval: Its interval, see ``statistics.paired_difference``.
+        lost: Number of images right in the baseline and wrong in the variant; fewer is better.
+        gained: Number of images wrong in the baseline and right in the variant.
+        drop: ``(lost - gained) / n``: top-1 of the baseline minus that of the variant, as a share;
+            lower is better, and below 0 the variant is the better one.
+        drop_interval: Interval of ``drop``, see ``statistics.paired_difference``.
         mcnemar_p: McNemar's exact two-sided p for the lost and gained images.
         clusters: Which images belong together; None if all are independent.
         baseline_right: The images that the baseline gets right, as ``measure.bits`` packs them.

@@ -21,12 +21,13 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     """Summary of a number that each image has.
 
     Attributes:
-        mean: Mean over the images.
-        p5: 5th percentile.
-        median: 50th percentile.
-        p95: 95th percentile.
+        mean: Mean over the images, in the unit of the number.
+        p5: 5th percentile over the images.
+        median: 50th percentile over the images.
+        p95: 95th percentile over the images.
         worst: The worst image's value: the lowest cosine, or the highest divergence or error.
-        percentiles: See ``measure.percentiles``; empty if the record lacks them.
+        percentiles: Percentiles 0 to 100 over the images, see ``measure.percentiles``; empty if the
+            record lacks them.
     """
 
     mean: float
@@ -47,32 +48,35 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
         images: Number of images n.
         classes: Number of classes.
         confidence: Confidence level of the intervals.
-        agreeing: Images that agree.
-        top1: ``agreeing / n``.
-        top1_interval: Its Clopper-Pearson interval.
-        ties: Images on which the variant's greatest score occurs more than once.
-        baseline_ties: The same for the baseline.
-        nonfinite_images: Images on which an output of either model is not finite.
-        top5_overlap: Mean share of the baseline's five best classes among the variant's, by
-            logits; None with five classes or fewer.
-        top5_interval: Its interval, see ``statistics.bounded_mean``.
+        agreeing: Number of images that agree; more is better.
+        top1: Share of the images that agree, ``agreeing / n``, 0 to 1; higher is better.
+        top1_interval: Clopper-Pearson interval of ``top1``.
+        ties: Number of images on which the variant's greatest score occurs more than once.
+        baseline_ties: Number of images on which the baseline's greatest score occurs more than
+            once.
+        nonfinite_images: Number of images on which an output of either model is not finite.
+        top5_overlap: Mean share of the baseline's five best classes among the variant's, by logits,
+            0 to 1; higher is better. None with five classes or fewer.
+        top5_interval: Interval of ``top5_overlap``, see ``statistics.bounded_mean``.
         js_bits: Jensen-Shannon divergence of probabilities in bits, 0 to 1.
         cosine: Cosine of logits centred per image. Its worst value is exact for this set.
         lowest_cosines: The lowest cosines, as many as ``measure.lowest`` returns; empty in records
             of earlier versions.
         relative_error: Norm of the difference of centred logits divided by the baseline's norm;
             None if it is defined for no image.
-        error: Mean norm of the difference of centred logits, divided by the root mean square of
-            the baseline's norms; None if no image has finite outputs from both models.
-        error_interval: Its interval, see ``statistics.unbounded_mean``; None for a single image.
-        drift: Mean total variation distance of the probabilities, over the images whose outputs
-            are finite in both models; None if there are none.
-        drift_interval: Its interval, computed like the error's and capped at 1; None for a single
+        error: Mean norm of the difference of centred logits, divided by the root mean square of the
+            baseline's norms; 0 is no error. None if no image has finite outputs from both models.
+        error_interval: Interval of ``error``, see ``statistics.unbounded_mean``; None for a single
             image.
-        confidence_drift: Mean of the variant's greatest probability minus the baseline's, over the
+        drift: Mean total variation distance of the probabilities, 0 (the same) to 1, over the
             images whose outputs are finite in both models; None if there are none.
+        drift_interval: Interval of ``drift``, computed like the one of ``error`` and capped at 1;
+            None for a single image.
+        confidence_drift: Mean of the variant's greatest probability minus the baseline's, -1 to 1,
+            over the images whose outputs are finite in both models; below 0 the variant is less
+            sure. None if there are none.
         distinct_classes: Number of different classes that the variant predicts.
-        baseline_distinct_classes: The same for the baseline.
+        baseline_distinct_classes: Number of different classes that the baseline predicts.
         logits_sources: Where the logits of the baseline and of the variant come from.
         flip_counts: Flips by kind; None without labels.
         flips: Every image that does not agree.

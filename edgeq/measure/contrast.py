@@ -35,12 +35,14 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         label: What the numbers are, for example ``"logits"``.
         images: Number of samples with a number from both.
-        variant: Mean of the variant's numbers.
-        variant_interval: Its interval, see ``statistics.unbounded_mean``; None for a single sample.
+        variant: Mean of the variant's numbers; lower is better.
+        variant_interval: Interval of ``variant``, see ``statistics.unbounded_mean``; None for a
+            single sample.
         control: Mean of the control's numbers.
-        ratio: ``variant / control``; None if the control's mean is 0.
-        ratio_interval: Its interval, see ``ratio_interval``; None if the control's mean is 0, and
-            for a single sample.
+        ratio: ``variant / control``, above 1 if the variant is worse; None if the control's mean is
+            0.
+        ratio_interval: Interval of ``ratio``, see ``ratio_interval``; None if the control's mean is
+            0, and for a single sample.
     """
 
     label: str
@@ -57,11 +59,12 @@ class Paired(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         images: Number of samples n.
-        variant: The variant's share.
-        control: The control's share.
+        variant: The variant's share, 0 to 1; higher is better.
+        control: The control's share, 0 to 1.
         lost: Samples that count for the control alone.
         gained: Samples that count for the variant alone.
-        shortfall: ``(lost - gained) / n``: the control's share minus the variant's.
+        shortfall: ``(lost - gained) / n``: the control's share minus the variant's; lower is
+            better.
         interval: Tango's interval of the shortfall.
     """
 

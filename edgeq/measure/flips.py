@@ -37,14 +37,16 @@ class Flip(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         image: Index in the evaluation set.
-        baseline_class: The baseline's class, None if its output is not finite.
-        variant_class: The same for the variant; the first class if several tie.
-        baseline_confidence: The baseline's greatest probability.
-        variant_confidence: The same for the variant.
+        baseline_class: The baseline's class as a place among the scores, None if its output is not
+            finite.
+        variant_class: The variant's class, None if its output is not finite; the first class if
+            several tie.
+        baseline_confidence: The baseline's greatest probability, 0 to 1.
+        variant_confidence: The variant's greatest probability, 0 to 1.
         baseline_best: The baseline's three best classes by logits.
         variant_best: The same for the variant.
         tied: Whether the variant's greatest score occurs more than once.
-        label: The label, None without labels.
+        label: Class of the label, None without labels.
         kind: How the prediction changed, None without labels.
     """
 

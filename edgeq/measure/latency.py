@@ -21,16 +21,19 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         rounds: Number of timed inferences.
-        init_s: Time to load the model and allocate its tensors.
-        first_s: Time of the first inference.
-        median_s: Median of the timed inferences.
-        median_interval_s: Its bootstrap interval within this run, None with too few blocks.
-        mean_s: Mean of the timed inferences.
-        p90_s: 90th percentile, None with fewer than ``LEAST_FOR_P90`` rounds.
-        spread: Median absolute deviation divided by the median.
-        drift: Median of the last third divided by that of the first third, minus 1; None with
-            fewer than 6 rounds.
-        percentiles_s: See ``measure.percentiles``; empty if the record lacks them.
+        init_s: Seconds to load the model and allocate its tensors.
+        first_s: Seconds of the first inference.
+        median_s: Median of the timed inferences in seconds; lower is better.
+        median_interval_s: Bootstrap interval of ``median_s`` within this run, in seconds; None with
+            too few blocks.
+        mean_s: Mean of the timed inferences in seconds.
+        p90_s: 90th percentile of the timed inferences in seconds; None with fewer than
+            ``LEAST_FOR_P90`` rounds.
+        spread: Median absolute deviation divided by the median; lower is steadier.
+        drift: Median of the last third divided by that of the first third, minus 1: above 0 it
+            became slower. None with fewer than 6 rounds.
+        percentiles_s: Percentiles 0 to 100 of the timed inferences in seconds, see
+            ``measure.percentiles``; empty if the record lacks them.
     """
 
     rounds: int
@@ -72,8 +75,8 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     """Times of a variant and its baseline in one worker.
 
     Attributes:
-        ratio: The variant's median divided by the baseline's.
-        ratio_interval: Its paired bootstrap interval, None with too few blocks.
+        ratio: The variant's median divided by the baseline's; below 1 the variant is faster.
+        ratio_interval: Paired bootstrap interval of ``ratio``; None with too few blocks.
         blocks: Number of pairs of blocks.
         confidence: Confidence level of the intervals; with several looks, stricter than that of all
             looks together.

@@ -21,8 +21,8 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a model's file.
 
     Attributes:
-        bytes: Size of the file.
-        gzip_bytes: Size after gzip -6, which a download or an over-the-air update costs.
+        bytes: Size of the file in bytes; smaller is better.
+        gzip_bytes: Bytes after gzip -6, which a download or an over-the-air update costs.
         parts: Bytes by use: ``"weights TYPE"``, ``"biases"``, ``"constants"`` (all other constant
             tensors), ``"quantization parameters"``, ``"metadata"`` and ``"graph"`` (everything
             else). They add up to ``bytes``.

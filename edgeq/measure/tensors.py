@@ -124,18 +124,21 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
         shape: Shape of one image's values.
         images: Number of images.
         confidence: Confidence level of the interval.
-        nonfinite_images: Images on which the variant gives a NaN or an infinity.
-        baseline_nonfinite_images: The same for the baseline.
+        nonfinite_images: Number of images on which the variant gives a NaN or an infinity.
+        baseline_nonfinite_images: Number of images on which the baseline gives a NaN or an
+            infinity.
         constant: Whether the variant gives the same output for every image.
         baseline_constant: Whether the baseline does.
-        error: Mean error over the images that are finite in both; None if there are none, or if
-            the baseline's output is all zeros.
-        error_interval: Its interval, see ``statistics.unbounded_mean``; None for a single image.
-        worst_error: The greatest error.
-        worst_error_image: The image with the greatest error.
-        cosine: Mean cosine of the two outputs; None under the same conditions as ``error``.
-        worst_cosine: The lowest cosine.
-        worst_cosine_image: The image with the lowest cosine.
+        error: Mean error over the images that are finite in both; 0 is none. None if there are no
+            such images, or if the baseline's output is all zeros.
+        error_interval: Interval of ``error``, see ``statistics.unbounded_mean``; None for a single
+            image.
+        worst_error: The greatest error of an image; 0 is none.
+        worst_error_image: Index of the image with the greatest error.
+        cosine: Mean cosine of the two outputs, -1 to 1; 1 is the same direction. None under the
+            same conditions as ``error``.
+        worst_cosine: The lowest cosine of an image, -1 to 1.
+        worst_cosine_image: Index of the image with the lowest cosine.
         lowest_cosines: The lowest cosines, as many as ``measure.lowest`` returns; empty if there
             are none, and in records of earlier versions.
         dead_share: Share of the baseline's variance in values that are constant in the variant,

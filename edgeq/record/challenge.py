@@ -118,12 +118,12 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         edgeq: Version of edgeq.
         started: ISO 8601 time in UTC.
-        duration_s: Wall time.
+        duration_s: Wall time in seconds.
         spec_sha256: Of the canonical spec, as in a run's record.
         complete: Whether all faults of the catalogue were tried on all models of the spec.
         model: The models, with commas between them.
-        score: Share of the faults that count that were caught, None if none counts. Invisible
-            faults count if a proof can see them.
+        score: Share of the faults that count that were caught, 0 to 1; higher is better. None if
+            none counts. Invisible faults count if a proof can see them.
         faults: One answer per model and fault.
         controls: One answer per model and harmless change.
     """

@@ -28,9 +28,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         model, method, gate: As in the record; empty for a benchmark.
         kind: What became of it.
         reason: One sentence.
-        unit: Of ``before`` and ``after``.
-        before: The value in the first record, None where there is none.
-        after: The value in the second.
+        unit: Unit of ``before`` and ``after``.
+        before: The value in the first record, in ``unit``; None if there is none.
+        after: The value in the second record, in ``unit``; None if there is none.
         images_worse: Names of the images that the second record has wrong and the first has
             right, where both name their images.
         images_better: The reverse.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from edgeq.io import structs
+from edgeq.io.structs import Json
 
 
 class BaselineDoubt(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None = None
 
 
-def evidence_of(table: Mapping[str, object]) -> Evidence:
+def evidence_of(table: Mapping[str, Json]) -> Evidence:
     """Return what is read of a case's evidence; nothing of a table that means something else."""
     try:
         return structs.converted(dict(table), Evidence)

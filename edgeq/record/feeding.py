@@ -9,6 +9,7 @@ import msgspec
 from edgeq import words
 from edgeq.config.structs import Preprocessing
 from edgeq.io import structs
+from edgeq.io.structs import Json
 
 LIKE_THE_BASELINE = "like the baseline"
 _SHA256_SHOWN = 8
@@ -42,7 +43,7 @@ class OwnSamples(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         source: As the spec names them.
-        count: Their number.
+        count: Number of samples.
         sha256: Of their contents, in the order of the evaluation set.
     """
 
@@ -146,7 +147,7 @@ def other_size(own: tuple[int, int], baseline: tuple[int, int]) -> tuple[Differe
 
 
 def recorded_differences(
-    own: Mapping[str, object], baseline: Mapping[str, object]
+    own: Mapping[str, Json], baseline: Mapping[str, Json]
 ) -> tuple[Difference, ...]:
     """Return what differs between two preprocessings as records hold them, perhaps in part."""
     try:
@@ -156,9 +157,9 @@ def recorded_differences(
         )
     except (msgspec.ValidationError, ArithmeticError):  # a record may hold anything
         return tuple(
-            Difference(what=key, variant=_plain(own.get(key)), baseline=_plain(baseline.get(key)))
+            Difference(what=key, variant=str(own.get(key)), baseline=str(baseline.get(key)))
             for key in dict.fromkeys((*own, *baseline))
-            if _plain(own.get(key)) != _plain(baseline.get(key))
+            if own.get(key) != baseline.get(key)
         )
 
 
@@ -198,7 +199,3 @@ def _span(low: float, high: float) -> str:
 def _mean_and_std(one: Preprocessing) -> str:
     mean, std = (", ".join(f"{value:g}" for value in getattr(one, key)) for key in _RANGE)
     return f"with mean {mean} and deviation {std}"
-
-
-def _plain(value: object) -> str:
-    return str(list(value) if isinstance(value, tuple) else value)

@@ -148,7 +148,8 @@ class RecordedLatency(Latency, frozen=True, kw_only=True, omit_defaults=True):
     """Times of a variant and its baseline in one worker.
 
     Attributes:
-        load_average: The machine's over one minute, before the first batch and after the last.
+        load_average: The machine's one-minute load average, before the first batch and after the
+            last.
     """
 
     taking: Taking | None = msgspec.field(default_factory=unknown)
@@ -162,7 +163,7 @@ class RecordedOperators(InParts, frozen=True, kw_only=True, omit_defaults=True):
     Each compute operator by itself is of no use in a record, and would be its larger part.
 
     Attributes:
-        counts: Operators of the file by name; None if the file was not read.
+        counts: Number of operators of the file by name; None if the file was not read.
         weight_bytes_by_type: Stored bytes of the compute operators' weights by type.
         compute_activation_types: Number of compute operators by the type of their output.
         float_islands: Compute operators with float32 output in a model where others have
@@ -171,9 +172,10 @@ class RecordedOperators(InParts, frozen=True, kw_only=True, omit_defaults=True):
         output_types: Types of the model's outputs.
         custom: Names of custom and Flex operators.
         ends_in_softmax: Whether output 0 is made by SOFTMAX.
-        delegated: Operators that the kernels' delegate took over; None if the file was not loaded.
-        total: Operators of the graph as it was loaded.
-        partitions: Parts of the graph that the delegate runs.
+        delegated: Number of operators that the kernels' delegate took over; None if the file was
+            not loaded.
+        total: Number of operators of the graph as it was loaded.
+        partitions: Number of parts of the graph that the delegate runs; fewer is better.
         kernels: Which kernels ran it, for example ``"xnnpack"``.
     """
 
@@ -198,11 +200,11 @@ class RecordedMemory(InParts, frozen=True, kw_only=True, omit_defaults=True):
         before: Resident bytes before the model is loaded: Python, numpy and the runtime.
         loaded: Resident bytes after loading and allocating.
         first: Resident bytes after the first inference.
-        peak: Most bytes that were resident from loading to the last inference.
-        inferences: How many inferences were run for it.
+        peak: Most bytes that were resident from loading to the last inference; lower is better.
+        inferences: Number of inferences that ``peak`` rests on.
         added: Bytes that the model adds to the worker: ``peak - before``, at least 0.
         grown: Bytes by which memory grew over the evaluation, 0 if it is steady.
-        watched_inferences: How many inferences that rests on.
+        watched_inferences: Number of inferences that ``grown`` rests on.
     """
 
     before: int | None = None
@@ -222,10 +224,11 @@ class RecordedNetwork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         reason: Why it could not be measured, None if it was.
         images: Number of images on which it was measured, those where the variant is worst.
         layers: Number of layers that both models have.
-        places: Of the layers with an error, counted from 0 in the order of execution.
-        errors: Relative error of each one's output, the mean over the images; 0 is no error.
-        operators: Name of each one's operator in the variant.
-        names: Name of each one's output in the variant.
+        places: Places of the layers with an error, counted from 0 in the order of execution.
+        errors: Relative error of each of these layers' outputs, the mean over the images; 0 is no
+            error.
+        operators: Name of each of these layers' operators in the variant.
+        names: Name of each of these layers' outputs in the variant.
     """
 
     reason: str | None = None
@@ -246,8 +249,8 @@ class RecordedControl(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         deduced: Whether the method was read off the file's types.
         absent: Why there is no control; empty if there is one.
         engine: The control's engine; None if it was not made.
-        sha256: Of the control's file.
-        bytes: Size of the control's file.
+        sha256: Hash of the control's file.
+        bytes: Size of the control's file in bytes.
         declared: Whether the control is a variant of the spec itself.
         seconds: Seconds of work that the control took in this run.
         beside: The figures of both; None if none were measured.

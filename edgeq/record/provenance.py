@@ -75,7 +75,7 @@ class RecordedSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         sha256: Of the images' contents and labels, in their order.
         labelled: Whether every image has a label.
         photographs: Number of different photographs, None if each image is one.
-        effective: How many independent images the set counts as, None if each is one.
+        effective: Number of independent images that the set counts as, None if each is one.
     """
 
     source: str

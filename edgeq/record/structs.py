@@ -136,7 +136,7 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
         engine: Library that made it, ``"ready-made"`` for a ready-made one, ``""`` for the
             baseline.
         sha256: Of the file; ``""`` where it could not be made.
-        bytes: Of the file.
+        bytes: Size of the file in bytes; smaller is better.
         file: Path of the file below the store or as given, relative to the spec's root where
             it lies below it.
         error: Why it could not be made or run, None when it could.
@@ -262,7 +262,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         edgeq: Version of edgeq.
         started: ISO 8601 time in UTC.
-        duration_s: Wall time.
+        duration_s: Wall time of the run in seconds.
         spec_sha256: Of the canonical spec.
         inconclusive: ``"warn"`` or ``"fail"``, as in the spec.
         partial: Whether a part of the gate was asked for (``-m``, ``-k``, single tests) and

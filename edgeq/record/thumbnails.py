@@ -22,9 +22,9 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         role: Of the set, ``"calibration"`` or ``"evaluation"``.
-        images: How many the set has.
-        places: Which are shown, as indices in the set, row by row.
-        columns: Pictures in a row.
+        images: Number of images in the set.
+        places: Which images are shown, as indices in the set, row by row.
+        columns: Number of pictures in a row.
         tile: Width and height of one picture in pixels.
         sha256: Of the file.
         variant: Name of the variant whose own samples are shown, ``""`` for a set of its model.

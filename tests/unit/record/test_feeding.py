@@ -98,7 +98,7 @@ def test_what_a_record_holds_is_read_in_full_and_in_part() -> None:
         Preprocessing(filter="nearest"), BASELINE
     )
     assert recorded_differences(baseline, baseline) == ()
-    assert recorded_differences({"mean": [9.0]}, {"mean": (0.0,), "filter": "bicubic"}) == (
+    assert recorded_differences({"mean": [9.0]}, {"mean": [0.0], "filter": "bicubic"}) == (
         Difference(what="mean", variant="[9.0]", baseline="[0.0]"),
         Difference(what="filter", variant="None", baseline="bicubic"),
     )

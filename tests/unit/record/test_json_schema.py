@@ -61,6 +61,8 @@ def test_every_number_is_described() -> None:
     }
     assert len(described) > 150
     assert [name for name, text in described.items() if not text.endswith(".")] == []
+    beside = ("Its ", "The same", "Of ", "How many")  # what says nothing by itself
+    assert [name for name, text in described.items() if text.startswith(beside)] == []
     assert "higher is better" in described["Rate.value"]
     assert described["RecordedMemory.peak"].startswith("Most bytes")
 

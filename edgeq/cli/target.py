@@ -89,7 +89,7 @@ def _check(name: str, entry: DeclaredTarget, model: Path | None) -> int:
     "file",
     metavar="FILE",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Take the parts from a file that --save wrote, without a network.",
+    help="Read the parts from a file that --save wrote, without a network.",
 )
 @click.option("--mirror", metavar="URL", help="Take packages from this mirror of the distribution.")
 @click.option(
@@ -103,8 +103,8 @@ def add(
 ) -> int:
     """Prepare what the target NAME needs on this machine, in the user's cache, and check it.
 
-    No root is needed. Packages and wheels come from where this machine's own apt and pip take
-    theirs; every part is verified and shown with its sha256.
+    Root is not needed. Packages and wheels come from the sources that this machine's own apt and
+    pip use; every part is verified and listed with its sha256.
     """
     from edgeq.config.load import load_spec
     from edgeq.config.target_kinds import function
@@ -125,7 +125,7 @@ def add(
 @click.argument("name")
 @_config
 def remove(name: str, config: Path | None) -> None:
-    """Remove what was prepared for targets of the kind that NAME is of, from the user's cache."""
+    """Remove everything prepared for targets of NAME's kind from the user's cache."""
     from edgeq.config.load import load_spec
     from edgeq.store import prune
     from edgeq.targets.parts import cache
@@ -151,9 +151,9 @@ def list_(config: Path | None) -> None:
     spec = load_spec(Path(), file=config)
     for name, entry in {**BUILT_IN, **spec.targets.declared}.items():
         use = "used by the gate" if name in spec.targets.use else "not used by the gate"
-        prepared = sum(kept.bytes for kept in prune.entries(cache(entry.kind)))
-        stored = f", {words.size(prepared)} prepared" if prepared else ""
-        say(f"{name:<16}{entry.kind:<14}{use}{stored}")
+        prepared = sum(stored.bytes for stored in prune.entries(cache(entry.kind)))
+        suffix = f", {words.size(prepared)} prepared" if prepared else ""
+        say(f"{name:<16}{entry.kind:<14}{use}{suffix}")
     say("Kinds:")
     for name, kind in KINDS:
         say(f"  {name:<14}{kind.summary}; measures {', '.join(sorted(kind.measures))}")

@@ -43,10 +43,10 @@ PREPROCESSING: Registry[Preprocessing] = Registry(
 )
 
 
-def find_preprocessing(asked: str | Preprocessing, *, where: str) -> Preprocessing:
+def find_preprocessing(chosen: str | Preprocessing, *, where: str) -> Preprocessing:
     """Return the preprocessing in a spec, given in full or as the name of a preset.
 
     Raises:
         SpecError: There is no preset of that name.
     """
-    return asked if isinstance(asked, Preprocessing) else PREPROCESSING.get(asked, where=where)
+    return chosen if isinstance(chosen, Preprocessing) else PREPROCESSING.get(chosen, where=where)

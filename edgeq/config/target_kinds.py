@@ -69,15 +69,15 @@ class Emulated(msgspec.Struct, frozen=True, kw_only=True):
     """Another processor, emulated on this machine by qemu.
 
     Attributes:
-        machine: Its architecture.
-        cpu: Its model, as qemu names it.
+        machine: Architecture of the processor.
+        cpu: Model of the processor, as qemu names it.
     """
 
     machine: Literal["aarch64"] = "aarch64"
     cpu: str = "cortex-a76"
 
     def __post_init__(self) -> None:
-        """Refuse what qemu would take for something else."""
+        """Refuse text that qemu would read as something else."""
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.,=+-]*", self.cpu):
             raise ValueError(f"cpu = {self.cpu!r} is not the name of a processor")
 
@@ -104,8 +104,8 @@ class TargetKind:
             models.
         examine: Function of the settings and a ``.tflite`` file that returns ``Findings``, or
             ``"module:function"``.
-        prepare: A function of the name, the settings and a ``Supply`` that gets what the target
-            needs into the user's cache and yields lines for people, or ``"module:function"``. None
+        prepare: Function of the name, the settings and a ``Supply`` that puts what the target needs
+            into the user's cache and yields lines for people, or ``"module:function"``. None if it
             needs nothing.
     """
 

@@ -63,19 +63,19 @@ def run_child(
             reason in one line and the log.
         StoreError: There is no space for what the child writes.
     """
-    asked = Request(module, dict(request), str(log), limits.memory_limit)
+    child_request = Request(module, dict(request), str(log), limits.memory_limit)
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_bytes(b"")
         used = None if fresh else idle.take(kind or module)
         if used is not None:
             with suppress(TooMuchError):
-                answer = _answer(used, asked, limits, pooled=pooled)
+                answer = _answer(used, child_request, limits, pooled=pooled)
                 if isinstance(answer, Response) and answer.failure is None:
                     return dict(answer.result or {})
             log.write_bytes(b"")
         child = Child(kind or module, log, limits.environment)
-        answer = _answer(child, asked, limits, pooled=pooled)
+        answer = _answer(child, child_request, limits, pooled=pooled)
     except TooMuchError as stopped:
         raise ConversionError(stopped.what, where=what, remedy=stopped.remedy, log=log) from None
     except OSError as error:

@@ -137,12 +137,12 @@ def converter_start(model: FloatModel, store: Store) -> Path:
 
 
 def _from_file(name: str, model: Model, path: Path, store: Store, where: str) -> FloatModel:
-    given, original = take(path, store)
+    contents, original = take(path, store)
     source = _of_signature(original, model, store, f"{where}.signature")
     if source is not original:
-        given = read_model(source.copy)
-    stored = halves(given)
-    size = require_float(given, halves=stored)
+        contents = read_model(source.copy)
+    stored = halves(contents)
+    size = require_float(contents, halves=stored)
     if model.input_size not in (None, size):
         raise ModelError(
             f"takes images of {list(size)}, not of {list(model.input_size or ())}",
@@ -150,10 +150,10 @@ def _from_file(name: str, model: Model, path: Path, store: Store, where: str) ->
             remedy="Remove input_size from the spec, or set it to the model's own",
         )
     preprocessing, notes = fed(name, model, source.copy, file=path.name)
-    file = given
+    file = contents
     if stored:
         file = _in_float32(source, store)
-        notes = (*notes, _widened_note(given, file))
+        notes = (*notes, _widened_note(contents, file))
     if has_open_batch(file):
         notes = (*notes, "The file leaves the batch open; it is run with a batch of 1")
     return FloatModel(
@@ -201,7 +201,7 @@ def fed(name: str, model: Model, path: Path, *, file: str) -> tuple[Preprocessin
     return own, (note, *notes)
 
 
-def _of_signature(given: Original, model: Model, store: Store, where: str) -> Original:
+def _of_signature(original: Original, model: Model, store: Store, where: str) -> Original:
     """Return a file with only the graph that the spec chooses; the file itself if that is all.
 
     Raises:
@@ -209,17 +209,17 @@ def _of_signature(given: Original, model: Model, store: Store, where: str) -> Or
         SpecError: There is no such signature.
         StoreError: The store can't be written.
     """
-    content = content_of_signature(given.copy, model.signature, where=where)
+    content = content_of_signature(original.copy, model.signature, where=where)
     if content is None:
-        return given
-    facts = {"sha256": given.sha256, "signature": model.signature}
+        return original
+    facts = {"sha256": original.sha256, "signature": model.signature}
     entry = store.get_or_make(
         SIGNATURE_KIND, facts, lambda target: write_bytes(target / _FILE, content)
     )
-    return replace(given, copy=entry.folder / _FILE, sha256=entry.files[_FILE])
+    return replace(original, copy=entry.folder / _FILE, sha256=entry.files[_FILE])
 
 
-def _in_float32(given: Original, store: Store) -> ModelFile:
+def _in_float32(original: Original, store: Store) -> ModelFile:
     """Return the model with float16 constants as float32, as quantizers and proofs need it.
 
     Raises:
@@ -228,19 +228,19 @@ def _in_float32(given: Original, store: Store) -> ModelFile:
     """
 
     def make(target: Path) -> None:
-        content = widened(given.copy)
+        content = widened(original.copy)
         if content is None:
-            raise ModelError("changed while it was read", where=given.path, remedy="Run again")
+            raise ModelError("changed while it was read", where=original.path, remedy="Run again")
         write_bytes(target / _FILE, content)
 
-    entry = store.get_or_make(WIDENED_KIND, {"sha256": given.sha256}, make)
+    entry = store.get_or_make(WIDENED_KIND, {"sha256": original.sha256}, make)
     return read_model(entry.folder / _FILE)
 
 
-def _widened_note(given: ModelFile, wide: ModelFile) -> str:
+def _widened_note(narrow: ModelFile, wide: ModelFile) -> str:
     return (
         f"The file has float16 weights, which are treated as float32: variants are compared with "
-        f"{words.size(wide.bytes)}, not with the {words.size(given.bytes)} of the file"
+        f"{words.size(wide.bytes)}, not with the {words.size(narrow.bytes)} of the file"
     )
 
 
@@ -262,10 +262,10 @@ def _from_application(
 
 
 def _preprocessing(name: str, model: Model, preset: str | None) -> Preprocessing:
-    asked = model.preprocessing
-    if isinstance(asked, Preprocessing):
-        return asked
-    chosen = asked or preset
+    declared = model.preprocessing
+    if isinstance(declared, Preprocessing):
+        return declared
+    chosen = declared or preset
     if chosen is None:
         return Preprocessing()
     return PREPROCESSING.get(chosen, where=f"models.{name}.preprocessing")

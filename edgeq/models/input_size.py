@@ -33,8 +33,8 @@ def fixed_size(
             where=request.name,
             remedy=remedy,
         )
-    asked = request.input_size or request.open_size or (None, None)
-    height, width = shape[1] or asked[0], shape[2] or asked[1]
+    requested = request.input_size or request.open_size or (None, None)
+    height, width = shape[1] or requested[0], shape[2] or requested[1]
     if height is None or width is None:
         raise ModelError(
             f"leaves its input size open: {_shown(shape)}",

@@ -186,23 +186,23 @@ def require_image_model(loaded: Loaded, size: tuple[int, int], *, where: str) ->
             )
 
 
-def require_tensors(loaded: Loaded, given: Sequence[AnyArray], *, where: str) -> None:
+def require_tensors(loaded: Loaded, arrays: Sequence[AnyArray], *, where: str) -> None:
     """Refuse arrays that do not match a model's inputs one for one.
 
     Raises:
         ModelRefusedError: The number of arrays, a shape or a type differs.
     """
-    fits = len(given) == len(loaded.inputs) and all(
+    fits = len(arrays) == len(loaded.inputs) and all(
         tensor.shape == array.shape
         and (
             array.dtype.name == tensor.dtype
             or (array.dtype.kind == "f" and tensor.dtype in REAL_TYPES)
         )
-        for tensor, array in zip(loaded.inputs, given, strict=True)
+        for tensor, array in zip(loaded.inputs, arrays, strict=True)
     )
     if not fits:
         shapes = ", ".join(
-            f"{details.dtype} {'x'.join(map(str, details.shape))}" for details in given
+            f"{details.dtype} {'x'.join(map(str, details.shape))}" for details in arrays
         )
         raise ModelRefusedError(
             f"the model takes {', '.join(map(str, loaded.inputs))}, but is given {shapes}",

@@ -340,9 +340,9 @@ class Worker:
     def op_infer_tensors(self, request: Json, blobs: Arrays) -> Frame:
         """Run a model once on one array per input; real arrays are quantized if the input is."""
         model = self.models[request["handle"]]
-        for tensor, given in zip(model.inputs, blobs):  # noqa: B905
-            real = given.dtype.kind == "f" and tensor["dtype"] in REAL_TYPES
-            values = quantize(given, tensor["dtype"], *tensor["quantization"])[0] if real else given
+        for tensor, array in zip(model.inputs, blobs):  # noqa: B905
+            real = array.dtype.kind == "f" and tensor["dtype"] in REAL_TYPES
+            values = quantize(array, tensor["dtype"], *tensor["quantization"])[0] if real else array
             model.interpreter.set_tensor(tensor["index"], values)
         model.invoke()
         return {}, model.answers()

@@ -84,13 +84,13 @@ def match(
         ImageError: One side has a photograph that the other lacks, or two of one scene.
     """
     scenes = _by_scene(photographs, "the evaluation set", where)
-    given = _by_scene(samples, "the variant's samples", where)
+    own = _by_scene(samples, "the variant's samples", where)
     allowed = scenes if every is None else {*scenes, *map(scene_of, every)}
-    absent = sorted(name for scene, name in scenes.items() if scene not in given)
-    strange = sorted(name for scene, name in given.items() if scene not in allowed)
+    absent = sorted(name for scene, name in scenes.items() if scene not in own)
+    strange = sorted(name for scene, name in own.items() if scene not in allowed)
     problems = [
-        f"{plural(len(unpaired), noun)} without a counterpart {there}: {names(unpaired)}"
-        for unpaired, noun, there in (
+        f"{plural(len(unpaired), noun)} without a counterpart {place}: {names(unpaired)}"
+        for unpaired, noun, place in (
             (absent, "evaluation photograph", "here"),
             (strange, "photograph", "in the evaluation set"),
         )
@@ -103,7 +103,7 @@ def match(
             remedy="Both need the same scenes under the same names, with any ending: "
             "evaluation/a/1.png and camera/a/1.jpg",
         )
-    return tuple(given[scene] for scene in scenes)
+    return tuple(own[scene] for scene in scenes)
 
 
 def scene_of(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Numbers made from what the store keeps, kept there too, as JSON."""
+"""Caches derived numbers in the store, as JSON."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ T = TypeVar("T")
 def keep(
     store: Store, kind: str, facts: Mapping[str, object], make: Callable[[], T], type_: type[T]
 ) -> T:
-    """Return a struct, made unless the store has it.
+    """Return a struct from the store, making it if it is missing.
 
     Args:
         store: The store.
         kind: Group of the entry.
-        facts: All that the struct depends on.
-        make: Makes it.
-        type_: What it is; JSON must be able to tell it whole.
+        facts: Everything that the struct depends on.
+        make: Function that makes the struct.
+        type_: Type of the struct, which JSON must be able to represent completely.
 
     Raises:
         StoreError: The store can't be written.
-        EdgeqError: Whatever ``make`` raises; nothing is kept then.
+        EdgeqError: Any error that ``make`` raises; nothing is stored in that case.
     """
     name = f"{kind}.json"
 
@@ -44,9 +44,10 @@ def keep(
 
 @cache
 def sources(*rooms: ModuleType) -> str:
-    """Return the hash of rooms' sources.
+    """Return the hash of the source files of some rooms.
 
-    They count as tools: whoever changes a formula gets new numbers, without raising a version.
+    With the hash among an entry's facts, changing a formula gives new numbers without a version
+    number to raise.
     """
     folders = sorted(Path(place) for room in rooms for place in room.__path__)
     paths = (path for folder in folders for path in sorted(folder.glob("*.py")))

@@ -65,10 +65,10 @@ class Ledger:
         Raises:
             StoreError: The store can't be read.
         """
-        asked = dict.fromkeys(photographs)
+        unique = dict.fromkeys(photographs)
         with self._guard:
-            self._look_for([key for key in asked if key not in self._places])
-            return [key for key in asked if key not in self._places]
+            self._look_for([key for key in unique if key not in self._places])
+            return [key for key in unique if key not in self._places]
 
     def add(self, photographs: Sequence[str], make: Callable[[Path], None]) -> Entry:
         """Store the rows of photographs.

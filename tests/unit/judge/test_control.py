@@ -306,7 +306,7 @@ def test_a_limit_is_rounded_to_three_digits_and_never_above_the_specs() -> None:
 
 
 def test_a_control_at_the_limit_is_a_reference_and_one_beyond_is_none() -> None:
-    assert of_error(control=0.5).status is Verdict.PASS
+    assert "collapsed" not in of_error(control=0.5).facts
     assert of_error(control=0.501) == Tightened(
         0.5,
         sentence="no control (edgeq's own int8 misses this limit itself: it lies 0.501 from the "
@@ -355,8 +355,15 @@ def test_without_a_control_the_facts_say_why() -> None:
     assert control.of_agreement(reference(itself=True), 0.5, 0.95) == itself
     assert control.of_agreement(None, 0.5, 0.95).facts == {"reference": "the spec's limit"}
     assert control.of_drop(None, 0.5, 0.9, 0.95).facts == {"reference": "the spec's limit"}
-    assert control.of_agreement(beside(agreement=None), 0.5, 0.95).status is Verdict.PASS
-    assert control.of_drop(beside(accuracy=None), 0.5, 0.9, 0.95).status is Verdict.PASS
+    nothing = Tightened(
+        0.5,
+        sentence="no control (edgeq's own int8 has nothing to compare here): the limit alone "
+        "judges",
+        facts={"reference": "edgeq's own int8", "method": "int8"},
+    )
+    assert control.of_agreement(beside(agreement=None), 0.5, 0.95) == nothing
+    assert control.of_drop(beside(accuracy=None), 0.5, 0.9, 0.95) == nothing
+    assert control.of_drift(beside(drift=None), 0.5) == nothing
 
 
 def test_all_that_a_control_adds_to_agreement() -> None:

@@ -326,3 +326,17 @@ def test_where_there_is_no_delegate_the_step_names_both_ways_out() -> None:
         reason="the kernels are 'builtin': there is no delegate to make partitions",
         next_step='Set `run.kernels = "xnnpack"`, or `max_partitions = false`',
     )
+
+
+def test_a_median_that_is_open_is_called_one_and_has_its_unit() -> None:
+    assert str(max_latency_ms(HALVED, 9.1).next_step).endswith("; if the median stays, it PASSES")
+    narrow = msgspec.structs.replace(VARIANT, median_interval_s=(0.00898, 0.00902))
+    known = max_latency_ms(msgspec.structs.replace(HALVED, variant=narrow), 9.0)
+    assert known.next_step == (
+        "No number of rounds settles this: the median is known to lie within 0.09 ms of the limit. "
+        "Set another limit"
+    )
+
+
+def test_no_number_of_rounds_is_recorded_if_none_is_known() -> None:
+    assert latency_ratio(HALVED, 0.5).evidence == EVIDENCE

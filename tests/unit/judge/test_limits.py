@@ -661,3 +661,10 @@ def test_a_drop_from_a_doubted_baseline_keeps_its_figures() -> None:
     judged = accuracy_drop(right_on(9, 20, 3), 0.9, doubt=OPEN)
     assert judged.evidence["doubt"] == {"reason": OPEN.reason, "wrong": False}
     assert judged.evidence["lost"] == 0
+
+
+def test_a_limit_is_rounded_down_to_three_digits() -> None:
+    # 4,995 of 10,000 bytes are needed, so 50.05 % can be saved: 50 % must be.
+    need = LeastSize(bytes=4_995, weights=1_000, float_weights=8_000)
+    judged = size_reduction(small(4_000, 1_000), small(10_000, 8_000), 0.68, least=need)
+    assert judged.limit == 0.5

@@ -576,3 +576,8 @@ def test_the_first_output_of_another_shape_is_named() -> None:
     both = [("a", (4,)), ("b", (6,)), ("c", (6,))]
     assert tensors.mismatch(three, both) == "output 1 ('b') has the shape [6], the baseline's [5]"
     assert tensors.mismatch(three[:1], three) == "has 3 outputs, the baseline 1"
+
+
+def test_a_mean_cosine_of_0_is_said() -> None:
+    low = fit(worst_cosine=0.2, cosine=0.0)
+    assert ", mean 0: 0.200 (" in tensors.worst_cosine([low], 0.9).reason

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from edgeq.config.allowances import Allowance
+from edgeq.judge.control import Reference
 from edgeq.judge.doubt import Doubt
 from edgeq.judge.limits import (
     accuracy_drop,
@@ -22,7 +24,9 @@ from edgeq.judge.resolution import of_drop, of_rate
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.accuracy import Accuracy, Rate, accuracy
 from edgeq.measure.agreement import Agreement, agreement
+from edgeq.measure.beside_control import BesideControl
 from edgeq.measure.clusters import find_clusters, rate_interval
+from edgeq.measure.contrast import Paired
 from edgeq.measure.least_size import LeastSize
 from edgeq.measure.planning import images_needed, images_needed_for_drop
 from edgeq.measure.predictions import Predictions, make_answers
@@ -668,3 +672,74 @@ def test_a_limit_is_rounded_down_to_three_digits() -> None:
     need = LeastSize(bytes=4_995, weights=1_000, float_weights=8_000)
     judged = size_reduction(small(4_000, 1_000), small(10_000, 8_000), 0.68, least=need)
     assert judged.limit == 0.5
+
+
+def within(control_share: float, lost: int, *, ends: tuple[float, float]) -> Reference:
+    """Return a control with a share, beside a variant that loses some of 500 images to it."""
+    paired = Paired(
+        images=500,
+        variant=control_share - lost / 500,
+        control=control_share,
+        lost=lost,
+        gained=0,
+        shortfall=lost / 500,
+        interval=ends,
+    )
+    allowed = Allowance(
+        error=2.0, least_error=0.01, drift=2.0, least_drift=0.01, agreement=0.03, accuracy=0.02
+    )
+    return Reference("int8", allowed, BesideControl(agreement=paired, accuracy=paired))
+
+
+def test_what_the_control_leaves_open_is_settled_by_its_own_number_of_images() -> None:
+    open_ = within(0.99, 10, ends=(0.005, 0.04))
+    agreed = top1_agreement(agreeing(485, 500), 0.5, reference=open_)
+    assert agreed.status is Verdict.INCONCLUSIVE
+    assert agreed.evidence["images_needed"] == max(
+        images_needed_for_drop(10 / 500, 0.0, 0.03, 0.95) or 0, 501
+    )
+    dropped = accuracy_drop(labelled(15, 0, 500), 0.5, reference=within(0.99, 9, ends=(0.0, 0.04)))
+    assert dropped.status is Verdict.INCONCLUSIVE
+    assert dropped.evidence["images_needed"] == max(
+        images_needed_for_drop(9 / 500, 0.0, 0.02, 0.95) or 0, 501
+    )
+
+
+def test_who_fails_beside_the_control_alone_gets_its_advice() -> None:
+    far = within(0.99, 30, ends=(0.05, 0.08))
+    step = "Edgeq's own int8 of this baseline is closer on the same images: rebuild"
+    for judged in (
+        top1_agreement(agreeing(465, 500), 0.5, method="int8", reference=far),
+        accuracy_drop(labelled(35, 0, 500), 0.5, method="int8", reference=far),
+    ):
+        assert judged.status is Verdict.FAIL
+        assert str(judged.next_step).startswith(step)
+    for judged in (
+        top1_agreement(agreeing(200, 500), 0.5, method="int16x8", reference=far),
+        accuracy_drop(labelled(300, 0, 500), 0.5, method="int16x8", reference=far),
+    ):
+        assert judged.status is Verdict.FAIL
+        assert judged.next_step == "Check the calibration images, or try weight_only_int8"
+
+
+def test_an_overlap_without_an_interval_is_missing() -> None:
+    bare = msgspec.structs.replace(agreeing(30, 40), top5_interval=None)
+    assert top5_overlap(bare, 0.5).status is Verdict.MISSING
+
+
+def test_an_open_overlap_of_crops_asks_for_photographs() -> None:
+    found = msgspec.structs.replace(
+        agreeing(30, 40), top5_overlap=0.528, top5_interval=(0.478, 0.568), clusters=CROPS
+    )
+    assert "different photographs in all would settle it (100 so far)" in str(
+        top5_overlap(found, 0.5).next_step
+    )
+
+
+def test_no_number_of_images_is_recorded_for_what_is_known_or_out_of_reach() -> None:
+    known = msgspec.structs.replace(agreeing(9, 10), top1=0.9004, top1_interval=(0.8995, 0.9005))
+    assert images_needed(0.9004, 0.9, 0.95) is not None
+    assert "images_needed" not in top1_agreement(known, 0.9).evidence
+    unreachable = msgspec.structs.replace(agreeing(9, 10), top1=0.999, top1_interval=(0.9, 1.0))
+    assert images_needed(0.999, 1.0, 0.95) is not None
+    assert "images_needed" not in top1_agreement(unreachable, 1.0).evidence

@@ -562,3 +562,47 @@ def test_all_that_is_recorded_of_a_calibration_set() -> None:
     assert calibration_set(Lint(3, ("they are noise",), (), {})).next_step == (
         "Calibrate on some 100 photographs like those of the evaluation"
     )
+
+
+def test_the_largest_layer_of_another_type_is_named_beside_a_larger_one_as_claimed() -> None:
+    layers = (
+        compute(0, "int8", "int8", 50),
+        compute(1, "int8", "int16", 30),
+        compute(2, "int8", "float32", 40),
+    )
+    judged = proved(operators(*layers, io=("int8", "int8")), "int8")
+    assert judged.reason.endswith("(largest other: float32 of CONV_2D 2)")
+
+
+def test_a_single_byte_of_weights_shows_how_it_is_used() -> None:
+    one = operators(compute(0, "float32", "int8", 1))
+    assert proved(one, "weight_only_int8").status is Verdict.FAIL
+    none = proved(FLOAT, "weight_only_int8")
+    assert none.evidence["breaks"] == [
+        (
+            "int8 holds 0 % of the weights' bytes (largest other: float32 of CONV_2D 0); layers below "
+            "1,024 weights stay float"
+        )
+    ]
+
+
+def test_large_float_layers_count_in_full() -> None:
+    layers = (compute(0, "float32", "int8", 8192), compute(1, "float32", "float32", 8192))
+    check(proved(operators(*layers), "dynamic_range"), Verdict.FAIL)
+
+
+def test_two_scales_are_not_one() -> None:
+    finer = operators(compute(0, "int8", "int8", 100, scales=2), io=("int8", "int8"))
+    check(proved(finer, "int8_per_tensor"), Verdict.FAIL)
+
+
+def test_layers_beside_the_classifier_add_up() -> None:
+    head = msgspec.structs.replace(compute(9, "int8", "int4", 900), head=True)
+    layers = (compute(0, "int8", "int8", 100), compute(1, "int8", "int8", 100))
+    other = compute(2, "int8", "int16", 150)
+    check(claimed(operators(*layers, other, head, io=("int8", "int8")), "int4"), Verdict.PASS)
+
+
+def test_an_output_of_another_type_is_named() -> None:
+    given = operators(compute(0, "int8", "int8", 100), io=("int8", "float32"))
+    assert proved(given, "int8").evidence["breaks"] == ["output is float32, not int8"]

@@ -418,3 +418,10 @@ def test_how_far_each_kernel_is_from_the_baseline_is_said() -> None:
         "xnnpack and reference kernels part by 1.300, more than quantization does: 0.250 from the "
         "baseline with xnnpack, 0.200 with reference (4 images)"
     )
+
+
+def test_the_slack_itself_is_within() -> None:
+    slack, most = 0.5 + 1e-3 * 255.0, 0.01 * 255.0
+    assert fit(calibrated=(slack, -slack)).status is Verdict.PASS
+    assert fit(spare=(slack, 0.0), scale=1.1).status is Verdict.PASS
+    assert fit(spare=(most, 0.0), scale=1.1).status is Verdict.PASS

@@ -454,3 +454,8 @@ def test_what_counts_is_certain_and_not_waived() -> None:
 def test_distances_have_their_unit() -> None:
     far = finding(7, distance=1234.5)
     assert headline([far], comparison(far)).endswith("(distance 1.23e+03, in rounding errors)")
+
+
+def test_the_next_step_of_most_layers_is_that_of_the_first() -> None:
+    cut = [finding(at, "truncated" if at == 0 else "clipped") for at in range(65)]
+    assert judged(comparison(*cut)).next_step == "Round to the nearest step instead of cutting off"

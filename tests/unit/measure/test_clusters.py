@@ -138,3 +138,11 @@ def test_one_photograph_is_called_one() -> None:
     many = find_clusters([number // 2 for number in range(4000)])
     assert many is not None
     assert many.text == "4,000 crops of 2,000 photographs"
+
+
+def test_all_of_a_clustered_set_is_all_whatever_is_rounded() -> None:
+    clusters = find_clusters([0, 0, *range(1, 9)])
+    assert clusters is not None
+    assert 10 * clusters.effective / 10 < clusters.effective  # what rounding does to this one
+    assert rate_interval(10, 10, 0.95, clusters)[1] == 1.0
+    assert difference_interval(10, 0, 10, 0.95, clusters)[1] == 1.0

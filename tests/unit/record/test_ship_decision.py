@@ -407,3 +407,16 @@ def test_an_incomplete_record_may_not_ship() -> None:
     before = undecided(run(MADE, AGREES))
     part = msgspec.structs.replace(before.summary, complete=False)
     assert not answered(msgspec.structs.replace(before, summary=part)).summary.may_ship
+
+
+def test_reasons_are_those_of_the_answer_that_is_given_or_comes_out() -> None:
+    assert why(undecided(run(MADE, SPLIT))) == ("top1_agreement: INCONCLUSIVE; either side",)
+    record = run(MADE, SPLIT)
+    cleared = msgspec.structs.replace(record.models[0].variants[0], answer=ShipDecision.CLEARED)
+    assert reasons(record, records.MODEL, cleared) == ()
+
+
+def test_what_is_absent_by_declaration_stands_against_nobody() -> None:
+    record = run(MADE, FAILED, DECLARED)
+    variant = record.models[0].variants[0]
+    assert objections(record, records.MODEL, variant) == ("types: FAIL; float islands",)

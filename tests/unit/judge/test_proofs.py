@@ -580,8 +580,8 @@ def test_a_single_byte_of_weights_shows_how_it_is_used() -> None:
     none = proved(FLOAT, "weight_only_int8")
     assert none.evidence["breaks"] == [
         (
-            "int8 holds 0 % of the weights' bytes (largest other: float32 of CONV_2D 0); layers below "
-            "1,024 weights stay float"
+            "int8 holds 0 % of the weights' bytes (largest other: float32 of CONV_2D 0); layers "
+            "below 1,024 weights stay float"
         )
     ]
 

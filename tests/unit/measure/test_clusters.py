@@ -146,3 +146,13 @@ def test_all_of_a_clustered_set_is_all_whatever_is_rounded() -> None:
     assert 10 * clusters.effective / 10 < clusters.effective  # what rounding does to this one
     assert rate_interval(10, 10, 0.95, clusters)[1] == 1.0
     assert difference_interval(10, 0, 10, 0.95, clusters)[1] == 1.0
+
+
+def test_pairs_that_all_changed_are_no_more_than_all_whatever_is_rounded() -> None:
+    clusters = find_clusters([0, 0, *range(1, 8)])
+    assert clusters is not None
+    worth = clusters.effective
+    assert 4 * worth / 9 + 5 * worth / 9 > worth  # what rounding does to these
+    assert difference_interval(4, 5, 9, 0.95, clusters) == pytest.approx(
+        paired_difference(worth * 4 / 9 - 1e-12, worth * 5 / 9, worth, 0.95), abs=1e-6
+    )

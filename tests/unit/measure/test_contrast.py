@@ -195,3 +195,13 @@ def test_all_that_a_pair_of_shares_says() -> None:
     )
     with pytest.raises(ValueError, match="can't be compared"):
         paired(np.ones(0, np.bool_), np.ones(0, np.bool_))
+
+
+def test_the_unit_of_the_numerator_is_that_of_the_interval() -> None:
+    single = np.zeros(9)
+    single[0] = 1.0
+    ends = ratio_interval(np.ones(9), single, 0.95)
+    scaled = ratio_interval(np.full(9, 30.0), single, 0.95)
+    assert ends is not None
+    assert ends[1] > 16
+    assert scaled == pytest.approx((30 * ends[0], 30 * ends[1]), rel=1e-6)

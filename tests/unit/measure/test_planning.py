@@ -221,3 +221,24 @@ def test_each_number_is_tried_by_halving_once() -> None:
 
     assert planning._least(settled) == 11
     assert asked == [1, 2, 4, 8, 16, 12, 10, 11]
+
+
+def test_an_end_at_the_limit_settles_what_may_be_the_limit() -> None:
+    # A rate must reach its limit and a drop must not exceed it: both may be the limit itself.
+    reached = clopper_pearson(5, 5, 0.95)[0]
+    assert images_needed(1.0, reached, 0.95) == 5
+    missed = clopper_pearson(0, 5, 0.95)[1]
+    assert images_needed(0.0, missed, 0.95) == 6
+    kept = paired_difference(0, 0, 5, 0.95)[1]
+    assert images_needed_for_drop(0.0, 0.0, kept, 0.95) == 5
+    lost = paired_difference(5, 0, 5, 0.95)[0]
+    assert images_needed_for_drop(1.0, 0.0, lost, 0.95) == 6
+
+
+def test_numbers_of_images_are_whole() -> None:
+    for at in (1, 2, 11):
+        assert type(planning._least(functools.partial(operator.le, at))) is int
+
+
+def test_a_drop_by_all_may_be_what_shows() -> None:
+    assert drop_to_see(10**40, 0.0, allowed=1.0, confidence=0.95) == 1.0

@@ -326,7 +326,7 @@ def test_every_interval_refuses_a_confidence_that_is_none(confidence: float) -> 
         lambda: unbounded_mean(values, confidence),
     ]
     for ask in asks:
-        with pytest.raises(ValueError, match=f"between 0 and 1, not {confidence}"):
+        with pytest.raises(ValueError, match=f"confidence.*{confidence}"):
             ask()
 
 
@@ -365,3 +365,10 @@ def test_the_values_of_a_bounded_mean_may_be_0_and_1() -> None:
     assert (low, high) == pytest.approx(clopper_pearson(2, 3, 0.95), abs=1e-7)
     with pytest.raises(ValueError, match="needed"):
         bounded_mean(np.array([0.5, -0.1]), 0.95)
+
+
+def test_no_trials_are_refused() -> None:
+    with pytest.raises(ValueError, match="is not a rate"):
+        clopper_pearson(0, 0, 0.95)
+    with pytest.raises(ValueError, match="not a binomial"):
+        binomial_tail(0, 0, 0.5)

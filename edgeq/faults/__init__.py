@@ -1,1 +1,1 @@
-"""Ways in which models, data and files go wrong: the catalogue that `edgeq challenge` draws on."""
+"""Catalogue of faults in models, data and files, which `edgeq challenge` injects."""

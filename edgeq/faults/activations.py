@@ -1,4 +1,4 @@
-"""Faults of activations' ranges: calibrated on the wrong images, or cut."""
+"""Faults in activation ranges: calibrated on the wrong images, or cut."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def calibrated_on_one_class(good: Good) -> bytes:
     """The calibration images are all of one class."""
     calibration = good.calibration
     photos = calibration.images.photos
-    counts = Counter(one.label for one in photos if one.label is not None)
+    counts = Counter(photo.label for photo in photos if photo.label is not None)
     if not counts or (most := counts.most_common(1)[0])[1] in (1, len(photos)):
-        raise NotApplicableError("no class has several of the calibration images, but not all")
-    chosen = tuple(one for one in photos if one.label == most[0])
+        raise NotApplicableError("no class has several, but not all, of the calibration images")
+    chosen = tuple(photo for photo in photos if photo.label == most[0])
     return good.calibrated_on(chosen, calibration.preprocessing)
 
 
@@ -81,13 +81,13 @@ def ranges_cut(good: Good) -> bytes:
 
 
 def _rescale_biases(graph: Graph) -> None:
-    """Give the biases the scale that their layer's new input asks for."""
+    """Adapt the biases to the new scale of their layer's input."""
     for layer in graph.layers():
         if layer.bias is None:
             continue
         scale, _ = graph.scales(layer.bias)
-        wanted = graph.scales(layer.input)[0][0] * graph.scales(layer.weights)[0]
+        new_scale = graph.scales(layer.input)[0][0] * graph.scales(layer.weights)[0]
         values = graph.values(layer.bias)
         ends = np.iinfo(values.dtype)
-        values[...] = np.clip(np.rint(values * (scale / wanted)), ends.min, ends.max)
-        scale[...] = wanted
+        values[...] = np.clip(np.rint(values * (scale / new_scale)), ends.min, ends.max)
+        scale[...] = new_scale

@@ -1,4 +1,4 @@
-"""Faults of biases and of the normalisation that was folded into them."""
+"""Faults in biases and in the normalisation that was folded into them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ SEED = 22
 
 
 def _biased(graph: Graph) -> list[tuple[Layer, Array]]:
-    """Return the layers with a bias that is not 0, and its values."""
-    found = [(one, graph.values(one.bias)) for one in graph.layers() if one.bias is not None]
-    found = [(layer, values) for layer, values in found if values.any()]
-    if not found:
+    """Return the layers with a bias that is not 0, each with its values."""
+    biased = [
+        (layer, values)
+        for layer in graph.layers()
+        if layer.bias is not None and (values := graph.values(layer.bias)).any()
+    ]
+    if not biased:
         raise NotApplicableError("no layer has a stored bias")
-    return found
+    return biased
 
 
 @fault("biases_zeroed", "bias", "high", "damaged_tensor")
@@ -31,7 +34,7 @@ def biases_zeroed(good: Good) -> bytes:
 
 @fault("biases_negated", "bias", "high", "damaged_tensor")
 def biases_negated(good: Good) -> bytes:
-    """All biases have the other sign."""
+    """All biases have the opposite sign."""
     graph = good.graph()
     for _, values in _biased(graph):
         values[...] = -values
@@ -60,7 +63,7 @@ def bias_of_one_class(good: Good) -> bytes:
 
 @fault("normalisation_lost", "bias", "high", "damaged_tensor")
 def normalisation_lost(good: Good) -> bytes:
-    """Weights and biases lack the factor per channel that folding multiplies them with."""
+    """Weights and biases lack the factor per channel by which folding multiplies them."""
     graph = good.graph()
     changed = 0
     for layer in graph.layers():

@@ -1,4 +1,4 @@
-"""The whole catalogue: the faults of this package and those of others."""
+"""The complete catalogue: the faults of this package and of other packages."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ FAMILIES = (
 def faults() -> Registry[Fault]:
     """Return all faults and controls by name, in the order of the families.
 
-    Other packages add theirs by an entry point of the group ``edgeq.faults`` that names a
-    ``Fault`` or several of them.
+    Other packages add theirs by entry points of the group ``edgeq.faults``, each of which names one
+    or several ``Fault`` objects.
 
     Raises:
-        SpecError: An entry point can't be loaded, is no fault, or takes a name that is taken.
+        SpecError: An entry point can't be loaded, is not a fault, or uses a name that exists.
     """
     for family in FAMILIES:
         import_module(f"edgeq.faults.{family}")
-    found = Registry("fault", BUILT_IN)
-    for one, _ in added("fault", Fault, GROUP):
-        found.add(one.name, one)
-    return found
+    catalogue = Registry("fault", BUILT_IN)
+    for fault, _ in added("fault", Fault, GROUP):
+        catalogue.add(fault.name, fault)
+    return catalogue

@@ -1,4 +1,4 @@
-"""The challenge: every fault against the gates that let the good variant pass."""
+"""The challenge: whether the gates that pass a good variant catch every fault in it."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ PREFERRED = ("int8", "int8_float_io", "int16x8", "dynamic_range", "weight_only_i
 NOTHING = "it changes nothing here"
 
 Diagnose = Callable[[VariantUnderTest], "str | None"]
-"""Returns the name of the probable cause for which a variant does not pass, None for none."""
+"""Function that returns the probable cause why a variant does not pass; None if there is none."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """A fault and what came of making it.
+    """A fault and the result of making it.
 
     Attributes:
         fault: The fault.
-        faulty: What it made of the good variant, None where it could not.
-        inapplicable: Why it can't happen here, None where it can.
-        broken: Why the function that makes it failed, None where it did not.
-        refusal: What the engine said where it refused to make the variant again.
+        faulty: What it changes in the good variant; None if it could not be made.
+        inapplicable: Why it can't happen here; None if it can.
+        broken: Why the fault's function failed; None if it did not.
+        refusal: The engine's error if it could not rebuild the variant; None otherwise.
     """
 
     fault: Fault
@@ -70,17 +70,18 @@ def challenge(
     diagnose: Diagnose | None = None,
     say: Say = lambda _: None,
 ) -> Challenge:
-    """Make good variants faulty, one fault at a time, and ask the spec's gates about each.
+    """Make good variants faulty, one fault at a time, and judge each by the spec's gates.
 
     Args:
-        spec: The user's own.
-        models: Models to challenge, all where none is named.
-        variant: The variant to make faulty; a good one of each model where None, ``int8`` first.
-        names: Faults and controls, all where none is named.
+        spec: The user's spec.
+        models: Models to challenge; all if empty.
+        variant: The variant to make faulty; if None, a good variant of each model, preferably
+            ``int8``.
+        names: Faults and controls; all if empty.
         store: As for ``Run``.
-        diagnose: Names the cause of a caught fault, to be compared with the fault's own; what
-            its cases say where None.
-        say: Told what is going on.
+        diagnose: Function that names the cause of a caught fault, which is compared with the
+            fault's own cause; if None, the cause that its cases name.
+        say: Function that receives progress messages.
 
     Raises:
         SpecError: A name is unknown, or no variant passes its own gates.
@@ -88,8 +89,8 @@ def challenge(
     """
     started, clock = datetime.now(UTC), time.monotonic()
     every = catalogue()
-    chosen = tuple(every.get(name) for name in names) or tuple(one for _, one in every)
-    kept = store or Store(spec.path(spec.store))
+    chosen = tuple(every.get(name) for name in names) or tuple(fault for _, fault in every)
+    store = store or Store(spec.path(spec.store))
     for model in models:
         if model not in spec.models:
             raise SpecError(
@@ -100,12 +101,12 @@ def challenge(
     faults: list[FaultAnswer] = []
     controls: list[ControlAnswer] = []
     for model in models or spec.models:
-        run = Run(alone(spec, model), store=kept, say=say)
+        run = Run(alone(spec, model), store=store, say=say)
         with tempfile.TemporaryDirectory(prefix="edgeq-challenge-") as folder:
             good = choose_good(run, model, variant, Path(folder))
             answers = tuple(_answers(good, chosen, diagnose, say))
-        faults += [one for one in answers if isinstance(one, FaultAnswer)]
-        controls += [one for one in answers if isinstance(one, ControlAnswer)]
+        faults += [answer for answer in answers if isinstance(answer, FaultAnswer)]
+        controls += [answer for answer in answers if isinstance(answer, ControlAnswer)]
     return summed(
         tuple(faults),
         tuple(controls),
@@ -121,32 +122,33 @@ def choose_good(run: Run, model: str, variant: str | None, scratch: Path) -> Goo
     """Return a variant that passes its own gates.
 
     Raises:
-        SpecError: There is none.
-        EdgeqError: A case could not be measured for a reason that is not the variant's.
+        SpecError: No variant passes.
+        EdgeqError: A case could not be measured for a reason that is not the variant's fault.
     """
     declared = run.variants_of(model)
     if variant is not None:
         declared = (run.variant(f"{model}/{variant}"),)
     problems = []
-    for one in sorted(declared, key=_preference):
+    for candidate in sorted(declared, key=_preference):
         problem, records = None, list[CaseRecord]()
         for case in run.cases:
-            if case.variant is one and problem is None:
-                run.say(f"{one.name}: is it good? {case.gate.name}")
+            if case.variant is candidate and problem is None:
+                run.say(f"{candidate.name}: is it good? {case.gate.name}")
                 record, error = judge(case)
                 if error is not None:
                     raise error
                 records.append(record)
                 problem = f"{case.gate.name}: {record.reason}" if stops(record) else None
         if problem is None:
-            narrowed = Run(with_variant(one), store=run.store, say=run.say)
-            return Good(narrowed.variant(one.name), scratch, measured(records), unjudged(records))
-        problems.append(f"{one.short_name} ({problem})")
+            narrowed = Run(with_variant(candidate), store=run.store, say=run.say)
+            good = narrowed.variant(candidate.name)
+            return Good(good, scratch, measured(records), unjudged(records))
+        problems.append(f"{candidate.short_name} ({problem})")
     raise SpecError(
         f"no variant of {model!r} passes its own gates, so there is none to make faulty: "
         f"{'; '.join(problems)}",
         where=run.spec.origin,
-        remedy="Mend the variant or its limits first: `edgeq gate`",
+        remedy="Fix the variant or its limits first: `edgeq gate`",
     )
 
 
@@ -157,10 +159,10 @@ def measured(records: Sequence[CaseRecord]) -> frozenset[str]:
 
 
 def unjudged(records: Sequence[CaseRecord]) -> str | None:
-    """Return why the predictions of a variant are not judged, None if they are."""
+    """Return why the predictions of a variant are not judged; None if they are."""
     if not measured(records).isdisjoint(PREDICTIONS):
         return None
-    reasons = [one.reason for one in records if GATES.get(one.gate).marker in PREDICTIONS]
+    reasons = [record.reason for record in records if GATES.get(record.gate).marker in PREDICTIONS]
     if not reasons:
         return "its predictions are not judged: no declared gate looks at them"
     why = reasons[0].removeprefix(NOT_MEASURED).removesuffix(DECLARED)
@@ -168,7 +170,7 @@ def unjudged(records: Sequence[CaseRecord]) -> str | None:
 
 
 def stops(record: CaseRecord, inconclusive: str = "warn") -> bool:
-    """Return whether a case keeps a variant from shipping."""
+    """Return whether a case prevents a variant from shipping."""
     missing = record.status is Verdict.MISSING and not record.declared_missing
     open_ = record.status is Verdict.INCONCLUSIVE and inconclusive == "fail"
     return record.status is Verdict.FAIL or missing or open_
@@ -188,7 +190,7 @@ def _answers(
 
 
 def make(fault: Fault, good: Good) -> Made:
-    """Make a fault in a good variant, or say why it can't be made.
+    """Make a fault in a good variant, or state why it can't be made.
 
     Raises:
         EdgeqError: The models or images can't be used.
@@ -203,7 +205,7 @@ def make(fault: Fault, good: Good) -> Made:
         return Made(fault, refusal=error.what)
     except EdgeqError:
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - others' code and its own affair
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - faults may come from other packages
         return Made(fault, broken=f"its function failed: {type(error).__name__}: {error}")
     return Made(fault, faulty, inapplicable=_why_inapplicable(faulty, good))
 
@@ -221,11 +223,11 @@ def _unseen(fault: Fault) -> str:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the gates said about a faulty variant.
+    """The gates' verdicts on a faulty variant.
 
     Attributes:
         variant: The faulty variant, in the run in which it was judged.
-        records: Its cases.
+        records: The records of its cases.
     """
 
     variant: VariantUnderTest
@@ -233,18 +235,20 @@ class Judged:
 
     @property
     def stopping(self) -> tuple[str, ...]:
-        """The gates that stop it."""
+        """The gates that prevent it from shipping."""
         inconclusive = self.variant.spec.inconclusive
-        return tuple(one.gate for one in self.records if stops(one, inconclusive=inconclusive))
+        return tuple(
+            record.gate for record in self.records if stops(record, inconclusive=inconclusive)
+        )
 
     @property
     def opened(self) -> tuple[CaseRecord, ...]:
         """The cases that are INCONCLUSIVE."""
-        return tuple(one for one in self.records if one.status is Verdict.INCONCLUSIVE)
+        return tuple(record for record in self.records if record.status is Verdict.INCONCLUSIVE)
 
 
 def judged(faulty: Faulty, fault: Fault, good: Good) -> Judged:
-    """Ask the gates about what a fault made of a good variant.
+    """Judge a good variant with a fault in it by the gates.
 
     Raises:
         EdgeqError: The models or images can't be used.
@@ -254,40 +258,44 @@ def judged(faulty: Faulty, fault: Fault, good: Good) -> Judged:
     return Judged(variant, tuple(judge(case)[0] for case in cases))
 
 
-def answer(made: Made, good: Good, diagnose: Diagnose | None = None) -> FaultAnswer | ControlAnswer:
-    """Return what the gates say about a fault or a harmless change."""
-    fault = made.fault
-    unusable = made.inapplicable or made.broken
+def answer(
+    attempt: Made, good: Good, diagnose: Diagnose | None = None
+) -> FaultAnswer | ControlAnswer:
+    """Return the gates' answer to a fault or a harmless change."""
+    fault = attempt.fault
+    unusable = attempt.inapplicable or attempt.broken
     if unusable is not None:
-        why: Literal["not applicable", "broken"] = "broken" if made.broken else "not applicable"
+        why: Literal["not applicable", "broken"] = "broken" if attempt.broken else "not applicable"
         if fault.control:
             return _control(fault, good, why, unusable)
         return _fault(fault, good, why, (), unusable)
-    if made.faulty is None:
-        return _fault(fault, good, "caught", ("made",), made.refusal or "")
-    found = judged(made.faulty, fault, good)
-    variant, records = found.variant, found.records
-    stopping, opened = found.stopping, found.opened
+    if attempt.faulty is None:
+        return _fault(fault, good, "caught", ("made",), attempt.refusal or "")
+    verdicts = judged(attempt.faulty, fault, good)
+    variant, records = verdicts.variant, verdicts.records
+    stopping, opened = verdicts.stopping, verdicts.opened
     if fault.control:
-        note = next((one.reason for one in records if one.gate in stopping), "")
-        note = note or "; ".join(f"{one.gate}: {one.next_step or one.reason}" for one in opened)
+        note = next((record.reason for record in records if record.gate in stopping), "")
+        note = note or "; ".join(
+            f"{record.gate}: {record.next_step or record.reason}" for record in opened
+        )
         passed: Passed = "INCONCLUSIVE" if opened else "PASS"
         return _control(fault, good, "FAIL" if stopping else passed, note)
-    seen = visible(fault, made.faulty, good, variant)
-    facts = {"visible": seen, "where": made.faulty.where}
+    seen = visible(fault, attempt.faulty, good, variant)
+    facts = {"visible": seen, "where": attempt.faulty.where}
     if stopping:
         cause = cause_of(records) if diagnose is None else diagnose(variant)
-        # What changes no prediction has no cause that an experiment could show.
-        plain = seen is False and cause in {GATES.get(one).cause for one in stopping}
-        answered = _fault(fault, good, "caught", stopping, "", found=cause, diagnosed=not plain)
+        # If no prediction changes, no experiment can show a cause.
+        plain = seen is False and cause in {GATES.get(gate).cause for gate in stopping}
+        result = _fault(fault, good, "caught", stopping, "", named_cause=cause, diagnosed=not plain)
     else:
         note = would_catch(fault, good, variant, records)
-        answered = _fault(fault, good, "INCONCLUSIVE" if opened else "missed", (), note)
-    return msgspec.structs.replace(answered, **facts)
+        result = _fault(fault, good, "INCONCLUSIVE" if opened else "missed", (), note)
+    return msgspec.structs.replace(result, **facts)
 
 
 def _place(faulty: Faulty, fault: Fault, good: Good) -> VariantUnderTest:
-    """Return the faulty variant, in a run of its own."""
+    """Return the faulty variant in a separate run."""
     store, say = good.variant.run.store, good.variant.run.say
     if faulty.labels is None and faulty.calibration is None:
         spec = join(good, fault.name, faulty)
@@ -309,7 +317,7 @@ def _fault(
     caught_by: tuple[str, ...],
     note: str,
     *,
-    found: str | None = None,
+    named_cause: str | None = None,
     diagnosed: bool = False,
 ) -> FaultAnswer:
     return FaultAnswer(
@@ -321,10 +329,10 @@ def _fault(
         summary=fault.summary,
         verdict=verdict,
         caught_by=caught_by,
-        proofs=tuple(one for one in caught_by if GATES.get(one).is_proof),
+        proofs=tuple(gate for gate in caught_by if GATES.get(gate).is_proof),
         cause=fault.cause,
-        cause_found=found,
-        cause_named=found == fault.cause if diagnosed else None,
+        cause_found=named_cause,
+        cause_named=named_cause == fault.cause if diagnosed else None,
         note=note,
     )
 

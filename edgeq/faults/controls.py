@@ -1,4 +1,4 @@
-"""Harmless changes: every gate must let them pass."""
+"""Harmless changes, which every gate must let pass."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from edgeq.faults.stored import baseline_layers, by_channel, is_integer, real, s
 
 SEED = 26
 SHARE = 0.02
-"""Of the weights that are stored as floats."""
+"""Share of the weights to change if they are stored as floats."""
 
 TIED = 0.01
-"""Of a step from halfway: what other last bits of a scale can turn."""
+"""Distance from halfway, in steps, that a difference in a scale's last bits can bridge."""
 
 
 @fault("renamed_tensors", "control", "low", "none")
@@ -40,7 +40,7 @@ def reordered_operators(good: Good) -> bytes:
             at += 1
         at += 1
     if not swapped:
-        raise NotApplicableError("every operator needs the one before")
+        raise NotApplicableError("every operator needs the one before it")
     graph.main.operators = operators
     return graph.packed()
 
@@ -55,7 +55,7 @@ def reordered_tensors(good: Good) -> bytes:
 
 @fault("other_metadata", "control", "low", "none")
 def other_metadata(good: Good) -> bytes:
-    """The description is another one, and there is one more piece of metadata."""
+    """The description differs, and there is an additional piece of metadata."""
     graph = good.graph()
     graph.model.description = "described in other words"
     note, buffer = graph.schema.MetadataT(), graph.schema.BufferT()
@@ -68,10 +68,10 @@ def other_metadata(good: Good) -> bytes:
 
 @fault("other_rounding", "control", "low", "none")
 def other_rounding(good: Good) -> bytes:
-    """Weights that lie halfway between two steps are rounded to the other one.
+    """Weights halfway between two steps are rounded to the other step.
 
-    Honest converters differ there and nowhere else: their scales have other last bits. A weight a
-    whole step away from its place is a fault, however few such weights there are.
+    Honest converters differ only there, because the last bits of their scales differ. A weight that
+    is a whole step off is a fault, however few such weights there are.
     """
     graph = good.graph()
     baseline, others = baseline_layers(good, graph)
@@ -96,9 +96,13 @@ def other_rounding(good: Good) -> bytes:
 
 @fault("unfused_activation", "control", "low", "none")
 def unfused_activation(good: Good) -> bytes:
-    """One layer's activation is an operator of its own."""
+    """One layer's activation is a separate operator."""
     graph = good.graph()
-    every = [one for one in fused(graph) if one.builtinOptions.fusedActivationFunction in UNFUSED]
+    every = [
+        operator
+        for operator in fused(graph)
+        if operator.builtinOptions.fusedActivationFunction in UNFUSED
+    ]
     if not every:
         raise NotApplicableError("no activation is fused")
     unfuse(graph, every[len(every) // 2])
@@ -107,7 +111,7 @@ def unfused_activation(good: Good) -> bytes:
 
 @fault("flattened_and_back", "control", "low", "none")
 def flattened_and_back(good: Good) -> bytes:
-    """What one layer gives is flattened and brought back into its shape."""
+    """One layer's output is flattened and reshaped back."""
     graph = good.graph()
     flatten(graph, graph.middle())
     return graph.packed()
@@ -115,7 +119,7 @@ def flattened_and_back(good: Good) -> bytes:
 
 @fault("other_codes", "control", "low", "none")
 def other_codes(good: Good) -> bytes:
-    """The table of operators' codes is in another order, with one that is not used."""
+    """The table of operator codes is in another order and has an unused entry."""
     graph = good.graph()
     graph.code("FLOOR")
     graph.recode(np.random.default_rng(SEED).permutation(len(graph.model.operatorCodes)))

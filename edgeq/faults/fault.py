@@ -1,4 +1,4 @@
-"""What a fault is: a named way in which a good variant goes wrong."""
+"""Definition of a fault: a named way in which a good variant goes wrong."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ Place = Literal[
 ]
 
 PREDICTIONS = ("agreement", "accuracy")
-"""Markers of the gates that look at predictions."""
+"""Markers of the gates that judge predictions."""
 
 STORED = (*PREDICTIONS, "weights")
-"""What sees that stored numbers or the graph are not those of the baseline."""
+"""What can show that stored numbers or the graph differ from the baseline's."""
 
 RANGES = (*PREDICTIONS, "ranges")
-"""What sees that activations' ranges do not fit the samples."""
+"""What can show that activation ranges do not fit the samples."""
 
 INPUT = (*RANGES, "input_range")
-"""What sees that a variant's input is not what it was calibrated for."""
+"""What can show that a variant's input differs from what it was calibrated for."""
 
 ANYTHING: tuple[str, ...] = ()
-"""For a fault that whatever is measured may show: a file that does not load, a slow inference."""
+"""For faults that any measurement may show, such as a file that does not load."""
 
 SHOWN_BY: dict[Place, tuple[str, ...]] = {
     "quantization": RANGES,
@@ -58,33 +58,31 @@ SHOWN_BY: dict[Place, tuple[str, ...]] = {
     "run time": ANYTHING,
     "control": ANYTHING,
 }
-"""What can show a fault if its author says nothing, by its place.
+"""What can show a fault by default, for each place.
 
-Wrong numbers in a file of the right form show in what the model says, and those that came from the
-baseline beside the baseline's.
+Wrong numbers in a well-formed file show in the model's predictions. Those that derive from the
+baseline also show by comparison with the baseline's.
 """
 
 
 class NotApplicableError(Exception):
-    """A fault can't happen to this variant; the message says why."""
+    """The fault can't happen to this variant; the message says why."""
 
 
 @dataclass(frozen=True)
 class Faulty:
-    """What a fault makes of a good variant; what is None stays as it was.
+    """What a fault changes in a good variant; None means no change.
 
     Attributes:
-        content: Bytes of the file.
+        content: Content of the variant's file.
         preprocessing: How photographs become the variant's input.
         labels: Labels of the evaluation set, int64, shape ``(n,)``.
-        calibration: The calibration set; gates on the set look at it, the file stays as it was.
-        conduct: What the worker does wrong when it runs the variant, as ``faulty_worker`` reads
-            it.
-        timeout_s: Seconds that the worker may be silent, so that a fault that makes it so is
-            seen before long.
+        calibration: The calibration set that gates judge; the file does not change.
+        conduct: What the worker does wrong when it runs the variant, as read by ``faulty_worker``.
+        timeout_s: Seconds that the worker may be silent, so that a hang is soon noticed.
         photographs: A folder with the variant's own photographs of the evaluation set's scenes,
             under the same names.
-        where: Name of the tensor or operator at fault, None if it is not one alone.
+        where: Name of the tensor or operator at fault; None if there is not exactly one.
     """
 
     content: bytes | None = None
@@ -99,18 +97,18 @@ class Faulty:
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to go wrong, or a harmless change where the place is ``"control"``.
+    """One way to go wrong, or a harmless change if the place is ``"control"``.
 
     Attributes:
-        name: Unique in the catalogue.
+        name: Name of the fault, unique in the catalogue.
         place: Where it happens.
-        severity: ``"high"`` ruins most answers, ``"low"`` is hard to see.
-        cause: What a diagnosis should name.
+        severity: ``"high"`` ruins most predictions, ``"low"`` is hard to see.
+        cause: The cause that a diagnosis should name.
         summary: What is wrong, in a few words.
-        make: Returns what it makes of a good variant. Raises ``NotApplicableError`` where it
-            can't happen, ``EdgeqError`` where the making itself fails.
-        shown_by: Gates, or markers of gates, that can show it: where none of them is measured
-            it is not applicable. ``ANYTHING`` if it may show wherever something is measured.
+        make: Function that makes a good variant faulty. It raises ``NotApplicableError`` if the
+            fault can't happen, and ``EdgeqError`` if making it fails.
+        shown_by: Gates, or markers of gates, that can show the fault. If none of them is measured,
+            it is not applicable. ``ANYTHING`` if any measurement may show it.
     """
 
     name: str
@@ -122,17 +120,17 @@ class Fault:
     shown_by: tuple[str, ...] = ANYTHING
 
     def shows(self, measured: Collection[str]) -> bool:
-        """Return whether one of the measured gates, given with their markers, can show it."""
+        """Return whether one of the measured gates (names and markers) can show it."""
         return not self.shown_by or not set(self.shown_by).isdisjoint(measured)
 
     @property
     def control(self) -> bool:
-        """Whether it is a harmless change, which every gate must let pass."""
+        """Whether this is a harmless change, which every gate must let pass."""
         return self.place == "control"
 
 
 BUILT_IN: Registry[Fault] = Registry("fault")
-"""The faults of this package; ``catalogue.faults`` has those of other packages too."""
+"""The faults of this package; ``catalogue.faults`` also has those of other packages."""
 
 Maker = Callable[["Good"], "bytes | Faulty"]
 
@@ -145,14 +143,13 @@ def fault(
     *,
     shown_by: tuple[str, ...] | None = None,
 ) -> Callable[[Maker], Fault]:
-    """Register a function as a fault; its docstring's first line says what is wrong.
+    """Register a function as a fault, whose summary is the docstring's first line.
 
     The function returns the bytes of the faulty file, or ``Faulty``.
     """
 
     def register(maker: Maker) -> Fault:
-        made = new_fault(maker, name, place, severity, cause, shown_by=shown_by)
-        return BUILT_IN.add(name, made)
+        return BUILT_IN.add(name, new_fault(maker, name, place, severity, cause, shown_by=shown_by))
 
     return register
 
@@ -166,23 +163,23 @@ def new_fault(
     *,
     shown_by: tuple[str, ...] | None = None,
 ) -> Fault:
-    """Return a fault made by a function, without registering it.
+    """Return a fault that a function makes, without registering it.
 
     Args:
-        maker: Returns the bytes of the faulty file, or ``Faulty``. Its docstring's first line
-            says what is wrong.
+        maker: Function that returns the bytes of the faulty file, or ``Faulty``. The first line of
+            its docstring says what is wrong.
         name: As in ``Fault``.
         place: As in ``Fault``.
         severity: As in ``Fault``.
         cause: As in ``Fault``.
-        shown_by: As in ``Fault``; what ``SHOWN_BY`` says of the place if None.
+        shown_by: As in ``Fault``; None for the default of the place in ``SHOWN_BY``.
     """
 
     def make(good: Good) -> Faulty:
-        made = maker(good)
-        if not isinstance(made, bytes | Faulty):
-            raise TypeError(f"returned {type(made).__name__}, not bytes or Faulty")
-        return made if isinstance(made, Faulty) else Faulty(content=made)
+        faulty = maker(good)
+        if not isinstance(faulty, bytes | Faulty):
+            raise TypeError(f"returned {type(faulty).__name__}, not bytes or Faulty")
+        return faulty if isinstance(faulty, Faulty) else Faulty(content=faulty)
 
     summary = (maker.__doc__ or name).strip().splitlines()[0].rstrip(".")
     seen = SHOWN_BY[place] if shown_by is None else shown_by

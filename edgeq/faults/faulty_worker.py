@@ -1,7 +1,7 @@
-"""A worker that does wrong with marked models, and with others what the worker does.
+"""A worker that misbehaves with marked models and behaves normally with others.
 
-Started as ``python faulty_worker.py WORKER``, where WORKER is the file of the worker proper. A
-model is marked by ``MARK``, a JSON object and a line's end behind its last byte.
+It is started as ``python faulty_worker.py WORKER``, with the file of the real worker. A model is
+marked by ``MARK``, a JSON object and a newline after its last byte.
 """
 
 from __future__ import annotations
@@ -19,82 +19,82 @@ MARK = b"\nedgeq-conduct:"
 
 
 def marked(content: bytes, conduct: dict[str, object]) -> bytes:
-    """Return a model that a faulty worker does wrong with."""
+    """Return a model with a mark that makes a faulty worker misbehave."""
     return content + MARK + json.dumps(conduct, sort_keys=True).encode() + b"\n"
 
 
 def conduct_of(content: bytes) -> dict[str, Any]:
-    """Return what a faulty worker does with a model, nothing where it is not marked."""
+    """Return what a faulty worker does wrong with a model; empty if it is not marked."""
     start = content.rfind(MARK)
     if start < 0:
         return {}
-    found: dict[str, Any] = json.loads(content[start + len(MARK) :].split(b"\n", 1)[0])
-    return found
+    conduct: dict[str, Any] = json.loads(content[start + len(MARK) :].split(b"\n", 1)[0])
+    return conduct
 
 
 class Conduct:
-    """What is done wrong with one model.
+    """How a worker misbehaves with one model.
 
     Args:
-        told: As in the model's mark.
+        settings: The JSON object in the model's mark.
     """
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.what, self._told = told.get("do"), told
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.what, self._settings = settings.get("do"), settings
         self._invoked = 0
-        self._kept: list[Any] | None = None
+        self._earlier: list[Any] | None = None
         self._ballast: list[Any] = []
 
     def before_load(self) -> None:
-        """Refuse or crash where that is to happen while the model loads."""
+        """Refuse the model or crash, if that is to happen while it loads."""
         if self.what == "refuse":
             raise ValueError("the model is refused")
         self._crash()
 
     def ballast(self) -> Any:
-        """Return memory that is kept with the model, written to so that it is resident."""
+        """Return memory to keep with the model, written to so that it is resident."""
         import numpy as np
 
-        return np.ones(self._told.get("bytes", 0), np.uint8)
+        return np.ones(self._settings.get("bytes", 0), np.uint8)
 
     def after_invoke(self, start: float, seconds: float) -> float:
-        """Crash, hang, keep memory or take longer; return the seconds that it took in all."""
+        """Crash, hang, leak memory or take longer; return the total time in seconds."""
         self._invoked += 1
         self._crash()
         if self.what == "grow":
             self._ballast.append(self.ballast())
-        while self.what == "hang" and self._invoked > self._told["after"]:
+        while self.what == "hang" and self._invoked > self._settings["after"]:
             time.sleep(1)
         if self.what != "slower":
             return seconds
-        end = start + seconds * (1 + self._told["factor"])
+        end = start + seconds * (1 + self._settings["factor"])
         while time.perf_counter() < end:
             pass
         return time.perf_counter() - start
 
-    def answers(self, found: list[Any]) -> list[Any]:
-        """Return other answers in place of those that the model gave."""
+    def answers(self, outputs: list[Any]) -> list[Any]:
+        """Return wrong outputs in place of the model's own."""
         import numpy as np
 
         if self.what == "nan":
-            for one in found:
-                one.reshape(-1)[0] = np.nan
+            for output in outputs:
+                output.reshape(-1)[0] = np.nan
         if self.what == "noise":
             drawn = np.random.default_rng()
-            return [one + drawn.normal(0, one.std(), one.shape) for one in found]
+            return [output + drawn.normal(0, output.std(), output.shape) for output in outputs]
         if self.what in {"constant", "stale"}:
-            kept = found if self._kept is None else self._kept
-            self._kept = found if self.what == "stale" else kept
-            return kept
-        return found
+            earlier = outputs if self._earlier is None else self._earlier
+            self._earlier = outputs if self.what == "stale" else earlier
+            return earlier
+        return outputs
 
     def _crash(self) -> None:
-        if self.what == "crash" and self._invoked > self._told["after"]:
+        if self.what == "crash" and self._invoked > self._settings["after"]:
             os.kill(os.getpid(), signal.SIGSEGV)
 
 
 def faulty(base: type) -> type:
-    """Return a kind of model, as the worker has it, that is run wrongly where it is marked."""
+    """Return a subclass of the worker's model class that misbehaves with marked models."""
     kind: Any = base
 
     class FaultyModel(kind):  # type: ignore[misc] # the worker's own class, known at run time
@@ -117,7 +117,7 @@ def faulty(base: type) -> type:
 
 
 def main(worker: str) -> int:
-    """Serve as the worker, with another kind of model."""
+    """Run the worker with the faulty model class."""
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     spec = importlib.util.spec_from_file_location("edgeq_worker", worker)
     if spec is None or spec.loader is None:

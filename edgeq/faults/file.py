@@ -1,4 +1,4 @@
-"""Faults of the file: damaged, another model's, or not what it claims."""
+"""Faults in the file: damaged, another model's, or not what it claims to be."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def graph_bits_flipped(good: Good) -> bytes:
     places = np.arange(_GRAPH_START, len(data))
     graph = good.graph()
     base = good.content
-    for buffer in graph.model.buffers:  # what is left are tables, not numbers
+    for buffer in graph.model.buffers:  # leave out stored numbers, so that only tables remain
         if buffer.data is not None and len(buffer.data) > _GRAPH_START:
             start = base.find(buffer.data.tobytes())
             places[start - _GRAPH_START : start - _GRAPH_START + len(buffer.data)] = 0
@@ -73,7 +73,7 @@ def another_model(good: Good) -> bytes:
     weights = graph.values(last.weights)
     shape = (len(weights), *(1 for _ in weights.shape[1:-1]), int(channels))
     if last.name != "FULLY_CONNECTED":
-        raise NotApplicableError("the last layer is no FULLY_CONNECTED one")
+        raise NotApplicableError("the last layer is not a FULLY_CONNECTED")
     drawn = np.random.default_rng(SEED).normal(0, 30, shape)
     data = graph.add_tensor(
         last.weights,
@@ -92,7 +92,11 @@ def another_model(good: Good) -> bytes:
     mean.builtinOptionsType = graph.schema.BuiltinOptions.ReducerOptions
     dense = graph.main.operators[last.operator]
     dense.inputs = [pooled, data]
-    before = [one for one in graph.main.operators[: first.operator] if source in list(one.outputs)]
+    before = [
+        operator
+        for operator in graph.main.operators[: first.operator]
+        if source in list(operator.outputs)
+    ]
     graph.main.operators = [*before, mean, *graph.main.operators[last.operator :]]
     return graph.packed()
 
@@ -104,14 +108,14 @@ def float_island(good: Good) -> bytes:
     layer = graph.middle("CONV_2D")
     if graph.dtype(layer.output) != "int8" or graph.dtype(layer.input) != "int8":
         raise NotApplicableError("the variant's activations are not int8")
-    given = graph.add_tensor(layer.input, "island/input", "float32")
-    told = graph.add_tensor(layer.output, "island/output", "float32")
+    entry = graph.add_tensor(layer.input, "island/input", "float32")
+    result = graph.add_tensor(layer.output, "island/output", "float32")
     stored = [_as_float(graph, tensor) for tensor in (layer.weights, layer.bias)]
     operators = list(graph.main.operators)
     convolution = operators[layer.operator]
-    convolution.inputs, convolution.outputs = [given, *stored], [told]
-    operators.insert(layer.operator, graph.operator("DEQUANTIZE", [layer.input], [given]))
-    operators.insert(layer.operator + 2, graph.operator("QUANTIZE", [told], [layer.output]))
+    convolution.inputs, convolution.outputs = [entry, *stored], [result]
+    operators.insert(layer.operator, graph.operator("DEQUANTIZE", [layer.input], [entry]))
+    operators.insert(layer.operator + 2, graph.operator("QUANTIZE", [result], [layer.output]))
     graph.main.operators = operators
     return graph.packed()
 

@@ -1,4 +1,4 @@
-"""The good variant that a challenge starts from, with all that a fault may need."""
+"""The good variant that a challenge starts from, with everything that faults may need."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOVED = {
     "latency": "variant.latency",
     "memory": "variant.memory",
 }
-"""Former attributes of ``Good``, and what to ask for in their place."""
+"""Former attributes of ``Good``, and their replacements."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Good:
     """A variant that passes its gates.
 
     Attributes:
-        variant: The variant, with all that was measured of it.
-        scratch: A folder for files that outlive a fault's making.
+        variant: The variant and its measurements.
+        scratch: A folder for files that are needed after a fault's function has returned.
         measured: The gates that were measured on it, and their markers.
-        unjudged: Why its predictions are not judged, None if they are.
+        unjudged: Why its predictions are not judged; None if they are.
     """
 
     variant: VariantUnderTest
@@ -50,7 +50,7 @@ class Good:
     measured: frozenset[str] = frozenset()
     unjudged: str | None = None
 
-    if not TYPE_CHECKING:  # nobody's new code is to use what moved
+    if not TYPE_CHECKING:  # type checkers reject former attributes in new code
 
         def __getattr__(self, name: str) -> object:
             """Return a former attribute, with a warning."""
@@ -58,7 +58,7 @@ class Good:
             if place is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             warnings.warn(
-                f"Good.{name} will be removed: ask for Good.{place}",
+                f"Good.{name} will be removed; use Good.{place}",
                 DeprecationWarning,
                 stacklevel=2,
             )
@@ -66,12 +66,12 @@ class Good:
 
     @cached_property
     def content(self) -> bytes:
-        """Bytes of its file."""
+        """Content of its file."""
         return self.variant.source.path.read_bytes()
 
     @property
     def baseline(self) -> bytes:
-        """Bytes of its baseline's file."""
+        """Content of its baseline's file."""
         return self.variant.baseline.source.path.read_bytes()
 
     @property
@@ -79,7 +79,7 @@ class Good:
         """Labels of the evaluation set.
 
         Raises:
-            NotApplicableError: It has none.
+            NotApplicableError: The evaluation images have no labels.
         """
         images = self.variant.inputs.evaluation
         if images is None or not images.labelled:
@@ -87,15 +87,15 @@ class Good:
         return images.labels()
 
     def graph(self) -> Graph:
-        """Return its graph, to be edited."""
+        """Return its graph for editing."""
         return Graph(self.content, self.variant.source.path)
 
     @property
     def calibration(self) -> Calibration:
-        """What it was calibrated on.
+        """The calibration set of the variant.
 
         Raises:
-            NotApplicableError: It was not.
+            NotApplicableError: This run does not calibrate the variant.
         """
         if not self.variant.is_calibrated:
             raise NotApplicableError("the variant is not calibrated by this run")
@@ -105,30 +105,30 @@ class Good:
         return calibration
 
     def calibrated_on_pixels(self, name: str, pixels: npt.NDArray[np.uint8]) -> bytes:
-        """Return the variant made again, calibrated on pixels of shape ``(n, h, w, 3)``."""
+        """Return the variant rebuilt with calibration on pixels of shape ``(n, h, w, 3)``."""
         calibration, digest = self.calibration, sha256_bytes(pixels.tobytes())
         path = self.scratch / f"{digest}.npy"
         np.save(path, pixels)
         photos = tuple(
-            Photo(str(path), f"{name}-{at}", sha256_bytes(one.tobytes()), None)
-            for at, one in enumerate(pixels)
+            Photo(str(path), f"{name}-{at}", sha256_bytes(image.tobytes()), None)
+            for at, image in enumerate(pixels)
         )
         images = ImageSet("calibration", name, photos)
         shape = (len(pixels), *calibration.pixels.shape[1:])
-        return self._made(
+        return self._rebuilt(
             Calibration(images, Pixels(path, shape, digest), calibration.preprocessing)
         )
 
     def calibrated_on(self, photos: tuple[Photo, ...], how: Preprocessing) -> bytes:
-        """Return the variant made again, calibrated on some photographs in some way."""
+        """Return the variant rebuilt with calibration on given photographs and preprocessing."""
         calibration = self.calibration
         images = ImageSet("calibration", calibration.images.source, photos)
         size = calibration.pixels.shape[1:3]
-        return self._made(
+        return self._rebuilt(
             Calibration(images, decode(images, how, size, self.variant.run.store), how)
         )
 
-    def _made(self, calibration: Calibration) -> bytes:
+    def _rebuilt(self, calibration: Calibration) -> bytes:
         choice, inputs = self.variant.choice, self.variant.inputs
         if choice is None:
             raise ImageError("a ready-made variant can't be calibrated again")

@@ -1,8 +1,7 @@
-"""Editing a ``.tflite`` file through the schema's objects.
+"""Editor of ``.tflite`` files that works on the schema's objects.
 
-Arrays of the objects are views of the file's bytes: numbers that are changed in place leave
-everything else of the file as it was (``patched``). What changes the graph's shape is written
-anew (``packed``).
+Arrays of the objects are views of the file's bytes, so that numbers changed in place leave the rest
+of the file unchanged (``patched``). Changes to the graph itself require rewriting (``packed``).
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ EDITABLE = ("float32", "float16", "int8", "uint8", "int16", "int32")
 
 @dataclass(frozen=True)
 class Layer:
-    """A compute operator with stored weights; tensors by their index.
+    """A compute operator with stored weights; tensors are given by index.
 
     Attributes:
-        operator: Its index in the graph.
-        name: Of the operator.
+        operator: Index of the operator in the graph.
+        name: Name of the operator.
         input: The activation that it takes.
-        weights: The stored weights, behind a DEQUANTIZE where there is one.
-        bias: The stored bias, None where it has none.
-        output: The activation that it gives.
+        weights: The stored weights, before any DEQUANTIZE.
+        bias: The stored bias; None if it has none.
+        output: The activation that it computes.
     """
 
     operator: int
@@ -46,24 +45,24 @@ class Layer:
 
 
 class Graph:
-    """The main graph of a model, to be edited.
+    """The main graph of a model, for editing.
 
     Args:
-        content: A ``.tflite`` file.
-        path: Where it comes from, for errors.
+        content: Content of a ``.tflite`` file.
+        path: The file that it comes from, for errors.
 
     Attributes:
         model: ``ModelT`` of the schema.
-        main: Its first subgraph.
+        main: The model's first subgraph.
 
     Raises:
-        ModelError: It is not a model, truncated or damaged.
+        ModelError: The content is not a model, truncated or damaged.
     """
 
     def __init__(self, content: bytes, path: Path) -> None:
         from ai_edge_litert import schema_py_generated as schema
 
-        # Layers are those of the file: faults change numbers, or what they were asked for before.
+        # Layers are read once from the file: faults query them before they change the graph.
         self._wiring = Wiring(read_content(path, content))
         self._bytes = bytearray(content)
         self.schema: Any = schema
@@ -71,35 +70,35 @@ class Graph:
         self.main: Any = self.model.subgraphs[0]
 
     def patched(self) -> bytes:
-        """Return the file with the numbers that were changed in place."""
+        """Return the file's content with the numbers that were changed in place."""
         return bytes(self._bytes)
 
     def packed(self) -> bytes:
-        """Return the model written anew."""
+        """Return the content of a rewritten file."""
         return packed(self.model)
 
     def layers(self, *names: str) -> tuple[Layer, ...]:
-        """Return the compute operators with stored weights, those of some names if any is given.
+        """Return the compute operators with stored weights, only those with given names if any.
 
         Raises:
             NotApplicableError: There is none.
         """
-        found = tuple(
+        layers = tuple(
             Layer(
-                operator=one.operator,
-                name=one.name,
-                input=one.input,
-                weights=one.weights.index,
-                bias=None if one.bias is None else one.bias.index,
-                output=one.output.index,
+                operator=layer.operator,
+                name=layer.name,
+                input=layer.input,
+                weights=layer.weights.index,
+                bias=None if layer.bias is None else layer.bias.index,
+                output=layer.output.index,
             )
-            for one in self._wiring.layers
-            if one.weights.dtype in EDITABLE and (not names or one.name in names)
+            for layer in self._wiring.layers
+            if layer.weights.dtype in EDITABLE and (not names or layer.name in names)
         )
-        if not found:
+        if not layers:
             kind = " or ".join(names) or "layer"
             raise NotApplicableError(f"the model has no {kind} with weights that can be edited")
-        return found
+        return layers
 
     def middle(self, *names: str) -> Layer:
         """Return the layer with the most weights in the middle third of the layers."""
@@ -107,11 +106,11 @@ class Graph:
         third = len(layers) // 3
         return max(
             layers[third : len(layers) - third] or layers,
-            key=lambda one: self.values(one.weights).size,
+            key=lambda layer: self.values(layer.weights).size,
         )
 
     def dtype(self, tensor: int) -> str:
-        """Return the name of a tensor's type, in lower case."""
+        """Return the name of a tensor's type in lower case."""
         number = self.main.tensors[tensor].type
         types: dict[str, object] = vars(self.schema.TensorType)
         return next(name.lower() for name, value in types.items() if value == number)
@@ -122,10 +121,10 @@ class Graph:
         return name.decode() if isinstance(name, bytes) else str(name)
 
     def values(self, tensor: int) -> Array:
-        """Return the stored values of a tensor as a view of the file; writing changes it.
+        """Return the stored values of a tensor as a writable view of the file.
 
         Raises:
-            NotApplicableError: It has none, or of a type that is not edited.
+            NotApplicableError: The tensor stores nothing, or has a type that can't be edited.
         """
         data, dtype = self._data(tensor), self.dtype(tensor)
         if data is None or dtype not in EDITABLE:
@@ -134,15 +133,15 @@ class Graph:
         return np.asarray(data).view(np.dtype(dtype)).reshape(tuple(int(n) for n in shape))
 
     def scales(self, tensor: int) -> tuple[Array, Array]:
-        """Return the scales and zero points of a tensor as views of the file.
+        """Return the scales and zero points of a tensor as writable views of the file.
 
         Raises:
             NotApplicableError: The tensor is not quantized.
         """
-        found = self.main.tensors[tensor].quantization
-        if found is None or found.scale is None or not len(found.scale):
+        quantization = self.main.tensors[tensor].quantization
+        if quantization is None or quantization.scale is None or not len(quantization.scale):
             raise NotApplicableError(f"tensor {tensor} has no scale: it is not quantized")
-        return found.scale, found.zeroPoint
+        return quantization.scale, quantization.zeroPoint
 
     def activations(self) -> tuple[int, ...]:
         """Return the quantized tensors between input and output that operators compute.
@@ -150,77 +149,83 @@ class Graph:
         Raises:
             NotApplicableError: Activations are float.
         """
-        border = {int(one) for one in (*self.main.inputs, *self.main.outputs)}
-        made = [int(t) for one in self.main.operators for t in one.outputs if int(t) not in border]
-        found = tuple(t for t in made if self.dtype(t) in {"int8", "uint8", "int16"})
-        if not found:
+        borders = {int(index) for index in (*self.main.inputs, *self.main.outputs)}
+        computed = [int(index) for operator in self.main.operators for index in operator.outputs]
+        inner = [index for index in computed if index not in borders]
+        quantized = tuple(at for at in inner if self.dtype(at) in {"int8", "uint8", "int16"})
+        if not quantized:
             raise NotApplicableError("the variant's activations are not quantized")
-        return found
+        return quantized
 
     def code(self, name: str, version: int = 1) -> int:
-        """Return the index of an operator's code, added where it is not there."""
+        """Return the index of an operator's code, after adding it if necessary."""
         number = getattr(self.schema.BuiltinOperator, name)
-        for index, one in enumerate(self.model.operatorCodes):
-            if number == max(one.builtinCode, one.deprecatedBuiltinCode) and one.version >= version:
+        for index, code in enumerate(self.model.operatorCodes):
+            same = number == max(code.builtinCode, code.deprecatedBuiltinCode)
+            if same and code.version >= version:
                 return index
-        made = self.schema.OperatorCodeT()
-        made.builtinCode, made.deprecatedBuiltinCode = number, min(number, 127)
-        made.version = version
-        self.model.operatorCodes.append(made)
+        code = self.schema.OperatorCodeT()
+        code.builtinCode, code.deprecatedBuiltinCode = number, min(number, 127)
+        code.version = version
+        self.model.operatorCodes.append(code)
         return len(self.model.operatorCodes) - 1
 
     def add_tensor(self, like: int, name: str, dtype: str, data: Array | None = None) -> int:
-        """Add a tensor of another's shape, without quantization, and return its index."""
-        made, source = self.schema.TensorT(), self.main.tensors[like]
-        made.name, made.shape = name, list(source.shape if data is None else data.shape)
-        made.type = getattr(self.schema.TensorType, dtype.upper())
+        """Add an unquantized tensor with the shape of its data, or else of another tensor.
+
+        Returns:
+            Index of the new tensor.
+        """
+        tensor, source = self.schema.TensorT(), self.main.tensors[like]
+        tensor.name, tensor.shape = name, list(source.shape if data is None else data.shape)
+        tensor.type = getattr(self.schema.TensorType, dtype.upper())
         if data is not None:
             buffer = self.schema.BufferT()
             buffer.data = np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)
-            made.buffer = len(self.model.buffers)
+            tensor.buffer = len(self.model.buffers)
             self.model.buffers.append(buffer)
-        self.main.tensors.append(made)
+        self.main.tensors.append(tensor)
         return len(self.main.tensors) - 1
 
     def renumber(self, numbers: npt.NDArray[np.int64]) -> None:
-        """Give tensors other numbers.
+        """Renumber the tensors.
 
         Args:
-            numbers: The new number of each tensor, a permutation.
+            numbers: The new index of each tensor, a permutation.
         """
         tensors = list(self.main.tensors)
         for old, new in enumerate(numbers):
             self.main.tensors[int(new)] = tensors[old]
 
         def moved(indices: Sequence[int]) -> list[int]:
-            return [int(numbers[one]) if one >= 0 else int(one) for one in indices]
+            return [int(numbers[index]) if index >= 0 else int(index) for index in indices]
 
-        for one in self.main.operators:
-            one.inputs, one.outputs = moved(one.inputs), moved(one.outputs)
+        for operator in self.main.operators:
+            operator.inputs, operator.outputs = moved(operator.inputs), moved(operator.outputs)
         self.main.inputs, self.main.outputs = moved(self.main.inputs), moved(self.main.outputs)
         for signature in self.model.signatureDefs or ():
             for tensor in (*(signature.inputs or ()), *(signature.outputs or ())):
                 tensor.tensorIndex = int(numbers[tensor.tensorIndex])
 
     def recode(self, order: npt.NDArray[np.int64]) -> None:
-        """Bring the table of operators' codes into another order.
+        """Reorder the table of operator codes.
 
         Args:
-            order: The old place of each entry.
+            order: The old index of each entry.
         """
         codes = self.model.operatorCodes
         place = np.argsort(order)
-        self.model.operatorCodes = [codes[int(one)] for one in order]
+        self.model.operatorCodes = [codes[int(index)] for index in order]
         for subgraph in self.model.subgraphs:
-            for one in subgraph.operators:
-                one.opcodeIndex = int(place[one.opcodeIndex])
+            for operator in subgraph.operators:
+                operator.opcodeIndex = int(place[operator.opcodeIndex])
 
     def operator(self, name: str, inputs: Sequence[int], outputs: Sequence[int]) -> Any:
-        """Return a new operator without options; the caller puts it into the graph."""
-        made = self.schema.OperatorT()
-        made.opcodeIndex = self.code(name, 2 if name in {"DEQUANTIZE", "QUANTIZE"} else 1)
-        made.inputs, made.outputs = list(inputs), list(outputs)
-        return made
+        """Return a new operator without options, which the caller inserts into the graph."""
+        operator = self.schema.OperatorT()
+        operator.opcodeIndex = self.code(name, 2 if name in {"DEQUANTIZE", "QUANTIZE"} else 1)
+        operator.inputs, operator.outputs = list(inputs), list(outputs)
+        return operator
 
     def _data(self, tensor: int) -> Array | None:
         data = self.model.buffers[self.main.tensors[tensor].buffer].data

@@ -1,4 +1,4 @@
-"""Letting a faulty variant join a spec, under the limits of the good one."""
+"""Injection of a faulty variant into a spec, with the good variant's limits."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ FAULTY_WORKER = Path(__file__).with_name("faulty_worker.py")
 
 
 def faulty_target() -> Target:
-    """Return this machine, with a worker that does wrong with marked models.
+    """Return this machine as a target whose worker misbehaves with marked models.
 
-    Its name is that of the local target: what it gives for models without a mark is the same.
+    Its name is that of the local target because results for models without a mark are the same.
     """
     command = (sys.executable, "-P", str(FAULTY_WORKER), str(WORKER))
     return Target("local", command, local_files=True)
 
 
 def alone(spec: Spec, model: str) -> Spec:
-    """Return a spec of one model, with its variants."""
-    ready = {name: one for name, one in spec.variants.items() if one.model == model}
+    """Return a spec with only one model and its variants."""
+    ready = {name: variant for name, variant in spec.variants.items() if variant.model == model}
     return msgspec.structs.replace(spec, models={model: spec.models[model]}, variants=ready)
 
 
 def with_variant(variant: VariantUnderTest) -> Spec:
-    """Return the spec of a variant, with that one alone."""
+    """Return a variant's spec with only that variant."""
     spec, name = variant.spec, variant.short_name
     own = {} if variant.declaration is None else {name: variant.declaration}
     model = msgspec.structs.replace(spec.models[variant.model], methods=() if own else (name,))
@@ -43,13 +43,13 @@ def with_variant(variant: VariantUnderTest) -> Spec:
 
 
 def join(good: Good, name: str, faulty: Faulty) -> Spec:
-    """Return the spec in which a faulty file stands in place of the good variant.
+    """Return a spec in which a faulty file replaces the good variant.
 
     Args:
-        good: The good variant; its limits, preprocessing and labels hold. Default limits stay
-            such: they are tightened by the same control as the good variant's.
-        name: What the faulty variant is called.
-        faulty: What is wrong. A file is written to the scratch folder, over the one before.
+        good: The good variant, whose limits, preprocessing and labels apply. Default limits remain
+            defaults, so that the same control tightens them.
+        name: Name of the faulty variant.
+        faulty: The changes. A changed file is written to the scratch folder, over the previous one.
     """
     before, spec = good.variant, good.variant.spec
     own = before.declaration

@@ -1,4 +1,4 @@
-"""Faults of labels: classes in another order, for the variant or for the evaluation set."""
+"""Faults in labels: classes in another order, in the variant or in the evaluation set."""
 
 from __future__ import annotations
 
@@ -32,9 +32,8 @@ def _reordered(good: Good, order: Order) -> bytes:
     for tensor in (layer.weights, layer.bias):
         quantization = None if tensor is None else graph.main.tensors[tensor].quantization
         if quantization is not None:
-            parts += [
-                one for one in (quantization.scale, quantization.zeroPoint) if one is not None
-            ]
+            numbers = quantization.scale, quantization.zeroPoint
+            parts += [array for array in numbers if array is not None]
     for part in parts:
         if len(part) == outputs:
             part[...] = part[order].copy()

@@ -1,4 +1,4 @@
-"""What a device's camera makes of a scene, in place of the photograph that the baseline sees."""
+"""Photographs as a device's camera gives them, instead of those that the baseline gets."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ BT709 = np.array([[0.2126, 0.7152, 0.0722], [-0.1146, -0.3854, 0.5], [0.5, -0.45
 
 
 def photographed(good: Good, name: str, change: Change) -> Faulty:
-    """Return the variant with photographs of its own, each changed before the resize.
+    """Return the variant with its own photographs, each changed before the resize.
 
     Args:
         good: The good variant.
-        name: Of the folder that they are written to.
-        change: Takes and returns pixels from 0 to 255, shape ``(h, w, 3)``.
+        name: Name of the folder that they are written to.
+        change: Function that takes and returns pixels from 0 to 255, shape ``(h, w, 3)``.
 
     Raises:
         NotApplicableError: There are no evaluation images.
@@ -47,12 +47,12 @@ def photographed(good: Good, name: str, change: Change) -> Faulty:
 
 
 def compressed(quality: int) -> Change:
-    """Return what writing a JPEG of a quality and reading it does."""
+    """Return the change of writing a JPEG of a given quality and reading it back."""
 
     def change(pixels: Reals) -> Reals:
-        held = io.BytesIO()
-        Image.fromarray(pixels.astype(np.uint8)).save(held, "JPEG", quality=quality)
-        with Image.open(io.BytesIO(held.getvalue())) as picture:
+        buffer = io.BytesIO()
+        Image.fromarray(pixels.astype(np.uint8)).save(buffer, "JPEG", quality=quality)
+        with Image.open(io.BytesIO(buffer.getvalue())) as picture:
             return np.asarray(picture.convert("RGB"), np.float64)
 
     return change
@@ -64,10 +64,10 @@ def grey(pixels: Reals) -> Reals:
 
 
 def other_matrix(pixels: Reals) -> Reals:
-    """Return YCbCr pixels of BT.601 read as those of BT.709."""
+    """Return pixels whose BT.601 YCbCr values are read as BT.709."""
     return np.asarray(pixels @ (BT601.T @ np.linalg.inv(BT709).T))
 
 
 def limited_range(pixels: Reals) -> Reals:
-    """Return pixels of 16 to 235 that are not brought to 0 to 255."""
+    """Return pixels from 16 to 235 that were not expanded to 0 to 255."""
     return pixels * (219 / 255) + 16

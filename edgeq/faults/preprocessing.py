@@ -1,4 +1,4 @@
-"""Faults of preprocessing: the variant is fed with something else than its baseline."""
+"""Faults in preprocessing: the variant gets other inputs than its baseline."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def channels_swapped(good: Good) -> Faulty:
 
 @fault("range_0_1", "preprocessing", "high", "input_range", shown_by=INPUT)
 def range_0_1(good: Good) -> Faulty:
-    """Pixels go in from 0 to 1."""
+    """Pixels range from 0 to 1."""
     return _other(good, _ZERO, (255.0, 255.0, 255.0))
 
 
 @fault("range_minus_1_1", "preprocessing", "high", "input_range", shown_by=INPUT)
 def range_minus_1_1(good: Good) -> Faulty:
-    """Pixels go in from -1 to 1."""
+    """Pixels range from -1 to 1."""
     own = good.variant.preprocessing
     if all(
         abs(a - 127.5) < 1 and abs(b - 127.5) < 1 for a, b in zip(own.mean, own.std, strict=True)
@@ -51,13 +51,13 @@ def range_minus_1_1(good: Good) -> Faulty:
 
 @fault("range_0_255", "preprocessing", "high", "input_range", shown_by=INPUT)
 def range_0_255(good: Good) -> Faulty:
-    """Pixels go in from 0 to 255: a rescaling is missing."""
+    """Pixels range from 0 to 255: rescaling is missing."""
     return _other(good, _ZERO, _ONE)
 
 
 @fault("range_torch", "preprocessing", "high", "input_range", shown_by=INPUT)
 def range_torch(good: Good) -> Faulty:
-    """Pixels go in with ImageNet's mean and deviation."""
+    """Pixels are normalized with ImageNet's mean and standard deviation."""
     return _other(good, *_TORCH)
 
 
@@ -82,13 +82,13 @@ def resize_nearest(good: Good) -> Faulty:
     """Photographs are resized by picking the nearest pixel."""
     own = good.variant.preprocessing
     if own.filter == "nearest":
-        raise NotApplicableError("this is the filter that the variant takes")
+        raise NotApplicableError("this is the variant's own filter")
     return Faulty(preprocessing=msgspec.structs.replace(own, filter="nearest"))
 
 
 @fault("cropped", "preprocessing", "medium", "resize")
 def cropped(good: Good) -> Faulty:
-    """Photographs are cut to half their middle square."""
+    """Photographs are cropped to half of their central square."""
     cut = Preprocessing(resize="centre_crop", crop_fraction=0.5)
     own = good.variant.preprocessing
     return Faulty(
@@ -100,7 +100,7 @@ def cropped(good: Good) -> Faulty:
 
 @fault("resize_geometry", "preprocessing", "low", "resize")
 def resize_geometry(good: Good) -> Faulty:
-    """The whole photograph is squeezed where its middle is to be cut out, or the other way."""
+    """The whole photograph is squeezed instead of its centre being cropped, or vice versa."""
     own = good.variant.preprocessing
     other: Literal["whole", "centre_crop"] = (
         "whole" if own.resize == "centre_crop" else "centre_crop"
@@ -122,5 +122,5 @@ def colour_matrix(good: Good) -> Faulty:
 
 @fault("yuv_range", "preprocessing", "low", "samples")
 def yuv_range(good: Good) -> Faulty:
-    """The device's YUV goes from 16 to 235 and is read as if it went from 0 to 255."""
+    """The device's YUV ranges from 16 to 235 but is read as 0 to 255."""
     return photographed(good, "limited", limited_range)

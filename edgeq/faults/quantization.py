@@ -1,4 +1,4 @@
-"""Faults of quantization parameters: scales, zero points, granularity, axis."""
+"""Faults in quantization parameters: scales, zero points, granularity, axis."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SEED = 20
 
 def _per_channel(graph: Graph) -> list[Layer]:
     """Return the layers whose weights have a scale per channel."""
-    found = []
+    layers = []
     for layer in graph.layers():
         quantization = graph.main.tensors[layer.weights].quantization
         if quantization is not None and quantization.scale is not None:
-            found += [layer] if len(quantization.scale) > 1 else []
-    if not found:
+            layers += [layer] if len(quantization.scale) > 1 else []
+    if not layers:
         raise NotApplicableError("no weights have a scale per channel")
-    return found
+    return layers
 
 
 @fault("weight_scale_halved", "quantization", "medium", "damaged_tensor", shown_by=STORED)
@@ -76,7 +76,7 @@ def activation_zero_point(good: Good) -> bytes:
 
 @fault("activation_scale_tiny", "quantization", "high", "saturated_activations")
 def activation_scale_tiny(good: Good) -> bytes:
-    """The scale of one layer's activations is a sixteenth, so that they saturate."""
+    """The scale of one layer's activations is divided by 16, so that they saturate."""
     graph = good.graph()
     layer = graph.middle()
     _require_activation(graph, layer.output)
@@ -86,7 +86,7 @@ def activation_scale_tiny(good: Good) -> bytes:
 
 @fault("activation_scale_huge", "quantization", "high", "damaged_tensor")
 def activation_scale_huge(good: Good) -> bytes:
-    """The scale of one layer's activations is sixteenfold, so that few steps are left."""
+    """The scale of one layer's activations is multiplied by 16, so that few steps are left."""
     graph = good.graph()
     layer = graph.middle()
     _require_activation(graph, layer.output)
@@ -114,7 +114,7 @@ def input_zero_point(good: Good) -> bytes:
 
 @fault("input_scale", "quantization", "high", "input_range", shown_by=INPUT)
 def input_scale(good: Good) -> bytes:
-    """The input's scale is an eighth, so that most pixels saturate."""
+    """The input's scale is divided by 8, so that most pixels saturate."""
     graph = good.graph()
     graph.scales(int(graph.main.inputs[0]))[0][...] /= np.float32(8)
     return graph.patched()
@@ -122,7 +122,7 @@ def input_scale(good: Good) -> bytes:
 
 @fault("output_scale", "quantization", "medium", "output_quantization")
 def output_scale(good: Good) -> bytes:
-    """The scale of the last layer's output is a quarter, so that high scores saturate."""
+    """The scale of the last layer's output is divided by 4, so that high scores saturate."""
     graph = good.graph()
     layer = graph.layers()[-1]
     _require_activation(graph, layer.output)
@@ -131,7 +131,7 @@ def output_scale(good: Good) -> bytes:
 
 
 def _to_other_end(graph: Graph, tensor: int) -> None:
-    """Move a zero point to the end of the type's range that it is farther from."""
+    """Move a zero point to the farther end of its type's range."""
     points = graph.scales(tensor)[1]
     ends = np.iinfo(graph.dtype(tensor))
     middle = (ends.min + ends.max) / 2

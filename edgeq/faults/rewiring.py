@@ -1,4 +1,4 @@
-"""Edits of a model's graph that keep it one that a converter could have written."""
+"""Edits of a model's graph whose result a converter could have written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 SAME, VALID = 0, 1
 NONE, RELU, RELU6 = 0, 1, 3
 UNFUSED = {RELU: "RELU", RELU6: "RELU6"}
-"""Operators of their own for fused activations."""
+"""Separate operators for fused activations."""
 
 
 def name_of(graph: Graph, operator: Any) -> str:
@@ -29,28 +29,30 @@ def name_of(graph: Graph, operator: Any) -> str:
 
 
 def operators(graph: Graph, *names: str) -> Iterator[Any]:
-    """Yield the operators of some names, in order."""
-    for one in graph.main.operators:
-        if name_of(graph, one) in names:
-            yield one
+    """Yield the operators with given names, in order."""
+    for operator in graph.main.operators:
+        if name_of(graph, operator) in names:
+            yield operator
 
 
 def makers(graph: Graph) -> dict[int, Any]:
-    """Return the operator that makes each tensor."""
-    return {int(made): one for one in graph.main.operators for made in one.outputs}
+    """Return the operator that computes each tensor."""
+    return {
+        int(output): operator for operator in graph.main.operators for output in operator.outputs
+    }
 
 
 def takers(graph: Graph) -> dict[int, list[Any]]:
     """Return the operators that take each tensor."""
-    found: defaultdict[int, list[Any]] = defaultdict(list)
-    for one in graph.main.operators:
-        for tensor in map(int, one.inputs):
-            found[tensor].append(one)
-    return found
+    consumers: defaultdict[int, list[Any]] = defaultdict(list)
+    for operator in graph.main.operators:
+        for tensor in map(int, operator.inputs):
+            consumers[tensor].append(operator)
+    return consumers
 
 
 def is_stored(graph: Graph, tensor: int) -> bool:
-    """Return whether a tensor is a constant, or a constant behind a DEQUANTIZE."""
+    """Return whether a tensor is a constant or a dequantized constant."""
     if tensor < 0:
         return False
     data = graph.model.buffers[graph.main.tensors[tensor].buffer].data
@@ -68,16 +70,18 @@ def shape_of(graph: Graph, tensor: int) -> tuple[int, ...]:
 
 
 def bypass(graph: Graph, operator: Any, source: int) -> None:
-    """Let what an operator gave be one of its inputs, with another scale where there is one."""
+    """Replace an operator's output with one of its inputs, requantized if it is quantized."""
     (output,) = map(int, operator.outputs)
     if shape_of(graph, output) != shape_of(graph, source):
-        raise NotApplicableError("what goes in has another shape than what comes out")
-    at = next(n for n, one in enumerate(graph.main.operators) if one is operator)
+        raise NotApplicableError("the operator's input and output differ in shape")
+    at = _index(graph, operator)
     if graph.dtype(output) == "float32":
         if output in map(int, graph.main.outputs):
             raise NotApplicableError("it is the last operator")
-        for one in graph.main.operators:
-            one.inputs = [source if int(tensor) == output else int(tensor) for tensor in one.inputs]
+        for consumer in graph.main.operators:
+            consumer.inputs = [
+                source if int(tensor) == output else int(tensor) for tensor in consumer.inputs
+            ]
         del graph.main.operators[at]
     else:
         graph.main.operators[at] = graph.operator("QUANTIZE", [source], [output])
@@ -86,20 +90,26 @@ def bypass(graph: Graph, operator: Any, source: int) -> None:
 
 def prune(graph: Graph) -> None:
     """Remove operators that no output depends on."""
-    needed = {int(one) for one in graph.main.outputs}
-    kept = []
-    for one in reversed(graph.main.operators):
-        if needed & {int(made) for made in one.outputs}:
-            kept.append(one)
-            needed |= {int(tensor) for tensor in one.inputs}
-    graph.main.operators = kept[::-1]
+    needed = {int(output) for output in graph.main.outputs}
+    remaining = []
+    for operator in reversed(graph.main.operators):
+        if needed & {int(output) for output in operator.outputs}:
+            remaining.append(operator)
+            needed |= {int(tensor) for tensor in operator.inputs}
+    graph.main.operators = remaining[::-1]
+
+
+def _index(graph: Graph, operator: Any) -> int:
+    """Return the index of an operator in its graph."""
+    every = enumerate(graph.main.operators)
+    return next(index for index, candidate in every if candidate is operator)
 
 
 def reshaped(graph: Graph) -> bytes:
-    """Return the file, with the shapes that its tensors have once its graph was changed.
+    """Return the file's content with the shapes that its tensors have in the changed graph.
 
     Raises:
-        NotApplicableError: No shapes fit.
+        NotApplicableError: The shapes no longer fit, or an output's shape changed.
     """
     from ai_edge_litert import interpreter as litert
 
@@ -110,30 +120,30 @@ def reshaped(graph: Graph) -> bytes:
         running.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise NotApplicableError(f"the shapes no longer fit: {str(error)[:80]}") from error
-    outputs = {int(one): shape_of(graph, int(one)) for one in graph.main.outputs}
-    for one in running.get_tensor_details():
-        index = int(one["index"])
+    outputs = {int(index): shape_of(graph, int(index)) for index in graph.main.outputs}
+    for detail in running.get_tensor_details():
+        index = int(detail["index"])
         if index < len(graph.main.tensors) and not is_stored(graph, index):
-            graph.main.tensors[index].shape = [int(size) for size in one["shape"]]
+            graph.main.tensors[index].shape = [int(size) for size in detail["shape"]]
     if any(shape_of(graph, index) != shape for index, shape in outputs.items()):
         raise NotApplicableError("the output has another shape")
     return graph.packed()
 
 
 def activation(graph: Graph, like: int, name: str, shape: tuple[int, ...] | None = None) -> int:
-    """Add a tensor that is computed, of another's type and scale, and return its index."""
-    made = graph.add_tensor(like, name, graph.dtype(like))
-    graph.main.tensors[made].quantization = graph.main.tensors[like].quantization
+    """Add an activation with the type and scale of another tensor, and return its index."""
+    index = graph.add_tensor(like, name, graph.dtype(like))
+    tensor = graph.main.tensors[index]
+    tensor.quantization = graph.main.tensors[like].quantization
     if shape is not None:
-        graph.main.tensors[made].shape = list(shape)
-    graph.main.tensors[made].shapeSignature = None
-    return made
+        tensor.shape = list(shape)
+    tensor.shapeSignature = None
+    return index
 
 
-def insert_before(graph: Graph, operator: Any, made: Any) -> None:
-    """Put an operator before another."""
-    at = next(n for n, one in enumerate(graph.main.operators) if one is operator)
-    graph.main.operators.insert(at, made)
+def insert_before(graph: Graph, operator: Any, new: Any) -> None:
+    """Insert a new operator before another."""
+    graph.main.operators.insert(_index(graph, operator), new)
 
 
 Choose = Callable[[Graph], Sequence[Any]]
@@ -141,21 +151,21 @@ Edit = Callable[[Graph, Any], None]
 
 
 def rewired(good: Good, depth: float, choose: Choose, edit: Edit) -> Faulty:
-    """Return the variant with one operator edited: the nearest to a depth that allows it.
+    """Return the variant with one operator edited, the closest to a depth that can be edited.
 
     Args:
         good: The good variant.
-        depth: From 0 to 1 along the operators that are chosen.
-        choose: Returns the operators that may be edited.
-        edit: Edits one of them in its graph.
+        depth: Relative position from 0 to 1 among the chosen operators.
+        choose: Function that returns the operators that may be edited.
+        edit: Function that edits one of them in its graph.
 
     Raises:
-        NotApplicableError: None can be edited.
+        NotApplicableError: No operator can be edited.
     """
     count = len(choose(good.graph()))
     middle = depth * (count - 1)
     reason = "the network has no such operator"
-    for number in sorted(range(count), key=lambda one: (abs(one - middle), one)):
+    for number in sorted(range(count), key=lambda at: (abs(at - middle), at)):
         graph = good.graph()
         operator = choose(graph)[number]
         where = graph.name(int(operator.outputs[0]))
@@ -172,57 +182,59 @@ def rewired(good: Good, depth: float, choose: Choose, edit: Edit) -> Faulty:
 def spatial(graph: Graph) -> list[Any]:
     """Return the convolutions whose kernel is larger than a pixel."""
     every = operators(graph, *CONVOLUTIONS)
-    return [one for one in every if shape_of(graph, int(one.inputs[1]))[1] > 1]
+    return [operator for operator in every if shape_of(graph, int(operator.inputs[1]))[1] > 1]
 
 
 def padded(graph: Graph) -> list[Any]:
     """Return the convolutions that pad their input."""
-    return [one for one in spatial(graph) if one.builtinOptions.padding == SAME]
+    return [operator for operator in spatial(graph) if operator.builtinOptions.padding == SAME]
 
 
 def padded_at_the_end(graph: Graph) -> list[Any]:
-    """Return the convolutions of stride 2 that pad less at the top and left, or not at all."""
+    """Return the convolutions of stride 2 that pad less or nothing at the top and left."""
     return [
-        one
-        for one in padded(graph)
-        if one.builtinOptions.strideH == 2  # noqa: PLR2004
-        and shape_of(graph, int(one.inputs[0]))[1] % 2 == 0
-        and shape_of(graph, int(one.inputs[1]))[1] % 2 == 1
+        operator
+        for operator in padded(graph)
+        if operator.builtinOptions.strideH == 2  # noqa: PLR2004
+        and shape_of(graph, int(operator.inputs[0]))[1] % 2 == 0
+        and shape_of(graph, int(operator.inputs[1]))[1] % 2 == 1
     ]
 
 
 def pad_at_both_sides(graph: Graph, operator: Any) -> None:
-    """Let a convolution of stride 2 pad as PyTorch does: the same at the top as at the bottom."""
+    """Make a convolution of stride 2 pad as PyTorch does, equally at the top and the bottom."""
     source = int(operator.inputs[0])
     batch, height, width, channels = shape_of(graph, source)
     kernel = shape_of(graph, int(operator.inputs[1]))[1]
     side = kernel // 2
     other = max(kernel - 2 - side, 0)
     inner = (batch, height + side + other, width + side + other, channels)
-    made = activation(graph, source, "padded", inner)
+    padded_input = activation(graph, source, "padded", inner)
     sides = np.array([[0, 0], [side, other], [side, other], [0, 0]], np.int32)
     amounts = graph.add_tensor(source, "padded/sides", "int32", sides)
-    pad = graph.operator("PAD", [source, amounts], [made])
+    pad = graph.operator("PAD", [source, amounts], [padded_input])
     pad.builtinOptions = graph.schema.PadOptionsT()
     pad.builtinOptionsType = graph.schema.BuiltinOptions.PadOptions
     insert_before(graph, operator, pad)
-    operator.inputs = [made, *map(int, operator.inputs[1:])]
+    operator.inputs = [padded_input, *map(int, operator.inputs[1:])]
     operator.builtinOptions.padding = VALID
 
 
 def unpad(_: Graph, operator: Any) -> None:
-    """Let a convolution not pad its input."""
+    """Make a convolution not pad its input."""
     operator.builtinOptions.padding = VALID
 
 
 def fused(graph: Graph) -> list[Any]:
     """Return the operators with a fused activation."""
     every = operators(graph, *CONVOLUTIONS, "ADD", "FULLY_CONNECTED")
-    return [one for one in every if one.builtinOptions.fusedActivationFunction != NONE]
+    return [
+        operator for operator in every if operator.builtinOptions.fusedActivationFunction != NONE
+    ]
 
 
 def drop_activation(graph: Graph, operator: Any) -> None:
-    """Drop an operator's fused activation, or what a sigmoid is multiplied with of its own."""
+    """Remove an operator's fused activation, or the sigmoid factor of a SiLU."""
     if name_of(graph, operator) != "MUL":
         operator.builtinOptions.fusedActivationFunction = NONE
         return
@@ -230,82 +242,82 @@ def drop_activation(graph: Graph, operator: Any) -> None:
 
 
 def silus(graph: Graph) -> list[Any]:
-    """Return the multiplications of a tensor with its own sigmoid."""
-    return [one for one, source, of in _gated(graph) if of == source]
+    """Return the multiplications of a tensor by its own sigmoid."""
+    return [operator for operator, source, of in _gated(graph) if of == source]
 
 
 def gates(graph: Graph) -> list[Any]:
-    """Return the multiplications of a tensor with a sigmoid of what was squeezed out of it."""
-    return [one for one, source, of in _gated(graph) if of != source]
+    """Return the multiplications of a tensor by a sigmoid of another (squeeze-and-excite)."""
+    return [operator for operator, source, of in _gated(graph) if of != source]
 
 
 def drop_gate(graph: Graph, operator: Any) -> None:
-    """Let a tensor pass without the sigmoid that it is multiplied with."""
+    """Remove the sigmoid that a tensor is multiplied by."""
     bypass(graph, operator, _source(graph, operator))
 
 
 def _source(graph: Graph, operator: Any) -> int:
-    return next(source for one, source, _ in _gated(graph) if one is operator)
+    return next(source for candidate, source, _ in _gated(graph) if candidate is operator)
 
 
 def _gated(graph: Graph) -> Iterator[tuple[Any, int, int]]:
-    """Yield multiplications with a sigmoid, what is multiplied, and what the sigmoid is of."""
-    made = makers(graph)
-    for one in operators(graph, "MUL"):
-        first, second = map(int, one.inputs)
+    """Yield multiplications by a sigmoid, with the other factor and the sigmoid's input."""
+    computed_by = makers(graph)
+    for operator in operators(graph, "MUL"):
+        first, second = map(int, operator.inputs)
         for source, gate in ((first, second), (second, first)):
-            maker = made.get(gate)
+            maker = computed_by.get(gate)
             if maker is not None and name_of(graph, maker) == "LOGISTIC":
-                yield one, source, int(maker.inputs[0])
+                yield operator, source, int(maker.inputs[0])
                 break
 
 
 def sums(graph: Graph) -> list[Any]:
     """Return the additions of two computed tensors."""
     return [
-        one
-        for one in operators(graph, "ADD")
-        if not any(is_stored(graph, int(tensor)) for tensor in one.inputs)
+        operator
+        for operator in operators(graph, "ADD")
+        if not any(is_stored(graph, int(tensor)) for tensor in operator.inputs)
     ]
 
 
 def drop_shortcut(graph: Graph, operator: Any) -> None:
-    """Let the later of two added tensors alone go on."""
+    """Replace a sum with the later of its two tensors."""
     bypass(graph, operator, max(map(int, operator.inputs), key=lambda it: _order(graph, it)))
 
 
 def drop_block(graph: Graph, operator: Any) -> None:
-    """Let the earlier of two added tensors alone go on, so that what made the other is left out."""
+    """Replace a sum with the earlier of its two tensors, which removes the block between them."""
     bypass(graph, operator, min(map(int, operator.inputs), key=lambda it: _order(graph, it)))
 
 
 def _order(graph: Graph, tensor: int) -> int:
-    """Return the place of the operator that makes a tensor, -1 for the input."""
-    every = [{int(made) for made in one.outputs} for one in graph.main.operators]
-    return next((at for at, made in enumerate(every) if tensor in made), -1)
+    """Return the index of the operator that computes a tensor; -1 for the input."""
+    every = [{int(output) for output in operator.outputs} for operator in graph.main.operators]
+    return next((at for at, outputs in enumerate(every) if tensor in outputs), -1)
 
 
 def factors(graph: Graph, *names: str) -> list[tuple[Any, int]]:
-    """Return operators before the first layer, of some names, with the constant that they take.
+    """Return the operators with given names before the first layer, with their constants.
 
     Raises:
-        NotApplicableError: There is none: normalisation is not a part of the graph.
+        NotApplicableError: There is none, because normalisation is not part of the graph.
     """
-    found = []
-    for one in graph.main.operators:
-        name = name_of(graph, one)
+    with_constants = []
+    for operator in graph.main.operators:
+        name = name_of(graph, operator)
         if name in CONVOLUTIONS:
             break
-        stored = [int(it) for it in one.inputs if is_stored(graph, int(it))]
+        stored = [int(it) for it in operator.inputs if is_stored(graph, int(it))]
         if name in names and stored:
-            found.append((one, stored[0]))
-    if not found:
-        raise NotApplicableError("normalisation is not a part of the graph")
-    return found
+            with_constants.append((operator, stored[0]))
+    if not with_constants:
+        raise NotApplicableError("normalisation is not part of the graph")
+    return with_constants
 
 
 def multiply(graph: Graph, tensor: int, factor: float) -> None:
-    """Multiply a stored constant, by its scale if it has one."""
+    """Multiply a stored constant by a factor, through its scale if it has one."""
     maker = makers(graph).get(tensor)
     if maker is not None:
         tensor = int(maker.inputs[0])
@@ -317,7 +329,7 @@ def multiply(graph: Graph, tensor: int, factor: float) -> None:
 
 
 def sharpened(good: Good, factor: float) -> Faulty:
-    """Return the variant with its logits multiplied, by the last layer's numbers."""
+    """Return the variant with its logits multiplied, by changing the last layer's numbers."""
     graph = good.graph()
     layer = graph.layers()[-1]
     for tensor in (layer.weights, layer.bias):
@@ -329,29 +341,29 @@ def sharpened(good: Good, factor: float) -> Faulty:
 
 
 def unfuse(graph: Graph, operator: Any) -> None:
-    """Give an operator's activation an operator of its own behind it."""
+    """Replace an operator's fused activation with a separate operator after it."""
     (output,) = map(int, operator.outputs)
     inner = activation(graph, output, f"unfused/{output}")
     name = UNFUSED[operator.builtinOptions.fusedActivationFunction]
     operator.builtinOptions.fusedActivationFunction = NONE
     operator.outputs = [inner]
-    at = next(n for n, one in enumerate(graph.main.operators) if one is operator)
-    graph.main.operators.insert(at + 1, graph.operator(name, [inner], [output]))
+    after = _index(graph, operator) + 1
+    graph.main.operators.insert(after, graph.operator(name, [inner], [output]))
 
 
 def reshape(graph: Graph, source: int, target: int) -> Any:
     """Return an operator that gives a tensor the shape of another."""
     shape = np.array(shape_of(graph, target), np.int32)
     stored = graph.add_tensor(source, f"shape/{target}", "int32", shape)
-    made = graph.operator("RESHAPE", [source, stored], [target])
-    made.builtinOptions = graph.schema.ReshapeOptionsT()
-    made.builtinOptions.newShape = [int(one) for one in shape]
-    made.builtinOptionsType = graph.schema.BuiltinOptions.ReshapeOptions
-    return made
+    operator = graph.operator("RESHAPE", [source, stored], [target])
+    operator.builtinOptions = graph.schema.ReshapeOptionsT()
+    operator.builtinOptions.newShape = [int(size) for size in shape]
+    operator.builtinOptionsType = graph.schema.BuiltinOptions.ReshapeOptions
+    return operator
 
 
 def flatten(graph: Graph, layer: Layer) -> None:
-    """Flatten what a layer gives, and bring it back into its shape."""
+    """Flatten a layer's output and reshape it back."""
     shape = shape_of(graph, layer.output)
     given = activation(graph, layer.output, "given")
     flat = activation(graph, layer.output, "flat", (1, int(np.prod(shape))))

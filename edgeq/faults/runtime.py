@@ -1,4 +1,4 @@
-"""Faults at run time: what the worker does wrong, and graphs that run badly."""
+"""Faults at run time: misbehaviour of the worker, and graphs that run badly."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ SILENCE_S = 10.0
 
 @fault("nan_outputs", "run time", "high", "not_finite")
 def nan_outputs(good: Good) -> Faulty:
-    """One output in every answer is NaN."""
+    """One value in every output is NaN."""
     if good.variant.inputs.evaluation is None:
-        raise NotApplicableError("without evaluation images no answer is asked for")
+        raise NotApplicableError("there are no evaluation images to run")
     return Faulty(conduct={"do": "nan"})
 
 
 @fault("constant_output", "run time", "high", "constant_output", shown_by=PREDICTIONS)
 def constant_output(good: Good) -> Faulty:
-    """Every answer is that of the first photograph."""
+    """Every output is that of the first photograph."""
     return _answering(good, "constant")
 
 
 @fault("stale_output", "run time", "high", "stale_output")
 def stale_output(good: Good) -> Faulty:
-    """Every answer is that of the photograph before."""
+    """Every output is that of the previous photograph."""
     return _answering(good, "stale")
 
 
 @fault("nondeterministic", "run time", "high", "nondeterminism")
 def nondeterministic(good: Good) -> Faulty:
-    """Answers change from run to run by noise as large as their own spread."""
+    """Outputs change from run to run by noise as large as their own spread."""
     return _answering(good, "noise")
 
 
@@ -92,7 +92,7 @@ def slower_50(good: Good) -> Faulty:
 
 @fault("more_memory", "run time", "medium", "memory")
 def more_memory(good: Good) -> Faulty:
-    """The worker takes a tenth more memory than the limit allows, twice as much without one."""
+    """The worker takes 10 % more memory than the limit allows, or twice as much without a limit."""
     peak = good.variant.memory.peak
     limit = good.variant.limits.get("max_peak_memory", 2 * peak / 1.1)
     more = int(1.1 * limit) - peak
@@ -103,17 +103,17 @@ def more_memory(good: Good) -> Faulty:
 
 @fault("memory_grows", "run time", "high", "growth", shown_by=("steady_memory",))
 def memory_grows(good: Good) -> Faulty:
-    """Every inference keeps 1 MB of memory for ever."""
+    """Every inference leaks 1 MB of memory."""
     del good
     return Faulty(conduct={"do": "grow", "bytes": KEPT_BYTES})
 
 
 @fault("more_partitions", "run time", "medium", "partitions")
 def more_partitions(good: Good) -> bytes:
-    """Operators that the delegate does not take cut the graph into more partitions than allowed."""
+    """Operators that the delegate rejects split the graph into more partitions than allowed."""
     kernels: Kernels = good.variant.spec.run.kernels
     if kernels != "xnnpack":
-        raise NotApplicableError(f"the kernels {kernels!r} know no partitions")
+        raise NotApplicableError(f"the kernels {kernels!r} have no partitions")
     loaded = good.variant.loaded
     if not loaded.delegated:
         raise NotApplicableError("the delegate takes no operator of this variant")
@@ -132,33 +132,33 @@ def more_partitions(good: Good) -> bytes:
         graph.main.tensors[inner].quantization = graph.main.tensors[output].quantization
         axis = graph.add_tensor(output, f"axis/{output}", "int32", _first_axis())
         operators[at].outputs = [inner]
-        turn = graph.operator("REVERSE_V2", [inner, axis], [output])
-        turn.builtinOptions = graph.schema.ReverseV2OptionsT()
-        turn.builtinOptionsType = graph.schema.BuiltinOptions.ReverseV2Options
-        operators.insert(at + 1, turn)
+        reverse = graph.operator("REVERSE_V2", [inner, axis], [output])
+        reverse.builtinOptions = graph.schema.ReverseV2OptionsT()
+        reverse.builtinOptionsType = graph.schema.BuiltinOptions.ReverseV2Options
+        operators.insert(at + 1, reverse)
     graph.main.operators = operators
     return graph.packed()
 
 
 def _first_axis() -> npt.NDArray[np.int32]:
-    """Return the axis of the batch: of one image, its reverse is itself."""
+    """Return the axis of the batch, along which reversing a single image changes nothing."""
     return np.zeros(1, np.int32)
 
 
 def _answering(good: Good, what: str) -> Faulty:
     images = good.variant.inputs.evaluation
     if images is None or len(images.photos) == 1:
-        raise NotApplicableError("it takes two evaluation images or more to see it")
+        raise NotApplicableError("at least two evaluation images are needed to detect it")
     return Faulty(conduct={"do": what})
 
 
 def _slower(good: Good, by: float) -> Faulty:
-    """Return a worker that is slower than the limit, than before where there is no limit."""
-    found, limits = good.variant.latency, good.variant.limits
-    wanted = [
-        limits[name] / (found.ratio if gate.unit == "ratio" else found.variant.median_s * 1000)
+    """Return a worker that is slower than the strictest limit, or than before without a limit."""
+    latency, limits = good.variant.latency, good.variant.limits
+    allowed = [
+        limits[name] / (latency.ratio if gate.unit == "ratio" else latency.variant.median_s * 1000)
         for name, gate in GATES
         if gate.timed and name in limits
     ]
-    factor = min(min(wanted, default=1.0) * (1 + by), MOST_SLOWDOWN) - 1
+    factor = min(min(allowed, default=1.0) * (1 + by), MOST_SLOWDOWN) - 1
     return Faulty(conduct={"do": "slower", "factor": round(factor, 4)})

@@ -1,4 +1,4 @@
-"""Stored weights as real numbers, and how they are stored again; beside the baseline's."""
+"""Conversion of stored weights to real numbers and back, for a variant and its baseline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Reals = npt.NDArray[np.float64]
 
 
 def channel_axis(layer: Layer) -> int:
-    """Return the dimension of a layer's weights that output channels lie along."""
+    """Return the axis of the output channels in a layer's weights."""
     return 3 if layer.name == "DEPTHWISE_CONV_2D" else 0
 
 
@@ -26,12 +26,12 @@ def by_channel(graph: Graph, layer: Layer) -> Array:
 
 
 def is_integer(graph: Graph, tensor: int) -> bool:
-    """Return whether a tensor is stored in steps."""
+    """Return whether a tensor is stored as integers."""
     return graph.dtype(tensor) in {"int8", "uint8", "int16", "int32"}
 
 
 def is_scaled(graph: Graph, layer: Layer) -> bool:
-    """Return whether a layer's weights have a scale per channel, and several channels."""
+    """Return whether a layer's weights have several channels with a scale each."""
     quantization = graph.main.tensors[layer.weights].quantization
     scale = None if quantization is None else quantization.scale
     return scale is not None and len(scale) == len(by_channel(graph, layer)) > 1
@@ -40,7 +40,7 @@ def is_scaled(graph: Graph, layer: Layer) -> bool:
 def steps(graph: Graph, layer: Layer) -> Reals:
     """Return the scales of a layer's weights in a shape that broadcasts over ``by_channel``.
 
-    It is 1 for weights that are stored as floats.
+    They are 1 for weights that are stored as floats.
     """
     shape = by_channel(graph, layer).shape
     if not is_integer(graph, layer.weights):
@@ -69,18 +69,18 @@ def baseline_of(good: Good) -> Graph:
 
 
 def baseline_layers(good: Good, graph: Graph) -> tuple[Graph, dict[int, Layer]]:
-    """Return the baseline's graph, and its layers by the operators of a variant's layers.
+    """Return the baseline's graph, and its layers by the indices of the variant's operators.
 
     Raises:
-        NotApplicableError: The variant's layers are not those of the baseline, one by one.
+        NotApplicableError: The variant's layers do not correspond to the baseline's one by one.
     """
     baseline = baseline_of(good)
     ours, theirs = graph.layers(), baseline.layers()
     alike = len(ours) == len(theirs) and all(
-        graph.values(one.weights).shape == baseline.values(other.weights).shape
-        for one, other in zip(ours, theirs, strict=True)
+        graph.values(own.weights).shape == baseline.values(other.weights).shape
+        for own, other in zip(ours, theirs, strict=True)
     )
     if not alike:
         raise NotApplicableError("the variant's layers are not those of the baseline")
     pairs = zip(ours, theirs, strict=True)
-    return baseline, {one.operator: other for one, other in pairs}
+    return baseline, {own.operator: other for own, other in pairs}

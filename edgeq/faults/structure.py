@@ -1,4 +1,4 @@
-"""Faults of the graph: operators dropped, replaced, or computing something else."""
+"""Faults in the graph: operators dropped, replaced, or computing something else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from edgeq.faults.rewiring import (
 )
 
 DEPTH = 0.4
-"""Where in the network: in front of the middle."""
+"""Relative position in the network: somewhat before the middle."""
 
 
 @fault("activation_lost", "graph", "medium", "other_operator")
@@ -47,7 +47,7 @@ def padding_lost(good: Good) -> Faulty:
 
 @fault("block_dropped", "graph", "medium", "other_operator")
 def block_dropped(good: Good) -> Faulty:
-    """A block is left out: its shortcut alone goes on."""
+    """A block is left out; only its shortcut remains."""
     return rewired(good, DEPTH, sums, drop_block)
 
 
@@ -65,7 +65,7 @@ def gate_dropped(good: Good) -> Faulty:
 
 @fault("normalisation_other", "graph", "medium", "damaged_tensor")
 def normalisation_other(good: Good) -> Faulty:
-    """The factor of the normalisation inside the graph is 10 % too large."""
+    """The normalisation factor inside the graph is 10 % too large."""
     graph = good.graph()
     operator, tensor = factors(graph, "MUL", "DIV")[0]
     multiply(graph, tensor, 1.1)
@@ -74,5 +74,5 @@ def normalisation_other(good: Good) -> Faulty:
 
 @fault("temperature", "graph", "low", "damaged_tensor")
 def temperature(good: Good) -> Faulty:
-    """The logits are a quarter larger: too sure, and the same classes."""
+    """The logits are a quarter larger: overconfident, with the same classes."""
     return sharpened(good, 1.25)

@@ -1,4 +1,4 @@
-"""What would have caught a fault that no gate stopped."""
+"""Suggestions of what would have caught a missed fault."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from edgeq.record.structs import CaseRecord
 LABELS = frozenset({"label_offset", "label_order"})
 
 LEAST_SHARE = 0.1
-"""A value tells a fault from the good variant where it uses up this share of what was left."""
+"""Least drop of a value that tells a fault from the good variant, as a share of the good variant's
+distance from 1."""
 
 
 def would_catch(
@@ -29,35 +30,35 @@ def would_catch(
         fault: The fault.
         good: The good variant.
         variant: The faulty variant, in the run in which it was judged.
-        records: Its cases.
+        records: The records of its cases.
     """
-    open_ = [one for one in records if one.status is Verdict.INCONCLUSIVE]
+    open_ = [record for record in records if record.status is Verdict.INCONCLUSIVE]
     gate = _looking_at(fault.cause)
     if gate is not None:
         return _cost(gate, records, open_)
     if not good.variant.inputs.baseline.trained:
-        return "no gate that is measured on random weights sees it"
+        return "no gate that is measured with random weights detects it"
     if fault.cause in LABELS and variant.name == good.variant.name:
         return _labels(variant)
     return _compared(good, variant)
 
 
 def _compared(good: Good, variant: VariantUnderTest) -> str:
-    """Return what would have told the faulty variant's predictions from the good one's."""
+    """Return the limit or the number of images that separates the faulty variant from the good."""
     try:
         values, before = _values(variant), _values(good.variant)
     except EdgeqError as error:
-        return f"nothing compares its answers: {error.what}"
+        return f"nothing compares its predictions: {error.what}"
     if all(abs(values[gate] - before[gate]) < 1e-6 for gate in values):  # noqa: PLR2004
-        return "its answers are the good variant's: no gate on answers sees it"
+        return "its predictions are the good variant's, so no gate on predictions detects it"
     gate = max(values, key=lambda name: (before[name] - values[name]) / (1.001 - before[name]))
     drop = before[gate] - values[gate]
     if drop < LEAST_SHARE * (1.001 - before[gate]):
         return "it is no worse than the good variant on these images"
     middle = (values[gate] + before[gate]) / 2
-    # as numbers, not per cent: this is the line that a spec would hold
+    # Plain numbers, not percentages, as in the line to write in a spec.
     limit, ours, theirs = (
-        words.value("number", one) for one in (middle, before[gate], values[gate])
+        words.value("number", value) for value in (middle, before[gate], values[gate])
     )
     note = f"{gate} = {limit} (good {ours}, faulty {theirs})"
     images = _images(variant, good, values["top1_agreement"])
@@ -67,9 +68,9 @@ def _compared(good: Good, variant: VariantUnderTest) -> str:
 def _accepted(
     variant: VariantUnderTest, good: Good, before: dict[str, float], after: dict[str, float]
 ) -> str:
-    """Say that accepted figures stop what is worse on the same images, where they do.
+    """Return the suggestion of accepting figures if that catches the fault; empty if not.
 
-    Another preprocessing can't be compared with what was accepted.
+    Accepted figures can't be compared with those of another preprocessing.
     """
     gate = "worst_cosine"
     rule = GATES.get(gate).comparison
@@ -85,20 +86,20 @@ def _accepted(
 
 
 def _looking_at(cause: str) -> str | None:
-    """Return the gate with a limit whose failure means a cause, None if none is as simple."""
+    """Return the gate with a limit whose failure implies a cause; None if there is none."""
     return next((name for name, gate in GATES if gate.cause == cause and not gate.is_proof), None)
 
 
 def _cost(gate: str, records: Sequence[CaseRecord], open_: Sequence[CaseRecord]) -> str:
-    for one in open_:
-        if one.gate == gate and one.next_step:
-            return one.next_step
-    declared = any(one.gate == gate for one in records)
-    return f"a closer limit of {gate}" if declared else f"a limit of {gate}: the spec has none"
+    for record in open_:
+        if record.gate == gate and record.next_step:
+            return record.next_step
+    declared = any(record.gate == gate for record in records)
+    return f"a stricter limit of {gate}" if declared else f"a limit of {gate}: the spec has none"
 
 
 def _labels(variant: VariantUnderTest) -> str:
-    """Say how little the baseline is right: variant and baseline are wrong alike."""
+    """Return how rarely the baseline is right: wrong labels affect it and the variant alike."""
     accuracy = variant.accuracy
     return (
         f"a look at the baseline's own accuracy: by these labels it is right on "
@@ -107,7 +108,7 @@ def _labels(variant: VariantUnderTest) -> str:
 
 
 def _values(variant: VariantUnderTest) -> dict[str, float]:
-    """Return what agreement's gates look at, from 1 downwards."""
+    """Return the values of the agreement gates, where 1 is perfect."""
     agreement = variant.agreement
     values = {"top1_agreement": agreement.top1, "worst_cosine": agreement.lowest_cosines[-1]}
     overlap = agreement.top5_overlap
@@ -115,7 +116,7 @@ def _values(variant: VariantUnderTest) -> dict[str, float]:
 
 
 def _images(variant: VariantUnderTest, good: Good, value: float) -> str:
-    """Return how many images show that agreement is below its limit, where it is."""
+    """Return how many images would prove agreement below its limit; empty if that does not help."""
     limit = good.variant.limits.get("top1_agreement")
     if limit is None or value >= limit:
         return ""

@@ -1,4 +1,4 @@
-"""Whether predictions show a fault: the faulty variant's are worse than the good one's."""
+"""Whether a fault makes predictions worse than the good variant's."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from edgeq.faults.good import Good
 from edgeq.pipeline.variant import VariantUnderTest
 
 LEAST = {"disagreement": 0.01, "accuracy_drop": 0.01, "distance": 0.05}
-"""A fault shows if agreement or accuracy fall by a point or the worst cosine by .05, each measured
-beside the good variant's on the same samples."""
+"""Least changes that make a fault visible, relative to the good variant on the same samples: a
+point of agreement or accuracy, or 0.05 of the worst cosine."""
 
 ERROR = 1.5
-"""Of outputs without classes: it shows if their error grows by half."""
+"""Factor of the error from which a fault is visible in outputs without classes."""
 
 ROUNDED = 1e-9
 
@@ -22,12 +22,12 @@ def visible(fault: Fault, faulty: Faulty, good: Good, variant: VariantUnderTest)
 
     Args:
         fault: The fault.
-        faulty: What it made of the good variant.
+        faulty: What it changes in the good variant.
         good: The good variant.
-        variant: The faulty one, in the run in which it was judged.
+        variant: The faulty variant, in the run in which it was judged.
 
     Returns:
-        None if the fault is not a matter of predictions, or if none are measured.
+        None if the fault does not concern predictions, or if none are measured.
     """
     if faulty.labels is not None:
         return True
@@ -40,21 +40,21 @@ def visible(fault: Fault, faulty: Faulty, good: Good, variant: VariantUnderTest)
     try:
         after = _values(variant)
     except EdgeqError:
-        return True  # it does not run, or answers otherwise than its baseline
+        return True  # it does not run, or its outputs can't be compared with its baseline's
     return any(
-        after[name] >= (ERROR * one if name == "error" else one + LEAST[name]) - ROUNDED
-        for name, one in before.items()
+        after[name] >= (ERROR * value if name == "error" else value + LEAST[name]) - ROUNDED
+        for name, value in before.items()
     )
 
 
 def _values(variant: VariantUnderTest) -> dict[str, float]:
-    """Return how far a variant is from its baseline, larger meaning worse.
+    """Return how far a variant is from its baseline; greater values are worse.
 
     Raises:
-        EdgeqError: It or its baseline does not run.
+        EdgeqError: The variant or its baseline does not run.
     """
     if not variant.classifies:
-        errors = [one.error for one in variant.outputs if one.error is not None]
+        errors = [output.error for output in variant.outputs if output.error is not None]
         return {"error": max(errors, default=0.0)}
     agreement = variant.agreement
     values = {"disagreement": 1 - agreement.top1, "distance": 1 - agreement.cosine.worst}

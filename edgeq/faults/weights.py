@@ -1,4 +1,4 @@
-"""Faults of weights: a layer damaged, foreign, or of fewer bits."""
+"""Faults in weights: a layer that is damaged, foreign, or of fewer bits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def layer_zeroed(good: Good) -> bytes:
 
 @fault("layer_negated", "weights", "high", "damaged_tensor")
 def layer_negated(good: Good) -> bytes:
-    """The weights of one layer have the other sign."""
+    """The weights of one layer have the opposite sign."""
     graph = good.graph()
     values = graph.values(graph.middle().weights)
     values[...] = np.where(values == _least(values), -_least(values + 1), -values)
@@ -69,7 +69,7 @@ def channels_shifted(good: Good) -> bytes:
 
 @fault("few_bits", "weights", "high", "damaged_tensor")
 def few_bits(good: Good) -> bytes:
-    """All weights keep three bits of their width alone."""
+    """All weights keep only three of their bits."""
     graph = good.graph()
     for layer in graph.layers():
         values = graph.values(layer.weights)
@@ -149,7 +149,7 @@ def checkpoint_noise_5(good: Good) -> bytes:
 
 
 def _noisy(good: Good, share: float) -> bytes:
-    """Return the variant of weights with noise, which was there before they were quantized."""
+    """Return the variant with noise that was added to the weights before quantization."""
     graph, generator = good.graph(), np.random.default_rng(SEED)
     baseline, others = baseline_layers(good, graph)
     for layer in graph.layers():
@@ -177,19 +177,19 @@ def weights_truncated(good: Good) -> bytes:
 
 @fault("rows_swapped", "weights", "medium", "damaged_tensor")
 def rows_swapped(good: Good) -> Faulty:
-    """The weights of two of a layer's channels are swapped."""
+    """The weights of two channels of a layer are swapped."""
     graph = good.graph()
     layer = graph.middle("CONV_2D", "FULLY_CONNECTED")
     values = graph.values(layer.weights)
     spread = values.reshape(len(values), -1).astype(np.float32).std(axis=1)
-    one, other = np.argsort(spread)[-2:]
-    values[[one, other]] = values[[other, one]].copy()
+    first, second = np.argsort(spread)[-2:]
+    values[[first, second]] = values[[second, first]].copy()
     return Faulty(content=graph.patched(), where=graph.name(layer.weights))
 
 
 @fault("layer_bits_flipped", "weights", "medium", "damaged_tensor")
 def layer_bits_flipped(good: Good) -> Faulty:
-    """One layer's weights have a high bit flipped in one place of a hundred."""
+    """One in a hundred of a layer's weights has a high bit flipped."""
     graph = good.graph()
     layer = graph.middle()
     values = graph.values(layer.weights).reshape(-1)
@@ -202,7 +202,7 @@ def layer_bits_flipped(good: Good) -> Faulty:
 
 @fault("epsilon_other", "weights", "low", "wrong_checkpoint")
 def epsilon_other(good: Good) -> bytes:
-    """Channels were folded with another epsilon of their batch normalisation."""
+    """Batch normalisation was folded into channels with another epsilon."""
     graph, generator = good.graph(), np.random.default_rng(SEED)
     for layer in graph.layers()[:-1]:
         variance = np.exp(generator.normal(-5.0, 1.5, len(by_channel(graph, layer))))
@@ -225,14 +225,14 @@ def _first(graph: Graph) -> int:
 
 
 def _redraw(values: Array) -> None:
-    """Replace weights by others of the same mean and spread."""
+    """Replace weights with others of the same mean and spread."""
     real = values.astype(np.float32)
     drawn = np.random.default_rng(SEED).normal(real.mean(), real.std(), values.shape)
     values[...] = np.clip(drawn, real.min(), real.max()).astype(values.dtype)
 
 
 def _least(values: Array) -> float:
-    """Return the value without a counterpart of the other sign, where integers have one."""
+    """Return the integer that has no counterpart of opposite sign; minus infinity for floats."""
     if values.dtype.kind != "i":
         return float("-inf")
     return float(np.iinfo(values.dtype).min)

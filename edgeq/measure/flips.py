@@ -24,7 +24,7 @@ class Guess(msgspec.Struct, frozen=True, kw_only=True):
     """A class with its probability.
 
     Attributes:
-        class_index: Place of the class among the scores, from 0.
+        class_index: Index of the class among the scores, from 0.
         probability: ``softmax(logits)`` of the class, 0 to 1.
     """
 
@@ -66,9 +66,9 @@ class FlipCounts(msgspec.Struct, frozen=True, kw_only=True):
     """Flips by kind; they add up to the images that do not agree.
 
     Attributes:
-        right_to_wrong: Images that the baseline has right and the variant wrong; fewer is better.
-        wrong_to_right: Images that the baseline has wrong and the variant right.
-        wrong_to_wrong: Images that both have wrong, in different classes.
+        right_to_wrong: Images that the baseline gets right and the variant wrong; fewer is better.
+        wrong_to_right: Images that the baseline gets wrong and the variant right.
+        wrong_to_wrong: Images that both get wrong, with different classes.
     """
 
     right_to_wrong: int
@@ -85,7 +85,7 @@ class WorstImage(msgspec.Struct, frozen=True, kw_only=True):
         js_bits: Jensen-Shannon divergence of their probabilities in bits, 0 (the same) to 1.
         baseline_class: The baseline's class, None if its output is not finite.
         variant_class: The variant's class, None if its output is not finite.
-        agrees: Whether the variant gives the baseline's class, alone.
+        agrees: Whether the variant predicts the baseline's class, untied.
     """
 
     image: int

@@ -280,7 +280,7 @@ def range_fit(
         choices = [whole, most]  # it clips nothing, but may waste steps
     else:
         choices = [most]
-    best = min(choices, key=lambda choice: _distance(choice.held(values), values))
+    best = min(choices, key=lambda choice: _distance(choice.quantized(values), values))
     return RangeFit(
         name=name,
         tensor=tensor,
@@ -288,9 +288,9 @@ def range_fit(
         scale=scale,
         values=(float(values.min()), float(values.max())),
         clipped=float(((values < low - scale.step) | (values > high + scale.step)).mean()),
-        error=_distance(scale.held(values), values) / spread,
+        error=_distance(scale.quantized(values), values) / spread,
         fitting=best,
-        best=_distance(best.held(values), values) / spread,
+        best=_distance(best.quantized(values), values) / spread,
     )
 
 

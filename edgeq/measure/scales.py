@@ -37,7 +37,7 @@ class Scale(msgspec.Struct, frozen=True):
         low, high = ((end - self.zero_point) * self.step for end in self.ends)
         return low, high
 
-    def held(self, values: Doubles) -> Doubles:
+    def quantized(self, values: Doubles) -> Doubles:
         """Return real values as they are stored: rounded to a step and clipped to the range."""
         stored = np.clip(np.rint(values / self.step) + self.zero_point, *self.ends)
         return np.asarray((stored - self.zero_point) * self.step, np.float64)

@@ -63,7 +63,7 @@ def _with_units(recipe: LitertRecipe, model: FloatModel, units: Units, what: str
 
 
 def precision_recipe(precision: Precision, model: FloatModel) -> LitertRecipe:
-    """Return the recipe of a precision, other than float32, as it is used on units of a model.
+    """Return the recipe for units of a model with a precision other than float32.
 
     Raises:
         ModelError: The model's file can't be read.
@@ -75,8 +75,8 @@ def unit_recipe(unit: Unit, recipe: LitertRecipe) -> LitertRecipe:
     """Return the recipe that quantizes one unit and leaves everything else in float32.
 
     Args:
-        unit: The unit.
-        recipe: Of its precision, see ``precision_recipe``.
+        unit: The unit to quantize.
+        recipe: Recipe of its precision, see ``precision_recipe``.
     """
     return mixed(LitertRecipe(steps=()), [(recipe, unit.scopes)])
 

@@ -1,4 +1,4 @@
-"""What a variant was made from, as its record has it."""
+"""Manifests of variants: what they were made from, as recorded."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from edgeq.io.structs import Json
 
 
 class MadeOf(msgspec.Struct, frozen=True, kw_only=True):
-    """The float model that a variant was made of.
+    """The float model that a variant was made from.
 
     Attributes:
         name: Name in the spec.
         source: Source in the spec.
-        sha256: Of its file.
+        sha256: SHA-256 of its file.
     """
 
     name: str
@@ -26,11 +26,11 @@ class CalibratedOn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """The calibration set that a variant was made with.
 
     Attributes:
-        source: As the spec names it.
+        source: The source in the spec.
         count: Number of images.
-        sha256: Of the images' contents and labels, in their order.
-        preprocessing: How they were prepared.
-        calibration_sha256: Of the images and all that was done to them.
+        sha256: SHA-256 of the images' contents and labels, in order.
+        preprocessing: How the images were preprocessed.
+        calibration_sha256: SHA-256 of the images and of everything that was done to them.
     """
 
     source: str
@@ -44,21 +44,21 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a variant was made from.
 
     Attributes:
-        engine: Library that made it, or ``"ready-made"``.
-        method: The method, None for a ready-made variant that claims none.
-        parameters: What the engine was told, in its own terms.
-        tools: Versions of what the engine uses.
-        units: How units of the model are quantized that are not quantized as the method says.
-        recipe_sha256: Of all that the engine was told, if units are quantized in their own way.
-        classifier: How the layers that give the outputs are quantized, None for like the others.
-        prune: Share of each layer's weights that became zero first, None for none.
-        prepared: How what the engine was given differs from the float model's file.
-        float_model: The float model, None of a ready-made variant.
-        calibration: The calibration set, None if its method needs none; left out of a ready-made
+        engine: The engine that made it, or ``"ready-made"``.
+        method: The method; None for a ready-made variant that claims none.
+        parameters: The engine's parameters, in its own terms.
+        tools: Versions of the engine's packages.
+        units: Precision of each unit that is quantized differently from the method.
+        recipe_sha256: SHA-256 of the complete recipe if units are quantized differently.
+        classifier: How the layers that produce the outputs are quantized; None if like the others.
+        prune: Share of each layer's weights that were set to zero first; None for no pruning.
+        prepared: How the engine's input differs from the float model's file.
+        float_model: The float model; None for a ready-made variant.
+        calibration: The calibration set; None if the method needs none, absent for a ready-made
             variant.
-        file: Path of a ready-made variant as the spec names it.
-        description: What a ready-made file says of itself.
-        preprocessing: What the spec says of a ready-made variant's own preprocessing.
+        file: Path of a ready-made variant in the spec.
+        description: The description in a ready-made file.
+        preprocessing: A ready-made variant's own preprocessing in the spec.
     """
 
     engine: str

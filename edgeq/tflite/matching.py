@@ -99,7 +99,7 @@ class _Matcher:
             _behind(graph, own, number) for graph, own in zip(self.graphs, self.own, strict=True)
         )
         self.paired: dict[int, tuple[int, Evidence]] = {}
-        self.taken: dict[int, int] = {}
+        self.partners: dict[int, int] = {}
 
     def run(self) -> None:
         """Pair all operators that can be paired, most certain first."""
@@ -115,13 +115,13 @@ class _Matcher:
 
     def left(self, side: int) -> list[int]:
         """Return the operators of one side that are not paired."""
-        known = self.taken if side else self.paired
+        known = self.partners if side else self.paired
         return [at for at in range(len(self.graphs[side].nodes)) if at not in known]
 
     def pair(self, ours: int, theirs: int, evidence: Evidence) -> None:
         """Pair two operators."""
         self.paired[ours] = (theirs, evidence)
-        self.taken[theirs] = ours
+        self.partners[theirs] = ours
 
     def pair_equal(
         self,
@@ -164,7 +164,7 @@ class _Matcher:
             ours = waiting.pop()
             theirs = self.paired[ours][0]
             for a, b in (*self._makers(ours, theirs), *self._takers(ours, theirs)):
-                if a not in self.paired and b not in self.taken:
+                if a not in self.paired and b not in self.partners:
                     self.pair(a, b, self.paired[ours][1])
                     waiting.append(a)
 
@@ -196,7 +196,7 @@ class _Matcher:
         """Return the pairs of neighbours that match and are unique on both sides."""
         groups: dict[Hashable, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
         for side, neighbours in enumerate(sides):
-            known = self.taken if side else self.paired
+            known = self.partners if side else self.paired
             for at, output, place in neighbours:
                 if place not in known:
                     groups[at, output, self.own[side][place]][side].add(place)
@@ -239,7 +239,7 @@ class _Matcher:
 
         def known(place: int) -> int | None:
             if side:
-                return self.taken.get(place)
+                return self.partners.get(place)
             return place if place in self.paired else None
 
         makers: list[Hashable] = []

@@ -140,7 +140,7 @@ class _Builder:
     model: ModelFile
     constants: Constants
     wiring: Wiring = field(init=False)
-    made: dict[int, tuple[int, int]] = field(default_factory=dict)
+    producers: dict[int, tuple[int, int]] = field(default_factory=dict)
     through: dict[int, Operator] = field(default_factory=dict)
     takers: dict[int, list[Operator]] = field(default_factory=lambda: defaultdict(list))
 
@@ -162,7 +162,9 @@ class _Builder:
                 continue
             node = self._node(len(nodes), operator, fused)
             nodes.append(node)
-            self.made.update({index: (node.place, at) for at, index in enumerate(node.outputs)})
+            self.producers.update(
+                {index: (node.place, at) for at, index in enumerate(node.outputs)}
+            )
         outputs = tuple(self._source(index) for index in self.model.outputs)
         return Skeleton(self.model, tuple(nodes), outputs)
 
@@ -216,8 +218,8 @@ class _Builder:
             if self.model.tensors[tensor].data_bytes:
                 stored = self.model.tensors[tensor]
                 return Source(None, constant=stored, exchanges=_reduced(exchanges))
-            if tensor in self.made:
-                node, output = self.made[tensor]
+            if tensor in self.producers:
+                node, output = self.producers[tensor]
                 return Source(node, output, exchanges=_reduced(exchanges))
             operator = self.through.get(tensor)
             if operator is None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.errors import ModelError
-from edgeq.measure.stored.clamps import CLAMPS, held
+from edgeq.measure.stored.clamps import CLAMPS, range_of
 from edgeq.measure.stored.finding import StoredModel, Tally, has_weights, places_of
 from edgeq.measure.stored.folding import Affine
 from edgeq.measure.stored.steps import (
@@ -223,7 +223,7 @@ def _effect(
 
 def _output_step(file: StoredModel, node: Node) -> float:
     """Return the step that an 8-bit output of the same range would have; 0 for floats."""
-    ends = held(file.model.tensors[node.outputs[0]])
+    ends = range_of(file.model.tensors[node.outputs[0]])
     return 0.0 if ends is None else (ends[1] - ends[0]) / 255
 
 

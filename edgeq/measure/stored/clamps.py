@@ -24,7 +24,7 @@ CLAMPS: Mapping[str, tuple[float, float]] = {
 """Range that each clipping activation leaves."""
 
 
-def held(tensor: Tensor) -> tuple[float, float] | None:
+def range_of(tensor: Tensor) -> tuple[float, float] | None:
     """Return the least and the greatest real value that a quantized activation holds.
 
     Returns:
@@ -51,7 +51,7 @@ def same_clamp(model: ModelFile, output: int, ours: str, theirs: str) -> bool:
     """
     if ours == theirs:
         return True
-    ends = held(model.tensors[output])
+    ends = range_of(model.tensors[output])
     if ours not in CLAMPS or theirs not in CLAMPS or ends is None:
         return False
     left = [

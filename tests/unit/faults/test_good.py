@@ -7,7 +7,7 @@ from edgeq.faults.good import MOVED, Good
 
 @pytest.mark.parametrize("name", MOVED)
 def test_what_moved_to_the_variant_is_still_there_with_a_warning(good: Good, name: str) -> None:
-    with pytest.warns(DeprecationWarning, match=f"ask for Good.{MOVED[name]}") as caught:
+    with pytest.warns(DeprecationWarning, match=f"use Good.{MOVED[name]}") as caught:
         former = getattr(good, name)
     assert caught[0].filename == __file__
     variant = good.variant

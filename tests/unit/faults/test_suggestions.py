@@ -39,14 +39,14 @@ def test_accepted_figures_stop_what_is_worse_on_the_same_images(good: Good) -> N
 
 def test_answers_that_are_the_same_are_said_to_be(good: Good) -> None:
     told = note(good, "float_island", Faulty(content=good.content))
-    assert told == "its answers are the good variant's: no gate on answers sees it"
+    assert told == "its predictions are the good variant's, so no gate on predictions detects it"
 
 
 @pytest.mark.parametrize(
     ("declared", "told"),
     [
         ((), "a limit of latency_ratio: the spec has none"),
-        (("latency_ratio",), "a closer limit of latency_ratio"),
+        (("latency_ratio",), "a stricter limit of latency_ratio"),
     ],
 )
 def test_costs_have_gates_of_their_own(good: Good, declared: tuple[str, ...], told: str) -> None:

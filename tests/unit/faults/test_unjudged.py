@@ -106,7 +106,7 @@ def test_without_evaluation_images_predictions_are_left_alone(root: Path) -> Non
     assert set(told.values()) == {"not applicable"}
     assert notes(found) == {
         "its predictions are not judged: there are no evaluation images",
-        "without evaluation images no answer is asked for",
+        "there are no evaluation images to run",
     }
 
 

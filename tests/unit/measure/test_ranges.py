@@ -91,7 +91,7 @@ def test_errors_are_those_of_rounding_and_clipping(
     values = np.random.default_rng(data.draw(st.integers(0, 9))).uniform(low, high, (4, 50))
     scale = Scale(dtype, data.draw(st.floats(0.01, 10)), 0)
     found = fit(scale, values)
-    wrong = np.abs(scale.held(values) - values)
+    wrong = np.abs(scale.quantized(values) - values)
     assert found.error * values.std() <= wrong.max() * (1 + 1e-9)
     assert found.error * values.std() >= wrong.min() * (1 - 1e-9)
 

@@ -13,7 +13,7 @@ values = st.floats(-1e4, 1e4)
 def test_a_scale_rounds_to_steps_and_clips_at_its_ends() -> None:
     scale = Scale("int8", 0.5, -128)
     assert scale.range == (0.0, 127.5)
-    held = scale.held(np.array([-3.0, 0.2, 0.3, 100.1, 400.0]))
+    held = scale.quantized(np.array([-3.0, 0.2, 0.3, 100.1, 400.0]))
     assert held.tolist() == [0.0, 0.0, 0.5, 100.0, 127.5]
 
 
@@ -26,7 +26,7 @@ def test_a_fitting_scale_holds_both_ends_and_zero_up_to_half_a_step(
     room = scale.step * (0.5 + 1e-9) + 1e-12
     assert scale.range[0] <= min(low, 0) + room
     assert scale.range[1] >= max(high, 0) - room
-    assert scale.held(np.array([0.0]))[0] == 0
+    assert scale.quantized(np.array([0.0]))[0] == 0
     assert scale.ends[0] <= scale.zero_point <= scale.ends[1]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeq.measure.stored.clamps import held, same_clamp
+from edgeq.measure.stored.clamps import range_of, same_clamp
 from tests.unit.graphs import graph, read
 from tests.unit.tiny_model import Op, Tensor
 
@@ -32,7 +32,7 @@ def test_a_type_holds_from_its_least_to_its_greatest_number(
 ) -> None:
     tensor = output(dtype, (step,), (point,))
     model = read(tmp_path, graph(Op("RELU", ("x",), ("y",)), tensors=[tensor]))
-    assert held(model.tensors[model.outputs[0]]) == ends
+    assert range_of(model.tensors[model.outputs[0]]) == ends
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_type_holds_from_its_least_to_its_greatest_number(
 def test_other_tensors_hold_anything(tmp_path: Path, dtype: str, scales: tuple[float, ...]) -> None:
     tensor = output(dtype, scales, (0,) * len(scales))
     model = read(tmp_path, graph(Op("RELU", ("x",), ("y",)), tensors=[tensor]))
-    assert held(model.tensors[model.outputs[0]]) is None
+    assert range_of(model.tensors[model.outputs[0]]) is None
 
 
 @pytest.mark.parametrize(

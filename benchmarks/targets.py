@@ -12,6 +12,7 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,25 +80,21 @@ def outputs(target: Target, variant: VariantUnderTest) -> tuple[Floats, float]:
     return answer.outputs[0], time.monotonic() - begin
 
 
-def rows(target: Target, run: Run, model: str) -> list[Row]:
-    """Return a row for the baseline and every variant of a model."""
+def rows(target: Target, run: Run, model: str) -> Iterator[Row]:
+    """Yield a row for the baseline and every variant of a model."""
     baseline, _ = outputs(local_target(), run.baseline(model))
     classes = baseline.argmax(1)
-    table = []
     for variant in (run.baseline(model), *run.variants_of(model)):
         here = baseline if variant.is_baseline else outputs(local_target(), variant)[0]
         there, seconds = outputs(target, variant)
-        table.append(
-            Row(
-                name=variant.name,
-                largest=float(np.abs(here - there).max()),
-                agreement=float((there.argmax(1) == classes).mean()),
-                here=float((here.argmax(1) == classes).mean()),
-                moved=int((there.argmax(1) != here.argmax(1)).sum()),
-                seconds=seconds,
-            )
+        yield Row(
+            name=variant.name,
+            largest=float(np.abs(here - there).max()),
+            agreement=float((there.argmax(1) == classes).mean()),
+            here=float((here.argmax(1) == classes).mean()),
+            moved=int((there.argmax(1) != here.argmax(1)).sum()),
+            seconds=seconds,
         )
-    return table
 
 
 def spec_of(model: str, images: int, store: str) -> Spec:

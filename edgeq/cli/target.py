@@ -69,7 +69,7 @@ def _check(name: str, entry: DeclaredTarget, model: Path | None) -> int:
         for line in checked.warnings:
             say(f"warning    {line}")
         if model is not None:
-            for line in checking.beside_lines(checking.beside_local(started, model)):
+            for line in checking.beside_lines(checking.beside_local(kind, started, model)):
                 say(line)
     if kind.examine is not None and model is not None:
         findings = function(kind.examine)(entry.settings, model)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from edgeq.config.structs import Kernels
 from edgeq.errors import SpecError
 from edgeq.registry import Extensible
 
@@ -82,6 +83,48 @@ class Emulated(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"cpu = {self.cpu!r} is not the name of a processor")
 
 
+Accelerator = Literal[
+    "ethos-u55-32",
+    "ethos-u55-64",
+    "ethos-u55-128",
+    "ethos-u55-256",
+    "ethos-u65-256",
+    "ethos-u65-512",
+    "ethos-u85-128",
+    "ethos-u85-256",
+    "ethos-u85-512",
+    "ethos-u85-1024",
+    "ethos-u85-2048",
+]
+
+
+class EthosU(msgspec.Struct, frozen=True, kw_only=True):
+    """Arm's Ethos-U NPU, as Arm's compiler Vela estimates it.
+
+    Attributes:
+        accelerator: The NPU and its multipliers.
+        system_config: A section of Vela's configuration that says how fast clock and memories
+            are; None takes the high-end one of the accelerator's family.
+        memory_mode: The section that says which memory holds what; None takes the usual one of
+            the accelerator's family.
+        timeout_s: Seconds that the compiler may take.
+    """
+
+    accelerator: Accelerator
+    system_config: str | None = None
+    memory_mode: str | None = None
+    timeout_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        """Refuse what Vela would take for an option, and a time that is none."""
+        for key in ("system_config", "memory_mode"):
+            name = getattr(self, key)
+            if name is not None and not re.fullmatch(r"\w+", name):
+                raise ValueError(f"{key} = {name!r} is not the name of a section")
+        if not 0 < self.timeout_s < 7 * 86_400:
+            raise ValueError(f"timeout_s = {self.timeout_s:g} is outside its range")
+
+
 @dataclass(frozen=True, kw_only=True)
 class TargetKind:
     """One kind of target.
@@ -96,8 +139,8 @@ class TargetKind:
         measures: What a target of this kind can measure. The rest is not applicable there.
         estimates: Whether it only estimates or checks. Such a target can reject a variant but
             never clears one.
-        xnnpack: Whether LiteRT's XNNPACK delegate is active there, so that it is a failure if it
-            takes over nothing.
+        kernels: Kernels that run models there. It is a failure if they are XNNPACK's and take over
+            nothing.
         arithmetics: Types of the tiny models with known outputs that ``edgeq target check`` runs.
         start: Function of the target's name and settings that returns the ``Target``, whose
             command line starts the worker there, or ``"module:function"``. None if it runs no
@@ -114,7 +157,7 @@ class TargetKind:
     settings: type[msgspec.Struct] = NoSettings
     measures: frozenset[Measured]
     estimates: bool = False
-    xnnpack: bool = True
+    kernels: Kernels = "xnnpack"
     arithmetics: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
     start: Callable[[str, Settings], Target] | str | None = None
     examine: Callable[[Settings, Path], Findings] | str | None = None
@@ -184,6 +227,28 @@ KINDS = TargetKinds(
             measures=frozenset({"predictions"}),
             start="edgeq.targets.emulated:start",
             prepare="edgeq.targets.emulated:prepare",
+        ),
+        TargetKind(
+            name="tflite-micro",
+            summary="TensorFlow Lite Micro's own kernels, on this machine",
+            measures=frozenset({"predictions", "placement"}),
+            kernels="reference",
+            start="edgeq.targets.micro:start",
+        ),
+        TargetKind(
+            name="ethos-u",
+            summary="Arm's Ethos-U NPU, as Arm's compiler Vela estimates it",
+            settings=EthosU,
+            measures=frozenset({"placement"}),
+            estimates=True,
+            examine="edgeq.targets.ethos_u:examine",
+        ),
+        TargetKind(
+            name="edge-tpu",
+            summary="Google's Edge TPU, by the published rules of its operators",
+            measures=frozenset({"placement"}),
+            estimates=True,
+            examine="edgeq.targets.edge_tpu:examine",
         ),
     ],
 )

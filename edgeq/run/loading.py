@@ -116,6 +116,7 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     batch: int
     init_s: float
     nodes: tuple[Node, ...]
+    arena_bytes: int | None = None
 
 
 def understand(report: LoadReport, *, kernels: Kernels, threads: int, where: str) -> Loaded:
@@ -148,6 +149,7 @@ def understand(report: LoadReport, *, kernels: Kernels, threads: int, where: str
         partitions=partitions,
         kernels="builtin" if kernels == "xnnpack" and not partitions else kernels,
         threads=threads,
+        arena_bytes=report.arena_bytes,
     )
 
 

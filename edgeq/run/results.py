@@ -104,6 +104,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
         kernels: What runs the operators: as requested, but ``"builtin"`` if XNNPACK was requested
             and took over none.
         threads: Threads of the interpreter.
+        arena_bytes: Of the arena that it takes, None if its runtime has none.
     """
 
     handle: int
@@ -116,6 +117,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int
     kernels: Kernels
     threads: int
+    arena_bytes: int | None = None
 
     @property
     def dynamic_batch(self) -> bool:

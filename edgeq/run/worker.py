@@ -174,7 +174,11 @@ class Model:
             if pinned != shape:
                 self.interpreter.resize_tensor_input(detail["index"], pinned)
         self.interpreter.allocate_tensors()
-        self.init_s, self.first_s = time.perf_counter() - start, -1.0
+        self._loaded(time.perf_counter() - start)
+
+    def _loaded(self, init_s: float) -> None:
+        """Note what there is to know of the model that the interpreter now holds."""
+        self.init_s, self.first_s = init_s, -1.0
         self.invoked = 0
         self.inputs = [tensor_facts(detail) for detail in self.interpreter.get_input_details()]
         self.outputs = [tensor_facts(detail) for detail in self.interpreter.get_output_details()]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.config.structs import Preprocessing
+from edgeq.config.structs import Kernels, Preprocessing
 from edgeq.config.target_kinds import TargetKind
 from edgeq.run.protocol import AnyArray
 from edgeq.run.results import Feed, Loaded, MachineState, WorkerFacts
@@ -75,7 +75,7 @@ class Checked:
             "Other kernels give other answers, more slowly. It happens if /proc or /sys can't be "
             "read"
             for run in self.runs
-            if self.kind.xnnpack and not run.loaded.partitions
+            if self.kind.kernels == "xnnpack" and not run.loaded.partitions
         ]
         return tuple(wrong)
 
@@ -107,14 +107,16 @@ def check(kind: TargetKind, target: Target) -> Checked:
         Session(target, timeout_s=TIMEOUT_S, memory_limit=None) as session,
     ):
         before = session.state()
-        runs = tuple(_run(session, Path(folder), arithmetic) for arithmetic in kind.arithmetics)
+        runs = tuple(
+            _run(session, Path(folder), arithmetic, kind.kernels) for arithmetic in kind.arithmetics
+        )
         return Checked(kind, session.facts, before, session.state(), runs)
 
 
-def _run(session: Session, folder: Path, arithmetic: tiny.Arithmetic) -> Ran:
+def _run(session: Session, folder: Path, arithmetic: tiny.Arithmetic, kernels: Kernels) -> Ran:
     path = folder / f"{arithmetic}.tflite"
     path.write_bytes(tiny.model(arithmetic))
-    loaded = session.load(path, threads=1, kernels="xnnpack")
+    loaded = session.load(path, threads=1, kernels=kernels)
     image = tiny.pixels()
     (answer,) = session.infer(loaded.handle, image, Preprocessing()).outputs
     timed = session.time(
@@ -135,10 +137,10 @@ def lines(checked: Checked) -> Iterator[str]:
     processor = facts.processor or "unknown"
     cores = "" if facts.cpus is None else f", {plural(facts.cpus, 'core')}"
     yield f"processor  {processor} ({versions.get('machine', 'unknown')}{cores}), {facts.system}"
-    yield (
-        f"runtime    ai-edge-litert {versions.get('ai-edge-litert', 'unknown')}, numpy "
-        f"{versions.get('numpy', 'unknown')}, Python {versions.get('python', 'unknown')}"
-    )
+    machine = ("machine", "python")
+    packages = [f"{name} {number}" for name, number in versions.items() if name not in machine]
+    python = versions.get("python", "unknown")
+    yield f"runtime    {', '.join(sorted(packages))}, Python {python}"
     yield f"clock      {_clock(checked)}"
     for run in checked.runs:
         answers = f"{run.differing} answers differ" if run.differing else "answers as known"
@@ -156,6 +158,8 @@ def _clock(checked: Checked) -> str:
 
 
 def _kernels(loaded: Loaded) -> str:
+    if loaded.kernels == "reference":
+        return "kernels reference"
     partitions = plural(loaded.partitions, "partition")
     return f"kernels {loaded.kernels} ({partitions} of XNNPACK)"
 
@@ -186,14 +190,16 @@ class Beside:
     largest: float
 
 
-def beside_local(target: Target, path: Path) -> Beside:
+def beside_local(kind: TargetKind, target: Target, path: Path) -> Beside:
     """Run a model on a target and here, on ``IMAGES`` random inputs, and compare the answers.
+
+    The kernels are of the same sort on both.
 
     Raises:
         WorkerError: It can't be run on either.
     """
-    here, inputs, ours = _answers(local_target(), path, None)
-    there, _, theirs = _answers(target, path, inputs)
+    here, inputs, ours = _answers(local_target(), path, kind.kernels, None)
+    there, _, theirs = _answers(target, path, kind.kernels, inputs)
     return compare(here, there, ours, theirs)
 
 
@@ -212,10 +218,10 @@ def compare(here: Loaded, there: Loaded, ours: list[AnyArray], theirs: list[AnyA
 
 
 def _answers(
-    target: Target, path: Path, inputs: list[list[AnyArray]] | None
+    target: Target, path: Path, kernels: Kernels, inputs: list[list[AnyArray]] | None
 ) -> tuple[Loaded, list[list[AnyArray]], list[AnyArray]]:
     with Session(target, timeout_s=TIMEOUT_S, memory_limit=None) as session:
-        loaded = session.load(path, threads=1, kernels="xnnpack")
+        loaded = session.load(path, threads=1, kernels=kernels)
         given = _random_inputs(loaded) if inputs is None else inputs
         outputs = [
             output for feed in given for output in session.infer_tensors(loaded.handle, feed)
@@ -238,6 +244,8 @@ def _random_inputs(loaded: Loaded) -> list[list[AnyArray]]:
 def beside_lines(beside: Beside) -> Iterator[str]:
     """Yield what the comparison says, for people."""
     yield f"model      {_kernels(beside.there)}; here {_kernels(beside.here)}"
+    if beside.there.arena_bytes is not None:
+        yield f"arena      {beside.there.arena_bytes:,} bytes"
     if not beside.differing:
         yield f"answers    the same as here, bit by bit ({beside.values:,} values)"
         return

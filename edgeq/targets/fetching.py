@@ -8,12 +8,12 @@ what they fetch: apt by the mirror's signature, pip by the index's hashes.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgeq.errors import EdgeqError
+from edgeq.targets.tools import run_tool
 
 TIMEOUT_S = 900.0
 OFFLINE = "On a machine with a network use --save FILE, and --from FILE here"
@@ -110,25 +110,4 @@ def fetch_wheels(
 
 
 def _run(command: Sequence[str], name: str) -> str:
-    """Return what a command prints; it is not given to a shell.
-
-    Raises:
-        EdgeqError: It fails, or can't be started.
-    """
-    try:
-        done = subprocess.run(  # noqa: S603 - apt, dpkg and pip
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=TIMEOUT_S,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EdgeqError(f"{name} can't be run: {error}", remedy=OFFLINE) from error
-    if done.returncode:
-        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
-        errors = [line for line in lines if line.startswith(("E:", "ERROR:"))]
-        reason = (errors or [line for line in lines if line] or ["no reason given"])[0]
-        raise EdgeqError(f"{name} failed: {reason}", remedy=OFFLINE)
-    return done.stdout
+    return run_tool(command, name=name, timeout_s=TIMEOUT_S, remedy=OFFLINE, own_environment=True)

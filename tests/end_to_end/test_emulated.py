@@ -15,6 +15,7 @@ from edgeq.targets.check import beside_local, check
 from edgeq.targets.parts import Supply
 from tests.unit.tiny_model import classifier
 
+EMULATED = KINDS.get("emulated")
 SETTINGS = Emulated()
 
 
@@ -30,7 +31,7 @@ def arm64(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 
 def test_it_is_another_machine_with_xnnpack(arm64: Target) -> None:
-    checked = check(KINDS.get("emulated"), arm64)
+    checked = check(EMULATED, arm64)
     assert checked.problems == ()
     assert checked.facts.versions["machine"] == "aarch64"
     assert [run.loaded.partitions for run in checked.runs] == [1, 1]
@@ -39,11 +40,11 @@ def test_it_is_another_machine_with_xnnpack(arm64: Target) -> None:
 def test_int8_answers_are_the_same_bit_by_bit(arm64: Target, tmp_path: Path) -> None:
     path = tmp_path / "int8.tflite"
     path.write_bytes(tiny.model("int8"))
-    beside = beside_local(arm64, path)
+    beside = beside_local(EMULATED, arm64, path)
     assert (beside.differing, beside.largest) == (0, 0)
 
 
 def test_float_answers_differ_by_rounding_at_most(arm64: Target, tmp_path: Path) -> None:
     path = tmp_path / "float.tflite"
     path.write_bytes(classifier())
-    assert beside_local(arm64, path).largest < 1e-5
+    assert beside_local(EMULATED, arm64, path).largest < 1e-5

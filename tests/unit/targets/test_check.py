@@ -74,7 +74,7 @@ def test_a_machine_whose_proc_can_not_be_read_is_wrong(local_files: bool) -> Non
 
 
 def test_a_kind_without_xnnpack_needs_none(here: Checked) -> None:
-    micro = dataclasses.replace(LOCAL, xnnpack=False)
+    micro = dataclasses.replace(LOCAL, kernels="reference")
     assert dataclasses.replace(changed(here, partitions=0), kind=micro).problems == ()
 
 
@@ -110,7 +110,7 @@ def test_what_spoils_times_is_said(
 def test_a_file_answers_alike_here_and_here(tmp_path: Path) -> None:
     path = tmp_path / "net.tflite"
     path.write_bytes(classifier())
-    beside = beside_local(local_target(), path)
+    beside = beside_local(LOCAL, local_target(), path)
     assert (beside.differing, beside.largest) == (0, 0.0)
     assert beside.values > 0
     assert "bit by bit" in "\n".join(checking.beside_lines(beside))

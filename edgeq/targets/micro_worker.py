@@ -1,0 +1,163 @@
+"""A worker whose models run in TensorFlow Lite Micro's interpreter.
+
+Started as ``python -m edgeq.targets.micro_worker``; the worker proper talks to the client.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from edgeq.run import worker
+
+T = TypeVar("T")
+TIMES_THE_FILE, LEAST_ARENA = 16, 1 << 22
+"""An arena of so many times the file's size, and at least so many bytes, is never the limit."""
+
+_ARENA = re.compile(r"Arena allocation total (\d+) bytes")
+_NOISE = re.compile(r"tensorflow/lite/\S+\s*")
+
+
+class Interpreter:
+    """TFLM's interpreter with those methods of LiteRT's that a worker calls.
+
+    Args:
+        content: The file. It is given more of an arena than it can need.
+
+    Raises:
+        ValueError: TFLM refuses the file; with what it printed.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        from tflite_micro.python.tflite_micro import runtime
+
+        model = runtime.convert_bytearray_to_object(bytearray(content))
+        self._graph = model.subgraphs[0]
+        self._names = [_name(runtime.schema_fb, code) for code in model.operatorCodes]
+        arena = max(LEAST_ARENA, TIMES_THE_FILE * len(content))
+        create = partial(runtime.Interpreter.from_bytes, content, arena_size=arena)
+        interpreter, printed = captured(create)
+        if isinstance(interpreter, Exception):
+            raise ValueError(f"{interpreter}: {_NOISE.sub('', printed)}")  # noqa: TRY004 - a refusal
+        self._interpreter = interpreter
+        _, printed = captured(self._interpreter.print_allocations)
+        self.arena_bytes = int(_ARENA.findall(printed)[0])
+
+    def invoke(self) -> None:
+        """Run the model once."""
+        self._interpreter.invoke()
+
+    def set_tensor(self, index: int, values: Any) -> None:
+        """Set an input, by the tensor's number in the file."""
+        self._interpreter.set_input(values, list(self._graph.inputs).index(index))
+
+    def get_tensor(self, index: int) -> Any:
+        """Return an output, by the tensor's number in the file."""
+        return self._interpreter.get_output(list(self._graph.outputs).index(index))
+
+    def get_input_details(self) -> list[dict[str, Any]]:
+        """Return what there is to know of the inputs."""
+        return self._details(self._graph.inputs, self._interpreter.get_input_details)
+
+    def get_output_details(self) -> list[dict[str, Any]]:
+        """Return what there is to know of the outputs."""
+        return self._details(self._graph.outputs, self._interpreter.get_output_details)
+
+    def _get_ops_details(self) -> list[dict[str, Any]]:
+        """Return name, inputs and outputs of every operator."""
+        import numpy as np
+
+        return [
+            {
+                "op_name": self._names[operator.opcodeIndex],
+                "inputs": np.asarray(operator.inputs, np.int32),
+                "outputs": np.asarray(operator.outputs, np.int32),
+            }
+            for operator in self._graph.operators
+        ]
+
+    def _details(
+        self, indices: Any, details_of: Callable[[int], dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        details = []
+        for place, index in enumerate(indices):
+            known = details_of(place)
+            name = self._graph.tensors[index].name.decode("utf-8", "replace")
+            shape = known["shape"]
+            details.append({**known, "name": name, "index": int(index), "shape_signature": shape})
+        return details
+
+
+def _name(schema: Any, code: Any) -> str:
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
+    return str(names.get(number, number))
+
+
+@contextmanager
+def _printed_to(file: Any) -> Iterator[None]:
+    """Let native code print to a file for a while."""
+    sys.stderr.flush()
+    own = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(own, 2)
+        os.close(own)
+
+
+def captured(work: Callable[[], T]) -> tuple[T | Exception, str]:
+    """Return what a function gives or raises, and what it printed on one line."""
+    with tempfile.TemporaryFile() as file:
+        result: T | Exception
+        with _printed_to(file):
+            try:
+                result = work()
+            except Exception as error:  # noqa: BLE001 - handed on
+                result = error
+        file.seek(0)
+        text = file.read().decode("utf-8", "replace")
+    return result, " ".join(text.split())
+
+
+class MicroModel(worker.Model):
+    """A model that TFLM accepted."""
+
+    def __init__(self, source: worker.Json, request: worker.Json) -> None:  # noqa: ARG002
+        start = time.perf_counter()
+        path = source.get("model_path")
+        content = Path(path).read_bytes() if path else bytes(source["model_content"])
+        self.interpreter = Interpreter(content)
+        self._loaded(time.perf_counter() - start)
+
+
+class MicroWorker(worker.Worker):
+    """Answers requests as the worker does, and says which interpreter it has."""
+
+    def op_hello(self, request: worker.Json, blobs: worker.Arrays) -> worker.Frame:
+        """Say what is here."""
+        header, arrays = super().op_hello(request, blobs)
+        header["versions"]["tflite-micro"] = version("tflite-micro")
+        return header, arrays
+
+    def op_load(self, request: worker.Json, blobs: worker.Arrays) -> worker.Frame:
+        """Load a model and say how much of an arena it takes."""
+        header, arrays = super().op_load(request, blobs)
+        arena = self.models[header["handle"]].interpreter.arena_bytes
+        return {**header, "arena_bytes": arena}, arrays
+
+
+if __name__ == "__main__":
+    worker.Model = MicroModel  # type: ignore[misc] # the worker looks it up when it loads one
+    worker.Worker = MicroWorker  # type: ignore[misc] # and this when it starts
+    os._exit(worker.main())

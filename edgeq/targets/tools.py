@@ -1,0 +1,61 @@
+"""Running others' programs: compilers, apt, pip."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgeq.errors import EdgeqError
+from edgeq.processes.environment import allowed
+
+_ERRORS = ("E:", "ERROR:")
+
+
+def run_tool(
+    command: Sequence[str],
+    *,
+    name: str,
+    timeout_s: float,
+    where: Path | None = None,
+    remedy: str | None = None,
+    own_environment: bool = False,
+) -> str:
+    """Return what a program prints to standard output.
+
+    Args:
+        command: Program and arguments; no shell reads them.
+        name: For errors.
+        timeout_s: Seconds after which it is stopped.
+        where: The file that it is about, for errors.
+        remedy: What to do if it fails.
+        own_environment: Whether it sees all of this process's variables, as the user's own package
+            tools must to find mirrors and proxies.
+
+    Raises:
+        EdgeqError: It can't be started, fails, or takes too long.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - the tools that targets are made with
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=timeout_s,
+            stdin=subprocess.DEVNULL,
+            env=dict(os.environ) if own_environment else allowed(os.environ),
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EdgeqError(
+            f"{name} was stopped after {timeout_s:g} s", where=where, remedy=remedy
+        ) from error
+    except OSError as error:
+        raise EdgeqError(f"{name} can't be run: {error}", where=where, remedy=remedy) from error
+    if done.returncode:
+        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        marked = [line for line in lines if line.startswith(_ERRORS)]
+        reason = [*marked[:1], *lines[-1:], "no reason given"][0]
+        raise EdgeqError(f"{name} failed: {reason}", where=where, remedy=remedy)
+    return done.stdout

@@ -46,8 +46,8 @@ class Axis:
     def ticks(self, values: tuple[float, ...], show: Callable[[float], str]) -> tuple[Tick, ...]:
         """Return a tick for each of the numbers that lie on the axis."""
         slack = (self.high - self.low) * 1e-9
-        inside = [one for one in values if self.low - slack <= one <= self.high + slack]
-        return tuple(Tick(self.at(one), show(one)) for one in inside)
+        inside = [value for value in values if self.low - slack <= value <= self.high + slack]
+        return tuple(Tick(self.at(value), show(value)) for value in inside)
 
 
 def round_numbers(low: float, high: float, about: int = 4) -> tuple[float, ...]:
@@ -78,7 +78,7 @@ def series(low: float, high: float) -> tuple[float, ...]:
     powers = powers_of_ten(low, high)
     for steps in ((1, 2, 5), (1,)):
         numbers = [round(power * step, 12) for power in powers for step in steps]
-        inside = [one for one in numbers if low * (1 - 1e-9) <= one <= high * (1 + 1e-9)]
+        inside = [number for number in numbers if low * (1 - 1e-9) <= number <= high * (1 + 1e-9)]
         if len(inside) <= MOST_TICKS:
             break
     return tuple(inside[:: -(-len(inside) // MOST_TICKS)])

@@ -85,18 +85,18 @@ def cells(
 
 
 def _limits(column: str, cases: Mapping[str, CaseRecord]) -> tuple[Limit, ...]:
-    held = [
+    cells_with_limits = [
         (gate, case, case.limit)
         for gate, row in GATES
         if row.column == column and (case := cases.get(gate)) is not None and case.limit is not None
     ]
-    found = []
-    for place, (gate, case, limit) in enumerate(held):
+    limits = []
+    for place, (gate, case, limit) in enumerate(cells_with_limits):
         text = words.limit(gate, case.unit, limit, beside=case.value)
         # The first is about the cell's number; of another one the name says what it is about.
         name = f"{gate.replace('_', ' ')} " if place else ""
-        found.append(Limit(words.verdict_mark(case.status, leans(case)), f"{name}{text}"))
-    return tuple(found)
+        limits.append(Limit(words.verdict_mark(case.status, leans(case)), f"{name}{text}"))
+    return tuple(limits)
 
 
 def _cell(text: str | None, *details: str, order: float | None = None) -> Cell:
@@ -126,7 +126,9 @@ def _agreement(variant: VariantRecord) -> Cell:
 
 def _accuracy(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -> Cell:
     every = model.variants if is_baseline else (variant,)
-    accuracy = next((one.accuracy for one in every if one.accuracy is not None), None)
+    accuracy = next(
+        (candidate.accuracy for candidate in every if candidate.accuracy is not None), None
+    )
     if accuracy is None:
         return _cell(None)
     rate = accuracy.baseline_top1 if is_baseline else accuracy.variant_top1
@@ -137,7 +139,9 @@ def _accuracy(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) 
 
 def _latency(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -> Cell:
     every = model.variants if is_baseline else (variant,)
-    latency = next((one.latency for one in every if one.latency is not None), None)
+    latency = next(
+        (candidate.latency for candidate in every if candidate.latency is not None), None
+    )
     if latency is None:
         return _cell(None)
     if is_baseline:

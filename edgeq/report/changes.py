@@ -79,11 +79,11 @@ def previous_view(previous: Previous | None, most: int = MOST_LINES) -> Previous
     """Return what a report says about the previous run, None where there was none."""
     if previous is None:
         return None
-    found = changes_view(previous.changes, most)
-    if found is None:
+    shown = changes_view(previous.changes, most)
+    if shown is None:
         return None
     commit = f", commit {previous.commit[:_SHA_SHOWN]}" if previous.commit else ""
-    return PreviousView(f"{utc(previous.started)}{commit}", replace(found, steps=()))
+    return PreviousView(f"{utc(previous.started)}{commit}", replace(shown, steps=()))
 
 
 def changes_view(changes: Sequence[Change], most: int | None = MOST_LINES) -> ChangesView | None:
@@ -95,21 +95,23 @@ def changes_view(changes: Sequence[Change], most: int | None = MOST_LINES) -> Ch
     """
     if not changes:
         return None
-    by_kind = {kind: [one for one in changes if one.kind is kind] for kind in MARKS}
+    by_kind = {kind: [change for change in changes if change.kind is kind] for kind in MARKS}
     lines: list[ChangeLine] = []
     for kind, group in by_kind.items():
         if kind in _SHARED:
             lines += _grouped(kind, group)
         elif kind not in _QUIET:
-            lines += [ChangeLine(MARKS[kind], one.id, one.reason) for one in group]
+            lines += [ChangeLine(MARKS[kind], change.id, change.reason) for change in group]
     moved = [
-        one
-        for one in by_kind[ChangeKind.NOISE]
-        if most is None or one.images_worse or one.images_better
+        change
+        for change in by_kind[ChangeKind.NOISE]
+        if most is None or change.images_worse or change.images_better
     ]
-    lines += [ChangeLine(MARKS[ChangeKind.NOISE], one.id, one.reason) for one in moved]
+    lines += [ChangeLine(MARKS[ChangeKind.NOISE], change.id, change.reason) for change in moved]
     return ChangesView(
-        summary=", ".join(f"{len(found)} {kind.value}" for kind, found in by_kind.items() if found),
+        summary=", ".join(
+            f"{len(of_kind)} {kind.value}" for kind, of_kind in by_kind.items() if of_kind
+        ),
         lines=tuple(lines[:most]),
         more=0 if most is None else max(0, len(lines) - most),
         steps=_steps(by_kind),
@@ -118,46 +120,46 @@ def changes_view(changes: Sequence[Change], most: int | None = MOST_LINES) -> Ch
 
 def terminal_lines(view: ChangesView) -> list[str]:
     """Return the lines for a terminal, of any length."""
-    said = [
-        f"{one.mark.ascii} {one.mark.word} {printable(one.about)}: {printable(one.reason)}"
-        for one in view.lines
+    lines = [
+        f"{line.mark.ascii} {line.mark.word} {printable(line.about)}: {printable(line.reason)}"
+        for line in view.lines
     ]
     if view.more:
-        said.append(f"and {view.more} more in the report")
-    return [*said, *view.steps]
+        lines.append(f"and {view.more} more in the report")
+    return [*lines, *view.steps]
 
 
 def markdown_lines(view: ChangesView) -> list[str]:
     """Return the lines for Markdown."""
-    said = [
-        f"- {one.mark.symbol} **{one.mark.word}** {markdown(one.about)}: "
-        + markdown(typeset(one.reason))
-        for one in view.lines
+    lines = [
+        f"- {line.mark.symbol} **{line.mark.word}** {markdown(line.about)}: "
+        + markdown(typeset(line.reason))
+        for line in view.lines
     ]
     if view.more:
-        said.append(f"- {view.more} more are in the report")
-    return said + [f"- *Next:* {markdown(step)}" for step in view.steps]
+        lines.append(f"- {view.more} more are in the report")
+    return lines + [f"- *Next:* {markdown(step)}" for step in view.steps]
 
 
 def _grouped(kind: ChangeKind, changes: Sequence[Change]) -> list[ChangeLine]:
     """Return one line for all cases with the same reason; new ones need none of their own."""
     groups: dict[str, list[Change]] = {}
-    for one in changes:
-        reason = "with nothing to compare with" if kind is ChangeKind.NEW else one.reason
-        groups.setdefault(reason, []).append(one)
-    found = []
+    for change in changes:
+        reason = "with nothing to compare with" if kind is ChangeKind.NEW else change.reason
+        groups.setdefault(reason, []).append(change)
+    lines = []
     for reason, group in groups.items():
         if len(group) == 1:
-            found.append(ChangeLine(MARKS[kind], group[0].id, group[0].reason))
+            lines.append(ChangeLine(MARKS[kind], group[0].id, group[0].reason))
         else:
             about = f"{plural(len(group), 'case')}, for example {group[0].id}"
-            found.append(ChangeLine(MARKS[kind], about, reason))
-    return found
+            lines.append(ChangeLine(MARKS[kind], about, reason))
+    return lines
 
 
 def _steps(by_kind: dict[ChangeKind, list[Change]]) -> tuple[str, ...]:
     """Return what to do; benchmarks, which belong to no model, can't be accepted."""
-    known = {kind for kind, found in by_kind.items() if any(one.model for one in found)}
+    known = {kind for kind, group in by_kind.items() if any(change.model for change in group)}
     steps = []
     if ChangeKind.WORSE in known:
         steps.append("Where worse is meant, say why: edgeq accept -k CASE --reason TEXT")

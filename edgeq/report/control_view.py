@@ -28,37 +28,37 @@ def control_line(control: RecordedControl | None) -> str:
 
 def costs(model: ModelRecord) -> tuple[str, ...]:
     """Return what controls cost that were made for a model's variants, one sentence each."""
-    said = {}
-    for control in (one.control for one in model.variants):
+    sentences = {}
+    for control in (variant.control for variant in model.variants):
         seconds = None if control is None else _seconds(control)
         if control is not None and seconds is not None:
-            said[_name(control)] = (
+            sentences[_name(control)] = (
                 f"{_name(control)} was made and run to compare brought files with: "
                 f"{duration(seconds)} of work, kept for later runs"
             )
-    return tuple(said.values())
+    return tuple(sentences.values())
 
 
 def scale_costs(cases: Iterable[CaseRecord]) -> tuple[str, ...]:
     """Return what one scale for all channels of a layer costs variants, one sentence each."""
-    said = []
+    sentences = []
     for case in cases:
         cost = case.known.beside_finer
         if cost is None:
             continue
         if cost.own is None or cost.error is None or cost.ratio is None:
-            said.append(
+            sentences.append(
                 f"{case.variant}: what one scale for all channels of a layer costs is not known: "
                 f"{cost.absent}"
             )
         else:
             own, finer = value("number", cost.own), value("number", cost.error)
-            said.append(
+            sentences.append(
                 f"{case.variant}: one scale for all channels of a layer costs "
                 f"{value('times', cost.ratio)} the error of a scale for each "
                 f"(relative error {own}, {cost.method} {finer})"
             )
-    return tuple(said)
+    return tuple(sentences)
 
 
 def _name(control: RecordedControl) -> str:
@@ -80,17 +80,17 @@ def _cost(control: RecordedControl) -> str:
 
 
 def _figures(beside: BesideControl) -> list[str]:
-    found = [
-        _pair(f"relative error of {one.label}", "number", one.control, one.variant)
-        for one in beside.errors
+    figures = [
+        _pair(f"relative error of {error.label}", "number", error.control, error.variant)
+        for error in beside.errors
     ]
     if beside.drift is not None:
         drift = beside.drift
-        found.append(_pair("probability drift", "number", drift.control, drift.variant))
+        figures.append(_pair("probability drift", "number", drift.control, drift.variant))
     for name, paired in (("agreement", beside.agreement), ("top-1", beside.accuracy)):
         if paired is not None:
-            found.append(_pair(name, "percent", paired.control, paired.variant))
-    return found
+            figures.append(_pair(name, "percent", paired.control, paired.variant))
+    return figures
 
 
 def _pair(name: str, kind: Kind, control: float, variant: float) -> str:

@@ -76,12 +76,12 @@ def embedded_record(page: str, *, where: str | Path | None = None) -> RunRecord:
     Raises:
         RecordError: It holds none, or a damaged one.
     """
-    found = _EMBEDDED.search(page)
-    if found is None:
+    match = _EMBEDDED.search(page)
+    if match is None:
         raise RecordError(
             "holds no record", where=where, remedy="Name a run.json, or a report.html of edgeq"
         )
-    data = found[1].encode()
+    data = match[1].encode()
     try:
         packed = structs.from_json(data, Packed)
     except msgspec.DecodeError:

@@ -54,7 +54,7 @@ class SheetView:
 
 def embedded(record: RunRecord, shown: Pictures) -> tuple[PictureView, ...]:
     """Return the pictures of a record that are there."""
-    sizes = {one.sha256: _size(one) for model in record.models for one in model.sheets}
+    sizes = {sheet.sha256: _size(sheet) for model in record.models for sheet in model.sheets}
     return tuple(
         PictureView(
             _anchor(name),
@@ -81,8 +81,8 @@ def note(model: ModelRecord, shown: Pictures) -> str:
     if gone:
         were = "is" if gone == 1 else "are"
         return f"{plural(gone, 'picture')} {were} no longer beside the record"
-    agreements = (one.agreement for one in model.variants)
-    changed = any(one is not None and one.flips for one in agreements)
+    agreements = (variant.agreement for variant in model.variants)
+    changed = any(agreement is not None and agreement.flips for agreement in agreements)
     if changed and not model.pictures:
         return "No pictures of photographs were kept with this record"
     return ""
@@ -91,9 +91,11 @@ def note(model: ModelRecord, shown: Pictures) -> str:
 def sheets(model: ModelRecord, shown: Pictures) -> tuple[SheetView, ...]:
     """Return the contact sheets of a model's image sets that are there."""
     return tuple(
-        _sheet(model.name, one)
-        for one in model.sheets
-        if is_webp(shown.get(one.sha256, b"")) and one.places and min(one.columns, *one.tile) > 0
+        _sheet(model.name, sheet)
+        for sheet in model.sheets
+        if is_webp(shown.get(sheet.sha256, b""))
+        and sheet.places
+        and min(sheet.columns, *sheet.tile) > 0
     )
 
 
@@ -101,7 +103,7 @@ def _sheet(model: str, sheet: Sheet) -> SheetView:
     (width, height), (across, down) = _size(sheet), sheet.tile
     number, noun = len(sheet.places), "own sample" if sheet.variant else f"{sheet.role} image"
     every = plural(sheet.images, noun)
-    said = f"all {every}" if number == sheet.images else f"{number} of {every}, evenly spread"
+    extent = f"all {every}" if number == sheet.images else f"{number} of {every}, evenly spread"
     of = f"{model}/{sheet.variant}" if sheet.variant else model
     sees = f"{sheet.variant} sees them" if sheet.variant else "the model sees them"
     rest = -number % sheet.columns
@@ -109,8 +111,8 @@ def _sheet(model: str, sheet: Sheet) -> SheetView:
     rows = "".join(f"M0 {y}H{width}" for y in range(down, height, down))
     return SheetView(
         anchor=_anchor(sheet.sha256),
-        caption=f"{said[0].upper()}{said[1:]}, as {sees}",
-        description=f"Contact sheet of {of}: {said}",
+        caption=f"{extent[0].upper()}{extent[1:]}, as {sees}",
+        description=f"Contact sheet of {of}: {extent}",
         width=width,
         height=height,
         gaps=columns + rows,

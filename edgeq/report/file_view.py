@@ -96,12 +96,12 @@ def stack_view(baseline: Size | None, variant: Size | None) -> StackView | None:
         baseline: The baseline's size, None if its file was not read.
         variant: The variant's size.
     """
-    first, second = ({} if one is None else one.parts for one in (baseline, variant))
+    first, second = ({} if file is None else file.parts for file in (baseline, variant))
     most = max(sum(first.values()), sum(second.values()))
     if not second or most <= 0:
         return None
     names = sorted(
-        {*first, *second}, key=lambda one: (-first.get(one, 0), -second.get(one, 0), one)
+        {*first, *second}, key=lambda kind: (-first.get(kind, 0), -second.get(kind, 0), kind)
     )
     rows = tuple(
         PartRow(
@@ -114,7 +114,7 @@ def stack_view(baseline: Size | None, variant: Size | None) -> StackView | None:
         for place, name in enumerate(names)
     )
     return StackView(
-        bars=tuple(_segments(one, rows, WIDTH / most) for one in (first, second)),
+        bars=tuple(_segments(parts, rows, WIDTH / most) for parts in (first, second)),
         rows=rows,
         description="Bytes by part: "
         + "; ".join(f"{row.name}: baseline {row.baseline}, variant {row.variant}" for row in rows),
@@ -145,9 +145,9 @@ def shares(parts: Mapping[str, int] | None, show: Callable[[float], str]) -> tup
     return tuple(Share(n, show(amounts[n]), amounts[n] / whole if whole else 0.0) for n in order)
 
 
-def operators(found: RecordedOperators | None) -> tuple[Share, ...]:
+def operators(operators_of_file: RecordedOperators | None) -> tuple[Share, ...]:
     """Return how often a file has which operator, the most frequent first."""
-    return () if found is None else shares(found.counts, words.count)
+    return () if operators_of_file is None else shares(operators_of_file.counts, words.count)
 
 
 def types(operators: RecordedOperators | None) -> tuple[tuple[str, str], ...]:
@@ -160,8 +160,8 @@ def types(operators: RecordedOperators | None) -> tuple[tuple[str, str], ...]:
     lines = {
         "inputs": ", ".join(operators.input_types or ()),
         "outputs": ", ".join(operators.output_types or ()),
-        "weights": ", ".join(f"{one.name} {one.text}" for one in weights),
-        "compute operators": ", ".join(f"{one.text} in {one.name}" for one in compute),
+        "weights": ", ".join(f"{weight.name} {weight.text}" for weight in weights),
+        "compute operators": ", ".join(f"{share.text} in {share.name}" for share in compute),
         "float islands": "" if islands is None else ", ".join(islands) or "none",
         "custom operators": ", ".join(operators.custom or ()),
     }
@@ -185,11 +185,11 @@ def noise(case: CaseRecord | None) -> tuple[tuple[str, str], ...]:
 def _segments(
     amounts: Mapping[str, int], rows: tuple[PartRow, ...], scale: float
 ) -> tuple[Segment, ...]:
-    found, x = [], 0.0
+    segments, x = [], 0.0
     for row in rows:
         width = amounts.get(row.name, 0) * scale
         if width > 0:
-            found.append(
+            segments.append(
                 Segment(
                     x=round(x, 1),
                     width=round(max(0.4, width - _GAP), 1),
@@ -199,4 +199,4 @@ def _segments(
                 )
             )
         x += width
-    return tuple(found)
+    return tuple(segments)

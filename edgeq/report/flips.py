@@ -110,7 +110,7 @@ def flips_view(
         cards=cards,
         lines=others[:SHOWN],
         more=max(0, len(others) - SHOWN),
-        worst=tuple(_worst(one, pictures or {}) for one in agreement.worst_images),
+        worst=tuple(_worst(worst_image, pictures or {}) for worst_image in agreement.worst_images),
     )
 
 

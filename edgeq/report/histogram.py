@@ -60,16 +60,16 @@ def bars(percentiles: Sequence[float], axis: Axis, base: float, height: float) -
     shares[0], shares[-1] = 0.0, 1.0
     amounts = [b - a for a, b in pairwise(shares)]
     most = max(amounts)
-    found = []
+    rectangles = []
     for place, amount in enumerate(amounts):
         if amount > 0:
             tall = max(1.0, abs(height) * amount / most)
             top = base - tall if height > 0 else base
             width = edges[place + 1] - edges[place]
-            found.append(
+            rectangles.append(
                 Bar(round(edges[place], 1), round(top, 1), round(width - 0.6, 1), round(tall, 1))
             )
-    return tuple(found)
+    return tuple(rectangles)
 
 
 def _below(places: Sequence[float], edge: float) -> float:

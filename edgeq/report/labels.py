@@ -50,10 +50,10 @@ def spread_labels(points: Sequence[Place], frame: Frame) -> tuple[Label, ...]:
         frame: Left, top, right and bottom that labels keep within where they can.
     """
     placed: dict[int, Label] = {}
-    for index in sorted(range(len(points)), key=lambda one: points[one][1::-1]):
+    for index in sorted(range(len(points)), key=lambda at: points[at][1::-1]):
         places = _places(points[index], frame)
         others = [point for at, point in enumerate(points) if at != index]
-        free = (one for one in places if not _covers(one, others, list(placed.values())))
+        free = (place for place in places if not _covers(place, others, list(placed.values())))
         placed[index] = next(free, places[0])
     return tuple(placed[index] for index in range(len(points)))
 
@@ -75,7 +75,7 @@ def _places(point: Place, frame: Frame) -> list[Label]:
         for shift in shifts
         for end in (False, True)
     ]
-    return [one for one in places if _is_inside(one, frame)] or places
+    return [place for place in places if _is_inside(place, frame)] or places
 
 
 def _is_inside(label: Label, frame: Frame) -> bool:
@@ -83,13 +83,13 @@ def _is_inside(label: Label, frame: Frame) -> bool:
     return left >= frame[0] and right <= frame[2] and frame[1] <= label.y <= frame[3]
 
 
-def _covers(one: Label, points: list[Place], placed: list[Label]) -> bool:
-    left, right = one.extent
+def _covers(label: Label, points: list[Place], placed: list[Label]) -> bool:
+    left, right = label.extent
     over_point = any(
-        left - 8 < x < right + 8 and abs(one.y - _MIDDLE - y) < _HEIGHT - 2 for x, y, *_ in points
+        left - 8 < x < right + 8 and abs(label.y - _MIDDLE - y) < _HEIGHT - 2 for x, y, *_ in points
     )
     return over_point or any(
-        abs(one.y - other.y) < _HEIGHT - 1
+        abs(label.y - other.y) < _HEIGHT - 1
         and left < other.extent[1] + 4
         and other.extent[0] - 4 < right
         for other in placed

@@ -45,7 +45,7 @@ def _model(model: ModelView) -> str:
         "",
         f"| Variant | {' | '.join(HEADINGS.values())} | Answer |",
         f"|:--|{'--:|' * len(HEADINGS)}:--|",
-        *(_row(one) for one in (model.baseline, *model.variants[:MOST_ROWS])),
+        *(_row(variant) for variant in (model.baseline, *model.variants[:MOST_ROWS])),
     ]
     more = len(model.variants) - MOST_ROWS
     if more > 0:
@@ -53,17 +53,20 @@ def _model(model: ModelView) -> str:
     return "\n".join(lines)
 
 
-def _row(one: VariantView) -> str:
+def _row(variant: VariantView) -> str:
     cells = []
     for name in HEADINGS:
-        cell = one.cells[name]
+        cell = variant.cells[name]
         interval = f" ({', '.join(cell.details)})" if cell.details and name == "agreement" else ""
         cells.append(_text(cell.text + interval))
-    return f"| {_text(one.name)} | {' | '.join(cells)} | {one.mark.symbol} {one.mark.word} |"
+    answer = f"{variant.mark.symbol} {variant.mark.word}"
+    return f"| {_text(variant.name)} | {' | '.join(cells)} | {answer} |"
 
 
 def _trouble(shown: ReportView) -> str:
-    cases = [case for model in shown.models for one in model.variants for case in one.trouble]
+    cases = [
+        case for model in shown.models for variant in model.variants for case in variant.trouble
+    ]
     cases += shown.orphans
     if not cases:
         return ""
@@ -84,11 +87,12 @@ def _changes(shown: ReportView) -> str:
 
 
 def _previous(record: RunRecord) -> str:
-    found = changes.previous_view(record.previous, most=MOST_MOVED)
-    if found is None:
+    comparison = changes.previous_view(record.previous, most=MOST_MOVED)
+    if comparison is None:
         return ""
-    head = f"### {changes.SINCE_THE_PREVIOUS}\n\n{markdown(found.when)}: {found.changes.summary}"
-    lines = changes.markdown_lines(found.changes)
+    summary = f"{markdown(comparison.when)}: {comparison.changes.summary}"
+    head = f"### {changes.SINCE_THE_PREVIOUS}\n\n{summary}"
+    lines = changes.markdown_lines(comparison.changes)
     return "\n\n".join([head, "\n".join(lines)] if lines else [head])
 
 

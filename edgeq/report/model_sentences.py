@@ -21,18 +21,20 @@ Variants = Sequence[VariantRecord]
 
 def findings(record: RunRecord) -> tuple[str, ...]:
     """Return a sentence for each model, and what would settle what is open; no full stops."""
-    said = [about_model(record, model) for model in record.models]
+    sentences = [about_model(record, model) for model in record.models]
     settling = what_would_settle(record)
-    return (*said, settling) if settling else tuple(said)
+    return (*sentences, settling) if settling else tuple(sentences)
 
 
 def about_model(record: RunRecord, model: ModelRecord) -> str:
     """Return what was found of one model: what is rejected first, what is cleared last."""
     groups: dict[ShipDecision, list[VariantRecord]] = {}
-    for one in model.variants:
-        groups.setdefault(answer(record, model.name, one), []).append(one)
+    for variant in model.variants:
+        groups.setdefault(answer(record, model.name, variant), []).append(variant)
     clauses = [
-        _CLAUSES[found](record, model, groups[found]) for found in ShipDecision if found in groups
+        _CLAUSES[decision](record, model, groups[decision])
+        for decision in ShipDecision
+        if decision in groups
     ]
     how = ", judged as tensors" if model.task == TENSORS else ""
     return f"{model.name}{how}: {'; '.join(clauses) or 'no variant was declared'}"
@@ -48,9 +50,9 @@ def what_would_settle(record: RunRecord) -> str:
     for model in record.models:
         open_ = [
             case
-            for one in model.variants
-            if answer(record, model.name, one) is ShipDecision.UNPROVEN
-            for case in record.verdicts(model.name, one.name)
+            for variant in model.variants
+            if answer(record, model.name, variant) is ShipDecision.UNPROVEN
+            for case in record.verdicts(model.name, variant.name)
             if case.status is not Verdict.PASS
         ]
         settled = [case for case in open_ if _images_needed(case)]
@@ -83,7 +85,9 @@ def _failing_doubt(record: RunRecord, model: ModelRecord, variant: VariantRecord
 
 
 def _not_judged(record: RunRecord, model: ModelRecord, group: Variants) -> str:
-    why = dict.fromkeys(reason for one in group for reason in reasons(record, model.name, one))
+    why = dict.fromkeys(
+        reason for variant in group for reason in reasons(record, model.name, variant)
+    )
     first = next(iter(why))
     if len(group) == len(model.variants) and len(why) == 1:
         return f"not judged, {first}"
@@ -93,9 +97,9 @@ def _not_judged(record: RunRecord, model: ModelRecord, group: Variants) -> str:
 def _unproven(record: RunRecord, model: ModelRecord, group: Variants) -> str:
     why = _doubt(record, model, group)
     whole = len(group) == len(model.variants)
-    said = f"nothing failed, but {why}" if whole else f"{_are(model, group)} unproven: {why}"
+    sentence = f"nothing failed, but {why}" if whole else f"{_are(model, group)} unproven: {why}"
     shown = _leaning(record, model, group) or _lowest(group)
-    return f"{said} ({shown})" if shown else said
+    return f"{sentence} ({shown})" if shown else sentence
 
 
 def _cleared(_: RunRecord, model: ModelRecord, group: Variants) -> str:
@@ -121,7 +125,7 @@ def _are(model: ModelRecord, group: Variants) -> str:
         return f"{every(len(group)).lower()} variants are"
     if len(group) > MOST_NAMES:
         return f"{len(group)} variants are"
-    *others, last = (one.name for one in group)
+    *others, last = (variant.name for variant in group)
     return f"{', '.join(others)} and {last} are"
 
 
@@ -140,118 +144,120 @@ def _objection(record: RunRecord, model: ModelRecord, variant: VariantRecord) ->
         for moved in record.changes
         if moved.fails and (moved.model, moved.method) == (model.name, variant.name)
     ]
-    found = [*cases, *worse]
-    if found:
-        return names(found)
+    objections = [*cases, *worse]
+    if objections:
+        return names(objections)
     left = len(not_run(record, model.name, variant))
     return f"{plural(left, 'declared case')} not run"
 
 
 def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
     """Return what is open about variants that nothing stands against."""
-    cases = [case for one in group for case in record.verdicts(model.name, one.name)]
+    cases = [case for variant in group for case in record.verdicts(model.name, variant.name)]
     guess = next(filter(None, map(baseline_doubt, cases)), "")
     open_ = [
         case for case in cases if case.status is Verdict.INCONCLUSIVE and not baseline_doubt(case)
     ]
     timed = list(dict.fromkeys(case.gate for case in open_ if not _sees_images(case)))
     absent = list(dict.fromkeys(c.gate for c in cases if c.status is Verdict.MISSING))
-    left = sum(len(not_run(record, model.name, one)) for one in group)
-    found = [guess] if guess else []
+    left = sum(len(not_run(record, model.name, variant)) for variant in group)
+    doubts = [guess] if guess else []
     if any(_sees_images(case) for case in open_) and not guess:
         number = _images(group)
-        found.append(
+        doubts.append(
             f"{plural(number, 'image')} prove{'s' * (number == 1)} too little"
             if number
             else "the images prove too little"
         )
     if timed:
-        found.append(f"the timing does not settle {names(timed)}")
+        doubts.append(f"the timing does not settle {names(timed)}")
     if absent:
-        found.append(f"{names(absent)} {'was' if len(absent) == 1 else 'were'} not measured")
+        doubts.append(f"{names(absent)} {'was' if len(absent) == 1 else 'were'} not measured")
     if left:
-        found.append(f"{plural(left, 'declared case')} {'was' if left == 1 else 'were'} not run")
-    if any(incomparable(record, model.name, one) for one in group):
-        found.append("figures can't be compared with what was accepted")
-    return " and ".join(found)
+        doubts.append(f"{plural(left, 'declared case')} {'was' if left == 1 else 'were'} not run")
+    if any(incomparable(record, model.name, variant) for variant in group):
+        doubts.append("figures can't be compared with what was accepted")
+    return " and ".join(doubts)
 
 
 def _leaning(record: RunRecord, model: ModelRecord, group: Variants) -> str:
     """Return which of the variants look worse than allowed, empty if none does."""
-    found = {
-        one.name: (one, cases)
-        for one in group
+    leaning = {
+        variant.name: (variant, cases)
+        for variant in group
         if (
             cases := [
                 case
-                for case in record.verdicts(model.name, one.name)
+                for case in record.verdicts(model.name, variant.name)
                 if leans(case) is Verdict.FAIL
             ]
         )
     }
-    if not found:
+    if not leaning:
         return ""
-    by_images = [(one, cases) for one, cases in found.values() if any(map(_sees_images, cases))]
-    one, cases = min(by_images or found.values(), key=lambda pair: _rank(pair[0]))
+    by_images = [
+        (variant, cases) for variant, cases in leaning.values() if any(map(_sees_images, cases))
+    ]
+    variant, cases = min(by_images or leaning.values(), key=lambda pair: _rank(pair[0]))
     case = next((case for case in cases if case.gate == "accuracy_drop"), None)
-    figures = accuracy(one) if case is not None else ""
+    figures = accuracy(variant) if case is not None else ""
     case = case or next((case for case in cases if _sees_images(case)), cases[0])
     if not figures:
         value = words.quantity(case.gate, case.unit, case.value, beside=case.limit)
         limit = words.limit(case.gate, case.unit, case.limit, beside=case.value)
         figures = f"{case.gate} {value}, limit: {limit}"
-    others = len(found) - 1
+    others = len(leaning) - 1
     more = f"; {plural(others, 'other variant')} too" if others else ""
-    return f"{one.name} looks worse than allowed: {figures}{more}"
+    return f"{variant.name} looks worse than allowed: {figures}{more}"
 
 
 def _lowest(group: Variants) -> str:
     """Return the accuracy, or the agreement, of the variant with the lowest."""
-    one = min(group, key=_rank)
-    figures = _figures(one)
-    return f"lowest: {one.name}, {figures}" if figures and len(group) > 1 else figures
+    lowest = min(group, key=_rank)
+    figures = _figures(lowest)
+    return f"lowest: {lowest.name}, {figures}" if figures and len(group) > 1 else figures
 
 
-def _rank(one: VariantRecord) -> float:
-    if one.accuracy is not None:
-        return one.accuracy.variant_top1.value
-    if one.agreement is not None:
-        return one.agreement.top1
-    worst = worst_output(one)
+def _rank(variant: VariantRecord) -> float:
+    if variant.accuracy is not None:
+        return variant.accuracy.variant_top1.value
+    if variant.agreement is not None:
+        return variant.agreement.top1
+    worst = worst_output(variant)
     return 2.0 if worst is None else -(worst.error or 0.0)
 
 
-def _figures(one: VariantRecord) -> str:
+def _figures(variant: VariantRecord) -> str:
     """Return the numbers that decide about a variant, empty if none was measured."""
-    return accuracy(one) or agreement(one) or error(one)
+    return accuracy(variant) or agreement(variant) or error(variant)
 
 
-def accuracy(one: VariantRecord) -> str:
+def accuracy(variant: VariantRecord) -> str:
     """Return the baseline's and the variant's accuracy, empty if it was not measured."""
-    if one.accuracy is None:
+    if variant.accuracy is None:
         return ""
-    before, after = one.accuracy.baseline_top1, one.accuracy.variant_top1
+    before, after = variant.accuracy.baseline_top1, variant.accuracy.variant_top1
     moved = typeset(change("percent", before.value, after.value))
     return f"top-1 {moved}{_interval(after.interval)}"
 
 
-def agreement(one: VariantRecord) -> str:
+def agreement(variant: VariantRecord) -> str:
     """Return the share of images with the baseline's class, empty if it was not measured."""
-    if one.agreement is None:
+    if variant.agreement is None:
         return ""
-    share, ends = one.agreement.top1, one.agreement.top1_interval
+    share, ends = variant.agreement.top1, variant.agreement.top1_interval
     return f"agreement {words.percent(share)}{_interval(ends)}"
 
 
-def worst_output(one: VariantRecord) -> Fit | None:
+def worst_output(variant: VariantRecord) -> Fit | None:
     """Return the output that lies farthest from the baseline's, None if none was compared."""
-    known = [output for output in one.outputs if output.error is not None]
+    known = [output for output in variant.outputs if output.error is not None]
     return max(known, key=lambda output: output.error or 0.0, default=None)
 
 
-def error(one: VariantRecord) -> str:
+def error(variant: VariantRecord) -> str:
     """Return the relative error of the worst output, empty if none was compared."""
-    worst = worst_output(one)
+    worst = worst_output(variant)
     if worst is None or worst.error is None:
         return ""
     ends = worst.error_interval
@@ -272,8 +278,8 @@ def _images(group: Variants) -> int:
     """Return the images that the variants were judged on, 0 if none were."""
     measured = (
         table
-        for one in group
-        for table in (one.agreement, one.accuracy, *one.outputs)
+        for variant in group
+        for table in (variant.agreement, variant.accuracy, *variant.outputs)
         if table is not None
     )
     return max((table.images for table in measured), default=0)

@@ -77,7 +77,7 @@ def network_view(network: RecordedNetwork | None) -> NetworkView | None:
         summary=summary,
         layers=layers,
         line=" ".join(f"{layer.x},{layer.y}" for layer in layers),
-        ticks=tuple(Tick(up.at(one), f"{one:g}") for one in powers),
+        ticks=tuple(Tick(up.at(power), f"{power:g}") for power in powers),
         steps=tuple(layers[place + 1] for place in order if growth[place] > 1),
         description=summary,
     )

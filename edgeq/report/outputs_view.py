@@ -62,30 +62,30 @@ def outputs_view(outputs: Sequence[Fit], *, trained: bool = True) -> OutputsView
     """
     if not outputs:
         return None
-    rows = tuple(_row(one, trained=trained) for one in outputs)
-    wrong = sum(bool(one.problem) for one in rows)
-    said = f", {wrong:,} of them with a problem" if wrong else ""
+    rows = tuple(_row(output, trained=trained) for output in outputs)
+    wrong = sum(bool(row.problem) for row in rows)
+    problems = f", {wrong:,} of them with a problem" if wrong else ""
     return OutputsView(
         summary=f"{plural(len(rows), 'output')} on "
-        f"{plural(outputs[0].images, 'image')}{said}. The error is the difference by what "
+        f"{plural(outputs[0].images, 'image')}{problems}. The error is the difference by what "
         "the baseline varies by from image to image: 0 is the same, 1 says nothing about the image",
         rows=rows,
     )
 
 
-def _row(one: Fit, *, trained: bool) -> OutputRow:
-    problem = problem_of([one], trained=trained)
-    ends = one.error_interval
+def _row(fit: Fit, *, trained: bool) -> OutputRow:
+    problem = problem_of([fit], trained=trained)
+    ends = fit.error_interval
     return OutputRow(
-        place=one.output,
-        name=one.name,
-        shape=" x ".join(f"{side:,}" for side in one.shape) or "one number",  # of one image
-        error=_number(one.error),
+        place=fit.output,
+        name=fit.name,
+        shape=" x ".join(f"{side:,}" for side in fit.shape) or "one number",  # of one image
+        error=_number(fit.error),
         interval="" if ends is None else f"{_number(ends[0])} to {_number(ends[1])}",
-        worst=_of_image(one.worst_error, one.worst_error_image),
-        cosine=_number(one.worst_cosine),
-        image="" if one.worst_cosine_image is None else f"image {one.worst_cosine_image:,}",
-        steps=words.NONE if one.steps is None else f"{one.steps.whole:,.0f}",
+        worst=_of_image(fit.worst_error, fit.worst_error_image),
+        cosine=_number(fit.worst_cosine),
+        image="" if fit.worst_cosine_image is None else f"image {fit.worst_cosine_image:,}",
+        steps=words.NONE if fit.steps is None else f"{fit.steps.whole:,.0f}",
         problem="" if problem is None else problem.reason[0].upper() + problem.reason[1:],
     )
 

@@ -26,9 +26,9 @@ Pictures = Mapping[str, bytes]
 
 def named(record: RunRecord) -> tuple[str, ...]:
     """Return the hashes of the pictures that a record names, each once."""
-    found = [picture.sha256 for model in record.models for picture in model.pictures]
-    found += [sheet.sha256 for model in record.models for sheet in model.sheets]
-    return tuple(dict.fromkeys(one for one in found if _HASH.fullmatch(one)))
+    hashes = [picture.sha256 for model in record.models for picture in model.pictures]
+    hashes += [sheet.sha256 for model in record.models for sheet in model.sheets]
+    return tuple(dict.fromkeys(sha256 for sha256 in hashes if _HASH.fullmatch(sha256)))
 
 
 def read(record: RunRecord, file: Path) -> dict[str, bytes]:
@@ -41,25 +41,25 @@ def read(record: RunRecord, file: Path) -> dict[str, bytes]:
     known = named(record)
     if file.suffix == ".html":
         return {name: data for name, data in _in_page(file).items() if name in known}
-    found = {}
+    pictures = {}
     for name in known:
         with suppress(OSError):
             path = file.parent / FOLDER / f"{name}{SUFFIX}"
             data = read_whole(path, _MOST_BYTES)
             if is_webp(data) and sha256_bytes(data) == name:
-                found[name] = data
-    return found
+                pictures[name] = data
+    return pictures
 
 
 def _in_page(file: Path) -> dict[str, bytes]:
-    found = {}
+    pictures = {}
     with suppress(OSError, UnicodeDecodeError):
         for text in _EMBEDDED.findall(read_text(file, MOST_PAGE_BYTES)):
             with suppress(ValueError):
                 data = base64.b64decode(text, validate=True)
                 if is_webp(data):
-                    found[sha256_bytes(data)] = data
-    return found
+                    pictures[sha256_bytes(data)] = data
+    return pictures
 
 
 def write(pictures: Pictures, folder: Path) -> None:

@@ -90,9 +90,9 @@ _ON_THE_FRONT = {None, ShipDecision.CLEARED, ShipDecision.UNPROVEN}
 def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | None:
     """Return the chart of a model, None when no variant has both numbers."""
     placed = [
-        (one, one.bytes / 1000, one.agreement)
-        for one in variants
-        if one.bytes is not None and one.agreement is not None
+        (variant, variant.bytes / 1000, variant.agreement)
+        for variant in variants
+        if variant.bytes is not None and variant.agreement is not None
     ]
     if not placed:
         return None
@@ -101,30 +101,34 @@ def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | N
     low, high = _ends([size for _, size, _ in placed])
     across = Axis(low, high, LEFT, RIGHT, log=True)
     lowest = min(share for _, _, share in placed)
-    shares = tuple(one for one in _SHARES if one >= lowest)
-    below = tuple(one for one in _SHARES if one < lowest)
+    shares = tuple(share for share in _SHARES if share >= lowest)
+    below = tuple(share for share in _SHARES if share < lowest)
     shares = (*shares, *below[:1])
     up = Axis(_CLOSEST, away(shares[-1]), TOP, BOTTOM, log=True)
-    numbers = [(size, share) for one, size, share in placed if one.answer in _ON_THE_FRONT]
+    numbers = [(size, share) for variant, size, share in placed if variant.answer in _ON_THE_FRONT]
     best = front(numbers)
     places = [(across.at(size), up.at(away(share))) for _, size, share in placed]
     labels = spread_labels(
         [
-            (x, y, _label(one), _gap(one))
-            for (x, y), (one, _, _) in zip(places, placed, strict=True)
+            (x, y, _label(variant), _gap(variant))
+            for (x, y), (variant, _, _) in zip(places, placed, strict=True)
         ],
         (LEFT, TOP - 10, WIDTH, BOTTOM - 4),
     )
     points = tuple(
-        _point(one, place, label, front=(size, share) in best)
-        for (one, size, share), place, label in zip(placed, places, labels, strict=True)
+        _point(variant, place, label, front=(size, share) in best)
+        for (variant, size, share), place, label in zip(placed, places, labels, strict=True)
     )
     return Chart(
         points=points,
         front=_steps([(across.at(size), up.at(away(share))) for size, share in best]),
         x_ticks=across.ticks(series(low, high), lambda kilobytes: words.size(kilobytes * 1000)),
-        y_ticks=tuple(Tick(up.at(away(one)), typeset(percentage(one))) for one in shares),
-        absent=tuple(one.name for one in variants if one.bytes is None or one.agreement is None),
+        y_ticks=tuple(Tick(up.at(away(share)), typeset(percentage(share))) for share in shares),
+        absent=tuple(
+            variant.name
+            for variant in variants
+            if variant.bytes is None or variant.agreement is None
+        ),
         description="; ".join(point.title for point in points),
     )
 
@@ -146,11 +150,11 @@ def front(numbers: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]
 
     On it is what no other is at least as small and at least as close as, and better in one.
     """
-    found: list[tuple[float, float]] = []
-    for size, share in sorted(set(numbers), key=lambda one: (one[0], -one[1])):
-        if not found or share > found[-1][1]:
-            found.append((size, share))
-    return tuple(found)
+    corners: list[tuple[float, float]] = []
+    for size, share in sorted(set(numbers), key=lambda point: (point[0], -point[1])):
+        if not corners or share > corners[-1][1]:
+            corners.append((size, share))
+    return tuple(corners)
 
 
 def _steps(places: list[tuple[float, float]]) -> str:
@@ -161,36 +165,49 @@ def _steps(places: list[tuple[float, float]]) -> str:
     return " ".join(f"{x},{y}" for x, y in corners) if len(places) > 1 else ""
 
 
-def _label(one: VariantView) -> str:
-    short = one.name if len(one.name) <= LABEL_LENGTH else one.name[: LABEL_LENGTH - 1] + "…"
-    latency = "" if one.latency is None or one.answer is None else f" {words.times(one.latency)}"
-    return f"{one.mark.symbol} {short}{latency}"
+def _label(variant: VariantView) -> str:
+    short = (
+        variant.name
+        if len(variant.name) <= LABEL_LENGTH
+        else variant.name[: LABEL_LENGTH - 1] + "…"
+    )
+    latency = (
+        ""
+        if variant.latency is None or variant.answer is None
+        else f" {words.times(variant.latency)}"
+    )
+    return f"{variant.mark.symbol} {short}{latency}"
 
 
-def _gap(one: VariantView) -> float:
+def _gap(variant: VariantView) -> float:
     """Return how far a label keeps from its point: outside of the disc."""
-    return _MARK if one.latency is None and one.answer else radius(one.latency or 1.0) + 4.0
+    return (
+        _MARK
+        if variant.latency is None and variant.answer
+        else radius(variant.latency or 1.0) + 4.0
+    )
 
 
-def _point(one: VariantView, place: tuple[float, float], label: Label, *, front: bool) -> Point:
-    ratio = 1.0 if one.answer is None and one.latency is None else one.latency
-    size = words.size(one.bytes)
-    agreement = words.percent(one.agreement if one.answer else 1.0)
-    latency = "1, the measure" if one.answer is None else words.times(ratio)
+def _point(variant: VariantView, place: tuple[float, float], label: Label, *, front: bool) -> Point:
+    ratio = 1.0 if variant.answer is None and variant.latency is None else variant.latency
+    size = words.size(variant.bytes)
+    agreement = words.percent(variant.agreement if variant.answer else 1.0)
+    latency = "1, the measure" if variant.answer is None else words.times(ratio)
     on = ", on the Pareto front" if front else ""
     return Point(
         x=place[0],
         y=place[1],
-        shape=_SHAPES[one.answer],
-        tone=one.mark.tone,
+        shape=_SHAPES[variant.answer],
+        tone=variant.mark.tone,
         label=label,
-        name=one.name,
-        title=f"{one.name}: {size}, agreement {agreement}, latency {latency}, {one.mark.word}{on}",
+        name=variant.name,
+        title=f"{variant.name}: {size}, agreement {agreement}, latency {latency}, "
+        f"{variant.mark.word}{on}",
         disc=None if ratio is None else radius(ratio),
         size=size,
         agreement=agreement,
         latency=latency,
-        answer=one.mark.word,
+        answer=variant.mark.word,
         front=front,
     )
 

@@ -92,27 +92,27 @@ def spreads(agreement: RecordedAgreement | None) -> tuple[SpreadView, ...]:
     """Return the histograms of a variant, none if the record holds no distribution."""
     if agreement is None:
         return ()
-    found = (_spread(agreement, distance) for distance in _DISTANCES)
-    return tuple(one for one in found if one is not None)
+    every = (_spread(agreement, distance) for distance in _DISTANCES)
+    return tuple(view for view in every if view is not None)
 
 
 def _spread(agreement: RecordedAgreement, distance: _Distance) -> SpreadView | None:
     values = distance.spread(agreement).percentiles
     if len(values) < LEAST:
         return None
-    worst = [distance.single(one) for one in agreement.worst_images]
+    worst = [distance.single(worst_image) for worst_image in agreement.worst_images]
     axis = Axis(_CLOSEST, distance.most, _START, _END, log=True)
     from_closest = values[::-1] if distance.is_closeness else values
     return SpreadView(
         title=distance.title,
         axis=distance.axis,
         chart=Histogram(
-            bars=bars([max(_CLOSEST, distance.of(one)) for one in values], axis, BASE, _TOP),
+            bars=bars([max(_CLOSEST, distance.of(value)) for value in values], axis, BASE, _TOP),
             below=(),
             base=BASE,
             height=HEIGHT,
-            ticks=tuple(Tick(axis.at(distance.of(one)), f"{one:g}") for one in distance.ticks),
-            marks=tuple(dict.fromkeys(axis.at(distance.of(one)) for one in worst)),
+            ticks=tuple(Tick(axis.at(distance.of(tick)), f"{tick:g}") for tick in distance.ticks),
+            marks=tuple(dict.fromkeys(axis.at(distance.of(image)) for image in worst)),
             description=_said(distance.name, values, agreement.images),
         ),
         numbers=_numbers(from_closest, "at least" if distance.is_closeness else "at most"),
@@ -130,5 +130,5 @@ def _numbers(values: tuple[float, ...], word: str) -> tuple[tuple[str, str], ...
     """Return percentiles in words, from the closest image to the furthest."""
     last = len(values) - 1
     shares = ((0.5, "Half of the images"), (0.9, "9 of 10"), (0.99, "99 of 100"))
-    said = [(text, f"{word} {values[round(last * share)]:.4g}") for share, text in shares]
-    return (*said, ("the furthest", f"{values[last]:.4g}"))
+    numbers = [(text, f"{word} {values[round(last * share)]:.4g}") for share, text in shares]
+    return (*numbers, ("the furthest", f"{values[last]:.4g}"))

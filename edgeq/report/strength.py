@@ -67,54 +67,58 @@ class StrengthView:
 
 def strength(record: RunRecord) -> StrengthView | None:
     """Return what the last challenge says of the gate, None where none was made."""
-    found = record.challenge
-    if found is None:
+    challenge = record.challenge
+    if challenge is None:
         return None
-    every = (*map(_view, found.faults), *map(_view, found.controls))
-    hidden = set(map(_view, found.hidden))
+    every = (*map(_view, challenge.faults), *map(_view, challenge.controls))
+    hidden = set(map(_view, challenge.hidden))
     return StrengthView(
-        mark=Mark("✓", "+", "strong", "good") if found.passed else Mark("!", "!", "weak", "warn"),
-        summary=_summary(found),
-        notes=_notes(found, record.spec_sha256),
-        places=_places(found),
-        open=tuple(one for one in every if one.mark.tone in {"bad", "warn"} and one not in hidden),
+        mark=Mark("✓", "+", "strong", "good")
+        if challenge.passed
+        else Mark("!", "!", "weak", "warn"),
+        summary=_summary(challenge),
+        notes=_notes(challenge, record.spec_sha256),
+        places=_places(challenge),
+        open=tuple(
+            fault for fault in every if fault.mark.tone in {"bad", "warn"} and fault not in hidden
+        ),
         faults=every,
     )
 
 
-def _summary(found: Challenge) -> str:
-    faults = plural(len(found.applicable), "applicable fault")
-    named = sum(one.cause_named is True for one in found.caught)
-    asked = sum(one.cause_named is not None for one in found.caught)
+def _summary(challenge: Challenge) -> str:
+    faults = plural(len(challenge.applicable), "applicable fault")
+    named = sum(fault.cause_named is True for fault in challenge.caught)
+    asked = sum(fault.cause_named is not None for fault in challenge.caught)
     parts = [
-        f"The gate caught {len(found.caught)} of {faults} ({words.percent(found.score)})",
+        f"The gate caught {len(challenge.caught)} of {faults} ({words.percent(challenge.score)})",
         f"named the cause of {named} of {asked}" if asked else "",
-        f"{len(found.alarms)} of {plural(len(found.controls), 'harmless change')} stopped",
+        f"{len(challenge.alarms)} of {plural(len(challenge.controls), 'harmless change')} stopped",
     ]
     return "; ".join(part for part in parts if part)
 
 
-def _notes(found: Challenge, spec_sha256: str) -> tuple[str, ...]:
-    notes = list(found.findings)
-    if found.spec_sha256 and found.spec_sha256 != spec_sha256:
+def _notes(challenge: Challenge, spec_sha256: str) -> tuple[str, ...]:
+    notes = list(challenge.findings)
+    if challenge.spec_sha256 and challenge.spec_sha256 != spec_sha256:
         notes.append("Another spec was challenged; run `edgeq challenge` again for this one")
-    if not found.complete:
+    if not challenge.complete:
         notes.append("Only a part of the catalogue was tried, or of the models")
     notes += [
         f"Not applicable to {model}, so not counted: {len(faults)} faults, because {note}"
-        for (model, note), faults in found.set_aside.items()
+        for (model, note), faults in challenge.set_aside.items()
     ]
-    if found.started:
-        notes.append(f"Challenged {utc(found.started)}")
+    if challenge.started:
+        notes.append(f"Challenged {utc(challenge.started)}")
     return tuple(notes)
 
 
-def _places(found: Challenge) -> tuple[Share, ...]:
+def _places(challenge: Challenge) -> tuple[Share, ...]:
     """Return the share of caught faults by the place where they are."""
     counts: dict[str, list[int]] = {}
-    for one in found.applicable:
-        pair = counts.setdefault(one.place, [0, 0])
-        pair[0] += one.verdict == "caught"
+    for fault in challenge.applicable:
+        pair = counts.setdefault(fault.place, [0, 0])
+        pair[0] += fault.verdict == "caught"
         pair[1] += 1
     return tuple(
         Share(name=place, text=f"{caught} of {tried}", share=caught / tried)
@@ -122,14 +126,14 @@ def _places(found: Challenge) -> tuple[Share, ...]:
     )
 
 
-def _view(one: FaultAnswer | ControlAnswer) -> FaultView:
-    fault = one if isinstance(one, FaultAnswer) else None
+def _view(answer: FaultAnswer | ControlAnswer) -> FaultView:
+    fault = answer if isinstance(answer, FaultAnswer) else None
     named = {True: "yes", False: "no"}
     return FaultView(
-        name=one.name,
-        summary=one.summary,
-        mark=_MARKS[one.verdict],
-        about=f"{one.model} {one.variant}",
+        name=answer.name,
+        summary=answer.summary,
+        mark=_MARKS[answer.verdict],
+        about=f"{answer.model} {answer.variant}",
         place="harmless" if fault is None else fault.place,
         severity=words.NONE if fault is None else fault.severity,
         caught_by=words.NONE if fault is None else ", ".join(fault.caught_by) or words.NONE,
@@ -137,5 +141,5 @@ def _view(one: FaultAnswer | ControlAnswer) -> FaultView:
         cause=words.NONE
         if fault is None or fault.cause_named is None
         else named[fault.cause_named],
-        note=one.note,
+        note=answer.note,
     )

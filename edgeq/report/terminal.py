@@ -25,9 +25,9 @@ def render(record: RunRecord) -> str:
     Bad input is left to whoever shows this: it is said once, in a place of its own, and a case that
     was not measured for it only points there.
     """
-    shown, said = view(record), sentences.bad_input(record)
+    shown, problems = view(record), sentences.bad_input(record)
     blocks = [
-        *(f"note: {note}" for note in shown.notes if note not in said),
+        *(f"note: {note}" for note in shown.notes if note not in problems),
         *(
             _table(model, part)
             for model in shown.models
@@ -42,7 +42,7 @@ def render(record: RunRecord) -> str:
     ]
     lines = "\n".join(block for block in blocks if block).splitlines()
     return "\n".join(
-        one for line in lines for one in wrapped(line.translate(_ASCII), WIDTH, indent="    ")
+        row for line in lines for row in wrapped(line.translate(_ASCII), WIDTH, indent="    ")
     )
 
 
@@ -54,7 +54,7 @@ def is_stopped(record: RunRecord) -> bool:
 
 def _is_stopped(model: ModelView, errors: tuple[str, ...]) -> bool:
     """Return whether no case of a model was judged for bad input."""
-    cases = [case for one in model.variants for case in one.cases]
+    cases = [case for variant in model.variants for case in variant.cases]
     return bool(cases) and all(
         case.status is Verdict.MISSING and _is_for_bad_input(case, errors) for case in cases
     )
@@ -69,31 +69,33 @@ def _is_for_bad_input(case: CaseView, errors: tuple[str, ...]) -> bool:
 def _parts(model: ModelView) -> list[tuple[VariantView, ...]]:
     """Return the variants in groups that fit beside each other."""
     groups: list[tuple[VariantView, ...]] = [()]
-    for one in model.variants:
-        wider = (*groups[-1], one)
+    for variant in model.variants:
+        wider = (*groups[-1], variant)
         if groups[-1] and _HEAD_WIDTH + sum(2 + _width(v) for v in wider) > WIDTH:
-            groups.append((one,))
+            groups.append((variant,))
         else:
             groups[-1] = wider
     return [group for group in groups if group]
 
 
-def _width(one: VariantView) -> int:
-    texts = [_plain(one.name), *(_cell(case) for case in one.cases)]
-    texts.append(_answer(one))
+def _width(variant: VariantView) -> int:
+    texts = [_plain(variant.name), *(_cell(case) for case in variant.cases)]
+    texts.append(_answer(variant))
     low, high = _CELL_WIDTHS
     return min(high, max(low, *(columns(text) for text in texts)))
 
 
 def _table(model: ModelView, group: tuple[VariantView, ...]) -> str:
-    gates = sorted(dict.fromkeys(case.gate for one in group for case in one.cases), key=is_own_test)
-    by_gate = [{case.gate: _cell(case) for case in one.cases} for one in group]
+    gates = sorted(
+        dict.fromkeys(case.gate for variant in group for case in variant.cases), key=is_own_test
+    )
+    by_gate = [{case.gate: _cell(case) for case in variant.cases} for variant in group]
     rows = [
-        (model.name, [one.name for one in group]),
+        (model.name, [variant.name for variant in group]),
         *((_head(gate), [cells.get(gate, "") for cells in by_gate]) for gate in gates),
-        ("answer", [_answer(one) for one in group]),
+        ("answer", [_answer(variant) for variant in group]),
     ]
-    widths = [_width(one) for one in group]
+    widths = [_width(variant) for variant in group]
     return "\n".join(_row(head, cells, widths) for head, cells in rows)
 
 
@@ -117,12 +119,14 @@ def _cell(case: CaseView) -> str:
     return f"{case.mark.ascii} {_plain(case.value) or case.mark.word}".strip()
 
 
-def _answer(one: VariantView) -> str:
-    return f"{one.mark.ascii} {one.mark.word}" if one.answer else ""
+def _answer(variant: VariantView) -> str:
+    return f"{variant.mark.ascii} {variant.mark.word}" if variant.answer else ""
 
 
 def _trouble(shown: ReportView, errors: tuple[str, ...]) -> str:
-    cases = [case for model in shown.models for one in model.variants for case in one.trouble]
+    cases = [
+        case for model in shown.models for variant in model.variants for case in variant.trouble
+    ]
     cases += shown.orphans
     same: dict[tuple[str, str, str, str], list[CaseView]] = {}
     for case in cases:
@@ -133,21 +137,21 @@ def _trouble(shown: ReportView, errors: tuple[str, ...]) -> str:
             key = (key[0], "for bad input, see below.", "", "")
         same.setdefault(key, []).append(case)
     lines = []
-    said = {""}
-    for (word, reason, cause, step), found in same.items():
+    printed = {""}
+    for (word, reason, cause, step), alike in same.items():
         # The cause is the variant's: its first case says it, the others have their own reasons.
-        named = f" {cause}." if cause not in said else ""
-        said.add(cause)
-        lines.append(f"{word} {_ids(found)}: {reason}{named}{step}")
+        named = f" {cause}." if cause not in printed else ""
+        printed.add(cause)
+        lines.append(f"{word} {_ids(alike)}: {reason}{named}{step}")
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"and {len(lines) - MOST_LINES} more in the report"]
     return "\n".join(printable(line) for line in lines)
 
 
-def _ids(found: list[CaseView]) -> str:
+def _ids(cases: list[CaseView]) -> str:
     """Return the ids of cases that have one reason: the first, and how many more."""
-    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    return f"{found[0].id}{more}"
+    more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
+    return f"{cases[0].id}{more}"
 
 
 def _changes(shown: ReportView) -> str:
@@ -158,10 +162,10 @@ def _changes(shown: ReportView) -> str:
 
 
 def _previous(record: RunRecord) -> str:
-    found = changes.previous_view(record.previous)
-    if found is None:
+    comparison = changes.previous_view(record.previous)
+    if comparison is None:
         return ""
-    return f"{changes.SINCE_THE_PREVIOUS} ({found.when}): {found.changes.summary}"
+    return f"{changes.SINCE_THE_PREVIOUS} ({comparison.when}): {comparison.changes.summary}"
 
 
 def _plain(text: str) -> str:

@@ -38,10 +38,10 @@ def lean(model: ModelRecord) -> ModelRecord:
     """
     pictured = {picture.image for picture in model.pictures}
     variants = tuple(
-        one
-        if one.agreement is None
-        else msgspec.structs.replace(one, agreement=_lean(one.agreement, pictured))
-        for one in model.variants
+        variant
+        if variant.agreement is None
+        else msgspec.structs.replace(variant, agreement=_lean(variant.agreement, pictured))
+        for variant in model.variants
     )
     return msgspec.structs.replace(model, variants=variants)
 
@@ -68,8 +68,8 @@ def ordered(flips: Iterable[NamedFlip]) -> tuple[NamedFlip, ...]:
 
 
 def _of_model(model: ModelRecord, most: int) -> tuple[int, ...]:
-    agreements = [one.agreement for one in model.variants if one.agreement is not None]
-    flips = [[flip.image for flip in ordered(one.flips)] for one in agreements]
-    worst = [[worst.image for worst in one.worst_images] for one in agreements]
+    agreements = [variant.agreement for variant in model.variants if variant.agreement is not None]
+    flips = [[flip.image for flip in ordered(agreement.flips)] for agreement in agreements]
+    worst = [[worst.image for worst in agreement.worst_images] for agreement in agreements]
     turns = chain(*zip_longest(*flips), *zip_longest(*worst))
     return tuple(dict.fromkeys(image for image in turns if image is not None))[:most]

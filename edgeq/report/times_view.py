@@ -103,16 +103,16 @@ def _chart(latency: Latency) -> Histogram | None:
     steps = round_numbers(low * 1000, high * 1000)
     axis = Axis(steps[0] / 1000, steps[-1] / 1000, _START, _END)
     medians = [side[len(side) // 2] for side in sides]
-    said = [words.milliseconds(one) for one in medians]
+    texts = [words.milliseconds(median) for median in medians]
     return Histogram(
         bars=bars(shown[0], axis, BASE, _TALL),
         below=bars(shown[1], axis, BASE, -_TALL),
         base=BASE,
         height=HEIGHT,
-        ticks=tuple(Tick(axis.at(one / 1000), f"{one:g}") for one in steps),
-        marks=tuple(axis.at(one) for one in medians),
+        ticks=tuple(Tick(axis.at(step / 1000), f"{step:g}") for step in steps),
+        marks=tuple(axis.at(median) for median in medians),
         description="Two histograms of the time of one inference: "
-        f"baseline, median {said[0]}, above; variant, median {said[1]}, below",
+        f"baseline, median {texts[0]}, above; variant, median {texts[1]}, below",
     )
 
 
@@ -139,7 +139,7 @@ def _ratios(latency: Latency, case: CaseRecord | None) -> Ratios | None:
     inside = limit is not None and steps[0] <= limit <= steps[-1]
     return Ratios(
         dots=tuple(Dot(along.at(place), up.at(value)) for place, value in enumerate(values)),
-        ticks=tuple(Tick(up.at(one), words.times(one)) for one in steps),
+        ticks=tuple(Tick(up.at(step), words.times(step)) for step in steps),
         band=ends and (up.at(ends[1]), up.at(ends[0])),
         limit=up.at(limit) if limit is not None and inside else None,
         limit_text="" if limit is None else words.times(limit),

@@ -75,11 +75,11 @@ def trends(runs: Sequence[PastRun], accepted: Sequence[Accepted] = ()) -> tuple[
         return ()
     sides = [of_past(run).figures for run in runs]
     marks = {
-        case_id: (case.value, one.acceptances[case.acceptance].run)
-        for one in accepted
-        for case_id, case in one.cases.items()
+        case_id: (case.value, entry.acceptances[case.acceptance].run)
+        for entry in accepted
+        for case_id, case in entry.cases.items()
     }
-    found: dict[tuple[str, str], list[Trend]] = {}
+    by_case: dict[tuple[str, str], list[Trend]] = {}
     for case_id, figure in sides[-1].items():
         series = [
             (index, side[case_id])
@@ -90,8 +90,8 @@ def trends(runs: Sequence[PastRun], accepted: Sequence[Accepted] = ()) -> tuple[
             value, started = marks.get(case_id, (None, ""))
             at = {index for index, run in enumerate(runs) if run.started == started}
             trend = _trend(series, len(runs), value, at)
-            found.setdefault((figure.model, figure.method), []).append(trend)
-    return tuple(VariantTrends(*key, tuple(found[key])) for key in found)
+            by_case.setdefault((figure.model, figure.method), []).append(trend)
+    return tuple(VariantTrends(*key, tuple(by_case[key])) for key in by_case)
 
 
 @dataclass(frozen=True)
@@ -131,12 +131,16 @@ def _trend(series: Series, runs: int, accepted: float | None, accepted_at: set[i
         spread=spread,
         accepted="" if accepted is None else _said(last, accepted),
         lines=tuple(
-            " ".join(f"{scale.x(at):g},{scale.y(one.value or 0.0):g}" for at, one in part)
+            " ".join(f"{scale.x(at):g},{scale.y(figure.value or 0.0):g}" for at, figure in part)
             for part in _alike(series)
         ),
         dots=(
-            *(scale.dot(at, one, "failed") for at, one in series if one.status is Verdict.FAIL),
-            *(scale.dot(at, one, "accepted") for at, one in series if at in accepted_at),
+            *(
+                scale.dot(at, figure, "failed")
+                for at, figure in series
+                if figure.status is Verdict.FAIL
+            ),
+            *(scale.dot(at, figure, "accepted") for at, figure in series if at in accepted_at),
             scale.dot(index, last, "now"),
         ),
         accepted_y=None if accepted is None else scale.y(accepted),
@@ -167,13 +171,13 @@ def _alike(series: Series) -> list[Series]:
 
 def _spread(last: CaseFigure, values: list[float]) -> str:
     low, high = _said(last, min(values)), _said(last, max(values))
-    said = f"{low} to {high}" if low != high else f"always {low}"
-    return f"{said} in {plural(len(values), 'run')}"
+    extent = f"{low} to {high}" if low != high else f"always {low}"
+    return f"{extent} in {plural(len(values), 'run')}"
 
 
 def _description(series: Series, spread: str, accepted: float | None) -> str:
     last = series[-1][1]
-    failed = sum(one.status is Verdict.FAIL for _, one in series)
+    failed = sum(figure.status is Verdict.FAIL for _, figure in series)
     parts = [
         f"now {_said(last, last.value)}",
         spread,

@@ -151,16 +151,16 @@ def variant_view(
     cases = record.verdicts(model.name, variant.name)
     by_gate = {case.gate: case for case in cases}
     is_baseline = variant is model.baseline
-    said = None if is_baseline else answer(record, model.name, variant)
+    decision = None if is_baseline else answer(record, model.name, variant)
     return VariantView(
         anchor=f"m{record.models.index(model)}-v{_place(model, variant)}",
         name=variant.name,
         method=variant.method,
         engine=variant.engine,
-        answer=said,
+        answer=decision,
         fed="" if variant.feeding is None else sentence(variant.feeding.sentence),
         has_own_samples=variant.feeding is not None and variant.feeding.samples is not None,
-        mark=BASELINE if said is None else words.ANSWERS[said],
+        mark=BASELINE if decision is None else words.ANSWERS[decision],
         error=variant.error,
         sha256=variant.sha256,
         bytes=variant.bytes or None,

@@ -51,7 +51,9 @@ class ModelView:
     def by_answer(self) -> tuple[VariantView, ...]:
         """The variants, the rejected ones first and the cleared ones last."""
         order = list(ShipDecision)
-        return tuple(sorted(self.variants, key=lambda one: order.index(one.answer or order[-1])))
+        return tuple(
+            sorted(self.variants, key=lambda variant: order.index(variant.answer or order[-1]))
+        )
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
     record = answered(record)
     pictures = shown or {}
     summary = record.summary
-    known = {(model.name, one.name) for model in record.models for one in model.variants}
+    known = {(model.name, variant.name) for model in record.models for variant in model.variants}
     return ReportView(
         mark=sentences.mark(record),
         headline=sentences.headline(record),
@@ -152,16 +154,16 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
 
 def flat(table: Mapping[str, Json], prefix: str = "") -> tuple[tuple[str, str], ...]:
     """Return nested facts as names and texts, one line each."""
-    found: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str]] = []
     for key, value in table.items():
         name = f"{prefix}{key}".replace("_", " ")
         if isinstance(value, dict):
-            found += flat(value, f"{name}: ")
+            pairs += flat(value, f"{name}: ")
         elif isinstance(value, list | tuple):
-            found.append((name, ", ".join(_fact(name, one) for one in value) or "none"))
+            pairs.append((name, ", ".join(_fact(name, item) for item in value) or "none"))
         else:
-            found.append((name.removesuffix(" bytes"), _fact(name, value)))
-    return tuple(found)
+            pairs.append((name.removesuffix(" bytes"), _fact(name, value)))
+    return tuple(pairs)
 
 
 def _fact(name: str, value: object) -> str:
@@ -201,14 +203,14 @@ def _about(record: RunRecord) -> tuple[tuple[str, str], ...]:
         ("model" if len(names) == 1 else "models", ", ".join(names) or "none"),
         ("commit", record.commit or "not recorded"),
         ("when", utc(record.started)),
-        ("where", ", ".join(one for one in where if one) or "not recorded"),
+        ("where", ", ".join(part for part in where if part) or "not recorded"),
         ("took", duration(record.duration_s)),
     )
 
 
 def _model(record: RunRecord, model: ModelRecord, shown: Pictures) -> ModelView:
     pictures = embedding.anchors(model, shown)
-    variants = tuple(variant_view(record, model, one, pictures) for one in model.variants)
+    variants = tuple(variant_view(record, model, variant, pictures) for variant in model.variants)
     baseline = variant_view(record, model, model.baseline)
     return ModelView(
         name=model.name,
@@ -228,9 +230,9 @@ def _model(record: RunRecord, model: ModelRecord, shown: Pictures) -> ModelView:
 def _samples(model: ModelRecord) -> tuple[tuple[str, str], ...]:
     """Return what is known of the variants' own samples."""
     return tuple(
-        (f"{one.name}: {title}", text)
-        for one in model.variants
-        if one.feeding is not None and (own := one.feeding.samples) is not None
+        (f"{variant.name}: {title}", text)
+        for variant in model.variants
+        if variant.feeding is not None and (own := variant.feeding.samples) is not None
         for title, text in (
             ("own samples", f"{plural(own.count, 'photograph')} of {own.source}"),
             ("sha256 of their contents", own.sha256),

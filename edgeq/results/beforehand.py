@@ -44,13 +44,13 @@ class Beforehand:
         roles: dict[str, set[Role]] = {}
         for variant, own in by_variant.items():
             roles.setdefault(variant.model, set()).update(_roles(variant, own))
-        errors = {one.name: self._error(one, roles[one.model]) for one in by_variant}
+        errors = {each.name: self._error(each, roles[each.model]) for each in by_variant}
         return {name: error for name, error in errors.items() if error is not None}
 
     def _error(self, variant: VariantUnderTest, roles: set[Role]) -> EdgeqError | None:
         """Return what stops a variant: what stops its whole model comes first."""
-        wanted: list[Role | None] = [None, *(role for role in ROLES if role in roles)]
-        for what in wanted:
+        needed: list[Role | None] = [None, *(role for role in ROLES if role in roles)]
+        for what in needed:
             error = self._look(variant.model, what)
             if error is not None:
                 return error

@@ -15,11 +15,11 @@ from edgeq.samples.labels import LabelSet, label_set
 from edgeq.tasks.inside import read_inside
 
 
-def pack(found: RunRecord, target: Path, spec: Spec, *, unproven: bool = False) -> BundleResult:
+def pack(record: RunRecord, target: Path, spec: Spec, *, unproven: bool = False) -> BundleResult:
     """Write the deployment package of a run.
 
     Args:
-        found: What the run found.
+        record: What the run found.
         target: The package's folder.
         spec: Of the project; says where files and labels are.
         unproven: Whether to pack the unproven variants too, marked as such.
@@ -30,23 +30,23 @@ def pack(found: RunRecord, target: Path, spec: Spec, *, unproven: bool = False) 
         StoreError: The zip can't be written.
     """
     return bundle.pack(
-        found,
+        record,
         target,
         root=spec.root.resolve(),
-        files=variant_files(found, spec),
-        labels=class_names(found, spec),
+        files=variant_files(record, spec),
+        labels=class_names(record, spec),
         unproven=unproven,
     )
 
 
-def variant_files(found: RunRecord, spec: Spec) -> dict[str, Path]:
+def variant_files(record: RunRecord, spec: Spec) -> dict[str, Path]:
     """Return the file of each variant by ``MODEL/VARIANT``; variants without one are left out.
 
     The one that was judged is preferred: at the record's path, where the spec has it, or in the
     store. Where none is, the path is that of a file which has changed since.
     """
     files = {}
-    for model in found.models:
+    for model in record.models:
         for variant in model.variants:
             file = _file(variant, spec)
             if file is not None:
@@ -54,14 +54,14 @@ def variant_files(found: RunRecord, spec: Spec) -> dict[str, Path]:
     return files
 
 
-def class_names(found: RunRecord, spec: Spec) -> dict[str, tuple[str, ...]]:
+def class_names(record: RunRecord, spec: Spec) -> dict[str, tuple[str, ...]]:
     """Return the names of the classes by model, and by ``MODEL/VARIANT`` where it has its own.
 
     Raises:
         ImageError: A label set can't be used.
     """
     named = {}
-    for model in found.models:
+    for model in record.models:
         if model.labels is not None:
             named[model.name] = _label_set(model.labels.name, model, spec).names
         for variant in model.variants:
@@ -82,9 +82,9 @@ def _label_set(name: str, model: ModelRecord, spec: Spec) -> LabelSet:
     return label_set(name, spec.root)
 
 
-def is_outdated(found: RunRecord, spec: Spec) -> bool:
+def is_outdated(record: RunRecord, spec: Spec) -> bool:
     """Return whether a record was made under another spec than this one."""
-    return found.spec_sha256 != spec_sha256(spec)
+    return record.spec_sha256 != spec_sha256(spec)
 
 
 def _file(variant: VariantRecord, spec: Spec) -> Path | None:

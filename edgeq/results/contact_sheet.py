@@ -68,8 +68,8 @@ def sheet_of_samples(inputs: ModelInputs, variant: str) -> Drawn | None:
     if samples is None:
         return None
     preprocessing, size = inputs.preprocessing_of(variant), inputs.input_size_of(variant)
-    found = contact_sheet(samples, preprocessing, size, inputs.store)
-    return Drawn(msgspec.structs.replace(found.sheet, variant=variant), found.data)
+    sheet = contact_sheet(samples, preprocessing, size, inputs.store)
+    return Drawn(msgspec.structs.replace(sheet.sheet, variant=variant), sheet.data)
 
 
 def contact_sheet(
@@ -122,7 +122,7 @@ def evenly(count: int) -> tuple[int, ...]:
 
 def tile_of(size: tuple[int, int]) -> tuple[int, int]:
     """Return width and height of a small picture of an input of this height and width."""
-    height, width = (max(1, round(SIDE * one / max(size))) for one in size)
+    height, width = (max(1, round(SIDE * side / max(size))) for side in size)
     return width, height
 
 
@@ -139,8 +139,8 @@ def drawn(pixels: npt.NDArray[np.uint8], columns: int, tile: tuple[int, int]) ->
     width, height = tile
     rows = -(-len(pixels) // columns)
     sheet = Image.new("RGB", (columns * width, rows * height))
-    for place, one in enumerate(pixels):
-        small = Image.fromarray(one).resize(tile, Image.Resampling.BICUBIC)
+    for place, tile_pixels in enumerate(pixels):
+        small = Image.fromarray(tile_pixels).resize(tile, Image.Resampling.BICUBIC)
         sheet.paste(small, (place % columns * width, place // columns * height))
     data = b""
     for quality in QUALITIES:

@@ -79,19 +79,23 @@ def join(run: Run, now: Joined, before: RunRecord | None, *, partial: bool) -> J
         if case.id not in judged
         and (partial or (is_own_test(case.gate) and case.id not in now.own))
     )
-    theirs = {(model.name, one.name): one for model in before.models for one in model.variants}
-    ours = {(model.name, one.name): one for model in models for one in model.variants}
+    theirs = {
+        (model.name, variant.name): variant for model in before.models for variant in model.variants
+    }
+    ours = {(model.name, variant.name): variant for model in models for variant in model.variants}
     carried = tuple(
         msgspec.structs.replace(case, as_of=case.as_of or before.started)
         for case in open_
         if _is_same(ours.get(_place(case)), theirs.get(_place(case)))
         and _still_holds(case, before, run.spec.root)
     )
-    kept = {case.id for case in carried}
+    carried_ids = {case.id for case in carried}
     own = [*now.own, *(case.id for case in carried if is_own_test(case.gate))]
     if partial:  # a test that may say something else by now is one that was not run
         names = (*(case.id for case in open_), *before.summary.not_run)
-        own += [name for name in names if name not in kept and _is_there(name, run.spec.root)]
+        own += [
+            name for name in names if name not in carried_ids and _is_there(name, run.spec.root)
+        ]
     places = {_place(case) for case in carried}
     return Joined(
         (*now.cases, *carried),
@@ -121,7 +125,10 @@ def _prints(run: Run, now: Joined, before: RunRecord | None) -> dict[tuple[str, 
     asked = {_place(case) for case in now.cases}
     if before is not None and _is_alike(run, before):
         asked |= {
-            (m.name, one.name) for m in before.models for one in m.variants if one.fingerprint
+            (m.name, variant.name)
+            for m in before.models
+            for variant in m.variants
+            if variant.fingerprint
         }
     described = {model.name: model for model in now.models}
     return {
@@ -147,7 +154,9 @@ def _facts(variant: VariantUnderTest, model: ModelRecord) -> dict[str, object] |
         EdgeqError: Something can't be read.
     """
     inputs = variant.inputs
-    described = next(one for one in model.variants if one.name == variant.short_name)
+    described = next(
+        candidate for candidate in model.variants if candidate.name == variant.short_name
+    )
     sets = {"evaluation": inputs.evaluation, "calibration": inputs.calibration_set}
     seen = {name: images.sha256 for name, images in sets.items() if images is not None}
     for name in sets:
@@ -167,14 +176,16 @@ def _facts(variant: VariantUnderTest, model: ModelRecord) -> dict[str, object] |
         "trained": inputs.baseline.trained,
         "preprocessing": msgspec.to_builtins(inputs.baseline.preprocessing),
         "labels": [_names(inputs.labels), _names(variant.labels)],
-        "images": {name: None if one is None else _content(one) for name, one in sets.items()},
+        "images": {
+            name: None if images is None else _content(images) for name, images in sets.items()
+        },
         "samples": None if own is None else _content(own),
         "file": (described.sha256 or variant.artifact.sha256) if ready else "",
     }
 
 
 def _content(images: ImageSet) -> str:
-    photos = [(one.name, one.sha256, one.label, one.group) for one in images.photos]
+    photos = [(photo.name, photo.sha256, photo.label, photo.group) for photo in images.photos]
     return sha256_bytes(msgspec.json.encode(photos))
 
 
@@ -184,8 +195,8 @@ def _names(labels: object) -> object:
 
 def _printed(model: ModelRecord, prints: dict[tuple[str, str], str]) -> ModelRecord:
     variants = tuple(
-        msgspec.structs.replace(one, fingerprint=prints.get((model.name, one.name), ""))
-        for one in model.variants
+        msgspec.structs.replace(variant, fingerprint=prints.get((model.name, variant.name), ""))
+        for variant in model.variants
     )
     return msgspec.structs.replace(model, variants=variants)
 
@@ -240,13 +251,13 @@ def _filled(
 ) -> ModelRecord:
     """Return a model with what an earlier run measured of the variants whose verdicts are kept."""
     names = {variant for of, variant in places if of == model.name}
-    theirs = next((one for one in before.models if one.name == model.name), None)
+    theirs = next((candidate for candidate in before.models if candidate.name == model.name), None)
     if theirs is None or not names:
         return model
-    earlier = {one.name: one for one in theirs.variants}
+    earlier = {variant.name: variant for variant in theirs.variants}
     variants = tuple(
-        merged(one, _unanswered(earlier[one.name])) if one.name in names else one
-        for one in model.variants
+        merged(variant, _unanswered(earlier[variant.name])) if variant.name in names else variant
+        for variant in model.variants
     )
     whole = msgspec.structs.replace(theirs, pictures=(), sheets=())
     return merged(

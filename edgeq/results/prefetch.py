@@ -72,9 +72,9 @@ def prefetch(
         tasks += [task for model in models[: PER_RUN // len(ROLES)] for task in model.pictures()]
     if not tasks:
         return ()
-    made = tuple(task.name for task in tasks if task.name.endswith(_MAKING))
+    making = tuple(task.name for task in tasks if task.name.endswith(_MAKING))
     used = tuple(task.name for task in tasks if not task.name.endswith((_JUDGING, _DRAWN)))
-    tasks.insert(0, Task("ending the engines' processes", idle.end_all, made))
+    tasks.insert(0, Task("ending the engines' processes", idle.end_all, making))
     tasks.insert(0, Task("ending the workers", run.executor.workers.end_idle, used))
     with idle.kept(), run.executor.workers.kept(), run.measuring_side_by_side():
         stages = carry_out(tasks, run.relay, workers=run.parts)
@@ -118,7 +118,7 @@ class _ModelTasks:
         controls = self._controls()
         yield from self._starts((*self.variants, *controls))
         yield from self._preparations((*self.variants, *controls))
-        for variant in sorted(self.variants, key=lambda one: one.is_calibrated, reverse=True):
+        for variant in sorted(self.variants, key=lambda item: item.is_calibrated, reverse=True):
             yield Task(self._made(variant), self._making_of(variant), (self._shared(variant),))
         yield from self._evaluations(self.baseline)
         for variant in sorted(self.variants, key=_computes_in_float, reverse=True):
@@ -135,8 +135,8 @@ class _ModelTasks:
             fetched = tuple(self._fetched(variant, (*(task.name for task in inside), *compared)))
             yield from fetched
             looked = f"{variant.name}: looking"
-            made = (self._made(variant),)
-            yield Task(looked, self._judging_of(variant, answers=False), made)
+            after = (self._made(variant),)
+            yield Task(looked, self._judging_of(variant, answers=False), after)
             yield Task(
                 f"{variant.name}{_JUDGING}",
                 self._judging_of(variant, answers=True),
@@ -209,7 +209,9 @@ class _ModelTasks:
     def _controls(self) -> tuple[VariantUnderTest, ...]:
         """Return what variants are compared with that is no declared variant itself."""
         every = dict.fromkeys(self._claimed(variant) for variant in self.variants)
-        return tuple(one for one in every if one is not None and one not in self.variants)
+        return tuple(
+            control for control in every if control is not None and control not in self.variants
+        )
 
     def _claimed(self, variant: VariantUnderTest) -> VariantUnderTest | None:
         """Return the control that a variant's claim asks for, None if nothing asks for one.
@@ -224,11 +226,11 @@ class _ModelTasks:
         """Yield the making of a control and the parts of its evaluation; nothing for None."""
         if control is None:
             return
-        made = self._made(control)
-        yield Task(made, self._if_compared(control, make_control), (self._shared(control),))
+        after = self._made(control)
+        yield Task(after, self._if_compared(control, make_control), (self._shared(control),))
         for part, name in enumerate(self._evaluated(control)):
             work = partial(evaluate_control, part=part)
-            yield Task(name, self._if_compared(control, work), (made,))
+            yield Task(name, self._if_compared(control, work), (after,))
 
     def _if_compared(
         self, control: VariantUnderTest, work: Callable[[VariantUnderTest], None]
@@ -249,7 +251,7 @@ class _ModelTasks:
     def _preparations(self, variants: Sequence[VariantUnderTest]) -> Iterator[Task]:
         """Yield what variants of one engine share: first that of all, then of the calibrated."""
         done: set[str] = set()
-        for variant in sorted(variants, key=lambda one: one.is_calibrated):
+        for variant in sorted(variants, key=lambda item: item.is_calibrated):
             name = self._shared(variant)
             if variant.choice is None or name in done:
                 continue
@@ -291,12 +293,12 @@ class _ModelTasks:
         return work
 
     def _roles(self) -> Sequence[Role]:
-        found: list[Role] = []
+        roles: list[Role] = []
         if any(case.variant.is_calibrated for case in self.cases):
-            found.append("calibration")
+            roles.append("calibration")
         if any(_needs_photographs(case) for case in self.cases):
-            found.append("evaluation")
-        return found
+            roles.append("evaluation")
+        return roles
 
     def _is_to_be_run(self, case: Case) -> bool:
         return case.gate.needs_images and shortfall_of(case) is None
@@ -312,7 +314,7 @@ class _ModelTasks:
 
     def _evaluation_of(self, variant: VariantUnderTest) -> Callable[[int], None]:
         def work(part: int) -> None:
-            cases = [one for one in self.cases if variant.is_baseline or one.variant is variant]
+            cases = [case for case in self.cases if variant.is_baseline or case.variant is variant]
             followed = not variant.is_baseline and self._is_followed(cases)
             if followed or any(map(self._is_to_be_run, cases)):
                 variant.evaluate(part, self.run.parts)

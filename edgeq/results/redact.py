@@ -64,7 +64,9 @@ def concealer(root: Path, environment: Mapping[str, str]) -> Callable[[str], str
     places = [(environment.get("EDGEQ_DATA", ""), "$EDGEQ_DATA")]
     places += [(sys.prefix, "$PREFIX"), (tempfile.gettempdir(), "$TMPDIR")]
     places += [(environment.get("HOME", ""), "~"), (os.path.expanduser("~"), "~")]  # noqa: PTH111
-    known = [(one, name) for place, name in places if place for one in _spellings(Path(place))]
+    known = [
+        (spelling, name) for place, name in places if place for spelling in _spellings(Path(place))
+    ]
     rules += [
         (re.compile(re.escape(place) + _END), name)
         for place, name in sorted(known, key=lambda pair: -len(pair[0]))  # the inner one first
@@ -81,8 +83,8 @@ def concealer(root: Path, environment: Mapping[str, str]) -> Callable[[str], str
 
 
 def _spellings(place: Path) -> tuple[str, ...]:
-    found = dict.fromkeys((str(place.absolute()), str(place.resolve())))
-    return tuple(one for one in found if one != "/")
+    spellings = dict.fromkeys((str(place.absolute()), str(place.resolve())))
+    return tuple(spelling for spelling in spellings if spelling != "/")
 
 
 def _user(environment: Mapping[str, str]) -> str:
@@ -99,10 +101,11 @@ def _mapped(
         return printable(change(hide(value) if free else value))
     if isinstance(value, dict):
         return {
-            printable(key): _entry(key, one, change, hide, free=free) for key, one in value.items()
+            printable(key): _entry(key, item, change, hide, free=free)
+            for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_mapped(one, change, hide, free=free) for one in value]
+        return [_mapped(item, change, hide, free=free) for item in value]
     return value
 
 

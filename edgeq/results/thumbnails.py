@@ -55,13 +55,13 @@ def illustrated(run: Run, record: RunRecord) -> Illustrated:
         run: The run that the record is of.
         record: The record.
     """
-    wanted = thumbnails.chosen(record) if run.spec.report.thumbnails else {}
+    chosen = thumbnails.chosen(record) if run.spec.report.thumbnails else {}
     pictures: dict[str, bytes] = {}
     models = []
     for model in record.models:
-        variants = tuple(_with_network(run, record, model, one) for one in model.variants)
+        variants = tuple(_with_network(run, record, model, variant) for variant in model.variants)
         described = msgspec.structs.replace(model, variants=variants)
-        if images := wanted.get(model.name):
+        if images := chosen.get(model.name):
             described = _with_pictures(run, described, images, pictures)
         models.append(thumbnails.lean(described))
     if run.spec.report.thumbnails:
@@ -95,12 +95,12 @@ def _with_pictures(
     run: Run, model: ModelRecord, images: tuple[int, ...], pictures: dict[str, bytes]
 ) -> ModelRecord:
     try:
-        found = _thumbnails(run, model.name, images)
+        by_image = _thumbnails(run, model.name, images)
     except EdgeqError as error:
         note = f"no picture of a photograph could be made: {error.what}"
         return msgspec.structs.replace(model, notes=(*model.notes, note))
-    named = {image: sha256_bytes(data) for image, data in found.items()}
-    pictures |= {named[image]: data for image, data in found.items()}
+    named = {image: sha256_bytes(data) for image, data in by_image.items()}
+    pictures |= {named[image]: data for image, data in by_image.items()}
     return msgspec.structs.replace(
         model,
         pictures=tuple(Picture(image=image, sha256=name) for image, name in named.items()),
@@ -115,23 +115,23 @@ def _with_sheets(
     Those of calibration come first, model by model, and samples of variants' own last; what models
     share counts once.
     """
-    found: dict[str, list[Sheet]] = {model.name: [] for model in models}
+    sheets: dict[str, list[Sheet]] = {model.name: [] for model in models}
     notes: dict[str, str] = {}
     drawn: dict[str, bytes] = {}
     for of, model in [*product(ROLES, models), *_sampled(models)]:
         try:
-            one = _sheet(run, model, of)
+            sheet = _sheet(run, model, of)
         except EdgeqError as error:
             notes[model.name] = f"no contact sheet of its images could be made: {error.what}"
             continue
-        if one is not None and (one.sheet.sha256 in drawn or len(drawn) < PER_RUN):
-            drawn[one.sheet.sha256] = one.data
-            found[model.name].append(one.sheet)
+        if sheet is not None and (sheet.sheet.sha256 in drawn or len(drawn) < PER_RUN):
+            drawn[sheet.sheet.sha256] = sheet.data
+            sheets[model.name].append(sheet.sheet)
     pictures |= drawn
     return [
         msgspec.structs.replace(
             model,
-            sheets=tuple(found[model.name]),
+            sheets=tuple(sheets[model.name]),
             notes=(*model.notes, *filter(None, [notes.get(model.name)])),
         )
         for model in models
@@ -141,10 +141,10 @@ def _with_sheets(
 def _sampled(models: list[ModelRecord]) -> list[tuple[VariantRecord, ModelRecord]]:
     """Return the variants that were evaluated on samples of their own, with their models."""
     return [
-        (one, model)
+        (variant, model)
         for model in models
-        for one in model.variants
-        if one.feeding is not None and one.feeding.samples is not None
+        for variant in model.variants
+        if variant.feeding is not None and variant.feeding.samples is not None
     ]
 
 
@@ -187,7 +187,12 @@ def _with_network(
         for case in record.verdicts(model.name, variant.name)
     )
     tested = next(
-        (one for one in run.variants_of(model.name) if one.short_name == variant.name), None
+        (
+            candidate
+            for candidate in run.variants_of(model.name)
+            if candidate.short_name == variant.name
+        ),
+        None,
     )
     if not failed or variant.error is not None or tested is None or variant.network is not None:
         return variant

@@ -1,4 +1,4 @@
-"""How many weights of a file are zero, and whether a runtime would be faster for it."""
+"""Number of zero weights in a file, and whether a runtime can benefit from them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from edgeq.tflite.wiring import Wiring
 class Sparsity(msgspec.Struct, frozen=True, kw_only=True):
     """Zeros among the stored weights of a file.
 
-    They make a download smaller (``Size.gzip_bytes``), never the file, unless its tensors are
-    encoded sparsely: XNNPACK computes faster with zeros only then.
+    Zeros make a download smaller (``Size.gzip_bytes``). They make the file smaller, and XNNPACK
+    faster, only if its tensors are encoded sparsely.
 
     Attributes:
         weights: Number of stored weights.
-        zeros: How many of them stand for 0.
-        encoded: How many tensors of weights are encoded sparsely; the zeros that those leave out
-            are not counted.
+        zeros: Number of stored weights that represent 0.
+        encoded: Number of sparsely encoded tensors of weights, whose zeros are not counted.
     """
 
     weights: int
@@ -29,12 +28,12 @@ class Sparsity(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def share(self) -> float:
-        """The share of the weights that is zero."""
+        """Share of the weights that are zero."""
         return self.zeros / self.weights if self.weights else 0.0
 
     @property
     def is_used(self) -> bool:
-        """Whether the runtime can make use of zeros."""
+        """Whether the runtime can benefit from the zeros."""
         return self.encoded > 0
 
 

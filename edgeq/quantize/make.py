@@ -120,7 +120,7 @@ def make_variant(
 
 
 def _recipe_of(choice: MethodChoice, what: str) -> Recipe:
-    """Return the engine's recipe of a method, with the choice's own ranges.
+    """Return the engine's recipe for a method, with the choice's own percentile if any.
 
     Raises:
         SpecError: The engine can't make the method.

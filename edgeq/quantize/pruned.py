@@ -1,4 +1,4 @@
-"""A float model with small weights made zero, kept in the store like what is exported."""
+"""Pruned float models, in the store like exported ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FORMAT = 1
 
 
 def pruned_model(model: FloatModel, share: float, store: Store) -> FloatModel:
-    """Return a float model of whose weights a share is zero; see ``tflite.pruning``.
+    """Return a float model with a share of its weights set to zero; see ``tflite.pruning``.
 
     Raises:
         ModelError: The model's file can't be read.

@@ -49,7 +49,7 @@ class Tensor:
         data_bytes: Bytes of constant data; 0 for tensors that are computed.
         buffer: Index of the first buffer with the data; tensors with the same index share it.
         quantization_bytes: Bytes of scales, zero points and ranges in the file.
-        sparse: Whether its data are encoded sparsely, so that zeros take no room.
+        sparse: Whether its data are encoded sparsely, so that zeros take no space.
     """
 
     index: int

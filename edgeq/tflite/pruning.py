@@ -1,4 +1,4 @@
-"""Weights near zero made zero, in place: magnitude pruning."""
+"""Magnitude pruning: setting the smallest weights to zero in place."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from edgeq.tflite.wiring import Wiring
 
 
 def pruned(content: bytes, path: Path, share: float) -> bytes:
-    """Return a float model of whose weights a share is zero, layer by layer the smallest.
+    """Return a float model with the smallest weights of each layer set to zero.
 
-    The file keeps its size and everything else: a zero takes as many bytes as any other number.
+    The size of the file does not change, because a zero takes as many bytes as any other number.
 
     Args:
-        content: A ``.tflite`` file.
-        path: Where it comes from, for errors.
-        share: Of the weights of each layer, in (0, 1). Of several that are equally small, the first
-            become zero.
+        content: Content of a ``.tflite`` file.
+        path: The file that it comes from, for errors.
+        share: Share of each layer's weights to set to zero, in (0, 1). Among equally small weights,
+            the first are chosen.
 
     Raises:
-        ModelError: It is not a model, truncated or damaged.
+        ModelError: The content is not a model, truncated or damaged.
     """
     model = read_content(path, content)
     placed = spans(open_content(path, content).root())

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Literal, cast
 
 import pytest
 
-from edgeq.plugin.outcomes import ATTRIBUTE, pytest_report_teststatus
+from edgeq.judge.verdict import Verdict
+from edgeq.plugin.case import ANSWER, properties
+from edgeq.plugin.outcomes import (
+    ATTRIBUTE,
+    OWN_ATTRIBUTE,
+    pytest_report_teststatus,
+    pytest_runtest_makereport,
+)
+from edgeq.plugin.transport import decode_answer
+from edgeq.record.structs import CaseRecord
+from tests.unit.report import records
 
 Outcome = Literal["passed", "failed", "skipped"]
 OPEN = ("inconclusive", "I", ("INCONCLUSIVE", {"yellow": True}))
@@ -64,3 +76,66 @@ def test_a_test_that_is_no_case_is_pytests_own() -> None:
     plain = report("passed", status="INCONCLUSIVE")
     delattr(plain, ATTRIBUTE)
     assert pytest_report_teststatus(plain) is None
+
+
+CASE = records.case("int8", "types", Verdict.FAIL, reason="float islands")
+
+
+def reported(item: object, made: pytest.TestReport) -> pytest.TestReport:
+    """Return a report as the hook hands it on."""
+    steps = pytest_runtest_makereport(cast("pytest.Item", item))
+    next(steps)
+    with pytest.raises(StopIteration) as end:
+        steps.send(made)
+    return cast("pytest.TestReport", end.value.value)
+
+
+def bare(when: Literal["setup", "call", "teardown"]) -> pytest.TestReport:
+    made = report("passed", when)
+    delattr(made, ATTRIBUTE)
+    return made
+
+
+def test_the_answer_of_a_case_is_put_on_its_call_alone() -> None:
+    stash = pytest.Stash()
+    item = SimpleNamespace(fixturenames=("edgeq_case", "edgeq_subject"), stash=stash, config=None)
+    assert not hasattr(reported(item, bare("call")), ATTRIBUTE)
+    stash[ANSWER] = (CASE, "crashed")
+    on_call = reported(item, bare("call"))
+    assert decode_answer(getattr(on_call, ATTRIBUTE)) == (CASE, "crashed")
+    assert not hasattr(on_call, OWN_ATTRIBUTE)
+    other = SimpleNamespace(fixturenames=("edgeq_case",), stash=stash)
+    assert not hasattr(reported(other, bare("setup")), ATTRIBUTE)
+
+
+def test_a_test_of_ones_own_puts_its_case_on_every_phase_that_has_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    found: list[CaseRecord | None] = [CASE, None]
+
+    def own_record(*given: object) -> CaseRecord | None:
+        asked.append(given)
+        return found.pop(0)
+
+    state = SimpleNamespace(root=tmp_path)
+    monkeypatch.setattr("edgeq.plugin.own.own_record", own_record)
+    monkeypatch.setattr("edgeq.plugin.outcomes.state_of", {"config": state}.get)
+    item = SimpleNamespace(
+        fixturenames=("edgeq_subject",), config="config", user_properties=[("mine", 1)]
+    )
+    made = bare("setup")
+    with_case = reported(item, made)
+    assert asked == [(item, made, tmp_path)]
+    assert decode_answer(getattr(with_case, OWN_ATTRIBUTE)) == (CASE, None)
+    assert item.user_properties == [("mine", 1), *properties(CASE)]
+    assert not hasattr(reported(item, bare("call")), OWN_ATTRIBUTE)
+    assert len(item.user_properties) == 1 + len(properties(CASE))
+
+
+def test_what_uses_no_variant_is_left_alone() -> None:
+    for item in (SimpleNamespace(), SimpleNamespace(fixturenames=("tmp_path",))):
+        made = bare("call")
+        assert reported(item, made) is made
+        assert not hasattr(made, ATTRIBUTE)
+        assert not hasattr(made, OWN_ATTRIBUTE)

@@ -21,6 +21,7 @@ from edgeq.pipeline.carrying import carried_once
 from edgeq.plugin.command import command_line
 from edgeq.plugin.state import State
 from edgeq.record.challenge import last
+from edgeq.record.repair import last as last_repair
 from edgeq.record.ship_decision import answered
 from edgeq.record.structs import CaseRecord, RunRecord, read
 from edgeq.report.model_sentences import findings
@@ -74,7 +75,9 @@ def write(state: State, *, partial: bool) -> None:
     compared = hold(shown.record, state.spec.path(state.spec.reports) / ACCEPTED)
     held = follow(answered(compared), before.runs)
     try:
-        found.record = msgspec.structs.replace(held, challenge=last(folder))
+        found.record = msgspec.structs.replace(
+            held, challenge=last(folder), repair=last_repair(folder)
+        )
     except EdgeqError as damaged:
         found.record = held
         found.add_error(str(damaged))

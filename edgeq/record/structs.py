@@ -38,6 +38,7 @@ from edgeq.record.measured import (
     RecordedOperators,
 )
 from edgeq.record.provenance import Machine, RecordedImages, RecordedLabels, Toolchain
+from edgeq.record.repair import Repair
 from edgeq.record.thumbnails import Picture, Sheet
 
 SCHEMA = "edgeq.run/2"
@@ -299,6 +300,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     cases: tuple[CaseRecord, ...] = ()
     changes: tuple[Change, ...] = ()
     challenge: Challenge | None = None
+    repair: Repair | None = None
     commit: str | None = None
     previous: Previous | None = None
     summary: Summary
@@ -325,6 +327,7 @@ def summarize(
     """Count verdicts and compare the cases with the inventory, both ways.
 
     Args:
+        repair: The last answer of ``edgeq repair``, None if there is none.
         cases: The verdicts of a run.
         declared: Ids of all cases that the spec declares.
         inconclusive: ``"warn"`` or ``"fail"``.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edgeq.config.methods import FLOAT32
 from edgeq.config.structs import Precision
-from edgeq.repair.knapsack import Options, frontier
+from edgeq.repair.knapsack import Frontier, Options, frontier
 from edgeq.repair.table import Aim, ErrorTable, Mix, Row
 
 MOST_CANDIDATES = 5
@@ -67,7 +67,7 @@ class Choice:
 
     Attributes:
         candidates: The cheapest first, none twice.
-        curve: Some of the mixes that nothing beats, the cheapest first.
+        curve: Some of the mixes that nothing beats in size and error, the smallest first.
     """
 
     candidates: tuple[Candidate, ...]
@@ -91,39 +91,57 @@ def choose_mixes(
         kept: The precision that as many units as possible keep; None lets the mix decide.
         most: Candidates at most.
     """
-    names = [row.worthwhile(aim, kept) for row in table.rows]
-    every = frontier(
-        [
+    mixes = _Mixes.of(table, aim, kept)
+    candidates: dict[int, Candidate] = {}
+    for budget in budgets:
+        if len(candidates) == most:
+            break
+        place = mixes.frontier.within(budget**2)
+        if place is not None and place not in candidates:
+            candidate = candidate_of(table, mixes.at(place), aim, kept)
+            if candidate is not None:
+                candidates[place] = _tidied(table, candidate, aim, budget, kept)
+    by_size = mixes if aim == "size" and kept is None else _Mixes.of(table, "size", None)
+    step = max(1, -(-len(by_size.frontier.costs) // CURVE))
+    curve = [by_size.at(place) for place in range(0, len(by_size.frontier.costs), step)]
+    ordered = [candidates[place] for place in sorted(candidates)]
+    return Choice(
+        tuple(ours for at, ours in enumerate(ordered) if ours.units not in _units(ordered[:at])),
+        tuple(Point(table.bytes(mix), table.error(mix)) for mix in curve),
+    )
+
+
+@dataclass(frozen=True)
+class _Mixes:
+    """All mixes of a table that nothing beats.
+
+    Attributes:
+        table: The table.
+        names: The precisions that each unit may have.
+        frontier: Their costs, errors and choices.
+    """
+
+    table: ErrorTable
+    names: tuple[tuple[Precision, ...], ...]
+    frontier: Frontier
+
+    @classmethod
+    def of(cls, table: ErrorTable, aim: Aim, kept: Precision | None) -> _Mixes:
+        """Return the mixes for what is to be as small as it can be."""
+        names = tuple(row.worthwhile(aim, kept) for row in table.rows)
+        items = [
             Options(
                 [row.cost(name, aim, kept) or 0.0 for name in own],
                 [row.square(name) for name in own],
             )
             for row, own in zip(table.rows, names, strict=True)
         ]
-    )
+        return cls(table, names, frontier(items))
 
-    def mix_at(place: int) -> Mix:
-        return {
-            row.name: own[option]
-            for row, own, option in zip(table.rows, names, every.choices[place], strict=True)
-        }
-
-    candidates: dict[int, Candidate] = {}
-    for budget in budgets:
-        if len(candidates) == most:
-            break
-        place = every.within(budget**2)
-        if place is not None and place not in candidates:
-            candidate = candidate_of(table, mix_at(place), aim, kept)
-            if candidate is not None:
-                candidates[place] = _tidied(table, candidate, aim, budget, kept)
-    step = max(1, -(-len(every.costs) // CURVE))
-    curve = [mix_at(place) for place in range(0, len(every.costs), step)]
-    ordered = [candidates[place] for place in sorted(candidates)]
-    return Choice(
-        tuple(ours for at, ours in enumerate(ordered) if ours.units not in _units(ordered[:at])),
-        tuple(Point(table.bytes(mix), table.error(mix)) for mix in curve),
-    )
+    def at(self, place: int) -> Mix:
+        """Return the precision of every unit at a place of the frontier."""
+        chosen = zip(self.table.rows, self.names, self.frontier.choices[place], strict=True)
+        return {row.name: own[option] for row, own, option in chosen}
 
 
 def candidate_of(

@@ -8,6 +8,7 @@ from edgeq import words
 from edgeq.config.tables import header, key_text
 from edgeq.record.repair import Repair, TriedRecord
 from edgeq.repair.trying import NAME
+from edgeq.report.repair_view import mix_text
 
 MOST_UNITS = 8
 
@@ -53,20 +54,6 @@ def _check(repair: Repair) -> Iterator[str]:
         yield f"{mix.name}: error {mix.predicted:.3f} predicted, {mix.measured:.3f} measured"
     if not repair.additive:
         yield "Errors of units don't add up in this model: they were reverted one by one"
-
-
-def mix_text(candidate: TriedRecord) -> str:
-    """Return a candidate's method and units, for example ``"int8, with a, b in float32"``."""
-    by_precision: dict[str, list[str]] = {}
-    for unit, precision in candidate.units.items():
-        by_precision.setdefault(precision, []).append(unit)
-    own = candidate.method
-    if candidate.file is not None:
-        own = f"trained weights, {own}"
-    if candidate.percentile is not None:
-        own += f" with ranges at the {candidate.percentile:g}th percentile"
-    parts = [f"{', '.join(units)} in {name}" for name, units in by_precision.items()]
-    return f"{own} everywhere" if not parts else (f"{own}, with {' and '.join(parts)}")
 
 
 def _candidate(candidate: TriedRecord) -> str:

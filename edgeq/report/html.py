@@ -18,6 +18,7 @@ from edgeq.report.cells import HEADINGS
 from edgeq.report.changes import previous_view
 from edgeq.report.embedded_record import carried
 from edgeq.report.pictures import Pictures
+from edgeq.report.repair_view import repair_view
 from edgeq.report.strength import strength
 from edgeq.report.templating import template
 from edgeq.report.trends import trends
@@ -49,6 +50,7 @@ def render(
         view=view(record, shown or {}),
         previous=previous_view(record.previous),
         challenge=strength(record),
+        repair=repair_view(record.repair),
         history=trends((*past, past_run(record)), accepted) if past else (),
         columns=tuple(HEADINGS),
         headings=HEADINGS,

@@ -1,0 +1,193 @@
+"""What ``edgeq repair`` found, as the report shows it: what each unit costs, and the choice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeq.record.repair import Repair, TriedRecord
+from edgeq.report.axis import Axis, Tick, round_numbers
+from edgeq.report.file_view import Share
+from edgeq.report.words import Mark
+from edgeq.words import plural, size, utc, value
+
+WIDTH, HEIGHT = 620, 300
+LEFT, RIGHT, TOP, BOTTOM = 58, 600, 24, 246
+
+_PASSED = Mark("✓", "+", "passes", "good")
+_FAILED = Mark("✗", "x", "does not pass", "bad")
+
+
+@dataclass(frozen=True)
+class CandidateView:
+    """A mix that was judged.
+
+    Attributes:
+        number: In which order.
+        mark: Whether it passes.
+        mix: Its method and the units that are made in another way.
+        size, error, latency: The numbers in words.
+        lacks: What it lacks.
+        x, y: Where it lies in the picture; None if it has no size or error.
+    """
+
+    number: int
+    mark: Mark
+    mix: str
+    size: str
+    error: str
+    latency: str
+    lacks: tuple[str, ...]
+    x: float | None
+    y: float | None
+
+
+@dataclass(frozen=True)
+class RepairView:
+    """The repair.
+
+    Attributes:
+        model: The model.
+        summary: The answer in one sentence, without a full stop.
+        mark: Of the answer.
+        notes: Goals, what was measured, whether predictions held.
+        precision: The precision whose errors the bars show.
+        units: The error of each unit alone, with the precision that was chosen for it.
+        frontier: Points of the line of mixes that nothing beats.
+        candidates: What was judged.
+        x_ticks, y_ticks: Sizes and errors of the grid.
+        goal: Where the greatest error that is allowed lies; None without such a goal.
+        description: The picture in words.
+    """
+
+    model: str
+    summary: str
+    mark: Mark
+    notes: tuple[str, ...]
+    precision: str
+    units: tuple[Share, ...]
+    frontier: str
+    candidates: tuple[CandidateView, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    goal: float | None
+    description: str
+
+
+def repair_view(found: Repair | None) -> RepairView | None:
+    """Return the last repair, None if there was none."""
+    if found is None:
+        return None
+    across, upward = _axes(found)
+    candidates = tuple(
+        _candidate(number, tried, across, upward) for number, tried in enumerate(found.tried, 1)
+    )
+    points = (f"{across.at(point.bytes)},{upward.at(point.error)}" for point in found.curve)
+    allowed = found.limits.get("relative_error")
+    return RepairView(
+        model=found.model,
+        summary=_summary(found),
+        mark=_PASSED if found.repaired is not None else _FAILED,
+        notes=tuple(_notes(found)),
+        precision=_shown_precision(found),
+        units=_units(found),
+        frontier=" ".join(points),
+        candidates=candidates,
+        x_ticks=across.ticks(round_numbers(across.low, across.high), size),
+        y_ticks=upward.ticks(round_numbers(0.0, upward.high), lambda error: f"{error:g}"),
+        goal=None if allowed is None else upward.at(allowed),
+        description=f"Predicted size against predicted error of {found.model}, and "
+        f"{plural(len(candidates), 'candidate')} as measured",
+    )
+
+
+def mix_text(candidate: TriedRecord) -> str:
+    """Return a candidate's method and units, for example ``"int8, with a, b in float32"``."""
+    by_precision: dict[str, list[str]] = {}
+    for unit, precision in candidate.units.items():
+        by_precision.setdefault(precision, []).append(unit)
+    own = candidate.method
+    if candidate.file is not None:
+        own = f"trained weights, {own}"
+    if candidate.percentile is not None:
+        own += f" with ranges at the {candidate.percentile:g}th percentile"
+    parts = [f"{', '.join(units)} in {name}" for name, units in by_precision.items()]
+    return f"{own}, with {' and '.join(parts)}" if parts else f"{own} everywhere"
+
+
+def _axes(found: Repair) -> tuple[Axis, Axis]:
+    sizes = [point.bytes for point in found.curve]
+    sizes += [tried.bytes for tried in found.tried if tried.bytes is not None]
+    errors = [tried.error for tried in found.tried if tried.error is not None]
+    errors += [*found.limits.values()] if "relative_error" in found.limits else []
+    # The smallest mixes may err a hundred times more than what is looked for.
+    highest = 1.6 * max(errors, default=0.0) or max((p.error for p in found.curve), default=1.0)
+    low, high = min(sizes, default=0), max(sizes, default=1)
+    return Axis(low, max(high, low + 1), LEFT, RIGHT), Axis(0.0, highest or 1.0, BOTTOM, TOP)
+
+
+def _candidate(number: int, tried: TriedRecord, across: Axis, upward: Axis) -> CandidateView:
+    is_drawn = tried.bytes is not None and tried.error is not None
+    return CandidateView(
+        number=number,
+        mark=_PASSED if tried.passed else _FAILED,
+        mix=mix_text(tried),
+        size="not made" if tried.bytes is None else size(tried.bytes),
+        error="not measured" if tried.error is None else f"{tried.error:.4f}",
+        latency="not measured"
+        if tried.latency_ratio is None
+        else value("times", tried.latency_ratio),
+        lacks=tried.lacks,
+        x=across.at(tried.bytes or 0) if is_drawn else None,
+        y=upward.at(tried.error or 0.0) if is_drawn else None,
+    )
+
+
+def _summary(found: Repair) -> str:
+    best = found.best
+    if best is None:
+        return f"No mix of {found.model} could be judged"
+    figures = [] if best.bytes is None else [size(best.bytes)]
+    figures += [] if best.error is None else [f"relative error {best.error:.3f}"]
+    if found.repaired is None:
+        known = f" ({', '.join(figures)})" if figures else ""
+        return f"Nothing passes; the best mix is {mix_text(best)}{known}"
+    return f"{mix_text(best)} passes: {', '.join(figures)}"
+
+
+def _notes(found: Repair) -> list[str]:
+    notes = [f"Goal: {goal} ({found.limits[goal.split()[0]]:.4g} here)" for goal in found.goals]
+    notes.append(
+        f"Units measured on {plural(found.samples, 'calibration sample')}; candidates judged on "
+        f"{plural(found.evaluation, 'evaluation sample')}, with {found.confidence:.0%} intervals "
+        "for the number of candidates"
+    )
+    notes += [
+        f"{mix.name}: error {mix.predicted:.3f} predicted, {mix.measured:.3f} measured"
+        for mix in found.mixes
+    ]
+    if not found.additive:
+        notes.append("Errors of units don't add up here, so units were reverted one by one")
+    notes += found.helped
+    if found.started:
+        notes.append(f"Repaired {utc(found.started)}")
+    return notes
+
+
+def _shown_precision(found: Repair) -> str:
+    """Return the precision that every unit has an error at and that errs most."""
+    totals = {
+        name: sum(unit.errors[name] ** 2 for unit in found.units)
+        for name in dict.fromkeys(name for unit in found.units for name in unit.errors)
+        if all(name in unit.errors for unit in found.units)
+    }
+    return max(totals, key=totals.__getitem__, default="")
+
+
+def _units(found: Repair) -> tuple[Share, ...]:
+    name = _shown_precision(found)
+    errors = [unit.errors.get(name, 0.0) for unit in found.units]
+    greatest = max(errors, default=0.0) or 1.0
+    return tuple(
+        Share(name=unit.name, text=f"{error:.3f}, made {unit.chosen}", share=error / greatest)
+        for unit, error in zip(found.units, errors, strict=True)
+    )

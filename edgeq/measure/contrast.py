@@ -65,7 +65,7 @@ class Paired(msgspec.Struct, frozen=True, kw_only=True):
         gained: Samples that count for the variant alone.
         shortfall: ``(lost - gained) / n``: the control's share minus the variant's; lower is
             better.
-        interval: Tango's interval of the shortfall.
+        interval: Interval of the shortfall, see ``statistics.paired_difference``.
     """
 
     images: int

@@ -21,7 +21,7 @@ from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantReco
 
 UNLABELLED = "changed"
 _NOT_DONE: dict[str, Json] = {"jpeg_scaling": 0.0}
-"""What older records do not name was not done."""
+"""Preprocessing keys that older records lack, with the values that they then had."""
 
 
 @dataclass(frozen=True)

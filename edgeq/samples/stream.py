@@ -20,7 +20,7 @@ PORTION = 64
 """Photographs decoded, run and stored together: at most 10 MB of pixels, about a second's work."""
 
 _SHARES = 4
-"""Number of portions is a multiple of this, so that as many workers share them evenly."""
+"""The number of portions is a multiple of this, so that as many workers share them evenly."""
 
 
 def portion_size(count: int) -> int:

@@ -106,7 +106,7 @@ def use(folder: Path) -> None:
 
 @contextmanager
 def unused(folder: Path, timeout_s: float) -> Iterator[None]:
-    """Hold a store that no process uses; entries that this process has read are no longer kept.
+    """Hold a store that no process uses; entries that this process read lose their protection.
 
     Raises:
         HeldError: Another process uses it.

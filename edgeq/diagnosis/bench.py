@@ -109,7 +109,7 @@ class Bench:
     @property
     def static(self) -> bool:
         """Whether activations have ranges that are fixed in the file."""
-        return any(one.variant.output.scales.size == 1 for one in self.pairs)
+        return any(pair.variant.output.scales.size == 1 for pair in self.pairs)
 
     @cached_property
     def predictions(self) -> Predictions:
@@ -169,8 +169,8 @@ class Bench:
         if key not in self._pixels:
             photos = tuple(images.photos[place] for place in chosen)
             subset = replace(images, photos=photos)
-            found = decode(subset, preprocessing, size, self.variant.run.store)
-            self._pixels[key] = np.array(found.array())
+            decoded = decode(subset, preprocessing, size, self.variant.run.store)
+            self._pixels[key] = np.array(decoded.array())
         return self._pixels[key]
 
     @property
@@ -227,18 +227,20 @@ class Bench:
             WorkerError: The model does not run.
         """
         model = self.variant.baseline if baseline else self.variant
-        tensors = [(one.baseline if baseline else one.variant).output.index for one in self.pairs]
+        tensors = [
+            (pair.baseline if baseline else pair.variant).output.index for pair in self.pairs
+        ]
         pixels = self.pixels(model.preprocessing, chosen, size=model.input_size)
         with model.run.executor.session(model.name) as session:
             loaded = model.run.executor.load_into(
                 model, session, edits=outputs_edits(model.path, tensors)
             )
-            places = {one.index: place for place, one in enumerate(loaded.outputs)}
+            places = {detail.index: place for place, detail in enumerate(loaded.outputs)}
             for at in range(len(pixels)):
-                found = session.infer(
+                results = session.infer(
                     loaded.handle, pixels, model.preprocessing, start=at, count=1
                 ).outputs
-                yield tuple(np.asarray(found[places[index]]) for index in tensors)
+                yield tuple(np.asarray(results[places[index]]) for index in tensors)
 
     def laid(self) -> Laid:
         """Return the variant, loaded in the worker that experiments share.
@@ -263,8 +265,8 @@ class Bench:
             loaded = model.run.executor.load_into(
                 model, session, edits=(*edits, *model.readout.edits)
             )
-            found = session.infer(loaded.handle, pixels, model.preprocessing)
-        return [np.asarray(one) for one in found.outputs]
+            results = session.infer(loaded.handle, pixels, model.preprocessing)
+        return [np.asarray(output) for output in results.outputs]
 
     @contextmanager
     def laid_out(
@@ -293,14 +295,14 @@ class Laid:
 
     def answers(self, pixels: npt.NDArray[np.uint8], preprocessing: Preprocessing) -> Predictions:
         """Return the variant's answers on pixels."""
-        found = self.session.infer(self.handle, pixels, preprocessing)
-        return as_answers(self.bench.variant, [np.asarray(one) for one in found.outputs])
+        results = self.session.infer(self.handle, pixels, preprocessing)
+        return as_answers(self.bench.variant, [np.asarray(output) for output in results.outputs])
 
     def attempt(self, preprocessing: Preprocessing, chosen: Order | None = None) -> Trial:
         """Return how the variant compares when it is fed in some way."""
         places = self.bench.chosen if chosen is None else chosen
-        found = self.answers(self.bench.pixels(preprocessing, places), preprocessing)
-        return trial(part(self.bench.reference, places), found)
+        predictions = self.answers(self.bench.pixels(preprocessing, places), preprocessing)
+        return trial(part(self.bench.reference, places), predictions)
 
 
 def part(answers: Predictions, places: Order) -> Predictions:
@@ -342,8 +344,8 @@ def relative_errors(baseline: Predictions, variant: Predictions) -> npt.NDArray[
     require_same_shape(baseline, variant)
     finite = baseline.finite & variant.finite
     ours, theirs = (
-        np.where(finite[:, np.newaxis], one.logits, 0).astype(np.float64)
-        for one in (baseline, variant)
+        np.where(finite[:, np.newaxis], outputs.logits, 0).astype(np.float64)
+        for outputs in (baseline, variant)
     )
     ours -= ours.mean(axis=1, keepdims=True)
     theirs -= theirs.mean(axis=1, keepdims=True)

@@ -18,14 +18,14 @@ Rows = npt.NDArray[np.float32]
 
 def not_finite(bench: Bench) -> Cause | None:
     """Answers hold NaN or infinities."""
-    found = outputs_facts(bench.predictions)
-    if not found.nonfinite_images:
+    facts = outputs_facts(bench.predictions)
+    if not facts.nonfinite_images:
         return None
     return Cause(
         "not_finite",
-        f"{found.nonfinite_images} of {found.images} answers hold NaN or infinities, and no scale "
+        f"{facts.nonfinite_images} of {facts.images} answers hold NaN or infinities, and no scale "
         "in the file is to blame: an operator overflows, or the runtime's kernels are at fault",
-        {"images": found.nonfinite_images, "values": found.nonfinite_values},
+        {"images": facts.nonfinite_images, "values": facts.nonfinite_values},
     )
 
 

@@ -64,10 +64,10 @@ def explained(case: Case, record: CaseRecord, error: EdgeqError | None = None) -
     if failed and (error is not None or case.gate.explained):
         variant, about = case.variant, "" if error is None else str(error)
         try:
-            found = variant.diagnoses.get(about, lambda: _diagnosis(variant, error))
+            explanation = variant.diagnoses.get(about, lambda: _diagnosis(variant, error))
         except EdgeqError as obstacle:  # experiments need images; the verdict stands without them
-            found = Diagnosis(None, notes=(f"not diagnosed: {obstacle.what}",))
-        return with_cause(record, found)
+            explanation = Diagnosis(None, notes=(f"not diagnosed: {obstacle.what}",))
+        return with_cause(record, explanation)
     if failed and case.gate.name == "input_range":
         return _tried(case, record, _other_range)
     if case.gate.name == "accuracy_drop" and record.status is Verdict.INCONCLUSIVE:
@@ -79,8 +79,8 @@ def explained(case: Case, record: CaseRecord, error: EdgeqError | None = None) -
 class _IncompleteError(Exception):
     """A diagnosis that is not worth keeping: experiments could not be made."""
 
-    def __init__(self, found: Diagnosis):
-        self.found = found
+    def __init__(self, so_far: Diagnosis):
+        self.found = so_far
         super().__init__()
 
 
@@ -90,10 +90,10 @@ def _diagnosis(variant: VariantUnderTest, error: EdgeqError | None) -> Diagnosis
         return diagnose(Bench(variant, error))
 
     def make() -> Diagnosis:
-        found = diagnose(Bench(variant))
-        if found.notes:
-            raise _IncompleteError(found)
-        return found
+        explanation = diagnose(Bench(variant))
+        if explanation.notes:
+            raise _IncompleteError(explanation)
+        return explanation
 
     try:
         return keep(variant.run.store, "diagnoses", experiment_facts(variant), make, Diagnosis)
@@ -113,28 +113,33 @@ def experiment_facts(variant: VariantUnderTest) -> dict[str, object]:
         **pair_facts(variant),
         "spec": spec_sha256(variant.spec),
         "weights": variant.stored_weights,
-        "photographs": [[photo.name for photo in one.photos] for one in sets if one is not None],
-        "contents": [one.content_sha256 for one in sets if one is not None],
+        "photographs": [
+            [photo.name for photo in image_set.photos]
+            for image_set in sets
+            if image_set is not None
+        ],
+        "contents": [image_set.content_sha256 for image_set in sets if image_set is not None],
         "experiments": sources(diagnosis),
     }
 
 
-def with_cause(record: CaseRecord, found: Diagnosis) -> CaseRecord:
+def with_cause(record: CaseRecord, explanation: Diagnosis) -> CaseRecord:
     """Return the record with what a diagnosis found."""
     evidence = dict(record.evidence)
-    if found.notes:
-        evidence["diagnosis"] = list(found.notes)
-    if found.cause is None:
-        known = found.known if found.known != record.reason else None
+    if explanation.notes:
+        evidence["diagnosis"] = list(explanation.notes)
+    if explanation.cause is None:
+        known = explanation.known if explanation.known != record.reason else None
         return msgspec.structs.replace(record, cause=known, evidence=evidence)
     # The proof of what is stored has said in its reason what the experiment was about.
-    sentence = found.cause.sentence.removeprefix(f"{record.reason}; ")
-    cause = {"name": found.cause.name, **found.cause.evidence}
+    sentence = explanation.cause.sentence.removeprefix(f"{record.reason}; ")
+    cause = {"name": explanation.cause.name, **explanation.cause.evidence}
     evidence["cause"] = msgspec.to_builtins(cause)
     return msgspec.structs.replace(
         record,
         cause=f"{HEAD}{sentence}" if sentence else None,
-        next_step=found.cause.next_step or NEXT_STEPS.get(found.cause.name, record.next_step),
+        next_step=explanation.cause.next_step
+        or NEXT_STEPS.get(explanation.cause.name, record.next_step),
         evidence=evidence,
     )
 
@@ -146,7 +151,9 @@ def cause_of(records: Sequence[CaseRecord]) -> str | None:
         if isinstance(cause, dict):
             return str(cause["name"])
     failed = [
-        GATES.get(one.gate) for one in records if one.status is Verdict.FAIL and one.gate in GATES
+        GATES.get(case.gate)
+        for case in records
+        if case.status is Verdict.FAIL and case.gate in GATES
     ]
     return max(failed, key=lambda gate: gate.sureness).cause if failed else None
 
@@ -165,5 +172,5 @@ def _tried(case: Case, record: CaseRecord, test: Callable[[Bench], Cause | None]
 
 def _other_range(bench: Bench) -> Cause | None:
     """Return the range of pixels that the variant was made for, None where none is found."""
-    found = other_feeding(bench)
-    return found if found is not None and found.name == "input_range" else None
+    feeding = other_feeding(bench)
+    return feeding if feeding is not None and feeding.name == "input_range" else None

@@ -42,7 +42,7 @@ def another_engine(bench: Bench) -> Cause | None:
     choice = bench.variant.choice
     if choice is None or not isinstance(bench.error, ModelRefusedError | ConversionError):
         return None
-    others = [one for one in METHODS.get(choice.method).engines if one != choice.engine]
+    others = [name for name in METHODS.get(choice.method).engines if name != choice.engine]
     for engine in others if choice.classifier is None else []:
         label = f"{choice.method}@{engine}"
         other = bench.variant.run.undeclared(

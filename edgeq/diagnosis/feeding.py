@@ -71,8 +71,8 @@ def own_samples(bench: Bench) -> Cause | None:
     if bench.variant.own_samples is None:
         return None
     own, chosen = bench.variant.preprocessing, bench.chosen
-    found = bench.laid().answers(bench.pixels(own, chosen, bench.images), own)
-    after = trial(part(bench.variant.baseline.predictions, chosen), found)
+    predictions = bench.laid().answers(bench.pixels(own, chosen, bench.images), own)
+    after = trial(part(bench.variant.baseline.predictions, chosen), predictions)
     way = Way("samples", "on the samples of the baseline", own, RECOVERED_AS_BASELINE)
     return explain(bench.known(chosen), [(way, after)], len(chosen))
 
@@ -87,7 +87,7 @@ def explain(before: Trial, tried: list[tuple[Way, Trial]], images: int) -> Cause
     if not helping:
         return None
     best = min(after.error for _, after in helping)
-    way, after = next(one for one in helping if one[1].error <= ABOUT * best)
+    way, after = next(candidate for candidate in helping if candidate[1].error <= ABOUT * best)
     return Cause(
         way.cause,
         f"the {_SAID[way.cause]}: {way.said} the variant agrees on "
@@ -109,10 +109,10 @@ def ways(bench: Bench) -> Iterator[Way]:
     pixels is too, no other range can be right. One may still help an input or activations that
     hold another range: that is a matter of calibration, and not named here.
     """
-    own, wanted = bench.variant.preprocessing, bench.variant.baseline.preprocessing
-    fixed = bench.static and (own.mean, own.std) == (wanted.mean, wanted.std)
+    own, expected = bench.variant.preprocessing, bench.variant.baseline.preprocessing
+    fixed = bench.static and (own.mean, own.std) == (expected.mean, expected.std)
     seen = [own]
-    for way in _ways(own, wanted):
+    for way in _ways(own, expected):
         if fixed and way.cause == "input_range":
             continue
         if way.preprocessing not in seen:
@@ -120,11 +120,11 @@ def ways(bench: Bench) -> Iterator[Way]:
             yield way
 
 
-def _ways(own: Preprocessing, wanted: Preprocessing) -> Iterator[Way]:
+def _ways(own: Preprocessing, expected: Preprocessing) -> Iterator[Way]:
     yield Way(
         "input_range",
         "with the baseline's input range",
-        replace(own, mean=wanted.mean, std=wanted.std),
+        replace(own, mean=expected.mean, std=expected.std),
         RECOVERED_AS_BASELINE,
     )
     yield Way(
@@ -132,9 +132,9 @@ def _ways(own: Preprocessing, wanted: Preprocessing) -> Iterator[Way]:
         "with the baseline's resize",
         replace(
             own,
-            resize=wanted.resize,
-            filter=wanted.filter,
-            crop_fraction=wanted.crop_fraction,
+            resize=expected.resize,
+            filter=expected.filter,
+            crop_fraction=expected.crop_fraction,
         ),
         RECOVERED_AS_BASELINE,
     )
@@ -142,11 +142,11 @@ def _ways(own: Preprocessing, wanted: Preprocessing) -> Iterator[Way]:
         "channel_order",
         "with red and blue swapped",
         replace(own, channels="rgb" if own.channels == "bgr" else "bgr"),
-        RECOVERED if own.channels == wanted.channels else RECOVERED_AS_BASELINE,
+        RECOVERED if own.channels == expected.channels else RECOVERED_AS_BASELINE,
     )
-    for mean, std, said in _other_ranges(own):
+    for mean, std, description in _other_ranges(own):
         low, high = (0 - mean[0]) / std[0], (255 - mean[0]) / std[0]
-        text = f"fed with {said} ({low:.3g} to {high:.3g})"
+        text = f"fed with {description} ({low:.3g} to {high:.3g})"
         yield Way("input_range", text, replace(own, mean=mean, std=std))
     for other in (
         replace(own, resize="whole", filter="bilinear"),
@@ -161,8 +161,8 @@ Three = tuple[float, float, float]
 
 
 def _other_ranges(own: Preprocessing) -> Iterator[tuple[Three, Three, str]]:
-    zero, one = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    yield zero, one, "pixels as they are"
+    zero, unit = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    yield zero, unit, "pixels as they are"
     yield zero, (255.0, 255.0, 255.0), "pixels from 0 to 1"
     yield (127.5, 127.5, 127.5), (127.5, 127.5, 127.5), "pixels from -1 to 1"
     yield zero, own.std, "no mean subtracted"
@@ -181,14 +181,16 @@ def _three(values: list[float]) -> Three:
 
 def _combined(bench: Bench, laid: Laid, before: Trial) -> Cause | None:
     """Return what several differences from the baseline's preprocessing explain together."""
-    own, wanted = bench.variant.preprocessing, bench.variant.baseline.preprocessing
-    names = [one for one in own.__struct_fields__ if getattr(own, one) != getattr(wanted, one)]
+    own, expected = bench.variant.preprocessing, bench.variant.baseline.preprocessing
+    names = [
+        field for field in own.__struct_fields__ if getattr(own, field) != getattr(expected, field)
+    ]
     if not names:
         return None
     cause = "input_range" if _RANGES & set(names) else "channel_order"
     cause = "resize" if set(names) <= _GEOMETRY else cause
-    said = f"with the baseline's preprocessing (other {', '.join(names)})"
-    after = laid.attempt(wanted)
+    text = f"with the baseline's preprocessing (other {', '.join(names)})"
+    after = laid.attempt(expected)
     return explain(
-        before, [(Way(cause, said, wanted, RECOVERED_AS_BASELINE), after)], len(bench.chosen)
+        before, [(Way(cause, text, expected, RECOVERED_AS_BASELINE), after)], len(bench.chosen)
     )

@@ -24,10 +24,10 @@ Classes = npt.NDArray[np.int64]
 def shifted_answers(bench: Bench) -> Cause | None:
     """The variant's classes are the baseline's plus a number."""
     ours, theirs = bench.variant.baseline.predictions.predicted, bench.predictions.predicted
-    found = best_offset(ours, theirs, bench.variant.baseline.predictions.scores.shape[1])
-    if found is None:
+    best = best_offset(ours, theirs, bench.variant.baseline.predictions.scores.shape[1])
+    if best is None:
         return None
-    offset, share = found
+    offset, share = best
     return Cause(
         "label_offset",
         f"the variant's class is the baseline's {offset:+d} on {words.share(share)} of "
@@ -40,14 +40,18 @@ def renamed_answers(bench: Bench) -> Cause | None:
     """The variant tells the baseline's classes apart, under other names."""
     ours, theirs = bench.variant.baseline.predictions.predicted, bench.predictions.predicted
     classes = bench.variant.baseline.predictions.scores.shape[1]
-    found = renaming(theirs, ours, classes, bench.images.groups())
-    if not found.sure or found.renamed < RENAMED * found.images or len(np.unique(theirs)) == 1:
+    new_names = renaming(theirs, ours, classes, bench.images.groups())
+    if (
+        not new_names.sure
+        or new_names.renamed < RENAMED * new_names.images
+        or len(np.unique(theirs)) == 1
+    ):
         return None
     return Cause(
         "label_order",
-        f"the variant gives the baseline's class on {found.right:,} of {found.images:,} images, "
-        f"with its classes renamed on {found.renamed:,}: they are in another order",
-        {"agreeing": found.right, "renamed": found.renamed, "images": found.images},
+        f"the variant gives the baseline's class on {new_names.right:,} of {new_names.images:,} "
+        f"images, with its classes renamed on {new_names.renamed:,}: they are in another order",
+        {"agreeing": new_names.right, "renamed": new_names.renamed, "images": new_names.images},
     )
 
 
@@ -70,9 +74,9 @@ def wrong_labels(bench: Bench) -> Cause | None:
         f"baseline and variant agree on {words.share(together)} of {len(labels)} images, but only "
         f"{words.share(right)} of the baseline's answers are right"
     )
-    found = best_offset(ours, labels, bench.variant.baseline.predictions.scores.shape[1])
-    if found is not None:
-        offset, share = found
+    best = best_offset(ours, labels, bench.variant.baseline.predictions.scores.shape[1])
+    if best is not None:
+        offset, share = best
         return Cause(
             "label_offset",
             f"{head}: {words.share(share)} of the labels are its class {offset:+d}",
@@ -89,7 +93,7 @@ def wrong_labels(bench: Bench) -> Cause | None:
     return None
 
 
-def best_offset(given: Classes, told: Classes, classes: int) -> tuple[int, float] | None:
+def best_offset(given: Classes, expected: Classes, classes: int) -> tuple[int, float] | None:
     """Return the number that leads from most classes to the others, and their share.
 
     What falls off one end of the classes comes back at the other.
@@ -98,19 +102,21 @@ def best_offset(given: Classes, told: Classes, classes: int) -> tuple[int, float
     """
     if len(given) < LEAST_IMAGES or len(np.unique(given)) < LEAST_CLASSES:
         return None
-    apart = (told - given + classes // 2) % classes - classes // 2
+    apart = (expected - given + classes // 2) % classes - classes // 2
     offsets, counts = np.unique(apart, return_counts=True)
     most = int(counts.argmax())
     share = float(counts[most] / len(given))
     # The same class for everything also has a most frequent offset, from a frequent class.
     if offsets[most] == 0 or share < CLEAR:
         return None
-    reached = len(np.unique(told[apart == offsets[most]]))
+    reached = len(np.unique(expected[apart == offsets[most]]))
     return (int(offsets[most]), share) if reached >= LEAST_CLASSES else None
 
 
-def same_classes(given: Classes, told: Classes) -> float:
+def same_classes(given: Classes, expected: Classes) -> float:
     """Return the share of one side's classes that the other side has too, counted as often."""
-    size = int(max(given.max(), told.max())) + 1
-    first, second = (np.bincount(np.maximum(one, 0), minlength=size) for one in (given, told))
+    size = int(max(given.max(), expected.max())) + 1
+    first, second = (
+        np.bincount(np.maximum(indices, 0), minlength=size) for indices in (given, expected)
+    )
     return float(np.minimum(first, second).sum() / len(given))

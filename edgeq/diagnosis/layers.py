@@ -30,19 +30,21 @@ def pairs(baseline: ModelFile, variant: ModelFile) -> tuple[Pair, ...]:
     matched by kind and shape, in order, because not every converter keeps names.
     """
     ours, theirs = Wiring(baseline).layers, Wiring(variant).layers
-    named = {(one.weights.name, one.weights.shape): one for one in theirs}
-    found: dict[int, Layer] = {}
-    for one in ours:
-        match = named.pop((one.weights.name, one.weights.shape), None)
+    named = {(layer.weights.name, layer.weights.shape): layer for layer in theirs}
+    partners: dict[int, Layer] = {}
+    for layer in ours:
+        match = named.pop((layer.weights.name, layer.weights.shape), None)
         if match is not None:
-            found[one.operator] = match
-    taken = {one.operator for one in found.values()}
+            partners[layer.operator] = match
+    used = {layer.operator for layer in partners.values()}
     left: dict[tuple[str, tuple[int, ...]], list[Layer]] = defaultdict(list)
-    for one in theirs:
-        if one.operator not in taken:
-            left[one.name, one.weights.shape].append(one)
-    for one in ours:
-        waiting = left[one.name, one.weights.shape]
-        if one.operator not in found and waiting:
-            found[one.operator] = waiting.pop(0)
-    return tuple(Pair(one, found[one.operator]) for one in ours if one.operator in found)
+    for layer in theirs:
+        if layer.operator not in used:
+            left[layer.name, layer.weights.shape].append(layer)
+    for layer in ours:
+        waiting = left[layer.name, layer.weights.shape]
+        if layer.operator not in partners and waiting:
+            partners[layer.operator] = waiting.pop(0)
+    return tuple(
+        Pair(layer, partners[layer.operator]) for layer in ours if layer.operator in partners
+    )

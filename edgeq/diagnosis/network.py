@@ -53,20 +53,20 @@ def parting(bench: Bench) -> None:
 def part_errors(bench: Bench) -> list[float]:
     """Return the relative error of each common layer's output, the mean over few images."""
     places = bench.chosen[:IMAGES]
-    found = []
+    errors = []
     both = zip(
         bench.computed(baseline=True, chosen=places),
         bench.computed(baseline=False, chosen=places),
         strict=True,
     )
     for ours, theirs in both:
-        found.append(
+        errors.append(
             [
                 float(np.linalg.norm(b - a) / max(float(np.linalg.norm(a)), 1e-12))
                 for a, b in zip(ours, theirs, strict=True)
             ]
         )
-    return [float(one) for one in np.nan_to_num(np.mean(found, axis=0), nan=np.inf)]
+    return [float(error) for error in np.nan_to_num(np.mean(errors, axis=0), nan=np.inf)]
 
 
 def first_jump(errors: list[float]) -> int | None:

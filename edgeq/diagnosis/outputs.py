@@ -15,7 +15,7 @@ def not_finite(bench: Bench) -> Cause | None:
 def misplaced(bench: Bench) -> Cause | None:
     """An output is another one of the baseline's."""
     fits = bench.variant.outputs
-    others = {one.output: one.is_output for one in fits if one.is_output is not None}
+    others = {fit.output: fit.is_output for fit in fits if fit.is_output is not None}
     if not others:
         return None
     places = ", ".join(f"output {at} is the baseline's output {of}" for at, of in others.items())
@@ -38,8 +38,8 @@ def lost(bench: Bench) -> Cause | None:
 
 
 def _cause(bench: Bench, name: str, sentence: str) -> Cause | None:
-    for one in bench.variant.outputs:
-        problem = problem_of([one], trained=True)
+    for output in bench.variant.outputs:
+        problem = problem_of([output], trained=True)
         if problem is not None and problem.name == name:
-            return Cause(name, sentence, {**outline(one), "output": one.output})
+            return Cause(name, sentence, {**outline(output), "output": output.output})
     return None

@@ -40,7 +40,7 @@ def class_order(bench: Bench) -> Cause | None:
     if not bench.pairs:
         return None
     last = bench.pairs[-1]
-    ours, theirs = (one.reshape(one.shape[0], -1) for one in _weights(bench, last))
+    ours, theirs = (weight.reshape(weight.shape[0], -1) for weight in _weights(bench, last))
     classes = ours.shape[0]
     if classes < 3 or last.baseline.channel_axis != 0:  # noqa: PLR2004 - two have no order
         return None
@@ -79,7 +79,7 @@ def first_layer_order(bench: Bench) -> Cause | None:
     ours, theirs = _weights(bench, first)
     if ours.shape != theirs.shape or not ours.any():
         return None
-    apart, swapped = (np.linalg.norm(one - ours) for one in (theirs, theirs[..., ::-1]))
+    apart, swapped = (np.linalg.norm(kernel - ours) for kernel in (theirs, theirs[..., ::-1]))
     if swapped > SWAPPED * apart:
         return None
     return Cause(

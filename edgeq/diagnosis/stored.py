@@ -44,26 +44,26 @@ _NAMES = {
 def stored_values(bench: Bench) -> Cause | None:
     """What the file stores is not the baseline's, and that is why it says something else."""
     variant = bench.variant
-    found = variant.stored
+    comparison = variant.stored
     declared = variant.stored_weights
     # One scale a layer may be declared, and be the cause all the same.
-    findings = counted(found, "quantized" if declared == "per_tensor" else declared)
+    findings = counted(comparison, "quantized" if declared == "per_tensor" else declared)
     if not findings:
         return None
-    bench.known_fact = headline(findings, found)
+    bench.known_fact = headline(findings, comparison)
     moved = transplant(bench.baseline_file, bench.variant_file, findings)
     classifies = bench.variant.classifies
     if moved.done:
         places = bench.chosen if classifies else _first_places(bench)
         outputs = bench.changed_baseline(moved.edits, places)
         before, after = (_trials if classifies else _tensor_trials)(bench, outputs, places)
-        cause = _named(bench, findings, found, Tried(IN_BASELINE, before, after, len(places)))
+        cause = _named(bench, findings, comparison, Tried(IN_BASELINE, before, after, len(places)))
         # A difference that is proven needs no error to be the cause of the proof's verdict.
         if bench.recovers(before, after) or (classifies and bench.needs_no_explanation):
             return cause
     mended = _mended(bench, findings) if classifies else None
     if mended is not None and bench.recovers(mended.before, mended.after):
-        return _named(bench, findings, found, mended)
+        return _named(bench, findings, comparison, mended)
     if moved.done and classifies and after.error <= HELPS * before.error:
         model = bench.variant.baseline
         bench.hold_against(as_answers(model, outputs), places)
@@ -103,11 +103,13 @@ def _mended(bench: Bench, findings: Sequence[Finding]) -> Tried | None:
     return Tried(PUT_BACK, bench.known(places), after, len(places))
 
 
-def _named(bench: Bench, findings: Sequence[Finding], found: FileComparison, tried: Tried) -> Cause:
+def _named(
+    bench: Bench, findings: Sequence[Finding], comparison: FileComparison, tried: Tried
+) -> Cause:
     """Return the cause that findings are, by its name."""
     facts: dict[str, object] = {
         "change": findings[0].change,
-        "layers": [one.layer for one in findings[:NAMED]],
+        "layers": [finding.layer for finding in findings[:NAMED]],
         "findings": len(findings),
         "logits_error": [round(tried.before.error, 4), round(tried.after.error, 4)],
         "images": tried.images,
@@ -119,45 +121,47 @@ def _named(bench: Bench, findings: Sequence[Finding], found: FileComparison, tri
     if bench.variant.classifies and bench.needs_no_explanation:
         shown = f"class scores do not show it (error {tried.before.error:.2g}"
     return Cause(
-        "wrong_checkpoint" if _is_head(bench, findings) else _name(findings, found),
-        f"{headline(findings, found)}; {shown} on {plural(tried.images, 'image')})",
+        "wrong_checkpoint" if _is_head(bench, findings) else _name(findings, comparison),
+        f"{headline(findings, comparison)}; {shown} on {plural(tried.images, 'image')})",
         facts,
-        _next_step(bench, findings, found),
+        _next_step(bench, findings, comparison),
     )
 
 
-def _next_step(bench: Bench, findings: Sequence[Finding], found: FileComparison) -> str:
+def _next_step(bench: Bench, findings: Sequence[Finding], comparison: FileComparison) -> str:
     declared = bench.variant.stored_weights
-    if declared == "per_tensor" and {one.change for one in findings} == {"one scale"}:
+    if declared == "per_tensor" and {finding.change for finding in findings} == {"one scale"}:
         return _FINER
-    return next_step_of(findings, found)
+    return next_step_of(findings, comparison)
 
 
-def _name(findings: Sequence[Finding], found: FileComparison) -> str:
-    weights = [one for one in findings if one.part == "weights"]
-    unlike = [one for one in weights if one.change in UNLIKE]
-    foreign = [one for one in weights if one.change in {"foreign", "other"}]
-    turned = [one for one in weights if one.change == "transposed"]
-    if is_general(unlike, found) or len(foreign) >= max(SEVERAL, FOREIGN_SHARE * found.layers):
+def _name(findings: Sequence[Finding], comparison: FileComparison) -> str:
+    weights = [finding for finding in findings if finding.part == "weights"]
+    unlike = [weight for weight in weights if weight.change in UNLIKE]
+    foreign = [weight for weight in weights if weight.change in {"foreign", "other"}]
+    turned = [weight for weight in weights if weight.change == "transposed"]
+    if is_general(unlike, comparison) or len(foreign) >= max(
+        SEVERAL, FOREIGN_SHARE * comparison.layers
+    ):
         return "wrong_checkpoint"
-    if folds_otherwise(weights, found):
+    if folds_otherwise(weights, comparison):
         return "wrong_checkpoint"
     if len(turned) == len(weights) >= SEVERAL:
         return "wrong_checkpoint"  # carried over from another framework
-    if all(one.part in {"operator", "parameter"} for one in findings):
+    if all(finding.part in {"operator", "parameter"} for finding in findings):
         return "other_operator"
-    changes = {one.change for one in weights}
+    changes = {weight.change for weight in weights}
     return _NAMES.get(changes.pop(), "damaged_tensor") if len(changes) == 1 else "damaged_tensor"
 
 
 def _is_head(bench: Bench, findings: Sequence[Finding]) -> bool:
     """Return whether the last layer's weights alone are unlike the baseline's."""
-    weights = [one for one in findings if one.part == "weights"]
+    weights = [finding for finding in findings if finding.part == "weights"]
     return bool(
         weights
         and bench.pairs
-        and all(one.change == "foreign" for one in weights)
-        and {one.baseline_operator for one in weights} == {bench.pairs[-1].baseline.operator}
+        and all(weight.change == "foreign" for weight in weights)
+        and {weight.baseline_operator for weight in weights} == {bench.pairs[-1].baseline.operator}
     )
 
 
@@ -182,7 +186,7 @@ def _tensor_trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[T
         rows = np.asarray(theirs.rows[slice(0, len(places)), slice(None)])
         usual = np.asarray(ours.rows[slice(0, len(places)), slice(None)])
         changed = outputs[place.at].reshape(len(places), -1)
-        errors.append([_middle(errors_of_rows(one, rows)) for one in (usual, changed)])
+        errors.append([_middle(errors_of_rows(answers, rows)) for answers in (usual, changed)])
     before, after = np.max(errors, axis=0)
     return Trial(0.0, float(before)), Trial(0.0, float(after))
 

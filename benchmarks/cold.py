@@ -71,7 +71,7 @@ def invoking(folder: Path) -> float:
     """Return the seconds of ``invoke()`` in the run's evaluation, by loops on all cores at once."""
     cores = os.cpu_count() or 1
     run = Run(load_spec(folder))
-    photographs = run.inputs(MODEL).stream(run.inputs(MODEL).baseline.preprocessing)
+    photographs = run.inputs(MODEL).images.stream(run.inputs(MODEL).baseline.preprocessing)
     total = 0.0
     for model in (run.baseline(MODEL), *run.variants):
         values = model_input(Network(model.path, model.preprocessing), photographs.first(1)[0])

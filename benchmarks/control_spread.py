@@ -288,7 +288,7 @@ def _made(
     )
     inputs = run.inputs("net")
     choice = MethodChoice(method, method, "litert")
-    calibration = inputs.calibration if method == "int8" else None
+    calibration = inputs.images.calibration if method == "int8" else None
     return make_variant(choice, inputs.baseline, calibration, place.store, recipe=recipe).path
 
 

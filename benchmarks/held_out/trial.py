@@ -251,7 +251,7 @@ def visibility(faulty: Faulty, good: Good) -> Visibility:
 def _compared(faulty: Faulty, good: Good) -> str:
     """Return a hash of the files, their preprocessing and the photographs."""
     inputs = good.variant.inputs
-    images = inputs.evaluation
+    images = inputs.images.evaluation
     content = good.content if faulty.content is None else faulty.content
     facts = {
         "files": [sha256_bytes(one) for one in (good.baseline, good.content, content)],
@@ -264,7 +264,7 @@ def _compared(faulty: Faulty, good: Good) -> str:
 
 def _job(faulty: Faulty, good: Good) -> Job:
     inputs = good.variant.inputs
-    images = inputs.evaluation
+    images = inputs.images.evaluation
     if images is None:
         raise ValueError("there are no evaluation images")
     photographs = tuple(photo.file for photo in images.photos)

@@ -125,7 +125,7 @@ class Bench:
         Raises:
             ImageError: There is none.
         """
-        return self.variant.inputs.require_evaluation()
+        return self.variant.inputs.images.require_evaluation()
 
     @cached_property
     def chosen(self) -> Order:

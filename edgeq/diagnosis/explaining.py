@@ -108,7 +108,7 @@ def experiment_facts(variant: VariantUnderTest) -> dict[str, object]:
         EdgeqError: Variant or baseline do not run, or there is no evaluation set.
     """
     inputs = variant.inputs
-    sets = (inputs.calibration_set, inputs.evaluation, variant.own_samples)
+    sets = (inputs.images.calibration_set, inputs.images.evaluation, variant.own_samples)
     return {
         **pair_facts(variant),
         "spec": spec_sha256(variant.spec),

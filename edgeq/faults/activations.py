@@ -64,7 +64,7 @@ def calibrated_on_other_range(good: Good) -> bytes:
 @fault("calibrated_on_evaluation", "activations", "medium", "overlap", shown_by=ANYTHING)
 def calibrated_on_evaluation(good: Good) -> Faulty:
     """One of the calibration images is an evaluation image too."""
-    evaluation = good.variant.inputs.evaluation
+    evaluation = good.variant.inputs.images.evaluation
     if evaluation is None:
         raise NotApplicableError("there are no evaluation images")
     return Faulty(calibration=(*good.calibration.images.photos, evaluation.photos[0]))

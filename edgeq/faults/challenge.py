@@ -304,9 +304,9 @@ def _place(faulty: Faulty, fault: Fault, good: Good) -> VariantUnderTest:
     run = Run(good.variant.spec, store=store, say=say)
     inputs = run.inputs(good.variant.model)
     if faulty.labels is not None:
-        inputs.relabel(faulty.labels)
+        inputs.images.relabel(faulty.labels)
     if faulty.calibration is not None:
-        inputs.recalibrate(faulty.calibration)
+        inputs.images.recalibrate(faulty.calibration)
     return run.variant(good.variant.name)
 
 

@@ -81,7 +81,7 @@ class Good:
         Raises:
             NotApplicableError: The evaluation images have no labels.
         """
-        images = self.variant.inputs.evaluation
+        images = self.variant.inputs.images.evaluation
         if images is None or not images.labelled:
             raise NotApplicableError("the evaluation images have no labels")
         return images.labels()
@@ -99,7 +99,7 @@ class Good:
         """
         if not self.variant.is_calibrated:
             raise NotApplicableError("the variant is not calibrated by this run")
-        calibration = self.variant.inputs.calibration
+        calibration = self.variant.inputs.images.calibration
         if calibration is None:
             raise NotApplicableError("there is no calibration set")
         return calibration

@@ -32,7 +32,7 @@ def photographed(good: Good, name: str, change: Change) -> Faulty:
     Raises:
         NotApplicableError: There are no evaluation images.
     """
-    images = good.variant.inputs.evaluation
+    images = good.variant.inputs.images.evaluation
     if images is None:
         raise NotApplicableError("there are no evaluation images")
     folder = good.scratch / "photographs" / name

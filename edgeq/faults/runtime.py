@@ -21,7 +21,7 @@ SILENCE_S = 10.0
 @fault("nan_outputs", "run time", "high", "not_finite")
 def nan_outputs(good: Good) -> Faulty:
     """One value in every output is NaN."""
-    if good.variant.inputs.evaluation is None:
+    if good.variant.inputs.images.evaluation is None:
         raise NotApplicableError("there are no evaluation images to run")
     return Faulty(conduct={"do": "nan"})
 
@@ -146,7 +146,7 @@ def _first_axis() -> npt.NDArray[np.int32]:
 
 
 def _answering(good: Good, what: str) -> Faulty:
-    images = good.variant.inputs.evaluation
+    images = good.variant.inputs.images.evaluation
     if images is None or len(images.photos) == 1:
         raise NotApplicableError("at least two evaluation images are needed to detect it")
     return Faulty(conduct={"do": what})

@@ -58,7 +58,7 @@ def _values(variant: VariantUnderTest) -> dict[str, float]:
         return {"error": max(errors, default=0.0)}
     agreement = variant.agreement
     values = {"disagreement": 1 - agreement.top1, "distance": 1 - agreement.cosine.worst}
-    images = variant.inputs.evaluation
+    images = variant.inputs.images.evaluation
     if images is not None and images.labelled:
         values["accuracy_drop"] = variant.accuracy.drop
     return values

@@ -16,7 +16,7 @@ from edgeq.io.files import sha256_file
 from edgeq.judge.missing import unmeasurable
 from edgeq.models.float_file import image_size
 from edgeq.models.sources import FloatFile, parse_source
-from edgeq.pipeline.inputs import named_images
+from edgeq.pipeline.image_sets import named_images
 from edgeq.pipeline.needs import classes_of, file_of
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run

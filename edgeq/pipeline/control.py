@@ -16,7 +16,7 @@ from edgeq.judge.tensors import label_of
 from edgeq.measure.beside_control import BesideControl, Three, ThreeOutputs, beside_control
 from edgeq.measure.clusters import find_clusters
 from edgeq.pipeline.dependencies import answers_facts, pair_facts
-from edgeq.pipeline.inputs import named_images
+from edgeq.pipeline.image_sets import named_images
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.measured import RecordedControl
 from edgeq.store.cached import keep
@@ -199,7 +199,7 @@ def beside(variant: VariantUnderTest, control: VariantUnderTest) -> BesideContro
     Raises:
         EdgeqError: One of them does not run, or gives other outputs than its baseline.
     """
-    images, three = variant.inputs.evaluation, (variant.baseline, variant, control)
+    images, three = variant.inputs.images.evaluation, (variant.baseline, variant, control)
     clusters = find_clusters(images.groups()) if images is not None else None
 
     def make() -> BesideControl:

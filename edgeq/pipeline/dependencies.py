@@ -80,7 +80,7 @@ def pair_facts(variant: VariantUnderTest) -> Mapping[str, object]:
     Raises:
         EdgeqError: One of them can't be made or read, or there is no evaluation set.
     """
-    images, own = variant.inputs.require_evaluation(), variant.own_samples
+    images, own = variant.inputs.images.require_evaluation(), variant.own_samples
     return {
         **({} if own is None else {"samples": own.content_sha256}),
         "baseline": answers_facts(variant.baseline),

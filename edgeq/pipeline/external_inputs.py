@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgeq.config.structs import Spec
 from edgeq.models.applications import find_weights
 from edgeq.models.weights import IMAGENET
-from edgeq.pipeline.inputs import named_images
+from edgeq.pipeline.image_sets import named_images
 from edgeq.samples.sets import ROLES
 
 _DATA = "data:"

@@ -101,7 +101,7 @@ def input_range(variant: VariantUnderTest, _: float) -> Judgement:
 
 def steady_memory(variant: VariantUnderTest, _: float) -> Judgement:
     """Prove that memory does not grow from inference to inference."""
-    growth, images = variant.growth, variant.inputs.evaluation
+    growth, images = variant.growth, variant.inputs.images.evaluation
     count = 0 if images is None else len(images.photos)
     if growing.growing(growth) is None:
         return growing.steady_memory(growth, images=count)
@@ -119,8 +119,8 @@ def ranges(variant: VariantUnderTest, _: float) -> Judgement:
 def calibration_disjoint(variant: VariantUnderTest, _: float) -> Judgement:
     """Prove that no calibration image is an evaluation image, or one of its own samples."""
     inputs = variant.inputs
-    calibration, own = inputs.calibration_set, variant.own_samples
-    sets = tuple(one for one in (inputs.evaluation, own) if one is not None)
+    calibration, own = inputs.images.calibration_set, variant.own_samples
+    sets = tuple(one for one in (inputs.images.evaluation, own) if one is not None)
     return proofs.calibration_disjoint(
         tuple(pair for one in sets for pair in overlap(calibration, one)) if calibration else (),
         calibration=None if calibration is None else len(calibration.photos),
@@ -130,7 +130,7 @@ def calibration_disjoint(variant: VariantUnderTest, _: float) -> Judgement:
 
 def calibration_set(variant: VariantUnderTest, _: float) -> Judgement:
     """Prove that the calibration images are photographs."""
-    return proofs.calibration_set(variant.inputs.calibration_lint)
+    return proofs.calibration_set(variant.inputs.images.calibration_lint)
 
 
 def size_reduction(variant: VariantUnderTest, limit: float) -> Judgement:

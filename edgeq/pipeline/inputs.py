@@ -1,72 +1,28 @@
-"""What one model brings to a run: baseline, labels, calibration and evaluation set."""
+"""What one model brings to a run: its float file, labels, how it is fed and read, and images."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from edgeq.config.presets_preprocessing import find_preprocessing
-from edgeq.config.structs import Images, Preprocessing, Spec
+from edgeq.config.structs import Preprocessing, Spec
 from edgeq.config.tables import key_text
-from edgeq.errors import EdgeqError, ImageError
+from edgeq.errors import EdgeqError
 from edgeq.models.float_model import FloatModel, load_float_model
-from edgeq.models.predicted_input import expected
-from edgeq.pipeline.dependencies import arithmetic
+from edgeq.pipeline.image_sets import ImageSets
 from edgeq.pipeline.memo import Memo
 from edgeq.pipeline.schedule import Say
-from edgeq.quantize.calibration import Calibration
-from edgeq.samples.decode import Pixels, Progress, decode, pixel_facts_of
 from edgeq.samples.labels import LabelSet, label_set
-from edgeq.samples.lint import Lint, PixelFacts, lint, pixel_facts
-from edgeq.samples.pairs import load_pairs
-from edgeq.samples.sets import ROLES, ImageSet, Photo, Role, find_set, load_set, overlap
-from edgeq.samples.stream import Stream
-from edgeq.store.cached import keep
 from edgeq.store.content import Store
-from edgeq.store.digests import Digests
 from edgeq.tasks.inside import Inside, disagreement, label_notes, read_inside
 from edgeq.tasks.recognition import KnownClasses, Reading, recognize
 from edgeq.tflite.metadata import contradiction
 from edgeq.tflite.model_file import read_model
-
-MOST_COMPARED = 200
-"""Evaluation photographs that calibration is compared with; their mean is known well enough."""
-
-
-@dataclass(frozen=True)
-class NamedImages:
-    """The photographs that a spec names for one role of a model.
-
-    Attributes:
-        source: As written, None where none is named.
-        labels: The labels file, None where none is named.
-        limit: At most so many, None for all.
-        table: The table of the spec that names them.
-    """
-
-    source: str | None
-    labels: str | None
-    limit: int | None
-    table: str
-
-
-def named_images(spec: Spec, model: str, role: Role) -> NamedImages:
-    """Return the photographs that a spec names for a role: the model's own over the shared."""
-    own, shared = spec.models[model].images or Images(), spec.images
-    return NamedImages(
-        spec.images_of(model, role),
-        # A labels file belongs to the photographs that it was named beside.
-        own.labels if getattr(own, role) else own.labels or shared.labels,
-        getattr(own, f"max_{role}") or getattr(shared, f"max_{role}"),
-        f"[{key_text('models', model, 'images')}]" if getattr(own, role) else "[images]",
-    )
 
 
 class ModelInputs:
@@ -94,13 +50,13 @@ class ModelInputs:
         self.store = store
         self._baseline: Memo[str, FloatModel] = Memo(keeps)
         self._files: Memo[Path, Inside] = Memo(keeps)
-        self._loaded: Memo[str, ImageSet | None] = Memo(keeps)
-        self._sets: Memo[str, ImageSet | None] = Memo(keeps)
-        self._samples: Memo[str, ImageSet] = Memo(keeps)
-        self._streams: Memo[tuple[Preprocessing, tuple[int, int], str], Stream] = Memo(keeps)
-        self._lint: Memo[str, Lint] = Memo(keeps)
         self._reading: Memo[str, Reading] = Memo(keeps)
         self.say = say
+        self.images = ImageSets(self, keeps)
+
+    def again(self) -> ModelInputs:
+        """Return inputs of the same model, of which nothing is known yet."""
+        return ModelInputs(self.name, self.spec, self.store, self.say)
 
     @property
     def baseline(self) -> FloatModel:
@@ -131,17 +87,12 @@ class ModelInputs:
     def _read_outputs(self) -> Reading:
         labels = self.labels
 
-        def count() -> int | None:
-            images = self._sets.done("evaluation") or self._load("evaluation")
-            labelled = images is not None and images.labelled
-            return int(images.labels().max()) + 1 if images is not None and labelled else None
-
         return recognize(
             read_model(self.baseline.path),
             KnownClasses(
                 outputs=None if labels is None else labels.outputs,
                 label_set="" if labels is None else labels.name,
-                count=count,
+                count=self.images.classes_of_labels,
             ),
             task=self.model.task,
             output=self.model.output,
@@ -205,8 +156,7 @@ class ModelInputs:
         for name, ready in self.spec.variants.items():
             if ready.model == self.name and ready.file is not None:
                 notes += self._variant_notes(name, ready.file)
-        images = self._sets.done("evaluation")
-        return (*notes, *(() if images is None else images.notes))
+        return (*notes, *self.images.notes)
 
     def _variant_notes(self, name: str, file: str) -> Iterator[str]:
         inside = self._files.done(self.spec.path(file))
@@ -267,173 +217,6 @@ class ModelInputs:
         wanted, own = self.baseline.preprocessing, self._inside_variant(variant).normalization
         return own is not None and (own.mean, own.std) != (wanted.mean, wanted.std)
 
-    @property
-    def evaluation(self) -> ImageSet | None:
-        """The evaluation set, None where the spec names none.
-
-        It has no labels if they are of other classes than the model's.
-        """
-        if named_images(self.spec, self.name, "evaluation").source is None:
-            return None
-        return self._sets.get("evaluation", self._read_evaluation)
-
-    def _read_evaluation(self) -> ImageSet | None:
-        images = self._load("evaluation")
-        if images is None or not images.labelled:
-            return images
-        reading = self.reading
-        return images.of_classes(reading.classes) if reading.classes else images
-
-    def require_evaluation(self) -> ImageSet:
-        """Return the evaluation set.
-
-        Raises:
-            ImageError: The spec names none.
-        """
-        images = self.evaluation
-        if images is None:
-            raise ImageError("no evaluation set is named", where=self.spec.origin)
-        return images
-
-    def own_samples(self, variant: str) -> ImageSet | None:
-        """Return the samples that the spec names for a variant alone, None if it names none.
-
-        Raises:
-            ImageError: There is no evaluation set, or they do not pair with it.
-        """
-        declared = self.spec.variants.get(variant)
-        source = None if declared is None else declared.evaluation
-        if source is None:
-            return None
-        return self._samples.get(variant, lambda: self._read_samples(variant, source))
-
-    def _read_samples(self, variant: str, source: str) -> ImageSet:
-        images, named = self.require_evaluation(), named_images(self.spec, self.name, "evaluation")
-        every = None
-        if named.source is not None and named.limit is not None:
-            files = find_set(
-                named.source,
-                images.role,
-                root=self.spec.root,
-                labels=named.labels,
-                label_set=self.labels,
-            )
-            every = tuple(file.name for file in files)
-        digests = Digests(self.store.root)
-        samples = load_pairs(
-            source,
-            images,
-            root=self.spec.root,
-            where=f"{self.spec.origin}: {key_text('variants', variant, 'evaluation')}",
-            every=every,
-            digest=digests.of,
-        )
-        digests.keep()
-        return samples
-
-    @property
-    def calibration_set(self) -> ImageSet | None:
-        """The calibration set, None where the spec names none."""
-        if named_images(self.spec, self.name, "calibration").source is None:
-            return None
-        return self._sets.get("calibration", lambda: self._load("calibration"))
-
-    @property
-    def calibration(self) -> Calibration | None:
-        """The calibration set, decoded for the baseline.
-
-        Raises:
-            ImageError: It shares a photograph with the evaluation set.
-        """
-        images = self.calibration_set
-        if images is None:
-            return None
-        if self.evaluation is not None:
-            self._refuse_overlap(images, self.evaluation, f"images of {self.name!r}")
-        preprocessing = self.baseline.preprocessing
-        return Calibration(images, self._decode(images, preprocessing), preprocessing)
-
-    def calibration_apart_from(self, samples: ImageSet | None, key: str) -> Calibration | None:
-        """Return the calibration set, decoded for the baseline.
-
-        Args:
-            samples: The samples of a variant's own that it must not share, None if it has none.
-            key: Where the spec names them.
-
-        Raises:
-            ImageError: It shares a photograph with the evaluation set or with these samples.
-        """
-        calibration = self.calibration
-        if calibration is not None and samples is not None:
-            self._refuse_overlap(calibration.images, samples, key)
-        return calibration
-
-    @property
-    def calibration_ends(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Smallest and largest pixel of each channel of the calibration set, ``(3,)`` each.
-
-        Raises:
-            ImageError: There is no calibration set, or it can't be decoded.
-        """
-        images = self.calibration_set
-        if images is None:
-            raise ImageError("no calibration set is named", where=self.spec.origin)
-        pixels = self._decode(images, self.baseline.preprocessing).array()
-        ends = [(one.min(axis=(0, 1)), one.max(axis=(0, 1))) for one in pixels]
-        least, greatest = (np.stack(some) for some in zip(*ends, strict=True))
-        return least.min(axis=0), greatest.max(axis=0)
-
-    @property
-    def calibration_lint(self) -> Lint | None:
-        """What is odd about the calibration set, None where the spec names none."""
-        images = self.calibration_set
-        if images is None:
-            return None
-
-        def look() -> Lint:
-            preprocessing = self.baseline.preprocessing
-            other = None if self.evaluation is None else self.stream(preprocessing)
-
-            def make() -> Lint:
-                found = _facts_of(self._decode(images, preprocessing))
-                return lint(images, found, None if other is None else _facts_of_some(other))
-
-            facts = {
-                "calibration": [images.sha256, [photo.name for photo in images.photos]],
-                "evaluation": None if other is None else other.images.content_sha256,
-                "pixels": pixel_facts_of(preprocessing, self.baseline.input_size),
-                **arithmetic(),
-            }
-            return keep(self.store, "lint", facts, make, Lint)
-
-        return self._lint.get(self.name, look)
-
-    def known_lint(self) -> Lint | None:
-        """Return what is odd about the calibration set where it was asked for before."""
-        return self._lint.done(self.name)
-
-    def recalibrate(self, photos: tuple[Photo, ...]) -> None:
-        """Put other photographs into the calibration set, before anything was asked of it."""
-        images = ModelInputs(self.name, self.spec, self.store, self.say).calibration_set
-        if images is None:
-            raise ImageError("no calibration set is named", where=self.spec.origin)
-        self._sets.get(images.role, lambda: replace(images, photos=photos))
-
-    def relabel(self, labels: npt.NDArray[np.int64]) -> None:
-        """Put other labels on the evaluation set, before anything was asked of it.
-
-        Args:
-            labels: Class indices, shape ``(n,)``.
-        """
-        images = ModelInputs(self.name, self.spec, self.store, self.say).evaluation
-        if images is None:
-            raise ImageError("no evaluation set is named", where=self.spec.origin)
-        photos = tuple(
-            replace(photo, label=int(label))
-            for photo, label in zip(images.photos, labels, strict=True)
-        )
-        self._sets.get(images.role, lambda: replace(images, photos=photos))
-
     def known_baseline(self) -> FloatModel | None:
         """Return the baseline where it was asked for before."""
         return self._baseline.done(self.name)
@@ -450,109 +233,3 @@ class ModelInputs:
     def known_reading(self) -> Reading | None:
         """Return how outputs are read where it was asked for before."""
         return self._reading.done(self.name)
-
-    def known_sets(self) -> tuple[ImageSet, ...]:
-        """Return the sets that were asked for before."""
-        found = (self._sets.done(role) for role in ROLES)
-        return tuple(images for images in found if images is not None)
-
-    def stream(self, preprocessing: Preprocessing) -> Stream:
-        """Return the baseline's evaluation set, to be decoded at its input size.
-
-        Raises:
-            ImageError: There is no evaluation set.
-        """
-        images = self.require_evaluation()
-        return self.stream_of(images, preprocessing, self.baseline.input_size)
-
-    def stream_of(
-        self, images: ImageSet, preprocessing: Preprocessing, size: tuple[int, int]
-    ) -> Stream:
-        """Return an evaluation set, to be decoded in some way.
-
-        Args:
-            images: The set.
-            preprocessing: The way.
-            size: Height and width.
-        """
-        telling = self._telling(images.role)
-        return self._streams.get(
-            (preprocessing, size, images.content_sha256),
-            lambda: Stream(images, preprocessing, size, self.store, telling),
-        )
-
-    def decode_ahead(self, roles: Sequence[Role]) -> None:
-        """Decode photographs for the input that the baseline is expected to take.
-
-        The baseline may still be exported meanwhile. Where the expectation is wrong they are
-        decoded once more, when they are asked for.
-
-        Raises:
-            EdgeqError: A set can't be used, which who asks for it will be told again.
-        """
-        guess = expected(self.name, self.model, self.spec)
-        if guess is None:
-            return
-        for role in roles:
-            images = self._read_set(role, label_set(guess.labels, self.spec.root))
-            if images is None:
-                continue
-            how = (images, guess.preprocessing, guess.input_size, self.store, self._telling(role))
-            if role == "calibration":
-                decode(*how)
-            else:
-                Stream(*how).decode_all()
-
-    def _decode(self, images: ImageSet, preprocessing: Preprocessing) -> Pixels:
-        size = self.baseline.input_size
-        return decode(images, preprocessing, size, self.store, self._telling(images.role))
-
-    def _telling(self, role: Role) -> Progress:
-        def progress(done: int, total: int) -> None:
-            self.say(f"{self.name}: decoding {role} images, {done} of {total}")
-
-        return progress
-
-    def _load(self, role: Role) -> ImageSet | None:
-        """Return a set as it is read, whatever classes its labels count in."""
-        return self._loaded.get(role, lambda: self._read_set(role, self.labels))
-
-    def _read_set(self, role: Role, labels: LabelSet | None) -> ImageSet | None:
-        named = named_images(self.spec, self.name, role)
-        if named.source is None:
-            return None
-        digests = Digests(self.store.root)
-        images = load_set(
-            named.source,
-            role,
-            root=self.spec.root,
-            labels=named.labels,
-            label_set=labels,
-            limit=named.limit,
-            named_in=named.table,
-            digest=digests.of,
-        )
-        digests.keep()
-        return images
-
-    def _refuse_overlap(self, calibration: ImageSet, evaluation: ImageSet, key: str) -> None:
-        shared = overlap(calibration, evaluation)
-        if shared:
-            raise ImageError(
-                f"{len(shared)} of {len(calibration.photos)} calibration images are evaluation "
-                f"images too, for example {shared[0][0]}",
-                where=f"{self.spec.origin}: {key}",
-                remedy="Take them out of one of the two sets: a variant must be judged on "
-                "photographs that it was not calibrated on",
-            )
-
-
-@functools.lru_cache(maxsize=16)
-def _facts_of(pixels: Pixels) -> PixelFacts:
-    """Look at photographs; they are addressed by content, so that several runs look once."""
-    return pixel_facts(pixels.array())
-
-
-def _facts_of_some(photographs: Stream) -> PixelFacts:
-    """Look at photographs, evenly chosen where there are more than ``MOST_COMPARED``."""
-    return pixel_facts(photographs.every(-(-photographs.shape[0] // MOST_COMPARED)))

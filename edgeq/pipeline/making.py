@@ -52,7 +52,7 @@ def prepare(variant: VariantUnderTest, *, calibrated: bool) -> None:
     if variant.choice is None:
         return
     engine, inputs = ENGINES.get(variant.choice.engine), variant.inputs
-    calibration = inputs.calibration if calibrated else None
+    calibration = inputs.images.calibration if calibrated else None
     recipe = engine.recipe(METHODS.get(variant.choice.method))
     if recipe is None:
         return  # making it says so

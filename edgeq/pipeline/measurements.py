@@ -250,13 +250,13 @@ def _tensors(variant: VariantUnderTest) -> tuple[Output, ...]:
 
 
 def _outputs(variant: VariantUnderTest) -> tuple[Fit, ...]:
-    clusters = find_clusters(variant.inputs.require_evaluation().groups())
+    clusters = find_clusters(variant.inputs.images.require_evaluation().groups())
     ours = variant.baseline.tensors  # first: what it can't do is no variant's fault
     return fits(ours, variant.tensors, confidence=variant.spec.confidence, clusters=clusters)
 
 
 def _agreement(variant: VariantUnderTest) -> Agreement:
-    images, baseline = variant.inputs.require_evaluation(), variant.baseline.predictions
+    images, baseline = variant.inputs.images.require_evaluation(), variant.baseline.predictions
     return agreement(
         baseline,
         variant.predictions,
@@ -267,7 +267,7 @@ def _agreement(variant: VariantUnderTest) -> Agreement:
 
 
 def _accuracy(variant: VariantUnderTest) -> Accuracy:
-    images, baseline = variant.inputs.require_evaluation(), variant.baseline.predictions
+    images, baseline = variant.inputs.images.require_evaluation(), variant.baseline.predictions
     return accuracy(
         baseline,
         variant.predictions,
@@ -280,7 +280,7 @@ def _accuracy(variant: VariantUnderTest) -> Accuracy:
 def _doubt(variant: VariantUnderTest) -> Doubt | None:
     if not variant.classifies:
         return doubt_of_tensors(variant.outputs)
-    images, labels = variant.inputs.require_evaluation(), variant.inputs.labels
+    images, labels = variant.inputs.images.require_evaluation(), variant.inputs.labels
     shares = np.bincount(images.labels()) / len(images.photos) if images.labelled else None
     return doubt(
         variant.baseline.output_facts,
@@ -395,7 +395,7 @@ def _input_range(variant: VariantUnderTest) -> InputRange:
         return InputRange(fit=None)
     ends = None
     if _own_calibration(variant) is not None:
-        least, greatest = variant.inputs.calibration_ends
+        least, greatest = variant.inputs.images.calibration_ends
         ends = value_ends(least, greatest, variant.preprocessing)
     return InputRange(fit=input_fit(scale, variant.preprocessing, variant.photographs, ends))
 
@@ -413,7 +413,7 @@ def _input_range_facts(variant: VariantUnderTest) -> Mapping[str, object]:
 
 def _own_calibration(variant: VariantUnderTest) -> ImageSet | None:
     """Return what this run calibrates a variant on, and so what its input must hold."""
-    return variant.inputs.calibration_set if variant.is_calibrated else None
+    return variant.inputs.images.calibration_set if variant.is_calibrated else None
 
 
 MEASUREMENTS: Registry[Measurement[Any]] = Registry(

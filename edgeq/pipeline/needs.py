@@ -13,7 +13,7 @@ from edgeq.models.float_file import require_float
 from edgeq.models.float_model import fed
 from edgeq.models.sources import FloatFile, parse_source
 from edgeq.models.weights import local_weights
-from edgeq.pipeline.inputs import named_images
+from edgeq.pipeline.image_sets import named_images
 from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.make import ready_file
 from edgeq.samples.labels import LabelSet, label_set

@@ -9,14 +9,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from edgeq.errors import EdgeqError
 from edgeq.processes.lifeline import cut_all
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 LOOK_S = 0.2
 
@@ -113,9 +116,12 @@ def carry_out(tasks: Sequence[Task], relay: ProgressRelay, *, workers: int) -> t
     Raises:
         KeyboardInterrupt: After every child process has ended.
     """
+    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
     start = time.monotonic()
     stages: list[Stage] = []
-    waiting, running = list(tasks), dict[Future[None], str]()
+    waiting = list(tasks)
+    running: dict[Future[None], str] = {}
 
     def do(task: Task) -> None:
         began = time.monotonic()

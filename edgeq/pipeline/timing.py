@@ -206,7 +206,7 @@ def memory_of(variant: VariantUnderTest) -> MemoryUse:
     """
     variant.path  # noqa: B018 - first: what can't be made is not run
     sampled: tuple[str, ...] = ()
-    if variant.inputs.evaluation is not None:
+    if variant.inputs.images.evaluation is not None:
         sampled = tuple(photo.sha256 for photo in variant.samples.photos[:SEEN_SAMPLES])
     shape = (*variant.input_size, 3)
     return variant.run.executor.memory(variant, shape, sampled, lambda: timing_samples(variant))
@@ -219,7 +219,7 @@ def timing_samples(variant: VariantUnderTest) -> npt.NDArray[np.uint8]:
     of the baseline the darkest, the brightest and others between them are taken, and of a variant's
     own samples the same scenes.
     """
-    if variant.inputs.evaluation is None:
+    if variant.inputs.images.evaluation is None:
         shape = (LEAST_SAMPLES, *variant.input_size, 3)
         noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         noise[0], noise[-1] = 0, 255

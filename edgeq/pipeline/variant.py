@@ -361,12 +361,12 @@ class VariantUnderTest:
             ImageError: There is no evaluation set, or a sample has no counterpart in it.
         """
         own = self.own_samples
-        return self.inputs.require_evaluation() if own is None else own
+        return self.inputs.images.require_evaluation() if own is None else own
 
     @property
     def own_samples(self) -> ImageSet | None:
         """The samples that the spec names for it alone, None if it names none."""
-        return None if self.is_baseline else self.inputs.own_samples(self._sampled_like)
+        return None if self.is_baseline else self.inputs.images.own_samples(self._sampled_like)
 
     @property
     def calibration(self) -> Calibration | None:
@@ -376,7 +376,7 @@ class VariantUnderTest:
             ImageError: It shares a photograph with what the variant is evaluated on.
         """
         key = f"variants.{self.short_name}.evaluation"
-        return self.inputs.calibration_apart_from(self.own_samples, key)
+        return self.inputs.images.calibration_apart_from(self.own_samples, key)
 
     @property
     def photographs(self) -> Stream:
@@ -387,7 +387,7 @@ class VariantUnderTest:
             EdgeqError: The baseline can't be made.
         """
         preprocessing, size = self.preprocessing, self.input_size
-        return self.inputs.stream_of(self.samples, preprocessing, size)
+        return self.inputs.images.stream_of(self.samples, preprocessing, size)
 
     @property
     def latency(self) -> Latency:
@@ -397,7 +397,7 @@ class VariantUnderTest:
     @property
     def watched(self) -> Watched | None:
         """How a worker's memory rose over its evaluation, None if there are no images."""
-        return None if self.inputs.evaluation is None else self.growth
+        return None if self.inputs.images.evaluation is None else self.growth
 
     @property
     def quantizes_activations(self) -> bool:

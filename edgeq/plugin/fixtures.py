@@ -81,7 +81,7 @@ def edgeq_evaluation(edgeq_subject: VariantUnderTest) -> ImageSet:
 
     That is the evaluation set of its model, or the variant's own samples in the same order.
     """
-    if edgeq_subject.inputs.evaluation is None:
+    if edgeq_subject.inputs.images.evaluation is None:
         pytest.fail("no evaluation set is named in the spec (`images.evaluation`)", pytrace=False)
     return _or_fail(lambda: edgeq_subject.samples)
 

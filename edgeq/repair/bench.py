@@ -83,7 +83,7 @@ class Bench:
         self.model = model
         self.inputs = run.inputs(model)
         self.baseline = self.inputs.baseline
-        calibration = self.inputs.calibration
+        calibration = self.inputs.images.calibration
         if calibration is None:
             raise ImageError(
                 "there is no calibration set, and errors are measured on nothing else",

@@ -157,7 +157,7 @@ def repair(
     run = Run(spec, store=store or Store(spec.path(spec.store)), say=say)
     with stages.timing("baseline and calibration set"):
         bench = Bench(run, model)
-        images = run.inputs(model).evaluation
+        images = run.inputs(model).images.evaluation
         if images is None:
             raise ImageError(
                 "there is no evaluation set to judge candidates on",

@@ -49,7 +49,7 @@ def sheet_of(inputs: ModelInputs, role: Role) -> Drawn | None:
     Raises:
         EdgeqError: The set or the baseline can't be used; and as ``contact_sheet``.
     """
-    images = inputs.calibration_set if role == "calibration" else inputs.evaluation
+    images = inputs.images.calibration_set if role == "calibration" else inputs.images.evaluation
     if images is None:
         return None
     baseline = inputs.baseline
@@ -64,7 +64,7 @@ def sheet_of_samples(inputs: ModelInputs, variant: str) -> Drawn | None:
     Raises:
         EdgeqError: As ``sheet_of``.
     """
-    samples = inputs.own_samples(variant)
+    samples = inputs.images.own_samples(variant)
     if samples is None:
         return None
     preprocessing, size = inputs.preprocessing_of(variant), inputs.input_size_of(variant)

@@ -157,7 +157,7 @@ def _facts(variant: VariantUnderTest, model: ModelRecord) -> dict[str, object] |
     described = next(
         candidate for candidate in model.variants if candidate.name == variant.short_name
     )
-    sets = {"evaluation": inputs.evaluation, "calibration": inputs.calibration_set}
+    sets = {"evaluation": inputs.images.evaluation, "calibration": inputs.images.calibration_set}
     seen = {name: images.sha256 for name, images in sets.items() if images is not None}
     for name in sets:
         described_set: RecordedSet | None = getattr(model.images, name)

@@ -121,7 +121,7 @@ def shortfall_of(case: Case) -> Judgement | None:
         EdgeqError: What it brings can't be used.
     """
     inputs = case.variant.inputs
-    images = inputs.evaluation if case.gate.needs_images else None
+    images = inputs.images.evaluation if case.gate.needs_images else None
     return unmeasurable(
         case.gate,
         images=0 if images is None else len(images.photos),
@@ -241,7 +241,7 @@ def _lacks_labels(case: Case) -> bool:
     inputs = case.variant.inputs
     if not case.gate.needs_labels or (case.gate.needs_training and not inputs.baseline.trained):
         return False
-    return inputs.evaluation is not None and not inputs.evaluation.labelled
+    return inputs.images.evaluation is not None and not inputs.images.evaluation.labelled
 
 
 def recorded(case: Case, judgement: Judgement) -> CaseRecord:

@@ -283,7 +283,7 @@ class _ModelTasks:
 
     def _ahead(self) -> None:
         if not self.exported.wait(PATIENCE_S):
-            self.run.inputs(self.model).decode_ahead(self._roles())
+            self.run.inputs(self.model).images.decode_ahead(self._roles())
 
     def _start_of(self, start: _Work) -> _Work:
         def work() -> None:
@@ -307,7 +307,7 @@ class _ModelTasks:
         """Return whether what an evaluation shows counts, although nothing needs it."""
         if not any(case.gate.follows_evaluation for case in cases):
             return False
-        return self.run.inputs(self.model).evaluation is not None
+        return self.run.inputs(self.model).images.evaluation is not None
 
     def _making_of(self, variant: VariantUnderTest) -> _Work:
         return lambda: variant.artifact

@@ -221,7 +221,7 @@ def _model(run: Run, name: str) -> ModelRecord:
 
 def _images(inputs: ModelInputs) -> RecordedImages:
     sets: dict[str, RecordedSet] = {}
-    for images in inputs.known_sets():
+    for images in inputs.images.known_sets():
         clusters = find_clusters(images.groups())
         sets[images.role] = RecordedSet(
             source=images.source,
@@ -235,7 +235,7 @@ def _images(inputs: ModelInputs) -> RecordedImages:
 
 
 def _image_keys(inputs: ModelInputs) -> str:
-    known = (images.keys for images in inputs.known_sets() if images.role == "evaluation")
+    known = (images.keys for images in inputs.images.known_sets() if images.role == "evaluation")
     return next(known, "")
 
 
@@ -259,7 +259,7 @@ def _not_asked_for(spec: Spec) -> tuple[str, ...]:
 
 def _odd(inputs: ModelInputs) -> tuple[str, ...]:
     """Return what is odd about the calibration set, where a proof asked."""
-    found = inputs.known_lint()
+    found = inputs.images.known_lint()
     return () if found is None else found.notes
 
 
@@ -315,7 +315,7 @@ def _variant(variant: VariantUnderTest) -> VariantRecord:
 
 def _named(inputs: ModelInputs, measured: Agreement) -> RecordedAgreement:
     """Return an agreement whose images and classes are named."""
-    images, labels = inputs.evaluation, inputs.labels
+    images, labels = inputs.images.evaluation, inputs.labels
     return RecordedAgreement.of(
         measured,
         photographs=None if images is None else [encodable(one.name) for one in images.photos],

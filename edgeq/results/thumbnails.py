@@ -159,9 +159,9 @@ def _sheet(run: Run, model: ModelRecord, of: Role | VariantRecord) -> Drawn | No
 def _thumbnails(run: Run, model: str, images: tuple[int, ...]) -> dict[int, bytes]:
     """Return pictures by the image's place in the evaluation set, made once."""
     inputs = run.inputs(model)
-    if inputs.evaluation is None:
+    if inputs.images.evaluation is None:
         return {}
-    photos = {image: inputs.evaluation.photos[image] for image in images}
+    photos = {image: inputs.images.evaluation.photos[image] for image in images}
     preprocessing, size = inputs.baseline.preprocessing, inputs.baseline.input_size
 
     def make(folder: Path) -> None:

@@ -50,7 +50,7 @@ class Runner:
         path = self._folder / "one.tflite"
         path.write_bytes(self._good.content if made.content is None else made.content)
         how = made.preprocessing or self._good.variant.preprocessing
-        pixels = self._good.variant.run.inputs("net").stream(how).every(1)
+        pixels = self._good.variant.run.inputs("net").images.stream(how).every(1)
         session = self._session = self._session or Session(
             local_target(), timeout_s=60, memory_limit=None
         )
@@ -91,7 +91,7 @@ def test_a_fault_changes_what_the_variant_says_or_does(
         assert made.labels.shape == good.evaluation_labels.shape
         assert (made.labels != good.evaluation_labels).any()
     elif made.calibration is not None:
-        evaluation = good.variant.inputs.evaluation
+        evaluation = good.variant.inputs.images.evaluation
         assert evaluation is not None
         assert {one.sha256 for one in made.calibration} & {one.sha256 for one in evaluation.photos}
     elif made.conduct is not None:
@@ -99,7 +99,7 @@ def test_a_fault_changes_what_the_variant_says_or_does(
         assert made.conduct["do"]
     elif made.calibration is not None:
         assert made.content is None
-        evaluation = good.variant.inputs.evaluation
+        evaluation = good.variant.inputs.images.evaluation
         assert evaluation is not None
         assert set(made.calibration) & set(evaluation.photos)
     elif made.photographs is not None:
@@ -114,7 +114,7 @@ def test_a_fault_changes_what_the_variant_says_or_does(
 
 
 def _require_other_photographs(folder: Path, good: Good) -> None:
-    evaluation = good.variant.inputs.evaluation
+    evaluation = good.variant.inputs.images.evaluation
     assert evaluation is not None
     for photo in evaluation.photos:
         with Image.open(photo.path) as before, Image.open(folder / photo.name) as after:

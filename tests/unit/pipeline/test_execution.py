@@ -83,7 +83,7 @@ def test_only_new_photographs_are_run(run: Run, tmp_path: Path) -> None:
     before = run.executor.answers(run.baseline("net"))
     found = executor.answers(changed.baseline("net"))
     assert told[-1] == "net/baseline: evaluating images, 1 of 1"
-    evaluation = changed.inputs("net").evaluation
+    evaluation = changed.inputs("net").images.evaluation
     assert evaluation is not None
     new = [photo.name for photo in evaluation.photos].index("1/00.png")
     assert np.array_equal(np.delete(found.scores, new, axis=0), before.scores)

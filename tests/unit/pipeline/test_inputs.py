@@ -10,7 +10,8 @@ import pytest
 from edgeq.config.presets_preprocessing import PREPROCESSING
 from edgeq.config.structs import Preprocessing
 from edgeq.errors import ImageError, ModelError, SpecError
-from edgeq.pipeline.inputs import ModelInputs, NamedImages, named_images
+from edgeq.pipeline.image_sets import NamedImages, named_images
+from edgeq.pipeline.inputs import ModelInputs
 from edgeq.samples.sets import Role
 from edgeq.store.content import Store
 from tests.unit.pipeline.project import CALIBRATION, EVALUATION, NAMES, spec
@@ -56,11 +57,11 @@ def test_a_model_with_its_own_evaluation_is_calibrated_on_the_shared_set(tmp_pat
     for seed in (2, 3):
         save(tmp_path / "mine" / "3" / f"{seed}.png", seed=seed)
     found = inputs(tmp_path, {"images": {"evaluation": "mine", "max_evaluation": 1}})
-    assert found.evaluation is not None
-    assert found.calibration_set is not None
-    assert found.evaluation.source == "mine"
-    assert len(found.evaluation.photos) == 1
-    assert found.calibration_set.source == "calibration"
+    assert found.images.evaluation is not None
+    assert found.images.calibration_set is not None
+    assert found.images.evaluation.source == "mine"
+    assert len(found.images.evaluation.photos) == 1
+    assert found.images.calibration_set.source == "calibration"
 
 
 def test_the_baseline_and_its_classes(project: Path) -> None:
@@ -87,32 +88,32 @@ def test_a_baseline_that_can_not_be_used_is_tried_once(project: Path) -> None:
 
 def test_sets_are_loaded_once_and_known_then(project: Path) -> None:
     found = inputs(project)
-    assert found.known_sets() == ()
-    evaluation = found.evaluation
+    assert found.images.known_sets() == ()
+    evaluation = found.images.evaluation
     assert evaluation is not None
-    assert found.evaluation is evaluation
+    assert found.images.evaluation is evaluation
     assert len(evaluation.photos) == EVALUATION
     assert evaluation.labelled
-    assert [one.role for one in found.known_sets()] == ["evaluation"]
-    assert found.calibration_set is not None
-    assert len(found.calibration_set.photos) == CALIBRATION
-    assert [one.role for one in found.known_sets()] == ["calibration", "evaluation"]
+    assert [one.role for one in found.images.known_sets()] == ["evaluation"]
+    assert found.images.calibration_set is not None
+    assert len(found.images.calibration_set.photos) == CALIBRATION
+    assert [one.role for one in found.images.known_sets()] == ["calibration", "evaluation"]
 
 
 def test_sets_that_the_spec_does_not_name(project: Path) -> None:
     found = inputs(project, images={})
-    assert found.evaluation is None
-    assert found.calibration_set is None
-    assert found.calibration is None
+    assert found.images.evaluation is None
+    assert found.images.calibration_set is None
+    assert found.images.calibration is None
     with pytest.raises(ImageError, match="no evaluation set is named"):
-        found.stream(Preprocessing())
+        found.images.stream(Preprocessing())
 
 
 def test_an_image_in_both_sets_is_refused(project: Path, tmp_path: Path) -> None:
     shutil.copytree(project, tmp_path, dirs_exist_ok=True)
     shutil.copy(tmp_path / "evaluation" / "5" / "5.png", tmp_path / "calibration" / "copy.png")
     with pytest.raises(ImageError) as caught:
-        _ = inputs(tmp_path).calibration
+        _ = inputs(tmp_path).images.calibration
     assert "1 of 4 calibration images are evaluation images too" in caught.value.what
     assert "copy.png" in caught.value.what
     assert caught.value.remedy
@@ -121,18 +122,18 @@ def test_an_image_in_both_sets_is_refused(project: Path, tmp_path: Path) -> None
 def test_photographs_are_decoded_at_the_baselines_size(project: Path) -> None:
     said: list[str] = []
     found = ModelInputs("net", spec(project), Store(project / ".decoding"), said.append)
-    photographs = found.stream(Preprocessing(filter="nearest"))
+    photographs = found.images.stream(Preprocessing(filter="nearest"))
     assert photographs.every(1).shape == photographs.shape == (EVALUATION, 4, 4, 3)
     assert f"net: decoding evaluation images, {EVALUATION} of {EVALUATION}" in said
     said.clear()
-    again = found.stream(Preprocessing(filter="nearest"))
+    again = found.images.stream(Preprocessing(filter="nearest"))
     assert np.array_equal(again.every(1), photographs.every(1))
     assert said == []
 
 
 def test_calibration_takes_the_baselines_preprocessing(project: Path) -> None:
     found = inputs(project, {"preprocessing": "unit"})
-    calibration = found.calibration
+    calibration = found.images.calibration
     assert calibration is not None
     assert calibration.preprocessing == PREPROCESSING.get("unit")
     assert calibration.pixels.shape == (CALIBRATION, 4, 4, 3)
@@ -162,17 +163,19 @@ def test_an_unknown_preset_is_refused_before_anything_runs(project: Path) -> Non
 
 
 def test_other_labels_can_be_put_on_the_evaluation_set(project: Path) -> None:
-    before = inputs(project).evaluation
+    before = inputs(project).images.evaluation
     found = inputs(project)
-    found.relabel(np.arange(EVALUATION)[::-1])
+    found.images.relabel(np.arange(EVALUATION)[::-1])
     assert before is not None
-    assert found.evaluation is not None
-    assert [photo.label for photo in found.evaluation.photos] == list(range(EVALUATION))[::-1]
-    assert found.evaluation.content_sha256 == before.content_sha256
-    assert found.evaluation.sha256 != before.sha256
+    assert found.images.evaluation is not None
+    assert [photo.label for photo in found.images.evaluation.photos] == list(range(EVALUATION))[
+        ::-1
+    ]
+    assert found.images.evaluation.content_sha256 == before.content_sha256
+    assert found.images.evaluation.sha256 != before.sha256
 
 
 def test_where_no_evaluation_set_is_named_there_is_nothing_to_label(project: Path) -> None:
     found = inputs(project, images={"calibration": "calibration"})
     with pytest.raises(ImageError, match="no evaluation set"):
-        found.relabel(np.arange(EVALUATION))
+        found.images.relabel(np.arange(EVALUATION))

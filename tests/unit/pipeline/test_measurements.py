@@ -24,7 +24,7 @@ def numbers(run: Run) -> tuple[object, ...]:
         same.output_facts,
         same.agreement,
         same.accuracy,
-        run.inputs("net").calibration_lint,
+        run.inputs("net").images.calibration_lint,
     )
 
 
@@ -41,7 +41,7 @@ def test_a_run_with_nothing_changed_only_reads(
     later = Run(spec(tmp_path))
     for work in ("agreement", "accuracy", "outputs_facts", "operators", "measure_size"):
         monkeypatch.setattr(measurements, work, refuse)
-    monkeypatch.setattr("edgeq.pipeline.inputs.lint", refuse)
+    monkeypatch.setattr("edgeq.pipeline.image_sets.lint", refuse)
     monkeypatch.setattr("edgeq.pipeline.execution.read_rows", refuse)
     monkeypatch.setattr("edgeq.samples.stream.write_pixels", refuse)
     monkeypatch.setattr(later.executor.workers, "fresh", refuse)
@@ -72,7 +72,7 @@ def test_other_labels_give_another_accuracy(tmp_path: Path) -> None:
     lay_out(tmp_path)
     run = Run(spec(tmp_path))
     before = variant(run, "same").accuracy
-    evaluation = run.inputs("net").evaluation
+    evaluation = run.inputs("net").images.evaluation
     assert evaluation is not None
     photo, answer = evaluation.photos[0], int(run.baseline("net").predictions.predicted[0])
     other = "1" if answer == photo.label else str(answer)  # right becomes wrong, or wrong right

@@ -73,7 +73,7 @@ def test_a_variant_is_evaluated_on_its_own_and_compared_by_pairs(folder: Path) -
     assert np.abs(ours.logits - plain.logits).max() > 0.1
     agreeing = float((ours.predicted == theirs.predicted).mean())
     assert answer(run, "top1_agreement").value == pytest.approx(agreeing)
-    labels = run.inputs("net").require_evaluation().labels()
+    labels = run.inputs("net").images.require_evaluation().labels()
     assert variant(run, "board").accuracy.variant_top1.value == pytest.approx(
         float((ours.predicted == labels).mean())
     )

@@ -58,7 +58,7 @@ def test_baseline_and_variant_answer_beside_each_other(run: Run) -> None:
 
 def test_accuracy_counts_the_labels(run: Run) -> None:
     found = variant(run, "same").accuracy
-    evaluation = run.inputs("net").evaluation
+    evaluation = run.inputs("net").images.evaluation
     assert evaluation is not None
     right = run.baseline("net").predictions.predicted == evaluation.labels()
     assert found.baseline_top1.value == pytest.approx(float(np.mean(right)))

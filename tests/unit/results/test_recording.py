@@ -95,7 +95,7 @@ def test_a_variant_and_what_was_measured(models: tuple[ModelRecord, ...]) -> Non
 
 
 def test_flips_and_worst_images_carry_names(run: Run, models: tuple[ModelRecord, ...]) -> None:
-    evaluation = run.inputs("net").evaluation
+    evaluation = run.inputs("net").images.evaluation
     assert evaluation is not None
     agreement = variant(models, "other").agreement
     assert agreement is not None
@@ -144,9 +144,9 @@ def test_two_processes_know_together_what_each_knows(
     runs = [Run(spec(project)) for _ in range(2)]
     first, second = (one.variant("net/same") for one in runs)
     first.loaded  # noqa: B018 - known from now on
-    runs[0].inputs("net").evaluation  # noqa: B018 - known from now on
+    runs[0].inputs("net").images.evaluation  # noqa: B018 - known from now on
     second.operators, second.size  # noqa: B018 - as above
-    runs[1].inputs("net").calibration_set  # noqa: B018 - as above
+    runs[1].inputs("net").images.calibration_set  # noqa: B018 - as above
     one, two = (describe_models(run) for run in runs)
     for merged in (merge_models(one, two), merge_models(two, one)):
         found = variant(merged, "same")

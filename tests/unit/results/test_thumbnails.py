@@ -62,7 +62,7 @@ def test_a_report_has_only_so_many_sheets(project: Path, monkeypatch: pytest.Mon
 
 def test_what_cant_be_drawn_is_a_note(tmp_path: Path) -> None:
     run = Run(spec(lay_out(tmp_path), {"methods": ("int8",)}))
-    assert run.inputs("net").calibration_set is not None
+    assert run.inputs("net").images.calibration_set is not None
     assert run.inputs("net").baseline.trained
     models = describe_models(run)
     for photo in (tmp_path / "calibration").iterdir():

@@ -1,0 +1,375 @@
+"""The photographs of one model: calibration and evaluation set, and samples of its variants."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.config.structs import Images, Preprocessing, Spec
+from edgeq.config.tables import key_text
+from edgeq.errors import ImageError
+from edgeq.models.predicted_input import expected
+from edgeq.pipeline.dependencies import arithmetic
+from edgeq.pipeline.memo import Memo
+from edgeq.quantize.calibration import Calibration
+from edgeq.samples.decode import Pixels, Progress, decode, pixel_facts_of
+from edgeq.samples.labels import LabelSet, label_set
+from edgeq.samples.lint import Lint, PixelFacts, lint, pixel_facts
+from edgeq.samples.pairs import load_pairs
+from edgeq.samples.sets import ROLES, ImageSet, Photo, Role, find_set, load_set, overlap
+from edgeq.samples.stream import Stream
+from edgeq.store.cached import keep
+from edgeq.store.digests import Digests
+
+if TYPE_CHECKING:
+    from edgeq.pipeline.inputs import ModelInputs
+
+MOST_COMPARED = 200
+"""Evaluation photographs that calibration is compared with; their mean is known well enough."""
+
+
+@dataclass(frozen=True)
+class NamedImages:
+    """The photographs that a spec names for one role of a model.
+
+    Attributes:
+        source: As written, None where none is named.
+        labels: The labels file, None where none is named.
+        limit: At most so many, None for all.
+        table: The table of the spec that names them.
+    """
+
+    source: str | None
+    labels: str | None
+    limit: int | None
+    table: str
+
+
+def named_images(spec: Spec, model: str, role: Role) -> NamedImages:
+    """Return the photographs that a spec names for a role: the model's own over the shared."""
+    own, shared = spec.models[model].images or Images(), spec.images
+    return NamedImages(
+        spec.images_of(model, role),
+        # A labels file belongs to the photographs that it was named beside.
+        own.labels if getattr(own, role) else own.labels or shared.labels,
+        getattr(own, f"max_{role}") or getattr(shared, f"max_{role}"),
+        f"[{key_text('models', model, 'images')}]" if getattr(own, role) else "[images]",
+    )
+
+
+class ImageSets:
+    """The image sets of one model, each read when it is first asked for.
+
+    Args:
+        model: The model that they belong to.
+        keeps: Whether errors are kept at the moment, see ``Memo``.
+    """
+
+    def __init__(self, model: ModelInputs, keeps: Callable[[], bool]) -> None:
+        self._model = model
+        self._name, self._spec, self._store = model.name, model.spec, model.store
+        self._loaded: Memo[str, ImageSet | None] = Memo(keeps)
+        self._sets: Memo[str, ImageSet | None] = Memo(keeps)
+        self._samples: Memo[str, ImageSet] = Memo(keeps)
+        self._streams: Memo[tuple[Preprocessing, tuple[int, int], str], Stream] = Memo(keeps)
+        self._lint: Memo[str, Lint] = Memo(keeps)
+
+    def classes_of_labels(self) -> int | None:
+        """Return how many classes the labels of the evaluation set show, None without labels."""
+        images = self._sets.done("evaluation") or self._load("evaluation")
+        if images is None or not images.labelled:
+            return None
+        return int(images.labels().max()) + 1
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed about the labels of the evaluation set, if it was asked for before."""
+        images = self._sets.done("evaluation")
+        return () if images is None else images.notes
+
+    @property
+    def evaluation(self) -> ImageSet | None:
+        """The evaluation set, None where the spec names none.
+
+        It has no labels if they are of other classes than the model's.
+        """
+        if named_images(self._spec, self._name, "evaluation").source is None:
+            return None
+        return self._sets.get("evaluation", self._read_evaluation)
+
+    def _read_evaluation(self) -> ImageSet | None:
+        images = self._load("evaluation")
+        if images is None or not images.labelled:
+            return images
+        reading = self._model.reading
+        return images.of_classes(reading.classes) if reading.classes else images
+
+    def require_evaluation(self) -> ImageSet:
+        """Return the evaluation set.
+
+        Raises:
+            ImageError: The spec names none.
+        """
+        images = self.evaluation
+        if images is None:
+            raise ImageError("no evaluation set is named", where=self._spec.origin)
+        return images
+
+    def own_samples(self, variant: str) -> ImageSet | None:
+        """Return the samples that the spec names for a variant alone, None if it names none.
+
+        Raises:
+            ImageError: There is no evaluation set, or they do not pair with it.
+        """
+        declared = self._spec.variants.get(variant)
+        source = None if declared is None else declared.evaluation
+        if source is None:
+            return None
+        return self._samples.get(variant, lambda: self._read_samples(variant, source))
+
+    def _read_samples(self, variant: str, source: str) -> ImageSet:
+        images, named = (
+            self.require_evaluation(),
+            named_images(self._spec, self._name, "evaluation"),
+        )
+        every = None
+        if named.source is not None and named.limit is not None:
+            files = find_set(
+                named.source,
+                images.role,
+                root=self._spec.root,
+                labels=named.labels,
+                label_set=self._model.labels,
+            )
+            every = tuple(file.name for file in files)
+        digests = Digests(self._store.root)
+        samples = load_pairs(
+            source,
+            images,
+            root=self._spec.root,
+            where=f"{self._spec.origin}: {key_text('variants', variant, 'evaluation')}",
+            every=every,
+            digest=digests.of,
+        )
+        digests.keep()
+        return samples
+
+    @property
+    def calibration_set(self) -> ImageSet | None:
+        """The calibration set, None where the spec names none."""
+        if named_images(self._spec, self._name, "calibration").source is None:
+            return None
+        return self._sets.get("calibration", lambda: self._load("calibration"))
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The calibration set, decoded for the baseline.
+
+        Raises:
+            ImageError: It shares a photograph with the evaluation set.
+        """
+        images = self.calibration_set
+        if images is None:
+            return None
+        if self.evaluation is not None:
+            self._refuse_overlap(images, self.evaluation, f"images of {self._name!r}")
+        preprocessing = self._model.baseline.preprocessing
+        return Calibration(images, self._decode(images, preprocessing), preprocessing)
+
+    def calibration_apart_from(self, samples: ImageSet | None, key: str) -> Calibration | None:
+        """Return the calibration set, decoded for the baseline.
+
+        Args:
+            samples: The samples of a variant's own that it must not share, None if it has none.
+            key: Where the spec names them.
+
+        Raises:
+            ImageError: It shares a photograph with the evaluation set or with these samples.
+        """
+        calibration = self.calibration
+        if calibration is not None and samples is not None:
+            self._refuse_overlap(calibration.images, samples, key)
+        return calibration
+
+    @property
+    def calibration_ends(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """Smallest and largest pixel of each channel of the calibration set, ``(3,)`` each.
+
+        Raises:
+            ImageError: There is no calibration set, or it can't be decoded.
+        """
+        images = self.calibration_set
+        if images is None:
+            raise ImageError("no calibration set is named", where=self._spec.origin)
+        pixels = self._decode(images, self._model.baseline.preprocessing).array()
+        ends = [(one.min(axis=(0, 1)), one.max(axis=(0, 1))) for one in pixels]
+        least, greatest = (np.stack(some) for some in zip(*ends, strict=True))
+        return least.min(axis=0), greatest.max(axis=0)
+
+    @property
+    def calibration_lint(self) -> Lint | None:
+        """What is odd about the calibration set, None where the spec names none."""
+        images = self.calibration_set
+        if images is None:
+            return None
+
+        def look() -> Lint:
+            preprocessing = self._model.baseline.preprocessing
+            other = None if self.evaluation is None else self.stream(preprocessing)
+
+            def make() -> Lint:
+                found = _facts_of(self._decode(images, preprocessing))
+                return lint(images, found, None if other is None else _facts_of_some(other))
+
+            facts = {
+                "calibration": [images.sha256, [photo.name for photo in images.photos]],
+                "evaluation": None if other is None else other.images.content_sha256,
+                "pixels": pixel_facts_of(preprocessing, self._model.baseline.input_size),
+                **arithmetic(),
+            }
+            return keep(self._store, "lint", facts, make, Lint)
+
+        return self._lint.get(self._name, look)
+
+    def known_lint(self) -> Lint | None:
+        """Return what is odd about the calibration set where it was asked for before."""
+        return self._lint.done(self._name)
+
+    def recalibrate(self, photos: tuple[Photo, ...]) -> None:
+        """Put other photographs into the calibration set, before anything was asked of it."""
+        images = self._model.again().images.calibration_set
+        if images is None:
+            raise ImageError("no calibration set is named", where=self._spec.origin)
+        self._sets.get(images.role, lambda: replace(images, photos=photos))
+
+    def relabel(self, labels: npt.NDArray[np.int64]) -> None:
+        """Put other labels on the evaluation set, before anything was asked of it.
+
+        Args:
+            labels: Class indices, shape ``(n,)``.
+        """
+        images = self._model.again().images.evaluation
+        if images is None:
+            raise ImageError("no evaluation set is named", where=self._spec.origin)
+        photos = tuple(
+            replace(photo, label=int(label))
+            for photo, label in zip(images.photos, labels, strict=True)
+        )
+        self._sets.get(images.role, lambda: replace(images, photos=photos))
+
+    def known_sets(self) -> tuple[ImageSet, ...]:
+        """Return the sets that were asked for before."""
+        found = (self._sets.done(role) for role in ROLES)
+        return tuple(images for images in found if images is not None)
+
+    def stream(self, preprocessing: Preprocessing) -> Stream:
+        """Return the baseline's evaluation set, to be decoded at its input size.
+
+        Raises:
+            ImageError: There is no evaluation set.
+        """
+        images = self.require_evaluation()
+        return self.stream_of(images, preprocessing, self._model.baseline.input_size)
+
+    def stream_of(
+        self, images: ImageSet, preprocessing: Preprocessing, size: tuple[int, int]
+    ) -> Stream:
+        """Return an evaluation set, to be decoded in some way.
+
+        Args:
+            images: The set.
+            preprocessing: The way.
+            size: Height and width.
+        """
+        telling = self._telling(images.role)
+        return self._streams.get(
+            (preprocessing, size, images.content_sha256),
+            lambda: Stream(images, preprocessing, size, self._store, telling),
+        )
+
+    def decode_ahead(self, roles: Sequence[Role]) -> None:
+        """Decode photographs for the input that the baseline is expected to take.
+
+        The baseline may still be exported meanwhile. Where the expectation is wrong they are
+        decoded once more, when they are asked for.
+
+        Raises:
+            EdgeqError: A set can't be used, which who asks for it will be told again.
+        """
+        guess = expected(self._name, self._model.model, self._spec)
+        if guess is None:
+            return
+        for role in roles:
+            images = self._read_set(role, label_set(guess.labels, self._spec.root))
+            if images is None:
+                continue
+            how = (
+                images,
+                guess.preprocessing,
+                guess.input_size,
+                self._store,
+                self._telling(role),
+            )
+            if role == "calibration":
+                decode(*how)
+            else:
+                Stream(*how).decode_all()
+
+    def _decode(self, images: ImageSet, preprocessing: Preprocessing) -> Pixels:
+        size = self._model.baseline.input_size
+        return decode(images, preprocessing, size, self._store, self._telling(images.role))
+
+    def _telling(self, role: Role) -> Progress:
+        def progress(done: int, total: int) -> None:
+            self._model.say(f"{self._name}: decoding {role} images, {done} of {total}")
+
+        return progress
+
+    def _load(self, role: Role) -> ImageSet | None:
+        """Return a set as it is read, whatever classes its labels count in."""
+        return self._loaded.get(role, lambda: self._read_set(role, self._model.labels))
+
+    def _read_set(self, role: Role, labels: LabelSet | None) -> ImageSet | None:
+        named = named_images(self._spec, self._name, role)
+        if named.source is None:
+            return None
+        digests = Digests(self._store.root)
+        images = load_set(
+            named.source,
+            role,
+            root=self._spec.root,
+            labels=named.labels,
+            label_set=labels,
+            limit=named.limit,
+            named_in=named.table,
+            digest=digests.of,
+        )
+        digests.keep()
+        return images
+
+    def _refuse_overlap(self, calibration: ImageSet, evaluation: ImageSet, key: str) -> None:
+        shared = overlap(calibration, evaluation)
+        if shared:
+            raise ImageError(
+                f"{len(shared)} of {len(calibration.photos)} calibration images are evaluation "
+                f"images too, for example {shared[0][0]}",
+                where=f"{self._spec.origin}: {key}",
+                remedy="Take them out of one of the two sets: a variant must be judged on "
+                "photographs that it was not calibrated on",
+            )
+
+
+@functools.lru_cache(maxsize=16)
+def _facts_of(pixels: Pixels) -> PixelFacts:
+    """Look at photographs; they are addressed by content, so that several runs look once."""
+    return pixel_facts(pixels.array())
+
+
+def _facts_of_some(photographs: Stream) -> PixelFacts:
+    """Look at photographs, evenly chosen where there are more than ``MOST_COMPARED``."""
+    return pixel_facts(photographs.every(-(-photographs.shape[0] // MOST_COMPARED)))

@@ -2,8 +2,8 @@
 
 ``EDGEQ_DATA=FOLDER python -m benchmarks.targets [--target NAME ...] [--images N] [--store FOLDER]``
 runs EfficientNet-Lite0 and EfficientNetV2-B0 and four variants of each (float16, dynamic range,
-int8, weight-only int8) here and there, and writes a table. Exit code 1 if int8 differs by a bit, a
-float file by more than 1e-5, or another method's agreement by more than its flips can explain.
+int8, weight-only int8) here and there, and writes a table. Exit code 1 if int8 differs by more
+than a step, a float file by more than 1e-5, or dynamic range moves more than ``FLIPS`` photographs.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ from edgeq.run.session import Session
 from edgeq.run.targets import Target, local_target
 from edgeq.targets.starting import declared, start
 
-METHODS = ("float16", "dynamic_range", "int8", "weight_only_int8")
+METHODS = ("int8", "dynamic_range", "float16", "weight_only_int8")
 MODELS = {
     "efficientnet-lite0": ("efficientnet-lite0", "sample:imagenet"),
     "efficientnetv2-b0": ("keras:EfficientNetV2B0", "data:imagenet"),
 }
 ROUNDING = 1e-5
+STEP = 1 / 256
+"""Of an int8 softmax. Kernels of two processors may round what lies between two steps apart."""
 FLIPS = 2
 """Photographs whose class dynamic range may give otherwise on other kernels."""
 
@@ -64,7 +66,7 @@ class Row:
     def holds(self) -> bool:
         """Whether the target answers as this machine does, as far as the method allows."""
         if self.name.endswith("/int8"):
-            return self.largest == 0
+            return self.largest <= STEP and not self.moved
         if self.name.endswith("/dynamic_range"):
             return self.moved <= FLIPS
         return self.largest <= ROUNDING

@@ -11,7 +11,7 @@ from edgeq import words
 from edgeq.cli.say import say
 
 if TYPE_CHECKING:
-    from edgeq.config.structs import DeclaredTarget
+    from edgeq.config.structs import DeclaredTarget, Spec
 
 WRONG = 1
 _config = click.option(
@@ -36,17 +36,52 @@ def target() -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Also try this .tflite file there.",
 )
-def check(name: str, config: Path | None, model: Path | None) -> int:
+@click.option(
+    "--variants", is_flag=True, help="Also judge the spec's variants there, by their predictions."
+)
+def check(name: str, config: Path | None, model: Path | None, *, variants: bool) -> int:
     """Describe the target NAME and check that it runs models correctly.
 
     Starts the worker there and runs two tiny models with known outputs. With --model, the file's
     outputs there are compared with those on this machine; a target that only inspects files
-    reports what it finds in it. The exit code is 1 if something is wrong there.
+    reports what it finds in it. With --variants, the spec's variants are judged there by the gates
+    that look at predictions, compared with their baseline there; the record does not change. The
+    exit code is 1 if something is wrong there or a variant fails.
     """
     from edgeq.config.load import load_spec
     from edgeq.targets.starting import declared
 
-    return _check(name, declared(name, load_spec(Path(), file=config)), model)
+    spec = load_spec(Path(), file=config)
+    entry = declared(name, spec)
+    wrong = _check(name, entry, model)
+    return _judge(name, entry, spec) if variants and not wrong else wrong
+
+
+def _judge(name: str, entry: DeclaredTarget, spec: Spec) -> int:
+    from edgeq.judge.verdict import Verdict
+    from edgeq.results.elsewhere import judge_elsewhere
+    from edgeq.targets.starting import start
+
+    failed = 0
+    for variant in judge_elsewhere(spec, name, start(name, entry)):
+        say(variant.name)
+        if variant.beside_here is not None:
+            moved = "" if variant.moved is None else f"; {_moved(variant.moved)}"
+            say(f"  outputs {variant.beside_here}{moved}")
+        if variant.is_baseline and variant.moved:
+            say("  wrong: what variants are compared with there is not what it is here")
+            failed += 1
+        for case in variant.cases:
+            say(f"  {case.status:<13}{case.gate}: {case.reason}")
+            failed += case.status is Verdict.FAIL
+            failed += case.status is Verdict.MISSING and not case.declared_missing
+    return WRONG if failed else 0
+
+
+def _moved(count: int) -> str:
+    if not count:
+        return "every sample has the same class"
+    return f"{words.plural(count, 'sample')} with another class"
 
 
 def _check(name: str, entry: DeclaredTarget, model: Path | None) -> int:

@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.pipeline.dependencies import runtime_facts
 from edgeq.pipeline.readout import blaming
 from edgeq.run.session import Session
 from edgeq.tflite.edits import outputs_edits
@@ -85,7 +84,7 @@ def computed(baseline: VariantUnderTest) -> Values:
         "values": VALUES,
         "kernels": run.spec.run.kernels,
         "target": run.executor.target.name,
-        **runtime_facts(),
+        **run.executor.runtime,
     }
     folder = run.store.get_or_make(_KIND, facts, make).folder
     with np.load(folder / _FILE, allow_pickle=False) as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Kernels, Run
+from edgeq.config.target_kinds import LOCAL
 from edgeq.io import structs
 from edgeq.measure.predictions import Predictions
 from edgeq.pipeline.dependencies import runtime_facts
@@ -50,6 +51,10 @@ FORMAT = 4
 """Raised when what is kept here changes its meaning."""
 
 
+_DECIDING = frozenset({"ai-edge-litert", "tflite-micro"})
+"""Packages whose versions decide about a target's numbers."""
+
+
 class Executor:
     """Runs models on a target and keeps what they gave.
 
@@ -75,6 +80,21 @@ class Executor:
             memory_limit=run.memory_limit,
             waiting=lambda key, *silence: self.waits(f"{key}: waiting for the worker", *silence),
         )
+
+    @cached_property
+    def runtime(self) -> Mapping[str, str]:
+        """What a model's numbers depend on beside the model: the target's runtime and processor.
+
+        Raises:
+            WorkerError: The target can't be reached.
+        """
+        if self.target.name == LOCAL:
+            return runtime_facts()
+        with self.workers.fresh(self.target.name) as session:
+            facts = session.facts
+        known = {key: value for key, value in facts.versions.items() if key in _DECIDING}
+        architecture = facts.versions.get("machine", "")
+        return {**known, "architecture": architecture, "processor": facts.processor}
 
     def session(self, key: str) -> Session:
         """Return a fresh worker for a model; the caller closes it."""
@@ -297,7 +317,7 @@ class Executor:
             "kernels": self.run.kernels,
             "threads": self.run.threads,
             "target": self.target.name,
-            **runtime_facts(),
+            **self.runtime,
         }
 
 

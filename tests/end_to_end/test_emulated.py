@@ -41,10 +41,10 @@ def test_int8_answers_are_the_same_bit_by_bit(arm64: Target, tmp_path: Path) -> 
     path = tmp_path / "int8.tflite"
     path.write_bytes(tiny.model("int8"))
     beside = beside_local(EMULATED, arm64, path)
-    assert (beside.differing, beside.largest) == (0, 0)
+    assert (beside.sameness.differing, beside.sameness.largest) == (0, 0)
 
 
 def test_float_answers_differ_by_rounding_at_most(arm64: Target, tmp_path: Path) -> None:
     path = tmp_path / "float.tflite"
     path.write_bytes(classifier())
-    assert beside_local(EMULATED, arm64, path).largest < 1e-5
+    assert beside_local(EMULATED, arm64, path).sameness.largest < 1e-5

@@ -5,15 +5,13 @@ import subprocess
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 
 from edgeq.config.target_kinds import KINDS
-from edgeq.run.protocol import AnyArray
 from edgeq.run.results import MachineState
 from edgeq.run.targets import Target, local_target
 from edgeq.targets import check as checking
-from edgeq.targets.check import Checked, beside_local, check, compare
+from edgeq.targets.check import Checked, beside_local, check
 from tests.patience import PATIENCE_S
 from tests.unit.tiny_model import classifier
 
@@ -111,25 +109,6 @@ def test_a_file_answers_alike_here_and_here(tmp_path: Path) -> None:
     path = tmp_path / "net.tflite"
     path.write_bytes(classifier())
     beside = beside_local(LOCAL, local_target(), path)
-    assert (beside.differing, beside.largest) == (0, 0.0)
-    assert beside.values > 0
+    assert (beside.sameness.differing, beside.sameness.largest) == (0, 0.0)
+    assert beside.sameness.values > 0
     assert "bit by bit" in "\n".join(checking.beside_lines(beside))
-
-
-def arrays(*values: list[float]) -> list[AnyArray]:
-    return [np.array(row, np.float32) for row in values]
-
-
-def test_differences_are_counted(here: Checked) -> None:
-    loaded = here.runs[0].loaded
-    ours = arrays([1.0, 2.0, np.nan], [0.0])
-    beside = compare(loaded, loaded, ours, arrays([1.0, 2.5, np.nan], [0.0]))
-    assert (beside.values, beside.differing, beside.largest) == (4, 1, 0.5)
-    assert "1 of 4 values differ" in "\n".join(checking.beside_lines(beside))
-
-
-def test_nan_on_one_side_is_not_hidden(here: Checked) -> None:
-    loaded = here.runs[0].loaded
-    beside = compare(loaded, loaded, arrays([np.nan, 1.0]), arrays([1.0, 3.0]))
-    assert beside.differing == 2
-    assert np.isnan(beside.largest)

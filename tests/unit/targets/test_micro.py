@@ -52,7 +52,7 @@ def test_an_int8_file_answers_like_the_reference_kernels(target: Target, tmp_pat
     path = tmp_path / "int8.tflite"
     path.write_bytes(model("int8"))
     beside = beside_local(KIND, target, path)
-    assert beside.differing == 0
+    assert beside.sameness.differing == 0
     assert beside.there.arena_bytes is not None
     assert 0 < beside.there.arena_bytes < 100_000
     assert f"arena      {beside.there.arena_bytes:,} bytes" in list(beside_lines(beside))

@@ -40,7 +40,9 @@ WHOLE = (
     "edgeq/measure/planning.py",
     "edgeq/measure/sequential_looks.py",
     "edgeq/measure/statistics.py",
+    "edgeq/plugin/left_out.py",
     "edgeq/plugin/outcomes.py",
+    "edgeq/record/exit_code.py",
     "edgeq/record/ship_decision.py",
 )
 """Modules whose every mutant is tested; of the others that are mutated, a sample is."""

@@ -34,7 +34,7 @@ def gate(arguments: tuple[str, ...]) -> int:
     ignored; PYTEST_ADDOPTS applies. To run the gate with your own tests, put
     `from edgeq.gate import *` into a test file (edgeq init writes one) and run pytest.
 
-    The exit code is pytest's: 0 passed, 1 a case stops a variant, 2 bad input, 5 no such case.
+    The exit code: 0 nothing fails, 1 a case fails or has no verdict, 2 bad input, 5 no such case.
     """  # noqa: D301 - click reads the escaped mark
     import pytest
 

@@ -321,6 +321,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         reports: Folder of the reports.
         store: Folder of the store.
         history: Number of past runs kept with the reports, for comparisons and trends.
+        suite: Who runs the gate's tests: ``pytest`` among the project's own, which fails if it
+            finds none, or ``edgeq gate`` alone.
     """
 
     root: Path
@@ -345,6 +347,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     reports: str = "reports"
     store: str = ".edgeq"
     history: int = 50
+    suite: Literal["pytest", "edgeq gate"] = "pytest"
 
     def images_of(self, model: str, role: Literal["calibration", "evaluation"]) -> str | None:
         """Return a model's photographs for a role: its own, otherwise the shared ones."""

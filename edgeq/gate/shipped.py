@@ -6,7 +6,6 @@ Only that command loads it, with ``-p``, so that workers of xdist load it too.
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -17,27 +16,8 @@ from edgeq.plugin.state import STATE, State
 from edgeq.plugin.terminal import short
 
 SUITE = "edgeq.gate.suite"
-EXIT_INTERRUPTED = 130
 
 _FILE = Path(__file__).with_name("suite.py")
-
-
-class Interruption:
-    """Distinguishes a run that the user stopped from one with bad input; pytest does not."""
-
-    def __init__(self) -> None:
-        self._by_user = False
-
-    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Record who interrupted: pytest's own interruptions have their own types."""
-        self._by_user = excinfo.type is KeyboardInterrupt
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Set the exit code that shells expect."""
-        yield
-        if self._by_user:
-            session.exitstatus = EXIT_INTERRUPTED
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -63,7 +43,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Use the built-in models if there is no spec, and keep their benchmarks with the reports."""
     config.stash[STATE].built_in = True
     keep_benchmarks(config)
-    config.pluginmanager.register(Interruption(), "edgeq-interruption")
 
 
 @pytest.hookimpl(tryfirst=True)

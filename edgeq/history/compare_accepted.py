@@ -19,23 +19,14 @@ def hold(record: RunRecord, folder: Path) -> RunRecord:
     A case worse than accepted keeps the run from passing, and so does an accepted case that a full
     run no longer has, or an inconclusive comparison if the spec makes INCONCLUSIVE fail. An
     accepted record that can't be read is added to the run's ``errors``. Models without an accepted
-    record change nothing, nor does a folder that does not exist.
+    record change nothing, nor does a folder that does not exist. What that comes to is decided with
+    the answers.
     """
     try:
         known = accepted.read_all(folder)
     except RecordError as error:
-        return msgspec.structs.replace(
-            record,
-            errors=(*record.errors, str(error)),
-            summary=msgspec.structs.replace(record.summary, passes=False),
-        )
+        return msgspec.structs.replace(record, errors=(*record.errors, str(error)))
     models = {entry.model for entry in known}
     comparison = compare(of_accepted(known), of_record(record))
     changes = tuple(change for change in comparison if change.model in models)
-    open_ = record.inconclusive == "fail" and any(change.is_open for change in changes)
-    passes = record.summary.passes and not open_ and not any(change.fails for change in changes)
-    return msgspec.structs.replace(
-        record,
-        changes=changes,
-        summary=msgspec.structs.replace(record.summary, passes=passes),
-    )
+    return msgspec.structs.replace(record, changes=changes)

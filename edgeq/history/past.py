@@ -57,7 +57,7 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         started, duration_s, commit, edgeq, spec_sha256: As in the record.
         partial: Whether only a part of the gate was requested, or the run was interrupted.
-        passes, may_ship, passed, failed, inconclusive, missing, not_run: As in the record's
+        passes, may_ship, passed, failed, inconclusive, missing, not_run, lost: As in the record's
             summary.
         answers: Answers about each variant, by ``model/variant``.
         said: What the run found, in sentences.
@@ -79,6 +79,7 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True):
     inconclusive: int
     missing: int
     not_run: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
     answers: dict[str, ShipDecision] = {}
     said: tuple[str, ...] = ()
     models: dict[str, PastModel]
@@ -131,6 +132,7 @@ def past_run(record: RunRecord, *, notes: tuple[str, ...] = ()) -> PastRun:
         inconclusive=summary.inconclusive,
         missing=summary.missing,
         not_run=summary.not_run,
+        lost=record.lost,
         answers={
             f"{model.name}/{variant.name}": answer(record, model.name, variant)
             for model in record.models
@@ -260,6 +262,7 @@ def _from_past_1(plain: dict[str, Any]) -> dict[str, Any]:
     passes = plain["may_ship"]
     cases = structs.converted(plain["cases"], dict[str, HeldCase])
     left = structs.converted(plain.get("not_run", []), list[str])
+    open_ = {case_id.rpartition("/")[0] for case_id in left}
     variants = dict.fromkeys(case_id.rpartition("/")[0] for case_id in (*cases, *left))
     answers = {
         variant: decided(
@@ -269,8 +272,8 @@ def _from_past_1(plain: dict[str, Any]) -> dict[str, Any]:
                 if case_id.rpartition("/")[0] == variant
             ],
             refused=False,
-            not_run=any(case_id.rpartition("/")[0] == variant for case_id in left),
-            left_out=bool(plain.get("partial", False)),
+            not_run=variant in open_,
+            lost=variant in open_ and not plain.get("partial", False),
         )
         for variant in variants
     }

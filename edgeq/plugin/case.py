@@ -16,6 +16,7 @@ from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.plugin.accepted import in_words
 from edgeq.plugin.latency import has_benchmarks, leave_out, replay, save
 from edgeq.plugin.state import state_of
+from edgeq.plugin.transport import Answer
 from edgeq.record.change import Change
 from edgeq.record.ship_decision import leans, status_in_words
 from edgeq.record.structs import CaseRecord
@@ -24,7 +25,8 @@ from edgeq.results.judging import judge, recorded, why_inapplicable
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
-ANSWER: pytest.StashKey[tuple[CaseRecord, str | None]] = pytest.StashKey()
+ANSWER: pytest.StashKey[Answer] = pytest.StashKey()
+INAPPLICABLE: pytest.StashKey[bool] = pytest.StashKey()
 
 
 class CaseCheck:
@@ -51,6 +53,7 @@ class CaseCheck:
         """
         why = why_inapplicable(self.case)
         if why is not None:
+            self._request.node.stash[INAPPLICABLE] = True
             pytest.skip(f"not applicable: {why}")
         return self._answer(*judge(self.case))
 
@@ -74,17 +77,14 @@ class CaseCheck:
     def _answer(self, record: CaseRecord, error: EdgeqError | None) -> CaseRecord:
         node = self._request.node
         record = said_once(record, error, state_of(self._request.config).found.carriers)
-        node.stash[ANSWER] = (record, None if error is None else str(error))
         change = state_of(self._request.config).held.change_of(record)
+        said = None if error is None else str(error)
+        answer = node.stash[ANSWER] = answer_of(record, said, change, open_fails=self._open_fails)
         node.user_properties += properties(record, change)
-        if record.status is Verdict.MISSING and record.declared_missing:
-            pytest.skip(f"MISSING: {record.reason}")
-        if points_elsewhere(record):
-            pytest.skip(record.reason)
-        if record.status in (Verdict.FAIL, Verdict.MISSING) or self._is_too_open(record):
-            pytest.fail(_in_words(record), pytrace=False)
-        if change is not None and (change.fails or (change.is_open and self._open_fails)):
-            pytest.fail(in_words(change), pytrace=False)
+        if answer.outcome == "skipped":
+            pytest.skip(answer.text)
+        if answer.outcome == "failed":
+            pytest.fail(answer.text, pytrace=False)
         return record
 
     def _untimed(self) -> Judgement:
@@ -93,13 +93,33 @@ class CaseCheck:
         declared = self.case.gate.name in state_of(config).spec.allow_missing
         return missing(f"not measured: {reason}", declared=declared, next_step=step)
 
-    def _is_too_open(self, record: CaseRecord) -> bool:
-        return record.status is Verdict.INCONCLUSIVE and self._open_fails
-
     @property
     def _open_fails(self) -> bool:
         """Whether the spec lets what is inconclusive fail."""
         return state_of(self._request.config).spec.inconclusive == "fail"
+
+
+def answer_of(
+    record: CaseRecord, error: str | None, change: Change | None = None, *, open_fails: bool
+) -> Answer:
+    """Return a verdict with what its test comes to.
+
+    Args:
+        record: The verdict.
+        error: The bad input that kept the case from being judged.
+        change: What became of the case since it was accepted.
+        open_fails: Whether the spec lets what is inconclusive fail.
+    """
+    if record.status is Verdict.MISSING and record.declared_missing:
+        return Answer(record, error, "skipped", f"MISSING: {record.reason}")
+    if points_elsewhere(record):
+        return Answer(record, error, "skipped", record.reason)
+    too_open = record.status is Verdict.INCONCLUSIVE and open_fails
+    if record.status in (Verdict.FAIL, Verdict.MISSING) or too_open:
+        return Answer(record, error, "failed", _in_words(record))
+    if change is not None and (change.fails or (change.is_open and open_fails)):
+        return Answer(record, error, "failed", in_words(change))
+    return Answer(record, error, "passed")
 
 
 def properties(record: CaseRecord, change: Change | None = None) -> list[tuple[str, Any]]:

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import pytest
 
+from edgeq.record.exit_code import exit_code
 from edgeq.record.ship_decision import answer
 from edgeq.record.structs import RunRecord
 
@@ -18,7 +19,7 @@ class _Suite(Protocol):
 
 
 def note_answers(config: pytest.Config, record: RunRecord) -> None:
-    """Add ``edgeq.answer.MODEL/VARIANT`` and ``edgeq.may_ship`` to the suite's properties."""
+    """Add the answers, whether all may ship, and the exit code to the suite's properties."""
     for plugin in config.pluginmanager.get_plugins():
         if isinstance(plugin, _Suite):
             for name, value in answers(record).items():
@@ -32,4 +33,8 @@ def answers(record: RunRecord) -> dict[str, str]:
         for model in record.models
         for one in model.variants
     }
-    return {**found, "edgeq.may_ship": "true" if record.summary.may_ship else "false"}
+    return {
+        **found,
+        "edgeq.may_ship": "true" if record.summary.may_ship else "false",
+        "edgeq.exit_code": str(exit_code(record)),
+    }

@@ -53,9 +53,11 @@ def pytest_configure(config: pytest.Config) -> None:
     for name, about in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {about}")
     state = config.stash.setdefault(STATE, State(config))
-    config.pluginmanager.register(Collector(state), "edgeq-collector")
-    config.pluginmanager.register(Address(), "edgeq-address")
-    config.pluginmanager.register(GitHub(), "edgeq-github")
+    collector = Collector(state)
+    # The first to be registered is the last to be called, after all hooks of all plugins.
+    config.add_cleanup(collector.close)
+    for plugin in (collector, Address(), GitHub()):  # without names, that none can be switched off
+        config.pluginmanager.register(plugin)
     if has_benchmarks(config):
         config.pluginmanager.register(Anonymous(state), "edgeq-anonymous")
     else:

@@ -3,45 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edgeq.plugin.state import state_of
 
+if TYPE_CHECKING:
+    from edgeq.plugin.transport import Answer
+
 ATTRIBUTE = "edgeq_answer"
-OWN_ATTRIBUTE = "edgeq_own_answer"
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Put the answer of a case, or of a test of one's own, on its report as text for xdist."""
     report = yield
-    if report.when == "call" and "edgeq_case" in getattr(item, "fixturenames", ()):
-        from edgeq.plugin.case import ANSWER
+    names = getattr(item, "fixturenames", ())
+    if "edgeq_case" in names:
+        from edgeq.plugin.shipped import answer_to_report
+
+        answer = answer_to_report(item, report, call)
+    elif "edgeq_subject" in names:
+        answer = _answer_by_itself(item, report)
+    else:
+        answer = None
+    if answer is not None:
         from edgeq.plugin.transport import encode_answer
 
-        answer = item.stash.get(ANSWER, None)
-        if answer is not None:
-            setattr(report, ATTRIBUTE, encode_answer(*answer))
-    elif "edgeq_subject" in getattr(item, "fixturenames", ()):
-        _answer_by_itself(item, report)
+        setattr(report, ATTRIBUTE, encode_answer(answer))
     return report
 
 
-def _answer_by_itself(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Put on a report what a test of one's own says about its variant."""
+def _answer_by_itself(item: pytest.Item, report: pytest.TestReport) -> Answer | None:
+    """Return what a test of one's own says about its variant."""
     from edgeq.plugin.case import properties
     from edgeq.plugin.own import own_record
-    from edgeq.plugin.transport import encode_answer
+    from edgeq.plugin.transport import Answer
 
     record = own_record(item, report, state_of(item.config).root)
     if record is None:
-        return
-    setattr(report, OWN_ATTRIBUTE, encode_answer(record, None))
+        return None
     item.user_properties += properties(record)
+    return Answer(record)
+
+
+def enforce(report: pytest.TestReport, answer: Answer) -> None:
+    """Let a report say what its case comes to.
+
+    A marker (skip, xfail) or a hook may have made something else of a test that gave its verdict;
+    terminal, JUnit and ``--lf`` then follow the verdict as the record does.
+    """
+    if answer.outcome is None or (report.outcome == answer.outcome and not _is_expected(report)):
+        return
+    if _is_expected(report):
+        del report.wasxfail
+    report.outcome = answer.outcome
+    where = report.location
+    report.longrepr = {
+        "passed": None,
+        "failed": answer.text,
+        "skipped": (where[0], where[1] or 0, f"Skipped: {answer.text}"),
+    }[answer.outcome]
+
+
+def _is_expected(report: pytest.TestReport) -> bool:
+    """Return whether pytest calls a failure expected (xfail)."""
+    return hasattr(report, "wasxfail")
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, Any] | None:

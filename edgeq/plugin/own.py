@@ -117,9 +117,9 @@ def _outcome(report: pytest.TestReport) -> tuple[Verdict, str, bool] | None:
         why = f"fails as expected (xfail): {expected}" if expected else "fails as expected (xfail)"
         return Verdict.MISSING, why, True
     if report.skipped:
-        return Verdict.MISSING, f"skipped: {_message(report).removeprefix('Skipped: ')}", True
+        return Verdict.MISSING, f"skipped: {message(report).removeprefix('Skipped: ')}", True
     if report.failed:
-        said = _message(report)
+        said = message(report)
         if report.when == "setup":
             return Verdict.MISSING, f"not measured: its set-up failed: {said}", False
         return (
@@ -132,7 +132,7 @@ def _outcome(report: pytest.TestReport) -> tuple[Verdict, str, bool] | None:
     return None
 
 
-def _message(report: pytest.TestReport) -> str:
+def message(report: pytest.TestReport) -> str:
     """Return the first line of what a test says of its failure."""
     told = report.longrepr
     crash = getattr(told, "reprcrash", None)

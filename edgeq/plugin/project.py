@@ -71,6 +71,18 @@ def asked_folders(config: pytest.Config) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(Path(os.path.normpath(folder)) for folder in folders))
 
 
+def is_whole(config: pytest.Config, root: Path) -> bool:
+    """Return whether pytest was asked for all tests of a project, and not for some folders of it.
+
+    Args:
+        config: The session's.
+        root: The project's folder.
+    """
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        return root.is_relative_to(config.rootpath)
+    return any(root.is_relative_to(folder) for folder in asked_folders(config))
+
+
 def spec_of_session(config: pytest.Config) -> Path | None:
     """Return the spec of a session before its tests are known.
 

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+import sys
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from edgeq.errors import EdgeqError
-from edgeq.plugin.outcomes import ATTRIBUTE, OWN_ATTRIBUTE
+from edgeq.plugin.left_out import LeftOut, by_pytest
+from edgeq.plugin.outcomes import ATTRIBUTE, enforce
 from edgeq.plugin.parametrize import REFUSED, refuse
+from edgeq.plugin.project import is_whole
 from edgeq.plugin.state import State
 
-if TYPE_CHECKING:
-    from edgeq.record.structs import RunRecord
-
 MODELS = "edgeq_models"
-DESELECTED = "edgeq_deselected"
-GATED = "edgeq_gated"
+LEFT_OUT = "edgeq_left_out"
+SEEN = "edgeq_seen"
+SKIPPED = "edgeq_skipped"
 OWN = "edgeq_own"
 SPEC_FILE = "edgeq_spec_file"
 STOPPED = "edgeq_stopped"
 CASE = "edgeq_case"
 SUBJECT = "edgeq_subject"
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
+SUITE = b"edgeq.gate"
+RERUN = "rerun"
+"""What pytest-rerunfailures and others of its kind call a phase that does not count."""
 
 
 class Collector:
@@ -38,14 +40,18 @@ class Collector:
     def __init__(self, state: State) -> None:
         self._state = state
         self._found = state.found
+        self._session: pytest.Session | None = None
+        self._finished = False
 
-    def pytest_sessionstart(self) -> None:
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Refuse a bad spec at once, before anything is collected."""
+        self._session = session
         if self._state.spec_file is None:
             return
         try:
             self._state.cases  # noqa: B018 - reading it checks the whole spec
         except EdgeqError as error:
+            self._found.refused = True
             refuse(self._state.config, error)
 
     @pytest.hookimpl(wrapper=True)
@@ -66,6 +72,7 @@ class Collector:
         """
         if self._state.refusal is not None:
             refuse(self._state.config, self._state.refusal)
+        self._note(items)
         result = yield
         if not config.option.collectonly:
             chosen = [self._state.cases[name] for item in items if (name := _case_id(item))]
@@ -95,10 +102,17 @@ class Collector:
                 self._found.stop(unjudged(case, error, self._state.spec), str(error))
         items[:] = left
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note that a file of the gate's tests is skipped as a whole."""
+        file = self._state.config.rootpath / report.nodeid.partition("::")[0]
+        if report.skipped and file.suffix == ".py" and file.is_file():
+            self._found.skipped = self._found.skipped or SUITE in file.read_bytes()
+
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """Note that the user asked for a part only."""
-        self._found.deselected = self._found.deselected or bool(items)
+        """Note which cases the user leaves out: with pytest's own options, not by a hook."""
         self._note(items)
+        if by_pytest(sys._getframe(1)):  # noqa: SLF001 - a hook is not told who calls it
+            self._found.left_out |= dict.fromkeys(self._cases(items))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what the tests are about."""
@@ -107,14 +121,20 @@ class Collector:
     def _note(self, items: Sequence[pytest.Item]) -> None:
         if self._state.refusal is not None:
             return  # they are not run, and there may be no spec that they could be named by
+        for name in self._cases(items):
+            into = self._found.seen if name in self._state.cases else self._found.own
+            into[name] = None
+
+    def _cases(self, items: Sequence[pytest.Item]) -> Iterator[str]:
+        """Yield the ids of the cases that tests answer."""
         for item in items:
-            names = getattr(item, "fixturenames", ())
-            self._found.gated = self._found.gated or "edgeq_case" in names
-            if "edgeq_subject" in names:
+            if (name := _case_id(item)) is not None:
+                yield name
+            elif "edgeq_subject" in getattr(item, "fixturenames", ()):
                 from edgeq.plugin.own import own_id
 
-                name = own_id(item, self._state.root)
-                self._found.own |= {} if name is None else {name: None}
+                if (name := own_id(item, self._state.root)) is not None:
+                    yield name
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note that the user, and no test, plugin or error of collection, ended the session."""
@@ -142,34 +162,32 @@ class Collector:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the verdict off a report. In xdist's controller this is where they arrive."""
-        own: str | None = getattr(report, OWN_ATTRIBUTE, None)
-        if own is not None:
-            self._take_own(own)
+        """Take the verdict off a report. In xdist's controller this is where they arrive.
+
+        First of all, because pytest counts failures at the same point.
+        """
         text: str | None = getattr(report, ATTRIBUTE, None)
-        if text is None:
+        if text is None or report.outcome == RERUN:
             return
-        from edgeq.plugin.transport import decode_answer
-
-        case, error = decode_answer(text)
-        self._found.cases[case.id] = case
-        if error is not None:
-            self._found.add_error(error)
-
-    def _take_own(self, text: str) -> None:
         from edgeq.plugin.own import worse
         from edgeq.plugin.transport import decode_answer
 
-        case, _ = decode_answer(text)
-        self._found.cases[case.id] = worse(self._found.cases.get(case.id), case)
+        answer = decode_answer(text)
+        enforce(report, answer)
+        case, cases = answer.case, self._found.cases
+        own = answer.outcome is None
+        cases[case.id] = worse(cases.get(case.id), case) if own else case
+        if answer.error is not None:
+            self._found.add_error(answer.error)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take over what a worker of xdist knows about the models."""
         sent = getattr(node, "workeroutput", {})
-        self._found.deselected = self._found.deselected or sent.get(DESELECTED, False)
-        self._found.gated = self._found.gated or sent.get(GATED, False)
+        self._found.left_out |= dict.fromkeys(sent.get(LEFT_OUT, ()))
+        self._found.seen |= dict.fromkeys(sent.get(SEEN, ()))
         self._found.own |= dict.fromkeys(sent.get(OWN, ()))
+        self._found.skipped = self._found.skipped or sent.get(SKIPPED, False)
         if REFUSED in sent:
             self._found.refused = True
             self._found.add_error(sent[REFUSED])
@@ -178,8 +196,8 @@ class Collector:
         from edgeq.plugin.transport import decode_answer
 
         for text in sent.get(STOPPED, ()):
-            case, error = decode_answer(text)
-            self._found.stop(case, error or "")
+            answer = decode_answer(text)
+            self._found.stop(answer.case, answer.error or "")
         if MODELS in sent:
             from edgeq.plugin.transport import decode_models
             from edgeq.results.merging import merge_models
@@ -188,11 +206,37 @@ class Collector:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the record and its report; set the exit code that bad input asks for.
+        """Write the record and its report.
 
         First of all, because JUnit's file is written at the same point and holds the answers.
         """
-        run = self._state.run if self._found.stopped else self._state.run_if_asked_for()
+        if not self._finished:
+            self._finished = True
+            self._finish(session)
+
+    def close(self) -> None:
+        """Set the exit code that the record asks for, when no plugin and no hook comes any more."""
+        session = self._session
+        if session is None or hasattr(session.config, "workeroutput"):
+            return
+        self.pytest_sessionfinish(session)  # if a hook before it ended the session
+        found, interrupted = self._found, self._found.interrupted and self._state.has_spec
+        if found.record is not None or found.errors or interrupted:
+            from edgeq.record.exit_code import exit_status
+
+            session.exitstatus = exit_status(
+                int(session.exitstatus),
+                found.record,
+                errors=bool(found.errors),
+                interrupted=interrupted,
+            )
+
+    def _finish(self, session: pytest.Session) -> None:
+        sent: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+        run = self._state.run_if_asked_for()
+        recorded = sent is None and self._is_recorded(session, begun=run is not None)
+        if self._found.stopped or (recorded and not self._found.models):
+            run = self._state.run
         if run is not None:
             for model, why in self._found.stopped_models.items():
                 run.inputs(model).refuse(EdgeqError(why))  # the report makes nothing either
@@ -200,46 +244,70 @@ class Collector:
             from edgeq.results.recording import describe_models
 
             self._found.models = merge_models(self._found.models, describe_models(run))
-        if hasattr(session.config, "workeroutput"):
-            from edgeq.plugin.transport import encode_answer, encode_models
+        if sent is not None:
+            self._send(sent)
+        elif recorded:
+            self._write(session)
 
-            session.config.workeroutput[MODELS] = encode_models(self._found.models)
-            session.config.workeroutput[DESELECTED] = self._found.deselected
-            session.config.workeroutput[GATED] = self._found.gated
-            session.config.workeroutput[OWN] = list(self._found.own)
-            if self._state.spec_file is not None:
-                session.config.workeroutput[SPEC_FILE] = str(self._state.spec_file)
-            session.config.workeroutput[STOPPED] = [
-                encode_answer(case, error) for case, error in self._found.stopped
-            ]
-            return
-        if self._found.refused:
-            return
-        interrupted = self._found.interrupted and self._state.spec_file is not None
-        if self._found.cases or (interrupted and run is not None):
-            self._finish(session)
-        if interrupted:
-            session.exitstatus = EXIT_INTERRUPTED
+    def _send(self, sent: dict[str, object]) -> None:
+        """Leave what a worker of xdist found to the controller."""
+        from edgeq.plugin.transport import Answer, encode_answer, encode_models
+
+        sent |= {
+            MODELS: encode_models(self._found.models),
+            LEFT_OUT: list(self._found.left_out),
+            SEEN: list(self._found.seen),
+            OWN: list(self._found.own),
+            SKIPPED: self._found.skipped,
+            STOPPED: [encode_answer(Answer(case, error)) for case, error in self._found.stopped],
+        }
+        if self._state.spec_file is not None:
+            sent[SPEC_FILE] = str(self._state.spec_file)
+
+    def _is_recorded(self, session: pytest.Session, *, begun: bool) -> bool:
+        """Return whether there is something to say about the gate.
+
+        There is not if the user deselected all of its tests, or asked for others alone.
+        """
+        found, state = self._found, self._state
+        if found.refused or state.refusal is not None or session.config.option.collectonly:
+            return False
+        if found.cases or (found.interrupted and begun):
+            return True
+        if found.interrupted or not state.has_spec:
+            return False
+        if found.skipped or not found.seen.keys() <= found.left_out.keys():
+            return True
+        return not (found.seen or found.own) and self._is_lost(session)
+
+    def _is_lost(self, session: pytest.Session) -> bool:
+        """Return whether tests of the whole project were asked for, and none of the gate is there.
+
+        A spec that can't be read has been refused before.
+        """
+        state = self._state
+        return (
+            state.spec_file is not None
+            and is_whole(session.config, state.spec_file.parent)
+            and not session.config.getoption("lf", default=False)
+            and state.spec.suite == "pytest"
+        )
 
     def _take(self, file: Path) -> None:
         """Take the spec that the workers' tests showed."""
         if file != self._state.spec_file:
             self._state.take(file)
 
-    def _finish(self, session: pytest.Session) -> None:
+    def _write(self, session: pytest.Session) -> None:
         from edgeq.plugin.junit import note_answers
         from edgeq.plugin.writing import write
 
         try:
-            write(self._state, partial=_is_partial(session, self._state))
+            write(self._state, left_out=_left_out(session, self._state))
         except EdgeqError as error:
             self._found.add_error(str(error))
         if self._found.record is not None:
             note_answers(session.config, self._found.record)
-        if self._found.errors:
-            session.exitstatus = EXIT_BAD_INPUT
-        elif _is_stopped(self._found.record) and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def _case_id(item: pytest.Item) -> str | None:
@@ -261,24 +329,16 @@ def _is_undeclared(item: object) -> bool:
     return callspec is not None and not isinstance(callspec.params.get(CASE, ""), str)
 
 
-def _is_partial(session: pytest.Session, state: State) -> bool:
-    """Return whether the user asked for a part of the gate, or for tests of their own alone."""
-    if not state.found.gated:
-        return True
+def _left_out(session: pytest.Session, state: State) -> LeftOut:
+    """Return which cases without a verdict the user chose to leave out."""
+    found = state.found
     named = any("::" in argument for argument in session.config.args)
-    return state.found.deselected or named or bool(session.config.getoption("lf", default=False))
-
-
-def _is_stopped(record: RunRecord | None) -> bool:
-    """Return whether a run fails for what no test can say.
-
-    Declared cases went without a test that nobody chose to leave out, an earlier run that this one
-    is joined with found a case that fails, or a case is worse than its accepted record, or can't be
-    compared with it and the spec lets that fail.
-    """
-    if record is None:
-        return False
-    left_out = bool(record.summary.not_run) and not record.partial
-    open_ = record.inconclusive == "fail" and any(change.is_open for change in record.changes)
-    earlier = any(case.as_of is not None and record.stops(case) for case in record.cases)
-    return left_out or open_ or earlier or any(change.fails for change in record.changes)
+    part = named or bool(session.config.getoption("lf", default=False))
+    # Tests of the user's own alone are a part as well, unless those of the gate were to be run.
+    others = part or bool(found.own and not (found.seen or found.skipped))
+    return LeftOut(
+        deselected=frozenset(found.left_out),
+        collected=frozenset({*found.seen, *found.own}),
+        declared=frozenset(state.cases),
+        others=others,
+    )

@@ -34,8 +34,9 @@ class Collected:
         models: What is known about models and variants.
         errors: Bad input, each once, in order.
         own: Ids of the cases that tests of the user's own are, whether they were run or not.
-        gated: Whether a test of the gate was collected.
-        deselected: Whether tests were deselected.
+        seen: Ids of the cases whose tests were collected, whether they were run or not.
+        left_out: Ids of the cases, of both kinds, whose tests the user deselected.
+        skipped: Whether a file of the gate's tests was skipped as a whole.
         interrupted: Whether Ctrl-C ended the session.
         refused: Whether a worker of xdist refused the session's spec.
         record: The session's record, once it is made.
@@ -49,8 +50,9 @@ class Collected:
     models: tuple[ModelRecord, ...] = ()
     errors: list[str] = field(default_factory=list)
     own: dict[str, None] = field(default_factory=dict)
-    gated: bool = False
-    deselected: bool = False
+    seen: dict[str, None] = field(default_factory=dict)
+    left_out: dict[str, None] = field(default_factory=dict)
+    skipped: bool = False
     interrupted: bool = False
     refused: bool = False
     record: RunRecord | None = None
@@ -149,6 +151,11 @@ class State:
         for name in ("spec", "inventory", "accepted", "cases"):
             self.__dict__.pop(name, None)
         self.__dict__["spec_file"] = file
+
+    @property
+    def has_spec(self) -> bool:
+        """Whether there is something to validate."""
+        return self.built_in or self.spec_file is not None
 
     @cached_property
     def spec(self) -> Spec:

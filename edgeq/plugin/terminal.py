@@ -34,6 +34,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("edgeq")
         for line in terminal.render(found.record).rstrip().splitlines():
             terminalreporter.write_line(line)
+    elif found.record is None and found.seen and found.seen.keys() <= found.left_out.keys():
+        number = "the only one was" if len(found.seen) == 1 else f"all {len(found.seen)} were"
+        terminalreporter.write_line(f"No case of the gate was run: {number} deselected.")
     if found.errors:
         title = "edgeq: bad input, nothing was judged" if stopped else "edgeq: bad input"
         terminalreporter.section(title, red=True)

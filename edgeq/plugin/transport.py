@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from edgeq.io import structs
 from edgeq.record.structs import CaseRecord, ModelRecord
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True):
+    """A verdict, and what its test comes to.
+
+    Attributes:
+        case: The verdict.
+        error: The bad input that kept the case from being judged.
+        outcome: What pytest is told of the test, whatever its markers or hooks make of it; None
+            for a test of the user's own, whose verdict follows what pytest says.
+        text: Why, for a test that fails or is skipped.
+    """
+
     case: CaseRecord
-    error: str | None
+    error: str | None = None
+    outcome: Literal["passed", "failed", "skipped"] | None = None
+    text: str = ""
 
 
-def encode_answer(case: CaseRecord, error: str | None) -> str:
+def encode_answer(answer: Answer) -> str:
     """Return a verdict as text."""
-    return msgspec.json.encode(_Answer(case, error)).decode()
+    return msgspec.json.encode(answer).decode()
 
 
-def decode_answer(text: str) -> tuple[CaseRecord, str | None]:
+def decode_answer(text: str) -> Answer:
     """Return the verdict that a text holds."""
-    answer = structs.from_json(text, _Answer)
-    return answer.case, answer.error
+    return structs.from_json(text, Answer)
 
 
 def encode_models(models: tuple[ModelRecord, ...]) -> str:

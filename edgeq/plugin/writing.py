@@ -19,10 +19,11 @@ from edgeq.history.moment import moment_text
 from edgeq.history.past import Past, past_run
 from edgeq.pipeline.carrying import carried_once
 from edgeq.plugin.command import command_line
+from edgeq.plugin.left_out import LeftOut
 from edgeq.plugin.state import State
 from edgeq.record.challenge import last
 from edgeq.record.repair import last as last_repair
-from edgeq.record.ship_decision import answered
+from edgeq.record.ship_decision import answered, with_error
 from edgeq.record.structs import CaseRecord, RunRecord, read
 from edgeq.report.model_sentences import findings
 from edgeq.results.joining import Joined, join
@@ -47,16 +48,39 @@ def _in_order(state: State) -> list[CaseRecord]:
     return sorted(state.found.cases.values(), key=lambda case: place.get(case.id, len(place)))
 
 
-def write(state: State, *, partial: bool) -> None:
+def write(state: State, *, left_out: LeftOut) -> None:
     """Make the session's record; write its files, its place in history, and the list of runs.
 
+    Args:
+        state: What the session found.
+        left_out: Which cases without a verdict the user chose to leave out.
+
     Raises:
-        EdgeqError: Something can't be written.
+        EdgeqError: Something can't be written. The record says so, and does not pass.
     """
     found, folder = state.found, state.reports / LATEST
+    before = past.read_all(state.reports / past.FOLDER)
+    shown = _shown(state, _record(state, left_out))
+    held = follow(answered(shown.record), before.runs)
+    for error in held.errors:
+        found.add_error(error)
+    found.record = discreet(held, state.spec.root, os.environ)
+    found.damaged = before.damaged
+    try:
+        _write(state, found.record, before, shown)
+    except EdgeqError as error:
+        found.record = with_error(found.record, str(error))
+        raise
+    found.folder = folder
+
+
+def _record(state: State, left_out: LeftOut) -> RunRecord:
+    """Return what the session found, and what the run before it found that still holds."""
+    found = state.found
     known = Joined(carried_once(_in_order(state)), found.models, tuple(found.own))
-    if not found.interrupted:
-        known = join(state.run, known, _record_in(folder), partial=partial)
+    if found.cases and not found.interrupted:
+        before = _record_in(state.reports / LATEST)
+        known = join(state.run, known, before, partial=left_out.is_part)
     record = record_run(
         state.run,
         known.cases,
@@ -64,37 +88,37 @@ def write(state: State, *, partial: bool) -> None:
         started=moment_text(state.started),
         duration_s=round(time.monotonic() - state.clock, 3),
         own=known.own,
-        partial=partial,
+        left_out=left_out,
         interrupted=found.interrupted,
         errors=tuple(found.errors),
         commands=(command_line(state.config),),
     )
-    before = past.read_all(state.reports / past.FOLDER)
-    record = msgspec.structs.replace(record, commit=checked_out(state.spec.root))
-    shown = Illustrated(record, {}) if found.interrupted else illustrated(state.run, record)
-    compared = hold(shown.record, state.spec.path(state.spec.reports) / ACCEPTED)
-    held = follow(answered(compared), before.runs)
+    return msgspec.structs.replace(record, commit=checked_out(state.spec.root))
+
+
+def _shown(state: State, record: RunRecord) -> Illustrated:
+    """Return a record held against what was accepted, with its pictures and the last challenge."""
+    plain = state.found.interrupted or not record.cases
+    shown = Illustrated(record, {}) if plain else illustrated(state.run, record)
+    held = hold(shown.record, state.spec.path(state.spec.reports) / ACCEPTED)
     try:
-        found.record = msgspec.structs.replace(
-            held, challenge=last(folder), repair=last_repair(folder)
-        )
+        folder = state.reports / LATEST
+        held = msgspec.structs.replace(held, challenge=last(folder), repair=last_repair(folder))
     except EdgeqError as damaged:
-        found.record = held
-        found.add_error(str(damaged))
-    for error in held.errors:
-        found.add_error(error)
-    found.record = discreet(found.record, state.spec.root, os.environ)
-    report.write(
-        found.record,
-        folder,
-        shown=shown.pictures,
-        past=before.runs,
-        accepted=state.accepted,
-    )
-    found.folder = folder
-    found.damaged = before.damaged
-    if state.spec.history:
-        now = past_run(found.record, notes=findings(found.record))
+        held = msgspec.structs.replace(held, errors=(*held.errors, str(damaged)))
+    return Illustrated(held, shown.pictures)
+
+
+def _write(state: State, record: RunRecord, before: Past, shown: Illustrated) -> None:
+    """Write the files of a record, and its place in history if it has a verdict.
+
+    Raises:
+        EdgeqError: Something can't be written.
+    """
+    folder = state.reports / LATEST
+    report.write(record, folder, shown=shown.pictures, past=before.runs, accepted=state.accepted)
+    if state.spec.history and record.cases:
+        now = past_run(record, notes=findings(record))
         past.keep(now, state.reports / past.FOLDER, most=state.spec.history)
         runs = (*before.runs, now)[-state.spec.history :]
         report.write_index(

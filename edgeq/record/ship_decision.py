@@ -12,6 +12,7 @@ from edgeq.judge.leaning import in_words, leaning
 from edgeq.judge.missing import RANDOM_WEIGHTS
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.record.change import Change
+from edgeq.record.exit_code import passes
 from edgeq.record.structs import CaseRecord, RunRecord, VariantRecord
 
 _MEASURED = {Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE}
@@ -41,7 +42,7 @@ def decided(
     *,
     refused: bool,
     not_run: bool,
-    left_out: bool,
+    lost: bool,
     is_open: bool = False,
 ) -> ShipDecision:
     """Return the answer that a variant's cases come to, the first that fits.
@@ -50,11 +51,11 @@ def decided(
         outcomes: What its cases came to.
         refused: Whether it could not be made or run, or is worse than accepted.
         not_run: Whether declared cases of it have no verdict.
-        left_out: Whether a part of the run was left out on purpose, or cut off.
+        lost: Whether some of those were not left out on purpose, nor cut off.
         is_open: Whether its comparison with what was accepted is inconclusive.
     """
     known = tuple(outcomes)
-    if refused or any(one.fails for one in known) or (not_run and not left_out):
+    if refused or any(one.fails for one in known) or lost:
         return ShipDecision.REJECTED
     if not any(sees_predictions(one.gate) and one.status in _MEASURED for one in known):
         return ShipDecision.NOT_JUDGED
@@ -81,15 +82,16 @@ def answer(record: RunRecord, model: str, variant: VariantRecord) -> ShipDecisio
         ),
         refused=variant.error is not None or bool(_worse(record, model, variant)),
         not_run=bool(not_run(record, model, variant)),
-        left_out=record.partial or record.interrupted,
+        lost=bool(_of(record.lost, model, variant)),
         is_open=bool(incomparable(record, model, variant)),
     )
 
 
 def answered(record: RunRecord) -> RunRecord:
-    """Return the record with the answer about each variant, and with whether all may ship.
+    """Return the record with the answer about each variant, whether it passes and all may ship.
 
-    What a record says already stays; a record that is answered is returned as it is.
+    This is the one place where that is decided, at the end of a run, when all that it rests on is
+    known. A record that is answered is returned as it is.
     """
     variants = [one for model in record.models for one in model.variants]
     if variants and all(one.answer is not None for one in variants):
@@ -108,13 +110,19 @@ def answered(record: RunRecord) -> RunRecord:
     cleared = bool(answers) and all(one is ShipDecision.CLEARED for one in answers)
     summary = msgspec.structs.replace(
         record.summary,
-        may_ship=cleared
-        and record.summary.passes
-        and record.summary.complete
-        and not record.errors
-        and not record.interrupted,
+        passes=(good := passes(record)),
+        may_ship=good and cleared,
     )
     return msgspec.structs.replace(record, models=models, summary=summary)
+
+
+def with_error(record: RunRecord, error: str) -> RunRecord:
+    """Return an answered record with bad input that came up while it was written.
+
+    It does not pass then; what is known about its variants stays.
+    """
+    summary = msgspec.structs.replace(record.summary, passes=False, may_ship=False)
+    return msgspec.structs.replace(record, errors=(*record.errors, error), summary=summary)
 
 
 def reasons(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, ...]:
@@ -139,9 +147,8 @@ def objections(record: RunRecord, model: str, variant: VariantRecord) -> tuple[s
         _in_words(case) for case in record.verdicts(model, variant.name) if _outcome(case).fails
     ]
     found += _worse(record, model, variant)
-    if not (record.partial or record.interrupted):
-        gates = not_run(record, model, variant)
-        found += [f"{gate} was declared and not run" for gate in gates]
+    lost = _of(record.lost, model, variant)
+    found += [f"{gate} was declared and not run" for gate in lost]
     return tuple(found)
 
 
@@ -183,12 +190,13 @@ def why_not_judged(record: RunRecord, model: str, variant: VariantRecord) -> str
 
 def not_run(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, ...]:
     """Return the gates that were declared for a variant and have no verdict."""
+    return _of(record.summary.not_run, model, variant)
+
+
+def _of(cases: Iterable[str], model: str, variant: VariantRecord) -> tuple[str, ...]:
+    """Return the gates of those cases that are about a variant."""
     prefix = f"{model}/{variant.name}/"
-    return tuple(
-        case_id.removeprefix(prefix)
-        for case_id in record.summary.not_run
-        if case_id.startswith(prefix)
-    )
+    return tuple(case.removeprefix(prefix) for case in cases if case.startswith(prefix))
 
 
 def leans(case: CaseRecord) -> Verdict | None:

@@ -8,6 +8,7 @@ its variants had no ``answer``: ``edgeq.record.ship_decision.answered`` adds wha
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -238,12 +239,15 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         failed: Number of cases with the verdict FAIL.
         inconclusive: Number of cases with the verdict INCONCLUSIVE.
         missing: Number of cases with the verdict MISSING.
-        passes: Whether nothing fails: no FAIL, no undeclared MISSING, nothing worse than accepted,
-            no declared case without a verdict, no bad input, not interrupted, INCONCLUSIVE only
-            if the spec lets it pass.
+        passes: Whether the run is complete and nothing fails: no FAIL, no undeclared MISSING,
+            nothing worse than accepted, no declared case without a verdict, no bad input, not
+            interrupted, INCONCLUSIVE only if the spec lets it pass.
         may_ship: Whether there is a variant and every variant is cleared in a run that passes.
-            Decided at the end of a run with the variants' answers; False until then.
+            Decided with ``passes`` and the variants' answers at the end of a run, by
+            ``edgeq.record.ship_decision.answered``; both are False until then.
         not_run: Ids of declared cases without a verdict (deselected, or cut off).
+        lost: Those of them that nobody chose to leave out in a run of which another part was left
+            out on purpose; without such a part all of ``not_run`` are.
         complete: Whether every declared case has a verdict and every verdict was declared.
     """
 
@@ -255,6 +259,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     may_ship: bool = False
     complete: bool = True
     not_run: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -267,7 +272,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         spec_sha256: Of the canonical spec.
         inconclusive: ``"warn"`` or ``"fail"``, as in the spec.
         partial: Whether a part of the gate was asked for (``-m``, ``-k``, single tests) and
-            something is open: what was not run is then not a failure, and leaves a variant
+            something is open: what was left out is then not a failure, and leaves a variant
             unproven.
         interrupted: Whether the run was cut off by Ctrl-C; it does not pass then.
         commands: Commands that repeat the run.
@@ -309,6 +314,13 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         """Return the cases of one variant, in order."""
         return tuple(c for c in self.cases if (c.model, c.variant) == (model, variant))
 
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Ids of declared cases that have no verdict though nobody chose to leave them out."""
+        if self.interrupted:
+            return ()
+        return self.summary.lost if self.partial else self.summary.not_run
+
     def stops(self, case: CaseRecord) -> bool:
         """Return whether a case by itself keeps the run from passing."""
         undeclared = case.status is Verdict.MISSING and not case.declared_missing
@@ -320,40 +332,29 @@ def summarize(
     cases: tuple[CaseRecord, ...],
     declared: tuple[str, ...],
     *,
-    inconclusive: str,
-    errors: tuple[str, ...] = (),
-    interrupted: bool = False,
+    left_out: Container[str] = (),
 ) -> Summary:
-    """Count verdicts and compare the cases with the inventory, both ways.
+    """Count verdicts and compare the cases with the inventory, both ways. Nothing is decided yet.
 
     Args:
         repair: The last answer of ``edgeq repair``, None if there is none.
         cases: The verdicts of a run.
         declared: Ids of all cases that the spec declares.
-        inconclusive: ``"warn"`` or ``"fail"``.
-        errors: Bad input that was found on the way.
-        interrupted: Whether the run was cut off.
+        left_out: Ids of cases that were left out on purpose.
     """
     count = {verdict: sum(case.status is verdict for case in cases) for verdict in Verdict}
     judged = {case.id for case in cases}
     not_run = tuple(case_id for case_id in declared if case_id not in judged)
     complete = not not_run and judged <= set(declared) and len(judged) == len(cases)
-    bad_missing = any(c.status is Verdict.MISSING and not c.declared_missing for c in cases)
-    unsettled = inconclusive == "fail" and count[Verdict.INCONCLUSIVE] > 0
     return Summary(
         passed=count[Verdict.PASS],
         failed=count[Verdict.FAIL],
         inconclusive=count[Verdict.INCONCLUSIVE],
         missing=count[Verdict.MISSING],
-        passes=bool(cases)
-        and complete
-        and not errors
-        and not interrupted
-        and not count[Verdict.FAIL]
-        and not bad_missing
-        and not unsettled,
+        passes=False,
         complete=complete,
         not_run=not_run,
+        lost=tuple(case_id for case_id in not_run if case_id not in left_out),
     )
 
 

@@ -46,9 +46,8 @@ def commands(record: RunRecord) -> list[str]:
         place = _place(case, errors, warnings, fails=record.inconclusive == "fail")
         if place is not None:
             place.setdefault(_why(case), []).append(f"{status_in_words(case)} {case.id}")
-    left = record.summary.not_run
-    if left and not record.partial:
-        errors.setdefault("declared, and not run", []).extend(left)
+    if record.lost:
+        errors.setdefault("declared, and not run", []).extend(record.lost)
     return [*_commands("error", errors), *_commands("warning", warnings)]
 
 

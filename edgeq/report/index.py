@@ -130,7 +130,7 @@ def _is_open(run: PastRun) -> bool:
     undeclared = any(
         case.status is Verdict.MISSING and not case.declared_missing for case in run.cases.values()
     )
-    return run.partial and bool(run.not_run) and not run.failed and not undeclared
+    return run.partial and bool(run.not_run) and not (run.failed or run.lost) and not undeclared
 
 
 def _tables(runs: Sequence[PastRun]) -> tuple[Table, ...]:

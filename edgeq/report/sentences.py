@@ -10,6 +10,7 @@ from edgeq.config.gates import GATES
 from edgeq.config.markers import COST_MARKERS, MARKERS
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.record.change import ChangeKind
+from edgeq.record.exit_code import is_open
 from edgeq.record.ship_decision import answer
 from edgeq.record.structs import RunRecord
 from edgeq.report import words
@@ -34,7 +35,7 @@ def mark(record: RunRecord) -> Mark:
         _answers(record),
         passes=summary.passes,
         may_ship=summary.may_ship,
-        is_open=_is_open(record),
+        is_open=is_open(record),
     )
 
 
@@ -97,7 +98,7 @@ def verdict(record: RunRecord) -> str:
     if summary.not_run:
         were = "was" if len(summary.not_run) == 1 else "were"
         left = f"{plural(len(summary.not_run), 'declared case')} {were} not run"
-        parts.append(f"{left}, on purpose" if record.partial else left)
+        parts.append(f"{left}{_why_not_run(record)}")
     elif not summary.complete:
         parts.append("verdicts and declared cases do not match")
     if not record.cases:
@@ -105,7 +106,7 @@ def verdict(record: RunRecord) -> str:
     if record.interrupted:
         parts.insert(0, "it was interrupted")
     said = "; ".join(parts) or f"all {plural(summary.passed, 'case')} passed"
-    if _is_open(record):
+    if is_open(record):
         return f"Nothing fails: {said}"
     return f"The run {'passes' if summary.passes else 'fails'}: {said}"
 
@@ -208,22 +209,12 @@ def _parts(record: RunRecord) -> list[str]:
     return parts
 
 
-def _is_open(record: RunRecord) -> bool:
-    """Return whether a part was asked for, and nothing in it fails."""
-    summary = record.summary
-    return (
-        record.partial
-        and not record.interrupted
-        and bool(summary.not_run and record.cases)
-        and not (summary.failed or record.errors or _undeclared(record))
-        and not any(change.fails for change in record.changes)
-        and not (_counts_as_open(record) and record.inconclusive == "fail")
-    )
-
-
-def _counts_as_open(record: RunRecord) -> bool:
-    """Return whether a case, or its comparison with what was accepted, is INCONCLUSIVE."""
-    return bool(record.summary.inconclusive) or any(change.is_open for change in record.changes)
+def _why_not_run(record: RunRecord) -> str:
+    """Return how many of the cases that were not run were left out on purpose, if a part was."""
+    lost = len(record.lost)
+    if not record.partial or record.interrupted:
+        return ""
+    return f", {lost} of them not on purpose" if lost else ", on purpose"
 
 
 def _declared(record: RunRecord) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -60,7 +60,7 @@ def record_run(
     started: str,
     duration_s: float,
     own: tuple[str, ...] = (),
-    partial: bool = False,
+    left_out: Container[str] = (),
     interrupted: bool = False,
     errors: tuple[str, ...] = (),
     commands: tuple[str, ...] = (),
@@ -74,7 +74,7 @@ def record_run(
         started: ISO 8601 time in UTC.
         duration_s: Wall time.
         own: Ids of the cases that tests of the user's own are.
-        partial: Whether a part of the gate was asked for.
+        left_out: Ids of the cases that the user chose to leave out, if they have no verdict.
         interrupted: Whether the run was cut off by Ctrl-C.
         errors: Bad input that was found on the way.
         commands: Commands that repeat the run.
@@ -86,20 +86,14 @@ def record_run(
     )
     place = {case_id: index for index, case_id in enumerate(declared)}
     ordered = tuple(sorted(cases, key=lambda case: place.get(case.id, len(place))))
-    summary = summarize(
-        ordered,
-        declared,
-        inconclusive=run.spec.inconclusive,
-        errors=errors,
-        interrupted=interrupted,
-    )
+    summary = summarize(ordered, declared, left_out=left_out)
     return RunRecord(
         edgeq=edgeq.__version__,
         started=started,
         duration_s=duration_s,
         spec_sha256=spec_sha256(run.spec),
         inconclusive=run.spec.inconclusive,
-        partial=partial and bool(summary.not_run),
+        partial=len(summary.lost) < len(summary.not_run),
         interrupted=interrupted,
         commands=commands,
         data=taken(run.spec),

@@ -97,6 +97,7 @@ def test_a_run_answers_every_case_and_writes_its_report(project: Project) -> Non
         "edgeq.answer.tiny/float16": "cleared",
         "edgeq.answer.tiny/vendor": "cleared",
         "edgeq.may_ship": "true",
+        "edgeq.exit_code": "0",
     }
     document = ET.parse(project.root / "junit.xml")  # noqa: S314 - pytest wrote it
     found = {}

@@ -60,6 +60,7 @@ def test_what_is_open_leaves_its_variant_unproven_everywhere(project: Project) -
         "edgeq.answer.tiny/float16": "cleared",
         "edgeq.answer.tiny/vendor": "unproven",
         "edgeq.may_ship": "false",
+        "edgeq.exit_code": "0",
     }
     assert '<property name="edgeq.leans" value="PASS"' in (project.root / "junit.xml").read_text(
         encoding="utf-8"
@@ -94,6 +95,7 @@ def test_a_spec_in_which_no_gate_looks_at_predictions_clears_nobody(project: Pro
         "edgeq.answer.tiny/float16": "not judged",
         "edgeq.answer.tiny/vendor": "not judged",
         "edgeq.may_ship": "false",
+        "edgeq.exit_code": "0",
     }
     result.stdout.fnmatch_lines(
         [
@@ -112,6 +114,7 @@ def test_answers_reach_junit_from_the_workers_of_xdist(project: Project) -> None
         "edgeq.answer.tiny/float16": "unproven",
         "edgeq.answer.tiny/vendor": "unproven",
         "edgeq.may_ship": "false",
+        "edgeq.exit_code": "0",
     }
 
 

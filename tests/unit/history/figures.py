@@ -160,7 +160,7 @@ def run(
             ),
         ),
         cases=found,
-        summary=summarize(found, inventory, inconclusive=given.get("inconclusive", "warn")),
+        summary=summarize(found, inventory, left_out=inventory if given.get("partial") else ()),
         **given,
     )
     return answered(found_)
@@ -185,5 +185,5 @@ def together(*records: RunRecord) -> RunRecord:
         records[0],
         models=tuple(model for record in records for model in record.models),
         cases=cases,
-        summary=summarize(cases, (*(one.id for one in cases), *left), inconclusive="warn"),
+        summary=summarize(cases, (*(one.id for one in cases), *left)),
     )

@@ -11,6 +11,7 @@ from edgeq.history.compare_accepted import hold
 from edgeq.history.selection import select
 from edgeq.judge.verdict import ShipDecision
 from edgeq.record.change import ChangeKind
+from edgeq.record.exit_code import passes
 from edgeq.record.feeding import Difference, Feeding
 from edgeq.record.ship_decision import answered, reasons
 from edgeq.record.structs import ModelRecord, RunRecord
@@ -38,26 +39,26 @@ def test_the_same_again_passes(folder: Path) -> None:
     keep(run(), folder)
     held = hold(run(), folder)
     assert {one.kind for one in held.changes} == {ChangeKind.UNCHANGED}
-    assert held.summary.passes
+    assert passes(held)
 
 
 def test_worse_than_accepted_fails_and_better_does_not(folder: Path) -> None:
     keep(with_value("max_bytes", 100.0), folder)
     worse = hold(with_value("max_bytes", 101.0), folder)
     assert [one.kind for one in worse.changes] == [ChangeKind.WORSE]
-    assert not worse.summary.passes
+    assert not passes(worse)
     better = hold(with_value("max_bytes", 99.0), folder)
     assert [one.kind for one in better.changes] == [ChangeKind.BETTER]
-    assert better.summary.passes
+    assert passes(better)
 
 
 def test_a_vanished_case_fails_a_full_run_and_no_partial_one(folder: Path) -> None:
     keep(run(case("made"), case("max_bytes")), folder)
     held = hold(run(case("made")), folder)
     assert [one.kind for one in held.changes] == [ChangeKind.UNCHANGED, ChangeKind.GONE]
-    assert not held.summary.passes
+    assert not passes(held)
     part = hold(run(case("made"), partial=True), folder)
-    assert part.summary.passes
+    assert passes(part)
     assert not any(one.fails for one in part.changes)
     left = run(case("made"), declared=(case_id("made"), case_id("max_bytes")), partial=True)
     assert [one.id for one in hold(left, folder).changes] == [case_id("made")]
@@ -78,7 +79,7 @@ def test_a_model_that_vanished_fails(folder: Path) -> None:
     other = run(case("made", model="lite"), model="lite")
     held = hold(other, folder)
     assert [(one.id, one.kind) for one in held.changes] == [(case_id("made"), ChangeKind.GONE)]
-    assert not held.summary.passes
+    assert not passes(held)
 
 
 def test_an_accepted_record_that_cant_be_read_is_bad_input_of_the_run(folder: Path) -> None:
@@ -87,13 +88,13 @@ def test_an_accepted_record_that_cant_be_read_is_bad_input_of_the_run(folder: Pa
     held = hold(run(), folder)
     assert len(held.errors) == 1
     assert "net.json: schema 'edgeq.accepted/9' is not one this version" in held.errors[0]
-    assert not held.summary.passes
+    assert not passes(held)
     assert held.changes == ()
 
 
-@pytest.mark.parametrize(("inconclusive", "passes"), [("warn", True), ("fail", False)])
+@pytest.mark.parametrize(("inconclusive", "good"), [("warn", True), ("fail", False)])
 def test_a_variant_fed_otherwise_is_unproven_until_it_is_accepted_so(
-    folder: Path, inconclusive: str, *, passes: bool
+    folder: Path, inconclusive: str, *, good: bool
 ) -> None:
     keep(run(), folder)
     feeding = Feeding(
@@ -102,7 +103,7 @@ def test_a_variant_fed_otherwise_is_unproven_until_it_is_accepted_so(
     fed = run(variant={"feeding": feeding, "answer": None}, inconclusive=inconclusive)
     fed = msgspec.structs.replace(fed, models=(undecided(fed.models[0]),))
     held = answered(hold(fed, folder))
-    assert held.summary.passes is passes
+    assert held.summary.passes is good
     (variant,) = held.models[0].variants
     assert variant.answer is ShipDecision.UNPROVEN
     assert reasons(held, MODEL, variant)[0] == (

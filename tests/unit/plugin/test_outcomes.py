@@ -9,14 +9,14 @@ from typing import Literal, cast
 import pytest
 
 from edgeq.judge.verdict import Verdict
-from edgeq.plugin.case import ANSWER, properties
+from edgeq.plugin.case import properties
 from edgeq.plugin.outcomes import (
     ATTRIBUTE,
-    OWN_ATTRIBUTE,
+    enforce,
     pytest_report_teststatus,
     pytest_runtest_makereport,
 )
-from edgeq.plugin.transport import decode_answer
+from edgeq.plugin.transport import Answer, decode_answer
 from edgeq.record.structs import CaseRecord
 from tests.unit.report import records
 
@@ -83,7 +83,8 @@ CASE = records.case("int8", "types", Verdict.FAIL, reason="float islands")
 
 def reported(item: object, made: pytest.TestReport) -> pytest.TestReport:
     """Return a report as the hook hands it on."""
-    steps = pytest_runtest_makereport(cast("pytest.Item", item))
+    call = pytest.CallInfo.from_call(lambda: None, "call")
+    steps = pytest_runtest_makereport(cast("pytest.Item", item), call)
     next(steps)
     with pytest.raises(StopIteration) as end:
         steps.send(made)
@@ -94,18 +95,6 @@ def bare(when: Literal["setup", "call", "teardown"]) -> pytest.TestReport:
     made = report("passed", when)
     delattr(made, ATTRIBUTE)
     return made
-
-
-def test_the_answer_of_a_case_is_put_on_its_call_alone() -> None:
-    stash = pytest.Stash()
-    item = SimpleNamespace(fixturenames=("edgeq_case", "edgeq_subject"), stash=stash, config=None)
-    assert not hasattr(reported(item, bare("call")), ATTRIBUTE)
-    stash[ANSWER] = (CASE, "crashed")
-    on_call = reported(item, bare("call"))
-    assert decode_answer(getattr(on_call, ATTRIBUTE)) == (CASE, "crashed")
-    assert not hasattr(on_call, OWN_ATTRIBUTE)
-    other = SimpleNamespace(fixturenames=("edgeq_case",), stash=stash)
-    assert not hasattr(reported(other, bare("setup")), ATTRIBUTE)
 
 
 def test_a_test_of_ones_own_puts_its_case_on_every_phase_that_has_one(
@@ -127,9 +116,9 @@ def test_a_test_of_ones_own_puts_its_case_on_every_phase_that_has_one(
     made = bare("setup")
     with_case = reported(item, made)
     assert asked == [(item, made, tmp_path)]
-    assert decode_answer(getattr(with_case, OWN_ATTRIBUTE)) == (CASE, None)
+    assert decode_answer(getattr(with_case, ATTRIBUTE)) == Answer(CASE)
     assert item.user_properties == [("mine", 1), *properties(CASE)]
-    assert not hasattr(reported(item, bare("call")), OWN_ATTRIBUTE)
+    assert not hasattr(reported(item, bare("call")), ATTRIBUTE)
     assert len(item.user_properties) == 1 + len(properties(CASE))
 
 
@@ -138,4 +127,32 @@ def test_what_uses_no_variant_is_left_alone() -> None:
         made = bare("call")
         assert reported(item, made) is made
         assert not hasattr(made, ATTRIBUTE)
-        assert not hasattr(made, OWN_ATTRIBUTE)
+
+
+@pytest.mark.parametrize("before", ["passed", "failed", "skipped"])
+@pytest.mark.parametrize(
+    ("after", "why"),
+    [("passed", None), ("failed", "so"), ("skipped", ("test_gate.py", 1, "Skipped: so"))],
+)
+def test_a_report_says_what_its_case_comes_to(before: Outcome, after: Outcome, why: object) -> None:
+    changed = report(before)
+    changed.longrepr = "as pytest has it"
+    enforce(changed, Answer(CASE, None, after, "so"))
+    assert changed.outcome == after
+    assert changed.longrepr == ("as pytest has it" if before == after else why)
+
+
+@pytest.mark.parametrize("outcome", ["passed", "failed", "skipped"])
+def test_no_failure_of_a_case_is_expected(outcome: Outcome) -> None:
+    changed = report("skipped")
+    changed.wasxfail = "known since June"
+    enforce(changed, Answer(CASE, None, outcome, "so"))
+    assert changed.outcome == outcome
+    assert not hasattr(changed, "wasxfail")
+
+
+def test_a_test_of_ones_own_is_what_pytest_says() -> None:
+    own = report("skipped")
+    own.wasxfail = "known since June"
+    enforce(own, Answer(CASE))
+    assert (own.outcome, own.wasxfail) == ("skipped", "known since June")

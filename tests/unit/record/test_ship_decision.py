@@ -19,6 +19,7 @@ from edgeq.record.ship_decision import (
     reasons,
     sees_predictions,
     status_in_words,
+    with_error,
 )
 from edgeq.record.structs import CaseRecord, RunRecord, VariantRecord
 from tests.unit.report import records
@@ -119,14 +120,16 @@ def test_the_truth_table(
     )
     judged = predicts in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)
     open_ = not_run or predicts in _OPEN or other in _OPEN
-    found = decided(outcomes, refused=refused, not_run=not_run, left_out=left_out)
+    found = decided(outcomes, refused=refused, not_run=not_run, lost=not_run and not left_out)
     assert [
         rejected,
         not rejected and not judged,
         not rejected and judged and open_,
         not rejected and judged and not open_,
     ] == [found is one for one in ShipDecision]
-    backwards = decided(outcomes[::-1], refused=refused, not_run=not_run, left_out=left_out)
+    backwards = decided(
+        outcomes[::-1], refused=refused, not_run=not_run, lost=not_run and not left_out
+    )
     assert backwards is found
 
 
@@ -228,9 +231,19 @@ def test_only_a_whole_run_without_bad_input_that_passes_may_ship() -> None:
     bad = run(MADE, AGREES, errors=("no such folder",))
     assert (said(bad), bad.summary.may_ship) == (ShipDecision.CLEARED, False)
     assert not records.record((), (MADE,)).summary.may_ship
-    before = undecided(run(MADE, AGREES))
-    failing = msgspec.structs.replace(before.summary, passes=False)  # an accepted case is gone
-    assert not answered(msgspec.structs.replace(before, summary=failing)).summary.may_ship
+    gone = Change(id="net/int8/types", kind=ChangeKind.GONE, reason="was accepted", fails=True)
+    failing = answered(msgspec.structs.replace(undecided(run(MADE, AGREES)), changes=(gone,)))
+    assert said(failing) is ShipDecision.CLEARED
+    assert not failing.summary.passes
+    assert not failing.summary.may_ship
+
+
+def test_bad_input_that_comes_up_while_a_record_is_written_keeps_it_from_passing() -> None:
+    before = run(MADE, AGREES)
+    after = with_error(before, "the disk is full")
+    assert (after.summary.passes, after.summary.may_ship) == (False, False)
+    assert after.errors == ("the disk is full",)
+    assert after.models == before.models
 
 
 def test_one_variant_that_is_not_cleared_keeps_all_from_shipping() -> None:
@@ -367,7 +380,7 @@ def test_an_outcome_fails_by_itself_if_it_is_missing_and_not_meant_to_be() -> No
 
 def test_nothing_open_is_the_default() -> None:
     good = [Outcome("top1_agreement", Verdict.PASS)]
-    options = {"refused": False, "not_run": False, "left_out": False}
+    options = {"refused": False, "not_run": False, "lost": False}
     assert decided(good, **options) is ShipDecision.CLEARED
     assert decided(good, **options, is_open=True) is ShipDecision.UNPROVEN
 

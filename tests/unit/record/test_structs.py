@@ -181,47 +181,40 @@ def test_the_summary_counts_verdicts() -> None:
         case("d", Verdict.MISSING),
         case("e", Verdict.PASS),
     )
-    found = summarize(cases, tuple(one.id for one in cases), inconclusive="warn")
+    found = summarize(cases, tuple(one.id for one in cases))
     counts = (found.passed, found.failed, found.inconclusive, found.missing)
     assert counts == (2, 1, 1, 1)
     assert found.complete
     assert not found.passes
 
 
+def test_what_was_not_run_is_lost_unless_it_was_left_out() -> None:
+    counted = summarize((case("types"),), DECLARED)
+    assert counted.not_run == counted.lost == ("net/int8/made",)
+    assert not counted.complete
+    part = summarize((case("types"),), DECLARED, left_out={"net/int8/made"})
+    assert (part.not_run, part.lost) == (("net/int8/made",), ())
+
+
 @pytest.mark.parametrize(
-    ("last", "inconclusive", "passes"),
-    [
-        (case("made"), "fail", True),
-        (case("made", Verdict.FAIL), "warn", False),
-        (case("made", Verdict.INCONCLUSIVE), "warn", True),
-        (case("made", Verdict.INCONCLUSIVE), "fail", False),
-        (case("made", Verdict.MISSING), "warn", False),
-        (case("made", Verdict.MISSING, declared_missing=True), "fail", True),
-    ],
+    ("partial", "interrupted", "lost"),
+    [(False, False, DECLARED), (True, False, ("net/int8/types",)), (True, True, ())],
 )
-def test_what_passes(last: CaseRecord, inconclusive: str, *, passes: bool) -> None:
-    found = summarize((case("types"), last), DECLARED, inconclusive=inconclusive)
-    assert found.passes is passes
-
-
-def test_a_run_with_cases_left_out_does_not_pass() -> None:
-    found = summarize((case("types"),), DECLARED, inconclusive="warn")
-    assert found.not_run == ("net/int8/made",)
-    assert not found.complete
-    assert not found.passes
+def test_a_record_says_what_nobody_left_out(
+    *, partial: bool, interrupted: bool, lost: tuple[str, ...]
+) -> None:
+    counted = summarize((), DECLARED, left_out={"net/int8/made"})
+    cut = msgspec.structs.replace(
+        record(), summary=counted, partial=partial, interrupted=interrupted
+    )
+    assert cut.lost == lost
 
 
 @pytest.mark.parametrize("cases", [(*BOTH, case("extra")), (*BOTH, case("made"))])
-def test_verdicts_that_nobody_declared_do_not_pass(cases: tuple[CaseRecord, ...]) -> None:
-    found = summarize(cases, DECLARED, inconclusive="warn")
-    assert not found.complete
-    assert not found.passes
-
-
-def test_nothing_and_errors_do_not_pass() -> None:
-    assert summarize(BOTH, DECLARED, inconclusive="warn").passes
-    assert not summarize((), (), inconclusive="warn").passes
-    assert not summarize(BOTH, DECLARED, inconclusive="warn", errors=("no image",)).passes
+def test_verdicts_that_nobody_declared_leave_a_run_incomplete(
+    cases: tuple[CaseRecord, ...],
+) -> None:
+    assert not summarize(cases, DECLARED).complete
 
 
 def test_verdicts_of_one_variant_come_in_order() -> None:
@@ -259,13 +252,3 @@ def test_the_published_schema_is_current() -> None:
     assert kept == msgspec.json.decode(json_schema.run_schema()), (
         "run: python -m edgeq.record.json_schema"
     )
-
-
-def test_an_interrupted_run_does_not_pass() -> None:
-    passed = CaseRecord(
-        id="m/int8/made", model="m", variant="int8", gate="made", status=Verdict.PASS, reason="made"
-    )
-    assert summarize((passed,), (passed.id,), inconclusive="warn").passes
-    cut = summarize((passed,), (passed.id,), inconclusive="warn", interrupted=True)
-    assert cut.complete
-    assert not cut.passes

@@ -380,9 +380,7 @@ def record(
         summary=summarize(
             tuple(cases),
             tuple(one.id for one in cases) if declared is None else declared,
-            inconclusive=inconclusive,
-            errors=errors,
-            interrupted=interrupted,
+            left_out=() if declared is None or not partial else declared,
         ),
     )
     return answered(found)

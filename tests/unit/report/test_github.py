@@ -110,4 +110,6 @@ def test_bad_input_and_what_was_not_run_are_errors() -> None:
         ("error", "bad input", "no such folder"),
         ("error", "m/v/g", "declared, and not run"),
     ]
-    assert len(github.commands(msgspec.structs.replace(record, partial=True))) == 1
+    counted = msgspec.structs.replace(record.summary, lost=())
+    part = msgspec.structs.replace(record, partial=True, summary=counted)
+    assert len(github.commands(part)) == 1

@@ -38,7 +38,7 @@ def record(*, file: str = "", name: str = "int8", labels: str | None = None) -> 
         duration_s=1.0,
         spec_sha256="",
         models=(model,),
-        summary=summarize((), (), inconclusive="warn"),
+        summary=summarize((), ()),
     )
 
 
@@ -103,6 +103,6 @@ def test_a_record_of_another_spec_is_outdated(tmp_path: Path, confidence: float)
         started="",
         duration_s=1.0,
         spec_sha256=spec_sha256(spec(tmp_path)),
-        summary=summarize((), (), inconclusive="warn"),
+        summary=summarize((), ()),
     )
     assert is_outdated(judged, spec(tmp_path, confidence=confidence)) is (confidence != 0.95)

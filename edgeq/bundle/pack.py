@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -14,9 +15,13 @@ from edgeq.bundle.select import Chosen, Refusal, select
 from edgeq.errors import BundleError, ModelError
 from edgeq.io import structs
 from edgeq.io.files import atomic_path, sha256_file
+from edgeq.io.folders import replace_folder, restore_folder
 from edgeq.judge.verdict import ShipDecision
 from edgeq.record.structs import ModelRecord, RunRecord
+from edgeq.store.locks import alone_in
 from edgeq.tflite.model_file import read_model
+
+_UNFINISHED = "unfinished."
 
 
 @dataclass(frozen=True)
@@ -73,24 +78,32 @@ def pack(
         StoreError: The zip can't be written.
     """
     zip_path = target.parent / f"{target.name}.zip"
-    _require_replaceable(target, zip_path)
     sources = _Sources(record, root, files, labels)
     chosen, refused = select(record, unproven=unproven)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as name:
-            new = Path(name) / "new"
-            new.mkdir()
-            packed, left_out = _write_variants(sources, chosen, new)
-            refused = tuple(
-                sorted((*refused, *left_out), key=lambda refusal: (refusal.model, refusal.variant))
-            )
-            if not packed:
-                raise _nothing(target, refused)
-            _write_common(record, packed, refused, new)
-            with atomic_path(zip_path) as temporary:
-                archive.write_zip(new, temporary)
-                _replace(target, new, Path(name) / "old")
+        with alone_in(target.parent):
+            restore_folder(target)
+            _require_replaceable(target, zip_path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            prefix = f".{target.name}.{_UNFINISHED}"
+            for abandoned in target.parent.glob(f"{glob.escape(prefix)}*"):
+                shutil.rmtree(abandoned, ignore_errors=True)  # of one that was killed
+            with tempfile.TemporaryDirectory(prefix=prefix, dir=target.parent) as name:
+                new = Path(name) / "new"
+                new.mkdir()
+                packed, left_out = _write_variants(sources, chosen, new)
+                refused = tuple(
+                    sorted(
+                        (*refused, *left_out),
+                        key=lambda refusal: (refusal.model, refusal.variant),
+                    )
+                )
+                if not packed:
+                    raise _nothing(target, refused)
+                _write_common(record, packed, refused, new)
+                with atomic_path(zip_path) as temporary:
+                    archive.write_zip(new, temporary)
+                    replace_folder(target, new)
     except OSError as error:
         raise BundleError(
             f"can't be written: {error.strerror or error}",
@@ -187,18 +200,6 @@ def _write_common(
 def folder_of(variant: Chosen) -> str:
     """Return a variant's folder in the package."""
     return f"{archive.folder_name(variant.model.name)}/{archive.folder_name(variant.variant.name)}"
-
-
-def _replace(target: Path, new: Path, old: Path) -> None:
-    """Replace the old folder with the new one; restore the old one if that fails."""
-    if target.exists():
-        target.rename(old)
-    try:
-        new.rename(target)
-    except OSError:
-        if old.exists():
-            old.rename(target)
-        raise
 
 
 def _require_replaceable(target: Path, zip_path: Path) -> None:

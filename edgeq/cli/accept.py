@@ -53,25 +53,27 @@ def accept(
     from edgeq.history.commit import checked_out
     from edgeq.history.selection import select
     from edgeq.record import structs as records
+    from edgeq.store.locks import alone_in
 
     spec = load_spec(Path(), file=config)
     reports = shown(spec.path(spec.reports))
     folder = reports / accepted.FOLDER
-    run = records.read(record or reports / "latest" / "run.json")
     selected = select(expression)
-    known = {entry.model: entry for entry in accepted.read_all(folder)}
-    signature = Signature(
-        reason=reason,
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        commit=checked_out(spec.root),
-    )
-    done = merge(run, known, selected, signature, prune=prune)
-    places = {model: accepted.path_of(folder, model) for model in done.records}
-    for model, entry in done.records.items():
-        if entry is None:
-            places[model].unlink()
-        else:
-            accepted.write(entry, folder)
+    with alone_in(reports):
+        run = records.read(record or reports / "latest" / "run.json")
+        known = {entry.model: entry for entry in accepted.read_all(folder)}
+        signature = Signature(
+            reason=reason,
+            date=datetime.now(UTC).isoformat(timespec="seconds"),
+            commit=checked_out(spec.root),
+        )
+        done = merge(run, known, selected, signature, prune=prune)
+        places = {model: accepted.path_of(folder, model) for model in done.records}
+        for model, entry in done.records.items():
+            if entry is None:
+                places[model].unlink()
+            else:
+                accepted.write(entry, folder)
     _show(done, places)
     return 0
 

@@ -54,6 +54,7 @@ def challenge(
     from edgeq.faults.catalogue import faults
     from edgeq.faults.challenge import challenge as run
     from edgeq.record.challenge import FILE, write
+    from edgeq.store.locks import alone_in
 
     if show:
         for text in table.catalogue(tuple(fault for _, fault in faults()), WIDTH):
@@ -66,9 +67,11 @@ def challenge(
         progress("")
     for text in table.lines(outcome, WIDTH):
         say(text)
-    for path in (spec.path(spec.reports) / "latest" / FILE, output):
-        if path is not None:
-            write(outcome, path)
+    reports = spec.path(spec.reports)
+    with alone_in(reports):
+        write(outcome, reports / "latest" / FILE)
+    if output is not None:
+        write(outcome, output)
     if broken := outcome.of("broken"):
         raise SpecError(
             f"faults that could not be made: {', '.join(fault.name for fault in broken)}",

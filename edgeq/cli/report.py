@@ -33,22 +33,24 @@ def report(record: Path, output: Path | None, *, show: bool) -> int:
 
     from edgeq import report as reports
     from edgeq.history import accepted, past
+    from edgeq.store.locks import alone_in
 
-    run = _read(record)
     around = record.resolve().parent.parent
-    runs = past.read_all(around / past.FOLDER).runs
     own = (
         record.parent
         if record.name in {reports.RECORD_FILE, reports.HTML_FILE}
         else record.with_suffix("")
     )
-    page = reports.write(
-        run,
-        output if output is not None else own,
-        shown=reports.pictures.read(run, record),
-        past=past.before(run, runs),
-        accepted=accepted.read_all(around / accepted.FOLDER),
-    ).html
+    with alone_in(around):
+        run = _read(record)
+        runs = past.read_all(around / past.FOLDER).runs
+        page = reports.write(
+            run,
+            output if output is not None else own,
+            shown=reports.pictures.read(run, record),
+            past=past.before(run, runs),
+            accepted=accepted.read_all(around / accepted.FOLDER),
+        ).html
     say(f"Report: {page}")
     if show and not webbrowser.open(page.resolve().as_uri()):
         say("No browser could be started; open the file yourself.", err=True)

@@ -10,7 +10,7 @@ import pytest
 from edgeq.config.markers import COST_MARKERS, MARKERS
 from edgeq.plugin.github import GitHub
 from edgeq.plugin.latency import Anonymous, Untimed, has_benchmarks, keep_benchmarks
-from edgeq.plugin.session import Collector
+from edgeq.plugin.session import Collector, Release
 from edgeq.plugin.state import STATE, State
 from edgeq.plugin.terminal import Address
 
@@ -56,7 +56,12 @@ def pytest_configure(config: pytest.Config) -> None:
     collector = Collector(state)
     # The first to be registered is the last to be called, after all hooks of all plugins.
     config.add_cleanup(collector.close)
-    for plugin in (collector, Address(), GitHub()):  # without names, that none can be switched off
+    for plugin in (
+        collector,
+        Release(collector),
+        Address(),
+        GitHub(),
+    ):  # without names, that none can be switched off
         config.pluginmanager.register(plugin)
     if has_benchmarks(config):
         config.pluginmanager.register(Anonymous(state), "edgeq-anonymous")

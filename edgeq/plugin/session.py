@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class Collector:
         self._found = state.found
         self._session: pytest.Session | None = None
         self._finished = False
+        self._writing = ExitStack()
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Refuse a bad spec at once, before anything is collected."""
@@ -214,8 +216,18 @@ class Collector:
             self._finished = True
             self._finish(session)
 
+    def release(self) -> None:
+        """Let other processes write the reports."""
+        self._writing.close()
+
     def close(self) -> None:
         """Set the exit code that the record asks for, when no plugin and no hook comes any more."""
+        try:
+            self._close()
+        finally:
+            self.release()
+
+    def _close(self) -> None:
         session = self._session
         if session is None or hasattr(session.config, "workeroutput"):
             return
@@ -301,13 +313,31 @@ class Collector:
     def _write(self, session: pytest.Session) -> None:
         from edgeq.plugin.junit import note_answers
         from edgeq.plugin.writing import write
+        from edgeq.store.locks import alone_in
 
         try:
+            self._writing.enter_context(alone_in(self._state.reports))
             write(self._state, left_out=_left_out(session, self._state))
         except EdgeqError as error:
             self._found.add_error(str(error))
         if self._found.record is not None:
             note_answers(session.config, self._found.record)
+
+
+class Release:
+    """Ends what the collector began when other plugins, JUnit's among them, have written as well.
+
+    Args:
+        collector: The session's.
+    """
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Let other processes write the reports."""
+        self._collector.release()
 
 
 def _case_id(item: pytest.Item) -> str | None:

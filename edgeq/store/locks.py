@@ -19,6 +19,7 @@ from pathlib import Path
 import filelock
 import msgspec
 
+from edgeq.errors import StoreError
 from edgeq.io import structs
 from edgeq.io.files import read_whole
 from edgeq.words.escape import printable
@@ -26,6 +27,8 @@ from edgeq.words.escape import printable
 NOTICE_S = 5.0
 TIMEOUT_S = 1800.0
 IN_USE = "in-use"
+WRITER = "EDGEQ_WRITER"
+"""The variable that names the folder that a process writes alone, for those that it starts."""
 _LOOK_S = 0.05
 
 _used: dict[Path, int] = {}
@@ -79,6 +82,57 @@ def alone(path: Path) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing a folder's files together; a longer wait is said.
+
+    The folder itself is locked, so nothing is left in it. Processes that are started meanwhile may
+    write there: a hook of pytest may start ``edgeq bundle``. A file system without locks keeps
+    nobody out, and what can't be written is said by who writes.
+
+    Args:
+        folder: The folder; it is made.
+
+    Raises:
+        StoreError: Another process holds it for over ``TIMEOUT_S``.
+    """
+    name, before = str(folder.resolve()), os.environ.get(WRITER)
+    handle = None if before == name else _opened(folder)
+    if handle is None:
+        yield
+        return
+    try:
+        _wait(handle, folder)
+        os.environ[WRITER] = name
+        yield
+    finally:
+        os.environ.pop(WRITER, None)
+        os.environ |= {} if before is None else {WRITER: before}
+        os.close(handle)
+
+
+def _opened(folder: Path) -> int | None:
+    """Return a handle of a folder, which is made; None if it can't be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _wait(handle: int, folder: Path) -> None:
+    if _flock(handle, fcntl.LOCK_EX, min(NOTICE_S, TIMEOUT_S), without=True):
+        return
+    waiting = f"edgeq: waiting for another process, which writes {folder}"
+    sys.stderr.write(f"{printable(waiting)}\n")
+    if not _flock(handle, fcntl.LOCK_EX, max(0.0, TIMEOUT_S - NOTICE_S), without=True):
+        raise StoreError(
+            f"another process writes it for over {TIMEOUT_S:.0f} s",
+            where=folder,
+            remedy="Stop it, or choose another folder",
+        )
+
+
 def use(folder: Path) -> None:
     """Keep a store from being pruned until this process ends; has no effect a second time.
 
@@ -98,7 +152,7 @@ def use(folder: Path) -> None:
             handle = _open(folder)
         except OSError:
             return
-        if not _flock(handle, fcntl.LOCK_SH, TIMEOUT_S):
+        if not _flock(handle, fcntl.LOCK_SH, TIMEOUT_S, without=True):
             os.close(handle)
             raise HeldError(f"it has been pruned for over {TIMEOUT_S:.0f} s")
         _used[folder] = handle
@@ -118,7 +172,7 @@ def unused(folder: Path, timeout_s: float) -> Iterator[None]:
             os.close(_used.pop(folder))
     handle = _open(folder)
     try:
-        if not _flock(handle, fcntl.LOCK_EX, timeout_s):
+        if not _flock(handle, fcntl.LOCK_EX, timeout_s, without=False):
             raise HeldError("a run uses it")
         yield
     finally:
@@ -130,8 +184,8 @@ def _open(folder: Path) -> int:
     return os.open(folder / IN_USE, os.O_RDWR | os.O_CREAT, 0o666)
 
 
-def _flock(handle: int, kind: int, timeout_s: float) -> bool:
-    """Return whether a lock was acquired in time; without lock support, only a shared one is."""
+def _flock(handle: int, kind: int, timeout_s: float, *, without: bool) -> bool:
+    """Return whether a lock was acquired in time; ``without`` if the file system has no locks."""
     end = time.monotonic() + timeout_s
     while True:
         try:
@@ -141,7 +195,7 @@ def _flock(handle: int, kind: int, timeout_s: float) -> bool:
                 return False
             time.sleep(_LOOK_S)
         except OSError:  # the file system has no locks, so nobody can be kept out
-            return kind == fcntl.LOCK_SH
+            return without
         else:
             return True
 

@@ -8,7 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks.robustness import disk, kills, memory, repeat, store_race
+from benchmarks.robustness import (
+    disk,
+    kills,
+    memory,
+    never_lost,
+    repeat,
+    reports_race,
+    store_race,
+)
 from edgeq.record.structs import RunRecord
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
@@ -74,3 +82,15 @@ def without_greedy(record: RunRecord) -> RunRecord:
     """Return a record as if its greedy variant had not been looked at."""
     left = tuple(case for case in record.cases if case.variant != "greedy")
     return msgspec.structs.replace(record, cases=left)
+
+
+def test_two_gates_in_one_folder_leave_the_reports_of_one(tmp_path: Path) -> None:
+    reports_race.build(tmp_path)
+    assert reports_race.race(tmp_path) == []
+
+
+@linux
+def test_what_a_kill_interrupts_is_not_lost(tmp_path: Path) -> None:
+    outcome = never_lost.torture(tmp_path, count=6)
+    assert outcome.wrong == ()
+    assert sum(outcome.killed.values()) == 6

@@ -32,8 +32,10 @@ from edgeq.measure.size import measure_size
 from edgeq.run.session import Session
 from edgeq.run.targets import local_target
 from edgeq.tflite.edits import logits_edits
+from edgeq.tflite.metadata import read_metadata
 from edgeq.tflite.model_file import read_model, require_runnable
-from tests.unit import tiny_model
+from edgeq.tflite.state import unsettled
+from tests.unit import bad_models, tiny_metadata, tiny_model
 
 TIMEOUT_S = 10.0
 SLACK_S = 20.0
@@ -77,6 +79,8 @@ class Runner:
         require_runnable(model)
         measure_size(model)
         operators(model)
+        unsettled(model)
+        read_metadata(path)
         edits = logits_edits(path)
         session = self._alive()
         try:
@@ -155,13 +159,22 @@ def fuzz(seeds: dict[str, tuple[bytes, tuple[int, int]]], count: int, kept: Path
 
 
 def tiny_seeds() -> dict[str, tuple[bytes, tuple[int, int]]]:
-    """Return tiny models of every input type and layout."""
+    """Return tiny models of every input type and layout, and of every kind of graph."""
     found = {}
     for io in ("float32", "float16", "int8", "uint8", "int16"):
         for nchw in (False, True):
             content = tiny_model.classifier(io=io, nchw=nchw, dynamic=nchw)
             found[f"{io}, {'NCHW, open batch' if nchw else 'NHWC'}"] = (content, (4, 4))
     found["no softmax"] = (tiny_model.classifier(softmax=False), (4, 4))
+    found["conditional"] = (bad_models.endless(ends=True), (4, 4))
+    found["with a state"] = (bad_models.growing(8), (4, 4))
+    found["a huge output"] = (bad_models.large(512), (4, 4))
+    found["metadata"] = (
+        tiny_metadata.with_metadata(
+            tiny_model.classifier(), mean=(127.5,), std=(127.5,), labels="a\nb\nc\nd\ne\n"
+        ),
+        (4, 4),
+    )
     return found
 
 

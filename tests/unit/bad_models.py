@@ -11,8 +11,13 @@ from ai_edge_litert import schema_py_generated as schema
 from tests.unit import tiny_model
 
 
-def endless(**shape: Any) -> bytes:
-    """Return a classifier that runs in a WHILE operator whose condition is always true."""
+def endless(*, ends: bool = False, **shape: Any) -> bytes:
+    """Return a classifier that runs in a WHILE operator whose condition is always true.
+
+    Args:
+        ends: Whether it is always false instead; the answers are then the classifier's.
+        shape: As for the classifier.
+    """
     model = _unpacked(**shape)
     main = model.subgraphs[0]
     options = schema.WhileOptionsT()
@@ -27,7 +32,7 @@ def endless(**shape: Any) -> bytes:
         graph.inputs = [_add_tensor(model, graph, "in", main.tensors[logits].shape)]
         model.subgraphs.append(graph)
     condition, body = model.subgraphs[1:]
-    true = _add_tensor(model, condition, "true", [1], np.array([True]))
+    true = _add_tensor(model, condition, "true", [1], np.array([not ends]))
     condition.outputs = [true]
     body.outputs = [_add_tensor(model, body, "out", main.tensors[logits].shape)]
     _add_operator(model, body, "RELU", (body.inputs, body.outputs), None)

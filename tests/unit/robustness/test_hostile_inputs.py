@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.robustness import configurations, images, models
+from benchmarks.robustness import configurations, documents, images, models
 from edgeq.errors import EdgeqError
 from tests.unit import tiny_model
 from tests.unit.tiny_model import Op, Tensor, build
@@ -43,6 +43,25 @@ def test_no_hostile_configuration_does_harm(tmp_path: Path) -> None:
     assert faults == []
     assert outcomes["a spec"] > 0
     assert outcomes["SpecError"] > 0
+
+
+def test_no_damaged_document_does_harm(tmp_path: Path) -> None:
+    for number, kind in enumerate(documents.kinds(tmp_path)):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        outcomes, faults = documents.fuzz(kind, 40, folder)
+        assert faults == []
+        assert sum(outcomes.values()) == 40
+        assert len(outcomes) > 1, kind.name
+
+
+def test_a_reader_that_lets_anything_through_is_found(tmp_path: Path) -> None:
+    def careless(path: Path) -> str:
+        return path.read_text(encoding="utf-8")[:1] + "x" * (1 // (path.stat().st_size % 2))
+
+    kind = documents.Kind("texts", "text", (b"abc\n",), documents.damaged_text, careless)
+    outcomes, faults = documents.fuzz(kind, 20, tmp_path)
+    assert outcomes["a fault of edgeq"] == len(faults) > 0
 
 
 def relu(*shapes: tuple[int, ...], dtype: str = "float32") -> bytes:

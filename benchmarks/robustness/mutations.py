@@ -130,11 +130,13 @@ def _data(model: Any, draw: random.Random) -> None:
 
 
 def _wiring(model: Any, draw: random.Random) -> None:
-    operator = draw.choice(_graph(model, draw).operators)
+    graph = _working(model, draw)
+    operator = draw.choice(graph.operators)
     wires = draw.choice(("inputs", "outputs"))
-    found = list(getattr(operator, wires))
+    ends = getattr(operator, wires)
+    found = [] if ends is None else list(ends)
     if found and draw.random() < 0.8:  # noqa: PLR2004
-        count = len(_graph(model, draw).tensors)
+        count = len(graph.tensors)
         found[draw.randrange(len(found))] = draw.choice((-1, 0, count, draw.randrange(count)))
     else:
         found = found[1:]
@@ -157,7 +159,7 @@ def _operator(model: Any, draw: random.Random) -> None:
 
 
 def _options(model: Any, draw: random.Random) -> None:
-    operator = draw.choice(_graph(model, draw).operators)
+    operator = draw.choice(_working(model, draw).operators)
     options = operator.builtinOptions
     names = [] if options is None else [n for n, v in vars(options).items() if isinstance(v, int)]
     if names:
@@ -177,6 +179,11 @@ def _order(model: Any, draw: random.Random) -> None:
 
 def _graph(model: Any, draw: random.Random) -> Any:
     return draw.choice(model.subgraphs)
+
+
+def _working(model: Any, draw: random.Random) -> Any:
+    """Return a graph that has operators; a condition may consist of a constant alone."""
+    return draw.choice([graph for graph in model.subgraphs if len(graph.operators)])
 
 
 def _tensor(model: Any, draw: random.Random) -> Any:

@@ -5,12 +5,13 @@ mix whose relative error on the evaluation photographs is at most half of int8's
 makes, in every round, each mix with one unit more in weight_only_int8, runs it on the evaluation
 set, and keeps the best; that is how sensitivity searches of other toolkits work, and it needs no
 assumption. Counts runs over the evaluation set, runs over the 16 calibration samples, and seconds.
-Needs EDGEQ_DATA for other models than ResNet8.
+Needs EDGEQ_DATA.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,13 @@ from edgeq.results.judging import judge
 
 GOAL = parse_goal(f"{ERROR} <= 0.5 x int8")
 BETTER: Precision = "weight_only_int8"
+RESNET8 = Path(os.environ.get("EDGEQ_DATA", ".")) / "models" / "resnet8_cifar10_float.tflite"
 MODELS: dict[str, dict[str, Any]] = {
+    "resnet8": {
+        "source": str(RESNET8),
+        "labels": "cifar10",
+        "images": {"calibration": "sample:cifar10", "evaluation": "sample:cifar10"},
+    },
     "lite0": {"source": "efficientnet-lite0"},
     "v2": {"source": "keras:EfficientNetV2B0"},
 }

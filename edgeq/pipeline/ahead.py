@@ -58,16 +58,16 @@ def require_comparable(spec: Spec, name: str) -> None:
     if declared.file is None:
         return
     own = ready_file(name, declared.file, spec)
-    taken = image_size(own)
+    size = image_size(own)
     baseline = _baseline_file(spec, declared.model)
     if baseline is None:
         return
     expected = declared.input_size or image_size(baseline)
-    if taken != expected:
+    if size != expected:
         raise ModelError(
-            f"takes images of {list(taken)}, not of {list(expected)}",
+            f"takes images of {list(size)}, not of {list(expected)}",
             where=own.path,
-            remedy=f"If that is meant, declare input_size = {list(taken)} in "
+            remedy=f"If that is meant, declare input_size = {list(size)} in "
             f"[{key_text('variants', name)}]",
         )
     theirs, ours = len(own.outputs), len(baseline.outputs)
@@ -93,13 +93,13 @@ def require_apart(spec: Spec, name: str) -> None:
         photos_of(spec, name, "calibration"),
         photos_of(spec, name, "evaluation"),
     )
-    sizes = {one.path.stat().st_size for one in evaluation}
-    alike = [one for one in calibration if one.path.stat().st_size in sizes]
+    sizes = {photo.path.stat().st_size for photo in evaluation}
+    alike = [photo for photo in calibration if photo.path.stat().st_size in sizes]
     if not alike:
         return
-    least = {one.path.stat().st_size for one in alike}
-    known = {sha256_file(one.path) for one in evaluation if one.path.stat().st_size in least}
-    shared = [one.name for one in alike if sha256_file(one.path) in known]
+    least = {photo.path.stat().st_size for photo in alike}
+    known = {sha256_file(photo.path) for photo in evaluation if photo.path.stat().st_size in least}
+    shared = [photo.name for photo in alike if sha256_file(photo.path) in known]
     if shared:
         raise ImageError(
             f"{len(shared)} of {len(calibration)} calibration images are evaluation images too, "
@@ -119,7 +119,7 @@ def photos_of(spec: Spec, name: str, role: Role) -> tuple[SampleFile, ...]:
     named = named_images(spec, name, role)
     if named.source is None:
         return ()
-    found = find_set(
+    photos = find_set(
         named.source,
         role,
         root=spec.root,
@@ -127,7 +127,7 @@ def photos_of(spec: Spec, name: str, role: Role) -> tuple[SampleFile, ...]:
         label_set=classes_of(spec, name),
         named_in=named.table,
     )
-    return found[: named.limit]
+    return photos[: named.limit]
 
 
 def lacks(run: Run, name: str, reading: Reading | None) -> Iterator[Lack]:
@@ -144,22 +144,22 @@ def lacks(run: Run, name: str, reading: Reading | None) -> Iterator[Lack]:
     """
     spec = run.spec
     photos = photos_of(spec, name, "evaluation")
-    labelled = bool(photos) and all(one.label is not None for one in photos)
+    labelled = bool(photos) and all(photo.label is not None for photo in photos)
     if labelled and reading is not None and reading.classes:
         source = spec.images_of(name, "evaluation") or ""
-        labels = [one.label for one in photos if one.label is not None]
+        labels = [photo.label for photo in photos if photo.label is not None]
         if foreign(source, labels, reading.classes) is not None:
             labelled = False  # a note says so
         else:
             require_classes(photos, reading.classes, source)
-    found: dict[tuple[str, str, bool], dict[str, None]] = {}
+    lacking: dict[tuple[str, str, bool], dict[str, None]] = {}
     for case in run.cases:
         if case.variant.model != name:
             continue
         why = _lack(spec, case, reading, images=len(photos), labelled=labelled)
         if why is not None:
-            found.setdefault(why, {})[case.gate.name] = None
-    for (reason, step, declared), gates in found.items():
+            lacking.setdefault(why, {})[case.gate.name] = None
+    for (reason, step, declared), gates in lacking.items():
         yield Lack(tuple(gates), reason, step, declared)
 
 

@@ -203,10 +203,10 @@ def beside(variant: VariantUnderTest, control: VariantUnderTest) -> BesideContro
     clusters = find_clusters(images.groups()) if images is not None else None
 
     def make() -> BesideControl:
-        outputs = zip(*(one.tensors for one in three), strict=True)
+        outputs = zip(*(side.tensors for side in three), strict=True)
         answers, labels = None, None
         if variant.classifies:
-            answers = Three(*(one.predictions for one in three))
+            answers = Three(*(side.predictions for side in three))
             labels = images.labels() if images is not None and images.labelled else None
         scores = variant.reading.output if answers is not None else None
         return beside_control(
@@ -290,9 +290,9 @@ def _own(variant: VariantUnderTest, choice: MethodChoice) -> VariantUnderTest:
         name = _SAMPLED_NAME.format(label, variant.short_name)
         return run.undeclared(variant.model, name, choice, like=variant.short_name)
     plain = (
-        one
-        for one in run.variants_of(variant.model)
-        if one.declaration is None and _is_made_by(one, choice)
+        candidate
+        for candidate in run.variants_of(variant.model)
+        if candidate.declaration is None and _is_made_by(candidate, choice)
     )
     return next(plain, None) or run.undeclared(variant.model, _NAME.format(label), choice)
 

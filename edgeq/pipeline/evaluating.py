@@ -46,13 +46,13 @@ class HeldMemory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def missing_portions(
-    photographs: Stream, kept: Ledger, part: int = 0, parts: int = 1
+    photographs: Stream, rows: Ledger, part: int = 0, parts: int = 1
 ) -> list[tuple[Photo, ...]]:
     """Return the photographs that have no answer yet, in portions of work.
 
     Args:
         photographs: The set.
-        kept: The answers.
+        rows: The answers.
         part: Which of the parts, from 0: parts have no photograph in common, whatever is kept.
         parts: How many workers share the set.
     """
@@ -60,7 +60,7 @@ def missing_portions(
     size = photographs.portion
     starts = range(part * size, len(every), parts * size)
     photos = {photo.sha256: photo for at in starts for photo in every[at : at + size]}
-    missing = [photos[name] for name in kept.missing(list(photos))]
+    missing = [photos[name] for name in rows.missing(list(photos))]
     return [tuple(missing[at : at + size]) for at in range(0, len(missing), size)]
 
 
@@ -92,7 +92,7 @@ def run_portions(
     model: Resident,
     photographs: Stream,
     portions: Sequence[Sequence[Photo]],
-    kept: Ledger,
+    rows: Ledger,
     progress: Progress,
 ) -> None:
     """Run a model on photographs and keep its raw outputs, portion by portion.
@@ -101,7 +101,7 @@ def run_portions(
         model: The model.
         photographs: The set.
         portions: Of it.
-        kept: Where the outputs go.
+        rows: Where the outputs go.
         progress: Called with how many photographs are done, and now and then while one takes
             long.
 
@@ -114,11 +114,11 @@ def run_portions(
     before = 0
     with ThreadPoolExecutor(1) as keeper:  # the worker goes on while the disk takes its time
         for portion in portions:
-            outputs, held = _run_portion(model, photographs.pieces(portion), before, progress)
+            outputs, memory = _run_portion(model, photographs.pieces(portion), before, progress)
             before += len(portion)
             if keeping is not None:
                 keeping.result()
-            keeping = keeper.submit(_keep, kept, portion, outputs, held)
+            keeping = keeper.submit(_keep, rows, portion, outputs, memory)
     if keeping is not None:
         keeping.result()
 
@@ -131,9 +131,9 @@ def _run_portion(
 ) -> tuple[tuple[Floats, ...], HeldMemory]:
     """Return a model's raw outputs on a portion, float32 ``(m, ...)`` each, and what it held."""
     parts = []
-    held: list[Held] = []
+    memory: list[Held] = []
     for piece in pieces:
-        found = model.session.infer(
+        results = model.session.infer(
             model.handle,
             piece.pixels,
             model.preprocessing,
@@ -144,11 +144,11 @@ def _run_portion(
                 before + doing.done, silent_s
             ),
         )
-        parts.append(found.outputs)
-        held += found.held
+        parts.append(results.outputs)
+        memory += results.held
         before += piece.count
     outputs = tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
-    return outputs, HeldMemory(load=model.load, samples=tuple(held))
+    return outputs, HeldMemory(load=model.load, samples=tuple(memory))
 
 
 def bounded(portions: Sequence[Sequence[Photo]], row_bytes: int) -> list[Sequence[Photo]]:
@@ -163,10 +163,10 @@ def bounded(portions: Sequence[Sequence[Photo]], row_bytes: int) -> list[Sequenc
 
 
 def _keep(
-    kept: Ledger, portion: Sequence[Photo], outputs: Sequence[Floats], held: HeldMemory
+    kept: Ledger, portion: Sequence[Photo], outputs: Sequence[Floats], memory: HeldMemory
 ) -> None:
     def write(folder: Path) -> None:
-        (folder / HELD).write_bytes(msgspec.json.encode(held))
+        (folder / HELD).write_bytes(msgspec.json.encode(memory))
         for at, rows in enumerate(outputs):
             np.save(folder / _file(at), rows)
 
@@ -186,11 +186,11 @@ class KeptRows:
         values: Shape of one photograph's values, whose product is d.
     """
 
-    def __init__(self, kept: Ledger, photographs: Stream, at: int) -> None:
+    def __init__(self, ledger: Ledger, photographs: Stream, at: int) -> None:
         names = [photo.sha256 for photo in photographs.images.photos]
-        kept.missing(names)
+        ledger.missing(names)
         self._runs: list[Floats] = []
-        for run in kept.runs(names):
+        for run in ledger.runs(names):
             rows: Floats = np.load(run.folder / _file(at), mmap_mode="r")
             self._runs.append(rows[run.start : run.start + run.count])
         self.values = self._runs[0].shape[1:]
@@ -215,11 +215,11 @@ class KeptRows:
         return np.concatenate(parts)
 
 
-def read_rows(kept: Ledger, photographs: Stream, at: int, store: Store) -> Floats:
+def read_rows(ledger: Ledger, photographs: Stream, at: int, store: Store) -> Floats:
     """Return one output for all photographs, ``(n, d)``, memory-mapped.
 
     Args:
-        kept: Where all of them are.
+        ledger: Where all of them are.
         photographs: The set.
         at: Place of the output among those that the worker handed out.
         store: Where there is room for files.
@@ -227,14 +227,14 @@ def read_rows(kept: Ledger, photographs: Stream, at: int, store: Store) -> Float
     names = [photo.sha256 for photo in photographs.images.photos]
     with _scratch(store.root) as scratch:
         width = 0
-        for run in kept.runs(names):
+        for run in ledger.runs(names):
             rows: Floats = np.load(run.folder / _file(at), mmap_mode="r")
             some = rows[run.start : run.start + run.count].reshape(run.count, -1)
             width = some.shape[1]
             scratch.write(np.ascontiguousarray(some).data)
         scratch.flush()
-        found: Floats = np.memmap(scratch, np.float32, mode="r", shape=(len(names), width))
-    return found
+        every: Floats = np.memmap(scratch, np.float32, mode="r", shape=(len(names), width))
+    return every
 
 
 def _file(at: int) -> str:

@@ -152,22 +152,22 @@ class Executor:
             ImageError: Its outputs are not those of its label set.
         """
         self.evaluate(variant)
-        kept, photographs = self.kept_answers(variant), variant.photographs
-        kept.missing([photo.sha256 for photo in photographs.images.photos])
+        ledger, photographs = self.kept_answers(variant), variant.photographs
+        ledger.missing([photo.sha256 for photo in photographs.images.photos])
         scores, logits = require_classes(variant)
         return in_classes(
             variant,
-            read_rows(kept, photographs, scores, self._store),
-            None if logits is None else read_rows(kept, photographs, logits, self._store),
+            read_rows(ledger, photographs, scores, self._store),
+            None if logits is None else read_rows(ledger, photographs, logits, self._store),
         )
 
     def first_rows(
         self, variant: VariantUnderTest, count: int
     ) -> tuple[npt.NDArray[np.float32], ...]:
         """Return all that a variant handed out for its first photographs, ``(count, d)`` each."""
-        kept, photographs = self.kept_answers(variant), variant.photographs
+        ledger, photographs = self.kept_answers(variant), variant.photographs
         places = range(variant.readout.places)
-        return tuple(KeptRows(kept, photographs, at)[:count, :] for at in places)
+        return tuple(KeptRows(ledger, photographs, at)[:count, :] for at in places)
 
     def rows(self, variant: VariantUnderTest) -> tuple[KeptRows, ...]:
         """Return all that is judged as tensors of what a variant says about its photographs.
@@ -176,8 +176,8 @@ class Executor:
             WorkerError: It does not run.
         """
         self.evaluate(variant)
-        kept, photographs = self.kept_answers(variant), variant.photographs
-        return tuple(KeptRows(kept, photographs, one.at) for one in variant.readout.judged)
+        ledger, photographs = self.kept_answers(variant), variant.photographs
+        return tuple(KeptRows(ledger, photographs, output.at) for output in variant.readout.judged)
 
     def evaluate(self, variant: VariantUnderTest, *, part: int = 0, parts: int = 1) -> None:
         """Run a variant on a part of its photographs that it was not run on before.
@@ -194,8 +194,8 @@ class Executor:
         photographs = variant.photographs
         if not variant.is_baseline:
             require_outputs_like_baseline(variant)
-        kept = self.kept_answers(variant)
-        missing = partial(missing_portions, photographs, kept, part, parts)
+        ledger = self.kept_answers(variant)
+        missing = partial(missing_portions, photographs, ledger, part, parts)
         if missing():
             with blaming(variant):
                 self.workers.ask(
@@ -209,7 +209,7 @@ class Executor:
         run_portions(
             Resident(session, loaded.handle, variant.preprocessing),
             variant.photographs,
-            bounded(portions, sum(4 * math.prod(one.shape) for one in loaded.outputs)),
+            bounded(portions, sum(4 * math.prod(output.shape) for output in loaded.outputs)),
             self.kept_answers(variant),
             partial(self._tell, variant.name, Countdown(sum(map(len, portions)))),
         )

@@ -18,7 +18,7 @@ def taken(spec: Spec) -> tuple[str, ...]:
     The folder itself is not named: it is another one on every machine.
     """
     sources = [named_images(spec, name, role).source for name in spec.models for role in ROLES]
-    sources += [one.evaluation for one in spec.variants.values()]
+    sources += [variant.evaluation for variant in spec.variants.values()]
     photographs = (
         f"the photographs of {source}" for source in sources if source and source.startswith(_DATA)
     )

@@ -120,11 +120,13 @@ def calibration_disjoint(variant: VariantUnderTest, _: float) -> Judgement:
     """Prove that no calibration image is an evaluation image, or one of its own samples."""
     inputs = variant.inputs
     calibration, own = inputs.images.calibration_set, variant.own_samples
-    sets = tuple(one for one in (inputs.images.evaluation, own) if one is not None)
+    sets = tuple(images for images in (inputs.images.evaluation, own) if images is not None)
     return proofs.calibration_disjoint(
-        tuple(pair for one in sets for pair in overlap(calibration, one)) if calibration else (),
+        tuple(pair for images in sets for pair in overlap(calibration, images))
+        if calibration
+        else (),
         calibration=None if calibration is None else len(calibration.photos),
-        evaluation=sum(len(one.photos) for one in sets),
+        evaluation=sum(len(images.photos) for images in sets),
     )
 
 
@@ -173,10 +175,10 @@ def worst_cosine(variant: VariantUnderTest, limit: float) -> Judgement:
 
 def relative_error(variant: VariantUnderTest, limit: float) -> Judgement:
     """Judge the mean error of its logits and outputs, the greatest of them."""
-    errors = [tensors.of_output(one) for one in variant.outputs]
+    errors = [tensors.of_output(output) for output in variant.outputs]
     if variant.classifies:
         scores = variant.inputs.reading.output
-        errors = [one for at, one in enumerate(errors) if at != scores]
+        errors = [error for at, error in enumerate(errors) if at != scores]
         errors.insert(0, tensors.of_logits(variant.agreement))
     judgement = tensors.relative_error(
         errors, limit, method=variant.method, reference=variant.reference("relative_error")

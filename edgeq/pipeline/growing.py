@@ -58,16 +58,16 @@ def watch(variant: VariantUnderTest) -> Watched:
 
 def _loads(variant: VariantUnderTest) -> Iterable[list[Samples]]:
     """Return what workers held in each portion of the set, by the load that it was part of."""
-    kept = variant.run.executor.kept_answers(variant)
+    ledger = variant.run.executor.kept_answers(variant)
     names = [photo.sha256 for photo in variant.samples.photos]
-    kept.missing(names)
-    folders = dict.fromkeys(run.folder for run in kept.runs(names))
+    ledger.missing(names)
+    folders = dict.fromkeys(run.folder for run in ledger.runs(names))
     by_load: dict[str, list[Samples]] = {}
     for folder in folders:
-        held = _read(folder)
-        if held.samples:
-            by_load.setdefault(held.load, []).append(_array(held.samples))
-    return [sorted(some, key=lambda one: int(one[0, 0])) for some in by_load.values()]
+        memory = _read(folder)
+        if memory.samples:
+            by_load.setdefault(memory.load, []).append(_array(memory.samples))
+    return [sorted(some, key=lambda portion: int(portion[0, 0])) for some in by_load.values()]
 
 
 def _repeated(variant: VariantUnderTest) -> Growth:
@@ -88,8 +88,8 @@ def _repeated(variant: VariantUnderTest) -> Growth:
                 counts=COUNTS,
                 budget_s=BUDGET_S,
             )
-        held = HeldMemory(load=variant.name, samples=samples)
-        (folder / HELD).write_bytes(msgspec.json.encode(held))
+        memory = HeldMemory(load=variant.name, samples=samples)
+        (folder / HELD).write_bytes(msgspec.json.encode(memory))
 
     folder = executor.keep("repeated", variant, REPEATED_IMAGES, make)
     samples = _read(folder).samples

@@ -207,7 +207,7 @@ class ImageSets:
         if images is None:
             raise ImageError("no calibration set is named", where=self._spec.origin)
         pixels = self._decode(images, self._model.baseline.preprocessing).array()
-        ends = [(one.min(axis=(0, 1)), one.max(axis=(0, 1))) for one in pixels]
+        ends = [(pixel.min(axis=(0, 1)), pixel.max(axis=(0, 1))) for pixel in pixels]
         least, greatest = (np.stack(some) for some in zip(*ends, strict=True))
         return least.min(axis=0), greatest.max(axis=0)
 

@@ -64,7 +64,7 @@ def starts_of(variants: Iterable[VariantUnderTest], spec: Spec, store: Store) ->
 
     A start raises ConversionError where it fails, and StoreError where its log can't be written.
     """
-    names = {one.choice.engine for one in variants if one.choice is not None}
+    names = {variant.choice.engine for variant in variants if variant.choice is not None}
     starts = {name: ENGINES.get(name).start for name in sorted(names)}
     return {name: partial(start, spec.make, store) for name, start in starts.items() if start}
 

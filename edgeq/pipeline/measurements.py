@@ -332,10 +332,10 @@ def _values(variant: VariantUnderTest) -> tuple[Difference, ...] | None:
         None if what is declared says it: no file scales or shifts its input, or both are fed alike.
     """
     both = (variant, variant.baseline)
-    own, wanted = (one.preprocessing for one in both)
-    if (own.mean, own.std) == (wanted.mean, wanted.std):
+    own, baseline = (side.preprocessing for side in both)
+    if (own.mean, own.std) == (baseline.mean, baseline.std):
         return None
-    ours, theirs = (first_values(read_model(one.source.path), one.preprocessing) for one in both)
+    ours, theirs = (first_values(read_model(side.source.path), side.preprocessing) for side in both)
     if not (ours.inside or theirs.inside):
         return None
     if same_first_values(ours, theirs):

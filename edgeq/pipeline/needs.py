@@ -150,9 +150,9 @@ def notes_of(spec: Spec, name: str, classes: int) -> tuple[str, ...]:
 
 def file_of(spec: Spec, name: str, source: FloatFile) -> ModelFile:
     """Return what a model's file holds: its first graph, or the one that the spec chooses."""
-    wanted = spec.models[name].signature
+    key = spec.models[name].signature
     where = f"{spec.origin}: {key_text('models', name, 'signature')}"
-    content = content_of_signature(source.path, wanted, where=where)
+    content = content_of_signature(source.path, key, where=where)
     return read_model(source.path) if content is None else read_content(source.path, content)
 
 

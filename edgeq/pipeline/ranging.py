@@ -78,8 +78,8 @@ def ranges_facts(variant: VariantUnderTest) -> Mapping[str, object]:
         "baseline": answers_facts(variant.baseline),
         "variant": answers_facts(variant),
         "samples": [
-            [one.samples.photos[place].sha256 for place in places]
-            for one in (variant.baseline, variant)
+            [side.samples.photos[place].sha256 for place in places]
+            for side in (variant.baseline, variant)
         ],
         "how": [SAMPLES, VALUES, MOST_NUMBERS, FEW],
         "reader": sources(tflite),
@@ -111,7 +111,7 @@ class _Ranging:
         """Return everything."""
         every = self.activations
         suspicious = sorted(
-            (one for one in self.fits.values() if one.suspicious), key=lambda one: -one.loss
+            (fit for fit in self.fits.values() if fit.suspicious), key=lambda fit: -fit.loss
         )
         trials, problems = self._trials(suspicious)
         stale = self._stale()
@@ -119,7 +119,7 @@ class _Ranging:
             samples=len(sample_places(self.variant)),
             activations=len(every),
             unmatched=tuple(
-                short(one.tensor.name) for at, one in every.items() if at not in self.fits
+                short(fit.tensor.name) for at, fit in every.items() if at not in self.fits
             ),
             suspicious=tuple(suspicious),
             trials=trials,
@@ -133,7 +133,10 @@ class _Ranging:
         """Those that are stored with a fixed scale, by the tensor's index."""
         if not any(map(is_fixed, self.file.tensors)):
             return {}
-        return {one.tensor.index: one for one in activations(self.file, self._matching())}
+        return {
+            activation.tensor.index: activation
+            for activation in activations(self.file, self._matching())
+        }
 
     @cached_property
     def entry(self) -> int | None:
@@ -145,7 +148,7 @@ class _Ranging:
         """Return how the graphs correspond, None if one of them can't be followed."""
         try:
             files = (read_model(self.baseline.path), self.file)
-            return match(*(skeleton(one, Constants(one)) for one in files))
+            return match(*(skeleton(file, Constants(file)) for file in files))
         except ModelError:
             return None
 
@@ -153,7 +156,9 @@ class _Ranging:
     def fits(self) -> Mapping[int, RangeFit]:
         """How the ranges hold what the baseline computes, by the tensor's index."""
         values = {at: some.astype(np.float64) for at, some in self._values().items()}
-        needs = {at: one for at, some in values.items() if (one := need(some)) is not None}
+        needs = {
+            at: own_need for at, some in values.items() if (own_need := need(some)) is not None
+        }
         return {
             at: self._fit(
                 self.activations[at],
@@ -169,18 +174,22 @@ class _Ranging:
             return {}
         ours = self.baseline.activations
         found = {
-            at: ours[one.baseline]
-            for at, one in self.activations.items()
-            if one.baseline is not None and one.baseline in ours
+            at: ours[activation.baseline]
+            for at, activation in self.activations.items()
+            if activation.baseline is not None and activation.baseline in ours
         }
         entry = self.entry
-        if any(one.baseline == entry for one in self.activations.values()):
+        if any(activation.baseline == entry for activation in self.activations.values()):
             pixels = sample_pixels(self.variant)
             values = to_input(pixels, self.variant.preprocessing).reshape(len(pixels), -1)
             ends = np.stack([values.min(axis=1), values.max(axis=1)], axis=1)
             some = np.concatenate([ends, values[:, :: max(1, values.shape[1] // VALUES)]], axis=1)
             found.update(
-                {at: some for at, one in self.activations.items() if one.baseline == entry}
+                {
+                    at: some
+                    for at, activation in self.activations.items()
+                    if activation.baseline == entry
+                }
             )
         return found
 
@@ -203,9 +212,9 @@ class _Ranging:
 
     def _trials(self, suspicious: Sequence[RangeFit]) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
         """Return what becomes of the outputs with suspicious ranges set right: all, then few."""
-        alike = {self.activations[one.tensor].group: one for one in reversed(suspicious)}
+        alike = {self.activations[fit.tensor].group: fit for fit in reversed(suspicious)}
         chosen = list(reversed(alike.values()))  # one of each group, the worst first
-        gross = [one for one in chosen if one.gross]
+        gross = [fit for fit in chosen if fit.gross]
         sets = [some for some in (chosen, gross) if some]
         if gross == chosen:
             sets = sets[:1]
@@ -217,25 +226,25 @@ class _Ranging:
             if not edits:
                 return False
             try:
-                names = tuple(one.name for one in some)
-                trials.append(self._trial(names, edits, gross=all(one.gross for one in some)))
+                names = tuple(fit.name for fit in some)
+                trials.append(self._trial(names, edits, gross=all(fit.gross for fit in some)))
             except EdgeqError as error:
                 problems.append(error.what)
                 return False
             return trials[-1].recovers
 
         if any(attempt(some) for some in sets) and len(trials[-1].tensors) > 1:
-            for one in chosen[:FEW]:
-                attempt([one])
+            for fit in chosen[:FEW]:
+                attempt([fit])
         return tuple(trials), tuple(dict.fromkeys(problems))
 
     def _edits(self, some: Sequence[RangeFit], problems: list[str]) -> tuple[Edit, ...]:
         """Return the edits that set ranges right, of those that can be set."""
-        ranges = [self._fitting(one) for one in some]
+        ranges = [self._fitting(fit) for fit in some]
         try:
             return ranges_edits(self.variant.path, _joined(ranges))
         except ModelError:
-            possible = [one for one in ranges if self._is_possible(one, problems)]
+            possible = [candidate for candidate in ranges if self._is_possible(candidate, problems)]
             return ranges_edits(self.variant.path, _joined(possible)) if possible else ()
 
     def _is_possible(self, ranges: _Fitting, problems: list[str]) -> bool:
@@ -276,7 +285,7 @@ class _Ranging:
     def _stale(self) -> tuple[StaleBias, ...]:
         """Return the biases that count in other steps than their layers, the worst first."""
         constants = Constants(self.file)
-        found = []
+        biases = []
         for layer in self.wiring.layers:
             entry = self.file.tensors[layer.input] if layer.input >= 0 else None
             if layer.bias is None or entry is None or entry.scales.size != 1:
@@ -294,7 +303,7 @@ class _Ranging:
                 continue
             read = misreading(bias, counted, needed, float(layer.output.scales[0]))
             if read is not None:
-                found.append(
+                biases.append(
                     StaleBias(
                         layer=short(layer.weights.name),
                         input=short(entry.name),
@@ -303,11 +312,11 @@ class _Ranging:
                         steps=read.steps,
                     )
                 )
-        return tuple(sorted(found, key=lambda one: -one.steps))
+        return tuple(sorted(biases, key=lambda one: -one.steps))
 
     def _recounted(self, stale: Sequence[StaleBias]) -> Trial | None:
         """Return what becomes of the outputs if biases are counted in their layers' steps."""
-        tensors = {one.tensor: one.input for one in stale if one.matters}
+        tensors = {bias.tensor: bias.input for bias in stale if bias.matters}
         if not tensors:
             return None
         own = {
@@ -331,11 +340,11 @@ class _Ranging:
     def _evaluated(self, model: VariantUnderTest) -> _Said:
         """Return what a model said about the samples when it was evaluated."""
         model.evaluate_all()
-        photographs, kept = model.photographs, model.run.executor.kept_answers(model)
+        photographs, ledger = model.photographs, model.run.executor.kept_answers(model)
         places = sample_places(self.variant)
         outputs = []
         for at in range(model.readout.places):
-            rows = KeptRows(kept, photographs, at)
+            rows = KeptRows(ledger, photographs, at)
             some = [rows[place : place + 1, :] for place in places]
             outputs.append(np.concatenate(some))
         return self._said(model, outputs)
@@ -356,8 +365,8 @@ class _Ranging:
                 if logits.shape[1] > TWO
                 else softmax(logits.astype(np.float64))
             )
-        for one in model.readout.judged:
-            rows = outputs[one.at].reshape(len(outputs[one.at]), -1)
+        for output in model.readout.judged:
+            rows = outputs[output.at].reshape(len(outputs[output.at]), -1)
             found.append(rows[:, :: max(1, rows.shape[1] // MOST_NUMBERS)])
         return _Said(found, answers)
 

@@ -82,7 +82,7 @@ def readout(model: ModelFile, reading: Reading) -> Readout:
         logits = wiring.logits(model.outputs[scores])
     inside = (*wiring.detections, *(() if logits is None else (logits,)))
     handed_out = tuple(dict.fromkeys((*model.outputs, *inside)))
-    compared = [one for one in model.outputs if not wiring.is_post_processed(one)]
+    compared = [output for output in model.outputs if not wiring.is_post_processed(output)]
     compared += wiring.detections
     if compared == [model.outputs[scores or 0]] and scores is not None:
         compared = []
@@ -174,7 +174,9 @@ def require_as_many(variant: VariantUnderTest, predictions: Predictions) -> None
         UnlikeOutputsError: The numbers differ.
         EdgeqError: The baseline does not run.
     """
-    theirs, ours = (one.scores.shape[1] for one in (predictions, variant.baseline.predictions))
+    theirs, ours = (
+        prediction.scores.shape[1] for prediction in (predictions, variant.baseline.predictions)
+    )
     if theirs != ours:
         raise UnlikeOutputsError(
             f"tells {theirs:,} classes apart, the baseline {ours:,}",
@@ -194,8 +196,8 @@ def require_outputs_like_baseline(variant: VariantUnderTest) -> None:
         EdgeqError: One of the two does not load.
     """
     theirs, ours = (
-        sum(math.prod(output.shape) for output in one.loaded.outputs)
-        for one in (variant, variant.baseline)
+        sum(math.prod(output.shape) for output in side.loaded.outputs)
+        for side in (variant, variant.baseline)
     )
     if theirs > MOST_TIMES * ours + SPARE_VALUES:
         raise UnlikeOutputsError(

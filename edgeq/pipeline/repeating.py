@@ -95,16 +95,18 @@ def ask_again(variant: VariantUnderTest) -> AskedAgain:
             batch = loaded.batch
             asked = [pixels[:batch], pixels[batch : 2 * batch], pixels[:batch], pixels[:batch]]
             first, _, later, again = (
-                session.infer(loaded.handle, one, variant.preprocessing).outputs if len(one) else ()
-                for one in asked
+                session.infer(loaded.handle, photo, variant.preprocessing).outputs
+                if len(photo)
+                else ()
+                for photo in asked
             )
         np.savez(folder / _OUTPUTS, *first)
-        told = _Again(batch=batch, repeats=repeats(first, later, again))
-        (folder / _FACTS).write_bytes(msgspec.json.encode(told))
+        answers_again = _Again(batch=batch, repeats=repeats(first, later, again))
+        (folder / _FACTS).write_bytes(msgspec.json.encode(answers_again))
 
     folder = executor.keep("repeats", variant, MOST_IMAGES, make)
-    told = structs.from_json((folder / _FACTS).read_bytes(), _Again)
-    return AskedAgain(_read(folder), told.repeats, told.batch)
+    facts_again = structs.from_json((folder / _FACTS).read_bytes(), _Again)
+    return AskedAgain(_read(folder), facts_again.repeats, facts_again.batch)
 
 
 def ask_others(variant: VariantUnderTest) -> OtherKernels:
@@ -162,5 +164,5 @@ def _answers(
 
 
 def _read(folder: Path) -> tuple[Rows, ...]:
-    with np.load(folder / _OUTPUTS) as kept:
-        return tuple(kept[name] for name in kept.files)
+    with np.load(folder / _OUTPUTS) as arrays:
+        return tuple(arrays[name] for name in arrays.files)

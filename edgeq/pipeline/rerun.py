@@ -74,7 +74,7 @@ def _differs(
     rows, facts, run = _rows(entry), entry.facts, Run()
     preprocessing = structs.converted(facts["preprocessing"], Preprocessing)
     inside = structs.converted(facts["inside"], tuple[int, ...])
-    kept = sorted(folder.glob("output-*.npy"), key=lambda one: int(one.stem.split("-")[1]))
+    paths = sorted(folder.glob("output-*.npy"), key=lambda one: int(one.stem.split("-")[1]))
     try:
         with Session(
             local_target(), timeout_s=run.timeout_s, memory_limit=run.memory_limit
@@ -90,8 +90,10 @@ def _differs(
                 if place is None:
                     continue
                 image = np.load(place[0], mmap_mode="r")[place[1] : place[1] + 1]
-                found = session.infer(loaded.handle, np.array(image), preprocessing).outputs
-                if not _alike(found, [np.load(one, mmap_mode="r")[row : row + 1] for one in kept]):
+                outputs = session.infer(loaded.handle, np.array(image), preprocessing).outputs
+                if not _alike(
+                    outputs, [np.load(one, mmap_mode="r")[row : row + 1] for one in paths]
+                ):
                     return True
     except (EdgeqError, OSError, ValueError):
         return False  # it can't be asked: what is damaged is found by its hash
@@ -112,4 +114,4 @@ def _besides(entry: EntryFile) -> dict[str, object]:
 
 def _rows(entry: EntryFile) -> list[str]:
     rows = entry.facts.get(ROWS)
-    return [str(one) for one in rows] if isinstance(rows, list) else []
+    return [str(row) for row in rows] if isinstance(rows, list) else []

@@ -83,9 +83,9 @@ def time_pair(
     timed = batch(how.rounds, how.budget_s)
     look = 1
     while True:
-        found = _summary(timed, question, looks)
+        summary = _summary(timed, question, looks)
         used = clock() - start
-        if not any(is_open(found) for is_open in question.open):
+        if not any(is_open(summary) for is_open in question.open):
             break
         have = len(timed.blocks)
         more = rounds_at(look + 1, how.rounds) - have
@@ -103,7 +103,7 @@ def time_pair(
         load_average=timed.load_average,
         cores=question.cores,
     )
-    return TimedPair(timed, msgspec.structs.replace(found, taking=taking))
+    return TimedPair(timed, msgspec.structs.replace(summary, taking=taking))
 
 
 def joined(first: Timed, second: Timed) -> Timed:

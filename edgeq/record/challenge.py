@@ -96,8 +96,8 @@ class Shares:
     @classmethod
     def of(cls, caught: Sequence[FaultAnswer]) -> Shares:
         """Count the faults that were caught."""
-        proofs = sum(set(one.proofs) == set(one.caught_by) for one in caught)
-        limits = sum(not one.proofs for one in caught)
+        proofs = sum(set(fault.proofs) == set(fault.caught_by) for fault in caught)
+        limits = sum(not fault.proofs for fault in caught)
         return cls(proofs, limits, len(caught) - proofs - limits)
 
 
@@ -142,49 +142,49 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def applicable(self) -> tuple[FaultAnswer, ...]:
         """The faults that count, of which the score is a share."""
-        return tuple(one for one in self.faults if one.counted)
+        return tuple(fault for fault in self.faults if fault.counted)
 
     @property
     def caught(self) -> tuple[FaultAnswer, ...]:
         """The faults that count and that a gate stopped."""
-        return tuple(one for one in self.applicable if one.verdict == "caught")
+        return tuple(fault for fault in self.applicable if fault.verdict == "caught")
 
     @property
     def missed(self) -> tuple[FaultAnswer, ...]:
         """The faults that count and that every gate let pass."""
-        return tuple(one for one in self.applicable if one.verdict == "missed")
+        return tuple(fault for fault in self.applicable if fault.verdict == "missed")
 
     @property
     def hidden(self) -> tuple[FaultAnswer, ...]:
         """The faults that do not count: no prediction shows them, and no proof can see them."""
-        could = (one for one in self.faults if one.verdict not in UNCOUNTED)
-        return tuple(one for one in could if not one.counted)
+        could = (fault for fault in self.faults if fault.verdict not in UNCOUNTED)
+        return tuple(fault for fault in could if not fault.counted)
 
     @property
     def visible(self) -> tuple[FaultAnswer, ...]:
         """The faults that predictions show, or that are not a matter of predictions."""
-        return tuple(one for one in self.applicable if one.visible is not False)
+        return tuple(fault for fault in self.applicable if fault.visible is not False)
 
     @property
     def invisible(self) -> tuple[FaultAnswer, ...]:
         """The faults that no prediction shows, and that a proof can see."""
-        return tuple(one for one in self.applicable if one.visible is False)
+        return tuple(fault for fault in self.applicable if fault.visible is False)
 
     @property
     def shares(self) -> Shares | None:
         """Who caught what, None if nothing is known about it: in answers of older versions."""
-        known = any(one.proofs or one.visible is not None for one in self.faults)
+        known = any(fault.proofs or fault.visible is not None for fault in self.faults)
         return Shares.of(self.caught) if known else None
 
     @property
     def alarms(self) -> tuple[ControlAnswer, ...]:
         """The harmless changes that a gate stopped."""
-        return tuple(one for one in self.controls if one.verdict == "FAIL")
+        return tuple(control for control in self.controls if control.verdict == "FAIL")
 
     def of(self, verdict: str) -> tuple[FaultAnswer | ControlAnswer, ...]:
         """Return the faults and controls of one verdict, in order."""
         every: tuple[FaultAnswer | ControlAnswer, ...] = (*self.faults, *self.controls)
-        return tuple(one for one in every if one.verdict == verdict)
+        return tuple(answer for answer in every if answer.verdict == verdict)
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -192,31 +192,31 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
         shares = self.shares
         if shares is None:
             return ()
-        told = [
+        sentences = [
             (
                 f"Caught by proofs alone: {shares.proofs}; by gates with a limit alone: "
                 f"{shares.limits}; by both: {shares.both}"
             )
         ]
-        if any(one.visible is not None for one in self.faults):
-            told.append(
+        if any(fault.visible is not None for fault in self.faults):
+            sentences.append(
                 f"Visible in predictions, or not a matter of them: {_caught(self.visible)}; "
                 f"invisible, but provable: {_caught(self.invisible)}"
             )
         if self.hidden:
-            told.append(
+            sentences.append(
                 f"Not counted, because no prediction shows them and no proof can see them: "
-                f"{', '.join(one.name for one in self.hidden)}"
+                f"{', '.join(fault.name for fault in self.hidden)}"
             )
-        return tuple(told)
+        return tuple(sentences)
 
     @property
     def set_aside(self) -> dict[tuple[str, str], tuple[FaultAnswer, ...]]:
         """Faults that are not applicable for a reason that several share, by model and reason."""
         shared: dict[tuple[str, str], list[FaultAnswer]] = {}
-        for one in self.faults:
-            if one.verdict == "not applicable":
-                shared.setdefault((one.model, one.note), []).append(one)
+        for fault in self.faults:
+            if fault.verdict == "not applicable":
+                shared.setdefault((fault.model, fault.note), []).append(fault)
         return {key: tuple(ones) for key, ones in shared.items() if len(ones) >= SEVERAL}
 
     @property
@@ -226,7 +226,7 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _caught(faults: Sequence[FaultAnswer]) -> str:
-    return f"{sum(one.verdict == 'caught' for one in faults)} of {len(faults)} caught"
+    return f"{sum(fault.verdict == 'caught' for fault in faults)} of {len(faults)} caught"
 
 
 def summed(
@@ -239,16 +239,18 @@ def summed(
         controls: Of all models.
         facts: Other fields of ``Challenge``.
     """
-    applicable = [one for one in faults if one.counted]
-    caught = sum(one.verdict == "caught" for one in applicable)
-    models = dict.fromkeys([*(one.model for one in faults), *(one.model for one in controls)])
-    found = Challenge(
+    applicable = [fault for fault in faults if fault.counted]
+    caught = sum(fault.verdict == "caught" for fault in applicable)
+    models = dict.fromkeys(
+        [*(fault.model for fault in faults), *(control.model for control in controls)]
+    )
+    challenge = Challenge(
         model=SEPARATOR.join(models),
         score=round(caught / len(applicable), 4) if applicable else None,
         faults=faults,
         controls=controls,
     )
-    return msgspec.structs.replace(found, **facts)
+    return msgspec.structs.replace(challenge, **facts)
 
 
 def to_json(challenge: Challenge) -> bytes:

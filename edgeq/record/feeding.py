@@ -98,7 +98,7 @@ class Feeding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def _ways(self) -> str:
-        return "; ".join(one.text for one in self.differences)
+        return "; ".join(difference.text for difference in self.differences)
 
 
 def differences(
@@ -114,13 +114,13 @@ def differences(
         values: What is known of the values that reach the first layers, in place of what the
             declared means and deviations say.
     """
-    found: list[Difference] = []
-    for what, one, other in _compared(own, baseline):
+    different: list[Difference] = []
+    for what, ours, other in _compared(own, baseline):
         if what == "values" and values is not None:
-            found += values
-        elif one != other:
-            found.append(Difference(what=what, variant=one, baseline=other))
-    return tuple(found)
+            different += values
+        elif ours != other:
+            different.append(Difference(what=what, variant=ours, baseline=other))
+    return tuple(different)
 
 
 def at_the_first_layer(
@@ -132,18 +132,18 @@ def at_the_first_layer(
         own: Lowest and highest value in the variant.
         baseline: The same in its baseline.
     """
-    one, other = _span(*own), _span(*baseline)
-    if one == other:
+    ours, other = _span(*own), _span(*baseline)
+    if ours == other:
         return None
-    return Difference(what="values at the first layer", variant=one, baseline=other)
+    return Difference(what="values at the first layer", variant=ours, baseline=other)
 
 
 def other_size(own: tuple[int, int], baseline: tuple[int, int]) -> tuple[Difference, ...]:
     """Return the difference between the sizes of two inputs, height and width; empty if none."""
     if own == baseline:
         return ()
-    one, other = (f"{height} x {width}" for height, width in (own, baseline))
-    return (Difference(what="size", variant=one, baseline=other),)
+    ours, other = (f"{height} x {width}" for height, width in (own, baseline))
+    return (Difference(what="size", variant=ours, baseline=other),)
 
 
 def recorded_differences(
@@ -171,10 +171,10 @@ def _compared(own: Preprocessing, baseline: Preprocessing) -> Iterator[tuple[str
     yield "JPEG scaling", f"{own.jpeg_scaling:g}", f"{baseline.jpeg_scaling:g}"
 
 
-def _resize(one: Preprocessing) -> str:
-    if one.resize == "whole":
+def _resize(preprocessing: Preprocessing) -> str:
+    if preprocessing.resize == "whole":
         return "of the whole image"
-    return f"of the middle {words.share(one.crop_fraction)}"
+    return f"of the middle {words.share(preprocessing.crop_fraction)}"
 
 
 def _values(own: Preprocessing, baseline: Preprocessing) -> tuple[str, str]:
@@ -186,9 +186,12 @@ def _values(own: Preprocessing, baseline: Preprocessing) -> tuple[str, str]:
     return _mean_and_std(own), _mean_and_std(baseline)
 
 
-def _range(one: Preprocessing) -> str:
-    lows = [-mean / std for mean, std in zip(one.mean, one.std, strict=True)]
-    highs = [(_WHITE - mean) / std for mean, std in zip(one.mean, one.std, strict=True)]
+def _range(preprocessing: Preprocessing) -> str:
+    lows = [-mean / std for mean, std in zip(preprocessing.mean, preprocessing.std, strict=True)]
+    highs = [
+        (_WHITE - mean) / std
+        for mean, std in zip(preprocessing.mean, preprocessing.std, strict=True)
+    ]
     return _span(min(lows), max(highs))
 
 
@@ -196,6 +199,6 @@ def _span(low: float, high: float) -> str:
     return f"{words.value('number', low)} to {words.value('number', high)}"
 
 
-def _mean_and_std(one: Preprocessing) -> str:
-    mean, std = (", ".join(f"{value:g}" for value in getattr(one, key)) for key in _RANGE)
+def _mean_and_std(preprocessing: Preprocessing) -> str:
+    mean, std = (", ".join(f"{value:g}" for value in getattr(preprocessing, key)) for key in _RANGE)
     return f"with mean {mean} and deviation {std}"

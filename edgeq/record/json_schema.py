@@ -34,8 +34,8 @@ _NOTHING = {"type": "object", "maxProperties": 0}
 
 def run_schema() -> bytes:
     """Return the schema of ``run.json`` as indented JSON (draft 2020-12)."""
-    found = msgspec.json.schema(RunRecord)
-    definitions = found["$defs"]
+    document = msgspec.json.schema(RunRecord)
+    definitions = document["$defs"]
     for definition in definitions.values():
         if "description" in definition:
             definition["description"] = inspect.cleandoc(definition["description"])
@@ -44,12 +44,14 @@ def run_schema() -> bytes:
     for kind, names in ((VariantRecord, SECTIONS), (ModelRecord, MODEL_SECTIONS)):
         for name in names:
             section = definitions[kind.__name__]["properties"][name]
-            known = [one for one in section["anyOf"] if one != {"type": "null"}]
+            known = [
+                alternative for alternative in section["anyOf"] if alternative != {"type": "null"}
+            ]
             section |= {"anyOf": [*known, _NOTHING], "default": {}}
     record = definitions[RunRecord.__name__]
     record["properties"]["schema"] = {"const": SCHEMA}
     record["required"] = ["schema", *record["required"]]
-    schema = {"$schema": DIALECT, "title": f"The record of a run, {SCHEMA}", **found}
+    schema = {"$schema": DIALECT, "title": f"The record of a run, {SCHEMA}", **document}
     return msgspec.json.format(msgspec.json.encode(schema), indent=1) + b"\n"
 
 

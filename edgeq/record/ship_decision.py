@@ -55,11 +55,11 @@ def decided(
         is_open: Whether its comparison with what was accepted is inconclusive.
     """
     known = tuple(outcomes)
-    if refused or any(one.fails for one in known) or lost:
+    if refused or any(case.fails for case in known) or lost:
         return ShipDecision.REJECTED
-    if not any(sees_predictions(one.gate) and one.status in _MEASURED for one in known):
+    if not any(sees_predictions(case.gate) and case.status in _MEASURED for case in known):
         return ShipDecision.NOT_JUDGED
-    settled = not (not_run or is_open) and all(one.status is Verdict.PASS for one in known)
+    settled = not (not_run or is_open) and all(case.status is Verdict.PASS for case in known)
     return ShipDecision.CLEARED if settled else ShipDecision.UNPROVEN
 
 
@@ -93,21 +93,21 @@ def answered(record: RunRecord) -> RunRecord:
     This is the one place where that is decided, at the end of a run, when all that it rests on is
     known. A record that is answered is returned as it is.
     """
-    variants = [one for model in record.models for one in model.variants]
-    if variants and all(one.answer is not None for one in variants):
+    variants = [variant for model in record.models for variant in model.variants]
+    if variants and all(variant.answer is not None for variant in variants):
         return record
     models = tuple(
         msgspec.structs.replace(
             model,
             variants=tuple(
-                msgspec.structs.replace(one, answer=answer(record, model.name, one))
-                for one in model.variants
+                msgspec.structs.replace(variant, answer=answer(record, model.name, variant))
+                for variant in model.variants
             ),
         )
         for model in record.models
     )
-    answers = [one.answer for model in models for one in model.variants]
-    cleared = bool(answers) and all(one is ShipDecision.CLEARED for one in answers)
+    answers = [variant.answer for model in models for variant in model.variants]
+    cleared = bool(answers) and all(decision is ShipDecision.CLEARED for decision in answers)
     summary = msgspec.structs.replace(
         record.summary,
         passes=(good := passes(record)),
@@ -130,41 +130,41 @@ def reasons(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str,
 
     Empty for a variant that is cleared.
     """
-    found = answer(record, model, variant)
-    if found is ShipDecision.REJECTED:
+    decision = answer(record, model, variant)
+    if decision is ShipDecision.REJECTED:
         return objections(record, model, variant)
-    if found is ShipDecision.NOT_JUDGED:
+    if decision is ShipDecision.NOT_JUDGED:
         return (why_not_judged(record, model, variant),)
-    return doubts(record, model, variant) if found is ShipDecision.UNPROVEN else ()
+    return doubts(record, model, variant) if decision is ShipDecision.UNPROVEN else ()
 
 
 def objections(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, ...]:
     """Return what stands against a variant."""
-    found = []
+    objection_texts = []
     if variant.error is not None:
-        found.append(f"it could not be made or run: {variant.error}")
-    found += [
+        objection_texts.append(f"it could not be made or run: {variant.error}")
+    objection_texts += [
         _in_words(case) for case in record.verdicts(model, variant.name) if _outcome(case).fails
     ]
-    found += _worse(record, model, variant)
+    objection_texts += _worse(record, model, variant)
     lost = _of(record.lost, model, variant)
-    found += [f"{gate} was declared and not run" for gate in lost]
-    return tuple(found)
+    objection_texts += [f"{gate} was declared and not run" for gate in lost]
+    return tuple(objection_texts)
 
 
 def doubts(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, ...]:
     """Return what is open about a variant that nothing stands against."""
-    found = [
+    doubt_texts = [
         _in_words(case)
         for case in record.verdicts(model, variant.name)
         if case.status is not Verdict.PASS
     ]
-    found += [
+    doubt_texts += [
         f"{change.gate}: {change.against}; {change.reason}"
         for change in incomparable(record, model, variant)
     ]
-    found += [f"{gate} was declared and not run" for gate in not_run(record, model, variant)]
-    return tuple(found)
+    doubt_texts += [f"{gate} was declared and not run" for gate in not_run(record, model, variant)]
+    return tuple(doubt_texts)
 
 
 def incomparable(record: RunRecord, model: str, variant: VariantRecord) -> tuple[Change, ...]:

@@ -424,7 +424,7 @@ def _from_run_1(plain: dict[str, Any]) -> dict[str, Any]:
 
 def _from_run_2(plain: dict[str, Any]) -> dict[str, Any]:
     """Return a record as the fields of this struct: ``{}`` stands for None there."""
-    return {**plain, "models": [_model(one) for one in plain.get("models", ())]}
+    return {**plain, "models": [_model(model) for model in plain.get("models", ())]}
 
 
 def _model(plain: dict[str, Any]) -> dict[str, Any]:

@@ -52,11 +52,11 @@ def model(arithmetic: Arithmetic) -> bytes:
     stored = weights() if whole else weights().astype(np.float32)
     bias = np.zeros(FILTERS, np.int32 if whole else np.float32)
     side = SIZE - KERNEL + 1
-    made, graph = schema.ModelT(), schema.SubGraphT()
-    made.version, made.subgraphs, made.description = 3, [graph], "edgeq target check"
-    made.buffers = [schema.BufferT(), schema.BufferT(), schema.BufferT()]
+    tiny, graph = schema.ModelT(), schema.SubGraphT()
+    tiny.version, tiny.subgraphs, tiny.description = 3, [graph], "edgeq target check"
+    tiny.buffers = [schema.BufferT(), schema.BufferT(), schema.BufferT()]
     for place, values in ((1, stored), (2, bias)):
-        made.buffers[place].data = np.frombuffer(values.tobytes(), np.uint8)
+        tiny.buffers[place].data = np.frombuffer(values.tobytes(), np.uint8)
     steps = (1.0,) if whole else ()
     bias_kind = schema.TensorType.INT32 if whole else kind
     graph.tensors = [
@@ -73,7 +73,7 @@ def model(arithmetic: Arithmetic) -> bytes:
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CONV_2D
     code.version = 3 if whole else 1
-    made.operatorCodes = [code]
+    tiny.operatorCodes = [code]
     operator, options = schema.OperatorT(), schema.Conv2DOptionsT()
     options.padding, options.strideH, options.strideW = schema.Padding.VALID, 1, 1
     options.dilationHFactor = options.dilationWFactor = 1
@@ -82,7 +82,7 @@ def model(arithmetic: Arithmetic) -> bytes:
     operator.builtinOptions = options
     graph.operators, graph.inputs, graph.outputs = [operator], [0], [3]
     builder = flatbuffers.Builder(4096)
-    builder.Finish(made.Pack(builder), b"TFL3")
+    builder.Finish(tiny.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
 

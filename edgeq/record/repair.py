@@ -20,13 +20,13 @@ class UnitRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One unit of the model.
 
     Attributes:
-        name: Its name.
-        weight_bytes: Of its float weights.
+        name: The unit's name.
+        weight_bytes: Bytes of the unit's float weights.
         errors: Relative error of the model with this unit alone at a precision, by precision.
         saved: Bytes that the file saves then, by precision.
         seconds: What an inference takes beyond the method's own variant, by precision; empty if
             time does not matter.
-        chosen: Its precision in the variant that was found, or in the best one.
+        chosen: The unit's precision in the variant that was found, or in the best one.
     """
 
     name: str
@@ -38,7 +38,12 @@ class UnitRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PointRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A mix that nothing beats in both size and error, predicted."""
+    """A mix that nothing beats in both size and error.
+
+    Attributes:
+        bytes: Predicted size of the file in bytes.
+        error: Predicted relative error of the decisive output; lower is better.
+    """
 
     bytes: int
     error: float
@@ -50,14 +55,14 @@ class TriedRecord(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         method: The variant's method.
         units: Units that are made in another way, with their precisions.
-        percentile: Of the ranges of activations, None for the method's own.
+        percentile: Percentile of the activation ranges, None for the method's own.
         file: The file that was made of trained weights, None for a mix of the model's own.
-        predicted_bytes: By the table.
-        predicted_error: Relative error on the evaluation set, by the table.
-        bytes: Of its file; None if it could not be made.
-        error: Its relative error on the evaluation set, None if it was not measured.
-        error_interval: At the corrected confidence.
-        latency_ratio: Its median latency divided by the float model's, if that was judged.
+        predicted_bytes: Size of the file in bytes, as the table predicts it.
+        predicted_error: Relative error on the evaluation set, as the table predicts it.
+        bytes: Size of the file in bytes, None if it could not be made.
+        error: Relative error on the evaluation set, None if it was not measured; lower is better.
+        error_interval: Confidence interval of the error, at the corrected confidence.
+        latency_ratio: Median latency divided by the float model's, None if it was not judged.
         passed: Whether every gate passes and every goal is reached.
         lacks: What it lacks, in sentences without a full stop.
     """
@@ -77,7 +82,13 @@ class TriedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MixRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A mix whose error was measured on the calibration samples beside the prediction."""
+    """A mix whose predicted error was checked by a measurement on the calibration samples.
+
+    Attributes:
+        name: What the mix is called.
+        predicted: Relative error that the table predicts.
+        measured: Relative error that was measured.
+    """
 
     name: str
     predicted: float
@@ -90,17 +101,17 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         edgeq: Version of edgeq.
         started: ISO 8601 time in UTC.
-        duration_s: Wall time.
-        stages: Seconds of each stage, by its name.
+        duration_s: Wall time in seconds.
+        stages: Seconds that each stage took, by its name.
         spec_sha256: Of the canonical spec, as in a run's record.
         model: The model.
         aim: What was to be as small as it can be.
         goals: As they were asked for; empty if the gates alone decide.
         limits: The limits that the goals stand for, by gate.
-        samples: Calibration samples that errors were measured on.
-        evaluation: Evaluation samples that candidates were judged on.
-        float_bytes: Of the float file.
-        confidence: Of each candidate's intervals: corrected for how many might be tried.
+        samples: Number of calibration samples that errors were measured on.
+        evaluation: Number of evaluation samples that candidates were judged on.
+        float_bytes: Size of the float file in bytes.
+        confidence: Confidence of each candidate's intervals, corrected for how many might be tried.
         additive: Whether predictions were right within ``repair.checking.TOLERANCE``; if not, the
             mixes were found by reverting units one after the other.
         mixes: What that rests on.

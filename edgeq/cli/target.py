@@ -72,7 +72,7 @@ def _judge(name: str, entry: DeclaredTarget, spec: Spec) -> int:
             say("  wrong: what variants are compared with there is not what it is here")
             failed += 1
         for case in variant.cases:
-            say(f"  {case.status:<13}{case.gate}: {case.reason}")
+            say(f"  {case.status.value:<13}{case.gate}: {case.reason}")
             failed += case.status is Verdict.FAIL
             failed += case.status is Verdict.MISSING and not case.declared_missing
     return WRONG if failed else 0

@@ -1,1 +1,1 @@
-"""The one result model: what a run found, as structs and JSON."""
+"""The record: the results of a run, as structs and JSON."""

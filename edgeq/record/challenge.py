@@ -1,4 +1,4 @@
-"""What ``edgeq challenge`` found: how strong a gate is, as structs and JSON."""
+"""The result of ``edgeq challenge``, which measures how strong a gate is, as structs and JSON."""
 
 from __future__ import annotations
 
@@ -19,38 +19,39 @@ SEPARATOR = ", "
 Caught = Literal["caught", "INCONCLUSIVE", "missed", "not applicable", "broken"]
 Passed = Literal["PASS", "INCONCLUSIVE", "FAIL", "not applicable", "broken"]
 SEVERAL = 3
-"""So many faults with one reason are said together."""
+"""Least number of faults with the same reason that are reported together."""
 
 UNCOUNTED = frozenset({"not applicable", "broken"})
-"""Verdicts that say nothing about the gate."""
+"""Verdicts that say nothing about the strength of the gate."""
 
 PROVABLE = frozenset({"quantization", "weights", "bias", "graph", "activations", "file"})
-"""Places of faults that lie in the file, so that a proof can see them without any prediction."""
+"""Places of faults inside the file, which a proof can detect without predictions."""
 
 
 class FaultAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gates said about one fault.
+    """How the gates judged one fault.
 
     Attributes:
-        model: The model.
-        variant: The good variant that was made faulty.
-        name: The fault.
-        place: Where it is.
-        severity: How bad its author expected it to be.
+        model: Name of the model.
+        variant: The good variant that the fault was put into.
+        name: Name of the fault.
+        place: Part of the variant that the fault affects.
+        severity: How severe the fault's author expected it to be.
         summary: What is wrong, in a few words.
-        verdict: ``"caught"`` where a gate stops the variant; ``"INCONCLUSIVE"`` where none does,
-            but one can't tell; ``"missed"`` where all pass; ``"not applicable"`` where it can't
-            happen to this variant; ``"broken"`` where the function that makes it failed.
-        caught_by: The gates that stop it.
-        proofs: Those of them that are proofs.
-        visible: Whether the variant's predictions are worse than the good variant's, by 1 point of
-            agreement or accuracy, by .05 of the worst cosine, or by half of the error of outputs
-            without classes; None if the fault is not a matter of predictions, or nobody asked.
-        where: Name of the tensor or operator at fault, None if it is not one alone.
-        cause: What a diagnosis should name, for example ``"channel_order"``.
-        cause_found: What the diagnosis named, None where it named nothing.
-        cause_named: Whether it named the cause; None where nothing is diagnosed.
-        note: For a fault that is not caught: what would have caught it, or why it can't happen.
+        verdict: ``"caught"`` if a gate rejects the variant; ``"INCONCLUSIVE"`` if none does, but
+            one is INCONCLUSIVE; ``"missed"`` if all pass; ``"not applicable"`` if the fault can't
+            occur in this variant; ``"broken"`` if the function that makes the fault failed.
+        caught_by: The gates that reject the variant.
+        proofs: The proofs among ``caught_by``.
+        visible: Whether the faulty variant's predictions are worse than the good variant's: by 1
+            point of agreement or accuracy, by .05 of the worst cosine, or by half of the error of
+            outputs without classes. None if the fault does not affect predictions, or if this was
+            not measured.
+        where: Name of the faulty tensor or operator; None if it is not a single one.
+        cause: The cause that a diagnosis should name, for example ``"channel_order"``.
+        cause_found: The cause that the diagnosis named; None if it named none.
+        cause_named: Whether the diagnosis named the right cause; None if nothing was diagnosed.
+        note: For a fault that was not caught, what would have caught it or why it can't occur.
     """
 
     model: str
@@ -71,9 +72,9 @@ class FaultAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def counted(self) -> bool:
-        """Whether it says something about the gate.
+        """Whether the fault counts towards the score.
 
-        What no prediction shows and no proof can see is nobody's to catch.
+        A fault that neither predictions nor a proof can reveal does not count.
         """
         hidden = self.visible is False and self.place not in PROVABLE
         return self.verdict not in UNCOUNTED and not hidden
@@ -81,12 +82,12 @@ class FaultAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Shares:
-    """Who caught the faults that were caught.
+    """Number of caught faults by the kind of gate that caught them.
 
     Attributes:
-        proofs: Caught by proofs alone.
-        limits: By gates with a limit alone.
-        both: By both.
+        proofs: Number of faults that only proofs caught.
+        limits: Number of faults that only gates with a limit caught.
+        both: Number of faults that both caught.
     """
 
     proofs: int
@@ -95,14 +96,23 @@ class Shares:
 
     @classmethod
     def of(cls, caught: Sequence[FaultAnswer]) -> Shares:
-        """Count the faults that were caught."""
+        """Count caught faults."""
         proofs = sum(set(fault.proofs) == set(fault.caught_by) for fault in caught)
         limits = sum(not fault.proofs for fault in caught)
         return cls(proofs, limits, len(caught) - proofs - limits)
 
 
 class ControlAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gates said about one harmless change; fields as those of ``FaultAnswer``."""
+    """How the gates judged one harmless change.
+
+    Attributes:
+        model: Name of the model.
+        variant: The good variant that was changed.
+        name: Name of the change.
+        summary: What was changed, in a few words.
+        verdict: The verdict on the changed variant.
+        note: Why the variant did not pass.
+    """
 
     model: str
     variant: str
@@ -113,19 +123,19 @@ class ControlAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Challenge(msgspec.Struct, frozen=True, kw_only=True):
-    """What a challenge found.
+    """The result of a challenge.
 
     Attributes:
         edgeq: Version of edgeq.
-        started: ISO 8601 time in UTC.
+        started: Start of the challenge, ISO 8601 in UTC.
         duration_s: Wall time in seconds.
-        spec_sha256: Of the canonical spec, as in a run's record.
+        spec_sha256: Hash of the canonical spec, as in a run's record.
         complete: Whether all faults of the catalogue were tried on all models of the spec.
-        model: The models, with commas between them.
-        score: Share of the faults that count that were caught, 0 to 1; higher is better. None if
-            none counts. Invisible faults count if a proof can see them.
-        faults: One answer per model and fault.
-        controls: One answer per model and harmless change.
+        model: Names of the models, separated by commas.
+        score: Share of the counted faults that were caught, 0 to 1; higher is better. None if no
+            fault counts. Invisible faults count if a proof can detect them.
+        faults: One result per model and fault.
+        controls: One result per model and harmless change.
     """
 
     schema: str = SCHEMA
@@ -141,44 +151,44 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def applicable(self) -> tuple[FaultAnswer, ...]:
-        """The faults that count, of which the score is a share."""
+        """The faults that count towards the score."""
         return tuple(fault for fault in self.faults if fault.counted)
 
     @property
     def caught(self) -> tuple[FaultAnswer, ...]:
-        """The faults that count and that a gate stopped."""
+        """The counted faults that a gate caught."""
         return tuple(fault for fault in self.applicable if fault.verdict == "caught")
 
     @property
     def missed(self) -> tuple[FaultAnswer, ...]:
-        """The faults that count and that every gate let pass."""
+        """The counted faults that every gate let pass."""
         return tuple(fault for fault in self.applicable if fault.verdict == "missed")
 
     @property
     def hidden(self) -> tuple[FaultAnswer, ...]:
-        """The faults that do not count: no prediction shows them, and no proof can see them."""
+        """The faults that do not count because neither predictions nor proofs can reveal them."""
         could = (fault for fault in self.faults if fault.verdict not in UNCOUNTED)
         return tuple(fault for fault in could if not fault.counted)
 
     @property
     def visible(self) -> tuple[FaultAnswer, ...]:
-        """The faults that predictions show, or that are not a matter of predictions."""
+        """The counted faults that show in predictions or do not concern them."""
         return tuple(fault for fault in self.applicable if fault.visible is not False)
 
     @property
     def invisible(self) -> tuple[FaultAnswer, ...]:
-        """The faults that no prediction shows, and that a proof can see."""
+        """The faults that do not show in predictions but that a proof can detect."""
         return tuple(fault for fault in self.applicable if fault.visible is False)
 
     @property
     def shares(self) -> Shares | None:
-        """Who caught what, None if nothing is known about it: in answers of older versions."""
+        """Number of caught faults by kind of gate; None in results of older versions."""
         known = any(fault.proofs or fault.visible is not None for fault in self.faults)
         return Shares.of(self.caught) if known else None
 
     @property
     def alarms(self) -> tuple[ControlAnswer, ...]:
-        """The harmless changes that a gate stopped."""
+        """The harmless changes that a gate rejected."""
         return tuple(control for control in self.controls if control.verdict == "FAIL")
 
     def of(self, verdict: str) -> tuple[FaultAnswer | ControlAnswer, ...]:
@@ -188,7 +198,7 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """Who caught what and what predictions show, in sentences without a full stop."""
+        """Counts by kind of gate and by visibility, in sentences without a full stop."""
         shares = self.shares
         if shares is None:
             return ()
@@ -212,7 +222,7 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def set_aside(self) -> dict[tuple[str, str], tuple[FaultAnswer, ...]]:
-        """Faults that are not applicable for a reason that several share, by model and reason."""
+        """Faults that share a reason for being not applicable, by model and reason."""
         shared: dict[tuple[str, str], list[FaultAnswer]] = {}
         for fault in self.faults:
             if fault.verdict == "not applicable":
@@ -221,7 +231,7 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def passed(self) -> bool:
-        """Whether no fault was missed and no harmless change stopped."""
+        """Whether no fault was missed and no harmless change was rejected."""
         return not self.missed and not self.alarms
 
 
@@ -232,11 +242,11 @@ def _caught(faults: Sequence[FaultAnswer]) -> str:
 def summed(
     faults: tuple[FaultAnswer, ...], controls: tuple[ControlAnswer, ...], **facts: object
 ) -> Challenge:
-    """Return the answers of one or several models together.
+    """Return the result of a challenge of one or several models.
 
     Args:
-        faults: Of all models.
-        controls: Of all models.
+        faults: Results of the faults, of all models.
+        controls: Results of the harmless changes, of all models.
         facts: Other fields of ``Challenge``.
     """
     applicable = [fault for fault in faults if fault.counted]
@@ -262,7 +272,7 @@ def from_json(data: bytes, *, where: str | Path | None = None) -> Challenge:
     """Read a challenge of this schema.
 
     Raises:
-        RecordError: The bytes are no challenge, or of a newer schema.
+        RecordError: The bytes are not a challenge, or its schema is newer.
     """
     return _READER.read(data, where)
 
@@ -271,16 +281,16 @@ def read(path: Path) -> Challenge:
     """Read a challenge's file.
 
     Raises:
-        RecordError: It is missing or no challenge.
+        RecordError: The file is missing or is not a challenge.
     """
     return from_json(content_of(path, remedy="Run `edgeq challenge` first"), where=path)
 
 
 def last(folder: Path) -> Challenge | None:
-    """Return the challenge that a folder of reports holds, None where it holds none.
+    """Return the challenge in a folder of reports, None if there is none.
 
     Raises:
-        RecordError: It can't be read.
+        RecordError: The challenge's file can't be read.
     """
     path = folder / FILE
     return read(path) if path.exists() else None

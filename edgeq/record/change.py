@@ -1,4 +1,4 @@
-"""What became of cases since another record, as structs."""
+"""How cases changed since another record, as structs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class ChangeKind(str, enum.Enum):
-    """The answer for a case that two records are compared about."""
+    """The result of comparing a case between two records."""
 
     WORSE = "worse"
     GONE = "gone"
@@ -24,16 +24,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One case, before and after.
 
     Attributes:
-        id: The case, or the full name of a benchmark.
-        model, method, gate: As in the record; empty for a benchmark.
-        kind: What became of it.
-        reason: One sentence.
+        id: Id of the case, or the full name of a benchmark.
+        model, method, gate: As in the case's record; empty for a benchmark.
+        kind: How the case changed.
+        reason: Why, in one sentence.
         unit: Unit of ``before`` and ``after``.
         before: The value in the first record, in ``unit``; None if there is none.
         after: The value in the second record, in ``unit``; None if there is none.
-        images_worse: Names of the images that the second record has wrong and the first has
-            right, where both name their images.
-        images_better: The reverse.
+        images_worse: Names of the images that are right in the first record and wrong in the
+            second, if both records name their images.
+        images_better: Names of the images that are wrong in the first record and right in the
+            second, likewise.
         fails: Whether a run with this change fails.
     """
 
@@ -52,12 +53,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_open(self) -> bool:
-        """Whether it counts like an INCONCLUSIVE case: nothing can be told until it is accepted."""
+        """Whether the change counts like an INCONCLUSIVE case."""
         return self.kind is ChangeKind.INCONCLUSIVE
 
     @property
     def against(self) -> str:
-        """What became of it in words, for example ``"worse than accepted"``."""
+        """How the case changed, in words, for example ``"worse than accepted"``."""
         if self.is_open:
             return "inconclusive against the accepted record"
         gone = self.kind is ChangeKind.GONE
@@ -65,12 +66,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Previous(msgspec.Struct, frozen=True, kw_only=True):
-    """What changed since the run before.
+    """The changes since the previous run.
 
     Attributes:
-        started: When that run was started, ISO 8601 in UTC.
-        commit: The commit that was checked out then, None where there was none.
-        changes: What became of each case; none of them fails the run.
+        started: Start of the previous run, ISO 8601 in UTC.
+        commit: The commit that was checked out then; None if there was none.
+        changes: How each case changed; none of these changes fails the run.
     """
 
     started: str

@@ -1,6 +1,6 @@
-"""What edgeq itself reads of the evidence that a case's reason rests on, typed.
+"""The typed part of a case's evidence, which edgeq itself reads.
 
-The evidence of a gate is an open table: a gate of another package puts there what it likes.
+The evidence of a gate is an open table: a gate from another package may add any keys.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from edgeq.io.structs import Json
 
 
 class BaselineDoubt(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a baseline proves nothing.
+    """Why agreement with a baseline proves nothing.
 
     Attributes:
-        reason: One clause.
-        wrong: Whether the baseline is wrong, rather than perhaps guessing.
+        reason: The reason, as one clause.
+        wrong: Whether the baseline is wrong; False if it may only be guessing.
     """
 
     reason: str
@@ -26,14 +26,15 @@ class BaselineDoubt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScaleCost(msgspec.Struct, frozen=True, kw_only=True):
-    """What one scale for all channels of a layer costs beside a scale for each.
+    """The cost of one scale per layer compared with one scale per channel.
 
     Attributes:
-        method: The method that has the finer scales.
+        method: The method with one scale per channel.
         error: Relative error of that method's variant, 0 is best; None if it is not known.
-        own: Relative error of the variant with the coarser scales, 0 is best.
-        ratio: ``own / error``.
-        absent: Why the errors are not known, None if they are.
+        own: Relative error of the variant with one scale per layer, 0 is best; None if it is not
+            known.
+        ratio: ``own / error``; None if they are not known.
+        absent: Why the errors are not known; None if they are.
     """
 
     method: str
@@ -44,20 +45,20 @@ class ScaleCost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What is read of a case's evidence; None if the evidence does not hold it.
+    """The evidence that edgeq reads; a field is None if the evidence lacks it.
 
     Attributes:
-        resolution: What the images or rounds can resolve, in one sentence.
-        images_needed: Number of images in all that would settle an open case.
-        photographs: Number of different photographs among the images, if several are of one.
-        doubt: Why the baseline proves nothing.
-        beside_finer: What the coarser scales of the variant's weights cost.
-        other_kernels: The kernels that the run's own are compared with.
-        noise: Relative error between the two kernels' outputs, 0 if they give the same.
+        resolution: What difference the images or rounds can resolve, in one sentence.
+        images_needed: Total number of images that would settle an open case.
+        photographs: Number of different photographs, if several images show the same one.
+        doubt: Why agreement with the baseline proves nothing.
+        beside_finer: The cost of the variant's coarser weight scales.
+        other_kernels: The kernels that the run's own kernels are compared with.
+        noise: Relative error between the outputs of the two kernels; 0 if they are equal.
         own_error: Relative error of the variant with the run's own kernels.
-        compared: Which outputs the two are errors of.
-        file: File of a test of the user's own, as seen from the spec's folder.
-        sha256: Of that file and of what pytest reads for it.
+        compared: The outputs that ``noise`` and ``own_error`` refer to.
+        file: File of a user's own test, relative to the spec's folder.
+        sha256: Hash of that file and of the ``conftest.py`` files that pytest reads for it.
     """
 
     resolution: str | None = None
@@ -74,8 +75,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def evidence_of(table: Mapping[str, Json]) -> Evidence:
-    """Return what is read of a case's evidence; nothing of a table that means something else."""
+    """Return the typed part of a case's evidence; empty if the table has other types."""
     try:
         return structs.converted(dict(table), Evidence)
-    except msgspec.ValidationError:  # of another package's gate, which may use these keys otherwise
+    except msgspec.ValidationError:  # another package's gate may use these keys differently
         return Evidence()

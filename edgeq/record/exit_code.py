@@ -1,6 +1,6 @@
-"""What a run comes to: whether it passes, and the exit code that says so. Pure.
+"""Whether a run passes, and its exit code. Pure.
 
-Nothing else decides this: sentences, JUnit, annotations and the process ask here.
+Only this module decides that: sentences, JUnit, annotations and the process all call it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ INTERRUPTED = 130
 
 
 def fails(record: RunRecord) -> bool:
-    """Return whether something stands against a run by itself.
+    """Return whether anything in a run makes it fail.
 
-    That is a case that fails, a declared case without a verdict that nobody chose to leave out,
-    something worse than accepted, bad input, a verdict that nobody declared, or no verdict at all.
+    That is a failing case, a declared case without a verdict that the user did not choose to leave
+    out, a case worse than accepted, bad input, a verdict of an undeclared case, or no verdict.
     """
     open_ = record.inconclusive == "fail" and any(change.is_open for change in record.changes)
     undeclared = not record.summary.complete and not record.summary.not_run
@@ -40,7 +40,7 @@ def passes(record: RunRecord) -> bool:
 
 
 def is_open(record: RunRecord) -> bool:
-    """Return whether nothing fails in a run of which a part was left out on purpose."""
+    """Return whether nothing fails in a run that is incomplete on purpose."""
     return not (record.summary.complete or record.interrupted or fails(record))
 
 
@@ -56,13 +56,13 @@ def exit_code(record: RunRecord) -> int:
 def exit_status(
     session: int, record: RunRecord | None, *, errors: bool = False, interrupted: bool = False
 ) -> int:
-    """Return the exit code of a session: its own, unless the run says something worse.
+    """Return the exit code of a session: pytest's own, unless the run's is worse.
 
     Args:
-        session: What pytest and its plugins come to.
-        record: The record of the run, None if there is none: no test of the gate was asked for, or
-            the session ended before there was something to say.
-        errors: Whether bad input was met.
+        session: The exit code of pytest and its plugins.
+        record: The record of the run. None if there is none: no test of the gate was selected, or
+            the session ended before there was a result.
+        errors: Whether there was bad input.
         interrupted: Whether Ctrl-C ended the session.
     """
     if record is not None:

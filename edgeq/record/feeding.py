@@ -1,4 +1,4 @@
-"""How a variant is fed if that differs from its baseline, as structs and in plain words. Pure."""
+"""How a variant's input differs from its baseline's, as structs and in plain words. Pure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _RANGE = ("mean", "std")
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One way in which a variant's input is prepared otherwise than its baseline's.
+    """One difference between how a variant's and its baseline's input are prepared.
 
     Attributes:
         what: ``"size"``, ``"resize"``, ``"filter"``, ``"values"``, ``"values at the first
-            layer"``, ``"channels"`` or ``"JPEG scaling"``; of a preprocessing that an older record
-            holds in part, a key of it.
-        variant: The variant's, in words.
-        baseline: The baseline's, in words.
+            layer"``, ``"channels"`` or ``"JPEG scaling"``; a key of the preprocessing if an older
+            record holds only part of it.
+        variant: The variant's setting, in words.
+        baseline: The baseline's setting, in words.
     """
 
     what: str
@@ -39,12 +39,12 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnSamples(msgspec.Struct, frozen=True, kw_only=True):
-    """Samples of a variant's own: the scenes of the evaluation set, paired with them by name.
+    """A variant's own samples: the scenes of the evaluation set, matched by name.
 
     Attributes:
-        source: As the spec names them.
+        source: Source of the samples in the spec.
         count: Number of samples.
-        sha256: Of their contents, in the order of the evaluation set.
+        sha256: Hash of their contents, in the order of the evaluation set.
     """
 
     source: str
@@ -53,20 +53,20 @@ class OwnSamples(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """What they are, in words."""
+        """The number and source of the samples, in words."""
         return f"samples of its own: {words.plural(self.count, 'photograph')} of {self.source}"
 
 
 class Feeding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a variant is fed compared with its baseline.
+    """How a variant's input differs from its baseline's.
 
     Attributes:
-        differences: Between what is declared for the two; empty if nothing differs. A mean and
-            deviation that the file applies itself, and the baseline's file does not, are none:
-            the same numbers reach the first layer.
-        samples: Of the variant's own, None if it is evaluated on the baseline's.
-        normalizes: Whether the file applies a mean and deviation that are applied to the
-            baseline's input outside of its file.
+        differences: Differences between the two declared preprocessings; empty if there are none.
+            If the variant's file applies a mean and deviation itself and the baseline's file does
+            not, that is not a difference: the same numbers reach the first layer.
+        samples: The variant's own samples; None if it is evaluated on the baseline's.
+        normalizes: Whether the variant's file applies a mean and deviation that for the baseline
+            are applied outside its file.
     """
 
     differences: tuple[Difference, ...] = ()
@@ -75,12 +75,12 @@ class Feeding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def differs(self) -> bool:
-        """Whether the variant is fed otherwise than its baseline."""
+        """Whether the variant's input differs from its baseline's."""
         return bool(self.differences or self.samples)
 
     @property
     def sentence(self) -> str:
-        """What differs, for the reason of a case; empty if nothing does."""
+        """The differences, as part of a case's reason; empty if there are none."""
         parts = []
         if self.samples is not None:
             parts.append(f"on {self.samples.text}")
@@ -90,7 +90,7 @@ class Feeding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def text(self) -> str:
-        """What it is fed with, for a comparison of two; it tells other samples apart."""
+        """The variant's input, for comparing two records; it includes the hash of own samples."""
         parts = [self._ways] if self.differences else []
         if self.samples is not None:
             parts.append(f"{self.samples.text}, sha256 {self.samples.sha256[:_SHA256_SHOWN]}")
@@ -106,13 +106,13 @@ def differences(
     baseline: Preprocessing,
     values: tuple[Difference, ...] | None = None,
 ) -> tuple[Difference, ...]:
-    """Return what differs between a variant's preprocessing and its baseline's.
+    """Return the differences between a variant's preprocessing and its baseline's.
 
     Args:
-        own: The variant's.
-        baseline: The baseline's.
-        values: What is known of the values that reach the first layers, in place of what the
-            declared means and deviations say.
+        own: The variant's preprocessing.
+        baseline: The baseline's preprocessing.
+        values: Known differences between the values that reach the first layers. They replace
+            those between the declared means and deviations.
     """
     different: list[Difference] = []
     for what, ours, other in _compared(own, baseline):
@@ -126,11 +126,11 @@ def differences(
 def at_the_first_layer(
     own: tuple[float, float], baseline: tuple[float, float]
 ) -> Difference | None:
-    """Return the difference between what reaches two first layers, None if both read alike.
+    """Return the difference between the values at two first layers, None if both print alike.
 
     Args:
         own: Lowest and highest value in the variant.
-        baseline: The same in its baseline.
+        baseline: Lowest and highest value in the baseline.
     """
     ours, other = _span(*own), _span(*baseline)
     if ours == other:
@@ -139,7 +139,7 @@ def at_the_first_layer(
 
 
 def other_size(own: tuple[int, int], baseline: tuple[int, int]) -> tuple[Difference, ...]:
-    """Return the difference between the sizes of two inputs, height and width; empty if none."""
+    """Return the difference between two input sizes (height, width); empty if they are equal."""
     if own == baseline:
         return ()
     ours, other = (f"{height} x {width}" for height, width in (own, baseline))
@@ -149,7 +149,7 @@ def other_size(own: tuple[int, int], baseline: tuple[int, int]) -> tuple[Differe
 def recorded_differences(
     own: Mapping[str, Json], baseline: Mapping[str, Json]
 ) -> tuple[Difference, ...]:
-    """Return what differs between two preprocessings as records hold them, perhaps in part."""
+    """Return the differences between two recorded preprocessings, which may be incomplete."""
     try:
         return differences(
             structs.converted(dict(own), Preprocessing),
@@ -178,7 +178,7 @@ def _resize(preprocessing: Preprocessing) -> str:
 
 
 def _values(own: Preprocessing, baseline: Preprocessing) -> tuple[str, str]:
-    """Return the ranges of both, with mean and deviation if the ranges read alike."""
+    """Return both ranges, or mean and deviation if only these differ and the ranges do not."""
     ranges = _range(own), _range(baseline)
     same = all(getattr(own, key) == getattr(baseline, key) for key in _RANGE)
     if same or ranges[0] != ranges[1]:

@@ -1,7 +1,7 @@
-"""The published JSON Schema of the record: made from the structs, kept as a file of the package.
+"""The published JSON Schema of the record, generated from the structs and shipped as a file.
 
-``python -m edgeq.record.json_schema`` rewrites the file after a struct has changed. What a field
-means is read off the ``Attributes`` of its struct's docstring.
+Run ``python -m edgeq.record.json_schema`` to regenerate the file after changing a struct. The
+descriptions of the fields come from the ``Attributes`` sections of the structs' docstrings.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def run_schema() -> bytes:
 
 
 def meanings(kind: type[msgspec.Struct]) -> dict[str, str]:
-    """Return what each field of a struct means, from its docstring and those of what it extends."""
+    """Return the description of each field of a struct, from its own and its bases' docstrings."""
     texts: dict[str, str] = {}
     for extended in reversed(kind.__mro__):
         section = _ATTRIBUTES.search(f"{inspect.cleandoc(extended.__doc__ or '')}\n")
@@ -66,7 +66,7 @@ def meanings(kind: type[msgspec.Struct]) -> dict[str, str]:
 
 
 def _describe(definition: dict[str, Any], kind: type[msgspec.Struct]) -> None:
-    """Add to the definition of a struct what it is, and what its fields mean."""
+    """Add the descriptions of a struct and its fields to its definition."""
     doc = f"{inspect.cleandoc(kind.__doc__ or '')}\n"
     definition["description"] = _ATTRIBUTES.sub("", doc).strip()
     texts = meanings(kind)
@@ -76,7 +76,7 @@ def _describe(definition: dict[str, Any], kind: type[msgspec.Struct]) -> None:
 
 
 def _structs(info: msgspec.inspect.Type) -> Iterator[type[msgspec.Struct]]:
-    """Yield the structs that a type is made of, some of them several times."""
+    """Yield the structs that a type contains; the same struct may appear several times."""
     if isinstance(info, msgspec.inspect.StructType):
         yield info.cls
         for field in info.fields:

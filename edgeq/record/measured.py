@@ -1,8 +1,8 @@
-"""What was measured of one variant, as a record has it.
+"""The measurements of one variant, as a record stores them.
 
-Where a record says what a measurement says, it is that measurement's struct with the fields that
-only a record has. In all of them a field whose default is None is left out of the JSON if it is
-not known; one that is written in any case, and that an older record may lack, is ``null`` then.
+A recorded measurement extends the measurement's struct by the fields that only a record has. A
+field whose default is None is left out of the JSON if it is not known. A field that is always
+written, but that an older record may lack, is ``null`` if it is not known.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from edgeq.measure.latency import Latency, Taking
 
 
 def unknown() -> None:
-    """Return the default of a field that older records lack, and that is always written."""
+    """Return the default, None, of a field that is always written but that older records lack."""
 
 
 def none_of_them() -> tuple[float, ...]:
-    """Return the default of numbers that older records lack, and that are always written."""
+    """Return the default, (), of numbers that are always written but that older records lack."""
     return ()
 
 
 class InParts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What several processes of one run may each measure a part of."""
+    """A section of which several processes of one run may each measure a part."""
 
 
 class NamedGuess(Guess, frozen=True, kw_only=True, omit_defaults=True):
     """A class with its probability.
 
     Attributes:
-        name: Of the class, None without a label set.
+        name: Name of the class; None without a label set.
     """
 
     name: str | None = None
 
 
 class NamedFlip(Flip, frozen=True, kw_only=True, omit_defaults=True):
-    """An image on which the variant does not give the baseline's class.
+    """An image that the variant assigns to another class than the baseline.
 
     Attributes:
         baseline_best: The baseline's three best classes by logits; None if no report shows them.
-        variant_best: The same of the variant.
-        name: Of the photograph.
-        label_name, baseline_name, variant_name: Names of the classes, None without a label set.
+        variant_best: The variant's three best classes by logits; None if no report shows them.
+        name: Name of the photograph.
+        label_name, baseline_name, variant_name: Names of the classes; None without a label set.
     """
 
     baseline_best: tuple[NamedGuess, ...] | None = None  # type: ignore[assignment]  # left out
@@ -66,8 +66,8 @@ class NamedWorstImage(WorstImage, frozen=True, kw_only=True, omit_defaults=True)
     """One of the images with the lowest cosine.
 
     Attributes:
-        name: Of the photograph.
-        baseline_name, variant_name: Names of the classes, None without a label set.
+        name: Name of the photograph.
+        baseline_name, variant_name: Names of the classes; None without a label set.
     """
 
     name: str | None = None
@@ -76,7 +76,10 @@ class NamedWorstImage(WorstImage, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class RecordedAgreement(Agreement, frozen=True, kw_only=True, omit_defaults=True):
-    """What a variant says beside its baseline; which images agree is ``VariantRecord.agrees``."""
+    """A variant's predictions compared with its baseline's.
+
+    ``VariantRecord.agrees`` holds which images agree.
+    """
 
     error: float | None = msgspec.field(default_factory=unknown)
     error_interval: tuple[float, float] | None = msgspec.field(default_factory=unknown)
@@ -95,12 +98,12 @@ class RecordedAgreement(Agreement, frozen=True, kw_only=True, omit_defaults=True
         photographs: Sequence[str] | None,
         classes: Sequence[str] | None,
     ) -> RecordedAgreement:
-        """Return an agreement as a record has it: its images and classes are named.
+        """Return an agreement as a record stores it, with the names of images and classes.
 
         Args:
             measured: The agreement.
-            photographs: Names of the evaluation set's images, None if there is no set.
-            classes: Names of the classes, None without a label set.
+            photographs: Names of the evaluation set's images; None if there is no set.
+            classes: Names of the classes; None without a label set.
         """
         flips = tuple(
             NamedFlip(
@@ -130,16 +133,16 @@ class RecordedAgreement(Agreement, frozen=True, kw_only=True, omit_defaults=True
 
 
 class RecordedAccuracy(Accuracy, frozen=True, kw_only=True, omit_defaults=True):
-    """What a variant and its baseline say beside the labels.
+    """A variant's and its baseline's predictions compared with the labels.
 
-    Which images are right is ``VariantRecord.right`` of each.
+    ``VariantRecord.right`` holds which images each of them classifies correctly.
     """
 
     clusters: Clusters | None = msgspec.field(default_factory=unknown)
 
     @classmethod
     def of(cls, measured: Accuracy) -> RecordedAccuracy:
-        """Return an accuracy as a record has it."""
+        """Return an accuracy as a record stores it."""
         packed = {"baseline_right": "", "variant_right": ""}
         return cls(**msgspec.structs.asdict(measured) | packed)
 
@@ -148,8 +151,8 @@ class RecordedLatency(Latency, frozen=True, kw_only=True, omit_defaults=True):
     """Times of a variant and its baseline in one worker.
 
     Attributes:
-        load_average: The machine's one-minute load average, before the first batch and after the
-            last.
+        load_average: The machine's one-minute load average before the first batch and after the
+            last one.
     """
 
     taking: Taking | None = msgspec.field(default_factory=unknown)
@@ -158,25 +161,25 @@ class RecordedLatency(Latency, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RecordedOperators(InParts, frozen=True, kw_only=True, omit_defaults=True):
-    """What a variant computes with, and who computes it.
+    """A variant's operators and types, and the kernels that run them.
 
-    Each compute operator by itself is of no use in a record, and would be its larger part.
+    Compute operators are only counted: listing each of them would make up most of the record.
 
     Attributes:
-        counts: Number of operators of the file by name; None if the file was not read.
+        counts: Number of operators in the file by name; None if the file was not read.
         weight_bytes_by_type: Stored bytes of the compute operators' weights by type.
         compute_activation_types: Number of compute operators by the type of their output.
-        float_islands: Compute operators with float32 output in a model where others have
-            integer ones, as ``"CONV_2D 17"``.
+        float_islands: Compute operators with float32 output in a model in which others have
+            integer output, for example ``"CONV_2D 17"``.
         input_types: Types of the model's inputs.
         output_types: Types of the model's outputs.
         custom: Names of custom and Flex operators.
-        ends_in_softmax: Whether output 0 is made by SOFTMAX.
-        delegated: Number of operators that the kernels' delegate took over; None if the file was
-            not loaded.
-        total: Number of operators of the graph as it was loaded.
+        ends_in_softmax: Whether a SOFTMAX operator produces output 0.
+        delegated: Number of operators that the kernels' delegate runs; None if the file was not
+            loaded.
+        total: Number of operators in the graph after loading.
         partitions: Number of parts of the graph that the delegate runs; fewer is better.
-        kernels: Which kernels ran it, for example ``"xnnpack"``.
+        kernels: The kernels that run the variant, for example ``"xnnpack"``.
     """
 
     counts: dict[str, int] | None = None
@@ -194,17 +197,17 @@ class RecordedOperators(InParts, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RecordedMemory(InParts, frozen=True, kw_only=True, omit_defaults=True):
-    """What a model costs in memory, and whether that grows.
+    """How much memory a model uses, and whether it grows.
 
     Attributes:
         before: Resident bytes before the model is loaded: Python, numpy and the runtime.
         loaded: Resident bytes after loading and allocating.
         first: Resident bytes after the first inference.
-        peak: Most bytes that were resident from loading to the last inference; lower is better.
-        inferences: Number of inferences that ``peak`` rests on.
+        peak: Most bytes resident at once, from loading to the last inference; lower is better.
+        inferences: Number of inferences over which ``peak`` was measured.
         added: Bytes that the model adds to the worker: ``peak - before``, at least 0.
-        grown: Bytes by which memory grew over the evaluation, 0 if it is steady.
-        watched_inferences: Number of inferences that ``grown`` rests on.
+        grown: Bytes by which memory grew over the evaluation; 0 if it is steady.
+        watched_inferences: Number of inferences over which ``grown`` was measured.
     """
 
     before: int | None = None
@@ -218,17 +221,17 @@ class RecordedMemory(InParts, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RecordedNetwork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The error along the network, layer by layer, or why it could not be measured.
+    """The error of each layer along the network, or why it could not be measured.
 
     Attributes:
-        reason: Why it could not be measured, None if it was.
-        images: Number of images on which it was measured, those where the variant is worst.
+        reason: Why the error could not be measured; None if it was.
+        images: Number of images on which it was measured: those with the variant's worst outputs.
         layers: Number of layers that both models have.
-        places: Places of the layers with an error, counted from 0 in the order of execution.
-        errors: Relative error of each of these layers' outputs, the mean over the images; 0 is no
-            error.
-        operators: Name of each of these layers' operators in the variant.
-        names: Name of each of these layers' outputs in the variant.
+        places: Indices of the layers with a finite error, from 0 in the order of execution.
+        errors: Relative error of the output of each layer in ``places``, the mean over the images;
+            0 is no error.
+        operators: Name of the variant's operator for each layer in ``places``.
+        names: Name of the variant's output tensor for each layer in ``places``.
     """
 
     reason: str | None = None
@@ -241,19 +244,19 @@ class RecordedNetwork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class RecordedControl(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a variant is compared with beside its baseline: edgeq's own variant of its method.
+    """The control: edgeq's own variant of the same method, which a variant is also compared with.
 
     Attributes:
-        method: The control's; None if nothing shows which it would be.
+        method: The control's method; None if it can't be determined.
         itself: Whether the variant is its own control.
-        deduced: Whether the method was read off the file's types.
+        deduced: Whether the method was deduced from the file's types.
         absent: Why there is no control; empty if there is one.
-        engine: The control's engine; None if it was not made.
+        engine: The control's engine; None if the control was not made.
         sha256: Hash of the control's file.
         bytes: Size of the control's file in bytes.
-        declared: Whether the control is a variant of the spec itself.
+        declared: Whether the control is itself a variant of the spec.
         seconds: Seconds of work that the control took in this run.
-        beside: The figures of both; None if none were measured.
+        beside: The figures of variant and control; None if none were measured.
     """
 
     method: str | None

@@ -1,4 +1,4 @@
-"""What a run's figures rest on: machine, tools, images and labels."""
+"""What a run's figures depend on: machine, tools, images and labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         architecture: For example ``"x86_64"``.
         cores: Number of cores that the system sees.
         memory_bytes: Bytes of main memory.
-        processor: Its name, as the system calls it.
+        processor: Name of the processor, as the operating system reports it.
         system: Name and version of the operating system.
     """
 
@@ -31,7 +31,7 @@ PACKAGES = {
     "litert_quantizer": "litert-quantizer",
     "pytest_benchmark": "pytest-benchmark",
 }
-"""Names of packages that can't be names of fields."""
+"""Package names that can't be field names, by the name of their field."""
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=PACKAGES):
@@ -51,13 +51,13 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, re
 
 
 class Toolchain(Versions, frozen=True, kw_only=True, omit_defaults=True):
-    """Versions of the libraries, and how the spec has models run.
+    """Versions of the libraries, and how the spec runs models.
 
     Attributes:
-        threads: Threads of one interpreter.
+        threads: Number of threads of one interpreter.
         kernels: Kernels that the spec asks for.
-        timeout_s: Seconds that a worker may be silent.
-        memory_limit: Bytes that a worker may use.
+        timeout_s: Seconds for which a worker may be silent.
+        memory_limit: Bytes of memory that a worker may use.
     """
 
     threads: int | None = None
@@ -70,12 +70,12 @@ class RecordedSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """One image set of a model.
 
     Attributes:
-        source: As the spec names it.
+        source: Source of the set in the spec.
         count: Number of images.
-        sha256: Of the images' contents and labels, in their order.
+        sha256: Hash of the images' contents and labels, in the set's order.
         labelled: Whether every image has a label.
-        photographs: Number of different photographs, None if each image is one.
-        effective: Number of independent images that the set counts as, None if each is one.
+        photographs: Number of different photographs; None if every image is a different one.
+        effective: Number of independent images that the set counts as; None if all are independent.
     """
 
     source: str
@@ -87,7 +87,12 @@ class RecordedSet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class RecordedImages(InParts, frozen=True, kw_only=True, omit_defaults=True):
-    """The image sets of a model that were used."""
+    """The image sets that were used for a model.
+
+    Attributes:
+        calibration: The calibration set; None if it was not used.
+        evaluation: The evaluation set; None if it was not used.
+    """
 
     calibration: RecordedSet | None = None
     evaluation: RecordedSet | None = None
@@ -97,8 +102,8 @@ class RecordedLabels(msgspec.Struct, frozen=True, kw_only=True):
     """The label set of a model.
 
     Attributes:
-        name: As the spec names it.
-        count: Number of its classes.
+        name: Name of the label set in the spec.
+        count: Number of classes.
     """
 
     name: str

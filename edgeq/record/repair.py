@@ -1,4 +1,4 @@
-"""What ``edgeq repair`` found, as structs and JSON: the table, the choice, and what was judged."""
+"""The result of ``edgeq repair``, as structs and JSON: the table, the choice and the candidates."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class UnitRecord(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: The unit's name.
         weight_bytes: Bytes of the unit's float weights.
-        errors: Relative error of the model with this unit alone at a precision, by precision.
-        saved: Bytes that the file saves then, by precision.
-        seconds: What an inference takes beyond the method's own variant, by precision; empty if
-            time does not matter.
-        chosen: The unit's precision in the variant that was found, or in the best one.
+        errors: Relative error of the model if only this unit has a precision, by precision.
+        saved: Bytes by which that makes the file smaller, by precision.
+        seconds: Seconds by which that makes an inference slower than the method's own variant, by
+            precision; empty if time does not matter.
+        chosen: The unit's precision in the repaired variant, or in the best candidate.
     """
 
     name: str
@@ -38,7 +38,7 @@ class UnitRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PointRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A mix that nothing beats in both size and error.
+    """A mix that no other mix beats in both size and error.
 
     Attributes:
         bytes: Predicted size of the file in bytes.
@@ -54,9 +54,9 @@ class TriedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         method: The variant's method.
-        units: Units that are made in another way, with their precisions.
+        units: Units whose precision differs from the method's, with their precisions.
         percentile: Percentile of the activation ranges, None for the method's own.
-        file: The file that was made of trained weights, None for a mix of the model's own.
+        file: The file made from retrained weights, None for a mix with the model's own weights.
         predicted_bytes: Size of the file in bytes, as the table predicts it.
         predicted_error: Relative error on the evaluation set, as the table predicts it.
         bytes: Size of the file in bytes, None if it could not be made.
@@ -64,7 +64,7 @@ class TriedRecord(msgspec.Struct, frozen=True, kw_only=True):
         error_interval: Confidence interval of the error, at the corrected confidence.
         latency_ratio: Median latency divided by the float model's, None if it was not judged.
         passed: Whether every gate passes and every goal is reached.
-        lacks: What it lacks, in sentences without a full stop.
+        lacks: What the mix lacks, in sentences without a full stop.
     """
 
     method: str
@@ -96,29 +96,29 @@ class MixRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Repair(msgspec.Struct, frozen=True, kw_only=True):
-    """What a repair found.
+    """The result of a repair.
 
     Attributes:
         edgeq: Version of edgeq.
-        started: ISO 8601 time in UTC.
+        started: Start of the repair, ISO 8601 in UTC.
         duration_s: Wall time in seconds.
         stages: Seconds that each stage took, by its name.
-        spec_sha256: Of the canonical spec, as in a run's record.
-        model: The model.
-        aim: What was to be as small as it can be.
-        goals: As they were asked for; empty if the gates alone decide.
-        limits: The limits that the goals stand for, by gate.
+        spec_sha256: Hash of the canonical spec, as in a run's record.
+        model: Name of the model.
+        aim: What was minimized, size or latency.
+        goals: The goals as the user gave them; empty if the gates alone decide.
+        limits: The limits that the goals set, by gate.
         samples: Number of calibration samples that errors were measured on.
         evaluation: Number of evaluation samples that candidates were judged on.
         float_bytes: Size of the float file in bytes.
         confidence: Confidence of each candidate's intervals, corrected for how many might be tried.
         additive: Whether predictions were right within ``repair.checking.TOLERANCE``; if not, the
-            mixes were found by reverting units one after the other.
-        mixes: What that rests on.
-        units: The table.
-        curve: Mixes that nothing beats.
-        tried: The candidates that were judged, in this order.
-        helped: What a changed calibration did, in sentences; empty if none was tried.
+            mixes were found by reverting one unit after another.
+        mixes: The predicted and measured errors that ``additive`` is based on.
+        units: The table of units.
+        curve: Mixes that no other mix beats in both size and error.
+        tried: The candidates that were judged, in the order of judging.
+        helped: The effect of a changed calibration, in sentences; empty if none was tried.
     """
 
     schema: str = SCHEMA
@@ -144,12 +144,12 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def repaired(self) -> TriedRecord | None:
-        """The candidate that passes, None if none does."""
+        """The first candidate that passes, None if none does."""
         return next((candidate for candidate in self.tried if candidate.passed), None)
 
     @property
     def best(self) -> TriedRecord | None:
-        """The candidate that passes, or else that which lacks least."""
+        """The candidate that passes, or else the one that lacks the least."""
 
         def lacking(candidate: TriedRecord) -> tuple[int, float]:
             error = candidate.error if candidate.error is not None else float("inf")
@@ -162,16 +162,16 @@ def read(path: Path) -> Repair:
     """Read a repair's file.
 
     Raises:
-        RecordError: It is missing, or not of this schema.
+        RecordError: The file is missing or does not follow this schema.
     """
     return _READER.read(content_of(path, remedy="Run `edgeq repair` first"), path)
 
 
 def last(folder: Path) -> Repair | None:
-    """Return the repair that a folder of reports holds, None if it holds none.
+    """Return the repair in a folder of reports, None if there is none.
 
     Raises:
-        RecordError: It can't be read.
+        RecordError: The repair's file can't be read.
     """
     path = folder / FILE
     return read(path) if path.exists() else None

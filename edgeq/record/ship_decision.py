@@ -1,4 +1,4 @@
-"""The four answers about a variant, and why, from the verdicts of a record. Pure."""
+"""The four answers about a variant and the reasons for them, from a record's verdicts. Pure."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ _MEASURED = {Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What counts of one case for the answer: its gate, its verdict, and whether MISSING is meant.
+    """The parts of a case that the answer depends on.
 
     Attributes:
+        gate: The gate's name.
+        status: The verdict.
         declared: Whether the spec allows this MISSING.
     """
 
@@ -32,7 +34,7 @@ class Outcome:
 
     @property
     def fails(self) -> bool:
-        """Whether it stands against the variant by itself."""
+        """Whether this case alone rejects the variant."""
         undeclared = self.status is Verdict.MISSING and not self.declared
         return self.status is Verdict.FAIL or undeclared
 
@@ -45,14 +47,14 @@ def decided(
     lost: bool,
     is_open: bool = False,
 ) -> ShipDecision:
-    """Return the answer that a variant's cases come to, the first that fits.
+    """Return the answer about a variant: the first of the four that fits.
 
     Args:
-        outcomes: What its cases came to.
+        outcomes: The outcomes of its cases.
         refused: Whether it could not be made or run, or is worse than accepted.
-        not_run: Whether declared cases of it have no verdict.
-        lost: Whether some of those were not left out on purpose, nor cut off.
-        is_open: Whether its comparison with what was accepted is inconclusive.
+        not_run: Whether any of its declared cases has no verdict.
+        lost: Whether any of those was neither left out on purpose nor cut off.
+        is_open: Whether the comparison with its accepted record is inconclusive.
     """
     known = tuple(outcomes)
     if refused or any(case.fails for case in known) or lost:
@@ -64,14 +66,15 @@ def decided(
 
 
 def sees_predictions(gate: str) -> bool:
-    """Return whether a gate looks at what a variant predicts; one that is unknown does not."""
+    """Return whether a gate looks at predictions; False for an unknown gate."""
     return gate in GATES and GATES.get(gate).sees_predictions
 
 
 def answer(record: RunRecord, model: str, variant: VariantRecord) -> ShipDecision:
-    """Return the answer about a variant: the record's own, decided from its cases if it has none.
+    """Return the answer about a variant from the record, or decide it if the record has none.
 
-    It does not depend on ``record.inconclusive``, which only decides whether the run passes.
+    The answer does not depend on ``record.inconclusive``, which only decides whether the run
+    passes.
     """
     if variant.answer is not None:
         return variant.answer
@@ -88,10 +91,10 @@ def answer(record: RunRecord, model: str, variant: VariantRecord) -> ShipDecisio
 
 
 def answered(record: RunRecord) -> RunRecord:
-    """Return the record with the answer about each variant, whether it passes and all may ship.
+    """Return the record with each variant's answer, ``passes`` and ``may_ship`` filled in.
 
-    This is the one place where that is decided, at the end of a run, when all that it rests on is
-    known. A record that is answered is returned as it is.
+    Only this function decides them, at the end of a run, when everything they depend on is known.
+    A record that already has all answers is returned unchanged.
     """
     variants = [variant for model in record.models for variant in model.variants]
     if variants and all(variant.answer is not None for variant in variants):
@@ -117,18 +120,18 @@ def answered(record: RunRecord) -> RunRecord:
 
 
 def with_error(record: RunRecord, error: str) -> RunRecord:
-    """Return an answered record with bad input that came up while it was written.
+    """Return an answered record with an error that occurred while it was written.
 
-    It does not pass then; what is known about its variants stays.
+    The record no longer passes; the answers about its variants stay.
     """
     summary = msgspec.structs.replace(record.summary, passes=False, may_ship=False)
     return msgspec.structs.replace(record, errors=(*record.errors, error), summary=summary)
 
 
 def reasons(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, ...]:
-    """Return why the answer about a variant is what it is, one sentence each, without full stops.
+    """Return the reasons for the answer about a variant, one sentence each, without full stops.
 
-    Empty for a variant that is cleared.
+    Empty for a cleared variant.
     """
     decision = answer(record, model, variant)
     if decision is ShipDecision.REJECTED:
@@ -139,7 +142,7 @@ def reasons(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str,
 
 
 def objections(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, ...]:
-    """Return what stands against a variant."""
+    """Return the reasons to reject a variant."""
     objection_texts = []
     if variant.error is not None:
         objection_texts.append(f"it could not be made or run: {variant.error}")
@@ -153,7 +156,7 @@ def objections(record: RunRecord, model: str, variant: VariantRecord) -> tuple[s
 
 
 def doubts(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, ...]:
-    """Return what is open about a variant that nothing stands against."""
+    """Return what is open about a variant that is not rejected."""
     doubt_texts = [
         _in_words(case)
         for case in record.verdicts(model, variant.name)
@@ -168,7 +171,7 @@ def doubts(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, 
 
 
 def incomparable(record: RunRecord, model: str, variant: VariantRecord) -> tuple[Change, ...]:
-    """Return the comparisons of a variant with what was accepted that are inconclusive."""
+    """Return the inconclusive comparisons of a variant with its accepted record."""
     return tuple(
         change
         for change in record.changes
@@ -189,12 +192,12 @@ def why_not_judged(record: RunRecord, model: str, variant: VariantRecord) -> str
 
 
 def not_run(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str, ...]:
-    """Return the gates that were declared for a variant and have no verdict."""
+    """Return the gates that are declared for a variant but have no verdict."""
     return _of(record.summary.not_run, model, variant)
 
 
 def _of(cases: Iterable[str], model: str, variant: VariantRecord) -> tuple[str, ...]:
-    """Return the gates of those cases that are about a variant."""
+    """Return the gates of the given cases that belong to a variant."""
     prefix = f"{model}/{variant.name}/"
     return tuple(case.removeprefix(prefix) for case in cases if case.startswith(prefix))
 
@@ -202,7 +205,7 @@ def _of(cases: Iterable[str], model: str, variant: VariantRecord) -> tuple[str, 
 def leans(case: CaseRecord) -> Verdict | None:
     """Return the verdict that an INCONCLUSIVE case leans to, None for any other case.
 
-    One that is open since its baseline may be guessing leans to nothing.
+    Also None if the case is open because its baseline may be guessing.
     """
     if case.known.doubt is not None:
         return None
@@ -224,7 +227,7 @@ def _in_words(case: CaseRecord) -> str:
 
 
 def _worse(record: RunRecord, model: str, variant: VariantRecord) -> list[str]:
-    """Return what is worse about a variant than accepted."""
+    """Return what became worse about a variant since its accepted record."""
     return [
         f"{change.gate}: {change.against}; {change.reason}"
         for change in record.changes
@@ -233,5 +236,5 @@ def _worse(record: RunRecord, model: str, variant: VariantRecord) -> list[str]:
 
 
 def _bare(reason: str) -> str:
-    """Return why a case is MISSING without saying that it is."""
+    """Return the reason of a MISSING case without the words that only say that it is missing."""
     return reason.removeprefix("not measured: ").removesuffix(" (absent by declaration)")

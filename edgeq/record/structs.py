@@ -1,9 +1,10 @@
-"""The one result model: what a run found, as JSON both ways.
+"""The record of a run, as structs that are read from and written to JSON.
 
 Schema ``edgeq.run/2``. Times are in seconds, sizes in bytes, numbers are plain JSON numbers.
 
-``edgeq.run/1`` is still read. Its ``summary.may_ship`` said what ``summary.passes`` says now, and
-its variants had no ``answer``: ``edgeq.record.ship_decision.answered`` adds what is missing.
+``edgeq.run/1`` can still be read. Its ``summary.may_ship`` had the meaning that
+``summary.passes`` has now, and its variants had no ``answer``.
+``edgeq.record.ship_decision.answered`` adds what is missing.
 """
 
 from __future__ import annotations
@@ -56,47 +57,48 @@ SECTIONS = (
     "network",
     "control",
 )
-"""Fields of a variant that are ``{}`` in JSON if they are None."""
+"""Fields of a variant that are written as ``{}`` if they are None."""
 
 MODEL_SECTIONS = ("preprocessing", "labels")
-"""The same of a model."""
+"""Fields of a model that are written as ``{}`` if they are None."""
 
 _ALONE = frozenset({"total", "grown"})
-"""Keys of what was measured last, by a process of its own."""
+"""Keys of measurements that a separate process takes last."""
 
 OWN_TEST = "::"
-"""Stands in the gate of a case that is a test of the user's own: ``test_own::test_mine``."""
+"""Separator that marks the gate of a user's own test, for example ``test_own::test_mine``."""
 
 
 def is_own_test(gate: str) -> bool:
-    """Return whether a case with that gate is a test of the user's own."""
+    """Return whether a case with this gate is a user's own test."""
     return OWN_TEST in gate
 
 
 class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One gate on one variant.
+    """The verdict of one gate on one variant.
 
     Attributes:
-        id: ``model/variant/gate``.
+        id: The case's id, ``model/variant/gate``.
         model: The model's name in the spec.
-        method: Deprecated: the variant's name under its old key. Read ``variant``; this one goes
-            with the next minor release.
+        method: Deprecated: the variant's name under its old key. Read ``variant`` instead; this
+            field will be removed in the next minor release.
         variant: The variant's name.
-        gate: A gate's name, or that of a test of the user's own: ``FILE::TEST``.
-        status: A verdict.
+        gate: The gate's name, or ``FILE::TEST`` for a user's own test.
+        status: The verdict.
         unit: Unit of ``value``, ``limit`` and ``interval``; ``""`` for proofs.
         value: The measured number in ``unit``; None for proofs and MISSING.
-        limit: The limit in ``unit``; None for proofs. Whether it is the least or the most that is
-            allowed is the gate's: a value that keeps it passes.
-        interval: Confidence interval of the value.
-        reason: One sentence.
-        next_step: What to do about it.
+        limit: The limit in ``unit``; None for proofs. The gate decides whether it is a minimum or
+            a maximum; a value that meets it passes.
+        interval: Confidence interval of the value in ``unit``.
+        reason: Why the verdict is what it is, in one sentence.
+        next_step: What the user can do about the verdict.
         declared_missing: Whether the spec allows this MISSING.
-        evidence: Facts that the reason rests on; a gate chooses its own. ``known`` is what edgeq
-            reads of them.
-        as_of: Start of the earlier run that judged it, ISO 8601 in UTC; None if this one did.
-        cause: What probably made it fail, said as probable; its facts are ``evidence["cause"]``.
-            None where nothing was found.
+        evidence: Facts that support the reason; each gate chooses its own. The property ``known``
+            returns those that edgeq reads.
+        as_of: Start of the earlier run that judged this case, ISO 8601 in UTC; None if this run
+            judged it.
+        cause: Probable cause of the failure, worded as probable; its facts are in
+            ``evidence["cause"]``. None if no cause was identified.
     """
 
     id: str
@@ -117,14 +119,14 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     as_of: str | None = None
 
     def __post_init__(self) -> None:
-        """Give the variant's name under both keys: older versions wrote, and read, only one."""
+        """Set the variant's name under both keys, as older versions wrote and read only one."""
         name = self.variant or self.method
         msgspec.structs.force_setattr(self, "variant", name)
         msgspec.structs.force_setattr(self, "method", name)
 
     @property
     def known(self) -> Evidence:
-        """What edgeq itself reads of the evidence."""
+        """The part of the evidence that edgeq itself reads."""
         return evidence_of(self.evidence)
 
 
@@ -133,33 +135,35 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: The variant's name, ``"baseline"`` for the baseline.
-        method: Name of the method, ``"float"`` for the baseline, ``"ready-made"`` where a
-            ready-made variant claims none.
-        engine: Library that made it, ``"ready-made"`` for a ready-made one, ``""`` for the
-            baseline.
-        sha256: Of the file; ``""`` where it could not be made.
+        method: Name of the method: ``"float"`` for the baseline, ``"ready-made"`` for a
+            ready-made variant that claims no method.
+        engine: Library that made the file: ``"ready-made"`` for a ready-made variant, ``""`` for
+            the baseline.
+        sha256: Hash of the file; ``""`` if it could not be made.
         bytes: Size of the file in bytes; smaller is better.
-        file: Path of the file below the store or as given, relative to the spec's root where
-            it lies below it.
-        error: Why it could not be made or run, None when it could.
-        answer: The answer about it, decided at the end of a run; None for the baseline, and in a
-            record of an older schema.
-        right: The evaluation images that it has right, in their order: base64 of one bit each,
-            the first in the highest bit of the first byte. ``""`` without labels, and of a
-            baseline none of whose variants was compared with them.
-        agrees: The same of the images on which it gives its baseline's class; ``""`` of a baseline.
-        fingerprint: Hash of all that its verdicts rest on: tools, files, images, labels; ``""`` if
-            something can't be read. Partial runs of one spec are joined by it.
-        manifest: What it was made from; None for the baseline, and if it could not be made.
-        preprocessing: Its own; None if it is the model's.
-        feeding: How it is fed compared with the baseline; None if nothing differs, or no case that
-            rests on it was judged.
-        size, operators, agreement, accuracy, latency, memory: What was measured; None, which is
-            ``{}`` in JSON, if nothing was.
-        network: The error along the network, layer by layer; None if it was not measured.
-        outputs: How each output that is judged as a tensor fits the baseline's.
-        control: What the variant is compared with beside its baseline, why there is nothing, and
-            the figures of both; None if no default limit asked.
+        file: Path of the file in the store or as the spec gives it, relative to the spec's root
+            if the file lies below it; otherwise the bare file name.
+        error: Why the variant could not be made or run; None if it could.
+        answer: The answer about the variant, decided at the end of a run; None for the baseline
+            and in a record of an older schema.
+        right: Which evaluation images the model classifies correctly, as base64 of one bit per
+            image in the set's order, the first in the highest bit of the first byte. ``""``
+            without labels, and for a baseline if no variant's accuracy was measured.
+        agrees: Which evaluation images the variant assigns to the baseline's class, packed like
+            ``right``; ``""`` for the baseline.
+        fingerprint: Hash of everything that the verdicts depend on: tools, files, images and
+            labels. ``""`` if something can't be read. Partial runs of one spec are joined by it.
+        manifest: What the variant was made from; None for the baseline and if the variant could
+            not be made.
+        preprocessing: The variant's own preprocessing; None if it uses the model's.
+        feeding: How the variant's input differs from the baseline's; None if it does not, or if no
+            case that depends on it was judged.
+        size, operators, agreement, accuracy, latency, memory: The measurement; None, written as
+            ``{}``, if it was not taken.
+        network: The error of each layer along the network; None if it was not measured.
+        outputs: How closely each output that is judged as a tensor matches the baseline's.
+        control: The control that the variant is also compared with, or why there is none, and the
+            figures of both; None if no default limit needs a control.
     """
 
     name: str
@@ -192,22 +196,24 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: Name in the spec.
-        source: Source in the spec.
-        trained: Whether the weights are trained ones.
-        notes: What a reader must know, for example about random weights.
-        task: What its outputs are judged as, ``""`` if that was not found out.
-        task_evidence: Why.
-        classes: Number of classes, 0 if it has none.
-        output: Place of the class scores among the outputs; 0 if there are none.
+        source: Source of the model in the spec.
+        trained: Whether the weights are trained.
+        baseline: The float model that the variants are compared with.
+        variants: The model's variants.
+        notes: What a reader must know, for example that the weights are random.
+        task: What the outputs are judged as; ``""`` if the task is not known.
+        task_evidence: Why that task was chosen.
+        classes: Number of classes, 0 if the model has none.
+        output: Index of the output that holds the class scores; 0 if there is none.
         tensors: Number of outputs that are judged as tensors.
         images: Counts, hashes and sources of the calibration and evaluation sets.
-        image_keys: A key of each evaluation image and its label, in their order: base64 of the
-            first 6 bytes of a hash of each.
-        preprocessing: How photographs become its input; None if it was not found out.
-        labels: Its label set, None without one.
-        licence, attribution: For the deployment package.
-        pictures: Of the photographs that a report shows.
-        sheets: Of its image sets.
+        image_keys: A key per evaluation image and its label, in the set's order: base64 of the
+            first 6 bytes of a hash of each pair.
+        preprocessing: How photographs become the model's input; None if it is not known.
+        labels: The model's label set, None if it has none.
+        licence, attribution: Terms of the model, for the deployment package.
+        pictures: Small pictures of the photographs that a report shows.
+        sheets: Contact sheets of the model's image sets.
     """
 
     name: str
@@ -232,7 +238,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts by verdict, and what they come to.
+    """Number of cases by verdict, and whether the run passes.
 
     Attributes:
         passed: Number of cases with the verdict PASS.
@@ -240,14 +246,14 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         inconclusive: Number of cases with the verdict INCONCLUSIVE.
         missing: Number of cases with the verdict MISSING.
         passes: Whether the run is complete and nothing fails: no FAIL, no undeclared MISSING,
-            nothing worse than accepted, no declared case without a verdict, no bad input, not
-            interrupted, INCONCLUSIVE only if the spec lets it pass.
-        may_ship: Whether there is a variant and every variant is cleared in a run that passes.
-            Decided with ``passes`` and the variants' answers at the end of a run, by
-            ``edgeq.record.ship_decision.answered``; both are False until then.
-        not_run: Ids of declared cases without a verdict (deselected, or cut off).
-        lost: Those of them that nobody chose to leave out in a run of which another part was left
-            out on purpose; without such a part all of ``not_run`` are.
+            nothing worse than accepted, no declared case without a verdict, no bad input, no
+            interruption, and INCONCLUSIVE only if the spec lets it pass.
+        may_ship: Whether the run passes, has at least one variant and every variant is cleared.
+            ``edgeq.record.ship_decision.answered`` decides this at the end of a run, together with
+            ``passes`` and the variants' answers; until then both are False.
+        not_run: Ids of declared cases without a verdict (deselected or cut off).
+        lost: Ids from ``not_run`` that the user did not choose to leave out. If nothing was left
+            out on purpose, all of them.
         complete: Whether every declared case has a verdict and every verdict was declared.
     """
 
@@ -263,29 +269,32 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run found.
+    """The record of one run.
 
     Attributes:
         edgeq: Version of edgeq.
-        started: ISO 8601 time in UTC.
+        started: Start of the run, ISO 8601 in UTC.
         duration_s: Wall time of the run in seconds.
-        spec_sha256: Of the canonical spec.
-        inconclusive: ``"warn"`` or ``"fail"``, as in the spec.
-        partial: Whether a part of the gate was asked for (``-m``, ``-k``, single tests) and
-            something is open: what was left out is then not a failure, and leaves a variant
-            unproven.
-        interrupted: Whether the run was cut off by Ctrl-C; it does not pass then.
+        spec_sha256: Hash of the canonical spec.
+        inconclusive: What INCONCLUSIVE leads to according to the spec: ``"warn"`` or ``"fail"``.
+        partial: Whether only part of the gate was selected (``-m``, ``-k``, single tests) and cases
+            are open. What was left out is then not a failure, but leaves a variant unproven.
+        interrupted: Whether Ctrl-C cut the run off; an interrupted run does not pass.
         commands: Commands that repeat the run.
-        data: What they take from the folder that ``$EDGEQ_DATA`` names, in words.
-        errors: Bad input that was found on the way, one sentence each; a run with errors does
-            not pass.
-        machine: CPU, cores, memory, system.
-        toolchain: Versions of the libraries, kernels, threads.
-        changes: What became of each case since the accepted record of its model.
-        commit: The commit that was checked out, None outside of a repository.
-        previous: What changed since the run before, None where none is known.
-        challenge: The last answer of ``edgeq challenge``, None where there is none. It need not
-            be of this spec: compare ``spec_sha256``.
+        data: What these commands need from the folder that ``$EDGEQ_DATA`` names, in words.
+        errors: Bad input, one sentence each; a run with errors does not pass.
+        machine: The machine's processor, cores, memory and operating system.
+        toolchain: Versions of the libraries, and the kernels and threads.
+        models: The models with their baselines and variants.
+        cases: The verdicts, in the order of the inventory.
+        changes: How each case compares with the accepted record of its model.
+        commit: The commit that was checked out; None outside a repository.
+        previous: What changed since the previous run; None if there is none.
+        challenge: The latest result of ``edgeq challenge``; None if there is none. It may be of
+            another spec: compare ``spec_sha256``.
+        repair: The latest result of ``edgeq repair``; None if there is none. It may be of another
+            spec, too.
+        summary: Number of cases by verdict, and whether the run passes.
     """
 
     schema: str = SCHEMA
@@ -316,7 +325,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def lost(self) -> tuple[str, ...]:
-        """Ids of declared cases that have no verdict though nobody chose to leave them out."""
+        """Ids of declared cases without a verdict that the user did not choose to leave out."""
         if self.interrupted:
             return ()
         return self.summary.lost if self.partial else self.summary.not_run
@@ -334,10 +343,11 @@ def summarize(
     *,
     left_out: Container[str] = (),
 ) -> Summary:
-    """Count verdicts and compare the cases with the inventory, both ways. Nothing is decided yet.
+    """Count verdicts and compare the cases with the inventory, both ways.
+
+    Whether the run passes is decided later, by ``edgeq.record.ship_decision.answered``.
 
     Args:
-        repair: The last answer of ``edgeq repair``, None if there is none.
         cases: The verdicts of a run.
         declared: Ids of all cases that the spec declares.
         left_out: Ids of cases that were left out on purpose.
@@ -361,8 +371,8 @@ def summarize(
 def written(section: msgspec.Struct | None) -> dict[str, Any]:
     """Return a section of a record as its JSON object, ``{}`` for None.
 
-    Keys of what several processes may have measured a part of are sorted: whose part came first
-    must not show.
+    If several processes may each have measured part of a section, its keys are sorted, so that the
+    order in which the parts arrived does not show.
     """
     table: dict[str, Any] = {} if section is None else msgspec.to_builtins(section)
     joined = isinstance(section, InParts) and not _ALONE.isdisjoint(table)
@@ -390,7 +400,7 @@ def from_json(data: bytes, *, where: str | Path | None = None) -> RunRecord:
     """Read a record of this or an older schema.
 
     Raises:
-        RecordError: The bytes are not a record, or of a newer schema.
+        RecordError: The bytes are not a record, or its schema is newer.
     """
     return _READER.read(data, where)
 
@@ -399,7 +409,7 @@ def read(path: Path) -> RunRecord:
     """Read a record's file.
 
     Raises:
-        RecordError: It is missing or no record.
+        RecordError: The file is missing or is not a record.
     """
     data = content_of(path, remedy="Run `edgeq gate` first, or name another record")
     return from_json(data, where=path)
@@ -423,7 +433,7 @@ def _from_run_1(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_run_2(plain: dict[str, Any]) -> dict[str, Any]:
-    """Return a record as the fields of this struct: ``{}`` stands for None there."""
+    """Return a record of schema ``edgeq.run/2`` as the fields of this struct: None for ``{}``."""
     return {**plain, "models": [_model(model) for model in plain.get("models", ())]}
 
 
@@ -451,10 +461,10 @@ def _absent(plain: dict[str, Any], names: tuple[str, ...]) -> dict[str, None]:
 
 
 def _prepared(plain: dict[str, Any]) -> dict[str, Any]:
-    """Return a table whose preprocessing is whole: what older records do not name was not done.
+    """Return a table with a complete preprocessing: a step that older records lack was not done.
 
     Raises:
-        ValidationError: It lacks what every version has written.
+        ValidationError: The preprocessing lacks a field that every version has written.
     """
     preprocessing = plain.get("preprocessing")
     if preprocessing is None:

@@ -1,4 +1,4 @@
-"""The small pictures of photographs that a record names; each is a file beside it."""
+"""The small pictures that a record refers to; each is a file next to the record."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import msgspec
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """A small picture of an evaluation photograph, kept in a file beside the record.
+    """A small picture of an evaluation photograph, in a file next to the record.
 
     Attributes:
-        image: Index in the evaluation set.
-        sha256: Of the picture's file.
+        image: Index of the photograph in the evaluation set.
+        sha256: Hash of the picture's file.
     """
 
     image: int
@@ -18,16 +18,16 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
-    """A contact sheet: small pictures of a set's images in one file beside the record.
+    """A contact sheet: small pictures of a set's images in one file next to the record.
 
     Attributes:
-        role: Of the set, ``"calibration"`` or ``"evaluation"``.
+        role: Role of the set, ``"calibration"`` or ``"evaluation"``.
         images: Number of images in the set.
-        places: Which images are shown, as indices in the set, row by row.
+        places: Indices in the set of the images that are shown, row by row.
         columns: Number of pictures in a row.
         tile: Width and height of one picture in pixels.
-        sha256: Of the file.
-        variant: Name of the variant whose own samples are shown, ``""`` for a set of its model.
+        sha256: Hash of the sheet's file.
+        variant: Name of the variant whose own samples are shown; ``""`` for a set of the model.
     """
 
     role: str

@@ -1,7 +1,7 @@
-"""What the cases of a model will lack, said before anything is made: the doctor's questions.
+"""Predicts what the cases of a model will lack before anything is built, for the doctor.
 
-As much is answered as a look at files and folders tells. Whether a Keras model's outputs are class
-scores, for example, shows when it is exported.
+It answers only what files and folders show. Whether a Keras model's outputs are class scores, for
+example, is known only once the model is exported.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Lack:
     """Why some gates of a model will not be measured.
 
     Attributes:
-        gates: Their names.
-        reason: Why.
-        step: What to do about it, empty if nothing.
+        gates: Names of the gates.
+        reason: Why they will not be measured.
+        step: What to do about it, empty if nothing can be done.
         declared: Whether the spec says that they may be MISSING.
     """
 
@@ -47,11 +47,11 @@ class Lack:
 
 
 def require_comparable(spec: Spec, name: str) -> None:
-    """Refuse a ready-made variant that can't be one of its baseline's, as far as both are files.
+    """Refuse a ready-made variant that does not fit its baseline, if both are files.
 
     Raises:
-        ModelError: It takes something else than one image, images of another size, or has another
-            number of outputs.
+        ModelError: The variant does not take exactly one image, takes images of another size, or
+            has another number of outputs.
         EdgeqError: A file can't be used.
     """
     declared = spec.variants[name]
@@ -81,12 +81,12 @@ def require_comparable(spec: Spec, name: str) -> None:
 
 
 def require_apart(spec: Spec, name: str) -> None:
-    """Refuse calibration images that are evaluation images too.
+    """Refuse calibration images that are also evaluation images.
 
-    Only files of the same size are read.
+    Only files of equal size are read and compared.
 
     Raises:
-        ImageError: Some are.
+        ImageError: The two sets share images.
         EdgeqError: A set can't be used.
     """
     calibration, evaluation = (
@@ -111,7 +111,7 @@ def require_apart(spec: Spec, name: str) -> None:
 
 
 def photos_of(spec: Spec, name: str, role: Role) -> tuple[SampleFile, ...]:
-    """Return the photographs that a model has for a role, none where the spec names no set.
+    """Return a model's photographs for a role, none if the spec names no set.
 
     Raises:
         EdgeqError: The set can't be used.
@@ -131,12 +131,12 @@ def photos_of(spec: Spec, name: str, role: Role) -> tuple[SampleFile, ...]:
 
 
 def lacks(run: Run, name: str, reading: Reading | None) -> Iterator[Lack]:
-    """Yield why cases of a model will be MISSING, or refused, with all that share a reason.
+    """Yield each reason why cases of a model will be MISSING, with the gates that share it.
 
     Args:
         run: A run of the spec.
         name: Name of the model.
-        reading: How its outputs are read, None if that is not known yet.
+        reading: How the model's outputs are read, None if not known yet.
 
     Raises:
         ImageError: Some images have labels of other classes.
@@ -149,7 +149,7 @@ def lacks(run: Run, name: str, reading: Reading | None) -> Iterator[Lack]:
         source = spec.images_of(name, "evaluation") or ""
         labels = [photo.label for photo in photos if photo.label is not None]
         if foreign(source, labels, reading.classes) is not None:
-            labelled = False  # a note says so
+            labelled = False  # a note in the report explains this
         else:
             require_classes(photos, reading.classes, source)
     lacking: dict[tuple[str, str, bool], dict[str, None]] = {}
@@ -166,7 +166,7 @@ def lacks(run: Run, name: str, reading: Reading | None) -> Iterator[Lack]:
 def _lack(
     spec: Spec, case: Case, reading: Reading | None, *, images: int, labelled: bool
 ) -> tuple[str, str, bool] | None:
-    """Return why a case will be MISSING, what to do, and whether that is declared."""
+    """Return why a case will be MISSING, what to do, and whether the spec declares it."""
     model = spec.models[case.variant.model]
     if reading is not None:
         if case.inapplicable(reading.task, reading.classes) is not None:
@@ -191,6 +191,6 @@ def _lack(
 
 
 def _baseline_file(spec: Spec, name: str) -> ModelFile | None:
-    """Return the file of a model that is a ``.tflite`` file, None if it is to be exported."""
+    """Return the file of a ``.tflite`` model, None if the model has yet to be exported."""
     source = parse_source(name, spec.models[name], spec)
     return file_of(spec, name, source) if isinstance(source, FloatFile) else None

@@ -1,4 +1,4 @@
-"""A reason why cases are not judged is given by one of them; the others point to it. Pure."""
+"""Lets one case carry a reason that several cases share; the others point to it. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from edgeq.record.structs import CaseRecord
 
 
 def reason_of(case: CaseRecord, error: EdgeqError | None) -> tuple[str, str] | None:
-    """Return why a case was not judged, as what the reason is about and its text; None if it was.
+    """Return what the reason why a case was not judged is about, and its text.
 
-    A variant that could not be made or run is the reason of its own cases. Bad input is the reason
-    of all cases of its model, except for those that may be MISSING: each of them is declared.
+    A variant that could not be built or run is the reason for its own cases. Bad input is the
+    reason for all cases of its model, except cases declared MISSING, which are declared one by one.
 
     Args:
         case: The case's record.
-        error: The bad input that kept it from being measured.
+        error: The bad input that prevented the measurement.
+
+    Returns:
+        None if the case was judged.
     """
     if case.status is Verdict.FAIL and is_broken(case.evidence):
         return f"{case.model}/{case.variant}", case.reason
@@ -32,12 +35,13 @@ def reason_of(case: CaseRecord, error: EdgeqError | None) -> tuple[str, str] | N
 def said_once(
     case: CaseRecord, error: EdgeqError | None, carriers: dict[tuple[str, str], str]
 ) -> CaseRecord:
-    """Return a case, pointing to another one that has given the same reason before.
+    """Return a case, made to point to an earlier case if that has the same reason.
 
     Args:
         case: The case's record.
-        error: The bad input that kept it from being measured.
-        carriers: The cases that gave a reason, by it; this one joins them if its reason is new.
+        error: The bad input that prevented the measurement.
+        carriers: Ids of the cases that carry a reason, by reason. This case is added if its reason
+            is new.
     """
     reason = reason_of(case, error)
     if reason is None:
@@ -47,11 +51,11 @@ def said_once(
 
 
 def pointing(case: CaseRecord, carrier: str) -> CaseRecord:
-    """Return a case that is not judged for the reason that another one gives.
+    """Return a case as not judged, pointing to the case that carries the reason.
 
     Args:
         case: The case.
-        carrier: Id of the case that gives the reason.
+        carrier: Id of the case that carries the reason.
     """
     return msgspec.structs.replace(
         case,
@@ -66,18 +70,18 @@ def pointing(case: CaseRecord, carrier: str) -> CaseRecord:
 
 
 def points_elsewhere(case: CaseRecord) -> bool:
-    """Return whether a case is not judged for the reason that another one gives."""
+    """Return whether a case is not judged and points to the case that carries the reason."""
     return case.status is Verdict.MISSING and case.reason.startswith(NOT_JUDGED)
 
 
 def carried_once(cases: Iterable[CaseRecord]) -> tuple[CaseRecord, ...]:
-    """Return cases in which each broken variant's reason is given once, by the first of its cases.
+    """Return cases in which only the first case of each broken variant carries the reason.
 
-    Whichever test runs first gives the reason, and tests that run in several processes don't know
-    of each other. The record must be the same in any order.
+    During the run, the test that runs first carries it, and tests in different processes don't
+    know of each other. The record must not depend on their order.
 
     Args:
-        cases: In the order of the inventory.
+        cases: The cases in inventory order.
     """
     known = tuple(cases)
     carriers: dict[tuple[str, str], list[CaseRecord]] = {}
@@ -95,7 +99,7 @@ def carried_once(cases: Iterable[CaseRecord]) -> tuple[CaseRecord, ...]:
 
 
 def _giving(case: CaseRecord, carrier: CaseRecord) -> CaseRecord:
-    """Return a case that gives the reason that another one has given."""
+    """Return a case with the reason that another case carried."""
     return msgspec.structs.replace(
         case,
         status=carrier.status,

@@ -1,4 +1,4 @@
-"""What the baseline computes inside on a few samples, kept in the store for all its variants."""
+"""Activations of the baseline on a few samples, kept in the store for all its variants."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
 
 SAMPLES = 8
-"""Samples that are looked at: 0.5 s for the 271 tensors of EfficientNetV2-B0."""
+"""Number of samples to run, which takes 0.5 s for the 271 tensors of EfficientNetV2-B0."""
 
 VALUES = 1024
-"""Values of a tensor that are looked at on one sample, beside the smallest and the largest."""
+"""Values to read per tensor and sample, in addition to the smallest and the largest."""
 
 _FORMAT = 1
 _KIND = "computed"
@@ -33,7 +33,7 @@ Values = Mapping[int, Floats]
 
 
 def sample_places(variant: VariantUnderTest) -> range:
-    """Return the places of samples that are evenly spread over the evaluation set.
+    """Return the places of samples spread evenly over the evaluation set.
 
     Raises:
         ImageError: There is no evaluation set.
@@ -43,7 +43,7 @@ def sample_places(variant: VariantUnderTest) -> range:
 
 
 def sample_pixels(variant: VariantUnderTest) -> npt.NDArray[np.uint8]:
-    """Return the pixels of these samples as a variant is fed, shape ``(n, h, w, 3)``.
+    """Return the pixels of these samples as the variant takes them, shape ``(n, h, w, 3)``.
 
     Raises:
         ImageError: There is no evaluation set, or a variant's own samples can't be used.
@@ -52,11 +52,11 @@ def sample_pixels(variant: VariantUnderTest) -> npt.NDArray[np.uint8]:
 
 
 def computed(baseline: VariantUnderTest) -> Values:
-    """Return values of each float tensor that a baseline computes, by the tensor's index.
+    """Return values of each float tensor that a baseline computes, by tensor index.
 
     Returns:
-        Arrays of shape ``(n, 2 + m)``: for each sample the smallest and the largest value, then m
-        evenly spread ones.
+        Arrays of shape ``(n, 2 + m)``. Each row holds a sample's smallest and largest value, then
+        m evenly spread ones.
 
     Raises:
         ModelError: The baseline does not run.

@@ -1,4 +1,4 @@
-"""The control of a variant: edgeq's own variant of the same method, made and run on the side."""
+"""The control of a variant: edgeq's own variant of the same method, built for comparison."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from edgeq.store.cached import keep
 
 _NAME = "{} (control)"
 _SAMPLED_NAME = "{} (control of {})"
-"""No variant of a spec can have such names."""
+"""Name patterns that no variant in a spec can have."""
 
 _LIKE_OWN: tuple[StoredWeights, ...] = ("quantized",)
-"""How weights came from the baseline's that edgeq's own variant is a measure for."""
+"""The kinds of stored weights for which edgeq's own variant is a fair measure."""
 
 
 @dataclass(frozen=True)
 class Control:
-    """Which variant another one is compared with, beside the baseline.
+    """The variant that another one is compared with, in addition to the baseline.
 
     Attributes:
-        method: Its method; None if nothing shows which it would be.
-        variant: The control; None if there is none.
+        method: The control's method, None if nothing shows which it would be.
+        variant: The control, None if there is none.
         itself: Whether the variant is its own control.
-        deduced: Whether the method was read off the file's types.
-        absent: Why there is no control; empty if there is one.
+        deduced: Whether the method was deduced from the file's types.
+        absent: Why there is no control, empty if there is one.
     """
 
     method: str | None
@@ -49,19 +49,19 @@ class Control:
 
 
 def claimed_control(variant: VariantUnderTest) -> Control:
-    """Return the control that a variant's claim asks for; nothing is made or read for it."""
+    """Return the control that a variant's claim asks for, without building or reading anything."""
     if variant.method is None:
         return Control(None, absent="the file claims no method")
     return _of_method(variant, variant.method)
 
 
 def find_control(variant: VariantUnderTest) -> Control:
-    """Return the control of a variant, made and run on the evaluation set.
+    """Return the control of a variant, built and run on the evaluation set.
 
-    Whatever keeps it from being made is no fault of the variant's: then there is none.
+    If it can't be built, that is not the variant's fault, and the variant has no control.
 
     Raises:
-        EdgeqError: The variant itself can't be made or read.
+        EdgeqError: The variant itself can't be built or read.
     """
     control = claimed_control(variant)
     if variant.method is None:
@@ -89,7 +89,7 @@ def reference_of(variant: VariantUnderTest) -> Reference:
     """Return what a variant's control adds to a default limit.
 
     Raises:
-        EdgeqError: The variant can't be made or run.
+        EdgeqError: The variant can't be built or run.
     """
     control = variant.control_choice
     compared = control.variant is not None and not control.itself
@@ -107,13 +107,13 @@ def _run_control(control: VariantUnderTest) -> None:
     make_control(control)
     for part in range(control.run.parts):
         evaluate_control(control, part)
-    control.tensors  # noqa: B018 - to ask is to read them
+    control.tensors  # noqa: B018 - accessing the property reads them
     if control.classifies:
         control.predictions  # noqa: B018 - as above
 
 
 def _unlike_own(variant: VariantUnderTest) -> str:
-    """Return why edgeq's own variant is no measure for a file, empty if it is one."""
+    """Return why edgeq's own variant is not a fair measure for a file, empty if it is."""
     sizes = variant.operators.weight_bytes_by_type
     if sizes.get("uint8", 0) > sizes.get("int8", 0):
         return "its weights are uint8 with one scale a layer, which edgeq's own are not"
@@ -121,15 +121,15 @@ def _unlike_own(variant: VariantUnderTest) -> str:
 
 
 def cost_beside_finer(variant: VariantUnderTest) -> dict[str, object]:
-    """Return what a variant's coarser scales cost, as facts: its error beside that of finer ones.
+    """Return, as facts, the error that a variant's coarser scales cost compared with finer ones.
 
     Returns:
-        ``method`` that has the finer scales; its ``error``, the variant's (``own``) and the
-        ``ratio`` of the output where that is greatest, or why they are ``absent``. Nothing if no
-        method has finer scales, or if the file has them itself.
+        The ``method`` with the finer scales, its ``error``, the variant's error (``own``) and
+        their ``ratio``, for the output with the greatest ratio, or the reason why they are
+        ``absent``. Empty if no method has finer scales or the file has them itself.
 
     Raises:
-        EdgeqError: The variant itself can't be made or run.
+        EdgeqError: The variant itself can't be built or run.
     """
     method = None if variant.method is None else METHODS.get(variant.method)
     finer = None if method is None else method.finer
@@ -155,9 +155,10 @@ def _is_uncalibrated(variant: VariantUnderTest) -> bool:
 
 
 def deduced_method(variant: VariantUnderTest) -> str | None:
-    """Return the method whose types and scales a file shows, None if it shows those of none.
+    """Return the method whose types and scales a file shows, None if no method matches.
 
-    Of several, one that asks for one scale a layer says most about the file, else the first.
+    If several match, a method with one scale per layer is preferred, as it says most about the
+    file. Otherwise the first match is returned.
     """
     types = variant.operators
     shown = [method for _, method in METHODS if shows(types, method)]
@@ -166,27 +167,27 @@ def deduced_method(variant: VariantUnderTest) -> str | None:
 
 
 def make_control(control: VariantUnderTest) -> None:
-    """Make a control; a declared variant that serves as one costs nothing on the side.
+    """Build a control; if it is a declared variant, its time is not counted as extra.
 
     Raises:
-        EdgeqError: It can't be made.
+        EdgeqError: It can't be built.
     """
     with control.clock:
-        control.artifact  # noqa: B018 - to ask is to make it
+        control.artifact  # noqa: B018 - accessing the property builds it
 
 
 def evaluate_control(control: VariantUnderTest, part: int) -> None:
     """Run a control on one of the parts of its samples.
 
     Raises:
-        EdgeqError: It can't be made or run.
+        EdgeqError: It can't be built or run.
     """
     with control.clock:
         control.evaluate(part, control.run.parts)
 
 
 def beside_control_of(variant: VariantUnderTest) -> BesideControl:
-    """Return a variant's figures beside its control's; see ``beside`` for its errors."""
+    """Return a variant's figures compared with its control's; see ``beside`` for the errors."""
     control = variant.control
     if control is None:
         raise TypeError(f"{variant.name} has no control")
@@ -194,10 +195,10 @@ def beside_control_of(variant: VariantUnderTest) -> BesideControl:
 
 
 def beside(variant: VariantUnderTest, control: VariantUnderTest) -> BesideControl:
-    """Return a variant's figures beside those of another one of its model.
+    """Return a variant's figures compared with those of another variant of the same model.
 
     Raises:
-        EdgeqError: One of them does not run, or gives other outputs than its baseline.
+        EdgeqError: One of them does not run, or its outputs differ in form from the baseline's.
     """
     images, three = variant.inputs.images.evaluation, (variant.baseline, variant, control)
     clusters = find_clusters(images.groups()) if images is not None else None
@@ -230,7 +231,7 @@ def beside(variant: VariantUnderTest, control: VariantUnderTest) -> BesideContro
 
 
 def record_of(variant: VariantUnderTest, choice: Control) -> RecordedControl:
-    """Return what a record says of a variant's control."""
+    """Return a variant's control as the record states it."""
     recorded = RecordedControl(
         method=choice.method,
         itself=choice.itself,
@@ -253,9 +254,10 @@ def record_of(variant: VariantUnderTest, choice: Control) -> RecordedControl:
 
 
 def _of_method(variant: VariantUnderTest, method: str) -> Control:
-    """Return the control of a method: fed like the baseline, on the variant's samples.
+    """Return the control of a method, fed like the baseline on the variant's samples.
 
-    What a declared other resize, filter or range costs is thus seen, and not excused.
+    The cost of a different resize, filter or range that the spec declares is thus visible, not
+    excused.
     """
     declared = variant.declaration
     if declared is not None and declared.weights not in {
@@ -277,7 +279,7 @@ def _of_method(variant: VariantUnderTest, method: str) -> Control:
 
 
 def _coarser(method: str) -> str | None:
-    """Return the method that does the same with one scale a layer, None if there is none."""
+    """Return the same method with one scale per layer, None if there is none."""
     return next((name for name, one in METHODS if one.finer == method), None)
 
 

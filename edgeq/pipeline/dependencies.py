@@ -1,4 +1,4 @@
-"""What numbers depend on, by which the store addresses them."""
+"""The facts that numbers depend on, by which the store addresses them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @cache
 def runtime_facts() -> Mapping[str, str]:
-    """Return what a model's numbers depend on beside the model: the runtime and the processor."""
+    """Return what a model's numbers depend on apart from the model: runtime and processor."""
     return {
         "ai-edge-litert": version("ai-edge-litert"),
         "architecture": platform.machine(),
@@ -31,7 +31,7 @@ def runtime_facts() -> Mapping[str, str]:
 
 @cache
 def processor_name() -> str:
-    """Return the processor's name, as the system calls it."""
+    """Return the processor's name as the operating system reports it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             key, _, value = line.partition(":")
@@ -44,7 +44,7 @@ def processor_name() -> str:
 
 @cache
 def arithmetic() -> Mapping[str, str]:
-    """Return what decides, beside the predictions, about numbers made from them."""
+    """Return what numbers derived from predictions depend on apart from the predictions."""
     return {
         "sources": sources(samples, measure),
         "numpy": version("numpy"),
@@ -53,19 +53,19 @@ def arithmetic() -> Mapping[str, str]:
 
 
 def file_facts(variant: VariantUnderTest) -> Mapping[str, object]:
-    """Return what numbers about a file alone depend on.
+    """Return what numbers derived from a file alone depend on.
 
     Raises:
-        EdgeqError: The variant can't be made or read.
+        EdgeqError: The variant can't be built or read.
     """
     return {"model": variant.sha256, **arithmetic()}
 
 
 def answers_facts(variant: VariantUnderTest) -> Mapping[str, object]:
-    """Return what a variant's answer to a photograph depends on, beside the photograph.
+    """Return what a variant's prediction for a photograph depends on, apart from the photograph.
 
     Raises:
-        EdgeqError: The variant can't be made or read, or there is no evaluation set.
+        EdgeqError: The variant can't be built or read, or there is no evaluation set.
     """
     labels = variant.labels
     return {
@@ -75,10 +75,10 @@ def answers_facts(variant: VariantUnderTest) -> Mapping[str, object]:
 
 
 def pair_facts(variant: VariantUnderTest) -> Mapping[str, object]:
-    """Return what numbers about a variant beside its baseline depend on.
+    """Return what numbers that compare a variant with its baseline depend on.
 
     Raises:
-        EdgeqError: One of them can't be made or read, or there is no evaluation set.
+        EdgeqError: One of them can't be built or read, or there is no evaluation set.
     """
     images, own = variant.inputs.images.require_evaluation(), variant.own_samples
     return {

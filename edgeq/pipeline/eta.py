@@ -1,4 +1,4 @@
-"""How far a long job is, and how long it will still take."""
+"""Progress of a long job, with an estimate of the time left."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable
 
 SOON_S = 5.0
-"""Seconds of work before which nothing is said about the rest."""
+"""Seconds of work before the time left is estimated."""
 
 _MINUTE_S, _HOUR_S = 60.0, 3600.0
 
 
 class Countdown:
-    """Foretells the end of a job from its pace so far.
+    """Estimates the time left of a job from its pace so far.
 
     Args:
-        total: Number of its parts.
-        clock: Seconds that never run backwards.
+        total: Number of parts.
+        clock: Returns seconds from a monotonic clock.
     """
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,10 +26,10 @@ class Countdown:
         self._done, self._used = 0, 0.0
 
     def text(self, done: int) -> str:
-        """Return ``"640 of 2000, about 4 min left"``; no time at the very start or end.
+        """Return ``"640 of 2000, about 4 min left"``, without a time at the very start or end.
 
-        The pace is that of the parts that are done: while one takes minutes the rest gets
-        shorter, as long as that part is no slower than those before it.
+        The pace is that of the finished parts. While a part runs, the estimate shrinks until that
+        part has taken as long as those before it on average.
         """
         used = self._clock() - self._start
         if done != self._done:
@@ -43,7 +43,7 @@ class Countdown:
 
 
 def rounded(seconds: float) -> str:
-    """Return a time roughly, for example ``"30 s"``, ``"4 min"`` or ``"2.5 h"``."""
+    """Return a time rounded for display, for example ``"30 s"``, ``"4 min"`` or ``"2.5 h"``."""
     if seconds < 2 * _MINUTE_S:
         return f"{max(1, round(seconds))} s"
     if seconds < 2 * _HOUR_S:

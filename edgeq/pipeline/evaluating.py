@@ -1,4 +1,4 @@
-"""Running a model on photographs portion by portion; reading what it said about all of them."""
+"""Runs a model on photographs in portions, and reads its outputs for all of them."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from edgeq.store.rows import Ledger
 Floats = npt.NDArray[np.float32]
 
 MOST_BYTES = 16_000_000
-"""Of the outputs of one portion; two are held at once, while one is written."""
+"""Limit in bytes on the outputs of one portion; up to two portions are in memory at once."""
 
 HELD = "held.json"
 
 
 class HeldMemory(msgspec.Struct, frozen=True, kw_only=True):
-    """What the worker held while it ran one portion.
+    """The worker's memory use while it ran one portion.
 
     Attributes:
-        load: Which loading of the model it belongs to; no other has the same.
-        samples: After some of the inferences, in their order.
+        load: Unique id of the model load that the portion belongs to.
+        samples: Memory use after some of the inferences, in order.
     """
 
     load: str
@@ -48,13 +48,13 @@ class HeldMemory(msgspec.Struct, frozen=True, kw_only=True):
 def missing_portions(
     photographs: Stream, rows: Ledger, part: int = 0, parts: int = 1
 ) -> list[tuple[Photo, ...]]:
-    """Return the photographs that have no answer yet, in portions of work.
+    """Return the photographs that have no prediction yet, in portions of work.
 
     Args:
         photographs: The set.
-        rows: The answers.
-        part: Which of the parts, from 0: parts have no photograph in common, whatever is kept.
-        parts: How many workers share the set.
+        rows: The outputs in the store.
+        part: Index of the part, from 0. Parts never share a photograph, whatever the store has.
+        parts: Number of workers that share the set.
     """
     every = photographs.images.photos
     size = photographs.portion
@@ -65,10 +65,10 @@ def missing_portions(
 
 
 class Progress(Protocol):
-    """Told how an evaluation goes on."""
+    """A callback for the progress of an evaluation."""
 
     def __call__(self, done: int, silent_s: float | None = None, /) -> None:
-        """Take how many photographs are done, and for how long the next one has been running."""
+        """Report how many photographs are done and how long the next one has been running."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class Resident:
 
     Attributes:
         session: The worker.
-        handle: Of the model there.
-        preprocessing: The model's.
-        load: Tells this loading of it from all others.
+        handle: Handle of the model in the worker.
+        preprocessing: Preprocessing of the model.
+        load: Unique id of this load.
     """
 
     session: Session
@@ -95,14 +95,14 @@ def run_portions(
     rows: Ledger,
     progress: Progress,
 ) -> None:
-    """Run a model on photographs and keep its raw outputs, portion by portion.
+    """Run a model on photographs and store its raw outputs, one portion at a time.
 
     Args:
         model: The model.
         photographs: The set.
-        portions: Of it.
-        rows: Where the outputs go.
-        progress: Called with how many photographs are done, and now and then while one takes
+        portions: Portions of the set to run.
+        rows: Where the outputs are stored.
+        progress: Called with the number of photographs done, and now and then while one takes
             long.
 
     Raises:
@@ -112,7 +112,7 @@ def run_portions(
     """
     keeping: Future[None] | None = None
     before = 0
-    with ThreadPoolExecutor(1) as keeper:  # the worker goes on while the disk takes its time
+    with ThreadPoolExecutor(1) as keeper:  # lets the worker go on while the disk is busy
         for portion in portions:
             outputs, memory = _run_portion(model, photographs.pieces(portion), before, progress)
             before += len(portion)
@@ -129,7 +129,7 @@ def _run_portion(
     before: int,
     progress: Progress,
 ) -> tuple[tuple[Floats, ...], HeldMemory]:
-    """Return a model's raw outputs on a portion, float32 ``(m, ...)`` each, and what it held."""
+    """Return raw outputs on a portion, float32 ``(m, ...)`` each, and the worker's memory use."""
     parts = []
     memory: list[Held] = []
     for piece in pieces:
@@ -152,11 +152,11 @@ def _run_portion(
 
 
 def bounded(portions: Sequence[Sequence[Photo]], row_bytes: int) -> list[Sequence[Photo]]:
-    """Return portions that were cut where the outputs of one would take too much memory.
+    """Return portions, split if the outputs of one would take too much memory.
 
     Args:
-        portions: Of a set.
-        row_bytes: Of the outputs for one photograph.
+        portions: Portions of a set.
+        row_bytes: Size in bytes of the outputs for one photograph.
     """
     size = max(1, MOST_BYTES // max(row_bytes, 1))
     return [portion[at : at + size] for portion in portions for at in range(0, len(portion), size)]
@@ -174,15 +174,15 @@ def _keep(
 
 
 class KeptRows:
-    """One output of a model for all photographs of a set, read from where it is kept.
+    """One output of a model for all photographs of a set, read from the store on access.
 
     Args:
-        kept: Where all of them are.
+        ledger: The outputs in the store.
         photographs: The set.
-        at: Place of the output among those that the worker handed out.
+        at: Index of the output among those that the worker returned.
 
     Attributes:
-        shape: ``(n, d)``.
+        shape: ``(n, d)``, photographs by values.
         values: Shape of one photograph's values, whose product is d.
     """
 
@@ -202,7 +202,7 @@ class KeptRows:
         self.shape = (len(names), math.prod(self.values))
 
     def __getitem__(self, place: tuple[slice, slice]) -> Floats:
-        """Return some columns of some rows."""
+        """Return the given columns of the given rows."""
         rows, columns = place
         start, stop, _ = rows.indices(self.shape[0])
         parts, before = [], 0
@@ -219,10 +219,10 @@ def read_rows(ledger: Ledger, photographs: Stream, at: int, store: Store) -> Flo
     """Return one output for all photographs, ``(n, d)``, memory-mapped.
 
     Args:
-        ledger: Where all of them are.
+        ledger: The outputs in the store.
         photographs: The set.
-        at: Place of the output among those that the worker handed out.
-        store: Where there is room for files.
+        at: Index of the output among those that the worker returned.
+        store: The store, which has room for temporary files.
     """
     names = [photo.sha256 for photo in photographs.images.photos]
     with _scratch(store.root) as scratch:
@@ -242,7 +242,7 @@ def _file(at: int) -> str:
 
 
 def _scratch(root: Path) -> IO[bytes]:
-    """Return a file without a name: in the store, which has room, where it may be written."""
+    """Return an unnamed temporary file, in the store's folder if that is writable."""
     try:
         return tempfile.TemporaryFile(dir=root)
     except OSError:

@@ -1,4 +1,4 @@
-"""Running models: what they load as, answer, and need, kept by content like everything made."""
+"""Runs models on a target; loads, predictions and memory use are kept in the store by content."""
 
 from __future__ import annotations
 
@@ -48,24 +48,24 @@ if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
 
 FORMAT = 4
-"""Raised when what is kept here changes its meaning."""
+"""Format of the entries kept here, raised whenever their meaning changes."""
 
 
 _DECIDING = frozenset({"ai-edge-litert", "tflite-micro"})
-"""Packages whose versions decide about a target's numbers."""
+"""Packages whose versions affect a target's numbers."""
 
 
 class Executor:
-    """Runs models on a target and keeps what they gave.
+    """Runs models on a target and keeps the results.
 
     Args:
-        target: Where models run.
-        run: How they are executed.
-        store: Where results are kept.
-        say: Told what is going on.
+        target: The target on which models run.
+        run: How models are run.
+        store: The store for the results.
+        say: Called with lines of progress.
 
     Attributes:
-        workers: Of the target.
+        workers: The target's workers.
     """
 
     def __init__(self, target: Target, run: Run, store: Store, say: Say) -> None:
@@ -83,7 +83,7 @@ class Executor:
 
     @cached_property
     def runtime(self) -> Mapping[str, str]:
-        """What a model's numbers depend on beside the model: the target's runtime and processor.
+        """What a model's numbers depend on apart from the model: runtime and processor.
 
         Raises:
             WorkerError: The target can't be reached.
@@ -97,14 +97,14 @@ class Executor:
         return {**known, "architecture": architecture, "processor": facts.processor}
 
     def session(self, key: str) -> Session:
-        """Return a fresh worker for a model; the caller closes it."""
+        """Return a fresh worker for a model; the caller must close it."""
         return self.workers.fresh(key)
 
     def load(self, variant: VariantUnderTest) -> Loaded:
-        """Return how a model loads: tensors, operators, what the delegate took.
+        """Return how a model loads: its tensors, its operators and what the delegate took.
 
         Raises:
-            WorkerError: It does not load.
+            WorkerError: The model does not load.
         """
 
         def make(folder: Path) -> None:
@@ -124,16 +124,16 @@ class Executor:
         kernels: Kernels | None = None,
         edits: tuple[Edit, ...] = (),
     ) -> Loaded:
-        """Load a model into a worker, with the threads of the run.
+        """Load a model into a worker, with the number of threads that the run uses.
 
         Args:
             variant: The variant, or a baseline.
             session: The worker.
-            kernels: Which run the operators, None for those of the run.
-            edits: Of the file's bytes.
+            kernels: The kernels that run the operators, None for the run's own.
+            edits: Edits of the file's bytes.
 
         Raises:
-            WorkerError: It does not load.
+            WorkerError: The model does not load.
         """
         return session.load(
             variant.path,
@@ -143,12 +143,12 @@ class Executor:
         )
 
     def answers(self, variant: VariantUnderTest) -> Predictions:
-        """Return what a variant says about its photographs, in the classes of its label set.
+        """Return a variant's predictions for its photographs, in the classes of its label set.
 
-        Only photographs that it was not run on before are run, and kept portion by portion.
+        Only photographs without stored outputs are run, and their outputs are stored by portion.
 
         Raises:
-            WorkerError: It does not run.
+            WorkerError: The variant does not run.
             ImageError: Its outputs are not those of its label set.
         """
         self.evaluate(variant)
@@ -164,32 +164,32 @@ class Executor:
     def first_rows(
         self, variant: VariantUnderTest, count: int
     ) -> tuple[npt.NDArray[np.float32], ...]:
-        """Return all that a variant handed out for its first photographs, ``(count, d)`` each."""
+        """Return all outputs of a variant for its first photographs, ``(count, d)`` each."""
         ledger, photographs = self.kept_answers(variant), variant.photographs
         places = range(variant.readout.places)
         return tuple(KeptRows(ledger, photographs, at)[:count, :] for at in places)
 
     def rows(self, variant: VariantUnderTest) -> tuple[KeptRows, ...]:
-        """Return all that is judged as tensors of what a variant says about its photographs.
+        """Return the variant's outputs for its photographs that are judged as tensors.
 
         Raises:
-            WorkerError: It does not run.
+            WorkerError: The variant does not run.
         """
         self.evaluate(variant)
         ledger, photographs = self.kept_answers(variant), variant.photographs
         return tuple(KeptRows(ledger, photographs, output.at) for output in variant.readout.judged)
 
     def evaluate(self, variant: VariantUnderTest, *, part: int = 0, parts: int = 1) -> None:
-        """Run a variant on a part of its photographs that it was not run on before.
+        """Run a variant on those photographs of a part that have no stored outputs.
 
         Args:
             variant: The variant, or a baseline.
-            part: Which of the parts, from 0.
-            parts: How many workers share the set.
+            part: Index of the part, from 0.
+            parts: Number of workers that share the set.
 
         Raises:
-            WorkerError: It does not run.
-            UnlikeOutputsError: It gives far more values than its baseline.
+            WorkerError: The variant does not run.
+            UnlikeOutputsError: It returns far more values than its baseline.
         """
         photographs = variant.photographs
         if not variant.is_baseline:
@@ -221,18 +221,18 @@ class Executor:
         self._say(progress if silent_s is None else f"{progress}; {_running(silent_s)}")
 
     def waits(self, what: str, doing: Doing, silent_s: float) -> None:
-        """Say that a worker has been silent for long.
+        """Report that a worker has been silent for a long time.
 
         Args:
-            what: What it is needed for, as a line of progress.
-            doing: What it is doing.
-            silent_s: For how many seconds.
+            what: What the worker is needed for, as a line of progress.
+            doing: What the worker is doing.
+            silent_s: Seconds since its last sign of life.
         """
         loading = f"{doing.activity} has taken {rounded(silent_s)} so far"
         self._say(f"{what}; {_running(silent_s) if doing.infers else loading}")
 
     def kept_answers(self, variant: VariantUnderTest) -> Ledger:
-        """Return where a variant's answers to photographs, as it is fed with them, are kept."""
+        """Return the ledger of a variant's outputs for photographs, as it is fed with them."""
         facts = self._feeding(variant)
         address = key_of("answers", facts)
         return self._ledgers.setdefault(address, Ledger(self._store, "answers", facts))
@@ -240,13 +240,13 @@ class Executor:
     def keep(
         self, kind: str, variant: VariantUnderTest, count: int, make: Callable[[Path], None]
     ) -> Path:
-        """Return the folder of what was made of a variant and its first photographs.
+        """Return the folder of a result made from a variant and its first photographs.
 
         Args:
-            kind: What it is.
+            kind: Kind of the result.
             variant: The variant, or a baseline.
-            count: How many of the photographs matter.
-            make: Writes it into a folder, if it was not made before.
+            count: Number of photographs that the result depends on.
+            make: Writes the result into a folder, called only if the store lacks it.
         """
         facts = {
             **self._feeding(variant),
@@ -269,16 +269,16 @@ class Executor:
         sampled: Sequence[str],
         photographs: Callable[[], npt.NDArray[np.uint8]],
     ) -> MemoryUse:
-        """Return what a model costs in memory, in a worker of its own.
+        """Return a model's memory use, measured in a worker of its own.
 
         Args:
             variant: The variant, or a baseline.
-            shape: Of a photograph that it is run on, ``(h, w, 3)``.
-            sampled: What decides which they are.
+            shape: Shape of a photograph that the model is run on, ``(h, w, 3)``.
+            sampled: Facts that determine which photographs these are.
             photographs: Returns them, ``(k, h, w, 3)``.
 
         Raises:
-            WorkerError: It does not run.
+            WorkerError: The model does not run.
         """
 
         def make(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a run takes from the folder that ``$EDGEQ_DATA`` names, so that others can repeat it."""
+"""Lists what a run reads from the folder ``$EDGEQ_DATA``, so that others can repeat the run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _KERAS = "keras:"
 
 
 def taken(spec: Spec) -> tuple[str, ...]:
-    """Return what lies below ``$EDGEQ_DATA``: photographs as the spec names them, and weights.
+    """Return what a spec uses from ``$EDGEQ_DATA``: photographs as named there, and weights.
 
-    The folder itself is not named: it is another one on every machine.
+    The folder itself is not named, as it differs from machine to machine.
     """
     sources = [named_images(spec, name, role).source for name in spec.models for role in ROLES]
     sources += [variant.evaluation for variant in spec.variants.values()]

@@ -1,4 +1,4 @@
-"""The function of each gate: a variant under test and a limit in, a judgement out."""
+"""Functions of the gates, which turn a variant under test and a limit into a judgement."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from edgeq.tflite.state import unsettled
 
 
 def made(variant: VariantUnderTest, _: float) -> Judgement:
-    """Prove that it could be made, read and loaded."""
+    """Prove that the variant can be built, read and loaded."""
     size = variant.bytes
-    variant.loaded  # noqa: B018 - to ask is to load it
+    variant.loaded  # noqa: B018 - accessing the property loads it
     return proofs.made(None, size=size)
 
 
 def types(variant: VariantUnderTest, _: float) -> Judgement:
-    """Prove that its file holds the types that its method claims."""
+    """Prove that the variant's file holds the types that its method claims."""
     return proofs.types(
         variant.operators,
         _claim_of(variant),
@@ -38,22 +38,22 @@ def types(variant: VariantUnderTest, _: float) -> Judgement:
 
 
 def _claim_of(variant: VariantUnderTest) -> Method | None:
-    """Return what a variant's file must show: of a ready-made one, what it claims."""
+    """Return the method that a variant's file must show; for a ready-made one, what it claims."""
     if variant.choice is not None:
         return variant.choice.claim
     return None if variant.method is None else METHODS.get(variant.method)
 
 
 def weights(variant: VariantUnderTest, _: float) -> Judgement:
-    """Prove that what its file stores is the baseline's, up to rounding."""
+    """Prove that the stored weights are the baseline's, up to rounding."""
     return stored.weights(variant.stored, variant.stored_weights)
 
 
 def outputs(variant: VariantUnderTest, _: float) -> Judgement:
-    """Prove that its outputs say something, and the same again, of a fresh worker too.
+    """Prove that the outputs are informative and repeatable, in a fresh worker too.
 
-    What may answer otherwise another time, as a file that counts its calls, is named: no number of
-    photographs shows that it does not.
+    Operators that may give other outputs another time, such as a counter of calls, are named, as no
+    number of photographs can rule that out.
     """
     judgement = _outputs(variant)
     names = unsettled(read_model(variant.artifact.path))
@@ -86,7 +86,7 @@ def _outputs(variant: VariantUnderTest) -> Judgement:
 
 
 def kernels(variant: VariantUnderTest, _: float) -> Judgement:
-    """Prove that other kernels give the same, if its arithmetic is integer."""
+    """Prove that other kernels give the same outputs, if the variant's arithmetic is integer."""
     own = variant.spec.run.kernels
     if not variant.quantizes_activations:
         return running.kernels(None, own, own)
@@ -95,7 +95,7 @@ def kernels(variant: VariantUnderTest, _: float) -> Judgement:
 
 
 def input_range(variant: VariantUnderTest, _: float) -> Judgement:
-    """Prove that its input holds the values of the evaluation images."""
+    """Prove that the variant's input can hold the values of the evaluation images."""
     return running.input_range(variant.input_range.fit)
 
 
@@ -106,18 +106,18 @@ def steady_memory(variant: VariantUnderTest, _: float) -> Judgement:
     if growing.growing(growth) is None:
         return growing.steady_memory(growth, images=count)
     baseline = None
-    with suppress(EdgeqError):  # one that does not run has cases of its own that say so
+    with suppress(EdgeqError):  # a baseline that does not run has cases of its own that say so
         baseline = growing.growing(variant.baseline.growth)
     return growing.steady_memory(growth, images=count, baseline=baseline)
 
 
 def ranges(variant: VariantUnderTest, _: float) -> Judgement:
-    """Prove that the ranges of its activations hold what the baseline computes."""
+    """Prove that the ranges of the variant's activations hold what the baseline computes."""
     return fixed.ranges(variant.ranges, variant.stored_weights)
 
 
 def calibration_disjoint(variant: VariantUnderTest, _: float) -> Judgement:
-    """Prove that no calibration image is an evaluation image, or one of its own samples."""
+    """Prove that no calibration image is an evaluation image or among the variant's own samples."""
     inputs = variant.inputs
     calibration, own = inputs.images.calibration_set, variant.own_samples
     sets = tuple(images for images in (inputs.images.evaluation, own) if images is not None)
@@ -136,7 +136,7 @@ def calibration_set(variant: VariantUnderTest, _: float) -> Judgement:
 
 
 def size_reduction(variant: VariantUnderTest, limit: float) -> Judgement:
-    """Judge the share of the baseline's bytes that it saves."""
+    """Judge the share of the baseline's bytes that the variant saves."""
     return limits.size_reduction(
         variant.size,
         variant.baseline.size,
@@ -147,12 +147,12 @@ def size_reduction(variant: VariantUnderTest, limit: float) -> Judgement:
 
 
 def max_bytes(variant: VariantUnderTest, limit: float) -> Judgement:
-    """Judge the bytes of its file."""
+    """Judge the size of the variant's file in bytes."""
     return limits.max_bytes(variant.size, limit, method=variant.method)
 
 
 def top1_agreement(variant: VariantUnderTest, limit: float) -> Judgement:
-    """Judge how often it gives the baseline's class."""
+    """Judge how often the variant predicts the baseline's class."""
     return limits.top1_agreement(
         variant.agreement,
         limit,
@@ -162,19 +162,19 @@ def top1_agreement(variant: VariantUnderTest, limit: float) -> Judgement:
 
 
 def top5_overlap(variant: VariantUnderTest, limit: float) -> Judgement:
-    """Judge how many of the baseline's five best classes are among its own."""
+    """Judge how many of the baseline's top five classes are among the variant's."""
     return limits.top5_overlap(variant.agreement, limit, method=variant.method)
 
 
 def worst_cosine(variant: VariantUnderTest, limit: float) -> Judgement:
-    """Judge the lowest cosines of its logits, or of its outputs if it has no classes."""
+    """Judge the lowest cosines of the logits, or of the outputs if the model has no classes."""
     if not variant.classifies:
         return tensors.worst_cosine(variant.outputs, limit, method=variant.method)
     return limits.worst_cosine(variant.agreement, limit, method=variant.method)
 
 
 def relative_error(variant: VariantUnderTest, limit: float) -> Judgement:
-    """Judge the mean error of its logits and outputs, the greatest of them."""
+    """Judge the greatest of the mean errors of logits and outputs."""
     errors = [tensors.of_output(output) for output in variant.outputs]
     if variant.classifies:
         scores = variant.inputs.reading.output
@@ -187,7 +187,7 @@ def relative_error(variant: VariantUnderTest, limit: float) -> Judgement:
 
 
 def probability_drift(variant: VariantUnderTest, limit: float) -> Judgement:
-    """Judge how far its probabilities moved from the baseline's."""
+    """Judge how far the probabilities moved from the baseline's."""
     return tensors.drift(
         variant.agreement,
         limit,
@@ -197,7 +197,7 @@ def probability_drift(variant: VariantUnderTest, limit: float) -> Judgement:
 
 
 def accuracy_drop(variant: VariantUnderTest, limit: float) -> Judgement:
-    """Judge the accuracy that it loses."""
+    """Judge the accuracy lost compared with the baseline."""
     return limits.accuracy_drop(
         variant.accuracy,
         limit,
@@ -208,29 +208,29 @@ def accuracy_drop(variant: VariantUnderTest, limit: float) -> Judgement:
 
 
 def min_accuracy(variant: VariantUnderTest, limit: float) -> Judgement:
-    """Judge how often it gives the label's class, whatever its baseline gives."""
+    """Judge how often the variant predicts the label's class, whatever its baseline predicts."""
     return limits.min_accuracy(variant.accuracy, limit, method=variant.method)
 
 
 def latency_ratio(variant: VariantUnderTest, limit: float) -> Judgement:
-    """Judge its median latency divided by the baseline's."""
+    """Judge the variant's median latency divided by the baseline's."""
     return costs.latency_ratio(variant.latency, limit)
 
 
 def max_latency_ms(variant: VariantUnderTest, limit: float) -> Judgement:
-    """Judge its median latency in ms."""
+    """Judge the variant's median latency in ms."""
     return costs.max_latency_ms(variant.latency, limit)
 
 
 def max_peak_memory(variant: VariantUnderTest, limit: float) -> Judgement:
-    """Judge the peak memory of a worker that runs it."""
+    """Judge the peak memory of a worker that runs the variant."""
     used = variant.memory
-    variant.baseline.memory  # noqa: B018 - nothing is judged by it, but readers compare
+    variant.baseline.memory  # noqa: B018 - not judged, but shown for comparison
     return costs.max_peak_memory(used.peak, limit, added_bytes=used.added, watched=variant.watched)
 
 
 def max_partitions(variant: VariantUnderTest, limit: float) -> Judgement:
-    """Judge into how many partitions the delegate cut its graph."""
+    """Judge the number of partitions into which the delegate cuts the graph."""
     loaded = variant.loaded
     return costs.max_partitions(
         loaded.partitions,

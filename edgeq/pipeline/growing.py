@@ -1,4 +1,4 @@
-"""How a worker's memory rises while it runs a model: over the evaluation, and if need be again."""
+"""Growth of a worker's memory while it runs a model, over the evaluation or a repetition."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
 
 REPEATED_IMAGES = 8
-"""Photographs that are run again and again: other pixels, so that nothing rests on one of them."""
+"""Number of photographs that are repeated, so that the result does not rest on a single one."""
 
 COUNTS = (16, 32, 64, 128)
-"""Inferences after which the repetition may end. The first tells growth of 6 kB an inference."""
+"""Inferences after which the repetition may end. The first detects growth of 6 kB per inference."""
 
 BUDGET_S = 0.3
-"""Seconds after which a repetition ends at the next count."""
+"""Seconds after which the repetition ends at the next count."""
 
 
 def watch(variant: VariantUnderTest) -> Watched:
-    """Return how a worker's memory rose while it ran a variant on its samples.
+    """Return how a worker's memory grew while it ran a variant on its samples.
 
-    If that proves nothing, the first images are run again and again.
+    If that is inconclusive, the first images are run repeatedly.
 
     Raises:
         EdgeqError: The variant does not run, or there is no evaluation set.
@@ -57,7 +57,7 @@ def watch(variant: VariantUnderTest) -> Watched:
 
 
 def _loads(variant: VariantUnderTest) -> Iterable[list[Samples]]:
-    """Return what workers held in each portion of the set, by the load that it was part of."""
+    """Yield the workers' memory use in each portion of the set, grouped by model load."""
     ledger = variant.run.executor.kept_answers(variant)
     names = [photo.sha256 for photo in variant.samples.photos]
     ledger.missing(names)
@@ -71,9 +71,9 @@ def _loads(variant: VariantUnderTest) -> Iterable[list[Samples]]:
 
 
 def _repeated(variant: VariantUnderTest) -> Growth:
-    """Return how memory rises while the first photographs are run again and again.
+    """Return how memory grows while the first photographs are run repeatedly.
 
-    The worker is a fresh one: where only its peak is known, that of other work would hide growth.
+    The worker is fresh: if only its peak is known, the peak of earlier work would hide growth.
     """
     executor = variant.run.executor
 

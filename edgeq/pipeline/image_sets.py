@@ -1,4 +1,4 @@
-"""The photographs of one model: calibration and evaluation set, and samples of its variants."""
+"""The photographs of a model: calibration set, evaluation set and its variants' own samples."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from edgeq.pipeline.inputs import ModelInputs
 
 MOST_COMPARED = 200
-"""Evaluation photographs that calibration is compared with; their mean is known well enough."""
+"""Evaluation photographs to compare calibration with; enough to know their mean well."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class NamedImages:
     """The photographs that a spec names for one role of a model.
 
     Attributes:
-        source: As written, None where none is named.
-        labels: The labels file, None where none is named.
-        limit: At most so many, None for all.
+        source: The source as written in the spec, None if the spec names none.
+        labels: The labels file, None if the spec names none.
+        limit: Maximum number of photographs, None for all.
         table: The table of the spec that names them.
     """
 
@@ -51,11 +51,11 @@ class NamedImages:
 
 
 def named_images(spec: Spec, model: str, role: Role) -> NamedImages:
-    """Return the photographs that a spec names for a role: the model's own over the shared."""
+    """Return the photographs that a spec names for a role; the model's own take precedence."""
     own, shared = spec.models[model].images or Images(), spec.images
     return NamedImages(
         spec.images_of(model, role),
-        # A labels file belongs to the photographs that it was named beside.
+        # A labels file belongs to the photographs in the same table.
         own.labels if getattr(own, role) else own.labels or shared.labels,
         getattr(own, f"max_{role}") or getattr(shared, f"max_{role}"),
         f"[{key_text('models', model, 'images')}]" if getattr(own, role) else "[images]",
@@ -63,11 +63,11 @@ def named_images(spec: Spec, model: str, role: Role) -> NamedImages:
 
 
 class ImageSets:
-    """The image sets of one model, each read when it is first asked for.
+    """The image sets of one model, each read on first access.
 
     Args:
-        model: The model that they belong to.
-        keeps: Whether errors are kept at the moment, see ``Memo``.
+        model: The model to which they belong.
+        keeps: Returns whether errors are currently kept, see ``Memo``.
     """
 
     def __init__(self, model: ModelInputs, keeps: Callable[[], bool]) -> None:
@@ -80,7 +80,7 @@ class ImageSets:
         self._lint: Memo[str, Lint] = Memo(keeps)
 
     def classes_of_labels(self) -> int | None:
-        """Return how many classes the labels of the evaluation set show, None without labels."""
+        """Return the number of classes in the evaluation set's labels, None without labels."""
         images = self._sets.done("evaluation") or self._load("evaluation")
         if images is None or not images.labelled:
             return None
@@ -88,15 +88,15 @@ class ImageSets:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was assumed about the labels of the evaluation set, if it was asked for before."""
+        """Assumptions about the evaluation set's labels; empty if the set was not accessed yet."""
         images = self._sets.done("evaluation")
         return () if images is None else images.notes
 
     @property
     def evaluation(self) -> ImageSet | None:
-        """The evaluation set, None where the spec names none.
+        """The evaluation set, None if the spec names none.
 
-        It has no labels if they are of other classes than the model's.
+        It has no labels if its labels are of other classes than the model's.
         """
         if named_images(self._spec, self._name, "evaluation").source is None:
             return None
@@ -124,7 +124,7 @@ class ImageSets:
         """Return the samples that the spec names for a variant alone, None if it names none.
 
         Raises:
-            ImageError: There is no evaluation set, or they do not pair with it.
+            ImageError: There is no evaluation set, or the samples do not pair with it.
         """
         declared = self._spec.variants.get(variant)
         source = None if declared is None else declared.evaluation
@@ -161,7 +161,7 @@ class ImageSets:
 
     @property
     def calibration_set(self) -> ImageSet | None:
-        """The calibration set, None where the spec names none."""
+        """The calibration set, None if the spec names none."""
         if named_images(self._spec, self._name, "calibration").source is None:
             return None
         return self._sets.get("calibration", lambda: self._load("calibration"))
@@ -185,8 +185,8 @@ class ImageSets:
         """Return the calibration set, decoded for the baseline.
 
         Args:
-            samples: The samples of a variant's own that it must not share, None if it has none.
-            key: Where the spec names them.
+            samples: The variant's own samples, which the set must not share, None if it has none.
+            key: The place in the spec that names the samples.
 
         Raises:
             ImageError: It shares a photograph with the evaluation set or with these samples.
@@ -198,7 +198,7 @@ class ImageSets:
 
     @property
     def calibration_ends(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Smallest and largest pixel of each channel of the calibration set, ``(3,)`` each.
+        """Smallest and largest pixel per channel of the calibration set, ``(3,)`` each.
 
         Raises:
             ImageError: There is no calibration set, or it can't be decoded.
@@ -213,7 +213,7 @@ class ImageSets:
 
     @property
     def calibration_lint(self) -> Lint | None:
-        """What is odd about the calibration set, None where the spec names none."""
+        """Anything unusual about the calibration set, None if the spec names none."""
         images = self.calibration_set
         if images is None:
             return None
@@ -237,18 +237,18 @@ class ImageSets:
         return self._lint.get(self._name, look)
 
     def known_lint(self) -> Lint | None:
-        """Return what is odd about the calibration set where it was asked for before."""
+        """Return the lint of the calibration set if it was computed before, else None."""
         return self._lint.done(self._name)
 
     def recalibrate(self, photos: tuple[Photo, ...]) -> None:
-        """Put other photographs into the calibration set, before anything was asked of it."""
+        """Replace the photographs of the calibration set; must precede any access to it."""
         images = self._model.again().images.calibration_set
         if images is None:
             raise ImageError("no calibration set is named", where=self._spec.origin)
         self._sets.get(images.role, lambda: replace(images, photos=photos))
 
     def relabel(self, labels: npt.NDArray[np.int64]) -> None:
-        """Put other labels on the evaluation set, before anything was asked of it.
+        """Replace the labels of the evaluation set; must precede any access to it.
 
         Args:
             labels: Class indices, shape ``(n,)``.
@@ -263,12 +263,12 @@ class ImageSets:
         self._sets.get(images.role, lambda: replace(images, photos=photos))
 
     def known_sets(self) -> tuple[ImageSet, ...]:
-        """Return the sets that were asked for before."""
+        """Return the sets that were accessed before."""
         found = (self._sets.done(role) for role in ROLES)
         return tuple(images for images in found if images is not None)
 
     def stream(self, preprocessing: Preprocessing) -> Stream:
-        """Return the baseline's evaluation set, to be decoded at its input size.
+        """Return the baseline's evaluation set as a stream that decodes at its input size.
 
         Raises:
             ImageError: There is no evaluation set.
@@ -279,11 +279,11 @@ class ImageSets:
     def stream_of(
         self, images: ImageSet, preprocessing: Preprocessing, size: tuple[int, int]
     ) -> Stream:
-        """Return an evaluation set, to be decoded in some way.
+        """Return a stream that decodes an evaluation set.
 
         Args:
             images: The set.
-            preprocessing: The way.
+            preprocessing: How the images are preprocessed.
             size: Height and width.
         """
         telling = self._telling(images.role)
@@ -295,11 +295,11 @@ class ImageSets:
     def decode_ahead(self, roles: Sequence[Role]) -> None:
         """Decode photographs for the input that the baseline is expected to take.
 
-        The baseline may still be exported meanwhile. Where the expectation is wrong they are
-        decoded once more, when they are asked for.
+        The baseline may still be being exported. If the expectation turns out wrong, the
+        photographs are decoded again when needed.
 
         Raises:
-            EdgeqError: A set can't be used, which who asks for it will be told again.
+            EdgeqError: A set can't be used. Later accesses raise the same error.
         """
         guess = expected(self._name, self._model.model, self._spec)
         if guess is None:
@@ -331,7 +331,7 @@ class ImageSets:
         return progress
 
     def _load(self, role: Role) -> ImageSet | None:
-        """Return a set as it is read, whatever classes its labels count in."""
+        """Return a set as read, whichever classes its labels refer to."""
         return self._loaded.get(role, lambda: self._read_set(role, self._model.labels))
 
     def _read_set(self, role: Role, labels: LabelSet | None) -> ImageSet | None:
@@ -366,10 +366,10 @@ class ImageSets:
 
 @functools.lru_cache(maxsize=16)
 def _facts_of(pixels: Pixels) -> PixelFacts:
-    """Look at photographs; they are addressed by content, so that several runs look once."""
+    """Return facts about photographs, cached by content so that several runs compute them once."""
     return pixel_facts(pixels.array())
 
 
 def _facts_of_some(photographs: Stream) -> PixelFacts:
-    """Look at photographs, evenly chosen where there are more than ``MOST_COMPARED``."""
+    """Return facts about photographs, of an even selection if they exceed ``MOST_COMPARED``."""
     return pixel_facts(photographs.every(-(-photographs.shape[0] // MOST_COMPARED)))

@@ -1,4 +1,4 @@
-"""What one model brings to a run: its float file, labels, how it is fed and read, and images."""
+"""Inputs of one model: float file, labels, preprocessing, reading of outputs, and images."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from edgeq.tflite.model_file import read_model
 
 
 class ModelInputs:
-    """The inputs of one model, each made when it is first asked for.
+    """The inputs of one model, each loaded or computed on first access.
 
     Args:
         name: Name of the model in the spec.
         spec: The spec.
-        store: Where what is made is kept.
-        say: Told what is going on, one line at a time.
-        keeps: Whether errors are kept at the moment, see ``Once``.
+        store: The store for everything that is built.
+        say: Called with lines of progress.
+        keeps: Returns whether errors are currently kept, see ``Memo``.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ModelInputs:
         self.images = ImageSets(self, keeps)
 
     def again(self) -> ModelInputs:
-        """Return inputs of the same model, of which nothing is known yet."""
+        """Return fresh inputs of the same model, with nothing computed yet."""
         return ModelInputs(self.name, self.spec, self.store, self.say)
 
     @property
@@ -69,18 +69,18 @@ class ModelInputs:
 
     @property
     def labels(self) -> LabelSet | None:
-        """Names of the baseline's classes, None where nothing is known."""
+        """Names of the baseline's classes, None if they are unknown."""
         if self.baseline.labels is None:
             return self._inside_baseline(self.baseline).labels
         return label_set(self.baseline.labels, self.spec.root)
 
     @property
     def reading(self) -> Reading:
-        """How the outputs of the baseline, and so of its variants, are read.
+        """How the outputs of the baseline, and therefore of its variants, are read.
 
         Raises:
-            SpecError: The spec names an output that is not there, or holds no class scores.
-            EdgeqError: The baseline can't be made, or its labels can't be read.
+            SpecError: The spec names an output that does not exist or holds no class scores.
+            EdgeqError: The baseline can't be built, or its labels can't be read.
         """
         return self._reading.get(self.name, self._read_outputs)
 
@@ -100,7 +100,7 @@ class ModelInputs:
         )
 
     def labels_of(self, variant: str) -> LabelSet | None:
-        """Return the label set of a variant, which a ready-made one may bring or declare itself."""
+        """Return a variant's label set; a ready-made variant may include or declare its own."""
         ready = self.spec.variants.get(variant)
         if ready is None or ready.file is None:
             return self.labels
@@ -112,7 +112,7 @@ class ModelInputs:
         return replace(ours, background=inside.background)
 
     def _inside_baseline(self, baseline: FloatModel) -> Inside:
-        """Return what the baseline's file says about itself; nothing if it was made.
+        """Return what the baseline's file says about itself, nothing if edgeq built the file.
 
         Raises:
             ModelError: The file can't be read.
@@ -121,16 +121,16 @@ class ModelInputs:
         if original is None:
             return Inside(baseline.source)
         if self.model.signature is not None and baseline.path != original.copy:
-            return Inside(original.path.name)  # what it says is about its first graph
+            return Inside(original.path.name)  # its metadata describe its first graph
         return self._inside(original.copy, original.path.name)
 
     def _inside(self, path: Path, file: str) -> Inside:
         return self._files.get(path, lambda: read_inside(path, file))
 
     def _inside_variant(self, variant: str) -> Inside:
-        """Return what a ready-made file says about itself; nothing if it can't be read.
+        """Return what a ready-made file says about itself, nothing if it can't be read.
 
-        Taking the variant shows what is wrong with it.
+        What is wrong with the file is reported when the variant is loaded.
         """
         declared = self.spec.variants.get(variant)
         if declared is None or declared.file is None:
@@ -142,9 +142,9 @@ class ModelInputs:
             return Inside(declared.file)
 
     def assumptions(self) -> tuple[str, ...]:
-        """Return what was assumed about labels and input where they were asked for, in sentences.
+        """Return the assumptions about labels and input that were made so far, as sentences.
 
-        What could not be read is left out: who asked for it was told.
+        What could not be read is left out, as that error was raised on access.
         """
         baseline = self.known_baseline()
         if baseline is None:
@@ -182,7 +182,7 @@ class ModelInputs:
                     yield f"{name}: {problem}"
 
     def preprocessing_of(self, variant: str) -> Preprocessing:
-        """Return the preprocessing of a variant, which the spec may declare for it alone."""
+        """Return a variant's preprocessing, which the spec may declare for it alone."""
         return self.own_preprocessing(variant) or self.baseline.preprocessing
 
     def input_size_of(self, variant: str) -> tuple[int, int]:
@@ -193,10 +193,10 @@ class ModelInputs:
         return declared.input_size
 
     def own_preprocessing(self, variant: str) -> Preprocessing | None:
-        """Return the preprocessing of a variant alone, None if it is fed like its baseline.
+        """Return a variant's own preprocessing, None if it is fed like its baseline.
 
-        The spec declares it; or the metadata of a ready-made file, if the spec says nothing about
-        preprocessing.
+        The spec declares it. If the spec says nothing about preprocessing, the metadata of a
+        ready-made file may.
         """
         declared = self.spec.variants.get(variant)
         if declared is None:
@@ -210,7 +210,7 @@ class ModelInputs:
         return msgspec.structs.replace(self.baseline.preprocessing, mean=own.mean, std=own.std)
 
     def _takes_inside(self, variant: str) -> bool:
-        """Return whether a variant is fed as the metadata of its own file says."""
+        """Return whether a variant is fed as the metadata in its own file say."""
         declared = self.spec.variants[variant]
         if declared.preprocessing is not None or self.model.preprocessing is not None:
             return False
@@ -218,18 +218,18 @@ class ModelInputs:
         return own is not None and (own.mean, own.std) != (wanted.mean, wanted.std)
 
     def known_baseline(self) -> FloatModel | None:
-        """Return the baseline where it was asked for before."""
+        """Return the baseline if it was loaded before, else None."""
         return self._baseline.done(self.name)
 
     def refuse(self, error: EdgeqError) -> None:
-        """Let the baseline not be made, for a reason that is known beforehand."""
+        """Set the error that every access to the baseline raises, if it is known beforehand."""
         self._baseline.fail(self.name, error)
 
     @property
     def baseline_error(self) -> EdgeqError | None:
-        """Why there is no baseline, None where there is one or nobody asked."""
+        """The error that prevented the baseline, None if there is one or it was never requested."""
         return self._baseline.error(self.name)
 
     def known_reading(self) -> Reading | None:
-        """Return how outputs are read where it was asked for before."""
+        """Return how outputs are read if that was determined before, else None."""
         return self._reading.done(self.name)

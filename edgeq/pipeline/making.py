@@ -1,4 +1,4 @@
-"""Making a declared variant, or taking the ready-made one."""
+"""Builds a declared variant, or loads a ready-made one."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ Start = Callable[[], object]
 
 
 def make(variant: VariantUnderTest) -> Variant:
-    """Return a declared variant's file, and what it was made from.
+    """Return a declared variant's file and what it was built from.
 
     Raises:
-        ConversionError: The engine could not make it.
-        ModelError: The ready-made file can't be used, or takes other images than its baseline.
+        ConversionError: The engine could not build it.
+        ModelError: The ready-made file can't be used, or takes images of another size than its
+            baseline.
         EdgeqError: The baseline or the calibration set can't be used.
     """
     if variant.choice is None:
@@ -39,14 +40,15 @@ def make(variant: VariantUnderTest) -> Variant:
 
 
 def prepare(variant: VariantUnderTest, *, calibrated: bool) -> None:
-    """Make what a variant shares with others of its model and engine.
+    """Build what a variant shares with other variants of its model and engine.
 
     Args:
         variant: The variant.
-        calibrated: Whether what calibration finds is meant, or what calibration does not matter to.
+        calibrated: Whether to build the part that depends on calibration, or the part that
+            doesn't.
 
     Raises:
-        ConversionError: The engine could not.
+        ConversionError: The engine could not build it.
         EdgeqError: The baseline or the calibration set can't be used.
     """
     if variant.choice is None:
@@ -55,14 +57,15 @@ def prepare(variant: VariantUnderTest, *, calibrated: bool) -> None:
     calibration = inputs.images.calibration if calibrated else None
     recipe = engine.recipe(METHODS.get(variant.choice.method))
     if recipe is None:
-        return  # making it says so
+        return  # building the variant reports it
     engine.prepare(Shared(recipe, inputs.baseline, calibration, variant.run.store))
 
 
 def starts_of(variants: Iterable[VariantUnderTest], spec: Spec, store: Store) -> dict[str, Start]:
-    """Return what starts a child process of each engine that takes long to, by engine.
+    """Return a function per engine that starts its child process, for engines slow to start.
 
-    A start raises ConversionError where it fails, and StoreError where its log can't be written.
+    These functions raise ConversionError if starting fails and StoreError if the log can't be
+    written.
     """
     names = {variant.choice.engine for variant in variants if variant.choice is not None}
     starts = {name: ENGINES.get(name).start for name in sorted(names)}

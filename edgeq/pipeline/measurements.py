@@ -1,8 +1,8 @@
-"""The measurements: what can be asked of a variant, what that depends on, and how it is made.
+"""The table of measurements: what a variant has, what that depends on, and how it is measured.
 
-A row is looked up by the name of a property of ``VariantUnderTest``. The store addresses a number
-by what its row says that it depends on, the scheduler fetches ahead what rows say that cases will
-ask for, and nothing is measured beside other work that its row says must be measured alone.
+A row is looked up by the name of a property of ``VariantUnderTest``. Its dependencies address the
+result in the store. The scheduler runs ahead of the cases what its row marks as slow, and nothing
+else runs during a measurement whose row says it must run alone.
 """
 
 from __future__ import annotations
@@ -72,14 +72,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Ahead:
-    """That a measurement is slow, and is made before the case that needs it asks.
+    """Marks a slow measurement that is made before the case that needs it.
 
     Attributes:
         gate: Name of the gate whose cases need it.
-        task: What its making is called.
-        after: What must be there before: the variant's file, or all predictions.
-        of_baseline: Whether it is the baseline's, of which all variants of a model need one.
-        applies: Returns whether a case asks for it, as far as its variant decides that.
+        task: What the task is called.
+        after: What it requires: the variant's file, or all predictions.
+        of_baseline: Whether it is a measurement of the baseline, shared by all variants of a model.
+        applies: Returns whether the cases of a variant need it.
     """
 
     gate: str
@@ -91,18 +91,18 @@ class Ahead:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement(Generic[T]):
-    """One thing that can be asked of a variant.
+    """One thing that can be measured of a variant.
 
     Attributes:
-        name: Of the property of ``VariantUnderTest``.
-        make: Measures it.
-        struct: What it is.
-        group: Of its entries in the store.
-        depends: Returns all that it depends on, the address of its entry. None if it is not kept as
-            one: what it is made of is kept, or it is quick to make.
-        compares: Whether it compares the variant with its baseline, which has none itself.
-        alone: Whether it must be measured while nothing else runs.
-        ahead: That it is made before a case asks, None if it is not worth it.
+        name: Name of the property of ``VariantUnderTest``.
+        make: Function that measures it.
+        struct: Type of the result.
+        group: Group of its entries in the store.
+        depends: Returns everything that the result depends on, which is the address of its entry.
+            None if it has no entry, because its sources are stored or it is quick to measure.
+        compares: Whether it compares the variant with its baseline; a baseline has no such value.
+        alone: Whether nothing else may run during the measurement.
+        ahead: How it is made before a case needs it, None if that is not worthwhile.
     """
 
     name: str
@@ -115,10 +115,10 @@ class Measurement(Generic[T]):
     ahead: Ahead | None = None
 
     def of(self, variant: VariantUnderTest) -> T:
-        """Return it for a variant, made unless the store has it.
+        """Return the measurement of a variant, made only if the store lacks it.
 
         Raises:
-            EdgeqError: It can't be measured.
+            EdgeqError: It can't be made.
         """
         if self.depends is None or self.struct is None:
             return self.make(variant)
@@ -127,10 +127,10 @@ class Measurement(Generic[T]):
 
 
 class Noise(msgspec.Struct, frozen=True):
-    """How far other kernels lie from the run's own.
+    """How far the outputs of other kernels differ from those of the run's own.
 
     Attributes:
-        noise: Of the output that is nearest to failing.
+        noise: The difference for the output nearest to failing.
         other: The other kernels.
     """
 
@@ -139,11 +139,11 @@ class Noise(msgspec.Struct, frozen=True):
 
 
 class Steadiness(msgspec.Struct, frozen=True):
-    """Whether a variant says the same when it is asked again.
+    """Whether a variant gives the same outputs when it is run again.
 
     Attributes:
         repeats: What stayed the same.
-        copied: Whether it says the same as its baseline, bit by bit, although it is quantized.
+        copied: Whether its outputs equal its baseline's bit for bit although it is quantized.
     """
 
     repeats: Repeats
@@ -151,10 +151,10 @@ class Steadiness(msgspec.Struct, frozen=True):
 
 
 class InputRange(msgspec.Struct, frozen=True):
-    """How a variant's input holds the values of its samples.
+    """How well a variant's input holds the values of its samples.
 
     Attributes:
-        fit: None if its input is not quantized.
+        fit: The fit, None if the input is not quantized.
     """
 
     fit: InputFit | None = msgspec.field(name="found")
@@ -251,7 +251,7 @@ def _tensors(variant: VariantUnderTest) -> tuple[Output, ...]:
 
 def _outputs(variant: VariantUnderTest) -> tuple[Fit, ...]:
     clusters = find_clusters(variant.inputs.images.require_evaluation().groups())
-    ours = variant.baseline.tensors  # first: what it can't do is no variant's fault
+    ours = variant.baseline.tensors  # first, so that its failures are not blamed on the variant
     return fits(ours, variant.tensors, confidence=variant.spec.confidence, clusters=clusters)
 
 
@@ -303,7 +303,7 @@ def _renaming_facts(variant: VariantUnderTest) -> Mapping[str, object]:
 
 
 def _labels(images: ImageSet, predictions: Predictions) -> npt.NDArray[np.int64]:
-    """Return the labels of a set, checked against the classes that a model tells apart."""
+    """Return the labels of a set, checked against the number of classes that a model has."""
     images.require_classes(predictions.scores.shape[1])
     return images.labels()
 
@@ -326,10 +326,11 @@ def _feeding(variant: VariantUnderTest) -> Feeding:
 
 
 def _values(variant: VariantUnderTest) -> tuple[Difference, ...] | None:
-    """Return how the values differ that reach the first layers of a variant and its baseline.
+    """Return how the values that reach the first layers of a variant and its baseline differ.
 
     Returns:
-        None if what is declared says it: no file scales or shifts its input, or both are fed alike.
+        None if the declarations already show it, because no file scales or shifts its input or
+        both are fed alike.
     """
     both = (variant, variant.baseline)
     own, baseline = (side.preprocessing for side in both)
@@ -349,13 +350,13 @@ def _repeated_facts(variant: VariantUnderTest) -> Mapping[str, object]:
 
 
 def _noise(variant: VariantUnderTest) -> Noise:
-    variant.evaluate_all()  # first: its error says more
+    variant.evaluate_all()  # first, as its error says more
     others = variant.other_kernels
     return Noise(noise=_noise_of(variant, others.outputs), other=others.kernels)
 
 
 def _noise_of(variant: VariantUnderTest, others: Sequence[Floats]) -> KernelNoise:
-    """Return how far other kernels lie from the run's own: of tensors, the nearest to failing."""
+    """Return how far other kernels differ from the run's own; for tensors, the worst output's."""
     baseline = variant.baseline
     if variant.classifies:
         other = as_answers(variant, others)
@@ -374,14 +375,14 @@ def _steadiness(variant: VariantUnderTest) -> Steadiness:
     again = variant.asked_again
     first = tuple(rows.reshape(len(rows), -1) for rows in again.outputs)
     before = variant.run.executor.first_rows(variant, len(first[0]))
-    # In a batch of several, neighbours that changed since may move the last bits.
+    # In a batch of several images, neighbours that changed since may change the last bits.
     fresh = again.batch > 1 or same(before, first)
     copied = variant.quantizes_activations and _is_copy(variant)
     return Steadiness(msgspec.structs.replace(again.repeats, fresh=fresh), copied)
 
 
 def _is_copy(variant: VariantUnderTest) -> bool:
-    """Return whether a variant says the same as its baseline, bit by bit."""
+    """Return whether a variant's outputs equal its baseline's bit for bit."""
     if variant.classifies:
         ours, theirs = variant.baseline.predictions, variant.predictions
         return same((ours.scores, ours.logits), (theirs.scores, theirs.logits))
@@ -412,7 +413,7 @@ def _input_range_facts(variant: VariantUnderTest) -> Mapping[str, object]:
 
 
 def _own_calibration(variant: VariantUnderTest) -> ImageSet | None:
-    """Return what this run calibrates a variant on, and so what its input must hold."""
+    """Return the set that this run calibrates a variant on, which its input must therefore hold."""
     return variant.inputs.images.calibration_set if variant.is_calibrated else None
 
 

@@ -65,16 +65,17 @@ def judge(case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError |
 def _offered(case: Case, record: CaseRecord) -> CaseRecord:
     """Return the record of a failing case with the command that may repair its variant.
 
-    A mix of units is what a repair gives, and what others made can't be made again.
+    A mix of units is what a repair gives, pruned weights are gone, and what others made can't be
+    made again.
     """
     variant, choice = case.variant, case.variant.choice
-    if record.status is not Verdict.FAIL or choice is None or choice.units:
+    if record.status is not Verdict.FAIL or choice is None or choice.units or choice.prune:
         return record
     if not (variant.spec.repairing.offer and case.gate.sees_predictions):
         return record
     command = f"edgeq repair {variant.model} --from {choice.method}"
-    step = f"Let `{command}` find the units that must be more exact"
-    steps = step if record.next_step is None else f"{record.next_step}; or: {step}"
+    step = f"let `{command}` find the units that must be more exact"
+    steps = f"L{step[1:]}" if record.next_step is None else f"{record.next_step}; or {step}"
     return msgspec.structs.replace(record, next_step=steps)
 
 

@@ -1,1 +1,1 @@
-"""Cases are judged, and what a run measured becomes its record, its pictures and its packages."""
+"""Judging cases, and turning a run's measurements into its record, pictures and packages."""

@@ -1,7 +1,7 @@
-"""Bad input that is found before anything is made: it stops variants, and is said once.
+"""Finding bad input before anything is made, so that it is reported once and stops its variants.
 
-Only what needs no conversion and no model run is looked at, so that a wrong path costs a second
-and no minutes. What shows later is the case's that needs it.
+Only what needs no conversion and no model run is checked, so that a wrong path costs a second, not
+minutes. An error that shows later is reported by the case that meets it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edgeq.samples.sets import ROLES, Role
 
 @dataclass(frozen=True)
 class Beforehand:
-    """A look at what the models of a spec need; each thing is looked at once.
+    """Checks what the models of a spec need, each thing once.
 
     Attributes:
         spec: The spec.
@@ -33,10 +33,10 @@ class Beforehand:
     _errors: dict[tuple[str, Role | None], EdgeqError | None] = field(default_factory=dict)
 
     def stopped(self, cases: Iterable[Case]) -> dict[str, EdgeqError]:
-        """Return the variants that can't be judged, by their names, with the reason.
+        """Return the reason for each variant that can't be judged, by its name.
 
         Args:
-            cases: The selected ones: a set of images that none of them needs stops nothing.
+            cases: The selected cases. An image set that none of them needs is not checked.
         """
         by_variant: dict[VariantUnderTest, list[Case]] = {}
         for case in cases:
@@ -48,7 +48,7 @@ class Beforehand:
         return {name: error for name, error in errors.items() if error is not None}
 
     def _error(self, variant: VariantUnderTest, roles: set[Role]) -> EdgeqError | None:
-        """Return what stops a variant: what stops its whole model comes first."""
+        """Return what stops a variant; errors that stop its whole model come first."""
         needed: list[Role | None] = [None, *(role for role in ROLES if role in roles)]
         for what in needed:
             error = self._look(variant.model, what)
@@ -61,7 +61,7 @@ class Beforehand:
         return lack_of_calibration(variant)
 
     def _look(self, model: str, what: Role | None) -> EdgeqError | None:
-        """Return what is wrong with a model's source and weights, or with a set of its images."""
+        """Return the error in a model's source and weights, or in one of its image sets."""
         key = (model, what)
         if key not in self._errors:
             try:
@@ -76,13 +76,13 @@ class Beforehand:
 
 
 def unjudged(case: Case, error: EdgeqError, spec: Spec) -> CaseRecord:
-    """Return the record of a case of a variant that bad input stops: MISSING, with the reason."""
+    """Return the record, MISSING, of a case whose variant is stopped by bad input."""
     judgement = not_measured(error, gate=case.gate.name, allow_missing=spec.allow_missing)
     return in_lines(recorded(case, judgement))
 
 
 def without_baseline(run: Run, cases: Iterable[Case]) -> dict[str, EdgeqError]:
-    """Return the variants whose baseline could not be made, by their names, with the reason."""
+    """Return the reason for each variant whose baseline could not be made, by its name."""
     return {
         case.variant.name: in_own_words(error, run.spec)
         for case in cases
@@ -91,7 +91,7 @@ def without_baseline(run: Run, cases: Iterable[Case]) -> dict[str, EdgeqError]:
 
 
 def _roles(variant: VariantUnderTest, cases: list[Case]) -> Iterable[Role]:
-    """Return the sets that a variant needs for its selected cases."""
+    """Return the image sets that a variant needs for its selected cases."""
     if variant.is_calibrated:
         yield "calibration"
     if any(case.gate.needs_images for case in cases):

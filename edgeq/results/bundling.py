@@ -1,4 +1,4 @@
-"""What a deployment package is made from, found again for a record: files and labels."""
+"""Making a deployment package from a record, for which it locates the files and labels again."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def pack(record: RunRecord, target: Path, spec: Spec, *, unproven: bool = False)
     """Write the deployment package of a run.
 
     Args:
-        record: What the run found.
+        record: The record of the run.
         target: The package's folder.
-        spec: Of the project; says where files and labels are.
-        unproven: Whether to pack the unproven variants too, marked as such.
+        spec: The project's spec, which names the files and labels.
+        unproven: Whether to pack unproven variants too, marked as such.
 
     Raises:
         BundleError: No variant is packed, or the package can't be written.
@@ -42,8 +42,8 @@ def pack(record: RunRecord, target: Path, spec: Spec, *, unproven: bool = False)
 def variant_files(record: RunRecord, spec: Spec) -> dict[str, Path]:
     """Return the file of each variant by ``MODEL/VARIANT``; variants without one are left out.
 
-    The one that was judged is preferred: at the record's path, where the spec has it, or in the
-    store. Where none is, the path is that of a file which has changed since.
+    The judged file is preferred, be it at the record's path, at the spec's path or in the store.
+    If it no longer exists, the path is that of the file that changed since.
     """
     files = {}
     for model in record.models:
@@ -55,7 +55,7 @@ def variant_files(record: RunRecord, spec: Spec) -> dict[str, Path]:
 
 
 def class_names(record: RunRecord, spec: Spec) -> dict[str, tuple[str, ...]]:
-    """Return the names of the classes by model, and by ``MODEL/VARIANT`` where it has its own.
+    """Return the class names by model, and by ``MODEL/VARIANT`` for variants with own labels.
 
     Raises:
         ImageError: A label set can't be used.
@@ -73,7 +73,7 @@ def class_names(record: RunRecord, spec: Spec) -> dict[str, tuple[str, ...]]:
 
 
 def _label_set(name: str, model: ModelRecord, spec: Spec) -> LabelSet:
-    """Return the label set of a record: inside the model's own file, or as the spec names it."""
+    """Return a record's label set, from inside the model's file or as the spec names it."""
     path = spec.path(model.source)
     if path.suffix == ".tflite" and path.is_file():
         inside = read_inside(path).labels

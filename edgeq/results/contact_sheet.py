@@ -1,4 +1,4 @@
-"""Contact sheets: what an image set looks like to a model, as one small picture."""
+"""Contact sheets: small pictures that show an image set as a model sees it."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from edgeq.store.content import Store
 KIND = "sheets"
 FILE = "sheet.webp"
 MOST = 24
-"""Images on a sheet."""
+"""Greatest number of images on a sheet."""
 PER_RUN = 8
-"""Sheets in a report: what keeps a page of twenty models, each with images of its own, in its
-limit of 6 MB."""
+"""Greatest number of sheets in a report. It keeps a page of twenty models, each with its own
+images, within the limit of 6 MB."""
 
 COLUMNS = 8
 SIDE = 48
-"""Pixels of the longer side of one image."""
+"""Length of an image's longer side in pixels."""
 MOST_BYTES = 15_000
 QUALITIES = (60, 45, 30, 20, 10, 0)
-"""WebP's; the first that keeps a sheet below ``MOST_BYTES`` is taken, the last in any case."""
+"""WebP qualities to try: the first that fits into ``MOST_BYTES`` is used, or else the last."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A sheet and its file's content."""
+    """A sheet and the content of its file."""
 
     sheet: Sheet
     data: bytes
 
 
 def sheet_of(inputs: ModelInputs, role: Role) -> Drawn | None:
-    """Return the contact sheet of one of a model's sets, None where the spec names none.
+    """Return the contact sheet of one of a model's sets, None if the spec names no such set.
 
     Raises:
-        EdgeqError: The set or the baseline can't be used; and as ``contact_sheet``.
+        EdgeqError: The set or the baseline can't be used, or ``contact_sheet`` fails.
     """
     images = inputs.images.calibration_set if role == "calibration" else inputs.images.evaluation
     if images is None:
@@ -59,7 +59,7 @@ def sheet_of(inputs: ModelInputs, role: Role) -> Drawn | None:
 def sheet_of_samples(inputs: ModelInputs, variant: str) -> Drawn | None:
     """Return the contact sheet of a variant's own samples, None if it has none.
 
-    It shows the scenes that the sheet of the evaluation set shows, in the same places.
+    The sheet shows the same scenes in the same places as that of the evaluation set.
 
     Raises:
         EdgeqError: As ``sheet_of``.
@@ -75,19 +75,19 @@ def sheet_of_samples(inputs: ModelInputs, variant: str) -> Drawn | None:
 def contact_sheet(
     images: ImageSet, preprocessing: Preprocessing, size: tuple[int, int], store: Store
 ) -> Drawn:
-    """Return the contact sheet of a set, drawn once.
+    """Return the contact sheet of a set, drawn once and then read from the store.
 
-    Models that see the same photographs alike share it. Pixels that the store has are not decoded
-    again.
+    Models that prepare the same photographs in the same way share a sheet. Pixels that are already
+    in the store are not decoded again.
 
     Args:
         images: The set.
-        preprocessing: How a photograph is cut and resized.
-        size: Height and width of the model's input.
-        store: Where sheets and pixels are kept.
+        preprocessing: How a photograph is cropped and resized.
+        size: Height and width of the model's input in pixels.
+        store: The store for sheets and pixels.
 
     Raises:
-        ImageError: A photograph can't be read, or changed since the set was loaded.
+        ImageError: A photograph can't be read or changed after the set was loaded.
         StoreError: The store can't be written.
     """
     places = evenly(len(images.photos))
@@ -115,24 +115,24 @@ def contact_sheet(
 
 
 def evenly(count: int) -> tuple[int, ...]:
-    """Return at most ``MOST`` places out of so many, evenly spread."""
+    """Return at most ``MOST`` indices below ``count``, evenly spread."""
     shown = min(MOST, count)
     return tuple((2 * place + 1) * count // (2 * shown) for place in range(shown))
 
 
 def tile_of(size: tuple[int, int]) -> tuple[int, int]:
-    """Return width and height of a small picture of an input of this height and width."""
+    """Return width and height of the small picture of an input, given its height and width."""
     height, width = (max(1, round(SIDE * side / max(size))) for side in size)
     return width, height
 
 
 def drawn(pixels: npt.NDArray[np.uint8], columns: int, tile: tuple[int, int]) -> bytes:
-    """Return images side by side, row by row, as a WebP file.
+    """Return images side by side, row by row, as the content of a WebP file.
 
     Args:
-        pixels: Shape ``(n, h, w, 3)``.
-        columns: Images in a row.
-        tile: Width and height of each on the sheet.
+        pixels: The images, shape ``(n, h, w, 3)``.
+        columns: Number of images in a row.
+        tile: Width and height of each image on the sheet in pixels.
     """
     from PIL import Image
 

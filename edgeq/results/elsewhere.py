@@ -1,6 +1,7 @@
-"""Variants on another target: the gates that look at predictions, and what is not the same as here.
+"""Judging variants on another target, and comparing their outputs with those on this machine.
 
-Nothing of this is in the record: the answer about a variant is still that of this machine.
+Only gates that look at predictions are judged. None of this enters the record: the answer about a
+variant remains that of this machine.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ class Elsewhere:
 
     Attributes:
         name: ``MODEL/VARIANT@TARGET``.
-        is_baseline: Whether it is what variants are compared with there; it has no cases.
-        cases: Its cases there, of gates that look at predictions, ``MODEL/VARIANT/GATE@TARGET``.
-        beside_here: How far its outputs lie from those on this machine, None if it does not run on
-            one of them.
-        moved: Samples that it gives another class there; None as above, and for models that are not
-            judged by classes.
+        is_baseline: Whether this is the baseline on that target; a baseline has no cases.
+        cases: The cases of gates that look at predictions, with ids
+            ``MODEL/VARIANT/GATE@TARGET``.
+        beside_here: How far its outputs differ from those on this machine; None if it does not run
+            on one of the two.
+        moved: Number of samples whose class differs from that on this machine; None if it does not
+            run on one of the two or is not judged by classes.
     """
 
     name: str
@@ -47,17 +49,17 @@ class Elsewhere:
 def judge_elsewhere(
     spec: Spec, name: str, target: Target, *, say: Say = lambda _: None
 ) -> Iterator[Elsewhere]:
-    """Yield what every baseline of a spec does on a target, each followed by its variants.
+    """Yield the results of every baseline of a spec on a target, each followed by its variants'.
 
     Args:
-        spec: What to validate.
-        name: Of the target.
+        spec: The spec to validate.
+        name: Name of the target.
         target: The target.
-        say: Told what is going on.
+        say: Called with messages about the progress.
 
     Raises:
         SpecError: The spec declares no case.
-        EdgeqError: A baseline can't be made, or does not run on one of the two.
+        EdgeqError: A baseline can't be made, or does not run on the target or on this machine.
     """
     own = msgspec.structs.replace(spec, targets=Targets())
     here, there = Run(own, say=say), Run(own, target=target, say=say)
@@ -96,7 +98,7 @@ def _beside(here: VariantUnderTest, there: VariantUnderTest) -> tuple[Sameness |
 
 
 def _outputs(variant: VariantUnderTest) -> list[AnyArray]:
-    """Return all that a variant says on its samples."""
+    """Return all outputs of a variant on its samples that are judged."""
     if variant.classifies:
         predictions = variant.predictions
         return [np.asarray(predictions.scores), np.asarray(predictions.logits)]

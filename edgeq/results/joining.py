@@ -1,9 +1,9 @@
-"""Partial runs of one spec, joined: what an earlier one judged still holds if nothing changed.
+"""Joining partial runs of one spec: verdicts of an earlier run still hold if nothing changed.
 
-A verdict is taken over if the spec, the version of edgeq and of its libraries, and everything that
-the variant's verdicts rest on are the same, by content: the baseline's file, the variant's, both
-image sets with their labels, and for times and memory the machine. What can't be shown to be the
-same was not run.
+A verdict is taken over if the spec, the versions of edgeq and its libraries, and the content of
+everything that the variant's verdicts depend on are the same: the baseline's file, the variant's
+file, both image sets with their labels and, for times and memory, the machine. A case for which
+this can't be shown counts as not run.
 """
 
 from __future__ import annotations
@@ -43,12 +43,13 @@ _MACHINE = ("architecture", "cores", "memory_bytes", "processor")
 
 @dataclass(frozen=True)
 class Joined:
-    """What is known together.
+    """The joined results of a run and the runs before it.
 
     Attributes:
-        cases: Of this run, and of earlier ones with ``as_of``.
-        models: Of this run, with what earlier ones measured of variants whose verdicts are kept.
-        own: Ids of the cases that tests of the user's own are.
+        cases: The cases of this run, and those taken over from earlier runs, with ``as_of``.
+        models: The models of this run, with earlier measurements of the variants whose verdicts
+            were taken over.
+        own: Ids of the cases that are the user's own tests.
     """
 
     cases: tuple[CaseRecord, ...]
@@ -57,16 +58,16 @@ class Joined:
 
 
 def join(run: Run, now: Joined, before: RunRecord | None, *, partial: bool) -> Joined:
-    """Return a run's findings with those of the run before that still hold.
+    """Return a run's results together with those of the previous run that still hold.
 
-    Of a whole run's gates nothing is taken over; of tests of the user's own that it did not
-    collect, as ``edgeq gate`` does not, what they said last.
+    A whole run takes over no verdicts of gates. It takes over the last verdicts of the user's own
+    tests if it did not collect them, as ``edgeq gate`` does not.
 
     Args:
         run: The run.
-        now: What it found.
-        before: The record of the run before, None if there is none.
-        partial: Whether a part of the gate was asked for.
+        now: The run's results.
+        before: The record of the previous run, None if there is none.
+        partial: Whether only part of the gate was selected.
     """
     prints = {key: value for key, value in _prints(run, now, before).items() if value}
     models = tuple(_printed(model, prints) for model in now.models)
@@ -91,7 +92,7 @@ def join(run: Run, now: Joined, before: RunRecord | None, *, partial: bool) -> J
     )
     carried_ids = {case.id for case in carried}
     own = [*now.own, *(case.id for case in carried if is_own_test(case.gate))]
-    if partial:  # a test that may say something else by now is one that was not run
+    if partial:  # an own test whose verdict may have changed counts as not run
         names = (*(case.id for case in open_), *before.summary.not_run)
         own += [
             name for name in names if name not in carried_ids and _is_there(name, run.spec.root)
@@ -109,7 +110,7 @@ def sources_sha256(test: Path, root: Path) -> str:
 
     Args:
         test: The test's file.
-        root: The highest folder that is looked into.
+        root: The topmost folder in which ``conftest.py`` files are searched.
 
     Raises:
         OSError: The file can't be read.
@@ -121,7 +122,7 @@ def sources_sha256(test: Path, root: Path) -> str:
 
 
 def _prints(run: Run, now: Joined, before: RunRecord | None) -> dict[tuple[str, str], str]:
-    """Return by model and variant what verdicts about it rest on, where that matters."""
+    """Return the fingerprints of the variants for which they matter, by model and variant."""
     asked = {_place(case) for case in now.cases}
     if before is not None and _is_alike(run, before):
         asked |= {
@@ -139,19 +140,19 @@ def _prints(run: Run, now: Joined, before: RunRecord | None) -> dict[tuple[str, 
 
 
 def _fingerprint(variant: VariantUnderTest, model: ModelRecord) -> str:
-    """Return the hash of everything that verdicts about a variant rest on, ``""`` if unknown."""
+    """Return the hash of everything that a variant's verdicts depend on, ``""`` if unknown."""
     try:
         facts = _facts(variant, model)
     except EdgeqError:
-        return ""  # a case that needs it says so
+        return ""  # a case that needs it reports the error
     return "" if facts is None else sha256_bytes(msgspec.json.encode(facts, order="sorted"))
 
 
 def _facts(variant: VariantUnderTest, model: ModelRecord) -> dict[str, object] | None:
-    """Return what verdicts rest on, None if it is not what this run's own processes saw.
+    """Return what a variant's verdicts depend on, None if this run's processes saw something else.
 
     Raises:
-        EdgeqError: Something can't be read.
+        EdgeqError: Part of it can't be read.
     """
     inputs = variant.inputs
     described = next(
@@ -202,12 +203,12 @@ def _printed(model: ModelRecord, prints: dict[tuple[str, str], str]) -> ModelRec
 
 
 def _is_alike(run: Run, before: RunRecord) -> bool:
-    """Return whether a record is of the same spec and the same edgeq."""
+    """Return whether a record is of the same spec and the same version of edgeq."""
     return before.edgeq == edgeq.__version__ and before.spec_sha256 == spec_sha256(run.spec)
 
 
 def _is_same(ours: VariantRecord | None, theirs: VariantRecord | None) -> bool:
-    """Return whether two records are of the same variant, by all that it was made from and is."""
+    """Return whether two records are of the same variant, by fingerprint and file."""
     if ours is None or theirs is None or not ours.fingerprint:
         return False
     made_alike = not (ours.sha256 and theirs.sha256) or ours.sha256 == theirs.sha256
@@ -215,7 +216,7 @@ def _is_same(ours: VariantRecord | None, theirs: VariantRecord | None) -> bool:
 
 
 def _still_holds(case: CaseRecord, before: RunRecord, root: Path) -> bool:
-    """Return whether what a verdict rests on beside its variant is the same."""
+    """Return whether everything that a verdict depends on besides its variant is the same."""
     if is_own_test(case.gate):
         return _is_unchanged(case.known, root)
     if case.gate not in GATES:
@@ -223,7 +224,7 @@ def _still_holds(case: CaseRecord, before: RunRecord, root: Path) -> bool:
     gate = GATES.get(case.gate)
     judge = gate.judge if isinstance(gate.judge, str) else gate.judge.__module__
     if not judge.startswith(OWN_ROOM):
-        return False  # others' code may have changed, and nothing would show it
+        return False  # code of another package may have changed, and nothing would show that
     alike = () if gate.comparison is None else gate.comparison.alike
     here = this_machine()
     same_machine = all(getattr(before.machine, name) == getattr(here, name) for name in _MACHINE)
@@ -231,7 +232,7 @@ def _still_holds(case: CaseRecord, before: RunRecord, root: Path) -> bool:
 
 
 def _is_unchanged(evidence: Evidence, root: Path) -> bool:
-    """Return whether the file of a test of the user's own is what it was."""
+    """Return whether the file of a user's own test is unchanged."""
     if evidence.file is None or not evidence.sha256:
         return False
     try:
@@ -241,7 +242,7 @@ def _is_unchanged(evidence: Evidence, root: Path) -> bool:
 
 
 def _is_there(case_id: str, root: Path) -> bool:
-    """Return whether a case is a test of the user's own whose file is still where it was."""
+    """Return whether a case is a user's own test whose file still exists."""
     module, separator, _ = case_id.rpartition("/")[2].partition(OWN_TEST)
     return bool(separator) and (root / f"{module.replace('.', '/')}.py").is_file()
 
@@ -249,7 +250,7 @@ def _is_there(case_id: str, root: Path) -> bool:
 def _filled(
     model: ModelRecord, before: RunRecord, places: Iterable[tuple[str, str]]
 ) -> ModelRecord:
-    """Return a model with what an earlier run measured of the variants whose verdicts are kept."""
+    """Return a model with earlier measurements of the variants whose verdicts are taken over."""
     names = {variant for of, variant in places if of == model.name}
     theirs = next((candidate for candidate in before.models if candidate.name == model.name), None)
     if theirs is None or not names:
@@ -270,7 +271,7 @@ def _filled(
 
 
 def _unanswered(variant: VariantRecord) -> VariantRecord:
-    """Return a variant without what is decided from all of its cases."""
+    """Return a variant without the answer and error, which are decided from all of its cases."""
     return msgspec.structs.replace(variant, answer=None, error=None)
 
 

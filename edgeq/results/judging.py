@@ -1,4 +1,4 @@
-"""A case in, its record out."""
+"""Judging a case and recording its verdict."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from edgeq.words.escape import printable
 
 
 def judge(case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError | None]:
-    """Return the record of a case, and the error when bad input kept it from being measured.
+    """Return the record of a case, and the error if bad input kept it from being measured.
 
-    A variant that its engine could not make, or that does not run, FAILS: that is a verdict and
-    no error. So does one that meets an error which nobody foresaw. Places in an error are named as
-    seen from the project's folder, because records are read on other machines.
+    A variant that its engine can't make, that does not run or that meets an unforeseen error gets
+    the verdict FAIL, which is not an error. Paths in an error are relative to the project's folder,
+    because records are read on other machines.
 
     Args:
         case: The case.
-        explain: Whether experiments look for the cause of a FAIL, which takes seconds.
+        explain: Whether to search for the cause of a FAIL by experiments, which takes seconds.
     """
     because = explained if explain else _unexplained
     try:
@@ -65,8 +65,9 @@ def judge(case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError |
 def _offered(case: Case, record: CaseRecord) -> CaseRecord:
     """Return the record of a failing case with the command that may repair its variant.
 
-    A mix of units is what a repair gives, pruned weights are gone, and what others made can't be
-    made again.
+    The command is not offered for a mix of units, which is already the result of a repair, for a
+    pruned variant, whose weights a repair can't restore, nor for a ready-made variant, which edgeq
+    can't rebuild.
     """
     variant, choice = case.variant, case.variant.choice
     if record.status is not Verdict.FAIL or choice is None or choice.units or choice.prune:
@@ -88,7 +89,7 @@ def _unexplained(
 
 
 def in_lines(record: CaseRecord) -> CaseRecord:
-    """Return a record whose sentences, which name what is in others' files, are one line each."""
+    """Return a record with each sentence on one line, as they may quote text from users' files."""
     return msgspec.structs.replace(
         record,
         reason=printable(record.reason),
@@ -98,7 +99,7 @@ def in_lines(record: CaseRecord) -> CaseRecord:
 
 
 def in_own_words(error: EdgeqError, spec: Spec) -> EdgeqError:
-    """Return an error that names places and tables as the user's own files have them."""
+    """Return an error with paths relative to the project and tables as the user's file has them."""
     if error.where is not None:
         error.where = error.where.replace(f"{spec.root}{os.sep}", "")
     if error.remedy is not None:
@@ -107,7 +108,7 @@ def in_own_words(error: EdgeqError, spec: Spec) -> EdgeqError:
 
 
 def _lacks_baseline(case: Case) -> bool:
-    """Return whether the model's baseline can't be had, which is no fault of a variant."""
+    """Return whether the model's baseline is unavailable, which is not the variant's fault."""
     try:
         case.variant.inputs.baseline  # noqa: B018 - reading it shows whether it is there
     except EdgeqError:
@@ -116,10 +117,10 @@ def _lacks_baseline(case: Case) -> bool:
 
 
 def shortfall_of(case: Case) -> Judgement | None:
-    """Return why a case can't be measured with what its model brings, None where it can.
+    """Return why a case can't be measured with its model's weights and images, None if it can.
 
     Raises:
-        EdgeqError: What it brings can't be used.
+        EdgeqError: The model or its images can't be used.
     """
     inputs = case.variant.inputs
     images = inputs.images.evaluation if case.gate.needs_images else None
@@ -134,9 +135,10 @@ def shortfall_of(case: Case) -> Judgement | None:
 
 
 def why_inapplicable(case: Case) -> str | None:
-    """Return why a case is left out: a gate that says nothing about its model.
+    """Return why a case's gate does not apply to its model, so that the case is left out.
 
-    None if it is to be judged, or if the model can't be read: then judging it says why.
+    None if the case is to be judged. Also None if the model can't be read: judging the case then
+    reports the error.
     """
     if case.gate.task is None or case.asked_of_model:
         return None
@@ -167,7 +169,7 @@ def _judge(case: Case) -> Judgement:
 
 
 def _foreseen(case: Case) -> Judgement:
-    """Return the judgement of a case; whatever goes wrong with it is an ``EdgeqError``."""
+    """Return the judgement of a case; any exception is raised as an ``EdgeqError``."""
     try:
         return _judge(case)
     except (EdgeqError, StoppedError):
@@ -177,11 +179,11 @@ def _foreseen(case: Case) -> Judgement:
 
 
 def _refuse_changed(variant: VariantUnderTest) -> None:
-    """Refuse to judge a variant whose file, or whose baseline's, was replaced in the run.
+    """Refuse to judge a variant if its file or its baseline's was replaced during the run.
 
     Raises:
-        ChangedFileError: Its file is not what was run.
-        ModelError: The baseline's is not.
+        ChangedFileError: The variant's file is not the one that was run.
+        ModelError: The baseline's file is not the one that was run.
     """
     baseline = variant.inputs.known_baseline()
     if baseline is not None and baseline.original is not None:
@@ -195,10 +197,10 @@ def _refuse_changed(variant: VariantUnderTest) -> None:
 
 
 def _refuse_unsuitable(case: Case) -> None:
-    """Refuse a gate that the spec asks for and that means nothing for the model's task.
+    """Refuse a gate that the spec asks for but that does not apply to the model's task.
 
     Raises:
-        SpecError: It means nothing.
+        SpecError: The gate does not apply.
     """
     if case.gate.task is None or case.gate.on_request:
         return
@@ -213,14 +215,14 @@ def _refuse_unsuitable(case: Case) -> None:
 
 
 def declared_if_allowed(judgement: Judgement, gate: str, spec: Spec) -> Judgement:
-    """Return a judgement, MISSING by declaration if it is MISSING and the spec allows that."""
+    """Return a judgement, marked as declared if it is MISSING and the spec allows that."""
     if judgement.status is not Verdict.MISSING or gate not in spec.allow_missing:
         return judgement
     return missing(judgement.reason, declared=True, next_step=judgement.next_step)
 
 
 def _doubted(case: Case, judgement: Judgement) -> Judgement:
-    """Return a judgement of predictions that passes only beside a baseline that knows something."""
+    """Return a judgement that can't pass if it compares with a baseline that may be guessing."""
     if not case.gate.sees_predictions or judgement.status in {Verdict.FAIL, Verdict.MISSING}:
         return judgement
     doubt = case.variant.doubt
@@ -228,7 +230,7 @@ def _doubted(case: Case, judgement: Judgement) -> Judgement:
 
 
 def _fed(case: Case, judgement: Judgement) -> Judgement:
-    """Return a judgement on what a variant was fed with that says how, if not like its baseline."""
+    """Return a judgement whose reason says how the variant's input differs from its baseline's."""
     if not case.gate.needs_images or judgement.status is Verdict.MISSING:
         return judgement
     sentence = case.variant.feeding.sentence
@@ -238,7 +240,7 @@ def _fed(case: Case, judgement: Judgement) -> Judgement:
 
 
 def _lacks_labels(case: Case) -> bool:
-    """Return whether nothing but labels is missing: not weights that mean something, not images."""
+    """Return whether labels are the only thing missing: trained weights and images are there."""
     inputs = case.variant.inputs
     if not case.gate.needs_labels or (case.gate.needs_training and not inputs.baseline.trained):
         return False

@@ -1,4 +1,4 @@
-"""What several processes of one run know about its models, together."""
+"""Merging what several processes of one run know about its models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 def merge_models(
     first: tuple[ModelRecord, ...], second: tuple[ModelRecord, ...]
 ) -> tuple[ModelRecord, ...]:
-    """Return what two processes of one run know together."""
+    """Return the combined knowledge of two processes of one run about its models."""
     if not first:
         return second
     return tuple(
@@ -33,7 +33,7 @@ def merge_models(
 
 
 def merged(ours: S, theirs: S, **given: object) -> S:
-    """Return the first struct with its empty fields and its tables filled from the second."""
+    """Return the first struct with its empty fields and its tables completed from the second."""
     filled = {
         field: _filled(getattr(ours, field), getattr(theirs, field))
         for field in ours.__struct_fields__
@@ -42,7 +42,11 @@ def merged(ours: S, theirs: S, **given: object) -> S:
 
 
 def _filled(ours: object, theirs: object) -> object:
-    """Return the first value filled from the second; whose is first does not show in the order."""
+    """Return the first value completed from the second.
+
+    If two tables complete each other, their keys are sorted, so that the result does not depend on
+    which came first.
+    """
     if isinstance(ours, InParts) and isinstance(theirs, InParts):
         return _both(ours, theirs)
     if not isinstance(ours, dict) or not isinstance(theirs, dict):
@@ -54,7 +58,7 @@ def _filled(ours: object, theirs: object) -> object:
 
 
 def _both(ours: InParts, theirs: InParts) -> InParts:
-    """Return the parts that two processes have measured; what both have is the first one's."""
+    """Return the parts that either process measured; the first process's value wins."""
     facts = {
         name: getattr(theirs if getattr(ours, name) is None else ours, name)
         for name in ours.__struct_fields__

@@ -1,8 +1,8 @@
-"""Doing what selected cases need before they are asked, side by side on all cores.
+"""Doing the work that selected cases need in advance, in parallel on all cores.
 
-Each step does what its case would do, with the same result in the same place; a case then finds
-it there. Latency and memory are left to their cases, which run when all this is over: a time that
-is taken beside other work is worth nothing.
+Each step does what its case would do and leaves the same result in the same place, where the case
+then finds it. Latency and memory are left to their cases, which run after all this: a time that is
+measured while other work runs is worthless.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ from edgeq.samples.sets import ROLES, Role
 _Work = Callable[[], object]
 
 PATIENCE_S = 1.0
-"""A baseline that is there by then was not exported, and there is nothing to do meanwhile."""
+"""Seconds to wait for the baseline. If it is there by then, it came from the store, and no other
+work needs to fill the time of an export."""
 
 _MAKING, _JUDGING, _DRAWN = ": making", ": judging", ": drawing"
 STAGES_FILE = Path("logs") / "stages.json"
@@ -45,18 +46,18 @@ STAGES_FILE = Path("logs") / "stages.json"
 def prefetch(
     run: Run, cases: Iterable[Case], *, workers: int | None = None, explain: bool = True
 ) -> tuple[Stage, ...]:
-    """Do what cases need, but for what must be measured alone, and return when it was done.
+    """Do what cases need, except what must be measured alone, and return the stages of the work.
 
-    What fails is raised again by the case that needs it.
+    If a step fails, the case that needs it raises the error again.
 
     Args:
         run: The run, made in this thread.
-        cases: The selected ones.
-        workers: Tasks at a time, one for each core where None.
-        explain: Whether the causes of FAILs are looked for, see ``judge``.
+        cases: The selected cases.
+        workers: Number of tasks at a time; None for one per core.
+        explain: Whether to search for the causes of FAILs, see ``judge``.
 
     Raises:
-        KeyboardInterrupt: After every child process has ended.
+        KeyboardInterrupt: The user pressed Ctrl-C; every child process has ended by then.
     """
     run.parts = workers or os.cpu_count() or 1
     models = [
@@ -78,7 +79,7 @@ def prefetch(
     tasks.insert(0, Task("ending the workers", run.executor.workers.end_idle, used))
     with idle.kept(), run.executor.workers.kept(), run.measuring_side_by_side():
         stages = carry_out(tasks, run.relay, workers=run.parts)
-    with suppress(StoreError):  # a log; the cases tell where the store can't be written
+    with suppress(StoreError):  # only a log; the cases report a store that can't be written
         write_bytes(run.store.root / STAGES_FILE, msgspec.json.format(msgspec.json.encode(stages)))
     return stages
 
@@ -90,9 +91,9 @@ class _ModelTasks:
     Attributes:
         run: The run.
         model: Name of the model.
-        cases: The selected ones.
-        exported: Set when the baseline is there, or can't be had.
-        explain: Whether the causes of FAILs are looked for.
+        cases: The selected cases of the model.
+        exported: Set when the export of the baseline has succeeded or failed.
+        explain: Whether to search for the causes of FAILs.
     """
 
     run: Run
@@ -108,11 +109,11 @@ class _ModelTasks:
 
     @property
     def baseline(self) -> VariantUnderTest:
-        """What they are compared with."""
+        """The baseline that they are compared with."""
         return self.run.baseline(self.model)
 
     def long(self) -> Iterator[Task]:
-        """Yield those that make and evaluate, so that what others wait for comes first."""
+        """Yield the tasks that make and evaluate variants, those that others wait for first."""
         yield Task(self._made(self.baseline), self._export)
         yield Task(f"{self.model}: decoding meanwhile", self._ahead)
         controls = self._controls()
@@ -127,7 +128,7 @@ class _ModelTasks:
             yield from self._control(control)
 
     def short(self) -> Iterator[Task]:
-        """Yield those that look and judge: they fill the cores where the long ones leave one."""
+        """Yield the tasks that read files and judge, which use cores that long tasks leave free."""
         inside = tuple(self._fetched(self.baseline, ()))
         yield from inside
         for variant in self.variants:
@@ -150,7 +151,7 @@ class _ModelTasks:
             )
 
     def pictures(self) -> Iterator[Task]:
-        """Yield those that draw what the report will show of the image sets."""
+        """Yield the tasks that draw the contact sheets of the report."""
         inputs = self.run.inputs(self.model)
         for role in self._roles():
             work = partial(sheet_of, inputs, role)
@@ -158,13 +159,13 @@ class _ModelTasks:
             yield Task(name, work, self._evaluated(self.baseline))
 
     def _made(self, variant: VariantUnderTest) -> str:
-        """Return the name of the task that makes a variant, or exports its baseline."""
+        """Return the name of the task that makes a variant or exports the baseline."""
         if variant.is_baseline:
             return f"{self.model}: baseline"
         return f"{variant.name}{_MAKING}"
 
     def _evaluations(self, variant: VariantUnderTest) -> Iterator[Task]:
-        """Yield the parts of an evaluation."""
+        """Yield the tasks that evaluate a variant, one per part of the evaluation set."""
         work = self._evaluation_of(variant)
         for part, name in enumerate(self._evaluated(variant)):
             yield Task(name, partial(work, part), (self._made(variant),))
@@ -175,11 +176,11 @@ class _ModelTasks:
         return tuple(f"{name}: evaluating, part {part + 1} of {parts}" for part in range(parts))
 
     def _fetched(self, variant: VariantUnderTest, after: Iterable[str]) -> Iterator[Task]:
-        """Yield the measurements that are fetched ahead.
+        """Yield the tasks that take measurements in advance.
 
         Args:
             variant: The variant, or its baseline.
-            after: What must have been done before those that need predictions.
+            after: Names of the tasks that must precede measurements of predictions.
         """
         for _, row in MEASUREMENTS:
             if row.ahead is None or row.ahead.of_baseline != variant.is_baseline:
@@ -201,22 +202,22 @@ class _ModelTasks:
         """Return whether a case will ask for a measurement of a variant or of its baseline."""
         if row.ahead is None or case.gate.name != row.ahead.gate:
             return False
-        # A file that claims no method may hold no fixed scale; if it does, its case looks.
+        # A file that claims no method may have no fixed scale; if it has, its case measures this.
         of_any = variant.is_baseline and case.variant.method is not None
         mine = of_any or case.variant is variant
         return mine and self._is_to_be_run(case) and row.ahead.applies(case.variant)
 
     def _controls(self) -> tuple[VariantUnderTest, ...]:
-        """Return what variants are compared with that is no declared variant itself."""
+        """Return the controls of the variants that are not selected variants themselves."""
         every = dict.fromkeys(self._claimed(variant) for variant in self.variants)
         return tuple(
             control for control in every if control is not None and control not in self.variants
         )
 
     def _claimed(self, variant: VariantUnderTest) -> VariantUnderTest | None:
-        """Return the control that a variant's claim asks for, None if nothing asks for one.
+        """Return the control for the method that a variant claims, None if no case needs one.
 
-        A file that claims no method is read first, by its own judging.
+        None also for a file that claims no method, which must first be read by its own case.
         """
         if not any(case.variant is variant and case.follows_control for case in self.cases):
             return None
@@ -235,7 +236,7 @@ class _ModelTasks:
     def _if_compared(
         self, control: VariantUnderTest, work: Callable[[VariantUnderTest], None]
     ) -> _Work:
-        """Return work on a control, if a case that can be measured is compared with it."""
+        """Return work on a control that is done only if a measurable case is compared with it."""
 
         def if_compared() -> None:
             if any(
@@ -249,7 +250,7 @@ class _ModelTasks:
         return if_compared
 
     def _preparations(self, variants: Sequence[VariantUnderTest]) -> Iterator[Task]:
-        """Yield what variants of one engine share: first that of all, then of the calibrated."""
+        """Yield the preparations shared by an engine's variants, the uncalibrated ones first."""
         done: set[str] = set()
         for variant in sorted(variants, key=lambda item: item.is_calibrated):
             name = self._shared(variant)
@@ -264,7 +265,7 @@ class _ModelTasks:
             done |= {first, name}
 
     def _starts(self, variants: Sequence[VariantUnderTest]) -> Iterator[Task]:
-        """Yield the start of each engine: there is time for it while the baseline is exported."""
+        """Yield the tasks that start each engine while the baseline is exported."""
         for engine, start in starts_of(variants, self.run.spec, self.run.store).items():
             yield Task(f"{self.model}: starting {engine}", self._start_of(start))
 
@@ -304,7 +305,7 @@ class _ModelTasks:
         return case.gate.needs_images and shortfall_of(case) is None
 
     def _is_followed(self, cases: Iterable[Case]) -> bool:
-        """Return whether what an evaluation shows counts, although nothing needs it."""
+        """Return whether a case uses an evaluation if there is one, without requiring it."""
         if not any(case.gate.follows_evaluation for case in cases):
             return False
         return self.run.inputs(self.model).images.evaluation is not None
@@ -322,7 +323,7 @@ class _ModelTasks:
         return work
 
     def _judging_of(self, variant: VariantUnderTest, *, answers: bool) -> _Work:
-        """Return the judging of the cases that predictions decide, or of those that they don't."""
+        """Return the work of judging the cases that need predictions, or those that don't."""
 
         def work() -> None:
             for case in self.cases:
@@ -334,7 +335,7 @@ class _ModelTasks:
 
 
 def _computes_in_float(variant: VariantUnderTest) -> bool:
-    """Return whether a variant is one of the slow ones, which had better not come last."""
+    """Return whether a variant may compute in float, which is slow and so should start early."""
     if variant.method is None:
         return True
     method = METHODS.get(variant.method)

@@ -1,4 +1,4 @@
-"""What a run measured, as a record."""
+"""Turning a run's measurements into its record."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def record_run(
 
     Args:
         run: The run.
-        cases: Verdicts in any order; they are put into the order of the inventory.
-        models: From ``describe_models``.
-        started: ISO 8601 time in UTC.
-        duration_s: Wall time.
-        own: Ids of the cases that tests of the user's own are.
+        cases: Verdicts in any order; the record has them in the order of the inventory.
+        models: The models, from ``describe_models``.
+        started: Start of the run, ISO 8601 in UTC.
+        duration_s: Wall time in seconds.
+        own: Ids of the cases that are the user's own tests.
         left_out: Ids of the cases that the user chose to leave out, if they have no verdict.
-        interrupted: Whether the run was cut off by Ctrl-C.
-        errors: Bad input that was found on the way.
+        interrupted: Whether Ctrl-C cut the run off.
+        errors: Bad input, one sentence each.
         commands: Commands that repeat the run.
     """
     read = {model.name: model for model in models}
@@ -107,7 +107,7 @@ def record_run(
 
 
 def _is_left_out(case: Case, model: ModelRecord | None) -> bool:
-    """Return whether a gate says nothing about its model, as far as that is known."""
+    """Return whether a case's gate is known not to apply to its model."""
     if model is None or model.task not in TASKS:
         return False
     return case.inapplicable(TASKS[model.task], model.classes) is not None
@@ -121,7 +121,8 @@ def describe_models(run: Run) -> tuple[ModelRecord, ...]:
 def describe_variant(variant: VariantUnderTest) -> ModelRecord:
     """Return what the run knows about one variant and its baseline; nothing new is measured.
 
-    Only what its figures rest on: notes, and what a report shows beside them, are left out.
+    The result holds only what the variant's figures depend on, without notes and what else only a
+    report shows.
     """
     inputs = variant.inputs
     baseline = inputs.known_baseline()
@@ -145,12 +146,12 @@ def describe_variant(variant: VariantUnderTest) -> ModelRecord:
 
 
 def toolchain_of(spec: Spec) -> Toolchain:
-    """Return the versions of the libraries, and how a spec has models run."""
+    """Return the versions of the libraries, and how a spec runs models."""
     return structs.converted({**tool_versions(), **msgspec.to_builtins(spec.run)}, Toolchain)
 
 
 def this_machine() -> Machine:
-    """Return what latency and memory depend on; no host or user name."""
+    """Return what latency and memory depend on, without host or user name."""
     return Machine(
         architecture=platform.machine(),
         cores=os.cpu_count() or 0,
@@ -162,7 +163,7 @@ def this_machine() -> Machine:
 
 @cache
 def tool_versions() -> Mapping[str, str]:
-    """Return the versions of the libraries that are installed."""
+    """Return the versions of the installed libraries."""
     python, *packages = Versions.__struct_encode_fields__
     versions = {python: platform.python_version()}
     for name in packages:
@@ -234,7 +235,7 @@ def _image_keys(inputs: ModelInputs) -> str:
 
 
 def _read_as(run: Run, model: str, reading: Reading | None) -> tuple[str, ...]:
-    """Return the note that a model which is not judged by classes needs."""
+    """Return the note for a model that is not judged by classes."""
     if reading is None or reading.task != TENSORS:
         return ()
     out = dict.fromkeys(
@@ -247,12 +248,12 @@ def _read_as(run: Run, model: str, reading: Reading | None) -> tuple[str, ...]:
 
 
 def _not_asked_for(spec: Spec) -> tuple[str, ...]:
-    """Return the note that gates are left out by declaration."""
+    """Return the note that the spec leaves gates out."""
     return (f"{' and '.join(spec.without)}: not asked for (`without`)",) if spec.without else ()
 
 
 def _odd(inputs: ModelInputs) -> tuple[str, ...]:
-    """Return what is odd about the calibration set, where a proof asked."""
+    """Return what is unusual about the calibration set, if a proof has checked it."""
     found = inputs.images.known_lint()
     return () if found is None else found.notes
 
@@ -296,7 +297,7 @@ def _variant(variant: VariantUnderTest) -> VariantRecord:
     return msgspec.structs.replace(
         described,
         **_measured(variant),
-        # What each image comes to stands once, and the baseline's not beside every variant.
+        # Results per image are recorded once; the baseline's are not repeated for each variant.
         right="" if accuracy is None else accuracy.variant_right,
         agrees="" if agreement is None else agreement.agreeing_images,
         agreement=None if agreement is None else _named(variant.inputs, agreement),
@@ -308,7 +309,7 @@ def _variant(variant: VariantUnderTest) -> VariantRecord:
 
 
 def _named(inputs: ModelInputs, measured: Agreement) -> RecordedAgreement:
-    """Return an agreement whose images and classes are named."""
+    """Return an agreement with the names of its images and classes."""
     images, labels = inputs.images.evaluation, inputs.labels
     return RecordedAgreement.of(
         measured,
@@ -326,13 +327,13 @@ def _latency(variant: VariantUnderTest) -> RecordedLatency | None:
 
 
 def _feeding(variant: VariantUnderTest) -> Feeding | None:
-    """Return how a variant is fed if there is something to say, and a case asked."""
+    """Return how a variant's input differs, None if it does not or no case measured that."""
     feeding = variant.known(VariantUnderTest.feeding)
     return None if feeding == Feeding() else feeding
 
 
 def _measured(variant: VariantUnderTest) -> dict[str, Any]:
-    """Return what was measured of a file, a baseline's or a variant's, as fields of its record."""
+    """Return the measurements of a baseline's or variant's file as fields of its record."""
     operators, memory = _operators(variant), _memory(variant)
     return {
         "size": variant.known(VariantUnderTest.size),
@@ -367,7 +368,7 @@ def _said(error: EdgeqError | None) -> str | None:
 
 
 def _place(made: FloatModel | Variant) -> Path:
-    """Return where a model's file is: in the project, or in the store if it was made."""
+    """Return the path of a model's file: in the project, or in the store if edgeq made it."""
     original = made.original
     return made.path if original is None or original.sha256 != made.sha256 else original.path
 

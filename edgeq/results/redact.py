@@ -1,8 +1,8 @@
-"""What a record must not tell of the machine it was made on: folders, users, secrets.
+"""Removing from a record what it must not reveal of its machine: folders, users and secrets.
 
-Messages of errors name paths, and a library's last line may repeat anything. A record and its
-reports are shown to others, so paths are said as seen from the project, and the values of secret
-environment variables are left out. Every text is printable: it may name what is in others' files.
+Error messages name paths, and a library's last line may repeat anything. A record and its reports
+are shown to others, so paths become relative to the project and the values of secret environment
+variables are removed. Every text is made printable, because it may quote users' files.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from edgeq.words.escape import printable
 
 HIDDEN = "***"
 NAMES = frozenset({"id", "model", "method", "variant", "gate", "name", "not_run", "schema"})
-"""Fields that hold names of the spec, which other fields and later runs refer to."""
+"""Fields with names from the spec. They stay as they are: other fields and later runs use them."""
 LINES = "output"
-"""Field of what a worker wrote, which keeps its lines."""
+"""Field with a worker's output, which keeps its line breaks."""
 FREE_TEXT = frozenset(
     {"reason", "cause", "next_step", "error", "errors", "notes", "note", "output", "evidence"}
     | {"description", "commands", "log", "where", "diagnosis", "task_evidence", "absent", "summary"}
 )
-"""Fields of sentences, in which a library may repeat a secret. In others its letters, if they are
-there, are a name or a number, and that must stay."""
+"""Fields with sentences, in which a library may repeat a secret. In other fields the same letters
+are part of a name or a number, which must stay."""
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _END = r"(?=[/\s:;,'\"()\]]|\.?$)"
 
@@ -44,21 +44,21 @@ def discreet(record: RunRecord, root: Path, environment: Mapping[str, str]) -> R
     Args:
         record: The record.
         root: The project's folder; paths below it become relative.
-        environment: The process's variables.
+        environment: The process's environment variables.
     """
     plain = _mapped(msgspec.to_builtins(record), concealer(root, environment), hider(environment))
     return structs.converted(plain, RunRecord)
 
 
 def hider(environment: Mapping[str, str]) -> Callable[[str], str]:
-    """Return what takes the values of secret variables from a free text."""
+    """Return a function that hides the values of secret variables in a free text."""
     values = secrets(environment)
     pattern = re.compile("|".join(map(re.escape, values))) if values else None
     return lambda text: text if pattern is None else pattern.sub(HIDDEN, text)
 
 
 def concealer(root: Path, environment: Mapping[str, str]) -> Callable[[str], str]:
-    """Return what takes from a text what it should not tell; see ``discreet``."""
+    """Return a function that removes from a text what it must not reveal; see ``discreet``."""
     rules = [(re.compile(re.escape(f"{place}/")), "") for place in _spellings(root)]
     rules += [(re.compile(re.escape(place) + _END), ".") for place in _spellings(root)]
     places = [(environment.get("EDGEQ_DATA", ""), "$EDGEQ_DATA")]
@@ -71,7 +71,7 @@ def concealer(root: Path, environment: Mapping[str, str]) -> Callable[[str], str
         (re.compile(re.escape(place) + _END), name)
         for place, name in sorted(known, key=lambda pair: -len(pair[0]))  # the inner one first
     ]
-    rules.append((_ADDRESS, "0x..."))  # of memory, as a crashed worker's last words name them
+    rules.append((_ADDRESS, "0x..."))  # memory addresses, as in the last lines of a crashed worker
     rules.append((re.compile(rf"(?<=/){re.escape(_user(environment))}{_END}"), "~"))
 
     def conceal(text: str) -> str:

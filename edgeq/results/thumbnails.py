@@ -1,4 +1,4 @@
-"""What makes a record easier to look at: small pictures, and the error along the network."""
+"""Additions to a record for its report: small pictures, and the error along the network."""
 
 from __future__ import annotations
 
@@ -38,21 +38,20 @@ QUALITY = 62
 
 @dataclass(frozen=True)
 class Illustrated:
-    """A record that names its pictures, and the pictures by their sha256."""
+    """A record that refers to pictures, and the content of the pictures by their sha256."""
 
     record: RunRecord
     pictures: dict[str, bytes]
 
 
 def illustrated(run: Run, record: RunRecord) -> Illustrated:
-    """Return a record with pictures, where the spec allows them, and with errors by layer.
+    """Return a record with errors by layer and, if the spec allows them, with pictures.
 
-    Of flips it keeps what a report shows.
-
-    What can't be made is a note of its model: it changes no verdict.
+    Of flips, only what a report shows is kept. A picture that can't be made becomes a note of its
+    model and changes no verdict.
 
     Args:
-        run: The run that the record is of.
+        run: The run that the record belongs to.
         record: The record.
     """
     chosen = thumbnails.chosen(record) if run.spec.report.thumbnails else {}
@@ -70,15 +69,15 @@ def illustrated(run: Run, record: RunRecord) -> Illustrated:
 
 
 def thumbnail(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int]) -> bytes:
-    """Return what a model sees of a photograph as a small WebP file.
+    """Return what a model sees of a photograph, as the content of a small WebP file.
 
     Args:
         photo: The photograph.
-        preprocessing: How it is cut and resized.
-        size: Height and width of the model's input.
+        preprocessing: How the photograph is cropped and resized.
+        size: Height and width of the model's input in pixels.
 
     Raises:
-        ImageError: It can't be read, or changed since the set was loaded.
+        ImageError: The photograph can't be read or changed after the set was loaded.
     """
     import io
 
@@ -110,10 +109,10 @@ def _with_pictures(
 def _with_sheets(
     run: Run, models: list[ModelRecord], pictures: dict[str, bytes]
 ) -> list[ModelRecord]:
-    """Return models with contact sheets of the sets that the run used, ``PER_RUN`` at most.
+    """Return models with contact sheets of the sets that the run used, at most ``PER_RUN``.
 
-    Those of calibration come first, model by model, and samples of variants' own last; what models
-    share counts once.
+    Calibration sets come first, model by model, and variants' own samples last. A sheet that
+    several models share counts once.
     """
     sheets: dict[str, list[Sheet]] = {model.name: [] for model in models}
     notes: dict[str, str] = {}
@@ -157,7 +156,7 @@ def _sheet(run: Run, model: ModelRecord, of: Role | VariantRecord) -> Drawn | No
 
 
 def _thumbnails(run: Run, model: str, images: tuple[int, ...]) -> dict[int, bytes]:
-    """Return pictures by the image's place in the evaluation set, made once."""
+    """Return pictures by their index in the evaluation set, made once and kept in the store."""
     inputs = run.inputs(model)
     if inputs.images.evaluation is None:
         return {}
@@ -181,7 +180,7 @@ def _thumbnails(run: Run, model: str, images: tuple[int, ...]) -> dict[int, byte
 def _with_network(
     run: Run, record: RunRecord, model: ModelRecord, variant: VariantRecord
 ) -> VariantRecord:
-    """Return a variant with its error along the network, where its answers failed."""
+    """Return a variant with its error along the network if a case that it explains failed."""
     failed = any(
         case.status is Verdict.FAIL and _is_explained(case.gate)
         for case in record.verdicts(model.name, variant.name)
@@ -214,7 +213,7 @@ def _measured(variant: VariantUnderTest) -> RecordedNetwork:
     try:
         errors = part_errors(bench) if bench.pairs else []
     except (ValueError, IndexError, ArithmeticError) as error:
-        # Faulty files are odd in ways that nobody foresaw; the verdict stands without it.
+        # Faulty files can fail here in unforeseen ways; the verdict does not depend on this.
         return RecordedNetwork(reason=f"{type(error).__name__}: {error}")
     if not errors:
         return RecordedNetwork(reason="the two models have no layer in common")

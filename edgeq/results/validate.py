@@ -1,4 +1,4 @@
-"""``edgeq.validate``: a spec in, its record out, for notebooks and scripts."""
+"""``edgeq.validate``, which judges a spec and returns its record, for notebooks and scripts."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ def validate(
     *,
     progress: Callable[[str], None] = lambda _: None,
 ) -> RunRecord:
-    """Judge every case of a spec and return its record, compared with what was accepted.
+    """Judge every case of a spec and return its record, compared with the accepted records.
 
-    Says the same as ``edgeq gate`` of that spec, without pytest. Only the store is written: no
-    report, and nothing that a later run is compared with.
+    The verdicts are those of ``edgeq gate``, without pytest. Only the store is written: no report,
+    and nothing that a later run is compared with.
 
     Args:
-        spec: A spec's file; a folder, which is searched upwards for one; or the table of a spec, as
-            it would stand in ``edgeq.toml``, with paths from the current folder.
-        progress: Called with one line at a time about what is going on.
+        spec: A spec's file; a folder from which to search upwards for one; or a spec as a table
+            with the contents of an ``edgeq.toml``, with paths relative to the current folder.
+        progress: Called with one line of progress at a time.
 
     Returns:
         The record: ``record.summary.may_ship``, ``record.cases``, ``record.models``. Bad input that
         stops a model or a variant is in ``record.errors``; the rest is judged.
 
     Raises:
-        SpecError: The spec can't be read, or says something that is not valid.
+        SpecError: The spec can't be read or is not valid.
     """
     started, clock = datetime.now(UTC), time.monotonic()
     read = _spec(spec)
@@ -68,7 +68,7 @@ def validate(
 
 
 def _judged(run: Run) -> tuple[list[CaseRecord], dict[str, None]]:
-    """Return the verdict of every case that says something, and bad input, each sentence once."""
+    """Return the verdict of every applicable case, and bad input, each sentence once."""
     stopped = Beforehand(run.spec).stopped(run.cases)
     prefetch(run, [case for case in run.cases if case.variant.name not in stopped])
     stopped = {**without_baseline(run, run.cases), **stopped}
@@ -85,12 +85,12 @@ def _judged(run: Run) -> tuple[list[CaseRecord], dict[str, None]]:
     for model in run.spec.models:
         own = [case.variant.name for case in run.cases if case.variant.model == model]
         if own and all(key in stopped for key in own):
-            run.inputs(model).refuse(stopped[own[0]])  # to describe it must make nothing
+            run.inputs(model).refuse(stopped[own[0]])  # describing the model must make nothing
     return verdicts, errors
 
 
 def _spec(given: str | Path | Mapping[str, object] | Spec) -> Spec:
-    """Return what a caller means by a spec.
+    """Return the spec that a caller names or gives.
 
     Raises:
         SpecError: There is no such spec, or it is not valid.

@@ -1,4 +1,4 @@
-"""Doing a thing once: the result is kept, and so is the error."""
+"""Computes each result once and keeps it, or keeps the error."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ V = TypeVar("V")
 class Memo(Generic[K, V]):
     """Results by key. An error is kept and raised again, so that a crash is not repeated.
 
-    Safe for many threads: who asks for what another thread is making waits for it.
+    Thread-safe: a thread that asks for a result that another thread is making waits for it.
 
     Args:
-        keeps: Whether errors are kept at the moment; a run that is being stopped kills workers,
-            and that is no fault of the models that they run.
+        keeps: Returns whether errors are currently kept. While a run is being stopped, workers are
+            killed, which is not the fault of the models that they run.
     """
 
     def __init__(self, keeps: Callable[[], bool] = lambda: True) -> None:
@@ -31,11 +31,11 @@ class Memo(Generic[K, V]):
         self._locks: dict[K, threading.RLock] = {}
 
     def get(self, key: K, make: Callable[[], V]) -> V:
-        """Return what was made for a key, making it at the first call.
+        """Return the result for a key, made at the first call.
 
         Raises:
-            EdgeqError: What ``make`` raised at the first call; an ``UnforeseenError`` for anything
-                but an ``EdgeqError``.
+            EdgeqError: The error that ``make`` raised at the first call; an ``UnforeseenError`` for
+                anything that is not an ``EdgeqError``.
         """
         with self._guard:
             lock = self._locks.setdefault(key, threading.RLock())
@@ -52,7 +52,7 @@ class Memo(Generic[K, V]):
                 raise
             except StoppedError:
                 raise
-            except Exception as error:  # one file's surprise must not end the others' session
+            except Exception as error:  # a surprise in one file must not end the session of others
                 unforeseen = UnforeseenError.of(error)
                 if self._keeps():
                     self._errors[key] = unforeseen
@@ -60,15 +60,15 @@ class Memo(Generic[K, V]):
             return result
 
     def fail(self, key: K, error: EdgeqError) -> None:
-        """Keep an error for a key that nothing is known of, so that nothing is made for it."""
+        """Keep an error for a key without a result, so that none is made for it."""
         with self._guard:
             if key not in self._results:
                 self._errors.setdefault(key, error)
 
     def done(self, key: K) -> V | None:
-        """Return what was made for a key, None where nothing was."""
+        """Return the result for a key, None if there is none yet."""
         return self._results.get(key)
 
     def error(self, key: K) -> EdgeqError | None:
-        """Return the error kept for a key, None where there is none."""
+        """Return the error kept for a key, None if there is none."""
         return self._errors.get(key)

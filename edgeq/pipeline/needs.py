@@ -1,4 +1,4 @@
-"""What single models, variants and sets of a spec need, looked up without making anything."""
+"""Looks up what models, variants and image sets of a spec need, without building anything."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def weights_of(spec: Spec, name: str) -> str:
     """Return where a model and its weights come from.
 
     Raises:
-        EdgeqError: They can't be had.
+        EdgeqError: They are not available.
     """
     model = spec.models[name]
     source = parse_source(name, model, spec)
@@ -65,7 +65,7 @@ def weights_of(spec: Spec, name: str) -> str:
 
 
 def images_of(spec: Spec, name: str, role: Role) -> str:
-    """Return how many photographs a model has for a role.
+    """Return a sentence with the number of photographs that a model has for a role.
 
     Raises:
         EdgeqError: The set can't be used.
@@ -89,7 +89,7 @@ def images_of(spec: Spec, name: str, role: Role) -> str:
 
 
 def reading_of(spec: Spec, name: str) -> Reading | None:
-    """Return how the outputs of a ``.tflite`` model are read, None if it is yet to be exported.
+    """Return how the outputs of a ``.tflite`` model are read, None if it has yet to be exported.
 
     Raises:
         EdgeqError: The file, its labels or those of the images can't be used.
@@ -122,15 +122,15 @@ def reading_of(spec: Spec, name: str) -> Reading | None:
 
 
 def notes_of(spec: Spec, name: str, classes: int) -> tuple[str, ...]:
-    """Return what a run would assume about a model's input and labels, in sentences.
+    """Return what a run would assume about a model's input and labels, as sentences.
 
     Args:
         spec: The spec.
-        name: The model's name.
-        classes: Number of its classes, 0 if it has none, or if they are not known yet.
+        name: Name of the model.
+        classes: Number of classes, 0 if the model has none or their number is not known yet.
 
     Raises:
-        EdgeqError: Its file, its labels or its images can't be used.
+        EdgeqError: The model's file, labels or images can't be used.
     """
     model = spec.models[name]
     source = parse_source(name, model, spec)
@@ -149,7 +149,7 @@ def notes_of(spec: Spec, name: str, classes: int) -> tuple[str, ...]:
 
 
 def file_of(spec: Spec, name: str, source: FloatFile) -> ModelFile:
-    """Return what a model's file holds: its first graph, or the one that the spec chooses."""
+    """Return the contents of a model's file: its first graph, or the one that the spec chooses."""
     key = spec.models[name].signature
     where = f"{spec.origin}: {key_text('models', name, 'signature')}"
     content = content_of_signature(source.path, key, where=where)
@@ -170,7 +170,7 @@ def _evaluation(spec: Spec, name: str) -> Counted | None:
 
 
 def variant_of(spec: Spec, name: str) -> str:
-    """Return what a variant with a name of its own is: its file or method, and its samples.
+    """Return a description of a named variant: its file or method, and its samples.
 
     Raises:
         EdgeqError: The file can't be used, or the samples do not pair with the evaluation set.
@@ -205,14 +205,14 @@ def tools_of(variant: VariantUnderTest) -> None:
     """Refuse a variant whose engine is not installed.
 
     Raises:
-        MissingExtraError: It is not.
+        MissingExtraError: The engine is not installed.
     """
     if variant.choice is not None:
         ENGINES.get(variant.choice.engine).versions()
 
 
 def lack_of_calibration(variant: VariantUnderTest) -> SpecError | None:
-    """Return why a variant can't be calibrated: its method needs a set, and none is named."""
+    """Return the error if a variant's method needs a calibration set and the spec names none."""
     spec, choice = variant.spec, variant.choice
     if choice is None or not variant.is_calibrated:
         return None
@@ -226,10 +226,10 @@ def lack_of_calibration(variant: VariantUnderTest) -> SpecError | None:
 
 
 def classes_of(spec: Spec, name: str) -> LabelSet | None:
-    """Return the label set that a model's images are labelled in, None if nothing is known.
+    """Return the label set to which a model's image labels refer, None if it is unknown.
 
     Raises:
-        ImageError: It can't be read.
+        ImageError: The label set can't be read.
     """
     model = spec.models[name]
     known = model.source == lite0.SOURCE or model.source.startswith("keras:")
@@ -239,5 +239,5 @@ def classes_of(spec: Spec, name: str) -> LabelSet | None:
     try:
         source = parse_source(name, model, spec)
         return read_inside(source.path).labels if isinstance(source, FloatFile) else None
-    except EdgeqError:  # looking at the model itself shows what is wrong with it
+    except EdgeqError:  # the check of the model itself reports what is wrong with it
         return None

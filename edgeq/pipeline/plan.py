@@ -1,4 +1,4 @@
-"""The inventory: which variants a spec declares, and which cases each of them must answer."""
+"""The inventory: the variants that a spec declares, and the cases of each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edgeq.pipeline.run import Run
 
 _MANY_CLASSES = 1_000_000
-"""Their number is not known before the model is read: no gate is left out for it."""
+"""Assumed number of classes before the model is read, so that no gate is left out too early."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Case:
     Attributes:
         variant: The variant.
         gate: The gate.
-        limit: In the gate's unit, None for a proof.
+        limit: The limit in the gate's unit, None for a proof.
         asked_for: Whether the spec itself sets the limit, rather than a preset.
-        asked_of_model: Whether it is set for this model's variants alone: by their name, or in a
-            spec of one model. A limit for every variant of a detector and a classifier is not.
+        asked_of_model: Whether the limit is set for this model's variants alone, by name or in a
+            spec of one model. A limit for all variants of a detector and a classifier is not.
     """
 
     variant: VariantUnderTest
@@ -44,28 +44,28 @@ class Case:
 
     @property
     def follows_control(self) -> bool:
-        """Whether its limit is tightened by what edgeq's own variant of the method reaches."""
+        """Whether the limit is tightened by the results of edgeq's own variant of the method."""
         return self.gate.controlled and not self.asked_for
 
     def inapplicable(self, task: Task, classes: int) -> str | None:
-        """Return why a gate says nothing about its model, None if it is to be judged.
+        """Return why a gate does not apply to its model, None if it does.
 
-        What the spec asks of this very model is to be judged, or refused: never left out.
+        A gate that the spec sets for this very model is judged or refused, never left out.
 
         Args:
-            task: What the model's outputs are judged as.
-            classes: Number of classes, 0 if it has none.
+            task: The task that the model's outputs are judged as.
+            classes: Number of classes, 0 if the model has none.
         """
         return None if self.asked_of_model else self.gate.inapplicable(task, classes)
 
     @property
     def id(self) -> str:
-        """The case's name in the record, ``MODEL/VARIANT/GATE``."""
+        """The case's id in the record, ``MODEL/VARIANT/GATE``."""
         return f"{self.variant.name}/{self.gate.name}"
 
 
 def variants(run: Run) -> Iterator[VariantUnderTest]:
-    """Yield every declared variant, model by model: its methods, then those with own names."""
+    """Yield every declared variant, model by model: first by method, then the named ones."""
     spec = run.spec
     for model in spec.models:
         for text in spec.methods_of(model):
@@ -77,7 +77,7 @@ def variants(run: Run) -> Iterator[VariantUnderTest]:
 
 
 def _named(run: Run, name: str) -> VariantUnderTest:
-    """Return a variant with a name of its own: ready-made if it has a file, else made."""
+    """Return a named variant, ready-made if it has a file and otherwise to be built."""
     declared = run.spec.variants[name]
     if declared.file is not None or declared.method is None:
         return VariantUnderTest(run, declared.model, name, declared.method)
@@ -90,11 +90,11 @@ def _named(run: Run, name: str) -> VariantUnderTest:
 
 
 def cases(spec: Spec, declared: Sequence[VariantUnderTest]) -> tuple[Case, ...]:
-    """Return every declared case: the proofs that apply, then the limits that hold.
+    """Return every declared case, first the proofs that apply, then the limits.
 
     Args:
         spec: The spec.
-        declared: Its variants.
+        declared: The variants of the spec.
 
     Raises:
         SpecError: The spec declares no case at all, or one on another target than this machine.
@@ -137,10 +137,10 @@ def _cases_of(spec: Spec, variant: VariantUnderTest) -> Iterator[Case]:
 
 
 def _known_task(model: Model) -> Task | None:
-    """Return what a model is judged as, as far as the spec alone shows it.
+    """Return a model's task if the spec alone shows it, else None.
 
     Keras's own applications end in one softmax. A model that the spec calls a classifier may have
-    further outputs, which its file shows.
+    further outputs, which only its file shows.
     """
     if model.task is not None:
         return None if model.task == CLASSIFICATION else model.task
@@ -149,9 +149,9 @@ def _known_task(model: Model) -> Task | None:
 
 
 def _proves(gate: Gate, variant: VariantUnderTest) -> bool:
-    """Return whether a gate is a proof that has something to prove of a variant.
+    """Return whether a gate is a proof that applies to a variant.
 
-    A ready-made variant is taken at its word: what its method claims is to be proved.
+    A ready-made variant must prove what its declared method claims.
     """
     if not gate.is_proof or gate.holds == "every":
         return gate.is_proof

@@ -1,4 +1,4 @@
-"""What a variant's activation ranges cost: measured on a few samples, and tried."""
+"""The cost of a variant's activation ranges, measured on a few samples and confirmed by trials."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
 
 FEW = 3
-"""Activations that are set right alone, each in a trial of its own, if all together help."""
+"""Activations to correct alone, each in its own trial, if correcting all of them helps."""
 
 MOST_NUMBERS = 100_000
-"""Values of an output that are compared on one sample."""
+"""Maximum number of values of an output to compare per sample."""
 
 TWO = 2
 
@@ -62,16 +62,16 @@ _Fitting = Mapping[int, tuple[float, int]]
 
 
 def ranges_of(variant: VariantUnderTest) -> Ranges:
-    """Return what the activation ranges of a variant clip and waste, and what that costs.
+    """Return what a variant's activation ranges clip and waste, and the cost.
 
     Raises:
-        EdgeqError: Variant or baseline do not run, or there is no evaluation set.
+        EdgeqError: The variant or the baseline does not run, or there is no evaluation set.
     """
     return _Ranging(variant).measured()
 
 
 def ranges_facts(variant: VariantUnderTest) -> Mapping[str, object]:
-    """Return what ``ranges_of`` depends on; see there for its errors."""
+    """Return what ``ranges_of`` depends on; the errors are the same."""
     places = sample_places(variant)
     return {
         "format": _FORMAT,
@@ -89,11 +89,11 @@ def ranges_facts(variant: VariantUnderTest) -> Mapping[str, object]:
 
 @dataclass(frozen=True)
 class _Said:
-    """What a model said about the samples.
+    """A model's outputs on the samples.
 
     Attributes:
-        compared: What is compared of it, ``(n, d)`` each.
-        answers: Its answers in classes, None if it has none.
+        compared: The outputs to compare, ``(n, d)`` each.
+        answers: The predictions in classes, None if the model has none.
     """
 
     compared: list[npt.NDArray[np.floating]]
@@ -108,7 +108,7 @@ class _Ranging:
         self.wiring = Wiring(self.file)
 
     def measured(self) -> Ranges:
-        """Return everything."""
+        """Return all findings about the ranges."""
         every = self.activations
         suspicious = sorted(
             (fit for fit in self.fits.values() if fit.suspicious), key=lambda fit: -fit.loss
@@ -130,7 +130,7 @@ class _Ranging:
 
     @cached_property
     def activations(self) -> Mapping[int, Activation]:
-        """Those that are stored with a fixed scale, by the tensor's index."""
+        """The activations stored with a fixed scale, by tensor index."""
         if not any(map(is_fixed, self.file.tensors)):
             return {}
         return {
@@ -140,12 +140,12 @@ class _Ranging:
 
     @cached_property
     def entry(self) -> int | None:
-        """Index of the baseline's one input, None if it has several."""
+        """Index of the baseline's only input, None if it has several."""
         inputs = read_model(self.baseline.path).inputs
         return inputs[0] if len(inputs) == 1 else None
 
     def _matching(self) -> Matching | None:
-        """Return how the graphs correspond, None if one of them can't be followed."""
+        """Return how the two graphs correspond, None if one of them can't be followed."""
         try:
             files = (read_model(self.baseline.path), self.file)
             return match(*(skeleton(file, Constants(file)) for file in files))
@@ -154,7 +154,7 @@ class _Ranging:
 
     @cached_property
     def fits(self) -> Mapping[int, RangeFit]:
-        """How the ranges hold what the baseline computes, by the tensor's index."""
+        """How well the ranges hold what the baseline computes, by tensor index."""
         values = {at: some.astype(np.float64) for at, some in self._values().items()}
         needs = {
             at: own_need for at, some in values.items() if (own_need := need(some)) is not None
@@ -169,7 +169,7 @@ class _Ranging:
         }
 
     def _values(self) -> dict[int, Floats]:
-        """Return what the baseline computes, by the variant's tensor that holds it."""
+        """Return the baseline's values, by the index of the corresponding tensor in the variant."""
         if not self.activations:
             return {}
         ours = self.baseline.activations
@@ -211,9 +211,9 @@ class _Ranging:
         )
 
     def _trials(self, suspicious: Sequence[RangeFit]) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
-        """Return what becomes of the outputs with suspicious ranges set right: all, then few."""
+        """Return how the outputs change if suspicious ranges are corrected, all and then a few."""
         alike = {self.activations[fit.tensor].group: fit for fit in reversed(suspicious)}
-        chosen = list(reversed(alike.values()))  # one of each group, the worst first
+        chosen = list(reversed(alike.values()))  # one of each group, worst first
         gross = [fit for fit in chosen if fit.gross]
         sets = [some for some in (chosen, gross) if some]
         if gross == chosen:
@@ -239,7 +239,7 @@ class _Ranging:
         return tuple(trials), tuple(dict.fromkeys(problems))
 
     def _edits(self, some: Sequence[RangeFit], problems: list[str]) -> tuple[Edit, ...]:
-        """Return the edits that set ranges right, of those that can be set."""
+        """Return the edits that correct ranges, for those that can be corrected."""
         ranges = [self._fitting(fit) for fit in some]
         try:
             return ranges_edits(self.variant.path, _joined(ranges))
@@ -256,7 +256,7 @@ class _Ranging:
         return True
 
     def _fitting(self, fit: RangeFit) -> _Fitting:
-        """Return the scale and zero point for a range and those that share its scale."""
+        """Return the scale and zero point for a range and for those that share its scale."""
         activation = self.activations[fit.tensor]
         best = activation.bound or (fit.fitting.step, fit.fitting.zero_point)
         return dict.fromkeys(activation.group, best)
@@ -283,7 +283,7 @@ class _Ranging:
         )
 
     def _stale(self) -> tuple[StaleBias, ...]:
-        """Return the biases that count in other steps than their layers, the worst first."""
+        """Return the biases whose scale does not match their layer's, worst first."""
         constants = Constants(self.file)
         biases = []
         for layer in self.wiring.layers:
@@ -296,7 +296,7 @@ class _Ranging:
             try:
                 bias = constants.stored(layer.bias).ravel().astype(np.int64)
             except ModelError:
-                continue  # what can't be read is another proof's
+                continue  # another proof reports what can't be read
             needed = float(entry.scales[0]) * layer.weights.scales.astype(np.float64)
             counted = layer.bias.scales.astype(np.float64)
             if bias.size % needed.size or bias.size % counted.size:
@@ -315,7 +315,7 @@ class _Ranging:
         return tuple(sorted(biases, key=lambda one: -one.steps))
 
     def _recounted(self, stale: Sequence[StaleBias]) -> Trial | None:
-        """Return what becomes of the outputs if biases are counted in their layers' steps."""
+        """Return how the outputs change if biases are rescaled to match their layers."""
         tensors = {bias.tensor: bias.input for bias in stale if bias.matters}
         if not tensors:
             return None
@@ -338,7 +338,7 @@ class _Ranging:
         return self._evaluated(self.variant)
 
     def _evaluated(self, model: VariantUnderTest) -> _Said:
-        """Return what a model said about the samples when it was evaluated."""
+        """Return a model's outputs on the samples, from its evaluation."""
         model.evaluate_all()
         photographs, ledger = model.photographs, model.run.executor.kept_answers(model)
         places = sample_places(self.variant)
@@ -350,9 +350,9 @@ class _Ranging:
         return self._said(model, outputs)
 
     def _said(self, model: VariantUnderTest, outputs: Sequence[Floats]) -> _Said:
-        """Return what is compared of all that a model handed out: logits, and other outputs.
+        """Return the part of a model's outputs to compare: logits, and other outputs.
 
-        Of two classes, it is the probabilities.
+        For two classes, probabilities are compared instead of logits.
         """
         found: list[npt.NDArray[np.floating]] = []
         answers = None
@@ -360,7 +360,7 @@ class _Ranging:
             answers = as_answers(model, outputs)
             logits = answers.logits
             found.append(
-                # Two logits saturate far beyond the decision, and are off there for nothing.
+                # Two logits saturate far from the decision, where their errors don't matter.
                 logits - logits.mean(axis=1, keepdims=True)
                 if logits.shape[1] > TWO
                 else softmax(logits.astype(np.float64))
@@ -376,7 +376,7 @@ def _joined(ranges: Sequence[_Fitting]) -> _Fitting:
 
 
 def _agreeing(ours: _Said, before: _Said, after: _Said) -> tuple[int, int] | None:
-    """Return how many samples get the baseline's class, before and after a change."""
+    """Return how many samples get the baseline's class before and after a change."""
     if ours.answers is None or before.answers is None or after.answers is None:
         return None
     first = agreeing(ours.answers, before.answers)

@@ -1,4 +1,4 @@
-"""What a worker must hand out of a model, and what that says; whose fault it is if it can't."""
+"""The outputs that a worker returns for a model, how to read them, and whom to blame on failure."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 MOST_TIMES = 2
 SPARE_VALUES = 4096
-"""Values that outputs may have beside ``MOST_TIMES`` the baseline's: other classes of a few."""
+"""Values that outputs may have beyond ``MOST_TIMES`` the baseline's, for a few more classes."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """One of the tensors that a worker hands out.
+    """One of the tensors that a worker returns.
 
     Attributes:
-        at: Its place among them.
-        name: Its name in the file.
-        step: Real size of one step of its values, 0 if they are not quantized. An output that is
-            dequantized at the end of the graph has the steps that it had before.
+        at: Index among the returned tensors.
+        name: Name in the file.
+        step: Real size of one quantization step, 0 if the values are not quantized. An output that
+            is dequantized at the end of the graph has the steps that it had before.
     """
 
     at: int
@@ -46,17 +46,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Readout:
-    """What a worker hands out of one file, and where it lies.
+    """The tensors that a worker returns for one file, and their order.
 
     Attributes:
-        places: How many tensors a worker hands out.
-        inside: Indices of the tensors inside it that are handed out too.
-        edits: Of the file's bytes, that make them outputs.
+        places: Number of tensors that a worker returns.
+        inside: Indices of the inner tensors that are returned too.
+        edits: Edits of the file's bytes that turn these into outputs.
         scores: Place of the class scores, None if the model is not judged by classes.
-        logits: Place of the tensor that the class scores are made from, None if there is none.
+        logits: Place of the tensor that the class scores are computed from, None if there is none.
         sigmoid: Whether the class scores are one sigmoid.
-        judged: What is judged as tensors: every output of a model that is not judged by classes,
-            and every output, the class scores among them, of a model that has several.
+        judged: The outputs judged as tensors: every output of a model that is not judged by
+            classes, and every output, including the class scores, of a model with several.
     """
 
     places: int
@@ -69,7 +69,7 @@ class Readout:
 
 
 def readout(model: ModelFile, reading: Reading) -> Readout:
-    """Return what a file must hand out.
+    """Return what a worker must return for a file.
 
     Args:
         model: The file of a baseline or variant.
@@ -102,10 +102,10 @@ def readout(model: ModelFile, reading: Reading) -> Readout:
 
 @lru_cache(maxsize=256)
 def readout_of(path: Path, _: str, reading: Reading) -> Readout:
-    """Return what a file must hand out, found once for a content.
+    """Return what a worker must return for a file, cached by content.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         _: The sha256 of its content.
         reading: How the baseline's outputs are read.
     """
@@ -118,7 +118,7 @@ def blaming(variant: VariantUnderTest) -> Iterator[None]:
 
     Raises:
         ModelError: The baseline does not run.
-        WorkerError: A variant does not.
+        WorkerError: The variant does not run.
     """
     try:
         yield
@@ -133,10 +133,10 @@ def blaming(variant: VariantUnderTest) -> Iterator[None]:
 
 
 def as_answers(variant: VariantUnderTest, outputs: Sequence[Floats]) -> Predictions:
-    """Return all that a worker handed out, ``(n, ...)`` each, as answers.
+    """Return a worker's outputs, ``(n, ...)`` each, as predictions.
 
     Raises:
-        ImageError: They are not those of the model's label set.
+        ImageError: They are not outputs of the model's label set.
         ModelError: The model is not judged by classes.
     """
     rows = [output.reshape(len(output), -1) for output in outputs]
@@ -145,7 +145,7 @@ def as_answers(variant: VariantUnderTest, outputs: Sequence[Floats]) -> Predicti
 
 
 def require_classes(variant: VariantUnderTest) -> tuple[int, int | None]:
-    """Return the places of class scores and logits among what a worker hands out.
+    """Return the places of class scores and logits among the tensors that a worker returns.
 
     Raises:
         ModelError: The model is not judged by classes.
@@ -168,7 +168,7 @@ def require_classes(variant: VariantUnderTest) -> tuple[int, int | None]:
 
 
 def require_as_many(variant: VariantUnderTest, predictions: Predictions) -> None:
-    """Refuse predictions in another number of classes than the baseline's.
+    """Refuse predictions whose number of classes differs from the baseline's.
 
     Raises:
         UnlikeOutputsError: The numbers differ.
@@ -186,13 +186,13 @@ def require_as_many(variant: VariantUnderTest, predictions: Predictions) -> None
 
 
 def require_outputs_like_baseline(variant: VariantUnderTest) -> None:
-    """Refuse outputs that are far larger than the baseline's before anything is run.
+    """Refuse outputs that are far larger than the baseline's, before anything is run.
 
-    A small file can give gigabytes. What is somewhat larger, as scores of one class more, is
-    compared afterwards.
+    A small file can return gigabytes. Outputs that are only somewhat larger, such as scores with
+    one more class, are compared afterwards.
 
     Raises:
-        UnlikeOutputsError: They are.
+        UnlikeOutputsError: The outputs are far larger.
         EdgeqError: One of the two does not load.
     """
     theirs, ours = (
@@ -212,12 +212,12 @@ def in_classes(
     scores: Floats,
     logits: Floats | None,
 ) -> Predictions:
-    """Return class scores, ``(n, outputs)``, as answers in the classes of the model's label set.
+    """Return class scores, ``(n, outputs)``, as predictions in the classes of the label set.
 
-    One sigmoid becomes two classes: it says how likely the second is.
+    A single sigmoid becomes two classes, as it gives the probability of the second.
 
     Raises:
-        ImageError: They are not those of the label set.
+        ImageError: The scores are not those of the label set.
     """
     if variant.readout.sigmoid:
         scores = np.concatenate([1 - scores, scores], axis=1)

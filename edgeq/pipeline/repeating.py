@@ -1,4 +1,4 @@
-"""Asking a model again about a few photographs: in a fresh worker, and with other kernels."""
+"""Runs a model again on a few photographs: in a fresh worker, and with other kernels."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
 
 MOST_IMAGES = 4
-"""Photographs that other kernels answer. The relative error of 1,000 logits hardly differs from
+"""Photographs to run with other kernels. The relative error of 1,000 logits hardly differs from
 image to image (0.105 on average, 0.123 at most, for int8 EfficientNetV2-B0), and reference kernels
-take up to a second for each."""
+take up to a second per image."""
 
 MOST_S = 8.0
-"""Seconds after which other kernels are given no further photograph."""
+"""Seconds after which no further photograph is run with other kernels."""
 
 OTHERS: dict[Kernels, tuple[Kernels, ...]] = {
     "xnnpack": ("reference", "builtin"),
     "builtin": ("reference", "xnnpack"),
     "reference": ("xnnpack", "builtin"),
 }
-"""By the run's own kernels: what they are compared with, the next where one can't run the model."""
+"""Kernels to compare with, by the run's own; the next ones are used if one can't run the model."""
 
 _OUTPUTS = "outputs.npz"
 _FACTS = "facts.json"
@@ -52,12 +52,12 @@ class _Again(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class AskedAgain:
-    """What a fresh worker said, several times.
+    """Outputs of a fresh worker that ran the model several times.
 
     Attributes:
-        outputs: All that it handed out for the photographs of its first inference.
-        repeats: Whether they stayed the same.
-        batch: Images of one inference.
+        outputs: All outputs for the photographs of the first inference.
+        repeats: Whether the outputs stayed the same.
+        batch: Images per inference.
     """
 
     outputs: tuple[Rows, ...]
@@ -67,11 +67,11 @@ class AskedAgain:
 
 @dataclass(frozen=True)
 class OtherKernels:
-    """What other kernels said.
+    """Outputs of other kernels.
 
     Attributes:
-        outputs: All that was handed out for the first photographs, one or more.
-        kernels: Which.
+        outputs: All outputs for the first photographs, of which there is at least one.
+        kernels: The kernels.
     """
 
     outputs: tuple[Rows, ...]
@@ -79,9 +79,10 @@ class OtherKernels:
 
 
 def ask_again(variant: VariantUnderTest) -> AskedAgain:
-    """Ask a fresh worker about the first photograph, another one, and twice about the first.
+    """Run a fresh worker on the first photograph, on another one, and on the first one twice.
 
-    Where the file's batch is fixed, "photograph" means those of one inference. The result is kept.
+    If the file's batch size is fixed, "photograph" means those of one inference. The result is
+    stored.
 
     Raises:
         WorkerError: The model does not run.
@@ -110,10 +111,10 @@ def ask_again(variant: VariantUnderTest) -> AskedAgain:
 
 
 def ask_others(variant: VariantUnderTest) -> OtherKernels:
-    """Run a model on the first photographs with other kernels. The result is kept.
+    """Run a model on the first photographs with other kernels. The result is stored.
 
     Raises:
-        WorkerError: None of the others can run it.
+        WorkerError: None of the other kernels can run it.
     """
     executor, pixels = variant.run.executor, variant.photographs.first(MOST_IMAGES)
 
@@ -144,7 +145,7 @@ def ask_others(variant: VariantUnderTest) -> OtherKernels:
 def _answers(
     variant: VariantUnderTest, kernels: Kernels, pixels: Pixels, session: Session
 ) -> tuple[Rows, ...]:
-    """Return outputs of the photographs, of fewer if they take long."""
+    """Return outputs for the photographs, or for fewer of them if they take long."""
     executor = variant.run.executor
     loaded = executor.load_into(variant, session, kernels=kernels, edits=variant.readout.edits)
     end = time.monotonic() + MOST_S

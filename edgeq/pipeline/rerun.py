@@ -1,7 +1,7 @@
-"""Asking models again what the store says that they answered: hashes can't show who answered.
+"""Reruns models to check their stored outputs, as hashes can't show which model made them.
 
-An entry whose files were written by hand with fitting hashes, or by a version that ran a file
-which was replaced meanwhile, is whole and wrong. Two photographs of each portion show it.
+An entry may be complete and yet wrong, if its files were written by hand with matching hashes or by
+a version that ran a file replaced meanwhile. Two photographs of each portion reveal it.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from edgeq.tflite.edits import outputs_edits
 
 ANSWERS, MODEL = "answers", "model.tflite"
 CLOSE = 1e-3
-"""Of an output's largest value: by how much the same file may answer otherwise another time."""
+"""Difference allowed between runs of the same file, as a fraction of an output's largest value."""
 
 
 def poisoned(store: Store) -> Iterator[tuple[Path, str]]:
-    """Yield entries of answers that their model does not give, and what rests on them.
+    """Yield entries with outputs that their model does not give, and the entries based on them.
 
-    Only answers of this machine and runtime are asked for again, if model and pixels are there.
+    Only outputs of this machine and runtime are checked, if model and pixels are available.
     """
     entries = [(folder, entry) for folder in store.folders() if (entry := description_in(folder))]
     models = {
@@ -70,7 +70,7 @@ def _differs(
     path: Path,
     pixels: Mapping[tuple[str, str], tuple[Path, int]],
 ) -> bool:
-    """Return whether a model answers otherwise to the first or last photograph of a portion."""
+    """Return whether a model's outputs differ for the first or last photograph of a portion."""
     rows, facts, run = _rows(entry), entry.facts, Run()
     preprocessing = structs.converted(facts["preprocessing"], Preprocessing)
     inside = structs.converted(facts["inside"], tuple[int, ...])
@@ -96,7 +96,7 @@ def _differs(
                 ):
                     return True
     except (EdgeqError, OSError, ValueError):
-        return False  # it can't be asked: what is damaged is found by its hash
+        return False  # it can't be run, and damage is detected by the hash
     return False
 
 

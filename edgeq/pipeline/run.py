@@ -1,4 +1,4 @@
-"""One run of a spec: its variants and cases, and what they share."""
+"""One run of a spec: its variants and cases, and the resources that they share."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """One run of a spec. To make one reads nothing, and imports nothing heavy.
+    """One run of a spec. Creating it reads nothing and imports nothing heavy.
 
-    A variant that can't be made or executed raises its error at every question about it; the
-    questions about the others are not touched. Predictions, times and memory are measured apart,
-    each failing for itself: what is asked first must not matter.
+    If a variant can't be built or run, each access to it raises its error, without affecting other
+    variants. Predictions, times and memory are measured separately and fail independently, so that
+    the order of accesses does not matter.
 
     Args:
-        spec: What to validate.
-        store: Where what is made is kept; the spec's own if None.
-        target: Where models run; this machine if None.
-        say: Told what is going on, one line at a time.
+        spec: The spec to validate.
+        store: The store for everything that is built, the spec's own if None.
+        target: The target on which models run, this machine if None.
+        say: Called with lines of progress.
 
     Attributes:
-        relay: Passes on what is going on.
+        relay: Relays lines of progress.
         variants: Every declared variant.
-        parts: How many workers share the evaluation of one model; set before the first is asked.
+        parts: Number of workers that share the evaluation of one model; must be set before the
+            first evaluation.
     """
 
     def __init__(
@@ -71,12 +72,12 @@ class Run:
 
     @property
     def say(self) -> Say:
-        """Tell what is going on, in one line."""
+        """A function that reports progress in one line."""
         return self.relay.say
 
     @property
     def store(self) -> Store:
-        """Where what is made is kept."""
+        """The store for everything that is built."""
         return self._stores.get(None, self._make_store)
 
     def _make_store(self) -> Store:
@@ -86,7 +87,7 @@ class Run:
 
     @property
     def executor(self) -> Executor:
-        """What runs models."""
+        """The executor, which runs models."""
         return self._executors.get(None, self._make_executor)
 
     def _make_executor(self) -> Executor:
@@ -110,10 +111,10 @@ class Run:
         return tuple(variant for variant in self.variants if variant.model == model)
 
     def variant(self, name: str) -> VariantUnderTest:
-        """Return the declared variant of that name (``MODEL/VARIANT``).
+        """Return the declared variant with a name (``MODEL/VARIANT``).
 
         Raises:
-            SpecError: There is none.
+            SpecError: There is no such variant.
         """
         for variant in self.variants:
             if variant.name == name:
@@ -129,13 +130,13 @@ class Run:
     def undeclared(
         self, model: str, short_name: str, choice: MethodChoice, *, like: str | None = None
     ) -> VariantUnderTest:
-        """Return a variant that the spec does not declare: a control, or one of an experiment.
+        """Return a variant that the spec does not declare: a control, or one for an experiment.
 
         Args:
             model: Name of the model.
-            short_name: A name that no variant of a spec can have.
+            short_name: A name that no variant in a spec can have.
             choice: Method and engine.
-            like: The variant of the spec whose samples it is evaluated on, if it has any.
+            like: The variant in the spec whose own samples it is evaluated on, if it has any.
         """
 
         def make() -> VariantUnderTest:
@@ -146,7 +147,7 @@ class Run:
 
     @contextmanager
     def measuring_side_by_side(self) -> Iterator[None]:
-        """Refuse to measure what must be measured alone, until the block ends."""
+        """Refuse measurements that must run alone, until the block ends."""
         self._side_by_side = True
         try:
             yield
@@ -154,16 +155,16 @@ class Run:
             self._side_by_side = False
 
     def measure(self, variant: VariantUnderTest, name: str) -> Any:
-        """Return a measurement of a variant, made at the first question.
+        """Return a measurement of a variant, made on first access.
 
         Args:
             variant: The variant.
             name: Name of the measurement.
 
         Raises:
-            TypeError: It compares with the baseline, and the variant is one.
-            NotAloneError: It must be measured alone, and other work is going on.
-            EdgeqError: It can't be measured.
+            TypeError: The measurement compares with the baseline, and the variant is a baseline.
+            NotAloneError: It must run alone, and other work is in progress.
+            EdgeqError: It can't be made.
         """
         from edgeq.pipeline.measurements import MEASUREMENTS
 

@@ -1,7 +1,7 @@
-"""Carrying out tasks that wait for each other, as many at a time as there are cores.
+"""Runs tasks that depend on each other, as many at a time as there are cores.
 
-The work happens in child processes and in native code; the threads here only wait for it. The
-calling thread hands out the tasks, shows progress, and is the one that Ctrl-C reaches.
+The work happens in child processes and native code, and the threads here only wait for it. The
+calling thread starts the tasks, shows progress and receives Ctrl-C.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ Say = Callable[[str], None]
 
 
 class StoppedError(Exception):
-    """The run was stopped; raised in the threads that still work."""
+    """The run was stopped; raised in threads that are still working."""
 
 
 class NotAloneError(EdgeqError):
-    """What must be measured alone was asked for while other work goes on; its case asks again."""
+    """A measurement that must run alone was accessed during other work; its case tries again."""
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """When a task was carried out.
+    """When a task ran.
 
     Attributes:
-        name: Of the task.
-        start_s: Seconds from the start of all.
-        seconds: That it took.
+        name: Name of the task.
+        start_s: Seconds from the start of the schedule.
+        seconds: Duration of the task in seconds.
     """
 
     name: str
@@ -50,13 +50,14 @@ class Stage(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to be done.
+    """One unit of work.
 
     Attributes:
-        name: What it is; no other task has the same.
-        work: Does it and keeps its own result. An ``EdgeqError``, or an error for want of memory
-            or depth, is met again by the case that asks; anything else ends the schedule.
-        after: Names of the tasks that must have ended, well or not, before it starts.
+        name: Unique name of the task.
+        work: Does the work and keeps its own result. An ``EdgeqError``, or an error due to lack of
+            memory or recursion depth, is met again by the case that needs the result; any other
+            error ends the schedule.
+        after: Names of the tasks that must have ended, successfully or not, before it starts.
     """
 
     name: str
@@ -65,10 +66,10 @@ class Task:
 
 
 class ProgressRelay:
-    """Passes progress on in the thread that made it; lines of other threads wait their turn.
+    """Relays progress in the thread that created it; lines of other threads are queued.
 
     Args:
-        say: Told a line, in that thread alone.
+        say: Called with a line, in that thread only.
     """
 
     def __init__(self, say: Say) -> None:
@@ -78,7 +79,7 @@ class ProgressRelay:
         self._stopped = threading.Event()
 
     def say(self, line: str) -> None:
-        """Tell a line, or keep it where this is another thread.
+        """Report a line, or keep it for later if called from another thread.
 
         Raises:
             StoppedError: The run was stopped, and this is another thread.
@@ -91,30 +92,30 @@ class ProgressRelay:
         self._latest = line
 
     def flush(self) -> None:
-        """Tell the latest line of the other threads."""
+        """Report the latest line of the other threads."""
         line, self._latest = self._latest, None
         if line is not None:
             self._say(line)
 
     def goes_on(self) -> bool:
-        """Return whether the run was not stopped."""
+        """Return whether the run continues, that is, was not stopped."""
         return not self._stopped.is_set()
 
     def stop(self) -> None:
-        """Let the other threads end at the next line that they have to tell."""
+        """End each of the other threads when it next reports a line."""
         self._stopped.set()
 
 
 def carry_out(tasks: Sequence[Task], relay: ProgressRelay, *, workers: int) -> tuple[Stage, ...]:
-    """Carry out tasks, the first ones first wherever there is a choice, and return when.
+    """Run tasks, earlier ones first if there is a choice, and return when each of them ran.
 
     Args:
-        tasks: In an order in which they could be done one by one.
-        relay: Made in this thread.
-        workers: Tasks at a time.
+        tasks: The tasks in an order in which they could run one by one.
+        relay: A relay created in this thread.
+        workers: Maximum number of concurrent tasks.
 
     Raises:
-        KeyboardInterrupt: After every child process has ended.
+        KeyboardInterrupt: Ctrl-C was pressed; raised once every child process has ended.
     """
     from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
@@ -150,6 +151,6 @@ def carry_out(tasks: Sequence[Task], relay: ProgressRelay, *, workers: int) -> t
 
 
 def _ready(waiting: Sequence[Task], running: Iterable[str]) -> list[Task]:
-    """Return the tasks that wait for nothing that is still to be done."""
+    """Return the tasks that no longer depend on an unfinished task."""
     still = {task.name for task in waiting} | set(running)
     return [task for task in waiting if still.isdisjoint(task.after)]

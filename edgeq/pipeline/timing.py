@@ -1,4 +1,4 @@
-"""Times and memory, measured alone: more rounds are timed only while a verdict is open."""
+"""Latency and memory, measured alone; timing continues only while a verdict is open."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.run.results import Feed, MemoryUse, Timed
 
 LEAST_SAMPLES = 4
-"""Photographs that times and memory rest on, if there are as many."""
+"""Minimum number of photographs for timing and memory, if there are as many."""
 SEEN_SAMPLES = 64
-"""Photographs that they are chosen from: a portion, which is decoded anyway."""
+"""Photographs to choose these from: one portion, which is decoded anyway."""
 
 Batch = Callable[[int, float], Timed]
-"""Times so many rounds of both models, and starts no block after so many seconds."""
+"""Times a number of rounds of both models, starting no block after a number of seconds."""
 
 
 @dataclass(frozen=True)
 class TimedPair:
-    """Baseline and variant, timed beside each other.
+    """Times of baseline and variant, measured alternately.
 
     Attributes:
         timed: The raw samples, the baseline's first.
-        latency: Their summary.
+        latency: Summary of the samples.
     """
 
     timed: Timed
@@ -44,14 +44,14 @@ class TimedPair:
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be decided by timing.
+    """The question that timing must decide.
 
     Attributes:
-        open: For each gate that rests on times, whether it is still open; without one a single
-            batch is taken.
-        confidence: Of the answer, however often the samples are looked at.
+        open: A function for each gate on latency that returns whether it is still open. Without
+            any, a single batch is timed.
+        confidence: Confidence of the answer, however often the samples are examined.
         inits: Seconds that baseline and variant took to load.
-        cores: The machine's, None where it is another one.
+        cores: Number of cores, None on a machine other than this one.
     """
 
     open: Sequence[Callable[[Latency], bool]]
@@ -69,14 +69,14 @@ def time_pair(
 ) -> TimedPair:
     """Time batches of rounds until every limit is decided or the budget is used up.
 
-    Each look at the samples judges all of them up to then, with the confidence that
-    ``look_confidence`` leaves it, and the summary is that of the last look.
+    Each look at the samples judges all of them so far, at the confidence that ``look_confidence``
+    allots to it. The summary is that of the last look.
 
     Args:
-        batch: Times a batch.
-        how: Rounds of the first batch, and the seconds for all of them.
-        question: What is to be decided.
-        clock: Seconds that never run backwards.
+        batch: Times one batch.
+        how: Rounds of the first batch, and the budget in seconds for all of them.
+        question: The question to decide.
+        clock: Returns seconds from a monotonic clock.
     """
     start = clock()
     looks = LOOKS if question.open else 1
@@ -107,7 +107,7 @@ def time_pair(
 
 
 def joined(first: Timed, second: Timed) -> Timed:
-    """Return two batches of one worker as one: the second's blocks come after the first's."""
+    """Join two batches of one worker; the second's blocks follow the first's."""
     return Timed(
         first_s=first.first_s,
         samples=tuple(
@@ -131,11 +131,11 @@ def _summary(timed: Timed, question: Question, looks: int) -> Latency:
 
 
 class _StillTimed(VariantUnderTest):
-    """A variant whose times are still being taken; all else is known of it as of the variant.
+    """A variant during timing, which shares all other results with the variant itself.
 
     Args:
         variant: The variant.
-        latency: Its times up to now.
+        latency: Its latency so far.
     """
 
     def __init__(self, variant: VariantUnderTest, latency: Latency) -> None:
@@ -144,14 +144,14 @@ class _StillTimed(VariantUnderTest):
 
     @property
     def latency(self) -> Latency:
-        """Its times up to now."""
+        """Latency so far."""
         return self._latency
 
 
 def timed_of(variant: VariantUnderTest) -> TimedPair:
-    """Return the times of baseline and variant, taken in alternating blocks in one worker.
+    """Return the times of baseline and variant, measured in alternating blocks in one worker.
 
-    More rounds are timed while a declared limit is undecided, until the budget is used up.
+    Timing continues while a declared limit is undecided, until the budget is used up.
 
     Raises:
         WorkerError: The variant does not run.
@@ -160,9 +160,9 @@ def timed_of(variant: VariantUnderTest) -> TimedPair:
     run, models = variant.run, (variant.baseline, variant)
     how, what = run.spec.latency, f"{variant.name}: timing beside its baseline"
     for model in models:
-        model.path  # noqa: B018 - both are made before it is said that they are timed
+        model.path  # noqa: B018 - builds both before the progress line says that they are timed
     run.say(what)
-    variant.baseline.memory  # noqa: B018 - a baseline that does not run is not the variant's fault
+    variant.baseline.memory  # noqa: B018 - a failing baseline must not be blamed on the variant
     with run.executor.session(variant.name) as session:
         session.tell(partial(run.executor.waits, what))
         loads = [run.executor.load_into(model, session) for model in models]
@@ -185,7 +185,7 @@ def timed_of(variant: VariantUnderTest) -> TimedPair:
 
 
 def open_until_timed(variant: VariantUnderTest) -> list[Callable[[Latency], bool]]:
-    """Return for each gate that rests on a variant's times whether some leave it open."""
+    """Return, for each gate on a variant's latency, a function that tells whether it is open."""
 
     def is_open(case: Case, latency: Latency) -> bool:
         judgement = case.gate.judgement(_StillTimed(variant, latency), case.limit or 0.0)
@@ -199,12 +199,12 @@ def open_until_timed(variant: VariantUnderTest) -> list[Callable[[Latency], bool
 
 
 def memory_of(variant: VariantUnderTest) -> MemoryUse:
-    """Return what a variant costs in memory.
+    """Return a variant's memory use.
 
     Raises:
-        WorkerError: It does not run.
+        WorkerError: The variant does not run.
     """
-    variant.path  # noqa: B018 - first: what can't be made is not run
+    variant.path  # noqa: B018 - first, as a variant that can't be built is not run
     sampled: tuple[str, ...] = ()
     if variant.inputs.images.evaluation is not None:
         sampled = tuple(photo.sha256 for photo in variant.samples.photos[:SEEN_SAMPLES])
@@ -213,11 +213,11 @@ def memory_of(variant: VariantUnderTest) -> MemoryUse:
 
 
 def timing_samples(variant: VariantUnderTest) -> npt.NDArray[np.uint8]:
-    """Return what a variant is timed on, ``(k, h, w, 3)``: photographs, or noise without any.
+    """Return the images for timing a variant, ``(k, h, w, 3)``; noise if there are none.
 
-    A network that ends early where an image is easy is no faster for it: of the first photographs
-    of the baseline the darkest, the brightest and others between them are taken, and of a variant's
-    own samples the same scenes.
+    Including easy and hard images keeps a network with an early exit from looking faster than it
+    is. The darkest, the brightest and others in between are chosen from the baseline's first
+    photographs, and the same scenes from a variant's own samples.
     """
     if variant.inputs.images.evaluation is None:
         shape = (LEAST_SAMPLES, *variant.input_size, 3)

@@ -1,4 +1,4 @@
-"""The variant under test: all that is known of one variant, measured when it is first asked for."""
+"""The variant under test: everything known about a variant, measured on first access."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ BASELINE = "baseline"
 
 
 class Measured(Generic[T]):
-    """A property that is measured when it is first asked for, as the table of measurements says.
+    """A property that is measured on first access, as the table of measurements says.
 
     Args:
-        doc: What it is.
+        doc: Docstring of the property.
 
     Attributes:
-        name: Of the property, and of its row in the table.
+        name: Name of the property and of its row in the table.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Measured(Generic[T]):
 
 
 class Clock:
-    """Seconds that were spent on something; several threads may add to them at a time."""
+    """Seconds spent on something; several threads may add to them concurrently."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -108,30 +108,30 @@ class Clock:
 class VariantUnderTest:
     """One variant of one model, or its baseline.
 
-    Every property is measured at most once in a run, and kept in the store; each raises an
-    ``EdgeqError`` if the variant can't be made or run, or if what it needs can't be used. An error
-    is kept too, and raised at every question that meets it.
+    Every property is measured at most once in a run and kept in the store. Each raises an
+    ``EdgeqError`` if the variant can't be built or run, or if something it needs can't be used. An
+    error is kept too, and raised again on each access that needs the same result.
 
     Args:
-        run: The run that it belongs to.
+        run: The run to which it belongs.
         model: Name of the model.
-        short_name: Its name in its model.
-        method: Name of its method.
+        short_name: Name of the variant within its model.
+        method: Name of the method.
         choice: Method and engine.
-        is_baseline: Whether it is what variants are compared with.
-        sampled_like: The variant of the spec whose samples it is evaluated on, itself if None.
+        is_baseline: Whether it is the baseline of its model.
+        sampled_like: The variant in the spec whose samples it is evaluated on, itself if None.
 
     Attributes:
-        run: The run that it belongs to.
+        run: The run to which it belongs.
         model: Name of the model.
-        short_name: Its name in its model: the method as the spec writes it, or a name of its own.
-        method: Name of its method, None for the baseline and for a ready-made variant that claims
+        short_name: Name within the model: the method as the spec writes it, or a name of its own.
+        method: Name of the method, None for the baseline and for a ready-made variant that claims
             none.
         choice: Method and engine, None for the baseline and for a ready-made variant.
-        is_baseline: Whether it is what variants are compared with.
-        results: What is known of it by now, by the name of the measurement.
-        diagnoses: What is known of its failures, by the error that it met, empty for none.
-        clock: What it cost on the side, as a control of others.
+        is_baseline: Whether it is the baseline of its model.
+        results: Results so far, by name of the measurement.
+        diagnoses: Diagnoses of its failures, by error; the key is empty without an error.
+        clock: Extra time spent on it as a control of other variants.
     """
 
     artifact: Measured[Variant] = Measured("Its file, and what it was made from; not a baseline's.")
@@ -214,35 +214,34 @@ class VariantUnderTest:
 
     @property
     def name(self) -> str:
-        """Its name in the whole run, ``MODEL/VARIANT``."""
+        """Full name in the run, ``MODEL/VARIANT``."""
         return f"{self.model}/{self.short_name}"
 
     @property
     def key(self) -> str:
-        """The former name of ``name``."""
+        """Former name of ``name``."""
         return _renamed("key", "name", self.name)
 
     @property
     def variant(self) -> str:
-        """The former name of ``short_name``."""
+        """Former name of ``short_name``."""
         return _renamed("variant", "short_name", self.short_name)
 
     @property
     def baseline(self) -> VariantUnderTest:
-        """The float model that it is compared with; of a baseline, itself."""
+        """The float model that it is compared with; a baseline's baseline is itself."""
         return self.run.baseline(self.model)
 
     @property
     def control(self) -> VariantUnderTest | None:
-        """What default limits compare it with: edgeq's own variant of its method.
+        """The control that default limits compare it with: edgeq's own variant of its method.
 
-        Itself if that is what it is; None if there is none, for the reason that ``control_choice``
-        gives.
+        It may be the variant itself. None if there is none, for the reason in ``control_choice``.
         """
         return self.control_choice.variant
 
     def known(self, measured: Measured[T]) -> T | None:
-        """Return what was measured before, None if nobody asked; nothing is measured for it.
+        """Return a result if it was measured before, else None, without measuring.
 
         Args:
             measured: The property, for example ``VariantUnderTest.size``.
@@ -252,7 +251,7 @@ class VariantUnderTest:
 
     @property
     def failure(self) -> EdgeqError | None:
-        """The first error that it met, None if it met none; nothing is measured for it."""
+        """The first error that occurred, None if there was none; nothing is measured."""
         for measured in ("artifact", "loaded", "predictions", "tensors", "timed", "memory"):
             error = self.results.error(measured)
             if error is not None:
@@ -266,56 +265,57 @@ class VariantUnderTest:
 
     @property
     def declaration(self) -> ReadyVariant | None:
-        """What the spec says under its name, None if it has no name of its own."""
+        """The spec's declaration of a named variant, None if it has no name of its own."""
         return None if self.is_baseline else self.spec.variants.get(self.short_name)
 
     @property
     def limits(self) -> Limits:
-        """The limits that hold for it, by gate."""
+        """The limits that apply to it, by gate."""
         return limits_for(self.spec, self.short_name, self.method)
 
     def is_asked_for(self, gate: str) -> bool:
-        """Return whether the spec itself sets its limit of a gate, rather than a preset."""
+        """Return whether the spec itself sets its limit for a gate, rather than a preset."""
         return is_asked_for(self.spec, gate, self.short_name, self.method)
 
     @property
     def inputs(self) -> ModelInputs:
-        """What its model brings: the float file, images, labels."""
+        """Inputs of its model: float file, images and labels."""
         return self.run.inputs(self.model)
 
     @property
     def source(self) -> FloatModel | Variant:
-        """Its file, and where that came from."""
+        """Its file and the file's origin."""
         return self.inputs.baseline if self.is_baseline else self.artifact
 
     @property
     def _runnable(self) -> FloatModel | Variant:
-        """Its file, once everything is known that running it takes.
+        """Its file, once everything needed to run it is known.
 
-        A model whose labels can't be read, or whose outputs can't be understood, is not run at all.
+        A model whose labels can't be read, or whose outputs can't be interpreted, is not run at
+        all.
         """
         source = self.source
-        self.preprocessing, self.labels, self.reading  # noqa: B018 - each raises what is wrong
+        self.preprocessing, self.labels, self.reading  # noqa: B018 - each raises its own error
         return source
 
     @property
     def path(self) -> Path:
-        """Its ``.tflite`` file."""
+        """Path of its ``.tflite`` file."""
         return self._runnable.path
 
     @property
     def sha256(self) -> str:
-        """Of its file."""
+        """The sha256 of its file."""
         return self._runnable.sha256
 
     @property
     def bytes(self) -> int:
-        """Of its file."""
+        """Size of its file in bytes."""
         return self.path.stat().st_size
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How photographs become its input."""
+        """How photographs are turned into its input."""
         inputs = self.inputs
         if self.is_baseline:
             return inputs.baseline.preprocessing
@@ -331,13 +331,13 @@ class VariantUnderTest:
 
     @property
     def labels(self) -> LabelSet | None:
-        """Its classes, None if nothing is known about them."""
+        """Its classes, None if they are unknown."""
         inputs = self.inputs
         return inputs.labels if self.is_baseline else inputs.labels_of(self.short_name)
 
     @property
     def reading(self) -> Reading:
-        """How the outputs of its baseline are read; its own are in the same order."""
+        """How the baseline's outputs are read; its own are in the same order."""
         return self.inputs.reading
 
     @property
@@ -347,7 +347,7 @@ class VariantUnderTest:
 
     @property
     def readout(self) -> Readout:
-        """What a worker must hand out of it."""
+        """The tensors that a worker must return for it."""
         from edgeq.pipeline.readout import readout_of
 
         runnable = self._runnable
@@ -355,7 +355,7 @@ class VariantUnderTest:
 
     @property
     def samples(self) -> ImageSet:
-        """What it is evaluated on: samples of its own, or the evaluation set.
+        """The samples that it is evaluated on: its own, or the evaluation set.
 
         Raises:
             ImageError: There is no evaluation set, or a sample has no counterpart in it.
@@ -373,42 +373,42 @@ class VariantUnderTest:
         """The calibration set, decoded for its baseline, None if the spec names none.
 
         Raises:
-            ImageError: It shares a photograph with what the variant is evaluated on.
+            ImageError: It shares a photograph with the samples that the variant is evaluated on.
         """
         key = f"variants.{self.short_name}.evaluation"
         return self.inputs.images.calibration_apart_from(self.own_samples, key)
 
     @property
     def photographs(self) -> Stream:
-        """What it is evaluated on, to be decoded as it is fed.
+        """A stream of its samples, decoded as it is fed.
 
         Raises:
             ImageError: As for ``samples``.
-            EdgeqError: The baseline can't be made.
+            EdgeqError: The baseline can't be built.
         """
         preprocessing, size = self.preprocessing, self.input_size
         return self.inputs.images.stream_of(self.samples, preprocessing, size)
 
     @property
     def latency(self) -> Latency:
-        """Its times beside its baseline's, in seconds, from alternating blocks."""
+        """Its latency and its baseline's, in seconds, from alternating blocks."""
         return self.timed.latency
 
     @property
     def watched(self) -> Watched | None:
-        """How a worker's memory rose over its evaluation, None if there are no images."""
+        """Growth of a worker's memory during its evaluation, None if there are no images."""
         return None if self.inputs.images.evaluation is None else self.growth
 
     @property
     def quantizes_activations(self) -> bool:
-        """Whether its arithmetic is integer, so that kernels may differ."""
+        """Whether its arithmetic is integer, so that kernels may give different outputs."""
         return self.operators.quantizes_activations
 
     @property
     def classifier(self) -> Classifier | None:
-        """How the layers that give its outputs are quantized, None for like the others.
+        """How the layers that give its outputs are quantized, None if like the other layers.
 
-        Of a ready-made file it is what the spec says of it.
+        For a ready-made file, this is what the spec declares.
         """
         if self.choice is not None:
             return self.choice.classifier
@@ -416,7 +416,7 @@ class VariantUnderTest:
 
     @property
     def stored_weights(self) -> StoredWeights:
-        """How its weights came from its baseline's, as its spec or its method says."""
+        """How its weights were derived from its baseline's, according to its spec or method."""
         ready = self.declaration
         if self.choice is None and ready is not None and ready.weights != "quantized":
             return ready.weights
@@ -426,11 +426,11 @@ class VariantUnderTest:
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether it is made with a calibration set."""
+        """Whether it is built with a calibration set."""
         return self.choice is not None and self.choice.needs_calibration
 
     def reference(self, gate: str) -> Reference | None:
-        """Return its control for a gate's default limit, None if the spec sets that limit.
+        """Return the control's reference for a gate's default limit, None if the spec sets it.
 
         Args:
             gate: Name of the gate.
@@ -438,12 +438,12 @@ class VariantUnderTest:
         return None if self.is_asked_for(gate) else self.own_reference
 
     def evaluate(self, part: int = 0, parts: int = 1) -> None:
-        """Run it on one of the parts of its samples, once.
+        """Run it once on one of the parts of its samples.
 
         Raises:
             EdgeqError: It does not run, or there is no evaluation set.
         """
-        self.path  # noqa: B018 - first: what can't be made is not run
+        self.path  # noqa: B018 - first, as a variant that can't be built is not run
         self.results.get(
             ("evaluated", part, parts),
             lambda: self.run.executor.evaluate(self, part=part, parts=parts),
@@ -456,7 +456,7 @@ class VariantUnderTest:
 
 
 def _renamed(former: str, name: str, value: str) -> str:
-    """Return an attribute by its former name, with a warning for one minor release."""
+    """Return the value of an attribute under its former name, with a deprecation warning."""
     warnings.warn(
         f"the attribute {former!r} of a variant will be removed: ask for {name!r}",
         DeprecationWarning,

@@ -1,7 +1,7 @@
-"""pytest glue: options, fixtures, parametrization, collecting cases into a record.
+"""pytest integration: options, fixtures, parametrization, and collecting cases into a record.
 
-Importing this costs next to nothing; the rooms below are imported when a test first asks for
-them.
+Importing this package costs next to nothing. The packages below it in the import order are imported
+only when a test needs them.
 """
 
 from edgeq.plugin.fixtures import (

@@ -1,4 +1,4 @@
-"""A case held against what was accepted, while its test still runs: JUnit then shows the answer."""
+"""Compares a case with its accepted record while its test runs, so that JUnit shows the result."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Held:
-    """What the cases of a session are held against; read once, whatever their number.
+    """The accepted state that a session's cases are compared with, read once for all of them.
 
     Attributes:
-        state: The session.
+        state: State of the session.
     """
 
     state: State
 
     @cached_property
     def side(self) -> Snapshot:
-        """What was accepted."""
+        """Snapshot of the accepted records."""
         return of_accepted(self.state.accepted)
 
     @cached_property
     def both(self) -> GatesOfBoth:
-        """What was accepted of each variant and is declared now."""
+        """The gates of each variant, accepted and currently declared."""
         return gates_of_both(self.side, self.state.cases)
 
     @cached_property
     def machine(self) -> Machine:
-        """What latency and memory depend on."""
+        """The machine, on which latency and memory depend."""
         return this_machine()
 
     @cached_property
     def toolchain(self) -> Toolchain:
-        """Libraries, and how models run."""
+        """Library versions, and how models are run."""
         return toolchain_of(self.state.spec)
 
     def change_of(self, case: CaseRecord) -> Change | None:
-        """Return what became of a case since its accepted record, None where there is none."""
+        """Return how a case changed from its accepted record, None if it has none."""
         if case.model not in self.side.models:
             return None
         variant = self.state.cases[case.id].variant
@@ -60,7 +60,7 @@ class Held:
 
 
 def in_words(change: Change) -> str:
-    """Return why a case fails that keeps its own limit."""
+    """Return why a case fails although it is within its own limit."""
     if change.is_open:
         return (
             f"{change.id} is {change.against}: {printable(change.reason)}\n"

@@ -1,4 +1,4 @@
-"""Answering a case inside a test: verdict in, pytest's pass, fail or skip out."""
+"""Judges a case inside a test and turns its verdict into a pass, fail or skip."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ INAPPLICABLE: pytest.StashKey[bool] = pytest.StashKey()
 
 
 class CaseCheck:
-    """One case of one test.
+    """The case of one test.
 
     Args:
-        request: The test's request; the answer is left on its node.
+        request: The test's request; the answer is stored on its node.
         case: The case.
     """
 
@@ -42,14 +42,14 @@ class CaseCheck:
         self.case = case
 
     def check(self) -> CaseRecord:
-        """Judge the case; pass, fail or skip the test accordingly.
+        """Judge the case, and pass, fail or skip the test accordingly.
 
-        FAIL and MISSING fail the test, and so does a case that is worse than accepted. MISSING by
-        declaration skips it. INCONCLUSIVE passes it, or fails it where the spec says
-        ``inconclusive = "fail"``, and so does one whose comparison with what was accepted is
-        inconclusive. A case that says nothing about its model has no verdict, and
-        its test is skipped. So is one that is not judged for a reason that another test has given:
-        that test fails, and stands for all of them.
+        FAIL and MISSING fail the test, and so does a case that is worse than accepted. A case that
+        is declared MISSING skips it. INCONCLUSIVE passes it, or fails it if the spec says
+        ``inconclusive = "fail"``; the same applies if the comparison with the accepted record is
+        inconclusive. A case whose gate does not apply to its model has no verdict, and its test is
+        skipped. A test is also skipped if its case is not judged for a reason that another test
+        already reported; that test fails and stands for all of them.
         """
         why = why_inapplicable(self.case)
         if why is not None:
@@ -60,7 +60,7 @@ class CaseCheck:
     def check_latency(self, benchmark: BenchmarkFixture) -> CaseRecord:
         """Judge a latency case and record the variant's samples with pytest-benchmark.
 
-        Where benchmarks are switched off, as under xdist, nothing is timed: MISSING.
+        If benchmarks are disabled, as under xdist, nothing is timed and the case is MISSING.
         """
         if benchmark.disabled:
             leave_out(benchmark)
@@ -95,20 +95,20 @@ class CaseCheck:
 
     @property
     def _open_fails(self) -> bool:
-        """Whether the spec lets what is inconclusive fail."""
+        """Whether the spec makes inconclusive cases fail."""
         return state_of(self._request.config).spec.inconclusive == "fail"
 
 
 def answer_of(
     record: CaseRecord, error: str | None, change: Change | None = None, *, open_fails: bool
 ) -> Answer:
-    """Return a verdict with what its test comes to.
+    """Return a verdict with the outcome of its test.
 
     Args:
         record: The verdict.
-        error: The bad input that kept the case from being judged.
-        change: What became of the case since it was accepted.
-        open_fails: Whether the spec lets what is inconclusive fail.
+        error: The bad input that prevented the case from being judged.
+        change: How the case changed since it was accepted.
+        open_fails: Whether the spec makes inconclusive cases fail.
     """
     if record.status is Verdict.MISSING and record.declared_missing:
         return Answer(record, error, "skipped", f"MISSING: {record.reason}")
@@ -123,7 +123,7 @@ def answer_of(
 
 
 def properties(record: CaseRecord, change: Change | None = None) -> list[tuple[str, Any]]:
-    """Return a case, and what became of it since it was accepted, as flat JUnit properties."""
+    """Return a case, and its change since it was accepted, as flat JUnit properties."""
     low, high = record.interval or (None, None)
     found: list[tuple[str, Any]] = [
         ("edgeq.id", record.id),
@@ -150,7 +150,7 @@ def _in_words(record: CaseRecord) -> str:
 
 
 def _why_untimed(config: pytest.Config) -> tuple[str, str]:
-    """Return why no time is taken in this session, and what to do about it."""
+    """Return why nothing is timed in this session, and what to do about it."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         return (
             "under xdist other tests take the processor's time away",

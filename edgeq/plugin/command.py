@@ -1,4 +1,4 @@
-"""The command that repeats a run, as the record names it: without paths of this machine."""
+"""The command that repeats a run, as the record gives it, without absolute paths."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 # An absolute path: an argument of its own, after ``=``, ``:`` or ``,``, after ``file://``, or
-# right after a one-letter option; up to ``::``, where the name of a test begins.
+# right after a one-letter option. It ends at ``::``, where the name of a test begins.
 _ABSOLUTE = re.compile(r"(?:^|(?<=[=:,])|(?<=://)|(?<=^-\w))/(?!/)[^=:,]*")
 
 
 def command_line(config: pytest.Config) -> str:
-    """Return the command that started this session, for a shell."""
+    """Return the command that started this session, quoted for a shell."""
     given = config.invocation_params
     said: str | None = config.getoption("edgeq_command", None)
     words = ["pytest", *map(str, given.args)] if said is None else shlex.split(said)
@@ -22,11 +22,11 @@ def command_line(config: pytest.Config) -> str:
 
 
 def portable(word: str, start: Path) -> str:
-    """Return an argument with absolute paths as seen from a folder.
+    """Return an argument with its absolute paths made relative to a folder.
 
     Args:
         word: One argument of a command line.
-        start: Paths below it become relative to it; of others the name alone is left.
+        start: The folder. Paths below it become relative to it; of others only the name remains.
     """
 
     def shorten(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""GitHub Actions: the step's summary, and annotations at the end of the output."""
+"""GitHub Actions output: the step summary, and annotations at the end of the log."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 class GitHub:
-    """Speaks where a step of GitHub Actions listens; silent elsewhere."""
+    """Writes annotations and a summary in a step of GitHub Actions; does nothing elsewhere."""
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Write annotations to the output, and the summary to the file of the step."""
+        """Write annotations to the output and the summary to the step's summary file."""
         record = state_of(terminalreporter.config).found.record
         if record is None or os.environ.get(ACTIONS) != "true":
             return

@@ -1,4 +1,4 @@
-"""JUnit: the answers about the variants as properties of the whole suite."""
+"""JUnit output: the answers about the variants as properties of the test suite."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from edgeq.record.structs import RunRecord
 
 @runtime_checkable
 class _Suite(Protocol):
-    """Pytest's writer of JUnit files, which is registered if ``--junitxml`` asks for one."""
+    """Pytest's writer of JUnit files, which is registered only with ``--junitxml``."""
 
     def add_global_property(self, name: str, value: object) -> None: ...
 
 
 def note_answers(config: pytest.Config, record: RunRecord) -> None:
-    """Add the answers, whether all may ship, and the exit code to the suite's properties."""
+    """Add the answers, whether all variants may ship, and the exit code to the suite properties."""
     for plugin in config.pluginmanager.get_plugins():
         if isinstance(plugin, _Suite):
             for name, value in answers(record).items():
@@ -27,7 +27,7 @@ def note_answers(config: pytest.Config, record: RunRecord) -> None:
 
 
 def answers(record: RunRecord) -> dict[str, str]:
-    """Return the properties of a suite."""
+    """Return the answers as properties of a suite."""
     found = {
         f"edgeq.answer.{model.name}/{one.name}": answer(record, model.name, one).value
         for model in record.models

@@ -1,8 +1,8 @@
-"""The bridge to pytest-benchmark: the worker's clock is the benchmark's timer.
+"""Integration with pytest-benchmark, whose timer is the worker's clock.
 
-Baseline and variant were timed in alternating blocks inside the worker. Each sample of the
-variant becomes one round of the benchmark, so that pytest-benchmark's statistics, files and
-comparisons hold the time of the inference alone.
+Baseline and variant are timed in alternating blocks inside the worker. Each sample of the variant
+becomes one round of the benchmark, so that pytest-benchmark's statistics, files and comparisons
+contain the time of the inference only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 SAVES: pytest.StashKey[bool] = pytest.StashKey()
-"""Whether pytest-benchmark is to save its files though the user asked for none."""
+"""Whether pytest-benchmark should save its files although the user did not ask for it."""
 
 AUTOSAVE = "edgeq"
 BENCHMARK_DEFAULT = "file://./.benchmarks"
@@ -31,7 +31,7 @@ BENCHMARKS = "benchmarks"
 
 
 class WorkerClock:
-    """A clock that stands still but for the time that a worker measured."""
+    """A clock that advances only by the times that a worker measured."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -41,11 +41,11 @@ class WorkerClock:
         return self._now
 
     def start(self) -> None:
-        """Start again at zero, where adding small times loses no digits."""
+        """Reset to zero, where adding small times loses no digits."""
         self._now = 0.0
 
     def advance(self, seconds: float) -> None:
-        """Let a measured time pass."""
+        """Advance by a measured time."""
         self._now += seconds
 
 
@@ -77,16 +77,16 @@ def replay(benchmark: BenchmarkFixture, pair: TimedPair) -> None:
 
 
 def leave_out(benchmark: BenchmarkFixture) -> None:
-    """Record nothing: pytest-benchmark warns of a fixture that was not used at all."""
+    """Run an empty benchmark, as pytest-benchmark warns about a fixture that is not used."""
     benchmark.disabled = True
     benchmark(_nothing)
 
 
 def save(config: pytest.Config) -> None:
-    """Let pytest-benchmark save the session, where it is to.
+    """Let pytest-benchmark save the session if required.
 
-    Not before a benchmark is there: with nothing to save it warns, and where warnings are errors
-    that ends the session.
+    This is enabled only once there is a benchmark. With nothing to save, pytest-benchmark warns,
+    and if warnings are errors, that ends the session.
     """
     if config.stash.get(SAVES, False):
         session = config.pluginmanager.get_plugin("pytest-benchmark")
@@ -97,7 +97,8 @@ def save(config: pytest.Config) -> None:
 def keep_benchmarks(config: pytest.Config) -> None:
     """Let pytest-benchmark save every run below the reports, unless the user chose otherwise.
 
-    It may be told again: a session's spec, and so its reports, may be known by its tests alone.
+    May be called again, since a session's spec, and so its reports folder, may be known only once
+    its tests are.
     """
     option = config.option
     ours = SAVES in config.stash
@@ -106,7 +107,7 @@ def keep_benchmarks(config: pytest.Config) -> None:
     try:
         option.benchmark_storage = f"file://{config.stash[STATE].reports / BENCHMARKS}"
     except EdgeqError:
-        return  # said, in words, when the session starts
+        return  # reported when the session starts
     config.stash[SAVES] = not option.benchmark_autosave and not option.benchmark_save
     session = config.pluginmanager.get_plugin("pytest-benchmark")
     if session is not None and hasattr(session, "storage"):
@@ -126,10 +127,10 @@ def has_benchmarks(config: pytest.Config) -> bool:
 
 
 class Anonymous:
-    """Keeps the machine's own name out of pytest-benchmark's files, in projects with a spec.
+    """Keeps the machine's host name out of pytest-benchmark's files, in projects with a spec.
 
     Args:
-        state: The session's.
+        state: State of the session.
     """
 
     def __init__(self, state: State) -> None:
@@ -137,25 +138,25 @@ class Anonymous:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_benchmark_update_machine_info(self, machine_info: dict[str, Any]) -> None:
-        """Leave the name of the machine out; what it is stays."""
+        """Remove the host name; the description of the hardware stays."""
         if self._state.spec_file is not None:
             machine_info["node"] = ""
 
 
 class Untimed:
-    """Stands in for pytest-benchmark where it is not loaded: nothing is timed."""
+    """Replaces pytest-benchmark if it is not loaded; nothing is timed."""
 
     disabled = True
 
     @pytest.fixture
     def benchmark(self) -> Untimed:
-        """Say that benchmarks are disabled."""
+        """Return a benchmark that is disabled."""
         return self
 
     def __call__(self, function: Callable[[], None]) -> None:
-        """Run a function, as pytest-benchmark does where benchmarks are disabled."""
+        """Run a function, as pytest-benchmark does if benchmarks are disabled."""
         function()
 
 
 def _nothing() -> None:
-    """Stand for what was not timed."""
+    """Do nothing, in place of a benchmark that was not timed."""

@@ -1,4 +1,4 @@
-"""Which cases without a verdict the user chose to leave out, and which were lost."""
+"""Tells cases that the user chose to leave out from cases whose verdict was lost."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class LeftOut(Container[str]):
 
     Attributes:
         deselected: Cases whose tests the user deselected (``-k``, ``-m``, ``--deselect``).
-        collected: Cases whose tests pytest found, the former among them.
+        collected: Cases whose tests pytest collected, including the deselected ones.
         declared: Cases of the gate that the spec declares.
-        others: Whether tests were not even to be found: some were named, or only those that failed
-            last time (``--lf``), or only tests of the user's own.
+        others: Whether pytest did not look for all tests: some were named, only those that failed
+            last time were run (``--lf``), or only the user's own tests were.
     """
 
     deselected: frozenset[str]
@@ -26,7 +26,7 @@ class LeftOut(Container[str]):
 
     @property
     def is_part(self) -> bool:
-        """Whether the user asked for a part."""
+        """Whether the user asked for only part of the cases."""
         return self.others or bool(self.deselected)
 
     def __contains__(self, case_id: object) -> bool:
@@ -35,16 +35,16 @@ class LeftOut(Container[str]):
             return True
         if case_id in self.collected:
             return False
-        # what is not declared is a test of the user's own, known from the run that a part is
-        # joined with
+        # an undeclared id is a test of the user's own, known from the earlier run that this partial
+        # run is merged with
         return self.others if case_id in self.declared else self.is_part
 
 
 def by_pytest(frame: FrameType | None) -> bool:
-    """Return whether pytest itself calls a hook, and not a plugin or a ``conftest.py``.
+    """Return whether a hook is called by pytest itself, not by a plugin or a ``conftest.py``.
 
     Args:
-        frame: Where the hook's caller is looked for, upwards.
+        frame: The frame from which to search upwards for the hook's caller.
     """
     while frame is not None:
         module = str(frame.f_globals.get("__name__", "")).partition(".")[0]

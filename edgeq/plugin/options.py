@@ -1,4 +1,4 @@
-"""Options, markers, and where pytest-benchmark keeps its files."""
+"""Command-line options, markers, and pytest-benchmark's storage folder."""
 
 from __future__ import annotations
 
@@ -42,26 +42,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="leave out the gates with a marker (latency, memory, size), like the spec's "
         "`without`; may be repeated",
     )
-    # What `edgeq gate` passes on, so that the record names the command that a reader can repeat.
+    # Set by `edgeq gate`, so that the record names the command that a reader can repeat.
     group.addoption("--edgeq-command", metavar="TEXT", help=argparse.SUPPRESS)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers; keep benchmarks with the reports if the project has a spec."""
+    """Register the markers, and keep benchmarks with the reports if the project has a spec."""
     config.addinivalue_line("markers", EDGEQ_MARKER)
     for name, about in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {about}")
     state = config.stash.setdefault(STATE, State(config))
     collector = Collector(state)
-    # The first to be registered is the last to be called, after all hooks of all plugins.
+    # Cleanups run in reverse order, so the first to be added runs last, after all plugins' hooks.
     config.add_cleanup(collector.close)
     for plugin in (
         collector,
         Release(collector),
         Address(),
         GitHub(),
-    ):  # without names, that none can be switched off
+    ):  # registered without names, so that none can be disabled
         config.pluginmanager.register(plugin)
     if has_benchmarks(config):
         config.pluginmanager.register(Anonymous(state), "edgeq-anonymous")

@@ -1,4 +1,4 @@
-"""Verdicts in pytest's own words: letters, categories, and what travels to the controller."""
+"""Verdicts in pytest's terms: letters, categories, and data sent to xdist's controller."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ATTRIBUTE = "edgeq_answer"
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the answer of a case, or of a test of one's own, on its report as text for xdist."""
+    """Attach the answer of a case, or of a user's own test, to its report as text for xdist."""
     report = yield
     names = getattr(item, "fixturenames", ())
     if "edgeq_case" in names:
@@ -38,7 +38,7 @@ def pytest_runtest_makereport(
 
 
 def _answer_by_itself(item: pytest.Item, report: pytest.TestReport) -> Answer | None:
-    """Return what a test of one's own says about its variant."""
+    """Return the answer that a user's own test gives about its variant."""
     from edgeq.plugin.case import properties
     from edgeq.plugin.own import own_record
     from edgeq.plugin.transport import Answer
@@ -51,10 +51,10 @@ def _answer_by_itself(item: pytest.Item, report: pytest.TestReport) -> Answer | 
 
 
 def enforce(report: pytest.TestReport, answer: Answer) -> None:
-    """Let a report say what its case comes to.
+    """Make a report's outcome follow its case's verdict.
 
-    A marker (skip, xfail) or a hook may have made something else of a test that gave its verdict;
-    terminal, JUnit and ``--lf`` then follow the verdict as the record does.
+    A marker (skip, xfail) or a hook may have changed the outcome of a test that gave its verdict.
+    Terminal, JUnit and ``--lf`` then follow the verdict, as the record does.
     """
     if answer.outcome is None or (report.outcome == answer.outcome and not _is_expected(report)):
         return
@@ -70,12 +70,12 @@ def enforce(report: pytest.TestReport, answer: Answer) -> None:
 
 
 def _is_expected(report: pytest.TestReport) -> bool:
-    """Return whether pytest calls a failure expected (xfail)."""
+    """Return whether pytest treats a failure as expected (xfail)."""
     return hasattr(report, "wasxfail")
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, Any] | None:
-    """Show INCONCLUSIVE, MISSING by declaration and what is not judged as themselves."""
+    """Show INCONCLUSIVE, declared MISSING and unjudged cases as such."""
     if getattr(report, "when", None) != "call" or not hasattr(report, ATTRIBUTE):
         return None
     told = dict(report.user_properties)

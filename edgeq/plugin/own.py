@@ -1,4 +1,4 @@
-"""Tests of one's own that use a variant: each is a case of that variant, named after the test."""
+"""Users' own tests that use a variant; each is a case of that variant, named after the test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST = 300
 
 
 def own_subject(item: pytest.Item) -> str | None:
-    """Return the variant that a test of one's own is about, None if it is about none."""
+    """Return the variant that a user's own test is about, None if it is about none."""
     callspec = getattr(item, "callspec", None)
     key = None if callspec is None else callspec.params.get(SUBJECT)
     answers_a_case = "edgeq_case" in getattr(item, "fixturenames", ())
@@ -25,28 +25,29 @@ def own_subject(item: pytest.Item) -> str | None:
 
 
 def own_id(item: pytest.Item, root: Path) -> str | None:
-    """Return the id of the case that a test of one's own is, None if it is about no variant.
+    """Return the case id of a user's own test, None if it is about no variant.
 
-    It is ``MODEL/VARIANT/FOLDER.FILE::TEST[PARAMETERS]``, with the file as seen from a folder and
-    without the variant among the parameters.
+    The id is ``MODEL/VARIANT/FOLDER.FILE::TEST[PARAMETERS]``, with the file relative to a folder
+    and without the variant among the parameters.
 
     Args:
         item: The test.
-        root: The spec's folder.
+        root: Folder of the spec.
     """
     key = own_subject(item)
     return None if key is None else f"{key}/{_name(item, key, root)}"
 
 
 def own_record(item: pytest.Item, report: pytest.TestReport, root: Path) -> CaseRecord | None:
-    """Return what a phase of a test says about its variant, None if it says nothing.
+    """Return the verdict of a test's phase about its variant, None if there is none.
 
-    A skipped test and one that fails as expected prove nothing: MISSING, declared by the test.
+    A test that is skipped or fails as expected proves nothing. Its case is MISSING, declared by the
+    test.
 
     Args:
         item: The test.
-        report: Of one of its phases.
-        root: The spec's folder.
+        report: Report of one of its phases.
+        root: Folder of the spec.
     """
     key, case_id = own_subject(item), own_id(item, root)
     outcome = _outcome(report)
@@ -68,7 +69,7 @@ def own_record(item: pytest.Item, report: pytest.TestReport, root: Path) -> Case
 
 
 def worse(one: CaseRecord | None, other: CaseRecord) -> CaseRecord:
-    """Return the worse of two verdicts of one test: its phases, or two tests of one name."""
+    """Return the worse of two verdicts on one test: of its phases, or of two tests of one name."""
     return other if one is None or _rank(other) > _rank(one) else one
 
 
@@ -79,7 +80,7 @@ def _rank(case: CaseRecord) -> int:
 
 
 def _name(item: pytest.Item, key: str, root: Path) -> str:
-    """Return the name of a test; an id has its slashes between model, variant and gate alone."""
+    """Return a test's name without slashes, which in an id separate model, variant and gate."""
     *within, last = item.nodeid.split("::")[1:]
     function = getattr(item, "originalname", None) or last.partition("[")[0]
     parameters = _without(getattr(item, "callspec").id, variant_id(key))  # noqa: B009 - an Item has none
@@ -90,13 +91,13 @@ def _name(item: pytest.Item, key: str, root: Path) -> str:
 
 
 def _file(item: pytest.Item, root: Path) -> Path:
-    """Return a test's file as seen from a folder, its name alone if it lies elsewhere."""
+    """Return a test's file relative to a folder, or only its name if it is elsewhere."""
     path = item.path.resolve()
     return path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
 
 
 def _evidence(item: pytest.Item, root: Path) -> dict[str, Json]:
-    """Return which test it is, and what its file holds: a later run may take its verdict over."""
+    """Return the test's identity and its file's hash, so that a later run may reuse the verdict."""
     facts: dict[str, Json] = {"test": item.nodeid}
     if item.path.resolve().is_relative_to(root):
         file = _file(item, root)
@@ -105,13 +106,13 @@ def _evidence(item: pytest.Item, root: Path) -> dict[str, Json]:
 
 
 def _without(parameters: str, variant: str) -> str:
-    """Return the parameters of a test's id without its variant's."""
+    """Return the parameters in a test's id, without the variant."""
     padded = f"-{parameters}-".replace(f"-{variant}-", "-", 1)
     return padded[1:-1]
 
 
 def _outcome(report: pytest.TestReport) -> tuple[Verdict, str, bool] | None:
-    """Return verdict, reason, and whether the test itself declares that it is MISSING."""
+    """Return verdict, reason, and whether the test itself declares it MISSING."""
     expected: str | None = getattr(report, "wasxfail", None)
     if expected is not None and report.skipped:
         why = f"fails as expected (xfail): {expected}" if expected else "fails as expected (xfail)"
@@ -133,7 +134,7 @@ def _outcome(report: pytest.TestReport) -> tuple[Verdict, str, bool] | None:
 
 
 def message(report: pytest.TestReport) -> str:
-    """Return the first line of what a test says of its failure."""
+    """Return the first line of a test's failure message."""
     told = report.longrepr
     crash = getattr(told, "reprcrash", None)
     text = told[2] if isinstance(told, tuple) else str(told if crash is None else crash.message)

@@ -1,4 +1,4 @@
-"""One test per case: ids read ``efficientnet-lite0-int8``."""
+"""Creates one test per case, with ids such as ``efficientnet-lite0-int8``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from edgeq.plugin.state import state_of
 MARKER = "edgeq"
 REFUSED = "edgeq_refused"
 FIXTURES = {"edgeq_case", "edgeq_run", "edgeq_spec", "edgeq_subject"}
-"""One of them is behind every fixture of ours."""
+"""The base fixtures; each of the plugin's fixtures uses one of them."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize tests of a gate by its cases, and tests of variants by the variants."""
+    """Parametrize tests of a gate by its cases, and tests that use variants by the variants."""
     if FIXTURES.isdisjoint(metafunc.fixturenames):
         return
     wants_case = "edgeq_case" in metafunc.fixturenames
@@ -42,7 +42,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 indirect=True,
             )
     except EdgeqError as error:
-        # While a module is collected, pytest would take an end of the session for an error in it.
+        # While a module is being collected, pytest would report an exit as an error in the module.
         state.refusal = state.refusal or error
         for name in ("edgeq_case", "edgeq_subject"):
             if name in metafunc.fixturenames:
@@ -50,7 +50,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def refuse(config: pytest.Config, error: EdgeqError) -> NoReturn:
-    """End the session for bad input; a worker of xdist leaves the reason to the controller."""
+    """End the session due to bad input; a worker of xdist leaves the reason to the controller."""
     output = getattr(config, "workeroutput", None)
     if output is not None:
         output[REFUSED] = str(error)
@@ -58,7 +58,7 @@ def refuse(config: pytest.Config, error: EdgeqError) -> NoReturn:
 
 
 def variant_id(name: str) -> str:
-    """Return how a variant reads in a test's id."""
+    """Return a variant's name as written in a test's id."""
     return name.replace("/", "-")
 
 

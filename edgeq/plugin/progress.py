@@ -1,4 +1,4 @@
-"""What is going on, on one line of a terminal; silent elsewhere."""
+"""Progress on a single terminal line; silent elsewhere."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from edgeq.words.escape import printable
 
 
 class Progress:
-    """Writes one line over another to standard error while tests run.
+    """Writes each line over the one before, to standard error, while tests run.
 
     Args:
-        config: Its capture manager is paused for each line; ``-q`` silences.
+        config: The session's configuration. Its capture manager is paused for each line, and ``-q``
+            disables progress.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -24,11 +25,11 @@ class Progress:
         config.add_cleanup(self.clear)
 
     def say(self, line: str) -> None:
-        """Show a line in place of the one before."""
+        """Show a line in place of the previous one."""
         self._write(printable(f"edgeq: {line}"))
 
     def clear(self) -> None:
-        """Leave no line behind."""
+        """Erase the line."""
         self._write("")
 
     def _write(self, text: str) -> None:
@@ -36,7 +37,7 @@ class Progress:
             return
         with self._capture.global_and_fixture_disabled():
             stream = sys.stderr
-            self._shown = stream.isatty()  # a set has many lines; elsewhere one look is enough
+            self._shown = stream.isatty()  # if it is not one, later lines stop above
             if self._shown:
                 width = shutil.get_terminal_size().columns - 1
                 stream.write(f"\r\x1b[K{text[:width]}\r" if text else "\r\x1b[K")

@@ -1,7 +1,7 @@
-"""Which project a session is of: the spec that lies nearest to its tests.
+"""Finds the project of a session: the spec nearest to its tests.
 
-In a repository of several projects pytest is often called from the root. What a test is about is
-then said by where it lies, not by where pytest was called.
+In a repository with several projects, pytest is often called from the root. The location of a test
+then determines its project, not the folder where pytest was called.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ _PASSED_OVER = {"node_modules", "site-packages", "venv", "env", "build", "dist",
 
 
 def nearest_spec(folder: Path) -> Path | None:
-    """Return the nearest file that holds a spec, from a folder upwards; None if there is none.
+    """Return the nearest spec file, searching from a folder upwards, None if there is none.
 
     Raises:
-        SpecError: A ``pyproject.toml`` that speaks of edgeq can't be read.
+        SpecError: A ``pyproject.toml`` that mentions edgeq can't be read.
     """
     specs = (spec_in(candidate) for candidate in (folder, *folder.parents))
     return next((spec for spec in specs if spec is not None), None)
 
 
 def spec_in(folder: Path) -> Path | None:
-    """Return the file in a folder that holds a spec, None if there is none.
+    """Return the spec file in a folder, None if there is none.
 
-    A look at the bytes keeps the readers unloaded in projects that do not use edgeq.
+    The raw bytes are checked first, so that projects without edgeq don't load the parsers.
 
     Raises:
-        SpecError: A ``pyproject.toml`` that speaks of edgeq can't be read.
+        SpecError: A ``pyproject.toml`` that mentions edgeq can't be read.
     """
     own, shared = folder / OWN_FILE, folder / SHARED_FILE
     if own.is_file():
@@ -54,16 +54,16 @@ def spec_in(folder: Path) -> Path | None:
         if NAME not in read_whole(shared):
             return None
     except OSError:
-        return None  # who needs a spec is told that there is none
+        return None  # tests that need a spec report that there is none
     from edgeq.config.load import find_spec_file
 
     return shared if find_spec_file(folder) == shared else None
 
 
 def asked_folders(config: pytest.Config) -> tuple[Path, ...]:
-    """Return the folders that pytest was asked to look for tests in, each once.
+    """Return the distinct folders where pytest was asked to look for tests.
 
-    Names of modules (``--pyargs``) and what does not exist name no folder.
+    Module names (``--pyargs``) and paths that don't exist are ignored.
     """
     start = config.invocation_params.dir
     paths = (start / argument.partition("::")[0] for argument in config.args)
@@ -72,11 +72,11 @@ def asked_folders(config: pytest.Config) -> tuple[Path, ...]:
 
 
 def is_whole(config: pytest.Config, root: Path) -> bool:
-    """Return whether pytest was asked for all tests of a project, and not for some folders of it.
+    """Return whether pytest was asked for all tests of a project, not only for some folders.
 
     Args:
-        config: The session's.
-        root: The project's folder.
+        config: The session's configuration.
+        root: Folder of the project.
     """
     if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         return root.is_relative_to(config.rootpath)
@@ -86,12 +86,12 @@ def is_whole(config: pytest.Config, root: Path) -> bool:
 def spec_of_session(config: pytest.Config) -> Path | None:
     """Return the spec of a session before its tests are known.
 
-    It is the one that lies nearest to the arguments, else to where pytest was called, else to
-    pytest's root folder. None if there is none, or if the arguments belong to several: the tests
+    It is the nearest to the arguments, else to the folder where pytest was called, else to pytest's
+    root folder. None if there is none or if the arguments belong to several projects; the tests
     then decide.
 
     Raises:
-        SpecError: A ``pyproject.toml`` that speaks of edgeq can't be read.
+        SpecError: A ``pyproject.toml`` that mentions edgeq can't be read.
     """
     named = dict.fromkeys(nearest_spec(folder) for folder in asked_folders(config))
     named.pop(None, None)
@@ -101,13 +101,13 @@ def spec_of_session(config: pytest.Config) -> Path | None:
 
 
 def spec_of_test(config: pytest.Config, test: Path) -> Path | None:
-    """Return the spec of a test: the nearest to its file, else to where pytest was called.
+    """Return a test's spec: the nearest to its file, else to the folder where pytest was called.
 
-    A suite that pytest was asked for by the name of its module lies somewhere among the installed
-    packages, which says nothing.
+    The location of a suite given by module name, somewhere among the installed packages, says
+    nothing about the project.
 
     Raises:
-        SpecError: A ``pyproject.toml`` that speaks of edgeq can't be read.
+        SpecError: A ``pyproject.toml`` that mentions edgeq can't be read.
     """
     if any(test.is_relative_to(folder) for folder in asked_folders(config)):
         return nearest_spec(test.parent) or spec_elsewhere(config)
@@ -115,12 +115,12 @@ def spec_of_test(config: pytest.Config, test: Path) -> Path | None:
 
 
 def spec_elsewhere(config: pytest.Config) -> Path | None:
-    """Return the nearest spec to where pytest was called, else to its root folder."""
+    """Return the nearest spec to the folder where pytest was called, else to its root folder."""
     return nearest_spec(Path(config.invocation_params.dir)) or nearest_spec(config.rootpath)
 
 
 def no_spec(config: pytest.Config, test: Path) -> SpecError:
-    """Return the error for a test that finds no spec, with the one that was probably meant."""
+    """Return the error for a test without a spec, which names the spec that was probably meant."""
     start = Path(config.invocation_params.dir)
     base = config.rootpath if start.is_relative_to(config.rootpath) else start
     meant = _by_nearness(_specs_below(base), test)
@@ -156,7 +156,7 @@ def two_specs(config: pytest.Config, first: Path | None, second: Path | None) ->
 
 
 def _specs_below(base: Path) -> Iterator[Path]:
-    """Yield the specs below a folder, not too deep and not in what others installed."""
+    """Yield the specs below a folder, limited in depth and without installed packages."""
     for number, (folder, below, _) in enumerate(os.walk(base)):
         if number >= _MOST_FOLDERS:
             return
@@ -173,7 +173,7 @@ def _is_passed_over(name: str) -> bool:
 
 
 def _by_nearness(files: Iterable[Path], test: Path) -> list[Path]:
-    """Return files in the order of the folders that they share with a test, then by depth."""
+    """Return files sorted by the number of folders that they share with a test, then by depth."""
 
     def apart(file: Path) -> tuple[int, int, str]:
         shared = len(Path(os.path.commonpath([file.parent, test.parent])).parts)

@@ -1,4 +1,4 @@
-"""Collecting the cases of a session into one record, under xdist too."""
+"""Collects the cases of a session into one record, including under xdist."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ CASE = "edgeq_case"
 SUBJECT = "edgeq_subject"
 SUITE = b"edgeq.gate"
 RERUN = "rerun"
-"""What pytest-rerunfailures and others of its kind call a phase that does not count."""
+"""Outcome that pytest-rerunfailures and similar plugins give to a phase that does not count."""
 
 
 class Collector:
-    """The plugin's part that lives for one session.
+    """The part of the plugin that lives for one session.
 
     Args:
-        state: Where findings are noted.
+        state: State of the session, where findings are recorded.
     """
 
     def __init__(self, state: State) -> None:
@@ -46,7 +46,7 @@ class Collector:
         self._writing = ExitStack()
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Refuse a bad spec at once, before anything is collected."""
+        """Refuse a bad spec immediately, before anything is collected."""
         self._session = session
         if self._state.spec_file is None:
             return
@@ -58,7 +58,7 @@ class Collector:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pycollect_makeitem(self) -> Generator[None, object, object]:
-        """Leave out the tests of gates that the spec does not declare."""
+        """Leave out tests of gates that the spec does not declare."""
         found = yield
         if not isinstance(found, list):
             return found
@@ -68,9 +68,9 @@ class Collector:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> Generator[None, object, object]:
-        """Refuse tests without a spec, or of two; leave out those that bad input stops.
+        """Refuse tests without a spec or of two projects, and leave out tests stopped by bad input.
 
-        All tests are known then, the others have been chosen, and none has run.
+        At this point all tests are known and selected, and none has run.
         """
         if self._state.refusal is not None:
             refuse(self._state.config, self._state.refusal)
@@ -83,10 +83,9 @@ class Collector:
         return result
 
     def _leave_out(self, items: list[pytest.Item], stopped: Mapping[str, EdgeqError]) -> None:
-        """Take the tests of variants that can't be judged out of a list; note why, once.
+        """Remove tests of variants that can't be judged from a list, and record the reason once.
 
-        Their cases are MISSING. A test of the user's own that uses such a variant has nothing to
-        look at.
+        Their cases are MISSING. A user's own test of such a variant has nothing to test.
         """
         if not stopped:
             return
@@ -105,30 +104,30 @@ class Collector:
         items[:] = left
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note that a file of the gate's tests is skipped as a whole."""
+        """Record that a file of the gate's tests is skipped as a whole."""
         file = self._state.config.rootpath / report.nodeid.partition("::")[0]
         if report.skipped and file.suffix == ".py" and file.is_file():
             self._found.skipped = self._found.skipped or SUITE in file.read_bytes()
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """Note which cases the user leaves out: with pytest's own options, not by a hook."""
+        """Record which cases the user deselected with pytest's own options, not through a hook."""
         self._note(items)
-        if by_pytest(sys._getframe(1)):  # noqa: SLF001 - a hook is not told who calls it
+        if by_pytest(sys._getframe(1)):  # noqa: SLF001 - hooks don't receive their caller
             self._found.left_out |= dict.fromkeys(self._cases(items))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note what the tests are about."""
+        """Record which cases the collected tests are about."""
         self._note(session.items)
 
     def _note(self, items: Sequence[pytest.Item]) -> None:
         if self._state.refusal is not None:
-            return  # they are not run, and there may be no spec that they could be named by
+            return  # the tests don't run, and there may be no spec that defines their ids
         for name in self._cases(items):
             into = self._found.seen if name in self._state.cases else self._found.own
             into[name] = None
 
     def _cases(self, items: Sequence[pytest.Item]) -> Iterator[str]:
-        """Yield the ids of the cases that tests answer."""
+        """Yield the ids of the cases that tests judge."""
         for item in items:
             if (name := _case_id(item)) is not None:
                 yield name
@@ -139,15 +138,15 @@ class Collector:
                     yield name
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Note that the user, and no test, plugin or error of collection, ended the session."""
+        """Record that the user ended the session, not a test, a plugin or a collection error."""
         by_pytest = isinstance(excinfo.value, pytest.Session.Interrupted)
         self._found.interrupted = excinfo.errisinstance(KeyboardInterrupt) and not by_pytest
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Do what the selected cases need, on all cores, before the first of them asks.
+        """Prepare what the selected cases need, on all cores, before the first case needs it.
 
-        Workers of xdist are many already, and each does what its own cases need when they ask.
+        Workers of xdist already run in parallel, so there each case prepares what it needs itself.
         """
         option = session.config.option
         if option.collectonly or session.testsfailed or hasattr(session.config, "workerinput"):
@@ -164,9 +163,9 @@ class Collector:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the verdict off a report. In xdist's controller this is where they arrive.
+        """Read the verdict from a report. Under xdist, reports arrive here in the controller.
 
-        First of all, because pytest counts failures at the same point.
+        Runs first because pytest counts failures in the same hook.
         """
         text: str | None = getattr(report, ATTRIBUTE, None)
         if text is None or report.outcome == RERUN:
@@ -184,7 +183,7 @@ class Collector:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over what a worker of xdist knows about the models."""
+        """Merge the model facts of a worker of xdist."""
         sent = getattr(node, "workeroutput", {})
         self._found.left_out |= dict.fromkeys(sent.get(LEFT_OUT, ()))
         self._found.seen |= dict.fromkeys(sent.get(SEEN, ()))
@@ -210,18 +209,18 @@ class Collector:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the record and its report.
 
-        First of all, because JUnit's file is written at the same point and holds the answers.
+        Runs first because JUnit's file, which contains the answers, is written in the same hook.
         """
         if not self._finished:
             self._finished = True
             self._finish(session)
 
     def release(self) -> None:
-        """Let other processes write the reports."""
+        """Release the lock on the reports, so that other processes can write them."""
         self._writing.close()
 
     def close(self) -> None:
-        """Set the exit code that the record asks for, when no plugin and no hook comes any more."""
+        """Set the exit code that the record requires, once all plugins and hooks have run."""
         try:
             self._close()
         finally:
@@ -231,7 +230,7 @@ class Collector:
         session = self._session
         if session is None or hasattr(session.config, "workeroutput"):
             return
-        self.pytest_sessionfinish(session)  # if a hook before it ended the session
+        self.pytest_sessionfinish(session)  # in case an earlier hook ended the session
         found, interrupted = self._found, self._found.interrupted and self._state.has_spec
         if found.record is not None or found.errors or interrupted:
             from edgeq.record.exit_code import exit_status
@@ -251,7 +250,7 @@ class Collector:
             run = self._state.run
         if run is not None:
             for model, why in self._found.stopped_models.items():
-                run.inputs(model).refuse(EdgeqError(why))  # the report makes nothing either
+                run.inputs(model).refuse(EdgeqError(why))  # the report must not build it either
             from edgeq.results.merging import merge_models
             from edgeq.results.recording import describe_models
 
@@ -262,7 +261,7 @@ class Collector:
             self._write(session)
 
     def _send(self, sent: dict[str, object]) -> None:
-        """Leave what a worker of xdist found to the controller."""
+        """Send the findings of a worker of xdist to the controller."""
         from edgeq.plugin.transport import Answer, encode_answer, encode_models
 
         sent |= {
@@ -277,9 +276,9 @@ class Collector:
             sent[SPEC_FILE] = str(self._state.spec_file)
 
     def _is_recorded(self, session: pytest.Session, *, begun: bool) -> bool:
-        """Return whether there is something to say about the gate.
+        """Return whether there is a gate result to record.
 
-        There is not if the user deselected all of its tests, or asked for others alone.
+        There is none if the user deselected all of the gate's tests or asked for other tests only.
         """
         found, state = self._found, self._state
         if found.refused or state.refusal is not None or session.config.option.collectonly:
@@ -293,9 +292,9 @@ class Collector:
         return not (found.seen or found.own) and self._is_lost(session)
 
     def _is_lost(self, session: pytest.Session) -> bool:
-        """Return whether tests of the whole project were asked for, and none of the gate is there.
+        """Return whether the gate's tests should be there, as all of the project's were requested.
 
-        A spec that can't be read has been refused before.
+        A spec that can't be read was refused earlier.
         """
         state = self._state
         return (
@@ -306,7 +305,7 @@ class Collector:
         )
 
     def _take(self, file: Path) -> None:
-        """Take the spec that the workers' tests showed."""
+        """Use the spec that the workers' tests belong to."""
         if file != self._state.spec_file:
             self._state.take(file)
 
@@ -325,10 +324,10 @@ class Collector:
 
 
 class Release:
-    """Ends what the collector began when other plugins, JUnit's among them, have written as well.
+    """Finishes the collector's work after other plugins, such as JUnit's, have written their files.
 
     Args:
-        collector: The session's.
+        collector: The session's collector.
     """
 
     def __init__(self, collector: Collector) -> None:
@@ -336,35 +335,35 @@ class Release:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Let other processes write the reports."""
+        """Release the lock on the reports, so that other processes can write them."""
         self._collector.release()
 
 
 def _case_id(item: pytest.Item) -> str | None:
-    """Return the case that a test answers, None where it answers none."""
+    """Return the id of the case that a test judges, None if it judges none."""
     callspec = getattr(item, "callspec", None)
     name = None if callspec is None else callspec.params.get(CASE)
     return name if isinstance(name, str) else None
 
 
 def _subject_key(item: pytest.Item) -> str:
-    """Return the variant that a test of the user's own uses, empty if it uses none."""
+    """Return the variant that a user's own test uses, empty if it uses none."""
     callspec = getattr(item, "callspec", None)
     return "" if callspec is None else str(callspec.params.get(SUBJECT, ""))
 
 
 def _is_undeclared(item: object) -> bool:
-    """Return whether a test has no case: pytest left a place holder where it had none to give."""
+    """Return whether a test has no case, only the placeholder of an empty parametrization."""
     callspec = getattr(item, "callspec", None)
     return callspec is not None and not isinstance(callspec.params.get(CASE, ""), str)
 
 
 def _left_out(session: pytest.Session, state: State) -> LeftOut:
-    """Return which cases without a verdict the user chose to leave out."""
+    """Return the cases without a verdict that the user chose to leave out."""
     found = state.found
     named = any("::" in argument for argument in session.config.args)
     part = named or bool(session.config.getoption("lf", default=False))
-    # Tests of the user's own alone are a part as well, unless those of the gate were to be run.
+    # A run of the user's own tests only is partial too, unless the gate's tests were to be run.
     others = part or bool(found.own and not (found.seen or found.skipped))
     return LeftOut(
         deselected=frozenset(found.left_out),

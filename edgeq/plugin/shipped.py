@@ -1,7 +1,7 @@
-"""What a phase of a gate's test says about its case, whatever markers, fixtures and hooks do.
+"""Turns a phase of a gate's test into an answer, regardless of markers, fixtures and hooks.
 
-A test that gave its verdict is what the verdict makes of it. One that was skipped, failed for
-another reason, or ended without a verdict leaves its case MISSING, or FAIL if there was a verdict
+The outcome of a test that gave its verdict follows the verdict. A test that was skipped, failed for
+another reason or ended without a verdict leaves its case MISSING, or FAIL if there was a verdict
 that no longer stands.
 """
 
@@ -29,12 +29,12 @@ REMEDY = "Let the gate's own test run and judge: without markers, and without fi
 def answer_to_report(
     item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]
 ) -> Answer | None:
-    """Return the answer that a phase of a gate's test gives, None if it gives none.
+    """Return the answer of one phase of a gate's test, None if there is none.
 
     Args:
         item: The test.
-        report: Of the phase.
-        call: How the phase itself ended, before hooks made a report of it.
+        report: Report of the phase.
+        call: How the phase itself ended, before hooks turned that into a report.
     """
     state = state_of(item.config)
     case = state.cases.get(getattr(item, "callspec").params["edgeq_case"])  # noqa: B009 - an Item has none
@@ -53,7 +53,7 @@ def answer_to_report(
 
 @dataclass(frozen=True)
 class _Phase:
-    """One phase of the test of a case; ``stopped`` if something else than its verdict ended it."""
+    """One phase of a case's test; ``stopped`` if something other than the verdict ended it."""
 
     state: State
     case: Case
@@ -61,7 +61,7 @@ class _Phase:
     stopped: bool
 
     def answer(self, answer: Answer | None, *, inapplicable: bool) -> Answer | None:
-        """Return what the phase says, the answer itself if that still stands."""
+        """Return the answer after this phase: the given one if it still stands, or another."""
         when, report = self.report.when, self.report
         if when == "setup":
             return None if report.passed else self._without_verdict("its set-up failed")
@@ -94,7 +94,7 @@ class _Phase:
         return self._answer(recorded(self.case, judgement))
 
     def _spoiled(self, record: CaseRecord, why: str) -> Answer:
-        """Return a verdict that its own test took back."""
+        """Return FAIL in place of a verdict that its own test invalidated."""
         reason = f"{record.status.value} does not stand: {why}"
         failed = msgspec.structs.replace(
             record, status=Verdict.FAIL, reason=reason, next_step=REMEDY, declared_missing=False
@@ -106,7 +106,7 @@ class _Phase:
 
 
 def _is_stopped(call: pytest.CallInfo[None], answer: Answer | None) -> bool:
-    """Return whether a phase ended with an exception that is not how its verdict ends it."""
+    """Return whether a phase ended with an exception other than the one for its verdict."""
     if call.excinfo is None:
         return False
     ends = {"failed": pytest.fail.Exception, "skipped": pytest.skip.Exception}

@@ -1,4 +1,4 @@
-"""What the plugin remembers during one session."""
+"""State of the plugin during one session."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 
 @dataclass
 class Collected:
-    """What the tests found, in this process or, under xdist, in its workers.
+    """Findings of the tests, in this process or, under xdist, in its workers.
 
     Attributes:
         cases: Verdicts by case id.
-        models: What is known about models and variants.
-        errors: Bad input, each once, in order.
-        own: Ids of the cases that tests of the user's own are, whether they were run or not.
-        seen: Ids of the cases whose tests were collected, whether they were run or not.
+        models: Facts about models and variants.
+        errors: Distinct bad-input errors, in order.
+        own: Ids of the cases of the user's own tests, whether they ran or not.
+        seen: Ids of the cases whose tests were collected, whether they ran or not.
         left_out: Ids of the cases, of both kinds, whose tests the user deselected.
         skipped: Whether a file of the gate's tests was skipped as a whole.
         interrupted: Whether Ctrl-C ended the session.
         refused: Whether a worker of xdist refused the session's spec.
-        record: The session's record, once it is made.
-        folder: Where the report was written.
-        damaged: Files of history that could not be read, one sentence each.
-        carriers: The case that gives a reason why cases are not judged, by what the reason is
-            about and its text.
+        record: Record of the session, once it exists.
+        folder: Folder to which the report was written.
+        damaged: Sentences about files of the history that could not be read, one per file.
+        carriers: Ids of the cases that carry a reason why cases are not judged, by what the reason
+            is about and its text.
     """
 
     cases: dict[str, CaseRecord] = field(default_factory=dict)
@@ -63,34 +63,34 @@ class Collected:
 
     @property
     def stopped(self) -> list[tuple[CaseRecord, str]]:
-        """The cases that bad input stopped before their tests, each with the reason."""
+        """The cases that bad input stopped before their tests ran, each with the reason."""
         return list(self._stopped.values())
 
     @property
     def stopped_models(self) -> dict[str, str]:
-        """The models of which no case was judged for bad input, with the reason."""
+        """The models without any judged case due to bad input, with the reason."""
         judged = {case.model for case in self.cases.values() if case.id not in self._stopped}
         return {case.model: error for case, error in self.stopped if case.model not in judged}
 
     def stop(self, case: CaseRecord, error: str) -> None:
-        """Note a case that bad input stops, and the reason, once."""
+        """Record a case that bad input stops, and the reason once."""
         self._stopped[case.id] = (case, error)
         self.cases[case.id] = case
         self.add_error(error)
 
     def add_error(self, text: str) -> None:
-        """Note bad input, once."""
+        """Record a bad-input error once."""
         if text not in self.errors:
             self.errors.append(text)
 
 
 class State:
-    """The session's spec, run and findings; the first two are made when they are asked for.
+    """The session's spec, run and findings; spec and run are created on first access.
 
     Attributes:
-        built_in: Whether the built-in models stand in for a spec that is not there. That is
-            ``edgeq gate``'s part alone: a suite without a spec is a mistake.
-        refusal: Why the tests that were collected can't be run, once that is known.
+        built_in: Whether the built-in models replace a missing spec. Only ``edgeq gate`` does
+            this; for a test suite, a missing spec is a mistake.
+        refusal: Why the collected tests can't run, once that is known.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -105,30 +105,31 @@ class State:
 
     @property
     def start(self) -> Path:
-        """The folder that pytest was called in."""
+        """The folder where pytest was called."""
         return Path(self.config.invocation_params.dir)
 
     @cached_property
     def spec_file(self) -> Path | None:
-        """The spec's file, None if there is none, or if the tests must show which one it is.
+        """The spec's file, None if there is none or if the tests have yet to determine it.
 
         Raises:
-            SpecError: A ``pyproject.toml`` that speaks of edgeq can't be read.
+            SpecError: A ``pyproject.toml`` that mentions edgeq can't be read.
         """
         given: Path | None = self.config.getoption("edgeq_config", None)
         return self.start / given if given is not None else spec_of_session(self.config)
 
     def settle(self, test: Path) -> bool:
-        """Make sure that the session's spec is that of a test; the first one decides.
+        """Ensure that the session's spec is that of a test; the first test determines it.
 
         Args:
-            test: The file of a test that uses edgeq.
+            test: File of a test that uses edgeq.
 
         Returns:
-            Whether that changed the session's spec.
+            Whether the session's spec changed.
 
         Raises:
-            SpecError: The test finds no spec, or belongs to another project than those before.
+            SpecError: There is no spec for the test, or it belongs to another project than earlier
+                tests.
         """
         if self.built_in or self.config.getoption("edgeq_config", None) is not None:
             return False
@@ -147,14 +148,14 @@ class State:
         return True
 
     def take(self, file: Path) -> None:
-        """Take another spec, before anything was made for the one before."""
+        """Use another spec, before anything was built for the previous one."""
         for name in ("spec", "inventory", "accepted", "cases"):
             self.__dict__.pop(name, None)
         self.__dict__["spec_file"] = file
 
     @property
     def has_spec(self) -> bool:
-        """Whether there is something to validate."""
+        """Whether there is anything to validate."""
         return self.built_in or self.spec_file is not None
 
     @cached_property
@@ -162,7 +163,7 @@ class State:
         """The spec.
 
         Raises:
-            SpecError: It is not valid, or there is none and the session is not ``edgeq gate``'s.
+            SpecError: It is invalid, or there is none and the session is not ``edgeq gate``'s.
         """
         from edgeq.config.load import load_spec
 
@@ -176,15 +177,15 @@ class State:
 
     @property
     def root(self) -> Path:
-        """The folder of the spec, as it is after all links."""
+        """The folder of the spec, with links resolved."""
         return self.spec.root.resolve()
 
     @cached_property
     def inventory(self) -> Run:
-        """The run, with progress shown on a terminal, to look at what it declares.
+        """The run, with progress on a terminal, for looking at its declarations only.
 
         Raises:
-            SpecError: The spec is not valid.
+            SpecError: The spec is invalid.
         """
         from edgeq.pipeline.run import Run
         from edgeq.plugin.progress import Progress
@@ -193,12 +194,12 @@ class State:
 
     @property
     def run(self) -> Run:
-        """The run, for a test that needs it; see ``inventory`` for its errors."""
+        """The run, for a test that uses it; see ``inventory`` for the errors."""
         self._is_needed = True
         return self.inventory
 
     def run_if_asked_for(self) -> Run | None:
-        """Return the run if a test needed it."""
+        """Return the run if a test used it, else None."""
         return self.inventory if self._is_needed else None
 
     @property
@@ -206,14 +207,14 @@ class State:
         """The folder of the reports.
 
         Raises:
-            SpecError: The spec is not valid.
+            SpecError: The spec is invalid.
         """
         given: Path | None = self.config.getoption("edgeq_reports", None)
         return self.start / given if given is not None else self.spec.path(self.spec.reports)
 
     @cached_property
     def accepted(self) -> tuple[Accepted, ...]:
-        """The accepted records; none where one can't be read, which the session's end says."""
+        """The accepted records; empty if one can't be read, which is reported at the end."""
         from edgeq.history.accepted import FOLDER, read_all
 
         try:
@@ -223,7 +224,7 @@ class State:
 
     @cached_property
     def held(self) -> Held:
-        """What cases are held against."""
+        """The accepted state that cases are compared with."""
         from edgeq.plugin.accepted import Held
 
         return Held(self)
@@ -235,7 +236,7 @@ class State:
 
     @cached_property
     def beforehand(self) -> Beforehand:
-        """A look at what the models need, before anything is made."""
+        """The check of the models' needs before anything is built."""
         from edgeq.results.beforehand import Beforehand
 
         return Beforehand(self.spec)
@@ -250,5 +251,5 @@ STATE: pytest.StashKey[State] = pytest.StashKey()
 
 
 def state_of(config: pytest.Config) -> State:
-    """Return the session's state."""
+    """Return the state of the session."""
     return config.stash[STATE]

@@ -1,4 +1,4 @@
-"""The terminal: a table of variants by gate, bad input, and the report's address at the end."""
+"""Terminal output: a table of variants by gate, bad input, and finally the report's location."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REPORT = "report.html"
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say which spec holds."""
+    """Return a line that names the spec in use."""
     state = state_of(config)
     if state.spec_file is None:
         return None
@@ -24,7 +24,7 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what was found."""
+    """Write the results."""
     state = state_of(terminalreporter.config)
     found = state.found
     stopped = _is_stopped(state)
@@ -45,13 +45,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 class Address:
-    """Names the report's page after pytest's own list of failures, which may be long."""
+    """Writes the report's location after pytest's own list of failures, which may be long."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter
     ) -> Generator[None, None, None]:
-        """Write the address when everything else is written."""
+        """Write the location after everything else."""
         yield
         state = state_of(terminalreporter.config)
         if state.found.folder is not None and not _is_stopped(state):
@@ -62,7 +62,7 @@ class Address:
 
 
 def _is_stopped(state: State) -> bool:
-    """Return whether bad input left nothing to be judged: there is nothing else to say then."""
+    """Return whether bad input left nothing to judge, so that nothing else needs to be shown."""
     if state.found.record is None or not state.found.errors:
         return False
     from edgeq.report import terminal
@@ -71,5 +71,5 @@ def _is_stopped(state: State) -> bool:
 
 
 def short(path: Path, start: Path) -> str:
-    """Return a path as seen from where pytest was called, where that is shorter."""
+    """Return a path relative to the folder where pytest was called, if that is shorter."""
     return min(os.path.relpath(path, start), str(path), key=len)

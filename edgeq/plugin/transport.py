@@ -1,4 +1,4 @@
-"""What processes of one session tell each other, as JSON text."""
+"""Messages between the processes of one session, as JSON text."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from edgeq.record.structs import CaseRecord, ModelRecord
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A verdict, and what its test comes to.
+    """A verdict and the resulting outcome of its test.
 
     Attributes:
         case: The verdict.
-        error: The bad input that kept the case from being judged.
-        outcome: What pytest is told of the test, whatever its markers or hooks make of it; None
-            for a test of the user's own, whose verdict follows what pytest says.
-        text: Why, for a test that fails or is skipped.
+        error: The bad input that prevented the case from being judged.
+        outcome: The outcome for pytest, regardless of markers and hooks; None for a user's own
+            test, whose verdict follows pytest's outcome.
+        text: The reason, for a test that fails or is skipped.
     """
 
     case: CaseRecord
@@ -28,20 +28,20 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def encode_answer(answer: Answer) -> str:
-    """Return a verdict as text."""
+    """Return an answer as text."""
     return msgspec.json.encode(answer).decode()
 
 
 def decode_answer(text: str) -> Answer:
-    """Return the verdict that a text holds."""
+    """Return the answer in a text."""
     return structs.from_json(text, Answer)
 
 
 def encode_models(models: tuple[ModelRecord, ...]) -> str:
-    """Return what a process knows about models as text."""
+    """Return model records as text."""
     return msgspec.json.encode(models).decode()
 
 
 def decode_models(text: str) -> tuple[ModelRecord, ...]:
-    """Return the models that a text holds."""
+    """Return the model records in a text."""
     return structs.from_json(text, tuple[ModelRecord, ...])

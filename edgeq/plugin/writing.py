@@ -1,4 +1,4 @@
-"""The end of a session: its record, held against what was accepted and the run before; pages."""
+"""The end of a session: builds its record, compares it with earlier ones, and writes the files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LATEST = "latest"
 
 
 def _record_in(folder: Path) -> RunRecord | None:
-    """Return the record that a folder holds; one that can't be read joins nothing."""
+    """Return the record in a folder; one that can't be read is not merged with anything."""
     try:
         return read(folder / report.RECORD_FILE)
     except RecordError:
@@ -43,20 +43,20 @@ def _record_in(folder: Path) -> RunRecord | None:
 
 
 def _in_order(state: State) -> list[CaseRecord]:
-    """Return the verdicts in the order of the inventory; tests of the user's own come last."""
+    """Return the verdicts in inventory order, followed by those of the user's own tests."""
     place = {case_id: number for number, case_id in enumerate(state.cases)}
     return sorted(state.found.cases.values(), key=lambda case: place.get(case.id, len(place)))
 
 
 def write(state: State, *, left_out: LeftOut) -> None:
-    """Make the session's record; write its files, its place in history, and the list of runs.
+    """Build the session's record and write its files, its history entry and the list of runs.
 
     Args:
-        state: What the session found.
-        left_out: Which cases without a verdict the user chose to leave out.
+        state: Findings of the session.
+        left_out: The cases without a verdict that the user chose to leave out.
 
     Raises:
-        EdgeqError: Something can't be written. The record says so, and does not pass.
+        EdgeqError: Something can't be written. The record says so and does not pass.
     """
     found, folder = state.found, state.reports / LATEST
     before = past.read_all(state.reports / past.FOLDER)
@@ -75,7 +75,7 @@ def write(state: State, *, left_out: LeftOut) -> None:
 
 
 def _record(state: State, left_out: LeftOut) -> RunRecord:
-    """Return what the session found, and what the run before it found that still holds."""
+    """Return the session's findings, merged with earlier findings that still hold."""
     found = state.found
     known = Joined(carried_once(_in_order(state)), found.models, tuple(found.own))
     if found.cases and not found.interrupted:
@@ -97,7 +97,7 @@ def _record(state: State, left_out: LeftOut) -> RunRecord:
 
 
 def _shown(state: State, record: RunRecord) -> Illustrated:
-    """Return a record held against what was accepted, with its pictures and the last challenge."""
+    """Return a record compared with the accepted ones, with its images and the last challenge."""
     plain = state.found.interrupted or not record.cases
     shown = Illustrated(record, {}) if plain else illustrated(state.run, record)
     held = hold(shown.record, state.spec.path(state.spec.reports) / ACCEPTED)
@@ -110,7 +110,7 @@ def _shown(state: State, record: RunRecord) -> Illustrated:
 
 
 def _write(state: State, record: RunRecord, before: Past, shown: Illustrated) -> None:
-    """Write the files of a record, and its place in history if it has a verdict.
+    """Write the files of a record, and its history entry if it has a verdict.
 
     Raises:
         EdgeqError: Something can't be written.

@@ -131,7 +131,7 @@ def main() -> int:
             for model in given.model or MODELS
         }
         for name in given.target or ["arm64"]:
-            target = start(name, declared(name, own))
+            target = start(name, declared(name, own), own.root)
             print(f"\n{name}, {given.images} photographs\n")
             print("| variant | largest difference | agreement there | here | moved | s an image |")
             print("|---|---|---|---|---|---|")

@@ -53,7 +53,7 @@ def check(name: str, config: Path | None, model: Path | None, *, variants: bool)
 
     spec = load_spec(Path(), file=config)
     entry = declared(name, spec)
-    wrong = _check(name, entry, model)
+    wrong = _check(name, entry, spec, model)
     return _judge(name, entry, spec) if variants and not wrong else wrong
 
 
@@ -63,7 +63,7 @@ def _judge(name: str, entry: DeclaredTarget, spec: Spec) -> int:
     from edgeq.targets.starting import start
 
     failed = 0
-    for variant in judge_elsewhere(spec, name, start(name, entry)):
+    for variant in judge_elsewhere(spec, name, start(name, entry, spec.root)):
         say(variant.name)
         if variant.beside_here is not None:
             moved = "" if variant.moved is None else f"; {_moved(variant.moved)}"
@@ -84,7 +84,7 @@ def _moved(count: int) -> str:
     return f"{words.plural(count, 'sample')} with another class"
 
 
-def _check(name: str, entry: DeclaredTarget, model: Path | None) -> int:
+def _check(name: str, entry: DeclaredTarget, spec: Spec, model: Path | None) -> int:
     from edgeq.config.target_kinds import function
     from edgeq.errors import EdgeqError
     from edgeq.targets import check as checking
@@ -96,7 +96,7 @@ def _check(name: str, entry: DeclaredTarget, model: Path | None) -> int:
         raise EdgeqError("only inspects files", where=name, remedy="Name one with --model FILE")
     wrong: tuple[str, ...] = ()
     if kind.start is not None:
-        started = start(name, entry)
+        started = start(name, entry, spec.root)
         checked = checking.check(kind, started)
         wrong = checked.problems
         for line in checking.lines(checked):
@@ -146,14 +146,15 @@ def add(
     from edgeq.targets.parts import Supply
     from edgeq.targets.starting import declared, kind_of
 
-    entry = declared(name, load_spec(Path(), file=config))
+    spec = load_spec(Path(), file=config)
+    entry = declared(name, spec)
     kind = kind_of(entry)
     if kind.prepare is None:
         say(f"{name}: a target of the kind {kind.name} needs nothing on this machine")
         return 0
     for line in function(kind.prepare)(name, entry.settings, Supply(file, mirror, save, say)):
         say(line)
-    return _check(name, entry, None) if kind.start is not None else 0
+    return _check(name, entry, spec, None) if kind.start is not None else 0
 
 
 @target.command(short_help="Remove what was prepared for a target.")

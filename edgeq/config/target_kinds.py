@@ -136,6 +136,7 @@ class TargetKind:
         summary: What it is, in a few words.
         settings: A frozen ``msgspec.Struct`` of the other keys of its table. A ``ValueError`` from
             its ``__post_init__`` becomes the table's error.
+        paths: Names of the settings that are paths, which start from the spec's folder.
         measures: What a target of this kind can measure. The rest is not applicable there.
         estimates: Whether it only estimates or checks. Such a target can reject a variant but
             never clears one.
@@ -155,6 +156,7 @@ class TargetKind:
     name: str
     summary: str
     settings: type[msgspec.Struct] = NoSettings
+    paths: tuple[str, ...] = ()
     measures: frozenset[Measured]
     estimates: bool = False
     kernels: Kernels = "xnnpack"
@@ -217,6 +219,7 @@ KINDS = TargetKinds(
             name="ssh",
             summary="another machine, over ssh",
             settings=Ssh,
+            paths=("identity", "config"),
             measures=frozenset({"predictions", "time", "memory"}),
             start="edgeq.targets.ssh:start",
         ),

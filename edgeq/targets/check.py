@@ -202,7 +202,8 @@ def beside_local(kind: TargetKind, target: Target, path: Path) -> Beside:
 def _answers(
     target: Target, path: Path, kernels: Kernels, inputs: list[list[AnyArray]] | None
 ) -> tuple[Loaded, list[list[AnyArray]], list[AnyArray]]:
-    with Session(target, timeout_s=TIMEOUT_S, memory_limit=None) as session:
+    where = f"{path.name} on {target.name}"
+    with Session(target, timeout_s=TIMEOUT_S, memory_limit=None, where=where) as session:
         loaded = session.load(path, threads=1, kernels=kernels)
         given = _random_inputs(loaded) if inputs is None else inputs
         outputs = [

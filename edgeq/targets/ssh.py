@@ -10,7 +10,6 @@ import base64
 import shlex
 import zlib
 from functools import partial
-from pathlib import Path
 
 from edgeq.config.target_kinds import Ssh
 from edgeq.run.targets import WORKER, Ended, Explanation, Target
@@ -35,11 +34,11 @@ def start(name: str, settings: Ssh) -> Target:
     """Return the command line that starts the worker on another machine."""
     options = [text for key, value in _OPTIONS.items() for text in ("-o", f"{key}={value}")]
     if settings.config is not None:
-        options += ["-F", str(Path(settings.config).expanduser())]
+        options += ["-F", settings.config]
     if settings.port is not None:
         options += ["-p", str(settings.port)]
     if settings.identity is not None:
-        options += ["-i", str(Path(settings.identity).expanduser()), "-o", "IdentitiesOnly=yes"]
+        options += ["-i", settings.identity, "-o", "IdentitiesOnly=yes"]
     there = shlex.join([settings.python, "-c", travelling(WORKER.read_bytes())])
     # The shell in between turns a signal into an exit code, so that 255 is ssh's own.
     shell = shlex.join(["exec", "sh", "-c", f"{there}; exit $?"])

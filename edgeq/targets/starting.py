@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
+
 from edgeq.config.structs import DeclaredTarget, Spec
 from edgeq.config.target_kinds import KINDS, TargetKind, function
 from edgeq.config.target_tables import BUILT_IN
@@ -27,8 +31,13 @@ def kind_of(target: DeclaredTarget) -> TargetKind:
     return KINDS.get(target.kind)
 
 
-def start(name: str, target: DeclaredTarget) -> Target:
+def start(name: str, target: DeclaredTarget, root: Path) -> Target:
     """Return the command line that starts the worker on a target.
+
+    Args:
+        name: Of the target.
+        target: What the spec says of it.
+        root: The folder that relative paths in the spec start from.
 
     Raises:
         EdgeqError: Its kind runs no models, or what it needs is not there.
@@ -40,7 +49,10 @@ def start(name: str, target: DeclaredTarget) -> Target:
             where=name,
             remedy=f"It can measure: {', '.join(sorted(kind.measures))}",
         )
-    started = function(kind.start)(name, target.settings)
+    given = {key: getattr(target.settings, key) for key in kind.paths}
+    paths = {key: str(root / Path(path).expanduser()) for key, path in given.items() if path}
+    settings = msgspec.structs.replace(target.settings, **paths)
+    started = function(kind.start)(name, settings)
     if not isinstance(started, Target):
         raise EdgeqError(
             f"the target kind {kind.name!r} gave {type(started).__name__}, not a Target",

@@ -128,17 +128,19 @@ def temporary_files() -> set[Path]:
 
 def workers(server: Server) -> list[int]:
     """Return the Pythons that run a worker that came over ssh."""
-    found = []
+    port = f" {server.port}\0".encode()  # of SSH_CONNECTION
+    running = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
-            owner = (entry / "environ").read_bytes()
-        except OSError:
+            environment = (entry / "environ").read_bytes()
+            program = (entry / "exe").readlink().name
+        except OSError:  # it has ended
             continue
-        port = f" {server.port}\0".encode()  # of SSH_CONNECTION
-        if words[1:2] == [b"-c"] and b"worker.py" in words[2] and port in owner:
-            found.append(int(entry.name))
-    return [pid for pid in found if Path(f"/proc/{pid}/exe").resolve().name.startswith("python")]
+        ours = words[1:2] == [b"-c"] and b"worker.py" in words[2] and port in environment
+        if ours and program.startswith("python"):
+            running.append(int(entry.name))
+    return running
 
 
 def wait_for(condition: object) -> None:

@@ -8,7 +8,7 @@ from edgeq.errors import EdgeqError, SpecError
 from edgeq.run.targets import local_target
 from edgeq.targets.findings import Findings
 from edgeq.targets.starting import declared, kind_of, start
-from tests.unit.config.writing import spec
+from tests.unit.config.writing import ROOT, spec
 
 
 @pytest.fixture
@@ -25,13 +25,21 @@ def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_this_machine_needs_no_table() -> None:
     here = declared("local", spec())
     assert kind_of(here).name == "local"
-    assert start("local", here) == local_target()
+    assert start("local", here, ROOT) == local_target()
 
 
 def test_a_declared_target_starts_under_its_name() -> None:
     board = declared("pi", spec(targets={"pi": {"kind": "ssh", "host": "board"}}))
-    assert start("pi", board).name == "pi"
-    assert not start("pi", board).local_files
+    assert start("pi", board, ROOT).name == "pi"
+    assert not start("pi", board, ROOT).local_files
+
+
+def test_paths_start_from_the_spec(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    keys = {"kind": "ssh", "host": "board", "identity": "~/key", "config": "ssh/config"}
+    command = start("pi", declared("pi", spec(targets={"pi": keys})), ROOT).command
+    assert command[command.index("-i") + 1] == "/home/me/key"
+    assert command[command.index("-F") + 1] == str(ROOT / "ssh" / "config")
 
 
 def test_an_unknown_target_is_told_the_closest() -> None:
@@ -41,10 +49,10 @@ def test_an_unknown_target_is_told_the_closest() -> None:
 
 def test_what_runs_no_models_is_not_started(kinds: None) -> None:
     with pytest.raises(EdgeqError, match="runs no models") as caught:
-        start("x", DeclaredTarget(kind="looks", settings=NoSettings()))
+        start("x", DeclaredTarget(kind="looks", settings=NoSettings()), ROOT)
     assert caught.value.remedy == "It can measure: placement"
 
 
 def test_a_kind_that_gives_no_target_is_named(kinds: None) -> None:
     with pytest.raises(EdgeqError, match="the target kind 'odd' gave str, not a Target"):
-        start("x", DeclaredTarget(kind="odd", settings=NoSettings()))
+        start("x", DeclaredTarget(kind="odd", settings=NoSettings()), ROOT)

@@ -1,1 +1,1 @@
-"""The diagnosis: why a variant failed, as far as cheap experiments can tell."""
+"""The diagnosis: finds out why a variant failed, as far as cheap experiments can show."""

@@ -1,8 +1,8 @@
 """The bench: a failing variant, its baseline, and the experiments that can be made with them.
 
-Everything is made when it is first asked for, on few photographs: those on which the variant is
-worst, and some others. Experiments share one worker, which is closed at the end of the diagnosis
-or when an experiment failed.
+Everything is computed on first access and on few photographs: those on which the variant is worst,
+and some others. Experiments share one worker, which is closed at the end of the diagnosis or when
+an experiment fails.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from edgeq.tflite.model_file import ModelFile, read_model
 
 MOST_IMAGES = 24
 FEW_IMAGES = 4
-"""Where no operator is delegated, an inference takes long."""
+"""Number of images if no operator is delegated, because inference then takes long."""
 RECOVERED = 0.5
-"""Most that an experiment may leave of the error if there is no control to compare with."""
+"""Largest fraction of the error that an experiment may leave if there is no control."""
 CONTROLS = 1.5
-"""An experiment may leave so many times the control's error."""
+"""Largest multiple of the control's error that an experiment may leave."""
 LEAST_LEVEL = 1e-4
-"""Float arithmetic itself parts by less."""
+"""Float arithmetic alone causes smaller errors than this."""
 DISAGREEING = 0.75
-"""Share of the images that is left to those on which the variant is worst."""
+"""Fraction of the images that is reserved for those on which the variant is worst."""
 
 Order = npt.NDArray[np.intp]
 Reals = npt.NDArray[np.float32]
@@ -47,10 +47,10 @@ Reals = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Trial:
-    """The variant's answers in one experiment, beside the baseline's.
+    """How the variant's predictions in one experiment compare with the baseline's.
 
     Attributes:
-        agreeing: Share of the images with the baseline's class.
+        agreeing: Fraction of the images with the baseline's class.
         error: Median over the images of the relative error of centred logits.
     """
 
@@ -59,11 +59,11 @@ class Trial:
 
 
 class Bench:
-    """One failing variant.
+    """The bench for one failing variant.
 
     Args:
         variant: The variant.
-        error: What kept it from being run, None where it ran.
+        error: The error that prevented it from running, None if it ran.
     """
 
     def __init__(self, variant: VariantUnderTest, error: EdgeqError | None = None) -> None:
@@ -72,48 +72,48 @@ class Bench:
         self._open = ExitStack()
         self._laid: Laid | None = None
         self.known_fact: str | None = None
-        """What is certain about the variant, for people, although it may not be the cause."""
+        """A certain fact about the variant, for people, although it may not be the cause."""
         self._reference: Predictions | None = None
         self._pixels: dict[object, npt.NDArray[np.uint8]] = {}
 
     def close(self) -> None:
-        """End the worker that experiments share; the next one starts another."""
+        """Close the worker that experiments share; the next experiment starts another."""
         self._laid = None
         self._open.close()
 
     @cached_property
     def baseline_file(self) -> ModelFile:
-        """What the baseline's file holds."""
+        """Contents of the baseline's file."""
         return read_model(self.variant.baseline.source.path)
 
     @cached_property
     def variant_file(self) -> ModelFile:
-        """What the variant's file holds."""
+        """Contents of the variant's file."""
         return read_model(self.variant.source.path)
 
     @cached_property
     def baseline_constants(self) -> Constants:
-        """The baseline's stored data."""
+        """The constants stored in the baseline's file."""
         return Constants(self.baseline_file)
 
     @cached_property
     def variant_constants(self) -> Constants:
-        """The variant's stored data."""
+        """The constants stored in the variant's file."""
         return Constants(self.variant_file)
 
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
-        """The layers that both have."""
+        """The layers that baseline and variant have in common."""
         return pairs(self.baseline_file, self.variant_file)
 
     @property
     def static(self) -> bool:
-        """Whether activations have ranges that are fixed in the file."""
+        """Whether the file has fixed ranges for activations."""
         return any(pair.variant.output.scales.size == 1 for pair in self.pairs)
 
     @cached_property
     def predictions(self) -> Predictions:
-        """What the variant says on all of its samples, in the baseline's classes."""
+        """The variant's predictions on all of its samples, in the baseline's classes."""
         predictions = self.variant.predictions
         require_same_shape(self.variant.baseline.predictions, predictions)
         return predictions
@@ -123,13 +123,13 @@ class Bench:
         """The evaluation set.
 
         Raises:
-            ImageError: There is none.
+            ImageError: There is no evaluation set.
         """
         return self.variant.inputs.images.require_evaluation()
 
     @cached_property
     def chosen(self) -> Order:
-        """Places of the photographs for experiments, the worst first."""
+        """Places of the photographs for experiments, worst first."""
         most = MOST_IMAGES if self.variant.loaded.delegated else FEW_IMAGES
         errors = relative_errors(self.variant.baseline.predictions, self.predictions)
         worst = np.argsort(-np.where(np.isnan(errors), np.inf, errors), kind="stable")
@@ -148,10 +148,10 @@ class Bench:
         *,
         size: tuple[int, int] | None = None,
     ) -> npt.NDArray[np.uint8]:
-        """Return chosen photographs, decoded in some geometry.
+        """Return chosen photographs, decoded for a preprocessing.
 
         Args:
-            preprocessing: Its resize, filter and crop.
+            preprocessing: The preprocessing, whose resize, filter and crop are used.
             chosen: Places in the set.
             images: The set, the variant's samples if None.
             size: Height and width, those of the variant's input if None.
@@ -175,15 +175,15 @@ class Bench:
 
     @property
     def reference(self) -> Predictions:
-        """What the variant is held against: the baseline's answers, with what was found in it."""
+        """The predictions to compare the variant with: the baseline's, or a changed baseline's."""
         return self._reference or self.variant.baseline.predictions
 
     def hold_against(self, answers: Predictions, places: Order) -> None:
-        """Hold the variant against other answers than the baseline's from now on.
+        """Compare the variant with a changed baseline's predictions from now on.
 
         Args:
-            answers: Of a changed baseline.
-            places: The photographs that they are about.
+            answers: Predictions of the changed baseline.
+            places: The photographs that they belong to.
         """
         ours = self.variant.baseline.predictions
         scores, logits = ours.scores.copy(), ours.logits.copy()
@@ -191,14 +191,15 @@ class Bench:
         self._reference = replace(ours, scores=scores, logits=logits)
 
     def known(self, chosen: Order) -> Trial:
-        """Return how the variant's own answers on chosen photographs compare."""
+        """Return how the variant's own predictions on chosen photographs compare."""
         return trial(part(self.reference, chosen), part(self.predictions, chosen))
 
     @cached_property
     def control_error(self) -> float | None:
         """The control's error on the photographs of experiments, None if there is no control.
 
-        A variant that is its own control has none, and so have outputs that hold no classes.
+        A variant that is its own control has none, and neither has one whose outputs are not
+        classes.
         """
         if not self.variant.classifies:
             return None
@@ -210,18 +211,18 @@ class Bench:
 
     @property
     def needs_no_explanation(self) -> bool:
-        """Whether the variant lies no farther from the baseline than its control does."""
+        """Whether the variant is no farther from the baseline than its control is."""
         level = self.control_error
         return level is not None and self.known(self.chosen).error <= CONTROLS * level
 
     def recovers(self, before: Trial, after: Trial, left: float = RECOVERED) -> bool:
-        """Return whether an experiment takes away what needs an explanation; see ``recovers``."""
+        """Return whether an experiment removes the unexplained error; see ``recovers``."""
         return recovers(before, after, left, self.control_error)
 
     def computed(self, *, baseline: bool, chosen: Order) -> Iterator[tuple[Reals, ...]]:
         """Yield for each chosen photograph what each common layer computes, as real numbers.
 
-        Both are given the variant's samples, so that what parts them lies in the files.
+        Both models are given the variant's samples, so that any difference is due to the files.
 
         Raises:
             WorkerError: The model does not run.
@@ -246,17 +247,17 @@ class Bench:
         """Return the variant, loaded in the worker that experiments share.
 
         Raises:
-            WorkerError: It does not load.
+            WorkerError: The variant does not load.
         """
         if self._laid is None:
             self._laid = self._open.enter_context(self.laid_out())
         return self._laid
 
     def changed_baseline(self, edits: tuple[Edit, ...], places: Order) -> list[Reals]:
-        """Return all that the baseline hands out on chosen photographs, with its file edited.
+        """Return all outputs of the baseline on chosen photographs, with its file edited.
 
         Raises:
-            WorkerError: It does not run so.
+            WorkerError: The edited file does not run.
         """
         model = self.variant.baseline
         size = model.input_size
@@ -272,10 +273,10 @@ class Bench:
     def laid_out(
         self, kernels: Kernels | None = None, edits: tuple[Edit, ...] = ()
     ) -> Iterator[Laid]:
-        """Yield the variant, loaded in a worker of its own, with its file edited.
+        """Yield the variant, loaded in a worker of its own with its file edited.
 
         Raises:
-            WorkerError: It does not load.
+            WorkerError: The edited file does not load.
         """
         model = self.variant
         with model.run.executor.session(model.name) as session:
@@ -287,31 +288,31 @@ class Bench:
 
 @dataclass(frozen=True)
 class Laid:
-    """The variant in a worker, ready for experiments."""
+    """The variant loaded in a worker, ready for experiments."""
 
     bench: Bench
     session: Session
     handle: int
 
     def answers(self, pixels: npt.NDArray[np.uint8], preprocessing: Preprocessing) -> Predictions:
-        """Return the variant's answers on pixels."""
+        """Return the variant's predictions on pixels."""
         results = self.session.infer(self.handle, pixels, preprocessing)
         return as_answers(self.bench.variant, [np.asarray(output) for output in results.outputs])
 
     def attempt(self, preprocessing: Preprocessing, chosen: Order | None = None) -> Trial:
-        """Return how the variant compares when it is fed in some way."""
+        """Return how the variant compares if it is fed with another preprocessing."""
         places = self.bench.chosen if chosen is None else chosen
         predictions = self.answers(self.bench.pixels(preprocessing, places), preprocessing)
         return trial(part(self.bench.reference, places), predictions)
 
 
 def part(answers: Predictions, places: Order) -> Predictions:
-    """Return the answers on some of the images."""
+    """Return the predictions on some of the images."""
     return replace(answers, scores=answers.scores[places], logits=answers.logits[places])
 
 
 def trial(baseline: Predictions, variant: Predictions) -> Trial:
-    """Return how answers compare on the same images."""
+    """Return how two models' predictions on the same images compare."""
     errors = relative_errors(baseline, variant)
     usable = errors[~np.isnan(errors)]
     middle = float(np.median(usable)) if usable.size else float("inf")
@@ -321,17 +322,18 @@ def trial(baseline: Predictions, variant: Predictions) -> Trial:
 def recovers(
     before: Trial, after: Trial, left: float = RECOVERED, control_error: float | None = None
 ) -> bool:
-    """Return whether an experiment takes away what needs an explanation.
+    """Return whether an experiment removes the error that needs an explanation.
 
-    With a control that is all but what the method itself costs; without one, most of the error.
+    If there is a control, only what the method itself costs may remain. Otherwise most of the error
+    must go.
 
     Args:
         before: The variant as it is.
-        after: The experiment.
-        left: Most that it may leave of the error if there is no control.
+        after: The variant in the experiment.
+        left: Largest fraction of the error that may remain if there is no control.
         control_error: The control's error on the same photographs, None if there is none.
     """
-    # Where there is no error, everything would "recover".
+    # Without any error, every experiment would seem to recover.
     if not after.error < before.error:
         return False
     if control_error is None:
@@ -340,7 +342,7 @@ def recovers(
 
 
 def relative_errors(baseline: Predictions, variant: Predictions) -> npt.NDArray[np.float64]:
-    """Return the relative error of centred logits per image, NaN where it has none."""
+    """Return the relative error of centred logits per image, NaN if an image has none."""
     require_same_shape(baseline, variant)
     finite = baseline.finite & variant.finite
     ours, theirs = (

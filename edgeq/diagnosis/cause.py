@@ -1,4 +1,4 @@
-"""What a diagnosis says."""
+"""The result of a diagnosis."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class Cause:
 
     Attributes:
         name: One word for it, for example ``"channel_order"``.
-        sentence: What was found, without a full stop; empty if the case's own reason says it.
-        evidence: Plain JSON facts that it rests on.
-        next_step: What to do about it, None for what the name suggests.
-        partial: Whether setting it right leaves an error that something else must cause.
+        sentence: The finding, without a full stop; empty if the case's own reason states it.
+        evidence: The plain JSON facts behind it.
+        next_step: What to do about it, None for the step that the name implies.
+        partial: Whether correcting it leaves an error with another cause.
     """
 
     name: str
@@ -24,7 +24,7 @@ class Cause:
     partial: bool = False
 
     def joined(self, other: Cause) -> Cause:
-        """Return this cause and another one that explains what it leaves."""
+        """Return this cause joined with another that explains the remaining error."""
         return replace(
             self,
             sentence=f"{self.sentence}; and {other.sentence}",
@@ -35,11 +35,11 @@ class Cause:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What came of all hypotheses.
+    """The outcome of all hypotheses.
 
     Attributes:
-        cause: The first that holds, None where none does.
-        known: What is certain although no experiment shows that it is the cause, None if nothing.
+        cause: The first cause that was confirmed, None if there is none.
+        known: A certain fact that no experiment confirmed as the cause, None if there is none.
         notes: Experiments that could not be made, and why.
     """
 

@@ -1,4 +1,4 @@
-"""Hypotheses about how the variant answers: not finite, by chance, late, always the same."""
+"""Hypotheses about a variant's predictions: not finite, random, stateful, or constant."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Rows = npt.NDArray[np.float32]
 
 
 def not_finite(bench: Bench) -> Cause | None:
-    """Answers hold NaN or infinities."""
+    """Test whether predictions contain NaN or infinity."""
     facts = outputs_facts(bench.predictions)
     if not facts.nonfinite_images:
         return None
@@ -30,7 +30,7 @@ def not_finite(bench: Bench) -> Cause | None:
 
 
 def unsteady(bench: Bench) -> Cause | None:
-    """The same photographs get other answers in another order, or in another run."""
+    """Test whether the same photographs get other predictions in another order or another run."""
     places = bench.chosen[:IMAGES]
     if len(places) < LEAST_IMAGES:
         return None
@@ -45,12 +45,12 @@ def unsteady(bench: Bench) -> Cause | None:
 
 
 def explain(forth: Rows, back: Rows, again: Rows) -> Cause:
-    """Return why answers differ.
+    """Return why predictions differ.
 
     Args:
         forth: Logits of n photographs, shape (n, c).
-        back: Logits of the same photographs, asked for from the last to the first.
-        again: As ``forth``, in another process.
+        back: Logits of the same photographs, run from the last to the first.
+        again: Logits as in ``forth``, from another process.
     """
     facts: dict[str, object] = {"images": len(forth)}
     if not _same(forth, again):
@@ -77,7 +77,7 @@ def explain(forth: Rows, back: Rows, again: Rows) -> Cause:
 
 
 def constant(bench: Bench) -> Cause | None:
-    """Every photograph gets the same answer, for none of the other reasons."""
+    """Test whether every photograph gets the same prediction, for none of the other reasons."""
     if not outputs_facts(bench.predictions).constant:
         return None
     return Cause("constant_output", "every photograph gets the same answer, bit by bit")

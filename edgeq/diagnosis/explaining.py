@@ -1,4 +1,4 @@
-"""A failed case gets its probable cause, found at most once per variant and error."""
+"""Adds the probable cause to a failed case, diagnosed at most once per variant and error."""
 
 from __future__ import annotations
 
@@ -49,35 +49,35 @@ NEXT_STEPS = {
     "kernels": "Pin `run.kernels` to those of the device, and report the difference to LiteRT",
     "nondeterminism": "Run it with one thread and look for an operator that draws random numbers",
 }
-"""What to do about a cause, in place of what a verdict alone suggests; none where that is best."""
+"""Next step per cause, in place of the verdict's, which is the better one for other causes."""
 
 
 def explained(case: Case, record: CaseRecord, error: EdgeqError | None = None) -> CaseRecord:
-    """Return the record with its probable cause, where it failed and one is found.
+    """Return the record with its probable cause, if the case failed and a cause was found.
 
     Args:
         case: The case.
-        record: Its record; the verdict stays as it is.
-        error: What kept the variant from being made, read or run.
+        record: Its record, whose verdict does not change.
+        error: The error that prevented the variant from being built, read or run.
     """
     failed = record.status is Verdict.FAIL
     if failed and (error is not None or case.gate.explained):
         variant, about = case.variant, "" if error is None else str(error)
         try:
             explanation = variant.diagnoses.get(about, lambda: _diagnosis(variant, error))
-        except EdgeqError as obstacle:  # experiments need images; the verdict stands without them
+        except EdgeqError as obstacle:  # without images no experiments, but the verdict stands
             explanation = Diagnosis(None, notes=(f"not diagnosed: {obstacle.what}",))
         return with_cause(record, explanation)
     if failed and case.gate.name == "input_range":
         return _tried(case, record, _other_range)
     if case.gate.name == "accuracy_drop" and record.status is Verdict.INCONCLUSIVE:
-        # What is wrong with labels costs both models alike.
+        # Wrong labels cost both models accuracy alike.
         return _tried(case, record, wrong_labels)
     return record
 
 
 class _IncompleteError(Exception):
-    """A diagnosis that is not worth keeping: experiments could not be made."""
+    """A diagnosis that must not be stored because some experiments could not be made."""
 
     def __init__(self, so_far: Diagnosis):
         self.found = so_far
@@ -85,7 +85,7 @@ class _IncompleteError(Exception):
 
 
 def _diagnosis(variant: VariantUnderTest, error: EdgeqError | None) -> Diagnosis:
-    """Return a diagnosis, kept where the variant ran and every experiment could be made."""
+    """Return a diagnosis, stored if the variant ran and every experiment could be made."""
     if error is not None:
         return diagnose(Bench(variant, error))
 
@@ -105,7 +105,7 @@ def experiment_facts(variant: VariantUnderTest) -> dict[str, object]:
     """Return what experiments with a variant that ran depend on.
 
     Raises:
-        EdgeqError: Variant or baseline do not run, or there is no evaluation set.
+        EdgeqError: The variant or the baseline does not run, or there is no evaluation set.
     """
     inputs = variant.inputs
     sets = (inputs.images.calibration_set, inputs.images.evaluation, variant.own_samples)
@@ -124,14 +124,14 @@ def experiment_facts(variant: VariantUnderTest) -> dict[str, object]:
 
 
 def with_cause(record: CaseRecord, explanation: Diagnosis) -> CaseRecord:
-    """Return the record with what a diagnosis found."""
+    """Return the record with the result of a diagnosis."""
     evidence = dict(record.evidence)
     if explanation.notes:
         evidence["diagnosis"] = list(explanation.notes)
     if explanation.cause is None:
         known = explanation.known if explanation.known != record.reason else None
         return msgspec.structs.replace(record, cause=known, evidence=evidence)
-    # The proof of what is stored has said in its reason what the experiment was about.
+    # The reason of the proof on stored weights already describes what the experiment was about.
     sentence = explanation.cause.sentence.removeprefix(f"{record.reason}; ")
     cause = {"name": explanation.cause.name, **explanation.cause.evidence}
     evidence["cause"] = msgspec.to_builtins(cause)
@@ -145,7 +145,7 @@ def with_cause(record: CaseRecord, explanation: Diagnosis) -> CaseRecord:
 
 
 def cause_of(records: Sequence[CaseRecord]) -> str | None:
-    """Return the name of the probable cause that the failed cases of one variant give."""
+    """Return the name of the probable cause shared by the failed cases of one variant."""
     for record in records:
         cause = record.evidence.get("cause")
         if isinstance(cause, dict):
@@ -159,7 +159,7 @@ def cause_of(records: Sequence[CaseRecord]) -> str | None:
 
 
 def _tried(case: Case, record: CaseRecord, test: Callable[[Bench], Cause | None]) -> CaseRecord:
-    """Return the record with what one hypothesis finds."""
+    """Return the record with the cause that one hypothesis finds."""
     bench = Bench(case.variant)
     try:
         cause = test(bench)
@@ -171,6 +171,6 @@ def _tried(case: Case, record: CaseRecord, test: Callable[[Bench], Cause | None]
 
 
 def _other_range(bench: Bench) -> Cause | None:
-    """Return the range of pixels that the variant was made for, None where none is found."""
+    """Return the pixel range that the variant was made for, None if no other range fits."""
     feeding = other_feeding(bench)
     return feeding if feeding is not None and feeding.name == "input_range" else None

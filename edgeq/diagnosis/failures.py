@@ -1,4 +1,4 @@
-"""Causes of variants that could not be run."""
+"""Hypotheses about variants that could not be run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SAID = {
 
 
 def unreadable(bench: Bench) -> Cause | None:
-    """The file is damaged, or the wrong kind of file."""
+    """Test whether the file is damaged or of the wrong kind."""
     error = bench.error
     if not isinstance(error, ModelError) or isinstance(error, ConversionError):
         return None
@@ -38,7 +38,7 @@ def unreadable(bench: Bench) -> Cause | None:
 
 
 def another_engine(bench: Bench) -> Cause | None:
-    """One engine's file is refused or can't be made, and another's of the same method loads."""
+    """Test whether one engine's file is refused or can't be built while another engine's loads."""
     choice = bench.variant.choice
     if choice is None or not isinstance(bench.error, ModelRefusedError | ConversionError):
         return None
@@ -49,7 +49,7 @@ def another_engine(bench: Bench) -> Cause | None:
             bench.variant.model, f"{label} (experiment)", MethodChoice(label, choice.method, engine)
         )
         try:
-            other.loaded  # noqa: B018 - to ask is to load it
+            other.loaded  # noqa: B018 - accessing the property loads it
         except EdgeqError:
             continue
         return Cause(
@@ -63,7 +63,7 @@ def another_engine(bench: Bench) -> Cause | None:
 
 
 def not_run(bench: Bench) -> Cause | None:
-    """The runtime crashed, hung or refused."""
+    """Test whether the runtime crashed, hung or refused the file."""
     for kind, name in _NAMES:
         if isinstance(bench.error, kind):
             return Cause(name, _SAID[name], {"error": bench.error.what})

@@ -1,4 +1,4 @@
-"""Hypotheses about the input: channel order, range, resize. The variant is fed in other ways."""
+"""Hypotheses about the input (channel order, range, resize), tested by feeding it in other ways."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from edgeq.diagnosis.bench import Bench, Laid, Trial, part, recovers, trial
 from edgeq.diagnosis.cause import Cause
 
 RECOVERED = 0.5
-"""A way to feed explains the failure where it halves the error of the logits or more ..."""
+"""A way to feed explains the failure if at most this fraction of the logit error remains ..."""
 RECOVERED_AS_BASELINE = 0.8
-"""... and one that only undoes a difference from the baseline already where it helps clearly."""
+"""... or this fraction, if it only undoes a difference from the baseline's preprocessing."""
 FEW = 0.1
-"""Logits may come close to the baseline's while a class or two on the edge fall the other way."""
+"""Allowed loss of agreement: logits may improve while a few borderline classes flip."""
 EVERY = 4
-"""Each way is tried on one photograph in four; what promises nothing there is not pursued."""
+"""Each way is tried on one photograph in four first, and dropped if it does not help there."""
 MARGIN = 0.2
 ABOUT = 1.1
-"""Of ways that help alike the first is named: the baseline's own."""
+"""Ways within this factor of the best are equal, and the first (the baseline's own) is named."""
 
 _SAID = {
     "channel_order": "order of the channels",
@@ -40,10 +40,10 @@ class Way:
     """Another way to feed the variant.
 
     Attributes:
-        cause: What is wrong where this is right.
-        said: The way, in a few words.
-        preprocessing: The way.
-        recovered: Most that may be left of the error.
+        cause: The cause if this way is right.
+        said: Short description of the way.
+        preprocessing: The preprocessing.
+        recovered: Largest fraction of the error that may remain.
     """
 
     cause: str
@@ -53,7 +53,7 @@ class Way:
 
 
 def other_feeding(bench: Bench) -> Cause | None:
-    """The variant answers like its baseline when it is fed in another way."""
+    """Test whether the variant predicts like its baseline if it is fed in another way."""
     laid, few = bench.laid(), bench.chosen[::EVERY]
     least = bench.known(few).error
     promising = [
@@ -67,7 +67,7 @@ def other_feeding(bench: Bench) -> Cause | None:
 
 
 def own_samples(bench: Bench) -> Cause | None:
-    """The variant answers like its baseline on the baseline's samples, and not on its own."""
+    """Test whether the variant predicts like its baseline on the baseline's samples only."""
     if bench.variant.own_samples is None:
         return None
     own, chosen = bench.variant.preprocessing, bench.chosen
@@ -78,7 +78,7 @@ def own_samples(bench: Bench) -> Cause | None:
 
 
 def explain(before: Trial, tried: list[tuple[Way, Trial]], images: int) -> Cause | None:
-    """Return the way that recovers the baseline's answers, None where none does."""
+    """Return the way that recovers the baseline's predictions as a cause, None if none does."""
     helping = [
         (way, after)
         for way, after in tried
@@ -103,11 +103,11 @@ def explain(before: Trial, tried: list[tuple[Way, Trial]], images: int) -> Cause
 
 
 def ways(bench: Bench) -> Iterator[Way]:
-    """Yield other ways to feed the variant, those of its baseline first, each once.
+    """Yield the other ways to feed the variant, each once, starting with its baseline's.
 
-    Where stored weights are the baseline's, as hypotheses before this one found, and its range of
-    pixels is too, no other range can be right. One may still help an input or activations that
-    hold another range: that is a matter of calibration, and not named here.
+    If earlier hypotheses found that the stored weights and the pixel range are the baseline's, no
+    other range can be right. Another range may still help an input or activations with other
+    ranges, but that is a matter of calibration and not covered here.
     """
     own, expected = bench.variant.preprocessing, bench.variant.baseline.preprocessing
     fixed = bench.static and (own.mean, own.std) == (expected.mean, expected.std)
@@ -180,7 +180,7 @@ def _three(values: list[float]) -> Three:
 
 
 def _combined(bench: Bench, laid: Laid, before: Trial) -> Cause | None:
-    """Return what several differences from the baseline's preprocessing explain together."""
+    """Return the cause if all differences from the baseline's preprocessing together are one."""
     own, expected = bench.variant.preprocessing, bench.variant.baseline.preprocessing
     names = [
         field for field in own.__struct_fields__ if getattr(own, field) != getattr(expected, field)

@@ -1,4 +1,4 @@
-"""Hypotheses about classes and labels, from answers alone."""
+"""Hypotheses about classes and labels, tested on predictions alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Classes = npt.NDArray[np.int64]
 
 
 def shifted_answers(bench: Bench) -> Cause | None:
-    """The variant's classes are the baseline's plus a number."""
+    """Test whether the variant's classes are the baseline's plus a constant offset."""
     ours, theirs = bench.variant.baseline.predictions.predicted, bench.predictions.predicted
     best = best_offset(ours, theirs, bench.variant.baseline.predictions.scores.shape[1])
     if best is None:
@@ -37,7 +37,7 @@ def shifted_answers(bench: Bench) -> Cause | None:
 
 
 def renamed_answers(bench: Bench) -> Cause | None:
-    """The variant tells the baseline's classes apart, under other names."""
+    """Test whether the variant distinguishes the baseline's classes under other names."""
     ours, theirs = bench.variant.baseline.predictions.predicted, bench.predictions.predicted
     classes = bench.variant.baseline.predictions.scores.shape[1]
     new_names = renaming(theirs, ours, classes, bench.images.groups())
@@ -56,7 +56,7 @@ def renamed_answers(bench: Bench) -> Cause | None:
 
 
 def wrong_labels(bench: Bench) -> Cause | None:
-    """Baseline and variant agree with each other, and neither with the labels."""
+    """Test whether baseline and variant agree with each other, but neither with the labels."""
     images = bench.images
     if not images.labelled or not bench.variant.inputs.baseline.trained:
         return None
@@ -94,11 +94,12 @@ def wrong_labels(bench: Bench) -> Cause | None:
 
 
 def best_offset(given: Classes, expected: Classes, classes: int) -> tuple[int, float] | None:
-    """Return the number that leads from most classes to the others, and their share.
+    """Return the offset that maps most given classes to the expected ones, and their share.
 
-    What falls off one end of the classes comes back at the other.
+    Offsets wrap around at the ends of the class range.
 
-    None where it is 0, where it is not clear, or where too few classes are told apart.
+    Returns:
+        None if the offset is 0 or not clear, or if too few classes are distinguished.
     """
     if len(given) < LEAST_IMAGES or len(np.unique(given)) < LEAST_CLASSES:
         return None
@@ -106,7 +107,7 @@ def best_offset(given: Classes, expected: Classes, classes: int) -> tuple[int, f
     offsets, counts = np.unique(apart, return_counts=True)
     most = int(counts.argmax())
     share = float(counts[most] / len(given))
-    # The same class for everything also has a most frequent offset, from a frequent class.
+    # A constant prediction also has a most frequent offset, from a frequent class.
     if offsets[most] == 0 or share < CLEAR:
         return None
     reached = len(np.unique(expected[apart == offsets[most]]))
@@ -114,7 +115,7 @@ def best_offset(given: Classes, expected: Classes, classes: int) -> tuple[int, f
 
 
 def same_classes(given: Classes, expected: Classes) -> float:
-    """Return the share of one side's classes that the other side has too, counted as often."""
+    """Return the share of classes common to both sides, counted with their frequency."""
     size = int(max(given.max(), expected.max())) + 1
     first, second = (
         np.bincount(np.maximum(indices, 0), minlength=size) for indices in (given, expected)

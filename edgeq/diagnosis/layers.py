@@ -1,4 +1,4 @@
-"""The layers of two models side by side, and their names for people."""
+"""Corresponding layers of two models, and their names in messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgeq.tflite.wiring import Layer, Wiring
 
 @dataclass(frozen=True)
 class Pair:
-    """A layer of the baseline and the same layer of a variant."""
+    """A layer of the baseline and the corresponding layer of a variant."""
 
     baseline: Layer
     variant: Layer
@@ -26,8 +26,8 @@ def label(layer: Layer) -> str:
 def pairs(baseline: ModelFile, variant: ModelFile) -> tuple[Pair, ...]:
     """Return the layers that two models have in common, in the order of the baseline.
 
-    Layers belong together where their weights have the same name and shape; what is left is
-    matched by kind and shape, in order, because not every converter keeps names.
+    Layers correspond if their weights have the same name and shape. The rest is matched by kind and
+    shape, in order, because not every converter keeps names.
     """
     ours, theirs = Wiring(baseline).layers, Wiring(variant).layers
     named = {(layer.weights.name, layer.weights.shape): layer for layer in theirs}

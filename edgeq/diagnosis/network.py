@@ -1,4 +1,4 @@
-"""Hypotheses about the run through the network: where baseline and variant part, and kernels."""
+"""Hypotheses about the run through the network: the layer where the models diverge, and kernels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLOSE = 0.02
 
 
 def kernels(bench: Bench) -> Cause | None:
-    """The variant agrees on the reference kernels, and not on those of the run."""
+    """Test whether the variant agrees on the reference kernels but not on those of the run."""
     own = bench.variant.spec.run.kernels
     if own == "reference":
         return None
@@ -34,9 +34,9 @@ def kernels(bench: Bench) -> Cause | None:
 
 
 def parting(bench: Bench) -> None:
-    """Say where a layer's output leaves the baseline's at once, if nothing else is known.
+    """Record the first layer whose output abruptly leaves the baseline's, if no fact is known.
 
-    That tells where to look, and is no cause: nothing was set right.
+    That shows where to look, but is not a cause, as nothing was corrected.
     """
     if not bench.pairs or bench.known_fact is not None:
         return
@@ -51,7 +51,7 @@ def parting(bench: Bench) -> None:
 
 
 def part_errors(bench: Bench) -> list[float]:
-    """Return the relative error of each common layer's output, the mean over few images."""
+    """Return the relative error of each common layer's output, averaged over a few images."""
     places = bench.chosen[:IMAGES]
     errors = []
     both = zip(
@@ -70,7 +70,7 @@ def part_errors(bench: Bench) -> list[float]:
 
 
 def first_jump(errors: list[float]) -> int | None:
-    """Return the first layer whose error is far above that of all before it."""
+    """Return the first layer whose error is far above that of all layers before it."""
     greatest = CLOSE
     for place, error in enumerate(errors):
         if error > APART and error > JUMP * greatest:

@@ -1,4 +1,4 @@
-"""Hypotheses about outputs, whatever they mean: in another order, on one scale, dead."""
+"""Hypotheses about outputs of any meaning: reordered, sharing one scale, or dead."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from edgeq.judge.tensors import DEAD, LOST, NOT_FINITE, ONE_SCALE, ORDER, outlin
 
 
 def not_finite(bench: Bench) -> Cause | None:
-    """An output holds NaN or infinities where the baseline's does not."""
+    """Test whether an output has NaN or infinity although the baseline's has not."""
     return _cause(bench, NOT_FINITE, "an operator overflows, or a scale in the file is broken")
 
 
 def misplaced(bench: Bench) -> Cause | None:
-    """An output is another one of the baseline's."""
+    """Test whether an output matches a different output of the baseline."""
     fits = bench.variant.outputs
     others = {fit.output: fit.is_output for fit in fits if fit.is_output is not None}
     if not others:
@@ -23,17 +23,17 @@ def misplaced(bench: Bench) -> Cause | None:
 
 
 def one_scale(bench: Bench) -> Cause | None:
-    """One scale serves values of unlike range, and the smaller ones are lost."""
+    """Test whether one scale serves values of different ranges, so that the smaller are lost."""
     return _cause(bench, ONE_SCALE, "one scale for outputs of unlike range")
 
 
 def dead(bench: Bench) -> Cause | None:
-    """An output, or a part of it, no longer depends on the image."""
+    """Test whether an output, or a part of it, no longer depends on the image."""
     return _cause(bench, DEAD, "what leads to this output no longer depends on the image")
 
 
 def lost(bench: Bench) -> Cause | None:
-    """Columns of an output say something else than the baseline's, or nothing."""
+    """Test whether columns of an output are unlike the baseline's or empty."""
     return _cause(bench, LOST, "some columns of an output say something else, or nothing")
 
 

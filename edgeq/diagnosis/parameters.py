@@ -1,4 +1,4 @@
-"""Hypotheses that the files alone decide: parameters, order of channels and classes."""
+"""Hypotheses that the files alone decide: parameters, order of channels and order of classes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from edgeq.tflite.skeleton import short
 
 WHOLE = 2.0**31
 SWAPPED = 0.1
-"""Most that a swap may leave of the difference between weights."""
+"""Largest fraction of the difference between weights that a swap may leave."""
 ROWS = 0.9
 ALIKE = 0.9
 
 
 def broken_parameters(bench: Bench) -> Cause | None:
-    """Scales that are not positive numbers, or do not fit their tensor."""
+    """Test whether scales are not positive numbers or do not fit their tensor."""
     for tensor in bench.variant_file.tensors:
         scales = tensor.scales
         if not scales.size:
@@ -36,7 +36,7 @@ def broken_parameters(bench: Bench) -> Cause | None:
 
 
 def class_order(bench: Bench) -> Cause | None:
-    """The last layer gives the baseline's classes in another order."""
+    """Test whether the last layer gives the baseline's classes in another order."""
     if not bench.pairs:
         return None
     last = bench.pairs[-1]
@@ -51,7 +51,7 @@ def class_order(bench: Bench) -> Cause | None:
     if sure.mean() < ROWS or strangers.sum() < 2:  # noqa: PLR2004 - one alone is no order
         return None
     facts: dict[str, object] = {"tensor": last.variant.weights.name, "rows": int(sure.sum())}
-    # The class that falls off one end comes back at the other.
+    # Offsets wrap around at the ends of the class range.
     offsets = (np.arange(classes) - match + classes // 2)[sure] % classes - classes // 2
     values, counts = np.unique(offsets, return_counts=True)
     offset, share = int(values[counts.argmax()]), counts.max() / counts.sum()
@@ -72,7 +72,7 @@ def class_order(bench: Bench) -> Cause | None:
 
 
 def first_layer_order(bench: Bench) -> Cause | None:
-    """The first layer takes the image's channels in the other order."""
+    """Test whether the first layer takes the image's channels in the reverse order."""
     if not bench.pairs or bench.pairs[0].baseline.weights.shape[-1] != 3:  # noqa: PLR2004 - RGB
         return None
     first = bench.pairs[0]

@@ -1,4 +1,4 @@
-"""The hypothesis about activations' ranges: set right in the file, they bring the answers back."""
+"""The hypothesis about activation ranges, tested by correcting them in the file."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from edgeq.judge.ranges import fit_of, harmful, holds, recovery
 from edgeq.measure.ranges import RangeFit, Ranges, Trial
 
 WHOLE_INPUT = 0.9
-"""Share of what an input is fed that its range holds, if calibration saw such images."""
+"""Least fraction of the input values that its range holds if calibration saw such images."""
 
 NAMED = 3
 
 
 def activation_ranges(bench: Bench) -> Cause | None:
-    """Ranges that are too narrow, too wide or shifted for what the baseline computes."""
+    """Test whether ranges are too narrow, too wide or shifted for what the baseline computes."""
     return explain(bench.variant.ranges)
 
 
 def explain(comparison: Ranges) -> Cause | None:
-    """Return what is wrong with the ranges of a variant, None if setting them right changes little.
+    """Return what is wrong with a variant's ranges, None if correcting them changes little.
 
     Args:
-        comparison: What they hold, and what became of the outputs with some of them set right.
+        comparison: What the ranges hold, and how the outputs change if some of them are corrected.
     """
     trial = harmful(comparison)
     if trial is None:
@@ -42,7 +42,7 @@ def explain(comparison: Ranges) -> Cause | None:
         of_all += f", the input's among them, which {holds(given)}"
     name = "calibration"
     if narrow and given is None and len(fits) > comparison.activations / 2:
-        # What clips most layers and leaves the input whole did not come from other images.
+        # Ranges that clip most layers but not the input are not due to other calibration images.
         name = "saturated_activations"
     return Cause(
         name,
@@ -53,7 +53,7 @@ def explain(comparison: Ranges) -> Cause | None:
 
 
 def _recounted(comparison: Ranges) -> Cause | None:
-    """Return that a scale was changed after quantization, if counting biases anew proves it."""
+    """Return the cause if rescaling biases proves that a scale was changed after quantization."""
     trial = comparison.recounted
     if trial is None or not trial.recovers:
         return None

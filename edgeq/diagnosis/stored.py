@@ -1,7 +1,7 @@
-"""Hypothesis: the variant says something else because its file holds something else.
+"""Hypothesis that the variant's outputs differ because its file stores something else.
 
-The experiment puts what is different into the baseline. If the baseline then says what the variant
-says, up to what the method costs, that is the cause.
+The experiment copies the differences into the baseline. If the baseline then gives the variant's
+outputs, up to the cost of the method, the differences are the cause.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from edgeq.pipeline.readout import as_answers
 from edgeq.words import plural
 
 FOREIGN_SHARE = 0.25
-"""From this share of the layers on, weights unlike the baseline's are another checkpoint's."""
+"""Fraction of layers with foreign weights from which they are taken for another checkpoint's."""
 SEVERAL = 2
 IN_BASELINE = "the baseline with that in it gives the variant's answers"
 PUT_BACK = "with the baseline's put back the variant gives the baseline's answers"
 HELPS = 0.8
-"""A change that leaves more of the error than this explains no part of it."""
+"""A change explains no part of the error if a larger fraction of it than this remains."""
 NAMED = 3
 _FINER = (
     "Use int8, with a scale for each channel, if the target can run that, or bring the channels "
@@ -42,11 +42,11 @@ _NAMES = {
 
 
 def stored_values(bench: Bench) -> Cause | None:
-    """What the file stores is not the baseline's, and that is why it says something else."""
+    """Test whether the file's stored values differ from the baseline's and cause the difference."""
     variant = bench.variant
     comparison = variant.stored
     declared = variant.stored_weights
-    # One scale a layer may be declared, and be the cause all the same.
+    # One scale per layer may be declared and still be the cause.
     findings = counted(comparison, "quantized" if declared == "per_tensor" else declared)
     if not findings:
         return None
@@ -58,7 +58,7 @@ def stored_values(bench: Bench) -> Cause | None:
         outputs = bench.changed_baseline(moved.edits, places)
         before, after = (_trials if classifies else _tensor_trials)(bench, outputs, places)
         cause = _named(bench, findings, comparison, Tried(IN_BASELINE, before, after, len(places)))
-        # A difference that is proven needs no error to be the cause of the proof's verdict.
+        # A proven difference needs no error in order to be the cause of the proof's verdict.
         if bench.recovers(before, after) or (classifies and bench.needs_no_explanation):
             return cause
     mended = _mended(bench, findings) if classifies else None
@@ -73,13 +73,13 @@ def stored_values(bench: Bench) -> Cause | None:
 
 @dataclass(frozen=True)
 class Tried:
-    """An experiment.
+    """One experiment.
 
     Attributes:
-        what: What was done and what came of it, for people.
+        what: What was done and how it turned out, for people.
         before: The variant as it is.
-        after: What came of it.
-        images: On how many images.
+        after: The variant in the experiment.
+        images: Number of images.
     """
 
     what: str
@@ -89,10 +89,10 @@ class Tried:
 
 
 def _mended(bench: Bench, findings: Sequence[Finding]) -> Tried | None:
-    """Return how the variant compares with the baseline's weights put back, None if they can't be.
+    """Return how the variant compares with the differences undone, None if they can't be.
 
     Raises:
-        WorkerError: It does not run so.
+        WorkerError: The edited file does not run.
     """
     repaired = mend(bench.baseline_file, bench.variant_file, findings)
     if not repaired.done:
@@ -106,7 +106,7 @@ def _mended(bench: Bench, findings: Sequence[Finding]) -> Tried | None:
 def _named(
     bench: Bench, findings: Sequence[Finding], comparison: FileComparison, tried: Tried
 ) -> Cause:
-    """Return the cause that findings are, by its name."""
+    """Return the cause that the findings amount to, with its name."""
     facts: dict[str, object] = {
         "change": findings[0].change,
         "layers": [finding.layer for finding in findings[:NAMED]],
@@ -155,7 +155,7 @@ def _name(findings: Sequence[Finding], comparison: FileComparison) -> str:
 
 
 def _is_head(bench: Bench, findings: Sequence[Finding]) -> bool:
-    """Return whether the last layer's weights alone are unlike the baseline's."""
+    """Return whether only the last layer's weights differ from the baseline's."""
     weights = [finding for finding in findings if finding.part == "weights"]
     return bool(
         weights
@@ -166,14 +166,14 @@ def _is_head(bench: Bench, findings: Sequence[Finding]) -> bool:
 
 
 def _trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, Trial]:
-    """Return how the variant compares with the baseline, and with the changed one."""
+    """Return how the variant compares with the baseline, and with the changed baseline."""
     model = bench.variant.baseline
     changed = as_answers(model, outputs)
     return bench.known(places), trial(changed, part(bench.predictions, places))
 
 
 def _tensor_trials(bench: Bench, outputs: list[Reals], places: Order) -> tuple[Trial, Trial]:
-    """Return the same for outputs that are judged as tensors: the one that lies farthest away."""
+    """Return the same for outputs judged as tensors, of the output with the greatest error."""
     model = bench.variant.baseline
     pairs = zip(
         bench.variant.baseline.tensors,

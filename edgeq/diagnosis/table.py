@@ -1,4 +1,4 @@
-"""The hypotheses in the order in which they are tried: what is certain and cheap comes first."""
+"""The table of hypotheses in the order in which they are tested: certain and cheap ones first."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Hypothesis:
     """One way to explain a failure.
 
     Attributes:
-        needs: What must be there: the error that kept the variant from running, its readable
-            file, its outputs, its answers in classes, or such answers that lie farther from the
-            baseline's than the control's do.
-        test: Returns the cause where the hypothesis holds.
+        needs: What it requires: the error that prevented the variant from running, its readable
+            file, its outputs, its predictions in classes, or such predictions that are farther from
+            the baseline's than the control's are.
+        test: Returns the cause if the hypothesis is confirmed.
     """
 
     needs: Needs
@@ -69,9 +69,9 @@ HYPOTHESES: Registry[Hypothesis] = Registry(
 
 
 def diagnose(bench: Bench) -> Diagnosis:
-    """Try the hypotheses one after the other until one explains all of the failure.
+    """Test the hypotheses one after the other until one explains all of the failure.
 
-    An experiment that can't be made is noted and passed over: a diagnosis changes no verdict.
+    An experiment that can't be made is noted and skipped, as a diagnosis changes no verdict.
     """
     notes: list[str] = []
     try:
@@ -95,7 +95,7 @@ def _first(bench: Bench, notes: list[str]) -> Cause | None:
             bench.close()  # its worker may be gone
             continue
         except (ValueError, IndexError, ArithmeticError) as error:
-            # Faulty files are odd in ways that nobody foresaw; the verdict stands without it.
+            # Faulty files fail in unforeseen ways, and the verdict stands without this hypothesis.
             notes.append(f"{name}: {type(error).__name__}: {error}")
             continue
         if cause is not None and cause.partial:
@@ -106,10 +106,10 @@ def _first(bench: Bench, notes: list[str]) -> Cause | None:
 
 
 def _possible(hypothesis: Hypothesis, bench: Bench) -> bool:
-    """Return whether what a hypothesis needs is there.
+    """Return whether everything that a hypothesis requires is available.
 
     Raises:
-        EdgeqError: That can't be said, because something does not run.
+        EdgeqError: That can't be determined because something does not run.
     """
     if hypothesis.needs == "error":
         return bench.error is not None

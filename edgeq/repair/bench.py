@@ -1,7 +1,7 @@
-"""Making and running mixes of a model's units on calibration samples: what repair needs a run for.
+"""Making mixes of a model's units and measuring them on calibration samples.
 
-Files of single units are large, because everything else in them is float32. They are measured and
-thrown away; the store keeps the numbers.
+Files with a single quantized unit are large, because everything else in them is float32. They are
+measured and deleted; the store keeps only the numbers.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ from edgeq.tflite.model_file import read_model
 from edgeq.tflite.units import Unit, units_of
 
 IMAGES = 16
-"""Calibration samples that errors are measured on, evenly spread over the set."""
+"""Number of calibration samples, evenly spread over the set, on which errors are measured."""
 
 ROUNDS, BLOCK, WARMUP = 16, 4, 2
-"""Timed inferences of a unit's file and of the one it is compared with."""
+"""How inferences of a unit's file and of the file that it is compared with are timed."""
 
 ENGINE = "litert"
 CELLS = "repair_cells"
@@ -59,17 +59,22 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Wanted:
-    """One cell of the table that is to be measured."""
+    """One cell of the table that is to be measured.
+
+    Attributes:
+        unit: The unit that is quantized.
+        precision: Its precision.
+    """
 
     unit: Unit
     precision: Precision
 
 
 class Bench:
-    """A float model, its calibration samples, and what is measured with them.
+    """A float model and its calibration samples, with the measurements that a repair needs.
 
     Args:
-        run: The run that it belongs to.
+        run: The run that the bench belongs to.
         model: Name of the model.
 
     Raises:
@@ -102,23 +107,23 @@ class Bench:
 
     @cached_property
     def places(self) -> npt.NDArray[np.intp]:
-        """The calibration samples that errors are measured on."""
+        """Indices of the calibration samples on which errors are measured, shape ``(n,)``."""
         count = self.calibration.pixels.shape[0]
         return np.unique(np.linspace(0, count - 1, min(IMAGES, count)).round().astype(np.intp))
 
     @cached_property
     def pixels(self) -> npt.NDArray[np.uint8]:
-        """Their pixels, shape ``(n, h, w, 3)``."""
+        """Pixels of the samples at ``places``, shape ``(n, h, w, 3)``."""
         return np.array(self.calibration.pixels.array()[self.places])
 
     @property
     def classifies(self) -> bool:
-        """Whether class scores decide, and so their logits."""
+        """Whether the model is judged by class scores, so that their logits decide."""
         return self.inputs.reading.task == CLASSIFICATION
 
     @cached_property
     def float_outputs(self) -> tuple[Reals, ...]:
-        """What decides of what the baseline gives, ``(n, d)`` each."""
+        """The baseline's deciding outputs, shape ``(n, d)`` each."""
         key = f"{self.model}/baseline"
         return self.run.executor.workers.ask(
             key, lambda session: self._outputs(session, self.baseline.path)
@@ -127,20 +132,21 @@ class Bench:
     def table(
         self, names: Sequence[Precision], clock: Clock, *, keep: Precision | None = None
     ) -> ErrorTable:
-        """Return the errors and bytes of every unit at some precisions, each alone.
+        """Return the errors and bytes of every single unit at several precisions.
 
-        What the store has is not measured again. If the clock runs out, what was not measured is
-        left out: a unit may then have fewer precisions to choose from, at least the first.
+        Cells that are already in the store are not measured again. If the clock runs out, the
+        remaining cells are left out, except those of the first precision; a unit may then have
+        fewer precisions to choose from.
 
         Args:
-            names: Precisions; those for which there is no use of a unit are left out.
-            clock: Tells when to stop.
-            keep: A precision that is measured of all units, whatever their kind.
+            names: The precisions. Those that are of no use for a unit are left out.
+            clock: The clock that limits the time.
+            keep: A precision that is measured for all units, whatever their kind.
 
         Raises:
             EdgeqError: The baseline can't be run.
         """
-        self.float_outputs  # noqa: B018 - once, before several threads ask for it
+        self.float_outputs  # noqa: B018 - measured once, before several threads need it
         wanted = [
             Wanted(unit, name)
             for name in names
@@ -178,13 +184,13 @@ class Bench:
         )
 
     def _prepare(self) -> None:
-        """Find the ranges of activations; who needs them meets what goes wrong with it."""
+        """Measure the activation ranges; if that fails, each cell that needs them fails, too."""
         engine = ENGINES.get(ENGINE)
         store, recipe = self.run.store, LitertRecipe(steps=())
         engine.prepare(Shared(recipe, self.baseline, self.calibration, store))
 
     def _cell(self, wanted: Wanted, clock: Clock) -> Cell | None:
-        """Return one cell; None if there is no time, or if it can't be made or run."""
+        """Return one cell; None if there is no time left, or if it can't be made or run."""
         facts = self._facts(wanted)
         kept = self.run.store.find(CELLS, facts)
         if kept is None and clock.is_over:
@@ -192,7 +198,7 @@ class Bench:
         try:
             return kept_in(self.run.store, CELLS, facts, lambda: self._measured(wanted), Cell)
         except (ConversionError, WorkerError):
-            return None  # a precision that a unit can't have is no choice
+            return None  # the unit can't have this precision
 
     def _measured(self, wanted: Wanted) -> Cell:
         with self.unit_file(wanted) as path:
@@ -205,10 +211,10 @@ class Bench:
 
     @contextmanager
     def unit_file(self, wanted: Wanted) -> Iterator[Path]:
-        """Yield a file in which one unit alone is quantized; it is removed afterwards.
+        """Yield a file in which only one unit is quantized, and remove it afterwards.
 
         Raises:
-            ConversionError: The library failed.
+            ConversionError: The quantization library failed.
         """
         what = f"{self.model}/{wanted.unit.name} in {wanted.precision}"
         recipe = self._recipe(wanted)
@@ -230,10 +236,10 @@ class Bench:
             yield output
 
     def outputs_of(self, path: Path) -> tuple[Reals, ...]:
-        """Return what decides of what a file gives for the calibration samples, ``(n, d)`` each.
+        """Return a file's deciding outputs for the calibration samples, ``(n, d)`` each.
 
         Raises:
-            WorkerError: It does not run.
+            WorkerError: The file does not run.
         """
         key = f"{self.model}/{path.name}"
         return self.run.executor.workers.ask(key, partial(self._outputs, path=path))
@@ -242,7 +248,7 @@ class Bench:
         """Return the squared errors of a whole variant, ``(images, outputs)``, kept in the store.
 
         Raises:
-            WorkerError: It does not run.
+            WorkerError: The variant does not run.
         """
 
         def measure() -> tuple[tuple[float, ...], ...]:
@@ -261,10 +267,10 @@ class Bench:
         units: Sequence[tuple[str, Precision]] = (),
         percentile: float | None = None,
     ) -> Variant:
-        """Return the variant that a method makes with some units or ranges in another way.
+        """Return the variant that a method makes with other precisions of units or other ranges.
 
         Raises:
-            EdgeqError: It can't be made.
+            EdgeqError: The variant can't be made.
         """
         choice = choose(method, engine=ENGINE, units=tuple(units))
         choice = replace(choice, percentile=percentile)
@@ -273,13 +279,14 @@ class Bench:
     def seconds(
         self, method: Precision, names: Sequence[Precision], clock: Clock
     ) -> Mapping[tuple[str, Precision], float]:
-        """Return what an inference takes with one unit at a precision and the others by a method.
+        """Return the time of an inference with one unit at another precision than the method's.
 
-        Measured while nothing else runs, in alternating blocks beside the method's own variant.
-        What can't be made or run is left out, and so is what there is no time for.
+        Times are measured while nothing else runs, in blocks that alternate with those of the
+        method's own variant. Combinations that can't be made or run are left out, and those for
+        which no time is left.
 
         Returns:
-            Seconds beyond those of the method's own variant, by unit and precision.
+            Seconds in addition to those of the method's own variant, by unit and precision.
         """
         plain = self.made(method)
         times: dict[tuple[str, Precision], float] = {}
@@ -336,7 +343,7 @@ class Bench:
         return loaded, read
 
     def _deciding(self, read: Readout) -> tuple[int, ...]:
-        """Return the places of what decides among what a worker hands out."""
+        """Return the indices of the deciding outputs among the outputs that a worker returns."""
         if not self.classifies:
             return tuple(place.at for place in read.judged)
         scores = read.scores if read.logits is None else read.logits
@@ -346,7 +353,7 @@ class Bench:
 
     @cached_property
     def _samples(self) -> dict[str, object]:
-        """What every measurement depends on."""
+        """The facts that every measurement depends on."""
         photos = self.calibration.images.photos
         return {
             "model": self.baseline.sha256,
@@ -362,7 +369,7 @@ class Bench:
         }
 
     def _recipe(self, wanted: Wanted) -> LitertRecipe:
-        """Return how a cell's file is made; the model's file is read once for all units."""
+        """Return the recipe of a cell's file; the model's file is read once for all units."""
         if wanted.precision not in self._recipes:
             self._recipes[wanted.precision] = precision_recipe(wanted.precision, self.baseline)
         return unit_recipe(wanted.unit, self._recipes[wanted.precision])
@@ -377,8 +384,8 @@ class Bench:
 
 
 def _is_useful(unit: Unit, precision: Precision) -> bool:
-    """Return whether a unit may have a precision: 4 bits are for dense layers alone.
+    """Return whether a precision is of use for a unit.
 
-    Convolutions with 4 bits collapse and are slow.
+    Only dense layers are tried with 4 bits: convolutions with 4 bits collapse and are slow.
     """
     return precision != "weight_only_int4" or unit.is_dense

@@ -1,4 +1,4 @@
-"""Whether squared errors add up over units, and what is done if they don't. Pure."""
+"""Checking whether squared errors add up over units, and a greedy search if they don't. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgeq.repair.choosing import Candidate, candidate_of
 from edgeq.repair.table import Aim, ErrorTable, Mix
 
 TOLERANCE = 0.25
-"""A measured error may exceed the predicted one by this share of it."""
+"""Share of the predicted error by which the measured error may exceed it."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Checked:
     """A mix whose error was predicted and measured on the calibration samples.
 
     Attributes:
-        name: What it is.
-        predicted: Its relative error by the table.
-        measured: Its relative error.
+        name: Description of the mix.
+        predicted: Relative error predicted from the table.
+        measured: Measured relative error.
     """
 
     name: str
@@ -29,16 +29,17 @@ class Checked:
 
     @property
     def holds(self) -> bool:
-        """Whether the error is no greater than predicted, or hardly.
+        """Whether the measured error exceeds the prediction by at most ``TOLERANCE``.
 
-        It may be much smaller: a unit alone pays for the change of types at its borders, which a
-        mix with the same types on both sides does not have. What is chosen then errs by less.
+        It may be much smaller: the error of a single unit includes the type conversions at its
+        borders, which a mix with the same types on both sides avoids. The chosen mix is then more
+        exact than predicted.
         """
         return self.measured <= (1.0 + TOLERANCE) * self.predicted
 
 
 def is_additive(mixes: Sequence[Checked]) -> bool:
-    """Return whether predictions were right: of every mix that was measured."""
+    """Return whether the predictions for all measured mixes hold."""
     return all(mix.holds for mix in mixes)
 
 
@@ -49,17 +50,18 @@ def revert_one_by_one(
     budgets: Sequence[float],
     measure: Callable[[Candidate], float | None],
 ) -> Iterator[Candidate]:
-    """Yield for each error budget a mix that was measured to stay in it, found greedily.
+    """Yield for each error budget a mix whose measured error stays within it, found greedily.
 
-    Everything starts at one precision. Unit by unit, the one that errs most for what a more exact
-    precision costs gets that precision, and the mix is measured.
+    All units start at one precision. Step by step, the unit with the greatest gain in error per
+    cost gets a more exact precision, and the mix is measured.
 
     Args:
-        table: Of the model; it gives the order alone.
-        aim: What is to be as small as it can be.
-        kept: The precision that everything starts at.
+        table: The model's table, which only determines the order.
+        aim: What to minimize.
+        kept: The precision that all units start at.
         budgets: Relative errors, the greatest first.
-        measure: Returns the relative error of a mix; None if there is no time, which ends it.
+        measure: Function that returns the relative error of a mix. It returns None if there is no
+            time left, which ends the search.
     """
     mix: dict[str, Precision] = {row.name: kept for row in table.rows}
     left = list(budgets)
@@ -79,7 +81,7 @@ def revert_one_by_one(
 
 
 def _reverts(table: ErrorTable, aim: Aim, kept: Precision) -> list[tuple[str, Precision]]:
-    """Return units with the precision that each gets, what gains most for its cost first."""
+    """Return units with their more exact precisions, by descending gain in error per cost."""
     gains = []
     for row in table.rows:
         if kept not in row.cells:
@@ -93,7 +95,7 @@ def _reverts(table: ErrorTable, aim: Aim, kept: Precision) -> list[tuple[str, Pr
 
 
 def mix_of(table: ErrorTable, precision: Precision) -> Mix | None:
-    """Return the mix of one precision alone, None if a unit's error at it is not known."""
+    """Return the mix with all units at one precision, None if a unit's error there is unknown."""
     if any(precision not in row.cells for row in table.rows):
         return None
     return {row.name: precision for row in table.rows}

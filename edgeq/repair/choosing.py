@@ -1,4 +1,4 @@
-"""The few mixes that are worth making: one for each error budget of a ladder. Pure."""
+"""Choosing the few mixes that are worth making, one for each error budget of a ladder. Pure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MOST_CANDIDATES = 5
 
 MARGINS = (0.97, 0.87, 0.77, 0.67, 0.55, 0.4, 0.25)
 """The ladder: error budgets as shares of the error that can be proved. The first leaves 3 % for
-what a prediction misses; the others are there because other gates than the error may decide."""
+inexact predictions. The others are needed because gates other than the error may decide."""
 
 TIDY = 0.001
-"""Share of the float file's bytes that may be spent on units that are made like the others."""
+"""Share of the float file's bytes that may be spent on having fewer exceptions."""
 
 CURVE = 60
-"""Points of the frontier that a picture shows, at most."""
+"""Greatest number of points of the frontier in a chart."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,14 @@ class Candidate:
 
     Attributes:
         mix: The precision of every unit.
-        method: The precision that the variant's method stands for: the one to be kept, or that of
-            most of the weights.
-        units: The units that are made in another way.
-        error: Predicted, on the calibration images.
-        bytes: Predicted.
-        seconds: Predicted, beyond the method that the repair starts from; None if not asked for.
-        percentile: Of the ranges of activations, None for the method's own.
+        method: The precision of the variant's method: the one to be kept, or that of most of the
+            weights.
+        units: The units whose precision differs from it, with their precisions.
+        error: Predicted relative error on the calibration images.
+        bytes: Predicted size of the file in bytes.
+        seconds: Predicted seconds of an inference in addition to the method that the repair starts
+            from; None if time does not matter.
+        percentile: Percentile of the activation ranges; None for the method's own.
     """
 
     mix: Mix
@@ -53,8 +54,8 @@ class Point:
     """One mix of the frontier.
 
     Attributes:
-        bytes: Predicted.
-        error: Predicted.
+        bytes: Predicted size of the file in bytes.
+        error: Predicted relative error.
     """
 
     bytes: int
@@ -63,11 +64,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Choice:
-    """What the knapsack gives.
+    """The result of the knapsack.
 
     Attributes:
-        candidates: The cheapest first, none twice.
-        curve: Some of the mixes that nothing beats in size and error, the smallest first.
+        candidates: The candidates without duplicates, the cheapest first.
+        curve: A selection of the mixes that no other mix beats in both size and error, the smallest
+            first.
     """
 
     candidates: tuple[Candidate, ...]
@@ -85,11 +87,11 @@ def choose_mixes(
     """Return the cheapest mix within each error budget.
 
     Args:
-        table: Of the model.
-        aim: What is to be as small as it can be.
-        budgets: Relative errors, on the calibration images.
-        kept: The precision that as many units as possible keep; None lets the mix decide.
-        most: Candidates at most.
+        table: The model's table.
+        aim: What to minimize.
+        budgets: Relative errors on the calibration images.
+        kept: The precision that as many units as possible should keep; None for no preference.
+        most: Greatest number of candidates.
     """
     mixes = _Mixes.of(table, aim, kept)
     candidates: dict[int, Candidate] = {}
@@ -113,12 +115,12 @@ def choose_mixes(
 
 @dataclass(frozen=True)
 class _Mixes:
-    """All mixes of a table that nothing beats.
+    """All mixes of a table that no other mix beats.
 
     Attributes:
         table: The table.
         names: The precisions that each unit may have.
-        frontier: Their costs, errors and choices.
+        frontier: Costs, errors and choices of the mixes.
     """
 
     table: ErrorTable
@@ -127,7 +129,7 @@ class _Mixes:
 
     @classmethod
     def of(cls, table: ErrorTable, aim: Aim, kept: Precision | None) -> _Mixes:
-        """Return the mixes for what is to be as small as it can be."""
+        """Return the unbeaten mixes of a table for an aim."""
         names = tuple(row.worthwhile(aim, kept) for row in table.rows)
         items = [
             Options(
@@ -139,7 +141,7 @@ class _Mixes:
         return cls(table, names, frontier(items))
 
     def at(self, place: int) -> Mix:
-        """Return the precision of every unit at a place of the frontier."""
+        """Return the mix at an index of the frontier."""
         chosen = zip(self.table.rows, self.names, self.frontier.choices[place], strict=True)
         return {row.name: own[option] for row, own, option in chosen}
 
@@ -147,10 +149,10 @@ class _Mixes:
 def candidate_of(
     table: ErrorTable, mix: Mix, aim: Aim, kept: Precision | None = None
 ) -> Candidate | None:
-    """Return a mix as a variant: a method, and the units that are made in another way.
+    """Return a mix as a candidate: a method, and the units whose precision differs from it.
 
     Returns:
-        None if everything is in float32, so that there is no method.
+        The candidate; None if every unit is in float32, so that there is no method.
     """
     base = kept or _most_common(table, mix)
     if base is None:
@@ -173,9 +175,9 @@ def candidate_of(
 def _tidied(
     table: ErrorTable, candidate: Candidate, aim: Aim, budget: float, kept: Precision | None
 ) -> Candidate:
-    """Return a candidate without the exceptions that hardly matter, still within its budget.
+    """Return a candidate without exceptions that hardly matter, still within its budget.
 
-    A change of types at the borders of a unit is worth more than some bytes.
+    Avoiding type conversions at the borders of a unit is worth more than a few bytes.
     """
     if aim != "size" or kept is not None:
         return candidate
@@ -203,18 +205,18 @@ def _units(candidates: Sequence[Candidate]) -> list[tuple[tuple[str, Precision],
 
 
 def _is_left_alone(row: Row, precision: Precision, base: Precision) -> bool:
-    """Return whether a unit in float32 is what the method makes of it, because it is small."""
+    """Return whether the method itself leaves a unit in float32, because the unit is small."""
     cell = row.cells.get(base)
     return precision == FLOAT32 and cell is not None and cell.mean_square == 0.0
 
 
 def ladder(error: float) -> tuple[float, ...]:
-    """Return error budgets below an error that is aimed at, the greatest first."""
+    """Return error budgets below a target error, the greatest first."""
     return tuple(error * margin for margin in MARGINS)
 
 
 def _most_common(table: ErrorTable, mix: Mix) -> Precision | None:
-    """Return the precision that holds most of the float weights' bytes, float32 left out."""
+    """Return the precision of most of the weights' float bytes, not counting float32."""
     held: Counter[Precision] = Counter()
     for row in table.rows:
         if mix[row.name] != FLOAT32:

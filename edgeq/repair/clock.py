@@ -10,8 +10,8 @@ class Clock:
     """Counts down from a number of seconds.
 
     Args:
-        seconds: How many; None for as many as it takes.
-        cores: Processes at a time, None for one on each core.
+        seconds: Number of seconds; None for no limit.
+        cores: Number of processes at a time; None for one per core.
     """
 
     def __init__(self, seconds: float | None = None, *, cores: int | None = None) -> None:
@@ -21,7 +21,7 @@ class Clock:
 
     @property
     def passed_s(self) -> float:
-        """Seconds since it was made."""
+        """Seconds since the clock was created."""
         return time.monotonic() - self._started
 
     @property

@@ -1,4 +1,4 @@
-"""What a repaired variant has to reach: limits on sampled gates, in a text like a formula. Pure."""
+"""The goals of a repair: limits on sampled gates, written like formulas. Pure."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Goal:
 
     Attributes:
         gate: The gate.
-        number: The limit, or what the reference's value is multiplied with.
-        reference: A method whose value on the evaluation set counts; None if the number is the
-            limit itself.
+        number: The limit, or the factor of the reference's value.
+        reference: A method to whose value on the evaluation set the limit is relative; None if the
+            number is the limit itself.
     """
 
     gate: Gate
@@ -44,13 +44,13 @@ class Goal:
         """Return the limit.
 
         Args:
-            value: The reference's; None if there is no reference.
+            value: The reference's value; None if there is no reference.
         """
         return self.number if value is None else self.number * value
 
     @property
     def text(self) -> str:
-        """The goal as it is written, for example ``"relative_error <= 0.5 x int8"``."""
+        """The goal as the user writes it, for example ``"relative_error <= 0.5 x int8"``."""
         sign = "<=" if self.gate.sense == "max" else ">="
         of = "" if self.reference is None else f" x {self.reference}"
         return f"{self.gate.name} {sign} {self.number:g}{of}"
@@ -60,7 +60,7 @@ def parse_goal(text: str) -> Goal:
     """Return the goal that a text describes: ``GATE <= NUMBER``, or ``GATE <= NUMBER x METHOD``.
 
     Raises:
-        SpecError: It is not such a text, or the gate is not one that looks at predictions.
+        SpecError: The text has another form, or the gate does not look at predictions.
     """
     match = _GOAL.fullmatch(text)
     if match is None:
@@ -90,20 +90,20 @@ def parse_goal(text: str) -> Goal:
 def provable_with(
     limits: Sequence[tuple[Gate, float]], images: int, confidence: float, most: int
 ) -> int:
-    """Return how many candidates may be tried so that a flawless one would still be proved good.
+    """Return how many candidates may be tried so that a flawless one could still be proved good.
 
-    The intervals of several candidates are wider (``corrected``), so with few samples fewer may be
-    tried.
+    The more candidates are tried, the wider their intervals (``corrected``). Few samples therefore
+    allow only few candidates.
 
     Args:
         limits: The goals' gates and limits.
-        images: Independent samples of the evaluation set.
-        confidence: Of the intervals of a single variant.
-        most: As many at most.
+        images: Number of independent samples in the evaluation set.
+        confidence: Confidence of the intervals of a single variant.
+        most: Greatest number of candidates.
 
     Raises:
-        SpecError: Not even a single candidate could be proved good; with the number of samples
-            that could.
+        SpecError: Not even a single candidate could be proved good. The message gives the number
+            of samples that would be enough.
     """
     for gate, limit in limits:
         if not _provable(gate, limit, images, confidence):
@@ -129,15 +129,15 @@ def provable_with(
 
 
 def corrected(confidence: float, tried: int) -> float:
-    """Return the confidence of each interval if the best of several candidates is taken.
+    """Return the confidence of each interval if the best of several candidates is chosen.
 
-    Bonferroni: all of them hold together with the confidence of one.
+    Bonferroni correction: all intervals together hold with the given confidence.
     """
     return 1.0 - (1.0 - confidence) / tried
 
 
 def _provable(gate: Gate, limit: float, images: int, confidence: float) -> bool:
-    """Return whether samples without a flip would prove a limit; True if nothing is known."""
+    """Return whether samples without a flip would prove a limit; True for other kinds of gates."""
     if gate.name in _RATES:
         return best_provable_rate(images, confidence) >= limit
     if gate.name in _DROPS:

@@ -1,7 +1,7 @@
-"""The exact choice of one option for each item, so that the sum of errors stays in a budget. Pure.
+"""Exact choice of one option per item so that the sum of errors stays within a budget. Pure.
 
-The multiple-choice knapsack problem, solved for every budget at once: of all ways to choose, those
-are kept that no other one beats in both cost and error (Kellerer, Pferschy and Pisinger, Knapsack
+This is the multiple-choice knapsack problem, solved for every budget at once by keeping all choices
+that no other choice beats in both cost and error (Kellerer, Pferschy and Pisinger, Knapsack
 Problems (2004), section 11.5).
 """
 
@@ -19,11 +19,11 @@ Places = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Options:
-    """What can be chosen for one item.
+    """The options of one item.
 
     Attributes:
-        costs: Of each option, shape ``(k,)``, k above 0.
-        errors: Of each option, not negative, shape ``(k,)``.
+        costs: Cost of each option, shape ``(k,)``, ``k > 0``.
+        errors: Error of each option, not negative, shape ``(k,)``.
     """
 
     costs: Sequence[float]
@@ -32,12 +32,12 @@ class Options:
 
 @dataclass(frozen=True)
 class Frontier:
-    """All choices that no other one beats, the cheapest first.
+    """All choices that no other choice beats, the cheapest first.
 
     Attributes:
-        costs: Sums of costs, rising, shape ``(n,)``.
-        errors: Sums of errors, falling, shape ``(n,)``.
-        choices: The option of every item, shape ``(n, items)``.
+        costs: Sum of costs of each choice, ascending, shape ``(n,)``.
+        errors: Sum of errors of each choice, descending, shape ``(n,)``.
+        choices: Index of the option of every item, shape ``(n, items)``.
     """
 
     costs: Doubles
@@ -45,18 +45,21 @@ class Frontier:
     choices: Places
 
     def within(self, budget: float) -> int | None:
-        """Return the place of the cheapest choice whose errors sum up to no more than a budget."""
+        """Return the index of the cheapest choice whose sum of errors is at most a budget.
+
+        None if there is no such choice.
+        """
         places = np.flatnonzero(self.errors <= budget)
         return int(places[0]) if places.size else None
 
 
 def frontier(items: Sequence[Options]) -> Frontier:
-    """Return all ways to choose one option for each item that no other way beats.
+    """Return all choices of one option per item that no other choice beats.
 
-    A way is beaten by one that costs no more and errs no more, and one of them less.
+    A choice beats another if its cost and its error are no greater and at least one is smaller.
 
     Raises:
-        ValueError: An item has no options, or unlike numbers of costs and errors.
+        ValueError: An item has no options, or different numbers of costs and errors.
     """
     costs, errors = np.zeros(1), np.zeros(1)
     steps: list[tuple[Places, Places]] = []
@@ -78,7 +81,7 @@ def frontier(items: Sequence[Options]) -> Frontier:
 
 
 def _unbeaten(costs: Doubles, errors: Doubles) -> Places:
-    """Return the places of what nothing else beats, by rising costs."""
+    """Return the indices of the unbeaten pairs of cost and error, by ascending cost."""
     order = np.lexsort((errors, costs))
     least_before = np.minimum.accumulate(errors[order])
     is_unbeaten = np.ones(order.size, np.bool_)

@@ -1,4 +1,4 @@
-"""The repair: goals in; a table, a knapsack, a few candidates, and what the gate says of them."""
+"""The repair: from goals through a table of units and a knapsack to a few judged candidates."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ from edgeq.repair.trying import (
 from edgeq.store.content import Store
 
 USUAL: Precision = "int8"
-"""What a repair starts from if nothing is named: the method that fails most."""
+"""The method that a repair starts from by default: the one that fails most often."""
 
 PERCENTILES = (95.0, 99.0, 100.0)
-"""Other ranges of activations that are tried."""
+"""Percentiles of the activation ranges that are tried in place of the method's own."""
 
 DEFAULT_PERCENTILES: dict[Precision | None, float] = {
     "int8": INT8_PERCENTILE,
@@ -64,13 +64,13 @@ DEFAULT_PERCENTILES: dict[Precision | None, float] = {
 }
 
 LEAST_HELP = 0.05
-"""Other ranges help if they take away more than this share of the error."""
+"""Other ranges count as a help if they remove more than this share of the error."""
 
 TABLE_SHARE = 0.5
-"""Share of the time that measuring units may take, so that some is left for candidates."""
+"""Share of the time that measuring units may take, so that time is left for candidates."""
 
 BORDERS: dict[str, Precision] = {"int8_float_io": "int8", "int8_uint8_io": "int8"}
-"""Methods that differ from a precision of units in the model's input and output alone."""
+"""Methods that differ from a precision of units only in the model's input and output."""
 
 BY_SIZE: tuple[Precision, ...] = (
     "weight_only_int8",
@@ -79,22 +79,23 @@ BY_SIZE: tuple[Precision, ...] = (
     "float16",
     "int8",
 )
-"""Precisions that units may have for size, in the order in which they are measured."""
+"""Precisions that are tried if size is minimized, in the order in which they are measured."""
 
 BY_TIME: tuple[Precision, ...] = ("int8", "weight_only_int8", "dynamic_range")
-"""The same for latency; what computes like float32 is as fast as it."""
+"""Precisions that are tried if latency is minimized. Those that compute in float32 are left out, as
+they are no faster."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a repair.
+    """The user's request for a repair.
 
     Attributes:
-        model: Name of the model; None if the spec has only one.
-        start: The method to be kept as far as possible, None if any will do.
-        goals: Beside the gates, which must pass in any case.
-        aim: What is to be as small as it can be.
-        budget_s: Seconds that it may take, None for as many as it needs. At least one candidate is
+        model: Name of the model; None for the only model of the spec.
+        start: The method to keep for as many units as possible; None for no preference.
+        goals: Goals in addition to the gates, which must pass in any case.
+        aim: What to minimize.
+        budget_s: Seconds that the repair may take; None for no limit. At least one candidate is
             judged, however long that takes.
     """
 
@@ -107,13 +108,17 @@ class Request:
 
 @dataclass
 class _Stages:
-    """Seconds of each stage."""
+    """Stopwatch for the stages of a repair.
+
+    Attributes:
+        seconds: Seconds of each stage, by its name.
+    """
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def timing(self, name: str) -> Iterator[None]:
-        """Add the seconds of a block."""
+        """Add the seconds that a block takes to a stage."""
         start = time.monotonic()
         try:
             yield
@@ -124,12 +129,13 @@ class _Stages:
 
 @dataclass(frozen=True)
 class _Target:
-    """The error that is aimed at.
+    """The error that candidates should reach.
 
     Attributes:
-        error: Relative error: what the evaluation samples can prove to be small enough, if errors
-            spread over them as those of the method do over the calibration samples.
-        method: The method whose error it follows from.
+        error: The greatest relative error that the evaluation samples can prove to be small enough,
+            assuming that errors spread over them as the method's errors spread over the calibration
+            samples.
+        method: The method from whose error this follows.
     """
 
     error: float
@@ -141,9 +147,9 @@ def repair(
 ) -> Repair:
     """Find the smallest or fastest mix of precisions that passes the gate and reaches the goals.
 
-    Units are measured on calibration samples alone. Candidates, at most ``MOST_CANDIDATES``, are
-    judged by the gate on the evaluation set, the cheapest first, with intervals that are corrected
-    for how many might be tried.
+    Units are measured on calibration samples only. The gate then judges at most
+    ``MOST_CANDIDATES`` candidates on the evaluation set, the cheapest first. Their intervals are
+    corrected for the number of candidates that might be tried.
 
     Raises:
         SpecError: A name is unknown, the evaluation set can't prove a goal, or no mix reaches it.
@@ -190,7 +196,7 @@ def repair(
             say(f"{model}: judging candidate {number} of {len(candidates)}")
             method = request.start or candidate.method
             verdicts = judge_candidate(court, method, candidate.units, candidate.percentile)
-            # An error that was measured needs no correction.
+            # A candidate with another percentile has a measured error, which needs no correction.
             is_measured = candidate.percentile is not None
             predicted = candidate.error * (1.0 if is_measured else search.correction)
             tried.append(_tried(candidate, method, verdicts, predicted))
@@ -231,13 +237,13 @@ def repair(
 
 @dataclass(frozen=True)
 class _Figures:
-    """What is known of the goals.
+    """The figures that follow from the goals and the evaluation set.
 
     Attributes:
-        limits: The limit of each goal's gate.
-        evaluation: Independent evaluation samples.
-        confidence: Of each candidate's intervals.
-        most: Candidates that may be tried.
+        limits: The limit of each goal's gate, by gate.
+        evaluation: Number of independent evaluation samples.
+        confidence: Confidence of each candidate's intervals.
+        most: Number of candidates that may be tried.
     """
 
     limits: Mapping[str, float]
@@ -248,13 +254,13 @@ class _Figures:
 
 @dataclass(frozen=True)
 class Ranges:
-    """What other ranges of activations do to a method.
+    """The effect of other activation ranges on a method's error.
 
     Attributes:
         usual: The method's own percentile.
-        percentile: The other one.
+        percentile: The other percentile.
         before: The method's relative error on the calibration samples.
-        after: That with the other percentile.
+        after: Its relative error with the other percentile.
     """
 
     usual: float
@@ -269,7 +275,7 @@ class Ranges:
 
     @property
     def sentence(self) -> str:
-        """What it does, without a full stop."""
+        """The effect in a sentence without a full stop."""
         verdict = "helps" if self.helps else "does not help"
         return (
             f"Ranges at the {self.percentile:g}th percentile in place of the {self.usual:g}th: "
@@ -278,7 +284,7 @@ class Ranges:
 
 
 class _Search:
-    """From the table of units to the candidates; each step is made when it is first asked for."""
+    """The search from the table of units to the candidates; each step is computed on first use."""
 
     def __init__(
         self,
@@ -297,7 +303,7 @@ class _Search:
 
     @cached_property
     def names(self) -> tuple[Precision, ...]:
-        """The precisions of units, in the order in which they are measured."""
+        """The precisions that units may have, in the order in which they are measured."""
         usual = BY_TIME if self.request.aim == "latency" else BY_SIZE
         if self.start is None:
             return usual
@@ -307,15 +313,15 @@ class _Search:
 
     @cached_property
     def kept(self) -> Precision | None:
-        """The precision that the variant's method stands for, whatever is chosen.
+        """The precision of the variant's method if it is fixed, None if the mix decides.
 
-        Times are known beside one method alone.
+        For latency it is always fixed, as times are only known relative to one method.
         """
         return self.start or (USUAL if self.request.aim == "latency" else None)
 
     @cached_property
     def table(self) -> ErrorTable:
-        """Errors and bytes of all units, and times if they matter."""
+        """The table of all units, with errors, bytes and, if latency is minimized, times."""
         budget_s = self.request.budget_s
         clock = Clock(None if budget_s is None else TABLE_SHARE * budget_s)
         with self.stages.timing("table of units"):
@@ -337,10 +343,10 @@ class _Search:
 
     @cached_property
     def target(self) -> _Target:
-        """The error that is aimed at.
+        """The error that candidates should reach.
 
         Raises:
-            EdgeqError: The method that it follows from can't be made or run.
+            EdgeqError: The method from whose error it follows can't be made or run.
         """
         goal = next((goal for goal in self.request.goals if goal.gate.name == ERROR), None)
         method = (goal and goal.reference) or self.request.start or USUAL
@@ -352,7 +358,7 @@ class _Search:
         return _Target(limit / (1.0 + self._half_width(squares)), method)
 
     def _half_width(self, squares: Doubles) -> float:
-        """Return how wide a candidate's interval will be to one side, as a share of its error."""
+        """Return the expected half-width of a candidate's interval, as a share of its error."""
         errors = np.sqrt(squares).max(axis=1)
         if not np.isfinite(errors).all() or not errors.mean():
             return 0.0
@@ -362,10 +368,10 @@ class _Search:
 
     @cached_property
     def choice(self) -> Choice:
-        """What the knapsack gives.
+        """The result of the knapsack.
 
         Raises:
-            SpecError: Nothing but float32 reaches the goal.
+            SpecError: Only float32 reaches the goal.
         """
         choice = choose_mixes(
             self.table,
@@ -388,7 +394,10 @@ class _Search:
 
     @cached_property
     def mixes(self) -> tuple[Checked, ...]:
-        """The first candidate, and its method everywhere, with predicted and measured errors."""
+        """Predicted and measured errors of the first candidate's method and of the candidate.
+
+        The method is left out if the candidate has no exceptions, or if its error is not predicted.
+        """
         first = self.choice.candidates[0]
         mixes = []
         whole = mix_of(self.table, first.method)
@@ -401,14 +410,14 @@ class _Search:
 
     @property
     def correction(self) -> float:
-        """What predictions are multiplied with: by how much that of the first candidate missed."""
+        """Factor for predictions: measured divided by predicted error of the first candidate."""
         first = self.mixes[-1]
         usable = first.predicted > 0 and math.isfinite(first.measured)
         return first.measured / first.predicted if usable else 1.0
 
     @cached_property
     def ranges(self) -> tuple[Ranges, ...]:
-        """What other ranges of activations do to the method that is to be kept."""
+        """The effect of other activation ranges on the method that is to be kept."""
         if self.start not in DEFAULT_PERCENTILES or self.request.start is None:
             return ()
         usual = DEFAULT_PERCENTILES[self.start]
@@ -426,7 +435,7 @@ class _Search:
 
     @property
     def recalibrated(self) -> tuple[Candidate, ...]:
-        """The method that is to be kept, with other ranges alone, if that is enough."""
+        """The method that is to be kept with other ranges only, if that is enough; else empty."""
         mix = None if self.start is None else mix_of(self.table, self.start)
         best = min(self.ranges, key=lambda ranges: ranges.after, default=None)
         if mix is None or best is None or not best.helps:
@@ -438,7 +447,7 @@ class _Search:
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
-        """What is to be judged, the cheapest first: other ranges cost nothing."""
+        """The candidates to judge, the cheapest first; other ranges cost nothing."""
         return (*self.recalibrated, *self._mixed)[: self.figures.most]
 
     @property
@@ -458,7 +467,10 @@ class _Search:
             return tuple(reverted)[: self.figures.most] or choice.candidates
 
     def _measure(self, candidate: Candidate) -> float | None:
-        """Return the relative error of a mix on the calibration samples, None without time."""
+        """Return the relative error of a mix on the calibration samples.
+
+        None if no time is left, infinity if the mix can't be made or run.
+        """
         if self.clock.is_over:
             return None
         try:
@@ -469,10 +481,10 @@ class _Search:
 
 
 def _model_of(spec: Spec, name: str | None) -> str:
-    """Return the model that is meant.
+    """Return the name of the model to repair.
 
     Raises:
-        SpecError: There is no such model, or none is named and there are several.
+        SpecError: There is no such model, or no model is named and the spec has several.
     """
     if name is None and len(spec.models) == 1:
         return next(iter(spec.models))
@@ -488,10 +500,10 @@ def _model_of(spec: Spec, name: str | None) -> str:
 
 
 def _precision_of(method: str | None) -> Precision | None:
-    """Return the precision of units that a method stands for.
+    """Return the precision that a method gives to units.
 
     Raises:
-        SpecError: Its units can't be made one by one.
+        SpecError: The method can't be applied to single units.
     """
     if method is None:
         return None
@@ -527,7 +539,7 @@ def _tried(candidate: Candidate, method: str, verdicts: Verdicts, predicted: flo
 def _trained(
     bench: Bench, court: Court, function: str, candidate: Candidate, request: Request
 ) -> TriedRecord:
-    """Return what the gate says of the most exact mix with weights from the user's training."""
+    """Train the most exact mix with the user's function, and return its record."""
     spec, method = court.spec, request.start or candidate.method
     folder = spec.path(spec.reports) / "latest"
     court.say(f"{court.model}: training by {function}")
@@ -540,7 +552,7 @@ def _trained(
 def _units(
     table: ErrorTable, found: Repair, candidates: Sequence[Candidate]
 ) -> tuple[UnitRecord, ...]:
-    """Return the table for the record, with what was chosen for each unit."""
+    """Return the table for the record, with the chosen precision of each unit."""
     judged = zip(candidates, found.tried, strict=False)
     mix: Mix = next((candidate.mix for candidate, tried in judged if tried is found.best), {})
     return tuple(

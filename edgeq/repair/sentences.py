@@ -1,4 +1,4 @@
-"""What a repair found, as lines for the terminal. Pure."""
+"""The result of a repair, as lines for the terminal. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MOST_UNITS = 8
 
 
 def lines(repair: Repair, origin: str) -> Iterator[str]:
-    """Yield what was found.
+    """Yield the lines that describe a repair's result.
 
     Args:
         repair: The repair.
-        origin: The spec's file, for the table that goes into it.
+        origin: The spec's file, into which the printed table is to be copied.
     """
     yield (
         f"{repair.model}: {words.plural(len(repair.units), 'unit')}, errors on "

@@ -1,7 +1,7 @@
-"""The error of each unit of a model at each precision alone, and what that says about mixes. Pure.
+"""The error of each single unit at each precision, and predictions for mixes from it. Pure.
 
 The squared error of a mix is the sum of the squared errors of its units, image by image, because
-what units add to the deciding tensor is nearly uncorrelated.
+the units' contributions to the error of the deciding tensor are nearly uncorrelated.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ Mix = Mapping[str, Precision]
 """The precision of every unit, by its name."""
 
 Aim = Literal["size", "latency"]
-"""What is to be as small as it can be."""
+"""What to minimize."""
 
 LEAST_SAVING = 0.02
-"""A precision that saves less than this share of a unit's float bytes is not worth its error, nor
-the change of types at the unit's borders."""
+"""Least share of a unit's float bytes that a precision must save. Less is not worth the error and
+the type conversions at the unit's borders."""
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """One unit at one precision, everything else in float32.
 
     Attributes:
-        squares: Squared errors, of each output of each image: the squared norm of the difference
-            divided by the mean squared norm of what the baseline gives.
-        bytes: What the file has beyond the float file, negative if it is smaller.
+        squares: Squared error of each output for each image, ``(images, outputs)``: the squared
+            norm of the difference divided by the mean squared norm of the baseline's output.
+        bytes: Size of the file minus that of the float file in bytes; negative if it is smaller.
     """
 
     squares: tuple[tuple[float, ...], ...]
@@ -45,7 +45,10 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def mean_square(self) -> float:
-        """The mean squared error over images, of all outputs together; summed up over units."""
+        """The mean over the images of the squared errors, summed over the outputs.
+
+        It is additive over units.
+        """
         return float(np.asarray(self.squares).mean(axis=0).sum())
 
 
@@ -54,11 +57,11 @@ class Row:
     """One unit.
 
     Attributes:
-        name: Its name.
-        weight_bytes: Of its float weights.
-        cells: By precision; float32, which errs by nothing, is not among them.
-        seconds: By precision, what an inference takes beyond that of a variant in which every unit
-            is made by the method that the repair starts from; empty if time does not matter.
+        name: Name of the unit.
+        weight_bytes: Bytes of the unit's float weights.
+        cells: The unit's cells by precision, without float32, whose error is 0.
+        seconds: By precision, the seconds that an inference takes in addition to one of a variant
+            made entirely by the method that the repair starts from; empty if time does not matter.
     """
 
     name: str
@@ -67,20 +70,21 @@ class Row:
     seconds: Mapping[Precision, float] = field(default_factory=dict)
 
     def bytes(self, precision: Precision) -> int | None:
-        """Return what a file has beyond the float file, None if that is not known."""
+        """Return the bytes that a precision adds to the float file, None if they are not known."""
         if precision == FLOAT32:
             return 0
         cell = self.cells.get(precision)
         return None if cell is None else cell.bytes
 
     def cost(self, precision: Precision, aim: Aim, kept: Precision | None = None) -> float | None:
-        """Return what the unit costs at a precision, None if that is not known.
+        """Return the cost of the unit at a precision, in bytes or seconds, None if it is not known.
 
         Args:
-            precision: Of the unit.
-            aim: What is to be as small as it can be.
-            kept: A precision that as much of the model as possible is to keep; to leave it costs
-                ``LEAST_SAVING`` of the unit's float bytes, and nothing is gained by it.
+            precision: Precision of the unit.
+            aim: What to minimize.
+            kept: A precision that as much of the model as possible should keep. Any other precision
+                costs ``LEAST_SAVING`` of the unit's float bytes, and bytes that it saves do not
+                count.
         """
         if aim == "latency":
             return self.seconds.get(precision)
@@ -97,8 +101,8 @@ class Row:
     def worthwhile(self, aim: Aim, kept: Precision | None = None) -> tuple[Precision, ...]:
         """Return the precisions that are worth their error, the most exact first.
 
-        Left out are those whose error is not finite, and those that save next to nothing over each
-        more exact one: no more than ``LEAST_SAVING`` of the unit's float bytes.
+        A precision is left out if its error is not finite, or if it saves no more than
+        ``LEAST_SAVING`` of the unit's float bytes compared with the cheapest more exact one.
         """
         saving = LEAST_SAVING * self.weight_bytes if aim == "size" and kept is None else 0.0
         every: tuple[Precision, ...] = (FLOAT32, *self.cells)
@@ -122,9 +126,9 @@ class ErrorTable:
 
     Attributes:
         rows: The units, in the order of execution.
-        float_bytes: Of the float file.
-        outputs: Number of outputs that decide.
-        images: Number of images that errors were measured on.
+        float_bytes: Size of the float file in bytes.
+        outputs: Number of deciding outputs.
+        images: Number of images on which errors were measured.
     """
 
     rows: tuple[Row, ...]
@@ -137,7 +141,7 @@ class ErrorTable:
         return {row.name: row for row in self.rows}
 
     def squares(self, mix: Mix) -> Doubles:
-        """Return the squared errors of a mix, predicted, shape ``(images, outputs)``."""
+        """Return the predicted squared errors of a mix, shape ``(images, outputs)``."""
         total = np.zeros((self.images, self.outputs))
         for name, precision in mix.items():
             if precision != FLOAT32:
@@ -145,14 +149,14 @@ class ErrorTable:
         return total
 
     def error(self, mix: Mix) -> float:
-        """Return the relative error of a mix, predicted, as the gate ``relative_error`` counts it.
+        """Return the predicted relative error of a mix, as the gate ``relative_error`` defines it.
 
-        That is the mean over the images, of the output where it is greatest.
+        That is the mean over the images, for the output with the greatest mean.
         """
         return gate_error(self.squares(mix))
 
     def bytes(self, mix: Mix) -> int:
-        """Return the bytes of a mix's file, predicted."""
+        """Return the predicted size of a mix's file in bytes."""
         return self.float_bytes + sum(
             self._by_name[name].cells[precision].bytes
             for name, precision in mix.items()
@@ -160,14 +164,14 @@ class ErrorTable:
         )
 
     def share(self, name: str, precision: Precision) -> float:
-        """Return the relative error of one unit alone at a precision, 0 in float32."""
+        """Return the relative error of one unit alone at a precision; 0 for float32."""
         if precision == FLOAT32:
             return 0.0
         return gate_error(np.asarray(self._by_name[name].cells[precision].squares))
 
 
 def gate_error(squares: Doubles) -> float:
-    """Return what the gate ``relative_error`` makes of squared errors, ``(images, outputs)``."""
+    """Return the value of the gate ``relative_error`` for squared errors, ``(images, outputs)``."""
     return float(np.sqrt(squares).mean(axis=0).max())
 
 
@@ -181,13 +185,14 @@ def relative_squares(
 
     Args:
         baseline: The baseline's outputs, ``(images, d)`` each.
-        variant: The variant's.
-        logits: Whether they are logits, which are centred image by image, since probabilities do
-            not depend on a constant; other outputs are compared with what they vary by from image
-            to image, or with their size if they don't vary.
+        variant: The variant's outputs, of the same shapes.
+        logits: Whether the outputs are logits. Logits are centred image by image, since
+            probabilities do not depend on an added constant. Errors of other outputs are relative
+            to their variation between images, or to their norm if they don't vary.
 
     Returns:
-        Infinity where the variant is not finite; 0 of an output that is 0 in the baseline.
+        The squared errors: infinity if the variant's output is not finite, 0 for an output that is
+        0 in the baseline.
     """
     columns = []
     for ours, theirs in zip(baseline, variant, strict=True):

@@ -1,4 +1,4 @@
-"""Better weights for the best mix, from the user's own training (``[repair] train``)."""
+"""Retraining the best mix with the user's own training function (``[repair] train``)."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ CHILD = "edgeq.repair.training_child"
 def trained_file(
     bench: Bench, method: str, units: Mapping[str, Precision], function: str, folder: Path
 ) -> Path:
-    """Return the file of a mix that was made of weights from the user's training.
+    """Return the file of a mix made from weights that the user's training function returns.
 
-    The function gets the path of the float ``.tflite`` file and the recipe, ``{"method": ...,
-    "units": {...}}``; it returns the path of a float file of the same network.
+    The function is called with the path of the float ``.tflite`` file and the recipe, ``{"method":
+    ..., "units": {...}}``. It returns the path of a float file of the same network.
 
     Args:
-        bench: Of the model.
+        bench: The model's bench.
         method: The variant's method.
-        units: Units that are made in another way.
-        function: ``package.module:function``.
-        folder: Where the file is put.
+        units: Units whose precision differs from the method's, with their precisions.
+        function: The training function, as ``package.module:function``.
+        folder: The folder for the file.
 
     Raises:
         ModelError: There is no such function, or what it returns is not a model.
-        ConversionError: It failed, with its reason in one line and its log.
+        ConversionError: The function failed; the error gives the reason in one line, and the log.
     """
     spec, baseline = bench.run.spec, bench.baseline
     check_function(function, spec.root, f"{spec.origin}: repair.train")

@@ -1,4 +1,4 @@
-"""The child process that calls the user's training; it is asked as ``models/serving.py`` says."""
+"""The child process that calls the user's training, with the protocol of ``models/serving.py``."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from edgeq.tflite.model_file import read_model
 
 
 class Train(msgspec.Struct, frozen=True, kw_only=True):
-    """Get better weights.
+    """A request to retrain a model.
 
     Attributes:
-        function: ``package.module:function``.
-        root: The project's folder, where its module is searched first.
-        model: The float ``.tflite`` file.
+        function: The training function, as ``package.module:function``.
+        root: The project's folder, which is searched first for the function's module.
+        model: Path of the float ``.tflite`` file.
         recipe: How the variant is made: ``method``, and the precisions of ``units``.
-        output: The file to write.
+        output: Path of the file to write.
     """
 
     function: str
@@ -34,10 +34,10 @@ class Train(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def work(request: dict[str, Any]) -> dict[str, object]:
-    """Call the function and keep the float file that it names.
+    """Call the training function and copy the float file whose path it returns.
 
     Raises:
-        ModelError: What it returns is not the path of a model.
+        ModelError: The function did not return the path of a model.
     """
     task = structs.converted(request, Train)
     sys.path.insert(0, task.root)

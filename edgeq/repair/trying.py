@@ -1,4 +1,4 @@
-"""Letting the gate judge what a repair proposes, on the evaluation set."""
+"""Judging the candidates of a repair by the gate, on the evaluation set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edgeq.results.prefetch import prefetch
 from edgeq.store.content import Store
 
 NAME = "repaired"
-"""What the repaired variant is called."""
+"""Name of the repaired variant."""
 
 ERROR = "relative_error"
 RATIO = "latency_ratio"
@@ -33,15 +33,15 @@ Units = Sequence[tuple[str, Precision]]
 
 @dataclass(frozen=True)
 class Court:
-    """What candidates of one model are judged by.
+    """What the candidates of one model are judged by.
 
     Attributes:
-        spec: The user's own.
-        model: The model.
-        store: Of the run.
-        say: Told what is going on.
-        limits: Of the goals, by gate.
-        confidence: Of the intervals, corrected for the number of candidates.
+        spec: The user's spec.
+        model: Name of the model.
+        store: The store of the run.
+        say: Called with messages about the progress.
+        limits: The limits that the goals set, by gate.
+        confidence: Confidence of the intervals, corrected for the number of candidates.
     """
 
     spec: Spec
@@ -54,12 +54,13 @@ class Court:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What the gate says about a candidate.
+    """The gate's verdicts on a candidate.
 
     Attributes:
-        records: Its cases; those that must be measured alone are left out if others stop it.
-        bytes: Of its file, None if it could not be made.
-        lacks: What it lacks, in sentences without a full stop; empty if it passes.
+        records: The candidate's cases. Those that must be measured alone are left out if others
+            already reject it.
+        bytes: Size of the candidate's file in bytes; None if it could not be made.
+        lacks: What the candidate lacks, in sentences without a full stop; empty if it passes.
     """
 
     records: tuple[CaseRecord, ...]
@@ -86,12 +87,12 @@ def judge_candidate(
 
 
 def judge_trained(court: Court, file: Path, method: str | None) -> Verdicts:
-    """Judge a file that was made of trained weights, as a variant that is ready-made.
+    """Judge a file made from retrained weights as a ready-made variant.
 
     Args:
-        court: What it is judged by.
+        court: What the file is judged by.
         file: The file.
-        method: The method that it claims, None for a mix.
+        method: The method that the file claims; None for a mix.
 
     Raises:
         EdgeqError: The baseline or the images can't be used.
@@ -120,10 +121,10 @@ def _judge(court: Court, declared: ReadyVariant) -> Verdicts:
 
 
 def value_of(court: Court, goal: Goal, method: str) -> float:
-    """Return what a gate measures of a method's own variant on the evaluation set.
+    """Return the value that a gate measures for a method's own variant on the evaluation set.
 
     Raises:
-        SpecError: It has no value.
+        SpecError: The gate measured no value.
         EdgeqError: The variant can't be made or run.
     """
     gate = goal.gate
@@ -151,7 +152,7 @@ def value_of(court: Court, goal: Goal, method: str) -> float:
 
 
 def _spec_of(court: Court, declared: ReadyVariant) -> Spec:
-    """Return the spec with the candidate as its one variant, under the limits that hold for it."""
+    """Return the spec with the candidate as its only variant, and with the candidate's limits."""
     spec = court.spec
     own = {**spec.gates.limits(NAME), **court.limits}
     gates = msgspec.structs.replace(spec.gates, by_method={**spec.gates.by_method, NAME: own})
@@ -173,9 +174,9 @@ def _judged(case: Case) -> CaseRecord:
 
 
 def _lack(record: CaseRecord, court: Court) -> str:
-    """Return what a case lacks to pass, empty if nothing.
+    """Return why a case keeps a candidate from passing, empty if it does not.
 
-    A goal must be proved. What another gate leaves open stops as the spec says.
+    A goal must be proved. For other gates the spec decides whether INCONCLUSIVE is enough.
     """
     open_ = record.status is Verdict.INCONCLUSIVE
     stops = record.status is Verdict.FAIL or (
@@ -186,7 +187,7 @@ def _lack(record: CaseRecord, court: Court) -> str:
 
 
 def _loosest(gate: Gate) -> float:
-    """Return a limit that everything passes."""
+    """Return a limit of the gate that every variant passes."""
     if gate.sense == "min":
         return gate.minimum
     return 1e9 if gate.maximum is None else gate.maximum

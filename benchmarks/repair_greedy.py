@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.repair_greedy [MODEL] [--images N]``: both start from int8 and look for the
 mix whose relative error on the evaluation photographs is at most half of int8's. The greedy search
-makes, in every round, each mix with one unit more in weight_only_int8, runs it on the evaluation
-set, and keeps the best; that is how sensitivity searches of other toolkits work, and it needs no
+makes, in every round, each mix with one unit more in float32, runs it on the evaluation set, and
+keeps the best; that is how sensitivity searches of other toolkits work, and it needs no
 assumption. Counts runs over the evaluation set, runs over the 16 calibration samples, and seconds.
 Needs EDGEQ_DATA.
 """
@@ -28,7 +28,7 @@ from edgeq.repair.trying import ERROR
 from edgeq.results.judging import judge
 
 GOAL = parse_goal(f"{ERROR} <= 0.5 x int8")
-BETTER: Precision = "weight_only_int8"
+BETTER: Precision = "float32"
 RESNET8 = Path(os.environ.get("EDGEQ_DATA", ".")) / "models" / "resnet8_cifar10_float.tflite"
 MODELS: dict[str, dict[str, Any]] = {
     "resnet8": {

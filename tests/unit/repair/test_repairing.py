@@ -11,6 +11,7 @@ from edgeq.config.structs import Spec
 from edgeq.errors import ImageError, ModelError, SpecError
 from edgeq.pipeline.run import Run
 from edgeq.record.repair import Repair, read, write
+from edgeq.repair import checking
 from edgeq.repair.choosing import MOST_CANDIDATES
 from edgeq.repair.goals import corrected, parse_goal
 from edgeq.repair.repairing import Request, repair
@@ -218,3 +219,23 @@ def test_training_gives_the_best_mix_better_weights(
     keys["repair"] = {"train": "training:bettr"}
     with pytest.raises(ModelError, match="has no function 'bettr'"):
         repair(own_spec(root, **keys), Request(budget_s=0.001))
+
+
+def test_outputs_without_classes_decide_as_they_are(root: Path) -> None:
+    model = {"source": "net.tflite", "preprocessing": "keras-tf", "task": "tensors"}
+    spec_ = own_spec(root, models={"net": model}, gates={"relative_error": 0.5})
+    found = repair(spec_, Request(goals=(HALF,)))
+    assert found.repaired is not None
+    assert (found.repaired.error or 1.0) <= found.limits["relative_error"]
+
+
+def test_what_does_not_add_up_is_reverted_unit_by_unit(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "TOLERANCE", -0.99)
+    found = repair(own_spec(root), Request(start="int8", goals=(HALF,)))
+    assert not found.additive
+    assert found.stages["units one by one"] > 0
+    assert found.best is not None
+    assert found.best.method == "int8"
+    assert "they were reverted one by one" in "\n".join(lines(found, "edgeq.toml"))

@@ -1,1 +1,1 @@
-"""Where models run: other machines, emulated ones, and compilers that say what would run where."""
+"""Targets: other machines, emulated ones, and compilers that report what would run on a device."""

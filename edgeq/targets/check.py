@@ -1,4 +1,4 @@
-"""Does a target run models as it should? Greets its worker and runs models with known answers."""
+"""Checks that a target runs models correctly: greets its worker and runs models of known output."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _SEED = 7
 
 @dataclass(frozen=True)
 class Ran:
-    """What a tiny model did on a target.
+    """The run of a tiny model on a target.
 
     Attributes:
-        arithmetic: Of the model.
-        loaded: The model as the worker holds it.
-        differing: How many of its answers are not the known ones.
-        median_s: Seconds of an inference.
+        arithmetic: Arithmetic of the model.
+        loaded: The model as the worker loaded it.
+        differing: Number of output values that differ from the known ones.
+        median_s: Median latency in seconds.
     """
 
     arithmetic: tiny.Arithmetic
@@ -47,14 +47,14 @@ class Ran:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found out about a target.
+    """The findings of a check of a target.
 
     Attributes:
-        kind: Of the target.
-        facts: What the worker said of itself.
-        before: The machine's state before the models ran.
-        after: The same afterwards.
-        runs: Of the tiny models.
+        kind: Kind of the target.
+        facts: Facts that the worker reported about itself.
+        before: State of the machine before the models ran.
+        after: State of the machine after they ran.
+        runs: Runs of the tiny models.
     """
 
     kind: TargetKind
@@ -65,7 +65,7 @@ class Checked:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong with the target; nothing may be judged there until it is put right."""
+        """What is wrong with the target; until it is fixed, nothing may be judged there."""
         wrong = [
             f"{run.differing} answers of the {run.arithmetic} model are not the known ones"
             for run in self.runs
@@ -82,7 +82,7 @@ class Checked:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What makes times uncertain there."""
+        """What makes latency on the target uncertain."""
         if "time" not in self.kind.measures:
             return ()
         doubts = []
@@ -98,10 +98,10 @@ class Checked:
 
 
 def check(kind: TargetKind, target: Target) -> Checked:
-    """Return what a target does with two tiny models.
+    """Run two tiny models on a target and return the findings.
 
     Raises:
-        WorkerError: Its worker can't be started, or does not run them.
+        WorkerError: Its worker can't be started or does not run the models.
     """
     with (
         tempfile.TemporaryDirectory(prefix="edgeq-") as folder,
@@ -132,7 +132,7 @@ def _run(session: Session, folder: Path, arithmetic: tiny.Arithmetic, kernels: K
 
 
 def lines(checked: Checked) -> Iterator[str]:
-    """Yield what a check found, for people."""
+    """Yield the findings of a check as lines for people."""
     facts = checked.facts
     versions = facts.versions
     processor = facts.processor or "unknown"
@@ -173,12 +173,12 @@ def _time(kind: TargetKind, run: Ran) -> str:
 
 @dataclass(frozen=True)
 class Beside:
-    """A model on a target beside the same on this machine.
+    """A model on a target compared with the same model on this machine.
 
     Attributes:
-        here: The model on this machine.
-        there: The model on the target.
-        sameness: How far its outputs lie apart.
+        here: The run on this machine.
+        there: The run on the target.
+        sameness: How far their outputs differ.
     """
 
     here: Loaded
@@ -187,12 +187,12 @@ class Beside:
 
 
 def beside_local(kind: TargetKind, target: Target, path: Path) -> Beside:
-    """Run a model on a target and here, on ``IMAGES`` random inputs, and compare the answers.
+    """Run a model on a target and here, on ``IMAGES`` random inputs, and compare the outputs.
 
-    The kernels are of the same sort on both.
+    Both use the same kind of kernels.
 
     Raises:
-        WorkerError: It can't be run on either.
+        WorkerError: The model does not run on one of them.
     """
     here, inputs, ours = _answers(local_target(), path, kind.kernels, None)
     there, _, theirs = _answers(target, path, kind.kernels, inputs)
@@ -225,7 +225,7 @@ def _random_inputs(loaded: Loaded) -> list[list[AnyArray]]:
 
 
 def beside_lines(beside: Beside) -> Iterator[str]:
-    """Yield what the comparison says, for people."""
+    """Yield the comparison as lines for people."""
     yield f"model      {_kernels(beside.there)}; here {_kernels(beside.here)}"
     if beside.there.arena_bytes is not None:
         yield f"arena      {beside.there.arena_bytes:,} bytes"

@@ -1,4 +1,4 @@
-"""Reading Debian's packages: an ``ar`` archive whose member ``data.tar.*`` holds the files."""
+"""Reads Debian packages: ``ar`` archives whose member ``data.tar.*`` holds the files."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _MAGIC, _HEADER = b"!<arch>\n", 60
 
 
 def extract(package: Path, folder: Path, keep: Callable[[str], bool]) -> dict[str, str]:
-    """Write regular files of a package below a folder, and return its links, which are not made.
+    """Write a package's regular files below a folder, and return its links, which are not created.
 
     Args:
         package: The ``.deb`` file.
-        folder: Where the root's files go.
-        keep: Says of a path such as ``usr/bin/x`` whether it is needed.
+        folder: The folder that stands for the root.
+        keep: Returns whether a path such as ``usr/bin/x`` is needed.
 
     Returns:
-        The target of every needed link, by the link's path, both from the root.
+        The target of every needed link by the link's path, both relative to the root.
 
     Raises:
-        EdgeqError: It is not a package, or is compressed in a way that Python can't read.
+        EdgeqError: The file is not a package, or its compression is not supported by Python.
     """
     links = {}
     try:
@@ -51,7 +51,7 @@ def extract(package: Path, folder: Path, keep: Callable[[str], bool]) -> dict[st
 
 
 def copy_links(folder: Path, links: dict[str, str]) -> None:
-    """Put copies in the place of links, whatever the order in which they name each other.
+    """Put copies in place of links, which may refer to each other in any order.
 
     A copy has a sha256 of its own, and no path can lead out of the folder.
     """
@@ -66,7 +66,7 @@ def copy_links(folder: Path, links: dict[str, str]) -> None:
 
 
 def _resolved(parent: PurePosixPath, link: str) -> str:
-    """Return a link's target from the root, without ``..``."""
+    """Return a link's target relative to the root, without ``..``."""
     steps: list[str] = []
     for step in (PurePosixPath("/") / parent / link).parts[1:]:
         if step == "..":
@@ -80,7 +80,7 @@ def _data(archive: bytes) -> bytes:
     """Return the member of a package that holds its files.
 
     Raises:
-        ValueError: There is none.
+        ValueError: There is no such member.
     """
     if not archive.startswith(_MAGIC):
         raise ValueError("no ar archive")

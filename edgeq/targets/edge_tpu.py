@@ -1,7 +1,7 @@
-"""Google's Edge TPU: what its published rules let its compiler map, and what the compiler says.
+"""Google's Edge TPU: what published rules let its compiler map, or what the compiler itself maps.
 
-The rules are data with their sources. They say what *may* map, never what does: the compiler has
-limits that nobody published. If it is on this machine, it is asked.
+The rules are data with their sources. They say what *may* map, never what will, because the
+compiler has unpublished limits. If the compiler is installed on this machine, it is used instead.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COMPILER = "edgetpu_compiler"
 TIMEOUT_S = 600.0
 MAPPED = "Mapped to Edge TPU"
 UNFUSED = frozenset({"AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION"})
-"""Operators that may map without a fused activation function only."""
+"""Operators that may map only without a fused activation function."""
 
 _EIGHT_BITS = frozenset({"int8", "uint8"})
 _NAMES_SHOWN = 4
@@ -37,12 +37,12 @@ _ROW = re.compile(r"([A-Z][A-Z0-9_]+)\s+(\d+)\s+(\S.*)")
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """Operators that one source says may map.
+    """Operators that may map according to one source.
 
     Attributes:
-        source: Who says so.
+        source: The source.
         read: When it was read.
-        operators: The known limitation by the operator's name, ``""`` for none.
+        operators: The known limitation by operator name, ``""`` for none.
     """
 
     source: str
@@ -51,12 +51,12 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What is known of the compiler.
+    """What is known about the compiler.
 
     Attributes:
         published: Operators that are documented.
-        seen: Operators that the compiler was seen to map beyond those.
-        reasons: What its reasons for leaving an operator to the CPU mean.
+        seen: Further operators that the compiler was seen to map.
+        reasons: The meaning of its reasons for leaving an operator to the CPU.
     """
 
     published: Listed
@@ -76,7 +76,7 @@ def rules() -> Rules:
 
 
 def examine(settings: NoSettings, path: Path) -> Findings:
-    """Return what may map, or, if the compiler is on this machine, what it maps.
+    """Return which operators may map or, if the compiler is on this machine, which ones it maps.
 
     Raises:
         ModelError: The file can't be read.
@@ -112,7 +112,7 @@ def refusal(model: ModelFile, operator: Operator) -> str | None:
 
 
 def judged(model: ModelFile) -> Findings:
-    """Return what the rules say of a file."""
+    """Return what the rules say about a file."""
     refusals = {operator.index: refusal(model, operator) for operator in model.operators}
     may = sum(reason is None for reason in refusals.values())
     why = Counter(
@@ -137,7 +137,7 @@ def compile_log(path: Path) -> str:
     """Return the log that the compiler on this machine writes about a file.
 
     Raises:
-        EdgeqError: It fails, takes too long, or writes no log.
+        EdgeqError: The compiler fails, takes too long or writes no log.
     """
     with tempfile.TemporaryDirectory(prefix="edgeq-") as folder:
         command = [COMPILER, "--show_operations", "--out_dir", folder, str(path.resolve())]
@@ -149,7 +149,7 @@ def compile_log(path: Path) -> str:
 
 
 def statuses(log: str) -> Counter[tuple[str, str]]:
-    """Return how many operators have which status, by name and status."""
+    """Return the number of operators by name and status."""
     counts: Counter[tuple[str, str]] = Counter()
     for row in log.splitlines():
         match = _ROW.fullmatch(row.strip())
@@ -159,7 +159,7 @@ def statuses(log: str) -> Counter[tuple[str, str]]:
 
 
 def explained(log: str) -> Findings:
-    """Return what a log of the compiler says, with what its reasons mean."""
+    """Return the findings in a compiler's log, with its reasons explained."""
     counts = statuses(log)
     total = sum(counts.values())
     mapped = sum(count for (_, status), count in counts.items() if status == MAPPED)

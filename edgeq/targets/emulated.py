@@ -1,8 +1,8 @@
-"""An arm64 machine, emulated by qemu: Debian's Python for arm64 and LiteRT's wheels, unpacked.
+"""An arm64 machine emulated by qemu, with Debian's Python for arm64 and LiteRT's wheels unpacked.
 
-Nothing is installed and no root is needed: the emulator starts the unpacked root's own loader,
-which starts its Python. Answers are those of arm64's kernels; time and memory are the emulator's
-own and mean nothing.
+Nothing is installed and no root rights are needed: the emulator starts the loader in the unpacked
+root, which starts its Python. Outputs are those of arm64's kernels. Latency and memory are the
+emulator's own and mean nothing.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from edgeq.words import size
 
 KIND, PARTS = "emulated", "parts"
 SUITE = "trixie"
-"""Debian's release. Its qemu is 10.0; that of the release before, 7.2, crashes LiteRT 2.3."""
+"""Debian release, with qemu 10.0. The qemu 7.2 of the previous release crashes LiteRT 2.3."""
 PYTHON = "3.13"
-"""Of that release."""
+"""Python version of that release."""
 LEAST_QEMU = 8
 
 _DEBIAN = {"aarch64": "arm64"}
@@ -47,7 +47,7 @@ def start(name: str, settings: Emulated) -> Target:
     """Return the command line that starts the worker in the emulator.
 
     Raises:
-        EdgeqError: The target was not added, or its emulator is gone.
+        EdgeqError: The target was not added, or its emulator no longer exists.
     """
     entry = _entry(settings)
     if entry is None:
@@ -70,7 +70,7 @@ def start(name: str, settings: Emulated) -> Target:
         "PYTHONHOME": str(root / "usr"),
         "PYTHONPATH": str(entry.folder / "site"),
         "PYTHONNOUSERSITE": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",  # what is in the cache is what was hashed
+        "PYTHONDONTWRITEBYTECODE": "1",  # so that the cache keeps the content that was hashed
     }
     command = [str(emulator), "-cpu", settings.cpu]
     command += [text for key, value in guest.items() for text in ("-E", f"{key}={value}")]
@@ -87,10 +87,10 @@ def start(name: str, settings: Emulated) -> Target:
 
 
 def prepare(name: str, settings: Emulated, supply: Supply) -> Iterator[str]:
-    """Get what the emulated machine needs, and yield lines for people.
+    """Fetch what the emulated machine needs, and yield lines for people.
 
     Raises:
-        EdgeqError: It can't be fetched, or a file of parts can't be used.
+        EdgeqError: A part can't be fetched, or a file of parts can't be used.
     """
     with tempfile.TemporaryDirectory(prefix="edgeq-target-") as temporary:
         folder = Path(temporary)
@@ -128,7 +128,7 @@ def _described(facts: dict[str, str]) -> str:
 
 
 def _entry(settings: Emulated) -> Entry | None:
-    """Return the parts that were unpacked last, verified; None if there are none."""
+    """Return the entry with the parts unpacked last, verified, None if there is none."""
     store = cache(KIND)
     facts = _facts(settings)
     fitting = [
@@ -167,7 +167,7 @@ def _fetch(settings: Emulated, supply: Supply, folder: Path) -> list[Path]:
 
 
 def _unpack(place: Path, settings: Emulated, paths: Sequence[Path]) -> None:
-    """Unpack what is needed of the parts into an entry's folder."""
+    """Unpack the needed contents of the parts into an entry's folder."""
     emulator = f"usr/bin/qemu-{settings.machine}"
     links: dict[str, str] = {}
     for path in paths:
@@ -192,7 +192,7 @@ def _is_needed(path: str) -> bool:
 
 
 def _own_emulator(machine: str) -> Path | None:
-    """Return an emulator on the path that is new enough."""
+    """Return an emulator on PATH that is recent enough, None if there is none."""
     for name in (f"qemu-{machine}", f"qemu-{machine}-static"):
         path = shutil.which(name)
         if path is not None and _version(path) >= LEAST_QEMU:
@@ -201,9 +201,9 @@ def _own_emulator(machine: str) -> Path | None:
 
 
 def _version(emulator: str) -> int:
-    """Return the major version of an emulator, 0 if it does not tell."""
+    """Return the major version of an emulator, 0 if it does not report one."""
     try:
-        done = subprocess.run(  # noqa: S603 - what the path names
+        done = subprocess.run(  # noqa: S603 - a program on PATH
             [emulator, "--version"], capture_output=True, text=True, check=False, timeout=60
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -1,7 +1,7 @@
-"""Arm's Ethos-U NPU, as Arm's compiler Vela estimates it: nothing is measured, and nothing runs.
+"""Arm's Ethos-U NPU, estimated by Arm's compiler Vela; nothing is measured, and nothing runs.
 
-Vela ends with exit code 0 and a time of 0 if no operator at all runs on the NPU, so what counts is
-how many do.
+Vela ends with exit code 0 and a time of 0 even if no operator runs on the NPU. The number of
+operators that do therefore matters.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from edgeq.words import share, size
 
 PACKAGE, EXTRA = "ethos-u-vela", "ethos-u"
 CONFIGURATION = "Arm/vela.ini"
-"""That comes with Vela."""
+"""Configuration file that comes with Vela."""
 LARGE_SHARE = 0.1
-"""Of the cycles, from which preprocessing in the graph is worth a hint."""
+"""Fraction of the cycles from which preprocessing in the graph is worth a hint."""
 
 _USUAL = {
     "u55": ("Ethos_U55_High_End_Embedded", "Shared_Sram"),
@@ -39,20 +39,20 @@ _NAMES_SHOWN = 4
 
 
 class NpuEstimate(msgspec.Struct, frozen=True, kw_only=True):
-    """What Vela says of a file. Estimates, not measurements.
+    """Vela's estimates for a file, which are not measurements.
 
     Attributes:
-        accelerator: The NPU and its multipliers.
-        system_config: The clock and the memories that it was estimated for.
-        memory_mode: Which memory holds what.
-        npu_operators: Operators on the NPU, as Vela splits them.
+        accelerator: The NPU and its number of multipliers.
+        system_config: Clock and memories that the estimate assumes.
+        memory_mode: Assignment of data to memories.
+        npu_operators: Number of operators on the NPU, as Vela splits them.
         cpu_operators: Operators left to the CPU, by their names in the file.
-        milliseconds: Estimated time of an inference on the NPU; nothing is known of the CPU's part.
-        sram_bytes: Peak of the SRAM.
+        milliseconds: Estimated latency of the NPU's part in ms; the CPU's part is unknown.
+        sram_bytes: Peak use of the SRAM in bytes.
         cycles: Estimated cycles of the NPU.
-        before_compute: Share of the operators' cycles that those before the first convolution or
-            dense layer take: preprocessing that is part of the graph.
-        version: Of Vela.
+        before_compute: Fraction of the operators' cycles before the first convolution or dense
+            layer, which is preprocessing that is part of the graph.
+        version: Version of Vela.
     """
 
     accelerator: str
@@ -111,16 +111,16 @@ def estimate(settings: EthosU, path: Path) -> NpuEstimate:
 
 
 def read(summary: str, layers: str, *, accelerator: str, version: str) -> NpuEstimate:
-    """Return the estimate that Vela's two tables hold.
+    """Return the estimate in Vela's two tables.
 
     Args:
-        summary: The csv with a row for the whole network; times in seconds, memory in KiB.
-        layers: The csv with a row for each operator.
-        accelerator: As asked for.
-        version: Of Vela.
+        summary: The CSV table with one row for the whole network; times in seconds, memory in KiB.
+        layers: The CSV table with one row per operator.
+        accelerator: The accelerator that was requested.
+        version: Version of Vela.
 
     Raises:
-        EdgeqError: They are not such tables.
+        EdgeqError: The tables do not have this form.
     """
     try:
         whole = next(csv.DictReader(io.StringIO(summary)))
@@ -152,11 +152,11 @@ def _before_compute(rows: list[dict[str, str]]) -> float:
         if row["Original Operator"] in _COMPUTE:
             return before / total if total else 0.0
         before += int(row["Op Cycles"])
-    return 0.0  # without any layer there is nothing that the rest could prepare
+    return 0.0  # without such a layer, nothing counts as preprocessing
 
 
 def described(npu: NpuEstimate) -> Findings:
-    """Return what an estimate says, for people."""
+    """Return an estimate as findings for people."""
     left = sum(npu.cpu_operators.values())
     configuration = f"{npu.system_config}, {npu.memory_mode}"
     lines = [

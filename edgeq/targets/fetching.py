@@ -1,8 +1,8 @@
-"""Getting parts: Debian's packages by the machine's own apt, wheels by its own pip.
+"""Fetches parts: Debian packages with the machine's own apt, and wheels with its own pip.
 
-No host is named here. apt's mirrors, proxies and keys are the machine's, and so are pip's indexes;
-apt works in a folder of its own, so that nothing is installed and no root is needed. Both verify
-what they fetch: apt by the mirror's signature, pip by the index's hashes.
+No host is named here: apt's mirrors, proxies and keys are the machine's, and so are pip's indexes.
+apt works in a folder of its own, so that nothing is installed and no root rights are needed. Both
+verify what they fetch, apt by the mirror's signature and pip by the index's hashes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def own_mirror() -> str:
     """Return the address of the Debian mirror that this machine uses.
 
     Raises:
-        EdgeqError: It has no apt, or apt knows no such mirror.
+        EdgeqError: The machine has no apt, or apt has no such mirror.
     """
     if shutil.which("apt-get") is None:
         raise EdgeqError("there is no apt-get here to fetch packages with", remedy=OFFLINE)
@@ -43,17 +43,17 @@ def own_mirror() -> str:
 def fetch_packages(
     names: Sequence[str], *, machine: str, suite: str, mirror: str, folder: Path
 ) -> list[Path]:
-    """Return Debian's packages of these names with all that they depend on, fetched to a folder.
+    """Fetch Debian packages and everything that they depend on into a folder, and return them.
 
     Args:
-        names: Of packages, ``NAME`` for the machine or ``NAME:HOST`` for this one.
+        names: Names of packages, ``NAME`` for the target machine or ``NAME:HOST`` for this one.
         machine: Debian's name of the architecture.
-        suite: Debian's release.
-        mirror: Its address.
-        folder: An empty one, for apt's state too.
+        suite: Debian release.
+        mirror: Address of the mirror.
+        folder: An empty folder, also used for apt's state.
 
     Raises:
-        EdgeqError: They can't be fetched.
+        EdgeqError: The packages can't be fetched.
     """
     state, archives = folder / "apt", folder / "apt" / "cache" / "archives"
     for part in ("lists/partial", "cache/archives/partial", "sources"):
@@ -75,7 +75,7 @@ def fetch_packages(
         "Dir::Cache": state / "cache",
         "Dir::Cache::archives": archives,
         "APT::Architecture": machine,
-        "APT::Sandbox::User": "root",  # with the user's own rights
+        "APT::Sandbox::User": "root",  # keeps the rights of the current user
         "APT::Install-Recommends": "false",
         "APT::Keep-Downloaded-Packages": "true",
         "Acquire::Languages": "none",
@@ -97,10 +97,10 @@ def fetch_packages(
 def fetch_wheels(
     requirements: Sequence[str], *, python: str, platforms: Sequence[str], folder: Path
 ) -> list[Path]:
-    """Return wheels for another machine, fetched by pip to a folder, without their dependencies.
+    """Fetch wheels for another machine with pip, without their dependencies, and return them.
 
     Raises:
-        EdgeqError: There is no pip, or it does not find them.
+        EdgeqError: There is no pip, or it does not find the wheels.
     """
     chosen = [text for platform in platforms for text in ("--platform", platform)]
     command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:"]

@@ -1,4 +1,4 @@
-"""What a look at a file tells about how it would run on a target."""
+"""Findings about how a file would run on a target, from examining the file."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Findings:
-    """What there is to know of a file on a target that does not run it.
+    """Findings about a file on a target that does not run it.
 
     Attributes:
-        lines: For people, a line each.
-        problems: Why the file can't be used there, a line each; none if nothing speaks against it.
+        lines: Findings for people, one line each.
+        problems: Reasons why the file can't be used there, one line each; empty if there are none.
     """
 
     lines: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""This machine."""
+"""This machine as a target."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from edgeq.run.targets import Target, local_target
 
 
 def start(name: str, settings: NoSettings) -> Target:
-    """Return this machine, with the Python that runs now."""
+    """Return this machine, with the Python that is running."""
     del name, settings
     return local_target()

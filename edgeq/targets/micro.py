@@ -1,7 +1,8 @@
-"""TensorFlow Lite Micro on this machine: the kernels and the arena of a microcontroller.
+"""TensorFlow Lite Micro on this machine, with the kernels and the arena of a microcontroller.
 
-Google's package interprets a file with TFLM's own kernels, which are the reference ones, and knows
-how many bytes of its arena the file takes. Time here says nothing about a microcontroller.
+Google's package interprets a file with TFLM's own kernels, which are the reference kernels, and
+reports how many bytes of the arena the file needs. Latency here says nothing about a
+microcontroller.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def start(name: str, settings: NoSettings) -> Target:
     """Return the command line that starts a worker with TFLM's interpreter.
 
     Raises:
-        EdgeqError: The package is not installed; it has wheels for few systems.
+        EdgeqError: The package is not installed. It has wheels for few systems only.
     """
     del settings
     try:

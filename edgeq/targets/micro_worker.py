@@ -1,6 +1,7 @@
 """A worker whose models run in TensorFlow Lite Micro's interpreter.
 
-Started as ``python -m edgeq.targets.micro_worker``; the worker proper talks to the client.
+It is started as ``python -m edgeq.targets.micro_worker`` and uses the regular worker to talk to the
+client.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ from edgeq.run import worker
 
 T = TypeVar("T")
 TIMES_THE_FILE, LEAST_ARENA = 16, 1 << 22
-"""An arena of so many times the file's size, and at least so many bytes, is never the limit."""
+"""Arena size, as a multiple of the file's size and at least in bytes, that is never the limit."""
 
 _ARENA = re.compile(r"Arena allocation total (\d+) bytes")
 _NOISE = re.compile(r"tensorflow/lite/\S+\s*")
 
 
 class Interpreter:
-    """TFLM's interpreter with those methods of LiteRT's that a worker calls.
+    """TFLM's interpreter with the methods of LiteRT's interpreter that a worker calls.
 
     Args:
-        content: The file. It is given more of an arena than it can need.
+        content: Content of the file. The arena is larger than the file can need.
 
     Raises:
-        ValueError: TFLM refuses the file; with what it printed.
+        ValueError: TFLM refuses the file. The message is what it printed.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -57,23 +58,23 @@ class Interpreter:
         self._interpreter.invoke()
 
     def set_tensor(self, index: int, values: Any) -> None:
-        """Set an input, by the tensor's number in the file."""
+        """Set an input, given the tensor's index in the file."""
         self._interpreter.set_input(values, list(self._graph.inputs).index(index))
 
     def get_tensor(self, index: int) -> Any:
-        """Return an output, by the tensor's number in the file."""
+        """Return an output, given the tensor's index in the file."""
         return self._interpreter.get_output(list(self._graph.outputs).index(index))
 
     def get_input_details(self) -> list[dict[str, Any]]:
-        """Return what there is to know of the inputs."""
+        """Return the details of the inputs."""
         return self._details(self._graph.inputs, self._interpreter.get_input_details)
 
     def get_output_details(self) -> list[dict[str, Any]]:
-        """Return what there is to know of the outputs."""
+        """Return the details of the outputs."""
         return self._details(self._graph.outputs, self._interpreter.get_output_details)
 
     def _get_ops_details(self) -> list[dict[str, Any]]:
-        """Return name, inputs and outputs of every operator."""
+        """Return the name, inputs and outputs of every operator."""
         import numpy as np
 
         return [
@@ -105,7 +106,7 @@ def _name(schema: Any, code: Any) -> str:
 
 @contextmanager
 def _printed_to(file: Any) -> Iterator[None]:
-    """Let native code print to a file for a while."""
+    """Redirect standard error, including native code's, to a file until the block ends."""
     sys.stderr.flush()
     own = os.dup(2)
     os.dup2(file.fileno(), 2)
@@ -117,13 +118,13 @@ def _printed_to(file: Any) -> Iterator[None]:
 
 
 def captured(work: Callable[[], T]) -> tuple[T | Exception, str]:
-    """Return what a function gives or raises, and what it printed on one line."""
+    """Return a function's result or exception, and what it printed, on one line."""
     with tempfile.TemporaryFile() as file:
         result: T | Exception
         with _printed_to(file):
             try:
                 result = work()
-            except Exception as error:  # noqa: BLE001 - handed on
+            except Exception as error:  # noqa: BLE001 - returned to the caller
                 result = error
         file.seek(0)
         text = file.read().decode("utf-8", "replace")
@@ -142,22 +143,22 @@ class MicroModel(worker.Model):
 
 
 class MicroWorker(worker.Worker):
-    """Answers requests as the worker does, and says which interpreter it has."""
+    """Answers requests like the regular worker, and reports its interpreter."""
 
     def op_hello(self, request: worker.Json, blobs: worker.Arrays) -> worker.Frame:
-        """Say what is here."""
+        """Report versions and facts about this machine."""
         header, arrays = super().op_hello(request, blobs)
         header["versions"]["tflite-micro"] = version("tflite-micro")
         return header, arrays
 
     def op_load(self, request: worker.Json, blobs: worker.Arrays) -> worker.Frame:
-        """Load a model and say how much of an arena it takes."""
+        """Load a model and report how much of the arena it needs."""
         header, arrays = super().op_load(request, blobs)
         arena = self.models[header["handle"]].interpreter.arena_bytes
         return {**header, "arena_bytes": arena}, arrays
 
 
 if __name__ == "__main__":
-    worker.Model = MicroModel  # type: ignore[misc] # the worker looks it up when it loads one
-    worker.Worker = MicroWorker  # type: ignore[misc] # and this when it starts
+    worker.Model = MicroModel  # type: ignore[misc] # looked up when the worker loads a model
+    worker.Worker = MicroWorker  # type: ignore[misc] # looked up when the worker starts
     os._exit(worker.main())

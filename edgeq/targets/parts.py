@@ -1,8 +1,8 @@
-"""What targets are made of: where it comes from, and the user's cache that keeps it.
+"""The parts that targets consist of: where they come from, and the user's cache that stores them.
 
-Parts are fetched into a folder, hashed, and unpacked into a content-addressed entry of the cache,
-whose facts name every part with its sha256. The same parts give the same entry; ``--save`` packs
-them into one file, from which another machine makes the same entry without a network.
+Parts are fetched into a folder, hashed, and unpacked into a content-addressed entry of the cache
+whose facts name every part with its sha256. The same parts give the same entry. ``--save`` packs
+them into one file, from which another machine creates the same entry without a network.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Supply:
     """Where the parts of a target may come from.
 
     Attributes:
-        file: A file that ``--save`` wrote, in place of a network.
-        mirror: The address of a mirror of the distribution, None for the machine's own.
-        save: Where to pack the parts for other machines, None for nowhere.
-        say: Told what goes on, a line each.
+        file: A file written by ``--save``, used instead of a network.
+        mirror: Address of a mirror of the distribution, None for the machine's own.
+        save: File into which to pack the parts for other machines, None to pack none.
+        say: Called with lines of progress.
     """
 
     file: Path | None = None
@@ -51,19 +51,19 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def cache(kind: str) -> Store:
-    """Return the store of what targets of a kind need, in the user's cache."""
+    """Return the store, in the user's cache, of the parts for targets of a kind."""
     base = os.environ.get("XDG_CACHE_HOME")
     root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
     return Store(root / "edgeq" / "targets" / kind)
 
 
 def hashed(paths: Sequence[Path]) -> dict[str, str]:
-    """Return the sha256 of every part, by the file's name."""
+    """Return the sha256 of every part, by file name."""
     return {path.name: sha256_file(path) for path in sorted(paths)}
 
 
 def pack(file: Path, facts: Mapping[str, str], paths: Sequence[Path]) -> None:
-    """Write parts and what they are into one file, the same bytes for the same parts."""
+    """Write parts and their facts into one file; the same parts give the same bytes."""
     manifest = _Manifest(format=_FORMAT, facts=dict(facts), parts=hashed(paths))
     text = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"))
     temporary = file.with_name(f"{file.name}.part")
@@ -84,7 +84,7 @@ def pack(file: Path, facts: Mapping[str, str], paths: Sequence[Path]) -> None:
 
 
 def unpack(file: Path, folder: Path) -> tuple[dict[str, str], list[Path]]:
-    """Return the facts and the paths of parts that ``pack`` wrote, verified, below a folder.
+    """Unpack a file written by ``pack`` below a folder; return the facts and the verified parts.
 
     Raises:
         EdgeqError: The file can't be read, is not such a file, or a part differs from its sha256.

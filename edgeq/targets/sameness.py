@@ -1,4 +1,4 @@
-"""How far a model's outputs on a target lie from those on this machine."""
+"""Differences between a model's outputs on a target and those on this machine."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from edgeq.run.protocol import AnyArray
 
 @dataclass(frozen=True)
 class Sameness:
-    """Outputs beside the same model's outputs on other kernels.
+    """How outputs compare with the same model's outputs on other kernels.
 
     Attributes:
-        values: How many values were compared.
-        differing: How many of them are not the same bit by bit; NaN equals NaN.
-        largest: The largest difference, in the outputs' units, 0 if none differs; NaN if a value is
-            NaN in one of them alone.
+        values: Number of values compared.
+        differing: Number of values that differ in any bit; NaN equals NaN.
+        largest: Largest difference in the outputs' units, 0 if none differs, NaN if a value is NaN
+            on only one side.
     """
 
     values: int
@@ -35,7 +35,7 @@ class Sameness:
 
 
 def sameness(ours: Sequence[AnyArray], theirs: Sequence[AnyArray]) -> Sameness:
-    """Return how arrays differ from others of the same shapes, pair by pair."""
+    """Return how arrays differ from others of the same shapes, compared in pairs."""
     values = differing = 0
     largest = 0.0
     for own, other in zip(ours, theirs, strict=True):

@@ -1,7 +1,7 @@
-"""Another machine by the system's ``ssh``. The worker travels in the command line.
+"""Another machine, reached with the system's ``ssh``. The command line contains the worker.
 
-Nothing is copied there beforehand, and nothing stays: the worker is the argument of ``python3 -c``,
-models are received into files without a name, and the worker ends when its standard input does.
+Nothing is copied there beforehand, and nothing stays. The worker is the argument of ``python3 -c``,
+models are received into unnamed files, and the worker ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from edgeq.run.targets import WORKER, Ended, Explanation, Target
 
 SSH_FAILED, NOT_EXECUTABLE, NO_COMMAND, TOO_OLD = 255, 126, 127, 78
 CONNECT_S, ALIVE_S, SILENT = 15, 10, 3
-"""Seconds to connect in, seconds between questions whether the host is there, and how many of them
-may go unanswered."""
+"""Seconds allowed for connecting, seconds between checks that the host responds, and how many such
+checks may go unanswered."""
 
 _OPTIONS = {
     "BatchMode": "yes",
@@ -40,7 +40,7 @@ def start(name: str, settings: Ssh) -> Target:
     if settings.identity is not None:
         options += ["-i", settings.identity, "-o", "IdentitiesOnly=yes"]
     there = shlex.join([settings.python, "-c", travelling(WORKER.read_bytes())])
-    # The shell in between turns a signal into an exit code, so that 255 is ssh's own.
+    # The intermediate shell turns a signal into an exit code, so that 255 always comes from ssh.
     shell = shlex.join(["exec", "sh", "-c", f"{there}; exit $?"])
     return Target(
         name,
@@ -50,9 +50,9 @@ def start(name: str, settings: Ssh) -> Target:
 
 
 def travelling(worker: bytes) -> str:
-    """Return code for ``python -c`` that runs a worker, in any Python that can say it is too old.
+    """Return code for ``python -c`` that runs a worker, or reports that this Python is too old.
 
-    The home folder, which ``-c`` puts first in the import path, is taken out of it.
+    The home folder, which ``-c`` puts first in the import path, is removed from it.
     """
     packed = base64.b64encode(zlib.compress(worker, 9)).decode()
     return (

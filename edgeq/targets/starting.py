@@ -1,4 +1,4 @@
-"""A declared target becomes one that can be started, or a check of files."""
+"""Turns a declared target into one that can be started, or finds its kind."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from edgeq.run.targets import Target
 
 
 def declared(name: str, spec: Spec) -> DeclaredTarget:
-    """Return a target of a spec, or a built-in one.
+    """Return a target declared in a spec, or a built-in one.
 
     Raises:
-        SpecError: There is none of that name.
+        SpecError: There is no target with that name.
     """
     targets = {**BUILT_IN, **spec.targets.declared}
     if name not in targets:
@@ -27,7 +27,7 @@ def declared(name: str, spec: Spec) -> DeclaredTarget:
 
 
 def kind_of(target: DeclaredTarget) -> TargetKind:
-    """Return the row of a target's kind."""
+    """Return the row of the table of kinds for a target."""
     return KINDS.get(target.kind)
 
 
@@ -35,12 +35,12 @@ def start(name: str, target: DeclaredTarget, root: Path) -> Target:
     """Return the command line that starts the worker on a target.
 
     Args:
-        name: Of the target.
-        target: What the spec says of it.
-        root: The folder that relative paths in the spec start from.
+        name: Name of the target.
+        target: The target as the spec declares it.
+        root: The folder to which relative paths in the spec refer.
 
     Raises:
-        EdgeqError: Its kind runs no models, or what it needs is not there.
+        EdgeqError: Its kind runs no models, or something that it needs is missing.
     """
     kind = kind_of(target)
     if kind.start is None:

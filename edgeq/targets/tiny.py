@@ -1,7 +1,7 @@
-"""Two tiny models whose answers are known exactly: one convolution, in float32 and in int8.
+"""Two tiny models with exactly known outputs: one convolution, in float32 and in int8.
 
-Pixels and weights are small whole numbers, so that every sum is exact in float32, in whatever
-order a kernel adds; the int8 output has a step of 1, so that nothing is rounded either.
+Pixels and weights are small integers, so that every sum is exact in float32 in whatever order a
+kernel adds. The int8 output has a step of 1, so that nothing is rounded either.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def weights() -> npt.NDArray[np.int8]:
 
 
 def answer() -> npt.NDArray[np.float32]:
-    """Return what both models say about ``pixels``, float32 ``(1, n, n, FILTERS)``.
+    """Return the output of both models for ``pixels``, float32 ``(1, n, n, FILTERS)``.
 
-    A convolution without padding and with a stride of 1: ``n = SIZE - KERNEL + 1``.
+    The convolution has no padding and a stride of 1, so ``n = SIZE - KERNEL + 1``.
     """
     windows = np.lib.stride_tricks.sliding_window_view(
         pixels().astype(np.int64), (KERNEL, KERNEL), axis=(1, 2)
@@ -66,7 +66,7 @@ def model(arithmetic: Arithmetic) -> bytes:
         _tensor("sums", (1, side, side, FILTERS), kind, 0),
     ]
     for tensor in graph.tensors:
-        zero_point = -128 if tensor is graph.tensors[0] else 0  # of pixels, which begin at 0
+        zero_point = -128 if tensor is graph.tensors[0] else 0  # as pixels begin at 0
         tensor.quantization = schema.QuantizationParametersT()
         tensor.quantization.scale = list(steps)
         tensor.quantization.zeroPoint = [zero_point for _ in steps]

@@ -1,4 +1,4 @@
-"""Running others' programs: compilers, apt, pip."""
+"""Runs external programs: compilers, apt and pip."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ def run_tool(
     remedy: str | None = None,
     own_environment: bool = False,
 ) -> str:
-    """Return what a program prints to standard output.
+    """Run a program and return its standard output.
 
     Args:
-        command: Program and arguments; no shell reads them.
-        name: For errors.
+        command: Program and arguments; no shell interprets them.
+        name: Name of the program in errors.
         timeout_s: Seconds after which it is stopped.
-        where: The file that it is about, for errors.
+        where: The file that it processes, for errors.
         remedy: What to do if it fails.
-        own_environment: Whether it sees all of this process's variables, as the user's own package
-            tools must to find mirrors and proxies.
+        own_environment: Whether it inherits all of this process's variables, as the user's own
+            package tools must in order to find mirrors and proxies.
 
     Raises:
-        EdgeqError: It can't be started, fails, or takes too long.
+        EdgeqError: The program can't be started, fails or takes too long.
     """
     try:
-        done = subprocess.run(  # noqa: S603 - the tools that targets are made with
+        done = subprocess.run(  # noqa: S603 - only the tools needed for targets are run
             command,
             capture_output=True,
             text=True,

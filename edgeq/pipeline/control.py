@@ -167,7 +167,7 @@ def deduced_method(variant: VariantUnderTest) -> str | None:
 
 
 def make_control(control: VariantUnderTest) -> None:
-    """Build a control; if it is a declared variant, its time is not counted as extra.
+    """Build a control, which takes no extra work if it is a declared variant.
 
     Raises:
         EdgeqError: It can't be built.

@@ -1,8 +1,8 @@
 """The table of measurements: what a variant has, what that depends on, and how it is measured.
 
-A row is looked up by the name of a property of ``VariantUnderTest``. Its dependencies address the
-result in the store. The scheduler runs ahead of the cases what its row marks as slow, and nothing
-else runs during a measurement whose row says it must run alone.
+A row is looked up by the name of a property of ``VariantUnderTest``. The dependencies that it
+states address the result in the store. The scheduler makes slow measurements ahead of the cases
+that need them, and nothing else runs during a measurement that must be made alone.
 """
 
 from __future__ import annotations

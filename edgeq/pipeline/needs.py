@@ -65,7 +65,7 @@ def weights_of(spec: Spec, name: str) -> str:
 
 
 def images_of(spec: Spec, name: str, role: Role) -> str:
-    """Return a sentence with the number of photographs that a model has for a role.
+    """Return a description of the photographs that a model has for a role.
 
     Raises:
         EdgeqError: The set can't be used.

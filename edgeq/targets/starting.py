@@ -1,4 +1,4 @@
-"""Turns a declared target into one that can be started, or finds its kind."""
+"""Looks up declared targets and their kinds, and returns how to start their workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages, tables and summaries out of a record. Runs nothing."""
+"""Making pages, tables and summaries from a record, without running anything."""
 
 from __future__ import annotations
 
@@ -23,7 +23,14 @@ INDEX_FILE = "index.html"
 
 @dataclass(frozen=True)
 class Written:
-    """The files of a report."""
+    """The files of a report.
+
+    Attributes:
+        record: Path of the record.
+        html: Path of the report.
+        markdown: Path of the summary.
+        cases: Path of the table of cases.
+    """
 
     record: Path
     html: Path
@@ -42,11 +49,11 @@ def write(
     """Write the record, the report, the summary and the cases, each atomically, the record last.
 
     Args:
-        record: The run.
-        folder: Where to.
-        shown: Pictures that the record names; what is not there is said to be gone.
-        past: Runs before it, the oldest first.
-        accepted: What is accepted now, to be marked among them.
+        record: The record of the run.
+        folder: The folder to write to.
+        shown: The pictures that the record refers to; the report notes those that are missing.
+        past: Earlier runs, the oldest first.
+        accepted: The accepted records, to be marked among the earlier runs.
 
     Raises:
         RecordError: A number of the record is not finite; nothing is written then.
@@ -73,7 +80,7 @@ def write_index(
     Args:
         past: The runs.
         folder: The folder of the reports.
-        accepted: What is accepted now.
+        accepted: The accepted records.
         latest: Whether the latest run left a report in ``latest/``.
 
     Raises:

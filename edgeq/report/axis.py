@@ -1,4 +1,4 @@
-"""Axes of charts: round numbers, and where a number lies. Pure."""
+"""Axes of charts: round numbers for ticks, and positions of numbers. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ MOST_TICKS = 6
 
 @dataclass(frozen=True)
 class Tick:
-    """A line of the grid with its text."""
+    """A grid line with its text.
+
+    Attributes:
+        at: Position in the picture's units.
+        text: Text of the tick.
+    """
 
     at: float
     text: str
@@ -21,12 +26,12 @@ class Tick:
 
 @dataclass(frozen=True)
 class Axis:
-    """A stretch of numbers laid on a stretch of the picture.
+    """A mapping of a range of numbers to a range of the picture.
 
     Attributes:
-        low, high: The numbers at its ends; for a logarithmic one above 0.
-        start, end: Where those lie, in the picture's units.
-        log: Whether equal factors, not equal differences, are equally long.
+        low, high: The numbers at the ends; above 0 on a logarithmic axis.
+        start, end: Positions of these numbers, in the picture's units.
+        log: Whether the axis is logarithmic.
     """
 
     low: float
@@ -36,7 +41,7 @@ class Axis:
     log: bool = False
 
     def at(self, value: float) -> float:
-        """Return where a number lies; beyond an end it lies at that end."""
+        """Return the position of a number; numbers beyond an end are placed at that end."""
         low, high, inside = self.low, self.high, min(max(value, self.low), self.high)
         if self.log:
             low, high, inside = math.log10(low), math.log10(high), math.log10(inside)
@@ -44,14 +49,14 @@ class Axis:
         return round(self.start + (self.end - self.start) * share, 1)
 
     def ticks(self, values: tuple[float, ...], show: Callable[[float], str]) -> tuple[Tick, ...]:
-        """Return a tick for each of the numbers that lie on the axis."""
+        """Return a tick for each of the numbers within the axis."""
         slack = (self.high - self.low) * 1e-9
         inside = [value for value in values if self.low - slack <= value <= self.high + slack]
         return tuple(Tick(self.at(value), show(value)) for value in inside)
 
 
 def round_numbers(low: float, high: float, about: int = 4) -> tuple[float, ...]:
-    """Return about so many round numbers from one at or below ``low`` to one above ``high``."""
+    """Return about ``about`` round numbers, from at most ``low`` to at least ``high``."""
     rough = max(high - low, 1e-9) / about
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * s for s in _STEPS if power * s >= rough * 0.999)
@@ -60,7 +65,7 @@ def round_numbers(low: float, high: float, about: int = 4) -> tuple[float, ...]:
 
 
 def powers_of_ten(low: float, high: float) -> tuple[float, ...]:
-    """Return the powers of ten from one at or below ``low`` to one at or above ``high``."""
+    """Return consecutive powers of ten, from at most ``low`` to at least ``high``."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     return tuple(10.0**power for power in range(first, max(last, first + 1) + 1))
 
@@ -68,12 +73,13 @@ def powers_of_ten(low: float, high: float) -> tuple[float, ...]:
 def series(low: float, high: float) -> tuple[float, ...]:
     """Return the numbers 1, 2, 5, 10, 20 ... from ``low`` to ``high``, at most ``MOST_TICKS``.
 
-    If there are more, they are powers of ten alone; if these are too many, every second, third ...
-    Two are always left: more than six of the series span two powers.
+    If there are more, only powers of ten are returned; if there are still too many, only every
+    second, third and so on. At least two always remain, since more than six numbers of the series
+    span two powers of ten.
 
     Args:
-        low: Above 0.
-        high: At least nine times ``low``, which leaves room for two.
+        low: Lower end, above 0.
+        high: Upper end, at least nine times ``low``, so that there is room for two numbers.
     """
     powers = powers_of_ten(low, high)
     for steps in ((1, 2, 5), (1,)):

@@ -1,7 +1,8 @@
 """The cases as comma-separated values, for spreadsheets and data frames. Pure.
 
-Texts can't become formulas: a spreadsheet takes a cell for one by its first sign, so an apostrophe
-stands before such a sign (https://owasp.org/www-community/attacks/CSV_Injection).
+Texts can't become formulas. A spreadsheet recognizes a formula by its first character, so texts
+that begin with such a character are prefixed with an apostrophe
+(https://owasp.org/www-community/attacks/CSV_Injection).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _BEGINS_A_FORMULA = tuple("=+-@\t\r＝＋－＠")  # noqa: RUF001 - the wide sig
 
 
 def render(record: RunRecord) -> str:
-    """Return one line a case below a line of headings, with CRLF as RFC 4180 has it."""
+    """Return a line of headings and one line per case, with CRLF line ends as in RFC 4180."""
     changes = {change.id: change for change in record.changes}
     text = io.StringIO()
     writer = csv.writer(text)
@@ -48,7 +49,7 @@ def render(record: RunRecord) -> str:
 
 
 def inert(text: str) -> str:
-    """Return a text on one line that no spreadsheet takes for a formula."""
+    """Return a text on one line that no spreadsheet treats as a formula."""
     plain = printable(text)
     return f"'{plain}" if plain.startswith(_BEGINS_A_FORMULA) else plain
 

@@ -24,10 +24,10 @@ HEADINGS = {
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit that a number of the table is held against.
+    """A limit that a number of the table is compared with.
 
     Attributes:
-        mark: The verdict.
+        mark: Mark of the verdict.
         text: The limit in words.
     """
 
@@ -40,11 +40,11 @@ class Cell:
     """One number of the table.
 
     Attributes:
-        text: The number with its unit, or that it was not measured.
-        details: Its interval, and what it rests on.
-        absent: Whether it was not measured.
-        order: The number alone, to sort by; None where there is none.
-        limits: What it is held against.
+        text: The number with its unit, or "not measured".
+        details: Its interval and further details.
+        absent: Whether the number was not measured.
+        order: The bare number to sort by; None if there is none.
+        limits: The limits that it is compared with.
     """
 
     text: str
@@ -61,7 +61,7 @@ def cells(
     *,
     is_baseline: bool,
 ) -> dict[str, Cell]:
-    """Return a row of the table by the names in ``HEADINGS``."""
+    """Return a row of the table, by the names in ``HEADINGS``."""
     size = variant.bytes or None
     whole = model.baseline.bytes or None
     reduction = None if size is None or whole is None else 1 - size / whole
@@ -93,7 +93,7 @@ def _limits(column: str, cases: Mapping[str, CaseRecord]) -> tuple[Limit, ...]:
     limits = []
     for place, (gate, case, limit) in enumerate(cells_with_limits):
         text = words.limit(gate, case.unit, limit, beside=case.value)
-        # The first is about the cell's number; of another one the name says what it is about.
+        # The first limit is that of the cell's number; further limits need the name of their gate.
         name = f"{gate.replace('_', ' ')} " if place else ""
         limits.append(Limit(words.verdict_mark(case.status, leans(case)), f"{name}{text}"))
     return tuple(limits)

@@ -1,4 +1,4 @@
-"""What a variant was compared with beside its baseline, in one sentence. Pure."""
+"""The control that a variant was compared with in addition to its baseline, in words. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from edgeq.record.structs import CaseRecord, ModelRecord
 from edgeq.words import Kind, duration, size, value
 
 _LEAST_SECONDS = 1.0
-"""A control that took less was there already, or cost nothing worth a line."""
+"""Least seconds that are reported. A control that took less was cached or cost next to nothing."""
 
 
 def control_line(control: RecordedControl | None) -> str:
-    """Return what a variant's default limits compared it with; empty if they asked for nothing."""
+    """Return what a variant's default limits compared it with; empty if they need no control."""
     if control is None:
         return ""
     if control.absent:
@@ -27,7 +27,7 @@ def control_line(control: RecordedControl | None) -> str:
 
 
 def costs(model: ModelRecord) -> tuple[str, ...]:
-    """Return what controls cost that were made for a model's variants, one sentence each."""
+    """Return the cost of the controls made for a model's variants, one sentence each."""
     sentences = {}
     for control in (variant.control for variant in model.variants):
         seconds = None if control is None else _seconds(control)
@@ -40,7 +40,7 @@ def costs(model: ModelRecord) -> tuple[str, ...]:
 
 
 def scale_costs(cases: Iterable[CaseRecord]) -> tuple[str, ...]:
-    """Return what one scale for all channels of a layer costs variants, one sentence each."""
+    """Return the cost of one scale per layer compared with one per channel, a sentence each."""
     sentences = []
     for case in cases:
         cost = case.known.beside_finer
@@ -66,7 +66,7 @@ def _name(control: RecordedControl) -> str:
 
 
 def _seconds(control: RecordedControl) -> float | None:
-    """Return what a control took that was made on the side, None if it is not worth a line."""
+    """Return the seconds of a control made only for comparison, None if not worth reporting."""
     seconds = control.seconds or 0.0
     return seconds if seconds >= _LEAST_SECONDS and not control.declared else None
 

@@ -1,6 +1,6 @@
-"""The record that a page carries as JSON, to be read again from the page alone. Pure.
+"""The record as JSON inside a page, so that it can be read from the page alone. Pure.
 
-A large one is packed, so that a run of many models stays a page that a browser opens at once: the
+A large record is packed, so that a browser opens the page of a run with many models at once. The
 JSON is then ``{"packed": "gzip+base64", "record": "..."}``.
 """
 
@@ -20,7 +20,7 @@ from edgeq.io import structs
 from edgeq.record.structs import RunRecord, from_json, to_json
 
 PLAIN_BYTES = 1_000_000
-"""A longer record is packed."""
+"""Greatest length of a record in bytes that is not packed."""
 
 PACKED = "gzip+base64"
 _MOST_BYTES = 500_000_000
@@ -34,7 +34,7 @@ _UNSAFE_IN_SCRIPT = {
     "\u2029": "\\u2029",
 }
 MOST_PAGE_BYTES = 500_000_000
-"""Of a page with its pictures."""
+"""Greatest size of a page with its pictures, in bytes."""
 _EMBEDDED = re.compile(r'<script type="application/json" id="record">(.*?)</script>', re.DOTALL)
 
 
@@ -42,8 +42,8 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A packed record.
 
     Attributes:
-        packed: How.
-        record: The packed bytes of its JSON.
+        packed: Name of the packing, ``PACKED``.
+        record: The packed bytes of the record's JSON.
     """
 
     packed: str
@@ -51,7 +51,7 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def carried(record: RunRecord) -> str:
-    """Return what stands between a page's tags: JSON that no parser of HTML sees an end in.
+    """Return the record as JSON that can stand in a script element of a page.
 
     Raises:
         RecordError: A number of the record is not finite.
@@ -64,7 +64,7 @@ def carried(record: RunRecord) -> str:
 
 
 def script_safe(json: str) -> str:
-    """Return JSON that no HTML parser can see an end of script or a comment in."""
+    """Return JSON in which no HTML parser can find the end of a script or a comment."""
     for sign, escaped in _UNSAFE_IN_SCRIPT.items():
         json = json.replace(sign, escaped)
     return json
@@ -74,7 +74,7 @@ def embedded_record(page: str, *, where: str | Path | None = None) -> RunRecord:
     """Return the record that a page holds.
 
     Raises:
-        RecordError: It holds none, or a damaged one.
+        RecordError: The page holds no record, or a damaged one.
     """
     match = _EMBEDDED.search(page)
     if match is None:

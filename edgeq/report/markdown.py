@@ -19,7 +19,7 @@ _LONGEST_FINDING = 1200
 
 
 def render(record: RunRecord) -> str:
-    """Return the summary; it stays under GitHub's limit of 65,536 characters a comment."""
+    """Return the summary, which stays below GitHub's limit of 65,536 characters per comment."""
     shown = view(record)
     counts = " · ".join(f"{mark.symbol} {number} {mark.word}" for mark, number in shown.counts)
     blocks = [

@@ -1,4 +1,4 @@
-"""The error along the network, from the first layer to the last. Pure."""
+"""The view of the error along the network, from the first layer to the last. Pure."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ class Layer:
     """One layer in the picture.
 
     Attributes:
-        name: Operator, place and name.
-        text: Its relative error.
+        x, y: Position in the picture's units.
+        name: Operator, index and name of the layer.
+        text: Relative error of the layer's output.
     """
 
     x: float
@@ -34,12 +35,12 @@ class NetworkView:
     """The error along the network.
 
     Attributes:
-        summary: One sentence.
-        layers: In the order of execution.
-        line: The same as the points of a line.
-        ticks: Of the upright axis.
-        steps: Where the error grows most, the greatest growth first.
-        description: What it shows, for those who can't see it.
+        summary: Summary in one sentence.
+        layers: The layers, in the order of execution.
+        line: Points of the line through the layers.
+        ticks: Ticks of the vertical axis.
+        steps: The layers at which the error grows most, the greatest growth first.
+        description: Text alternative of the picture.
     """
 
     summary: str

@@ -1,4 +1,4 @@
-"""A variant's outputs beside the baseline's, output by output. Pure."""
+"""The view of a variant's outputs compared with the baseline's. Pure."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class OutputRow:
     """One output.
 
     Attributes:
-        place: Among the outputs that were compared.
-        name: The baseline's.
-        shape: Of one image's values.
+        place: Index among the compared outputs.
+        name: Name of the output in the baseline.
+        shape: Shape of the output for one image.
         error: Mean relative error.
-        interval: Its interval.
+        interval: Confidence interval of the mean relative error.
         worst: Greatest relative error, and its image.
         cosine: Lowest cosine.
-        image: Where the lowest cosine is.
-        steps: How many steps of its scale it uses.
-        problem: What is wrong with it, empty if nothing is.
+        image: Image with the lowest cosine.
+        steps: Number of steps of its scale that the output uses.
+        problem: What is wrong with the output; empty if nothing is.
     """
 
     place: int
@@ -45,8 +45,8 @@ class OutputsView:
     """The outputs of a variant.
 
     Attributes:
-        summary: One sentence without a full stop.
-        rows: In their order.
+        summary: Summary without a full stop.
+        rows: The outputs, in the model's order.
     """
 
     summary: str
@@ -57,8 +57,9 @@ def outputs_view(outputs: Sequence[Fit], *, trained: bool = True) -> OutputsView
     """Return the view of outputs that were judged as tensors, None if none were.
 
     Args:
-        outputs: How each fits the baseline's.
-        trained: Whether the weights are trained ones; else only values that are not finite count.
+        outputs: How closely each output matches the baseline's.
+        trained: Whether the weights are trained; if not, only values that are not finite count as
+            problems.
     """
     if not outputs:
         return None

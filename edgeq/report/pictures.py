@@ -1,4 +1,4 @@
-"""The small pictures beside a record, each in a file that is called by its own content."""
+"""Reading and writing the small pictures next to a record, in files named by their hashes."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ Pictures = Mapping[str, bytes]
 
 
 def named(record: RunRecord) -> tuple[str, ...]:
-    """Return the hashes of the pictures that a record names, each once."""
+    """Return the hashes of the pictures that a record refers to, each once."""
     hashes = [picture.sha256 for model in record.models for picture in model.pictures]
     hashes += [sheet.sha256 for model in record.models for sheet in model.sheets]
     return tuple(dict.fromkeys(sha256 for sha256 in hashes if _HASH.fullmatch(sha256)))
 
 
 def read(record: RunRecord, file: Path) -> dict[str, bytes]:
-    """Return those of a record's pictures that are still there, whole and unchanged.
+    """Return those of a record's pictures that still exist unchanged.
 
     Args:
         record: The record.
-        file: The record's file, whose pictures are beside it, or a page, which holds its own.
+        file: The record's file, with the pictures next to it, or a page, which contains them.
     """
     known = named(record)
     if file.suffix == ".html":
@@ -63,11 +63,11 @@ def _in_page(file: Path) -> dict[str, bytes]:
 
 
 def write(pictures: Pictures, folder: Path) -> None:
-    """Write pictures beside a record, and remove those of the record that was there before.
+    """Write pictures next to a record, and remove those of the previous record.
 
     Args:
-        pictures: What is to be there.
-        folder: Where the record's file is.
+        pictures: The pictures of the record.
+        folder: The folder of the record's file.
 
     Raises:
         StoreError: The folder can't be written.
@@ -88,5 +88,5 @@ def write(pictures: Pictures, folder: Path) -> None:
 
 
 def is_webp(data: bytes) -> bool:
-    """Return whether bytes are those of a WebP file, and nothing that a browser might run."""
+    """Return whether bytes are a WebP file, and not something that a browser might run."""
     return data[:4] == b"RIFF" and data[8:12] == b"WEBP"

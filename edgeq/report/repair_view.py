@@ -1,4 +1,4 @@
-"""What ``edgeq repair`` found, as the report shows it: what each unit costs, and the choice."""
+"""The view of a repair: the error of each unit, the candidates and the choice."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class CandidateView:
     """A mix that was judged.
 
     Attributes:
-        number: In which order.
-        mark: Whether it passes.
-        mix: Its method and the units that are made in another way.
+        number: Number in the order of judging.
+        mark: Mark that shows whether it passes.
+        mix: Its method and the units whose precision differs from the method's.
         size, error, latency: The numbers in words.
-        lacks: What it lacks.
-        x, y: Where it lies in the picture; None if it has no size or error.
+        lacks: What the mix lacks, in sentences without a full stop.
+        x, y: Position in the picture; None if it has no size or error.
     """
 
     number: int
@@ -46,17 +46,17 @@ class RepairView:
     """The repair.
 
     Attributes:
-        model: The model.
-        summary: The answer in one sentence, without a full stop.
-        mark: Of the answer.
-        notes: Goals, what was measured, whether predictions held.
+        model: Name of the model.
+        summary: The result in one sentence, without a full stop.
+        mark: Mark of the result.
+        notes: The goals, what was measured, and whether predictions held.
         precision: The precision whose errors the bars show.
-        units: The error of each unit alone, with the precision that was chosen for it.
-        frontier: Points of the line of mixes that nothing beats.
-        candidates: What was judged.
-        x_ticks, y_ticks: Sizes and errors of the grid.
-        goal: Where the greatest error that is allowed lies; None without such a goal.
-        description: The picture in words.
+        units: The error of each single unit, with the precision chosen for the unit.
+        frontier: Points of the line of mixes that no other mix beats.
+        candidates: The mixes that were judged.
+        x_ticks, y_ticks: Ticks for sizes and errors.
+        goal: Position of the greatest allowed error; None without such a goal.
+        description: Text alternative of the picture.
     """
 
     model: str
@@ -74,7 +74,7 @@ class RepairView:
 
 
 def repair_view(found: Repair | None) -> RepairView | None:
-    """Return the last repair, None if there was none."""
+    """Return the view of a repair, None if there was none."""
     if found is None:
         return None
     across, upward = _axes(found)
@@ -119,7 +119,7 @@ def _axes(found: Repair) -> tuple[Axis, Axis]:
     sizes += [tried.bytes for tried in found.tried if tried.bytes is not None]
     errors = [tried.error for tried in found.tried if tried.error is not None]
     errors += [*found.limits.values()] if "relative_error" in found.limits else []
-    # The smallest mixes may err a hundred times more than what is looked for.
+    # The error of the smallest mixes may be a hundred times that of the candidates.
     highest = 1.6 * max(errors, default=0.0) or max((p.error for p in found.curve), default=1.0)
     low, high = min(sizes, default=0), max(sizes, default=1)
     return Axis(low, max(high, low + 1), LEFT, RIGHT), Axis(0.0, highest or 1.0, BOTTOM, TOP)
@@ -174,7 +174,7 @@ def _notes(found: Repair) -> list[str]:
 
 
 def _shown_precision(found: Repair) -> str:
-    """Return the precision that every unit has an error at and that errs most."""
+    """Return the precision with the greatest error among those measured for every unit."""
     totals = {
         name: sum(unit.errors[name] ** 2 for unit in found.units)
         for name in dict.fromkeys(name for unit in found.units for name in unit.errors)

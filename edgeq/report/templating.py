@@ -1,4 +1,4 @@
-"""The templates of the pages: escaped by default, and strict about names."""
+"""Loading the templates of the pages, which escape by default and reject unknown names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def template(name: str) -> Template:
 
 
 def _shown(value: object) -> object:
-    """Return what a page shows: texts without characters that hide or turn around others."""
+    """Return what a page shows of a value: texts without characters that hide or reorder others."""
     return hidden(value) if type(value) is str else value
 
 
@@ -46,21 +46,21 @@ def _environment() -> Environment:
 
 
 def _bytecode() -> BytecodeCache | None:
-    """Return where compiled templates are kept: beside this module's own bytecode, if anywhere.
+    """Return a cache of compiled templates next to this module's bytecode, None if not writable.
 
-    To compile them takes longer than to render a report. Whoever can write there could replace the
-    module itself, so this trusts nobody new.
+    Compiling the templates takes longer than rendering a report. Anyone who can write to that
+    folder could replace the module itself, so the cache adds no risk.
     """
     from jinja2 import FileSystemBytecodeCache, __version__
     from jinja2.bccache import Bucket
 
     class Beside(FileSystemBytecodeCache):
-        """Is only a memory: what can't be read is compiled, what can't be written is not kept."""
+        """A best-effort cache: unreadable entries are compiled again, unwritable ones dropped."""
 
         def load_bytecode(self, bucket: Bucket) -> None:
             try:
                 super().load_bytecode(bucket)
-            except Exception:  # noqa: BLE001 - a torn file raises whatever its bytes make of it
+            except Exception:  # noqa: BLE001 - a damaged file may raise any exception
                 bucket.reset()
 
         def dump_bytecode(self, bucket: Bucket) -> None:

@@ -22,8 +22,8 @@ _ASCII = str.maketrans({"−": "-", "×": "x", "–": "", "…": "~", "→": "->
 def render(record: RunRecord) -> str:
     """Return a table of gates by variants for every model, and what did not pass.
 
-    Bad input is left to whoever shows this: it is said once, in a place of its own, and a case that
-    was not measured for it only points there.
+    Bad input is not included: the caller prints it once, in a separate place, and cases that could
+    not be measured because of it only point there.
     """
     shown, problems = view(record), sentences.bad_input(record)
     blocks = [
@@ -53,7 +53,7 @@ def is_stopped(record: RunRecord) -> bool:
 
 
 def _is_stopped(model: ModelView, errors: tuple[str, ...]) -> bool:
-    """Return whether no case of a model was judged for bad input."""
+    """Return whether bad input kept every case of a model from being judged."""
     cases = [case for variant in model.variants for case in variant.cases]
     return bool(cases) and all(
         case.status is Verdict.MISSING and _is_for_bad_input(case, errors) for case in cases
@@ -61,13 +61,13 @@ def _is_stopped(model: ModelView, errors: tuple[str, ...]) -> bool:
 
 
 def _is_for_bad_input(case: CaseView, errors: tuple[str, ...]) -> bool:
-    """Return whether bad input that is said elsewhere kept a case from being judged."""
+    """Return whether bad input that is reported elsewhere kept a case from being judged."""
     why = case.reason.removeprefix(f"{ABSENT}: ").removeprefix(UNJUDGED).removesuffix(DECLARED)
     return bool(why) and any(why in error for error in errors)
 
 
 def _parts(model: ModelView) -> list[tuple[VariantView, ...]]:
-    """Return the variants in groups that fit beside each other."""
+    """Return the variants in groups that fit next to each other."""
     groups: list[tuple[VariantView, ...]] = [()]
     for variant in model.variants:
         wider = (*groups[-1], variant)
@@ -100,7 +100,7 @@ def _table(model: ModelView, group: tuple[VariantView, ...]) -> str:
 
 
 def _head(gate: str) -> str:
-    """Return a gate as a row begins with it: of a test of the user's own, the test alone."""
+    """Return the heading of a gate's row; for a user's own test, only the test's name."""
     return gate.rpartition(OWN_TEST)[2]
 
 
@@ -139,7 +139,7 @@ def _trouble(shown: ReportView, errors: tuple[str, ...]) -> str:
     lines = []
     printed = {""}
     for (word, reason, cause, step), alike in same.items():
-        # The cause is the variant's: its first case says it, the others have their own reasons.
+        # Cases of a variant share their cause, so only the first case prints it.
         named = f" {cause}." if cause not in printed else ""
         printed.add(cause)
         lines.append(f"{word} {_ids(alike)}: {reason}{named}{step}")
@@ -149,7 +149,7 @@ def _trouble(shown: ReportView, errors: tuple[str, ...]) -> str:
 
 
 def _ids(cases: list[CaseView]) -> str:
-    """Return the ids of cases that have one reason: the first, and how many more."""
+    """Return the id of the first of several cases, and the number of the others."""
     more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
     return f"{cases[0].id}{more}"
 

@@ -1,4 +1,4 @@
-"""The view of one variant, and of the baseline beside it. Pure."""
+"""The view of one variant, or of the baseline. Pure."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class CaseView:
     """One case.
 
     Attributes:
-        mark: The verdict, with the way that it leans if it is INCONCLUSIVE.
-        cause: What probably made it fail, empty where nothing was found.
-        resolution: What the images or rounds could resolve, empty for exact verdicts.
-        declared: Whether the spec allows it to be MISSING.
+        mark: Mark of the verdict, with the way that it leans if it is INCONCLUSIVE.
+        cause: Probable cause of the failure; empty if none was identified.
+        resolution: What the images or rounds can resolve; empty for exact verdicts.
+        declared: Whether the spec allows this case to be MISSING.
     """
 
     id: str
@@ -46,7 +46,7 @@ class CaseView:
 
     @property
     def blank(self) -> bool:
-        """Whether there is neither a value nor a limit, as for proofs."""
+        """Whether the case has neither a value nor a limit, as proofs do."""
         return self.value == self.limit == words.NONE
 
 
@@ -55,26 +55,26 @@ class VariantView:
     """One variant.
 
     Attributes:
-        anchor: Unique in the page.
-        answer: The answer; None for the baseline.
-        fed: How it was fed if not like its baseline, in one sentence; else empty.
-        has_own_samples: Whether it was evaluated on samples of its own.
-        bytes: Of the file, None where it could not be made.
-        agreement: Share of images, None where not measured.
-        latency: The variant's median by the baseline's, None where not measured.
-        why: Why the answer is what it is, in one sentence; empty for a cleared variant.
-        cells: By the names in ``HEADINGS``.
-        flips: None where agreement was not measured.
+        anchor: Anchor of the variant, unique in the page.
+        answer: The answer about the variant; None for the baseline.
+        fed: How its input differs from its baseline's, in one sentence; empty if it does not.
+        has_own_samples: Whether it was evaluated on its own samples.
+        bytes: Size of the file in bytes; None if it could not be made.
+        agreement: Share of images with the baseline's class; None if it was not measured.
+        latency: The variant's median divided by the baseline's; None if it was not measured.
+        why: Reason for the answer, in one sentence; empty for a cleared variant.
+        cells: Cells of the table, by the names in ``HEADINGS``.
+        flips: The flips; None if agreement was not measured.
         spreads: Distributions over the images.
-        outputs: Output by output, None where none was judged as a tensor.
-        times: None where latency was not measured.
-        stack: Where the bytes are, None where the file was not read.
-        operators: By type, the most frequent first.
-        kernels: None where it was not loaded.
-        types: As names and texts.
-        network: The error along the network, None where it was not measured.
-        network_absent: Why it was not.
-        control: What it was compared with beside its baseline; empty if nothing asked.
+        outputs: The outputs judged as tensors; None if there are none.
+        times: The times; None if latency was not measured.
+        stack: The file's bytes by part; None if the file was not read.
+        operators: Number of operators by type, the most frequent first.
+        kernels: What the kernels run; None if the variant was not loaded.
+        types: Types in the file, as names and texts.
+        network: The error along the network; None if it was not measured.
+        network_absent: Why the error along the network was not measured.
+        control: The control that it was compared with; empty if no limit needs one.
     """
 
     anchor: str
@@ -107,7 +107,7 @@ class VariantView:
 
     @property
     def origin(self) -> str:
-        """Where it comes from: method and engine, or what a ready-made one claims."""
+        """Method and engine of the variant, or the claim of a ready-made one."""
         if self.engine in {"", "ready-made"}:
             claims = self.method not in {"", "ready-made"}
             return f"ready-made, claims {self.method}" if claims else "ready-made"
@@ -115,7 +115,7 @@ class VariantView:
 
     @property
     def gist(self) -> tuple[str, ...]:
-        """What a reader weighs: the share saved, agreement and latency, as far as measured."""
+        """The key figures: share of bytes saved, agreement and latency, as far as measured."""
         if self.bytes is None:
             return ()
         shown = (
@@ -146,7 +146,7 @@ def variant_view(
         record: The record.
         model: The model.
         variant: One of its variants, or its baseline.
-        pictures: Anchors of pictures by the image's place in the evaluation set.
+        pictures: Anchors of pictures, by the image's index in the evaluation set.
     """
     cases = record.verdicts(model.name, variant.name)
     by_gate = {case.gate: case for case in cases}
@@ -202,7 +202,7 @@ def case_view(case: CaseRecord) -> CaseView:
 
 
 def sentence(text: str | None) -> str:
-    """Return a text with a capital letter, empty where there is none."""
+    """Return a text with a capital first letter, empty if there is no text."""
     return "" if not text else text[0].upper() + text[1:]
 
 
@@ -211,6 +211,6 @@ def _place(model: ModelRecord, variant: VariantRecord) -> int:
 
 
 def _why(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> str:
-    """Return the first reason for the answer about a variant, and how many more there are."""
+    """Return the first reason for the answer about a variant, and the number of the others."""
     first, *rest = reasons(record, model.name, variant) or ("",)
     return f"{first} (and {len(rest)} more)" if rest else first

@@ -1,4 +1,4 @@
-"""Numbers of `edgeq.words` as the report sets them, and the marks of verdicts and answers. Pure."""
+"""Numbers in the typography of the report, and the marks of verdicts and answers. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NONE = "–"  # noqa: RUF001 - the sign for "does not apply"
 
 @dataclass(frozen=True)
 class Mark:
-    """How an answer or a verdict is shown: never by colour alone.
+    """How an answer or a verdict is shown, never by colour alone.
 
     Attributes:
-        symbol: One character.
-        ascii: One character of ASCII.
-        word: What it says.
-        tone: ``"good"``, ``"bad"``, ``"doubt"`` (leans to the bad), ``"warn"`` or ``"none"``.
+        symbol: The symbol, one character.
+        ascii: The symbol as one ASCII character.
+        word: The answer or verdict in words.
+        tone: ``"good"``, ``"bad"``, ``"doubt"`` (leans to bad), ``"warn"`` or ``"none"``.
     """
 
     symbol: str
@@ -46,7 +46,7 @@ ANSWERS = {
 
 
 def verdict_mark(status: Verdict, leans: Verdict | None = None) -> Mark:
-    """Return how a verdict is shown; INCONCLUSIVE also says which way it leans."""
+    """Return the mark of a verdict; INCONCLUSIVE also says which way it leans."""
     plain = VERDICTS[status]
     word = in_words(status, leans)
     if leans is Verdict.FAIL:
@@ -55,23 +55,23 @@ def verdict_mark(status: Verdict, leans: Verdict | None = None) -> Mark:
 
 
 def number(kind: Kind, value: float | None, *, beside: float | None = None) -> str:
-    """Return a number with its unit, or that it was not measured.
+    """Return a number with its unit, or "not measured".
 
     Args:
-        kind: How it is written.
-        value: The number, None where there is none.
-        beside: A number that it must not look equal to where it is not.
+        kind: How the number is written.
+        value: The number, None if there is none.
+        beside: A number to compare with; if the two differ, they must not look equal.
     """
     return ABSENT if value is None else typeset(words.value(kind, value, beside=beside))
 
 
 def size(value: float | None) -> str:
-    """Return bytes."""
+    """Return a number of bytes as a size."""
     return number("size", value)
 
 
 def percent(share: float | None) -> str:
-    """Return a share as a percentage that is "0" or "100" only when the share is."""
+    """Return a share as a percentage that reads 0 or 100 only if the share is exactly 0 or 1."""
     return number("percent", share)
 
 
@@ -91,25 +91,25 @@ def milliseconds(seconds: float | None) -> str:
 
 
 def quantity(gate: str, unit: str, value: float | None, *, beside: float | None = None) -> str:
-    """Return a gate's value in the words of its unit.
+    """Return a gate's value with its unit.
 
     Args:
-        gate: The gate.
-        unit: Its unit.
-        value: The number, None where there is none.
-        beside: A number that it must not look equal to where it is not.
+        gate: Name of the gate.
+        unit: Unit of the gate.
+        value: The number, None if there is none.
+        beside: A number to compare with; if the two differ, they must not look equal.
     """
     return NONE if value is None else number(written(gate, unit), value, beside=beside)
 
 
 def limit(gate: str, unit: str, value: float | None, *, beside: float | None = None) -> str:
-    """Return what a gate's limit asks for, for example ``"at least 93 %"``.
+    """Return a gate's limit in words, for example ``"at least 93 %"``.
 
     Args:
-        gate: The gate.
-        unit: Its unit.
-        value: The limit, None where there is none.
-        beside: The value that is compared with it.
+        gate: Name of the gate.
+        unit: Unit of the gate.
+        value: The limit, None if there is none.
+        beside: The value that is compared with the limit.
     """
     if value is None:
         return NONE
@@ -118,5 +118,5 @@ def limit(gate: str, unit: str, value: float | None, *, beside: float | None = N
 
 
 def span(kind: Kind, ends: tuple[float, float] | None) -> str:
-    """Return an interval, empty without one."""
+    """Return an interval in words, empty if there is none."""
     return "" if ends is None else typeset(words.interval(kind, ends))

@@ -1,4 +1,4 @@
-"""What changed since another record, as lines for every format. Pure."""
+"""The changes since another record, as lines for every format. Pure."""
 
 from __future__ import annotations
 
@@ -27,18 +27,19 @@ MARKS = {
 }
 
 _SHARED = frozenset({ChangeKind.INCONCLUSIVE, ChangeKind.NEW, ChangeKind.INCOMPARABLE})
-"""Kinds of which all cases with one reason share a line."""
+"""Kinds whose cases share a line if they have the same reason."""
 _QUIET = frozenset({ChangeKind.NOISE, ChangeKind.UNCHANGED})
-"""Kinds that are counted, and shown only where there is more to say."""
+"""Kinds that are only counted, unless there is more to say."""
 
 
 @dataclass(frozen=True)
 class ChangeLine:
-    """One line.
+    """One line about changes.
 
     Attributes:
-        about: The case, or how many cases the line speaks of.
-        reason: One sentence.
+        mark: Mark of the kind of change.
+        about: Id of the case, or the number of cases that the line is about.
+        reason: Why, in one sentence.
     """
 
     mark: Mark
@@ -48,13 +49,13 @@ class ChangeLine:
 
 @dataclass(frozen=True)
 class ChangesView:
-    """All that changed.
+    """The view of the changes since another record.
 
     Attributes:
-        summary: Counts by kind in one sentence.
-        lines: The worst first.
-        more: How many lines were left out.
-        steps: What to do about it.
+        summary: Counts by kind.
+        lines: The lines, the worst first.
+        more: Number of lines that were left out.
+        steps: What the user can do about the changes.
     """
 
     summary: str
@@ -65,10 +66,11 @@ class ChangesView:
 
 @dataclass(frozen=True)
 class PreviousView:
-    """All that changed since the run before.
+    """The view of the changes since the previous run.
 
     Attributes:
-        when: When that run was started, and its commit.
+        when: Start of the previous run, and its commit.
+        changes: The changes.
     """
 
     when: str
@@ -76,7 +78,7 @@ class PreviousView:
 
 
 def previous_view(previous: Previous | None, most: int = MOST_LINES) -> PreviousView | None:
-    """Return what a report says about the previous run, None where there was none."""
+    """Return the view of the changes since the previous run, None if there are none."""
     if previous is None:
         return None
     shown = changes_view(previous.changes, most)
@@ -87,11 +89,11 @@ def previous_view(previous: Previous | None, most: int = MOST_LINES) -> Previous
 
 
 def changes_view(changes: Sequence[Change], most: int | None = MOST_LINES) -> ChangesView | None:
-    """Return what a report says about changes, None where there were none to speak of.
+    """Return the view of changes, None if there are none.
 
     Args:
-        changes: From a record, or of two records.
-        most: Lines at most; None shows every case within noise too.
+        changes: The changes.
+        most: Greatest number of lines; None for all, including every case within noise.
     """
     if not changes:
         return None
@@ -119,7 +121,7 @@ def changes_view(changes: Sequence[Change], most: int | None = MOST_LINES) -> Ch
 
 
 def terminal_lines(view: ChangesView) -> list[str]:
-    """Return the lines for a terminal, of any length."""
+    """Return the lines for a terminal, not wrapped."""
     lines = [
         f"{line.mark.ascii} {line.mark.word} {printable(line.about)}: {printable(line.reason)}"
         for line in view.lines
@@ -142,7 +144,7 @@ def markdown_lines(view: ChangesView) -> list[str]:
 
 
 def _grouped(kind: ChangeKind, changes: Sequence[Change]) -> list[ChangeLine]:
-    """Return one line for all cases with the same reason; new ones need none of their own."""
+    """Return one line per reason; new cases all share one reason."""
     groups: dict[str, list[Change]] = {}
     for change in changes:
         reason = "with nothing to compare with" if kind is ChangeKind.NEW else change.reason
@@ -158,7 +160,7 @@ def _grouped(kind: ChangeKind, changes: Sequence[Change]) -> list[ChangeLine]:
 
 
 def _steps(by_kind: dict[ChangeKind, list[Change]]) -> tuple[str, ...]:
-    """Return what to do; benchmarks, which belong to no model, can't be accepted."""
+    """Return what the user can do, except about benchmarks, which can't be accepted."""
     known = {kind for kind, group in by_kind.items() if any(change.model for change in group)}
     steps = []
     if ChangeKind.WORSE in known:

@@ -1,4 +1,4 @@
-"""What a variant's file is made of, beside its baseline's, and who computes it. Pure."""
+"""The view of a variant's file: its parts compared with the baseline's, types, kernels. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ _GAP = 1.0
 
 @dataclass(frozen=True)
 class Share:
-    """One line of a breakdown: name, amount, share of the whole from 0 to 1."""
+    """One line of a breakdown.
+
+    Attributes:
+        name: Name of the part.
+        text: Amount in words.
+        share: Share of the whole, 0 to 1.
+    """
 
     name: str
     text: str
@@ -32,8 +38,10 @@ class Segment:
     """A part of a stacked bar, in the picture's units.
 
     Attributes:
-        letter: Of the part in the table; empty where it is too narrow for one.
-        colour: From 0 to 7.
+        x, width: Left end and width.
+        letter: Letter of the part in the table; empty if the segment is too narrow for it.
+        colour: Index of the colour, 0 to 7.
+        title: Name and size of the part.
     """
 
     x: float
@@ -48,8 +56,10 @@ class PartRow:
     """One part of the files.
 
     Attributes:
-        letter: In the picture.
-        baseline, variant: Bytes in words.
+        letter: Letter of the part in the picture.
+        colour: Index of the colour, 0 to 7.
+        name: Name of the part.
+        baseline, variant: Size of the part in each file, in words.
     """
 
     letter: str
@@ -61,12 +71,12 @@ class PartRow:
 
 @dataclass(frozen=True)
 class StackView:
-    """Where the bytes are: two bars of one scale.
+    """The bytes of both files by part, as two bars of the same scale.
 
     Attributes:
         bars: The baseline's and the variant's segments.
-        rows: The same in numbers, the baseline's greatest part first.
-        description: What it shows, for those who can't see it.
+        rows: The parts in numbers, the baseline's greatest part first.
+        description: Text alternative of the picture.
     """
 
     bars: tuple[tuple[Segment, ...], ...]
@@ -76,12 +86,12 @@ class StackView:
 
 @dataclass(frozen=True)
 class KernelsView:
-    """What the kernels took over.
+    """The operators that the kernels' delegate runs.
 
     Attributes:
-        summary: One sentence.
-        share: Of the operators that the delegate took over, from 0 to 1.
-        islands: Operators that compute in float where they should not.
+        summary: Summary without a full stop.
+        share: Share of the operators that the delegate runs, 0 to 1.
+        islands: Operators that compute in float although they should not.
     """
 
     summary: str
@@ -90,11 +100,11 @@ class KernelsView:
 
 
 def stack_view(baseline: Size | None, variant: Size | None) -> StackView | None:
-    """Return where the bytes are, None if the variant's file was not read.
+    """Return the bytes of both files by part, None if the variant's file was not read.
 
     Args:
-        baseline: The baseline's size, None if its file was not read.
-        variant: The variant's size.
+        baseline: Size of the baseline's file; None if it was not read.
+        variant: Size of the variant's file; None if it was not read.
     """
     first, second = ({} if file is None else file.parts for file in (baseline, variant))
     most = max(sum(first.values()), sum(second.values()))
@@ -122,7 +132,7 @@ def stack_view(baseline: Size | None, variant: Size | None) -> StackView | None:
 
 
 def kernels_view(operators: RecordedOperators | None) -> KernelsView | None:
-    """Return what the kernels took over, None if the variant was not loaded."""
+    """Return what the kernels' delegate runs, None if the variant was not loaded."""
     if operators is None or operators.total is None:
         return None
     if operators.delegated is None or operators.partitions is None:
@@ -138,7 +148,7 @@ def kernels_view(operators: RecordedOperators | None) -> KernelsView | None:
 
 
 def shares(parts: Mapping[str, int] | None, show: Callable[[float], str]) -> tuple[Share, ...]:
-    """Return a breakdown, the greatest part first; empty if there is none."""
+    """Return a breakdown, the greatest part first; empty if there are no parts."""
     amounts = parts or {}
     whole = sum(amounts.values())
     order = sorted(amounts, key=lambda name: (-amounts[name], name))
@@ -146,12 +156,12 @@ def shares(parts: Mapping[str, int] | None, show: Callable[[float], str]) -> tup
 
 
 def operators(operators_of_file: RecordedOperators | None) -> tuple[Share, ...]:
-    """Return how often a file has which operator, the most frequent first."""
+    """Return the operators of a file with their numbers, the most frequent first."""
     return () if operators_of_file is None else shares(operators_of_file.counts, words.count)
 
 
 def types(operators: RecordedOperators | None) -> tuple[tuple[str, str], ...]:
-    """Return the types that a file holds and computes in, as names and texts."""
+    """Return the types of a file's tensors and operators, as names and texts."""
     if operators is None:
         return ()
     weights = shares(operators.weight_bytes_by_type, words.size)
@@ -169,7 +179,7 @@ def types(operators: RecordedOperators | None) -> tuple[tuple[str, str], ...]:
 
 
 def noise(case: CaseRecord | None) -> tuple[tuple[str, str], ...]:
-    """Return how far kernels part on a file beside what quantization costs, as name and text."""
+    """Return the difference between kernels next to the quantization error, as name and text."""
     if case is None:
         return ()
     known = case.known

@@ -1,4 +1,4 @@
-"""The images on which a variant leaves its baseline, in words and pictures. Pure."""
+"""The view of the images that a variant assigns to another class than its baseline. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgeq.report.thumbnails import ordered
 from edgeq.words import distance, plural, typeset
 
 SHOWN = 20
-"""Flips without a picture that are listed."""
+"""Greatest number of flips without a picture that are listed."""
 
 _KINDS: dict[FlipKind, str] = {
     "right_to_wrong": "right to wrong",
@@ -24,7 +24,12 @@ _TONES: dict[FlipKind | None, str] = {"right_to_wrong": "bad", "wrong_to_right":
 
 @dataclass(frozen=True)
 class GuessLine:
-    """One of the best classes with its probability in words."""
+    """One of the best classes.
+
+    Attributes:
+        name: Name of the class.
+        sure: Its probability in words.
+    """
 
     name: str
     sure: str
@@ -32,15 +37,16 @@ class GuessLine:
 
 @dataclass(frozen=True)
 class FlipLine:
-    """One image whose answer changed.
+    """One image whose predicted class changed.
 
     Attributes:
-        image: Its name, or its place in the set.
-        kind: What became of the answer.
-        tone: Of the kind.
-        label, baseline, variant: Classes; the answers with their confidence.
+        image: Name of the image, or its index in the set.
+        kind: Kind of the change.
+        tone: Tone of the kind.
+        label: The labelled class.
+        baseline, variant: The predicted classes with their confidence.
         baseline_best, variant_best: The three best classes of each.
-        picture: The anchor of its picture, None where there is none.
+        picture: Anchor of the image's picture; None if there is none.
     """
 
     image: str
@@ -56,7 +62,7 @@ class FlipLine:
 
 @dataclass(frozen=True)
 class WorstLine:
-    """One of the images whose answer lies furthest from the baseline's."""
+    """One of the images whose logits differ most from the baseline's."""
 
     image: str
     cosine: str
@@ -69,15 +75,15 @@ class WorstLine:
 
 @dataclass(frozen=True)
 class FlipsView:
-    """What changed.
+    """The flips of a variant.
 
     Attributes:
-        summary: One sentence with the counts.
-        spread: How far the logits lie apart, as name and text.
+        summary: The counts in one sentence.
+        spread: How much the logits differ, as names and texts.
         cards: The flips with a picture, the most harmful first.
-        lines: The first ``SHOWN`` of the others.
-        more: How many are not shown.
-        worst: The worst images, the worst first.
+        lines: The first ``SHOWN`` flips without a picture.
+        more: Number of flips that are not shown.
+        worst: The images with the lowest cosine, the worst first.
     """
 
     summary: str
@@ -93,11 +99,12 @@ def flips_view(
 ) -> FlipsView | None:
     """Return the flips of a variant, None if agreement was not measured.
 
-    An image is shown by its name if the record has it, else by its index; and so is a class.
+    Images and classes are shown by their names if the record has them, and otherwise by their
+    indices.
 
     Args:
-        agreement: As measured.
-        pictures: Anchors of pictures by the image's place in the set.
+        agreement: The measured agreement.
+        pictures: Anchors of pictures, by the image's index in the set.
     """
     if agreement is None:
         return None

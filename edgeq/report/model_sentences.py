@@ -1,4 +1,4 @@
-"""What a run found of each model, with the numbers that decide: one short sentence each. Pure."""
+"""The result for each model, with the deciding numbers, in one short sentence each. Pure."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from edgeq.report import words
 from edgeq.words import about, change, every, names, plural, typeset
 
 MOST_NAMES = 3
-"""How many variants a clause names; more are counted."""
+"""Greatest number of variants that a clause names; more are only counted."""
 
 Variants = Sequence[VariantRecord]
 
 
 def findings(record: RunRecord) -> tuple[str, ...]:
-    """Return a sentence for each model, and what would settle what is open; no full stops."""
+    """Return a sentence per model and one on what would settle open cases, without full stops."""
     sentences = [about_model(record, model) for model in record.models]
     settling = what_would_settle(record)
     return (*sentences, settling) if settling else tuple(sentences)
 
 
 def about_model(record: RunRecord, model: ModelRecord) -> str:
-    """Return what was found of one model: what is rejected first, what is cleared last."""
+    """Return the result for one model: rejected variants first, cleared ones last."""
     groups: dict[ShipDecision, list[VariantRecord]] = {}
     for variant in model.variants:
         groups.setdefault(answer(record, model.name, variant), []).append(variant)
@@ -41,9 +41,9 @@ def about_model(record: RunRecord, model: ModelRecord) -> str:
 
 
 def what_would_settle(record: RunRecord) -> str:
-    """Return how many images would settle what is open, empty if no number is known.
+    """Return how many images would settle the open cases, empty if no number is known.
 
-    Only images of the evaluation set count: rounds are said by the cases themselves.
+    Only evaluation images are mentioned; the cases themselves name the rounds that they need.
     """
     parts = []
     several = len(record.models) > 1
@@ -78,7 +78,7 @@ def _rejected(record: RunRecord, model: ModelRecord, group: Variants) -> str:
 
 
 def _failing_doubt(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> str:
-    """Return what is wrong with the baseline if that is why a case fails, else nothing."""
+    """Return what is wrong with the baseline if a case fails because of it, else an empty text."""
     cases = record.verdicts(model.name, variant.name)
     failing = (case for case in cases if case.status is Verdict.FAIL)
     return next(filter(None, map(baseline_doubt, failing)), "")
@@ -118,7 +118,7 @@ _CLAUSES: dict[ShipDecision, Callable[[RunRecord, ModelRecord, Variants], str]] 
 
 
 def _are(model: ModelRecord, group: Variants) -> str:
-    """Return which variants a clause speaks of, with its verb."""
+    """Return the subject of a clause about variants, with its verb."""
     if len(group) == 1:
         return f"{group[0].name} is"
     if len(group) == len(model.variants):
@@ -130,7 +130,7 @@ def _are(model: ModelRecord, group: Variants) -> str:
 
 
 def _objection(record: RunRecord, model: ModelRecord, variant: VariantRecord) -> str:
-    """Return what stands against a variant, in as few words as possible."""
+    """Return the reasons to reject a variant, in as few words as possible."""
     if variant.error is not None:
         return "it could not be made or run"
     cases = [
@@ -152,7 +152,7 @@ def _objection(record: RunRecord, model: ModelRecord, variant: VariantRecord) ->
 
 
 def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
-    """Return what is open about variants that nothing stands against."""
+    """Return what is open about variants that are not rejected."""
     cases = [case for variant in group for case in record.verdicts(model.name, variant.name)]
     guess = next(filter(None, map(baseline_doubt, cases)), "")
     open_ = [
@@ -181,7 +181,7 @@ def _doubt(record: RunRecord, model: ModelRecord, group: Variants) -> str:
 
 
 def _leaning(record: RunRecord, model: ModelRecord, group: Variants) -> str:
-    """Return which of the variants look worse than allowed, empty if none does."""
+    """Return which variants look worse than allowed, empty if none does."""
     leaning = {
         variant.name: (variant, cases)
         for variant in group
@@ -212,7 +212,7 @@ def _leaning(record: RunRecord, model: ModelRecord, group: Variants) -> str:
 
 
 def _lowest(group: Variants) -> str:
-    """Return the accuracy, or the agreement, of the variant with the lowest."""
+    """Return the figures of the variant with the lowest accuracy or agreement."""
     lowest = min(group, key=_rank)
     figures = _figures(lowest)
     return f"lowest: {lowest.name}, {figures}" if figures and len(group) > 1 else figures
@@ -228,7 +228,7 @@ def _rank(variant: VariantRecord) -> float:
 
 
 def _figures(variant: VariantRecord) -> str:
-    """Return the numbers that decide about a variant, empty if none was measured."""
+    """Return the deciding numbers of a variant, empty if none was measured."""
     return accuracy(variant) or agreement(variant) or error(variant)
 
 
@@ -250,7 +250,7 @@ def agreement(variant: VariantRecord) -> str:
 
 
 def worst_output(variant: VariantRecord) -> Fit | None:
-    """Return the output that lies farthest from the baseline's, None if none was compared."""
+    """Return the output with the greatest relative error, None if none was compared."""
     known = [output for output in variant.outputs if output.error is not None]
     return max(known, key=lambda output: output.error or 0.0, default=None)
 
@@ -266,7 +266,7 @@ def error(variant: VariantRecord) -> str:
 
 
 def baseline_doubt(case: CaseRecord) -> str:
-    """Return why a case's baseline proves nothing, empty if it does not stand in the way."""
+    """Return why agreement with a case's baseline proves nothing, empty if there is no doubt."""
     return "" if (doubt := case.known.doubt) is None else doubt.reason
 
 
@@ -275,7 +275,7 @@ def _interval(ends: tuple[float, float]) -> str:
 
 
 def _images(group: Variants) -> int:
-    """Return the images that the variants were judged on, 0 if none were."""
+    """Return the number of images that the variants were judged on, 0 if none were."""
     measured = (
         table
         for variant in group
@@ -294,7 +294,7 @@ def _images_needed(case: CaseRecord) -> int:
 
 
 def _needed(cases: Sequence[CaseRecord]) -> str:
-    """Return the images that settle all of some cases, with what they must be."""
+    """Return the number and kind of images that would settle all given cases."""
     labelled = any(case.gate in GATES and GATES.get(case.gate).needs_labels for case in cases)
     noun = "different photographs" if any(c.known.photographs for c in cases) else "images"
     number = about(max(map(_images_needed, cases)))

@@ -1,4 +1,4 @@
-"""What a run comes to, in sentences. Pure."""
+"""The result of a run in sentences. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edgeq.report.words import Mark
 from edgeq.words import every, plural, utc
 
 EXAMPLES = 2
-"""How many of the cases that were not run a note names."""
+"""Number of cases without a verdict that a note names."""
 
 INTERRUPTED = Mark("✗", "x", "INTERRUPTED", "bad")
 FAILS = Mark("✗", "x", "FAIL", "bad")
@@ -45,10 +45,10 @@ def mark_of(
     """Return the mark of a run that was not interrupted.
 
     Args:
-        answers: About its variants.
-        passes: Whether nothing in it fails.
-        may_ship: Whether all variants are cleared.
-        is_open: Whether a part was asked for, and nothing in it fails.
+        answers: The answers about the run's variants.
+        passes: Whether the run passes.
+        may_ship: Whether all variants may ship.
+        is_open: Whether only part of the gate was selected and nothing in it fails.
     """
     if may_ship:
         shown = words.ANSWERS[ShipDecision.CLEARED]
@@ -64,7 +64,7 @@ def mark_of(
 
 
 def headline(record: RunRecord) -> str:
-    """Return how many variants of a run are cleared in one sentence, without a full stop."""
+    """Return how many variants of a run are cleared, in one sentence without a full stop."""
     answers = _answers(record)
     if record.interrupted:
         judged = plural(len(record.cases), "case")
@@ -80,7 +80,7 @@ def headline(record: RunRecord) -> str:
 
 
 def cleared(answers: Collection[ShipDecision]) -> str:
-    """Return how many variants are cleared, or what else the only one is."""
+    """Return how many variants are cleared, or the answer about the only one."""
     given = tuple(answers)
     if not given:
         return "There is no variant to judge"
@@ -112,7 +112,7 @@ def verdict(record: RunRecord) -> str:
 
 
 def bad_input(record: RunRecord) -> tuple[str, ...]:
-    """Return the notes that bad input makes, one sentence each."""
+    """Return the notes on bad input, one sentence each."""
     return tuple(f"Bad input: {error}" for error in record.errors)
 
 
@@ -152,7 +152,7 @@ def notes(record: RunRecord) -> tuple[str, ...]:
 
 
 def _how_to_complete(record: RunRecord) -> str:
-    """Return what to do about a part: what is run next is joined with it if nothing changed."""
+    """Return how to complete a partial run, with which later runs are joined if nothing changed."""
     gates = {case_id.rpartition("/")[2] for case_id in record.summary.not_run}
     markers = [name for name in MARKERS if any(_marker(gate) == name for gate in gates)]
     run = {_marker(case.gate) for case in record.cases if case.as_of is None}
@@ -171,7 +171,7 @@ def _marker(gate: str) -> str:
 
 
 def caution(record: RunRecord) -> bool:
-    """Return whether the notes take something away from the answer, or only say what was used."""
+    """Return whether the notes limit the answer; if not, they only describe what was used."""
     return bool(
         record.errors
         or record.summary.not_run
@@ -210,7 +210,7 @@ def _parts(record: RunRecord) -> list[str]:
 
 
 def _why_not_run(record: RunRecord) -> str:
-    """Return how many of the cases that were not run were left out on purpose, if a part was."""
+    """Return whether the cases that were not run were left out on purpose, in a partial run."""
     lost = len(record.lost)
     if not record.partial or record.interrupted:
         return ""

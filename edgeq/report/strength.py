@@ -1,4 +1,4 @@
-"""The answer of ``edgeq challenge`` as the report shows it: how strong the gate is. Pure."""
+"""The view of a challenge's result, which shows how strong the gate is. Pure."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class FaultView:
     """One fault, or one harmless change.
 
     Attributes:
-        about: The model and the good variant that was made faulty.
-        caught_by: The gates that stop it, with commas between them.
-        seen: Whether predictions show it.
-        cause: Whether the diagnosis named the cause.
+        about: The model, and the good variant that the fault was put into.
+        caught_by: The gates that reject the variant, separated by commas.
+        seen: Whether the fault shows in predictions, in words.
+        cause: Whether the diagnosis named the right cause, in words.
     """
 
     name: str
@@ -50,11 +50,13 @@ class StrengthView:
     """How strong the gate is.
 
     Attributes:
+        mark: Mark of the gate's strength.
         summary: The score in one sentence, without a full stop.
-        notes: Who caught what, and what limits the answer: another spec, an incomplete challenge.
-        places: The share of caught faults by place.
+        notes: Counts by kind of gate, and what limits the result, such as another spec or an
+            incomplete challenge.
+        places: Share of caught faults by place.
         open: Faults that were missed or are INCONCLUSIVE, and false alarms.
-        faults: All faults and controls.
+        faults: All faults and harmless changes.
     """
 
     mark: Mark
@@ -66,7 +68,7 @@ class StrengthView:
 
 
 def strength(record: RunRecord) -> StrengthView | None:
-    """Return what the last challenge says of the gate, None where none was made."""
+    """Return the view of the last challenge, None if there was none."""
     challenge = record.challenge
     if challenge is None:
         return None
@@ -114,7 +116,7 @@ def _notes(challenge: Challenge, spec_sha256: str) -> tuple[str, ...]:
 
 
 def _places(challenge: Challenge) -> tuple[Share, ...]:
-    """Return the share of caught faults by the place where they are."""
+    """Return the share of caught faults by place."""
     counts: dict[str, list[int]] = {}
     for fault in challenge.applicable:
         pair = counts.setdefault(fault.place, [0, 0])

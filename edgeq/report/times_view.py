@@ -1,4 +1,4 @@
-"""The times of a variant and its baseline, beside each other. Pure."""
+"""The view of a variant's times compared with its baseline's. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgeq.report.histogram import Histogram, bars
 HEIGHT, BASE = 182, 78
 _START, _END, _TALL = 14, 446, 56
 _SHOWN = 97
-"""Percentiles drawn: the slowest few would squeeze all others into one bar."""
+"""Highest percentile that is drawn: the slowest few would squeeze all others into one bar."""
 _TOP, _BOTTOM = 12, 112
 
 
@@ -32,13 +32,13 @@ class Ratios:
     """The ratio in each pair of blocks, in the order of time.
 
     Attributes:
-        dots: The pairs.
-        ticks: Of the upright axis.
-        band: Top and bottom of the interval of the ratio, None without one.
-        limit: Where the limit is, None without one.
+        dots: The pairs of blocks.
+        ticks: Ticks of the vertical axis.
+        band: Top and bottom of the ratio's interval; None if there is none.
+        limit: Position of the limit; None if there is none in the picture.
         limit_text: The limit in words.
-        even: Where both take the same time, None where that is not in the picture.
-        description: What it shows, for those who can't see it.
+        even: Position of equal times; None if that is outside the picture.
+        description: Text alternative of the picture.
     """
 
     dots: tuple[Dot, ...]
@@ -52,13 +52,13 @@ class Ratios:
 
 @dataclass(frozen=True)
 class TimesView:
-    """The latency of a variant beside its baseline's.
+    """The latency of a variant compared with its baseline's.
 
     Attributes:
-        rows: Name, the baseline's time, the variant's time.
-        chart: Both distributions, None where the record holds none.
-        beyond: What is not drawn.
-        ratios: None where the record holds none.
+        rows: Names with the baseline's and the variant's time.
+        chart: Both distributions; None if the record holds none.
+        beyond: Sentence on what is not drawn.
+        ratios: The ratios of the pairs of blocks; None if the record holds none.
     """
 
     rows: tuple[tuple[str, str, str], ...]
@@ -80,7 +80,7 @@ def times_view(latency: Latency | None, case: CaseRecord | None = None) -> Times
     """Return the times of a variant, None if they were not measured.
 
     Args:
-        latency: As measured.
+        latency: The measured latency.
         case: The case of the latency ratio, whose limit is drawn.
     """
     if latency is None:

@@ -1,4 +1,4 @@
-"""Each figure over the runs, laid out in the units of its SVG. Pure."""
+"""Trends of each figure over the runs, in the units of their SVG pictures. Pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ from edgeq.words import plural
 WIDTH, HEIGHT = 220, 56
 _EDGE = 6.0
 _FAR = 1.5
-"""A limit is drawn where it is within so many spans of the values; elsewhere its text says it."""
+"""A limit is drawn if it is at most this many spans of the values away; otherwise only its text
+appears."""
 
 
 @dataclass(frozen=True)
 class Dot:
-    """A run that is marked: ``"now"``, ``"accepted"`` or ``"failed"``."""
+    """A marked run.
+
+    Attributes:
+        x, y: Position in the picture's units.
+        kind: ``"now"``, ``"accepted"`` or ``"failed"``.
+    """
 
     x: float
     y: float
@@ -33,15 +39,15 @@ class Trend:
     """One figure of one variant over the runs.
 
     Attributes:
-        gate: The gate.
-        now: The latest value.
-        spread: The lowest and the highest value, and the number of runs.
-        accepted: What is accepted, empty where nothing is.
-        lines: Points of each line; what can't be compared is not joined.
-        dots: Runs that are marked.
-        accepted_y: Height of the accepted value, None without one.
-        limit_y: Height of the limit, None without one near the values.
-        description: What it shows, for those who can't see it.
+        gate: Name of the gate.
+        now: The latest value, in words.
+        spread: The lowest and the highest value and the number of runs, in words.
+        accepted: The accepted value, in words; empty if there is none.
+        lines: Points of each line; values that can't be compared are not joined.
+        dots: The marked runs.
+        accepted_y: Position of the accepted value; None if there is none.
+        limit_y: Position of the limit; None if there is none near the values.
+        description: Text alternative of the picture.
     """
 
     gate: str
@@ -57,7 +63,7 @@ class Trend:
 
 @dataclass(frozen=True)
 class VariantTrends:
-    """The figures of one variant."""
+    """The trends of one variant's figures."""
 
     model: str
     variant: str
@@ -65,11 +71,11 @@ class VariantTrends:
 
 
 def trends(runs: Sequence[PastRun], accepted: Sequence[Accepted] = ()) -> tuple[VariantTrends, ...]:
-    """Return a trend for each figure of the latest run that an earlier one has too.
+    """Return a trend for each figure of the latest run that an earlier run has, too.
 
     Args:
-        runs: The oldest first.
-        accepted: What is accepted now.
+        runs: The runs, the oldest first.
+        accepted: The accepted records.
     """
     if len(runs) < 2:  # noqa: PLR2004 - one run has no trend
         return ()
@@ -96,7 +102,7 @@ def trends(runs: Sequence[PastRun], accepted: Sequence[Accepted] = ()) -> tuple[
 
 @dataclass(frozen=True)
 class _Scale:
-    """Where a run and a value stand in the chart."""
+    """Positions of runs and values in the chart."""
 
     runs: int
     low: float
@@ -157,7 +163,7 @@ def _near(limit: float | None, low: float, high: float) -> bool:
 
 
 def _alike(series: Series) -> list[Series]:
-    """Return the series in parts that were measured alike, of two runs or more."""
+    """Split a series into parts of at least two runs that were measured in the same way."""
     parts: list[Series] = []
     for point in series:
         before = parts[-1][-1][1] if parts else None

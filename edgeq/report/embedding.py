@@ -1,4 +1,4 @@
-"""Pictures inside the page: each once, whatever number of variants show it. Pure."""
+"""Pictures inside the page, each once, however many variants show it. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgeq.report.pictures import Pictures, is_webp, named
 from edgeq.words import plural
 
 PICTURE = 112
-"""Side of a picture of one photograph, in units of the page's drawings."""
+"""Side of a photograph's picture, in the units of the page's drawings."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class PictureView:
     """One picture.
 
     Attributes:
-        anchor: Unique in the page.
-        uri: Its data.
-        width, height: In units of the page's drawings.
+        anchor: Anchor of the picture, unique in the page.
+        uri: Data URI with the picture's content.
+        width, height: Size in the units of the page's drawings.
     """
 
     anchor: str
@@ -35,12 +35,12 @@ class SheetView:
     """A contact sheet.
 
     Attributes:
-        anchor: Of its picture.
-        caption: What is shown.
-        description: The same for those who can't see it.
-        width, height: Of the whole, in units of the page's drawings.
-        gaps: Path of the lines between its images.
-        blank: Where its last row ends: left, top, width and height, None where it is full.
+        anchor: Anchor of the sheet's picture.
+        caption: Caption of the sheet.
+        description: Text alternative of the picture.
+        width, height: Size of the sheet in the units of the page's drawings.
+        gaps: Path of the lines between the images.
+        blank: Left, top, width and height of the empty end of the last row; None if it is full.
     """
 
     anchor: str
@@ -53,7 +53,7 @@ class SheetView:
 
 
 def embedded(record: RunRecord, shown: Pictures) -> tuple[PictureView, ...]:
-    """Return the pictures of a record that are there."""
+    """Return the pictures of a record that exist."""
     sizes = {sheet.sha256: _size(sheet) for model in record.models for sheet in model.sheets}
     return tuple(
         PictureView(
@@ -67,7 +67,7 @@ def embedded(record: RunRecord, shown: Pictures) -> tuple[PictureView, ...]:
 
 
 def anchors(model: ModelRecord, shown: Pictures) -> dict[int, str]:
-    """Return the anchors of a model's pictures by the image's place in the evaluation set."""
+    """Return the anchors of a model's pictures, by the image's index in the evaluation set."""
     return {
         picture.image: _anchor(picture.sha256)
         for picture in model.pictures
@@ -76,7 +76,7 @@ def anchors(model: ModelRecord, shown: Pictures) -> dict[int, str]:
 
 
 def note(model: ModelRecord, shown: Pictures) -> str:
-    """Return what is to be said about photographs without a picture, empty without any."""
+    """Return a note on photographs without a picture, empty if there are none."""
     gone = sum(picture.sha256 not in shown for picture in model.pictures)
     if gone:
         were = "is" if gone == 1 else "are"
@@ -89,7 +89,7 @@ def note(model: ModelRecord, shown: Pictures) -> str:
 
 
 def sheets(model: ModelRecord, shown: Pictures) -> tuple[SheetView, ...]:
-    """Return the contact sheets of a model's image sets that are there."""
+    """Return the contact sheets of a model's image sets that exist."""
     return tuple(
         _sheet(model.name, sheet)
         for sheet in model.sheets

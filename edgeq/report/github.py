@@ -1,4 +1,4 @@
-"""Annotations for GitHub Actions: workflow commands, one a line. Pure.
+"""Annotations for GitHub Actions, as workflow commands, one per line. Pure.
 
 https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -12,7 +12,7 @@ from edgeq.report.model_sentences import about_model
 from edgeq.words.escape import printable
 
 MOST = 10
-"""Errors, and warnings, that GitHub shows of one step."""
+"""Number of errors, and of warnings, that GitHub shows per step."""
 
 _LONGEST = 2000
 _IN_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -20,11 +20,11 @@ _IN_PROPERTY = {**_IN_DATA, ":": "%3A", ",": "%2C"}
 
 
 def commands(record: RunRecord) -> list[str]:
-    """Return an error for all that keeps the run from passing, a warning for INCONCLUSIVE.
+    """Return errors for what keeps the run from passing, and warnings for INCONCLUSIVE.
 
-    The answers about the variants come first: an error for rejected, a warning for not judged and
-    unproven, each with the sentence about its model. Cases of one reason share an annotation, and
-    the last one says how many are left out.
+    The answers about the variants come first, with the sentence about their model: an error for
+    rejected, a warning for not judged or unproven. Cases with the same reason share an annotation.
+    The last annotation gives the number of those left out.
     """
     errors: dict[str, list[str]] = {}
     warnings: dict[str, list[str]] = {}

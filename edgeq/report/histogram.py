@@ -1,4 +1,4 @@
-"""Histograms, from the percentiles that a record holds. Pure."""
+"""Histograms from the percentiles in a record. Pure."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Bar:
 
 @dataclass(frozen=True)
 class Histogram:
-    """A chart of one distribution, or of two above each other.
+    """A chart of one distribution, or of two above and below a base line.
 
     Attributes:
-        bars: Of the first distribution, upwards from the base line.
-        below: Of the second, downwards from the base line; empty without.
-        base: Where the base line is.
-        height: Of the picture.
-        ticks: Of the axis.
-        marks: Where single values lie that are to be seen.
-        description: What it shows, for those who can't see it.
+        bars: Bars of the first distribution, upwards from the base line.
+        below: Bars of the second, downwards from the base line; empty if there is none.
+        base: Position of the base line.
+        height: Height of the picture.
+        ticks: Ticks of the axis.
+        marks: Positions of highlighted single values.
+        description: Text alternative of the picture.
     """
 
     bars: tuple[Bar, ...]
@@ -49,10 +49,10 @@ def bars(percentiles: Sequence[float], axis: Axis, base: float, height: float) -
     """Return the bars of a distribution; the highest is ``abs(height)`` high.
 
     Args:
-        percentiles: In equal steps, rising.
-        axis: What lies beyond its ends counts to its last bars.
-        base: Where the base line is.
-        height: Of the highest bar; negative for bars that hang down.
+        percentiles: Percentiles in equal steps, ascending.
+        axis: The axis. Values beyond its ends count towards its first and last bar.
+        base: Position of the base line.
+        height: Height of the highest bar; negative for bars below the base line.
     """
     edges = [axis.start + (axis.end - axis.start) * k / BINS for k in range(BINS + 1)]
     places = sorted(axis.at(value) for value in percentiles)
@@ -73,7 +73,7 @@ def bars(percentiles: Sequence[float], axis: Axis, base: float, height: float) -
 
 
 def _below(places: Sequence[float], edge: float) -> float:
-    """Return the share of a distribution that lies at or below a place."""
+    """Return the share of a distribution at or below a position."""
     last = len(places) - 1
     at = bisect_right(places, edge)
     if at == 0:

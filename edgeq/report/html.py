@@ -1,6 +1,6 @@
-"""The report as one HTML file that needs nothing else: no network, and no JavaScript. Pure.
+"""The report as one self-contained HTML file, which needs no network and no JavaScript. Pure.
 
-The one script sorts and filters; the page allows it by its hash, and no other.
+The only script sorts and filters. The page allows it by its hash and allows no other script.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def render(
     """Return the page.
 
     Args:
-        record: The run.
-        shown: Pictures that the record names, by their sha256.
-        past: Runs before it, the oldest first.
-        accepted: What is accepted now, to be marked among them.
+        record: The record of the run.
+        shown: The pictures that the record refers to, by their sha256.
+        past: Earlier runs, the oldest first.
+        accepted: The accepted records, to be marked among the earlier runs.
 
     Raises:
         RecordError: A number of the record is not finite.
@@ -66,5 +66,5 @@ def _script() -> str:
 
 
 def _hash(script: str) -> str:
-    """Return what a Content-Security-Policy calls a script by."""
+    """Return the hash by which a Content-Security-Policy allows a script."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"

@@ -1,4 +1,4 @@
-"""``reports/index.html``: the runs that history keeps, and their trends. Pure."""
+"""The page ``reports/index.html``, with the runs in the history and their trends. Pure."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class RunLine:
     """One run in the list.
 
     Attributes:
-        answers: How many variants are cleared.
-        said: What the run found, in sentences; empty in files of before they were kept.
+        answers: Number of cleared variants, in one sentence.
+        said: Results of the run, in sentences; empty for history files of older versions.
     """
 
     started: str
@@ -44,7 +44,12 @@ class RunLine:
 
 @dataclass(frozen=True)
 class Row:
-    """One figure over the runs, the latest first."""
+    """One figure over the runs.
+
+    Attributes:
+        name: Variant and gate.
+        cells: The figure in each run, the latest first.
+    """
 
     name: str
     cells: tuple[str, ...]
@@ -52,7 +57,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The figures of one model in numbers."""
+    """The figures of one model in numbers.
+
+    Attributes:
+        model: Name of the model.
+        columns: Start of each run, the latest first.
+        rows: The figures.
+    """
 
     model: str
     columns: tuple[str, ...]
@@ -64,7 +75,7 @@ class IndexView:
     """The whole page.
 
     Attributes:
-        damaged: Why a file of history could not be read.
+        damaged: Why files of the history could not be read, one sentence each.
         latest: Whether the latest run left a report.
     """
 
@@ -82,8 +93,8 @@ def render(past: Past, accepted: Sequence[Accepted] = (), *, latest: bool = True
 
     Args:
         past: The runs.
-        accepted: What is accepted now.
-        latest: Whether ``latest/report.html`` is there.
+        accepted: The accepted records.
+        latest: Whether ``latest/report.html`` exists.
     """
     return template("index.html.j2").render(
         index=index_view(past, accepted, latest=latest), none=words.NONE
@@ -126,7 +137,7 @@ def _line(run: PastRun) -> RunLine:
 
 
 def _is_open(run: PastRun) -> bool:
-    """Return whether a part was asked for, and nothing in it fails by itself."""
+    """Return whether only part of the gate was selected and nothing in it fails."""
     undeclared = any(
         case.status is Verdict.MISSING and not case.declared_missing for case in run.cases.values()
     )
@@ -134,7 +145,7 @@ def _is_open(run: PastRun) -> bool:
 
 
 def _tables(runs: Sequence[PastRun]) -> tuple[Table, ...]:
-    """Return the figures of each model, in the order of the latest run that has them."""
+    """Return the table of each model, with figures in the order of the latest run that has them."""
     sides = [of_past(run).figures for run in runs]
     models = dict.fromkeys(figure.model for side in sides for figure in side.values())
     return tuple(

@@ -1,4 +1,4 @@
-"""Labels of points that cover neither each other nor a point. Pure."""
+"""Placing labels of points so that they cover neither each other nor a point. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LABEL_LENGTH = 26
 _HEIGHT = 16.0
 _LETTER = 6.9
 _MIDDLE = 4.0
-"""How far a label's base line lies below its middle."""
+"""Distance of a label's base line below its middle."""
 _STEPS = 18
 
 Place = tuple[float, float, str, float]
@@ -19,13 +19,13 @@ Frame = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Label:
-    """A text beside its point.
+    """A text next to its point.
 
     Attributes:
-        x, y: Where it is anchored: its base line's start, or its end.
-        text: What it says.
-        end: Whether it ends there.
-        lead: Whether it lies so far off that a line must lead to it.
+        x, y: Position of the start, or of the end, of its base line.
+        text: The text.
+        end: Whether ``x`` and ``y`` are the position of its end.
+        lead: Whether it is so far away that a line must connect it with its point.
     """
 
     x: float
@@ -36,18 +36,18 @@ class Label:
 
     @property
     def extent(self) -> tuple[float, float]:
-        """Where it begins and ends."""
+        """Positions of the label's left and right end."""
         width = len(self.text) * _LETTER
         start = self.x - width if self.end else self.x
         return start, start + width
 
 
 def spread_labels(points: Sequence[Place], frame: Frame) -> tuple[Label, ...]:
-    """Give every label the nearest place where it covers no point and no other label.
+    """Return every label at the nearest place where it covers no point and no other label.
 
     Args:
-        points: x, y, text, and how far the text keeps from the point.
-        frame: Left, top, right and bottom that labels keep within where they can.
+        points: Position x and y, text, and distance of the text from the point.
+        frame: Left, top, right and bottom of the frame that labels stay within if possible.
     """
     placed: dict[int, Label] = {}
     for index in sorted(range(len(points)), key=lambda at: points[at][1::-1]):
@@ -59,7 +59,7 @@ def spread_labels(points: Sequence[Place], frame: Frame) -> tuple[Label, ...]:
 
 
 def _places(point: Place, frame: Frame) -> list[Label]:
-    """Return the label right, left, then ever lower and higher."""
+    """Return the label's possible places: right, left, then further and further below and above."""
     x, y, text, gap = point
     shifts = [0.0]
     for step in range(1, _STEPS):

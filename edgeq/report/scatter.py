@@ -1,4 +1,4 @@
-"""The picture of the trade-off: size, agreement and latency, in the units of its SVG. Pure."""
+"""The chart of size, agreement and latency, in the units of its SVG picture. Pure."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ WIDTH, HEIGHT = 620, 380
 LEFT, RIGHT, TOP, BOTTOM = 58, 600, 34, 322
 
 _DISC = 15.0
-"""Radius of the disc of a latency ratio of 1; areas, not radii, stand for times."""
+"""Radius of the disc for a latency ratio of 1. The area of a disc is proportional to the time."""
 MOST_RATIO = 4.0
 
 _MARK = 11.0
 _CLOSEST = 0.002
-"""What is added to the share of images that do not agree, so that none at all has a logarithm."""
+"""Added to the share of images that do not agree, so that a share of 0 has a logarithm."""
 _SHARES = (1.0, 0.99, 0.98, 0.95, 0.9, 0.8, 0.5, 0.0)
-"""Agreement on the upright axis, which is stretched towards 1: what ships differs there."""
+"""Ticks of the vertical axis, agreement. Its scale expands near 1, where good variants differ."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,14 @@ class Point:
     """A model in the chart.
 
     Attributes:
-        shape: ``"diamond"`` the baseline, ``"circle"`` cleared, ``"ring"`` unproven, ``"cross"``
-            rejected, ``"square"`` not judged.
+        x, y: Position in the picture's units.
+        shape: ``"diamond"`` for the baseline, ``"circle"`` for cleared, ``"ring"`` for unproven,
+            ``"cross"`` for rejected, ``"square"`` for not judged.
         label: Name, with the answer's symbol and the latency ratio.
-        title: The whole of it in words.
-        disc: Radius of the disc that stands for the latency, None where it was not measured.
+        title: The name and all numbers in words.
+        disc: Radius of the disc for the latency; None if it was not measured.
         size, agreement, latency: The numbers in words.
-        front: Whether no other that is cleared or unproven is both smaller and closer to the
+        front: Whether no other cleared or unproven variant is both smaller and closer to the
             baseline.
     """
 
@@ -64,9 +65,9 @@ class Chart:
     """The whole chart.
 
     Attributes:
-        front: The Pareto front as the points of a line; empty with fewer than two.
-        absent: Names of variants without both numbers, which can't be drawn.
-        description: What it shows, for those who can't see it.
+        front: Points of the line of the Pareto front; empty if it has fewer than two.
+        absent: Names of variants that can't be drawn, as size or agreement is not known.
+        description: Text alternative of the picture.
     """
 
     points: tuple[Point, ...]
@@ -88,7 +89,7 @@ _ON_THE_FRONT = {None, ShipDecision.CLEARED, ShipDecision.UNPROVEN}
 
 
 def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | None:
-    """Return the chart of a model, None when no variant has both numbers."""
+    """Return the chart of a model, None if no variant has both a size and an agreement."""
     placed = [
         (variant, variant.bytes / 1000, variant.agreement)
         for variant in variants
@@ -134,12 +135,12 @@ def chart(baseline: VariantView, variants: tuple[VariantView, ...]) -> Chart | N
 
 
 def away(share: float) -> float:
-    """Return the number that the upright axis is logarithmic in."""
+    """Return the number in which the vertical axis is logarithmic."""
     return 1.0 - share + _CLOSEST
 
 
 def _ends(sizes: list[float]) -> tuple[float, float]:
-    """Return a stretch that holds all sizes, and at least a factor of nine."""
+    """Return the ends of a range that contains all sizes and spans at least a factor of nine."""
     low, high = min(sizes), max(sizes)
     middle = math.sqrt(low * high)
     return min(low * 0.88, middle / 3), max(high * 1.05, middle * 3)
@@ -148,7 +149,8 @@ def _ends(sizes: list[float]) -> tuple[float, float]:
 def front(numbers: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
     """Return the Pareto front of sizes and shares, the smallest size first.
 
-    On it is what no other is at least as small and at least as close as, and better in one.
+    A point is on the front if no other point is at least as good in both size and share, and better
+    in one of them.
     """
     corners: list[tuple[float, float]] = []
     for size, share in sorted(set(numbers), key=lambda point: (point[0], -point[1])):
@@ -158,7 +160,7 @@ def front(numbers: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]
 
 
 def _steps(places: list[tuple[float, float]]) -> str:
-    """Return the front as a staircase: between two of its points nothing better is known."""
+    """Return the front as a staircase, since nothing better is known between two of its points."""
     corners = places[:1]
     for x, y in places[1:]:
         corners += [(x, corners[-1][1]), (x, y)]
@@ -180,7 +182,7 @@ def _label(variant: VariantView) -> str:
 
 
 def _gap(variant: VariantView) -> float:
-    """Return how far a label keeps from its point: outside of the disc."""
+    """Return the distance of a label from its point, so that it lies outside the disc."""
     return (
         _MARK
         if variant.latency is None and variant.answer
@@ -213,5 +215,5 @@ def _point(variant: VariantView, place: tuple[float, float], label: Label, *, fr
 
 
 def radius(ratio: float) -> float:
-    """Return the radius of the disc of a latency ratio; above ``MOST_RATIO`` it grows no more."""
+    """Return the radius of the disc for a latency ratio; it stays the same above ``MOST_RATIO``."""
     return round(_DISC * math.sqrt(min(ratio, MOST_RATIO)), 1)

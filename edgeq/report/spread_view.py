@@ -1,4 +1,4 @@
-"""How far a variant's answers lie from the baseline's, image by image, as histograms. Pure."""
+"""Histograms of how much a variant's predictions differ from the baseline's, per image. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEIGHT, BASE = 130, 84
 _START, _END, _TOP = 14, 446, 66
 _CLOSEST = 1e-6
 LEAST = 2
-"""A distribution has two ends."""
+"""Least number of percentiles in a distribution: its two ends."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class SpreadView:
     """One number per image, as a picture.
 
     Attributes:
-        title: What the number is.
-        axis: What its axis is called.
+        title: Title of the picture.
+        axis: Title of the axis.
         chart: The histogram.
-        numbers: The same in numbers, as name and text.
+        numbers: Percentiles, as names and texts.
     """
 
     title: str
@@ -38,17 +38,17 @@ class SpreadView:
 
 @dataclass(frozen=True)
 class _Distance:
-    """A number of the record that says how far one image's answers lie from the baseline's.
+    """A measure in the record of how much one image's predictions differ from the baseline's.
 
     Attributes:
-        spread: Reads it off an agreement, over all images.
-        single: Reads it off one of the worst images.
-        name: What it is called.
-        title: Of the picture.
-        axis: What the axis is called.
-        most: The largest distance.
+        spread: Function that returns its distribution over all images from an agreement.
+        single: Function that returns its value for one of the worst images.
+        name: Name of the measure.
+        title: Title of the picture.
+        axis: Title of the axis.
+        most: The greatest distance.
         ticks: Values that are marked on the axis.
-        is_closeness: Whether 1 means no distance, as a cosine does; else 0 does.
+        is_closeness: Whether 1 means no distance, as for a cosine; otherwise 0 does.
     """
 
     spread: Callable[[RecordedAgreement], Spread]
@@ -61,7 +61,7 @@ class _Distance:
     is_closeness: bool = False
 
     def of(self, value: float) -> float:
-        """Return the distance, 0 or more, that a value stands for."""
+        """Return the distance, 0 or more, that corresponds to a value."""
         return 1.0 - value if self.is_closeness else value
 
 
@@ -89,7 +89,7 @@ _DISTANCES = (
 
 
 def spreads(agreement: RecordedAgreement | None) -> tuple[SpreadView, ...]:
-    """Return the histograms of a variant, none if the record holds no distribution."""
+    """Return the histograms of a variant; empty if the record holds no distribution."""
     if agreement is None:
         return ()
     every = (_spread(agreement, distance) for distance in _DISTANCES)

@@ -1,4 +1,4 @@
-"""Which photographs a report shows as pictures. Pure."""
+"""Choosing the photographs that a report shows as pictures. Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from edgeq.record.structs import ModelRecord, RunRecord
 
 PER_MODEL = 24
 PER_RUN = 144
-"""Pictures of about 4 kB each: what keeps the page of a dozen models below 1.5 MB."""
+"""Greatest number of pictures in a report. At about 4 kB each, it keeps the page of a dozen models
+below 1.5 MB."""
 
 KINDS: tuple[FlipKind, ...] = ("right_to_wrong", "wrong_to_right", "wrong_to_wrong")
 
 
 def chosen(record: RunRecord) -> dict[str, tuple[int, ...]]:
-    """Return the images to be shown by the name of their model, as places in its set.
+    """Return the images to show, as indices in the evaluation set, by the name of the model.
 
-    Variants take turns, each with its next most harmful flip, so that one collapsed variant does
-    not take the places of all others; where places are left, the worst images follow.
+    Variants alternate, each with its next most harmful flip, so that a collapsed variant does not
+    displace all others. The images with the lowest cosine fill the remaining places.
     """
     if not record.models:
         return {}
@@ -34,7 +35,7 @@ def chosen(record: RunRecord) -> dict[str, tuple[int, ...]]:
 def lean(model: ModelRecord) -> ModelRecord:
     """Return a model without the best classes of flips that no report shows.
 
-    They stay where there is a picture, and with each variant's most harmful flips.
+    They stay for flips with a picture and for each variant's most harmful flips.
     """
     pictured = {picture.image for picture in model.pictures}
     variants = tuple(
@@ -59,7 +60,7 @@ def _lean(agreement: RecordedAgreement, pictured: AbstractSet[int]) -> RecordedA
 
 
 def ordered(flips: Iterable[NamedFlip]) -> tuple[NamedFlip, ...]:
-    """Return the flips, the most harmful first: by kind, then by the baseline's confidence."""
+    """Return the flips, the most harmful first, by kind and then by the baseline's confidence."""
 
     def harm(flip: NamedFlip) -> tuple[int, float]:
         return (0 if flip.kind is None else KINDS.index(flip.kind), -flip.baseline_confidence)

@@ -1,4 +1,4 @@
-"""The view model: a whole record in the words and the order of the report. Pure."""
+"""The view model: a whole record in the wording and order of the report. Pure."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class ModelView:
     """One model with its variants.
 
     Attributes:
-        about: What it is, as name and text.
+        about: Facts about the model, as names and texts.
         notes: What a reader must know before the numbers.
-        baseline: The cells of the baseline's row by column.
-        chart: The picture of the trade-off, None with nothing to draw.
-        pictures_note: What is to be said about photographs without a picture, empty without.
+        baseline: The view of the baseline.
+        chart: Chart of the trade-off; None if there is nothing to draw.
+        pictures_note: Note on photographs without a picture; empty if there is nothing to note.
     """
 
     name: str
@@ -58,7 +58,7 @@ class ModelView:
 
 @dataclass(frozen=True)
 class FactsView:
-    """A table of names and texts, with the contact sheets of the images that it is about."""
+    """A table of names and texts, with the contact sheets of the images it describes."""
 
     title: str
     lines: tuple[tuple[str, str], ...]
@@ -70,20 +70,20 @@ class ReportView:
     """One run.
 
     Attributes:
-        mark: Whether the run passes.
+        mark: Mark of the run.
         headline: How many variants are cleared, in one sentence.
-        findings: What was found of each model and what would settle it, one sentence each.
+        findings: The result for each model, and what would settle open cases, one sentence each.
         verdict: Whether the run passes, and why, in one sentence.
-        counts: Verdicts with their numbers.
-        about: What was run, where, when and how long, as name and text.
+        counts: Number of cases by verdict.
+        about: What was run, where, when and for how long, as names and texts.
         pictures: Small pictures, each once.
-        notes: What a reader must know before the numbers, the same for no two models.
-        caution: Whether the notes take something away from the answer.
+        notes: What a reader must know before the numbers, one sentence each.
+        caution: Whether the notes limit the answer.
         orphans: Cases that belong to no variant of the record.
-        changes: What changed since the accepted record, None where none is known.
+        changes: The changes since the accepted record; None if there are none.
         facts: Data, machine and tools.
-        commands: What repeats the run.
-        needed: What must be there before, one sentence; empty where nothing must.
+        commands: Commands that repeat the run.
+        needed: What the commands need, in one sentence; empty if they need nothing.
     """
 
     mark: Mark
@@ -108,11 +108,11 @@ class ReportView:
 
 
 def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
-    """Return what the report shows of a record.
+    """Return the view of a record.
 
     Args:
         record: The record.
-        shown: Those of its pictures that are there, by their sha256.
+        shown: The record's pictures that exist, by their sha256.
     """
     record = answered(record)
     pictures = shown or {}
@@ -177,7 +177,7 @@ def _fact(name: str, value: object) -> str:
 
 
 def _commands(record: RunRecord) -> tuple[str, ...]:
-    """Return what repeats the run: what it was run on, and what was run."""
+    """Return the commands that repeat the run: the checkout of its commit, and its own."""
     known = record.commit is not None and _COMMIT.fullmatch(record.commit)
     return (*([f"git checkout {record.commit}"] if known else []), *record.commands)
 
@@ -228,7 +228,7 @@ def _model(record: RunRecord, model: ModelRecord, shown: Pictures) -> ModelView:
 
 
 def _samples(model: ModelRecord) -> tuple[tuple[str, str], ...]:
-    """Return what is known of the variants' own samples."""
+    """Return the facts about the variants' own samples, as names and texts."""
     return tuple(
         (f"{variant.name}: {title}", text)
         for variant in model.variants

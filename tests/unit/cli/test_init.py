@@ -43,7 +43,7 @@ def test_the_spec_that_it_writes_is_valid(starter: str, here: Path) -> None:
 def test_every_example_in_it_is_valid_too(starter: str, here: Path) -> None:
     (here / "edgeq.toml").write_text(uncommented(starter), encoding="utf-8")
     spec = load_spec(here)
-    assert list(spec.variants) == ["vendor-int8"]
+    assert list(spec.variants) == ["vendor-int8", "pruned-int8"]
     assert isinstance(spec.models["net"].preprocessing, Preprocessing)
 
 

@@ -9,7 +9,7 @@ from edgeq.record.measured import InParts
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What latency and memory depend on; no host or user name.
+    """What latency and memory depend on, without host or user name.
 
     Attributes:
         architecture: For example ``"x86_64"``.

@@ -90,7 +90,7 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
         limit: The limit in ``unit``; None for proofs. The gate decides whether it is a minimum or
             a maximum; a value that meets it passes.
         interval: Confidence interval of the value in ``unit``.
-        reason: Why the verdict is what it is, in one sentence.
+        reason: Reason for the verdict, in one sentence.
         next_step: What the user can do about the verdict.
         declared_missing: Whether the spec allows this MISSING.
         evidence: Facts that support the reason; each gate chooses its own. The property ``known``

@@ -55,7 +55,7 @@ def mark_of(
     elif not passes:
         return PARTIAL if is_open else FAILS
     else:
-        # a run that passes rejects nothing; what is not judged says less than what is unproven
+        # a run that passes rejects no variant, and "not judged" is worse than "unproven"
         worst = (
             ShipDecision.UNPROVEN if answers and ShipDecision.NOT_JUDGED not in answers else None
         )

@@ -62,7 +62,7 @@ def sheet_of_samples(inputs: ModelInputs, variant: str) -> Drawn | None:
     The sheet shows the same scenes in the same places as that of the evaluation set.
 
     Raises:
-        EdgeqError: As ``sheet_of``.
+        EdgeqError: The samples or the baseline can't be used, or ``contact_sheet`` fails.
     """
     samples = inputs.images.own_samples(variant)
     if samples is None:

@@ -91,7 +91,7 @@ def _beside(here: VariantUnderTest, there: VariantUnderTest) -> tuple[Sameness |
             return beside, None
         classes = here.predictions.predicted, there.predictions.predicted
         return beside, int(np.count_nonzero(classes[0] != classes[1]))
-    except EdgeqError:  # a variant's cases say why
+    except EdgeqError:  # a variant's cases report the error
         if there.is_baseline:
             raise
         return None, None

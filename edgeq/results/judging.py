@@ -81,7 +81,7 @@ def _offered(case: Case, record: CaseRecord) -> CaseRecord:
 
 
 def _unexplained(
-    case: Case,  # noqa: ARG001 - it stands in place of ``explained``
+    case: Case,  # noqa: ARG001 - same signature as ``explained``
     record: CaseRecord,
     error: EdgeqError | None = None,  # noqa: ARG001
 ) -> CaseRecord:

@@ -211,7 +211,7 @@ class Bench:
 
     @property
     def needs_no_explanation(self) -> bool:
-        """Whether the variant is no farther from the baseline than its control is."""
+        """Whether the variant is as close to the baseline as its control."""
         level = self.control_error
         return level is not None and self.known(self.chosen).error <= CONTROLS * level
 

@@ -24,7 +24,7 @@ from edgeq.record.structs import CaseRecord
 from edgeq.store.cached import keep, sources
 
 HEAD = "probable cause: "
-_ANEW = "Make the variant anew from the baseline's file, and compare the sha256 of what was copied"
+_ANEW = "Rebuild the variant from the baseline's file, and compare the sha256 of what was copied"
 _CALIBRATE = "Calibrate on images like those of the evaluation, in the preprocessing of the model"
 NEXT_STEPS = {
     ORDER: "Export the variant with the outputs in the baseline's order, or read them by name",
@@ -34,8 +34,8 @@ NEXT_STEPS = {
     LOST: "Look at the layers that lead to these columns, and at the order of the columns",
     "channel_order": "Set `preprocessing.channels` to the order that the variant was made for, or "
     "convert it from the model that takes this one",
-    "input_range": "Set mean and std of `preprocessing` to what the variant was made for, or make "
-    "it anew from this baseline",
+    "input_range": "Set mean and std of `preprocessing` to what the variant was made for, or "
+    "rebuild it from this baseline",
     "samples": "Look at what differs between the samples of both, scene by scene; if the device "
     "delivers such samples, calibrate or train on them",
     "resize": "Feed the variant with the baseline's resize, filter and crop",

@@ -134,7 +134,7 @@ def compare_figures(
         before: The first figure.
         after: The second figure.
         gates: The gates that both sides have of the variant. If none of them compares accuracy,
-            agreement does so.
+            agreement is compared.
     """
     if Verdict.MISSING in {before.status, after.status}:
         return _missing(before, after)

@@ -58,7 +58,7 @@ def kernels(
     if noise is None:
         return Judgement(
             status=Verdict.PASS,
-            reason="the arithmetic is float, in which kernels part by less than float16 rounds",
+            reason="the arithmetic is float, in which kernels differ by less than float16 rounds",
         )
     evidence: dict[str, object] = {
         "kernels": own,

@@ -65,7 +65,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
         relative_error: Norm of the difference of centred logits divided by the baseline's norm;
             None if it is defined for no image.
         error: Mean norm of the difference of centred logits, divided by the root mean square of the
-            baseline's norms; 0 is no error. None if no image has finite outputs from both models.
+            baseline's norms; 0 means none. None if no image has finite outputs from both models.
         error_interval: Interval of ``error``, see ``statistics.unbounded_mean``; None for a single
             image.
         drift: Mean total variation distance of the probabilities, 0 (the same) to 1, over the

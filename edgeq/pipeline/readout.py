@@ -128,7 +128,7 @@ def blaming(variant: VariantUnderTest) -> Iterator[None]:
         raise ModelError(
             f"the baseline does not run: {error.what}",
             where=error.where,
-            remedy="Nothing can be compared with it; mend or replace the float model",
+            remedy="Nothing can be compared with it; fix or replace the float model",
         ) from error
 
 

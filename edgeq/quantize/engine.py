@@ -75,7 +75,7 @@ class Engine:
         format: Part of every address in the store; raised if the children's files change.
         run: Function that writes the file of a job.
         prepare: Function that makes what a job shares with others of its model, unless the store
-            has it. ``run`` does so too if it was not called.
+            has it. If it was not called, ``run`` makes it.
         changes: Function that returns, as phrases, how the library's input differs from the float
             ``.tflite`` file; None if the engine does not start from that file.
         start: Function that starts an idle child process of the engine; None if starting is fast.

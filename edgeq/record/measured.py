@@ -229,7 +229,7 @@ class RecordedNetwork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         layers: Number of layers that both models have.
         places: Indices of the layers with a finite error, from 0 in the order of execution.
         errors: Relative error of the output of each layer in ``places``, the mean over the images;
-            0 is no error.
+            0 means none.
         operators: Name of the variant's operator for each layer in ``places``.
         names: Name of the variant's output tensor for each layer in ``places``.
     """

@@ -175,5 +175,5 @@ def _steps(by_kind: dict[ChangeKind, list[Change]]) -> tuple[str, ...]:
             "Where cases are meant to be gone, say why: edgeq accept --prune --reason TEXT"
         )
     if ChangeKind.BETTER in known and not known & {ChangeKind.WORSE, ChangeKind.GONE}:
-        steps.append("Hold later runs against the better figures: edgeq accept --reason TEXT")
+        steps.append("Compare later runs with the better figures: edgeq accept --reason TEXT")
     return tuple(steps)

@@ -88,4 +88,4 @@ def unmeasured(network: RecordedNetwork | None) -> str:
     """Return why there is no error along the network."""
     if network is not None and network.reason:
         return f"Could not be measured: {network.reason}"
-    return "Not measured: it is looked for where the answers of a variant fail"
+    return "Measured only when the predictions of a variant fail"

@@ -30,7 +30,7 @@ def test_the_error_grows_from_the_first_layer_to_the_last() -> None:
 def test_what_does_not_fit_together_is_not_drawn() -> None:
     assert network_view(None) is network_view(RecordedNetwork()) is None
     assert network_view(msgspec.structs.replace(NETWORK, names=("stem",))) is None
-    assert "looked for where the answers" in unmeasured(None)
+    assert "only when the predictions of a variant fail" in unmeasured(None)
     assert unmeasured(RecordedNetwork(reason="it crashed")) == "Could not be measured: it crashed"
 
 

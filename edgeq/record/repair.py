@@ -119,6 +119,8 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
         curve: Mixes that no other mix beats in both size and error.
         tried: The candidates that were judged, in the order of judging.
         helped: The effect of a changed calibration, in sentences; empty if none was tried.
+        left_out: Units at a precision that could not be made or run, so that it was not chosen,
+            with the reason.
     """
 
     schema: str = SCHEMA
@@ -141,6 +143,7 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
     curve: tuple[PointRecord, ...]
     tried: tuple[TriedRecord, ...]
     helped: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def repaired(self) -> TriedRecord | None:

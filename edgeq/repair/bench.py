@@ -97,6 +97,8 @@ class Bench:
             )
         self.calibration: Calibration = calibration
         self._recipes: dict[Precision, LitertRecipe] = {}
+        self.left_out: list[str] = []
+        """Units at a precision that could not be made or run, with the reason."""
         self.units = units_of(read_model(self.baseline.path))
         if len(self.units) == 1:
             raise ModelError(
@@ -197,7 +199,8 @@ class Bench:
             return None
         try:
             return kept_in(self.run.store, CELLS, facts, lambda: self._measured(wanted), Cell)
-        except (ConversionError, WorkerError):
+        except (ConversionError, WorkerError) as error:
+            self.left_out.append(f"{wanted.unit.name} in {wanted.precision}: {error.what}")
             return None  # the unit can't have this precision
 
     def _measured(self, wanted: Wanted) -> Cell:
@@ -305,8 +308,8 @@ class Bench:
                 try:
                     other = self.made(method, [(cell.unit.name, cell.precision)])
                     times[cell.unit.name, cell.precision] = self._slower(plain.path, other.path)
-                except (ConversionError, WorkerError):
-                    continue
+                except (ConversionError, WorkerError) as error:
+                    self.left_out.append(f"{cell.unit.name} in {cell.precision}: {error.what}")
         return times
 
     def ratio_to_float(self, path: Path) -> tuple[float, float]:

@@ -231,6 +231,7 @@ def repair(
         ),
         tried=tuple(tried),
         helped=tuple(ranges.sentence for ranges in search.ranges),
+        left_out=tuple(sorted(bench.left_out)),
     )
     return msgspec.structs.replace(found, units=_units(search.table, found, candidates))
 

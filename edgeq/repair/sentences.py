@@ -31,6 +31,8 @@ def lines(repair: Repair, origin: str) -> Iterator[str]:
     yield from _units(repair)
     yield from _check(repair)
     yield from repair.helped
+    for reason in repair.left_out:
+        yield f"Left out: {reason}"
     for number, candidate in enumerate(repair.tried, 1):
         yield f"{number}. {_candidate(candidate)}"
         for lack in candidate.lacks:

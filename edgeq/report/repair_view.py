@@ -168,6 +168,7 @@ def _notes(found: Repair) -> list[str]:
     if not found.additive:
         notes.append("Errors of units don't add up here, so units were reverted one by one")
     notes += found.helped
+    notes += [f"Left out: {reason}" for reason in found.left_out]
     if found.started:
         notes.append(f"Repaired {utc(found.started)}")
     return notes

@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from edgeq.config.structs import Spec
-from edgeq.errors import ImageError, ModelError, SpecError
+from edgeq.errors import ImageError, ModelError, SpecError, WorkerError
 from edgeq.pipeline.run import Run
 from edgeq.record.repair import Repair, read, write
 from edgeq.repair import checking
+from edgeq.repair.bench import Bench, Wanted
 from edgeq.repair.choosing import MOST_CANDIDATES
 from edgeq.repair.goals import corrected, parse_goal
 from edgeq.repair.repairing import Request, repair
 from edgeq.repair.sentences import lines, spec_table
+from edgeq.repair.table import Cell
 from edgeq.results.judging import judge
 from tests.unit.faults.project import CALIBRATION, EVALUATION, lay_out, save, spec
 from tests.unit.tiny_model import Op, Tensor, build
@@ -225,8 +227,27 @@ def test_outputs_without_classes_decide_as_they_are(root: Path) -> None:
     model = {"source": "net.tflite", "preprocessing": "keras-tf", "task": "tensors"}
     spec_ = own_spec(root, models={"net": model}, gates={"relative_error": 0.5})
     found = repair(spec_, Request(goals=(HALF,)))
-    assert found.repaired is not None
+    assert found.repaired is not None, found.tried
     assert (found.repaired.error or 1.0) <= found.limits["relative_error"]
+
+
+def test_what_can_not_be_run_is_left_out_and_said(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = Bench._measured
+
+    def refuse(bench: Bench, wanted: Wanted) -> Cell:
+        if (wanted.unit.name, wanted.precision) == ("dense_weights", "weight_only_int4"):
+            raise WorkerError("the runtime refused it")
+        return measured(bench, wanted)
+
+    monkeypatch.setattr(Bench, "_measured", refuse)
+    fresh = own_spec(root, store="left_out")
+    found = repair(fresh, Request(goals=(HALF,)))
+    assert found.left_out == ("dense_weights in weight_only_int4: the runtime refused it",)
+    assert "Left out: dense_weights in weight_only_int4" in "\n".join(lines(found, "edgeq.toml"))
+    (dense,) = (unit for unit in found.units if unit.name == "dense_weights")
+    assert "weight_only_int4" not in dense.errors
 
 
 def test_what_does_not_add_up_is_reverted_unit_by_unit(

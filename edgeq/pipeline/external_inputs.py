@@ -12,7 +12,7 @@ _DATA = "data:"
 _KERAS = "keras:"
 
 
-def taken(spec: Spec) -> tuple[str, ...]:
+def external_inputs(spec: Spec) -> tuple[str, ...]:
     """Return what a spec uses from ``$EDGEQ_DATA``: photographs as named there, and weights.
 
     The folder itself is not named, as it differs from machine to machine.

@@ -23,7 +23,7 @@ from edgeq.measure.clusters import find_clusters
 from edgeq.models.float_model import FloatModel
 from edgeq.pipeline.control import record_of
 from edgeq.pipeline.dependencies import processor_name
-from edgeq.pipeline.external_inputs import taken
+from edgeq.pipeline.external_inputs import external_inputs
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
@@ -96,7 +96,7 @@ def record_run(
         partial=len(summary.lost) < len(summary.not_run),
         interrupted=interrupted,
         commands=commands,
-        data=taken(run.spec),
+        data=external_inputs(run.spec),
         errors=errors,
         machine=this_machine(),
         toolchain=toolchain_of(run.spec),

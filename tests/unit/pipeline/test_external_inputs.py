@@ -6,7 +6,7 @@ import pytest
 
 from edgeq.config.presets import DATA_VARIABLE, built_in
 from edgeq.config.structs import Spec
-from edgeq.pipeline.external_inputs import taken
+from edgeq.pipeline.external_inputs import external_inputs
 from tests.unit.pipeline.project import spec
 
 WEIGHTS = "efficientnetv2-b0.weights.h5"
@@ -35,18 +35,18 @@ def test_photographs_and_weights_are_named_and_the_folder_is_not(
 ) -> None:
     put_weights(data)
     (data / "imagenet").mkdir()
-    found = taken(built_in(tmp_path))
+    found = external_inputs(built_in(tmp_path))
     assert found == ("the photographs of data:imagenet", "the weights of efficientnetv2-b0")
 
 
 def test_a_models_own_photographs_count(tmp_path: Path) -> None:
     told = spec(tmp_path, {"images": {"evaluation": "data:birds"}})
-    assert taken(told) == ("the photographs of data:birds",)
+    assert external_inputs(told) == ("the photographs of data:birds",)
 
 
 def test_nothing_is_needed_where_nothing_is_taken(tmp_path: Path) -> None:
-    assert taken(spec(tmp_path)) == ()
-    assert taken(built_in(tmp_path)) == ()
+    assert external_inputs(spec(tmp_path)) == ()
+    assert external_inputs(built_in(tmp_path)) == ()
 
 
 @pytest.mark.parametrize(("weights", "needed"), [("imagenet", 1), ("random", 0), ("own.h5", 0)])
@@ -54,4 +54,4 @@ def test_weights_of_the_specs_own_need_no_folder(
     tmp_path: Path, data: Path, weights: str, needed: int
 ) -> None:
     put_weights(data)
-    assert len(taken(with_weights(tmp_path, weights))) == needed
+    assert len(external_inputs(with_weights(tmp_path, weights))) == needed

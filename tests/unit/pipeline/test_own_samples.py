@@ -12,7 +12,7 @@ from PIL import Image
 
 from edgeq.errors import ImageError
 from edgeq.judge.verdict import Verdict
-from edgeq.pipeline.external_inputs import taken
+from edgeq.pipeline.external_inputs import external_inputs
 from edgeq.pipeline.needs import variant_of
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.timing import timing_samples
@@ -239,6 +239,6 @@ def test_a_report_shows_both_sets_with_the_same_scenes(folder: Path) -> None:
 
 
 def test_samples_below_the_data_folder_are_told(folder: Path) -> None:
-    assert taken(running(folder, evaluation="data:board").spec) == (
+    assert external_inputs(running(folder, evaluation="data:board").spec) == (
         "the photographs of data:board",
     )

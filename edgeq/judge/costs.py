@@ -139,7 +139,7 @@ def _timed(time: _Time, latency: Latency) -> Judgement:
         else decide(time.value, interval, time.limit, "max")
     )
     taking = latency.taking
-    few = "" if interval else f"{words.plural(latency.blocks, 'block')} are too few to tell; "
+    few = "" if interval else f"{words.plural(latency.blocks, 'block')} can't tell; "
     return Judgement(
         status=status,
         reason=f"{few}{time.facts} "

@@ -143,7 +143,7 @@ def _failed(rate: float, baseline: float | None, evidence: dict[str, object]) ->
 def _unknown(growth: Growth, images: int) -> Judgement:
     if growth.inferences:
         return missing(
-            f"{NOT_MEASURED}{plural(growth.inferences, 'inference')} are too few to tell",
+            f"{NOT_MEASURED}{plural(growth.inferences, 'inference')} can't tell",
             next_step="Evaluate more images",
         )
     return missing(

@@ -300,7 +300,7 @@ def _scales(operators: Operators, method: Method) -> Iterator[str]:
     finer = [layer for layer in layers if layer.weight_scales > 1]
     if finer:
         yield (
-            f"{len(finer)} of {plural(len(layers), 'layer')} have a scale for each channel: "
+            f"{len(finer)} of {plural(len(layers), 'layer')} with a scale for each channel: "
             f"{names([layer.label for layer in finer])}"
         )
 

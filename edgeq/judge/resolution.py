@@ -75,7 +75,7 @@ def of_interval(count: int, noun: str, kind: words.Kind, interval: Interval | No
     """
     who = _these(count, noun)
     if interval is None:
-        return f"{who} are too few to tell any difference"
+        return f"{who} can't tell any difference"
     half = words.distance(kind, (interval[1] - interval[0]) / 2)
     return f"{who} tell values apart that differ by {half} or more"
 

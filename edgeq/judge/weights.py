@@ -205,5 +205,5 @@ def _doubts(findings: Sequence[Finding], comparison: FileComparison) -> list[str
     doubts += comparison.unmatched
     missing = comparison.layers - comparison.matched_layers
     if missing > 0 and not doubts:
-        doubts.append(f"{plural(missing, 'layer')} of the baseline have no partner")
+        doubts.append(f"no partner for {plural(missing, 'layer')} of the baseline")
     return doubts

@@ -86,7 +86,7 @@ def test_what_the_worker_does_not_tell_is_missing() -> None:
     found = check(steady_memory(unknown, images=20), Verdict.MISSING)
     assert "does not tell how much memory it holds" in found.reason
     few = Watched(evaluated=Growth(inferences=0), repeated=Growth(inferences=5))
-    assert "5 inferences are too few" in steady_memory(few, images=20).reason
+    assert "5 inferences can't tell" in steady_memory(few, images=20).reason
 
 
 def test_without_malloc_resident_memory_decides() -> None:
@@ -179,7 +179,7 @@ def test_what_is_not_known_of_memory_says_what_to_do() -> None:
     few = Watched(evaluated=Growth(inferences=5))
     assert steady_memory(few, images=20) == Judgement(
         status=Verdict.MISSING,
-        reason="not measured: 5 inferences are too few to tell",
+        reason="not measured: 5 inferences can't tell",
         next_step="Evaluate more images",
     )
     silent = Watched(evaluated=Growth(inferences=0))

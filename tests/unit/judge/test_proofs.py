@@ -112,7 +112,7 @@ def test_what_is_what_it_claims_passes(found: Operators, method: str | None) -> 
         (operators(), "int8", "no compute operator has weights"),
         (INT8, "int8_uint8_io", "input is int8, not uint8; and 1 break more"),
         (SCALES, "int8", "input is uint8, not int8; and 1 break more"),
-        (SCALES, "int8_per_tensor", "1 of 1 layer have a scale for each channel: CONV_2D 0"),
+        (SCALES, "int8_per_tensor", "1 of 1 layer with a scale for each channel: CONV_2D 0"),
     ],
 )
 def test_what_is_not_what_it_claims_says_where(found: Operators, method: str, words: str) -> None:

@@ -36,7 +36,7 @@ def test_an_allowed_drop_is_told_from_a_greater_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "said"), [((0.9, 1.1), "differ by 0.1 or more"), (None, "too few")]
+    ("interval", "said"), [((0.9, 1.1), "differ by 0.1 or more"), (None, "can't tell")]
 )
 def test_samples_resolve_half_their_interval(
     interval: tuple[float, float] | None, said: str
@@ -87,9 +87,7 @@ def test_all_that_a_drop_resolves() -> None:
 
 
 def test_all_that_an_interval_resolves() -> None:
-    assert of_interval(1, "image", "percent", None) == (
-        "this 1 image are too few to tell any difference"
-    )
+    assert of_interval(1, "image", "percent", None) == ("this 1 image can't tell any difference")
     assert of_interval(64, "round", "ms", (9.0, 10.0)) == (
         "these 64 rounds tell values apart that differ by 0.5 ms or more"
     )

@@ -269,7 +269,7 @@ def test_an_open_error_asks_for_images_and_a_failed_one_for_another_method() -> 
     assert single.next_step == (
         "Evaluate more images: a single one can't settle how far the outputs lie apart"
     )
-    assert single.evidence["resolution"] == "this 1 image are too few to tell any difference"
+    assert single.evidence["resolution"] == "this 1 image can't tell any difference"
     several = tensors.relative_error([error(0.5, (0.45, 0.55))], 0.5)
     assert several.next_step == (
         "Evaluate more images: these can't settle how far the outputs lie apart"

@@ -187,8 +187,8 @@ def test_layers_without_a_partner_are_counted() -> None:
     made = check(
         comparison(matched_layers=61),
         Verdict.INCONCLUSIVE,
-        "61 of 65 layers could be compared with the baseline's; not proven: 4 layers of the "
-        "baseline have no partner",
+        "61 of 65 layers could be compared with the baseline's; not proven: no partner for "
+        "4 layers of the baseline",
     )
     assert made.next_step == (
         "Convert the variant from the baseline's own file, so that both have the same operators"
@@ -378,8 +378,8 @@ def test_one_is_a_layer_and_one_more_is_said() -> None:
     check(
         comparison(layers=2, matched_layers=1),
         Verdict.INCONCLUSIVE,
-        "1 of 2 layers could be compared with the baseline's; not proven: 1 layer of the baseline "
-        "have no partner",
+        "1 of 2 layers could be compared with the baseline's; not proven: no partner for 1 "
+        "layer of the baseline",
     )
     made = judged(comparison(unmatched=("first", "second")))
     assert made.reason.endswith("not proven: first, and 1 more")

@@ -231,7 +231,10 @@ class Collector:
         if session is None or hasattr(session.config, "workeroutput"):
             return
         self.pytest_sessionfinish(session)  # in case an earlier hook ended the session
-        found, interrupted = self._found, self._found.interrupted and self._state.has_spec
+        found, state = self._found, self._state
+        # Workers of xdist that refuse their tests look like interrupted ones to the controller.
+        refused = found.refused or state.refusal is not None
+        interrupted = found.interrupted and state.has_spec and not refused
         if found.record is not None or found.errors or interrupted:
             from edgeq.record.exit_code import exit_status
 

@@ -10,10 +10,10 @@ HANG = b"hangs when run.."
 OTHER_WORKER = """
 import sys
 
-import edgeq.pipeline.run as run
+from edgeq.run import targets
 from edgeq.run.targets import Target
 
-run.local_target = lambda: Target("local", (sys.executable, "worker.py"), local_files=True)
+targets.local_target = lambda: Target("local", (sys.executable, "worker.py"), local_files=True)
 """
 WORKER = """
 import os, runpy, signal, sys, time

@@ -8,7 +8,7 @@ from edgeq.record.repair import Repair, TriedRecord
 from edgeq.report.axis import Axis, Tick, round_numbers
 from edgeq.report.file_view import Share
 from edgeq.report.words import Mark
-from edgeq.words import plural, size, utc, value
+from edgeq.words import percentage, plural, size, utc, value
 
 WIDTH, HEIGHT = 620, 300
 LEFT, RIGHT, TOP, BOTTOM = 58, 600, 24, 246
@@ -158,8 +158,8 @@ def _notes(found: Repair) -> list[str]:
     notes = [f"Goal: {goal} ({found.limits[goal.split()[0]]:.4g} here)" for goal in found.goals]
     notes.append(
         f"Units measured on {plural(found.samples, 'calibration sample')}; candidates judged on "
-        f"{plural(found.evaluation, 'evaluation sample')}, with {found.confidence:.0%} intervals "
-        "for the number of candidates"
+        f"{plural(found.evaluation, 'evaluation sample')}, with intervals of "
+        f"{percentage(found.confidence)} each, corrected for the number of candidates"
     )
     notes += [
         f"{mix.name}: error {mix.predicted:.3f} predicted, {mix.measured:.3f} measured"

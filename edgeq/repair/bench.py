@@ -205,10 +205,8 @@ class Bench:
 
     def _measured(self, wanted: Wanted) -> Cell:
         with self.unit_file(wanted) as path:
-            outputs = self.outputs_of(path)
-            squares = relative_squares(self.float_outputs, outputs, logits=self.classifies)
             return Cell(
-                squares=tuple(map(tuple, squares.tolist())),
+                squares=self._squares(path),
                 bytes=path.stat().st_size - self.baseline.path.stat().st_size,
             )
 
@@ -253,16 +251,18 @@ class Bench:
         Raises:
             WorkerError: The variant does not run.
         """
-
-        def measure() -> tuple[tuple[float, ...], ...]:
-            outputs = self.outputs_of(variant.path)
-            squares = relative_squares(self.float_outputs, outputs, logits=self.classifies)
-            return tuple(map(tuple, squares.tolist()))
-
         facts = {**self._samples, "variant": variant.sha256}
+        measure = partial(self._squares, variant.path)
         return np.asarray(
             kept_in(self.run.store, OUTPUTS, facts, measure, tuple[tuple[float, ...], ...])
         )
+
+    def _squares(self, path: Path) -> tuple[tuple[float, ...], ...]:
+        """Return the squared errors of a file, for each image those of each output."""
+        squares = relative_squares(
+            self.float_outputs, self.outputs_of(path), logits=self.classifies
+        )
+        return tuple(map(tuple, squares.tolist()))
 
     def made(
         self,

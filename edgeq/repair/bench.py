@@ -312,24 +312,17 @@ class Bench:
                     self.left_out.append(f"{cell.unit.name} in {cell.precision}: {error.what}")
         return times
 
-    def ratio_to_float(self, path: Path) -> tuple[float, float]:
-        """Return the median seconds of a file and of the float file, in alternating blocks."""
-        own, other = self._timed(self.baseline.path, path)
-        return other, own
-
     def _slower(self, first: Path, second: Path) -> float:
-        own, other = self._timed(first, second)
-        return other - own
+        """Return how many seconds longer the second file's median inference takes."""
 
-    def _timed(self, first: Path, second: Path) -> tuple[float, float]:
-        def time(session: Session) -> tuple[float, float]:
+        def time(session: Session) -> float:
             feeds = [
                 Feed(self._load(session, path)[0].handle, self.pixels, self.baseline.preprocessing)
                 for path in (first, second)
             ]
             timed = session.time(feeds, rounds=ROUNDS, block=BLOCK, warmup=WARMUP, budget_s=60.0)
             own, other = (float(np.median(samples)) for samples in timed.samples)
-            return own, other
+            return other - own
 
         return self.run.executor.workers.ask(f"{self.model}/timing", time)
 

@@ -23,7 +23,8 @@ from edgeq.models.children import idle
 from edgeq.pipeline.run import Run
 from edgeq.repair.bench import Bench
 from edgeq.repair.goals import parse_goal
-from edgeq.repair.repairing import Request, repair
+from edgeq.repair.repairing import repair
+from edgeq.repair.request import Request
 from edgeq.repair.trying import ERROR
 from edgeq.results.judging import judge
 

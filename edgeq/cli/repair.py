@@ -78,8 +78,8 @@ def repair(
     from edgeq.config.load import load_spec
     from edgeq.record.repair import FILE, write
     from edgeq.repair.goals import parse_goal
-    from edgeq.repair.repairing import Request
     from edgeq.repair.repairing import repair as run
+    from edgeq.repair.request import Request
     from edgeq.repair.sentences import lines
 
     spec: Spec = load_spec(Path(), file=config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -153,12 +154,17 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def best(self) -> TriedRecord | None:
         """The candidate that passes, or else the one that lacks the least."""
+        return best_of(self.tried)
 
-        def lacking(candidate: TriedRecord) -> tuple[int, float]:
-            error = candidate.error if candidate.error is not None else float("inf")
-            return len(candidate.lacks), error
 
-        return self.repaired or min(self.tried, key=lacking, default=None)
+def best_of(candidates: Iterable[TriedRecord]) -> TriedRecord | None:
+    """Return the candidate that passes, or else the one that lacks the least; None of none."""
+
+    def lacking(candidate: TriedRecord) -> tuple[bool, int, float]:
+        error = candidate.error if candidate.error is not None else float("inf")
+        return not candidate.passed, len(candidate.lacks), error
+
+    return min(candidates, key=lacking, default=None)
 
 
 def read(path: Path) -> Repair:

@@ -35,10 +35,10 @@ from edgeq.quantize.make import make_variant
 from edgeq.quantize.recipes import LitertRecipe
 from edgeq.quantize.variant import Variant
 from edgeq.repair.clock import Clock
-from edgeq.repair.table import Cell, ErrorTable, Row, relative_squares
+from edgeq.repair.table import Cell, ErrorTable, Row, gate_error, relative_squares
 from edgeq.run.results import Feed, Loaded
 from edgeq.run.session import Session
-from edgeq.store.cached import keep as kept_in
+from edgeq.store.cached import keep as cached
 from edgeq.store.cached import sources
 from edgeq.tflite.model_file import read_model
 from edgeq.tflite.units import Unit, units_of
@@ -58,8 +58,8 @@ Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One cell of the table that is to be measured.
+class QuantizedUnit:
+    """One unit at one precision, everything else in float32: a cell of the table.
 
     Attributes:
         unit: The unit that is quantized.
@@ -132,7 +132,7 @@ class Bench:
         )
 
     def table(
-        self, names: Sequence[Precision], clock: Clock, *, keep: Precision | None = None
+        self, names: Sequence[Precision], clock: Clock, *, base: Precision | None = None
     ) -> ErrorTable:
         """Return the errors and bytes of every single unit at several precisions.
 
@@ -143,17 +143,17 @@ class Bench:
         Args:
             names: The precisions. Those that are of no use for a unit are left out.
             clock: The clock that limits the time.
-            keep: A precision that is measured for all units, whatever their kind.
+            base: A precision that is measured for all units, whatever their kind.
 
         Raises:
             EdgeqError: The baseline can't be run.
         """
         self.float_outputs  # noqa: B018 - measured once, before several threads need it
-        wanted = [
-            Wanted(unit, name)
+        to_measure = [
+            QuantizedUnit(unit, name)
             for name in names
             for unit in self.units
-            if name == keep or _is_useful(unit, name)
+            if name == base or _is_useful(unit, name)
         ]
         cells: dict[tuple[str, Precision], Cell] = {}
         with idle.kept(), self.run.executor.workers.kept(), ThreadPoolExecutor(clock.cores) as pool:
@@ -164,11 +164,11 @@ class Bench:
                 pool.submit(
                     self._cell, cell, patient if cell.precision == names[0] else clock
                 ): cell
-                for cell in wanted
+                for cell in to_measure
             }
             for done, future in enumerate(as_completed(futures), 1):
                 cell, measured = futures[future], future.result()
-                self.run.say(f"{self.model}: measuring units, {done} of {len(wanted)}")
+                self.run.say(f"{self.model}: measuring units, {done} of {len(to_measure)}")
                 if measured is not None:
                     cells[cell.unit.name, cell.precision] = measured
         return ErrorTable(
@@ -191,38 +191,37 @@ class Bench:
         store, recipe = self.run.store, LitertRecipe(steps=())
         engine.prepare(Shared(recipe, self.baseline, self.calibration, store))
 
-    def _cell(self, wanted: Wanted, clock: Clock) -> Cell | None:
+    def _cell(self, cell: QuantizedUnit, clock: Clock) -> Cell | None:
         """Return one cell; None if there is no time left, or if it can't be made or run."""
-        facts = self._facts(wanted)
-        kept = self.run.store.find(CELLS, facts)
-        if kept is None and clock.is_over:
+        facts = self._facts(cell)
+        if clock.is_over and self.run.store.find(CELLS, facts) is None:
             return None
         try:
-            return kept_in(self.run.store, CELLS, facts, lambda: self._measured(wanted), Cell)
+            return cached(self.run.store, CELLS, facts, lambda: self._measured(cell), Cell)
         except (ConversionError, WorkerError) as error:
-            self.left_out.append(f"{wanted.unit.name} in {wanted.precision}: {error.what}")
+            self.left_out.append(f"{cell.unit.name} in {cell.precision}: {error.what}")
             return None  # the unit can't have this precision
 
-    def _measured(self, wanted: Wanted) -> Cell:
-        with self.unit_file(wanted) as path:
+    def _measured(self, cell: QuantizedUnit) -> Cell:
+        with self.unit_file(cell) as path:
             return Cell(
                 squares=self._squares(path),
                 bytes=path.stat().st_size - self.baseline.path.stat().st_size,
             )
 
     @contextmanager
-    def unit_file(self, wanted: Wanted) -> Iterator[Path]:
+    def unit_file(self, cell: QuantizedUnit) -> Iterator[Path]:
         """Yield a file in which only one unit is quantized, and remove it afterwards.
 
         Raises:
             ConversionError: The quantization library failed.
         """
-        what = f"{self.model}/{wanted.unit.name} in {wanted.precision}"
-        recipe = self._recipe(wanted)
-        needs = METHODS.get(wanted.precision).needs_calibration
+        what = f"{self.model}/{cell.unit.name} in {cell.precision}"
+        recipe = self._recipe(cell)
+        needs = METHODS.get(cell.precision).needs_calibration
         with tempfile.TemporaryDirectory(prefix="edgeq-repair-") as folder:
             output = Path(folder) / "unit.tflite"
-            log = log_path(self.run.store, CELLS, self._facts(wanted))
+            log = log_path(self.run.store, CELLS, self._facts(cell))
             ENGINES.get(ENGINE).run(
                 Job(
                     what,
@@ -254,8 +253,21 @@ class Bench:
         facts = {**self._samples, "variant": variant.sha256}
         measure = partial(self._squares, variant.path)
         return np.asarray(
-            kept_in(self.run.store, OUTPUTS, facts, measure, tuple[tuple[float, ...], ...])
+            cached(self.run.store, OUTPUTS, facts, measure, tuple[tuple[float, ...], ...])
         )
+
+    def error_of(
+        self,
+        method: str,
+        units: Sequence[tuple[str, Precision]] = (),
+        percentile: float | None = None,
+    ) -> float:
+        """Return the relative error of a mix on the calibration samples, see ``made``.
+
+        Raises:
+            EdgeqError: The variant can't be made or run.
+        """
+        return gate_error(self.squares_of(self.made(method, units, percentile)))
 
     def _squares(self, path: Path) -> tuple[tuple[float, ...], ...]:
         """Return the squared errors of a file, for each image those of each output."""
@@ -293,18 +305,18 @@ class Bench:
         """
         plain = self.made(method)
         times: dict[tuple[str, Precision], float] = {}
-        wanted = [
-            Wanted(unit, name)
+        to_time = [
+            QuantizedUnit(unit, name)
             for unit in self.units
             for name in names
             if name != method and _is_useful(unit, name)
         ]
         times |= {(unit.name, method): 0.0 for unit in self.units}
         with idle.kept(), self.run.executor.workers.kept():
-            for done, cell in enumerate(wanted, 1):
+            for done, cell in enumerate(to_time, 1):
                 if clock.is_over:
                     break
-                self.run.say(f"{self.model}: timing units, {done} of {len(wanted)}")
+                self.run.say(f"{self.model}: timing units, {done} of {len(to_time)}")
                 try:
                     other = self.made(method, [(cell.unit.name, cell.precision)])
                     times[cell.unit.name, cell.precision] = self._slower(plain.path, other.path)
@@ -364,17 +376,17 @@ class Bench:
             **runtime_facts(),
         }
 
-    def _recipe(self, wanted: Wanted) -> LitertRecipe:
+    def _recipe(self, cell: QuantizedUnit) -> LitertRecipe:
         """Return the recipe of a cell's file; the model's file is read once for all units."""
-        if wanted.precision not in self._recipes:
-            self._recipes[wanted.precision] = precision_recipe(wanted.precision, self.baseline)
-        return unit_recipe(wanted.unit, self._recipes[wanted.precision])
+        if cell.precision not in self._recipes:
+            self._recipes[cell.precision] = precision_recipe(cell.precision, self.baseline)
+        return unit_recipe(cell.unit, self._recipes[cell.precision])
 
-    def _facts(self, wanted: Wanted) -> dict[str, object]:
-        calibrated = METHODS.get(wanted.precision).needs_calibration
+    def _facts(self, cell: QuantizedUnit) -> dict[str, object]:
+        calibrated = METHODS.get(cell.precision).needs_calibration
         return {
             **self._samples,
-            "recipe": msgspec.to_builtins(self._recipe(wanted)),
+            "recipe": msgspec.to_builtins(self._recipe(cell)),
             "calibration": self.calibration.facts() if calibrated else None,
         }
 

@@ -46,7 +46,7 @@ def is_additive(mixes: Sequence[Checked]) -> bool:
 def revert_one_by_one(
     table: ErrorTable,
     aim: Aim,
-    kept: Precision,
+    base: Precision,
     budgets: Sequence[float],
     measure: Callable[[Candidate], float | None],
 ) -> Iterator[Candidate]:
@@ -58,17 +58,17 @@ def revert_one_by_one(
     Args:
         table: The model's table, which only determines the order.
         aim: What to minimize.
-        kept: The precision that all units start at.
+        base: The precision that all units start at.
         budgets: Relative errors, the greatest first.
         measure: Function that returns the relative error of a mix. It returns None if there is no
             time left, which ends the search.
     """
-    mix: dict[str, Precision] = {row.name: kept for row in table.rows}
+    mix: dict[str, Precision] = {row.name: base for row in table.rows}
     left = list(budgets)
-    for name, precision in (None, None), *_reverts(table, aim, kept):
+    for name, precision in (None, None), *_reverts(table, aim, base):
         if name is not None and precision is not None:
             mix[name] = precision
-        candidate = candidate_of(table, dict(mix), aim, kept)
+        candidate = candidate_of(table, dict(mix), aim, base)
         error = None if candidate is None else measure(candidate)
         if candidate is None or error is None:
             return
@@ -80,16 +80,16 @@ def revert_one_by_one(
             return
 
 
-def _reverts(table: ErrorTable, aim: Aim, kept: Precision) -> list[tuple[str, Precision]]:
+def _reverts(table: ErrorTable, aim: Aim, base: Precision) -> list[tuple[str, Precision]]:
     """Return units with their more exact precisions, by descending gain in error per cost."""
     gains = []
     for row in table.rows:
-        if kept not in row.cells:
+        if base not in row.cells:
             continue
-        usual, before = row.cost(kept, aim, kept) or 0.0, row.square(kept)
-        others = [name for name in row.worthwhile(aim, kept) if row.square(name) < before]
+        usual, before = row.cost(base, aim, base) or 0.0, row.square(base)
+        others = [name for name in row.worthwhile(aim, base) if row.square(name) < before]
         for name in others[-1:]:  # the cheapest of those that are more exact
-            price = max((row.cost(name, aim, kept) or 0.0) - usual, 1e-12)
+            price = max((row.cost(name, aim, base) or 0.0) - usual, 1e-12)
             gains.append(((before - row.square(name)) / price, row.name, name))
     return [(unit, name) for _, unit, name in sorted(gains, reverse=True)]
 

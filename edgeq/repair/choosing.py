@@ -30,7 +30,7 @@ class Candidate:
 
     Attributes:
         mix: The precision of every unit.
-        method: The precision of the variant's method: the one to be kept, or that of most of the
+        method: The precision of the variant's method: the base, or that of most of the
             weights.
         units: The units whose precision differs from it, with their precisions.
         error: Predicted relative error on the calibration images.
@@ -81,7 +81,7 @@ def choose_mixes(
     aim: Aim,
     budgets: Sequence[float],
     *,
-    kept: Precision | None = None,
+    base: Precision | None = None,
     most: int = MOST_CANDIDATES,
 ) -> Choice:
     """Return the cheapest mix within each error budget.
@@ -90,25 +90,25 @@ def choose_mixes(
         table: The model's table.
         aim: What to minimize.
         budgets: Relative errors on the calibration images.
-        kept: The precision that as many units as possible should keep; None for no preference.
+        base: The precision that as many units as possible should keep; None for no preference.
         most: Greatest number of candidates.
     """
-    mixes = _Mixes.of(table, aim, kept)
+    mixes = _Mixes.of(table, aim, base)
     candidates: dict[int, Candidate] = {}
     for budget in budgets:
         if len(candidates) == most:
             break
         place = mixes.frontier.within(budget**2)
         if place is not None and place not in candidates:
-            candidate = candidate_of(table, mixes.at(place), aim, kept)
+            candidate = candidate_of(table, mixes.at(place), aim, base)
             if candidate is not None:
-                candidates[place] = _tidied(table, candidate, aim, budget, kept)
-    by_size = mixes if aim == "size" and kept is None else _Mixes.of(table, "size", None)
+                candidates[place] = _tidied(table, candidate, aim, budget, base)
+    by_size = mixes if aim == "size" and base is None else _Mixes.of(table, "size", None)
     step = max(1, -(-len(by_size.frontier.costs) // CURVE))
     curve = [by_size.at(place) for place in range(0, len(by_size.frontier.costs), step)]
     ordered = [candidates[place] for place in sorted(candidates)]
     return Choice(
-        tuple(ours for at, ours in enumerate(ordered) if ours.units not in _units(ordered[:at])),
+        tuple(own for at, own in enumerate(ordered) if own.units not in _units(ordered[:at])),
         tuple(Point(table.bytes(mix), table.error(mix)) for mix in curve),
     )
 
@@ -128,12 +128,12 @@ class _Mixes:
     frontier: Frontier
 
     @classmethod
-    def of(cls, table: ErrorTable, aim: Aim, kept: Precision | None) -> _Mixes:
+    def of(cls, table: ErrorTable, aim: Aim, base: Precision | None) -> _Mixes:
         """Return the unbeaten mixes of a table for an aim."""
-        names = tuple(row.worthwhile(aim, kept) for row in table.rows)
+        names = tuple(row.worthwhile(aim, base) for row in table.rows)
         items = [
             Options(
-                [row.cost(name, aim, kept) or 0.0 for name in own],
+                [row.cost(name, aim, base) or 0.0 for name in own],
                 [row.square(name) for name in own],
             )
             for row, own in zip(table.rows, names, strict=True)
@@ -147,24 +147,24 @@ class _Mixes:
 
 
 def candidate_of(
-    table: ErrorTable, mix: Mix, aim: Aim, kept: Precision | None = None
+    table: ErrorTable, mix: Mix, aim: Aim, base: Precision | None = None
 ) -> Candidate | None:
     """Return a mix as a candidate: a method, and the units whose precision differs from it.
 
     Returns:
         The candidate; None if every unit is in float32, so that there is no method.
     """
-    base = kept or _most_common(table, mix)
-    if base is None:
+    method = base or _most_common(table, mix)
+    if method is None:
         return None
     seconds = (row.seconds.get(mix[row.name], 0.0) for row in table.rows)
     return Candidate(
         mix=mix,
-        method=base,
+        method=method,
         units=tuple(
             (row.name, mix[row.name])
             for row in table.rows
-            if mix[row.name] != base and not _is_left_alone(row, mix[row.name], base)
+            if mix[row.name] != method and not _is_left_alone(row, mix[row.name], method)
         ),
         error=table.error(mix),
         bytes=table.bytes(mix),
@@ -173,27 +173,28 @@ def candidate_of(
 
 
 def _tidied(
-    table: ErrorTable, candidate: Candidate, aim: Aim, budget: float, kept: Precision | None
+    table: ErrorTable, candidate: Candidate, aim: Aim, budget: float, base: Precision | None
 ) -> Candidate:
     """Return a candidate without exceptions that hardly matter, still within its budget.
 
     Avoiding type conversions at the borders of a unit is worth more than a few bytes.
     """
-    if aim != "size" or kept is not None:
+    if aim != "size" or base is not None:
         return candidate
-    base, mix = candidate.method, dict(candidate.mix)
+    method, mix = candidate.method, dict(candidate.mix)
     room = TIDY * table.float_bytes
     prices = {
         row.name: usual - own
         for row in table.rows
-        if (usual := row.bytes(base)) is not None and (own := row.bytes(mix[row.name])) is not None
+        if (usual := row.bytes(method)) is not None
+        and (own := row.bytes(mix[row.name])) is not None
     }
     for name in sorted(prices, key=prices.__getitem__):
-        plain = {**mix, name: base}
-        if mix[name] != base and prices[name] <= room and _square(table, plain) <= budget**2:
+        plain = {**mix, name: method}
+        if mix[name] != method and prices[name] <= room and _square(table, plain) <= budget**2:
             room -= max(prices[name], 0)
             mix = plain
-    return candidate_of(table, mix, aim, kept) or candidate
+    return candidate_of(table, mix, aim, base) or candidate
 
 
 def _square(table: ErrorTable, mix: Mix) -> float:
@@ -204,9 +205,9 @@ def _units(candidates: Sequence[Candidate]) -> list[tuple[tuple[str, Precision],
     return [candidate.units for candidate in candidates]
 
 
-def _is_left_alone(row: Row, precision: Precision, base: Precision) -> bool:
+def _is_left_alone(row: Row, precision: Precision, method: Precision) -> bool:
     """Return whether the method itself leaves a unit in float32, because the unit is small."""
-    cell = row.cells.get(base)
+    cell = row.cells.get(method)
     return precision == FLOAT32 and cell is not None and cell.mean_square == 0.0
 
 
@@ -217,8 +218,8 @@ def ladder(error: float) -> tuple[float, ...]:
 
 def _most_common(table: ErrorTable, mix: Mix) -> Precision | None:
     """Return the precision of most of the weights' float bytes, not counting float32."""
-    held: Counter[Precision] = Counter()
+    weight_bytes: Counter[Precision] = Counter()
     for row in table.rows:
         if mix[row.name] != FLOAT32:
-            held[mix[row.name]] += row.weight_bytes
-    return held.most_common(1)[0][0] if held else None
+            weight_bytes[mix[row.name]] += row.weight_bytes
+    return weight_bytes.most_common(1)[0][0] if weight_bytes else None

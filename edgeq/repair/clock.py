@@ -1,9 +1,12 @@
-"""The time that a repair may take."""
+"""The time that a repair may take, and the time that its stages took."""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 
 class Clock:
@@ -28,3 +31,24 @@ class Clock:
     def is_over(self) -> bool:
         """Whether no time is left."""
         return self._seconds is not None and self.passed_s >= self._seconds
+
+
+@dataclass
+class Stages:
+    """Stopwatch for the stages of a repair.
+
+    Attributes:
+        seconds: Seconds of each stage, by its name.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timing(self, name: str) -> Iterator[None]:
+        """Add the seconds that a block takes to a stage."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            spent = time.monotonic() - start
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + spent, 2)

@@ -76,40 +76,40 @@ class Row:
         cell = self.cells.get(precision)
         return None if cell is None else cell.bytes
 
-    def cost(self, precision: Precision, aim: Aim, kept: Precision | None = None) -> float | None:
+    def cost(self, precision: Precision, aim: Aim, base: Precision | None = None) -> float | None:
         """Return the cost of the unit at a precision, in bytes or seconds, None if it is not known.
 
         Args:
             precision: Precision of the unit.
             aim: What to minimize.
-            kept: A precision that as much of the model as possible should keep. Any other precision
+            base: A precision that as much of the model as possible should keep. Any other precision
                 costs ``LEAST_SAVING`` of the unit's float bytes, and bytes that it saves do not
                 count.
         """
         if aim == "latency":
             return self.seconds.get(precision)
         own = self.bytes(precision)
-        usual = None if kept is None else self.bytes(kept)
-        if own is None or usual is None or precision == kept:
-            return own if kept is None or own is None else 0.0
+        usual = None if base is None else self.bytes(base)
+        if own is None or usual is None or precision == base:
+            return own if base is None or own is None else 0.0
         return max(own - usual, 0) + LEAST_SAVING * self.weight_bytes
 
     def square(self, precision: Precision) -> float:
         """Return the mean squared error of the unit alone at a precision."""
         return 0.0 if precision == FLOAT32 else self.cells[precision].mean_square
 
-    def worthwhile(self, aim: Aim, kept: Precision | None = None) -> tuple[Precision, ...]:
+    def worthwhile(self, aim: Aim, base: Precision | None = None) -> tuple[Precision, ...]:
         """Return the precisions that are worth their error, the most exact first.
 
         A precision is left out if its error is not finite, or if it saves no more than
         ``LEAST_SAVING`` of the unit's float bytes compared with the cheapest more exact one.
         """
-        saving = LEAST_SAVING * self.weight_bytes if aim == "size" and kept is None else 0.0
+        saving = LEAST_SAVING * self.weight_bytes if aim == "size" and base is None else 0.0
         every: tuple[Precision, ...] = (FLOAT32, *self.cells)
         exact_first = sorted(
             (self.square(name), cost, name)
             for name in every
-            if (cost := self.cost(name, aim, kept)) is not None and np.isfinite(self.square(name))
+            if (cost := self.cost(name, aim, base)) is not None and np.isfinite(self.square(name))
         )
         worth: list[Precision] = []
         cheapest = np.inf

@@ -32,7 +32,7 @@ Units = Sequence[tuple[str, Precision]]
 
 
 @dataclass(frozen=True)
-class Court:
+class Conditions:
     """What the candidates of one model are judged by.
 
     Attributes:
@@ -73,7 +73,7 @@ class Verdicts:
 
 
 def judge_candidate(
-    court: Court, method: str, units: Units, percentile: float | None = None
+    conditions: Conditions, method: str, units: Units, percentile: float | None = None
 ) -> Verdicts:
     """Judge a mix by every gate of the spec and by the goals.
 
@@ -81,38 +81,38 @@ def judge_candidate(
         EdgeqError: The baseline or the images can't be used.
     """
     variant = ReadyVariant(
-        model=court.model, method=method, units=dict(units), percentile=percentile
+        model=conditions.model, method=method, units=dict(units), percentile=percentile
     )
-    return _judge(court, variant)
+    return _judge(conditions, variant)
 
 
-def judge_trained(court: Court, file: Path, method: str | None) -> Verdicts:
+def judge_trained(conditions: Conditions, file: Path, method: str | None) -> Verdicts:
     """Judge a file made from retrained weights as a ready-made variant.
 
     Args:
-        court: What the file is judged by.
+        conditions: What the file is judged by.
         file: The file.
         method: The method that the file claims; None for a mix.
 
     Raises:
         EdgeqError: The baseline or the images can't be used.
     """
-    variant = ReadyVariant(model=court.model, file=str(file), method=method, weights="trained")
-    return _judge(court, variant)
+    variant = ReadyVariant(model=conditions.model, file=str(file), method=method, weights="trained")
+    return _judge(conditions, variant)
 
 
-def _judge(court: Court, declared: ReadyVariant) -> Verdicts:
-    run = Run(_spec_of(court, declared), store=court.store, say=court.say)
+def _judge(conditions: Conditions, declared: ReadyVariant) -> Verdicts:
+    run = Run(_spec_of(conditions, declared), store=conditions.store, say=conditions.say)
     cases = [case for case in run.cases if why_inapplicable(case) is None]
     together = [case for case in cases if not case.gate.alone]
     prefetch(run, together, explain=False)
     records = [_judged(case) for case in together]
-    lacks = [_lack(record, court) for record in records]
+    lacks = [_lack(record, conditions) for record in records]
     if not any(lacks):
         alone = [_judged(case) for case in cases if case.gate.alone]
         records += alone
-        lacks += [_lack(record, court) for record in alone]
-    artifact = run.variant(f"{court.model}/{NAME}").known(VariantUnderTest.artifact)
+        lacks += [_lack(record, conditions) for record in alone]
+    artifact = run.variant(f"{conditions.model}/{NAME}").known(VariantUnderTest.artifact)
     return Verdicts(
         records=tuple(records),
         bytes=None if artifact is None else artifact.bytes,
@@ -120,7 +120,7 @@ def _judge(court: Court, declared: ReadyVariant) -> Verdicts:
     )
 
 
-def value_of(court: Court, goal: Goal, method: str) -> float:
+def value_of(conditions: Conditions, goal: Goal, method: str) -> float:
     """Return the value that a gate measures for a method's own variant on the evaluation set.
 
     Raises:
@@ -128,15 +128,15 @@ def value_of(court: Court, goal: Goal, method: str) -> float:
         EdgeqError: The variant can't be made or run.
     """
     gate = goal.gate
-    model = msgspec.structs.replace(court.spec.models[court.model], methods=(method,))
+    model = msgspec.structs.replace(conditions.spec.models[conditions.model], methods=(method,))
     spec = msgspec.structs.replace(
-        court.spec,
-        models={court.model: model},
+        conditions.spec,
+        models={conditions.model: model},
         variants={},
         default_gates=False,
         gates=Gates(by_method={method: {gate.name: _loosest(gate)}}),
     )
-    run = Run(spec, store=court.store, say=court.say)
+    run = Run(spec, store=conditions.store, say=conditions.say)
     (case,) = (case for case in run.cases if case.gate == gate)
     prefetch(run, [case], explain=False)
     record, error = judge(case, explain=False)
@@ -151,17 +151,19 @@ def value_of(court: Court, goal: Goal, method: str) -> float:
     return record.value
 
 
-def _spec_of(court: Court, declared: ReadyVariant) -> Spec:
+def _spec_of(conditions: Conditions, declared: ReadyVariant) -> Spec:
     """Return the spec with the candidate as its only variant, and with the candidate's limits."""
-    spec = court.spec
-    own = {**spec.gates.limits(NAME), **court.limits}
+    spec = conditions.spec
+    own = {**spec.gates.limits(NAME), **conditions.limits}
     gates = msgspec.structs.replace(spec.gates, by_method={**spec.gates.by_method, NAME: own})
     return msgspec.structs.replace(
         spec,
-        models={court.model: msgspec.structs.replace(spec.models[court.model], methods=())},
+        models={
+            conditions.model: msgspec.structs.replace(spec.models[conditions.model], methods=())
+        },
         variants={NAME: declared},
         gates=gates,
-        confidence=court.confidence,
+        confidence=conditions.confidence,
         report=msgspec.structs.replace(spec.report, thumbnails=False),
     )
 
@@ -173,7 +175,7 @@ def _judged(case: Case) -> CaseRecord:
     return record
 
 
-def _lack(record: CaseRecord, court: Court) -> str:
+def _lack(record: CaseRecord, conditions: Conditions) -> str:
     """Return why a case keeps a candidate from passing, empty if it does not.
 
     A goal must be proved. For other gates the spec decides whether INCONCLUSIVE is enough.
@@ -182,7 +184,9 @@ def _lack(record: CaseRecord, court: Court) -> str:
     stops = record.status is Verdict.FAIL or (
         record.status is Verdict.MISSING and not record.declared_missing
     )
-    stops = stops or (open_ and (record.gate in court.limits or court.spec.inconclusive == "fail"))
+    stops = stops or (
+        open_ and (record.gate in conditions.limits or conditions.spec.inconclusive == "fail")
+    )
     return f"{record.gate} is {record.status.value}: {record.reason}" if stops else ""
 
 

@@ -33,9 +33,9 @@ def test_units_are_reverted_until_the_measured_error_is_in_the_budget() -> None:
         asked.append(candidate)
         return next(measured)
 
-    kept = list(revert_one_by_one(UNITS, "size", "int8", [0.6, 0.1], measure))
+    candidates = list(revert_one_by_one(UNITS, "size", "int8", [0.6, 0.1], measure))
     assert [len(candidate.units) for candidate in asked] == [0, 1, 2, 3]
-    assert [candidate.units for candidate in kept] == [asked[1].units, asked[3].units]
+    assert [candidate.units for candidate in candidates] == [asked[1].units, asked[3].units]
     first = [name for name, _ in asked[1].units]
     assert first == ["a"]  # as much gained as by b, for a tenth of its bytes
 

@@ -43,7 +43,7 @@ def test_a_method_that_is_kept_loses_the_units_that_gain_most_for_their_size() -
         row("small", 4_000, int8=(0.2, -2_900), weight_only_int8=(0.01, -3_000)),
         row("good", 4_000, int8=(0.01, -2_900), weight_only_int8=(0.009, -3_000)),
     )
-    (candidate,) = choose_mixes(units, "size", [0.21], kept="int8").candidates
+    (candidate,) = choose_mixes(units, "size", [0.21], base="int8").candidates
     assert candidate.method == "int8"
     assert candidate.units == (("small", "weight_only_int8"),)
 
@@ -52,8 +52,8 @@ def test_a_unit_that_the_method_leaves_alone_is_not_named() -> None:
     units = table(row("stem", 100, weight_only_int8=(0.0, 8)), BODY)
     (candidate,) = choose_mixes(units, "size", [0.1]).candidates
     assert candidate.units == ()
-    (kept,) = choose_mixes(units, "size", [0.1], kept="weight_only_int8").candidates
-    assert kept.units == ()
+    (plain,) = choose_mixes(units, "size", [0.1], base="weight_only_int8").candidates
+    assert plain.units == ()
 
 
 def test_an_exception_that_saves_next_to_nothing_is_not_made() -> None:
@@ -69,7 +69,7 @@ def test_the_fastest_mix_is_chosen_by_its_times() -> None:
     cells = row("unit", int8=(0.03, -1), weight_only_int8=(0.01, -1)).cells
     slow = Row("slow", 8000, cells, {"int8": 0.0, "weight_only_int8": 0.004})
     quick = Row("quick", 8000, cells, {"int8": 0.0, "weight_only_int8": 0.001})
-    (candidate,) = choose_mixes(table(slow, quick), "latency", [0.035], kept="int8").candidates
+    (candidate,) = choose_mixes(table(slow, quick), "latency", [0.035], base="int8").candidates
     assert candidate.units == (("quick", "weight_only_int8"),)
     assert candidate.seconds == pytest.approx(0.001)
 

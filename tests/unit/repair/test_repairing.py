@@ -12,10 +12,11 @@ from edgeq.errors import ImageError, ModelError, SpecError, WorkerError
 from edgeq.pipeline.run import Run
 from edgeq.record.repair import Repair, read, write
 from edgeq.repair import checking
-from edgeq.repair.bench import Bench, Wanted
+from edgeq.repair.bench import Bench, QuantizedUnit
 from edgeq.repair.choosing import MOST_CANDIDATES
 from edgeq.repair.goals import corrected, parse_goal
-from edgeq.repair.repairing import Request, repair
+from edgeq.repair.repairing import repair
+from edgeq.repair.request import Request
 from edgeq.repair.sentences import lines, spec_table
 from edgeq.repair.table import Cell
 from edgeq.results.judging import judge
@@ -236,10 +237,10 @@ def test_what_can_not_be_run_is_left_out_and_said(
 ) -> None:
     measured = Bench._measured
 
-    def refuse(bench: Bench, wanted: Wanted) -> Cell:
-        if (wanted.unit.name, wanted.precision) == ("dense_weights", "weight_only_int4"):
+    def refuse(bench: Bench, cell: QuantizedUnit) -> Cell:
+        if (cell.unit.name, cell.precision) == ("dense_weights", "weight_only_int4"):
             raise WorkerError("the runtime refused it")
-        return measured(bench, wanted)
+        return measured(bench, cell)
 
     monkeypatch.setattr(Bench, "_measured", refuse)
     fresh = own_spec(root, store="left_out")

@@ -93,10 +93,12 @@ class Past:
     Attributes:
         runs: Runs, the oldest first.
         damaged: Why files could not be read, one sentence each.
+        files: Names of the runs' files; empty if they are not known.
     """
 
     runs: tuple[PastRun, ...] = ()
     damaged: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def past_run(record: RunRecord, *, notes: tuple[str, ...] = ()) -> PastRun:
@@ -156,13 +158,14 @@ def of_past(run: PastRun) -> Snapshot:
 
 def read_all(folder: Path) -> Past:
     """Read the runs in a folder; none if the folder does not exist."""
-    runs, damaged = [], []
+    runs, damaged, files = [], [], []
     for path in _files(folder):
         try:
             runs.append(_read(path))
+            files.append(path.name)
         except RecordError as error:
             damaged.append(str(error))
-    return Past(tuple(runs), tuple(damaged))
+    return Past(tuple(runs), tuple(damaged), tuple(files))
 
 
 def before(record: RunRecord, runs: Sequence[PastRun]) -> Sequence[PastRun]:

@@ -119,8 +119,8 @@ def _write(state: State, record: RunRecord, before: Past, shown: Illustrated) ->
     report.write(record, folder, shown=shown.pictures, past=before.runs, accepted=state.accepted)
     if state.spec.history and record.cases:
         now = past_run(record, notes=findings(record))
-        past.keep(now, state.reports / past.FOLDER, most=state.spec.history)
-        runs = (*before.runs, now)[-state.spec.history :]
-        report.write_index(
-            Past(runs, before.damaged), state.reports, accepted=state.accepted, latest=True
-        )
+        most = state.spec.history
+        path = past.keep(now, state.reports / past.FOLDER, most=most)
+        files = (*before.files, "" if path is None else path.name)
+        known = Past((*before.runs, now)[-most:], before.damaged, files[-most:])
+        report.write_index(known, state.reports, accepted=state.accepted, latest=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeq.measure.flips import FlipKind
@@ -13,6 +13,7 @@ from edgeq.words import distance, plural, typeset
 
 SHOWN = 20
 """Greatest number of flips without a picture that are listed."""
+MOST_CONFUSIONS = 10
 
 _KINDS: dict[FlipKind, str] = {
     "right_to_wrong": "right to wrong",
@@ -74,12 +75,31 @@ class WorstLine:
 
 
 @dataclass(frozen=True)
+class ConfusionLine:
+    """Two classes between which several images changed.
+
+    Attributes:
+        baseline, variant: The predicted class of each.
+        images: Number of images.
+        lost, gained: Number of them that were right before, and that are right now.
+    """
+
+    baseline: str
+    variant: str
+    images: int
+    lost: int
+    gained: int
+
+
+@dataclass(frozen=True)
 class FlipsView:
     """The flips of a variant.
 
     Attributes:
         summary: The counts in one sentence.
         spread: How much the logits differ, as names and texts.
+        confusions: The pairs of classes between which at least two images changed, the most
+            frequent first, at most ``MOST_CONFUSIONS``.
         cards: The flips with a picture, the most harmful first.
         lines: The first ``SHOWN`` flips without a picture.
         more: Number of flips that are not shown.
@@ -88,6 +108,7 @@ class FlipsView:
 
     summary: str
     spread: tuple[tuple[str, str], ...]
+    confusions: tuple[ConfusionLine, ...]
     cards: tuple[FlipLine, ...]
     lines: tuple[FlipLine, ...]
     more: int
@@ -114,6 +135,7 @@ def flips_view(
     return FlipsView(
         summary=_summary(agreement),
         spread=_spread(agreement),
+        confusions=_confusions(agreement.flips),
         cards=cards,
         lines=others[:SHOWN],
         more=max(0, len(others) - SHOWN),
@@ -168,6 +190,23 @@ def _line(flip: NamedFlip, pictures: Mapping[int, str]) -> FlipLine:
         baseline_best=_best(flip.baseline_best),
         variant_best=_best(flip.variant_best),
         picture=pictures.get(flip.image),
+    )
+
+
+def _confusions(flips: Sequence[NamedFlip]) -> tuple[ConfusionLine, ...]:
+    pairs: dict[tuple[int | None, int | None], list[NamedFlip]] = {}
+    for flip in flips:
+        pairs.setdefault((flip.baseline_class, flip.variant_class), []).append(flip)
+    frequent = sorted((pair for pair in pairs.values() if len(pair) > 1), key=len, reverse=True)
+    return tuple(
+        ConfusionLine(
+            baseline=_class(pair[0].baseline_name, pair[0].baseline_class),
+            variant=_class(pair[0].variant_name, pair[0].variant_class),
+            images=len(pair),
+            lost=sum(flip.kind == "right_to_wrong" for flip in pair),
+            gained=sum(flip.kind == "wrong_to_right" for flip in pair),
+        )
+        for pair in frequent[:MOST_CONFUSIONS]
     )
 
 

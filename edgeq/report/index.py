@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import edgeq
 from edgeq.history.accepted import Accepted
-from edgeq.history.past import Past, PastRun, of_past
+from edgeq.history.past import FOLDER, Past, PastRun, of_past
 from edgeq.history.rules import comparison_of
 from edgeq.history.snapshot import CaseFigure
 from edgeq.judge.verdict import Verdict
@@ -18,6 +18,7 @@ from edgeq.report.words import Mark
 from edgeq.words import duration, plural, utc
 
 MOST_COLUMNS = 12
+LATEST = "latest/report.html"
 _SHA_SHOWN = 8
 
 
@@ -26,11 +27,14 @@ class RunLine:
     """One run in the list.
 
     Attributes:
+        link: Address of the run's report, or of what the history keeps of it; empty if neither is
+            known.
         answers: Number of cleared variants, in one sentence.
         said: Results of the run, in sentences; empty for history files of older versions.
     """
 
     started: str
+    link: str
     mark: Mark
     partial: bool
     verdicts: str
@@ -103,22 +107,28 @@ def render(past: Past, accepted: Sequence[Accepted] = (), *, latest: bool = True
 
 def index_view(past: Past, accepted: Sequence[Accepted], *, latest: bool) -> IndexView:
     """Return what the page shows."""
+    links = [file and f"{FOLDER}/{file}" for file in past.files or ("",) * len(past.runs)]
+    if latest and links:
+        links[-1] = LATEST
     return IndexView(
         title=f"{plural(len(past.runs), 'run')} of the gate",
         damaged=past.damaged,
         latest=latest,
-        runs=tuple(_line(run) for run in reversed(past.runs)),
+        runs=tuple(
+            _line(run, link) for run, link in reversed(list(zip(past.runs, links, strict=True)))
+        ),
         trends=trends(past.runs, accepted),
         tables=_tables(past.runs[-MOST_COLUMNS:][::-1]),
         edgeq=edgeq.__version__,
     )
 
 
-def _line(run: PastRun) -> RunLine:
+def _line(run: PastRun, link: str) -> RunLine:
     counts = (run.passed, run.failed, run.inconclusive, run.missing)
     said = zip(words.VERDICTS.values(), counts, strict=True)
     return RunLine(
         started=utc(run.started),
+        link=link,
         mark=sentences.mark_of(
             run.answers.values(),
             passes=run.passes,

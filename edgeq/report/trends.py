@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from edgeq.config.gates import written
 from edgeq.history.accepted import Accepted
 from edgeq.history.past import PastRun, of_past
 from edgeq.history.rules import comparison_of, unlike
 from edgeq.history.snapshot import CaseFigure
 from edgeq.judge.verdict import Verdict
+from edgeq.measure.bits import unpack
 from edgeq.report import words
-from edgeq.words import plural
+from edgeq.report.axis import Tick
+from edgeq.words import plural, utc
 
-WIDTH, HEIGHT = 220, 56
-_EDGE = 6.0
+WIDTH, HEIGHT = 220, 84
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 212.0, 8.0, 62.0
+_DAY = slice(5, 10)
+"""Month and day in a time as text."""
+ACCURACY = "min_accuracy"
+"""The gate whose figures are a variant's accuracy."""
 _FAR = 1.5
 """A limit is drawn if it is at most this many spans of the values away; otherwise only its text
 appears."""
@@ -39,7 +46,7 @@ class Trend:
     """One figure of one variant over the runs.
 
     Attributes:
-        gate: Name of the gate.
+        title: Name of the gate, or what the figure is if it has no gate.
         now: The latest value, in words.
         spread: The lowest and the highest value and the number of runs, in words.
         accepted: The accepted value, in words; empty if there is none.
@@ -47,10 +54,11 @@ class Trend:
         dots: The marked runs.
         accepted_y: Position of the accepted value; None if there is none.
         limit_y: Position of the limit; None if there is none near the values.
+        ticks: Ticks of the vertical axis.
         description: Text alternative of the picture.
     """
 
-    gate: str
+    title: str
     now: str
     spread: str
     accepted: str
@@ -58,20 +66,29 @@ class Trend:
     dots: tuple[Dot, ...]
     accepted_y: float | None
     limit_y: float | None
+    ticks: tuple[Tick, ...]
     description: str
 
 
 @dataclass(frozen=True)
 class VariantTrends:
-    """The trends of one variant's figures."""
+    """The trends of one variant's figures.
+
+    Attributes:
+        first, last: Dates of the first and the last run, month and day.
+    """
 
     model: str
     variant: str
+    first: str
+    last: str
     trends: tuple[Trend, ...]
 
 
 def trends(runs: Sequence[PastRun], accepted: Sequence[Accepted] = ()) -> tuple[VariantTrends, ...]:
     """Return a trend for each figure of the latest run that an earlier run has, too.
+
+    A variant's accuracy, which no gate may ask for, is one of them if its predictions are kept.
 
     Args:
         runs: The runs, the oldest first.
@@ -97,7 +114,26 @@ def trends(runs: Sequence[PastRun], accepted: Sequence[Accepted] = ()) -> tuple[
             at = {index for index, run in enumerate(runs) if run.started == started}
             trend = _trend(series, len(runs), value, at)
             by_case.setdefault((figure.model, figure.method), []).append(trend)
-    return tuple(VariantTrends(*key, tuple(by_case[key])) for key in by_case)
+    first, last = (utc(run.started)[_DAY] for run in (runs[0], runs[-1]))
+    accuracies = [_accuracies(side.values()) for side in sides]
+    for key, own in by_case.items():
+        series = [(index, side[key]) for index, side in enumerate(accuracies) if key in side]
+        if len(series) > 1 and series[-1][0] == len(runs) - 1:
+            own.append(_trend(series, len(runs), None, set(), title="top-1 accuracy"))
+    return tuple(VariantTrends(*key, first, last, tuple(by_case[key])) for key in by_case)
+
+
+def _accuracies(figures: Iterable[CaseFigure]) -> dict[tuple[str, str], CaseFigure]:
+    """Return the share of images that each variant classifies correctly, as a figure."""
+    known: dict[tuple[str, str], CaseFigure] = {}
+    for figure in figures:
+        images, right = figure.conditions.evaluation_images, figure.variant.right
+        if images and right:
+            share = float(unpack(right, images).mean())
+            known[figure.model, figure.method] = replace(
+                figure, gate=ACCURACY, unit="ratio", value=share, limit=None, status=Verdict.PASS
+            )
+    return known
 
 
 @dataclass(frozen=True)
@@ -109,12 +145,12 @@ class _Scale:
     high: float
 
     def x(self, index: int) -> float:
-        return round(_EDGE + (WIDTH - 2 * _EDGE) * index / (self.runs - 1), 1)
+        return round(_LEFT + (_RIGHT - _LEFT) * index / (self.runs - 1), 1)
 
     def y(self, value: float) -> float:
         span = self.high - self.low
         share = (value - self.low) / span if span else 0.5
-        return round(HEIGHT - _EDGE - (HEIGHT - 2 * _EDGE) * share, 1)
+        return round(_BOTTOM - (_BOTTOM - _TOP) * share, 1)
 
     def dot(self, index: int, figure: CaseFigure, kind: str) -> Dot:
         return Dot(self.x(index), self.y(figure.value or 0.0), kind)
@@ -123,7 +159,9 @@ class _Scale:
 Series = list[tuple[int, CaseFigure]]
 
 
-def _trend(series: Series, runs: int, accepted: float | None, accepted_at: set[int]) -> Trend:
+def _trend(
+    series: Series, runs: int, accepted: float | None, accepted_at: set[int], *, title: str = ""
+) -> Trend:
     index, last = series[-1]
     values = [figure.value or 0.0 for _, figure in series]
     known = values if accepted is None else [*values, accepted]
@@ -132,7 +170,7 @@ def _trend(series: Series, runs: int, accepted: float | None, accepted_at: set[i
     scale = _Scale(runs, min(drawn), max(drawn))
     spread = _spread(last, values)
     return Trend(
-        gate=last.gate,
+        title=title or last.gate,
         now=_said(last, last.value),
         spread=spread,
         accepted="" if accepted is None else _said(last, accepted),
@@ -151,6 +189,10 @@ def _trend(series: Series, runs: int, accepted: float | None, accepted_at: set[i
         ),
         accepted_y=None if accepted is None else scale.y(accepted),
         limit_y=None if limit is None else scale.y(limit),
+        ticks=tuple(
+            Tick(scale.y(end), words.tick(written(last.gate, last.unit), end))
+            for end in dict.fromkeys((scale.low, scale.high))
+        ),
         description=_description(series, spread, accepted),
     )
 

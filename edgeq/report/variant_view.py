@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgeq.config.gates import written
 from edgeq.judge.verdict import ShipDecision, Verdict
@@ -115,14 +115,23 @@ class VariantView:
 
     @property
     def gist(self) -> tuple[str, ...]:
-        """The key figures: share of bytes saved, agreement and latency, as far as measured."""
+        """The key figures, as far as measured; of the baseline what the variants' compare with."""
         if self.bytes is None:
             return ()
-        shown = (
-            ("{} smaller", self.cells["reduction"]),
-            ("{}" if self.agreement is None else "{} agreement", self.cells["agreement"]),
-            ("{} latency", self.cells["latency"]),
-        )
+        latency = self.cells["latency"]
+        if self.answer is None:
+            shown: tuple[tuple[str, Cell], ...] = (
+                ("{}", self.cells["size"]),
+                ("{} top-1 accuracy", self.cells["accuracy"]),
+                ("{}", replace(latency, text=", ".join(latency.details))),
+            )
+        else:
+            shown = (
+                ("{} smaller", self.cells["reduction"]),
+                ("{} top-1 accuracy", self.cells["accuracy"]),
+                ("{}" if self.agreement is None else "{} agreement", self.cells["agreement"]),
+                ("{} latency", latency),
+            )
         return tuple(text.format(cell.text) for text, cell in shown if not cell.absent)
 
     @property

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeq.io.structs import Json
 from edgeq.judge.verdict import ShipDecision
 from edgeq.record.ship_decision import answered
 from edgeq.record.structs import ModelRecord, RunRecord, written
-from edgeq.report import embedding, scatter, sentences, words
+from edgeq.report import embedding, margins, scatter, sentences, words
 from edgeq.report.changes import ChangesView, changes_view
 from edgeq.report.embedding import PictureView, SheetView
 from edgeq.report.model_sentences import findings
@@ -19,6 +19,8 @@ from edgeq.report.variant_view import CaseView, VariantView, case_view, variant_
 from edgeq.report.words import Mark
 from edgeq.words import duration, plural, utc
 
+MOST_UNFOLDED = 3
+"""Greatest number of variants that are shown unfolded; of more, a reader opens one at a time."""
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -75,6 +77,7 @@ class ReportView:
         findings: The result for each model, and what would settle open cases, one sentence each.
         verdict: Whether the run passes, and why, in one sentence.
         counts: Number of cases by verdict.
+        margins: Each figure next to its limit, a panel for each gate.
         about: What was run, where, when and for how long, as names and texts.
         pictures: Small pictures, each once.
         notes: What a reader must know before the numbers, one sentence each.
@@ -91,6 +94,7 @@ class ReportView:
     findings: tuple[str, ...]
     verdict: str
     counts: tuple[tuple[Mark, int], ...]
+    margins: tuple[margins.Panel, ...]
     about: tuple[tuple[str, str], ...]
     pictures: tuple[PictureView, ...]
     notes: tuple[str, ...]
@@ -105,6 +109,17 @@ class ReportView:
     duration: str
     edgeq: str
     spec_sha256: str
+
+    @property
+    def unfolds(self) -> bool:
+        """Whether the variants that are not cleared are few enough to be shown unfolded."""
+        open_ = [
+            variant
+            for model in self.models
+            for variant in model.variants
+            if variant.answer is not ShipDecision.CLEARED
+        ]
+        return len(open_) <= MOST_UNFOLDED
 
 
 def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
@@ -131,6 +146,7 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
                 strict=True,
             )
         ),
+        margins=margins.panels(record),
         about=_about(record),
         pictures=embedding.embedded(record, pictures),
         notes=sentences.notes(record),
@@ -139,7 +155,7 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
         orphans=tuple(case_view(c) for c in record.cases if (c.model, c.variant) not in known),
         changes=changes_view(record.changes),
         facts=(
-            *(_data(model, pictures) for model in record.models),
+            *_data(record.models, pictures),
             FactsView("Machine", flat(written(record.machine))),
             FactsView("Tools", flat(written(record.toolchain))),
         ),
@@ -240,14 +256,26 @@ def _samples(model: ModelRecord) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _data(model: ModelRecord, shown: Pictures) -> FactsView:
-    sheets = embedding.sheets(model, shown)
-    gone = len(model.sheets) - len(sheets)
-    lines = (
-        *flat(written(model.images)),
-        *flat(written(model.preprocessing), "preprocessing: "),
-        *flat(written(model.labels), "labels: "),
-        *_samples(model),
-        *([("contact sheets", f"{gone} no longer beside the record")] if gone else []),
-    ) or (("images", words.ABSENT),)
-    return FactsView(f"Data of {model.name}", lines, sheets)
+def _data(models: Sequence[ModelRecord], shown: Pictures) -> list[FactsView]:
+    """Return the data of each model; a contact sheet that several models have is shown once."""
+    facts: list[FactsView] = []
+    owners: dict[tuple[str, str], str] = {}
+    for model in models:
+        sheets = embedding.sheets(model, shown)
+        gone = len(model.sheets) - len(sheets)
+        shared = [s for s in sheets if (s.anchor, s.caption) in owners]
+        lines = (
+            *flat(written(model.images)),
+            *flat(written(model.preprocessing), "preprocessing: "),
+            *flat(written(model.labels), "labels: "),
+            *_samples(model),
+            *(
+                ("contact sheet", f"{s.caption}: with the data of {owners[s.anchor, s.caption]}")
+                for s in shared
+            ),
+            *([("contact sheets", f"{gone} no longer beside the record")] if gone else []),
+        ) or (("images", words.ABSENT),)
+        own = tuple(sheet for sheet in sheets if sheet not in shared)
+        owners |= {(sheet.anchor, sheet.caption): model.name for sheet in own}
+        facts.append(FactsView(f"Data of {model.name}", lines, own))
+    return facts

@@ -117,6 +117,13 @@ def limit(gate: str, unit: str, value: float | None, *, beside: float | None = N
     return typeset(words.bound(written(gate, unit), value, sense, beside=beside))
 
 
+def tick(kind: Kind, value: float) -> str:
+    """Return a number on an axis; a change of accuracy in points, negative if it is a gain."""
+    if kind == "points":
+        return typeset(f"{round(100 * value, 4):g} points")
+    return number(kind, value)
+
+
 def span(kind: Kind, ends: tuple[float, float] | None) -> str:
     """Return an interval in words, empty if there is none."""
     return "" if ends is None else typeset(words.interval(kind, ends))

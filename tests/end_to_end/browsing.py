@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PHONE = (360, 740)
 DESK = (1280, 900)
-WIDE = (1920, 1080)
+WIDTHS = (360, 390, 768, 1280, 1920, 2560)
 
 Scheme = Literal["light", "dark"]
 
@@ -149,6 +149,35 @@ def violations(seen: Seen, *rules: str) -> list[str]:
         for one in found["violations"]
         for node in one["nodes"]
     ]
+
+
+def cut(seen: Seen) -> list[str]:
+    """Return what a reader can't see whole: texts beyond the window, a picture or a scrolled box.
+
+    Boxes that scroll count from 1280 pixels on, at which everything has to fit.
+    """
+    lines: list[str] = seen.page.evaluate(
+        """() => {
+          const wide = innerWidth, lines = [];
+          for (const mark of document.querySelectorAll(".mark")) {
+            const box = mark.getBoundingClientRect();
+            if (box.width && (box.left < 0 || box.right > wide + 0.5))
+              lines.push(`mark ${mark.textContent} ends at ${box.right} of ${wide}`);
+          }
+          for (const text of document.querySelectorAll("svg text")) {
+            const box = text.getBoundingClientRect();
+            const frame = text.ownerSVGElement.getBoundingClientRect();
+            if (box.width && (box.left < frame.left - 1 || box.right > frame.right + 1))
+              lines.push(`text ${text.textContent} leaves its picture`);
+          }
+          if (wide >= 1280)
+            for (const box of document.querySelectorAll(".scroll"))
+              if (box.scrollWidth > box.clientWidth)
+                lines.push(`${box.getAttribute("aria-label")} scrolls`);
+          return lines;
+        }"""
+    )
+    return lines
 
 
 def sideways(seen: Seen) -> int:

@@ -286,6 +286,11 @@ def no_variant() -> RunRecord:
     return run(methods=())
 
 
+def two_models() -> RunRecord:
+    """A run of two models with six variants each."""
+    return run(2)
+
+
 def many_models() -> RunRecord:
     """A run of twelve models."""
     return run(12, methods=("int8",), images=50)
@@ -300,6 +305,7 @@ KINDS: dict[str, Callable[[], RunRecord]] = {
         missing_weights,
         no_images,
         no_variant,
+        two_models,
         many_models,
     )
 }

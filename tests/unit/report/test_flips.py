@@ -43,6 +43,22 @@ def test_harmful_flips_come_first_and_names_are_used() -> None:
     assert found.lines[0].label == "tabby"
 
 
+def test_the_classes_that_several_images_change_between_are_counted() -> None:
+    agreement = agreement_of(496)
+    lost, gained, other, swapped = agreement.flips
+    flips = (
+        msgspec.structs.replace(lost, baseline_name="tabby", variant_name="lynx"),
+        msgspec.structs.replace(gained, kind="wrong_to_right"),
+        msgspec.structs.replace(other, variant_class=7),
+        msgspec.structs.replace(swapped, baseline_class=282, variant_class=281),
+    )
+    found = flips_view(msgspec.structs.replace(agreement, flips=flips))
+    assert found is not None
+    (pair,) = found.confusions
+    assert (pair.baseline, pair.variant) == ("tabby", "lynx")
+    assert (pair.images, pair.lost, pair.gained) == (2, 1, 1)
+
+
 def test_unlabelled_flips_are_said_to_be() -> None:
     agreement = agreement_of(499)
     unlabelled = msgspec.structs.replace(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -43,6 +44,15 @@ def test_the_runs_are_listed_the_latest_first() -> None:
     assert found.runs[1].verdicts == "1 PASS, 1 FAIL"
     assert found.runs[1].commit == "abcdef01"
     assert found.runs[0].partial
+
+
+def test_a_run_links_to_its_report_or_to_what_is_kept_of_it() -> None:
+    named = replace(three(), files=("1.json", "2.json", "3.json"))
+    links = [line.link for line in index.index_view(named, (), latest=True).runs]
+    assert links == ["latest/report.html", "history/2.json", "history/1.json"]
+    assert index.index_view(named, (), latest=False).runs[0].link == "history/3.json"
+    assert '<a href="history/1.json">2026-01-01 12:00:00 UTC</a>' in index.render(named)
+    assert [line.link for line in index.index_view(three(), (), latest=False).runs] == [""] * 3
 
 
 def test_what_a_run_found_stands_beside_its_mark() -> None:

@@ -54,8 +54,10 @@ def test_two_models_share_one_picture() -> None:
     page = html.render(record((sheet(),), (sheet(),)), {NAME: WEBP})
     assert page.count("data:image/webp;base64,") == 1
     assert f'<symbol id="p-{NAME[:12]}" viewBox="0 0 384 108">' in page
-    assert page.count(f'<use href="#p-{NAME[:12]}" width="384" height="108"/>') == 2
-    assert page.count("20 of 100 calibration images, evenly spread, as the model sees them") == 2
+    assert page.count(f'<use href="#p-{NAME[:12]}" width="384" height="108"/>') == 1
+    caption = "20 of 100 calibration images, evenly spread, as the model sees them"
+    assert page.count(f"<figcaption>{caption}</figcaption>") == 1
+    assert page.count(f"<dd>{caption}: with the data of {records.MODEL}</dd>") == 1
 
 
 def test_a_sheet_is_kept_beside_the_record_and_in_the_page(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 
 from edgeq.history.accept import Signature, accept
 from edgeq.history.accepted import Accepted
 from edgeq.history.past import PastRun, past_run
 from edgeq.history.selection import select
 from edgeq.judge.verdict import Verdict
+from edgeq.measure.bits import pack
 from edgeq.report.trends import HEIGHT, WIDTH, Trend, trends
-from tests.unit.history.figures import case, run
+from tests.unit.history.figures import IMAGES, case, run
 
 
 def runs(*values: float | None, **given: object) -> list[PastRun]:
@@ -92,6 +94,31 @@ def test_the_accepted_run_and_failures_are_marked() -> None:
     assert trend.accepted_y == points(trend.lines[0])[0][1]
     assert "accepted 100\u00a0bytes" in trend.description
     assert "failed in 1 run" in trend.description
+
+
+def test_the_axis_ends_at_the_values_and_the_limit() -> None:
+    (one,) = trends(runs(100.0, 120.0))
+    (trend,) = one.trends
+    assert [tick.text for tick in trend.ticks] == ["100\u00a0bytes", "150\u00a0bytes"]
+    assert trend.ticks[0].at > trend.ticks[1].at
+    assert (one.first, one.last) == ("01-01", "01-02")
+
+
+def test_accuracy_is_followed_if_the_predictions_are_kept() -> None:
+    shares = (0.75, 0.5)
+    found = []
+    for day, share in enumerate(shares, 1):
+        record = run(case("max_bytes", value=100.0))
+        model = record.models[0]
+        right = pack(np.arange(IMAGES) < share * IMAGES)
+        variant = msgspec.structs.replace(model.variants[0], right=right)
+        model = msgspec.structs.replace(model, variants=(variant,))
+        started = f"2026-01-0{day}T00:00:00+00:00"
+        found.append(past_run(msgspec.structs.replace(record, models=(model,), started=started)))
+    (one,) = trends(found)
+    accuracy = one.trends[-1]
+    assert (accuracy.title, accuracy.now) == ("top-1 accuracy", "50.0\u00a0%")
+    assert accuracy.spread == "50.0\u00a0% to 75.0\u00a0% in 2 runs"
 
 
 def test_a_proof_has_no_trend() -> None:

@@ -40,8 +40,11 @@ WHOLE = (
     "edgeq/measure/planning.py",
     "edgeq/measure/sequential_looks.py",
     "edgeq/measure/statistics.py",
+    "edgeq/plugin/junit.py",
     "edgeq/plugin/left_out.py",
     "edgeq/plugin/outcomes.py",
+    "edgeq/plugin/shipped.py",
+    "edgeq/plugin/transport.py",
     "edgeq/record/exit_code.py",
     "edgeq/record/ship_decision.py",
 )
@@ -216,12 +219,13 @@ def table(mutants: Sequence[Mutant], listed: Iterable[tuple[str, str, str]]) -> 
     yield _row("**all**", mutants, listed)
 
 
-def report(mutants: Sequence[Mutant], *, every: bool) -> int:
+def report(mutants: Sequence[Mutant], every: Sequence[Mutant] = ()) -> int:
     """Print the table and the survivors, return the exit code.
 
     Args:
         mutants: All that have been tested.
-        every: Whether these are all that have to be, so that the list must fit them.
+        every: All that exist, if these are all that have to be tested: then each listed mutant must
+            be a survivor, or one that was not drawn.
     """
     listed = equivalents()
     print("\n".join(table(mutants, listed)))
@@ -230,7 +234,9 @@ def report(mutants: Sequence[Mutant], *, every: bool) -> int:
     unlisted = [mutant for mutant in survivors if mutant.key not in listed]
     for mutant in unlisted:
         print(f"\nsurvived: {mutant.name}\n  - {mutant.was}\n  + {mutant.becomes}")
-    stale = listed.keys() - {mutant.key for mutant in survivors} if every else set()
+    tested = {mutant.key for mutant in mutants}
+    valid = {mutant.key for mutant in survivors} | {one.key for one in every} - tested
+    stale = listed.keys() - valid if every else set()
     for function, was, becomes in sorted(stale):
         print(f"\nlisted, but did not survive: {function}\n  - {was}\n  + {becomes}")
     killed = 1 - len(survivors) / max(len(counted), 1)
@@ -260,21 +266,17 @@ def main() -> int:
     mutants = [mutant for module in modules() for mutant in mutants_of(module)]
     if options.modules:
         chosen = {f"{name.replace('.', '/')}.py" for name in options.modules}
-        return report([one for one in mutants if one.module in chosen], every=False)
+        return report([one for one in mutants if one.module in chosen])
     drawn = sample(one for one in mutants if not whole(one.module))
     if not options.table:
         _mutmut((mutant.name for mutant in drawn), options.children)
     names = {mutant.name for mutant in drawn}
-    tested = [
-        mutant
-        for module in modules()
-        for mutant in mutants_of(module)
-        if whole(module) or mutant.name in names
-    ]
+    mutants = [mutant for module in modules() for mutant in mutants_of(module)]
+    tested = [one for one in mutants if whole(one.module) or one.name in names]
     untested = Counter(one.module for one in tested if one.exit_code is None)
     for module, count in untested.items():
         print(f"{module}: {count} mutants have not been tested", file=sys.stderr)
-    return report(tested, every=True)
+    return report(tested, mutants)
 
 
 if __name__ == "__main__":

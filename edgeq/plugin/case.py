@@ -100,7 +100,11 @@ class CaseCheck:
 
 
 def answer_of(
-    record: CaseRecord, error: str | None, change: Change | None = None, *, open_fails: bool
+    record: CaseRecord,
+    error: str | None = None,
+    change: Change | None = None,
+    *,
+    open_fails: bool = False,
 ) -> Answer:
     """Return a verdict with the outcome of its test.
 

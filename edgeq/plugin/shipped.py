@@ -91,7 +91,7 @@ class _Phase:
     def _missing(self, why: str) -> Answer:
         declared = self.case.gate.name in self.state.spec.allow_missing
         judgement = missing(f"not measured: {why}", declared=declared, next_step=REMEDY)
-        return self._answer(recorded(self.case, judgement))
+        return answer_of(recorded(self.case, judgement))
 
     def _spoiled(self, record: CaseRecord, why: str) -> Answer:
         """Return FAIL in place of a verdict that its own test invalidated."""
@@ -99,10 +99,7 @@ class _Phase:
         failed = msgspec.structs.replace(
             record, status=Verdict.FAIL, reason=reason, next_step=REMEDY, declared_missing=False
         )
-        return self._answer(failed)
-
-    def _answer(self, record: CaseRecord) -> Answer:
-        return answer_of(record, None, open_fails=self.state.spec.inconclusive == "fail")
+        return answer_of(failed)
 
 
 def _is_stopped(call: pytest.CallInfo[None], answer: Answer | None) -> bool:

@@ -113,15 +113,27 @@ def test_a_low_score_an_unlisted_survivor_and_a_stale_entry_fail(
     monkeypatch.setattr(
         mutation, "equivalents", lambda: {mutants[place].key: "why" for place in listed}
     )
-    assert mutation.report(mutants, every=True) == code
+    assert mutation.report(mutants, mutants) == code
 
 
 def test_all_killed_is_exit_code_0(mutants: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mutation, "equivalents", dict)
-    assert mutation.report([mutants[0], mutants[2], mutants[3]], every=True) == 0
+    assert mutation.report([mutants[0], mutants[2], mutants[3]], mutants) == 0
     monkeypatch.setattr(mutation, "equivalents", lambda: {mutants[1].key: "why"})
-    assert mutation.report([mutants[0]] * 19 + [mutants[1]], every=True) == 0
-    assert mutation.report([mutants[0]] * 18 + [mutants[1]], every=True) == 1
+    assert mutation.report([mutants[0]] * 19 + [mutants[1]], mutants) == 0
+    assert mutation.report([mutants[0]] * 18 + [mutants[1]], mutants) == 1
+
+
+def test_a_listed_mutant_is_stale_if_it_was_killed_or_is_gone_but_not_if_it_was_not_drawn(
+    mutants: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mutation, "equivalents", lambda: {mutants[1].key: "why"})
+    killed, survivor = mutants[0], mutants[1]
+    assert mutation.report([killed], mutants) == 0
+    assert mutation.report([killed], [killed]) == 1
+    monkeypatch.setattr(mutation, "equivalents", lambda: {killed.key: "why"})
+    assert mutation.report([killed], [killed, survivor]) == 1
+    assert mutation.report([killed]) == 0
 
 
 def test_the_list_of_the_project_gives_an_argument_for_each() -> None:

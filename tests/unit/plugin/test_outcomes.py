@@ -142,6 +142,13 @@ def test_a_report_says_what_its_case_comes_to(before: Outcome, after: Outcome, w
     assert changed.longrepr == ("as pytest has it" if before == after else why)
 
 
+def test_a_skipped_test_without_a_line_is_at_the_top_of_its_file() -> None:
+    changed = report("passed")
+    changed.location = ("test_gate.py", None, "test_size")
+    enforce(changed, Answer(CASE, None, "skipped", "so"))
+    assert changed.longrepr == ("test_gate.py", 0, "Skipped: so")
+
+
 @pytest.mark.parametrize("outcome", ["passed", "failed", "skipped"])
 def test_no_failure_of_a_case_is_expected(outcome: Outcome) -> None:
     changed = report("skipped")

@@ -14,6 +14,7 @@ EdgeqError                  exit code 2: what went wrong, where, and what to do
 │   ├── WorkerCrashedError  the worker was ended by a signal or returned an exit code
 │   ├── WorkerTimeoutError  the worker did not answer in time
 │   └── WorkerMemoryError   the worker exceeded its memory limit
+├── ClusterError            the machines of a cluster can't be used
 ├── UnforeseenError         a variant or file caused an unexpected error
 ├── RecordError             a record can't be read
 └── BundleError             a deployment package can't be made or verified
@@ -143,6 +144,10 @@ class WorkerTimeoutError(WorkerError):
 
 class WorkerMemoryError(WorkerError):
     """The worker exceeded its memory limit and was stopped."""
+
+
+class ClusterError(EdgeqError):
+    """The machines of a cluster can't be used; no variant is at fault."""
 
 
 class UnforeseenError(EdgeqError):

@@ -27,6 +27,7 @@ from edgeq.errors import SpecError
 from edgeq.registry import unknown
 
 BASELINE = "baseline"
+_CLUSTER = re.compile(r"ray|(ray://)?[\w.\-\[\]:]+:\d{1,5}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
 _TARGET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 """A target's name has no ``@``, which separates it from a case's name."""
@@ -58,9 +59,20 @@ def check(spec: Spec) -> None:
         _check_name("variant", name, where)
         _check_variant(name, variant, f"{where}: {key_text('variants', name)}", spec)
     _check_targets(spec)
+    _check_cluster(spec)
     check_names(spec, {name: _method_names(spec, name) for name in spec.models})
     _check_gates(spec)
     check_limits(spec)
+
+
+def _check_cluster(spec: Spec) -> None:
+    address = spec.run.cluster
+    if address is not None and not _CLUSTER.fullmatch(address):
+        raise SpecError(
+            f"{address!r} is not the address of a cluster",
+            where=f"{spec.origin}: run.cluster",
+            remedy='Write "ray" for the cluster that this machine belongs to, or "HOST:PORT"',
+        )
 
 
 def _check_name(kind: str, name: str, where: str) -> None:

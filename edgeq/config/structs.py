@@ -210,12 +210,16 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         timeout_s: Maximum silence of a worker in seconds. Workers report between inferences, so
             this limits one inference, and loading.
         memory_limit: Memory limit of a worker, in bytes.
+        cluster: Ray cluster on which variants are evaluated: ``"ray"`` for the one that this
+            machine belongs to, ``"HOST:PORT"`` or ``"ray://HOST:PORT"``. None for this machine
+            alone.
     """
 
     threads: int = 1
     kernels: Kernels = "xnnpack"
     timeout_s: float = 120.0
     memory_limit: int = 4_000_000_000
+    cluster: str | None = None
 
 
 class Make(msgspec.Struct, frozen=True, kw_only=True):

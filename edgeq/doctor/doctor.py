@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from edgeq.cluster.cluster import Cluster
 from edgeq.config.load import find_spec_file, load_spec
 from edgeq.config.presets import data_folder
 from edgeq.config.structs import Spec
@@ -154,6 +156,8 @@ def _machine(spec: Spec | None) -> Iterator[Finding]:
     yield from _data()
     yield from _samples()
     yield _tried(spec, _kernels, area="kernels")
+    if spec is not None and spec.run.cluster is not None:
+        yield from _cluster(spec, spec.run.cluster)
     if spec is not None:
         yield Finding("store", "ok", _store(spec))
 
@@ -223,6 +227,29 @@ def _kernels() -> str:
         f"target local: {xnnpack} (ai-edge-litert {versions['ai-edge-litert']}, "
         f"numpy {versions['numpy']}, python {versions['python']}, {versions['machine']})"
     )
+
+
+def _cluster(spec: Spec, address: str) -> Iterator[Finding]:
+    """Yield the machines of the spec's cluster, and whether each may stand in for this one."""
+    cluster = Cluster(address, threads=spec.run.threads, say=lambda _: None)
+    try:
+        nodes = cluster.settled()
+        like, unlike = nodes.facts(), nodes.unlike()
+        reason = nodes.why_none()
+    except EdgeqError as error:
+        yield Finding("cluster", "bad", str(in_own_words(error, spec)))
+        return
+    finally:
+        cluster.leave()
+    if not like:
+        yield Finding("cluster", "bad", reason)
+    for host, count in Counter(facts.host for facts in like.values()).items():
+        facts = next(facts for facts in like.values() if facts.host == host)
+        versions = ", ".join(f"{name} {release}" for name, release in facts.software.items())
+        text = f"{host}: {plural(count, 'worker')}, {facts.runtime['processor']}, {versions}"
+        yield Finding("cluster", "ok", text)
+    for host, reasons in unlike.items():
+        yield Finding("cluster", "absent", f"{host} is left out: {'; '.join(reasons)}")
 
 
 def _store(spec: Spec) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import secrets
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 import msgspec
 import numpy as np
@@ -25,10 +26,16 @@ from edgeq.samples.stream import Piece, Stream
 from edgeq.store.content import Store
 from edgeq.store.rows import Ledger
 
+if TYPE_CHECKING:
+    from edgeq.cluster.driver import Done
+
 Floats = npt.NDArray[np.float32]
 
 MOST_BYTES = 16_000_000
 """Limit in bytes on the outputs of one portion; up to two portions are in memory at once."""
+
+KEEPERS = 4
+"""Portions of a cluster that are written to the store at the same time."""
 
 HELD = "held.json"
 
@@ -121,6 +128,28 @@ def run_portions(
             keeping = keeper.submit(_keep, rows, portion, outputs, memory)
     if keeping is not None:
         keeping.result()
+
+
+def keep_portions(portions: Iterable[Done], rows: Ledger) -> None:
+    """Store the outputs of portions as a cluster returns them.
+
+    Args:
+        portions: The portions that were run, in any order.
+        rows: Where the outputs are stored.
+
+    Raises:
+        StoreError: The store can't be written.
+        EdgeqError: An error of the cluster.
+    """
+    keeping: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(KEEPERS) as keepers:
+        for portion in portions:
+            memory = HeldMemory(load=portion.ran.load, samples=portion.ran.held)
+            keeping.append(keepers.submit(_keep, rows, portion.photos, portion.ran.outputs, memory))
+            while len(keeping) > KEEPERS:
+                keeping.popleft().result()
+        for kept in keeping:
+            kept.result()
 
 
 def _run_portion(

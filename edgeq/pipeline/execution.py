@@ -22,6 +22,7 @@ from edgeq.pipeline.evaluating import (
     KeptRows,
     Resident,
     bounded,
+    keep_portions,
     missing_portions,
     read_rows,
     run_portions,
@@ -45,6 +46,7 @@ from edgeq.store.rows import Ledger
 from edgeq.tflite.edits import Edit
 
 if TYPE_CHECKING:
+    from edgeq.cluster.cluster import Cluster
     from edgeq.pipeline.variant import VariantUnderTest
 
 FORMAT = 4
@@ -66,6 +68,7 @@ class Executor:
 
     Attributes:
         workers: The target's workers.
+        cluster: The cluster that evaluates instead of them, None if the spec names none.
     """
 
     def __init__(self, target: Target, run: Run, store: Store, say: Say) -> None:
@@ -80,6 +83,7 @@ class Executor:
             memory_limit=run.memory_limit,
             waiting=lambda key, *silence: self.waits(f"{key}: waiting for the worker", *silence),
         )
+        self.cluster = _cluster(run, say) if target.name == LOCAL else None
 
     @cached_property
     def runtime(self) -> Mapping[str, str]:
@@ -196,11 +200,38 @@ class Executor:
             require_outputs_like_baseline(variant)
         ledger = self.kept_answers(variant)
         missing = partial(missing_portions, photographs, ledger, part, parts)
-        if missing():
-            with blaming(variant):
+        if not missing():
+            return
+        with blaming(variant):
+            if self.cluster is None:
                 self.workers.ask(
                     variant.name, lambda session: self._evaluate(session, variant, missing())
                 )
+            else:
+                self._evaluate_on(self.cluster, variant, missing())
+
+    def _evaluate_on(
+        self, cluster: Cluster, variant: VariantUnderTest, portions: Sequence[Sequence[Photo]]
+    ) -> None:
+        from edgeq.cluster.work import Job
+
+        edits, outputs = variant.readout.edits, self.load(variant).outputs
+        job = Job(
+            name=variant.name,
+            sha256=variant.sha256,
+            edits=edits,
+            kernels=self.run.kernels,
+            threads=self.run.threads,
+            timeout_s=self.run.timeout_s,
+            memory_limit=self.run.memory_limit,
+            preprocessing=variant.preprocessing,
+            size=variant.input_size,
+        )
+        progress = partial(self._tell, variant.name, Countdown(sum(map(len, portions))))
+        portions = bounded(portions, sum(4 * math.prod(output.shape) for output in outputs))
+        keep_portions(
+            cluster.run(job, variant.path, portions, progress), self.kept_answers(variant)
+        )
 
     def _evaluate(
         self, session: Session, variant: VariantUnderTest, portions: Sequence[Sequence[Photo]]
@@ -319,6 +350,14 @@ class Executor:
             "target": self.target.name,
             **self.runtime,
         }
+
+
+def _cluster(run: Run, say: Say) -> Cluster | None:
+    if run.cluster is None:
+        return None
+    from edgeq.cluster.cluster import Cluster
+
+    return Cluster(run.cluster, threads=run.threads, say=say)
 
 
 def _running(seconds: float) -> str:

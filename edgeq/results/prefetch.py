@@ -59,7 +59,8 @@ def prefetch(
     Raises:
         KeyboardInterrupt: The user pressed Ctrl-C; every child process has ended by then.
     """
-    run.parts = workers or os.cpu_count() or 1
+    cores = workers or os.cpu_count() or 1
+    run.parts = cores if run.executor.cluster is None else 1
     models = [
         _ModelTasks(run, name, tuple(chosen), explain=explain)
         for name, chosen in groupby(
@@ -78,7 +79,11 @@ def prefetch(
     tasks.insert(0, Task("ending the engines' processes", idle.end_all, making))
     tasks.insert(0, Task("ending the workers", run.executor.workers.end_idle, used))
     with idle.kept(), run.executor.workers.kept(), run.measuring_side_by_side():
-        stages = carry_out(tasks, run.relay, workers=run.parts)
+        try:
+            stages = carry_out(tasks, run.relay, workers=cores)
+        finally:
+            if run.executor.cluster is not None:
+                run.executor.cluster.leave()
     with suppress(StoreError):  # only a log; the cases report a store that can't be written
         write_bytes(run.store.root / STAGES_FILE, msgspec.json.format(msgspec.json.encode(stages)))
     return stages

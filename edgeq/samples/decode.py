@@ -91,7 +91,7 @@ def found_pixels(
 
 def pixel_facts_of(preprocessing: Preprocessing, size: tuple[int, int]) -> dict[str, object]:
     """Return what determines pixels besides the photograph, as plain JSON values."""
-    return {"size": list(size), **_geometry(preprocessing), **_decoder()}
+    return {"size": list(size), **_geometry(preprocessing), **decoder_facts()}
 
 
 def _facts(
@@ -111,7 +111,7 @@ def _geometry(preprocessing: Preprocessing) -> dict[str, object]:
     return facts
 
 
-def _decoder() -> dict[str, object]:
+def decoder_facts() -> dict[str, object]:
     """Return what determines a pixel's value besides the file."""
     import PIL
     from PIL import features

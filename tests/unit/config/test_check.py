@@ -31,6 +31,10 @@ def two(**keys: Any) -> dict[str, Any]:
         ({"models": {"a/b": {"source": "x"}}}, "model name 'a/b' is not valid. Use letters"),
         ({"models": {"": {"source": "x"}}}, "model name '' is not valid"),
         (ready("a b"), "variant name 'a b' is not valid"),
+        (
+            {"run": {"cluster": "somewhere"}},
+            "run.cluster: 'somewhere' is not the address of a cluster. Write \"ray\"",
+        ),
         ({"methods": ["int9"]}, "methods: unknown method 'int9'. Did you mean 'int8'?"),
         ({"methods": ["int8@x"]}, "methods: unknown engine 'x'. Valid: litert, tensorflow"),
         (

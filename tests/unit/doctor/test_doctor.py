@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from edgeq import words
+from edgeq.cluster.cluster import Cluster
+from edgeq.cluster.work import NodeFacts
 from edgeq.doctor import doctor
 from edgeq.doctor.doctor import Finding, examine
+from edgeq.errors import ClusterError
 from edgeq.run.targets import Target
 from tests.unit.cli.project import SPEC, write
 from tests.unit.samples.pictures import save
@@ -136,3 +139,39 @@ def test_kernels_and_store(project: Path) -> None:
     entry.mkdir(parents=True)
     (entry / "entry.json").write_bytes(b" " * 1_500_000)
     assert found(project, "store") == [("ok", ".edgeq: 1 entry, 1.5 MB")]
+
+
+class FakeNodes:
+    """A cluster of two machines that are like this one and one that isn't."""
+
+    def facts(self) -> dict[str, NodeFacts]:
+        return {
+            "a #1": NodeFacts("a", {"processor": "EPYC"}, {"edgeq": "1"}),
+            "a #2": NodeFacts("a", {"processor": "EPYC"}, {"edgeq": "1"}),
+        }
+
+    def unlike(self) -> dict[str, tuple[str, ...]]:
+        return {"b": ("processor: Xeon, not EPYC",)}
+
+    def why_none(self) -> str:
+        return "no machine"
+
+
+def test_the_machines_of_the_cluster_are_listed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "edgeq.toml").write_text(SPEC + '\n[run]\ncluster = "ray"\n', encoding="utf-8")
+    monkeypatch.setattr(Cluster, "settled", lambda _: FakeNodes())
+    assert found(project, "cluster") == [
+        ("ok", "a: 2 workers, EPYC, edgeq 1"),
+        ("absent", "b is left out: processor: Xeon, not EPYC"),
+    ]
+
+
+def test_a_cluster_that_is_not_there_is_bad(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def settled(_: Cluster) -> None:
+        raise ClusterError("no cluster answers at 'ray'", where="run.cluster")
+
+    (project / "edgeq.toml").write_text(SPEC + '\n[run]\ncluster = "ray"\n', encoding="utf-8")
+    monkeypatch.setattr(Cluster, "settled", settled)
+    assert found(project, "cluster") == [("bad", "run.cluster: no cluster answers at 'ray'")]

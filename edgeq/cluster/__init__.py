@@ -1,0 +1,1 @@
+"""The cluster: runs portions of an evaluation on other machines, as Ray actors."""

@@ -1,0 +1,90 @@
+"""A cluster as an executor uses it: connected on first use, and left when the work is done."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgeq.cluster.driver import LOOK_S, Done, Homes, Photos, run_on
+from edgeq.cluster.node import Node
+from edgeq.cluster.ray_nodes import RayNodes
+from edgeq.cluster.work import Job, NodeFacts
+from edgeq.errors import ModelError
+
+START_S = 60.0
+"""Seconds that actors may take to start, before what is there is described."""
+
+
+class Cluster:
+    """The machines of a Ray cluster that are like this one; safe for several threads.
+
+    Args:
+        address: Address of the cluster, see ``RayNodes``.
+        threads: Threads of one interpreter.
+        say: Called with lines about nodes that are left out or lost.
+    """
+
+    def __init__(self, address: str, *, threads: int, say: Callable[[str], object]) -> None:
+        self._address, self._threads, self._say = address, threads, say
+        self._guard = threading.Lock()
+        self._homes = Homes()
+        self._connected: RayNodes | None = None
+
+    @property
+    def nodes(self) -> RayNodes:
+        """The nodes.
+
+        Raises:
+            MissingExtraError: Ray is not installed.
+            ClusterError: There is no cluster at the address.
+        """
+        with self._guard:
+            if self._connected is None:
+                self._connected = RayNodes(
+                    self._address, threads=self._threads, here=_here(), say=self._say
+                )
+            return self._connected
+
+    def run(
+        self,
+        job: Job,
+        model: Path,
+        portions: Sequence[Photos],
+        progress: Callable[[int], None],
+    ) -> Iterator[Done]:
+        """Run a model on portions; see ``run_on``.
+
+        Raises:
+            ModelError: The model's file can't be read.
+        """
+        try:
+            content = np.fromfile(model, np.uint8)
+        except OSError as error:
+            raise ModelError(f"can't be read: {error.strerror or error}", where=model) from error
+        return run_on(self.nodes, job, content, portions, homes=self._homes, progress=progress)
+
+    def settled(self) -> RayNodes:
+        """Return the nodes once every actor has answered, or after ``START_S`` seconds."""
+        nodes, end = self.nodes, time.monotonic() + START_S
+        while nodes.members() is not None and nodes.joining and time.monotonic() < end:
+            time.sleep(LOOK_S)
+        return nodes
+
+    def leave(self) -> None:
+        """End the actors and leave the cluster; the next use joins it again."""
+        with self._guard:
+            connected, self._connected = self._connected, None
+        if connected is not None:
+            connected.close()
+
+
+def _here() -> NodeFacts:
+    node = Node()
+    try:
+        return node.facts()
+    finally:
+        node.close()

@@ -1,0 +1,191 @@
+"""A node: runs portions of photographs with edgeq's own worker, and leaves no file behind.
+
+Models and photographs that are sent here are files in memory without a name, so nothing is left
+however the process ends; a worker and a decoder end when the process that started them does.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from edgeq.cluster.work import Answer, Bytes, Job, NodeFacts, Portion, Ran, Unseen
+from edgeq.errors import EdgeqError, ImageError, ModelError, WorkerError
+from edgeq.io.files import sha256_bytes
+from edgeq.run.results import Loaded
+from edgeq.run.session import Session
+from edgeq.run.targets import local_target
+from edgeq.samples import apart
+from edgeq.samples.decode import decoder_facts, pixel_facts_of
+from edgeq.samples.sets import Photo
+from edgeq.store.content import key_of
+
+MOST_SESSIONS = 2
+"""Models loaded at a time, each in a worker of its own: two evaluations may overlap."""
+
+MOST_PIXELS = 256_000_000
+"""Bytes of decoded photographs that a node keeps for the next model."""
+
+
+@dataclass
+class _Resident:
+    """A worker with one model, and the unique id of that load."""
+
+    session: Session
+    loaded: Loaded
+    load: str
+
+
+class Node:
+    """Runs portions, one at a time. It knows nothing of Ray."""
+
+    def __init__(self) -> None:
+        self._residents: OrderedDict[Job, _Resident] = OrderedDict()
+        self._pixels: OrderedDict[tuple[str, str], Bytes] = OrderedDict()
+        self._pixel_bytes = 0
+        self._keeping = apart.idle.kept()
+        self._keeping.__enter__()
+
+    def close(self) -> None:
+        """End the workers and decoders."""
+        while self._residents:
+            self._residents.popitem()[1].session.close()
+        self._keeping.__exit__(None, None, None)
+
+    def facts(self) -> NodeFacts:
+        """Return what the predictions of this node depend on.
+
+        Raises:
+            WorkerError: No worker can be started here.
+        """
+        with Session(local_target(), timeout_s=60.0, memory_limit=None) as session:
+            facts = session.facts
+        runtime = {
+            "ai-edge-litert": facts.versions["ai-edge-litert"],
+            "architecture": facts.versions["machine"],
+            "processor": facts.processor,
+        }
+        return NodeFacts(platform.node(), runtime, _software())
+
+    def run(self, job: Job, model: Bytes, portion: Portion) -> Answer:
+        """Run a model on a portion of photographs.
+
+        Args:
+            job: How the model is run.
+            model: Bytes of the model's file.
+            portion: The photographs.
+        """
+        try:
+            pixels = self._decoded(job, portion)
+            if pixels is None:
+                return Unseen()
+            return self._run(job, model, pixels)
+        except EdgeqError as error:
+            return error
+
+    def _run(self, job: Job, model: Bytes, pixels: Bytes) -> Ran:
+        resident = self._residents.get(job)
+        if resident is not None:
+            # As in the pool of local workers: no model fails because of what ran before it.
+            with suppress(WorkerError):
+                return self._infer(job, resident, pixels)
+        return self._infer(job, self._load(job, model), pixels)
+
+    def _infer(self, job: Job, resident: _Resident, pixels: Bytes) -> Ran:
+        try:
+            inferred = resident.session.infer(resident.loaded.handle, pixels, job.preprocessing)
+        except BaseException:
+            self._residents.pop(job, None)
+            resident.session.close()
+            raise
+        self._residents.move_to_end(job)
+        return Ran(inferred.outputs, inferred.held, resident.load)
+
+    def _load(self, job: Job, model: Bytes) -> _Resident:
+        content = model.tobytes()
+        if sha256_bytes(content) != job.sha256:
+            raise ModelError("is not the file that was hashed", where=job.name)
+        while len(self._residents) >= MOST_SESSIONS:
+            _, oldest = self._residents.popitem(last=False)
+            oldest.session.close()
+        session = Session(
+            local_target(),
+            timeout_s=job.timeout_s,
+            memory_limit=job.memory_limit,
+            where=job.name,
+        )
+        try:
+            with _file_of(content) as path:
+                loaded = session.load(
+                    path, threads=job.threads, kernels=job.kernels, edits=job.edits
+                )
+        except BaseException:
+            session.close()
+            raise
+        resident = _Resident(session, loaded, secrets.token_hex(8))
+        self._residents[job] = resident
+        return resident
+
+    def _decoded(self, job: Job, portion: Portion) -> Bytes | None:
+        """Return a portion's pixels, ``(m, h, w, 3)``; None if its files can't be seen here."""
+        geometry = key_of("pixels", pixel_facts_of(job.preprocessing, job.size))
+        contents = portion.contents or (None,) * len(portion.photos)
+        rows = []
+        for photo, content in zip(portion.photos, contents, strict=True):
+            row = self._pixels.get((geometry, photo.sha256))
+            if row is None:
+                row = _decode(photo, content, job)
+                if row is None:
+                    return None
+                self._keep((geometry, photo.sha256), row)
+            rows.append(row)
+        return np.stack(rows)
+
+    def _keep(self, key: tuple[str, str], row: Bytes) -> None:
+        self._pixels[key] = row
+        self._pixel_bytes += row.nbytes
+        while self._pixel_bytes > MOST_PIXELS:
+            _, oldest = self._pixels.popitem(last=False)
+            self._pixel_bytes -= oldest.nbytes
+
+
+def _software() -> dict[str, str]:
+    """Return the versions that decide whether two nodes run and decode alike."""
+    from edgeq import __version__
+
+    decoders = {name: str(release) for name, release in decoder_facts().items()}
+    return {"edgeq": __version__, "numpy": np.__version__, **decoders}
+
+
+def _decode(photo: Photo, content: bytes | None, job: Job) -> Bytes | None:
+    """Return a photograph's pixels, ``(h, w, 3)``; None if it was not sent and isn't here."""
+    if content is None:
+        try:
+            pixels = apart.decoded(photo, job.preprocessing, job.size)
+        except ImageError:
+            return None  # perhaps another file of this name; its content decides
+    else:
+        with _file_of(content) as path:
+            try:
+                pixels = apart.decoded(replace(photo, file=str(path)), job.preprocessing, job.size)
+            except ImageError as error:
+                raise ImageError(error.what, where=photo.file, remedy=error.remedy) from error
+    return np.frombuffer(pixels, np.uint8).reshape(*job.size, 3)
+
+
+@contextmanager
+def _file_of(content: bytes) -> Iterator[Path]:
+    """Yield the path of a file in memory without a name, which child processes can open."""
+    descriptor = os.memfd_create("edgeq")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        yield Path(f"/proc/{os.getpid()}/fd/{descriptor}")

@@ -1,0 +1,96 @@
+"""What travels between the driver and the nodes of a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.config.structs import Kernels, Preprocessing
+from edgeq.errors import EdgeqError
+from edgeq.run.results import Held
+from edgeq.samples.sets import Photo
+from edgeq.tflite.edits import Edit
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Job:
+    """How a model is run, the same for every portion of an evaluation.
+
+    Attributes:
+        name: The variant, for errors.
+        sha256: Hash of the model's file.
+        edits: Edits of the file's bytes.
+        kernels: The kernels that run the operators.
+        threads: Threads of the interpreter.
+        timeout_s: Time limit for one inference, in seconds.
+        memory_limit: Memory limit of the worker in bytes.
+        preprocessing: The model's preprocessing.
+        size: Height and width of its input in pixels.
+    """
+
+    name: str
+    sha256: str
+    edits: tuple[Edit, ...]
+    kernels: Kernels
+    threads: int
+    timeout_s: float
+    memory_limit: int
+    preprocessing: Preprocessing
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Photographs that are run and stored together.
+
+    Attributes:
+        photos: The photographs, named by their contents.
+        contents: Contents of their files for a node that does not see the driver's files, else
+            empty.
+    """
+
+    photos: tuple[Photo, ...]
+    contents: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A portion that was run.
+
+    Attributes:
+        outputs: Raw outputs, float32 ``(m, ...)`` each.
+        held: The worker's memory use after some of the inferences.
+        load: Unique id of the model load that ran it.
+    """
+
+    outputs: tuple[npt.NDArray[np.float32], ...]
+    held: tuple[Held, ...]
+    load: str
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A portion whose files the node can't see; it must be sent with their contents."""
+
+
+Answer = Ran | Unseen | EdgeqError
+"""What a node returns for a portion. An error is a value here: Ray would wrap a raised one."""
+
+
+@dataclass(frozen=True)
+class NodeFacts:
+    """What the predictions of a node depend on, and where it is.
+
+    Attributes:
+        host: Name of the machine.
+        runtime: Runtime, architecture and processor, as predictions are addressed by them.
+        software: Versions of edgeq and of the decoders of photographs.
+    """
+
+    host: str
+    runtime: dict[str, str]
+    software: dict[str, str]

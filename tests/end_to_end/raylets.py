@@ -1,0 +1,76 @@
+"""A Ray cluster of several machines that are all this one, each with its own raylet.
+
+Run as a program: starts as many raylets as it is told, prints their address, and ends them once its
+standard input closes.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+STORE_BYTES = 100_000_000
+ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+
+
+@contextmanager
+def raylets(count: int) -> Iterator[str]:
+    """Run raylets of one processor each, and yield their cluster's address."""
+    if find_spec("ray") is None:
+        pytest.skip("Ray is not installed: pip install 'edgeq[ray]'")
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.end_to_end.raylets", str(count)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, **ENVIRONMENT},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as running:
+        try:
+            assert running.stdout is not None
+            yield running.stdout.readline().strip()
+        finally:
+            running.communicate("")
+
+
+def actors() -> list[int]:
+    """Return the processes of edgeq's actors."""
+    return processes(b"ray::Node")
+
+
+def processes(part: bytes) -> list[int]:
+    """Return the processes whose command line has a part, oldest first."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes()
+        except OSError:
+            continue
+        if part in line:
+            found.append(int(path.parent.name))
+    return sorted(found)
+
+
+def main() -> None:
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "object_store_memory": STORE_BYTES}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    for _ in range(int(sys.argv[1]) - 1):
+        cluster.add_node(**node)
+    sys.stdout.write(f"{cluster.address}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""A run on a Ray cluster of two raylets, one actor of which is killed: the local run's numbers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edgeq.errors import ClusterError, EdgeqError
+from edgeq.record import structs
+from edgeq.record.structs import CaseRecord
+from tests.end_to_end.raylets import actors, raylets
+from tests.patience import PATIENCE_S
+from tests.unit.faults.project import lay_out, save
+
+PHOTOGRAPHS = 400
+SPEC = """
+methods = ["int8"]
+default_gates = false
+{cluster}
+[models.net]
+source = "net.tflite"
+preprocessing = "keras-tf"
+[images]
+calibration = "calibration"
+evaluation = "evaluation"
+[gates]
+top1_agreement = 0.4
+worst_cosine = 0.8
+relative_error = 1.0
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = lay_out(tmp_path_factory.mktemp("project"))
+    for seed in range(200, 200 + PHOTOGRAPHS):
+        save(root / "evaluation" / str(seed % 5) / f"{seed}.png", seed)
+    return root
+
+
+def started(project: Path, name: str, cluster: str = "") -> subprocess.Popen[str]:
+    """Start the gate with a store and a folder of reports of its own."""
+    spec = project / f"{name}.toml"
+    own = f'store = ".{name}"\nreports = "{name}"\n'
+    spec.write_text(own + SPEC.format(cluster=cluster), "utf-8")
+    return subprocess.Popen(
+        [sys.executable, "-m", "edgeq.cli", "gate", "--edgeq-config", spec.name],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def cases(project: Path, name: str) -> list[CaseRecord]:
+    """Return the cases of a run that depend on predictions alone."""
+    record = structs.read(project / name / "latest" / "run.json")
+    measured = {"steady_memory"}  # depends on what else the machine does
+    return [case for case in record.cases if case.gate not in measured]
+
+
+def test_a_cluster_that_loses_a_node_gives_the_local_runs_cases(project: Path) -> None:
+    with started(project, "local") as local:
+        output, _ = local.communicate(timeout=PATIENCE_S)
+    assert local.returncode == 0, output
+    with (
+        raylets(2) as address,
+        started(project, "cluster", f'[run]\ncluster = "{address}"') as running,
+    ):
+        end = time.monotonic() + PATIENCE_S
+        while len(first := actors()) < 2 and running.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
+        os.kill(first[0], signal.SIGKILL)
+        output, _ = running.communicate(timeout=PATIENCE_S)
+        assert running.returncode == 0, output
+        while actors() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert actors() == []
+    assert len(first) == 2, output
+    assert cases(project, "cluster") == cases(project, "local")
+
+
+def test_an_address_without_a_cluster_is_one_clear_error(project: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'edgeq[ray]'")
+    with started(project, "nowhere", '[run]\ncluster = "127.0.0.1:9"') as running:
+        output, _ = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == EdgeqError.exit_code, output
+    assert "run.cluster: no cluster answers at '127.0.0.1:9'" in output
+    assert "ray start --head" in output
+    assert "Traceback" not in output
+    assert ClusterError.exit_code == EdgeqError.exit_code

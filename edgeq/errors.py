@@ -10,6 +10,7 @@ EdgeqError                  exit code 2: what went wrong, where, and what to do
 ├── StoreError              the content-addressed store can't be used
 ├── WorkerError             a model could not be run
 │   ├── ModelRefusedError   the runtime refused the model, with its reason
+│   ├── TargetError         the place where it should run can't be reached, or was lost
 │   ├── UnlikeOutputsError  outputs can't be compared with the baseline's
 │   ├── WorkerCrashedError  the worker was ended by a signal or returned an exit code
 │   ├── WorkerTimeoutError  the worker did not answer in time
@@ -128,6 +129,13 @@ class WorkerError(EdgeqError):
 
 class ModelRefusedError(WorkerError):
     """The runtime refused to load or run the model and said why."""
+
+
+class TargetError(WorkerError):
+    """A target can't be reached, was lost, or does not run models as it should.
+
+    That says nothing about the models that should run there.
+    """
 
 
 class UnlikeOutputsError(WorkerError):

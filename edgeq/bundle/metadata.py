@@ -12,6 +12,7 @@ from edgeq.bundle import running
 from edgeq.bundle.select import Chosen
 from edgeq.config.structs import TENSORS
 from edgeq.judge.verdict import Verdict
+from edgeq.record.case_ids import name_on
 from edgeq.record.ship_decision import incomparable, status_in_words
 from edgeq.record.structs import CaseRecord, RunRecord, VariantRecord, written
 from edgeq.tflite.model_file import ModelFile
@@ -62,6 +63,7 @@ def describe(
         "source": portable(model.source, root),
         "trained": model.trained,
         "answer": chosen.answer.value,
+        "targets": {name: answer.value for name, answer in chosen.targets.items()},
         "unproven": portable(list(chosen.reasons), root),
         "notes": model.notes,
         "licence": model.licence,
@@ -88,7 +90,8 @@ def describe(
         },
         "verdicts": [_verdict(case, root) for case in chosen.cases],
         "warnings": [
-            f"{case.gate}: {status_in_words(case)}; {portable(case.reason, root)}"
+            f"{name_on(case.gate, case.target)}: {status_in_words(case)}; "
+            f"{portable(case.reason, root)}"
             for case in chosen.cases
             if case.status is not Verdict.PASS
         ]
@@ -134,6 +137,7 @@ def portable(value: object, root: Path) -> object:
 def _verdict(case: CaseRecord, root: Path) -> dict[str, object]:
     return {
         "gate": case.gate,
+        "target": case.target,
         "status": case.status.value,
         "value": case.value,
         "limit": case.limit,

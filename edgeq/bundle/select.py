@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edgeq.judge.verdict import ShipDecision
-from edgeq.record.ship_decision import answer, reasons
+from edgeq.record.ship_decision import answer, overall, overall_reasons
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
 
 
@@ -36,9 +36,10 @@ class Chosen:
     Attributes:
         model: The model.
         variant: The variant.
-        answer: Answer about the variant: cleared, or unproven if requested.
+        answer: Answer about the variant on all targets: cleared, or unproven if requested.
         reasons: Why it is unproven, one sentence each; empty for a cleared one.
-        cases: Its verdicts.
+        cases: Its verdicts, of all targets.
+        targets: The answer on each target, by name; empty if that is this machine alone.
     """
 
     model: ModelRecord
@@ -46,6 +47,7 @@ class Chosen:
     answer: ShipDecision
     reasons: tuple[str, ...]
     cases: tuple[CaseRecord, ...]
+    targets: dict[str, ShipDecision] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -65,13 +67,22 @@ def select(
     packed = {ShipDecision.CLEARED, ShipDecision.UNPROVEN} if unproven else {ShipDecision.CLEARED}
     chosen: list[Chosen] = []
     refused: list[Refusal] = []
+    decisions = overall(record)
     for model in record.models:
         for variant in model.variants:
-            decision = answer(record, model.name, variant)
-            why = reasons(record, model.name, variant)
+            if variant.name != variant.plain_name:
+                continue
+            decision = decisions[model.name, variant.name]
+            why = overall_reasons(record, model, variant.name)
             if decision in packed:
-                cases = record.verdicts(model.name, variant.name)
-                chosen.append(Chosen(model, variant, decision, why, cases))
+                every = [each for each in model.variants if each.plain_name == variant.name]
+                cases = tuple(c for each in every for c in record.verdicts(model.name, each.name))
+                answers = {
+                    each.target: answer(record, model.name, each)
+                    for each in every
+                    if any(each.target == own.name for own in model.targets)
+                }
+                chosen.append(Chosen(model, variant, decision, why, cases, answers))
             else:
                 refused.append(Refusal(model.name, variant.name, decision, why))
     return tuple(chosen), tuple(refused)

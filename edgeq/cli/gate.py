@@ -16,12 +16,19 @@ PLUGINS = ("edgeq.plugin", "benchmark", "edgeq.gate.shipped")
     short_help="Make, run and judge every declared variant.",
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )
+@click.option(
+    "--target",
+    "targets",
+    metavar="NAME",
+    multiple=True,
+    help="Judge on this target in place of those that the spec uses; may be repeated.",
+)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PYTEST ARGUMENTS]...")
-def gate(arguments: tuple[str, ...]) -> int:
+def gate(arguments: tuple[str, ...], targets: tuple[str, ...]) -> int:
     """Make, run and judge every declared variant; write reports/latest/.
 
     Runs the shipped suite in the current folder, without any test file, with the spec found here
-    or in a parent folder, or else the built-in one. All arguments go to pytest:
+    or in a parent folder, or else the built-in one. All other arguments go to pytest:
 
     \b
       edgeq gate -m "not latency"     without the timed cases (markers: size, agreement,
@@ -38,7 +45,8 @@ def gate(arguments: tuple[str, ...]) -> int:
     """  # noqa: D301 - click reads the escaped mark
     import pytest
 
-    return int(pytest.main(pytest_arguments(arguments)))
+    named = [word for name in targets for word in ("--edgeq-target", name)]
+    return int(pytest.main(pytest_arguments((*named, *arguments))))
 
 
 def pytest_arguments(arguments: tuple[str, ...]) -> list[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+
+import msgspec
 
 from edgeq.config.collisions import check_names
 from edgeq.config.contradictions import check_limits
@@ -225,6 +228,18 @@ def _check_origin(variant: ReadyVariant, where: str, spec: Spec) -> None:
             )
 
 
+def using(spec: Spec, targets: Sequence[str]) -> Spec:
+    """Return a spec that uses other targets than it says.
+
+    Raises:
+        SpecError: A target is not declared, or named twice.
+    """
+    chosen = msgspec.structs.replace(spec.targets, use=tuple(targets))
+    spec = msgspec.structs.replace(spec, targets=chosen)
+    _check_targets(spec)
+    return spec
+
+
 def _check_targets(spec: Spec) -> None:
     declared = spec.targets.declared
     for name in declared:
@@ -234,7 +249,7 @@ def _check_targets(spec: Spec) -> None:
                 where=spec.origin,
                 remedy="Use letters, digits and . _ - +, beginning with a letter or digit",
             )
-        if name == LOCAL:
+        if name == LOCAL or name in ENGINES:  # a method may be written METHOD@ENGINE
             raise SpecError(
                 f"the name {name!r} is taken",
                 where=f"{spec.origin}: {key_text('targets', name)}",
@@ -246,6 +261,13 @@ def _check_targets(spec: Spec) -> None:
             raise unknown("target", name, {*BUILT_IN, *declared}, where=where)
     if len(set(spec.targets.use)) != len(spec.targets.use):
         raise SpecError("a target is named twice", where=where, remedy="Name it once")
+    for name in spec.variants:
+        if name.rpartition("@")[2] in {*spec.targets.use} - {LOCAL}:
+            raise SpecError(
+                f"variant name {name!r} is that of a variant on a target",
+                where=spec.origin,
+                remedy="Rename the variant or the target",
+            )
     if not spec.targets.use:
         raise SpecError("no target is named", where=where, remedy="Name at least one")
 

@@ -15,6 +15,7 @@ from edgeq.config.markers import Marker
 from edgeq.config.structs import Limits, Task
 
 if TYPE_CHECKING:
+    from edgeq.config.target_kinds import Measured
     from edgeq.judge.verdict import Judgement
     from edgeq.pipeline.variant import VariantUnderTest
     from edgeq.words import Kind
@@ -86,6 +87,8 @@ class Gate:
             whose method quantizes activations, those whose file may have activations with fixed
             scales (their method is calibrated, or they claim none), those whose method is
             calibrated, or those that this run calibrated.
+        needs: What a target must be able to measure for it, or ``"file"`` if it concerns the file
+            alone, and is judged once, on this machine.
         needs_images: Whether it needs an evaluation set.
         follows_evaluation: Whether it counts what an evaluation shows if there is one; redundant
             for a gate that needs images.
@@ -117,6 +120,7 @@ class Gate:
     maximum: float | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
     holds: Holds = "every"
+    needs: Measured | Literal["file"] = "predictions"
     needs_images: bool = False
     follows_evaluation: bool = False
     needs_labels: bool = False

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from edgeq.targets.findings import Findings
     from edgeq.targets.parts import Supply
 
-Measured = Literal["predictions", "time", "memory", "placement"]
-"""What a target can measure; ``placement`` is which operators it would run where."""
+Measured = Literal["predictions", "kernels", "time", "memory", "placement"]
+"""What a target can measure; ``kernels`` is what XNNPACK takes over and whether other kernels give
+the same outputs, ``placement`` which operators it would run where."""
 
 Settings = Any
 """An instance of a kind's struct of settings."""
@@ -164,6 +165,17 @@ class TargetKind:
     start: Callable[[str, Settings], Target] | str | None = None
     examine: Callable[[Settings, Path], Findings] | str | None = None
     prepare: Callable[[str, Settings, Supply], Iterable[str]] | str | None = None
+
+    @property
+    def clears(self) -> bool:
+        """Whether a variant must be cleared there to ship; other targets can only reject it."""
+        return "predictions" in self.measures and not self.estimates
+
+    def can_measure(self, what: str) -> bool:
+        """Return whether a target of this kind can measure what a gate needs."""
+        if what == "kernels":
+            return "predictions" in self.measures and self.kernels == "xnnpack"
+        return what in self.measures
 
 
 def function(named: Callable[..., Any] | str) -> Callable[..., Any]:

@@ -58,7 +58,9 @@ def pytest_pycollect_makemodule(
 
 def _is_stopped(state: State) -> bool:
     """Return whether bad input leaves nothing to validate; only the bad input is then reported."""
-    return len(state.beforehand.stopped(state.cases.values())) == len(state.variants)
+    cases = state.cases.values()
+    stopped = state.beforehand.stopped(cases, reach=False)
+    return stopped.keys() == {case.variant.name for case in cases}
 
 
 def announcement(state: State) -> tuple[str, str, str]:

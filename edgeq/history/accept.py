@@ -12,6 +12,7 @@ from edgeq.history.accepted import Acceptance, Accepted, AcceptedCase
 from edgeq.history.selection import Selection
 from edgeq.history.snapshot import CaseFigure, kept, of_record
 from edgeq.judge.verdict import Verdict
+from edgeq.record.case_ids import parsed
 from edgeq.record.structs import CaseRecord, RunRecord, is_own_test
 from edgeq.words import names, plural
 
@@ -93,11 +94,20 @@ def accept(
     records = {}
     for model in sorted(touched):
         new = tuple(figures[case_id] for case_id in chosen if figures[case_id].model == model)
-        merged = _merged(
-            existing.get(model, Accepted(model=model)), record, new, signature, dropped
-        )
+        merged = existing.get(model, Accepted(model=model))
+        for some in _by_target(new) or ((),):
+            merged = _merged(merged, record, some, signature, dropped)
         records[model] = merged if merged.cases else None
     return Accepting(records=records, taken=chosen, vanished=vanished, pruned=prune)
+
+
+def _by_target(figures: tuple[CaseFigure, ...]) -> tuple[tuple[CaseFigure, ...], ...]:
+    """Return figures by target, as each target has its own conditions."""
+    targets = dict.fromkeys(parsed(figure.id).target for figure in figures)
+    return tuple(
+        tuple(figure for figure in figures if parsed(figure.id).target == target)
+        for target in targets
+    )
 
 
 def refuse(record: RunRecord, selected: Selection) -> None:
@@ -162,7 +172,7 @@ def _merged(
         }
     used: dict[str, set[str]] = {}
     for case_id, case in cases.items():
-        used.setdefault(case.acceptance, set()).add(case_id.split("/")[1])
+        used.setdefault(case.acceptance, set()).add(parsed(case_id).variant)
     left = {
         key: _only(acceptance, used[key]) for key, acceptance in acceptances.items() if key in used
     }

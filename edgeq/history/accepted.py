@@ -17,6 +17,7 @@ from edgeq.io.structs import Json
 from edgeq.io.versions import Reader, content_of
 from edgeq.judge.verdict import Verdict
 from edgeq.measure.bits import unpack
+from edgeq.record.case_ids import parsed
 from edgeq.record.feeding import Feeding
 from edgeq.samples.sets import read_keys
 
@@ -270,5 +271,5 @@ _READER = Reader(
 
 
 def _is_case(case_id: str, model: str) -> bool:
-    parts = case_id.split("/")
-    return len(parts) == 3 and parts[0] == model and all(parts)  # noqa: PLR2004 - model/method/gate
+    parts = parsed(case_id)
+    return case_id.count("/") == 2 and parts.model == model and all(parts)  # noqa: PLR2004 - model/variant/gate

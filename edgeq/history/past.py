@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from edgeq.config.target_kinds import LOCAL
 from edgeq.errors import RecordError
 from edgeq.history.accepted import Conditions, HeldCase, VariantFacts, check_images
 from edgeq.history.moment import moment_of, moment_text
@@ -22,6 +23,7 @@ from edgeq.io import structs
 from edgeq.io.files import sha256_bytes, write_bytes
 from edgeq.io.versions import Reader, content_of
 from edgeq.judge.verdict import ShipDecision
+from edgeq.record.case_ids import parsed
 from edgeq.record.ship_decision import Outcome, answer, decided
 from edgeq.record.structs import RunRecord
 
@@ -43,12 +45,14 @@ class PastModel(msgspec.Struct, frozen=True, kw_only=True):
     """One model of a past run.
 
     Attributes:
-        measured_with: The conditions that its figures apply to.
+        measured_with: The conditions that its figures on this machine apply to.
         variants: Variants by name.
+        targets: The conditions that figures on other targets apply to, by target.
     """
 
     measured_with: Conditions
     variants: dict[str, VariantFacts]
+    targets: dict[str, Conditions] = {}
 
 
 class PastRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,13 +116,17 @@ def past_run(record: RunRecord, *, notes: tuple[str, ...] = ()) -> PastRun:
     figures = {
         case_id: figure
         for case_id, figure in of_record(record).figures.items()
-        if case_id.split("/") == [figure.model, figure.method, figure.gate]
+        if case_id.count("/") == 2  # noqa: PLR2004 - model/variant/gate
+        and parsed(case_id)[:3] == (figure.model, figure.method, figure.gate)
     }
     models: dict[str, PastModel] = {}
     for figure in figures.values():
         known = models.setdefault(
             figure.model, PastModel(measured_with=figure.conditions, variants={})
         )
+        target = parsed(figure.id).target
+        if target != LOCAL:
+            known.targets[target] = figure.conditions
         known.variants[figure.method] = _bounded(figure.variant)
     return PastRun(
         started=record.started,
@@ -209,8 +217,10 @@ def keep(run: PastRun, folder: Path, *, most: int) -> Path | None:
 
 
 def _figure(run: PastRun, case_id: str) -> CaseFigure:
-    known = run.models[case_id.partition("/")[0]]
-    return held_figure(case_id, run.cases[case_id], known.measured_with, known.variants)
+    parts = parsed(case_id)
+    known = run.models[parts.model]
+    conditions = known.targets.get(parts.target, known.measured_with)
+    return held_figure(case_id, run.cases[case_id], conditions, known.variants)
 
 
 def _files(folder: Path) -> Sequence[Path]:

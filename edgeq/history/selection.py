@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from edgeq.config.gates import GATES
 from edgeq.errors import RecordError
+from edgeq.record.case_ids import parsed
 
 Selection = Callable[[str], bool]
 
@@ -40,10 +41,9 @@ def select(expression: str) -> Selection:
 
 def _haystack(case_id: str) -> str:
     """Return the text in which words are searched."""
-    model, _, rest = case_id.partition("/")
-    method, _, gate = rest.rpartition("/")
+    model, variant, gate, _ = parsed(case_id)
     marker = GATES.get(gate).marker if gate in GATES else ""
-    return "\n".join((case_id, f"test_{gate}[{model}-{method}]", marker)).lower()
+    return "\n".join((case_id, f"test_{gate}[{model}-{variant}]", marker)).lower()
 
 
 class _Parser:

@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 
 from edgeq.config.structs import Preprocessing
+from edgeq.config.target_kinds import LOCAL
 from edgeq.history.accepted import Accepted, Conditions, HeldCase, Machine, VariantFacts
 from edgeq.io import structs
 from edgeq.io.structs import Json
 from edgeq.judge.verdict import Verdict
 from edgeq.record import provenance
+from edgeq.record.case_ids import parsed
 from edgeq.record.feeding import Feeding, recorded_differences
 from edgeq.record.measured import RecordedAgreement
 from edgeq.record.provenance import Toolchain
@@ -90,7 +92,11 @@ def of_record(record: RunRecord) -> Snapshot:
     """Return the figures of a run."""
     models = {model.name: model for model in record.models}
     machine, toolchain = record.machine, record.toolchain
-    conditions = {name: _conditions(model, machine, toolchain) for name, model in models.items()}
+    conditions = {
+        (name, target): _conditions(model, machine, toolchain, target)
+        for name, model in models.items()
+        for target in {LOCAL, *(each.name for each in model.targets)}
+    }
     variants = {
         (model.name, variant.name): _variant(variant)
         for model in record.models
@@ -100,7 +106,7 @@ def of_record(record: RunRecord) -> Snapshot:
         figures={
             case.id: _figure(
                 case,
-                conditions.get(case.model, Conditions()),
+                conditions.get((case.model, case.target), Conditions()),
                 variants.get((case.model, case.variant), VariantFacts()),
                 "" if case.model not in models else models[case.model].image_keys,
             )
@@ -126,7 +132,7 @@ def of_case(
     variants = (_variant(variant) for variant in model.variants if variant.name == case.variant)
     return _figure(
         case,
-        _conditions(model, machine, toolchain),
+        _conditions(model, machine, toolchain, case.target),
         next(variants, VariantFacts()),
         model.image_keys,
     )
@@ -159,13 +165,13 @@ def held_figure(
     """Return the figure of a stored case.
 
     Args:
-        case_id: ``model/method/gate``.
+        case_id: The case's id.
         case: The case.
         conditions: The conditions under which it was measured.
         variants: The variants of its model, by name.
         image_keys: Keys of its evaluation set's images, or ``""`` if not stored.
     """
-    model, method, gate = case_id.split("/")
+    model, method, gate, _ = parsed(case_id)
     return CaseFigure(
         id=case_id,
         model=model,
@@ -205,23 +211,31 @@ def _figure(
     )
 
 
-def _conditions(model: ModelRecord, machine: provenance.Machine, tools: Toolchain) -> Conditions:
-    evaluation = model.images.evaluation
+def _conditions(
+    model: ModelRecord, machine: provenance.Machine, tools: Toolchain, target: str
+) -> Conditions:
+    """Return the conditions on a target, which has a machine and a runtime of its own."""
+    evaluation, baseline = model.images.evaluation, model.baseline
+    kernels, runtime = tools.kernels, tools.ai_edge_litert
+    for other in model.targets:
+        if other.name == target != LOCAL:
+            machine, kernels, baseline = other.machine, other.kernels, other.baseline or baseline
+            runtime = other.versions.get("ai-edge-litert")
     return Conditions(
         baseline_sha256=model.baseline.sha256,
         evaluation_sha256=None if evaluation is None else evaluation.sha256,
         evaluation_images=None if evaluation is None else evaluation.count,
         evaluation_worth=None if evaluation is None else evaluation.effective,
         preprocessing=_table(model.preprocessing),
-        kernels=tools.kernels or "",
+        kernels=kernels or "",
         threads=tools.threads or 0,
-        runtime=tools.ai_edge_litert or "",
+        runtime=runtime or "",
         machine=Machine(
             architecture=machine.architecture or "",
             processor=machine.processor or "",
             cores=machine.cores or 0,
         ),
-        baseline_right=model.baseline.right,
+        baseline_right=baseline.right,
     )
 
 

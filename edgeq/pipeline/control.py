@@ -9,7 +9,7 @@ import msgspec
 from edgeq.config.allowances import WIDEST, allowance_of
 from edgeq.config.methods import METHODS, MethodChoice, choose
 from edgeq.config.structs import StoredWeights
-from edgeq.errors import EdgeqError
+from edgeq.errors import EdgeqError, TargetError
 from edgeq.judge.control import Reference
 from edgeq.judge.proofs import shows
 from edgeq.judge.tensors import label_of
@@ -79,6 +79,8 @@ def find_control(variant: VariantUnderTest) -> Control:
         return replace(control, variant=None, absent=unlike)
     try:
         _run_control(control.variant)
+    except TargetError:
+        raise  # that says nothing about the control
     except EdgeqError as error:
         absent = f"edgeq can't make or run {control.method} of this model: {error.what}"
         return replace(control, variant=None, absent=absent)

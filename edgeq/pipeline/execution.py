@@ -36,7 +36,7 @@ from edgeq.pipeline.readout import (
 from edgeq.pipeline.schedule import Say
 from edgeq.run.doing import INFERENCE, Doing
 from edgeq.run.memory import measure_memory
-from edgeq.run.results import Loaded, MemoryUse
+from edgeq.run.results import Loaded, MemoryUse, WorkerFacts
 from edgeq.run.session import Session
 from edgeq.run.targets import Target
 from edgeq.run.workers import Workers
@@ -65,17 +65,26 @@ class Executor:
         run: How models are run.
         store: The store for the results.
         say: Called with lines of progress.
+        greet: Returns what a worker on the target says of itself; None to start one for that.
 
     Attributes:
         workers: The target's workers.
         cluster: The cluster that evaluates instead of them, None if the spec names none.
     """
 
-    def __init__(self, target: Target, run: Run, store: Store, say: Say) -> None:
+    def __init__(
+        self,
+        target: Target,
+        run: Run,
+        store: Store,
+        say: Say,
+        greet: Callable[[], WorkerFacts] | None = None,
+    ) -> None:
         self.target = target
         self.run = run
         self._store = store
         self._say = say
+        self._greet = greet or self._ask_a_worker
         self._ledgers: dict[str, Ledger] = {}
         self.workers = Workers(
             target,
@@ -94,11 +103,14 @@ class Executor:
         """
         if self.target.name == LOCAL:
             return runtime_facts()
-        with self.workers.fresh(self.target.name) as session:
-            facts = session.facts
+        facts = self._greet()
         known = {key: value for key, value in facts.versions.items() if key in _DECIDING}
         architecture = facts.versions.get("machine", "")
         return {**known, "architecture": architecture, "processor": facts.processor}
+
+    def _ask_a_worker(self) -> WorkerFacts:
+        with self.workers.fresh(self.target.name) as session:
+            return session.facts
 
     def session(self, key: str) -> Session:
         """Return a fresh worker for a model; the caller must close it."""

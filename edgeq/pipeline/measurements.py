@@ -102,6 +102,7 @@ class Measurement(Generic[T]):
             None if it has no entry, because its sources are stored or it is quick to measure.
         compares: Whether it compares the variant with its baseline; a baseline has no such value.
         alone: Whether nothing else may run during the measurement.
+        of_file: Whether it is about the file alone, so that it is made once for all targets.
         ahead: How it is made before a case needs it, None if that is not worthwhile.
     """
 
@@ -112,6 +113,7 @@ class Measurement(Generic[T]):
     depends: Callable[[VariantUnderTest], Mapping[str, object]] | None = None
     compares: bool = False
     alone: bool = False
+    of_file: bool = False
     ahead: Ahead | None = None
 
     def of(self, variant: VariantUnderTest) -> T:
@@ -422,15 +424,23 @@ MEASUREMENTS: Registry[Measurement[Any]] = Registry(
     (
         (row.name, row)
         for row in (
-            Measurement(name="artifact", make=make, compares=True),
+            Measurement(name="artifact", make=make, compares=True, of_file=True),
             Measurement(name="loaded", make=lambda variant: variant.run.executor.load(variant)),
-            Measurement(name="size", make=_size, struct=Size, group="sizes", depends=file_facts),
+            Measurement(
+                name="size",
+                make=_size,
+                struct=Size,
+                group="sizes",
+                depends=file_facts,
+                of_file=True,
+            ),
             Measurement(
                 name="operators",
                 make=_operators,
                 struct=Operators,
                 group="operators",
                 depends=file_facts,
+                of_file=True,
             ),
             Measurement(
                 name="sparsity",
@@ -438,8 +448,9 @@ MEASUREMENTS: Registry[Measurement[Any]] = Registry(
                 struct=Sparsity,
                 group="sparsity",
                 depends=file_facts,
+                of_file=True,
             ),
-            Measurement(name="least", make=_least, compares=True),
+            Measurement(name="least", make=_least, compares=True, of_file=True),
             Measurement(
                 name="stored",
                 make=_stored,
@@ -447,6 +458,7 @@ MEASUREMENTS: Registry[Measurement[Any]] = Registry(
                 group="stored",
                 depends=_stored_facts,
                 compares=True,
+                of_file=True,
             ),
             Measurement(name="predictions", make=_predictions),
             Measurement(
@@ -492,7 +504,7 @@ MEASUREMENTS: Registry[Measurement[Any]] = Registry(
             Measurement(name="control_choice", make=find_control, compares=True),
             Measurement(name="beside_control", make=beside_control_of, compares=True),
             Measurement(name="own_reference", make=reference_of, compares=True),
-            Measurement(name="feeding", make=_feeding, compares=True),
+            Measurement(name="feeding", make=_feeding, compares=True, of_file=True),
             Measurement(name="asked_again", make=ask_again),
             Measurement(
                 name="other_kernels",
@@ -526,6 +538,7 @@ MEASUREMENTS: Registry[Measurement[Any]] = Registry(
                 struct=InputRange,
                 group="input_range",
                 depends=_input_range_facts,
+                of_file=True,
             ),
             Measurement(
                 name="activations",

@@ -11,10 +11,10 @@ from edgeq.config.gates import GATES
 from edgeq.config.methods import METHODS, choose
 from edgeq.config.structs import CLASSIFICATION, Model, Spec, Task
 from edgeq.config.tables import header
-from edgeq.config.target_kinds import LOCAL
 from edgeq.errors import SpecError
 from edgeq.models import lite0
 from edgeq.pipeline.variant import VariantUnderTest
+from edgeq.record.case_ids import case_id
 
 if TYPE_CHECKING:
     from edgeq.pipeline.run import Run
@@ -60,8 +60,9 @@ class Case:
 
     @property
     def id(self) -> str:
-        """The case's id in the record, ``MODEL/VARIANT/GATE``."""
-        return f"{self.variant.name}/{self.gate.name}"
+        """The case's id in the record, ``MODEL/VARIANT/GATE``, elsewhere with ``@TARGET``."""
+        variant = self.variant
+        return case_id(variant.model, variant.short_name, self.gate.name, variant.place.name)
 
 
 def variants(run: Run) -> Iterator[VariantUnderTest]:
@@ -90,22 +91,15 @@ def _named(run: Run, name: str) -> VariantUnderTest:
 
 
 def cases(spec: Spec, declared: Sequence[VariantUnderTest]) -> tuple[Case, ...]:
-    """Return every declared case, first the proofs that apply, then the limits.
+    """Return every declared case, of each variant first the proofs that apply, then the limits.
 
     Args:
         spec: The spec.
-        declared: The variants of the spec.
+        declared: The variants of the spec, on each of its targets.
 
     Raises:
-        SpecError: The spec declares no case at all, or one on another target than this machine.
+        SpecError: The spec declares no case at all.
     """
-    elsewhere = [name for name in spec.targets.use if name != LOCAL]
-    if elsewhere:
-        raise SpecError(
-            f"the gate does not judge variants on {elsewhere[0]!r} yet",
-            where=f"{spec.origin}: targets",
-            remedy=f"Leave it out, and try files there: edgeq target check {elsewhere[0]}",
-        )
     every = [case for variant in declared for case in _cases_of(spec, variant)]
     if not every:
         raise SpecError(
@@ -118,6 +112,19 @@ def cases(spec: Spec, declared: Sequence[VariantUnderTest]) -> tuple[Case, ...]:
 
 
 def _cases_of(spec: Spec, variant: VariantUnderTest) -> Iterator[Case]:
+    judges = variant.place.judges
+    yield from (case for case in _everywhere(spec, variant) if judges(case.gate))
+
+
+def not_applicable(variant: VariantUnderTest) -> tuple[str, ...]:
+    """Return the gates that a variant's target can't measure and that would be judged here."""
+    place, every = variant.place, _everywhere(variant.spec, variant)
+    gates = (case.gate for case in every if case.gate.needs != "file")
+    return tuple(gate.name for gate in gates if place.used and not place.judges(gate))
+
+
+def _everywhere(spec: Spec, variant: VariantUnderTest) -> Iterator[Case]:
+    """Yield the cases that a variant would have on a target that can measure everything."""
     yield from (Case(variant, gate, None) for _, gate in GATES if _proves(gate, variant))
     limits = variant.limits
     task = _known_task(spec.models[variant.model])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgeq.config.structs import CLASSIFICATION
-from edgeq.errors import ModelError, UnlikeOutputsError, WorkerError
+from edgeq.errors import ModelError, TargetError, UnlikeOutputsError, WorkerError
 from edgeq.measure.predictions import Floats, Predictions, make_answers
 from edgeq.tasks.recognition import Reading
 from edgeq.tflite.edits import Edit, outputs_edits
@@ -118,12 +118,13 @@ def blaming(variant: VariantUnderTest) -> Iterator[None]:
 
     Raises:
         ModelError: The baseline does not run.
+        TargetError: The target was lost, which is no model's fault.
         WorkerError: The variant does not run.
     """
     try:
         yield
     except WorkerError as error:
-        if not variant.is_baseline:
+        if not variant.is_baseline or isinstance(error, TargetError):
             raise
         raise ModelError(
             f"the baseline does not run: {error.what}",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from edgeq.errors import EdgeqError, ModelRefusedError, TargetError, UnlikeOutputsError, WorkerError
 from edgeq.pipeline.memo import Memo
+from edgeq.pipeline.places import Place, others, this_machine
 from edgeq.pipeline.plan import Case, cases, variants
 from edgeq.pipeline.schedule import NotAloneError, ProgressRelay, Say
 from edgeq.pipeline.variant import BASELINE, VariantUnderTest
@@ -18,8 +19,43 @@ if TYPE_CHECKING:
     from edgeq.config.structs import Spec
     from edgeq.pipeline.execution import Executor
     from edgeq.pipeline.inputs import ModelInputs
+    from edgeq.run.results import WorkerFacts
     from edgeq.run.targets import Target
     from edgeq.store.content import Store
+    from edgeq.targets.check import Checked
+
+_ANSWERED = (ModelRefusedError, UnlikeOutputsError)
+"""Errors after which a worker is known to work."""
+
+
+class _Shared:
+    """What the runs on all targets share.
+
+    Args:
+        spec: The spec to validate.
+        relay: Relays lines of progress.
+        store: The store for everything that is built, the spec's own if None.
+
+    Attributes:
+        parts: Number of workers that share an evaluation on this machine.
+        side_by_side: Whether work is in progress beside which nothing can be measured alone.
+        cases: Every declared case, None before the first access.
+        stores, inputs: The store, and the inputs by model.
+    """
+
+    def __init__(self, spec: Spec, relay: ProgressRelay, store: Store | None) -> None:
+        self._spec, self._store = spec, store
+        self.parts = 1
+        self.side_by_side = False
+        self.cases: tuple[Case, ...] | None = None
+        self.stores: Memo[None, Store] = Memo(relay.goes_on)
+        self.inputs: Memo[str, ModelInputs] = Memo(relay.goes_on)
+
+    def make_store(self) -> Store:
+        """Return the store that was given, or the spec's own."""
+        from edgeq.store.content import Store
+
+        return self._store or Store(self._spec.path(self._spec.store))
 
 
 class Run:
@@ -29,17 +65,21 @@ class Run:
     variants. Predictions, times and memory are measured separately and fail independently, so that
     the order of accesses does not matter.
 
+    Each target has a run of its own, whose baseline and variants run there. They share what is
+    built and read on this machine, and so its run.
+
     Args:
         spec: The spec to validate.
         store: The store for everything that is built, the spec's own if None.
-        target: The target on which models run, this machine if None.
+        target: What stands in for this machine to run models, None for nothing.
         say: Called with lines of progress.
 
     Attributes:
+        place: The target.
+        here: The run on this machine, itself if this is it.
         relay: Relays lines of progress.
-        variants: Every declared variant.
-        parts: Number of workers that share the evaluation of one model; must be set before the
-            first evaluation.
+        variants: Every declared variant, on this target.
+        elsewhere: The runs on the spec's other targets; empty if this is one of them.
     """
 
     def __init__(
@@ -51,24 +91,54 @@ class Run:
         say: Say = lambda _: None,
     ) -> None:
         self.spec = spec
+        self.here: Run = self
+        self.place = this_machine(spec)
         self.relay = ProgressRelay(say)
-        self.parts = 1
-        self._side_by_side = False
-        self._given_store, self._given_target = store, target
-        self._stores: Memo[None, Store] = Memo(self.relay.goes_on)
+        self._given_target = target
+        self._shared = _Shared(spec, self.relay, store)
+        self._prepare()
+        self.elsewhere: tuple[Run, ...] = tuple(
+            RunElsewhere(self, self._shared, place) for place in others(spec)
+        )
+
+    def _prepare(self) -> None:
+        """Prepare what each run has of its own, which is not made before it is needed."""
         self._executors: Memo[None, Executor] = Memo(self.relay.goes_on)
-        self._inputs: Memo[str, ModelInputs] = Memo(self.relay.goes_on)
         self._others: Memo[str, VariantUnderTest] = Memo(self.relay.goes_on)
         self.variants: tuple[VariantUnderTest, ...] = tuple(variants(self))
 
-    @cached_property
+    @property
+    def everywhere(self) -> tuple[VariantUnderTest, ...]:
+        """Every declared variant, on this machine and on each other target."""
+        return tuple(variant for run in (self, *self.elsewhere) for variant in run.variants)
+
+    @property
     def cases(self) -> tuple[Case, ...]:
-        """Every declared case.
+        """Every declared case, of every target.
 
         Raises:
             SpecError: The spec declares none.
         """
-        return cases(self.spec, self.variants)
+        if self._shared.cases is None:
+            self._shared.cases = cases(self.spec, self.here.everywhere)
+        return self._shared.cases
+
+    @property
+    def parts(self) -> int:
+        """Number of workers that share the evaluation of one model, one on another machine.
+
+        It must be set before the first evaluation.
+        """
+        return self._shared.parts if self.shares_cores else 1
+
+    @parts.setter
+    def parts(self, number: int) -> None:
+        self._shared.parts = number
+
+    @property
+    def shares_cores(self) -> bool:
+        """Whether models run on this machine's cores."""
+        return True
 
     @property
     def say(self) -> Say:
@@ -78,12 +148,7 @@ class Run:
     @property
     def store(self) -> Store:
         """The store for everything that is built."""
-        return self._stores.get(None, self._make_store)
-
-    def _make_store(self) -> Store:
-        from edgeq.store.content import Store
-
-        return self._given_store or Store(self.spec.path(self.spec.store))
+        return self._shared.stores.get(None, self._shared.make_store)
 
     @property
     def executor(self) -> Executor:
@@ -99,7 +164,7 @@ class Run:
 
     def inputs(self, model: str) -> ModelInputs:
         """Return the inputs of a model."""
-        return self._inputs.get(model, lambda: self._make_inputs(model))
+        return self._shared.inputs.get(model, lambda: self._make_inputs(model))
 
     def _make_inputs(self, model: str) -> ModelInputs:
         from edgeq.pipeline.inputs import ModelInputs
@@ -111,12 +176,12 @@ class Run:
         return tuple(variant for variant in self.variants if variant.model == model)
 
     def variant(self, name: str) -> VariantUnderTest:
-        """Return the declared variant with a name (``MODEL/VARIANT``).
+        """Return the declared variant with a name (``MODEL/VARIANT``, elsewhere ``@TARGET``).
 
         Raises:
             SpecError: There is no such variant.
         """
-        for variant in self.variants:
+        for variant in self.everywhere:
             if variant.name == name:
                 return variant
         raise unknown("variant", name, [variant.name for variant in self.variants])
@@ -148,11 +213,11 @@ class Run:
     @contextmanager
     def measuring_side_by_side(self) -> Iterator[None]:
         """Refuse measurements that must run alone, until the block ends."""
-        self._side_by_side = True
+        self._shared.side_by_side = True
         try:
             yield
         finally:
-            self._side_by_side = False
+            self._shared.side_by_side = False
 
     def measure(self, variant: VariantUnderTest, name: str) -> Any:
         """Return a measurement of a variant, made on first access.
@@ -171,6 +236,132 @@ class Run:
         row = MEASUREMENTS.get(name)
         if row.compares and variant.is_baseline:
             raise TypeError(f"{variant.name} is a baseline: it is compared with nothing")
-        if row.alone and self._side_by_side:
+        if row.alone and self._shared.side_by_side:
             raise NotAloneError(f"{variant.name}: {name} must be measured alone")
+        if row.of_file and variant.here is not variant:
+            return variant.results.get(name, lambda: self.here.measure(variant.here, name))
         return variant.results.get(name, lambda: row.of(variant))
+
+    def reach(self) -> Checked | None:
+        """Return what a check of the target showed, None for this machine, which needs none.
+
+        Raises:
+            EdgeqError: It can't be used.
+        """
+        return None
+
+    def blame(self, error: EdgeqError) -> EdgeqError:
+        """Return the error that explains another: the target's own, if that is lost."""
+        return error
+
+    def known_check(self) -> Checked | None:
+        """Return what a check of the target showed, if it was checked; nothing is checked."""
+        return None
+
+    def known_error(self) -> EdgeqError | None:
+        """Return why the target can't be used, if that is known; nothing is checked."""
+        return None
+
+
+class RunElsewhere(Run):
+    """The part of a run on another target.
+
+    The target is checked before anything runs there. Once it is lost, nothing more is tried there,
+    and everything that it was needed for has the same error.
+
+    Args:
+        here: The run on this machine.
+        shared: What the two share.
+        place: The target.
+    """
+
+    def __init__(self, here: Run, shared: _Shared, place: Place) -> None:
+        self.here, self.spec, self.place, self.relay = here, here.spec, place, here.relay
+        self.elsewhere = ()
+        self._shared = shared
+        self._checks: Memo[object, Checked] = Memo(here.relay.goes_on)
+        self._lost: TargetError | None = None
+        self._prepare()
+
+    @property
+    def shares_cores(self) -> bool:
+        """Whether models run on this machine's cores, as in an emulator."""
+        try:
+            return self.executor.target.local_files
+        except EdgeqError:  # raised again by what runs there
+            return False
+
+    @property
+    def executor(self) -> Executor:
+        """The executor, which runs models there.
+
+        Raises:
+            EdgeqError: The target can't be started, or was lost.
+        """
+        if self._lost is not None:
+            raise self._lost
+        return super().executor
+
+    def _make_executor(self) -> Executor:
+        from edgeq.pipeline.execution import Executor
+        from edgeq.targets.starting import start
+
+        place = self.place
+        target = start(place.name, place.declared, self.spec.root)
+        return Executor(target, place.run(self.spec.run), self.store, self.say, self._facts)
+
+    def _facts(self) -> WorkerFacts:
+        return self.reach().facts
+
+    def reach(self) -> Checked:
+        """Return what a check of the target showed, which is made once.
+
+        Raises:
+            EdgeqError: It can't be used.
+        """
+        if self._lost is not None:
+            raise self._lost
+        return self._checks.get(None, self._check)
+
+    def known_check(self) -> Checked | None:
+        """Return what a check of the target showed, if it was checked; nothing is checked."""
+        return self._checks.done(None)
+
+    def known_error(self) -> EdgeqError | None:
+        """Return why the target can't be used, if that is known; nothing is checked."""
+        return self._lost or self._checks.error(None)
+
+    def _check(self) -> Checked:
+        from edgeq.targets.check import check
+
+        self.say(f"{self.place.name}: checking the target")
+        try:
+            checked = check(self.place.kind, self.executor.target)
+        except WorkerError as error:
+            raise self._own(error) from error
+        if checked.problems:
+            raise self._own(TargetError("; ".join(checked.problems)))
+        return checked
+
+    def _own(self, error: WorkerError) -> TargetError:
+        """Return the target's own error, whatever it was needed for."""
+        name = self.place.name
+        remedy = error.remedy or f"Look at it with: edgeq target check {name}"
+        return TargetError(error.what, where=f"target {name}", remedy=remedy, output=error.output)
+
+    def blame(self, error: EdgeqError) -> EdgeqError:
+        """Return the error that explains another: the target's own, if that is lost.
+
+        If a worker ended there or said nothing, a new one is asked whether the target still works.
+        """
+        cause = error if isinstance(error, WorkerError) else error.__cause__
+        if not isinstance(cause, WorkerError) or isinstance(cause, _ANSWERED):
+            return error
+        if self._lost is None:
+            try:
+                if isinstance(cause, TargetError):
+                    raise self._own(cause)
+                self._checks.get(id(cause), self._check)
+            except TargetError as lost:
+                self._lost = lost
+        return self._lost or error

@@ -58,11 +58,13 @@ class Task:
             memory or recursion depth, is met again by the case that needs the result; any other
             error ends the schedule.
         after: Names of the tasks that must have ended, successfully or not, before it starts.
+        uses: Name of something that only one task at a time may use, empty if nothing.
     """
 
     name: str
     work: Callable[[], object]
     after: tuple[str, ...] = ()
+    uses: str = ""
 
 
 class ProgressRelay:
@@ -122,7 +124,7 @@ def carry_out(tasks: Sequence[Task], relay: ProgressRelay, *, workers: int) -> t
     start = time.monotonic()
     stages: list[Stage] = []
     waiting = list(tasks)
-    running: dict[Future[None], str] = {}
+    running: dict[Future[None], Task] = {}
 
     def do(task: Task) -> None:
         began = time.monotonic()
@@ -135,7 +137,7 @@ def carry_out(tasks: Sequence[Task], relay: ProgressRelay, *, workers: int) -> t
             while waiting or running:
                 for task in _ready(waiting, running.values())[: workers - len(running)]:
                     waiting.remove(task)
-                    running[pool.submit(do, task)] = task.name
+                    running[pool.submit(do, task)] = task
                 ended, _ = wait(running, timeout=LOOK_S, return_when=FIRST_COMPLETED)
                 relay.flush()
                 for future in ended:
@@ -150,7 +152,14 @@ def carry_out(tasks: Sequence[Task], relay: ProgressRelay, *, workers: int) -> t
     return tuple(sorted(stages, key=lambda stage: stage.start_s))
 
 
-def _ready(waiting: Sequence[Task], running: Iterable[str]) -> list[Task]:
-    """Return the tasks that no longer depend on an unfinished task."""
-    still = {task.name for task in waiting} | set(running)
-    return [task for task in waiting if still.isdisjoint(task.after)]
+def _ready(waiting: Sequence[Task], running: Iterable[Task]) -> list[Task]:
+    """Return the tasks that depend on no unfinished task and use nothing that is in use."""
+    busy = tuple(running)
+    still = {task.name for task in (*waiting, *busy)}
+    used = {task.uses for task in busy if task.uses}
+    ready = []
+    for task in waiting:
+        if still.isdisjoint(task.after) and task.uses not in used:
+            ready.append(task)
+            used |= {task.uses} if task.uses else set()
+    return ready

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from edgeq.pipeline.control import Control
     from edgeq.pipeline.inputs import ModelInputs
     from edgeq.pipeline.measurements import InputRange, Noise, Steadiness
+    from edgeq.pipeline.places import Place
     from edgeq.pipeline.readout import Readout
     from edgeq.pipeline.repeating import AskedAgain, OtherKernels
     from edgeq.pipeline.run import Run
@@ -213,9 +214,33 @@ class VariantUnderTest:
         return f"<{type(self).__name__} {self.name}>"
 
     @property
+    def place(self) -> Place:
+        """The target that it runs on."""
+        return self.run.place
+
+    @property
+    def here(self) -> VariantUnderTest:
+        """The same variant on this machine, where its file is made and examined."""
+        run, model, name = self.run.here, self.model, self.short_name
+        if run is self.run:
+            return self
+        if self.is_baseline:
+            return run.baseline(model)
+        named = (other for other in run.variants_of(model) if other.short_name == name)
+        declared = next(named, None)
+        if declared is not None or self.choice is None:
+            return declared or run.variant(f"{model}/{name}")
+        return run.undeclared(model, name, self.choice, like=self._sampled_like)
+
+    @property
     def name(self) -> str:
-        """Full name in the run, ``MODEL/VARIANT``."""
-        return f"{self.model}/{self.short_name}"
+        """Full name in the run, ``MODEL/VARIANT``, and ``MODEL/VARIANT@TARGET`` elsewhere."""
+        return f"{self.model}/{self.name_in_model}"
+
+    @property
+    def name_in_model(self) -> str:
+        """Name within its model, with ``@TARGET`` on other targets than this machine."""
+        return f"{self.short_name}{self.place.suffix}"
 
     @property
     def key(self) -> str:

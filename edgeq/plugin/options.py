@@ -42,6 +42,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="leave out the gates with a marker (latency, memory, size), like the spec's "
         "`without`; may be repeated",
     )
+    group.addoption(
+        "--edgeq-target",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="judge variants on this target in place of those that the spec uses; may be repeated",
+    )
     # Set by `edgeq gate`, so that the record names the command that a reader can repeat.
     group.addoption("--edgeq-command", metavar="TEXT", help=argparse.SUPPRESS)
 

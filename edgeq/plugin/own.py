@@ -9,7 +9,8 @@ import pytest
 from edgeq.io.structs import Json
 from edgeq.judge.verdict import Verdict
 from edgeq.plugin.parametrize import variant_id
-from edgeq.record.structs import OWN_TEST, CaseRecord
+from edgeq.record.case_ids import OWN_TEST
+from edgeq.record.structs import CaseRecord
 from edgeq.results.joining import sources_sha256
 
 SUBJECT = "edgeq_subject"

@@ -170,6 +170,11 @@ class State:
         if self.spec_file is None and not self.built_in:
             raise no_spec(self.config, self.start / "tests")
         spec = load_spec(self.start, file=self.spec_file)
+        targets: list[str] = self.config.getoption("edgeq_target", [])
+        if targets:
+            from edgeq.config.check import using
+
+            spec = using(spec, targets)
         import msgspec
 
         left_out = dict.fromkeys([*spec.without, *self.config.getoption("edgeq_without", ())])

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import msgspec
 
 from edgeq.config.gates import GATES
+from edgeq.config.target_kinds import LOCAL
 from edgeq.judge.leaning import in_words, leaning
 from edgeq.judge.missing import RANDOM_WEIGHTS
 from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.record.case_ids import parsed
 from edgeq.record.change import Change
 from edgeq.record.exit_code import passes
-from edgeq.record.structs import CaseRecord, RunRecord, VariantRecord
+from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
 
 _MEASURED = {Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE}
 
@@ -109,14 +111,53 @@ def answered(record: RunRecord) -> RunRecord:
         )
         for model in record.models
     )
-    answers = [variant.answer for model in models for variant in model.variants]
-    cleared = bool(answers) and all(decision is ShipDecision.CLEARED for decision in answers)
+    decisions = overall(msgspec.structs.replace(record, models=models)).values()
+    cleared = bool(decisions) and set(decisions) == {ShipDecision.CLEARED}
     summary = msgspec.structs.replace(
         record.summary,
         passes=(good := passes(record)),
         may_ship=good and cleared,
     )
     return msgspec.structs.replace(record, models=models, summary=summary)
+
+
+def overall(record: RunRecord) -> dict[tuple[str, str], ShipDecision]:
+    """Return the answer about each variant on all targets together, by model and variant.
+
+    It is the first of the four that any target gives. A target that does not measure predictions,
+    or this machine if only files are judged on it, can only reject.
+    """
+    order = list(ShipDecision)
+    counted: dict[tuple[str, str], list[ShipDecision]] = {}
+    for model in record.models:
+        for variant in model.variants:
+            decision = answer(record, model.name, variant)
+            known = counted.setdefault((model.name, variant.plain_name), [])
+            if model.clears(variant) or decision is ShipDecision.REJECTED:
+                known.append(decision)
+    return {
+        key: min(known, key=order.index, default=ShipDecision.NOT_JUDGED)
+        for key, known in counted.items()
+    }
+
+
+def overall_reasons(record: RunRecord, model: ModelRecord, variant: str) -> tuple[str, ...]:
+    """Return the reasons for the answer about a variant on all targets together.
+
+    Args:
+        record: The record.
+        model: The model.
+        variant: The variant's name without a target.
+    """
+    every = [each for each in model.variants if each.plain_name == variant]
+    decision = overall(record)[model.name, variant]
+    deciding = [each for each in every if answer(record, model.name, each) is decision]
+    return tuple(
+        reason if each.target == LOCAL else f"on {each.target}: {reason}"
+        for each in deciding
+        if model.clears(each) or decision in {ShipDecision.REJECTED, ShipDecision.NOT_JUDGED}
+        for reason in reasons(record, model.name, each)
+    )
 
 
 def with_error(record: RunRecord, error: str) -> RunRecord:
@@ -182,6 +223,11 @@ def incomparable(record: RunRecord, model: str, variant: VariantRecord) -> tuple
 def why_not_judged(record: RunRecord, model: str, variant: VariantRecord) -> str:
     """Return why a variant's predictions were not measured, for example its random weights."""
     cases = [case for case in record.verdicts(model, variant.name) if sees_predictions(case.gate)]
+    known = next((each for each in record.models if each.name == model), None)
+    if known is not None and not known.clears(variant):
+        if variant.target == LOCAL:
+            return "only its file is judged on this machine"
+        return f"{variant.target} does not measure its predictions"
     if cases and cases[0].reason.startswith(RANDOM_WEIGHTS):
         return "its weights are random"
     if cases:
@@ -198,8 +244,8 @@ def not_run(record: RunRecord, model: str, variant: VariantRecord) -> tuple[str,
 
 def _of(cases: Iterable[str], model: str, variant: VariantRecord) -> tuple[str, ...]:
     """Return the gates of the given cases that belong to a variant."""
-    prefix = f"{model}/{variant.name}/"
-    return tuple(case.removeprefix(prefix) for case in cases if case.startswith(prefix))
+    every = map(parsed, cases)
+    return tuple(case.gate for case in every if case[:2] == (model, variant.name))
 
 
 def leans(case: CaseRecord) -> Verdict | None:

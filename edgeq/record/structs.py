@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from edgeq.config.structs import Preprocessing
+from edgeq.config.structs import Kernels, Preprocessing
+from edgeq.config.target_kinds import LOCAL
 from edgeq.errors import RecordError
 from edgeq.io.files import write_bytes
 from edgeq.io.json_numbers import not_finite
@@ -25,6 +26,7 @@ from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.measure.size import Size
 from edgeq.measure.tensors import Fit
 from edgeq.quantize.manifest import Manifest
+from edgeq.record.case_ids import OWN_TEST
 from edgeq.record.challenge import Challenge
 from edgeq.record.change import Change, Previous
 from edgeq.record.evidence import Evidence, evidence_of
@@ -65,9 +67,6 @@ MODEL_SECTIONS = ("preprocessing", "labels")
 _ALONE = frozenset({"total", "grown"})
 """Keys of measurements that a separate process takes last."""
 
-OWN_TEST = "::"
-"""Separator that marks the gate of a user's own test, for example ``test_own::test_mine``."""
-
 
 def is_own_test(gate: str) -> bool:
     """Return whether a case with this gate is a user's own test."""
@@ -78,12 +77,13 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict of one gate on one variant.
 
     Attributes:
-        id: The case's id, ``model/variant/gate``.
+        id: The case's id, ``model/variant/gate``, on other targets ``model/variant/gate@target``.
         model: The model's name in the spec.
         method: Deprecated: the variant's name under its old key. Read ``variant`` instead; this
             field will be removed in the next minor release.
-        variant: The variant's name.
+        variant: The variant's name, with ``@TARGET`` on other targets than this machine.
         gate: The gate's name, or ``FILE::TEST`` for a user's own test.
+        target: Name of the target that it was judged on.
         status: The verdict.
         unit: Unit of ``value``, ``limit`` and ``interval``; ``""`` for proofs.
         value: The measured number in ``unit``; None for proofs and MISSING.
@@ -106,6 +106,7 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     method: str = ""
     variant: str = ""
     gate: str
+    target: str = LOCAL
     status: Verdict
     reason: str
     unit: str = ""
@@ -131,10 +132,12 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One variant, or the baseline (``method`` ``"baseline"``).
+    """One variant on one target, or the baseline.
 
     Attributes:
-        name: The variant's name, ``"baseline"`` for the baseline.
+        name: The variant's name, ``"baseline"`` for the baseline; with ``@TARGET`` on other targets
+            than this machine.
+        target: Name of the target.
         method: Name of the method: ``"float"`` for the baseline, ``"ready-made"`` for a
             ready-made variant that claims no method.
         engine: Library that made the file: ``"ready-made"`` for a ready-made variant, ``""`` for
@@ -167,6 +170,7 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    target: str = LOCAL
     method: str
     engine: str = ""
     sha256: str = ""
@@ -190,6 +194,54 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[Fit, ...] = ()
     control: RecordedControl | None = None
 
+    @property
+    def plain_name(self) -> str:
+        """The name without the target."""
+        return self.name if self.target == LOCAL else self.name.removesuffix(f"@{self.target}")
+
+
+class TargetRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A target on which a model's variants were judged.
+
+    Attributes:
+        name: Name in the spec.
+        kind: Its kind.
+        summary: What the kind is, in a few words.
+        measures: What it can measure.
+        estimates: Whether it only estimates or checks.
+        not_applicable: The gates that it can't measure and that have no case there.
+        kernels: Kernels that ran the models there; None if it runs none.
+        machine: What its worker reported about the machine; nothing if no worker answered.
+        versions: Versions of its packages, by name.
+        governor: Governor of the processor's clock; empty if unknown.
+        clock_mhz: Clock of the first core in MHz; None if unknown.
+        celsius: Temperature of the hottest sensor; None if unknown.
+        warnings: What makes times there uncertain.
+        error: Why it could not be used, or was lost; None if it could be used.
+        baseline: The model's baseline there; None if it did not run there.
+    """
+
+    name: str
+    kind: str
+    summary: str
+    measures: tuple[str, ...]
+    estimates: bool = False
+    not_applicable: tuple[str, ...] = ()
+    kernels: Kernels | None = None
+    machine: Machine = Machine()
+    versions: dict[str, str] = {}
+    governor: str = ""
+    clock_mhz: float | None = None
+    celsius: float | None = None
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    baseline: VariantRecord | None = None
+
+    @property
+    def clears(self) -> bool:
+        """Whether a variant must be cleared there to ship; other targets can only reject it."""
+        return "predictions" in self.measures and not self.estimates
+
 
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One model with its baseline and variants.
@@ -198,8 +250,9 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         name: Name in the spec.
         source: Source of the model in the spec.
         trained: Whether the weights are trained.
-        baseline: The float model that the variants are compared with.
-        variants: The model's variants.
+        baseline: The float model that the variants are compared with, on this machine.
+        variants: The model's variants, one record for each target.
+        targets: The targets that they were judged on; empty if that is this machine alone.
         notes: What a reader must know, for example that the weights are random.
         task: What the outputs are judged as; ``""`` if the task is not known.
         task_evidence: Why that task was chosen.
@@ -221,6 +274,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     trained: bool
     baseline: VariantRecord
     variants: tuple[VariantRecord, ...] = ()
+    targets: tuple[TargetRecord, ...] = ()
     notes: tuple[str, ...] = ()
     task: str = ""
     task_evidence: str = ""
@@ -236,6 +290,15 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     pictures: tuple[Picture, ...] = ()
     sheets: tuple[Sheet, ...] = ()
 
+    def clears(self, variant: VariantRecord) -> bool:
+        """Return whether a record of a variant is of a target that it must be cleared on.
+
+        If this machine is not among the targets, only the file was judged here.
+        """
+        if not self.targets:
+            return True
+        return any(target.name == variant.target and target.clears for target in self.targets)
+
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Number of cases by verdict, and whether the run passes.
@@ -248,7 +311,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         passes: Whether the run is complete and nothing fails: no FAIL, no undeclared MISSING,
             nothing worse than accepted, no declared case without a verdict, no bad input, no
             interruption, and INCONCLUSIVE only if the spec lets it pass.
-        may_ship: Whether the run passes, has at least one variant and every variant is cleared.
+        may_ship: Whether the run passes, has at least one variant and every variant is cleared on
+            every target that measures predictions.
             ``edgeq.record.ship_decision.answered`` decides this at the end of a run, together with
             ``passes`` and the variants' answers; until then both are False.
         not_run: Ids of declared cases without a verdict (deselected or cut off).

@@ -19,6 +19,7 @@ COLUMNS = (
     "model",
     "variant",
     "gate",
+    "target",
     "status",
     "value",
     "limit",
@@ -57,7 +58,7 @@ def inert(text: str) -> str:
 def _row(case: CaseRecord, change: Change | None) -> list[str]:
     low, high = case.interval or (None, None)
     return [
-        *(inert(text) for text in (case.id, case.model, case.variant, case.gate)),
+        *(inert(text) for text in (case.id, case.model, case.variant, case.gate, case.target)),
         case.status.value,
         _number(case.value),
         _number(case.limit),

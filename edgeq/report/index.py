@@ -11,6 +11,7 @@ from edgeq.history.past import FOLDER, Past, PastRun, of_past
 from edgeq.history.rules import comparison_of
 from edgeq.history.snapshot import CaseFigure
 from edgeq.judge.verdict import Verdict
+from edgeq.record.case_ids import parsed
 from edgeq.report import sentences, words
 from edgeq.report.templating import template
 from edgeq.report.trends import VariantTrends, trends
@@ -168,7 +169,7 @@ def _tables(runs: Sequence[PastRun]) -> tuple[Table, ...]:
                     cells=tuple(_cell(side.get(case_id)) for side in sides),
                 )
                 for case_id in dict.fromkeys(case_id for side in sides for case_id in side)
-                if case_id.startswith(f"{model}/") and comparison_of(case_id.rpartition("/")[2])
+                if case_id.startswith(f"{model}/") and comparison_of(parsed(case_id).gate)
             ),
         )
         for model in models

@@ -9,9 +9,10 @@ from shlex import quote
 from edgeq.config.gates import GATES
 from edgeq.config.markers import COST_MARKERS, MARKERS
 from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.record.case_ids import parsed
 from edgeq.record.change import ChangeKind
 from edgeq.record.exit_code import is_open
-from edgeq.record.ship_decision import answer
+from edgeq.record.ship_decision import overall
 from edgeq.record.structs import RunRecord
 from edgeq.report import words
 from edgeq.report.control_view import costs, scale_costs
@@ -153,7 +154,7 @@ def notes(record: RunRecord) -> tuple[str, ...]:
 
 def _how_to_complete(record: RunRecord) -> str:
     """Return how to complete a partial run, with which later runs are joined if nothing changed."""
-    gates = {case_id.rpartition("/")[2] for case_id in record.summary.not_run}
+    gates = {parsed(case_id).gate for case_id in record.summary.not_run}
     markers = [name for name in MARKERS if any(_marker(gate) == name for gate in gates)]
     run = {_marker(case.gate) for case in record.cases if case.as_of is None}
     alone = bool(markers) and not run & set(markers) and all(_marker(gate) for gate in gates)
@@ -222,7 +223,7 @@ def _declared(record: RunRecord) -> int:
 
 
 def _answers(record: RunRecord) -> list[ShipDecision]:
-    return [answer(record, model.name, one) for model in record.models for one in model.variants]
+    return list(overall(record).values())
 
 
 def _undeclared(record: RunRecord) -> int:

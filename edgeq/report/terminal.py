@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from edgeq.judge.missing import DECLARED, UNJUDGED
 from edgeq.judge.verdict import Verdict
-from edgeq.record.structs import OWN_TEST, RunRecord, is_own_test
+from edgeq.record.case_ids import OWN_TEST
+from edgeq.record.structs import RunRecord, is_own_test
 from edgeq.report import changes, sentences
 from edgeq.report.variant_view import CaseView, VariantView
 from edgeq.report.view import ModelView, ReportView, view

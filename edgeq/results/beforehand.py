@@ -32,11 +32,12 @@ class Beforehand:
     spec: Spec
     _errors: dict[tuple[str, Role | None], EdgeqError | None] = field(default_factory=dict)
 
-    def stopped(self, cases: Iterable[Case]) -> dict[str, EdgeqError]:
+    def stopped(self, cases: Iterable[Case], *, reach: bool = True) -> dict[str, EdgeqError]:
         """Return the reason for each variant that can't be judged, by its name.
 
         Args:
             cases: The selected cases. An image set that none of them needs is not checked.
+            reach: Whether to check the targets too, which takes seconds for each.
         """
         by_variant: dict[VariantUnderTest, list[Case]] = {}
         for case in cases:
@@ -45,6 +46,8 @@ class Beforehand:
         for variant, own in by_variant.items():
             roles.setdefault(variant.model, set()).update(_roles(variant, own))
         errors = {each.name: self._error(each, roles[each.model]) for each in by_variant}
+        if reach:
+            errors |= {each.name: errors[each.name] or self._lack(each) for each in by_variant}
         return {name: error for name, error in errors.items() if error is not None}
 
     def _error(self, variant: VariantUnderTest, roles: set[Role]) -> EdgeqError | None:
@@ -59,6 +62,14 @@ class Beforehand:
         except EdgeqError as error:
             return in_own_words(error, self.spec)
         return lack_of_calibration(variant)
+
+    def _lack(self, variant: VariantUnderTest) -> EdgeqError | None:
+        """Return why a variant's target can't be used."""
+        try:
+            variant.run.reach()
+        except EdgeqError as error:
+            return in_own_words(error, self.spec)
+        return None
 
     def _look(self, model: str, what: Role | None) -> EdgeqError | None:
         """Return the error in a model's source and weights, or in one of its image sets."""

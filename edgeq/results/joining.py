@@ -22,10 +22,10 @@ from edgeq.errors import EdgeqError
 from edgeq.io.files import sha256_bytes
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
+from edgeq.record.case_ids import OWN_TEST, parsed
 from edgeq.record.evidence import Evidence
 from edgeq.record.provenance import RecordedSet
 from edgeq.record.structs import (
-    OWN_TEST,
     CaseRecord,
     ModelRecord,
     RunRecord,
@@ -133,9 +133,9 @@ def _prints(run: Run, now: Joined, before: RunRecord | None) -> dict[tuple[str, 
         }
     described = {model.name: model for model in now.models}
     return {
-        (variant.model, variant.short_name): _fingerprint(variant, described[variant.model])
-        for variant in run.variants
-        if (variant.model, variant.short_name) in asked and variant.model in described
+        (variant.model, variant.name_in_model): _fingerprint(variant, described[variant.model])
+        for variant in run.everywhere
+        if (variant.model, variant.name_in_model) in asked and variant.model in described
     }
 
 
@@ -156,7 +156,7 @@ def _facts(variant: VariantUnderTest, model: ModelRecord) -> dict[str, object] |
     """
     inputs = variant.inputs
     described = next(
-        candidate for candidate in model.variants if candidate.name == variant.short_name
+        candidate for candidate in model.variants if candidate.name == variant.name_in_model
     )
     sets = {"evaluation": inputs.images.evaluation, "calibration": inputs.images.calibration_set}
     seen = {name: images.sha256 for name, images in sets.items() if images is not None}
@@ -243,7 +243,7 @@ def _is_unchanged(evidence: Evidence, root: Path) -> bool:
 
 def _is_there(case_id: str, root: Path) -> bool:
     """Return whether a case is a user's own test whose file still exists."""
-    module, separator, _ = case_id.rpartition("/")[2].partition(OWN_TEST)
+    module, separator, _ = parsed(case_id).gate.partition(OWN_TEST)
     return bool(separator) and (root / f"{module.replace('.', '/')}.py").is_file()
 
 

@@ -16,6 +16,7 @@ from edgeq.errors import (
     ImageError,
     ModelError,
     SpecError,
+    TargetError,
     UnforeseenError,
     WorkerError,
 )
@@ -38,14 +39,17 @@ def judge(case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError |
 
     Args:
         case: The case.
-        explain: Whether to search for the cause of a FAIL by experiments, which takes seconds.
+        explain: Whether to search for the cause of a FAIL by experiments, which takes seconds. No
+            experiments are made on other targets than this machine.
     """
-    because = explained if explain else _unexplained
+    because = explained if explain and case.variant.place.is_here else _unexplained
     try:
         record = because(case, recorded(case, _foreseen(case)))
         return in_lines(_offered(case, record)), None
-    except EdgeqError as error:
-        in_own_words(error, case.variant.spec)
+    except EdgeqError as raised:
+        error = in_own_words(case.variant.run.blame(raised), case.variant.spec)
+        if isinstance(error, TargetError):
+            return in_lines(recorded(case, _absent(case, error))), error
         if isinstance(error, UnforeseenError) and not _lacks_baseline(case):
             return in_lines(recorded(case, broken(error))), None
         if isinstance(error, ConversionError | WorkerError) and not _lacks_baseline(case):
@@ -56,10 +60,12 @@ def judge(case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError |
         ready = own and not _lacks_baseline(case)
         if ready and isinstance(error, ModelError | ImageError):
             return in_lines(because(case, recorded(case, broken(error)), error)), error
-        absent = not_measured(
-            error, gate=case.gate.name, allow_missing=case.variant.spec.allow_missing
-        )
-        return recorded(case, absent), error
+        return recorded(case, _absent(case, error)), error
+
+
+def _absent(case: Case, error: EdgeqError) -> Judgement:
+    allowed = case.variant.spec.allow_missing
+    return not_measured(error, gate=case.gate.name, allow_missing=allowed)
 
 
 def _offered(case: Case, record: CaseRecord) -> CaseRecord:
@@ -252,8 +258,9 @@ def recorded(case: Case, judgement: Judgement) -> CaseRecord:
     return CaseRecord(
         id=case.id,
         model=case.variant.model,
-        variant=case.variant.short_name,
+        variant=case.variant.name_in_model,
         gate=case.gate.name,
+        target=case.variant.place.name,
         status=judgement.status,
         reason=judgement.reason,
         unit=case.gate.unit,

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from edgeq.record.measured import InParts
-from edgeq.record.structs import ModelRecord
+from edgeq.record.structs import ModelRecord, VariantRecord
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -27,6 +27,10 @@ def merge_models(
             variants=tuple(
                 merged(a, b) for a, b in zip(ours.variants, theirs.variants, strict=True)
             ),
+            targets=tuple(
+                merged(a, b, baseline=_either(a.baseline, b.baseline))
+                for a, b in zip(ours.targets, theirs.targets, strict=True)
+            ),
         )
         for ours, theirs in zip(first, second, strict=True)
     )
@@ -39,6 +43,10 @@ def merged(ours: S, theirs: S, **given: object) -> S:
         for field in ours.__struct_fields__
     }
     return type(ours)(**{**filled, **given})
+
+
+def _either(ours: VariantRecord | None, theirs: VariantRecord | None) -> VariantRecord | None:
+    return merged(ours, theirs) if ours is not None and theirs is not None else ours or theirs
 
 
 def _filled(ours: object, theirs: object) -> object:

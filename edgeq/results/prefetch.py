@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from edgeq.config.methods import METHODS
-from edgeq.errors import StoreError
+from edgeq.errors import EdgeqError, StoreError
 from edgeq.io.files import write_bytes
 from edgeq.models.children import idle
 from edgeq.pipeline.control import claimed_control, evaluate_control, make_control
@@ -31,6 +31,7 @@ from edgeq.pipeline.schedule import Stage, Task, carry_out
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.results.contact_sheet import PER_RUN, sheet_of
 from edgeq.results.judging import judge, shortfall_of, why_inapplicable
+from edgeq.run.workers import Workers
 from edgeq.samples.sets import ROLES, Role
 
 _Work = Callable[[], object]
@@ -77,16 +78,28 @@ def prefetch(
     making = tuple(task.name for task in tasks if task.name.endswith(_MAKING))
     used = tuple(task.name for task in tasks if not task.name.endswith((_JUDGING, _DRAWN)))
     tasks.insert(0, Task("ending the engines' processes", idle.end_all, making))
-    tasks.insert(0, Task("ending the workers", run.executor.workers.end_idle, used))
-    with idle.kept(), run.executor.workers.kept(), run.measuring_side_by_side():
-        try:
-            stages = carry_out(tasks, run.relay, workers=cores)
-        finally:
-            if run.executor.cluster is not None:
-                run.executor.cluster.leave()
+    pools = _pools(models)
+    for name, pool in pools.items():
+        tasks.insert(0, Task(f"ending the workers{name}", pool.end_idle, used))
+    with ExitStack() as kept:
+        for context in (idle.kept(), *(each.kept() for each in pools.values())):
+            kept.enter_context(context)
+        kept.enter_context(run.measuring_side_by_side())
+        if run.executor.cluster is not None:
+            kept.callback(run.executor.cluster.leave)
+        stages = carry_out(tasks, run.relay, workers=cores)
     with suppress(StoreError):  # only a log; the cases report a store that can't be written
         write_bytes(run.store.root / STAGES_FILE, msgspec.json.format(msgspec.json.encode(stages)))
     return stages
+
+
+def _pools(models: Iterable[_ModelTasks]) -> dict[str, Workers]:
+    """Return the workers of every target that the models' cases run on, by the target's suffix."""
+    pools = {}
+    for run in dict.fromkeys(variant.run for model in models for variant in model.variants):
+        with suppress(EdgeqError):  # raised again by the cases on that target
+            pools[run.place.suffix] = run.executor.workers
+    return pools
 
 
 @dataclass(frozen=True)
@@ -114,8 +127,13 @@ class _ModelTasks:
 
     @property
     def baseline(self) -> VariantUnderTest:
-        """The baseline that they are compared with."""
+        """The baseline on this machine."""
         return self.run.baseline(self.model)
+
+    @property
+    def baselines(self) -> tuple[VariantUnderTest, ...]:
+        """The baselines that the variants are compared with, one on each target."""
+        return tuple(dict.fromkeys((self.baseline, *(each.baseline for each in self.variants))))
 
     def long(self) -> Iterator[Task]:
         """Yield the tasks that make and evaluate variants, those that others wait for first."""
@@ -124,9 +142,11 @@ class _ModelTasks:
         controls = self._controls()
         yield from self._starts((*self.variants, *controls))
         yield from self._preparations((*self.variants, *controls))
-        for variant in sorted(self.variants, key=lambda item: item.is_calibrated, reverse=True):
+        files = dict.fromkeys(variant.here for variant in self.variants)
+        for variant in sorted(files, key=lambda item: item.is_calibrated, reverse=True):
             yield Task(self._made(variant), self._making_of(variant), (self._shared(variant),))
-        yield from self._evaluations(self.baseline)
+        for baseline in self.baselines:
+            yield from self._evaluations(baseline)
         for variant in sorted(self.variants, key=_computes_in_float, reverse=True):
             yield from self._evaluations(variant)
         for control in controls:
@@ -142,7 +162,8 @@ class _ModelTasks:
             yield from fetched
             looked = f"{variant.name}: looking"
             after = (self._made(variant),)
-            yield Task(looked, self._judging_of(variant, answers=False), after)
+            work = self._judging_of(variant, answers=False)
+            yield Task(looked, work, after, uses=_single(variant))
             yield Task(
                 f"{variant.name}{_JUDGING}",
                 self._judging_of(variant, answers=True),
@@ -151,8 +172,9 @@ class _ModelTasks:
                     *(task.name for task in fetched),
                     *compared,
                     *self._evaluated(variant),
-                    *self._evaluated(self.baseline),
+                    *self._evaluated(variant.baseline),
                 ),
+                uses=_single(variant),
             )
 
     def pictures(self) -> Iterator[Task]:
@@ -164,20 +186,21 @@ class _ModelTasks:
             yield Task(name, work, self._evaluated(self.baseline))
 
     def _made(self, variant: VariantUnderTest) -> str:
-        """Return the name of the task that makes a variant or exports the baseline."""
+        """Return the name of the task that makes a variant's file or exports the baseline."""
         if variant.is_baseline:
             return f"{self.model}: baseline"
-        return f"{variant.name}{_MAKING}"
+        return f"{variant.here.name}{_MAKING}"
 
     def _evaluations(self, variant: VariantUnderTest) -> Iterator[Task]:
         """Yield the tasks that evaluate a variant, one per part of the evaluation set."""
         work = self._evaluation_of(variant)
         for part, name in enumerate(self._evaluated(variant)):
-            yield Task(name, partial(work, part), (self._made(variant),))
+            after = (self._made(variant),)
+            yield Task(name, partial(work, part), after, uses=_single(variant))
 
     def _evaluated(self, variant: VariantUnderTest) -> tuple[str, ...]:
         """Return the names of the tasks that evaluate a variant."""
-        name, parts = self.model if variant.is_baseline else variant.name, self.run.parts
+        name, parts = _named(variant), variant.run.parts
         return tuple(f"{name}: evaluating, part {part + 1} of {parts}" for part in range(parts))
 
     def _fetched(self, variant: VariantUnderTest, after: Iterable[str]) -> Iterator[Task]:
@@ -193,8 +216,8 @@ class _ModelTasks:
             before: tuple[str, ...] = (self._made(variant),)
             if row.ahead.after == "predictions":
                 before = (*after, *self._evaluated(variant))
-            name = self.model if variant.is_baseline else variant.name
-            yield Task(f"{name}: {row.ahead.task}", self._fetching(variant, row), before)
+            name = f"{_named(variant)}: {row.ahead.task}"
+            yield Task(name, self._fetching(variant, row), before, uses=_single(variant))
 
     def _fetching(self, variant: VariantUnderTest, row: Measurement[object]) -> _Work:
         def work() -> None:
@@ -208,7 +231,7 @@ class _ModelTasks:
         if row.ahead is None or case.gate.name != row.ahead.gate:
             return False
         # A file that claims no method may have no fixed scale; if it has, its case measures this.
-        of_any = variant.is_baseline and case.variant.method is not None
+        of_any = variant is case.variant.baseline and case.variant.method is not None
         mine = of_any or case.variant is variant
         return mine and self._is_to_be_run(case) and row.ahead.applies(case.variant)
 
@@ -233,10 +256,11 @@ class _ModelTasks:
         if control is None:
             return
         after = self._made(control)
-        yield Task(after, self._if_compared(control, make_control), (self._shared(control),))
+        if control.here not in {variant.here for variant in self.variants}:
+            yield Task(after, self._if_compared(control, make_control), (self._shared(control),))
         for part, name in enumerate(self._evaluated(control)):
-            work = partial(evaluate_control, part=part)
-            yield Task(name, self._if_compared(control, work), (after,))
+            work = self._if_compared(control, partial(evaluate_control, part=part))
+            yield Task(name, work, (after,), uses=_single(control))
 
     def _if_compared(
         self, control: VariantUnderTest, work: Callable[[VariantUnderTest], None]
@@ -320,10 +344,12 @@ class _ModelTasks:
 
     def _evaluation_of(self, variant: VariantUnderTest) -> Callable[[int], None]:
         def work(part: int) -> None:
-            cases = [case for case in self.cases if variant.is_baseline or case.variant is variant]
+            cases = [
+                case for case in self.cases if variant in (case.variant, case.variant.baseline)
+            ]
             followed = not variant.is_baseline and self._is_followed(cases)
             if followed or any(map(self._is_to_be_run, cases)):
-                variant.evaluate(part, self.run.parts)
+                variant.evaluate(part, variant.run.parts)
 
         return work
 
@@ -337,6 +363,16 @@ class _ModelTasks:
                     judge(case, explain=self.explain)
 
         return work
+
+
+def _named(variant: VariantUnderTest) -> str:
+    """Return what the tasks of a variant are called; those of a baseline, like the model."""
+    return f"{variant.model}{variant.place.suffix}" if variant.is_baseline else variant.name
+
+
+def _single(variant: VariantUnderTest) -> str:
+    """Return the target of a variant if that is another machine, which runs one thing at a time."""
+    return "" if variant.run.shares_cores else variant.place.name
 
 
 def _computes_in_float(variant: VariantUnderTest) -> bool:

@@ -25,7 +25,7 @@ from edgeq.pipeline.control import record_of
 from edgeq.pipeline.dependencies import processor_name
 from edgeq.pipeline.external_inputs import external_inputs
 from edgeq.pipeline.inputs import ModelInputs
-from edgeq.pipeline.plan import Case
+from edgeq.pipeline.plan import Case, not_applicable
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import BASELINE, VariantUnderTest
 from edgeq.quantize.make import READY_MADE
@@ -46,7 +46,14 @@ from edgeq.record.provenance import (
     Toolchain,
     Versions,
 )
-from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord, summarize
+from edgeq.record.structs import (
+    CaseRecord,
+    ModelRecord,
+    RunRecord,
+    TargetRecord,
+    VariantRecord,
+    summarize,
+)
 from edgeq.tasks.recognition import Reading
 
 TASKS: dict[str, Task] = {name: name for name in (CLASSIFICATION, TENSORS)}
@@ -175,7 +182,8 @@ def tool_versions() -> Mapping[str, str]:
 
 
 def _model(run: Run, name: str) -> ModelRecord:
-    inputs, declared = run.inputs(name), run.variants_of(name)
+    inputs = run.inputs(name)
+    declared = tuple(variant for variant in run.everywhere if variant.model == name)
     baseline = inputs.known_baseline()
     variants = tuple(map(_variant, declared))
     if baseline is None:
@@ -185,14 +193,16 @@ def _model(run: Run, name: str) -> ModelRecord:
             trained=False,
             baseline=VariantRecord(name=BASELINE, method="float"),
             variants=variants,
+            targets=_targets(run, name, None),
         )
     labels, reading = inputs.labels, inputs.known_reading()
     return ModelRecord(
         name=name,
         source=inputs.model.source,
         trained=baseline.trained,
-        baseline=_baseline(run.baseline(name), baseline, declared),
+        baseline=_baseline(run.baseline(name), baseline, run.variants_of(name)),
         variants=variants,
+        targets=_targets(run, name, baseline),
         notes=(
             *baseline.notes,
             *inputs.assumptions(),
@@ -211,6 +221,50 @@ def _model(run: Run, name: str) -> ModelRecord:
         labels=None if labels is None else RecordedLabels(name=labels.name, count=labels.classes),
         licence=baseline.licence,
         attribution=baseline.attribution,
+    )
+
+
+def _targets(run: Run, model: str, baseline: FloatModel | None) -> tuple[TargetRecord, ...]:
+    """Return what is known about the targets of a run; nothing if that is this machine alone."""
+    if run.place.used and not run.elsewhere:
+        return ()
+    used = [run] if run.place.used else []
+    return tuple(_target(each, model, baseline) for each in (*used, *run.elsewhere))
+
+
+def _target(run: Run, model: str, baseline: FloatModel | None) -> TargetRecord:
+    place, own = run.place, run.variants_of(model)
+    described = TargetRecord(
+        name=place.name,
+        kind=place.kind.name,
+        summary=place.kind.summary,
+        measures=tuple(sorted(place.kind.measures)),
+        estimates=place.kind.estimates,
+        not_applicable=tuple(dict.fromkeys(name for each in own for name in not_applicable(each))),
+        kernels=place.run(run.spec.run).kernels if place.kind.start is not None else None,
+        error=None if (error := run.known_error()) is None else error.what,
+    )
+    if place.is_here:
+        return msgspec.structs.replace(described, machine=this_machine())
+    checked, there = run.known_check(), run.baseline(model)
+    if checked is None:
+        return described
+    facts, state = checked.facts, checked.after
+    versions = dict(facts.versions)
+    return msgspec.structs.replace(
+        described,
+        machine=Machine(
+            architecture=versions.pop("machine", None),
+            cores=facts.cpus,
+            processor=facts.processor or None,
+            system=facts.system or None,
+        ),
+        versions=dict(sorted(versions.items())),
+        governor=facts.governor,
+        clock_mhz=state.clock_mhz if state.clock_mhz >= 0 else None,
+        celsius=state.celsius if state.celsius >= 0 else None,
+        warnings=checked.warnings,
+        baseline=None if baseline is None else _baseline(there, baseline, own),
     )
 
 
@@ -263,7 +317,8 @@ def _baseline(
 ) -> VariantRecord:
     known = (one.known(VariantUnderTest.accuracy) for one in others)
     described = VariantRecord(
-        name=BASELINE,
+        name=variant.name_in_model,
+        target=variant.place.name,
         method="float",
         sha256=baseline.sha256,
         bytes=baseline.path.stat().st_size,
@@ -274,28 +329,29 @@ def _baseline(
 
 
 def _variant(variant: VariantUnderTest) -> VariantRecord:
-    artifact, error = variant.known(VariantUnderTest.artifact), variant.failure
+    artifact = variant.known(VariantUnderTest.artifact)
+    error = None if variant.run.known_error() is not None else variant.failure
     engine = variant.choice.engine if variant.choice else READY_MADE
-    method, name = variant.method or READY_MADE, variant.short_name
-    if artifact is None:
-        return VariantRecord(name=name, method=method, engine=engine, error=_said(error))
     described = VariantRecord(
-        name=name,
-        method=method,
+        name=variant.name_in_model,
+        target=variant.place.name,
+        method=variant.method or READY_MADE,
         engine=engine,
-        sha256=artifact.sha256,
-        bytes=artifact.bytes,
-        file=_relative(variant, _place(artifact)),
         error=_said(error),
-        manifest=artifact.manifest,
-        preprocessing=variant.inputs.own_preprocessing(name),
-        feeding=_feeding(variant),
     )
+    if artifact is None:
+        return described
     accuracy = variant.known(VariantUnderTest.accuracy)
     agreement = variant.known(VariantUnderTest.agreement)
     control = variant.known(VariantUnderTest.control_choice)
     return msgspec.structs.replace(
         described,
+        sha256=artifact.sha256,
+        bytes=artifact.bytes,
+        file=_relative(variant, _place(artifact)),
+        manifest=artifact.manifest,
+        preprocessing=variant.inputs.own_preprocessing(variant.short_name),
+        feeding=_feeding(variant),
         **_measured(variant),
         # Results per image are recorded once; the baseline's are not repeated for each variant.
         right="" if accuracy is None else accuracy.variant_right,

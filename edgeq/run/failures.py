@@ -9,6 +9,7 @@ from typing import Any
 
 from edgeq.errors import (
     ModelRefusedError,
+    TargetError,
     WorkerCrashedError,
     WorkerError,
     WorkerMemoryError,
@@ -55,7 +56,7 @@ class Circumstances:
             )
         known = self.explain(Ended(code, self.output, greeted=self.doing.op != "hello"))
         if known is not None:
-            return self._error(WorkerCrashedError, known.what, known.remedy)
+            return self._error(TargetError, known.what, known.remedy)
         remedy = None
         if code == -signal.SIGKILL:
             remedy = "Something else stopped it: the system may have run out of memory"

@@ -1,0 +1,149 @@
+"""Variants on several targets: which cases there are, and what each target's answers rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import edgeq
+from edgeq.config.load import parse
+from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.pipeline.run import Run
+from edgeq.record.structs import RunRecord
+from tests.plugin.projects import CLASSES, GATES, SIZE, save_photographs
+from tests.unit import tiny_model
+from tests.unit.targets.kinds import EVERYTHING, dead, far, install, kind, lying, vanishing
+
+FILE_GATES = {"size_reduction", "max_bytes", "types", "weights", "ranges"}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a baseline that knows its classes, and a variant brought along."""
+    root = tmp_path_factory.mktemp("project")
+    net = tiny_model.classifier(size=SIZE, classes=CLASSES, seed=1)
+    vendor = tiny_model.classifier(size=SIZE, classes=CLASSES, seed=1, io="uint8")
+    (root / "net.tflite").write_bytes(net)
+    (root / "vendor.tflite").write_bytes(vendor)
+    save_photographs(root / "evaluation")
+    return root
+
+
+@pytest.fixture
+def judged(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., RunRecord]:
+    """Return a function that judges the project's variant on targets of kinds made for tests."""
+    install(
+        monkeypatch,
+        kind("far", far, EVERYTHING),
+        kind("near", far),
+        kind("dead", dead),
+        kind("mirror", lambda name: lying(name, "values[..., ::-1].copy()")),
+        kind("vanishing", lambda name: vanishing(name, tmp_path / "gone")),
+    )
+    return lambda *use: edgeq.validate(parse(_table(use), root=project, origin=project / "e.toml"))
+
+
+def _table(use: tuple[str, ...]) -> dict[str, Any]:
+    kinds = ("far", "near", "dead", "mirror", "vanishing")
+    return {
+        "methods": [],
+        "default_gates": False,
+        "models": {"tiny": {"source": "net.tflite", "preprocessing": {"filter": "bilinear"}}},
+        "variants": {"vendor": {"model": "tiny", "file": "vendor.tflite"}},
+        "images": {"evaluation": "evaluation"},
+        "gates": dict(GATES),
+        "latency": {"rounds": 16, "block": 2, "warmup": 1},
+        "report": {"thumbnails": False},
+        "targets": {"use": list(use), **{name: {"kind": name} for name in kinds}},
+    }
+
+
+def _gates(record: RunRecord, variant: str) -> set[str]:
+    return {case.gate for case in record.verdicts("tiny", variant)}
+
+
+def _answers(record: RunRecord) -> dict[str, ShipDecision | None]:
+    return {variant.name: variant.answer for variant in record.models[0].variants}
+
+
+def test_a_variant_has_an_answer_on_each_target(judged: Callable[..., RunRecord]) -> None:
+    record = judged("local", "far", "near")
+    cleared = ShipDecision.CLEARED
+    assert _answers(record) == {
+        "vendor": cleared,
+        "vendor@far": cleared,
+        "vendor@near": cleared,
+    }, [case for case in record.cases if case.status is not Verdict.PASS]
+    assert record.summary.may_ship
+    assert {case.id for case in record.verdicts("tiny", "vendor@far")} >= {
+        "tiny/vendor/top1_agreement@far",
+        "tiny/vendor/latency_ratio@far",
+    }
+    assert _gates(record, "vendor") >= FILE_GATES
+    assert not _gates(record, "vendor@far") & FILE_GATES, "files are judged once"
+    here, there, near = record.models[0].targets
+    assert (here.name, there.name, near.name) == ("local", "far", "near")
+    assert there.versions["python"]
+    assert there.machine.architecture == record.machine.architecture
+    assert there.not_applicable == ()
+    assert near.not_applicable == ("steady_memory", "latency_ratio", "max_peak_memory")
+    assert not _gates(record, "vendor@near") & set(near.not_applicable)
+    assert there.baseline is not None
+    assert there.baseline.name == "baseline@far"
+    slow = next(variant for variant in record.models[0].variants if variant.name == "vendor@far")
+    assert slow.latency is not None, "timed beside the baseline there"
+
+
+def test_without_this_machine_it_judges_files_only(judged: Callable[..., RunRecord]) -> None:
+    record = judged("near")
+    assert _gates(record, "vendor") <= FILE_GATES
+    assert _answers(record) == {
+        "vendor": ShipDecision.NOT_JUDGED,
+        "vendor@near": ShipDecision.CLEARED,
+    }
+    assert record.summary.may_ship, "this machine is not among the targets"
+    assert record.models[0].baseline.memory is None
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("dead", "ended with exit code 3"),
+        ("mirror", "answers of the float32 model are not the known ones"),
+        ("vanishing", "ended with exit code 7"),
+    ],
+)
+def test_a_target_that_can_not_be_used_is_one_error(
+    judged: Callable[..., RunRecord], target: str, reason: str
+) -> None:
+    record = judged("local", target)
+    assert _answers(record) == {
+        "vendor": ShipDecision.CLEARED,
+        f"vendor@{target}": ShipDecision.REJECTED,
+    }
+    [error] = record.errors
+    assert error.startswith(f"target {target}: ")
+    assert reason in error
+    cases = record.verdicts("tiny", f"vendor@{target}")
+    assert all(case.status is Verdict.MISSING for case in cases if case.gate != "made"), (
+        "the model was loaded before one of them vanished"
+    )
+    assert not record.summary.may_ship
+    lost = record.models[0].targets[1]
+    assert lost.error is not None
+    assert reason in lost.error
+
+
+def test_predictions_are_kept_under_the_targets_facts(project: Path, judged: object) -> None:
+    run = Run(parse(_table(("local", "far")), root=project, origin=project / "e.toml"))
+    addresses = {
+        each.run.executor.kept_answers(each).address
+        for each in map(run.variant, ("tiny/vendor", "tiny/vendor@far"))
+    }
+    assert len(addresses) == 2
+    assert run.variant("tiny/vendor@far").sha256 == run.variant("tiny/vendor").sha256

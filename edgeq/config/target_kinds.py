@@ -126,6 +126,19 @@ class EthosU(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"timeout_s = {self.timeout_s:g} is outside its range")
 
 
+class Gpu(msgspec.Struct, frozen=True, kw_only=True):
+    """A GPU, by LiteRT's accelerator for it.
+
+    Attributes:
+        driver: ``"installed"`` for this machine's own Vulkan driver; ``"lavapipe"`` for the one
+            of Mesa that runs shaders on the CPU and needs no GPU.
+        precision: Arithmetic of the shaders; LiteRT's own choice is float16.
+    """
+
+    driver: Literal["installed", "lavapipe"] = "installed"
+    precision: Literal["float16", "float32"] = "float16"
+
+
 @dataclass(frozen=True, kw_only=True)
 class TargetKind:
     """One kind of target.
@@ -242,6 +255,14 @@ KINDS = TargetKinds(
             measures=frozenset({"predictions"}),
             start="edgeq.targets.emulated:start",
             prepare="edgeq.targets.emulated:prepare",
+        ),
+        TargetKind(
+            name="gpu",
+            summary="a GPU, or its shaders on the CPU, by LiteRT's accelerator",
+            settings=Gpu,
+            measures=frozenset({"predictions", "placement"}),
+            start="edgeq.targets.gpu:start",
+            prepare="edgeq.targets.gpu:prepare",
         ),
         TargetKind(
             name="tflite-micro",

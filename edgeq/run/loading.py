@@ -117,6 +117,7 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     init_s: float
     nodes: tuple[Node, ...]
     arena_bytes: int | None = None
+    accelerated: bool | None = None
 
 
 def understand(report: LoadReport, *, kernels: Kernels, threads: int, where: str) -> Loaded:
@@ -150,6 +151,7 @@ def understand(report: LoadReport, *, kernels: Kernels, threads: int, where: str
         kernels="builtin" if kernels == "xnnpack" and not partitions else kernels,
         threads=threads,
         arena_bytes=report.arena_bytes,
+        accelerated=report.accelerated,
     )
 
 

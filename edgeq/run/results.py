@@ -105,6 +105,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
             and took over none.
         threads: Threads of the interpreter.
         arena_bytes: Of the arena that it takes, None if its runtime has none.
+        accelerated: Whether all of it runs on the target's accelerator, None if there is none.
     """
 
     handle: int
@@ -118,6 +119,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     kernels: Kernels
     threads: int
     arena_bytes: int | None = None
+    accelerated: bool | None = None
 
     @property
     def dynamic_batch(self) -> bool:

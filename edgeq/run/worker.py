@@ -168,17 +168,17 @@ class Model:
         options = {"num_threads": request["threads"], "experimental_op_resolver_type": kernels}
         start = time.perf_counter()
         self.interpreter = litert.Interpreter(**options, **source)
+        self._allocate(start, request["input_size"])
+
+    def _allocate(self, start: float, input_size: Sequence[int]) -> None:
+        """Pin open dimensions of the interpreter's model, allocate, and note its facts."""
         for detail in self.interpreter.get_input_details():
-            shape, sizes = detail["shape_signature"].tolist(), iter(request["input_size"])
+            shape, sizes = detail["shape_signature"].tolist(), iter(input_size)
             pinned = [n if n >= 0 else next(sizes, 1) if at else 1 for at, n in enumerate(shape)]
             if pinned != shape:
                 self.interpreter.resize_tensor_input(detail["index"], pinned)
         self.interpreter.allocate_tensors()
-        self._loaded(time.perf_counter() - start)
-
-    def _loaded(self, init_s: float) -> None:
-        """Note what there is to know of the model that the interpreter now holds."""
-        self.init_s, self.first_s = init_s, -1.0
+        self.init_s, self.first_s = time.perf_counter() - start, -1.0
         self.invoked = 0
         self.inputs = [tensor_facts(detail) for detail in self.interpreter.get_input_details()]
         self.outputs = [tensor_facts(detail) for detail in self.interpreter.get_output_details()]

@@ -20,7 +20,7 @@ from edgeq.targets import tiny
 from edgeq.targets.sameness import Sameness, sameness
 from edgeq.words import plural
 
-TIMEOUT_S = 120.0
+TIMEOUT_S = 300.0
 IMAGES = 4
 _ROUNDS, _BLOCK, _WARMUP, _BUDGET_S = 64, 4, 8, 10.0
 _HOT_CELSIUS = 80.0
@@ -76,7 +76,14 @@ class Checked:
             "Other kernels give other answers, more slowly. It happens if /proc or /sys can't be "
             "read"
             for run in self.runs
-            if self.kind.kernels == "xnnpack" and not run.loaded.partitions
+            if self.kind.kernels == "xnnpack"
+            and run.loaded.accelerated is None
+            and not run.loaded.partitions
+        ]
+        wrong += [
+            f"the {run.arithmetic} model does not run wholly on the accelerator"
+            for run in self.runs
+            if run.loaded.accelerated is False
         ]
         return tuple(wrong)
 
@@ -159,6 +166,8 @@ def _clock(checked: Checked) -> str:
 
 
 def _kernels(loaded: Loaded) -> str:
+    if loaded.accelerated is not None:
+        return "fully accelerated" if loaded.accelerated else "partly accelerated"
     if loaded.kernels == "reference":
         return "kernels reference"
     partitions = plural(loaded.partitions, "partition")

@@ -9,7 +9,7 @@ import pytest
 from edgeq.config.target_kinds import Emulated
 from edgeq.errors import EdgeqError
 from edgeq.run.targets import WORKER
-from edgeq.targets import emulated
+from edgeq.targets import emulated, root
 from edgeq.targets.parts import Supply
 from tests.unit.targets.test_debian import package
 
@@ -43,13 +43,11 @@ def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wheel = folder / "numpy.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("numpy/__init__.py", "")
-    calls: list[Supply] = []
 
-    def fetch(settings: Emulated, supply: Supply, place: Path) -> list[Path]:
-        calls.append(supply)
+    def fetch(asked: root.Root, supply: Supply, place: Path) -> list[Path]:
         return [qemu, python, wheel]
 
-    monkeypatch.setattr(emulated, "_fetch", fetch)
+    monkeypatch.setattr(root, "_fetch", fetch)
 
 
 def prepared(**fields: object) -> list[str]:
@@ -97,7 +95,7 @@ def test_another_machine_makes_the_same_from_a_file(
     file = tmp_path / "arm64.tar"
     key = Path(prepared(save=file)[-1].split()[-1]).name
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
-    monkeypatch.delattr(emulated, "_fetch")
+    monkeypatch.delattr(root, "_fetch")
     lines = prepared(file=file)
     assert Path(lines[-1].split()[-1]).name == key
     assert str(tmp_path / "other") in emulated.start("arm64", SETTINGS).command[0]
@@ -108,7 +106,7 @@ def test_the_parts_of_another_runtime_are_refused(
 ) -> None:
     file = tmp_path / "arm64.tar"
     prepared(save=file)
-    monkeypatch.setattr(emulated, "version", lambda _: "9.9.9")
+    monkeypatch.setattr(root, "version", lambda _: "9.9.9")
     with pytest.raises(EdgeqError, match=f"ai-edge-litert {version('ai-edge-litert')}"):
         prepared(file=file)
     with pytest.raises(EdgeqError, match=r"is not prepared for ai-edge-litert 9\.9\.9"):

@@ -165,13 +165,13 @@ def remove(name: str, config: Path | None) -> None:
     from edgeq.config.load import load_spec
     from edgeq.store import prune
     from edgeq.targets.parts import cache
-    from edgeq.targets.starting import declared
+    from edgeq.targets.starting import declared, kind_of
 
-    kind = declared(name, load_spec(Path(), file=config)).kind
-    removed = prune.prune(cache(kind), 0).removed
+    kind = kind_of(declared(name, load_spec(Path(), file=config)))
+    removed = prune.prune(cache(kind.store or kind.name), 0).removed
     freed = words.size(sum(entry.bytes for entry in removed))
     entries = words.plural(len(removed), "prepared target")
-    say(f"removed {entries} of the kind {kind}, {freed}")
+    say(f"removed {entries} of the kind {kind.store or kind.name}, {freed}")
 
 
 @target.command("list", short_help="List the targets that the spec declares, and the kinds.")
@@ -187,7 +187,8 @@ def list_(config: Path | None) -> None:
     spec = load_spec(Path(), file=config)
     for name, entry in {**BUILT_IN, **spec.targets.declared}.items():
         use = "used by the gate" if name in spec.targets.use else "not used by the gate"
-        prepared = sum(stored.bytes for stored in prune.entries(cache(entry.kind)))
+        store = KINDS.get(entry.kind).store or entry.kind
+        prepared = sum(stored.bytes for stored in prune.entries(cache(store)))
         suffix = f", {words.size(prepared)} prepared" if prepared else ""
         say(f"{name:<16}{entry.kind:<14}{use}{suffix}")
     say("Kinds:")

@@ -32,6 +32,9 @@ the same outputs, ``placement`` which operators it would run where."""
 Settings = Any
 """An instance of a kind's struct of settings."""
 
+Machine = Literal["aarch64", "x86_64"]
+"""Architectures for which there is a bundle."""
+
 LOCAL = "local"
 """Name and kind of this machine."""
 
@@ -49,6 +52,9 @@ class Ssh(msgspec.Struct, frozen=True, kw_only=True):
         python: The Python there, 3.9 or newer, with numpy and ai-edge-litert.
         identity: File with the private key, or None for ssh's own.
         config: Configuration file for ssh, used instead of the user's.
+        bundle: Whether a Python with LiteRT is sent there once, which is then used.
+        machine: Architecture of the machine, for the bundle.
+        folder: Folder there for the bundle.
     """
 
     host: str
@@ -56,6 +62,9 @@ class Ssh(msgspec.Struct, frozen=True, kw_only=True):
     python: str = "python3"
     identity: str | None = None
     config: str | None = None
+    bundle: bool = False
+    machine: Machine = "aarch64"
+    folder: str = "~/.cache/edgeq"
 
     def __post_init__(self) -> None:
         """Refuse text that ssh would read as an option, and invalid ports."""
@@ -65,6 +74,36 @@ class Ssh(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"python = {self.python!r} is not a command")
         if self.port is not None and not 0 < self.port < 2**16:
             raise ValueError(f"port = {self.port} is outside its range, 1 to 65535")
+        _require_folder(self.folder)
+
+
+class Adb(msgspec.Struct, frozen=True, kw_only=True):
+    """A phone or board with Android, reached with ``adb``.
+
+    Attributes:
+        serial: Its serial number or address as ``adb devices`` lists it, None if there is one only.
+        machine: Architecture of its processor.
+        folder: Folder there for the bundle, from which programs may be started.
+        adb: The program ``adb`` on this machine.
+    """
+
+    serial: str | None = None
+    machine: Machine = "aarch64"
+    folder: str = "/data/local/tmp"
+    adb: str = "adb"
+
+    def __post_init__(self) -> None:
+        """Refuse text that adb or a shell would read as something else."""
+        if self.serial is not None and not re.fullmatch(r"[^-\s][^\s]*", self.serial):
+            raise ValueError(f"serial = {self.serial!r} is not the serial number of a phone")
+        if not self.adb or self.adb.startswith("-"):
+            raise ValueError(f"adb = {self.adb!r} is not a program")
+        _require_folder(self.folder)
+
+
+def _require_folder(folder: str) -> None:
+    if not re.fullmatch(r"~?/[\w./@+-]+", folder):
+        raise ValueError(f"folder = {folder!r} is not a plain path from / or ~/")
 
 
 class Emulated(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +204,8 @@ class TargetKind:
         prepare: Function of the name, the settings and a ``Supply`` that puts what the target needs
             into the user's cache and yields lines for people, or ``"module:function"``. None if it
             needs nothing.
+        store: Name of the folder in the user's cache for what is prepared, if it is not the kind's
+            own, because several kinds share it.
     """
 
     name: str
@@ -178,6 +219,7 @@ class TargetKind:
     start: Callable[[str, Settings], Target] | str | None = None
     examine: Callable[[Settings, Path], Findings] | str | None = None
     prepare: Callable[[str, Settings, Supply], Iterable[str]] | str | None = None
+    store: str | None = None
 
     @property
     def clears(self) -> bool:
@@ -247,6 +289,17 @@ KINDS = TargetKinds(
             paths=("identity", "config"),
             measures=frozenset({"predictions", "time", "memory"}),
             start="edgeq.targets.ssh:start",
+            prepare="edgeq.targets.ssh:prepare",
+            store="bundle",
+        ),
+        TargetKind(
+            name="adb",
+            summary="a phone or board with Android, over adb",
+            settings=Adb,
+            measures=frozenset({"predictions", "time", "memory"}),
+            start="edgeq.targets.adb:start",
+            prepare="edgeq.targets.adb:prepare",
+            store="bundle",
         ),
         TargetKind(
             name="emulated",

@@ -38,6 +38,7 @@ _ADVICE = (
     '. It takes no dense layer of weight-only int8: classifier = "dynamic" makes a variant of the '
     "same size and agreement that it takes"
 )
+_SLOW = ". LiteRT gives its shaders two minutes to compile, which was too little here"
 _REASON = re.compile(r"^E\d{4} \S+ +\d+ [\w.]+:\d+\] (.+)|^ERROR: \[[^\]]*\] (\S.*)", re.MULTILINE)
 
 
@@ -101,7 +102,9 @@ class Interpreter:
         run = partial(self._model.run_by_index, SIGNATURE, self._inputs, self._outputs)
         result, printed = captured(run)
         if isinstance(result, Exception):
-            raise RuntimeError(reason(printed) or str(result))  # noqa: TRY004 - a refusal
+            refusal = reason(printed) or str(result)
+            slow = _SLOW if "DEADLINE_EXCEEDED" in printed else ""
+            raise RuntimeError(f"LiteRT's GPU accelerator: {refusal}{slow}")  # noqa: TRY004 - a refusal
 
     def get_tensor(self, index: int) -> Any:
         """Return an output, given the tensor's index in the file."""

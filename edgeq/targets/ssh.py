@@ -6,15 +6,18 @@ models are received into unnamed files, and the worker ends when its standard in
 
 from __future__ import annotations
 
-import base64
 import shlex
-import zlib
+from collections.abc import Iterator
 from functools import partial
 
 from edgeq.config.target_kinds import Ssh
 from edgeq.run.targets import WORKER, Ended, Explanation, Target
+from edgeq.targets import bundle
+from edgeq.targets.bundle import NO_COMMAND, NOT_EXECUTABLE
+from edgeq.targets.parts import Supply
+from edgeq.targets.travelling import TOO_OLD, travelling
 
-SSH_FAILED, NOT_EXECUTABLE, NO_COMMAND, TOO_OLD = 255, 126, 127, 78
+SSH_FAILED = 255
 CONNECT_S, ALIVE_S, SILENT = 15, 10, 3
 """Seconds allowed for connecting, seconds between checks that the host responds, and how many such
 checks may go unanswered."""
@@ -31,7 +34,39 @@ _OPTIONS = {
 
 
 def start(name: str, settings: Ssh) -> Target:
-    """Return the command line that starts the worker on another machine."""
+    """Return the command line that starts the worker on another machine.
+
+    Raises:
+        EdgeqError: It uses a bundle, and the target was not added.
+    """
+    if settings.bundle:
+        there = bundle.bundle(name, settings.machine, settings.folder).starting
+    else:
+        there = shlex.join([settings.python, "-c", travelling(WORKER.read_bytes())])
+    return Target(name, _shell(settings, there), explain=partial(explain, name, settings))
+
+
+def prepare(name: str, settings: Ssh, supply: Supply) -> Iterator[str]:
+    """Send the bundle there, if it is used, and yield lines for people.
+
+    Raises:
+        EdgeqError: A part can't be fetched, or the machine does not take the bundle.
+    """
+    if not settings.bundle:
+        yield f"nothing    {settings.python!r} there is used; bundle = true brings one along"
+        return
+    yield from bundle.prepare(
+        name,
+        settings.machine,
+        settings.folder,
+        supply,
+        command=partial(_shell, settings),
+        explain=partial(explain, name, settings),
+    )
+
+
+def _shell(settings: Ssh, text: str) -> tuple[str, ...]:
+    """Return the command that runs a shell command there."""
     options = [text for key, value in _OPTIONS.items() for text in ("-o", f"{key}={value}")]
     if settings.config is not None:
         options += ["-F", settings.config]
@@ -39,29 +74,9 @@ def start(name: str, settings: Ssh) -> Target:
         options += ["-p", str(settings.port)]
     if settings.identity is not None:
         options += ["-i", settings.identity, "-o", "IdentitiesOnly=yes"]
-    there = shlex.join([settings.python, "-c", travelling(WORKER.read_bytes())])
     # The intermediate shell turns a signal into an exit code, so that 255 always comes from ssh.
-    shell = shlex.join(["exec", "sh", "-c", f"{there}; exit $?"])
-    return Target(
-        name,
-        ("ssh", *options, "--", settings.host, shell),
-        explain=partial(explain, settings),
-    )
-
-
-def travelling(worker: bytes) -> str:
-    """Return code for ``python -c`` that runs a worker, or reports that this Python is too old.
-
-    The home folder, which ``-c`` puts first in the import path, is removed from it.
-    """
-    packed = base64.b64encode(zlib.compress(worker, 9)).decode()
-    return (
-        "import sys;sys.version_info>=(3,9) or (sys.stderr.write('Python %d.%d'%"
-        f"sys.version_info[:2]),sys.stderr.flush(),sys.exit({TOO_OLD}));"
-        "sys.path[:]=filter(None,sys.path);"
-        "import base64,zlib;"
-        f"exec(compile(zlib.decompress(base64.b64decode('{packed}')),'worker.py','exec'))"
-    )
+    shell = shlex.join(["exec", "sh", "-c", f"{text}; exit $?"])
+    return ("ssh", *options, "--", settings.host, shell)
 
 
 _REASONS = {
@@ -93,7 +108,7 @@ _REASONS = {
 }
 
 
-def explain(settings: Ssh, ended: Ended) -> Explanation | None:
+def explain(name: str, settings: Ssh, ended: Ended) -> Explanation | None:
     """Return what an exit code of ``ssh`` means, None if it is the worker's own."""
     lines = [line.strip().rstrip(".") for line in ended.output.splitlines() if line.strip()]
     last = lines[-1] if lines else "it gives no reason"
@@ -101,15 +116,18 @@ def explain(settings: Ssh, ended: Ended) -> Explanation | None:
         return _not_connected(settings.host, ended, last)
     if ended.greeted:
         return None
+    if settings.bundle:
+        return bundle.explain(name, settings.machine, settings.folder, ended)
     if ended.code in {NO_COMMAND, NOT_EXECUTABLE}:
         return Explanation(
             f"there is no {settings.python!r} on {settings.host!r} ({last})",
-            "Install Python 3.9 or newer there, or name it with `python`",
+            "Install Python 3.9 or newer there, name it with `python`, or bring one along: "
+            "bundle = true",
         )
     if ended.code == TOO_OLD:
         return Explanation(
             f"{settings.python!r} on {settings.host!r} is {last}",
-            "Name a Python of 3.9 or newer with `python`",
+            "Name a Python of 3.9 or newer with `python`, or bring one along: bundle = true",
         )
     return None
 

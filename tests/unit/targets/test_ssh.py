@@ -1,21 +1,20 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
 
 import pytest
 
 from edgeq.config.target_kinds import Ssh
 from edgeq.run.targets import WORKER, Ended
-from edgeq.targets.ssh import SSH_FAILED, TOO_OLD, explain, start, travelling
-from tests.patience import PATIENCE_S
+from edgeq.targets.parts import Supply
+from edgeq.targets.ssh import SSH_FAILED, explain, prepare, start
+from edgeq.targets.travelling import TOO_OLD, travelling
 
 BOARD = Ssh(host="pi@board", python="/opt/my python/python3")
 
 
 def ended(code: int, output: str = "", *, greeted: bool = False) -> str:
-    explanation = explain(BOARD, Ended(code, output, greeted=greeted))
+    explanation = explain("board", BOARD, Ended(code, output, greeted=greeted))
     return "" if explanation is None else f"{explanation.what}. {explanation.remedy}"
 
 
@@ -44,30 +43,6 @@ def test_the_remote_shell_starts_the_worker_whatever_its_pythons_name() -> None:
 
 def test_the_command_line_is_short_enough_for_every_system() -> None:
     assert len(start("pi", BOARD).command[-1]) < 16_000
-
-
-def test_the_worker_arrives_whole_and_without_the_home_folder_in_its_path() -> None:
-    code = travelling(b"print(__name__, '' in sys.path)\n")
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=PATIENCE_S,
-    )
-    assert done.stdout.split() == ["__main__", "False"]
-
-
-def test_an_old_python_says_so_before_it_reads_the_worker() -> None:
-    old = "import sys; sys.version_info = (3, 8, 1)\n"
-    done = subprocess.run(
-        [sys.executable, "-c", old + travelling(b"print('ran')\n")],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_S,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (TOO_OLD, "", "Python 3.8")
 
 
 @pytest.mark.parametrize(
@@ -107,3 +82,25 @@ def test_an_old_python_is_named() -> None:
 )
 def test_the_workers_own_end_is_left_to_others(code: int, greeted: bool) -> None:
     assert ended(code, "Segmentation fault", greeted=greeted) == ""
+
+
+def test_without_a_bundle_nothing_is_sent() -> None:
+    (line,) = prepare("pi", BOARD, Supply())
+    assert line.startswith("nothing    '/opt/my python/python3' there is used")
+
+
+def test_a_board_without_a_python_is_told_of_the_bundle() -> None:
+    assert "bring one along: bundle = true" in ended(127, "sh: python3: not found")
+
+
+def test_a_bundle_that_does_not_start_is_no_missing_python() -> None:
+    with_bundle = Ssh(host="board", bundle=True)
+    explanation = explain("pi", with_bundle, Ended(127, "sh: not found", greeted=False))
+    assert explanation is not None
+    assert "the bundle can't be started there" in explanation.what
+
+
+@pytest.mark.parametrize("folder", ["", "here", "/a b", "~", "/$(reboot)", "~/a;b", "/a'b"])
+def test_a_folder_that_a_shell_would_read_otherwise_is_refused(folder: str) -> None:
+    with pytest.raises(ValueError, match="is not a plain path"):
+        Ssh(host="board", folder=folder)

@@ -314,6 +314,7 @@ KINDS = TargetKinds(
             summary="a GPU, or its shaders on the CPU, by LiteRT's accelerator",
             settings=Gpu,
             measures=frozenset({"predictions", "placement"}),
+            kernels="builtin",  # what a GPU is compared with here; XNNPACK has no part in it
             start="edgeq.targets.gpu:start",
             prepare="edgeq.targets.gpu:prepare",
         ),

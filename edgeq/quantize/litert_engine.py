@@ -9,8 +9,10 @@ import msgspec
 
 from edgeq.models.child import log_path, run_child
 from edgeq.models.float_model import FloatModel
+from edgeq.quantize.calibration import Calibration
 from edgeq.quantize.engine import Engine, Job, Shared
 from edgeq.quantize.recipes import LITERT, LitertRecipe
+from edgeq.store.content import Store
 from edgeq.tflite.prepared import preparations
 
 CHILD = "edgeq.quantize.litert_child"
@@ -25,10 +27,18 @@ def run_litert(job: Job) -> None:
         ConversionError: The library failed.
         StoreError: The store can't be written.
     """
+    quantize_litert(job, prepare_litert(job.shared))
+
+
+def quantize_litert(job: Job, statistics: Path | None) -> None:
+    """Make a variant with the ranges that follow from a file of ``Statistics``, if it needs any.
+
+    Raises:
+        ConversionError: The library failed.
+    """
     recipe = job.recipe
     if not isinstance(recipe, LitertRecipe):
         raise TypeError(f"{recipe!r} is not a recipe of the engine 'litert'")
-    statistics = prepare_litert(job.shared)
     request = {
         "task": "quantize",
         "model": str(job.model.path),
@@ -42,15 +52,24 @@ def run_litert(job: Job) -> None:
 
 
 def prepare_litert(shared: Shared) -> Path | None:
+    """Return the file of the activations' extents; None for recipes without calibration.
+
+    Raises:
+        ConversionError: The library failed.
+        StoreError: The store can't be written.
+    """
+    if shared.calibration is None:
+        return None
+    return statistics_of(shared.model, shared.calibration, shared.store)
+
+
+def statistics_of(model: FloatModel, calibration: Calibration, store: Store) -> Path:
     """Return the file of the activations' extents, computed once for all methods that need it.
 
     Raises:
         ConversionError: The library failed.
         StoreError: The store can't be written.
     """
-    model, calibration, store = shared.model, shared.calibration, shared.store
-    if calibration is None:
-        return None
     facts = {
         "float_sha256": model.sha256,
         "calibration": calibration.facts(),

@@ -18,28 +18,31 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edgeq import repair
-from edgeq.config.methods import FLOAT32, METHODS, choose
+from edgeq.config.methods import METHODS, choose
 from edgeq.config.structs import CLASSIFICATION, Precision
 from edgeq.errors import ConversionError, ImageError, ModelError, WorkerError
+from edgeq.io.files import sha256_file
 from edgeq.models.child import log_path
 from edgeq.models.children import idle
 from edgeq.pipeline.dependencies import runtime_facts
 from edgeq.pipeline.readout import Readout, readout
 from edgeq.pipeline.run import Run
 from edgeq.quantize.calibration import Calibration
-from edgeq.quantize.engine import Job, Shared
+from edgeq.quantize.engine import Job
 from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.fitting import precision_recipe, unit_recipe
+from edgeq.quantize.litert_engine import quantize_litert, statistics_of
 from edgeq.quantize.make import make_variant
 from edgeq.quantize.recipes import LitertRecipe
+from edgeq.quantize.statistics import Statistics
 from edgeq.quantize.variant import Variant
+from edgeq.repair import table as arithmetic
+from edgeq.repair.choosing import Candidate
 from edgeq.repair.clock import Clock
 from edgeq.repair.table import Cell, ErrorTable, Row, gate_error, relative_squares
 from edgeq.run.results import Feed, Loaded
 from edgeq.run.session import Session
 from edgeq.store.cached import keep as cached
-from edgeq.store.cached import sources
 from edgeq.tflite.model_file import read_model
 from edgeq.tflite.units import Unit, units_of
 
@@ -56,6 +59,11 @@ OUTPUTS = "repair_outputs"
 Reals = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
+Key = tuple[str, Precision]
+"""A unit's name and its precision."""
+
+Cells = Mapping[Key, Cell]
+
 
 @dataclass(frozen=True)
 class QuantizedUnit:
@@ -68,6 +76,11 @@ class QuantizedUnit:
 
     unit: Unit
     precision: Precision
+
+    @property
+    def key(self) -> Key:
+        """The unit's name and the precision."""
+        return self.unit.name, self.precision
 
 
 class Bench:
@@ -97,6 +110,9 @@ class Bench:
             )
         self.calibration: Calibration = calibration
         self._recipes: dict[Precision, LitertRecipe] = {}
+        self.percentile: float | None = None
+        """Percentile of the activation ranges of all that is calibrated; None for each method's
+        own."""
         self.left_out: list[str] = []
         """Units at a precision that could not be made or run, with the reason."""
         self.units = units_of(read_model(self.baseline.path))
@@ -131,46 +147,58 @@ class Bench:
             key, lambda session: self._outputs(session, self.baseline.path)
         )
 
-    def table(
-        self, names: Sequence[Precision], clock: Clock, *, base: Precision | None = None
-    ) -> ErrorTable:
-        """Return the errors and bytes of every single unit at several precisions.
+    @cached_property
+    def output_units(self) -> tuple[Unit, ...]:
+        """The units that compute the model's outputs."""
+        model = read_model(self.baseline.path)
+        last = {
+            operator.index
+            for operator in model.operators
+            if set(operator.outputs) & set(model.outputs)
+        }
+        return tuple(unit for unit in self.units if last & set(unit.operators))
 
-        Cells that are already in the store are not measured again. If the clock runs out, the
-        remaining cells are left out, except those of the first precision; a unit may then have
-        fewer precisions to choose from.
+    def quantized_units(
+        self, names: Sequence[Precision], *, every: bool = False
+    ) -> list[QuantizedUnit]:
+        """Return every unit at each of several precisions.
 
         Args:
-            names: The precisions. Those that are of no use for a unit are left out.
-            clock: The clock that limits the time.
-            base: A precision that is measured for all units, whatever their kind.
+            names: The precisions.
+            every: Whether to include units for which a precision is of no use.
+        """
+        return [
+            QuantizedUnit(unit, name)
+            for name in names
+            for unit in self.units
+            if every or _is_useful(unit, name)
+        ]
+
+    def cells(self, to_measure: Sequence[QuantizedUnit], clock: Clock) -> Cells:
+        """Return the errors and bytes of single units, measured on all cores.
+
+        Cells that are already in the store are not measured again. Those that can't be made or run
+        are left out, and those for which no time is left.
 
         Raises:
             EdgeqError: The baseline can't be run.
         """
         self.float_outputs  # noqa: B018 - measured once, before several threads need it
-        to_measure = [
-            QuantizedUnit(unit, name)
-            for name in names
-            for unit in self.units
-            if name == base or _is_useful(unit, name)
-        ]
-        cells: dict[tuple[str, Precision], Cell] = {}
+        cells: dict[Key, Cell] = {}
         with idle.kept(), self.run.executor.workers.kept(), ThreadPoolExecutor(clock.cores) as pool:
-            if any(METHODS.get(name).needs_calibration for name in names if name != FLOAT32):
+            if any(METHODS.get(cell.precision).needs_calibration for cell in to_measure):
                 pool.submit(self._prepare)  # the long one, while cells without it are measured
-            patient = Clock()
-            futures = {
-                pool.submit(
-                    self._cell, cell, patient if cell.precision == names[0] else clock
-                ): cell
-                for cell in to_measure
-            }
+            futures = {pool.submit(self._cell, cell, clock): cell for cell in to_measure}
             for done, future in enumerate(as_completed(futures), 1):
                 cell, measured = futures[future], future.result()
                 self.run.say(f"{self.model}: measuring units, {done} of {len(to_measure)}")
                 if measured is not None:
-                    cells[cell.unit.name, cell.precision] = measured
+                    cells[cell.key] = measured
+        return cells
+
+    def table(self, cells: Cells) -> ErrorTable:
+        """Return cells as a table of all units."""
+        names = dict.fromkeys(name for _, name in cells)
         return ErrorTable(
             rows=tuple(
                 Row(
@@ -187,9 +215,7 @@ class Bench:
 
     def _prepare(self) -> None:
         """Measure the activation ranges; if that fails, each cell that needs them fails, too."""
-        engine = ENGINES.get(ENGINE)
-        store, recipe = self.run.store, LitertRecipe(steps=())
-        engine.prepare(Shared(recipe, self.baseline, self.calibration, store))
+        statistics_of(self.baseline, self.calibration, self.run.store)
 
     def _cell(self, cell: QuantizedUnit, clock: Clock) -> Cell | None:
         """Return one cell; None if there is no time left, or if it can't be made or run."""
@@ -217,23 +243,21 @@ class Bench:
             ConversionError: The quantization library failed.
         """
         what = f"{self.model}/{cell.unit.name} in {cell.precision}"
-        recipe = self._recipe(cell)
         needs = METHODS.get(cell.precision).needs_calibration
+        with self._job(what, self._recipe(cell), self._facts(cell), calibrated=needs) as job:
+            ENGINES.get(ENGINE).run(job)
+            yield job.output
+
+    @contextmanager
+    def _job(
+        self, what: str, recipe: LitertRecipe, facts: Mapping[str, object], *, calibrated: bool
+    ) -> Iterator[Job]:
+        """Yield a job whose output is removed afterwards."""
+        calibration = self.calibration if calibrated else None
+        log = log_path(self.run.store, CELLS, facts)
         with tempfile.TemporaryDirectory(prefix="edgeq-repair-") as folder:
             output = Path(folder) / "unit.tflite"
-            log = log_path(self.run.store, CELLS, self._facts(cell))
-            ENGINES.get(ENGINE).run(
-                Job(
-                    what,
-                    recipe,
-                    self.baseline,
-                    self.calibration if needs else None,
-                    self.run.store,
-                    output,
-                    log,
-                )
-            )
-            yield output
+            yield Job(what, recipe, self.baseline, calibration, self.run.store, output, log)
 
     def outputs_of(self, path: Path) -> tuple[Reals, ...]:
         """Return a file's deciding outputs for the calibration samples, ``(n, d)`` each.
@@ -269,6 +293,39 @@ class Bench:
         """
         return gate_error(self.squares_of(self.made(method, units, percentile)))
 
+    def error_of_half(self, precision: Precision, start: int) -> float:
+        """Return the relative error of a method with ranges from half of the calibration samples.
+
+        Args:
+            precision: Precision of all units, one that needs calibration.
+            start: Index of the first sample; every other one follows.
+
+        Raises:
+            EdgeqError: The variant can't be made or run.
+        """
+        recipe = precision_recipe(precision, self.baseline)
+        facts = {
+            **self._samples,
+            "recipe": msgspec.to_builtins(recipe),
+            "calibration": self.calibration.facts(),
+            "half": start,
+        }
+
+        def measure() -> tuple[tuple[float, ...], ...]:
+            with self._job(f"{self.model}/{precision}", recipe, facts, calibrated=True) as job:
+                half = job.output.with_name("half.npz")
+                path = statistics_of(self.baseline, self.calibration, self.run.store)
+                statistics = Statistics.load(path)
+                replace(statistics, extents=statistics.extents[start::2]).save(half)
+                quantize_litert(job, half)
+                return self._squares(job.output)
+
+        return gate_error(
+            np.asarray(
+                cached(self.run.store, OUTPUTS, facts, measure, tuple[tuple[float, ...], ...])
+            )
+        )
+
     def _squares(self, path: Path) -> tuple[tuple[float, ...], ...]:
         """Return the squared errors of a file, for each image those of each output."""
         squares = relative_squares(
@@ -288,8 +345,14 @@ class Bench:
             EdgeqError: The variant can't be made.
         """
         choice = choose(method, engine=ENGINE, units=tuple(units))
-        choice = replace(choice, percentile=percentile)
+        own = self.percentile if percentile is None else percentile
+        choice = replace(choice, percentile=own if choice.needs_calibration else None)
         return make_variant(choice, self.baseline, self.calibration, self.run.store)
+
+    def percentile_of(self, candidate: Candidate) -> float | None:
+        """Return the percentile of a candidate's ranges; None for the method's own, or without."""
+        choice = choose(candidate.method, engine=ENGINE, units=candidate.units)
+        return self.percentile if choice.needs_calibration else None
 
     def seconds(
         self, method: Precision, names: Sequence[Precision], clock: Clock
@@ -372,7 +435,7 @@ class Bench:
             "threads": self.run.executor.run.threads,
             "target": self.run.executor.target.name,
             "tools": ENGINES.get(ENGINE).versions(),
-            "arithmetic": sources(repair),
+            "arithmetic": sha256_file(Path(arithmetic.__file__)),
             **runtime_facts(),
         }
 
@@ -380,7 +443,10 @@ class Bench:
         """Return the recipe of a cell's file; the model's file is read once for all units."""
         if cell.precision not in self._recipes:
             self._recipes[cell.precision] = precision_recipe(cell.precision, self.baseline)
-        return unit_recipe(cell.unit, self._recipes[cell.precision])
+        recipe = unit_recipe(cell.unit, self._recipes[cell.precision])
+        if recipe.percentile is None or self.percentile is None:
+            return recipe
+        return msgspec.structs.replace(recipe, percentile=self.percentile)
 
     def _facts(self, cell: QuantizedUnit) -> dict[str, object]:
         calibrated = METHODS.get(cell.precision).needs_calibration

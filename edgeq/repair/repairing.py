@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from edgeq import __version__
@@ -21,9 +21,8 @@ from edgeq.repair.choosing import MOST_CANDIDATES, Candidate
 from edgeq.repair.clock import Clock, Stages
 from edgeq.repair.goals import corrected, provable_with
 from edgeq.repair.recording import candidate_record, curve_records, mix_records, unit_records
-from edgeq.repair.request import Request, model_of, precision_of
+from edgeq.repair.request import FLOAT_OUTPUTS, Request, model_of, of_variant, precision_of
 from edgeq.repair.searching import Figures, Search
-from edgeq.repair.table import Mix
 from edgeq.repair.training import trained_file
 from edgeq.repair.trying import Conditions, judge_candidate, judge_trained, value_of
 from edgeq.samples.sets import ImageSet
@@ -47,7 +46,8 @@ def repair(
     """
     started, clock, stages = datetime.now(UTC), Clock(request.budget_s), Stages()
     model = model_of(spec, request.model)
-    precision_of(request.start)
+    request = of_variant(request, spec, model)
+    precision_of(request.method)
     run = Run(spec, store=store or Store(spec.path(spec.store)), say=say)
     with stages.timing("baseline and calibration set"):
         bench = Bench(run, model)
@@ -57,13 +57,14 @@ def repair(
             Conditions(spec, model, run.store, say, {}, spec.confidence), request, evaluation
         )
     search = Search(bench, request, figures, clock, stages)
-    candidates = search.candidates
+    search.candidates  # noqa: B018 - so that its stages are not timed as that of the candidates
     with stages.timing("candidates"):
         attempts = list(_attempts(search, conditions))
-    if spec.repairing.train is not None and not attempts[-1].passed:
+    if spec.repairing.train is not None and not attempts[-1].record.passed:
         with stages.timing("training"):
-            last = candidates[len(attempts) - 1]
-            attempts.append(_trained(search, conditions, spec.repairing.train, last))
+            attempts.append(_trained(search, conditions, spec.repairing.train, attempts[-1]))
+    tried = tuple(attempt.record for attempt in attempts)
+    best = next(attempt for attempt in attempts if attempt.record is best_of(tried))
     return Repair(
         edgeq=__version__,
         started=moment_text(started),
@@ -80,10 +81,10 @@ def repair(
         confidence=conditions.confidence,
         additive=is_additive(search.mixes),
         mixes=mix_records(search.mixes),
-        units=unit_records(search.table, _best_mix(candidates, attempts)),
+        units=unit_records(search.table, best.candidate.mix),
         curve=curve_records(search.choice.curve),
-        tried=tuple(attempts),
-        helped=tuple(ranges.sentence for ranges in search.ranges),
+        tried=tried,
+        helped=(*search.helped, *_float_outputs(attempts)),
         left_out=tuple(sorted(bench.left_out)),
     )
 
@@ -137,47 +138,89 @@ def _conditions(
     return replace(plain, limits=limits, confidence=confidence), figures
 
 
-def _attempts(search: Search, conditions: Conditions) -> Iterator[TriedRecord]:
-    """Judge candidates, the cheapest first, and yield their records.
+@dataclass(frozen=True)
+class _Attempt:
+    """A candidate that was judged.
 
-    The last is the first that passes, or that for which there was still time.
+    Attributes:
+        candidate: The candidate.
+        record: Its record.
+        loses_columns: Whether columns of an output are lost.
+        float_outputs: Whether the outputs were made float because of that.
+    """
+
+    candidate: Candidate
+    record: TriedRecord
+    loses_columns: bool = False
+    float_outputs: bool = False
+
+
+def _attempts(search: Search, conditions: Conditions) -> Iterator[_Attempt]:
+    """Judge candidates, the cheapest first.
+
+    The last is the first that passes, or that for which there was still time. If columns of an
+    output are lost, the candidate is judged again with float outputs, and so are all that follow.
+    It then does not count as tried: whether columns are lost does not depend on any interval.
 
     Raises:
         EdgeqError: The baseline or the images can't be used.
     """
+    float_outputs, count = False, len(search.candidates)
     for number, candidate in enumerate(search.candidates, 1):
         if number > 1 and search.clock.is_over:
             return
-        count = len(search.candidates)
         conditions.say(f"{conditions.model}: judging candidate {number} of {count}")
-        method = search.request.start or candidate.method
-        verdicts = judge_candidate(conditions, method, candidate.units, candidate.percentile)
-        predicted = search.predicted(candidate)
-        attempt = candidate_record(candidate, method, verdicts, predicted=predicted)
+        attempt = _judged(search, conditions, candidate, float_outputs=float_outputs)
         yield attempt
-        if attempt.passed:
+        if attempt.loses_columns and not float_outputs:
+            float_outputs = True
+            conditions.say(f"{conditions.model}: judging candidate {number} with float outputs")
+            attempt = _judged(search, conditions, candidate, float_outputs=True)
+            yield attempt
+        if attempt.record.passed:
             return
 
 
-def _trained(
-    search: Search, conditions: Conditions, function: str, candidate: Candidate
-) -> TriedRecord:
-    """Train a mix with the user's function, judge it, and return its record.
+def _float_outputs(attempts: Sequence[_Attempt]) -> Iterator[str]:
+    """Yield the reason why outputs were made float, if they were."""
+    for number, attempt in enumerate(attempts, 1):
+        if attempt.float_outputs:
+            yield (
+                f"From candidate {number} on the outputs are float32: columns are lost if one "
+                "integer scale serves them all"
+            )
+            return
+
+
+def _judged(
+    search: Search, conditions: Conditions, candidate: Candidate, *, float_outputs: bool
+) -> _Attempt:
+    """Judge one candidate.
+
+    Raises:
+        EdgeqError: The baseline or the images can't be used.
+    """
+    method = search.request.method or candidate.method
+    if float_outputs:
+        candidate = search.with_float_outputs(candidate)
+        method = FLOAT_OUTPUTS.get(method, method)
+    verdicts = judge_candidate(conditions, method, candidate.units, candidate.percentile)
+    predicted = search.predicted(candidate)
+    record = candidate_record(candidate, method, verdicts, predicted=predicted)
+    return _Attempt(candidate, record, verdicts.loses_columns, float_outputs)
+
+
+def _trained(search: Search, conditions: Conditions, function: str, last: _Attempt) -> _Attempt:
+    """Train the last mix that was judged with the user's function, and judge it again.
 
     Raises:
         ModelError: There is no such function, or what it returns is not a model.
         ConversionError: The function failed.
     """
-    spec, method = conditions.spec, search.request.start or candidate.method
+    spec, candidate, method = conditions.spec, last.candidate, last.record.method
     folder = spec.path(spec.reports) / "latest"
     conditions.say(f"{conditions.model}: training by {function}")
     path = trained_file(search.bench, method, dict(candidate.units), function, folder)
     verdicts = judge_trained(conditions, path, None if candidate.units else method)
-    return candidate_record(candidate, method, verdicts, predicted=None, file=str(path))
-
-
-def _best_mix(candidates: Sequence[Candidate], attempts: Sequence[TriedRecord]) -> Mix:
-    """Return the mix of the candidate that passes or lacks the least; empty if it was trained."""
-    judged = zip(candidates, attempts, strict=False)
-    best = best_of(attempts)
-    return next((candidate.mix for candidate, attempt in judged if attempt is best), {})
+    record = candidate_record(candidate, method, verdicts, predicted=None, file=str(path))
+    return _Attempt(candidate, record)

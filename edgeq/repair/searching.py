@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from edgeq.config.methods import FLOAT32, METHODS
 from edgeq.config.presets import MOST_ERROR
+from edgeq.config.structs import Precision
 from edgeq.errors import ConversionError, SpecError, WorkerError
-from edgeq.measure.statistics import normal_quantile
-from edgeq.repair.bench import Bench
-from edgeq.repair.calibrating import Ranges, other_ranges
+from edgeq.measure.statistics import unbounded_mean
+from edgeq.repair.bench import Bench, QuantizedUnit
+from edgeq.repair.calibrating import Change, Halves, finer_scales, halves, other_ranges, rebuilt
 from edgeq.repair.checking import Checked, is_additive, mix_of, revert_one_by_one
 from edgeq.repair.choosing import Candidate, Choice, candidate_of, choose_mixes, ladder
 from edgeq.repair.clock import Clock, Stages
-from edgeq.repair.request import USUAL, Request, precision_of
+from edgeq.repair.goals import Goal
+from edgeq.repair.request import USUAL, Request
 from edgeq.repair.table import Doubles, ErrorTable, gate_error
+from edgeq.repair.tabulating import FINER, complete_table, necessary_table
 from edgeq.repair.trying import ERROR
 
 TABLE_SHARE = 0.5
@@ -64,32 +68,45 @@ class Search:
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The candidates to judge, the cheapest first; other ranges cost nothing.
+        """The candidates to judge, the cheapest first.
 
         Raises:
             SpecError: Only float32 reaches the goal.
             EdgeqError: The baseline, or the method from whose error the goal follows, can't be run.
         """
-        return (*self._recalibrated, *self._mixed)[: self.figures.most]
+        choice = self.choice
+        with self.stages.timing("check of the prediction"):
+            additive = is_additive(self.mixes)
+        if additive:
+            candidates = choice.candidates
+        else:
+            with self.stages.timing("units one by one"):
+                candidates = self._reverted
+        return tuple(replace(own, percentile=self.bench.percentile_of(own)) for own in candidates)
 
     @cached_property
     def table(self) -> ErrorTable:
-        """The table of all units, with errors, bytes and, if latency is minimized, times."""
+        """The table of units, with errors, bytes and, if latency is minimized, times."""
         request, budget_s = self.request, self.request.budget_s
+        self.bench.percentile = self.percentile
         clock = Clock(None if budget_s is None else TABLE_SHARE * budget_s)
+        budgets = ladder(self._provable_error)
         with self.stages.timing("table of units"):
-            table = self.bench.table(request.precisions, clock, base=precision_of(request.start))
-        if request.aim == "size" or request.base is None:
-            return table
+            if request.aim == "size":
+                return necessary_table(self.bench, request, budgets, self.figures.most, clock)
+            table = complete_table(self.bench, request, clock)
+        return table if request.base is None else self._timed(table, request.base)
+
+    def _timed(self, table: ErrorTable, base: Precision) -> ErrorTable:
+        """Return the table with the time of each unit in a variant of a method."""
+        names = self.request.precisions
         with self.stages.timing("times of units"):
-            times = self.bench.seconds(request.base, request.precisions, self.clock)
+            times = self.bench.seconds(base, names, self.clock)
         rows = (
             replace(
                 row,
                 seconds={
-                    name: times[row.name, name]
-                    for name in request.precisions
-                    if (row.name, name) in times
+                    name: times[row.name, name] for name in names if (row.name, name) in times
                 },
             )
             for row in table.rows
@@ -100,27 +117,28 @@ class Search:
     def choice(self) -> Choice:
         """The result of the knapsack.
 
+        If no mix is exact enough to be proved, those that may at least reach the goal are chosen.
+
         Raises:
             SpecError: Only float32 reaches the goal.
         """
-        choice = choose_mixes(
-            self.table,
-            self.request.aim,
-            ladder(self._most_error),
-            base=self.request.base,
-            most=self.figures.most,
-        )
-        if choice.candidates:
+        choices = (self._choice(ladder(error)) for error in (self._provable_error, self._limit))
+        choice = next((choice for choice in choices if choice.candidates), None)
+        if choice is not None:
             return choice
         squares = [row.square(name) for row in self.table.rows for name in row.cells]
         goals = ", ".join(goal.text for goal in self.request.goals) or "every gate passes"
         raise SpecError(
             f"no precision reaches the goal ({goals}): it takes a relative error of "
-            f"{self._most_error:.2g}, and the most exact unit alone has "
+            f"{self._limit:.2g}, and the most exact unit alone has "
             f"{min(squares, default=0.0) ** 0.5:.2g}",
             where="--until",
             remedy="Allow a greater error, or ship the float model",
         )
+
+    def _choice(self, budgets: Sequence[float]) -> Choice:
+        request, most = self.request, self.figures.most
+        return choose_mixes(self.table, request.aim, budgets, base=request.base, most=most)
 
     @cached_property
     def mixes(self) -> tuple[Checked, ...]:
@@ -138,80 +156,126 @@ class Search:
         return (*mixes, Checked("the first candidate", first.error, measured))
 
     @cached_property
-    def ranges(self) -> tuple[Ranges, ...]:
-        """The effect of other activation ranges on the method that is to stay."""
-        if self.request.start is None:
+    def changes(self) -> tuple[Change, ...]:
+        """The effect of each change to the whole method that the repair starts from.
+
+        Raises:
+            EdgeqError: The method can't be made or run.
+        """
+        start, method = self.request.start, self.request.method
+        if start is None or method is None:
             return ()
         with self.stages.timing("calibration"):
-            return tuple(other_ranges(self.bench, self.request.start, self.clock))
-
-    def predicted(self, candidate: Candidate) -> float:
-        """Return the error of a candidate as the table predicts it, corrected by a measured mix.
-
-        The error of a candidate with another percentile is measured, and needs no correction.
-        """
-        first = self.mixes[-1]
-        usable = first.predicted > 0 and math.isfinite(first.measured)
-        if candidate.percentile is not None or not usable:
-            return candidate.error
-        return candidate.error * first.measured / first.predicted
+            name, scales = self.request.variant, finer_scales(self.bench, start)
+            return (
+                *([] if name is None else [rebuilt(self.bench, name, start)]),
+                *([] if scales is None else [scales]),
+                *other_ranges(self.bench, method, self.clock),
+            )
 
     @cached_property
-    def _most_error(self) -> float:
-        """The greatest error of a candidate that the evaluation samples can prove small enough.
+    def halves(self) -> Halves | None:
+        """What fewer calibration samples would do; None without a method, ranges or time."""
+        if self.request.method is None or self.clock.is_over:
+            return None
+        with self.stages.timing("calibration"):
+            return halves(self.bench, self.request.method)
 
-        The errors are assumed to spread over the evaluation samples as those of the method from
-        which the goal follows spread over the calibration samples.
+    @property
+    def helped(self) -> tuple[str, ...]:
+        """What changes to the whole method do, in sentences without a full stop."""
+        sentences = [change.sentence for change in self.changes]
+        return (*sentences, *([] if self.halves is None else [self.halves.sentence]))
+
+    @cached_property
+    def percentile(self) -> float | None:
+        """The percentile of the activation ranges that helps most; None for the method's own."""
+        helpful = [change for change in self.changes if change.percentile and change.helps]
+        best = min(helpful, key=lambda change: change.after, default=None)
+        return None if best is None else best.percentile
+
+    def with_float_outputs(self, candidate: Candidate) -> Candidate:
+        """Return a candidate whose outputs are computed in float32, with weights of 8 bits.
+
+        Raises:
+            EdgeqError: The baseline can't be run.
+        """
+        units = [
+            QuantizedUnit(unit, FINER)
+            for unit in self.bench.output_units
+            if candidate.mix[unit.name] != FLOAT32
+            and METHODS.get(candidate.mix[unit.name]).needs_calibration
+        ]
+        self.table = self.table.extended(self.bench.cells(units, Clock()))
+        mix = {**candidate.mix, **dict(cell.key for cell in units)}
+        method = self.request.base or candidate.method
+        changed = candidate_of(self.table, mix, self.request.aim, method) or candidate
+        return replace(changed, percentile=self.bench.percentile_of(changed))
+
+    def predicted(self, candidate: Candidate) -> float:
+        """Return the error of a candidate as the table predicts it, corrected by a measured mix."""
+        first = self.mixes[-1]
+        usable = first.predicted > 0 and math.isfinite(first.measured)
+        return candidate.error * (first.measured / first.predicted if usable else 1.0)
+
+    @cached_property
+    def _reference(self) -> Doubles:
+        """Squared errors of the method from whose error the goal follows, or which fails.
 
         Raises:
             EdgeqError: That method can't be made or run.
         """
-        goal = next((goal for goal in self.request.goals if goal.gate.name == ERROR), None)
-        method = (goal and goal.reference) or self.request.start or USUAL
+        goal = self._error_goal
+        method = (goal and goal.reference) or self.request.method or USUAL
         with self.stages.timing("check of the prediction"):
-            squares = self.bench.squares_of(self.bench.made(method))
-        if goal is None:
-            return min(gate_error(squares), MOST_ERROR)
-        return self.figures.limits[ERROR] / (1.0 + self._half_width(squares))
+            return self.bench.squares_of(self.bench.made(method))
+
+    @property
+    def _error_goal(self) -> Goal | None:
+        return next((goal for goal in self.request.goals if goal.gate.name == ERROR), None)
+
+    @property
+    def _limit(self) -> float:
+        """The greatest error that a candidate may have: the goal, or else that of the method."""
+        if self._error_goal is not None:
+            return self.figures.limits[ERROR]
+        return min(gate_error(self._reference), MOST_ERROR)
+
+    @property
+    def _provable_error(self) -> float:
+        """The greatest error of a candidate that the evaluation samples can prove small enough.
+
+        The errors are assumed to spread over the evaluation samples as those of the method from
+        which the goal follows spread over the calibration samples.
+        """
+        if self._error_goal is None:
+            return self._limit
+        return self._limit / (1.0 + self._half_width(self._reference))
 
     def _half_width(self, squares: Doubles) -> float:
-        """Return the expected half-width of a candidate's interval, as a share of its error."""
-        errors = np.sqrt(squares).max(axis=1)
-        if not np.isfinite(errors).all() or not errors.mean():
+        """Return by what share the high end of a candidate's interval exceeds its error."""
+        errors = np.sqrt(squares)[:, int(np.sqrt(squares).mean(axis=0).argmax())]
+        mean = float(errors.mean())
+        if not math.isfinite(mean) or not mean:
             return 0.0
-        spread = float(errors.std(ddof=1) / errors.mean()) if len(errors) > 1 else 0.0
-        quantile = normal_quantile(0.5 + self.figures.confidence / 2.0)
-        return quantile * spread / math.sqrt(self.figures.evaluation)
+        worth = float(self.figures.evaluation)
+        interval = unbounded_mean(errors, self.figures.confidence, worth=worth)
+        return 0.0 if interval is None else interval[1] / mean - 1.0
 
     @property
-    def _recalibrated(self) -> tuple[Candidate, ...]:
-        """The method that is to stay with other ranges only, if that is enough; else empty."""
-        base = precision_of(self.request.start)
-        mix = None if base is None else mix_of(self.table, base)
-        best = min(self.ranges, key=lambda ranges: ranges.after, default=None)
-        if mix is None or best is None or not best.helps:
-            return ()
-        plain = candidate_of(self.table, mix, self.request.aim, base)
-        if plain is None or best.after > ladder(self._most_error)[0]:
-            return ()
-        return (replace(plain, error=best.after, percentile=best.percentile),)
-
-    @property
-    def _mixed(self) -> tuple[Candidate, ...]:
-        """The mixes of the knapsack, or those found one by one if errors don't add up."""
-        choice = self.choice
-        with self.stages.timing("check of the prediction"):
-            if is_additive(self.mixes):
-                return choice.candidates
+    def _reverted(self) -> tuple[Candidate, ...]:
+        """The mixes that are found by reverting units one by one, as errors don't add up."""
+        choice, request = self.choice, self.request
         self.bench.run.say(
             f"{self.bench.model}: squared errors don't add up; units are reverted one by one"
         )
-        base = self.request.base or choice.candidates[0].method
-        with self.stages.timing("units one by one"):
-            reverted = revert_one_by_one(
-                self.table, self.request.aim, base, ladder(self._most_error), self._measure
-            )
-            return tuple(reverted)[: self.figures.most] or choice.candidates
+        base = request.base or choice.candidates[0].method
+        if request.aim == "size":
+            self.table = complete_table(self.bench, request, self.clock)
+        reverted = revert_one_by_one(
+            self.table, request.aim, base, ladder(self._provable_error), self._measure
+        )
+        return tuple(reverted)[: self.figures.most] or choice.candidates
 
     def _measure(self, candidate: Candidate) -> float | None:
         """Return the relative error of a mix on the calibration samples.

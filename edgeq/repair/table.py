@@ -7,7 +7,7 @@ the units' contributions to the error of the deciding tensor are nearly uncorrel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -139,6 +139,20 @@ class ErrorTable:
     @cached_property
     def _by_name(self) -> Mapping[str, Row]:
         return {row.name: row for row in self.rows}
+
+    def extended(self, cells: Mapping[tuple[str, Precision], Cell]) -> ErrorTable:
+        """Return the table with more cells, by name of the unit and precision."""
+        rows = (
+            replace(
+                row,
+                cells={
+                    **row.cells,
+                    **{name: cell for (unit, name), cell in cells.items() if unit == row.name},
+                },
+            )
+            for row in self.rows
+        )
+        return replace(self, rows=tuple(rows))
 
     def squares(self, mix: Mix) -> Doubles:
         """Return the predicted squared errors of a mix, shape ``(images, outputs)``."""

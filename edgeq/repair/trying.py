@@ -11,6 +11,7 @@ import msgspec
 from edgeq.config.gate import Gate
 from edgeq.config.structs import Gates, Precision, ReadyVariant, Spec
 from edgeq.errors import EdgeqError, SpecError
+from edgeq.judge.tensors import LOST, ONE_SCALE, problem_of
 from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
@@ -61,11 +62,13 @@ class Verdicts:
             already reject it.
         bytes: Size of the candidate's file in bytes; None if it could not be made.
         lacks: What the candidate lacks, in sentences without a full stop; empty if it passes.
+        loses_columns: Whether columns of an output are lost, as if one scale did not fit them all.
     """
 
     records: tuple[CaseRecord, ...]
     bytes: int | None
     lacks: tuple[str, ...]
+    loses_columns: bool = False
 
     def of(self, gate: str) -> CaseRecord | None:
         """Return the case of a gate, None if there is none."""
@@ -112,11 +115,15 @@ def _judge(conditions: Conditions, declared: ReadyVariant) -> Verdicts:
         alone = [_judged(case) for case in cases if case.gate.alone]
         records += alone
         lacks += [_lack(record, conditions) for record in alone]
-    artifact = run.variant(f"{conditions.model}/{NAME}").known(VariantUnderTest.artifact)
+    variant = run.variant(f"{conditions.model}/{NAME}")
+    artifact = variant.known(VariantUnderTest.artifact)
+    fits = variant.known(VariantUnderTest.outputs)
+    problem = None if fits is None else problem_of(fits, trained=True)
     return Verdicts(
         records=tuple(records),
         bytes=None if artifact is None else artifact.bytes,
         lacks=tuple(lack for lack in lacks if lack),
+        loses_columns=problem is not None and problem.name in {LOST, ONE_SCALE},
     )
 
 

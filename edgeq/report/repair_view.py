@@ -11,6 +11,8 @@ from edgeq.report.words import Mark
 from edgeq.words import percentage, plural, size, utc, value
 
 WIDTH, HEIGHT = 620, 300
+MOST_NAMES = 8
+
 LEFT, RIGHT, TOP, BOTTOM = 58, 600, 24, 246
 
 _PASSED = Mark("✓", "+", "passes", "good")
@@ -101,7 +103,10 @@ def repair_view(found: Repair | None) -> RepairView | None:
 
 
 def mix_text(candidate: TriedRecord) -> str:
-    """Return a candidate's method and units, for example ``"int8, with a, b in float32"``."""
+    """Return a candidate's method and units, for example ``"int8, with a, b in float32"``.
+
+    More than ``MOST_NAMES`` units of a precision are only counted.
+    """
     by_precision: dict[str, list[str]] = {}
     for unit, precision in candidate.units.items():
         by_precision.setdefault(precision, []).append(unit)
@@ -110,7 +115,10 @@ def mix_text(candidate: TriedRecord) -> str:
         own = f"trained weights, {own}"
     if candidate.percentile is not None:
         own += f" with ranges at the {candidate.percentile:g}th percentile"
-    parts = [f"{', '.join(units)} in {name}" for name, units in by_precision.items()]
+    parts = [
+        f"{', '.join(units) if len(units) <= MOST_NAMES else plural(len(units), 'unit')} in {name}"
+        for name, units in by_precision.items()
+    ]
     return f"{own}, with {' and '.join(parts)}" if parts else f"{own} everywhere"
 
 

@@ -112,3 +112,9 @@ def test_mixes_in_words() -> None:
     assert mix_text(plain) == "int8 with ranges at the 99th percentile everywhere"
     trained = msgspec.structs.replace(SECOND, units={}, file="x.tflite")
     assert mix_text(trained) == "trained weights, int8 everywhere"
+
+
+def test_many_units_are_only_counted() -> None:
+    units = {f"layer{at}": "float16" for at in range(9)} | {"head": "float32"}
+    mix = msgspec.structs.replace(SECOND, units=units)
+    assert mix_text(mix) == "int8, with 9 units in float16 and head in float32"

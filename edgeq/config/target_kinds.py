@@ -165,6 +165,27 @@ class EthosU(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"timeout_s = {self.timeout_s:g} is outside its range")
 
 
+class Aot(msgspec.Struct, frozen=True, kw_only=True):
+    """A vendor's NPU, as LiteRT's compiler plugin for it compiles ahead of time.
+
+    Attributes:
+        vendor: Vendor of the NPU.
+        soc: Model of the chip, as LiteRT names it, such as ``SM8650``.
+        timeout_s: Seconds that the compiler may take.
+    """
+
+    vendor: Literal["qualcomm", "mediatek", "google-tensor", "samsung", "intel"]
+    soc: str
+    timeout_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        """Refuse text that is not the name of a chip, and a time that is none."""
+        if not re.fullmatch(r"\w+", self.soc):
+            raise ValueError(f"soc = {self.soc!r} is not the name of a chip")
+        if not 0 < self.timeout_s < 7 * 86_400:
+            raise ValueError(f"timeout_s = {self.timeout_s:g} is outside its range")
+
+
 class Gpu(msgspec.Struct, frozen=True, kw_only=True):
     """A GPU, by LiteRT's accelerator for it.
 
@@ -332,6 +353,14 @@ KINDS = TargetKinds(
             measures=frozenset({"placement"}),
             estimates=True,
             examine="edgeq.targets.ethos_u:examine",
+        ),
+        TargetKind(
+            name="aot",
+            summary="a vendor's NPU, as LiteRT's compiler for it takes a file",
+            settings=Aot,
+            measures=frozenset({"placement"}),
+            estimates=True,
+            examine="edgeq.targets.aot:examine",
         ),
         TargetKind(
             name="edge-tpu",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edgeq.errors import EdgeqError
@@ -21,6 +21,7 @@ def run_tool(
     where: Path | None = None,
     remedy: str | None = None,
     own_environment: bool = False,
+    variables: Mapping[str, str] | None = None,
 ) -> str:
     """Run a program and return its standard output.
 
@@ -32,6 +33,7 @@ def run_tool(
         remedy: What to do if it fails.
         own_environment: Whether it inherits all of this process's variables, as the user's own
             package tools must in order to find mirrors and proxies.
+        variables: Further variables for it.
 
     Raises:
         EdgeqError: The program can't be started, fails or takes too long.
@@ -45,7 +47,10 @@ def run_tool(
             check=False,
             timeout=timeout_s,
             stdin=subprocess.DEVNULL,
-            env=dict(os.environ) if own_environment else allowed(os.environ),
+            env={
+                **(os.environ if own_environment else allowed(os.environ)),
+                **(variables or {}),
+            },
         )
     except subprocess.TimeoutExpired as error:
         raise EdgeqError(

@@ -82,13 +82,14 @@ class Gate:
         minimum: Lowest limit that makes sense.
         maximum: Highest limit that makes sense, or None.
         limits: Default limits by name of the method, ``""`` for ready-made variants that claim
-            none. They override those of the presets.
+            none, ``"*"`` for all others. They override those of the presets.
         holds: The variants for which a proof has something to prove: ``"every"`` variant, those
             whose method quantizes activations, those whose file may have activations with fixed
             scales (their method is calibrated, or they claim none), those whose method is
             calibrated, or those that this run calibrated.
         needs: What a target must be able to measure for it, or ``"file"`` if it concerns the file
             alone, and is judged once, on this machine.
+        elsewhere: Whether it is judged on other targets than this machine only.
         needs_images: Whether it needs an evaluation set.
         follows_evaluation: Whether it counts what an evaluation shows if there is one; redundant
             for a gate that needs images.
@@ -121,6 +122,7 @@ class Gate:
     limits: Mapping[str, float] = field(default_factory=dict)
     holds: Holds = "every"
     needs: Measured | Literal["file"] = "predictions"
+    elsewhere: bool = False
     needs_images: bool = False
     follows_evaluation: bool = False
     needs_labels: bool = False
@@ -197,8 +199,15 @@ PREDICTIONS: tuple[Marker, ...] = ("agreement", "accuracy")
 DEFAULTS_OF_NO_METHOD = ""
 """The key of ``Gate.limits`` for ready-made variants that claim no method."""
 
+DEFAULTS_OF_ALL = "*"
+"""The key of ``Gate.limits`` for all variants that no other key is for."""
+
 
 def default_limits(gates: Mapping[str, Gate], method: str | None) -> Limits:
     """Return the default limits that gate rows set for a method, by gate."""
-    key = method or DEFAULTS_OF_NO_METHOD
-    return {name: gate.limits[key] for name, gate in gates.items() if key in gate.limits}
+    keys = method or DEFAULTS_OF_NO_METHOD, DEFAULTS_OF_ALL
+    return {
+        name: gate.limits[key]
+        for name, gate in gates.items()
+        if (key := next((key for key in keys if key in gate.limits), None)) is not None
+    }

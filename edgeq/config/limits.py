@@ -7,6 +7,7 @@ from edgeq.config.gates import GATES
 from edgeq.config.methods import METHODS
 from edgeq.config.presets import DEFAULT_LIMITS, UNCLAIMED_LIMITS
 from edgeq.config.structs import Limits, Spec
+from edgeq.config.target_kinds import LOCAL
 
 
 def limits_for(spec: Spec, variant: str, method: str | None) -> Limits:
@@ -21,7 +22,9 @@ def limits_for(spec: Spec, variant: str, method: str | None) -> Limits:
     if spec.default_gates:
         limits |= UNCLAIMED_LIMITS if method is None else DEFAULT_LIMITS.get(method, {})
         limits |= {} if method is None else METHODS.get(method).limits
-        limits |= default_limits(dict(GATES), method)
+        elsewhere = any(name != LOCAL for name in spec.targets.use)
+        rows = {name: gate for name, gate in GATES if elsewhere or not gate.elsewhere}
+        limits |= default_limits(rows, method)
     scopes = ["", *([method] if method else []), *([variant] if variant != method else [])]
     for scope in scopes:
         limits |= spec.gates.limits(scope)

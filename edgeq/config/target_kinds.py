@@ -25,9 +25,21 @@ if TYPE_CHECKING:
     from edgeq.targets.findings import Findings
     from edgeq.targets.parts import Supply
 
-Measured = Literal["predictions", "kernels", "time", "memory", "placement"]
-"""What a target can measure; ``kernels`` is what XNNPACK takes over and whether other kernels give
-the same outputs, ``placement`` which operators it would run where."""
+Measured = Literal[
+    "predictions",
+    "kernels",
+    "time",
+    "memory",
+    "arena",
+    "placement",
+    "npu_operators",
+    "npu_ms",
+    "sram",
+]
+"""What a target can measure: ``kernels`` is what XNNPACK takes over and whether other kernels give
+the same outputs, ``arena`` an interpreter's bytes for tensors, ``placement`` whether the file can
+run there, found without running it. The last three are ``figures`` of an examination: the share of
+the operators that the NPU takes, its time in ms, and its SRAM in bytes."""
 
 Settings = Any
 """An instance of a kind's struct of settings."""
@@ -342,7 +354,7 @@ KINDS = TargetKinds(
         TargetKind(
             name="tflite-micro",
             summary="TensorFlow Lite Micro's own kernels, on this machine",
-            measures=frozenset({"predictions", "placement"}),
+            measures=frozenset({"predictions", "arena"}),
             kernels="reference",
             start="edgeq.targets.micro:start",
         ),
@@ -350,7 +362,7 @@ KINDS = TargetKinds(
             name="ethos-u",
             summary="Arm's Ethos-U NPU, as Arm's compiler Vela estimates it",
             settings=EthosU,
-            measures=frozenset({"placement"}),
+            measures=frozenset({"placement", "npu_operators", "npu_ms", "sram"}),
             estimates=True,
             examine="edgeq.targets.ethos_u:examine",
         ),
@@ -365,7 +377,7 @@ KINDS = TargetKinds(
         TargetKind(
             name="edge-tpu",
             summary="Google's Edge TPU, by the published rules of its operators",
-            measures=frozenset({"placement"}),
+            measures=frozenset({"placement", "npu_operators"}),
             estimates=True,
             examine="edgeq.targets.edge_tpu:examine",
         ),

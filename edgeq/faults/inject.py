@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from edgeq.config.gates import limits
-from edgeq.config.structs import Gates, ReadyVariant, Spec
+from edgeq.config.structs import Gates, ReadyVariant, Spec, Targets
 from edgeq.faults.fault import Faulty
 from edgeq.faults.faulty_worker import marked
 from edgeq.faults.good import Good
@@ -29,9 +29,11 @@ def faulty_target() -> Target:
 
 
 def alone(spec: Spec, model: str) -> Spec:
-    """Return a spec with only one model and its variants."""
+    """Return a spec with only one model and its variants, on this machine."""
     ready = {name: variant for name, variant in spec.variants.items() if variant.model == model}
-    return msgspec.structs.replace(spec, models={model: spec.models[model]}, variants=ready)
+    return msgspec.structs.replace(
+        spec, models={model: spec.models[model]}, variants=ready, targets=Targets()
+    )
 
 
 def with_variant(variant: VariantUnderTest) -> Spec:

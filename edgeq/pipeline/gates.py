@@ -8,11 +8,12 @@ import msgspec
 
 from edgeq.config.methods import METHODS, Method
 from edgeq.errors import EdgeqError
-from edgeq.judge import costs, growing, limits, proofs, running, tensors
+from edgeq.judge import costs, elsewhere, growing, limits, proofs, running, tensors
 from edgeq.judge import ranges as fixed
 from edgeq.judge import weights as stored
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline.control import cost_beside_finer
+from edgeq.pipeline.elsewhere import arithmetic_of
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.samples.sets import overlap
 from edgeq.tflite.model_file import read_model
@@ -239,3 +240,40 @@ def max_partitions(variant: VariantUnderTest, limit: float) -> Judgement:
         operators=loaded.operators,
         kernels=variant.spec.run.kernels,
     )
+
+
+def same_as_local(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge whether the outputs on a target are those of this machine."""
+    of, default = arithmetic_of(variant), not variant.is_asked_for("same_as_local")
+    return elsewhere.same_as_local(
+        variant.beside_here,
+        variant.baseline.beside_here,
+        elsewhere.MOST_DYNAMIC if default and of == "dynamic" else limit,
+        arithmetic=of,
+        target=variant.place.name,
+    )
+
+
+def placement(variant: VariantUnderTest, _: float) -> Judgement:
+    """Prove that a target's compiler, or its rules, find nothing wrong with the variant's file."""
+    return elsewhere.placement(variant.examined.problems, variant.examined.lines)
+
+
+def npu_operators(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge the share of the variant's operators that the NPU takes."""
+    return elsewhere.figure(variant.examined, "npu_operators", limit)
+
+
+def max_npu_ms(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge the estimated time on the NPU in ms."""
+    return elsewhere.figure(variant.examined, "npu_ms", limit)
+
+
+def max_sram(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge the estimated use of the NPU's SRAM in bytes."""
+    return elsewhere.figure(variant.examined, "sram", limit)
+
+
+def max_arena(variant: VariantUnderTest, limit: float) -> Judgement:
+    """Judge the bytes of the arena that the variant takes in an interpreter."""
+    return elsewhere.max_arena(variant.loaded.arena_bytes, limit)

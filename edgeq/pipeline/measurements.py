@@ -26,6 +26,7 @@ from edgeq.judge.tensors import mismatch
 from edgeq.measure import stored
 from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
+from edgeq.measure.beside_here import BesideHere
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.first_values import first_values, same_first_values
 from edgeq.measure.input_range import InputFit, input_fit, input_scale, value_ends
@@ -43,6 +44,7 @@ from edgeq.measure.tensors import Fit, Output, fits, same_bits
 from edgeq.pipeline.computed import computed
 from edgeq.pipeline.control import beside_control_of, find_control, reference_of
 from edgeq.pipeline.dependencies import answers_facts, arithmetic, file_facts, pair_facts
+from edgeq.pipeline.elsewhere import beside_here_facts, beside_here_of, examine
 from edgeq.pipeline.growing import watch
 from edgeq.pipeline.making import make
 from edgeq.pipeline.ranging import ranges_facts, ranges_of
@@ -556,6 +558,14 @@ MEASUREMENTS: Registry[Measurement[Any]] = Registry(
                 compares=True,
                 ahead=Ahead("ranges", "trying ranges", after="predictions"),
             ),
+            Measurement(
+                name="beside_here",
+                make=beside_here_of,
+                struct=BesideHere,
+                group="beside_here",
+                depends=beside_here_facts,
+            ),
+            Measurement(name="examined", make=examine),
             Measurement(name="timed", make=timed_of, compares=True, alone=True),
             Measurement(name="memory", make=memory_of, alone=True),
             Measurement(name="growth", make=watch),

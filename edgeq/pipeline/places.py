@@ -50,6 +50,8 @@ class Place:
         What concerns the file alone is judged once, on this machine. What a target can't measure
         has no case there.
         """
+        if gate.elsewhere and self.is_here:
+            return False
         if gate.needs == "file":
             return self.is_here
         return self.used and self.kind.can_measure(gate.needs)

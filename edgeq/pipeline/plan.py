@@ -119,7 +119,7 @@ def _cases_of(spec: Spec, variant: VariantUnderTest) -> Iterator[Case]:
 def not_applicable(variant: VariantUnderTest) -> tuple[str, ...]:
     """Return the gates that a variant's target can't measure and that would be judged here."""
     place, every = variant.place, _everywhere(variant.spec, variant)
-    gates = (case.gate for case in every if case.gate.needs != "file")
+    gates = (case.gate for case in every if not (case.gate.elsewhere or case.gate.needs == "file"))
     return tuple(gate.name for gate in gates if place.used and not place.judges(gate))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from edgeq.errors import EdgeqError, ModelRefusedError, TargetError, UnlikeOutputsError, WorkerError
@@ -15,6 +16,7 @@ from edgeq.pipeline.variant import BASELINE, VariantUnderTest
 from edgeq.registry import unknown
 
 if TYPE_CHECKING:
+    from edgeq.config import structs
     from edgeq.config.methods import MethodChoice
     from edgeq.config.structs import Spec
     from edgeq.pipeline.execution import Executor
@@ -242,6 +244,11 @@ class Run:
             return variant.results.get(name, lambda: self.here.measure(variant.here, name))
         return variant.results.get(name, lambda: row.of(variant))
 
+    @property
+    def alike(self) -> Run:
+        """The run on this machine with kernels of the kind that the target has."""
+        return self
+
     def reach(self) -> Checked | None:
         """Return what a check of the target showed, None for this machine, which needs none.
 
@@ -283,6 +290,16 @@ class RunElsewhere(Run):
         self._lost: TargetError | None = None
         self._prepare()
 
+    @cached_property
+    def _with_kernels(self) -> Run:
+        return _RunWithKernels(self.here, self._shared, self.place.run(self.spec.run))
+
+    @property
+    def alike(self) -> Run:
+        """The run on this machine with kernels of the kind that the target has."""
+        own = self.place.run(self.spec.run).kernels
+        return self.here if own == self.spec.run.kernels else self._with_kernels
+
     @property
     def shares_cores(self) -> bool:
         """Whether models run on this machine's cores, as in an emulator."""
@@ -311,17 +328,19 @@ class RunElsewhere(Run):
         return Executor(target, place.run(self.spec.run), self.store, self.say, self._facts)
 
     def _facts(self) -> WorkerFacts:
-        return self.reach().facts
+        if self._lost is not None:
+            raise self._lost
+        return self._checks.get(None, self._check).facts
 
-    def reach(self) -> Checked:
-        """Return what a check of the target showed, which is made once.
+    def reach(self) -> Checked | None:
+        """Return what a check of the target showed, which is made once; None if it runs nothing.
 
         Raises:
             EdgeqError: It can't be used.
         """
         if self._lost is not None:
             raise self._lost
-        return self._checks.get(None, self._check)
+        return None if self.place.kind.start is None else self._checks.get(None, self._check)
 
     def known_check(self) -> Checked | None:
         """Return what a check of the target showed, if it was checked; nothing is checked."""
@@ -365,3 +384,25 @@ class RunElsewhere(Run):
             except TargetError as lost:
                 self._lost = lost
         return self._lost or error
+
+
+class _RunWithKernels(Run):
+    """The part of a run on this machine with other kernels, to compare a target with.
+
+    Args:
+        here: The run on this machine.
+        shared: What the two share.
+        how: How models are run.
+    """
+
+    def __init__(self, here: Run, shared: _Shared, how: structs.Run) -> None:
+        self.here, self.spec, self.place, self.relay = here, here.spec, here.place, here.relay
+        self.elsewhere = ()
+        self._shared, self._how = shared, how
+        self._prepare()
+
+    def _make_executor(self) -> Executor:
+        from edgeq.pipeline.execution import Executor
+        from edgeq.run.targets import local_target
+
+        return Executor(local_target(), self._how, self.store, self.say)

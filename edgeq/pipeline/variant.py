@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edgeq.measure.accuracy import Accuracy
     from edgeq.measure.agreement import Agreement
     from edgeq.measure.beside_control import BesideControl
+    from edgeq.measure.beside_here import BesideHere
     from edgeq.measure.growth import Watched
     from edgeq.measure.latency import Latency
     from edgeq.measure.least_size import LeastSize
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from edgeq.samples.labels import LabelSet
     from edgeq.samples.sets import ImageSet
     from edgeq.samples.stream import Stream
+    from edgeq.targets.findings import Findings
     from edgeq.tasks.recognition import Reading
 
 T = TypeVar("T")
@@ -186,6 +188,10 @@ class VariantUnderTest:
     ranges: Measured[Ranges] = Measured("What the ranges of its activations clip, and cost.")
     timed: Measured[TimedPair] = Measured("Its times and its baseline's, in alternating blocks.")
     memory: Measured[MemoryUse] = Measured("What it costs in memory, after its first inferences.")
+    beside_here: Measured[BesideHere] = Measured(
+        "How its outputs on its target differ from those on this machine."
+    )
+    examined: Measured[Findings] = Measured("What its target's compiler or rules find in its file.")
     growth: Measured[Watched] = Measured("How a worker's memory rises over its evaluation.")
 
     def __init__(
@@ -220,16 +226,26 @@ class VariantUnderTest:
 
     @property
     def here(self) -> VariantUnderTest:
-        """The same variant on this machine, where its file is made and examined."""
-        run, model, name = self.run.here, self.model, self.short_name
+        """The same variant on this machine, where its file is made and read."""
+        return self._on(self.run.here)
+
+    @property
+    def alike(self) -> VariantUnderTest:
+        """The same variant on this machine, run by kernels of the kind that its target has."""
+        return self._on(self.run.alike)
+
+    def _on(self, run: Run) -> VariantUnderTest:
+        model, name = self.model, self.short_name
         if run is self.run:
             return self
         if self.is_baseline:
             return run.baseline(model)
         named = (other for other in run.variants_of(model) if other.short_name == name)
         declared = next(named, None)
-        if declared is not None or self.choice is None:
-            return declared or run.variant(f"{model}/{name}")
+        if declared is not None:
+            return declared
+        if self.choice is None:
+            raise TypeError(f"{self.name} is not declared")
         return run.undeclared(model, name, self.choice, like=self._sampled_like)
 
     @property

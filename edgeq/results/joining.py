@@ -167,8 +167,12 @@ def _facts(variant: VariantUnderTest, model: ModelRecord) -> dict[str, object] |
     if model.baseline.sha256 not in {"", inputs.baseline.sha256}:
         return None
     own = variant.own_samples
-    ready = variant.choice is None
+    ready, place = variant.choice is None, variant.place
+    checked = variant.run.known_check()
+    if checked is None and not place.is_here and place.kind.start is not None:
+        return None  # it may be another machine by now
     return {
+        "target": None if checked is None else msgspec.to_builtins(checked.facts),
         "edgeq": edgeq.__version__,
         "tools": tool_versions(),
         "architecture": platform.machine(),

@@ -86,9 +86,13 @@ def examine(settings: NoSettings, path: Path) -> Findings:
     by_rules = judged(read_model(path))
     if shutil.which(COMPILER) is None:
         hint = f"hint       {COMPILER} is not on this machine: only it can say what maps"
-        return Findings((*by_rules.lines, hint), by_rules.problems)
+        return msgspec.structs.replace(by_rules, lines=(*by_rules.lines, hint))
     compiled = explained(compile_log(path))
-    return Findings((*by_rules.lines, *compiled.lines), (*by_rules.problems, *compiled.problems))
+    return Findings(
+        (*by_rules.lines, *compiled.lines),
+        (*by_rules.problems, *compiled.problems),
+        compiled.figures,
+    )
 
 
 def refusal(model: ModelFile, operator: Operator) -> str | None:
@@ -130,7 +134,8 @@ def judged(model: ModelFile) -> Findings:
     if len(often) > _NAMES_SHOWN:
         lines.append(f"on the CPU {len(often) - _NAMES_SHOWN} more kinds of operators")
     problems = () if may else ("no operator may map to the Edge TPU: it takes 8-bit models only",)
-    return Findings(tuple(lines), problems)
+    figures = {"npu_operators": may / len(refusals)} if refusals else {}
+    return Findings(tuple(lines), problems, figures)
 
 
 def compile_log(path: Path) -> str:
@@ -172,4 +177,5 @@ def explained(log: str) -> Findings:
         meaning = rules().reasons.get(status)
         lines.append(f"on the CPU {count}: {status}" + (f" ({meaning})" if meaning else ""))
     problems = () if mapped else ("the compiler maps no operator to the Edge TPU",)
-    return Findings(tuple(lines), problems)
+    figures = {"npu_operators": mapped / total} if total else {}
+    return Findings(tuple(lines), problems, figures)

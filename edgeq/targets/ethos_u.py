@@ -168,7 +168,7 @@ def described(npu: NpuEstimate) -> Findings:
             "no operator runs on the NPU: it takes int8 weights and int8 or int16 activations, not "
             "float ones"
         )
-        return Findings(tuple(lines), (problem,))
+        return Findings(tuple(lines), (problem,), {"npu_operators": 0.0})
     lines.append(
         f"time       {npu.milliseconds:.2f} ms on the NPU ({npu.cycles:,} cycles), SRAM "
         f"{size(npu.sram_bytes)}"
@@ -179,7 +179,12 @@ def described(npu: NpuEstimate) -> Findings:
             "first convolution: preprocessing that is part of the graph. A model that takes its "
             "input already scaled saves them"
         )
-    return Findings(tuple(lines))
+    figures = {
+        "npu_operators": npu.npu_operators / (npu.npu_operators + left),
+        "npu_ms": npu.milliseconds,
+        "sram": float(npu.sram_bytes),
+    }
+    return Findings(tuple(lines), figures=figures)
 
 
 def _named(operators: Mapping[str, int]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from edgeq.config.structs import DeclaredTarget, Spec
-from edgeq.config.target_kinds import KINDS, TargetKind, function
+from edgeq.config.target_kinds import KINDS, Settings, TargetKind, function
 from edgeq.config.target_tables import BUILT_IN
 from edgeq.errors import EdgeqError
 from edgeq.registry import unknown
@@ -31,6 +31,13 @@ def kind_of(target: DeclaredTarget) -> TargetKind:
     return KINDS.get(target.kind)
 
 
+def settings_of(target: DeclaredTarget, root: Path) -> Settings:
+    """Return a target's settings, with paths that start from the spec's folder."""
+    given = {key: getattr(target.settings, key) for key in kind_of(target).paths}
+    paths = {key: str(root / Path(path).expanduser()) for key, path in given.items() if path}
+    return msgspec.structs.replace(target.settings, **paths)
+
+
 def start(name: str, target: DeclaredTarget, root: Path) -> Target:
     """Return the command line that starts the worker on a target.
 
@@ -49,10 +56,7 @@ def start(name: str, target: DeclaredTarget, root: Path) -> Target:
             where=name,
             remedy=f"It can measure: {', '.join(sorted(kind.measures))}",
         )
-    given = {key: getattr(target.settings, key) for key in kind.paths}
-    paths = {key: str(root / Path(path).expanduser()) for key, path in given.items() if path}
-    settings = msgspec.structs.replace(target.settings, **paths)
-    started = function(kind.start)(name, settings)
+    started = function(kind.start)(name, settings_of(target, root))
     if not isinstance(started, Target):
         raise EdgeqError(
             f"the target kind {kind.name!r} gave {type(started).__name__}, not a Target",

@@ -10,12 +10,17 @@ import pytest
 
 import edgeq
 from edgeq.config.load import parse
+from edgeq.config.target_kinds import TargetKind
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.pipeline.run import Run
 from edgeq.record.structs import RunRecord
+from edgeq.targets.findings import Findings
 from tests.plugin.projects import CLASSES, GATES, SIZE, save_photographs
 from tests.unit import tiny_model
 from tests.unit.targets.kinds import EVERYTHING, dead, far, install, kind, lying, vanishing
+
+NUDGED = "values[..., ::-1].copy() if values.shape[-1] == 40 else values"
+"""Outputs of another order, but for the tiny models that a check runs."""
 
 FILE_GATES = {"size_reduction", "max_bytes", "types", "weights", "ranges"}
 
@@ -43,20 +48,27 @@ def judged(
         kind("near", far),
         kind("dead", dead),
         kind("mirror", lambda name: lying(name, "values[..., ::-1].copy()")),
+        kind("shifted", lambda name: lying(name, NUDGED)),
         kind("vanishing", lambda name: vanishing(name, tmp_path / "gone")),
+        kind("npu", dead),
     )
-    return lambda *use: edgeq.validate(parse(_table(use), root=project, origin=project / "e.toml"))
+
+    def judge(*use: str, **gates: float) -> RunRecord:
+        spec = parse(_table(use, **gates), root=project, origin=project / "e.toml")
+        return edgeq.validate(spec)
+
+    return judge
 
 
-def _table(use: tuple[str, ...]) -> dict[str, Any]:
-    kinds = ("far", "near", "dead", "mirror", "vanishing")
+def _table(use: tuple[str, ...], **more: float) -> dict[str, Any]:
+    kinds = ("far", "near", "dead", "mirror", "shifted", "vanishing", "npu")
     return {
         "methods": [],
         "default_gates": False,
         "models": {"tiny": {"source": "net.tflite", "preprocessing": {"filter": "bilinear"}}},
         "variants": {"vendor": {"model": "tiny", "file": "vendor.tflite"}},
         "images": {"evaluation": "evaluation"},
-        "gates": dict(GATES),
+        "gates": {**GATES, **more},
         "latency": {"rounds": 16, "block": 2, "warmup": 1},
         "report": {"thumbnails": False},
         "targets": {"use": list(use), **{name: {"kind": name} for name in kinds}},
@@ -137,6 +149,65 @@ def test_a_target_that_can_not_be_used_is_one_error(
     lost = record.models[0].targets[1]
     assert lost.error is not None
     assert reason in lost.error
+
+
+def test_outputs_are_compared_with_this_machines(judged: Callable[..., RunRecord]) -> None:
+    record = judged("local", "near", "shifted", same_as_local=0.0)
+    cases = {case.id: case for case in record.cases if case.gate == "same_as_local"}
+    assert set(cases) == {
+        "tiny/vendor/same_as_local@near",
+        "tiny/vendor/same_as_local@shifted",
+    }, "there is nothing to compare this machine with"
+    same, other = cases.values()
+    assert (same.status, same.value) == (Verdict.PASS, 0.0)
+    assert same.reason.startswith("the same as here, bit by bit (")
+    assert other.status is Verdict.FAIL
+    assert "the baseline itself gives" in other.reason
+    agreement = next(c for c in record.cases if c.id == "tiny/vendor/top1_agreement@shifted")
+    assert agreement.status is not Verdict.FAIL, "baseline and variant are wrong alike"
+    assert _answers(record)["vendor@shifted"] is ShipDecision.REJECTED
+    assert not record.summary.may_ship
+
+
+@pytest.mark.parametrize(
+    ("findings", "answer", "statuses"),
+    [
+        (
+            Findings(("3 of 4",), figures={"npu_operators": 0.75, "npu_ms": 2.0}),
+            ShipDecision.NOT_JUDGED,
+            (Verdict.PASS, Verdict.PASS, Verdict.PASS),
+        ),
+        (
+            Findings(("0 of 4",), ("no operator runs there",), {"npu_operators": 0.0}),
+            ShipDecision.REJECTED,
+            (Verdict.FAIL, Verdict.FAIL, Verdict.FAIL),
+        ),
+    ],
+)
+def test_a_target_that_only_examines_can_reject_but_not_clear(
+    judged: Callable[..., RunRecord],
+    monkeypatch: pytest.MonkeyPatch,
+    findings: Findings,
+    answer: ShipDecision,
+    statuses: tuple[Verdict, ...],
+) -> None:
+    install(
+        monkeypatch,
+        TargetKind(
+            name="npu",
+            summary="an NPU",
+            measures=frozenset({"placement", "npu_operators", "npu_ms"}),
+            estimates=True,
+            examine=lambda *_: findings,
+        ),
+    )
+    record = judged("local", "npu", npu_operators=0.5, max_npu_ms=3.0)
+    cases = record.verdicts("tiny", "vendor@npu")
+    assert [case.gate for case in cases] == ["placement", "npu_operators", "max_npu_ms"]
+    assert tuple(case.status for case in cases) == statuses, cases
+    assert _answers(record) == {"vendor": ShipDecision.CLEARED, "vendor@npu": answer}
+    assert record.summary.may_ship is (answer is not ShipDecision.REJECTED)
+    assert "top1_agreement" in record.models[0].targets[1].not_applicable
 
 
 def test_predictions_are_kept_under_the_targets_facts(project: Path, judged: object) -> None:

@@ -1,0 +1,214 @@
+"""Judgements about targets: outputs beside this machine's, and what a compiler finds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from edgeq import words
+from edgeq.judge import running
+from edgeq.judge.decide import decide
+from edgeq.judge.missing import NOT_MEASURED, missing
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.beside_here import BesideHere
+from edgeq.targets.findings import Findings
+from edgeq.words import plural
+
+Arithmetic = Literal["float", "integer", "dynamic"]
+
+MOST_ROUNDED = 1e-3
+"""Share of an integer file's values that may differ by one step of their output's scale.
+
+Kernels of one kind round alike except on ties: XNNPACK scales sums by a fixed-point multiplication
+on Arm and by a float one on x86. EfficientNet-Lite0's int8 file differs by one step in 3 of 20,000
+values (0.00015), EfficientNetV2-B0's in none (docs/targets.md); the reference kernels, which are of
+another kind, in 60, by up to 6 steps."""
+
+MOST_DYNAMIC = 0.05
+"""Default limit of ``same_as_local`` for dynamic range files: the share of samples with another
+class that ``top1_agreement`` allows their method."""
+
+MOST_MOVED = 0.01
+"""Share of samples to which a float baseline may give another class on other kernels: ties."""
+
+_NEXT = "Run `edgeq target check {}`, and compare versions and kernels of the runtime"
+
+
+def same_as_local(
+    beside: BesideHere,
+    baseline: BesideHere,
+    limit: float,
+    *,
+    arithmetic: Arithmetic,
+    target: str,
+) -> Judgement:
+    """Judge whether a file gives the same outputs on a target as on this machine.
+
+    The value is the share of outputs whose difference rounding does not explain: for float files
+    those beyond ``EXACT``, for integer files those off by more than a step, or all that differ if
+    more than ``MOST_ROUNDED`` do. A dynamic range file rounds each input by itself, so that small
+    differences grow; there the value is the share of samples with another class.
+
+    It is a FAIL only if the difference is also larger than quantization explains, as for the proof
+    on kernels. Less than that is INCONCLUSIVE: the target's kernels are others, and what they do
+    to predictions is judged by the other gates there.
+
+    Args:
+        beside: The variant's outputs.
+        baseline: The baseline's outputs.
+        limit: Largest share allowed.
+        arithmetic: The variant's arithmetic.
+        target: Name of the target, for advice.
+    """
+    value, interval, text = _value(beside, arithmetic)
+    status = Verdict.PASS
+    if value is not None:
+        status = decide(value, interval, limit, "max")
+    excess = _excess(beside)
+    if excess:
+        status = Verdict.FAIL
+    elif status is Verdict.FAIL:
+        status = Verdict.INCONCLUSIVE
+        text += ", less than quantization does"
+    reason = excess or text
+    if baseline.moved or baseline.beyond:
+        others, counted = _baseline(baseline)
+        reason = f"{reason}; {others}"
+        status = Verdict.FAIL if counted else _worse(status)
+    return Judgement(
+        status=status,
+        reason=reason,
+        value=value,
+        limit=limit,
+        interval=interval,
+        next_step=None if status is Verdict.PASS else _NEXT.format(target),
+        evidence={
+            "arithmetic": arithmetic,
+            "variant": msgspec.to_builtins(beside),
+            "baseline": msgspec.to_builtins(baseline),
+        },
+    )
+
+
+def _value(
+    beside: BesideHere, arithmetic: Arithmetic
+) -> tuple[float | None, tuple[float, float] | None, str]:
+    """Return the value, its interval, and what it says."""
+    if not beside.differing:
+        return 0.0, None, f"the same as here, bit by bit ({beside.values:,} values)"
+    unit = _largest(beside)
+    differ = f"{beside.differing:,} of {beside.values:,} values differ from here, by {unit} at most"
+    if arithmetic == "dynamic" or (arithmetic == "integer" and not beside.in_steps):
+        if beside.moved is None or not beside.images:
+            return None, None, differ
+        text = f"{plural(beside.moved, 'sample')} of {beside.images:,} with another class; {differ}"
+        return beside.moved / beside.images, beside.moved_interval, text
+    count = beside.beyond
+    if arithmetic == "integer" and beside.differing > MOST_ROUNDED * beside.values:
+        count = beside.differing
+    return count / beside.values, None, differ
+
+
+def _largest(beside: BesideHere) -> str:
+    """Return the largest difference in words, in steps if every output has a scale."""
+    if beside.in_steps:
+        return plural(round(beside.largest), "step")
+    return f"{beside.largest:.2g}"
+
+
+def _excess(beside: BesideHere) -> str:
+    """Return why a difference is more than quantization explains, empty if it is not."""
+    noise = beside.noise
+    if noise is None or not beside.differing:
+        return ""
+    if noise.nonfinite:
+        return f"NaN or infinity there on {plural(noise.nonfinite, 'sample')}, here on none"
+    if noise.noise is None or running.strain(noise)[1] <= 1.0:
+        return ""
+    apart, error = (words.value("number", each or 0.0) for each in (noise.noise, noise.own_error))
+    return (
+        f"outputs there lie {apart} from those here, more than quantization explains: {error} from "
+        f"the baseline (relative error, {plural(noise.images, 'sample')})"
+    )
+
+
+def _baseline(baseline: BesideHere) -> tuple[str, bool]:
+    """Return what is wrong with a baseline there, and whether it decides the case."""
+    if baseline.moved:
+        text = f"the baseline itself gives {plural(baseline.moved, 'sample')} another class there"
+        low = 0.0 if baseline.moved_interval is None else baseline.moved_interval[0]
+        return text, low > MOST_MOVED
+    return f"the baseline's outputs differ by {baseline.largest:.2g} from here", False
+
+
+def _worse(status: Verdict) -> Verdict:
+    return Verdict.INCONCLUSIVE if status is Verdict.PASS else status
+
+
+def placement(problems: Sequence[str], lines: Sequence[str]) -> Judgement:
+    """Prove that a target's compiler, or its rules, find nothing that keeps a file from it.
+
+    Args:
+        problems: What they find wrong.
+        lines: What they find in all, for people.
+    """
+    shown = "; ".join(" ".join(line.split()) for line in lines)
+    if problems:
+        return Judgement(
+            status=Verdict.FAIL,
+            reason="; ".join(problems),
+            next_step="Use a method that the target takes, or another model",
+            evidence={"findings": list(lines)},
+        )
+    return Judgement(status=Verdict.PASS, reason=shown, evidence={"findings": list(lines)})
+
+
+_FIGURES: Mapping[str, tuple[words.Kind, Literal["min", "max"], str]] = {
+    "npu_operators": ("percent", "min", "Use operators and types that the NPU takes"),
+    "npu_ms": ("ms", "max", "Use a smaller model, or a larger accelerator"),
+    "sram": ("size", "max", "Use a smaller input, or another memory mode"),
+}
+
+
+def figure(findings: Findings, name: str, limit: float) -> Judgement:
+    """Judge a figure that a target's compiler or rules give, which is exact for a file.
+
+    Args:
+        findings: What they find.
+        name: The figure.
+        limit: Its limit.
+    """
+    value, (kind, sense, step) = findings.figures.get(name), _FIGURES[name]
+    if value is not None:
+        return _exact(kind, value, limit, sense, step)
+    if findings.problems:  # a compiler may call a file that does not run there at all the fastest
+        return placement(findings.problems, findings.lines)
+    return missing(f"{NOT_MEASURED}the target's findings say nothing about it")
+
+
+def max_arena(value: int | None, limit: float) -> Judgement:
+    """Judge the bytes that an interpreter for microcontrollers needs for tensors.
+
+    Args:
+        value: The bytes; None if the target's worker does not report them.
+        limit: Largest number allowed.
+    """
+    if value is None:
+        return missing(f"{NOT_MEASURED}the target's worker does not report its arena")
+    return _exact("size", value, limit, "max", "Use a smaller input, or fewer channels")
+
+
+def _exact(
+    kind: words.Kind, value: float, limit: float, sense: Literal["min", "max"], step: str
+) -> Judgement:
+    status = decide(value, None, limit, sense)
+    return Judgement(
+        status=status,
+        reason=words.against(kind, value, limit, sense),
+        value=value,
+        limit=limit,
+        next_step=None if status is Verdict.PASS else step,
+        evidence={"value": value},
+    )

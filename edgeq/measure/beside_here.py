@@ -1,0 +1,119 @@
+"""How far a file's outputs on a target differ from its outputs on this machine. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from edgeq.measure.clusters import Clusters, rate_interval
+from edgeq.measure.kernels import KernelNoise
+from edgeq.measure.tensors import Rows
+
+EXACT = 1e-5
+"""Difference of float outputs, as a share of the largest value or of 1, that the order of additions
+explains. XNNPACK's kernels for arm64 and x86-64 differ by 3.2e-6 at most (docs/targets.md)."""
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One output of a file, on this machine and on the target.
+
+    Attributes:
+        here, there: Its values, shape ``(n, d)``.
+        step: Real size of one step of its scale, 0 if it is not quantized.
+    """
+
+    here: Rows
+    there: Rows
+    step: float
+
+
+class BesideHere(msgspec.Struct, frozen=True, kw_only=True):
+    """The outputs of a file on a target compared with those on this machine.
+
+    Attributes:
+        images: Number of samples n.
+        values: Number of values compared.
+        differing: Number of values that differ in any bit.
+        beyond: Number of values that differ by more than one step of their output's scale, or by
+            more than ``EXACT`` if it has none.
+        largest: Largest difference in steps, or in the output's units if it has no scale.
+        in_steps: Whether every output that differs has a scale.
+        moved: Number of samples that get another class; None without classes.
+        moved_interval: Interval of ``moved / n``.
+        noise: The difference beside the quantization error, for the output nearest to too much;
+            None for a baseline.
+    """
+
+    images: int
+    values: int
+    differing: int
+    beyond: int
+    largest: float
+    in_steps: bool
+    moved: int | None = None
+    moved_interval: tuple[float, float] | None = None
+    noise: KernelNoise | None = None
+
+
+def beside_here(
+    pairs: Iterable[Pair],
+    moved: int | None,
+    noise: KernelNoise | None,
+    *,
+    images: int,
+    confidence: float,
+    clusters: Clusters | None = None,
+) -> BesideHere:
+    """Compare outputs in pairs; NaN equals NaN, and a NaN on one side alone is beyond everything.
+
+    Args:
+        pairs: The outputs.
+        moved: Number of samples that get another class; None without classes.
+        noise: The difference beside the quantization error; None for a baseline.
+        images: Number of samples n.
+        confidence: Confidence of the interval.
+        clusters: How the samples depend on each other.
+    """
+    values = differing = beyond = 0
+    largest, in_steps = 0.0, True
+    for pair in pairs:
+        rows, width = pair.here.shape[0], pair.here.shape[1]
+        values += rows * width
+        scale = 1.0
+        some = max(1, _CHUNK // max(1, width))
+        parts = [
+            (pair.here[at : at + some, :], pair.there[at : at + some, :])
+            for at in range(0, rows, some)
+        ]
+        for here, _ in parts:
+            finite = np.abs(here[np.isfinite(here)])
+            scale = max(scale, float(finite.max(initial=0.0)))
+        unit = pair.step or 1.0
+        most = 1.0 + 1e-3 if pair.step else EXACT * scale
+        for here, there in parts:
+            same = (here == there) | (np.isnan(here) & np.isnan(there))
+            apart = np.abs(here[~same].astype(np.float64) - there[~same]) / unit
+            differing += apart.size
+            beyond += int(np.count_nonzero(~(apart <= most)))
+            known = apart[np.isfinite(apart)]
+            largest = max(largest, float(known.max(initial=0.0)))
+            in_steps = in_steps and (bool(pair.step) or not apart.size)
+    return BesideHere(
+        images=images,
+        values=values,
+        differing=differing,
+        beyond=beyond,
+        largest=largest,
+        in_steps=in_steps,
+        moved=moved,
+        moved_interval=None
+        if moved is None or not images
+        else rate_interval(moved, images, confidence, clusters),
+        noise=noise,
+    )

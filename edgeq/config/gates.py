@@ -367,6 +367,7 @@ GATES: Extensible[Gate] = Extensible(
             "rounding explains",
             judge=f"{_HERE}:same_as_local",
             sense="max",
+            needs="sameness",
             elsewhere=True,
             unit="ratio",
             maximum=1.0,

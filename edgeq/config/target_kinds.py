@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Measured = Literal[
     "predictions",
+    "sameness",
     "kernels",
     "time",
     "memory",
@@ -36,10 +37,11 @@ Measured = Literal[
     "npu_ms",
     "sram",
 ]
-"""What a target can measure: ``kernels`` is what XNNPACK takes over and whether other kernels give
-the same outputs, ``arena`` an interpreter's bytes for tensors, ``placement`` whether the file can
-run there, found without running it. The last three are ``figures`` of an examination: the share of
-the operators that the NPU takes, its time in ms, and its SRAM in bytes."""
+"""What a target can measure: ``sameness`` is whether its outputs are those of the same kind of
+kernels on this machine, ``kernels`` what XNNPACK takes over and whether other kernels give the same
+outputs, ``arena`` an interpreter's bytes for tensors, ``placement`` whether the file can run there,
+found without running it. The last three are ``figures`` of an examination: the share of the
+operators that the NPU takes, its time in ms, and its SRAM in bytes."""
 
 Settings = Any
 """An instance of a kind's struct of settings."""
@@ -228,6 +230,8 @@ class TargetKind:
             never clears one.
         kernels: Kernels that run models there. It is a failure if they are XNNPACK's and take over
             nothing.
+        comparable: Whether these are the same kind of kernels as on this machine, so that outputs
+            can be compared value by value.
         arithmetics: Types of the tiny models with known outputs that ``edgeq target check`` runs.
         start: Function of the target's name and settings that returns the ``Target``, whose
             command line starts the worker there, or ``"module:function"``. None if it runs no
@@ -248,6 +252,7 @@ class TargetKind:
     measures: frozenset[Measured]
     estimates: bool = False
     kernels: Kernels = "xnnpack"
+    comparable: bool = True
     arithmetics: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
     start: Callable[[str, Settings], Target] | str | None = None
     examine: Callable[[Settings, Path], Findings] | str | None = None
@@ -261,9 +266,12 @@ class TargetKind:
 
     def can_measure(self, what: str) -> bool:
         """Return whether a target of this kind can measure what a gate needs."""
+        runs = "predictions" in self.measures
+        if what == "placement":
+            return self.examine is not None
         if what == "kernels":
-            return "predictions" in self.measures and self.kernels == "xnnpack"
-        return what in self.measures
+            return runs and self.kernels == "xnnpack"
+        return runs and self.comparable if what == "sameness" else what in self.measures
 
 
 def function(named: Callable[..., Any] | str) -> Callable[..., Any]:
@@ -348,6 +356,7 @@ KINDS = TargetKinds(
             settings=Gpu,
             measures=frozenset({"predictions", "placement"}),
             kernels="builtin",  # what a GPU is compared with here; XNNPACK has no part in it
+            comparable=False,
             start="edgeq.targets.gpu:start",
             prepare="edgeq.targets.gpu:prepare",
         ),

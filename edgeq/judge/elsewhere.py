@@ -158,7 +158,7 @@ def placement(problems: Sequence[str], lines: Sequence[str]) -> Judgement:
     if problems:
         return Judgement(
             status=Verdict.FAIL,
-            reason="; ".join(problems),
+            reason="; ".join((*problems, *([shown] if shown else []))),
             next_step="Use a method that the target takes, or another model",
             evidence={"findings": list(lines)},
         )

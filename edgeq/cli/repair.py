@@ -37,7 +37,8 @@ class Seconds(click.ParamType[float]):
     "--from",
     "start",
     metavar="METHOD",
-    help="Keep as much of the model as possible in METHOD, which does not pass.",
+    help="Keep as much of the model as possible in METHOD, which does not pass, or in that of a "
+    "ready-made variant.",
 )
 @click.option(
     "--until",
@@ -54,6 +55,13 @@ class Seconds(click.ParamType[float]):
     show_default=True,
     help="What to minimize.",
 )
+@click.option(
+    "--target",
+    "targets",
+    metavar="NAME",
+    multiple=True,
+    help="Judge on this target in place of those that the spec uses; may be repeated.",
+)
 @click.option("--budget", metavar="TIME", type=Seconds(), help="Take about this long, e.g. 60s.")
 @click.option(
     "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
@@ -64,6 +72,7 @@ def repair(
     start: str | None,
     goals: tuple[str, ...],
     aim: str,
+    targets: tuple[str, ...],
     budget: float | None,
     config: Path | None,
 ) -> int:
@@ -75,6 +84,7 @@ def repair(
     The result is printed as a table for the spec, and written with all figures to
     reports/latest/repair.json. The exit code is 0 if a variant passes, 1 if none does.
     """
+    from edgeq.config.check import using
     from edgeq.config.load import load_spec
     from edgeq.record.repair import FILE, write
     from edgeq.repair.goals import parse_goal
@@ -83,6 +93,8 @@ def repair(
     from edgeq.repair.sentences import lines
 
     spec: Spec = load_spec(Path(), file=config)
+    if targets:
+        spec = using(spec, targets)
     request = Request(
         model=model,
         start=start,

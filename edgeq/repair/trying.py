@@ -10,6 +10,7 @@ import msgspec
 
 from edgeq.config.gate import Gate
 from edgeq.config.structs import Gates, Precision, ReadyVariant, Spec
+from edgeq.config.target_kinds import LOCAL
 from edgeq.errors import EdgeqError, SpecError
 from edgeq.judge.tensors import LOST, ONE_SCALE, problem_of
 from edgeq.judge.verdict import Verdict
@@ -71,14 +72,15 @@ class Verdicts:
     loses_columns: bool = False
 
     def of(self, gate: str) -> CaseRecord | None:
-        """Return the case of a gate, None if there is none."""
-        return next((record for record in self.records if record.gate == gate), None)
+        """Return the case of a gate, that on this machine if there is one; None if none."""
+        cases = [record for record in self.records if record.gate == gate]
+        return min(cases, key=lambda record: record.target != LOCAL, default=None)
 
 
 def judge_candidate(
     conditions: Conditions, method: str, units: Units, percentile: float | None = None
 ) -> Verdicts:
-    """Judge a mix by every gate of the spec and by the goals.
+    """Judge a mix by every gate of the spec and by the goals, on every target of the spec.
 
     Raises:
         EdgeqError: The baseline or the images can't be used.
@@ -144,7 +146,8 @@ def value_of(conditions: Conditions, goal: Goal, method: str) -> float:
         gates=Gates(by_method={method: {gate.name: _loosest(gate)}}),
     )
     run = Run(spec, store=conditions.store, say=conditions.say)
-    (case,) = (case for case in run.cases if case.gate == gate)
+    cases = [case for case in run.cases if case.gate == gate]
+    case = min(cases, key=lambda case: case.variant.run is not run)  # on this machine if possible
     prefetch(run, [case], explain=False)
     record, error = judge(case, explain=False)
     if error is not None:
@@ -194,7 +197,8 @@ def _lack(record: CaseRecord, conditions: Conditions) -> str:
     stops = stops or (
         open_ and (record.gate in conditions.limits or conditions.spec.inconclusive == "fail")
     )
-    return f"{record.gate} is {record.status.value}: {record.reason}" if stops else ""
+    place = "" if record.target == LOCAL else f"@{record.target}"
+    return f"{record.gate}{place} is {record.status.value}: {record.reason}" if stops else ""
 
 
 def _loosest(gate: Gate) -> float:

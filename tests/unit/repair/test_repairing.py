@@ -24,6 +24,7 @@ from edgeq.repair.table import Cell
 from edgeq.repair.trying import Conditions, Verdicts, judge_candidate
 from edgeq.results.judging import judge
 from tests.unit.faults.project import CALIBRATION, EVALUATION, lay_out, save, spec
+from tests.unit.targets.kinds import far, install, kind
 from tests.unit.tiny_model import Op, Tensor, build
 
 HALF = parse_goal("relative_error <= 0.6 x int8")
@@ -233,6 +234,19 @@ def test_lost_columns_of_an_output_take_float_outputs(
     assert [candidate.method for candidate in found.tried[:2]] == ["int8", "int8_float_io"]
     assert found.tried[1].units["dense_weights"] in {"float16", "weight_only_int8"}
     assert found.helped[-1].startswith("From candidate 2 on the outputs are float32")
+
+
+def test_a_candidate_must_pass_on_every_target(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, kind("far", far))
+    keys = {
+        "targets": {"use": ["local", "far"], "far": {"kind": "far"}},
+        "gates": {"top1_agreement": 0.99},
+        "inconclusive": "fail",
+    }
+    found = repair(own_spec(root, **keys), Request(goals=(HALF,), budget_s=0.001))
+    (candidate,) = found.tried
+    lacks = [lack.split(" is ")[0] for lack in candidate.lacks if lack.startswith("top1")]
+    assert lacks == ["top1_agreement", "top1_agreement@far"]
 
 
 def test_training_gives_the_best_mix_better_weights(

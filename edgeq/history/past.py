@@ -24,7 +24,7 @@ from edgeq.io.files import sha256_bytes, write_bytes
 from edgeq.io.versions import Reader, content_of
 from edgeq.judge.verdict import ShipDecision
 from edgeq.record.case_ids import parsed
-from edgeq.record.ship_decision import Outcome, answer, decided
+from edgeq.record.ship_decision import Outcome, decided, overall
 from edgeq.record.structs import RunRecord
 
 SCHEMA = "edgeq.past/2"
@@ -63,7 +63,7 @@ class PastRun(msgspec.Struct, frozen=True, kw_only=True):
         partial: Whether only a part of the gate was requested, or the run was interrupted.
         passes, may_ship, passed, failed, inconclusive, missing, not_run, lost: As in the record's
             summary.
-        answers: Answers about each variant, by ``model/variant``.
+        answers: Answers about each variant on all targets together, by ``model/variant``.
         said: What the run found, in sentences.
         models: Models by name.
         cases: Cases by id.
@@ -144,9 +144,7 @@ def past_run(record: RunRecord, *, notes: tuple[str, ...] = ()) -> PastRun:
         not_run=summary.not_run,
         lost=record.lost,
         answers={
-            f"{model.name}/{variant.name}": answer(record, model.name, variant)
-            for model in record.models
-            for variant in model.variants
+            f"{model}/{variant}": decision for (model, variant), decision in overall(record).items()
         },
         said=notes,
         models=models,

@@ -33,6 +33,7 @@ class that ``top1_agreement`` allows their method."""
 MOST_MOVED = 0.01
 """Share of samples to which a float baseline may give another class on other kernels: ties."""
 
+_MORE = "Evaluate more images: these can't settle it"
 _NEXT = "Run `edgeq target check {}`, and compare versions and kernels of the runtime"
 
 
@@ -63,9 +64,12 @@ def same_as_local(
         target: Name of the target, for advice.
     """
     value, interval, text = _value(beside, arithmetic)
-    status = Verdict.PASS
+    status, step = Verdict.PASS, _NEXT.format(target)
     if value is not None:
         status = decide(value, interval, limit, "max")
+    if interval is not None and value is not None:
+        text = f"{words.against('percent', value, limit, 'max', interval)} {text}"
+        step = _MORE if status is Verdict.INCONCLUSIVE else step
     excess = _excess(beside)
     if excess:
         status = Verdict.FAIL
@@ -83,7 +87,7 @@ def same_as_local(
         value=value,
         limit=limit,
         interval=interval,
-        next_step=None if status is Verdict.PASS else _NEXT.format(target),
+        next_step=None if status is Verdict.PASS else step,
         evidence={
             "arithmetic": arithmetic,
             "variant": msgspec.to_builtins(beside),
@@ -103,7 +107,7 @@ def _value(
     if arithmetic == "dynamic" or (arithmetic == "integer" and not beside.in_steps):
         if beside.moved is None or not beside.images:
             return None, None, differ
-        text = f"{plural(beside.moved, 'sample')} of {beside.images:,} with another class; {differ}"
+        text = f"of {plural(beside.images, 'sample')} get another class than here; {differ}"
         return beside.moved / beside.images, beside.moved_interval, text
     count = beside.beyond
     if arithmetic == "integer" and beside.differing > MOST_ROUNDED * beside.values:

@@ -31,7 +31,8 @@ def commands(record: RunRecord) -> list[str]:
     for model in record.models:
         for one in model.variants:
             found = answer(record, model.name, one)
-            if found is not ShipDecision.CLEARED:
+            only_rejects = not model.clears(one) and found is not ShipDecision.REJECTED
+            if found is not ShipDecision.CLEARED and not only_rejects:
                 into = errors if found is ShipDecision.REJECTED else warnings
                 title = f"{found.value}: {model.name}/{one.name}"
                 into.setdefault(f"{about_model(record, model)}.", []).append(title)

@@ -8,6 +8,7 @@ from edgeq.report import changes
 from edgeq.report.cells import HEADINGS
 from edgeq.report.variant_view import CaseView, VariantView
 from edgeq.report.view import ModelView, ReportView, view
+from edgeq.report.words import Mark
 from edgeq.words import typeset
 from edgeq.words.escape import markdown
 
@@ -31,6 +32,7 @@ def render(record: RunRecord) -> str:
         counts,
         "\n".join(f"- **Note:** {_text(note)}" for note in shown.notes[:MOST_CASES]),
         *(_model(model) for model in shown.models[:MOST_ROWS]),
+        _targets(shown),
         _trouble(shown),
         _changes(shown),
         _previous(record),
@@ -51,6 +53,35 @@ def _model(model: ModelView) -> str:
     if more > 0:
         lines += ["", f"{more} more variants are in the report."]
     return "\n".join(lines)
+
+
+def _targets(shown: ReportView) -> str:
+    """Return the answers by targets, and what no target has a case for."""
+    if shown.targets is None:
+        return ""
+    several = len(shown.models) > 1
+    head = ["Variant", *map(_text, shown.targets.columns), "On all"]
+    rows = [
+        [
+            _text(f"{row.model}/{row.variant}" if several else row.variant),
+            *("" if cell.mark is None else _marked(cell.mark) for cell in row.cells),
+            _marked(row.mark),
+        ]
+        for row in shown.targets.rows[:MOST_ROWS]
+    ]
+    table = [head, [":--"] * len(head), *rows]
+    notes = [
+        f"- **{_text(target.name)}:** {_text(text)}"
+        for target in shown.targets.targets
+        for text in (target.problem, target.not_applicable)
+        if text
+    ]
+    lines = ["### Where the variants may run", "", *(f"| {' | '.join(row)} |" for row in table)]
+    return "\n".join([*lines, "", *notes])
+
+
+def _marked(mark: Mark) -> str:
+    return f"{mark.symbol} {mark.word}"
 
 
 def _row(variant: VariantView) -> str:

@@ -30,14 +30,22 @@ def about_model(record: RunRecord, model: ModelRecord) -> str:
     """Return the result for one model: rejected variants first, cleared ones last."""
     groups: dict[ShipDecision, list[VariantRecord]] = {}
     for variant in model.variants:
-        groups.setdefault(answer(record, model.name, variant), []).append(variant)
+        decision = answer(record, model.name, variant)
+        if model.clears(variant) or decision is ShipDecision.REJECTED:
+            groups.setdefault(decision, []).append(variant)
     clauses = [
         _CLAUSES[decision](record, model, groups[decision])
         for decision in ShipDecision
         if decision in groups
     ]
     how = ", judged as tensors" if model.task == TENSORS else ""
-    return f"{model.name}{how}: {'; '.join(clauses) or 'no variant was declared'}"
+    return f"{model.name}{how}: {'; '.join(clauses) or _nothing(model)}"
+
+
+def _nothing(model: ModelRecord) -> str:
+    if not model.variants:
+        return "no variant was declared"
+    return "rejected nowhere, and cleared nowhere: no target that was used measures predictions"
 
 
 def what_would_settle(record: RunRecord) -> str:

@@ -15,6 +15,7 @@ from edgeq.report.control_view import control_line
 from edgeq.report.network_view import NetworkView, network_view, unmeasured
 from edgeq.report.outputs_view import OutputsView, outputs_view
 from edgeq.report.spread_view import SpreadView, spreads
+from edgeq.report.targets_view import answer_mark
 from edgeq.report.times_view import TimesView, times_view
 from edgeq.report.words import Mark
 from edgeq.words import utc
@@ -169,7 +170,7 @@ def variant_view(
         answer=decision,
         fed="" if variant.feeding is None else sentence(variant.feeding.sentence),
         has_own_samples=variant.feeding is not None and variant.feeding.samples is not None,
-        mark=BASELINE if decision is None else words.ANSWERS[decision],
+        mark=BASELINE if decision is None else answer_mark(record, model, variant),
         error=variant.error,
         sha256=variant.sha256,
         bytes=variant.bytes or None,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from edgeq.config.target_kinds import LOCAL
 from edgeq.io.structs import Json
 from edgeq.judge.verdict import ShipDecision
 from edgeq.record.ship_decision import answered
@@ -15,6 +16,7 @@ from edgeq.report.changes import ChangesView, changes_view
 from edgeq.report.embedding import PictureView, SheetView
 from edgeq.report.model_sentences import findings
 from edgeq.report.pictures import Pictures
+from edgeq.report.targets_view import TargetsView, targets_view
 from edgeq.report.variant_view import CaseView, VariantView, case_view, variant_view
 from edgeq.report.words import Mark
 from edgeq.words import duration, plural, utc
@@ -85,6 +87,7 @@ class ReportView:
         orphans: Cases that belong to no variant of the record.
         changes: The changes since the accepted record; None if there are none.
         facts: Data, machine and tools.
+        targets: The targets; None if that is this machine alone.
         commands: Commands that repeat the run.
         needed: What the commands need, in one sentence; empty if they need nothing.
     """
@@ -103,6 +106,7 @@ class ReportView:
     orphans: tuple[CaseView, ...]
     changes: ChangesView | None
     facts: tuple[FactsView, ...]
+    targets: TargetsView | None
     commands: tuple[str, ...]
     needed: str
     started: str
@@ -159,6 +163,7 @@ def view(record: RunRecord, shown: Pictures | None = None) -> ReportView:
             FactsView("Machine", flat(written(record.machine))),
             FactsView("Tools", flat(written(record.toolchain))),
         ),
+        targets=targets_view(record),
         commands=_commands(record),
         needed=_needed(record),
         started=utc(record.started),
@@ -238,9 +243,18 @@ def _model(record: RunRecord, model: ModelRecord, shown: Pictures) -> ModelView:
         notes=model.notes,
         baseline=baseline,
         variants=variants,
-        chart=scatter.chart(baseline, variants),
+        chart=scatter.chart(baseline, _on_the_first_target(model, variants)),
         pictures_note=embedding.note(model, shown),
     )
+
+
+def _on_the_first_target(
+    model: ModelRecord, variants: Sequence[VariantView]
+) -> tuple[VariantView, ...]:
+    """Return the variants on the first target that clears any, as a file has one size on all."""
+    first = next((target.name for target in model.targets if target.clears), LOCAL)
+    pairs = zip(model.variants, variants, strict=True)
+    return tuple(shown for variant, shown in pairs if variant.target == first)
 
 
 def _samples(model: ModelRecord) -> tuple[tuple[str, str], ...]:

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import msgspec
-
 from edgeq import __version__
 from edgeq.config.digest import spec_sha256
-from edgeq.config.structs import Spec, Targets
+from edgeq.config.structs import Spec
 from edgeq.errors import ImageError
 from edgeq.history.moment import moment_text
 from edgeq.measure.clusters import effective, find_clusters
@@ -47,7 +45,6 @@ def repair(
         EdgeqError: The model or the images can't be used.
     """
     started, clock, stages = datetime.now(UTC), Clock(request.budget_s), Stages()
-    spec = msgspec.structs.replace(spec, targets=Targets())
     model = model_of(spec, request.model)
     request = of_variant(request, spec, model)
     precision_of(request.method)

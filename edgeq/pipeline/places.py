@@ -54,7 +54,7 @@ class Place:
             return False
         if gate.needs == "file":
             return self.is_here
-        return self.used and self.kind.can_measure(gate.needs)
+        return self.used and self.kind.can_measure("time" if gate.timed else gate.needs)
 
 
 def this_machine(spec: Spec) -> Place:

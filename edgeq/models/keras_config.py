@@ -65,6 +65,13 @@ def check_config(path: Path, request: ExportRequest, key: str) -> None:
         fixed_size(inputs[0], msgspec.structs.replace(request, name=str(path)), key)
 
 
+def layer_classes(path: Path) -> frozenset[str]:
+    """Return the classes of everything in a ``.keras`` file's configuration; none if unreadable."""
+    config = _read(path)
+    objects = () if config is None else _objects(config.get("config"))
+    return frozenset(entry["class_name"] for entry in objects)
+
+
 def _read(path: Path) -> dict[str, Any] | None:
     """Return the configuration, or None if it can't be read; loading the file then says why."""
     try:

@@ -118,7 +118,7 @@ def blaming(variant: VariantUnderTest) -> Iterator[None]:
 
     Raises:
         ModelError: The baseline does not run.
-        TargetError: The target was lost, which is no model's fault.
+        TargetError: The target was lost, which is not the fault of a model.
         WorkerError: The variant does not run.
     """
     try:

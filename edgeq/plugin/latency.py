@@ -28,6 +28,8 @@ SAVES: pytest.StashKey[bool] = pytest.StashKey()
 AUTOSAVE = "edgeq"
 BENCHMARK_DEFAULT = "file://./.benchmarks"
 BENCHMARKS = "benchmarks"
+BENCHMARK_OPTIONS = "--benchmark-"
+RATIO = "edgeq.ratio"
 
 
 class WorkerClock:
@@ -68,7 +70,7 @@ def replay(benchmark: BenchmarkFixture, pair: TimedPair) -> None:
     benchmark.extra_info.update(
         {
             "edgeq.baseline_median_s": found.baseline.median_s,
-            "edgeq.ratio": found.ratio,
+            RATIO: found.ratio,
             "edgeq.init_s": found.variant.init_s,
             "edgeq.first_s": found.variant.first_s,
         }
@@ -119,6 +121,21 @@ def keep_benchmarks(config: pytest.Config) -> None:
             default_machine_id=session.machine_id,
             netrc=option.benchmark_netrc,
         )
+
+
+def quieten(config: pytest.Config) -> None:
+    """Leave out pytest-benchmark's table if only edgeq's times are in it and nobody asked for it.
+
+    It is 200 columns wide, and edgeq's own table has each ratio with its verdict. Any option of
+    pytest-benchmark, as ``--benchmark-columns``, brings it back.
+    """
+    session = getattr(config, "_benchmarksession", None)
+    if session is None:
+        return
+    words = [*config.invocation_params.args, *config.getini("addopts")]
+    asked = any(str(word).startswith(BENCHMARK_OPTIONS) for word in words)
+    if not asked and all(RATIO in one.extra_info for one in session.benchmarks):
+        session.quiet = True
 
 
 def has_benchmarks(config: pytest.Config) -> bool:

@@ -69,6 +69,16 @@ def enforce(report: pytest.TestReport, answer: Answer) -> None:
     }[answer.outcome]
 
 
+def is_verdict(report: pytest.TestReport) -> bool:
+    """Return whether a test failed by the verdict of its gate, not by an error or its own check."""
+    if not hasattr(report, ATTRIBUTE):
+        return False
+    from edgeq.plugin.transport import decode_answer
+
+    answer = decode_answer(getattr(report, ATTRIBUTE))
+    return answer.outcome is not None and report.longreprtext.strip() == answer.text.strip()
+
+
 def _is_expected(report: pytest.TestReport) -> bool:
     """Return whether pytest treats a failure as expected (xfail)."""
     return hasattr(report, "wasxfail")

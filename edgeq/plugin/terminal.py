@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+import shutil
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from edgeq.plugin.latency import quieten
+from edgeq.plugin.outcomes import is_verdict
 from edgeq.plugin.state import State, state_of
 from edgeq.words.escape import printable
 
@@ -31,9 +36,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if found.record is not None and not stopped:
         from edgeq.report import terminal
 
-        terminalreporter.section("edgeq")
-        for line in terminal.render(found.record).rstrip().splitlines():
-            terminalreporter.write_line(line)
+        terminalreporter.write_sep("=", "edgeq")
+        text = terminal.render(found.record, _width(terminalreporter)).rstrip()
+        body, _, answer = text.rpartition("\n\n")
+        for line in body.splitlines():
+            shown = terminal.coloured(line) if terminalreporter.hasmarkup else line
+            terminalreporter.write_line(shown)
+        terminalreporter.write_line("")
+        for line in answer.splitlines():
+            terminalreporter.write_line(line, bold=True)
     elif found.record is None and found.seen and found.seen.keys() <= found.left_out.keys():
         number = "the only one was" if len(found.seen) == 1 else f"all {len(found.seen)} were"
         terminalreporter.write_line(f"No case of the gate was run: {number} deselected.")
@@ -45,20 +56,50 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 class Address:
-    """Writes the report's location after pytest's own list of failures, which may be long."""
+    """Writes the report's location last, and keeps pytest from repeating what edgeq's table says.
+
+    pytest prints a failure up to three times: as a section, in its short summary, and here. The
+    table names every case that failed, with its reason, so the other two show only what is not a
+    verdict: errors, and tests of the user's own. ``-v`` shows all of them.
+    """
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter
     ) -> Generator[None, None, None]:
         """Write the location after everything else."""
-        yield
         state = state_of(terminalreporter.config)
+        quieten(terminalreporter.config)
+        if state.found.record is not None and terminalreporter.config.get_verbosity() <= 0:
+            with _without_verdicts(terminalreporter.stats):
+                yield
+        else:
+            yield
         if state.found.folder is not None and not _is_stopped(state):
             for damaged in state.found.damaged:
                 terminalreporter.write_line(printable(f"History: {damaged}"), yellow=True)
             page = short(state.found.folder / REPORT, state.start)
             terminalreporter.write_line(f"Report: {page}")
+
+
+@contextmanager
+def _without_verdicts(stats: dict[str, list[Any]]) -> Iterator[None]:
+    """Hide the failures that the record of the run has as verdicts of gates."""
+    failed = stats.get("failed", [])
+    stats["failed"] = [report for report in failed if not is_verdict(report)]
+    try:
+        yield
+    finally:
+        stats["failed"] = failed
+
+
+def _width(terminalreporter: pytest.TerminalReporter) -> int:
+    from edgeq.report import terminal
+
+    if not terminalreporter.isatty:
+        return terminal.WIDTH
+    columns = shutil.get_terminal_size().columns - 1
+    return max(terminal.LEAST_WIDTH, min(columns, terminal.MOST_WIDTH))
 
 
 def _is_stopped(state: State) -> bool:

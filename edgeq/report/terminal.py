@@ -1,6 +1,8 @@
-"""The table of verdicts for pytest's terminal summary: ASCII, at most 100 columns. Pure."""
+"""The table of verdicts for pytest's terminal summary, in ASCII and as wide as fits. Pure."""
 
 from __future__ import annotations
+
+import re
 
 from edgeq.judge.missing import DECLARED, UNJUDGED
 from edgeq.judge.verdict import Verdict
@@ -13,6 +15,8 @@ from edgeq.report.words import ABSENT
 from edgeq.words.escape import columns, fitted, printable, wrapped
 
 WIDTH = 100
+"""Columns if the terminal's width is not known."""
+LEAST_WIDTH, MOST_WIDTH = 60, 160
 MOST_LINES = 20
 
 _HEAD_WIDTH = 21
@@ -20,31 +24,52 @@ _CELL_WIDTHS = (10, 20)
 _ASCII = str.maketrans({"−": "-", "×": "x", "–": "", "…": "~", "→": "->", "\u00a0": " "})  # noqa: RUF001
 
 
-def render(record: RunRecord) -> str:
-    """Return a table of gates by variants for every model, and what did not pass.
+_CELL = re.compile(r"(?<=  )([+x!?o]) .*?(?=  |$)")
+_VERDICT = re.compile(r"^(FAIL|MISSING|INCONCLUSIVE, leans to FAIL|INCONCLUSIVE)\b")
+_COLOURS = {"+": 32, "x": 31, "!": 31, "?": 33, "o": 36}
+_VERDICT_COLOURS = {"FAIL": 31, "MISSING": 36, "INCONCLUSIVE": 33}
 
-    Bad input is not included: the caller prints it once, in a separate place, and cases that could
-    not be measured because of it only point there.
+
+def render(record: RunRecord, width: int = WIDTH) -> str:
+    """Return a table of gates by variants for every model, what did not pass, and the answer.
+
+    An empty line separates these parts; the answer comes last. Bad input is not included: the
+    caller prints it once, in a separate place, and cases that could not be measured because of it
+    only point there.
+
+    Args:
+        record: The record of the run.
+        width: Most columns of a line.
     """
     shown, problems = view(record), sentences.bad_input(record)
     blocks = [
-        *(f"note: {note}" for note in shown.notes if note not in problems),
+        "\n".join(f"note: {note}" for note in shown.notes if note not in problems),
         *(
             _table(model, part)
             for model in shown.models
             if not _is_stopped(model, record.errors)
-            for part in _parts(model)
+            for part in _parts(model, width)
         ),
         _trouble(shown, record.errors),
-        _changes(shown),
-        _previous(record),
-        f"{shown.verdict}.",
-        *(f"{printable(sentence)}." for sentence in (shown.headline, *shown.findings)),
+        "\n".join(filter(None, (_changes(shown), _previous(record)))),
+        "\n".join(
+            f"{printable(sentence)}."
+            for sentence in (shown.verdict, shown.headline, *shown.findings)
+        ),
     ]
-    lines = "\n".join(block for block in blocks if block).splitlines()
+    lines = "\n\n".join(block for block in blocks if block).splitlines()
     return "\n".join(
-        row for line in lines for row in wrapped(line.translate(_ASCII), WIDTH, indent="    ")
+        row for line in lines for row in wrapped(line.translate(_ASCII), width, indent="    ")
     )
+
+
+def coloured(line: str) -> str:
+    """Return a line of ``render`` with the colours of its verdicts, for a terminal."""
+    verdict = _VERDICT.match(line)
+    if verdict is not None:
+        tone = _VERDICT_COLOURS[verdict[0].rpartition(" ")[2]]
+        return f"\x1b[1;{tone}m{verdict[0]}\x1b[0m{line[verdict.end() :]}"
+    return _CELL.sub(lambda cell: f"\x1b[{_COLOURS[cell[1]]}m{cell[0]}\x1b[0m", line)
 
 
 def is_stopped(record: RunRecord) -> bool:
@@ -67,12 +92,12 @@ def _is_for_bad_input(case: CaseView, errors: tuple[str, ...]) -> bool:
     return bool(why) and any(why in error for error in errors)
 
 
-def _parts(model: ModelView) -> list[tuple[VariantView, ...]]:
+def _parts(model: ModelView, width: int) -> list[tuple[VariantView, ...]]:
     """Return the variants in groups that fit next to each other."""
     groups: list[tuple[VariantView, ...]] = [()]
     for variant in model.variants:
         wider = (*groups[-1], variant)
-        if groups[-1] and _HEAD_WIDTH + sum(2 + _width(v) for v in wider) > WIDTH:
+        if groups[-1] and _HEAD_WIDTH + sum(2 + _width(v) for v in wider) > width:
             groups.append((variant,))
         else:
             groups[-1] = wider

@@ -20,19 +20,20 @@ from edgeq.history.moment import moment_text
 from edgeq.pipeline.carrying import said_once
 from edgeq.pipeline.run import Run
 from edgeq.record.ship_decision import answered
-from edgeq.record.structs import CaseRecord, RunRecord
+from edgeq.record.structs import CaseRecord
 from edgeq.results.beforehand import Beforehand, unjudged, without_baseline
 from edgeq.results.judging import judge, why_inapplicable
 from edgeq.results.prefetch import prefetch
 from edgeq.results.recording import describe_models, record_run
 from edgeq.results.redact import discreet
+from edgeq.results.validation import Validation
 
 
 def validate(
     spec: str | Path | Mapping[str, object] | Spec = ".",
     *,
     progress: Callable[[str], None] = lambda _: None,
-) -> RunRecord:
+) -> Validation:
     """Judge every case of a spec and return its record, compared with the accepted records.
 
     The verdicts are those of ``edgeq gate``, without pytest. Only the store is written: no report,
@@ -45,7 +46,8 @@ def validate(
 
     Returns:
         The record: ``record.summary.may_ship``, ``record.cases``, ``record.models``. Bad input that
-        stops a model or a variant is in ``record.errors``; the rest is judged.
+        stops a model or a variant is in ``record.errors``; the rest is judged. A notebook shows it
+        as the report, and ``record.frame()`` is a data frame of its cases.
 
     Raises:
         SpecError: The spec can't be read or is not valid.
@@ -64,7 +66,7 @@ def validate(
     )
     record = msgspec.structs.replace(record, commit=checked_out(read.root))
     compared = hold(record, read.path(read.reports) / ACCEPTED)
-    return discreet(answered(compared), read.root, os.environ)
+    return Validation.of(discreet(answered(compared), read.root, os.environ))
 
 
 def _judged(run: Run) -> tuple[list[CaseRecord], dict[str, None]]:

@@ -82,5 +82,5 @@ def test_a_crash_and_a_hang_cost_their_own_verdicts_only(project: Project) -> No
     assert "SIGSEGV" in str(errors["crash"])
     assert "was silent for 3 s" in str(errors["hang"])
     assert "Traceback" not in text_of(result)
-    result.stdout.fnmatch_lines(["tiny/crash/outputs: FAIL; *SIGSEGV*"])
+    result.stdout.fnmatch_lines(["FAIL tiny/crash/outputs: *SIGSEGV*"])
     result.stdout.fnmatch_lines(["answer * + cleared * x rejected * x rejected"])

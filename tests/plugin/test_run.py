@@ -92,6 +92,7 @@ def test_a_run_answers_every_case_and_writes_its_report(project: Project) -> Non
         ]
     )
     assert "Traceback" not in text_of(result)
+    assert "benchmark 'latency_ratio'" not in text_of(result), "edgeq's table has the ratios"
 
     assert suite_properties(project.root / "junit.xml") == {
         "edgeq.answer.tiny/float16": "cleared",

@@ -85,7 +85,10 @@ def test_a_failed_case_runs_again_alone(project: Path) -> None:
     assert edgeq(project, "gate").returncode == 1
     again = edgeq(project, "gate", "--lf")
     assert again.returncode == 1
-    assert "FAILED edgeq.gate.suite::test_max_bytes[tiny-vendor] - " in again.stdout
+    assert "FAIL tiny/vendor/max_bytes: " in again.stdout
+    assert again.stdout.count("tiny/vendor/max_bytes") == 1
+    in_full = edgeq(project, "gate", "--lf", "-v")
+    assert "FAILED edgeq.gate.suite::test_max_bytes[tiny-vendor] - " in in_full.stdout
     assert "1 failed" in again.stdout
     assert "passed" not in again.stdout.splitlines()[-1]
 
@@ -108,6 +111,7 @@ def test_benchmarks_are_kept_below_the_reports_without_a_spec(project: Path) -> 
     ("arguments", "said"),
     [
         ((), "unknown key 'modles'. Did you mean 'models'?"),
+        (("--config", "none.toml"), "none.toml: can't be read"),
         (("--edgeq-config", "none.toml"), "none.toml: can't be read"),
     ],
 )

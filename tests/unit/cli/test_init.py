@@ -68,7 +68,7 @@ def test_its_defaults_are_the_defaults(starter: str, here: Path) -> None:
     (here / "edgeq.toml").write_text(uncommented(starter), encoding="utf-8")
     spec = load_spec(here)
     plain = Spec(root=here, origin="", models={})
-    assert (spec.run, spec.latency) == (Run(), Latency())
+    assert (spec.run, spec.latency) == (Run(cluster="ray"), Latency())  # an example, not a default
     assert spec.models["net"].preprocessing == Preprocessing()
     for key in ("methods", "default_gates", "confidence", "reports", "store"):
         assert getattr(spec, key) == getattr(plain, key), key

@@ -13,10 +13,11 @@ from edgeq.plugin.case import properties
 from edgeq.plugin.outcomes import (
     ATTRIBUTE,
     enforce,
+    is_verdict,
     pytest_report_teststatus,
     pytest_runtest_makereport,
 )
-from edgeq.plugin.transport import Answer, decode_answer
+from edgeq.plugin.transport import Answer, decode_answer, encode_answer
 from edgeq.record.structs import CaseRecord
 from tests.unit.report import records
 
@@ -163,3 +164,20 @@ def test_a_test_of_ones_own_is_what_pytest_says() -> None:
     own.wasxfail = "known since June"
     enforce(own, Answer(CASE))
     assert (own.outcome, own.wasxfail) == ("skipped", "known since June")
+
+
+def test_only_a_failure_that_is_the_verdict_itself_is_one() -> None:
+    failed = report("failed")
+    case = records.case("int8", "max_bytes", Verdict.FAIL)
+    text = "net/int8/max_bytes: FAIL; too large\nNext: shrink it"
+    setattr(failed, ATTRIBUTE, encode_answer(Answer(case, outcome="failed", text=text)))
+    failed.longrepr = f"{text}\n"
+    assert is_verdict(failed)
+    failed.longrepr = f"Traceback ...\n{text}"
+    assert not is_verdict(failed)
+    own = report("failed")
+    setattr(own, ATTRIBUTE, encode_answer(Answer(case, text=text)))
+    own.longrepr = text
+    assert not is_verdict(own)
+    delattr(own, ATTRIBUTE)
+    assert not is_verdict(own)

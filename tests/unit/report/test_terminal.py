@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 from edgeq.judge.verdict import Verdict
 from edgeq.report import terminal
 from edgeq.words.escape import columns
@@ -95,3 +97,31 @@ def test_bad_input_is_left_to_its_own_section() -> None:
         records.MODEL, "net"
     )
     assert "1 input could not be used" in text
+
+
+def test_it_is_as_wide_as_it_may_be() -> None:
+    for width in (terminal.LEAST_WIDTH, 80, terminal.MOST_WIDTH):
+        lines = terminal.render(records.full_record(), width).splitlines()
+        assert max(map(len, lines)) <= width
+    assert len(lines) < len(terminal.render(records.full_record(), 60).splitlines())
+
+
+def test_the_answer_stands_alone_after_an_empty_line() -> None:
+    body, _, answer = terminal.render(records.full_record()).rpartition("\n\n")
+    assert answer.startswith("The run fails: 2 cases FAIL")
+    assert "The run fails" not in body
+
+
+def test_verdicts_are_coloured_beside_their_marks_and_nothing_else_changes() -> None:
+    plain = terminal.render(records.full_record()).splitlines()
+    coloured = [terminal.coloured(line) for line in plain]
+    assert [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in coloured] == plain
+    text = "\n".join(coloured)
+    assert "\x1b[32m+ PASS\x1b[0m" in text
+    assert "\x1b[31mx 50.6 %\x1b[0m" in text
+    assert "\x1b[33m? 0.4 points lost\x1b[0m" in text
+    assert "\x1b[1;31mFAIL\x1b[0m efficientnetv2-b0/" in text
+    assert "\x1b[1;36mMISSING\x1b[0m (declared) efficientnetv2-b0/" in text
+    assert "\x1b[1;33mINCONCLUSIVE\x1b[0m, leans to PASS" in text
+    leaning = terminal.coloured("INCONCLUSIVE, leans to FAIL net/int8/types: so")
+    assert leaning == "\x1b[1;31mINCONCLUSIVE, leans to FAIL\x1b[0m net/int8/types: so"

@@ -1,0 +1,117 @@
+"""``edgeq explain``: tells one case of a run whole."""
+
+from __future__ import annotations
+
+import textwrap
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgeq.cli.say import say
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from edgeq.record.structs import RunRecord
+
+LATEST = Path("latest", "run.json")
+WIDTH = 100
+NAME_WIDTH = 12
+MOST_LISTED = 20
+
+
+def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the ids of the latest run's cases, for the shell; none if there is no such run."""
+    from click.shell_completion import CompletionItem
+
+    from edgeq.errors import EdgeqError
+    from edgeq.words.escape import printable
+
+    try:
+        cases = _record(None, None).cases
+    except EdgeqError:
+        return []
+    names = (case.id for case in cases if incomplete in case.id)
+    return [CompletionItem(name) for name in names if printable(name) == name]
+
+
+@click.command(short_help="Tell one case of a run whole: value, cause, next step, images.")
+@click.argument("case", metavar="CASE", shell_complete=complete)
+@click.option(
+    "--record",
+    metavar="RUN.json",
+    type=click.Path(path_type=Path),
+    help="Read another record than reports/latest/run.json.",
+)
+@click.option(
+    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
+)
+def explain(case: str, record: Path | None, config: Path | None) -> int:
+    """Tell everything that the record of a run says about CASE.
+
+    CASE is the id of a case (MODEL/VARIANT/GATE), or a part of one: int8/top1_agreement. Nothing is
+    measured. If several cases have that part, those that did not pass are explained, or else they
+    are listed. The exit code is 2 if there is no such case.
+    """
+    from edgeq.judge.verdict import Verdict
+    from edgeq.report.explain import explain as told
+    from edgeq.report.explain import matching
+
+    run = _record(record, config)
+    cases = matching(run, case)
+    if not cases:
+        raise _unknown(run, case)
+    open_ = [one for one in cases if one.status is not Verdict.PASS] if len(cases) > 1 else cases
+    if not open_:
+        say(f"All {len(cases)} cases with {case!r} in their id passed. Name one of them:")
+        for one in cases[:MOST_LISTED]:
+            say(f"  {one.id}")
+        return 0
+    for place, one in enumerate(open_):
+        if place:
+            say("")
+        _tell(one.id, told(run, one))
+    return 0
+
+
+def _record(record: Path | None, config: Path | None) -> RunRecord:
+    """Return the record that is meant.
+
+    Raises:
+        EdgeqError: There is none, or it can't be read.
+    """
+    from edgeq.config.load import find_spec_file, load_spec
+    from edgeq.record.structs import read
+
+    if record is not None:
+        return read(record)
+    if config is None and find_spec_file(Path()) is None:
+        return read(Path("reports") / LATEST)
+    spec = load_spec(Path(), file=config)
+    return read(spec.path(spec.reports) / LATEST)
+
+
+def _unknown(run: RunRecord, case: str) -> Exception:
+    from difflib import get_close_matches
+
+    from edgeq.errors import RecordError
+
+    names = [one.id for one in run.cases]
+    close = get_close_matches(case, names, n=1, cutoff=0.5) or names[:1]
+    meant = f"Did you mean {close[0]}?" if close else "The run has no case"
+    return RecordError(f"no case of the run has {case!r} in its id", remedy=meant)
+
+
+def _tell(title: str, lines: tuple[tuple[str, str], ...]) -> None:
+    """Write a case, each name once and its texts in a column beside it."""
+    from edgeq.words.escape import printable
+
+    say(title)
+    for name, group in groupby(lines, key=lambda line: line[0]):
+        head = f"  {name:<{NAME_WIDTH}}"
+        for _, text in group:
+            for row in textwrap.wrap(printable(text), WIDTH - len(head)) or [""]:
+                say(f"{head}{row}")
+                head = " " * len(head)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq.cli.say import say
+from edgeq.words import plural
 
 if TYPE_CHECKING:
     from edgeq.doctor.doctor import Finding
@@ -26,11 +28,41 @@ def ending(findings: tuple[Finding, ...]) -> str:
     return "The gate can run: `edgeq gate`."
 
 
+def _check_specs(files: Sequence[Path | None]) -> int:
+    """Check specs, and write one line for each that is not valid.
+
+    Args:
+        files: Files of specs; None stands for the nearest. A ``pyproject.toml`` without a spec has
+            nothing to check.
+    """
+    from edgeq.config.load import has_spec, load_spec
+    from edgeq.errors import SpecError
+    from edgeq.pipeline.run import Run
+
+    bad = False
+    for file in files:
+        try:
+            if file is not None and not has_spec(file):
+                continue
+            spec = load_spec(Path(), file=file)
+            say(f"{spec.origin}: {plural(len(Run(spec).cases), 'case')}")
+        except SpecError as error:
+            say(str(error), err=True)
+            bad = True
+    return EXIT_BAD if bad else 0
+
+
 @click.command(short_help="Report what is installed, and whether the gate can run.")
 @click.option(
     "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
 )
-def doctor(config: Path | None) -> int:
+@click.option(
+    "--spec-only",
+    is_flag=True,
+    help="Check only the spec, or each FILE: keys, names, limits, tables. For pre-commit hooks.",
+)
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+def doctor(*, config: Path | None, spec_only: bool, files: tuple[Path, ...]) -> int:
     """Report what is installed, and which weights, images, kernels and targets are available.
 
     Looks first at what the spec needs, then at this machine. Nothing is made, downloaded or
@@ -39,6 +71,11 @@ def doctor(config: Path | None) -> int:
     """
     from edgeq import __version__
     from edgeq.doctor.doctor import examine
+
+    if files and not spec_only:
+        raise click.UsageError("FILE is for --spec-only; name another spec with --config")
+    if spec_only:
+        return _check_specs(files or (config,))
     from edgeq.words.escape import printable, wrapped
 
     findings = examine(Path(), file=config)

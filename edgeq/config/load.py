@@ -58,6 +58,15 @@ def load_spec(start: Path, *, file: Path | None = None) -> Spec:
     return parse(table, root=path.resolve().parent, origin=path)
 
 
+def has_spec(path: Path) -> bool:
+    """Return whether a file is for edgeq at all: a ``pyproject.toml`` may have no ``[tool.edgeq]``.
+
+    Raises:
+        SpecError: A ``pyproject.toml`` can't be read.
+    """
+    return path.name != SHARED_FILE or _tool_table(_read(path), path) is not None
+
+
 def parse(table: dict[str, Any], *, root: Path, origin: Path) -> Spec:
     """Build the spec that a TOML table describes.
 

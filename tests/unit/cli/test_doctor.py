@@ -61,3 +61,28 @@ def test_lines_are_broken_below_their_text(
     lines = capsys.readouterr().out.splitlines()[1:-1]
     assert [line[:13] for line in lines] == ["tools     -- ", " " * 13, " " * 10 + "-- ", " " * 13]
     assert {line[13:17] for line in lines} == {"word"}
+
+
+def test_the_spec_alone_is_checked_for_hooks(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "net.tflite").unlink()  # no model is read
+    assert main(["doctor", "--spec-only"]) == 0
+    assert capsys.readouterr().out == "edgeq.toml: 7 cases\n"
+    (here / "pyproject.toml").write_text("[tool.other]\n", encoding="utf-8")
+    (here / "bad.toml").write_text("[modles.x]\n", encoding="utf-8")
+    (here / "worse.toml").write_text("methods = 3\n", encoding="utf-8")
+    names = ["pyproject.toml", "bad.toml", "edgeq.toml", "worse.toml"]
+    assert main(["doctor", "--spec-only", *names]) == 2
+    said = capsys.readouterr()
+    assert said.out == "edgeq.toml: 7 cases\n"
+    first, second = said.err.splitlines()
+    assert "unknown key 'modles'" in first
+    assert second.startswith("worse.toml")
+
+
+def test_files_are_for_the_check_of_specs_alone(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", "edgeq.toml"]) == 2
+    assert "name another spec with --config" in capsys.readouterr().err

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,22 +19,10 @@ from edgeq.run.targets import Target
 from edgeq.targets import tiny
 from edgeq.targets.check import check
 from edgeq.targets.ssh import start
-from tests.end_to_end.sshd import NoServerError, Server, serving, unpacked
+from tests.end_to_end.sshd import Server
 from tests.patience import PATIENCE_S
 
 KILLS = 8
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    if shutil.which("ssh") is None:
-        pytest.skip("there is no ssh here")
-    folder = tmp_path_factory.mktemp("sshd")
-    try:
-        with serving(folder, unpacked(folder)) as running:
-            yield running
-    except NoServerError as error:
-        pytest.skip(str(error))
 
 
 def board(server: Server, **changes: object) -> Target:

@@ -7,7 +7,7 @@ measured and deleted; the store keeps only the numbers.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ from edgeq.repair import table as arithmetic
 from edgeq.repair.choosing import Candidate
 from edgeq.repair.clock import Clock
 from edgeq.repair.table import Cell, ErrorTable, Row, gate_error, relative_squares
-from edgeq.run.results import Feed, Loaded
+from edgeq.run.results import Loaded
 from edgeq.run.session import Session
 from edgeq.store.cached import keep as cached
 from edgeq.tflite.model_file import read_model
@@ -49,15 +49,15 @@ from edgeq.tflite.units import Unit, units_of
 IMAGES = 16
 """Number of calibration samples, evenly spread over the set, on which errors are measured."""
 
-ROUNDS, BLOCK, WARMUP = 16, 4, 2
-"""How inferences of a unit's file and of the file that it is compared with are timed."""
-
 ENGINE = "litert"
 CELLS = "repair_cells"
 OUTPUTS = "repair_outputs"
 
 Reals = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+
+Squares = tuple[tuple[float, ...], ...]
+"""Squared errors of each output for each image, as they are stored."""
 
 Key = tuple[str, Precision]
 """A unit's name and its precision."""
@@ -275,10 +275,7 @@ class Bench:
             WorkerError: The variant does not run.
         """
         facts = {**self._samples, "variant": variant.sha256}
-        measure = partial(self._squares, variant.path)
-        return np.asarray(
-            cached(self.run.store, OUTPUTS, facts, measure, tuple[tuple[float, ...], ...])
-        )
+        return self._cached(facts, partial(self._squares, variant.path))
 
     def error_of(
         self,
@@ -311,7 +308,7 @@ class Bench:
             "half": start,
         }
 
-        def measure() -> tuple[tuple[float, ...], ...]:
+        def measure() -> Squares:
             with self._job(f"{self.model}/{precision}", recipe, facts, calibrated=True) as job:
                 half = job.output.with_name("half.npz")
                 path = statistics_of(self.baseline, self.calibration, self.run.store)
@@ -320,13 +317,12 @@ class Bench:
                 quantize_litert(job, half)
                 return self._squares(job.output)
 
-        return gate_error(
-            np.asarray(
-                cached(self.run.store, OUTPUTS, facts, measure, tuple[tuple[float, ...], ...])
-            )
-        )
+        return gate_error(self._cached(facts, measure))
 
-    def _squares(self, path: Path) -> tuple[tuple[float, ...], ...]:
+    def _cached(self, facts: Mapping[str, object], measure: Callable[[], Squares]) -> Doubles:
+        return np.asarray(cached(self.run.store, OUTPUTS, facts, measure, Squares))
+
+    def _squares(self, path: Path) -> Squares:
         """Return the squared errors of a file, for each image those of each output."""
         squares = relative_squares(
             self.float_outputs, self.outputs_of(path), logits=self.classifies
@@ -354,60 +350,18 @@ class Bench:
         choice = choose(candidate.method, engine=ENGINE, units=candidate.units)
         return self.percentile if choice.needs_calibration else None
 
-    def seconds(
-        self, method: Precision, names: Sequence[Precision], clock: Clock
-    ) -> Mapping[tuple[str, Precision], float]:
-        """Return the time of an inference with one unit at another precision than the method's.
-
-        Times are measured while nothing else runs, in blocks that alternate with those of the
-        method's own variant. Combinations that can't be made or run are left out, and those for
-        which no time is left.
-
-        Returns:
-            Seconds in addition to those of the method's own variant, by unit and precision.
-        """
-        plain = self.made(method)
-        times: dict[tuple[str, Precision], float] = {}
-        to_time = [
-            QuantizedUnit(unit, name)
-            for unit in self.units
-            for name in names
-            if name != method and _is_useful(unit, name)
-        ]
-        times |= {(unit.name, method): 0.0 for unit in self.units}
-        with idle.kept(), self.run.executor.workers.kept():
-            for done, cell in enumerate(to_time, 1):
-                if clock.is_over:
-                    break
-                self.run.say(f"{self.model}: timing units, {done} of {len(to_time)}")
-                try:
-                    other = self.made(method, [(cell.unit.name, cell.precision)])
-                    times[cell.unit.name, cell.precision] = self._slower(plain.path, other.path)
-                except (ConversionError, WorkerError) as error:
-                    self.left_out.append(f"{cell.unit.name} in {cell.precision}: {error.what}")
-        return times
-
-    def _slower(self, first: Path, second: Path) -> float:
-        """Return how many seconds longer the second file's median inference takes."""
-
-        def time(session: Session) -> float:
-            feeds = [
-                Feed(self._load(session, path)[0].handle, self.pixels, self.baseline.preprocessing)
-                for path in (first, second)
-            ]
-            timed = session.time(feeds, rounds=ROUNDS, block=BLOCK, warmup=WARMUP, budget_s=60.0)
-            own, other = (float(np.median(samples)) for samples in timed.samples)
-            return other - own
-
-        return self.run.executor.workers.ask(f"{self.model}/timing", time)
-
     def _outputs(self, session: Session, path: Path) -> tuple[Reals, ...]:
-        loaded, read = self._load(session, path)
+        loaded, read = self.load(session, path)
         inferred = session.infer(loaded.handle, self.pixels, self.baseline.preprocessing)
         rows = [np.asarray(output).reshape(len(self.pixels), -1) for output in inferred.outputs]
         return tuple(rows[place] for place in self._deciding(read))
 
-    def _load(self, session: Session, path: Path) -> tuple[Loaded, Readout]:
+    def load(self, session: Session, path: Path) -> tuple[Loaded, Readout]:
+        """Load a file of the model, and return how its outputs are read.
+
+        Raises:
+            WorkerError: The file does not run.
+        """
         read = readout(read_model(path), self.inputs.reading)
         run = self.run.executor.run
         loaded = session.load(path, threads=run.threads, kernels=run.kernels, edits=read.edits)

@@ -11,7 +11,6 @@ import numpy as np
 
 from edgeq.config.methods import FLOAT32, METHODS
 from edgeq.config.presets import MOST_ERROR
-from edgeq.config.structs import Precision
 from edgeq.errors import ConversionError, SpecError, WorkerError
 from edgeq.measure.statistics import unbounded_mean
 from edgeq.repair.bench import Bench, QuantizedUnit
@@ -23,6 +22,7 @@ from edgeq.repair.goals import Goal
 from edgeq.repair.request import USUAL, Request
 from edgeq.repair.table import Doubles, ErrorTable, gate_error
 from edgeq.repair.tabulating import FINER, complete_table, necessary_table
+from edgeq.repair.timing import timed
 from edgeq.repair.trying import ERROR
 
 TABLE_SHARE = 0.5
@@ -95,23 +95,8 @@ class Search:
             if request.aim == "size":
                 return necessary_table(self.bench, request, budgets, self.figures.most, clock)
             table = complete_table(self.bench, request, clock)
-        return table if request.base is None else self._timed(table, request.base)
-
-    def _timed(self, table: ErrorTable, base: Precision) -> ErrorTable:
-        """Return the table with the time of each unit in a variant of a method."""
-        names = self.request.precisions
         with self.stages.timing("times of units"):
-            times = self.bench.seconds(base, names, self.clock)
-        rows = (
-            replace(
-                row,
-                seconds={
-                    name: times[row.name, name] for name in names if (row.name, name) in times
-                },
-            )
-            for row in table.rows
-        )
-        return replace(table, rows=tuple(rows))
+            return timed(self.bench, table, request.base or USUAL, request.precisions, self.clock)
 
     @cached_property
     def choice(self) -> Choice:

@@ -79,6 +79,12 @@ def _end(repair: Repair, origin: str) -> Iterator[str]:
     if repair.repaired is None:
         yield f"Nothing passes. Best: {mix_text(candidate)}, which lacks what is said above"
         return
+    others, every = len(candidate.units), len(repair.units)
+    if 2 * others > every:
+        yield (
+            f"Only {every - others:,} of {words.plural(every, 'unit')} stay in {candidate.method}: "
+            "without --from the answer may be smaller"
+        )
     yield "Put this into the spec:"
     yield ""
     yield from spec_table(repair.model, candidate, origin)

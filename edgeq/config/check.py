@@ -278,7 +278,7 @@ def _refuse_changes(variant: ReadyVariant, where: str) -> None:
     Raises:
         SpecError: With the key.
     """
-    keys = ("units", "float_units", "percentile", "prune")
+    keys = ("units", "float_units", "percentile", "prune", "fold_preprocessing")
     for key in keys:
         if getattr(variant, key):
             raise SpecError(
@@ -294,8 +294,8 @@ def _check_making(variant: ReadyVariant, choice: MethodChoice, where: str) -> No
     Raises:
         SpecError: The engine can't do it.
     """
-    for key in ("percentile", "prune"):
-        if getattr(variant, key) is not None and choice.engine != CLASSIFIER_ENGINE:
+    for key in ("percentile", "prune", "fold_preprocessing"):
+        if getattr(variant, key) not in {None, False} and choice.engine != CLASSIFIER_ENGINE:
             raise SpecError(
                 f"the engine {choice.engine!r} knows nothing of it",
                 where=f"{where}.{key}",

@@ -230,6 +230,7 @@ class MethodChoice:
         units: Units that are quantized differently from the method, by name.
         percentile: Of the ranges of activations, or None for the method's own.
         prune: The share of each layer's weights that becomes zero first, or None for none.
+        fold_preprocessing: Whether the first convolution does the model's own preprocessing.
     """
 
     label: str
@@ -239,6 +240,7 @@ class MethodChoice:
     units: Units = ()
     percentile: float | None = None
     prune: float | None = None
+    fold_preprocessing: bool = False
 
     @property
     def is_tuned(self) -> bool:

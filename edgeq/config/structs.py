@@ -154,6 +154,8 @@ class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
             the extremes that the calibration images have; 100 leaves nothing out.
         prune: For a variant that edgeq makes: the share of each layer's weights, the smallest,
             that become zero before anything is quantized.
+        fold_preprocessing: For a variant that edgeq makes: whether the model's first convolution
+            does what the operators before it did to the pixels, such as rescaling them.
     """
 
     model: str
@@ -169,6 +171,7 @@ class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
     float_units: tuple[str, ...] = ()
     percentile: float | None = None
     prune: float | None = None
+    fold_preprocessing: bool = False
 
     @property
     def precisions(self) -> tuple[tuple[str, Precision], ...]:

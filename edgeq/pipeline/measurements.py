@@ -51,6 +51,7 @@ from edgeq.pipeline.ranging import ranges_facts, ranges_of
 from edgeq.pipeline.readout import as_answers, require_as_many
 from edgeq.pipeline.repeating import MOST_IMAGES, ask_again, ask_others
 from edgeq.pipeline.timing import memory_of, timed_of
+from edgeq.quantize.edited import folded_model
 from edgeq.quantize.recipes import LEAST_WEIGHTS
 from edgeq.record.feeding import (
     Difference,
@@ -199,7 +200,11 @@ def _narrower(method: str) -> Narrower:
 
 
 def _stored(variant: VariantUnderTest) -> FileComparison:
-    return compare_files(read_model(variant.baseline.path), read_model(variant.path))
+    choice = variant.choice
+    origin = variant.baseline.path
+    if choice is not None and choice.fold_preprocessing:
+        origin = folded_model(variant.inputs.baseline, variant.run.store).path
+    return compare_files(read_model(origin), read_model(variant.path))
 
 
 def _stored_facts(variant: VariantUnderTest) -> Mapping[str, object]:

@@ -86,7 +86,12 @@ def _named(run: Run, name: str) -> VariantUnderTest:
     choice = choose(
         declared.method, engine=run.spec.engine, classifier=classifier, units=declared.precisions
     )
-    choice = replace(choice, percentile=declared.percentile, prune=declared.prune)
+    choice = replace(
+        choice,
+        percentile=declared.percentile,
+        prune=declared.prune,
+        fold_preprocessing=declared.fold_preprocessing,
+    )
     return VariantUnderTest(run, declared.model, name, choice.method, choice)
 
 

@@ -17,11 +17,11 @@ from edgeq.models.child import log_path
 from edgeq.models.float_model import FloatModel
 from edgeq.models.originals import take
 from edgeq.quantize.calibration import Calibration
+from edgeq.quantize.edited import folded_model, pruned_model
 from edgeq.quantize.engine import Job, Recipe
 from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.fitting import fitted
 from edgeq.quantize.manifest import MadeOf, Manifest
-from edgeq.quantize.pruned import pruned_model
 from edgeq.quantize.recipes import LitertRecipe
 from edgeq.quantize.variant import Variant
 from edgeq.store.content import Store
@@ -66,7 +66,8 @@ def make_variant(
             where=what,
             remedy="Set `calibration` in [images]",
         )
-    start = model if choice.prune is None else pruned_model(model, choice.prune, store)
+    start = folded_model(model, store) if choice.fold_preprocessing else model
+    start = start if choice.prune is None else pruned_model(start, choice.prune, store)
     chosen = fitted(method_recipe, start, choice.classifier, units=choice.units, what=what)
     used = calibration if choice.needs_calibration else None
     if used is not None:
@@ -85,6 +86,8 @@ def make_variant(
         origin["classifier"] = choice.classifier
     if choice.prune is not None:
         origin["prune"] = choice.prune
+    if choice.fold_preprocessing:
+        origin["fold_preprocessing"] = True
     changes = () if engine.changes is None else engine.changes(start)
     if changes:
         origin["prepared"] = tuple(changes)

@@ -52,6 +52,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         recipe_sha256: SHA-256 of the complete recipe if units are quantized differently.
         classifier: How the layers that produce the outputs are quantized; None if like the others.
         prune: Share of each layer's weights that were set to zero first; None for no pruning.
+        fold_preprocessing: Whether the first convolution does the model's own preprocessing.
         prepared: How the engine's input differs from the float model's file.
         float_model: The float model; None for a ready-made variant.
         calibration: The calibration set; None if the method needs none, absent for a ready-made
@@ -69,6 +70,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recipe_sha256: str | None = None
     classifier: str | None = None
     prune: float | None = None
+    fold_preprocessing: bool = False
     prepared: tuple[str, ...] | None = None
     float_model: MadeOf | None = None
     calibration: CalibratedOn | msgspec.UnsetType | None = msgspec.UNSET

@@ -176,8 +176,8 @@ def described(npu: NpuEstimate) -> Findings:
     if npu.before_compute >= LARGE_SHARE:
         lines.append(
             f"hint       {share(npu.before_compute)} of the operators' cycles come before the "
-            "first convolution: preprocessing that is part of the graph. A model that takes its "
-            "input already scaled saves them"
+            "first convolution: preprocessing that is part of the graph. A variant with "
+            "fold_preprocessing = true saves most of them"
         )
     figures = {
         "npu_operators": npu.npu_operators / (npu.npu_operators + left),

@@ -90,6 +90,11 @@ def two(**keys: Any) -> dict[str, Any]:
             ready(file=None, method="int8@tensorflow", prune=0.2),
             "variants.vendor.prune: the engine 'tensorflow' knows nothing of it. Write",
         ),
+        (ready(fold_preprocessing=True), "variants.vendor.fold_preprocessing: the file is already"),
+        (
+            ready(file=None, method="int8@tensorflow", fold_preprocessing=True),
+            "variants.vendor.fold_preprocessing: the engine 'tensorflow' knows nothing of it",
+        ),
         (
             ready(file=None, method="float16", percentile=99),
             "variants.vendor.percentile: float16 has no ranges of activations",

@@ -54,21 +54,22 @@ def check(name: str, config: Path | None, model: Path | None, *, variants: bool)
     spec = load_spec(Path(), file=config)
     entry = declared(name, spec)
     wrong = _check(name, entry, spec, model)
-    return _judge(name, entry, spec) if variants and not wrong else wrong
+    return _judge(name, spec) if variants and not wrong else wrong
 
 
-def _judge(name: str, entry: DeclaredTarget, spec: Spec) -> int:
+def _judge(name: str, spec: Spec) -> int:
+    from edgeq.judge.elsewhere import described
     from edgeq.judge.verdict import Verdict
     from edgeq.results.elsewhere import judge_elsewhere
-    from edgeq.targets.starting import start
 
     failed = 0
-    for variant in judge_elsewhere(spec, name, start(name, entry, spec.root)):
+    for variant in judge_elsewhere(spec, name):
         say(variant.name)
-        if variant.beside_here is not None:
-            moved = "" if variant.moved is None else f"; {_moved(variant.moved)}"
-            say(f"  outputs {variant.beside_here}{moved}")
-        if variant.is_baseline and variant.moved:
+        beside = variant.beside
+        if beside is not None:
+            moved = "" if beside.moved is None else f"; {_moved(beside.moved)}"
+            say(f"  outputs {described(beside)}{moved}")
+        if variant.is_baseline and beside is not None and beside.moved:
             say("  wrong: what variants are compared with there is not what it is here")
             failed += 1
         for case in variant.cases:

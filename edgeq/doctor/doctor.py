@@ -156,6 +156,9 @@ def _machine(spec: Spec | None) -> Iterator[Finding]:
     yield from _data()
     yield from _samples()
     yield _tried(spec, _kernels, area="kernels")
+    if spec is not None:
+        for there in Run(spec).elsewhere:
+            yield _tried(spec, partial(_target, there), area="targets")
     if spec is not None and spec.run.cluster is not None:
         yield from _cluster(spec, spec.run.cluster)
     if spec is not None:
@@ -227,6 +230,16 @@ def _kernels() -> str:
         f"target local: {xnnpack} (ai-edge-litert {versions['ai-edge-litert']}, "
         f"numpy {versions['numpy']}, python {versions['python']}, {versions['machine']})"
     )
+
+
+def _target(run: Run) -> str:
+    """Return what a target is, once it is known that it can be used."""
+    place, checked = run.place, run.reach()
+    if checked is None:
+        return f"{place.name}: {place.kind.summary}"
+    facts = checked.facts
+    machine = facts.versions.get("machine", "unknown")
+    return f"{place.name}: {place.kind.summary}; {facts.processor or 'unknown'} ({machine})"
 
 
 def _cluster(spec: Spec, address: str) -> Iterator[Finding]:

@@ -100,10 +100,9 @@ def _value(
     beside: BesideHere, arithmetic: Arithmetic
 ) -> tuple[float | None, tuple[float, float] | None, str]:
     """Return the value, its interval, and what it says."""
+    differ = described(beside)
     if not beside.differing:
-        return 0.0, None, f"the same as here, bit by bit ({beside.values:,} values)"
-    unit = _largest(beside)
-    differ = f"{beside.differing:,} of {beside.values:,} values differ from here, by {unit} at most"
+        return 0.0, None, differ
     if arithmetic == "dynamic" or (arithmetic == "integer" and not beside.in_steps):
         if beside.moved is None or not beside.images:
             return None, None, differ
@@ -113,6 +112,14 @@ def _value(
     if arithmetic == "integer" and beside.differing > MOST_ROUNDED * beside.values:
         count = beside.differing
     return count / beside.values, None, differ
+
+
+def described(beside: BesideHere) -> str:
+    """Return in words how far outputs differ from those on this machine."""
+    if not beside.differing:
+        return f"the same as here, bit by bit ({beside.values:,} values)"
+    of = f"{beside.differing:,} of {beside.values:,} values differ from here"
+    return f"{of}, by {_largest(beside)} at most"
 
 
 def _largest(beside: BesideHere) -> str:

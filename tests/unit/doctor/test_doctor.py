@@ -14,6 +14,7 @@ from edgeq.errors import ClusterError
 from edgeq.run.targets import Target
 from tests.unit.cli.project import SPEC, write
 from tests.unit.samples.pictures import save
+from tests.unit.targets.kinds import dead, far, install, kind
 from tests.unit.tflite.test_halves import half
 
 
@@ -175,3 +176,17 @@ def test_a_cluster_that_is_not_there_is_bad(project: Path, monkeypatch: pytest.M
     (project / "edgeq.toml").write_text(SPEC + '\n[run]\ncluster = "ray"\n', encoding="utf-8")
     monkeypatch.setattr(Cluster, "settled", settled)
     assert found(project, "cluster") == [("bad", "run.cluster: no cluster answers at 'ray'")]
+
+
+def test_the_targets_that_the_spec_uses_are_tried(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, kind("far", far), kind("dead", dead))
+    tables = '[targets]\nuse = ["far", "dead"]\n[targets.far]\nkind = "far"\n'
+    text = f'{SPEC}\n{tables}[targets.dead]\nkind = "dead"\n'
+    (project / "edgeq.toml").write_text(text, encoding="utf-8")
+    works, lost = found(project, "targets")
+    assert works[0] == "ok"
+    assert works[1].startswith("far: far kind; ")
+    assert lost[0] == "bad"
+    assert lost[1].startswith("target dead: the worker ended with exit code 3")

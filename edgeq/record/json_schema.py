@@ -39,7 +39,7 @@ def run_schema() -> bytes:
     for definition in definitions.values():
         if "description" in definition:
             definition["description"] = inspect.cleandoc(definition["description"])
-    for kind in set(_structs(msgspec.inspect.type_info(RunRecord))):
+    for kind in set(structs_in(msgspec.inspect.type_info(RunRecord))):
         _describe(definitions[kind.__name__], kind)
     for kind, names in ((VariantRecord, SECTIONS), (ModelRecord, MODEL_SECTIONS)):
         for name in names:
@@ -75,18 +75,18 @@ def _describe(definition: dict[str, Any], kind: type[msgspec.Struct]) -> None:
             definition["properties"][field.encode_name]["description"] = texts[field.name]
 
 
-def _structs(info: msgspec.inspect.Type) -> Iterator[type[msgspec.Struct]]:
-    """Yield the structs that a type contains; the same struct may appear several times."""
+def structs_in(info: msgspec.inspect.Type) -> Iterator[type[msgspec.Struct]]:
+    """Yield the structs that a type contains, the outer one first; one may appear several times."""
     if isinstance(info, msgspec.inspect.StructType):
         yield info.cls
         for field in info.fields:
-            yield from _structs(field.type)
+            yield from structs_in(field.type)
     for name in ("types", "item_types"):
         for inner in getattr(info, name, ()):
-            yield from _structs(inner)
+            yield from structs_in(inner)
     for name in ("item_type", "key_type", "value_type"):
         if hasattr(info, name):
-            yield from _structs(getattr(info, name))
+            yield from structs_in(getattr(info, name))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from edgeq.judge.decide import decide, half_towards
 from edgeq.judge.missing import missing
 from edgeq.judge.open_value import OpenValue, of_time
 from edgeq.judge.resolution import of_interval
-from edgeq.judge.unsteady import causes, said
+from edgeq.judge.unsteady import causes, on_board, said
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.measure.bootstrap import least_blocks
 from edgeq.measure.growth import Watched
@@ -143,7 +143,7 @@ def _timed(time: _Time, latency: Latency) -> Judgement:
     return Judgement(
         status=status,
         reason=f"{few}{time.facts} "
-        f"{words.against(time.kind, time.value, time.limit, 'max', interval)}",
+        f"{words.against(time.kind, time.value, time.limit, 'max', interval)}{_board(latency)}",
         value=time.value,
         limit=time.limit,
         interval=interval,
@@ -167,6 +167,12 @@ def _timed(time: _Time, latency: Latency) -> Judgement:
             **(_needed(time, latency) if status is Verdict.INCONCLUSIVE else {}),
         },
     )
+
+
+def _board(latency: Latency) -> str:
+    """Return what is unusual about another machine's clock, whatever the verdict."""
+    seen = ", ".join(sign.seen for sign in on_board(latency))
+    return f"; {seen}" if seen else ""
 
 
 def _next_step(status: Verdict, time: _Time, latency: Latency) -> str | None:

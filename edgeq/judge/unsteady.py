@@ -16,6 +16,13 @@ NOTABLE_DRIFT = 0.05
 also exceed the spread, which alone can move medians of thirds."""
 
 
+HOT_CELSIUS = 80.0
+"""Temperature from which boards lower their clock: a Raspberry Pi's limit."""
+
+FALLEN_CLOCK = 0.9
+"""Clock afterwards, as a share of that before, below which it fell."""
+
+
 @dataclass(frozen=True)
 class Cause:
     """A sign that times are unsteady.
@@ -31,8 +38,40 @@ class Cause:
 
 def causes(latency: Latency) -> tuple[Cause, ...]:
     """Return the signs that a benchmark was unsteady, most likely cause first."""
-    signs = (_load(latency), _spread(latency), _drift(latency), _few_rounds(latency))
+    signs = (
+        _load(latency),
+        *on_board(latency),
+        _spread(latency),
+        _drift(latency),
+        _few_rounds(latency),
+    )
     return tuple(sign for sign in signs if sign is not None)
+
+
+def on_board(latency: Latency) -> tuple[Cause, ...]:
+    """Return the signs that the clock of another machine was not steady."""
+    board = None if latency.taking is None else latency.taking.board
+    if board is None:
+        return ()
+    signs = []
+    hottest, (before, after) = max(board.celsius), board.clock_mhz
+    if hottest >= HOT_CELSIUS:
+        signs.append(Cause(f"the board was {hottest:.0f} °C hot", "cool it"))
+    if 0 < after < FALLEN_CLOCK * before:
+        signs.append(
+            Cause(
+                f"its clock fell from {before:,.0f} to {after:,.0f} MHz",
+                "cool it, or fix its clock",
+            )
+        )
+    if not board.steady:
+        signs.append(
+            Cause(
+                f"its times were not steady after {board.warmup_s:.0f} s of warming up",
+                "fix its clock frequency (governor `performance`), and end what else runs there",
+            )
+        )
+    return tuple(signs)
 
 
 def said(signs: tuple[Cause, ...]) -> str:

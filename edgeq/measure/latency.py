@@ -48,6 +48,24 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     percentiles_s: tuple[float, ...] = ()
 
 
+class Board(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of another machine while samples were taken there.
+
+    Attributes:
+        governor: Governor of its clock, or ``""`` if it can't be read.
+        clock_mhz: Clock of the first core before and after, in MHz; -1 means unknown.
+        celsius: Temperature of the hottest sensor before and after; -1 means unknown.
+        warmup_s: Seconds of warming up before the first sample.
+        steady: Whether times had become alike by then.
+    """
+
+    governor: str
+    clock_mhz: tuple[float, float]
+    celsius: tuple[float, float]
+    warmup_s: float
+    steady: bool
+
+
 class Taking(msgspec.Struct, frozen=True, kw_only=True):
     """How the samples were taken.
 
@@ -60,6 +78,7 @@ class Taking(msgspec.Struct, frozen=True, kw_only=True):
         load_average: The machine's one-minute load average before the first batch and after the
             last.
         cores: Number of cores of this machine; None if the samples come from another machine.
+        board: State of that other machine; None for this one.
     """
 
     looks: int
@@ -69,6 +88,7 @@ class Taking(msgspec.Struct, frozen=True, kw_only=True):
     used_s: float
     load_average: tuple[float, float]
     cores: int | None
+    board: Board | None = None
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):

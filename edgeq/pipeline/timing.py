@@ -14,14 +14,18 @@ import numpy.typing as npt
 
 from edgeq.config import structs
 from edgeq.judge.verdict import Verdict
-from edgeq.measure.latency import Latency, Taking, latency
+from edgeq.measure.latency import Board, Latency, Taking, latency
 from edgeq.measure.sequential_looks import LOOKS, look_confidence, rounds_at
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.run.results import Feed, MemoryUse, Timed
+from edgeq.run.session import Session
+from edgeq.run.settling import settle
 
 LEAST_SAMPLES = 4
 """Minimum number of photographs for timing and memory, if there are as many."""
+WARMUP_S = 20.0
+"""Most seconds of warming up another machine until its clock is steady."""
 SEEN_SAMPLES = 64
 """Photographs to choose these from: one portion, which is decoded anyway."""
 
@@ -52,12 +56,14 @@ class Question:
         confidence: Confidence of the answer, however often the samples are examined.
         inits: Seconds that baseline and variant took to load.
         cores: Number of cores, None on a machine other than this one.
+        board: Returns the state of that other machine, None for this one.
     """
 
     open: Sequence[Callable[[Latency], bool]]
     confidence: float
     inits: tuple[float, float]
     cores: int | None = None
+    board: Callable[[], Board] | None = None
 
 
 def time_pair(
@@ -102,6 +108,7 @@ def time_pair(
         used_s=used,
         load_average=timed.load_average,
         cores=question.cores,
+        board=None if question.board is None else question.board(),
     )
     return TimedPair(timed, msgspec.structs.replace(summary, taking=taking))
 
@@ -170,6 +177,8 @@ def timed_of(variant: VariantUnderTest) -> TimedPair:
             Feed(loaded.handle, timing_samples(model), model.preprocessing)
             for loaded, model in zip(loads, models, strict=True)
         ]
+        away = not run.executor.target.local_files
+        board = _warmed_up(session, feeds, how) if away else None
         return time_pair(
             lambda rounds, budget_s: session.time(
                 feeds, rounds=rounds, block=how.block, warmup=how.warmup, budget_s=budget_s
@@ -179,9 +188,33 @@ def timed_of(variant: VariantUnderTest) -> TimedPair:
                 open_until_timed(variant),
                 run.spec.confidence,
                 (loads[0].init_s, loads[1].init_s),
-                os.cpu_count() if run.executor.target.local_files else None,
+                None if away else os.cpu_count(),
+                board,
             ),
         )
+
+
+def _warmed_up(
+    session: Session, feeds: Sequence[Feed], how: structs.Latency
+) -> Callable[[], Board]:
+    """Warm another machine up, and return a function that says how it was, before and then."""
+    before = session.state()
+    warmup = settle(
+        lambda: session.time(feeds, rounds=how.block, block=how.block, warmup=0, budget_s=0),
+        budget_s=min(WARMUP_S, how.budget_s / 2),
+    )
+
+    def board() -> Board:
+        after = session.state()
+        return Board(
+            governor=session.facts.governor,
+            clock_mhz=(before.clock_mhz, after.clock_mhz),
+            celsius=(before.celsius, after.celsius),
+            warmup_s=warmup.seconds,
+            steady=warmup.steady,
+        )
+
+    return board
 
 
 def open_until_timed(variant: VariantUnderTest) -> list[Callable[[Latency], bool]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from edgeq.config.target_kinds import TargetKind
 from edgeq.run.protocol import AnyArray
 from edgeq.run.results import Feed, Loaded, MachineState, WorkerFacts
 from edgeq.run.session import Session
+from edgeq.run.settling import settle
 from edgeq.run.targets import Target, local_target
 from edgeq.targets import tiny
 from edgeq.targets.sameness import Sameness, sameness
@@ -22,7 +24,7 @@ from edgeq.words import plural
 
 TIMEOUT_S = 300.0
 IMAGES = 4
-_ROUNDS, _BLOCK, _WARMUP, _BUDGET_S = 64, 4, 8, 10.0
+_ROUNDS, _BLOCK, _WARMUP_S, _BUDGET_S = 64, 16, 2.0, 10.0
 _HOT_CELSIUS = 80.0
 _STEADY = frozenset({"", "performance"})
 _SEED = 7
@@ -125,13 +127,11 @@ def _run(session: Session, folder: Path, arithmetic: tiny.Arithmetic, kernels: K
     loaded = session.load(path, threads=1, kernels=kernels)
     image = tiny.pixels()
     (answer,) = session.infer(loaded.handle, image, Preprocessing()).outputs
-    timed = session.time(
-        [Feed(loaded.handle, image, Preprocessing())],
-        rounds=_ROUNDS,
-        block=_BLOCK,
-        warmup=_WARMUP,
-        budget_s=_BUDGET_S,
+    time = partial(
+        session.time, [Feed(loaded.handle, image, Preprocessing())], block=_BLOCK, warmup=0
     )
+    settle(lambda: time(rounds=_BLOCK, budget_s=0), budget_s=_WARMUP_S)
+    timed = time(rounds=_ROUNDS, budget_s=_BUDGET_S)
     differing = int(np.count_nonzero(answer != tiny.answer()))
     return Ran(arithmetic, loaded, differing, float(np.median(timed.samples[0])))
 

@@ -9,7 +9,7 @@ import pytest
 from edgeq.judge.costs import latency_ratio
 from edgeq.judge.unsteady import Cause, causes, said
 from edgeq.judge.verdict import Verdict
-from edgeq.measure.latency import Latency, Taking, latency
+from edgeq.measure.latency import Board, Latency, Taking, latency
 
 
 def timed(
@@ -180,3 +180,46 @@ def test_the_worse_one_of_both_models_is_seen() -> None:
 
 def test_how_samples_were_taken_need_not_be_known() -> None:
     assert causes(msgspec.structs.replace(with_figures(), taking=None)) == ()
+
+
+def on_a_board(
+    *,
+    celsius: tuple[float, float] = (50, 55),
+    clock_mhz: tuple[float, float] = (1500, 1500),
+    steady: bool = True,
+) -> Latency:
+    there = timed(cores=None)
+    assert there.taking is not None
+    board = Board(
+        governor="ondemand", clock_mhz=clock_mhz, celsius=celsius, warmup_s=20.0, steady=steady
+    )
+    taking = msgspec.structs.replace(there.taking, board=board)
+    return msgspec.structs.replace(there, taking=taking)
+
+
+@pytest.mark.parametrize(
+    ("there", "seen"),
+    [
+        (on_a_board(celsius=(60, 84)), "the board was 84 °C hot"),
+        (on_a_board(clock_mhz=(1500, 600)), "its clock fell from 1,500 to 600 MHz"),
+        (on_a_board(steady=False), "its times were not steady after 20 s of warming up"),
+    ],
+    ids=["hot", "throttled", "never steady"],
+)
+def test_a_hot_or_throttled_board_is_said_whatever_the_verdict(there: Latency, seen: str) -> None:
+    (cause,) = causes(there)
+    assert cause.seen == seen
+    passed = latency_ratio(there, 1.2)
+    assert passed.status is Verdict.PASS
+    assert passed.reason.endswith(f"; {seen}")
+    assert seen in str(latency_ratio(there, 0.5).next_step)
+
+
+@pytest.mark.parametrize(
+    "there",
+    [on_a_board(), on_a_board(celsius=(-1, -1), clock_mhz=(-1, -1)), on_a_board(clock_mhz=(9, -1))],
+    ids=["cool", "unknown", "known before only"],
+)
+def test_a_cool_board_and_one_that_says_nothing_have_no_cause(there: Latency) -> None:
+    assert causes(there) == ()
+    assert "board" not in latency_ratio(there, 1.2).reason

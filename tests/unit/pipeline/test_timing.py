@@ -6,18 +6,22 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgeq.config.structs import Latency
+from edgeq.config.structs import Latency, Preprocessing
 from edgeq.judge.costs import latency_ratio, max_latency_ms
 from edgeq.judge.verdict import Verdict
 from edgeq.measure import latency as measured
 from edgeq.measure.sequential_looks import LOOKS, look_confidence
 from edgeq.pipeline import timing
 from edgeq.pipeline.timing import Question, TimedPair, joined, time_pair
-from edgeq.run.results import Timed
+from edgeq.run.results import Feed, Timed
+from edgeq.run.session import Session
+from tests.unit.targets.kinds import far
+from tests.unit.tiny_model import classifier
 
 ROUND_S = 0.020
 BLOCK = 4
@@ -171,3 +175,15 @@ def test_looking_again_does_not_raise_the_share_of_false_verdicts(
     careless = verdicts_of_copies(trials)
     false_verdicts = careless[Verdict.FAIL] + careless[Verdict.PASS]
     assert false_verdicts > max(0.05 * trials, found[Verdict.FAIL] + found[Verdict.PASS])
+
+
+def test_another_machine_is_warmed_up_and_its_state_noted(tmp_path: Path) -> None:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(classifier())
+    with Session(far("board"), timeout_s=60, memory_limit=None) as session:
+        loaded = session.load(path, threads=1, kernels="xnnpack")
+        feed = Feed(loaded.handle, np.zeros((1, 4, 4, 3), np.uint8), Preprocessing())
+        board = timing._warmed_up(session, [feed, feed], Latency(budget_s=4.0))()
+        assert board.governor == session.facts.governor
+    assert 0 < board.warmup_s < 10
+    assert len(board.celsius) == len(board.clock_mhz) == 2

@@ -1,0 +1,62 @@
+"""Warming up until a machine's clock is steady, before anything is timed there.
+
+A board's processor begins slowly, at the low clock of its idle state, or fast, until it is hot and
+its clock falls. How many inferences that takes nobody knows beforehand.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeq.run.results import Timed
+
+BATCHES = 4
+"""Batches whose medians must be alike."""
+ALIKE = 0.02
+"""Largest relative difference of these medians."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How a machine warmed up.
+
+    Attributes:
+        seconds: Seconds that it took.
+        steady: Whether the times had become alike by then.
+    """
+
+    seconds: float
+    steady: bool
+
+
+def is_steady(medians: Sequence[float]) -> bool:
+    """Return whether the last medians of an inference's time are alike, neither falling nor rising.
+
+    Args:
+        medians: Medians of consecutive batches, in seconds.
+    """
+    last = medians[-BATCHES:]
+    return len(last) == BATCHES and max(last) <= (1 + ALIKE) * min(last)
+
+
+def settle(
+    batch: Callable[[], Timed],
+    *,
+    budget_s: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> Settled:
+    """Run batches until their times are alike, or the budget is used up.
+
+    Args:
+        batch: Times one batch; the medians are those of its first model.
+        budget_s: Seconds after which no further batch starts.
+        clock: Returns seconds from a monotonic clock.
+    """
+    start, medians = clock(), list[float]()
+    while not is_steady(medians) and clock() - start < budget_s:
+        medians.append(float(np.median(batch().samples[0])))
+    return Settled(clock() - start, is_steady(medians))

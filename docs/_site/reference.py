@@ -250,10 +250,17 @@ def _fields(struct: type[msgspec.Struct], head: str, leave_out: Iterable[str] = 
         if field.name in leave_out:
             continue
         default = "" if _is_unwritten(field.default, head) else f"`{_toml(field.default)}`"
-        kind = _cell(f"`{_annotation(struct, field.name)}`")
+        kind = _kind(_annotation(struct, field.name))
         meaning = _cell(texts.get(field.name, ""))
         lines.append(f"| `{field.encode_name}` | {kind} | {_cell(default)} | {meaning} |")
     return lines
+
+
+def _kind(annotation: str) -> str:
+    """Return a type for a table, in which a bar would end the cell."""
+    kind = annotation.removesuffix(" | None")
+    absent = " or none" if kind != annotation else ""
+    return f"`{kind.replace(' | ', ' or ')}`{absent}"
 
 
 def _is_unwritten(default: object, head: str) -> bool:

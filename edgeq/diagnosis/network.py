@@ -45,8 +45,8 @@ def parting(bench: Bench) -> None:
     if place is not None:
         before = max(errors[:place], default=0.0)
         bench.known_fact = (
-            f"baseline and variant part at layer {label(bench.pairs[place].variant)}: relative "
-            f"error {errors[place]:.2f}, before it at most {before:.2f}"
+            f"baseline and variant differ from layer {label(bench.pairs[place].variant)} on: "
+            f"relative error {errors[place]:.2f}, before it at most {before:.2f}"
         )
 
 

@@ -45,6 +45,8 @@ def test_every_key_has_its_type_default_and_meaning(reference: ModuleType) -> No
             if field.name not in {"root", "origin"}:
                 assert f"| `{field.encode_name}` | " in page, field.name
     assert rows(page)["confidence"].startswith("`float` | `0.95` | ")
+    assert rows(page)["engine"].startswith("`str` or none | ")
+    assert "\\|" not in page
     assert [name for name, row in rows(page).items() if len(row.rpartition(" | ")[2]) < 5] == []
 
 

@@ -146,6 +146,7 @@ def describe_variant(variant: VariantUnderTest) -> ModelRecord:
         known,
         trained=baseline.trained,
         baseline=_baseline(variant.baseline, baseline, (variant,)),
+        targets=() if variant.place.is_here else (_target(variant.run, variant.model, baseline),),
         images=_images(inputs),
         image_keys=_image_keys(inputs),
         preprocessing=baseline.preprocessing,

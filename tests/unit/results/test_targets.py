@@ -11,9 +11,12 @@ import pytest
 import edgeq
 from edgeq.config.load import parse
 from edgeq.config.target_kinds import TargetKind
+from edgeq.history.snapshot import of_case, of_record
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.pipeline.run import Run
+from edgeq.record.provenance import Machine
 from edgeq.record.structs import RunRecord
+from edgeq.results.recording import describe_variant, toolchain_of
 from edgeq.targets.findings import Findings
 from tests.plugin.projects import CLASSES, GATES, SIZE, save_photographs
 from tests.unit import tiny_model
@@ -218,3 +221,19 @@ def test_predictions_are_kept_under_the_targets_facts(project: Path, judged: obj
     }
     assert len(addresses) == 2
     assert run.variant("tiny/vendor@far").sha256 == run.variant("tiny/vendor").sha256
+
+
+def test_a_case_is_compared_under_the_conditions_of_its_target(
+    project: Path, judged: Callable[..., RunRecord]
+) -> None:
+    """While the run is in progress as at its end."""
+    record = judged("local", "near")
+    run = Run(parse(_table(("local", "near")), root=project, origin=project / "e.toml"))
+    variant = run.variant("tiny/vendor@near")
+    variant.accuracy, variant.run.reach()
+    case = next(case for case in record.cases if case.id == "tiny/vendor/top1_agreement@near")
+    figure = of_case(case, describe_variant(variant), Machine(), toolchain_of(run.spec))
+    whole = of_record(record).figures[case.id]
+    assert figure.conditions == whole.conditions
+    assert figure.conditions.machine.architecture == record.machine.architecture
+    assert figure.conditions.baseline_right

@@ -8,7 +8,7 @@ from edgeq.config.gates import GATES
 from edgeq.config.structs import TENSORS
 from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.measure.tensors import Fit
-from edgeq.record.ship_decision import answer, incomparable, leans, not_run, reasons
+from edgeq.record.ship_decision import answer, incomparable, leans, not_run, overall, reasons
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import words
 from edgeq.words import about, change, every, names, plural, typeset
@@ -27,25 +27,30 @@ def findings(record: RunRecord) -> tuple[str, ...]:
 
 
 def about_model(record: RunRecord, model: ModelRecord) -> str:
-    """Return the result for one model: rejected variants first, cleared ones last."""
+    """Return the result for one model: rejected variants first, cleared ones last.
+
+    A variant on several targets is counted once, by the first target that decides its answer.
+    """
     groups: dict[ShipDecision, list[VariantRecord]] = {}
-    for variant in model.variants:
-        decision = answer(record, model.name, variant)
-        if model.clears(variant) or decision is ShipDecision.REJECTED:
-            groups.setdefault(decision, []).append(variant)
+    for (name, variant), decision in overall(record).items():
+        if name == model.name:
+            every = (each for each in model.variants if each.plain_name == variant)
+            deciding = next(
+                (each for each in every if answer(record, name, each) is decision), None
+            )
+            if deciding is not None:
+                groups.setdefault(decision, []).append(deciding)
     clauses = [
         _CLAUSES[decision](record, model, groups[decision])
         for decision in ShipDecision
         if decision in groups
     ]
     how = ", judged as tensors" if model.task == TENSORS else ""
-    return f"{model.name}{how}: {'; '.join(clauses) or _nothing(model)}"
+    return f"{model.name}{how}: {'; '.join(clauses) or 'no variant was declared'}"
 
 
-def _nothing(model: ModelRecord) -> str:
-    if not model.variants:
-        return "no variant was declared"
-    return "rejected nowhere, and cleared nowhere: no target that was used measures predictions"
+def _count(model: ModelRecord) -> int:
+    return len({variant.plain_name for variant in model.variants})
 
 
 def what_would_settle(record: RunRecord) -> str:
@@ -97,14 +102,14 @@ def _not_judged(record: RunRecord, model: ModelRecord, group: Variants) -> str:
         reason for variant in group for reason in reasons(record, model.name, variant)
     )
     first = next(iter(why))
-    if len(group) == len(model.variants) and len(why) == 1:
+    if len(group) == _count(model) and len(why) == 1:
         return f"not judged, {first}"
     return f"{_are(model, group)} not judged ({first})"
 
 
 def _unproven(record: RunRecord, model: ModelRecord, group: Variants) -> str:
     why = _doubt(record, model, group)
-    whole = len(group) == len(model.variants)
+    whole = len(group) == _count(model)
     sentence = f"nothing failed, but {why}" if whole else f"{_are(model, group)} unproven: {why}"
     shown = _leaning(record, model, group) or _lowest(group)
     return f"{sentence} ({shown})" if shown else sentence
@@ -129,7 +134,7 @@ def _are(model: ModelRecord, group: Variants) -> str:
     """Return the subject of a clause about variants, with its verb."""
     if len(group) == 1:
         return f"{group[0].name} is"
-    if len(group) == len(model.variants):
+    if len(group) == _count(model):
         return f"{every(len(group)).lower()} variants are"
     if len(group) > MOST_NAMES:
         return f"{len(group)} variants are"

@@ -71,6 +71,9 @@ def headline(record: RunRecord) -> str:
         judged = plural(len(record.cases), "case")
         return f"The run was interrupted after {judged} of {_declared(record)}"
     said = cleared(answers)
+    several = any(sum(target.clears for target in model.targets) > 1 for model in record.models)
+    if several and (len(answers) > 1 or set(answers) == {ShipDecision.CLEARED}):
+        said += " on every target"
     if record.summary.may_ship:
         return f"{said} and may ship"
     if record.partial and record.summary.not_run:

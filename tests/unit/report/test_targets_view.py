@@ -10,6 +10,7 @@ from edgeq.record.provenance import Machine
 from edgeq.record.ship_decision import answered, overall
 from edgeq.record.structs import CaseRecord, RunRecord, TargetRecord, VariantRecord
 from edgeq.report import html, markdown, terminal
+from edgeq.report.sentences import headline
 from edgeq.report.targets_view import TargetsView, targets_view
 from edgeq.report.view import view
 from tests.unit.report import records
@@ -102,6 +103,7 @@ def test_a_variant_ships_if_no_target_is_against_it(
     assert row.mark.word == on_all.value
     assert overall(record) == {(records.MODEL, "int8"): on_all}
     assert record.summary.may_ship is may_ship
+    assert (headline(record) == "The variant is cleared on every target and may ship") is may_ship
 
 
 def test_each_target_says_what_it_is() -> None:

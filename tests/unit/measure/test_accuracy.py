@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from edgeq.errors import ImageError
 from edgeq.measure.accuracy import accuracy
 from edgeq.measure.agreement import agreement
+from edgeq.measure.clusters import find_clusters, rate_interval
 from edgeq.measure.predictions import Predictions, make_answers
 from edgeq.measure.statistics import clopper_pearson, mcnemar_exact, paired_difference
 
@@ -108,3 +109,16 @@ def test_lost_and_gained_are_the_flips_of_agreement(seed: int) -> None:
 def test_labels_out_of_range_are_refused() -> None:
     with pytest.raises(ImageError, match="label 7"):
         accuracy(answers(np.eye(5)), answers(np.eye(5)), [0, 1, 2, 3, 7])
+
+
+def test_crops_of_one_photograph_widen_the_interval_of_every_rate() -> None:
+    scores = np.eye(7)[[number % 7 for number in range(24)]]
+    crops = find_clusters([number // 4 for number in range(24)])
+    labels = [number % 7 for number in range(23)] + [0]
+    found = accuracy(answers(scores), answers(scores), labels, clusters=crops)
+    expected = rate_interval(23, 24, 0.95, crops)
+    assert expected != clopper_pearson(23, 24, 0.95)
+    rates = found.baseline_top1, found.variant_top1
+    assert [one.interval for one in rates] == [expected, expected]
+    wide = [one for one in (found.baseline_top5, found.variant_top5) if one is not None]
+    assert [one.interval for one in wide] == [rate_interval(wide[0].images, 24, 0.95, crops)] * 2

@@ -8,6 +8,7 @@ from edgeq.errors import ImageError, ModelError
 from edgeq.measure.accuracy import accuracy
 from edgeq.measure.agreement import agreement
 from edgeq.measure.beside_control import Three, ThreeOutputs, beside_control
+from edgeq.measure.clusters import find_clusters
 from edgeq.measure.predictions import Predictions, make_answers
 from edgeq.measure.tensors import Output, fit, image_errors
 
@@ -93,3 +94,32 @@ def test_what_does_not_belong_together_is_refused() -> None:
     short = Output("boxes", (1,), np.zeros((2, 1), np.float32))
     with pytest.raises(ValueError, match="can't be compared"):
         image_errors(output(0, 0.0), short)
+
+
+def test_crops_of_one_photograph_widen_every_interval() -> None:
+    labels = np.random.default_rng(9).integers(0, CLASSES, IMAGES)
+    boxes = [ThreeOutputs("boxes", output(0, 0.0), output(1, 0.4), output(2, 0.2))]
+    single = beside_control(THREE, boxes, labels)
+    crops = beside_control(
+        THREE, boxes, labels, clusters=find_clusters([number // 5 for number in range(IMAGES)])
+    )
+    for alone, together in zip(single.errors, crops.errors, strict=True):
+        assert (together.variant, together.control) == (alone.variant, alone.control)
+        assert width(together.variant_interval) > width(alone.variant_interval)
+        assert width(together.ratio_interval) > width(alone.ratio_interval)
+    assert single.drift is not None
+    assert crops.drift is not None
+    assert width(crops.drift.variant_interval) > width(single.drift.variant_interval)
+    for alone_pair, pair in (
+        (single.agreement, crops.agreement),
+        (single.accuracy, crops.accuracy),
+    ):
+        assert alone_pair is not None
+        assert pair is not None
+        assert width(pair.interval) > width(alone_pair.interval)
+
+
+def width(interval: tuple[float, float | None] | None) -> float:
+    assert interval is not None
+    assert interval[1] is not None
+    return interval[1] - interval[0]

@@ -125,3 +125,11 @@ def test_memory_is_bounded_by_a_sample_of_the_images(monkeypatch: pytest.MonkeyP
     ours, theirs = detections(), detections()
     theirs[..., 4] = 0
     assert lost(ours, theirs) == (4,)
+
+
+def test_a_column_is_ignored_below_the_least_range_not_at_it() -> None:
+    columns = Columns(1, IMAGES, least=1.0)
+    ours = np.where(np.arange(IMAGES) % 2, 0.5, -0.5).reshape(-1, 1)
+    columns.add(np.array([0]), ours, np.zeros((IMAGES, 1)), np.zeros(1))
+    assert columns.lost(1.0) == (0,)
+    assert columns.lost(1.001) == ()

@@ -194,3 +194,14 @@ def test_a_temperature_moves_the_probabilities_and_no_class() -> None:
 def test_what_is_not_finite_has_moved_altogether() -> None:
     found = divergence(logits([[1.0, 0.0]]), logits([[math.nan, 0.0]]))
     assert found.variation.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("classes", [6, 10, 11, 1001])
+def test_a_constant_row_has_no_relative_error_whatever_the_others_are(classes: int) -> None:
+    """The mean of equal logarithms of 1 / classes is not always that number."""
+    rising = np.linspace(1, 2, classes)
+    theirs = make_answers([rising / rising.sum()] * 2, None, is_probability=True)
+    found = divergence(logits([np.zeros(classes), rising]), theirs)
+    assert found.relative_error.shape == (1,)
+    assert found.cosine[0] == 0.0
+    assert found.cosine[1] > 0.9

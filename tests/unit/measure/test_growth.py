@@ -93,3 +93,12 @@ def test_allocated_memory_is_followed_over_a_load_and_resident_memory_over_a_por
 def test_nothing_is_known_of_nothing() -> None:
     found = growth([])
     assert (found.inferences, found.allocated, found.resident) == (0, (), ())
+
+
+def test_the_first_inference_that_is_judged_belongs_to_the_first_quarter() -> None:
+    numbers = np.arange(1, SETTLING + LEAST_INFERENCES + 40)
+    values = np.full(len(numbers), BASE + 1000)
+    values[: SETTLING + 1] = BASE
+    found = rise(numbers, values)
+    assert found is not None
+    assert found.steps == (1000, 0, 0)

@@ -171,3 +171,8 @@ def test_a_range_without_a_zero_point_reaches_as_far_on_both_sides() -> None:
     assert half.spare == pytest.approx((0, 0))
     wide = input_fit(InputScale("int16", 1.02 * 255 / 32767, 0), RAW, PHOTOS)
     assert wide.spare == pytest.approx((642.5, 642.5), abs=0.1)
+
+
+def test_a_zero_point_of_0_leaves_an_unsigned_input_one_sided_as_it_is() -> None:
+    assert input_fit(InputScale("uint8", 2.0, 0), RAW, PHOTOS).spare == (0, 127.5)
+    assert input_fit(InputScale("int8", 3.0, 0), RAW, PHOTOS).spare == (42, 42)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeq.measure.kernels import kernel_noise
+from edgeq.measure.kernels import kernel_noise, tensor_noise
 from edgeq.measure.predictions import Predictions, make_answers
 
 RNG = np.random.default_rng(0)
@@ -50,3 +50,16 @@ def test_constant_answers_have_no_relative_error() -> None:
     found = kernel_noise(answers(LOGITS), answers(flat), answers(LOGITS))
     assert found.noise is None
     assert found.own_error == 1.0
+
+
+def test_outputs_that_are_no_classes_are_compared_as_they_are() -> None:
+    ours = np.array([[3.0, 4.0], [0.0, 2.0], [1.0, 0.0], [7.0, 7.0]], np.float32)
+    own = ours + np.array([[0.0, 0.5], [0.2, 0.0], [0.0, 0.0], [1.0, 1.0]], np.float32)
+    other = own[:3] + np.array([[0.0, 0.0], [0.0, 0.4], [np.nan, 0.0]], np.float32)
+    found = tensor_noise(ours, own, other)
+    assert (found.images, found.differing, found.nonfinite) == (3, 0, 1)
+    between = [0.0, 0.4 / np.hypot(0.2, 2.0)]
+    assert found.noise == pytest.approx(np.mean(between))
+    assert found.worst_noise == pytest.approx(max(between))
+    assert found.own_error == pytest.approx(np.mean([0.5 / 5, 0.2 / 2, 0]))
+    assert found.other_error == pytest.approx(np.mean([0.5 / 5, np.hypot(0.2, 0.4) / 2]))

@@ -70,3 +70,10 @@ def test_what_is_no_pair_of_times_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=r"paired|above 0"):
         latency(baseline, variant, blocks, **PAIR)  # type: ignore[arg-type]
+
+
+def test_drift_compares_the_last_third_with_the_first() -> None:
+    slow_end = np.repeat([0.01, 0.01, 0.02], 20)
+    found = latency(slow_end, slow_end[::-1], BLOCKS[:60], **PAIR)  # type: ignore[arg-type]
+    assert found.baseline.drift == pytest.approx(1.0)
+    assert found.variant.drift == pytest.approx(-0.5)

@@ -42,6 +42,25 @@ def test_weights_shrink_by_what_their_type_is_narrower(
     assert found.others == found.bytes - weights > 0
 
 
+def test_all_but_the_weights_is_counted_once(tmp_path: Path) -> None:
+    """Room is left for scales and tables, a few kB here, and not for weights."""
+    model = baseline(tmp_path)
+    rest = model.bytes - 4 * WEIGHTS
+    for types, integer in (({"int8"}, True), ({"int8"}, False), ({"float16"}, False)):
+        found = least_size(model, Narrower(types, integer))
+        assert rest < found.others < rest + 20_000
+
+
+def test_a_layer_that_is_stored_otherwise_needs_conversions_at_its_borders(tmp_path: Path) -> None:
+    model, half = baseline(tmp_path), Narrower({"float16"}, integer=False)
+    dense = next(one.index for one in model.operators if one.name == "FULLY_CONNECTED")
+    plain = least_size(model, half)
+    assert least_size(model, half, others={dense: half}) == plain
+    mixed = least_size(model, half, others={dense: Narrower({"float32"}, integer=False)})
+    assert mixed.weights == plain.weights + 2 * DENSE
+    assert mixed.others > plain.others
+
+
 @pytest.mark.parametrize("name", [name for name, method in METHODS if "litert" in method.engines])
 @pytest.mark.parametrize("classes", [3, CLASSES])
 def test_what_is_made_of_a_small_network_needs_no_more(

@@ -45,13 +45,14 @@ def test_weights_taken_as_stored(tmp_path: Path) -> None:
         tmp_path,
         [
             Tensor("x", (1, 3)),
-            Tensor("w", (4, 3), "int8", INT8, (0.1,), (0,)),
+            Tensor("w", (4, 3), "int8", INT8, (0.1,) * 4, (0,) * 4),
             Tensor("y", (1, 4)),
         ],
         [Op("FULLY_CONNECTED", ("x", "w"), ("y",))],
         ("x", "y"),
     )
     assert found.weight_bytes_by_type == {"int8": 12}
+    assert found.compute[0].weight_scales == 4
     assert not found.compute[0].dequantized
     assert found.compute[0].activation_type == "float32"
 

@@ -131,3 +131,9 @@ def test_a_variant_that_mostly_agrees_never_collapses(seed: int) -> None:
     changed = generator.choice(n, size=n // 5, replace=False)
     variant[changed] = variant[0]  # the least friendly change: all to one class
     assert not collapsed(spread(*baseline), spread(*variant))
+
+
+def test_logits_take_four_bytes_each_whatever_is_given() -> None:
+    wide = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert make_answers(wide, wide, is_probability=True).logits.dtype == np.float32
+    assert make_answers(wide, None, is_probability=False).logits.dtype == np.float32

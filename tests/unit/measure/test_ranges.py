@@ -33,7 +33,7 @@ def test_a_range_that_calibration_gives_is_not_suspicious() -> None:
     found = fit(fitting(0.0, float(VALUES.max()), "int8"))
     assert not found.suspicious
     assert found.error < 0.01
-    assert found.clipped == 0
+    assert (found.clipped, found.place) == (0, "inner")
     assert found.covered == 1
     assert found.values == (0.0, float(VALUES.max()))
 
@@ -134,8 +134,11 @@ def test_the_output_that_gains_most_decides() -> None:
 def test_outputs_are_compared_by_what_varies() -> None:
     ours = DRAW.normal(0, 1, (6, 9)).astype(np.float32)
     offset = ours + np.float32(100)
-    (plain, moved) = spread_errors([ours, offset], [1.1 * ours, offset + (1.1 * ours - ours)])
-    assert plain == pytest.approx(moved, rel=1e-3)
+    plain, shifted = spread_errors([ours, offset], [1.1 * ours, offset + (1.1 * ours - ours)])
+    assert plain == pytest.approx(shifted, rel=1e-3)
+    apart = np.array([[0.0, 10.0], [1.0, 11.0]])
+    moved = apart + np.array([[0.5, 0.0], [0.0, 0.0]])
+    assert spread_errors([apart], [moved]) == pytest.approx((0.5,))
     constant = np.ones((3, 4), np.float32)
     (half,) = spread_errors([constant], [1.5 * constant])
     assert half == pytest.approx(0.5)

@@ -73,3 +73,9 @@ def test_parts_that_overlap_are_refused(tmp_path: Path) -> None:
 def test_a_file_that_went_away_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="can't be read"):
         gzip_bytes(tmp_path / "none.tflite")
+
+
+def test_the_graph_is_named_even_if_the_other_parts_are_the_whole_file(tmp_path: Path) -> None:
+    model = read(tmp_path, classifier())
+    others = model.bytes - measure_size(model).parts["graph"]
+    assert measure_size(replace(model, bytes=others)).parts["graph"] == 0

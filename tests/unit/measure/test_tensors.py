@@ -350,3 +350,27 @@ def test_huge_values_do_not_overflow() -> None:
     assert found.error is not None
     assert math.isfinite(found.error)
     assert found.worst_cosine == pytest.approx(1)
+
+
+def test_a_value_counts_as_dead_from_four_steps_on() -> None:
+    ours = np.zeros((10, 3))
+    ours[::2, 0], ours[::2, 1], ours[::2, 2] = 4.0, 3.99, 4.01
+    found = fit(output(ours), output(np.zeros((10, 3)), 1.0), output=0)
+    squares = (ours - ours.mean(axis=0)) ** 2
+    assert found.dead_share == pytest.approx(squares[:, [0, 2]].sum() / squares.sum())
+
+
+def test_dead_values_add_up_over_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = noise(10, 6)
+    theirs = ours.copy()
+    theirs[:, ::2] = 0
+    whole = fit(output(ours), output(theirs), output=0).dead_share
+    monkeypatch.setattr(tensors, "BLOCK", 20)
+    assert fit(output(ours), output(theirs), output=0).dead_share == pytest.approx(whole)
+    assert 0.2 < whole < 0.8
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_a_single_value_has_no_columns(shape: tuple[int, ...]) -> None:
+    found = fit(output(noise(20, *shape)), output(noise(20, *shape, seed=1)), output=0)
+    assert (found.lost, found.lost_axis) == ((), None)

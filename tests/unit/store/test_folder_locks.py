@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -89,3 +92,45 @@ def test_a_folder_that_can_not_be_made_keeps_nobody_out(tmp_path: Path) -> None:
     with alone_in(tmp_path / "file" / "reports"):
         entered = True
     assert entered
+
+
+class Clock:
+    """A clock that only waiting moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize("timeout", [0.5, 10.0])
+def test_all_waiting_together_ends_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timeout: float
+) -> None:
+    clock = Clock()
+    handle = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    monkeypatch.setattr(locks, "time", clock)
+    monkeypatch.setattr(locks, "TIMEOUT_S", timeout)
+    try:
+        with pytest.raises(StoreError, match="another process writes it"), alone_in(tmp_path):
+            pass
+    finally:
+        os.close(handle)
+    assert clock.now == pytest.approx(timeout, abs=0.3)
+
+
+def test_a_file_system_without_locks_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with alone_in(tmp_path):
+        pass
+    assert capsys.readouterr().err == ""

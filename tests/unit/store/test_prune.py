@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -162,3 +164,15 @@ def test_a_store_that_can_not_be_locked_is_still_read(
     assert not keep(store, "kept").made
     with pytest.raises(StoreError, match="can't be pruned: Permission denied"):
         prune.prune(store, 0)
+
+
+def test_a_store_that_can_not_be_read_is_named_with_the_reason(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def folders(self: Store) -> NoReturn:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(self.root))
+
+    monkeypatch.setattr(Store, "folders", folders)
+    with pytest.raises(StoreError, match="can't be read: Input/output error") as caught:
+        prune.entries(store)
+    assert caught.value.where == str(store.root)

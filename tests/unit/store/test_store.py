@@ -161,3 +161,17 @@ def test_an_entry_that_was_mended_meanwhile_is_not_set_aside(
     assert not store.get_or_make("variants", FACTS, make).made
     assert make.calls == 0
     assert len(list((store.root / "quarantine").iterdir())) == 1
+
+
+def test_an_entry_that_is_wrong_is_set_aside_with_the_reason(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = store.get_or_make("variants", FACTS, Maker())
+    store.set_aside(entry.folder, "it was made of another file")
+    assert not entry.folder.exists()
+    [aside] = (store.root / "quarantine").iterdir()
+    assert (aside / "model.tflite").is_file()
+    assert capsys.readouterr().err == (
+        f"edgeq: a damaged store entry was set aside: {entry.folder}: it was made of another file\n"
+    )
+    assert store.get_or_make("variants", FACTS, Maker()).made

@@ -167,7 +167,8 @@ def test_another_failure_is_not_blamed_on_the_disk(store: Store) -> None:
 
     with pytest.raises(StoreError, match=r"can't be made: .*no-such-photograph\.png") as caught:
         store.get_or_make("variants", FACTS, make)
-    assert "space" not in (caught.value.remedy or "")
+    assert caught.value.remedy == "Fix what it is made from and run again"
+    assert caught.value.where == str(store.root / "variants" / key_of("variants", FACTS))
 
 
 def test_an_entry_that_may_not_be_read_is_no_damaged_one(

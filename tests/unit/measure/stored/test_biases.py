@@ -21,6 +21,7 @@ from tests.unit.measure.stored.nets import (
     only,
     stored_of,
 )
+from tests.unit.measure.stored.nets import STEPS as STEPS_OF
 from tests.unit.tiny_model import Op, Tensor
 
 FLOATS = floats()
@@ -97,6 +98,16 @@ def test_a_single_bias_that_is_wrong_is_no_factor(compare: Comparer) -> None:
     assert found_bias(compare, changed(INT8, "dense_bias", usual)).change == "other"
 
 
+@pytest.mark.parametrize(("value", "expected"), [(10.9, "near"), (11.0, "other")])
+def test_biases_are_near_below_a_tenth(compare: Comparer, value: float, expected: str) -> None:
+    biases = stored_of(FLOATS, "dense_bias")
+    biases[:] = 10
+    baseline = changed(FLOATS, "dense_bias", biases)
+    biases[4] = value
+    found = found_bias(compare, changed(baseline, "dense_bias", biases), baseline=baseline)
+    assert (found.channels, found.change) == (1, expected)
+
+
 def with_units(scales: Array, *, factor: float = 1.0) -> Parts:
     """Return the int8 file with a bias that names other steps."""
     data = np.rint(stored_of(INT8, "conv_bias") * factor)
@@ -111,6 +122,22 @@ def test_units_that_runtimes_refuse_are_named(compare: Comparer) -> None:
     """The numbers are right for the steps that the file names, which nobody multiplies with."""
     found = found_bias(compare, with_units(2 * STEPS, factor=0.5))
     assert found.change == "other units"
+
+
+def test_a_channel_whose_steps_are_0_has_no_other_units(compare: Comparer) -> None:
+    weights, biases = stored_of(FLOATS, "conv"), stored_of(FLOATS, "conv_bias")
+    weights[2], biases[2] = 0, 0
+    baseline = changed(changed(FLOATS, "conv", weights), "conv_bias", biases)
+    variant = of(baseline, "int8")
+    for name in ("conv", "conv_bias"):
+        scales = [*variant[name].scales]
+        scales[2] = 0.0
+        variant[name] = replace(variant[name], scales=tuple(scales))
+    assert compare(baseline, variant).findings == ()
+    data = stored_of(variant, "conv_bias")
+    data[5] = -data[5]
+    found = found_bias(compare, changed(variant, "conv_bias", data), baseline=baseline)
+    assert found.change == "negated"
 
 
 def test_units_within_two_percent_are_allowed(compare: Comparer) -> None:
@@ -157,7 +184,13 @@ def test_an_overflow_behind_which_a_layer_listens_is_found(compare: Comparer) ->
     assert found.operator == 0
 
 
-@pytest.mark.parametrize(("value", "harmless"), [(0.5, True), (3.0, False)])
+QUARTER = 64 * float(np.float32(STEPS_OF["a"][0]))
+"""Of the range of the layer's output, in 64 steps."""
+
+
+@pytest.mark.parametrize(
+    ("value", "harmless"), [(0.5, True), (QUARTER, True), (1.001 * QUARTER, False), (3.0, False)]
+)
 def test_an_overflow_counts_from_a_quarter_of_the_outputs_range(
     compare: Comparer, value: float, harmless: bool
 ) -> None:

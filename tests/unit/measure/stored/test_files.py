@@ -53,6 +53,16 @@ def test_the_farthest_channel_is_that_nearest_its_limit(compare: Comparer) -> No
     assert (dense.weights_limit, "conv" in dense.weights_layer) == (2.2, True)
 
 
+def test_a_good_file_s_farthest_channel_is_that_of_any_layer(compare: Comparer) -> None:
+    data = stored_of(INT8, "conv")
+    data[3, 0, 0, :] += 1
+    found = compare(FLOATS, changed(INT8, "conv", data))
+    assert found.findings == ()
+    assert "conv" in found.weights_layer
+    assert found.weights_distance == pytest.approx(1.5, abs=0.5)
+    assert found.weights_limit == 2.2
+
+
 def test_findings_come_in_the_order_of_execution_and_what_is_certain_first(
     compare: Comparer,
 ) -> None:

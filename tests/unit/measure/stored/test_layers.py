@@ -545,3 +545,7 @@ def test_a_factor_of_next_to_1_is_no_factor(compare: Comparer) -> None:
     noisy = stored_of(FLOATS, "conv") * np.float32(1.001)
     found = only(compare(FLOATS, changed(FLOATS, "conv", noisy)))
     assert (found.change, found.detail) == ("near", "differ from the baseline's by 0.1 %")
+
+
+def test_an_input_whose_step_is_0_leaves_the_bias_to_its_own_steps(compare: Comparer) -> None:
+    assert compare(FLOATS, {**INT8, "x": replace(INT8["x"], scales=(0.0,))}).findings == ()

@@ -169,11 +169,18 @@ def test_a_constant_is_the_baseline_s_rounded(compare: Comparer) -> None:
     assert found.distance > 100
 
 
-def test_a_single_constant_is_shown_as_it_is(compare: Comparer) -> None:
-    found = only(
-        compare.files(scaled(np.array([2.0], np.float32)), scaled(np.array([3.0], np.float32)))
-    )
-    assert found.detail == "is 3, in the baseline 2"
+@pytest.mark.parametrize(
+    ("variant", "baseline", "detail"),
+    [
+        ([3.0], [2.0], "is 3, in the baseline 2"),
+        ([3.0, 1.0, 2.0], [2.0, 1.0, 2.0], "is 3, 1, 2, in the baseline 2, 1, 2"),
+    ],
+)
+def test_up_to_three_constants_are_shown_whole(
+    compare: Comparer, variant: list[float], baseline: list[float], detail: str
+) -> None:
+    files = (scaled(np.array(side, np.float32)) for side in (baseline, variant))
+    assert only(compare.files(*files)).detail == detail
 
 
 def test_the_side_of_a_factor_does_not_matter(compare: Comparer) -> None:
@@ -236,6 +243,7 @@ def test_a_missing_operator_is_found(compare: Comparer) -> None:
 def test_an_added_operator_is_found(compare: Comparer) -> None:
     found = only(compare.files(PLAIN, logistic()))
     assert (found.part, found.change) == ("operator", "added operator")
+    assert found.detail == "is not in the baseline"
     assert (found.operator, found.baseline_operator, found.certain) == (1, -1, True)
 
 

@@ -141,6 +141,13 @@ def test_distances_are_in_steps_over_the_root_of_12() -> None:
     assert found.relative == pytest.approx(0.01 / 1.27, rel=1e-4)
 
 
+def test_the_distance_of_a_whole_channel_is_finite_as_those_of_its_weights_are() -> None:
+    values = np.full((1, 4), 1.27, np.float32)
+    far = np.full((1, 4), 1.5e17, np.float32)  # squares of 2e38, of which float32 holds one
+    found = of_int8(values, far, np.array([0.01], np.float32))
+    assert found.greatest == pytest.approx(np.sqrt(12) * 1.5e19, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("factor", "unit"), [(0.5, 1), (1, 1), (1.2, 1.2), (2, COARSEST), (8, COARSEST)]
 )

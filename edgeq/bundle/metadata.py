@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from edgeq.bundle import running
-from edgeq.bundle.select import Chosen
+from edgeq.bundle.select import MEASURES, Chosen
 from edgeq.config.structs import TENSORS
 from edgeq.judge.verdict import Verdict
 from edgeq.record.case_ids import name_on
@@ -18,7 +18,6 @@ from edgeq.record.structs import CaseRecord, RunRecord, VariantRecord, written
 from edgeq.tflite.model_file import ModelFile
 
 SCHEMA = "edgeq.metadata/1"
-MEASURES = ("size", "operators", "agreement", "accuracy", "latency", "memory")
 _BY_IMAGE = ("flips", "worst_images")
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import msgspec
 
 from edgeq.judge.verdict import ShipDecision
 from edgeq.record.ship_decision import answer, overall, overall_reasons
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
+
+MEASURES = ("size", "operators", "agreement", "accuracy", "latency", "memory")
+"""Measurements of a variant whose figures a package states."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,17 @@ def select(
                     for each in every
                     if any(each.target == own.name for own in model.targets)
                 }
-                chosen.append(Chosen(model, variant, decision, why, cases, answers))
+                figures = _measured(model, variant, every)
+                chosen.append(Chosen(model, figures, decision, why, cases, answers))
             else:
                 refused.append(Refusal(model.name, variant.name, decision, why))
     return tuple(chosen), tuple(refused)
+
+
+def _measured(
+    model: ModelRecord, variant: VariantRecord, every: Sequence[VariantRecord]
+) -> VariantRecord:
+    """Return a variant with its figures from this machine or, without any, the first target."""
+    first = next((each for each in every if model.clears(each)), variant)
+    figures = {name: getattr(variant, name) or getattr(first, name) for name in MEASURES}
+    return msgspec.structs.replace(variant, **figures)

@@ -33,6 +33,7 @@ def variant_readme(chosen: Chosen, folder: str, warnings: list[str]) -> str:
         "",
         f"{size(variant.bytes)} (1 MB is 1000 kB), {share(saved)} less than its baseline.",
         "`metadata.json` says what was measured and how to run the model.",
+        *_targets(chosen),
         "",
         "Run it on a photograph (needs Python, numpy, Pillow and ai-edge-litert):",
         "",
@@ -48,6 +49,13 @@ def variant_readme(chosen: Chosen, folder: str, warnings: list[str]) -> str:
     if warnings:
         lines += ["", "## Not proved", "", *(f"- {markdown(text)}" for text in warnings)]
     return "\n".join(lines) + "\n"
+
+
+def _targets(chosen: Chosen) -> list[str]:
+    if not chosen.targets:
+        return []
+    answers = (f"{markdown(name)} ({answer.value})" for name, answer in chosen.targets.items())
+    return [f"Judged on {', '.join(answers)}."]
 
 
 def notice(record: RunRecord, models: tuple[ModelRecord, ...], refused: tuple[Refusal, ...]) -> str:

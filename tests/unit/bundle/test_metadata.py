@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from edgeq.bundle.metadata import MEASURES, describe, portable
-from edgeq.bundle.select import select
+from edgeq.bundle.metadata import describe, portable
+from edgeq.bundle.select import MEASURES, select
 from edgeq.config.structs import Preprocessing
 from edgeq.judge.verdict import Verdict
 from edgeq.record.change import Change, ChangeKind

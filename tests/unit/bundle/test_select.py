@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import msgspec
+
 from edgeq.bundle.select import Refusal, select
-from edgeq.judge.verdict import ShipDecision
+from edgeq.bundle.texts import variant_readme
+from edgeq.judge.verdict import ShipDecision, Verdict
+from edgeq.record.structs import TargetRecord
 from tests.unit.report import records
 
 
@@ -49,3 +53,48 @@ def test_every_refusal_says_why() -> None:
 
 def test_reasons_are_joined() -> None:
     assert str(Refusal("m", "v", ShipDecision.REJECTED, ("a", "b"))) == "m/v is rejected: a; b"
+
+
+def test_a_variant_of_several_targets_is_one_file_with_an_answer_on_each() -> None:
+    measures = ("predictions",)
+    targets = tuple(
+        TargetRecord(name=name, kind="ssh", summary="", measures=measures) for name in ("pi", "jet")
+    )
+    plain = records.variant("int8", 8_000_000)
+    there = [
+        msgspec.structs.replace(
+            plain,
+            name=f"int8@{name}",
+            target=name,
+            size=None,
+            agreement=records.agreement_of(right),
+        )
+        for name, right in (("pi", 499), ("jet", 498))
+    ]
+    cases = [records.case(f"int8@{name}", "top1_agreement") for name in ("pi", "jet")]
+    made = records.case("int8", "max_bytes")
+    record = records.record((plain, *there), (made, *cases), targets=targets)
+    (chosen,), refused = select(record)
+    assert refused == ()
+    assert chosen.key == f"{records.MODEL}/int8"
+    cleared = ShipDecision.CLEARED
+    assert chosen.targets == {"pi": cleared, "jet": cleared}, "this machine judged its file only"
+    assert len(chosen.cases) == 3
+    assert chosen.variant.size == plain.size
+    assert chosen.variant.agreement == there[0].agreement
+    assert "Judged on pi (cleared), jet (cleared)." in variant_readme(chosen, "int8", [])
+
+
+def test_a_variant_that_one_target_rejects_is_not_packed() -> None:
+    pi = TargetRecord(name="pi", kind="ssh", summary="", measures=("predictions",))
+    local = msgspec.structs.replace(pi, name="local")
+    plain = records.variant("int8", 8_000_000)
+    there = msgspec.structs.replace(plain, name="int8@pi", target="pi")
+    cases = [
+        records.case("int8", "top1_agreement"),
+        records.case("int8@pi", "top1_agreement", Verdict.FAIL, reason="agrees on half"),
+    ]
+    _, (refusal,) = select(records.record((plain, there), cases, targets=(local, pi)))
+    assert str(refusal) == (
+        f"{records.MODEL}/int8 is rejected: on pi: top1_agreement: FAIL; agrees on half"
+    )

@@ -20,7 +20,16 @@ from edgeq.results.recording import describe_variant, toolchain_of
 from edgeq.targets.findings import Findings
 from tests.plugin.projects import CLASSES, GATES, SIZE, save_photographs
 from tests.unit import tiny_model
-from tests.unit.targets.kinds import EVERYTHING, dead, far, install, kind, lying, vanishing
+from tests.unit.targets.kinds import (
+    EVERYTHING,
+    dead,
+    dropping,
+    far,
+    install,
+    kind,
+    lying,
+    vanishing,
+)
 
 NUDGED = "values[..., ::-1].copy() if values.shape[-1] == 40 else values"
 """Outputs of another order, but for the tiny models that a check runs."""
@@ -53,6 +62,7 @@ def judged(
         kind("mirror", lambda name: lying(name, "values[..., ::-1].copy()")),
         kind("shifted", lambda name: lying(name, NUDGED)),
         kind("vanishing", lambda name: vanishing(name, tmp_path / "gone")),
+        kind("dropping", lambda name: dropping(name, tmp_path / "gone")),
         kind("npu", dead),
     )
 
@@ -64,7 +74,7 @@ def judged(
 
 
 def _table(use: tuple[str, ...], **more: float) -> dict[str, Any]:
-    kinds = ("far", "near", "dead", "mirror", "shifted", "vanishing", "npu")
+    kinds = ("far", "near", "dead", "mirror", "shifted", "vanishing", "dropping", "npu")
     return {
         "methods": [],
         "default_gates": False,
@@ -131,6 +141,7 @@ def test_without_this_machine_it_judges_files_only(judged: Callable[..., RunReco
         ("dead", "ended with exit code 3"),
         ("mirror", "answers of the float32 model are not the known ones"),
         ("vanishing", "ended with exit code 7"),
+        ("dropping", "the connection was lost. Check the network there"),
     ],
 )
 def test_a_target_that_can_not_be_used_is_one_error(
@@ -151,7 +162,7 @@ def test_a_target_that_can_not_be_used_is_one_error(
     assert not record.summary.may_ship
     lost = record.models[0].targets[1]
     assert lost.error is not None
-    assert reason in lost.error
+    assert lost.error in error
 
 
 def test_outputs_are_compared_with_this_machines(judged: Callable[..., RunRecord]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgeq.config.target_kinds import KINDS, Measured, TargetKind
-from edgeq.run.targets import Target, local_target
+from edgeq.run.targets import Explanation, Target, local_target
 
 PREDICTIONS: frozenset[Measured] = frozenset({"predictions"})
 EVERYTHING: frozenset[Measured] = frozenset({"predictions", "time", "memory"})
@@ -42,6 +42,13 @@ def lying(name: str, change: str) -> Target:
         "true = worker.Model.answers\n"
         f"worker.Model.answers = lambda model: [{change} for values in true(model)]",
     )
+
+
+def dropping(name: str, mark: Path) -> Target:
+    """Return a target like ``vanishing`` whose command says that the connection was lost."""
+    lost = Explanation("the connection was lost", "Check the network there")
+    explain = {True: lost, False: None}
+    return dataclasses.replace(vanishing(name, mark), explain=lambda ended: explain[ended.greeted])
 
 
 def vanishing(name: str, mark: Path) -> Target:

@@ -8,6 +8,7 @@ import sys
 import click
 
 from edgeq.words.escape import line
+from edgeq.words.status import status_line
 
 
 def say(text: str, *, err: bool = False) -> None:
@@ -28,6 +29,5 @@ def progress(text: str) -> None:
     """
     stream = sys.stderr
     if stream.isatty():
-        width = shutil.get_terminal_size().columns - 1
-        stream.write(f"\r\x1b[K{f'edgeq: {text}'[:width] if text else ''}\r")
+        stream.write(f"\r\x1b[K{status_line(text, shutil.get_terminal_size().columns - 1)}\r")
         stream.flush()

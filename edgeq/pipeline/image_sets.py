@@ -15,6 +15,7 @@ from edgeq.config.tables import key_text
 from edgeq.errors import ImageError
 from edgeq.models.predicted_input import expected
 from edgeq.pipeline.dependencies import arithmetic
+from edgeq.pipeline.eta import Countdown
 from edgeq.pipeline.memo import Memo
 from edgeq.quantize.calibration import Calibration
 from edgeq.samples.decode import Pixels, Progress, decode, pixel_facts_of
@@ -325,8 +326,11 @@ class ImageSets:
         return decode(images, preprocessing, size, self._store, self._telling(images.role))
 
     def _telling(self, role: Role) -> Progress:
+        countdowns: dict[int, Countdown] = {}
+
         def progress(done: int, total: int) -> None:
-            self._model.say(f"{self._name}: decoding {role} images, {done} of {total}")
+            countdown = countdowns.setdefault(total, Countdown(total))
+            self._model.say(f"{self._name}: decoding {role} images, {countdown.text(done)}")
 
         return progress
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from edgeq.words.escape import printable
+from edgeq.words.status import status_line
 
 
 class Progress:
@@ -26,7 +26,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Show a line in place of the previous one."""
-        self._write(printable(f"edgeq: {line}"))
+        self._write(line)
 
     def clear(self) -> None:
         """Erase the line."""
@@ -39,6 +39,6 @@ class Progress:
             stream = sys.stderr
             self._shown = stream.isatty()  # if it is not one, later lines stop above
             if self._shown:
-                width = shutil.get_terminal_size().columns - 1
-                stream.write(f"\r\x1b[K{text[:width]}\r" if text else "\r\x1b[K")
+                shown = status_line(text, shutil.get_terminal_size().columns - 1)
+                stream.write(f"\r\x1b[K{shown}\r")
                 stream.flush()

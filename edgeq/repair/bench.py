@@ -25,6 +25,7 @@ from edgeq.io.files import sha256_file
 from edgeq.models.child import log_path
 from edgeq.models.children import idle
 from edgeq.pipeline.dependencies import runtime_facts
+from edgeq.pipeline.eta import Countdown
 from edgeq.pipeline.readout import Readout, readout
 from edgeq.pipeline.run import Run
 from edgeq.quantize.calibration import Calibration
@@ -189,9 +190,10 @@ class Bench:
             if any(METHODS.get(cell.precision).needs_calibration for cell in to_measure):
                 pool.submit(self._prepare)  # the long one, while cells without it are measured
             futures = {pool.submit(self._cell, cell, clock): cell for cell in to_measure}
+            countdown = Countdown(len(to_measure))
             for done, future in enumerate(as_completed(futures), 1):
                 cell, measured = futures[future], future.result()
-                self.run.say(f"{self.model}: measuring units, {done} of {len(to_measure)}")
+                self.run.say(f"{self.model}: measuring units, {countdown.text(done)}")
                 if measured is not None:
                     cells[cell.key] = measured
         return cells

@@ -11,6 +11,7 @@ import numpy as np
 from edgeq.config.structs import Precision
 from edgeq.errors import ConversionError, WorkerError
 from edgeq.models.children import idle
+from edgeq.pipeline.eta import Countdown
 from edgeq.repair.bench import Bench, Key
 from edgeq.repair.clock import Clock
 from edgeq.repair.table import ErrorTable
@@ -70,10 +71,11 @@ def unit_seconds(
     times: dict[Key, float] = {(unit.name, method): 0.0 for unit in bench.units}
     to_time = [cell for cell in bench.quantized_units(names) if cell.precision != method]
     with idle.kept(), bench.run.executor.workers.kept():
-        for done, cell in enumerate(to_time, 1):
+        countdown = Countdown(len(to_time))
+        for number, cell in enumerate(to_time):
             if clock.is_over:
                 break
-            bench.run.say(f"{bench.model}: timing units, {done} of {len(to_time)}")
+            bench.run.say(f"{bench.model}: timing units, {countdown.text(number)}")
             try:
                 other = bench.made(method, [cell.key])
                 times[cell.key] = _slower(bench, plain.path, other.path)

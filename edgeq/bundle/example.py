@@ -31,7 +31,17 @@ def prepare(photograph: Path, how: dict[str, Any]) -> np.ndarray[Any, np.dtype[n
         left, top = (image.width - side + 1) // 2, (image.height - side + 1) // 2
         image = image.crop((left, top, left + side, top + side))
     resampling = Image.Resampling[how["filter"].upper()]
-    image = image.resize((how["width"], how["height"]), resampling)
+    if how["resize"] == "letterbox":
+        scale = min(how["width"] / image.width, how["height"] / image.height)
+        inner = [max(1, round(side * scale)) for side in image.size]
+        left, top = (how["width"] - inner[0]) / 2, (how["height"] - inner[1]) / 2
+        padded = Image.new("RGB", (how["width"], how["height"]), (114, 114, 114))
+        padded.paste(
+            image.resize((inner[0], inner[1]), resampling), (round(left - 0.1), round(top - 0.1))
+        )
+        image = padded
+    else:
+        image = image.resize((how["width"], how["height"]), resampling)
     x = (np.asarray(image, np.float32) - np.float32(how["mean"])) / np.float32(how["std"])
     return (x if how["channels"] == "rgb" else x[..., ::-1])[np.newaxis]
 

@@ -10,7 +10,7 @@ import msgspec
 
 from edgeq.bundle import running
 from edgeq.bundle.select import MEASURES, Chosen
-from edgeq.config.structs import TENSORS
+from edgeq.config.structs import CLASSIFICATION
 from edgeq.judge.verdict import Verdict
 from edgeq.record.case_ids import name_on
 from edgeq.record.ship_decision import incomparable, status_in_words
@@ -50,7 +50,7 @@ def describe(
         UnusableError: The record or the file does not say how to run the variant.
     """
     model, variant = chosen.model, chosen.variant
-    classes = model.task != TENSORS
+    classes = model.task in {"", CLASSIFICATION}
     names = running.output_names(model_file, labels, model.output) if classes else None
     facts: dict[str, object] = {
         "schema": SCHEMA,

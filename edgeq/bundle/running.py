@@ -6,6 +6,7 @@ import msgspec
 
 from edgeq.bundle.select import Chosen
 from edgeq.config.structs import Preprocessing
+from edgeq.samples.resize import GREY
 from edgeq.tflite.model_file import ModelFile, Tensor
 
 BACKGROUND = "background"
@@ -76,6 +77,8 @@ def preprocessing_facts(preprocessing: Preprocessing, model_file: ModelFile) -> 
             f"its inputs have the shapes {list(shapes)}, not one photograph (N, height, width, 3)"
         )
     height, width = shapes[0][1:3]
+    filter_name = preprocessing.filter.upper()
+    resizing = _PADDED if preprocessing.resize == "letterbox" else "resize"
     crop = (
         f"before the resize, crop to the central square with a side of "
         f"int({preprocessing.crop_fraction} * shorter side), "
@@ -91,12 +94,18 @@ def preprocessing_facts(preprocessing: Preprocessing, model_file: ModelFile) -> 
             DECODED,
             *_scaling(preprocessing, max(height, width)),
             crop,
-            f"resize to height {height}, width {width}, Pillow's {preprocessing.filter.upper()}",
+            f"{resizing} to height {height}, width {width}, Pillow's {filter_name}",
             "x = (pixel - mean) / std per channel in float32, pixels 0 to 255, all in RGB order",
             f"order the channels as {preprocessing.channels.upper()}",
             STORED,
         ],
     }
+
+
+_PADDED = (
+    f"resize with its proportions kept, so that it just fits, and pad evenly with grey {GREY} on "
+    "both sides"
+)
 
 
 def _scaling(preprocessing: Preprocessing, side: int) -> tuple[str, ...]:

@@ -22,6 +22,26 @@ MOST_DRIFT = 0.25
 """Mean total variation distance above which the probabilities no longer say the same as the
 baseline's, whatever the method and model. Good int8 variants reach 0.11."""
 
+_EXACT_BOXES: Limits = {
+    "box_recall": 0.95,
+    "box_precision": 0.95,
+    "score_shift": 0.02,
+    "map_drop": 0.01,
+}
+_LIKE_BOXES: Limits = {
+    "box_recall": 0.80,
+    "box_precision": 0.80,
+    "score_shift": 0.05,
+    "map_drop": 0.03,
+}
+_ROUGH_BOXES: Limits = {
+    "box_recall": 0.70,
+    "box_precision": 0.70,
+    "score_shift": 0.10,
+    "map_drop": 0.05,
+}
+"""Limits of detectors, from ``benchmarks/detection.md``."""
+
 _STATIC_INT8: Limits = {
     "size_reduction": 0.68,
     "top1_agreement": 0.93,
@@ -29,6 +49,7 @@ _STATIC_INT8: Limits = {
     "relative_error": MOST_ERROR,
     "probability_drift": MOST_DRIFT,
     "accuracy_drop": 0.03,
+    **_ROUGH_BOXES,
     "latency_ratio": 1.1,  # a third with int8 dot products (VNNI), as slow as float32 without
 }
 
@@ -40,6 +61,7 @@ DEFAULT_LIMITS: dict[str, Limits] = {
         "relative_error": MOST_ERROR,
         "probability_drift": MOST_DRIFT,
         "accuracy_drop": 0.03,
+        **_LIKE_BOXES,
         "latency_ratio": 3.0,
     },
     "float16": {
@@ -49,6 +71,7 @@ DEFAULT_LIMITS: dict[str, Limits] = {
         "relative_error": 0.05,
         "probability_drift": 0.05,
         "accuracy_drop": 0.01,
+        **_EXACT_BOXES,
         "latency_ratio": 1.1,
     },
     "int8": _STATIC_INT8,
@@ -62,6 +85,7 @@ DEFAULT_LIMITS: dict[str, Limits] = {
         "relative_error": MOST_ERROR,
         "probability_drift": MOST_DRIFT,
         "accuracy_drop": 0.02,
+        **_LIKE_BOXES,
         "latency_ratio": 1.1,
     },
     "int16x8": {
@@ -71,6 +95,7 @@ DEFAULT_LIMITS: dict[str, Limits] = {
         "relative_error": MOST_ERROR,
         "probability_drift": MOST_DRIFT,
         "accuracy_drop": 0.02,
+        **_LIKE_BOXES,
     },
     "weight_only_int4": {
         "size_reduction": 0.80,
@@ -79,6 +104,7 @@ DEFAULT_LIMITS: dict[str, Limits] = {
         "relative_error": MOST_ERROR,
         "probability_drift": MOST_DRIFT,
         "accuracy_drop": 0.03,
+        **_ROUGH_BOXES,
     },
     "dynamic_int2": {
         "size_reduction": 0.85,
@@ -87,6 +113,7 @@ DEFAULT_LIMITS: dict[str, Limits] = {
         "relative_error": MOST_ERROR,
         "probability_drift": MOST_DRIFT,
         "accuracy_drop": 0.03,
+        **_ROUGH_BOXES,
     },
 }
 """Limits by method that apply if the spec neither sets them nor switches them off.
@@ -102,6 +129,7 @@ UNCLAIMED_LIMITS: Limits = {
     "relative_error": MOST_ERROR,
     "probability_drift": MOST_DRIFT,
     "accuracy_drop": 0.03,
+    **_ROUGH_BOXES,
 }
 """Limits of a ready-made variant that claims no method."""
 

@@ -39,6 +39,21 @@ PREPROCESSING: Registry[Preprocessing] = Registry(
         ("keras-caffe", Preprocessing(mean=(123.68, 116.779, 103.939), channels="bgr")),
         # 0 to 1.
         ("unit", Preprocessing(std=(255.0, 255.0, 255.0))),
+        # YOLOv5 to v11 as Ultralytics evaluates them: letterboxed, 0 to 1.
+        (
+            "yolo",
+            Preprocessing(resize="letterbox", filter="bilinear", std=(255.0, 255.0, 255.0)),
+        ),
+        # FastestDet as its repository evaluates it: the whole picture, BGR, 0 to 1.
+        (
+            "fastestdet",
+            Preprocessing(filter="bilinear", std=(255.0, 255.0, 255.0), channels="bgr"),
+        ),
+        # UltraFace as its repository runs it: the whole picture, (x - 127) / 128.
+        (
+            "ultraface",
+            Preprocessing(filter="bilinear", mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0)),
+        ),
     ],
 )
 

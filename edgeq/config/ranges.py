@@ -58,6 +58,10 @@ def _check_model(model: Model, key: str, where: str) -> None:
     _within(f"{key}.seed", model.seed, 0, MOST_SEED, where)
     for side in model.input_size or ():
         _within(f"{key}.input_size", side, 1, MOST_PIXELS, where)
+    for name in ("operating_score", "suppression_iou"):
+        value = None if model.detection is None else getattr(model.detection, name)
+        if value is not None:
+            _within(f"{key}.detection.{name}", value, 0, 1, where)
     if model.images is not None:
         _check_images(model.images, f"{key}.images", where)
     if isinstance(model.preprocessing, Preprocessing):

@@ -11,12 +11,13 @@ from typing import Any, Literal
 
 import msgspec
 
-Resize = Literal["whole", "centre_crop"]
+Resize = Literal["whole", "centre_crop", "letterbox"]
 Filter = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Channels = Literal["rgb", "bgr"]
 Kernels = Literal["xnnpack", "builtin", "reference"]
-Task = Literal["classification", "tensors"]
+Task = Literal["classification", "detection", "tensors"]
 CLASSIFICATION: Task = "classification"
+DETECTION: Task = "detection"
 TENSORS: Task = "tensors"
 Weights = str
 StoredWeights = Literal["quantized", "per_tensor", "trained"]
@@ -36,7 +37,8 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         resize: ``"whole"`` squeezes the whole image; ``"centre_crop"`` first cuts out the central
-            square with a side of ``crop_fraction`` of the shorter side.
+            square with a side of ``crop_fraction`` of the shorter side; ``"letterbox"`` keeps the
+            proportions and pads the shorter side with grey of level 114.
         filter: Pillow's resampling filter.
         crop_fraction: For ``"centre_crop"`` only, in (0, 1].
         mean: Subtracted per channel, in pixel units, in RGB order.
@@ -56,6 +58,22 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
     jpeg_scaling: float = 3.0
 
 
+class Detection(msgspec.Struct, frozen=True, kw_only=True):
+    """How a detector's outputs become boxes. None takes the decoder's own.
+
+    Attributes:
+        decoder: Name of a decoder, or ``"package.module:function"``. None lets the outputs' shapes
+            decide.
+        operating_score: Score from which the application takes a box for an object.
+        suppression_iou: IoU above which the less certain one of two boxes of a class is dropped; 1
+            drops none.
+    """
+
+    decoder: str | None = None
+    operating_score: float | None = None
+    suppression_iou: float | None = None
+
+
 class Images(msgspec.Struct, frozen=True, kw_only=True):
     """Where photographs and labels come from.
 
@@ -64,7 +82,8 @@ class Images(msgspec.Struct, frozen=True, kw_only=True):
             ``$EDGEQ_DATA``.
         evaluation: The same for the evaluation set.
         labels: A CSV file with ``file,class_index`` or ``file,wordnet_id`` for sets that are not
-            one folder per class. None looks for ``labels.csv`` in or next to the folder.
+            one folder per class. None looks for ``labels.csv`` in or next to the folder. For a
+            detector, the boxes: a folder of YOLO's text files, or a JSON file in COCO's format.
         max_calibration: Maximum number of calibration images, the first by name; None takes all.
         max_evaluation: The same for the evaluation set.
     """
@@ -85,6 +104,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         weights: For ``keras:`` sources: ``"imagenet"``, a weights file, or ``"random"``.
         allow_random_weights: Whether random weights may be used if ``"imagenet"`` is not
             available. Everything that needs trained weights is then MISSING by declaration.
+        allow_quantized_weights: Whether a ``.tflite`` file whose weights are quantized already may
+            be the baseline, if its inputs, outputs and activations are float. What that has cost
+            remains unseen.
         allow_code: Whether code in a ``.keras`` file (Lambda layers) may run, in the converter's
             process. The file is then trusted.
         seed: Seed of random weights.
@@ -92,8 +114,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         preprocessing: Name of a preset, or a table; None takes the source's own.
         labels: A label set (``"imagenet"``, ``"imagenet-background"``, ``"cifar10"``) or a text
             file with one name per line; None takes the source's own.
-        task: What its outputs are judged as: ``"classification"``, or ``"tensors"`` for everything
-            without class scores. None lets the file decide.
+        task: What its outputs are judged as: ``"classification"``, ``"detection"``, or
+            ``"tensors"`` for everything else. None lets the file decide.
+        detection: How a detector's outputs become boxes.
         signature: Signature to validate if a SavedModel or ``.tflite`` file has several. None
             takes ``serving_default`` or the only one, and a file's first graph.
         output: Output with the class scores, by its name in the file or its signature, or by its
@@ -111,12 +134,14 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     weights: Weights = "imagenet"
     allow_random_weights: bool = False
+    allow_quantized_weights: bool = False
     allow_code: bool = False
     seed: int = 0
     input_size: tuple[int, int] | None = None
     preprocessing: str | Preprocessing | None = None
     labels: str | None = None
     task: Task | None = None
+    detection: Detection | None = None
     signature: str | None = None
     output: str | None = None
     images: Images | None = None

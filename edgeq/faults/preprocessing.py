@@ -100,11 +100,9 @@ def cropped(good: Good) -> Faulty:
 
 @fault("resize_geometry", "preprocessing", "low", "resize")
 def resize_geometry(good: Good) -> Faulty:
-    """The whole photograph is squeezed instead of its centre being cropped, or vice versa."""
+    """The whole photograph is squeezed instead of being cropped or padded, or vice versa."""
     own = good.variant.preprocessing
-    other: Literal["whole", "centre_crop"] = (
-        "whole" if own.resize == "centre_crop" else "centre_crop"
-    )
+    other: Literal["whole", "centre_crop"] = "centre_crop" if own.resize == "whole" else "whole"
     return Faulty(preprocessing=msgspec.structs.replace(own, resize=other))
 
 

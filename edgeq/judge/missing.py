@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from edgeq.config.gate import Gate
+from edgeq.config.structs import DETECTION
 from edgeq.errors import ConversionError, EdgeqError, ModelError
 from edgeq.judge.verdict import Judgement, Verdict
 
@@ -15,6 +16,8 @@ RANDOM_WEIGHTS = f"{NOT_MEASURED}the model has random weights, so its answers me
 UNJUDGED = "the variant can't be judged: "
 NOT_JUDGED = "not judged: "
 DECLARED = " (absent by declaration)"
+
+_LABELS: dict[str | None, str] = {DETECTION: "labelled boxes"}
 
 _OF_BROKEN = frozenset({"error", "where", "output", "log"})
 
@@ -71,7 +74,8 @@ def unmeasurable(
         return missing(
             NO_LABELS,
             declared=declared,
-            next_step="Name a csv in the spec (`images.labels`), or switch the gate off",
+            next_step=f"Name {_LABELS.get(gate.task, 'a csv')} in the spec "
+            "(`images.labels`), or switch the gate off",
         )
     return None
 

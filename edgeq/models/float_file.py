@@ -11,14 +11,21 @@ from edgeq.tflite.model_file import ModelFile, Tensor, require_runnable
 _QUANTIZED = frozenset({"float16", "int16", "int8", "uint8", "int4", "uint4", "int2"})
 _INDICES = frozenset({"int32", "int64", "uint32", "uint64", "bool", "string"})
 _READY = "Add a quantized file as a ready-made variant: [variants.NAME]"
+_WEIGHTS = (
+    f"{_READY}. If no float file exists, set `allow_quantized_weights`: its activations are float, "
+    "but what its weights have lost remains unseen"
+)
 
 
-def require_float(model: ModelFile, *, halves: Container[int] = ()) -> tuple[int, int]:
+def require_float(
+    model: ModelFile, *, halves: Container[int] = (), quantized_weights: bool = False
+) -> tuple[int, int]:
     """Check that a model is float and takes one RGB image; return the image size.
 
     Args:
         model: The file's contents.
         halves: Indices of float16 constants that are treated as float32.
+        quantized_weights: Whether its weights may be quantized.
 
     Returns:
         Height and width in pixels.
@@ -38,14 +45,15 @@ def require_float(model: ModelFile, *, halves: Container[int] = ()) -> tuple[int
     if not model.outputs:
         raise ModelError("has no output", where=model.path, remedy="Export the model again")
     size = image_size(model)  # first: float weights would not turn another input into an image
-    quantized = next(
-        (tensor for tensor in tensors if tensor.index not in halves and _is_quantized(tensor)), None
-    )
-    if quantized is not None:
+    quantized = [
+        tensor for tensor in tensors if tensor.index not in halves and _is_quantized(tensor)
+    ]
+    weights_alone = all(tensor.data_bytes for tensor in quantized)
+    if quantized and not (weights_alone and quantized_weights):
         raise ModelError(
-            f"is not a float model: tensor {quantized.name!r} is {quantized.dtype}",
+            f"is not a float model: tensor {quantized[0].name!r} is {quantized[0].dtype}",
             where=model.path,
-            remedy=_READY,
+            remedy=_WEIGHTS if weights_alone else _READY,
         )
     for index in model.outputs:
         if tensors[index].dtype in _INDICES:
@@ -91,6 +99,11 @@ def image_size(model: ModelFile) -> tuple[int, int]:
             remedy="Export the model with a fixed height and width",
         )
     return height, width
+
+
+def has_quantized_weights(model: ModelFile, halves: Container[int] = ()) -> bool:
+    """Return whether any weights are quantized, apart from the given float16 constants."""
+    return any(_is_quantized(tensor) and tensor.index not in halves for tensor in model.tensors)
 
 
 def has_open_batch(model: ModelFile) -> bool:

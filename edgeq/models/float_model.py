@@ -16,7 +16,7 @@ from edgeq.io.files import write_bytes
 from edgeq.models import lite0
 from edgeq.models.application_model import export_application
 from edgeq.models.exporting import Exported, export_float, export_folder
-from edgeq.models.float_file import has_open_batch, require_float
+from edgeq.models.float_file import has_open_batch, has_quantized_weights, require_float
 from edgeq.models.originals import Original, take
 from edgeq.models.sources import Export, FloatFile, parse_source
 from edgeq.store.content import Store
@@ -142,7 +142,7 @@ def _from_file(name: str, model: Model, path: Path, store: Store, where: str) ->
     if source is not original:
         contents = read_model(source.copy)
     stored = halves(contents)
-    size = require_float(contents, halves=stored)
+    size = require_float(contents, halves=stored, quantized_weights=model.allow_quantized_weights)
     if model.input_size not in (None, size):
         raise ModelError(
             f"takes images of {list(size)}, not of {list(model.input_size or ())}",
@@ -154,6 +154,11 @@ def _from_file(name: str, model: Model, path: Path, store: Store, where: str) ->
     if stored:
         file = _in_float32(source, store)
         notes = (*notes, _widened_note(contents, file))
+    if has_quantized_weights(contents, stored):
+        notes = (
+            *notes,
+            "The baseline's weights are quantized already: what that has cost is not seen",
+        )
     if has_open_batch(file):
         notes = (*notes, "The file leaves the batch open; it is run with a batch of 1")
     return FloatModel(

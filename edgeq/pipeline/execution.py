@@ -195,6 +195,16 @@ class Executor:
         ledger, photographs = self.kept_answers(variant), variant.photographs
         return tuple(KeptRows(ledger, photographs, output.at) for output in variant.readout.judged)
 
+    def outputs(self, variant: VariantUnderTest) -> tuple[KeptRows, ...]:
+        """Return the model's own outputs for its photographs, in its order.
+
+        Raises:
+            WorkerError: The variant does not run.
+        """
+        self.evaluate(variant)
+        ledger, photographs = self.kept_answers(variant), variant.photographs
+        return tuple(KeptRows(ledger, photographs, at) for at in range(variant.readout.outputs))
+
     def evaluate(self, variant: VariantUnderTest, *, part: int = 0, parts: int = 1) -> None:
         """Run a variant on those photographs of a part that have no stored outputs.
 

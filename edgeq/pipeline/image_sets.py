@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,11 +19,28 @@ from edgeq.pipeline.dependencies import arithmetic
 from edgeq.pipeline.eta import Countdown
 from edgeq.pipeline.memo import Memo
 from edgeq.quantize.calibration import Calibration
+from edgeq.samples.box_labels import (
+    BoxLabels,
+    are_box_labels,
+    find_box_labels,
+    read_box_labels,
+)
 from edgeq.samples.decode import Pixels, Progress, decode, pixel_facts_of
 from edgeq.samples.labels import LabelSet, label_set
 from edgeq.samples.lint import Lint, PixelFacts, lint, pixel_facts
 from edgeq.samples.pairs import load_pairs
-from edgeq.samples.sets import ROLES, ImageSet, Photo, Role, find_set, load_set, overlap
+from edgeq.samples.photo_sizes import photo_sizes
+from edgeq.samples.sets import (
+    ROLES,
+    ImageSet,
+    Photo,
+    Role,
+    find_set,
+    folder_of,
+    load_set,
+    overlap,
+)
+from edgeq.samples.sources import SOURCES
 from edgeq.samples.stream import Stream
 from edgeq.store.cached import keep
 from edgeq.store.digests import Digests
@@ -40,7 +58,8 @@ class NamedImages:
 
     Attributes:
         source: The source as written in the spec, None if the spec names none.
-        labels: The labels file, None if the spec names none.
+        labels: The labels file, None if the spec names none, or boxes.
+        boxes: The labelled boxes that the spec names, None if it names none.
         limit: Maximum number of photographs, None for all.
         table: The table of the spec that names them.
     """
@@ -49,17 +68,23 @@ class NamedImages:
     labels: str | None
     limit: int | None
     table: str
+    boxes: Path | None = None
 
 
 def named_images(spec: Spec, model: str, role: Role) -> NamedImages:
     """Return the photographs that a spec names for a role; the model's own take precedence."""
     own, shared = spec.models[model].images or Images(), spec.images
+    # A labels file belongs to the photographs in the same table.
+    labels = own.labels if getattr(own, role) else own.labels or shared.labels
+    boxes = None if labels is None else spec.path(labels)
+    if boxes is not None and not are_box_labels(boxes):
+        boxes = None
     return NamedImages(
         spec.images_of(model, role),
-        # A labels file belongs to the photographs in the same table.
-        own.labels if getattr(own, role) else own.labels or shared.labels,
+        labels if boxes is None else None,
         getattr(own, f"max_{role}") or getattr(shared, f"max_{role}"),
         f"[{key_text('models', model, 'images')}]" if getattr(own, role) else "[images]",
+        boxes,
     )
 
 
@@ -79,6 +104,7 @@ class ImageSets:
         self._samples: Memo[str, ImageSet] = Memo(keeps)
         self._streams: Memo[tuple[Preprocessing, tuple[int, int], str], Stream] = Memo(keeps)
         self._lint: Memo[str, Lint] = Memo(keeps)
+        self._boxes: Memo[str, BoxLabels] = Memo(keeps)
 
     def classes_of_labels(self) -> int | None:
         """Return the number of classes in the evaluation set's labels, None without labels."""
@@ -120,6 +146,42 @@ class ImageSets:
         if images is None:
             raise ImageError("no evaluation set is named", where=self._spec.origin)
         return images
+
+    @property
+    def has_box_labels(self) -> bool:
+        """Whether there are labelled boxes for the evaluation set."""
+        return self._box_labels_path() is not None
+
+    @property
+    def box_labels(self) -> BoxLabels | None:
+        """The labelled boxes of the evaluation set, None if there are none.
+
+        Raises:
+            ImageError: They can't be read, or belong to other photographs or classes.
+        """
+        path = self._box_labels_path()
+        return None if path is None else self._boxes.get("", lambda: self._read_boxes(path))
+
+    def _box_labels_path(self) -> Path | None:
+        named = named_images(self._spec, self._name, "evaluation")
+        if named.source is None or named.boxes is not None:
+            return named.boxes
+        if named.source.partition(":")[0] in SOURCES:
+            return None
+        return find_box_labels(folder_of(named.source, "evaluation", self._spec.root))
+
+    def _read_boxes(self, path: Path) -> BoxLabels:
+        images = self.require_evaluation()
+        names, sizes = [photo.name for photo in images.photos], self.sizes(images)
+        return read_box_labels(path, names, sizes, self._model.reading.classes)
+
+    def sizes(self, images: ImageSet) -> npt.NDArray[np.int64]:
+        """Return width and height of the photographs of a set in pixels, shape ``(n, 2)``.
+
+        Raises:
+            ImageError: A photograph can't be used.
+        """
+        return photo_sizes(images, self._store)
 
     def own_samples(self, variant: str) -> ImageSet | None:
         """Return the samples that the spec names for a variant alone, None if it names none.

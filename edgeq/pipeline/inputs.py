@@ -96,6 +96,7 @@ class ModelInputs:
             ),
             task=self.model.task,
             output=self.model.output,
+            decoder=None if self.model.detection is None else self.model.detection.decoder,
             where=f"{self.spec.origin}: {key_text('models', self.name)}",
         )
 

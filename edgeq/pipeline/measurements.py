@@ -21,12 +21,15 @@ from edgeq.config.structs import Kernels
 from edgeq.errors import UnlikeOutputsError
 from edgeq.io.files import sha256_bytes
 from edgeq.judge import running
+from edgeq.judge.boxes import doubt_of_boxes
 from edgeq.judge.doubt import Doubt, doubt, doubt_of_tensors
 from edgeq.judge.tensors import mismatch
 from edgeq.measure import stored
 from edgeq.measure.accuracy import Accuracy, accuracy
 from edgeq.measure.agreement import Agreement, agreement
+from edgeq.measure.average_precision import MeanPrecision
 from edgeq.measure.beside_here import BesideHere
+from edgeq.measure.box_agreement import BoxAgreement
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.first_values import first_values, same_first_values
 from edgeq.measure.input_range import InputFit, input_fit, input_scale, value_ends
@@ -44,6 +47,15 @@ from edgeq.measure.tensors import Fit, Output, fits, same_bits
 from edgeq.pipeline.computed import computed
 from edgeq.pipeline.control import beside_control_of, find_control, reference_of
 from edgeq.pipeline.dependencies import answers_facts, arithmetic, file_facts, pair_facts
+from edgeq.pipeline.detecting import (
+    boxes_facts,
+    boxes_of,
+    detection_facts,
+    detections_of,
+    labelled_precision_of,
+    precision_facts,
+    precision_of,
+)
 from edgeq.pipeline.elsewhere import beside_here_facts, beside_here_of, examine
 from edgeq.pipeline.growing import watch
 from edgeq.pipeline.making import make
@@ -64,6 +76,7 @@ from edgeq.record.feeding import (
 from edgeq.registry import Registry
 from edgeq.samples.sets import ImageSet
 from edgeq.store.cached import keep, sources
+from edgeq.tasks.detection.detections import Detections
 from edgeq.tflite.model_file import read_model
 from edgeq.tflite.units import units_of
 
@@ -102,7 +115,8 @@ class Measurement(Generic[T]):
         struct: Type of the result.
         group: Group of its entries in the store.
         depends: Returns everything that the result depends on, which is the address of its entry.
-            None if it has no entry, because its sources are stored or it is quick to measure.
+            None if it has no entry, because its sources are stored or it is quick to measure; the
+            function returns None if nothing shows everything that this result depends on.
         compares: Whether it compares the variant with its baseline; a baseline has no such value.
         alone: Whether nothing else may run during the measurement.
         of_file: Whether it is about the file alone, so that it is made once for all targets.
@@ -113,7 +127,7 @@ class Measurement(Generic[T]):
     make: Callable[[VariantUnderTest], T]
     struct: type[T] | None = None
     group: str = ""
-    depends: Callable[[VariantUnderTest], Mapping[str, object]] | None = None
+    depends: Callable[[VariantUnderTest], Mapping[str, object] | None] | None = None
     compares: bool = False
     alone: bool = False
     of_file: bool = False
@@ -125,9 +139,9 @@ class Measurement(Generic[T]):
         Raises:
             EdgeqError: It can't be made.
         """
-        if self.depends is None or self.struct is None:
+        facts = None if self.depends is None else self.depends(variant)
+        if facts is None or self.struct is None:
             return self.make(variant)
-        facts = self.depends(variant)
         return keep(variant.run.store, self.group, facts, lambda: self.make(variant), self.struct)
 
 
@@ -287,6 +301,11 @@ def _accuracy(variant: VariantUnderTest) -> Accuracy:
 
 
 def _doubt(variant: VariantUnderTest) -> Doubt | None:
+    if variant.detects:
+        labelled = variant.inputs.images.has_box_labels
+        return doubt_of_tensors(variant.outputs) or doubt_of_boxes(
+            variant.boxes, variant.precision if labelled else None
+        )
     if not variant.classifies:
         return doubt_of_tensors(variant.outputs)
     images, labels = variant.inputs.images.require_evaluation(), variant.inputs.labels
@@ -506,6 +525,30 @@ MEASUREMENTS: Registry[Measurement[Any]] = Registry(
                 struct=Renaming,
                 group="renaming",
                 depends=_renaming_facts,
+            ),
+            Measurement(
+                name="detections",
+                make=detections_of,
+                struct=Detections,
+                group="detections",
+                depends=detection_facts,
+            ),
+            Measurement(
+                name="boxes",
+                make=boxes_of,
+                struct=BoxAgreement,
+                group="boxes",
+                depends=boxes_facts,
+                compares=True,
+            ),
+            Measurement(name="labelled_precision", make=labelled_precision_of),
+            Measurement(
+                name="precision",
+                make=precision_of,
+                struct=MeanPrecision,
+                group="precision",
+                depends=precision_facts,
+                compares=True,
             ),
             Measurement(name="doubt", make=_doubt, compares=True),
             Measurement(name="control_choice", make=find_control, compares=True),

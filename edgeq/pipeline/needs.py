@@ -43,7 +43,7 @@ def weights_of(spec: Spec, name: str) -> str:
     if isinstance(source, FloatFile):
         file = file_of(spec, name, source)
         stored = halves(file)
-        require_float(file, halves=stored)
+        require_float(file, halves=stored, quantized_weights=model.allow_quantized_weights)
         wide = ", float16 weights taken as float32" if stored else ""
         return f"those of {model.source}, {size(file.bytes)}{wide}"
     if source.application is None:
@@ -99,7 +99,7 @@ def reading_of(spec: Spec, name: str) -> Reading | None:
     if not isinstance(source, FloatFile):
         return None
     file, labels = file_of(spec, name, source), classes_of(spec, name)
-    require_float(file, halves=halves(file))
+    require_float(file, halves=halves(file), quantized_weights=model.allow_quantized_weights)
 
     def count() -> int | None:
         counted = _evaluation(spec, name)
@@ -114,6 +114,7 @@ def reading_of(spec: Spec, name: str) -> Reading | None:
         ),
         task=model.task,
         output=model.output,
+        decoder=None if model.detection is None else model.detection.decoder,
         where=f"{spec.origin}: {key_text('models', name)}",
     )
     if labels is not None and reading.classes:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeq.config.gate import Gate
 from edgeq.config.gates import GATES
 from edgeq.config.methods import METHODS, choose
-from edgeq.config.structs import CLASSIFICATION, Model, Spec, Task
+from edgeq.config.structs import CLASSIFICATION, DETECTION, Model, Spec, Task
 from edgeq.config.tables import header
-from edgeq.errors import SpecError
+from edgeq.errors import EdgeqError, SpecError
 from edgeq.models import lite0
+from edgeq.models.sources import FloatFile, parse_source
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.case_ids import case_id
+from edgeq.tasks.detection.decoders import recognized_decoder
+from edgeq.tflite.model_file import read_model
 
 if TYPE_CHECKING:
     from edgeq.pipeline.run import Run
@@ -144,6 +149,8 @@ def _everywhere(spec: Spec, variant: VariantUnderTest) -> Iterator[Case]:
             asked_of_model=name in spec.gates.limits(variant.short_name)
             or (name in spec.gates.every and len(spec.models) == 1),
         )
+        if gate.task == DETECTION and not (case.asked_of_model or _may_detect(spec, variant.model)):
+            continue
         if task is None or case.inapplicable(task, _MANY_CLASSES) is None:
             yield case
 
@@ -158,6 +165,30 @@ def _known_task(model: Model) -> Task | None:
         return None if model.task == CLASSIFICATION else model.task
     known = model.source == lite0.SOURCE or model.source.startswith("keras:")
     return CLASSIFICATION if known else None
+
+
+def _may_detect(spec: Spec, name: str) -> bool:
+    """Return whether a model may be a detector, so that classifiers need no cases for boxes.
+
+    A file shows it by its outputs' shapes. What has yet to be exported may be one.
+    """
+    model = spec.models[name]
+    if model.task is not None or model.detection is not None:
+        return model.task in {None, DETECTION}
+    try:
+        source = parse_source(name, model, spec)
+        if not isinstance(source, FloatFile):
+            return _known_task(model) is None
+        facts = source.path.stat()
+        return _detects(source.path, facts.st_size, facts.st_mtime_ns)
+    except (EdgeqError, OSError):  # reported when the model is loaded
+        return False
+
+
+@lru_cache(maxsize=64)
+def _detects(path: Path, *_: int) -> bool:
+    """Return whether a file's outputs are those of a known detector, cached by size and time."""
+    return recognized_decoder(read_model(path)) is not None
 
 
 def _proves(gate: Gate, variant: VariantUnderTest) -> bool:

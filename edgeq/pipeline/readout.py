@@ -50,6 +50,7 @@ class Readout:
 
     Attributes:
         places: Number of tensors that a worker returns.
+        outputs: Number of them that are the model's own outputs, which come first.
         inside: Indices of the inner tensors that are returned too.
         edits: Edits of the file's bytes that turn these into outputs.
         scores: Place of the class scores, None if the model is not judged by classes.
@@ -60,6 +61,7 @@ class Readout:
     """
 
     places: int
+    outputs: int
     inside: tuple[int, ...]
     edits: tuple[Edit, ...]
     scores: int | None
@@ -88,6 +90,7 @@ def readout(model: ModelFile, reading: Reading) -> Readout:
         compared = []
     return Readout(
         places=len(handed_out),
+        outputs=len(dict.fromkeys(model.outputs)),
         inside=inside,
         edits=outputs_edits(model.path, inside),
         scores=scores,

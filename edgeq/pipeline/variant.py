@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from edgeq.config.limits import is_asked_for, limits_for
 from edgeq.config.methods import METHODS, MethodChoice
-from edgeq.config.structs import CLASSIFICATION, StoredWeights
+from edgeq.config.structs import CLASSIFICATION, DETECTION, StoredWeights
 from edgeq.pipeline.memo import Memo
 
 if TYPE_CHECKING:
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from edgeq.judge.doubt import Doubt
     from edgeq.measure.accuracy import Accuracy
     from edgeq.measure.agreement import Agreement
+    from edgeq.measure.average_precision import LabelledPrecision, MeanPrecision
     from edgeq.measure.beside_control import BesideControl
     from edgeq.measure.beside_here import BesideHere
+    from edgeq.measure.box_agreement import BoxAgreement
     from edgeq.measure.growth import Watched
     from edgeq.measure.latency import Latency
     from edgeq.measure.least_size import LeastSize
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from edgeq.samples.sets import ImageSet
     from edgeq.samples.stream import Stream
     from edgeq.targets.findings import Findings
+    from edgeq.tasks.detection.detections import Detections
     from edgeq.tasks.recognition import Reading
 
 T = TypeVar("T")
@@ -160,6 +163,14 @@ class VariantUnderTest:
     )
     accuracy: Measured[Accuracy] = Measured(
         "What it and its baseline say compared with the labels."
+    )
+    detections: Measured[Detections] = Measured("The boxes that a detector gives on its samples.")
+    boxes: Measured[BoxAgreement] = Measured("A detector's boxes compared with its baseline's.")
+    labelled_precision: Measured[LabelledPrecision] = Measured(
+        "A detector's average precision on labelled boxes, class by class."
+    )
+    precision: Measured[MeanPrecision] = Measured(
+        "A detector's and its baseline's mean average precision on labelled boxes."
     )
     least: Measured[LeastSize | None] = Measured(
         "What a file of its method needs of its baseline; None if the spec sets the limit on size, "
@@ -385,6 +396,11 @@ class VariantUnderTest:
     def classifies(self) -> bool:
         """Whether it is judged by classes."""
         return self.reading.task == CLASSIFICATION
+
+    @property
+    def detects(self) -> bool:
+        """Whether it is judged by boxes."""
+        return self.reading.task == DETECTION
 
     @property
     def readout(self) -> Readout:

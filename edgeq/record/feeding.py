@@ -174,6 +174,8 @@ def _compared(own: Preprocessing, baseline: Preprocessing) -> Iterator[tuple[str
 def _resize(preprocessing: Preprocessing) -> str:
     if preprocessing.resize == "whole":
         return "of the whole image"
+    if preprocessing.resize == "letterbox":
+        return "of the whole image with its proportions, padded"
     return f"of the middle {words.share(preprocessing.crop_fraction)}"
 
 

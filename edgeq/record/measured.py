@@ -7,13 +7,15 @@ written, but that an older record may lack, is ``null`` if it is not known.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from edgeq.measure.accuracy import Accuracy
 from edgeq.measure.agreement import Agreement
+from edgeq.measure.average_precision import ClassPrecision, MeanPrecision
 from edgeq.measure.beside_control import BesideControl
+from edgeq.measure.box_agreement import BoxAgreement, UnlikeImage
 from edgeq.measure.clusters import Clusters
 from edgeq.measure.flips import Flip, FlipKind, Guess, WorstImage
 from edgeq.measure.latency import Latency, Taking
@@ -145,6 +147,66 @@ class RecordedAccuracy(Accuracy, frozen=True, kw_only=True, omit_defaults=True):
         """Return an accuracy as a record stores it."""
         packed = {"baseline_right": "", "variant_right": ""}
         return cls(**msgspec.structs.asdict(measured) | packed)
+
+
+class NamedUnlikeImage(UnlikeImage, frozen=True, kw_only=True, omit_defaults=True):
+    """An image on which variant and baseline give different boxes.
+
+    Attributes:
+        name: Name of the photograph.
+    """
+
+    name: str | None = None
+
+
+class RecordedBoxes(BoxAgreement, frozen=True, kw_only=True, omit_defaults=True):
+    """A detector's boxes compared with its baseline's at the operating score."""
+
+    unlike: tuple[NamedUnlikeImage, ...] = ()
+
+    @classmethod
+    def of(cls, measured: BoxAgreement, photographs: Sequence[str] | None) -> RecordedBoxes:
+        """Return an agreement of boxes as a record stores it, with the names of images.
+
+        Args:
+            measured: The agreement.
+            photographs: Names of the evaluation set's images; None if there is no set.
+        """
+        unlike = tuple(
+            NamedUnlikeImage(**msgspec.structs.asdict(image), name=_name(photographs, image.image))
+            for image in measured.unlike
+        )
+        return cls(**msgspec.structs.asdict(measured) | {"unlike": unlike})
+
+
+class NamedClassPrecision(ClassPrecision, frozen=True, kw_only=True, omit_defaults=True):
+    """Average precision for one class.
+
+    Attributes:
+        name: Name of the class.
+    """
+
+    name: str | None = None
+
+
+class RecordedPrecision(MeanPrecision, frozen=True, kw_only=True, omit_defaults=True):
+    """Mean average precision of a detector and its baseline on labelled images."""
+
+    classes: tuple[NamedClassPrecision, ...] = ()
+
+    @classmethod
+    def of(cls, measured: MeanPrecision, classes: Mapping[int, str]) -> RecordedPrecision:
+        """Return a mean average precision as a record stores it, with the names of classes.
+
+        Args:
+            measured: The precision.
+            classes: Names of the classes by index, as far as they are known.
+        """
+        named = tuple(
+            NamedClassPrecision(**msgspec.structs.asdict(row), name=classes.get(row.class_index))
+            for row in measured.classes
+        )
+        return cls(**msgspec.structs.asdict(measured) | {"classes": named})
 
 
 class RecordedLatency(Latency, frozen=True, kw_only=True, omit_defaults=True):

@@ -35,11 +35,13 @@ from edgeq.record.measured import (
     InParts,
     RecordedAccuracy,
     RecordedAgreement,
+    RecordedBoxes,
     RecordedControl,
     RecordedLatency,
     RecordedMemory,
     RecordedNetwork,
     RecordedOperators,
+    RecordedPrecision,
 )
 from edgeq.record.provenance import Machine, RecordedImages, RecordedLabels, Toolchain
 from edgeq.record.repair import Repair
@@ -54,6 +56,8 @@ SECTIONS = (
     "operators",
     "agreement",
     "accuracy",
+    "boxes",
+    "precision",
     "latency",
     "memory",
     "network",
@@ -163,6 +167,8 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
             case that depends on it was judged.
         size, operators, agreement, accuracy, latency, memory: The measurement; None, written as
             ``{}``, if it was not taken.
+        boxes, precision: How a detector's boxes agree with the baseline's, and the mean average
+            precision of both on labelled boxes; None, written as ``{}``, if not measured.
         network: The error of each layer along the network; None if it was not measured.
         outputs: How closely each output that is judged as a tensor matches the baseline's.
         control: The control that the variant is also compared with, or why there is none, and the
@@ -188,6 +194,8 @@ class VariantRecord(msgspec.Struct, frozen=True, kw_only=True):
     operators: RecordedOperators | None = None
     agreement: RecordedAgreement | None = None
     accuracy: RecordedAccuracy | None = None
+    boxes: RecordedBoxes | None = None
+    precision: RecordedPrecision | None = None
     latency: RecordedLatency | None = None
     memory: RecordedMemory | None = None
     network: RecordedNetwork | None = None
@@ -256,6 +264,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         notes: What a reader must know, for example that the weights are random.
         task: What the outputs are judged as; ``""`` if the task is not known.
         task_evidence: Why that task was chosen.
+        decoder: What turned a detector's outputs into boxes; empty for other models.
         classes: Number of classes, 0 if the model has none.
         output: Index of the output that holds the class scores; 0 if there is none.
         tensors: Number of outputs that are judged as tensors.
@@ -278,6 +287,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     task: str = ""
     task_evidence: str = ""
+    decoder: str = ""
     classes: int = 0
     output: int = 0
     tensors: int = 0

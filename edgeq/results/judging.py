@@ -6,7 +6,7 @@ import os
 
 import msgspec
 
-from edgeq.config.structs import Spec
+from edgeq.config.structs import DETECTION, Spec
 from edgeq.config.tables import as_written
 from edgeq.diagnosis.explaining import explained
 from edgeq.errors import (
@@ -28,6 +28,11 @@ from edgeq.pipeline.schedule import StoppedError
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.structs import CaseRecord
 from edgeq.words.escape import printable
+
+_LABELS = {
+    False: "Name a csv in images.labels, sort the images into one folder per class",
+    True: "Name YOLO's text files or a JSON file in COCO's format in images.labels",
+}
 
 
 def judge(case: Case, *, explain: bool = True) -> tuple[CaseRecord, EdgeqError | None]:
@@ -133,11 +138,19 @@ def shortfall_of(case: Case) -> Judgement | None:
     return unmeasurable(
         case.gate,
         images=0 if images is None else len(images.photos),
-        labelled=images is not None and images.labelled,
+        labelled=images is not None and _are_labelled(case),
         trained=inputs.baseline.trained,
         allow_missing=case.variant.spec.allow_missing,
         allow_random_weights=inputs.model.allow_random_weights,
     )
+
+
+def _are_labelled(case: Case) -> bool:
+    """Return whether the evaluation images have the labels that a case's gate looks at."""
+    sets = case.variant.inputs.images
+    if case.gate.task == DETECTION:
+        return sets.has_box_labels
+    return sets.evaluation is not None and sets.evaluation.labelled
 
 
 def why_inapplicable(case: Case) -> str | None:
@@ -168,8 +181,7 @@ def _judge(case: Case) -> Judgement:
         raise ImageError(
             f"{case.gate.name} is asked for, but the evaluation images have no labels",
             where=f"{case.variant.spec.origin}: gates",
-            remedy="Name a csv in images.labels, sort the images into one folder per class, or "
-            f"remove {case.gate.name}",
+            remedy=f"{_LABELS[case.gate.task == DETECTION]}, or remove {case.gate.name}",
         )
     return shortfall
 
@@ -250,7 +262,7 @@ def _lacks_labels(case: Case) -> bool:
     inputs = case.variant.inputs
     if not case.gate.needs_labels or (case.gate.needs_training and not inputs.baseline.trained):
         return False
-    return inputs.images.evaluation is not None and not inputs.images.evaluation.labelled
+    return inputs.images.evaluation is not None and not _are_labelled(case)
 
 
 def recorded(case: Case, judgement: Judgement) -> CaseRecord:

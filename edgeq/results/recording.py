@@ -14,7 +14,7 @@ import msgspec
 
 import edgeq
 from edgeq.config.digest import spec_sha256
-from edgeq.config.structs import CLASSIFICATION, TENSORS, Spec, Task
+from edgeq.config.structs import CLASSIFICATION, DETECTION, TENSORS, Spec, Task
 from edgeq.errors import EdgeqError, encodable
 from edgeq.io import structs
 from edgeq.judge import growing
@@ -34,9 +34,11 @@ from edgeq.record.feeding import Feeding
 from edgeq.record.measured import (
     RecordedAccuracy,
     RecordedAgreement,
+    RecordedBoxes,
     RecordedLatency,
     RecordedMemory,
     RecordedOperators,
+    RecordedPrecision,
 )
 from edgeq.record.provenance import (
     Machine,
@@ -56,7 +58,7 @@ from edgeq.record.structs import (
 )
 from edgeq.tasks.recognition import Reading
 
-TASKS: dict[str, Task] = {name: name for name in (CLASSIFICATION, TENSORS)}
+TASKS: dict[str, Task] = {name: name for name in (CLASSIFICATION, DETECTION, TENSORS)}
 
 
 def record_run(
@@ -213,6 +215,7 @@ def _model(run: Run, name: str) -> ModelRecord:
         ),
         task="" if reading is None else reading.task,
         task_evidence="" if reading is None else reading.evidence,
+        decoder="" if reading is None else reading.decoder,
         classes=0 if reading is None else reading.classes,
         output=0 if reading is None else reading.output,
         tensors=0 if reading is None else reading.tensors,
@@ -291,15 +294,18 @@ def _image_keys(inputs: ModelInputs) -> str:
 
 def _read_as(run: Run, model: str, reading: Reading | None) -> tuple[str, ...]:
     """Return the note for a model that is not judged by classes."""
-    if reading is None or reading.task != TENSORS:
+    if reading is None or reading.task == CLASSIFICATION:
         return ()
     out = dict.fromkeys(
         case.gate.name
         for case in run.cases
         if case.variant.model == model and case.inapplicable(reading.task, reading.classes)
     )
+    how = "Judged as tensors"
+    if reading.task == DETECTION:
+        how = f"Judged as detection by the decoder {reading.decoder!r}"
     left_out = f". {', '.join(out)}: not applicable" if out else ""
-    return (f"Judged as tensors: {reading.evidence}{left_out}",)
+    return (f"{how}: {reading.evidence}{left_out}",)
 
 
 def _not_asked_for(spec: Spec) -> tuple[str, ...]:
@@ -359,6 +365,8 @@ def _variant(variant: VariantUnderTest) -> VariantRecord:
         agrees="" if agreement is None else agreement.agreeing_images,
         agreement=None if agreement is None else _named(variant.inputs, agreement),
         accuracy=None if accuracy is None else RecordedAccuracy.of(accuracy),
+        boxes=_boxes(variant),
+        precision=_precision(variant),
         latency=_latency(variant),
         outputs=variant.known(VariantUnderTest.outputs) or (),
         control=None if control is None else record_of(variant, control),
@@ -373,6 +381,23 @@ def _named(inputs: ModelInputs, measured: Agreement) -> RecordedAgreement:
         photographs=None if images is None else [encodable(one.name) for one in images.photos],
         classes=None if labels is None else labels.names,
     )
+
+
+def _boxes(variant: VariantUnderTest) -> RecordedBoxes | None:
+    measured, images = variant.known(VariantUnderTest.boxes), variant.inputs.images.evaluation
+    if measured is None:
+        return None
+    names = None if images is None else [encodable(photo.name) for photo in images.photos]
+    return RecordedBoxes.of(measured, names)
+
+
+def _precision(variant: VariantUnderTest) -> RecordedPrecision | None:
+    measured, labels = variant.known(VariantUnderTest.precision), variant.inputs.labels
+    if measured is None:
+        return None
+    boxes = variant.inputs.images.box_labels
+    names = dict(enumerate(labels.names)) if labels is not None else boxes.names if boxes else {}
+    return RecordedPrecision.of(measured, names)
 
 
 def _latency(variant: VariantUnderTest) -> RecordedLatency | None:

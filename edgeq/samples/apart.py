@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import IO
 
@@ -34,6 +34,7 @@ TIMEOUT_S = 30.0
 MEMORY_LIMIT = 4_000_000_000
 """Memory limit of a child in bytes: enough for the largest photograph with transparency."""
 READ_BYTES = 1 << 20
+_SIDES = ("width", "height")
 _REMEDY = "Scale it down, save it again, or take it out of the set"
 
 
@@ -125,17 +126,26 @@ def decoded(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int]) -
         ImageError: The photograph can't be used, changed after the set was loaded, or takes too
             long or too much memory.
     """
-    request = msgspec.json.encode(
-        {
-            "file": photo.file,
-            "sha256": photo.sha256,
-            "preprocessing": preprocessing,
-            "size": list(size),
-        }
-    )
+    return _asked(photo, {"preprocessing": preprocessing, "size": list(size)})[1]
+
+
+def measured(photo: Photo) -> tuple[int, int]:
+    """Return a photograph's width and height in pixels, upright.
+
+    Raises:
+        ImageError: As for ``decoded``.
+    """
+    head, _ = _asked(photo, {"size": None})
+    width, height = (value if isinstance(value, int) else 0 for value in map(head.get, _SIDES))
+    return width, height
+
+
+def _asked(photo: Photo, request: Mapping[str, object]) -> tuple[dict[str, object], bytes]:
+    """Return what a child answers about a photograph, and the bytes that follow."""
+    line = msgspec.json.encode({"file": photo.file, "sha256": photo.sha256, **request})
     child = idle.take("") or Decoder()
     try:
-        head, pixels = child.ask(request)
+        head, pixels = child.ask(line)
     except _SlowError:
         child.end()
         raise _refused(photo, f"takes longer than {TIMEOUT_S:g} s to decode") from None
@@ -154,7 +164,7 @@ def decoded(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int]) -
             where=None if where is None else str(where),
             remedy=None if remedy is None else str(remedy),
         )
-    return pixels
+    return head, pixels
 
 
 def _refused(photo: Photo, what: str) -> ImageError:

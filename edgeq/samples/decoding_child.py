@@ -1,7 +1,8 @@
 """The child's side of ``edgeq.samples.apart``: decodes one photograph at a time.
 
 A request is a line of JSON on standard input. The answer on standard output is a line of JSON
-that gives a number of bytes, followed by that many bytes of pixels.
+that gives a number of bytes, followed by that many bytes of pixels; or, if the request names no
+size, the photograph's own width and height.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from edgeq.errors import ImageError
-from edgeq.samples.photo import pillow_warnings_are_errors
+from edgeq.samples.photo import pillow_warnings_are_errors, size_of
 from edgeq.samples.resize import read_resized
 
 
@@ -32,10 +33,13 @@ def serve(memory_limit: int) -> None:
 
 
 def _answer(request: dict[str, Any]) -> tuple[dict[str, object], bytes]:
-    geometry = SimpleNamespace(**request["preprocessing"])
-    height, width = request["size"]
     path = Path(request["file"])
     try:
+        if request["size"] is None:
+            width, height = size_of(path, sha256=request["sha256"])
+            return {"width": width, "height": height}, b""
+        geometry = SimpleNamespace(**request["preprocessing"])
+        height, width = request["size"]
         pixels = read_resized(path, request["sha256"], geometry, (height, width)).tobytes()
     except ImageError as error:
         return {"what": error.what, "where": error.where, "remedy": error.remedy}, b""

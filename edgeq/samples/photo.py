@@ -40,6 +40,8 @@ JPEG_STEPS = (8, 4, 2)
 """Factors by which the JPEG decoder can reduce both sides: it computes fewer pixels per block."""
 
 _ORIENTATION, _UPRIGHT = 0x0112, 1
+_LYING = (5, 6, 7, 8)
+"""EXIF orientations whose width is the upright photograph's height."""
 _16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 _REMEDY = "Replace the file or take it out of the set"
 
@@ -122,6 +124,35 @@ def read_photo(path: Path, *, sha256: str | None = None, least: float | None = N
     Raises:
         ImageError: As for ``open_photo``; or the content has another hash.
     """
+    with _opened(path, sha256) as image:
+        width, height = image.size
+        step = 1 if least is None else _reduce(image, least)
+        image.load()
+        upright = _upright_rgb(path, image)
+        if _is_turned(image):
+            width, height = (step * side for side in upright.size)
+        return Decoded(upright, (width, height), step)
+
+
+def size_of(path: Path, *, sha256: str | None = None) -> tuple[int, int]:
+    """Return a photograph's width and height in pixels, upright; it is not decoded.
+
+    Args:
+        path: The file, read inside ``pillow_warnings_are_errors``.
+        sha256: Expected hash of the content, or None to accept any.
+
+    Raises:
+        ImageError: The file is not an image, is too large, or its kind is refused.
+    """
+    with _opened(path, sha256) as image:
+        width, height = image.size
+        lies = image.getexif().get(_ORIENTATION, _UPRIGHT) in _LYING
+        return (height, width) if lies else (width, height)
+
+
+@contextmanager
+def _opened(path: Path, sha256: str | None) -> Iterator[Image.Image]:
+    """Open a photograph; what goes wrong with it inside the block is an ``ImageError``."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -131,13 +162,7 @@ def read_photo(path: Path, *, sha256: str | None = None, least: float | None = N
         with BytesIO(content) as file, Image.open(file, formats=known) as image:
             _refuse_many_scans(path, image, content)
             _refuse_several_frames(path, image)
-            width, height = image.size
-            step = 1 if least is None else _reduce(image, least)
-            image.load()
-            upright = _upright_rgb(path, image)
-            if _is_turned(image):
-                width, height = (step * side for side in upright.size)
-            return Decoded(upright, (width, height), step)
+            yield image
     except ImageError:
         raise
     except MemoryError as error:

@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
+GREY = 114
+"""Level of the padding of a letterbox."""
+
+
 class Geometry(Protocol):
     """The part of ``Preprocessing`` that determines which pixels are used."""
 
     @property
     def resize(self) -> str:
-        """``"whole"`` or ``"centre_crop"``."""
+        """``"whole"``, ``"centre_crop"`` or ``"letterbox"``."""
 
     @property
     def filter(self) -> str:
@@ -52,10 +56,11 @@ def read_resized(
 
 
 def resized(photo: Decoded, preprocessing: Geometry, size: tuple[int, int]) -> Image.Image:
-    """Return a photograph cropped and resized with Pillow's filter.
+    """Return a photograph cropped or padded, and resized with Pillow's filter.
 
     The centre crop is that of the EfficientNet checkpoints: the central square with a side of
-    ``int(crop_fraction * shorter side)`` pixels.
+    ``int(crop_fraction * shorter side)`` pixels. The letterbox is that of Ultralytics: the whole
+    photograph in the middle of grey of level 114.
 
     Args:
         photo: The photograph.
@@ -64,11 +69,85 @@ def resized(photo: Decoded, preprocessing: Geometry, size: tuple[int, int]) -> I
     """
     from PIL import Image
 
-    (width, height), (left, top) = photo.size, (0, 0)
+    if preprocessing.resize == "letterbox":
+        left, top, width, height = letterbox(photo.size, size)
+        inside = _scaled(photo, preprocessing, (0, 0, *photo.size), (height, width))
+        padded = Image.new("RGB", size[::-1], (GREY,) * 3)
+        padded.paste(inside, (left, top))
+        return padded
+    area = (0, 0, *photo.size)
     if preprocessing.resize == "centre_crop":
-        side = max(1, int(preprocessing.crop_fraction * min(photo.size)))
-        left, top = (width - side + 1) // 2, (height - side + 1) // 2
-        width = height = side
+        area = centre_crop(photo.size, preprocessing.crop_fraction)
+    return _scaled(photo, preprocessing, area, size)
+
+
+def centre_crop(photo: tuple[int, int], fraction: float) -> tuple[int, int, int, int]:
+    """Return left and top edge, width and height in pixels of the part that a crop leaves.
+
+    Args:
+        photo: Width and height of the photograph.
+        fraction: Side of the crop as a share of the shorter side.
+    """
+    width, height = photo
+    side = max(1, int(fraction * min(photo)))
+    return (width - side + 1) // 2, (height - side + 1) // 2, side, side
+
+
+def letterbox(photo: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return left and top edge, width and height in pixels of a photograph within its padding.
+
+    As ``letterbox`` in ``utils/augmentations.py`` of github.com/ultralytics/yolov5, without
+    stretching to a stride.
+
+    Args:
+        photo: Width and height of the photograph.
+        size: Height and width of the input.
+    """
+    scale = min(size[1] / photo[0], size[0] / photo[1])
+    width, height = (max(1, round(side * scale)) for side in photo)
+    left, top = ((whole - part) / 2 for whole, part in ((size[1], width), (size[0], height)))
+    return round(left - 0.1), round(top - 0.1), width, height
+
+
+def place_of_photo(
+    photo: tuple[int, int], preprocessing: Geometry, size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Return left and top edge, width and height of a photograph relative to the model's input.
+
+    It is ``(0, 0, 1, 1)`` for a photograph that fills the input, larger for one that was cropped,
+    and smaller for one that was padded.
+
+    Args:
+        photo: Width and height of the photograph.
+        preprocessing: Resize and crop.
+        size: Height and width of the input.
+    """
+    if preprocessing.resize == "letterbox":
+        left, top, width, height = letterbox(photo, size)
+        return left / size[1], top / size[0], width / size[1], height / size[0]
+    if preprocessing.resize == "centre_crop":
+        left, top, side, _ = centre_crop(photo, preprocessing.crop_fraction)
+        return -left / side, -top / side, photo[0] / side, photo[1] / side
+    return 0.0, 0.0, 1.0, 1.0
+
+
+def _scaled(
+    photo: Decoded,
+    preprocessing: Geometry,
+    area: tuple[int, int, int, int],
+    size: tuple[int, int],
+) -> Image.Image:
+    """Return a part of a photograph at another size.
+
+    Args:
+        photo: The photograph.
+        preprocessing: Filter.
+        area: Left, top, width and height of the part in the photograph's own pixels.
+        size: Height and width in pixels.
+    """
+    from PIL import Image
+
+    left, top, width, height = area
     # If the decoder reduced the image, the box may begin and end inside a pixel.
     step = photo.step
     first = (left // step, top // step)

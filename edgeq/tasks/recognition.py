@@ -1,8 +1,9 @@
-"""Recognition of the output that holds class scores, if any, with the evidence.
+"""Recognition of what a model's outputs mean, with the evidence.
 
-The greatest value of an output is meaningful only for class scores, not for box corners, the cells
-of a map or the numbers of an embedding. Outputs without any sign of class scores are judged as
-tensors.
+Outputs that are shaped like those of a known detector are boxes. Otherwise, an output may hold
+class scores. The greatest value of an output is meaningful only for class scores, not for box
+corners, the cells of a map or the numbers of an embedding. Outputs without any sign of class scores
+are judged as tensors.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edgeq.config.structs import CLASSIFICATION, TENSORS, Task
+from edgeq.config.structs import CLASSIFICATION, DETECTION, TENSORS, Task
 from edgeq.errors import SpecError
 from edgeq.registry import unknown
+from edgeq.tasks.detection.decoders import DECODERS, recognized_decoder
 from edgeq.tflite.model_file import ModelFile, Tensor
 from edgeq.tflite.wiring import Wiring
 
@@ -49,6 +51,8 @@ class Reading:
         evidence: The reason, as a clause that follows "judged as ...:".
         classes: Number of classes; 0 if there are none. One sigmoid means two classes.
         tensors: Number of outputs that are judged as tensors: all but the class scores.
+        decoder: What turns a detector's outputs into boxes: its name in the table of decoders, or
+            ``"package.module:function"``; empty if the model is not a detector.
     """
 
     task: Task
@@ -56,6 +60,7 @@ class Reading:
     evidence: str
     classes: int = 0
     tensors: int = 0
+    decoder: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,13 @@ class _Candidate:
 
 
 def recognize(
-    model: ModelFile, known: KnownClasses, *, task: Task | None, output: str | None, where: str
+    model: ModelFile,
+    known: KnownClasses,
+    *,
+    task: Task | None,
+    output: str | None,
+    where: str,
+    decoder: str | None = None,
 ) -> Reading:
     """Return how the outputs of a float model are read.
 
@@ -88,14 +99,20 @@ def recognize(
         output: The output that the spec names: a tensor's or signature's name, or an index; None if
             it names none.
         where: The model's table in the spec, for errors.
+        decoder: The decoder that the spec names; None if it names none.
 
     Raises:
-        SpecError: There is no such output, or the output can't hold class scores.
+        SpecError: There is no such output, the output can't hold class scores, or no decoder fits
+            the outputs of a model that the spec calls a detector.
     """
     wiring, outputs = Wiring(model), len(model.outputs)
     place = None if output is None else _place(model, output, where)
     if task == TENSORS:
         return Reading(TENSORS, 0, "the spec says so", tensors=outputs)
+    if task == DETECTION or (task is None and place is None):
+        detector = _detector(model, decoder, where, named=task == DETECTION)
+        if detector is not None:
+            return detector
     candidates = [
         candidate for at in range(len(model.outputs)) if (candidate := _candidate(wiring, at))
     ]
@@ -121,6 +138,27 @@ def recognize(
         evidence = f"the spec says so of {candidate.label}"
         return Reading(CLASSIFICATION, candidate.place, evidence, candidate.classes, outputs - 1)
     return Reading(TENSORS, 0, _why_not(model, candidates), tensors=outputs)
+
+
+def _detector(model: ModelFile, decoder: str | None, where: str, *, named: bool) -> Reading | None:
+    """Return how a detector's outputs are read, None if the model is not one."""
+    recognized, outputs = recognized_decoder(model), len(model.outputs)
+    if decoder is not None:
+        fits = recognized is not None and recognized[0].name == decoder
+        evidence = recognized[1].text if fits and recognized else f"the spec names {decoder!r}"
+        classes = recognized[1].classes if fits and recognized else 0
+        return Reading(DETECTION, 0, evidence, classes, outputs, decoder)
+    if recognized is not None:
+        row, found = recognized
+        return Reading(DETECTION, 0, found.text, found.classes, outputs, row.name)
+    if named:
+        raise SpecError(
+            f"no decoder fits the outputs of the model: {_shapes(model)}",
+            where=where,
+            remedy=f"Name one of {', '.join(DECODERS.names())} or a function of your own as "
+            "`detection.decoder`",
+        )
+    return None
 
 
 def _candidate(wiring: Wiring, place: int) -> _Candidate | None:

@@ -38,6 +38,22 @@ def test_pixels_come_back(tmp_path: Path) -> None:
     assert len(apart.decoded(photo(tmp_path / "a.png"), PLAIN, (5, 7))) == 5 * 7 * 3
 
 
+def test_the_size_of_a_photograph_comes_back_upright(tmp_path: Path) -> None:
+    image = Image.new("RGB", (6, 3))
+    turned = image.getexif()
+    turned[0x0112] = 6
+    image.save(tmp_path / "plain.png")
+    image.save(tmp_path / "turned.jpg", exif=turned)
+    assert apart.measured(photo(tmp_path / "plain.png")) == (6, 3)
+    assert apart.measured(photo(tmp_path / "turned.jpg")) == (3, 6)
+
+
+def test_a_photograph_without_a_size_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"no image")
+    with pytest.raises(ImageError, match="is not an image of a format"):
+        apart.measured(photo(tmp_path / "a.png"))
+
+
 def test_an_error_of_the_photograph_comes_back_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no image")
     with pytest.raises(ImageError, match="is not an image of a format") as caught:

@@ -34,11 +34,14 @@ def read(tmp_path: Path) -> Read:
         *,
         task: Task | None = None,
         output: str | None = None,
+        decoder: str | None = None,
     ) -> Reading:
         path = tmp_path / "net.tflite"
         path.write_bytes(content)
         model = read_model(path)
-        return recognize(model, known, task=task, output=output, where="models.net")
+        return recognize(
+            model, known, task=task, output=output, where="models.net", decoder=decoder
+        )
 
     return recognized
 
@@ -177,9 +180,25 @@ def test_open_shapes_are_no_classes(read: Read) -> None:
 
 def test_what_comes_out_of_post_processing_is_no_class_scores(read: Read) -> None:
     found = read(detector(), label_set(4))
-    assert found.task == "tensors"
+    assert (found.task, found.decoder) == ("detection", "ssd")
     with pytest.raises(SpecError, match="holds one score for each class"):
         read(detector(), output="1")
+
+
+def test_a_detector_is_read_as_tensors_if_the_spec_says_so(read: Read) -> None:
+    assert read(detector(), task="tensors").task == "tensors"
+
+
+def test_the_spec_may_name_a_decoder_of_its_own(read: Read) -> None:
+    found = read(heads(Head("boxes", 8)), task="detection", decoder="mine.boxes:decode")
+    assert (found.task, found.decoder, found.classes) == ("detection", "mine.boxes:decode", 0)
+    assert "the spec names 'mine.boxes:decode'" in found.evidence
+
+
+def test_a_detector_that_no_decoder_fits_is_refused(read: Read) -> None:
+    with pytest.raises(SpecError, match="no decoder fits the outputs") as caught:
+        read(heads(Head("p", 5, last="SOFTMAX")), task="detection")
+    assert "yolov8" in str(caught.value.remedy)
 
 
 TWO = (Head("box", 4), Head("kind", 3, seed=1))

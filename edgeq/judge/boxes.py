@@ -1,0 +1,270 @@
+"""Verdicts on a detector's boxes."""
+
+from __future__ import annotations
+
+from edgeq import words
+from edgeq.judge import open_value, resolution
+from edgeq.judge.advice import more_images
+from edgeq.judge.decide import Sense, decide, half_towards
+from edgeq.judge.doubt import Doubt
+from edgeq.judge.limits import cluster_facts
+from edgeq.judge.missing import missing
+from edgeq.judge.verdict import Judgement, Verdict
+from edgeq.measure.average_precision import MeanPrecision
+from edgeq.measure.box_agreement import BoxAgreement, MeanOverImages
+from edgeq.measure.clusters import Clusters, effective
+from edgeq.measure.planning import samples_needed
+from edgeq.measure.statistics import Interval
+from edgeq.words import Kind, plural
+
+USABLE_MAP50 = 0.05
+"""mAP50 below which a baseline with the right labels, preprocessing and decoder does not lie. The
+smallest detectors of the field reach 0.15."""
+
+_GAFFKE = "Gaffke's bounds"
+_RESAMPLED = "resampled images"
+_LOOK = "Look at the images whose boxes differ, and check the variant's preprocessing and ranges"
+
+
+def box_recall(boxes: BoxAgreement, limit: float) -> Judgement:
+    """Judge the mean share of the baseline's boxes that the variant gives too.
+
+    Args:
+        boxes: The variant's boxes compared with the baseline's.
+        limit: Lowest share allowed.
+    """
+    if boxes.recall is None:
+        return _no_boxes(boxes)
+    of = f"gives {boxes.shared_boxes:,} of the baseline's {_at_score(boxes, boxes.baseline_boxes)}"
+    return _share(boxes, boxes.recall, limit, of)
+
+
+def box_precision(boxes: BoxAgreement, limit: float) -> Judgement:
+    """Judge the mean share of the variant's boxes that the baseline gives too.
+
+    A variant without any box fails if its baseline has some.
+
+    Args:
+        boxes: The variant's boxes compared with the baseline's.
+        limit: Lowest share allowed.
+    """
+    if boxes.precision is None:
+        if not boxes.baseline_boxes:
+            return _no_boxes(boxes)
+        return Judgement(
+            status=Verdict.FAIL,
+            reason=f"gives no box at a score of {boxes.score:g} or more, the baseline "
+            f"{plural(boxes.baseline_boxes, 'box', 'boxes')}",
+            limit=limit,
+            next_step=_LOOK,
+            evidence=_facts(boxes),
+        )
+    of = (
+        f"the baseline has {boxes.shared_boxes:,} of the variant's "
+        f"{_at_score(boxes, boxes.variant_boxes)}"
+    )
+    return _share(boxes, boxes.precision, limit, of)
+
+
+def score_shift(boxes: BoxAgreement, limit: float) -> Judgement:
+    """Judge how far the scores of shared objects lie from the baseline's.
+
+    Args:
+        boxes: The variant's boxes compared with the baseline's.
+        limit: Greatest mean distance allowed.
+    """
+    if boxes.shift is None:
+        if not boxes.baseline_boxes:
+            return _no_boxes(boxes)
+        return Judgement(
+            status=Verdict.FAIL,
+            reason="shares no object with the baseline, so that no score can be compared",
+            limit=limit,
+            next_step=_LOOK,
+            evidence=_facts(boxes),
+        )
+    direction = "higher" if (boxes.signed_shift or 0) > 0 else "lower"
+    mean = words.distance("number", abs(boxes.signed_shift or 0.0))
+    of = f"scores of shared objects are {mean} {direction} on average; mean distance"
+    return _mean(boxes, boxes.shift, limit, of, sense="max", kind="number")
+
+
+def map_drop(precision: MeanPrecision, limit: float) -> Judgement:
+    """Judge the baseline's mAP50-95 minus the variant's, on the same images.
+
+    Args:
+        precision: Mean average precision of both.
+        limit: Greatest drop allowed.
+    """
+    both = words.change("percent", precision.baseline_map, precision.variant_map)
+    half = words.change("percent", precision.baseline_map50, precision.variant_map50)
+    return _judged(
+        precision.drop,
+        precision.drop_interval,
+        limit,
+        f"mAP50-95 {both}, mAP50 {half}, on {_sample(precision)}",
+        sense="max",
+        kind="points",
+        images=precision.images,
+        clusters=precision.clusters,
+        noun="drop",
+        evidence=_precision_facts(precision),
+    )
+
+
+def min_map(precision: MeanPrecision, limit: float) -> Judgement:
+    """Judge the variant's own mAP50-95.
+
+    Args:
+        precision: Mean average precision of both.
+        limit: Lowest mean average precision allowed.
+    """
+    baseline = words.value("percent", precision.baseline_map)
+    return _judged(
+        precision.variant_map,
+        precision.variant_interval,
+        limit,
+        f"mAP50-95 on {_sample(precision)} (baseline {baseline})",
+        sense="min",
+        kind="percent",
+        images=precision.images,
+        clusters=precision.clusters,
+        noun="mAP",
+        evidence=_precision_facts(precision),
+    )
+
+
+def doubt_of_boxes(boxes: BoxAgreement, precision: MeanPrecision | None) -> Doubt | None:
+    """Return why a baseline's boxes prove nothing; None if it detects something.
+
+    Args:
+        boxes: A variant's boxes compared with the baseline's.
+        precision: Mean average precision; None without labels.
+    """
+    if not boxes.baseline_boxes:
+        return Doubt(
+            f"the baseline gives no box at a score of {boxes.score:g} or more on "
+            f"{plural(boxes.images, 'image')}",
+            "Check the baseline's preprocessing and decoder, and set `detection.operating_score` "
+            "to the score that the application uses",
+        )
+    if precision is not None and precision.baseline_map50 < USABLE_MAP50:
+        value = words.value("percent", precision.baseline_map50)
+        return Doubt(
+            f"the baseline's mAP50 is {value}: wrong labels, classes, preprocessing or decoder",
+            "Check that the labels belong to these images and to the model's classes, and the "
+            "baseline's preprocessing and decoder",
+        )
+    return None
+
+
+def _share(boxes: BoxAgreement, mean: MeanOverImages, limit: float, of: str) -> Judgement:
+    return _mean(boxes, mean, limit, f"{of}; per image", sense="min", kind="percent")
+
+
+def _mean(
+    boxes: BoxAgreement, mean: MeanOverImages, limit: float, of: str, *, sense: Sense, kind: Kind
+) -> Judgement:
+    return _judged(
+        mean.value,
+        mean.interval,
+        limit,
+        f"{of} on {plural(mean.images, 'image')}",
+        sense=sense,
+        kind=kind,
+        images=mean.images,
+        clusters=boxes.clusters,
+        noun="mean",
+        evidence={**_facts(boxes), "interval_method": _GAFFKE},
+    )
+
+
+def _judged(
+    value: float,
+    interval: Interval | None,
+    limit: float,
+    of: str,
+    *,
+    sense: Sense,
+    kind: Kind,
+    images: int,
+    clusters: Clusters | None,
+    noun: str,
+    evidence: dict[str, object],
+) -> Judgement:
+    """Return the judgement of a sampled value."""
+    status = Verdict.INCONCLUSIVE if interval is None else decide(value, interval, limit, sense)
+    worth = max(int(effective(images, clusters)), 1)
+    step = None
+    if status is Verdict.FAIL:
+        step = _LOOK
+    elif status is Verdict.INCONCLUSIVE and interval is None:
+        step = "Evaluate more images: a single one can't settle it"
+    elif status is Verdict.INCONCLUSIVE and interval is not None:
+        fine = open_value.FINE_RATE
+        highest = 1.0 if sense == "min" else None
+        open_ = open_value.OpenValue(noun, kind, value, interval, limit, sense, fine, highest)
+        towards = half_towards(value, interval, limit)
+        needed = samples_needed(value, towards, worth, limit)
+        step = more_images(open_, needed, worth, clusters)
+        if not open_.is_known and not open_.is_unreachable and needed is not None:
+            evidence = {**evidence, "images_needed": max(needed, worth + 1)}
+    return Judgement(
+        status=status,
+        reason=f"{of}: {words.against(kind, value, limit, sense, interval)}",
+        value=value,
+        limit=limit,
+        interval=interval,
+        next_step=step,
+        evidence={
+            **evidence,
+            "resolution": resolution.worth(
+                clusters, resolution.of_interval(worth, "image", kind, interval)
+            ),
+            **cluster_facts(clusters),
+        },
+    )
+
+
+def _no_boxes(boxes: BoxAgreement) -> Judgement:
+    return missing(
+        f"the baseline gives no box at a score of {boxes.score:g} or more, so there is nothing to "
+        "compare",
+        next_step="Evaluate images with objects of the model's classes, check the preprocessing, "
+        "and set `detection.operating_score`",
+    )
+
+
+def _at_score(boxes: BoxAgreement, count: int) -> str:
+    return f"{plural(count, 'box', 'boxes')} with a score of {boxes.score:g} or more"
+
+
+def _sample(precision: MeanPrecision) -> str:
+    of = resolution.sample(precision.images, precision.clusters)
+    return f"{of} with {plural(precision.boxes, 'labelled box', 'labelled boxes')}"
+
+
+def _facts(boxes: BoxAgreement) -> dict[str, object]:
+    return {
+        "images": boxes.images,
+        "operating_score": boxes.score,
+        "baseline_boxes": boxes.baseline_boxes,
+        "variant_boxes": boxes.variant_boxes,
+        "shared_boxes": boxes.shared_boxes,
+        "signed_shift": boxes.signed_shift,
+        "confidence": boxes.confidence,
+    }
+
+
+def _precision_facts(precision: MeanPrecision) -> dict[str, object]:
+    return {
+        "images": precision.images,
+        "boxes": precision.boxes,
+        "classes": len(precision.classes),
+        "baseline_map": precision.baseline_map,
+        "variant_map": precision.variant_map,
+        "baseline_map50": precision.baseline_map50,
+        "variant_map50": precision.variant_map50,
+        "confidence": precision.confidence,
+        "interval_method": f"{precision.resamples:,} {_RESAMPLED}",
+    }

@@ -1,0 +1,222 @@
+"""Agreement of a detector with its baseline, box by box, without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.measure.clusters import Clusters, effective
+from edgeq.measure.statistics import Interval, bounded_mean, unbounded_mean
+from edgeq.tasks.detection.boxes import Boxes, iou
+
+MATCHING_IOU = 0.5
+"""IoU from which two boxes of a class are the same object, as in PASCAL VOC and mAP50."""
+
+WORST = 6
+"""Images that are described: those whose boxes differ most."""
+
+_MOST_SHOWN = 20
+"""Boxes of an image that are described, the most certain ones."""
+
+
+class DrawnBox(msgspec.Struct, frozen=True, kw_only=True):
+    """A box of a described image.
+
+    Attributes:
+        corners: Left, top, right and bottom edge, relative to the photograph.
+        score: Its score.
+        class_index: Its class.
+        shared: Whether the other model gives it too.
+    """
+
+    corners: tuple[float, float, float, float]
+    score: float
+    class_index: int
+    shared: bool
+
+
+class UnlikeImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An image on which variant and baseline give different boxes.
+
+    Attributes:
+        image: Index in the evaluation set.
+        baseline, variant: Boxes at the operating score, the most certain ones.
+    """
+
+    image: int
+    baseline: tuple[DrawnBox, ...]
+    variant: tuple[DrawnBox, ...]
+
+
+class MeanOverImages(msgspec.Struct, frozen=True, kw_only=True):
+    """A mean over images.
+
+    Attributes:
+        value: The mean, 0 to 1.
+        interval: Its confidence interval, from all ways to weigh the images (Gaffke's bounds); None
+            if a single image can't tell.
+        images: Number of images that it is a mean of.
+    """
+
+    value: float
+    interval: Interval | None
+    images: int
+
+
+class BoxAgreement(msgspec.Struct, frozen=True, kw_only=True):
+    """A detector's boxes compared with its baseline's at the operating score.
+
+    Two boxes are the same if they have the same class and an IoU of at least ``MATCHING_IOU``. Each
+    is paired at most once, the baseline's most certain boxes first.
+
+    Attributes:
+        images: Number of images.
+        confidence: Confidence level of the intervals.
+        score: The operating score.
+        baseline_boxes: Number of boxes of the baseline at that score.
+        variant_boxes: Number of boxes of the variant at that score.
+        shared_boxes: Number of boxes that both give.
+        recall: Mean share of the baseline's boxes that the variant gives too, over the images with
+            a box of the baseline; None if there is none.
+        precision: Mean share of the variant's boxes that the baseline gives too, over the images
+            with a box of the variant; None if there is none.
+        shift: Mean distance between the scores of the baseline's boxes and of the variant's boxes
+            for the same objects, whatever their score; None if no object is shared.
+        signed_shift: Mean of the variant's score minus the baseline's; None as for ``shift``.
+        clusters: Which images belong together; None if all are independent.
+        unlike: The images whose boxes differ most.
+    """
+
+    images: int
+    confidence: float
+    score: float
+    baseline_boxes: int
+    variant_boxes: int
+    shared_boxes: int
+    recall: MeanOverImages | None
+    precision: MeanOverImages | None
+    shift: MeanOverImages | None
+    signed_shift: float | None
+    clusters: Clusters | None = None
+    unlike: tuple[UnlikeImage, ...] = ()
+
+
+def box_agreement(
+    baseline: Iterable[Boxes],
+    variant: Iterable[Boxes],
+    score: float,
+    *,
+    confidence: float = 0.95,
+    clusters: Clusters | None = None,
+) -> BoxAgreement:
+    """Compare a detector's boxes with its baseline's on the same images.
+
+    Args:
+        baseline: The baseline's boxes for each image.
+        variant: The variant's boxes for each image.
+        score: The operating score.
+        confidence: Confidence level of the intervals, in (0, 1).
+        clusters: Which images belong together.
+    """
+    recalls, precisions, shifts, signed = (list[float]() for _ in range(4))
+    counts = np.zeros(3, np.int64)
+    unlike: list[tuple[float, UnlikeImage]] = []
+    images = 0
+    for image, (ours, theirs) in enumerate(zip(baseline, variant, strict=True)):
+        images += 1
+        before, after = ours.above(score), theirs.above(score)
+        pairs = matched(before, after)
+        shared = int((pairs >= 0).sum())
+        counts += (len(before), len(after), shared)
+        if len(before):
+            recalls.append(shared / len(before))
+        if len(after):
+            precisions.append(shared / len(after))
+        any_score = matched(before, theirs)
+        if (any_score >= 0).any():
+            moved = theirs.scores[any_score[any_score >= 0]] - before.scores[any_score >= 0]
+            shifts.append(float(np.abs(moved.astype(np.float64)).mean()))
+            signed.append(float(moved.mean()))
+        differing = len(before) + len(after) - 2 * shared
+        if differing:
+            weight = differing / (len(before) + len(after)) + differing / 100
+            unlike.append((weight, _described(image, before, after, pairs)))
+    unlike.sort(key=lambda pair: -pair[0])
+    share = effective(images, clusters) / images if images else 1.0
+
+    def mean(values: list[float], *, bounded: bool = True) -> MeanOverImages | None:
+        if not values:
+            return None
+        numbers, worth = np.array(values), max(share * len(values), 1.0)
+        ends = (bounded_mean if bounded else unbounded_mean)(numbers, confidence, worth=worth)
+        return MeanOverImages(value=float(numbers.mean()), interval=ends, images=len(values))
+
+    return BoxAgreement(
+        images=images,
+        confidence=confidence,
+        score=score,
+        baseline_boxes=int(counts[0]),
+        variant_boxes=int(counts[1]),
+        shared_boxes=int(counts[2]),
+        recall=mean(recalls),
+        precision=mean(precisions),
+        shift=mean(shifts, bounded=False),
+        signed_shift=float(np.mean(signed)) if signed else None,
+        clusters=clusters,
+        unlike=tuple(image for _, image in unlike[:WORST]),
+    )
+
+
+def matched(first: Boxes, second: Boxes, least: float = MATCHING_IOU) -> npt.NDArray[np.int64]:
+    """Return the index of the second model's box for each of the first's, -1 without one.
+
+    The first model's most certain boxes choose first, each the box of its class with the greatest
+    IoU that no other has chosen.
+
+    Args:
+        first: Boxes of one image, ``(n, ...)``.
+        second: Boxes of the same image.
+        least: IoU from which two boxes are the same.
+    """
+    pairs = np.full(len(first), -1, np.int64)
+    if not len(second):
+        return pairs
+    close = iou(first.corners, second.corners)
+    close[first.classes[:, None] != second.classes[None, :]] = 0
+    for at in np.argsort(-first.scores, kind="stable"):
+        best = int(close[at].argmax())
+        if close[at, best] >= least:
+            pairs[at] = best
+            close[:, best] = 0
+    return pairs
+
+
+def _described(
+    image: int, before: Boxes, after: Boxes, pairs: npt.NDArray[np.int64]
+) -> UnlikeImage:
+    given = np.isin(np.arange(len(after)), pairs)
+    return UnlikeImage(
+        image=image, baseline=_drawn(before, pairs >= 0), variant=_drawn(after, given)
+    )
+
+
+def _drawn(boxes: Boxes, shared: Sequence[bool] | npt.NDArray[np.bool_]) -> tuple[DrawnBox, ...]:
+    """Return boxes as they are drawn, those that the other model lacks first."""
+    order = np.lexsort((-boxes.scores, np.asarray(shared)))[:_MOST_SHOWN]
+    return tuple(
+        DrawnBox(
+            corners=_rounded(boxes.corners[at].tolist()),
+            score=round(float(boxes.scores[at]), 3),
+            class_index=int(boxes.classes[at]),
+            shared=bool(shared[at]),
+        )
+        for at in order
+    )
+
+
+def _rounded(corners: Sequence[float]) -> tuple[float, float, float, float]:
+    left, top, right, bottom = (round(min(max(edge, 0.0), 1.0), 3) for edge in corners)
+    return left, top, right, bottom

@@ -1,0 +1,278 @@
+"""Labels of detectors: boxes from YOLO's text files or from a JSON file in COCO's format.
+
+- YOLO: one text file per photograph, with the photograph's name. Each line is ``class x y width
+  height``, with centre and size relative to the photograph. A photograph without a file, or with an
+  empty one, shows no object.
+- COCO: one JSON file with ``images``, ``annotations`` and ``categories``; boxes are left, top,
+  width and height in pixels. A photograph without an annotation shows no object.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.errors import ImageError
+from edgeq.io.files import read_text, sha256_bytes, sha256_file
+from edgeq.io.structs import from_json
+from edgeq.words import plural
+from edgeq.words.escape import printable
+
+YOLO_COLUMNS = 5
+JSON_ENDING = ".json"
+TOLERANCE = 0.01
+"""Greatest share of a side by which a box may extend beyond the photograph; rounding explains
+it."""
+
+
+@dataclass(frozen=True, eq=False)
+class BoxLabels:
+    """The boxes of all photographs of a set.
+
+    Attributes:
+        source: Where they come from.
+        sha256: Hash of the labels' content.
+        images: Index of the photograph in the set, shape ``(n,)``.
+        corners: Left, top, right and bottom edge relative to the photograph, shape ``(n, 4)``.
+        classes: Class index in the model's numbering, shape ``(n,)``.
+        crowds: Whether a box stands for a crowd that need not be detected, shape ``(n,)``.
+        names: Names of the classes by index, if the labels state them.
+    """
+
+    source: str
+    sha256: str
+    images: npt.NDArray[np.int64]
+    corners: npt.NDArray[np.float32]
+    classes: npt.NDArray[np.int64]
+    crowds: npt.NDArray[np.bool_]
+    names: dict[int, str]
+
+
+def are_box_labels(path: Path) -> bool:
+    """Return whether a path that the spec names as labels can only hold boxes."""
+    return path.is_dir() or path.suffix.lower() == JSON_ENDING
+
+
+def find_box_labels(folder: Path) -> Path | None:
+    """Return the labelled boxes that lie where convention has them, None if there are none.
+
+    As Ultralytics arranges them: ``.../images/...`` has its text files in ``.../labels/...``.
+
+    Args:
+        folder: The folder of photographs.
+    """
+    parts = folder.absolute().parts
+    for at in reversed(range(len(parts))):
+        if parts[at] == "images":
+            beside = Path(*parts[:at], "labels", *parts[at + 1 :])
+            if beside.is_dir() and next(beside.rglob("*.txt"), None) is not None:
+                return beside
+    return None
+
+
+def read_box_labels(
+    path: Path,
+    names: Sequence[str],
+    sizes: npt.NDArray[np.int64],
+    classes: int,
+) -> BoxLabels:
+    """Read the boxes of a set of photographs.
+
+    Args:
+        path: A folder of text files, or a JSON file.
+        names: The photographs' names, relative to their folder.
+        sizes: Width and height of each photograph in pixels, shape ``(n, 2)``.
+        classes: The model's number of classes; 0 if it is not known.
+
+    Raises:
+        ImageError: The labels can't be read, are empty, or belong to other photographs or classes.
+    """
+    labels = _read_yolo(path, names) if path.is_dir() else _read_coco(path, names, sizes, classes)
+    if not len(labels.classes):
+        raise ImageError(
+            f"no box belongs to any of {plural(len(names), 'photograph')}",
+            where=path,
+            remedy="Name the labels of these photographs; names must be equal up to the ending",
+        )
+    greatest = int(labels.classes.max())
+    if classes and greatest >= classes:
+        raise ImageError(
+            f"class {greatest} is labelled, but the model has {plural(classes, 'class', 'classes')}"
+            f" (0 to {classes - 1})",
+            where=path,
+            remedy="Name labels of the model's own classes",
+        )
+    return labels
+
+
+def _read_yolo(folder: Path, names: Sequence[str]) -> BoxLabels:
+    images, rows, digests = list[int](), list[list[float]](), list[str]()
+    for image, name in enumerate(names):
+        file = folder / PurePosixPath(name).with_suffix(".txt")
+        if not file.is_file():
+            digests.append("")
+            continue
+        digests.append(sha256_file(file))
+        boxes = _yolo_rows(file)
+        rows += boxes
+        images += [image] * len(boxes)
+    table = np.array(rows, np.float64).reshape(-1, YOLO_COLUMNS)
+    half = table[:, 3:5] / 2
+    return BoxLabels(
+        source=folder.name,
+        sha256=sha256_bytes("\n".join(digests).encode()),
+        images=np.array(images, np.int64),
+        corners=np.concatenate([table[:, 1:3] - half, table[:, 1:3] + half], axis=1).astype(
+            np.float32
+        ),
+        classes=table[:, 0].astype(np.int64),
+        crowds=np.zeros(len(table), np.bool_),
+        names={},
+    )
+
+
+def _yolo_rows(file: Path) -> list[list[float]]:
+    try:
+        lines = read_text(file).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageError(
+            f"can't be read: {error}", where=file, remedy="Replace it, or remove it"
+        ) from error
+    rows = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            rows.append(_yolo_row(line.split(), f"{file}, line {number}"))
+    return rows
+
+
+def _yolo_row(words: list[str], where: str) -> list[float]:
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        values = []
+    if len(values) != YOLO_COLUMNS or not all(map(math.isfinite, values)):
+        raise ImageError(
+            f"{printable(' '.join(words)[:60])!r} is not `class x y width height`",
+            where=where,
+            remedy="Write five numbers: the class, and centre and size relative to the photograph",
+        )
+    name, x, y, width, height = values
+    beyond = max(x + width / 2, y + height / 2) - 1, width / 2 - x, height / 2 - y
+    if name < 0 or name != int(name) or min(width, height) < 0 or max(beyond) > TOLERANCE:
+        raise ImageError(
+            f"a box of class {name:g} at {x:g}, {y:g} of size {width:g} x {height:g} is not inside "
+            "the photograph, or its class is not a whole number",
+            where=where,
+            remedy="Centre and size are relative to the photograph, from 0 to 1",
+        )
+    return values
+
+
+class _CocoImage(msgspec.Struct):
+    id: int
+    file_name: str
+    width: int = 0
+    height: int = 0
+
+
+class _CocoBox(msgspec.Struct):
+    image_id: int
+    category_id: int
+    bbox: tuple[float, float, float, float]
+    iscrowd: int = 0
+
+
+class _CocoCategory(msgspec.Struct):
+    id: int
+    name: str = ""
+
+
+class _Coco(msgspec.Struct):
+    images: list[_CocoImage]
+    annotations: list[_CocoBox]
+    categories: list[_CocoCategory] = []
+
+
+def _read_coco(
+    path: Path, names: Sequence[str], sizes: npt.NDArray[np.int64], classes: int
+) -> BoxLabels:
+    try:
+        data = path.read_bytes()
+        content = from_json(data, _Coco)
+    except OSError as error:
+        raise ImageError(
+            f"can't be read: {error.strerror}", where=path, remedy="Check the path"
+        ) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ImageError(
+            f"is not JSON in COCO's format: {error}",
+            where=path,
+            remedy="It needs images (id, file_name) and annotations (image_id, category_id, bbox)",
+        ) from error
+    place = {PurePosixPath(name).name: at for at, name in enumerate(names)}
+    place |= {name: at for at, name in enumerate(names)}
+    of = {image.id: image for image in content.images}
+    index, class_names = _class_indices(content, classes)
+    rows: dict[str, list[Any]] = defaultdict(list)
+    for box in content.annotations:
+        image = of.get(box.image_id)
+        if image is None or box.category_id not in index:
+            known = "image" if image is None else "category"
+            number = box.image_id if image is None else box.category_id
+            raise ImageError(
+                f"a box belongs to {known} {number}, which is not listed",
+                where=path,
+                remedy="Export the labels again",
+            )
+        file = image.file_name
+        at = place.get(file, place.get(PurePosixPath(file).name))
+        if at is None:
+            continue  # the file may list more photographs than the set has
+        width, height = (image.width, image.height) if image.width > 0 else map(int, sizes[at])
+        left, top, wide, high = box.bbox
+        corners = (left / width, top / height, (left + wide) / width, (top + high) / height)
+        if not all(-TOLERANCE <= edge <= 1 + TOLERANCE for edge in corners):
+            raise ImageError(
+                f"a box {list(box.bbox)} of {printable(file)!r} is not inside the photograph of "
+                f"{width} x {height} pixels",
+                where=path,
+                remedy="Boxes are left, top, width and height in the photograph's own pixels",
+            )
+        rows["images"].append(at)
+        rows["corners"].append(corners)
+        rows["classes"].append(index[box.category_id])
+        rows["crowds"].append(bool(box.iscrowd))
+    return BoxLabels(
+        source=path.name,
+        sha256=sha256_bytes(data),
+        images=np.array(rows["images"], np.int64),
+        corners=np.array(rows["corners"], np.float32).reshape(-1, 4),
+        classes=np.array(rows["classes"], np.int64),
+        crowds=np.array(rows["crowds"], np.bool_),
+        names=class_names,
+    )
+
+
+def _class_indices(content: _Coco, classes: int) -> tuple[dict[int, int], dict[int, str]]:
+    """Return the model's class index of each category, and the names by class index.
+
+    Categories are numbered with gaps (COCO's 80 have the ids 1 to 90). A model with as many classes
+    as there are categories counts them in the order of their ids; one with more classes counts the
+    ids themselves, from 1.
+    """
+    categories = sorted(content.categories, key=lambda category: category.id)
+    ids = [category.id for category in categories] or sorted(
+        {box.category_id for box in content.annotations}
+    )
+    ordered = not classes or len(ids) >= classes or ids[-1] > classes
+    index = {name: at if ordered else name - 1 for at, name in enumerate(ids)}
+    names = {index[category.id]: category.name for category in categories if category.name}
+    return index, names

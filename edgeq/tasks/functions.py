@@ -1,0 +1,44 @@
+"""Imports a user's functions by their name in the spec."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edgeq.errors import SpecError
+
+
+def load_function(text: str, root: Path, *, where: str) -> Callable[..., Any]:
+    """Import a user's function.
+
+    Args:
+        text: ``"package.module:function"``.
+        root: The project's folder, which is searched first for the module.
+        where: The key in the spec, for errors.
+
+    Raises:
+        SpecError: The module can't be imported, or has no such function.
+    """
+    module, _, name = text.partition(":")
+    sys.path.insert(0, str(root))
+    try:
+        function = getattr(importlib.import_module(module), name, None)
+    except (Exception, SystemExit) as error:  # a user's module may raise anything
+        raise SpecError(
+            f"{text!r} can't be imported: {error}",
+            where=where,
+            remedy="Name a function as package.module:function, importable from the spec's folder",
+        ) from error
+    finally:
+        sys.path.remove(str(root))
+    if not callable(function):
+        raise SpecError(
+            f"module {module!r} has no function {name!r}",
+            where=where,
+            remedy="Correct the name after the colon",
+        )
+    loaded: Callable[..., Any] = function
+    return loaded

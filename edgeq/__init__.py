@@ -30,11 +30,14 @@ if TYPE_CHECKING:
     from edgeq.samples.folders import SampleFile
     from edgeq.samples.sources import SampleSource
     from edgeq.targets.findings import Findings
+    from edgeq.tasks.detection.decoders import Decoder, Evidence
 
 _HOMES = {
     "CaseRecord": "edgeq.record.structs",
     "Comparison": "edgeq.config.gate",
+    "Decoder": "edgeq.tasks.detection.decoders",
     "EdgeqError": "edgeq.errors",
+    "Evidence": "edgeq.tasks.detection.decoders",
     "Fault": "edgeq.faults.fault",
     "Faulty": "edgeq.faults.fault",
     "Findings": "edgeq.targets.findings",
@@ -64,7 +67,9 @@ _HOMES = {
 __all__ = [
     "CaseRecord",
     "Comparison",
+    "Decoder",
     "EdgeqError",
+    "Evidence",
     "Fault",
     "Faulty",
     "Findings",

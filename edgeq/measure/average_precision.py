@@ -85,7 +85,7 @@ class MeanPrecision(msgspec.Struct, frozen=True, kw_only=True):
         baseline_map, variant_map: mAP50-95, the mean over classes and over IoUs from .5 to .95.
         baseline_map50, variant_map50: mAP at an IoU of .5.
         drop: ``baseline_map - variant_map``; below 0 the variant is the better one.
-        drop_interval: Its interval, by resampling images.
+        drop_interval: Interval of ``drop``, by resampling images.
         variant_interval: Interval of ``variant_map``, by resampling images.
         baseline_interval: Interval of ``baseline_map``, by resampling images.
         resamples: Number of resamples.

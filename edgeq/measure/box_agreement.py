@@ -56,7 +56,7 @@ class MeanOverImages(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         value: The mean, 0 to 1.
-        interval: Its confidence interval, from all ways to weigh the images (Gaffke's bounds); None
+        interval: Confidence interval of the mean, from all ways to weigh the images (Gaffke's bounds); None
             if a single image can't tell.
         images: Number of images that it is a mean of.
     """

@@ -18,8 +18,6 @@ from edgeq.models import lite0
 from edgeq.models.sources import FloatFile, parse_source
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.case_ids import case_id
-from edgeq.tasks.detection.decoders import recognized_decoder
-from edgeq.tflite.model_file import read_model
 
 if TYPE_CHECKING:
     from edgeq.pipeline.run import Run
@@ -188,6 +186,9 @@ def _may_detect(spec: Spec, name: str) -> bool:
 @lru_cache(maxsize=64)
 def _detects(path: Path, *_: int) -> bool:
     """Return whether a file's outputs are those of a known detector, cached by size and time."""
+    from edgeq.tasks.detection.decoders import recognized_decoder
+    from edgeq.tflite.model_file import read_model
+
     return recognized_decoder(read_model(path)) is not None
 
 

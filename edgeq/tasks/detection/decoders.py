@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgeq.registry import Extensible
 from edgeq.tasks.detection import heads
-from edgeq.tasks.detection.boxes import Boxes
 from edgeq.tasks.detection.heads import Outputs, Size
 from edgeq.tasks.functions import load_function
 from edgeq.tflite.model_file import ModelFile
 from edgeq.tflite.wiring import Wiring
 
-Decode = Callable[[Outputs, Size], Boxes]
+Decode = Callable[[Outputs, Size], Any]
+"""Returns ``Boxes``, or corners ``(n, 4)``, scores ``(n,)`` and classes ``(n,)``."""
 
 OPERATING_SCORE = 0.25
 SUPPRESSION_IOU = 0.45

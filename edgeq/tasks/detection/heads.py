@@ -138,7 +138,7 @@ def ultraface_priors(size: Size) -> Floats:
             for column in range(math.ceil(width / stride)):
                 x, y = (column + 0.5) * stride / width, (row + 0.5) * stride / height
                 rows += [(x, y, side / width, side / height) for side in sides]
-    priors: Floats = np.clip(np.asarray(rows, dtype=np.float32), 0, 1)
+    priors: Floats = np.clip(np.array(rows, np.float32), 0, 1)
     return priors
 
 
@@ -156,5 +156,5 @@ def _best_class(centres: Floats, scores: Floats, size: Size) -> Boxes:
     classes: Integers = scores.argmax(axis=1)
     corners = from_centres(centres)
     if np.median(np.abs(centres)) > _PIXELS:
-        corners = corners / np.array([size[1], size[0]] * 2, np.float32)
+        corners = (corners / np.array([size[1], size[0]] * 2)).astype(np.float32)
     return Boxes(corners, scores[np.arange(len(scores)), classes], classes).above(LEAST_SCORE)

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import edgeq
 from edgeq.errors import SpecError
 from edgeq.tasks.detection.decoders import DECODERS, find_decoder, recognized_decoder
+from edgeq.tasks.detection.detections import decode_all
 from edgeq.tflite.model_file import read_model
 from tests.unit.tiny_model import Op, Tensor, build, detector
 
@@ -26,7 +28,7 @@ def shaped(path: Path, shape: tuple[int, ...], image: tuple[int, int] = (64, 32)
 
 
 def joined(path: Path, *, last: str = "SOFTMAX", cells: int = 4) -> Path:
-    """Write a file whose output joins a sigmoid, four values and scores in cells, like FastestDet."""
+    """Write a file whose output joins a sigmoid, four values and scores in cells."""
     parts = [("object", 1, "LOGISTIC"), ("box", 4, "RELU"), ("class", 6, last)]
     tensors = [Tensor("image", (1, 64, 64, 3)), Tensor("out", (1, cells, cells, 11))]
     ops = []
@@ -97,7 +99,7 @@ def test_the_runtimes_post_processing_is_ssd(tmp_path: Path) -> None:
 def test_a_users_function_is_a_decoder(tmp_path: Path) -> None:
     (tmp_path / "own_boxes_of_a_test.py").write_text("def decode(outputs, size):\n    return 1\n")
     decoder = find_decoder("own_boxes_of_a_test:decode", tmp_path, where="models.net")
-    assert decoder.decode([], (1, 1)) == 1
+    assert str(decoder.decode([], (1, 1))) == "1"
     assert decoder.name not in DECODERS
 
 
@@ -112,3 +114,17 @@ def test_a_users_function_is_a_decoder(tmp_path: Path) -> None:
 def test_an_unknown_decoder_is_refused(tmp_path: Path, text: str, what: str) -> None:
     with pytest.raises(SpecError, match=what):
         find_decoder(text, tmp_path, where="models.net.detection.decoder")
+
+
+def test_the_pages_decoder_gives_boxes() -> None:
+    page = (Path(edgeq.__file__).parents[1] / "docs" / "extending.md").read_text("utf-8")
+    code = page.split("<!-- package: my_decoder -->\n```python\n")[1].split("```")[0]
+    module: dict[str, object] = {}
+    exec(code, module)  # noqa: S102 - our own page
+    decoder = module["DECODER"]
+    assert isinstance(decoder, edgeq.Decoder)
+    rows = np.array([[0.1, 0.1, 0.5, 0.5, 0.9, 3], [0.1, 0.1, 0.5, 0.6, 0.8, 3]], np.float32)
+    (found,) = decode_all(
+        [[rows]], [(0, 0, 1, 1)], decoder.decode, size=(8, 8), overlap=0.45, where="net"
+    )
+    assert (found.scores.tolist(), found.classes.tolist()) == ([np.float32(0.9)], [3])

@@ -84,5 +84,5 @@ def test_ultraface_by_hand(*, swapped: bool) -> None:
 
 def test_ultraface_refuses_outputs_of_another_input() -> None:
     outputs = [np.zeros((10, 4), "f4"), np.zeros((10, 2), "f4")]
-    with pytest.raises(ValueError, match="10 offsets .* 4420 priors"):
+    with pytest.raises(ValueError, match=r"10 offsets .* 4420 priors"):
         heads.ultraface(outputs, (240, 320))

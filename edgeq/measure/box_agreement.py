@@ -27,8 +27,8 @@ class DrawnBox(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         corners: Left, top, right and bottom edge, relative to the photograph.
-        score: Its score.
-        class_index: Its class.
+        score: Score of the box.
+        class_index: Class of the box.
         shared: Whether the other model gives it too.
     """
 
@@ -56,8 +56,8 @@ class MeanOverImages(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         value: The mean, 0 to 1.
-        interval: Confidence interval of the mean, from all ways to weigh the images (Gaffke's bounds); None
-            if a single image can't tell.
+        interval: Confidence interval of the mean, from all ways to weigh the images (Gaffke's
+            bounds); None if a single image can't tell.
         images: Number of images that it is a mean of.
     """
 

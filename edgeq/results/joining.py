@@ -152,7 +152,7 @@ def _facts(variant: VariantUnderTest, model: ModelRecord) -> dict[str, object] |
     """Return what a variant's verdicts depend on, None if this run's processes saw something else.
 
     Raises:
-        EdgeqError: Part of it can't be read.
+        EdgeqError: Part of it can't be read, or the target can't be reached.
     """
     inputs = variant.inputs
     described = next(
@@ -167,10 +167,7 @@ def _facts(variant: VariantUnderTest, model: ModelRecord) -> dict[str, object] |
     if model.baseline.sha256 not in {"", inputs.baseline.sha256}:
         return None
     own = variant.own_samples
-    ready, place = variant.choice is None, variant.place
-    checked = variant.run.known_check()
-    if checked is None and not place.is_here and place.kind.start is not None:
-        return None  # it may be another machine by now
+    ready, checked = variant.choice is None, variant.run.reach()
     return {
         "target": None if checked is None else msgspec.to_builtins(checked.facts),
         "edgeq": edgeq.__version__,

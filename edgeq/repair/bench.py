@@ -34,7 +34,7 @@ from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.fitting import precision_recipe, unit_recipe
 from edgeq.quantize.litert_engine import quantize_litert, statistics_of
 from edgeq.quantize.make import make_variant
-from edgeq.quantize.recipes import LitertRecipe
+from edgeq.quantize.recipes import LitertRecipe, mixed
 from edgeq.quantize.statistics import Statistics
 from edgeq.quantize.variant import Variant
 from edgeq.repair import table as arithmetic
@@ -53,6 +53,7 @@ IMAGES = 16
 ENGINE = "litert"
 CELLS = "repair_cells"
 OUTPUTS = "repair_outputs"
+SIZES = "repair_sizes"
 
 Reals = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -149,6 +150,23 @@ class Bench:
         )
 
     @cached_property
+    def rewritten_bytes(self) -> int:
+        """Size in bytes of the float file that the quantization library writes.
+
+        Raises:
+            ConversionError: The library failed.
+        """
+        recipe = mixed(LitertRecipe(steps=()), [(None, self.units[0].scopes)])
+        facts = {"model": self.baseline.sha256, "tools": ENGINES.get(ENGINE).versions()}
+
+        def measure() -> int:
+            with self._job(self.model, recipe, facts, calibrated=False) as job:
+                ENGINES.get(ENGINE).run(job)
+                return job.output.stat().st_size
+
+        return cached(self.run.store, SIZES, facts, measure, int)
+
+    @cached_property
     def output_units(self) -> tuple[Unit, ...]:
         """The units that compute the model's outputs."""
         model = read_model(self.baseline.path)
@@ -184,7 +202,7 @@ class Bench:
         Raises:
             EdgeqError: The baseline can't be run.
         """
-        self.float_outputs  # noqa: B018 - measured once, before several threads need it
+        self.float_outputs, self.rewritten_bytes  # noqa: B018 - once, before threads need them
         cells: dict[Key, Cell] = {}
         with idle.kept(), self.run.executor.workers.kept(), ThreadPoolExecutor(clock.cores) as pool:
             if any(METHODS.get(cell.precision).needs_calibration for cell in to_measure):
@@ -210,7 +228,7 @@ class Bench:
                 )
                 for unit in self.units
             ),
-            float_bytes=self.baseline.path.stat().st_size,
+            float_bytes=self.rewritten_bytes,
             outputs=len(self.float_outputs),
             images=len(self.places),
         )
@@ -234,7 +252,7 @@ class Bench:
         with self.unit_file(cell) as path:
             return Cell(
                 squares=self._squares(path),
-                bytes=path.stat().st_size - self.baseline.path.stat().st_size,
+                bytes=path.stat().st_size - self.rewritten_bytes,
             )
 
     @contextmanager

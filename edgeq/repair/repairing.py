@@ -77,7 +77,7 @@ def repair(
         limits=dict(conditions.limits),
         samples=search.table.images,
         evaluation=len(evaluation.photos),
-        float_bytes=search.table.float_bytes,
+        float_bytes=bench.baseline.path.stat().st_size,
         confidence=conditions.confidence,
         additive=is_additive(search.mixes),
         mixes=mix_records(search.mixes),

@@ -28,9 +28,9 @@ def lines(repair: Repair, origin: str) -> Iterator[str]:
     for goal in repair.goals:
         gate = goal.split()[0]
         yield f"Goal: {goal} ({repair.limits[gate]:.4g} here)"
+    yield from repair.helped
     yield from _units(repair)
     yield from _check(repair)
-    yield from repair.helped
     for reason in repair.left_out:
         yield f"Left out: {reason}"
     for number, candidate in enumerate(repair.tried, 1):

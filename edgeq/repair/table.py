@@ -38,6 +38,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         squares: Squared error of each output for each image, ``(images, outputs)``: the squared
             norm of the difference divided by the mean squared norm of the baseline's output.
         bytes: Size of the file minus that of the float file in bytes; negative if it is smaller.
+            The float file is the one that the quantization library writes, which differs in size
+            from the baseline's, however little is quantized.
     """
 
     squares: tuple[tuple[float, ...], ...]
@@ -126,7 +128,7 @@ class ErrorTable:
 
     Attributes:
         rows: The units, in the order of execution.
-        float_bytes: Size of the float file in bytes.
+        float_bytes: Size in bytes of the float file that the quantization library writes.
         outputs: Number of deciding outputs.
         images: Number of images on which errors were measured.
     """

@@ -70,6 +70,13 @@ def test_the_table_names_every_unit_with_its_errors(smallest: Repair) -> None:
     assert dense.saved["weight_only_int8"] > dense.saved["float16"] > 0
 
 
+def test_sizes_are_predicted_to_the_kilobyte(smallest: Repair) -> None:
+    candidate = smallest.repaired
+    assert candidate is not None
+    assert candidate.bytes is not None
+    assert abs(candidate.predicted_bytes - candidate.bytes) < 1000
+
+
 def test_the_prediction_is_measured_beside(smallest: Repair) -> None:
     first = smallest.mixes[-1]
     assert first.measured == pytest.approx(first.predicted, rel=0.2)

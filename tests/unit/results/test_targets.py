@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 import edgeq
 from edgeq.config.load import parse
+from edgeq.config.methods import choose
 from edgeq.config.target_kinds import TargetKind
 from edgeq.history.snapshot import of_case, of_record
 from edgeq.judge.verdict import ShipDecision, Verdict
@@ -248,3 +250,20 @@ def test_a_case_is_compared_under_the_conditions_of_its_target(
     assert figure.conditions == whole.conditions
     assert figure.conditions.machine.architecture == record.machine.architecture
     assert figure.conditions.baseline_right
+
+
+def test_outputs_are_compared_with_those_of_the_same_kind_of_kernels(
+    project: Path, judged: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, dataclasses.replace(kind("near", far), kernels="builtin"))
+    run = Run(parse(_table(("local", "near")), root=project, origin=project / "e.toml"))
+    variant = run.variant("tiny/vendor@near")
+    sides = {variant: "builtin", variant.alike: "builtin", variant.here: "xnnpack"}
+    for side, kernels in sides.items():
+        assert side.run.executor.run.kernels == kernels
+    assert variant.alike.place.is_here
+    assert variant.alike.artifact is variant.here.artifact, "the file is made once"
+    assert variant.beside_here.differing == 0
+    control = run.elsewhere[0].undeclared("tiny", "own float16", choose("float16"))
+    assert control.name == "tiny/own float16@near"
+    assert control.here is run.undeclared("tiny", "own float16", choose("float16"))

@@ -55,7 +55,7 @@ MOST_NUMBERS = 100_000
 
 TWO = 2
 
-_FORMAT = 3
+_FORMAT = 4
 
 Floats = npt.NDArray[np.float32]
 _Fitting = Mapping[int, tuple[float, int]]
@@ -221,19 +221,21 @@ class _Ranging:
         trials: list[Trial] = []
         problems: list[str] = []
 
-        def attempt(some: Sequence[RangeFit]) -> bool:
+        def attempt(some: Sequence[RangeFit]) -> None:
+            names = tuple(fit.name for fit in some)
             edits = self._edits(some, problems)
-            if not edits:
-                return False
+            if not edits or any(trial.tensors == names for trial in trials):
+                return
             try:
-                names = tuple(fit.name for fit in some)
                 trials.append(self._trial(names, edits, gross=all(fit.gross for fit in some)))
             except EdgeqError as error:
                 problems.append(error.what)
-                return False
-            return trials[-1].recovers
 
-        if any(attempt(some) for some in sets) and len(trials[-1].tensors) > 1:
+        for some in sets:
+            attempt(some)
+            if any(trial.recovers for trial in trials):
+                break
+        if any(trial.promises and len(trial.tensors) > 1 for trial in trials):
             for fit in chosen[:FEW]:
                 attempt([fit])
         return tuple(trials), tuple(dict.fromkeys(problems))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import subprocess
 import tarfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from edgeq.run.targets import Ended
 from edgeq.targets import bundle, root
 from edgeq.targets.bundle import COMPLETE, Bundle, explain, pack, push
 from edgeq.targets.root import Root
+from edgeq.targets.travelling import MOST_CHARACTERS
 from tests.patience import PATIENCE_S
 
 HERE = os.uname().machine
@@ -87,6 +89,11 @@ def test_what_was_received_is_started_by_its_own_loader(received: Bundle) -> Non
     place = received.place
     python = f"{place}/root/usr/bin/python3.13"
     assert done.stdout.decode() == f"started {place}/root/usr {place}/site {python} -c\n"
+
+
+def test_its_command_is_short_enough_for_dropbear(packed: Bundle) -> None:
+    quoted = shlex.join(["exec", "sh", "-c", f"{packed.starting}; exit $?"])
+    assert len(quoted) + len("~/.cache/edgeq") < MOST_CHARACTERS
 
 
 def test_it_is_received_once(received: Bundle) -> None:

@@ -8,7 +8,7 @@ from edgeq.config.target_kinds import Ssh
 from edgeq.run.targets import WORKER, Ended
 from edgeq.targets.parts import Supply
 from edgeq.targets.ssh import SSH_FAILED, explain, prepare, start
-from edgeq.targets.travelling import TOO_OLD, travelling
+from edgeq.targets.travelling import MOST_CHARACTERS, TOO_OLD, travelling
 
 BOARD = Ssh(host="pi@board", python="/opt/my python/python3")
 
@@ -42,7 +42,7 @@ def test_the_remote_shell_starts_the_worker_whatever_its_pythons_name() -> None:
 
 
 def test_the_command_line_is_short_enough_for_every_system() -> None:
-    assert len(start("pi", BOARD).command[-1]) < 16_000
+    assert len(start("pi", BOARD).command[-1]) < MOST_CHARACTERS
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,90 @@
+"""What ssh costs an evaluation, beside the same worker started directly.
+
+``python -m benchmarks.ssh_overhead MODEL [--images N] [--pairs N]`` evaluates a ``.tflite`` file on
+random photographs in pairs, by OpenSSH's server on 127.0.0.1 and by the same worker started here,
+each first every other time. Both get the file and the pixels through their pipe. Exit code 1 if ssh
+adds more than ``MOST`` in the median pair.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.config.structs import Preprocessing
+from edgeq.config.target_kinds import Ssh
+from edgeq.run.session import Session
+from edgeq.run.targets import Target, local_target
+from edgeq.targets.ssh import start
+from tests.end_to_end.sshd import serving, unpacked
+
+MOST = 0.05
+_RESAMPLES = 2000
+
+
+def seconds(target: Target, model: Path, images: npt.NDArray[np.uint8]) -> tuple[float, float]:
+    """Return the wall time of a whole evaluation, and of it that of the inferences."""
+    begin = time.monotonic()
+    with Session(target, timeout_s=600, memory_limit=None) as session:
+        loaded = session.load(model, threads=1, kernels="xnnpack")
+        loading = time.monotonic()
+        session.infer(loaded.handle, images, Preprocessing())
+        end = time.monotonic()
+    return end - begin, end - loading
+
+
+def described(name: str, direct: npt.NDArray[np.float64], ssh: npt.NDArray[np.float64]) -> float:
+    """Print a row, and return by how much ssh is slower in the median pair."""
+    ratios = ssh / direct
+    drawn = np.random.default_rng(0).choice(ratios, (_RESAMPLES, ratios.size))
+    low, high = np.percentile(np.median(drawn, axis=1), [2.5, 97.5])
+    median = float(np.median(ratios))
+    print(
+        f"| {name} | {np.median(direct):.2f} | {np.median(ssh):.2f} | {median - 1:+.1%} "
+        f"| {low - 1:+.1%} to {high - 1:+.1%} |"
+    )
+    return median - 1
+
+
+def main() -> int:
+    """Print a table; return 1 if ssh adds too much."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("--pairs", type=int, default=10)
+    given = parser.parse_args()
+    here = dataclasses.replace(local_target(), local_files=False)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        with serving(folder, unpacked(folder)) as server:
+            settings = Ssh(
+                host="board",
+                config=str(server.config),
+                identity=str(server.identity),
+                python=sys.executable,
+            )
+            targets = [here, start("board", settings)]
+            with Session(here, timeout_s=600, memory_limit=None) as session:
+                shape = session.load(given.model, threads=1, kernels="xnnpack").inputs[0].shape
+            images = np.random.default_rng(0).integers(0, 256, (given.images, *shape[1:]), np.uint8)
+            times = np.zeros((given.pairs, 2, 2))
+            for pair in range(given.pairs):
+                for turn in (0, 1) if pair % 2 else (1, 0):
+                    times[pair, turn] = seconds(targets[turn], given.model, images)
+    print(f"{given.model.name}, {given.images} photographs, {given.pairs} pairs\n")
+    print("| | s, direct | s, ssh | ssh adds | 95 % interval |")
+    print("|---|---|---|---|---|")
+    whole = described("whole evaluation", times[:, 0, 0], times[:, 1, 0])
+    described("inferences alone", times[:, 0, 1], times[:, 1, 1])
+    return 1 if whole > MOST else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

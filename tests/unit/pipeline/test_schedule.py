@@ -98,3 +98,20 @@ def test_lines_of_other_threads_are_told_by_the_owner() -> None:
     told.say("mine")
     carry_out([Task("other", lambda: told.say("theirs"))], told, workers=1)
     assert lines == [("mine", threading.get_ident()), ("theirs", threading.get_ident())]
+
+
+def test_what_only_one_may_use_is_used_by_one_at_a_time() -> None:
+    """Others run meanwhile, also those that come after a task that has to wait."""
+    busy, most, both = [0], [0], threading.Barrier(2, timeout=PATIENCE_S)
+
+    def on_the_board() -> None:
+        busy[0] += 1
+        most[0] = max(most[0], busy[0])
+        both.wait()
+        busy[0] -= 1
+
+    tasks = [Task(f"board {number}", on_the_board, uses="board") for number in range(3)]
+    tasks += [Task(f"here {number}", both.wait) for number in range(3)]
+    stages = carry_out(tasks, ProgressRelay(lambda _: None), workers=2)
+    assert len(stages) == len(tasks)
+    assert most[0] == 1

@@ -303,12 +303,12 @@ class Bench:
         units: Sequence[tuple[str, Precision]] = (),
         percentile: float | None = None,
     ) -> float:
-        """Return the relative error of a mix on the calibration samples, see ``made``.
+        """Return the relative error of a mix on the calibration samples, see ``variant``.
 
         Raises:
             EdgeqError: The variant can't be made or run.
         """
-        return gate_error(self.squares_of(self.made(method, units, percentile)))
+        return gate_error(self.squares_of(self.variant(method, units, percentile)))
 
     def error_of_half(self, precision: Precision, start: int) -> float:
         """Return the relative error of a method with ranges from half of the calibration samples.
@@ -349,7 +349,7 @@ class Bench:
         )
         return tuple(map(tuple, squares.tolist()))
 
-    def made(
+    def variant(
         self,
         method: str,
         units: Sequence[tuple[str, Precision]] = (),

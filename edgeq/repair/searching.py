@@ -213,7 +213,7 @@ class Search:
         goal = self._error_goal
         method = (goal and goal.reference) or self.request.method or USUAL
         with self.stages.timing("check of the prediction"):
-            return self.bench.squares_of(self.bench.made(method))
+            return self.bench.squares_of(self.bench.variant(method))
 
     @property
     def _error_goal(self) -> Goal | None:

@@ -211,8 +211,8 @@ def relative_squares(
         0 in the baseline.
     """
     columns = []
-    for ours, theirs in zip(baseline, variant, strict=True):
-        first, second = ours.astype(np.float64), theirs.astype(np.float64)
+    for expected, actual in zip(baseline, variant, strict=True):
+        first, second = expected.astype(np.float64), actual.astype(np.float64)
         if logits:
             first = first - first.mean(axis=1, keepdims=True)
             second = second - second.mean(axis=1, keepdims=True)

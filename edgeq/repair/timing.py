@@ -67,7 +67,7 @@ def unit_seconds(
     Raises:
         EdgeqError: The method's own variant can't be made.
     """
-    plain = bench.made(method)
+    plain = bench.variant(method)
     times: dict[Key, float] = {(unit.name, method): 0.0 for unit in bench.units}
     to_time = [cell for cell in bench.quantized_units(names) if cell.precision != method]
     with idle.kept(), bench.run.executor.workers.kept():
@@ -77,7 +77,7 @@ def unit_seconds(
                 break
             bench.run.say(f"{bench.model}: timing units, {countdown.text(number)}")
             try:
-                other = bench.made(method, [cell.key])
+                other = bench.variant(method, [cell.key])
                 times[cell.key] = _slower(bench, plain.path, other.path)
             except (ConversionError, WorkerError) as error:
                 bench.left_out.append(f"{cell.unit.name} in {cell.precision}: {error.what}")

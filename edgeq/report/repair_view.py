@@ -75,29 +75,29 @@ class RepairView:
     description: str
 
 
-def repair_view(found: Repair | None) -> RepairView | None:
+def repair_view(outcome: Repair | None) -> RepairView | None:
     """Return the view of a repair, None if there was none."""
-    if found is None:
+    if outcome is None:
         return None
-    across, upward = _axes(found)
+    across, upward = _axes(outcome)
     candidates = tuple(
-        _candidate(number, tried, across, upward) for number, tried in enumerate(found.tried, 1)
+        _candidate(number, tried, across, upward) for number, tried in enumerate(outcome.tried, 1)
     )
-    points = (f"{across.at(point.bytes)},{upward.at(point.error)}" for point in found.curve)
-    allowed = found.limits.get("relative_error")
+    points = (f"{across.at(point.bytes)},{upward.at(point.error)}" for point in outcome.curve)
+    allowed = outcome.limits.get("relative_error")
     return RepairView(
-        model=found.model,
-        summary=_summary(found),
-        mark=_PASSED if found.repaired is not None else _FAILED,
-        notes=tuple(_notes(found)),
-        precision=_shown_precision(found),
-        units=_units(found),
+        model=outcome.model,
+        summary=_summary(outcome),
+        mark=_PASSED if outcome.repaired is not None else _FAILED,
+        notes=tuple(_notes(outcome)),
+        precision=_shown_precision(outcome),
+        units=_units(outcome),
         frontier=" ".join(points),
         candidates=candidates,
         x_ticks=across.ticks(round_numbers(across.low, across.high), size),
         y_ticks=upward.ticks(round_numbers(0.0, upward.high), lambda error: f"{error:g}"),
         goal=None if allowed is None else upward.at(allowed),
-        description=f"Predicted size against predicted error of {found.model}, and "
+        description=f"Predicted size against predicted error of {outcome.model}, and "
         f"{plural(len(candidates), 'candidate')} as measured",
     )
 
@@ -122,13 +122,13 @@ def mix_text(candidate: TriedRecord) -> str:
     return f"{own}, with {' and '.join(parts)}" if parts else f"{own} everywhere"
 
 
-def _axes(found: Repair) -> tuple[Axis, Axis]:
-    sizes = [point.bytes for point in found.curve]
-    sizes += [tried.bytes for tried in found.tried if tried.bytes is not None]
-    errors = [tried.error for tried in found.tried if tried.error is not None]
-    errors += [*found.limits.values()] if "relative_error" in found.limits else []
+def _axes(outcome: Repair) -> tuple[Axis, Axis]:
+    sizes = [point.bytes for point in outcome.curve]
+    sizes += [tried.bytes for tried in outcome.tried if tried.bytes is not None]
+    errors = [tried.error for tried in outcome.tried if tried.error is not None]
+    errors += [*outcome.limits.values()] if "relative_error" in outcome.limits else []
     # The error of the smallest mixes may be a hundred times that of the candidates.
-    highest = 1.6 * max(errors, default=0.0) or max((p.error for p in found.curve), default=1.0)
+    highest = 1.6 * max(errors, default=0.0) or max((p.error for p in outcome.curve), default=1.0)
     low, high = min(sizes, default=0), max(sizes, default=1)
     return Axis(low, max(high, low + 1), LEFT, RIGHT), Axis(0.0, highest or 1.0, BOTTOM, TOP)
 
@@ -150,53 +150,53 @@ def _candidate(number: int, tried: TriedRecord, across: Axis, upward: Axis) -> C
     )
 
 
-def _summary(found: Repair) -> str:
-    best = found.best
+def _summary(outcome: Repair) -> str:
+    best = outcome.best
     if best is None:
-        return f"No mix of {found.model} could be judged"
+        return f"No mix of {outcome.model} could be judged"
     figures = [] if best.bytes is None else [size(best.bytes)]
     figures += [] if best.error is None else [f"relative error {best.error:.3f}"]
-    if found.repaired is None:
+    if outcome.repaired is None:
         known = f" ({', '.join(figures)})" if figures else ""
         return f"Nothing passes; the best mix is {mix_text(best)}{known}"
     return f"{mix_text(best)} passes: {', '.join(figures)}"
 
 
-def _notes(found: Repair) -> list[str]:
-    notes = [f"Goal: {goal} ({found.limits[goal.split()[0]]:.4g} here)" for goal in found.goals]
+def _notes(outcome: Repair) -> list[str]:
+    notes = [f"Goal: {goal} ({outcome.limits[goal.split()[0]]:.4g} here)" for goal in outcome.goals]
     notes.append(
-        f"Units measured on {plural(found.samples, 'calibration sample')}; candidates judged on "
-        f"{plural(found.evaluation, 'evaluation sample')}, with intervals of "
-        f"{percentage(found.confidence)} each, corrected for the number of candidates"
+        f"Units measured on {plural(outcome.samples, 'calibration sample')}; candidates judged on "
+        f"{plural(outcome.evaluation, 'evaluation sample')}, with intervals of "
+        f"{percentage(outcome.confidence)} each, corrected for the number of candidates"
     )
     notes += [
         f"{mix.name}: error {mix.predicted:.3f} predicted, {mix.measured:.3f} measured"
-        for mix in found.mixes
+        for mix in outcome.mixes
     ]
-    if not found.additive:
+    if not outcome.additive:
         notes.append("Errors of units don't add up here, so units were reverted one by one")
-    notes += found.helped
-    notes += [f"Left out: {reason}" for reason in found.left_out]
-    if found.started:
-        notes.append(f"Repaired {utc(found.started)}")
+    notes += outcome.helped
+    notes += [f"Left out: {reason}" for reason in outcome.left_out]
+    if outcome.started:
+        notes.append(f"Repaired {utc(outcome.started)}")
     return notes
 
 
-def _shown_precision(found: Repair) -> str:
+def _shown_precision(outcome: Repair) -> str:
     """Return the precision with the greatest error among those measured for every unit."""
     totals = {
-        name: sum(unit.errors[name] ** 2 for unit in found.units)
-        for name in dict.fromkeys(name for unit in found.units for name in unit.errors)
-        if all(name in unit.errors for unit in found.units)
+        name: sum(unit.errors[name] ** 2 for unit in outcome.units)
+        for name in dict.fromkeys(name for unit in outcome.units for name in unit.errors)
+        if all(name in unit.errors for unit in outcome.units)
     }
     return max(totals, key=totals.__getitem__, default="")
 
 
-def _units(found: Repair) -> tuple[Share, ...]:
-    name = _shown_precision(found)
-    errors = [unit.errors.get(name, 0.0) for unit in found.units]
+def _units(outcome: Repair) -> tuple[Share, ...]:
+    name = _shown_precision(outcome)
+    errors = [unit.errors.get(name, 0.0) for unit in outcome.units]
     greatest = max(errors, default=0.0) or 1.0
     return tuple(
         Share(name=unit.name, text=f"{error:.3f}, made {unit.chosen}", share=error / greatest)
-        for unit, error in zip(found.units, errors, strict=True)
+        for unit, error in zip(outcome.units, errors, strict=True)
     )

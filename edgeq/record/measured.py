@@ -154,9 +154,11 @@ class NamedUnlikeImage(UnlikeImage, frozen=True, kw_only=True, omit_defaults=Tru
 
     Attributes:
         name: Name of the photograph.
+        sides: Width and height of the photograph in pixels.
     """
 
     name: str | None = None
+    sides: tuple[int, int] | None = None
 
 
 class RecordedBoxes(BoxAgreement, frozen=True, kw_only=True, omit_defaults=True):
@@ -165,15 +167,25 @@ class RecordedBoxes(BoxAgreement, frozen=True, kw_only=True, omit_defaults=True)
     unlike: tuple[NamedUnlikeImage, ...] = ()
 
     @classmethod
-    def of(cls, measured: BoxAgreement, photographs: Sequence[str] | None) -> RecordedBoxes:
+    def of(
+        cls,
+        measured: BoxAgreement,
+        photographs: Sequence[str] | None,
+        sides: Mapping[int, tuple[int, int]],
+    ) -> RecordedBoxes:
         """Return an agreement of boxes as a record stores it, with the names of images.
 
         Args:
             measured: The agreement.
             photographs: Names of the evaluation set's images; None if there is no set.
+            sides: Width and height of images by index, as far as they are known.
         """
         unlike = tuple(
-            NamedUnlikeImage(**msgspec.structs.asdict(image), name=_name(photographs, image.image))
+            NamedUnlikeImage(
+                **msgspec.structs.asdict(image),
+                name=_name(photographs, image.image),
+                sides=sides.get(image.image),
+            )
             for image in measured.unlike
         )
         return cls(**msgspec.structs.asdict(measured) | {"unlike": unlike})

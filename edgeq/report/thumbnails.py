@@ -72,5 +72,10 @@ def _of_model(model: ModelRecord, most: int) -> tuple[int, ...]:
     agreements = [variant.agreement for variant in model.variants if variant.agreement is not None]
     flips = [[flip.image for flip in ordered(agreement.flips)] for agreement in agreements]
     worst = [[worst.image for worst in agreement.worst_images] for agreement in agreements]
-    turns = chain(*zip_longest(*flips), *zip_longest(*worst))
+    unlike = [
+        [image.image for image in variant.boxes.unlike]
+        for variant in model.variants
+        if variant.boxes is not None
+    ]
+    turns = chain(*zip_longest(*flips), *zip_longest(*worst), *zip_longest(*unlike))
     return tuple(dict.fromkeys(image for image in turns if image is not None))[:most]

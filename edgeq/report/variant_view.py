@@ -10,6 +10,7 @@ from edgeq.judge.verdict import ShipDecision, Verdict
 from edgeq.record.ship_decision import answer, leans, reasons
 from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord, VariantRecord
 from edgeq.report import file_view, flips, words
+from edgeq.report.boxes_view import BoxesView, boxes_view, class_names
 from edgeq.report.cells import Cell, cells
 from edgeq.report.control_view import control_line
 from edgeq.report.network_view import NetworkView, network_view, unmeasured
@@ -67,6 +68,7 @@ class VariantView:
         cells: Cells of the table, by the names in ``HEADINGS``.
         flips: The flips; None if agreement was not measured.
         spreads: Distributions over the images.
+        boxes: A detector's boxes; None if none were compared.
         outputs: The outputs judged as tensors; None if there are none.
         times: The times; None if latency was not measured.
         stack: The file's bytes by part; None if the file was not read.
@@ -96,6 +98,7 @@ class VariantView:
     cases: tuple[CaseView, ...]
     flips: flips.FlipsView | None
     spreads: tuple[SpreadView, ...]
+    boxes: BoxesView | None
     outputs: OutputsView | None
     times: TimesView | None
     stack: file_view.StackView | None
@@ -181,6 +184,7 @@ def variant_view(
         cases=tuple(case_view(case) for case in cases),
         flips=flips.flips_view(variant.agreement, pictures),
         spreads=spreads(variant.agreement),
+        boxes=boxes_view(variant, pictures or {}, class_names(variant)),
         outputs=outputs_view(variant.outputs, trained=model.trained),
         times=times_view(variant.latency, by_gate.get("latency_ratio")),
         stack=file_view.stack_view(model.baseline.size, variant.size),

@@ -384,18 +384,23 @@ def _named(inputs: ModelInputs, measured: Agreement) -> RecordedAgreement:
 
 
 def _boxes(variant: VariantUnderTest) -> RecordedBoxes | None:
-    measured, images = variant.known(VariantUnderTest.boxes), variant.inputs.images.evaluation
+    measured = variant.known(VariantUnderTest.boxes)
     if measured is None:
         return None
-    names = None if images is None else [encodable(photo.name) for photo in images.photos]
-    return RecordedBoxes.of(measured, names)
+    images = variant.inputs.images.evaluation
+    if images is None:
+        return RecordedBoxes.of(measured, None, {})
+    names = [encodable(photo.name) for photo in images.photos]
+    every = variant.inputs.images.sizes(images)
+    sides = {at: (int(width), int(height)) for at, (width, height) in enumerate(every)}
+    return RecordedBoxes.of(measured, names, sides)
 
 
 def _precision(variant: VariantUnderTest) -> RecordedPrecision | None:
-    measured, labels = variant.known(VariantUnderTest.precision), variant.inputs.labels
+    measured = variant.known(VariantUnderTest.precision)
     if measured is None:
         return None
-    boxes = variant.inputs.images.box_labels
+    labels, boxes = variant.inputs.labels, variant.inputs.images.box_labels
     names = dict(enumerate(labels.names)) if labels is not None else boxes.names if boxes else {}
     return RecordedPrecision.of(measured, names)
 

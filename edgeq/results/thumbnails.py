@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from edgeq.config.gates import GATES
-from edgeq.config.structs import Preprocessing
+from edgeq.config.structs import DETECTION, Preprocessing
 from edgeq.diagnosis.bench import Bench
 from edgeq.diagnosis.explaining import experiment_facts
 from edgeq.diagnosis.network import IMAGES, part_errors
@@ -24,6 +24,7 @@ from edgeq.record.measured import RecordedNetwork
 from edgeq.record.structs import ModelRecord, RunRecord, VariantRecord
 from edgeq.record.thumbnails import Picture, Sheet
 from edgeq.report import thumbnails
+from edgeq.report.boxes_view import PICTURED
 from edgeq.report.pictures import SUFFIX
 from edgeq.results.contact_sheet import PER_RUN, Drawn, sheet_of, sheet_of_samples
 from edgeq.samples.apart import decoded
@@ -33,6 +34,8 @@ from edgeq.tflite.skeleton import short as short_name
 
 KIND = "thumbnails"
 SIDE = 112
+BOXED_SIDE = 288
+"""Side of a picture that boxes are drawn over; the page shows it at twice the size of others."""
 QUALITY = 62
 
 
@@ -68,13 +71,16 @@ def illustrated(run: Run, record: RunRecord) -> Illustrated:
     return Illustrated(msgspec.structs.replace(record, models=tuple(models)), pictures)
 
 
-def thumbnail(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int]) -> bytes:
+def thumbnail(
+    photo: Photo, preprocessing: Preprocessing, size: tuple[int, int], side: int = SIDE
+) -> bytes:
     """Return what a model sees of a photograph, as the content of a small WebP file.
 
     Args:
         photo: The photograph.
         preprocessing: How the photograph is cropped and resized.
         size: Height and width of the model's input in pixels.
+        side: Greatest side of the picture in pixels.
 
     Raises:
         ImageError: The photograph can't be read or changed after the set was loaded.
@@ -84,7 +90,7 @@ def thumbnail(photo: Photo, preprocessing: Preprocessing, size: tuple[int, int])
     from PIL import Image
 
     image = Image.frombytes("RGB", size[::-1], decoded(photo, preprocessing, size))
-    image.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC)
+    image.thumbnail((side, side), Image.Resampling.BICUBIC)
     file = io.BytesIO()
     image.save(file, "webp", quality=QUALITY)
     return file.getvalue()
@@ -161,17 +167,19 @@ def _thumbnails(run: Run, model: str, images: tuple[int, ...]) -> dict[int, byte
     if inputs.images.evaluation is None:
         return {}
     photos = {image: inputs.images.evaluation.photos[image] for image in images}
-    preprocessing, size = inputs.baseline.preprocessing, inputs.baseline.input_size
+    preprocessing, size, side = inputs.baseline.preprocessing, inputs.baseline.input_size, SIDE
+    if inputs.reading.task == DETECTION:  # whole, so that boxes can be drawn over it
+        preprocessing, size, side = PICTURED, (BOXED_SIDE, BOXED_SIDE), BOXED_SIDE
 
     def make(folder: Path) -> None:
         for image, photo in photos.items():
-            data = thumbnail(photo, preprocessing, size)
+            data = thumbnail(photo, preprocessing, size, side)
             (folder / f"{image}{SUFFIX}").write_bytes(data)
 
     facts = {
         "photographs": {str(image): photo.sha256 for image, photo in photos.items()},
         "geometry": [preprocessing.resize, preprocessing.crop_fraction, *size],
-        "picture": [SIDE, QUALITY],
+        "picture": [side, QUALITY],
     }
     entry = run.store.get_or_make(KIND, facts, make)
     return {image: (entry.folder / f"{image}{SUFFIX}").read_bytes() for image in images}

@@ -31,7 +31,7 @@ from edgeq.pipeline.schedule import Say
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.record.challenge import Caught, Challenge, ControlAnswer, FaultAnswer, Passed, summed
 from edgeq.record.structs import CaseRecord
-from edgeq.results.judging import judge
+from edgeq.results.judging import judge, why_inapplicable
 from edgeq.store.content import Store
 
 PREFERRED = ("int8", "int8_float_io", "int16x8", "dynamic_range", "weight_only_int8", "float16")
@@ -132,7 +132,7 @@ def choose_good(run: Run, model: str, variant: str | None, scratch: Path) -> Goo
     for candidate in sorted(declared, key=_preference):
         problem, records = None, list[CaseRecord]()
         for case in run.cases:
-            if case.variant is candidate and problem is None:
+            if problem is None and case.variant is candidate and why_inapplicable(case) is None:
                 run.say(f"{candidate.name}: is it good? {case.gate.name}")
                 record, error = judge(case)
                 if error is not None:
@@ -254,7 +254,11 @@ def judged(faulty: Faulty, fault: Fault, good: Good) -> Judged:
         EdgeqError: The models or images can't be used.
     """
     variant = _place(faulty, fault, good)
-    cases = (case for case in variant.run.cases if case.variant is variant)
+    cases = (
+        case
+        for case in variant.run.cases
+        if case.variant is variant and why_inapplicable(case) is None
+    )
     return Judged(variant, tuple(judge(case)[0] for case in cases))
 
 

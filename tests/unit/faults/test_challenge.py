@@ -13,7 +13,7 @@ import pytest
 from edgeq.config.digest import spec_sha256
 from edgeq.errors import SpecError
 from edgeq.faults import catalogue
-from edgeq.faults.challenge import challenge
+from edgeq.faults.challenge import challenge, judged
 from edgeq.faults.fault import Fault, Faulty, new_fault
 from edgeq.faults.good import Good
 from edgeq.pipeline.variant import VariantUnderTest
@@ -58,6 +58,17 @@ def test_faults_are_caught_by_the_gates_that_look_at_them(found: Challenge) -> N
     assert caught["more_memory"] == ("max_peak_memory",)
     assert caught["memory_grows"] == ("steady_memory",)
     assert "max_partitions" in caught["more_partitions"]
+
+
+def test_gates_of_other_tasks_are_not_asked(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has yet to be exported may be a detector, so that its cases are declared, too."""
+    monkeypatch.setattr("edgeq.pipeline.plan._may_detect", lambda *_: True)
+    good = project.good(root, "float16", default_gates=True)
+    declared = {case.gate.name for case in good.variant.run.cases}
+    fault = catalogue.faults().get("layer_zeroed")
+    asked = {one.gate for one in judged(Faulty(content=good.content), fault, good).records}
+    assert "top1_agreement" in asked & declared
+    assert "box_recall" in declared - asked
 
 
 def test_a_fault_that_no_gate_sees_is_missed_and_says_what_would_see_it(found: Challenge) -> None:

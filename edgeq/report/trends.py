@@ -17,7 +17,7 @@ from edgeq.report.axis import Tick
 from edgeq.words import plural, utc
 
 WIDTH, HEIGHT = 220, 84
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 212.0, 8.0, 62.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 78.0, 212.0, 8.0, 62.0
 _DAY = slice(5, 10)
 """Month and day in a time as text."""
 ACCURACY = "min_accuracy"

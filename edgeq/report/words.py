@@ -120,7 +120,7 @@ def limit(gate: str, unit: str, value: float | None, *, beside: float | None = N
 def tick(kind: Kind, value: float) -> str:
     """Return a number on an axis; a change of accuracy in points, negative if it is a gain."""
     if kind == "points":
-        return typeset(f"{round(100 * value, 4):g} points")
+        return typeset(f"{round(100 * value, 2) + 0.0:g} points")  # never -0
     return number(kind, value)
 
 

@@ -92,3 +92,14 @@ def test_a_limit_says_what_it_asks_for() -> None:
     assert spaced(words.limit("top1_agreement", "ratio", 0.93)) == "at least 93 %"
     assert spaced(words.limit("accuracy_drop", "ratio", 0.03)) == "at most 3 points"
     assert spaced(words.limit("a_gate_of_later", "bytes", 9e6)) == "at most 9 MB"
+
+
+def test_a_tick_in_points_is_short_and_needs_no_lost_or_gained() -> None:
+    texts = [words.tick("points", value) for value in (0.000038, -0.000671, 0.25, -0.1)]
+    assert texts == [
+        "0\u00a0points",
+        "\u22120.07\u00a0points",
+        "25\u00a0points",
+        "\u221210\u00a0points",
+    ]
+    assert words.tick("percent", 0.968) == "96.8\u00a0%"

@@ -39,7 +39,7 @@ def test_the_limit_itself_is_within() -> None:
     assert side(0.5, 0.5, "min") is side(0.5, 0.5, "max") is Verdict.PASS
 
 
-def test_only_gates_on_agreement_and_accuracy_see_predictions() -> None:
+def test_only_gates_on_agreement_and_accuracy_and_boxes_see_predictions() -> None:
     assert {name for name, gate in GATES if gate.sees_predictions} == {
         "top1_agreement",
         "top5_overlap",
@@ -48,6 +48,12 @@ def test_only_gates_on_agreement_and_accuracy_see_predictions() -> None:
         "probability_drift",
         "accuracy_drop",
         "min_accuracy",
+        "box_recall",
+        "box_precision",
+        "score_shift",
+        "map_drop",
+        "min_map",
+        "same_as_local",
     }
 
 

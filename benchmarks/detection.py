@@ -30,6 +30,8 @@ from edgeq.measure.average_precision import (
 )
 
 CLASSES, IMAGES, POPULATION, TRIALS = 20, 128, 8192, 200
+Found = tuple[float, float, float]
+"""A value with its interval."""
 LEAST_QUALITY = -1.5
 
 FASTESTDET = {
@@ -174,8 +176,7 @@ def coverage() -> None:
     print(f"population: mAP50-95 {truth[0]:.4f} and {truth[1]:.4f}, drop {truth[0] - truth[1]:.4f}")
     groups = list(range(IMAGES))
     weights = resampled(groups, RESAMPLES)
-    below = above = own = 0
-    widths = []
+    drops, maps = list[Found](), list[Found]()
     for _ in range(TRIALS):
         images = generator.choice(POPULATION, IMAGES, replace=False)
         both = []
@@ -189,16 +190,24 @@ def coverage() -> None:
                 )
             )
         found = mean_precision(both[0], both[1], groups)
-        low, high = found.drop_interval
-        below += truth[0] - truth[1] < low
-        above += truth[0] - truth[1] > high
-        own += found.variant_interval[0] <= truth[1] <= found.variant_interval[1]
-        widths.append(high - low)
-    print(
-        f"{TRIALS} sets of {IMAGES}: the drop's 95 % interval contains it in "
-        f"{100 * (TRIALS - below - above) / TRIALS:.1f} % (below {below}, above {above}), "
-        f"{100 * np.mean(widths):.2f} points wide; the variant's own in {100 * own / TRIALS:.1f} %"
-    )
+        drops.append((found.drop, *found.drop_interval))
+        maps.append((found.variant_map, *found.variant_interval))
+    say("drop", drops, truth[0] - truth[1])
+    say("variant's mAP", maps, truth[1])
+
+
+def say(name: str, found: list[Found], truth: float) -> None:
+    """Print how often intervals contain the mean of such sets, and the population's value."""
+    values, low, high = np.array(found).T
+    covered = [
+        f"{100 * ((low <= target) & (target <= high)).mean():.1f} % contain {what} ({target:.4f})"
+        for what, target in (
+            ("what sets of as many images show on average", values.mean()),
+            ("the population's", truth),
+        )
+    ]
+    width = 100 * (high - low).mean()
+    print(f"{name}, {len(found)} sets of {IMAGES}: {'; '.join(covered)}; {width:.2f} points wide")
 
 
 if __name__ == "__main__":

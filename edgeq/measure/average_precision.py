@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from edgeq.errors import MissingExtraError
 from edgeq.measure.clusters import Clusters, effective, find_clusters
-from edgeq.measure.statistics import Interval, normal_quantile
+from edgeq.measure.statistics import Interval
 from edgeq.samples.box_labels import BoxLabels
 from edgeq.tasks.detection.boxes import Boxes
 
@@ -266,13 +266,12 @@ def resampled(groups: Sequence[Hashable], resamples: int) -> Floats:
 
 
 def resampled_interval(samples: Floats, value: float, confidence: float, worth: float) -> Interval:
-    """Return the interval of a value from its resamples.
+    """Return the interval of a value from its resamples: Student's, with their deviation.
 
-    The resamples' percentiles are moved so that their mean is the value, because images that are
-    drawn several times raise mAP. Then they are stretched: resamples vary too little by the factor
-    ``√(n / (n - 1))``, and their percentiles are normal's rather than Student's (Hesterberg,
-    American Statistician 69 (2015), 371-386, section 4.1). ``benchmarks/detection.md`` shows the
-    coverage.
+    Percentiles are not used, because mAP is biased in small sets, and more so in resamples, which
+    repeat images. Resamples vary too little by the factor ``√(n / (n - 1))`` (Hesterberg, American
+    Statistician 69 (2015), 371-386, section 4.1). The interval is about what sets of as many images
+    show on average; ``benchmarks/detection.md`` has its coverage.
 
     Args:
         samples: The value in each resample.
@@ -282,12 +281,10 @@ def resampled_interval(samples: Floats, value: float, confidence: float, worth: 
     """
     from scipy.special import stdtrit
 
-    tail = (1.0 - confidence) / 2.0
-    ends = np.quantile(samples, [tail, 1.0 - tail]) - samples.mean()
     n = max(worth, 2.0)
-    factor = float(stdtrit(n - 1, 1 - tail)) / normal_quantile(1 - tail) * (n / (n - 1)) ** 0.5
-    low, high = value + factor * ends
-    return float(min(low, value)), float(max(high, value))
+    quantile = float(stdtrit(n - 1, 0.5 + confidence / 2.0))
+    half = quantile * float(samples.std()) * (n / (n - 1)) ** 0.5
+    return value - half, value + half
 
 
 def _evaluation(detections: Iterable[Boxes], labels: BoxLabels) -> Any:

@@ -184,7 +184,7 @@ def test_crops_of_a_photograph_are_drawn_together() -> None:
     assert (resampled(["a", "b"], 50).sum(axis=1) == 2).all()
 
 
-def test_resamples_are_moved_to_the_value_and_stretched() -> None:
+def test_the_interval_is_students_with_the_resamples_deviation() -> None:
     samples = np.random.default_rng(0).normal(5, 1, 100_000)
     low, high = resampled_interval(samples, 2.0, 0.95, 10_000)
     assert (low, high) == pytest.approx((2 - 1.96, 2 + 1.96), abs=0.03)

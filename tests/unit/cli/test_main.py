@@ -17,6 +17,7 @@ COMMANDS = [
     "challenge",
     "compare",
     "doctor",
+    "explain",
     "gate",
     "init",
     "repair",

@@ -179,7 +179,7 @@ def test_scores_of_another_head_fail_although_boxes_outweigh_them(tmp_path: Path
 def test_post_processing_runs_and_is_judged_by_what_goes_in(tmp_path: Path) -> None:
     run = project(tmp_path, detector(), same=detector(), blind=detector(gain=0.0))
     records, errors = answers(run)
-    assert (task(run), errors) == ("tensors", [])
+    assert (task(run), errors) == ("detection", [])
     assert records["same/outputs"].status is Verdict.PASS
     assert "2 outputs finite" in records["same/outputs"].reason
     assert records["same/relative_error"].value == 0

@@ -45,10 +45,12 @@ def lying(name: str, change: str) -> Target:
 
 
 def dropping(name: str, mark: Path) -> Target:
-    """Return a target like ``vanishing`` whose command says that the connection was lost."""
+    """Return a target like ``vanishing`` whose command says that the connection was lost.
+
+    It says so of a worker that had answered and of one that is tried in its place, as ssh does.
+    """
     lost = Explanation("the connection was lost", "Check the network there")
-    explain = {True: lost, False: None}
-    return dataclasses.replace(vanishing(name, mark), explain=lambda ended: explain[ended.greeted])
+    return dataclasses.replace(vanishing(name, mark), explain=lambda _: lost)
 
 
 def vanishing(name: str, mark: Path) -> Target:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from edgeq.config.gates import GATES
@@ -45,6 +45,8 @@ class Cell:
         absent: Whether the number was not measured.
         order: The bare number to sort by; None if there is none.
         limits: The limits that it is compared with.
+        names_measure: Whether the text says what was measured, because it is not what the column's
+            heading says.
     """
 
     text: str
@@ -52,6 +54,7 @@ class Cell:
     absent: bool = False
     order: float | None = None
     limits: tuple[Limit, ...] = ()
+    names_measure: bool = False
 
 
 def cells(
@@ -117,11 +120,9 @@ def _agreement(variant: VariantRecord) -> Cell:
     worst = worst_output(variant)
     if worst is None or worst.error is None:
         return _cell(None)
-    return _cell(
-        f"error {words.number('number', worst.error)}",
-        "relative, of its worst output",
-        order=-worst.error,
-    )
+    error = f"error {words.number('number', worst.error)}"
+    cell = _cell(error, "relative, of its worst output", order=-worst.error)
+    return replace(cell, names_measure=True)
 
 
 def _accuracy(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -> Cell:
@@ -130,11 +131,27 @@ def _accuracy(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) 
         (candidate.accuracy for candidate in every if candidate.accuracy is not None), None
     )
     if accuracy is None:
-        return _cell(None)
+        return _mean_precision(every, is_baseline=is_baseline)
     rate = accuracy.baseline_top1 if is_baseline else accuracy.variant_top1
     change = "" if is_baseline else words.number("points", accuracy.drop)
     interval = words.span("percent", rate.interval)
     return _cell(words.percent(rate.value), interval, change, order=rate.value)
+
+
+def _mean_precision(every: Sequence[VariantRecord], *, is_baseline: bool) -> Cell:
+    """Return a detector's mAP50-95, which stands where a classifier has its accuracy."""
+    precision = next(
+        (candidate.precision for candidate in every if candidate.precision is not None), None
+    )
+    if precision is None:
+        return _cell(None)
+    value, interval, change = precision.baseline_map, precision.baseline_interval, ""
+    if not is_baseline:
+        value, interval = precision.variant_map, precision.variant_interval
+        change = words.number("points", precision.drop)
+    span = words.span("percent", interval)
+    cell = _cell(f"mAP {words.percent(value)}", span, change, order=value)
+    return replace(cell, names_measure=True)
 
 
 def _latency(model: ModelRecord, variant: VariantRecord, *, is_baseline: bool) -> Cell:

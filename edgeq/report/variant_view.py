@@ -122,18 +122,21 @@ class VariantView:
         """The key figures, as far as measured; of the baseline what the variants' compare with."""
         if self.bytes is None:
             return ()
-        latency = self.cells["latency"]
+        latency, accuracy, agreement = (
+            self.cells[name] for name in ("latency", "accuracy", "agreement")
+        )
+        correct = ("{}" if accuracy.names_measure else "{} top-1 accuracy", accuracy)
         if self.answer is None:
             shown: tuple[tuple[str, Cell], ...] = (
                 ("{}", self.cells["size"]),
-                ("{} top-1 accuracy", self.cells["accuracy"]),
+                correct,
                 ("{}", replace(latency, text=", ".join(latency.details))),
             )
         else:
             shown = (
                 ("{} smaller", self.cells["reduction"]),
-                ("{} top-1 accuracy", self.cells["accuracy"]),
-                ("{}" if self.agreement is None else "{} agreement", self.cells["agreement"]),
+                correct,
+                ("{}" if agreement.names_measure else "{} agreement", agreement),
                 ("{} latency", latency),
             )
         return tuple(text.format(cell.text) for text, cell in shown if not cell.absent)

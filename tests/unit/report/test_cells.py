@@ -5,7 +5,9 @@ import msgspec
 from edgeq.record.measured import RecordedMemory
 from edgeq.record.structs import VariantRecord
 from edgeq.report.cells import HEADINGS, Cell, cells
+from edgeq.report.view import view
 from tests.unit.report import records
+from tests.unit.report.test_boxes_view import PRECISION
 
 
 def row(name: str) -> dict[str, str]:
@@ -91,3 +93,16 @@ def test_what_was_not_measured_has_no_place_in_an_order() -> None:
     model = records.full_record().models[0]
     lost = next(v for v in model.variants if v.name == records.HOSTILE)
     assert {c.order for c in cells(model, lost, is_baseline=False).values()} == {None}
+
+
+def test_a_detector_has_its_mean_precision_where_others_have_accuracy() -> None:
+    detector = records.variant("int8", 900, precision=PRECISION)
+    record = records.record((detector,), records.passing("int8"))
+    model = record.models[0]
+    own = cells(model, detector, is_baseline=False)["accuracy"]
+    assert _text(own) == "mAP 38.0 % [30.0 to 45.0 %; 2.0 points lost]"
+    baseline = cells(model, model.baseline, is_baseline=True)["accuracy"]
+    assert _text(baseline) == "mAP 40.0 % [30.0 to 45.0 %]"
+    gist = view(record).models[0].variants[0].gist
+    assert [text.replace("\u00a0", " ") for text in gist if "mAP" in text] == ["mAP 38.0 %"]
+    assert not any("top-1" in text for text in gist)

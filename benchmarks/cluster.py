@@ -30,8 +30,8 @@ from edgeq.cluster.ray_nodes import RayNodes
 from edgeq.cluster.work import Answer, Bytes, Job, Portion, Ran
 from edgeq.config.presets import built_in
 from edgeq.config.structs import Preprocessing
-from edgeq.pipeline.evaluating import keep_portions
-from edgeq.pipeline.execution import Executor
+from edgeq.pipeline.evaluating import HeldMemory, RanPortion, keep_portions
+from edgeq.pipeline.execution import CLUSTER_KEEPERS, Executor
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.results.recording import this_machine
@@ -136,9 +136,12 @@ def _simulated(cluster: RayNodes, portions: int, image_s: float) -> tuple[float,
         rows = Ledger(Store(Path(folder)), "answers", {"simulated": True})
         start, used = time.perf_counter(), time.process_time()
         model = np.zeros(25_000_000, np.uint8)
-        keep_portions(
-            run_on(cluster, job, model, every, homes=Homes(), progress=lambda _: None), rows
+        done = run_on(cluster, job, model, every, homes=Homes(), progress=lambda _: None)
+        ran = (
+            RanPortion(each.photos, each.ran.outputs, HeldMemory(load="load", samples=()))
+            for each in done
         )
+        keep_portions(ran, rows, keepers=CLUSTER_KEEPERS)
         return time.perf_counter() - start, time.process_time() - used
 
 

@@ -6,11 +6,11 @@ import math
 import secrets
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, Protocol
 
 import msgspec
 import numpy as np
@@ -26,16 +26,10 @@ from edgeq.samples.stream import Piece, Stream
 from edgeq.store.content import Store
 from edgeq.store.rows import Ledger
 
-if TYPE_CHECKING:
-    from edgeq.cluster.driver import Done
-
 Floats = npt.NDArray[np.float32]
 
 MOST_BYTES = 16_000_000
 """Limit in bytes on the outputs of one portion; up to two portions are in memory at once."""
-
-KEEPERS = 4
-"""Portions of a cluster that are written to the store at the same time."""
 
 HELD = "held.json"
 
@@ -69,6 +63,21 @@ def missing_portions(
     photos = {photo.sha256: photo for at in starts for photo in every[at : at + size]}
     missing = [photos[name] for name in rows.missing(list(photos))]
     return [tuple(missing[at : at + size]) for at in range(0, len(missing), size)]
+
+
+@dataclass(frozen=True)
+class RanPortion:
+    """A portion that was run.
+
+    Attributes:
+        photos: Its photographs.
+        outputs: Raw outputs, float32 ``(m, ...)`` each.
+        memory: The worker's memory use.
+    """
+
+    photos: Sequence[Photo]
+    outputs: tuple[Floats, ...]
+    memory: HeldMemory
 
 
 class Progress(Protocol):
@@ -117,39 +126,40 @@ def run_portions(
         ImageError: A photograph can't be decoded.
         StoreError: The store can't be written.
     """
-    keeping: Future[None] | None = None
-    before = 0
-    with ThreadPoolExecutor(1) as keeper:  # lets the worker go on while the disk is busy
-        for portion in portions:
-            outputs, memory = _run_portion(model, photographs.pieces(portion), before, progress)
-            before += len(portion)
-            if keeping is not None:
-                keeping.result()
-            keeping = keeper.submit(_keep, rows, portion, outputs, memory)
-    if keeping is not None:
-        keeping.result()
+    ran = _run_all(model, photographs, portions, progress)
+    keep_portions(ran, rows, keepers=1)  # lets the worker go on while the disk is busy
 
 
-def keep_portions(portions: Iterable[Done], rows: Ledger) -> None:
-    """Store the outputs of portions as a cluster returns them.
+def keep_portions(portions: Iterable[RanPortion], rows: Ledger, *, keepers: int) -> None:
+    """Store the outputs of portions as they are run.
 
     Args:
-        portions: The portions that were run, in any order.
+        portions: The portions, in any order.
         rows: Where the outputs are stored.
+        keepers: Number of portions that are written at the same time; one more is in memory.
 
     Raises:
         StoreError: The store can't be written.
-        EdgeqError: An error of the cluster.
+        EdgeqError: A portion can't be run.
     """
     keeping: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(KEEPERS) as keepers:
+    with ThreadPoolExecutor(keepers) as pool:
         for portion in portions:
-            memory = HeldMemory(load=portion.ran.load, samples=portion.ran.held)
-            keeping.append(keepers.submit(_keep, rows, portion.photos, portion.ran.outputs, memory))
-            while len(keeping) > KEEPERS:
+            if len(keeping) == keepers:
                 keeping.popleft().result()
+            keeping.append(pool.submit(_keep, rows, portion))
         for kept in keeping:
             kept.result()
+
+
+def _run_all(
+    model: Resident, photographs: Stream, portions: Sequence[Sequence[Photo]], progress: Progress
+) -> Iterator[RanPortion]:
+    before = 0
+    for portion in portions:
+        outputs, memory = _run_portion(model, photographs.pieces(portion), before, progress)
+        before += len(portion)
+        yield RanPortion(portion, outputs, memory)
 
 
 def _run_portion(
@@ -191,15 +201,13 @@ def bounded(portions: Sequence[Sequence[Photo]], row_bytes: int) -> list[Sequenc
     return [portion[at : at + size] for portion in portions for at in range(0, len(portion), size)]
 
 
-def _keep(
-    kept: Ledger, portion: Sequence[Photo], outputs: Sequence[Floats], memory: HeldMemory
-) -> None:
+def _keep(kept: Ledger, portion: RanPortion) -> None:
     def write(folder: Path) -> None:
-        (folder / HELD).write_bytes(msgspec.json.encode(memory))
-        for at, rows in enumerate(outputs):
+        (folder / HELD).write_bytes(msgspec.json.encode(portion.memory))
+        for at, rows in enumerate(portion.outputs):
             np.save(folder / _file(at), rows)
 
-    kept.add([photo.sha256 for photo in portion], write)
+    kept.add([photo.sha256 for photo in portion.photos], write)
 
 
 class KeptRows:

@@ -19,7 +19,9 @@ from edgeq.measure.predictions import Predictions
 from edgeq.pipeline.dependencies import runtime_facts
 from edgeq.pipeline.eta import Countdown, rounded
 from edgeq.pipeline.evaluating import (
+    HeldMemory,
     KeptRows,
+    RanPortion,
     Resident,
     bounded,
     keep_portions,
@@ -52,9 +54,8 @@ if TYPE_CHECKING:
 FORMAT = 4
 """Format of the entries kept here, raised whenever their meaning changes."""
 
-
-_DECIDING = frozenset({"ai-edge-litert", "tflite-micro"})
-"""Packages whose versions affect a target's numbers."""
+CLUSTER_KEEPERS = 4
+"""Portions of a cluster that are written to the store at the same time."""
 
 
 class Executor:
@@ -103,10 +104,7 @@ class Executor:
         """
         if self.target.name == LOCAL:
             return runtime_facts()
-        facts = self._greet()
-        known = {key: value for key, value in facts.versions.items() if key in _DECIDING}
-        architecture = facts.versions.get("machine", "")
-        return {**known, "architecture": architecture, "processor": facts.processor}
+        return self._greet().runtime
 
     def _ask_a_worker(self) -> WorkerFacts:
         with self.workers.fresh(self.target.name) as session:
@@ -251,9 +249,13 @@ class Executor:
         )
         progress = partial(self._tell, variant.name, Countdown(sum(map(len, portions))))
         portions = bounded(portions, sum(4 * math.prod(output.shape) for output in outputs))
-        keep_portions(
-            cluster.run(job, variant.path, portions, progress), self.kept_answers(variant)
+        ran = (
+            RanPortion(
+                done.photos, done.ran.outputs, HeldMemory(load=done.ran.load, samples=done.ran.held)
+            )
+            for done in cluster.run(job, variant.path, portions, progress)
         )
+        keep_portions(ran, self.kept_answers(variant), keepers=CLUSTER_KEEPERS)
 
     def _evaluate(
         self, session: Session, variant: VariantUnderTest, portions: Sequence[Sequence[Photo]]

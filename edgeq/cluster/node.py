@@ -68,12 +68,7 @@ class Node:
         """
         with Session(local_target(), timeout_s=60.0, memory_limit=None) as session:
             facts = session.facts
-        runtime = {
-            "ai-edge-litert": facts.versions["ai-edge-litert"],
-            "architecture": facts.versions["machine"],
-            "processor": facts.processor,
-        }
-        return NodeFacts(platform.node(), runtime, _software())
+        return NodeFacts(platform.node(), facts.runtime, _software())
 
     def run(self, job: Job, model: Bytes, portion: Portion) -> Answer:
         """Run a model on a portion of photographs.

@@ -16,6 +16,9 @@ RGB = 3
 
 FloatArray = npt.NDArray[np.float32]
 
+_DECIDING = frozenset({"ai-edge-litert", "tflite-micro"})
+"""Packages whose versions affect a model's numbers."""
+
 Held = tuple[int, int, int]
 """What a worker held after an inference: the inference's number since loading, from 1; the bytes
 that malloc had handed out, minus those for the request; and the private resident bytes. -1 means
@@ -40,6 +43,13 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
     governor: str
     processor: str = ""
     system: str = ""
+
+    @property
+    def runtime(self) -> dict[str, str]:
+        """What a model's numbers depend on apart from the model: runtime and processor."""
+        known = {key: value for key, value in self.versions.items() if key in _DECIDING}
+        architecture = self.versions.get("machine", "")
+        return {**known, "architecture": architecture, "processor": self.processor}
 
 
 class MachineState(msgspec.Struct, frozen=True, kw_only=True):

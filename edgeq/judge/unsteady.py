@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeq.measure.latency import LEAST_FOR_P90, Latency
+from edgeq.run.settling import FALLEN_CLOCK, HOT_CELSIUS
 from edgeq.words import plural, share
 
 NOISY_SPREAD = 0.05
@@ -14,13 +15,6 @@ undisturbed job it is 0.3 %."""
 NOTABLE_DRIFT = 0.05
 """Relative change from the first third's median to the last third's that counts as drift. It must
 also exceed the spread, which alone can move medians of thirds."""
-
-
-HOT_CELSIUS = 80.0
-"""Temperature from which boards lower their clock: a Raspberry Pi's limit."""
-
-FALLEN_CLOCK = 0.9
-"""Clock afterwards, as a share of that before, below which it fell."""
 
 
 @dataclass(frozen=True)

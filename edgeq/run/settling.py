@@ -19,6 +19,12 @@ BATCHES = 4
 ALIKE = 0.02
 """Largest relative difference of these medians."""
 
+HOT_CELSIUS = 80.0
+"""Temperature from which boards lower their clock: a Raspberry Pi's limit."""
+
+FALLEN_CLOCK = 0.9
+"""Clock afterwards, as a share of that before, below which it fell."""
+
 
 @dataclass(frozen=True)
 class Settled:

@@ -16,7 +16,7 @@ from edgeq.config.target_kinds import TargetKind
 from edgeq.run.protocol import AnyArray
 from edgeq.run.results import Feed, Loaded, MachineState, WorkerFacts
 from edgeq.run.session import Session
-from edgeq.run.settling import settle
+from edgeq.run.settling import FALLEN_CLOCK, HOT_CELSIUS, settle
 from edgeq.run.targets import Target, local_target
 from edgeq.targets import tiny
 from edgeq.targets.sameness import Sameness, sameness
@@ -25,7 +25,6 @@ from edgeq.words import plural
 TIMEOUT_S = 300.0
 IMAGES = 4
 _ROUNDS, _BLOCK, _WARMUP_S, _BUDGET_S = 64, 16, 2.0, 10.0
-_HOT_CELSIUS = 80.0
 _STEADY = frozenset({"", "performance"})
 _SEED = 7
 
@@ -97,9 +96,9 @@ class Checked:
             doubts.append(
                 f"the clock's governor is {self.facts.governor!r}: times vary with the load before"
             )
-        if self.after.celsius >= _HOT_CELSIUS:
+        if self.after.celsius >= HOT_CELSIUS:
             doubts.append(f"it is hot ({self.after.celsius:.0f} °C): the clock may be throttled")
-        if 0 < self.after.clock_mhz < 0.9 * self.before.clock_mhz:
+        if 0 < self.after.clock_mhz < FALLEN_CLOCK * self.before.clock_mhz:
             doubts.append("its clock fell during the check")
         return tuple(doubts)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgeq.cli.options import config_option
 from edgeq.cli.paths import shown
 from edgeq.cli.say import say
 
@@ -32,9 +33,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Accept this record (default: reports/latest/run.json).",
 )
-@click.option(
-    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
-)
+@config_option
 def accept(
     expression: str, reason: str, record: Path | None, config: Path | None, *, prune: bool
 ) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgeq.cli.options import config_option
 from edgeq.cli.paths import shown
 from edgeq.cli.say import say
 
@@ -39,9 +40,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Instead, verify a package (folder or zip).",
 )
-@click.option(
-    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
-)
+@config_option
 def bundle(
     record: Path | None,
     output: Path | None,

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import click
 
+from edgeq.cli.options import config_option
 from edgeq.cli.say import progress, say
 
 WIDTH = 100
 
 
 @click.command(short_help="Make good variants faulty and see which faults the gate catches.")
-@click.option(
-    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
-)
+@config_option
 @click.option("--model", "models", metavar="NAME", multiple=True, help="Challenge only this model.")
 @click.option(
     "--variant",

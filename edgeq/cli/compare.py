@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgeq.cli.options import config_option
 from edgeq.cli.paths import shown
 
 if TYPE_CHECKING:
@@ -41,9 +42,7 @@ FAIL_ON = {"worse": ("worse",), "gone": ("worse", "gone"), "never": ()}
     metavar="SHARE",
     help="For pytest-benchmark's medians: differences up to this are within noise (default: 0.05).",
 )
-@click.option(
-    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
-)
+@config_option
 def compare(
     before: str,
     after: str,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgeq.cli.options import config_option
 from edgeq.cli.say import say
 from edgeq.words import plural
 
@@ -53,9 +54,7 @@ def _check_specs(files: Sequence[Path | None]) -> int:
 
 
 @click.command(short_help="Report what is installed, and whether the gate can run.")
-@click.option(
-    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
-)
+@config_option
 @click.option(
     "--spec-only",
     is_flag=True,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgeq.cli.options import config_option
 from edgeq.cli.say import say
 
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[Com
     type=click.Path(path_type=Path),
     help="Read another record than reports/latest/run.json.",
 )
-@click.option(
-    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
-)
+@config_option
 def explain(case: str, record: Path | None, config: Path | None) -> int:
     """Tell everything that the record of a run says about CASE.
 

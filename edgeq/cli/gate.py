@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from edgeq.cli.options import config_option, targets_option
+
 SUITE = "edgeq.gate.suite"
 SETTINGS = Path(__file__).parents[1] / "gate" / "pytest.ini"
 PLUGINS = ("edgeq.plugin", "benchmark", "edgeq.gate.shipped")
@@ -16,16 +18,8 @@ PLUGINS = ("edgeq.plugin", "benchmark", "edgeq.gate.shipped")
     short_help="Make, run and judge every declared variant.",
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )
-@click.option(
-    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
-)
-@click.option(
-    "--target",
-    "targets",
-    metavar="NAME",
-    multiple=True,
-    help="Judge on this target in place of those that the spec uses; may be repeated.",
-)
+@config_option
+@targets_option
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[PYTEST ARGUMENTS]...")
 def gate(config: Path | None, arguments: tuple[str, ...], targets: tuple[str, ...]) -> int:
     """Make, run and judge every declared variant; write reports/latest/.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgeq.cli.options import config_option, targets_option
 from edgeq.cli.say import progress, say
 
 if TYPE_CHECKING:
@@ -55,17 +56,9 @@ class Seconds(click.ParamType[float]):
     show_default=True,
     help="What to minimize.",
 )
-@click.option(
-    "--target",
-    "targets",
-    metavar="NAME",
-    multiple=True,
-    help="Judge on this target in place of those that the spec uses; may be repeated.",
-)
+@targets_option
 @click.option("--budget", metavar="TIME", type=Seconds(), help="Take about this long, e.g. 60s.")
-@click.option(
-    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
-)
+@config_option
 def repair(
     *,
     model: str | None,

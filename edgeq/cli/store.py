@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq import words
+from edgeq.cli.options import config_option
 from edgeq.cli.say import say
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
 DAMAGED = 1
 
-_config = click.option(
-    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
-)
 _folder = click.option(
     "--store",
     "folder",
@@ -33,7 +31,7 @@ def store() -> None:
 
 
 @store.command("list", short_help="List the contents of the store by kind.")
-@_config
+@config_option
 @_folder
 @click.option("--entries", "each", is_flag=True, help="List every entry, the last used at the end.")
 def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
@@ -58,7 +56,7 @@ def list_(config: Path | None, folder: Path | None, *, each: bool) -> None:
 
 
 @store.command(short_help="Read every entry and set damaged ones aside.")
-@_config
+@config_option
 @_folder
 def verify(config: Path | None, folder: Path | None) -> int:
     """Hash every file of every entry, and set damaged entries aside.
@@ -85,7 +83,7 @@ def verify(config: Path | None, folder: Path | None) -> int:
 
 
 @store.command(short_help="Remove the least recently used entries.")
-@_config
+@config_option
 @_folder
 @click.option(
     "--max-size", metavar="SIZE", required=True, help='Size to keep, for example "2 GB", or 0.'

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeq import words
+from edgeq.cli.options import config_option
 from edgeq.cli.say import say
 
 if TYPE_CHECKING:
     from edgeq.config.structs import DeclaredTarget, Spec
 
 WRONG = 1
-_config = click.option(
-    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Read the spec from FILE."
-)
 
 
 @click.group(short_help="Prepare, check, list and remove the places where models run.")
@@ -29,7 +27,7 @@ def target() -> None:
 
 @target.command(short_help="Describe a target and check that it runs models correctly.")
 @click.argument("name")
-@_config
+@config_option
 @click.option(
     "--model",
     metavar="FILE",
@@ -119,7 +117,7 @@ def _check(name: str, entry: DeclaredTarget, spec: Spec, model: Path | None) -> 
 
 @target.command(short_help="Prepare what a target needs on this machine.")
 @click.argument("name")
-@_config
+@config_option
 @click.option(
     "--from",
     "file",
@@ -160,7 +158,7 @@ def add(
 
 @target.command(short_help="Remove what was prepared for a target.")
 @click.argument("name")
-@_config
+@config_option
 def remove(name: str, config: Path | None) -> None:
     """Remove everything prepared for targets of NAME's kind from the user's cache."""
     from edgeq.config.load import load_spec
@@ -176,7 +174,7 @@ def remove(name: str, config: Path | None) -> None:
 
 
 @target.command("list", short_help="List the targets that the spec declares, and the kinds.")
-@_config
+@config_option
 def list_(config: Path | None) -> None:
     """List the targets that can be used here, and the kinds of targets."""
     from edgeq.config.load import load_spec

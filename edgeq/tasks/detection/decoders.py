@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeq.config.functions import load_function
 from edgeq.registry import Extensible
 from edgeq.tasks.detection import heads
 from edgeq.tasks.detection.heads import Outputs, Size
-from edgeq.tasks.functions import load_function
 from edgeq.tflite.model_file import ModelFile
 from edgeq.tflite.wiring import Wiring
 

@@ -90,11 +90,16 @@ def test_dequantize_leaves_nan_and_types_that_are_no_numbers_of_ours() -> None:
     assert worker.dequantize(np.array([3], np.int64), 0.0, 0).dtype == np.int64
 
 
-@given(st.tuples(real, real, real), st.sampled_from(["rgb", "bgr"]), st.booleans())
+@given(
+    st.tuples(real, real, real) | real.map(lambda value: (value,) * 3),
+    st.sampled_from([(58.395, 57.12, 57.375), (127.5, 127.5, 127.5)]),
+    st.sampled_from(["rgb", "bgr"]),
+    st.booleans(),
+)
 def test_a_float_input_is_what_the_images_room_makes(
-    mean: tuple[float, float, float], channels: Any, nchw: bool
+    mean: tuple[float, float, float], std: Any, channels: Any, nchw: bool
 ) -> None:
-    how = Preprocessing(mean=mean, std=(58.395, 57.12, 57.375), channels=channels)
+    how = Preprocessing(mean=mean, std=std, channels=channels)
     photo = np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3) * 5
 
     class Sink:

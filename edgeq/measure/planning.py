@@ -83,36 +83,14 @@ def best_provable_rate(n: int, confidence: float) -> float:
     return clopper_pearson(n, n, confidence)[0]
 
 
-def images_to_see_drop(
-    drop: float, flips: float, *, confidence: float = 0.95, power: float = POWER
-) -> int:
-    """Return the number of images that reveal an accuracy drop with the given power.
-
-    It is that of the one-sided paired test on the difference, ``(z_c + z_p)² · flips / drop²``,
-    the simplest form of Connor, Biometrics 43 (1987), 207-211.
-
-    Args:
-        drop: The accuracy drop to detect, above 0.
-        flips: Share of images that become right or wrong, at least ``drop``.
-        confidence: One-sided confidence level.
-        power: Probability of detecting the drop.
-
-    Raises:
-        ValueError: The drop is not above 0, or the flips are fewer than the drop.
-    """
-    if not 0.0 < drop <= flips <= 1.0:
-        raise ValueError(f"a drop of {drop} can't come from {flips} flips")
-    z = normal_quantile(confidence) + normal_quantile(power)
-    return math.ceil(z * z * flips / (drop * drop))
-
-
 def drop_to_see(
     images: int, flips: float, *, allowed: float = 0.0, confidence: float
 ) -> float | None:
     """Return the smallest accuracy drop that a set of images can tell from the allowed drop.
 
-    This is the inverse of ``images_to_see_drop``: the drop minus the allowed drop must reach
-    ``z · sqrt(flips / n)``, and the share of flips can't be below the drop.
+    With the one-sided paired test on the difference, n images show a drop whose distance from the
+    allowed drop reaches ``z · sqrt(flips / n)``, the simplest form of Connor, Biometrics 43 (1987),
+    207-211. The share of flips can't be below the drop.
 
     Args:
         images: Number of images n, above 0.

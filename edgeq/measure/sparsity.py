@@ -31,11 +31,6 @@ class Sparsity(msgspec.Struct, frozen=True, kw_only=True):
         """Share of the weights that are zero."""
         return self.zeros / self.weights if self.weights else 0.0
 
-    @property
-    def is_used(self) -> bool:
-        """Whether the runtime can benefit from the zeros."""
-        return self.encoded > 0
-
 
 def sparsity(model: ModelFile) -> Sparsity:
     """Count the zeros of a file's weights.

@@ -131,11 +131,6 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     arena_bytes: int | None = None
     accelerated: bool | None = None
 
-    @property
-    def dynamic_batch(self) -> bool:
-        """Whether the file leaves the batch open."""
-        return any(details.shape_signature[:1] == (-1,) for details in self.inputs)
-
 
 @dataclass(frozen=True)
 class Inferred:

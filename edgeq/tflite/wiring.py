@@ -302,24 +302,6 @@ class Wiring:
                 by_operator[maker.index] = compute[maker.index]
         return tuple(layer for _, layer in sorted(by_operator.items()) if layer.weights is not None)
 
-    def followers(self, tensor: int) -> tuple[Compute, ...]:
-        """Return the next compute operators that a tensor reaches, in the order of execution.
-
-        Args:
-            tensor: Index of a tensor, for example of a layer's output.
-        """
-        compute = {layer.operator.index: layer for layer in self.compute}
-        reached: set[int] = set()
-        seen, waiting = {tensor}, [tensor]
-        while waiting:
-            for consumer in self.consumers(waiting.pop()):
-                if consumer.index in compute:
-                    reached.add(consumer.index)
-                    continue
-                waiting += [index for index in consumer.outputs if index not in seen]
-                seen.update(consumer.outputs)
-        return tuple(compute[index] for index in sorted(reached))
-
     @cached_property
     def needed(self) -> tuple[Operator, ...]:
         """The operators that an output depends on, and those with side effects."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeq.run.results import Loaded, TensorSpec
+from edgeq.run.results import TensorSpec
 
 
 def tensor(signature: tuple[int, ...], shape: tuple[int, ...]) -> TensorSpec:
@@ -24,22 +24,3 @@ def test_a_tensor_reads_as_its_type_and_shape() -> None:
 
 def test_a_tensors_scale_and_zero_point() -> None:
     assert (tensor((1,), (1,)).scale, tensor((1,), (1,)).zero_point) == (0.5, 7)
-
-
-def test_an_open_batch_is_known_by_the_signature() -> None:
-    def loaded(signature: tuple[int, ...]) -> Loaded:
-        return Loaded(
-            handle=1,
-            inputs=(tensor(signature, (1, 4)),),
-            outputs=(),
-            batch=1,
-            init_s=0.0,
-            operators=1,
-            delegated=0,
-            partitions=0,
-            kernels="builtin",
-            threads=1,
-        )
-
-    assert loaded((-1, 4)).dynamic_batch
-    assert not loaded((1, -1)).dynamic_batch

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from edgeq import tflite
 from edgeq.config.methods import FLOAT32, METHODS
 from edgeq.config.structs import Kernels
-from edgeq.errors import UnlikeOutputsError
+from edgeq.errors import MissingExtraError, UnlikeOutputsError
 from edgeq.io.files import sha256_bytes
 from edgeq.judge import running
 from edgeq.judge.boxes import doubt_of_boxes
@@ -302,9 +302,8 @@ def _accuracy(variant: VariantUnderTest) -> Accuracy:
 
 def _doubt(variant: VariantUnderTest) -> Doubt | None:
     if variant.detects:
-        labelled = variant.inputs.images.has_box_labels
         return doubt_of_tensors(variant.outputs) or doubt_of_boxes(
-            variant.boxes, variant.precision if labelled else None
+            variant.boxes, _available_precision(variant)
         )
     if not variant.classifies:
         return doubt_of_tensors(variant.outputs)
@@ -317,6 +316,16 @@ def _doubt(variant: VariantUnderTest) -> Doubt | None:
         names=() if labels is None else labels.names,
         renaming=variant.baseline.renaming if images.labelled else None,
     )
+
+
+def _available_precision(variant: VariantUnderTest) -> MeanPrecision | None:
+    """Return mean average precision; None without labels, or without the package that it needs."""
+    if not variant.inputs.images.has_box_labels:
+        return None
+    try:
+        return variant.precision
+    except MissingExtraError:
+        return None  # the gates of average precision say so; the others don't need it
 
 
 def _renaming(variant: VariantUnderTest) -> Renaming:

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from edgeq.config.load import parse
-from edgeq.errors import EdgeqError, SpecError
+from edgeq.errors import EdgeqError, MissingExtraError, SpecError
 from edgeq.judge.verdict import Verdict
+from edgeq.measure import average_precision
 from edgeq.pipeline.run import Run
 from edgeq.record.structs import CaseRecord
 from edgeq.results.judging import judge, why_inapplicable
@@ -185,6 +187,25 @@ def test_post_processing_runs_and_is_judged_by_what_goes_in(tmp_path: Path) -> N
     assert records["same/relative_error"].value == 0
     assert records["blind/outputs"].status is Verdict.FAIL
     assert "output 1 ('scores')" in records["blind/outputs"].reason
+
+
+def test_only_average_precision_needs_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(average_precision, "PACKAGE", "not-installed")
+    gates = {"min_map": 0.1, "map_drop": 0.02, "box_recall": 0.5, "relative_error": 0.5}
+    run = project(tmp_path, detector(), same=detector(), gates=gates)
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for photograph in (tmp_path / "evaluation").iterdir():
+        (labels / f"{photograph.stem}.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    images = msgspec.structs.replace(run.spec.images, labels="labels")
+    records, errors = answers(Run(msgspec.structs.replace(run.spec, images=images)))
+    missing = {one for one in records if records[one].status is Verdict.MISSING}
+    assert missing == {"same/min_map", "same/map_drop"}
+    assert {type(error) for error in errors} == {MissingExtraError}
+    assert records["same/box_recall"].value == 1
+    assert records["same/relative_error"].value == 0
 
 
 def test_one_sigmoid_is_judged_as_two_classes(tmp_path: Path) -> None:

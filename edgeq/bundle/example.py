@@ -8,6 +8,7 @@ Part of edgeq; licence Apache-2.0.
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -27,23 +28,48 @@ def prepare(photograph: Path, how: dict[str, Any]) -> np.ndarray[Any, np.dtype[n
         image = Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours)
     image = image.convert("RGB")
     if how["resize"] == "centre_crop":
-        side = max(1, int(how["crop_fraction"] * min(image.size)))
-        left, top = (image.width - side + 1) // 2, (image.height - side + 1) // 2
+        left, top, side = crop(image.size, how)
         image = image.crop((left, top, left + side, top + side))
     resampling = Image.Resampling[how["filter"].upper()]
     if how["resize"] == "letterbox":
-        scale = min(how["width"] / image.width, how["height"] / image.height)
-        inner = [max(1, round(side * scale)) for side in image.size]
-        left, top = (how["width"] - inner[0]) / 2, (how["height"] - inner[1]) / 2
+        left, top, width, height = letterbox(image.size, how)
         padded = Image.new("RGB", (how["width"], how["height"]), (114, 114, 114))
-        padded.paste(
-            image.resize((inner[0], inner[1]), resampling), (round(left - 0.1), round(top - 0.1))
-        )
+        padded.paste(image.resize((width, height), resampling), (left, top))
         image = padded
     else:
         image = image.resize((how["width"], how["height"]), resampling)
     x = (np.asarray(image, np.float32) - np.float32(how["mean"])) / np.float32(how["std"])
     return (x if how["channels"] == "rgb" else x[..., ::-1])[np.newaxis]
+
+
+def crop(size: tuple[int, int], how: dict[str, Any]) -> tuple[int, int, int]:
+    """Return left and top edge and side of the central square of a photograph, in its pixels."""
+    side = max(1, int(how["crop_fraction"] * min(size)))
+    return (size[0] - side + 1) // 2, (size[1] - side + 1) // 2, side
+
+
+def letterbox(size: tuple[int, int], how: dict[str, Any]) -> tuple[int, int, int, int]:
+    """Return left and top edge, width and height of a photograph within its padding, in pixels."""
+    scale = min(how["width"] / size[0], how["height"] / size[1])
+    width, height = (max(1, round(side * scale)) for side in size)
+    left, top = (how["width"] - width) / 2, (how["height"] - height) / 2
+    return round(left - 0.1), round(top - 0.1), width, height
+
+
+def on_photograph(
+    corners: np.ndarray[Any, np.dtype[np.float32]], size: tuple[int, int], how: dict[str, Any]
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return edges relative to the model's input, (n, 4), as pixels of a photograph."""
+    edges = corners.astype(np.float64)
+    if how["resize"] == "centre_crop":
+        left, top, side = crop(size, how)
+        return edges * side + [left, top] * 2
+    if how["resize"] == "letterbox":
+        left, top, width, height = letterbox(size, how)
+        edges = (edges * ([how["width"], how["height"]] * 2) - [left, top] * 2) / (
+            [width, height] * 2
+        )
+    return edges * (size * 2)
 
 
 def run(
@@ -80,12 +106,39 @@ def show(values: list[np.ndarray[Any, np.dtype[np.float32]]], where: Path, place
         sys.stdout.write(f"{scores[at]:.4f} {labels[at] if labels else at}\n")
 
 
+def show_boxes(
+    values: list[np.ndarray[Any, np.dtype[np.float32]]],
+    described: dict[str, Any],
+    where: Path,
+    photograph: Path,
+) -> None:
+    """Print the boxes of a photograph: score, class, and edges in pixels of the photograph."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    boxes, heads = (importlib.import_module(f"detection.{name}") for name in ("boxes", "heads"))
+    how, kind = described["preprocessing"], described["detection"]
+    decode = getattr(heads, kind["function"])
+    every = decode([output[0] for output in values], (how["height"], how["width"]))
+    every = every.above(heads.LEAST_SCORE)
+    if kind["suppression_iou"] < 1:
+        every = boxes.suppress(every, kind["suppression_iou"])
+    with Image.open(photograph) as opened:
+        edges = on_photograph(every.corners, ImageOps.exif_transpose(opened).size, how)
+    names = where / "labels.txt"
+    labels = names.read_text(encoding="utf-8").splitlines() if names.exists() else None
+    for corners, score, at in zip(edges, every.scores, every.classes, strict=True):
+        if score >= kind["operating_score"]:
+            sides = " ".join(f"{edge:.1f}" for edge in corners)
+            sys.stdout.write(f"{score:.4f} {labels[at] if labels else at} {sides}\n")
+
+
 if __name__ == "__main__":
     where = Path(sys.argv[1])
     described = json.loads((where / "metadata.json").read_text(encoding="utf-8"))
     outputs = run(where, described, Path(sys.argv[2]))
     if described["class_scores"] is not None:
         show(outputs, where, described["class_scores"])
+    elif described["detection"] is not None and described["detection"]["function"] is not None:
+        show_boxes(outputs, described, where, Path(sys.argv[2]))
     else:
         for output, fact in zip(outputs, described["outputs"], strict=True):
             shape = "x".join(map(str, output.shape))

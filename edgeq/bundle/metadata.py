@@ -52,6 +52,9 @@ def describe(
     model, variant = chosen.model, chosen.variant
     classes = model.task in {"", CLASSIFICATION}
     names = running.output_names(model_file, labels, model.output) if classes else None
+    detection = running.detection_facts(model)
+    if detection is not None and labels is not None and len(labels) == model.classes:
+        names = labels
     facts: dict[str, object] = {
         "schema": SCHEMA,
         "edgeq": record.edgeq,
@@ -78,7 +81,12 @@ def describe(
         "feeding": _feeding(variant, root),
         "task": model.task or None,
         "class_scores": model.output if classes else None,
-        "postprocessing": running.VALUE if classes else running.TENSORS_VALUE,
+        "detection": detection,
+        "postprocessing": running.VALUE
+        if classes
+        else running.TENSORS_VALUE
+        if detection is None
+        else running.BOXES_VALUE,
         "labels": None
         if names is None
         else {

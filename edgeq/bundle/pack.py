@@ -12,6 +12,7 @@ from pathlib import Path
 from edgeq.bundle import archive, metadata, texts
 from edgeq.bundle.running import UnusableError
 from edgeq.bundle.select import Chosen, Refusal, select
+from edgeq.config.structs import DETECTION
 from edgeq.errors import BundleError, ModelError
 from edgeq.io import structs
 from edgeq.io.files import atomic_path, sha256_file
@@ -19,6 +20,8 @@ from edgeq.io.folders import replace_folder, restore_folder
 from edgeq.judge.verdict import ShipDecision
 from edgeq.record.structs import ModelRecord, RunRecord
 from edgeq.store.locks import alone_in
+from edgeq.tasks import detection
+from edgeq.tasks.detection import boxes, heads
 from edgeq.tflite.model_file import read_model
 
 _UNFINISHED = "unfinished."
@@ -172,6 +175,8 @@ def _write_common(
     notice = texts.notice(record, tuple(models.values()), refused)
     (new / "LICENSES" / "NOTICE.md").write_text(notice, encoding="utf-8")
     shutil.copyfile(Path(__file__).with_name("example.py"), new / "example.py")
+    if any(model.task == DETECTION for model in models.values()):
+        _write_decoders(new)
     manifest = archive.Manifest(
         edgeq=record.edgeq,
         variants=tuple(
@@ -195,6 +200,17 @@ def _write_common(
         files=archive.files_of(new),
     )
     (new / archive.MANIFEST).write_bytes(archive.to_json(manifest))
+
+
+def _write_decoders(new: Path) -> None:
+    """Copy the decoders of detectors, which need nothing but numpy, for the example."""
+    folder = new / "detection"
+    folder.mkdir()
+    for module in (boxes, heads):
+        source = Path(str(module.__file__)).read_text(encoding="utf-8")
+        name = module.__name__.rpartition(".")[2]
+        text = source.replace(f"from {detection.__name__}.", "from detection.")
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
 
 
 def folder_of(variant: Chosen) -> str:

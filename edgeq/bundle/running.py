@@ -5,8 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from edgeq.bundle.select import Chosen
-from edgeq.config.structs import Preprocessing
+from edgeq.config.structs import DETECTION, Preprocessing
+from edgeq.record.structs import ModelRecord
 from edgeq.samples.resize import GREY
+from edgeq.tasks.detection import heads
+from edgeq.tasks.detection.decoders import DECODERS
 from edgeq.tflite.model_file import ModelFile, Tensor
 
 BACKGROUND = "background"
@@ -26,6 +29,12 @@ VALUE = (
 TENSORS_VALUE = (
     "if an output has a scale: value = (stored - zero_point) * scale; the outputs were judged as "
     "tensors: what their values mean depends on the model"
+)
+
+BOXES_VALUE = (
+    "if an output has a scale: value = (stored - zero_point) * scale; the decoder of `detection` "
+    "turns the values into boxes, of which those whose IoU with a more certain box of their class "
+    "exceeds `suppression_iou` are dropped"
 )
 
 _PHOTOGRAPH = (3, 4)
@@ -117,6 +126,25 @@ def _scaling(preprocessing: Preprocessing, side: int) -> tuple[str, ...]:
         f"side (after the crop) {least} pixels; decoding at full size changes almost nothing"
     )
     return (step,)
+
+
+def detection_facts(model: ModelRecord) -> dict[str, object] | None:
+    """Return how a detector's outputs become boxes, None for other models.
+
+    ``function`` is the name of the decoder's function in the package, None if the decoder is not
+    one of edgeq's own.
+    """
+    if model.task != DETECTION:
+        return None
+    own = DECODERS.get(model.decoder) if model.decoder in DECODERS else None
+    packed = own is not None and own.decode.__module__ == heads.__name__
+    return {
+        "decoder": model.decoder,
+        "function": own.decode.__name__ if own is not None and packed else None,
+        "operating_score": model.operating_score,
+        "suppression_iou": model.suppression_iou,
+        "classes": model.classes,
+    }
 
 
 def output_names(

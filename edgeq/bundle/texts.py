@@ -63,7 +63,7 @@ def notice(record: RunRecord, models: tuple[ModelRecord, ...], refused: tuple[Re
     lines = [
         "# Licences and attribution",
         "",
-        f"Packed by edgeq {record.edgeq}. `example.py` is part of edgeq (Apache-2.0).",
+        f"Packed by edgeq {record.edgeq}. The Python code is part of edgeq (Apache-2.0).",
         "The models belong to their makers:",
     ]
     for model in models:

@@ -265,6 +265,10 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
         task: What the outputs are judged as; ``""`` if the task is not known.
         task_evidence: Why that task was chosen.
         decoder: What turned a detector's outputs into boxes; empty for other models.
+        operating_score: Score from which a detector's box counts as an object; None for other
+            models.
+        suppression_iou: IoU above which the less certain one of two boxes of a class was dropped, 1
+            if none was; None for other models.
         classes: Number of classes, 0 if the model has none.
         output: Index of the output that holds the class scores; 0 if there is none.
         tensors: Number of outputs that are judged as tensors.
@@ -288,6 +292,8 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     task: str = ""
     task_evidence: str = ""
     decoder: str = ""
+    operating_score: float | None = None
+    suppression_iou: float | None = None
     classes: int = 0
     output: int = 0
     tensors: int = 0

@@ -23,6 +23,7 @@ from edgeq.measure.clusters import find_clusters
 from edgeq.models.float_model import FloatModel
 from edgeq.pipeline.control import record_of
 from edgeq.pipeline.dependencies import processor_name
+from edgeq.pipeline.detecting import decoder_of
 from edgeq.pipeline.external_inputs import external_inputs
 from edgeq.pipeline.inputs import ModelInputs
 from edgeq.pipeline.plan import Case, not_applicable
@@ -56,6 +57,7 @@ from edgeq.record.structs import (
     VariantRecord,
     summarize,
 )
+from edgeq.tasks.detection.decoders import Decoder
 from edgeq.tasks.recognition import Reading
 
 TASKS: dict[str, Task] = {name: name for name in (CLASSIFICATION, DETECTION, TENSORS)}
@@ -199,6 +201,7 @@ def _model(run: Run, name: str) -> ModelRecord:
             targets=_targets(run, name, None),
         )
     labels, reading = inputs.labels, inputs.known_reading()
+    decoder = _decoder(run.baseline(name), reading)
     return ModelRecord(
         name=name,
         source=inputs.model.source,
@@ -216,6 +219,8 @@ def _model(run: Run, name: str) -> ModelRecord:
         task="" if reading is None else reading.task,
         task_evidence="" if reading is None else reading.evidence,
         decoder="" if reading is None else reading.decoder,
+        operating_score=None if decoder is None else decoder.operating_score,
+        suppression_iou=None if decoder is None else decoder.suppression_iou,
         classes=0 if reading is None else reading.classes,
         output=0 if reading is None else reading.output,
         tensors=0 if reading is None else reading.tensors,
@@ -285,6 +290,16 @@ def _images(inputs: ModelInputs) -> RecordedImages:
             effective=None if clusters is None else clusters.effective,
         )
     return RecordedImages(**sets)
+
+
+def _decoder(baseline: VariantUnderTest, reading: Reading | None) -> Decoder | None:
+    """Return the decoder of a detector, None for other models or if it can't be used."""
+    if reading is None or reading.task != DETECTION:
+        return None
+    try:
+        return decoder_of(baseline)
+    except EdgeqError:
+        return None  # its cases have the error
 
 
 def _image_keys(inputs: ModelInputs) -> str:

@@ -14,13 +14,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgeq.config.load import parse
 from edgeq.config.structs import Preprocessing
+from edgeq.io.files import sha256_bytes
+from edgeq.pipeline.run import Run
 from edgeq.samples.photo import open_photo
 from edgeq.samples.preprocess import to_input
 from edgeq.samples.resize import resized
 from tests.patience import PATIENCE_S
 from tests.unit.bundle import packages
 from tests.unit.report import records
+from tests.unit.tiny_model import Head, heads
+
+YOLO_BOXES = 3 * (4 * 4 + 2 * 2 + 1)
+"""Boxes of YOLOv5 in an input of 32 x 32 pixels."""
 
 _PROBE = """
 import runpy, sys
@@ -37,6 +44,7 @@ def photograph(path: Path, mode: str = "RGB") -> Path:
         image.putalpha(Image.fromarray(pixels[..., 0]))
     exif = Image.Exif()
     exif[0x0112] = 6
+    path.parent.mkdir(exist_ok=True)
     image.save(path, exif=exif)
     return path
 
@@ -132,3 +140,48 @@ def test_a_model_without_class_scores_shows_its_outputs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     name, shape, *_ = done.stdout.split()
     assert (name, shape) == ("output", "1x5")
+
+
+@pytest.mark.parametrize("resize", ["whole", "centre_crop", "letterbox"])
+def test_a_detector_gives_the_boxes_of_the_gate(tmp_path: Path, resize: str) -> None:
+    made = packages.make(tmp_path / "project")
+    file = made.files[f"{records.MODEL}/int8"]
+    content = heads(
+        Head("out", YOLO_BOXES * 7, last="LOGISTIC", shape=(1, YOLO_BOXES, 7), seed=4),
+        size=(32, 32),
+    )
+    file.write_bytes(content)
+    photo = photograph(tmp_path / "photographs" / "photo.png")
+    how: dict[str, Any] = {"resize": resize, "mean": [0.0] * 3, "std": [1.0] * 3}
+    spec = {
+        "models": {"net": {"source": str(file), "preprocessing": how}},
+        "images": {"evaluation": "photographs"},
+        "methods": ["float16"],
+    }
+    run = Run(parse(spec, root=tmp_path, origin=tmp_path / "edgeq.toml"))
+    (expected,) = run.baseline("net").detections
+    expected = expected.above(0.5)
+    assert len(expected) > 3
+    variant = next(one for one in made.record.models[0].variants if one.name == "int8")
+    model = msgspec.structs.replace(
+        made.record.models[0],
+        task="detection",
+        decoder="yolov5",
+        operating_score=0.5,
+        suppression_iou=0.6,
+        classes=2,
+        labels=None,
+        preprocessing=run.baseline("net").preprocessing,
+        variants=(msgspec.structs.replace(variant, sha256=sha256_bytes(content)),),
+    )
+    record = msgspec.structs.replace(made.record, models=(model,))
+    labels = {records.MODEL: ("cat", "dog")}
+    packed = made.pack(tmp_path / "bundle", record=record, labels=labels).zip
+    done = on_a_device(packed, tmp_path / "device", "int8", photo)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [name for _, name, *_ in lines] == [("cat", "dog")[one] for one in expected.classes]
+    given = np.array([[score, *edges] for score, _, *edges in lines], np.float64)
+    np.testing.assert_allclose(given[:, 0], expected.scores, atol=1e-4)
+    # Turned by its EXIF orientation, the photograph is 31 pixels wide and 47 high.
+    np.testing.assert_allclose(given[:, 1:], expected.corners * ([31, 47] * 2), atol=0.06)

@@ -22,6 +22,7 @@ from edgeq.record import structs as records
 from edgeq.record.exit_code import exit_code
 from edgeq.report import cases_csv, index, markdown
 from edgeq.report.embedded_record import embedded_record
+from edgeq.report.trends import trends
 from tests.plugin.projects import to_toml
 
 GOOD = {**kills.SPEC, "variants": {"vendor": {"model": "tiny", "file": "vendor.tflite"}}}
@@ -89,7 +90,7 @@ def mixed(reports: Path, runs: int) -> list[str]:
         "the last of history": history.runs[-1].started == record.started,
         # gates stand in the order of the run that wrote the list, which history does not keep
         "index.html": sorted((reports / "index.html").read_text("utf-8").splitlines())
-        == sorted(index.render(history, (), latest=True).splitlines()),
+        == sorted(index.render(history, trends(history.runs), latest=True).splitlines()),
     }
     return [f"{name} does not belong to the record" for name, good in belongs.items() if not good]
 

@@ -33,6 +33,7 @@ def report(record: Path, output: Path | None, *, show: bool) -> int:
 
     from edgeq import report as reports
     from edgeq.history import accepted, past
+    from edgeq.report.trends import trends
     from edgeq.store.locks import alone_in
 
     around = record.resolve().parent.parent
@@ -48,8 +49,10 @@ def report(record: Path, output: Path | None, *, show: bool) -> int:
             run,
             output if output is not None else own,
             shown=reports.pictures.read(run, record),
-            past=past.before(run, runs),
-            accepted=accepted.read_all(around / accepted.FOLDER),
+            history=trends(
+                (*past.before(run, runs), past.past_run(run)),
+                accepted.read_all(around / accepted.FOLDER),
+            ),
         ).html
     say(f"Report: {page}")
     if show and not webbrowser.open(page.resolve().as_uri()):

@@ -7,6 +7,7 @@ from collections import Counter
 import msgspec
 
 from edgeq.tflite.model_file import ModelFile
+from edgeq.tflite.state import unsettled
 from edgeq.tflite.wiring import ACTIVATION_TYPES_INTEGER, Wiring
 
 
@@ -56,6 +57,7 @@ class Operators(msgspec.Struct, frozen=True, kw_only=True):
         custom: Names of custom and Flex operators.
         ends_in_softmax: Whether SOFTMAX produces output 0, followed by nothing but changes of type,
             shape or order.
+        unsettled: Names of conditional, stateful and random operators, in any subgraph.
     """
 
     counts: dict[str, int]
@@ -67,6 +69,7 @@ class Operators(msgspec.Struct, frozen=True, kw_only=True):
     output_types: tuple[str, ...]
     custom: tuple[str, ...]
     ends_in_softmax: bool
+    unsettled: tuple[str, ...] = ()
 
     @property
     def quantizes_activations(self) -> bool:
@@ -123,4 +126,5 @@ def operators(model: ModelFile) -> Operators:
         output_types=tuple(model.tensors[index].dtype for index in model.outputs),
         custom=tuple(sorted(n for n in model.operator_names if n.startswith(("CUSTOM:", "FLEX:")))),
         ends_in_softmax=wiring.ends_in_softmax,
+        unsettled=unsettled(model),
     )

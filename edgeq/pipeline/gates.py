@@ -16,8 +16,6 @@ from edgeq.pipeline.control import cost_beside_finer
 from edgeq.pipeline.elsewhere import arithmetic_of
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.samples.sets import overlap
-from edgeq.tflite.model_file import read_model
-from edgeq.tflite.state import unsettled
 
 
 def made(variant: VariantUnderTest, _: float) -> Judgement:
@@ -57,7 +55,7 @@ def outputs(variant: VariantUnderTest, _: float) -> Judgement:
     number of photographs can rule that out.
     """
     judgement = _outputs(variant)
-    names = unsettled(read_model(variant.artifact.path))
+    names = variant.operators.unsettled
     if not names:
         return judgement
     return msgspec.structs.replace(

@@ -19,7 +19,8 @@ class GitHub:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Write annotations to the output and the summary to the step's summary file."""
-        record = state_of(terminalreporter.config).found.record
+        found = state_of(terminalreporter.config).found
+        record = found.record
         if record is None or os.environ.get(ACTIONS) != "true":
             return
         from edgeq.report import github, markdown
@@ -32,6 +33,6 @@ class GitHub:
             return
         try:
             with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(f"{markdown.render(record)}\n")
+                file.write(f"{markdown.render(record, found.view)}\n")
         except OSError as error:
             terminalreporter.write_line(f"{SUMMARY} can't be written: {error.strerror}", red=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
     from edgeq.plugin.accepted import Held
     from edgeq.record.structs import CaseRecord, ModelRecord, RunRecord
+    from edgeq.report.view import ReportView
     from edgeq.results.beforehand import Beforehand
 
 
@@ -40,6 +41,7 @@ class Collected:
         interrupted: Whether Ctrl-C ended the session.
         refused: Whether a worker of xdist refused the session's spec.
         record: Record of the session, once it exists.
+        view: The view of the record that the report shows, once that is written.
         folder: Folder to which the report was written.
         damaged: Sentences about files of the history that could not be read, one per file.
         carriers: Ids of the cases that carry a reason why cases are not judged, by what the reason
@@ -56,6 +58,7 @@ class Collected:
     interrupted: bool = False
     refused: bool = False
     record: RunRecord | None = None
+    view: ReportView | None = None
     folder: Path | None = None
     damaged: tuple[str, ...] = ()
     _stopped: dict[str, tuple[CaseRecord, str]] = field(default_factory=dict)

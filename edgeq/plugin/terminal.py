@@ -37,7 +37,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         from edgeq.report import terminal
 
         terminalreporter.write_sep("=", "edgeq")
-        text = terminal.render(found.record, _width(terminalreporter)).rstrip()
+        width = _width(terminalreporter)
+        text = terminal.render(found.record, found.view, width=width).rstrip()
         body, _, answer = text.rpartition("\n\n")
         for line in body.splitlines():
             shown = terminal.coloured(line) if terminalreporter.hasmarkup else line
@@ -108,7 +109,7 @@ def _is_stopped(state: State) -> bool:
         return False
     from edgeq.report import terminal
 
-    return terminal.is_stopped(state.found.record)
+    return terminal.is_stopped(state.found.record, state.found.view)
 
 
 def short(path: Path, start: Path) -> str:

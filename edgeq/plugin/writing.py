@@ -26,6 +26,7 @@ from edgeq.record.repair import last as last_repair
 from edgeq.record.ship_decision import answered, with_error
 from edgeq.record.structs import CaseRecord, RunRecord, read
 from edgeq.report.model_sentences import findings
+from edgeq.report.trends import trends
 from edgeq.results.joining import Joined, join
 from edgeq.results.recording import record_run
 from edgeq.results.redact import discreet
@@ -69,7 +70,7 @@ def write(state: State, *, left_out: LeftOut) -> None:
     try:
         _write(state, found.record, before, shown)
     except EdgeqError as error:
-        found.record = with_error(found.record, str(error))
+        found.record, found.view = with_error(found.record, str(error)), None
         raise
     found.folder = folder
 
@@ -116,11 +117,14 @@ def _write(state: State, record: RunRecord, before: Past, shown: Illustrated) ->
         EdgeqError: Something can't be written.
     """
     folder = state.reports / LATEST
-    report.write(record, folder, shown=shown.pictures, past=before.runs, accepted=state.accepted)
-    if state.spec.history and record.cases:
-        now = past_run(record, notes=findings(record))
-        most = state.spec.history
+    most = state.spec.history
+    now = past_run(record, notes=findings(record))
+    runs = (*before.runs, now)[-most:]
+    history = trends(runs, state.accepted)
+    written = report.write(record, folder, shown=shown.pictures, history=history)
+    state.found.view = written.view
+    if most and record.cases:
         path = past.keep(now, state.reports / past.FOLDER, most=most)
         files = (*before.files, "" if path is None else path.name)
-        known = Past((*before.runs, now)[-most:], before.damaged, files[-most:])
-        report.write_index(known, state.reports, accepted=state.accepted, latest=True)
+        known = Past(runs, before.damaged, files[-most:])
+        report.write_index(known, state.reports, history=history, latest=True)

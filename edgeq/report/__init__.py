@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeq.history.accepted import Accepted
-from edgeq.history.past import Past, PastRun
+from edgeq.history.past import Past
 from edgeq.io.files import write_text
 from edgeq.record import structs as records
 from edgeq.record.ship_decision import answered
 from edgeq.record.structs import RunRecord
 from edgeq.report import cases_csv, html, index, markdown, pictures
+from edgeq.report.trends import VariantTrends
+from edgeq.report.view import ReportView, view
 
 RECORD_FILE = "run.json"
 HTML_FILE = "report.html"
@@ -30,12 +31,14 @@ class Written:
         html: Path of the report.
         markdown: Path of the summary.
         cases: Path of the table of cases.
+        view: The view of the record that report and summary show.
     """
 
     record: Path
     html: Path
     markdown: Path
     cases: Path
+    view: ReportView
 
 
 def write(
@@ -43,8 +46,7 @@ def write(
     folder: Path,
     *,
     shown: pictures.Pictures | None = None,
-    past: Sequence[PastRun] = (),
-    accepted: Sequence[Accepted] = (),
+    history: Sequence[VariantTrends] = (),
 ) -> Written:
     """Write the record, the report, the summary and the cases, each atomically, the record last.
 
@@ -52,18 +54,22 @@ def write(
         record: The record of the run.
         folder: The folder to write to.
         shown: The pictures that the record refers to; the report notes those that are missing.
-        past: Earlier runs, the oldest first.
-        accepted: The accepted records, to be marked among the earlier runs.
+        history: The trends of its figures over the runs.
 
     Raises:
         RecordError: A number of the record is not finite; nothing is written then.
         StoreError: The folder can't be written.
     """
     record = answered(record)
-    names = RECORD_FILE, HTML_FILE, MARKDOWN_FILE, CASES_FILE
-    written = Written(*(folder / name for name in names))
-    page = html.render(record, shown or {}, past=past, accepted=accepted)
-    summary = markdown.render(record)
+    written = Written(
+        record=folder / RECORD_FILE,
+        html=folder / HTML_FILE,
+        markdown=folder / MARKDOWN_FILE,
+        cases=folder / CASES_FILE,
+        view=view(record, shown),
+    )
+    page = html.render(record, written.view, history=history)
+    summary = markdown.render(record, written.view)
     pictures.write(shown or {}, folder)
     write_text(written.html, page)
     write_text(written.markdown, summary)
@@ -73,19 +79,19 @@ def write(
 
 
 def write_index(
-    past: Past, folder: Path, *, accepted: Sequence[Accepted] = (), latest: bool = False
+    past: Past, folder: Path, *, history: Sequence[VariantTrends] = (), latest: bool = False
 ) -> Path:
     """Write the list of runs with their trends, atomically, and return its file.
 
     Args:
         past: The runs.
         folder: The folder of the reports.
-        accepted: The accepted records.
+        history: The trends of the runs' figures.
         latest: Whether the latest run left a report in ``latest/``.
 
     Raises:
         StoreError: The folder can't be written.
     """
     path = folder / INDEX_FILE
-    write_text(path, index.render(past, accepted, latest=latest))
+    write_text(path, index.render(past, history, latest=latest))
     return path

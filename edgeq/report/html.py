@@ -11,34 +11,29 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from edgeq.history.accepted import Accepted
-from edgeq.history.past import PastRun, past_run
 from edgeq.record.structs import RunRecord
 from edgeq.report.cells import HEADINGS
 from edgeq.report.changes import previous_view
 from edgeq.report.embedded_record import carried
-from edgeq.report.pictures import Pictures
 from edgeq.report.repair_view import repair_view
 from edgeq.report.strength import strength
 from edgeq.report.templating import template
-from edgeq.report.trends import trends
-from edgeq.report.view import view
+from edgeq.report.trends import VariantTrends
+from edgeq.report.view import ReportView, view
 
 
 def render(
     record: RunRecord,
-    shown: Pictures | None = None,
+    shown: ReportView | None = None,
     *,
-    past: Sequence[PastRun] = (),
-    accepted: Sequence[Accepted] = (),
+    history: Sequence[VariantTrends] = (),
 ) -> str:
     """Return the page.
 
     Args:
         record: The record of the run.
-        shown: The pictures that the record refers to, by their sha256.
-        past: Earlier runs, the oldest first.
-        accepted: The accepted records, to be marked among the earlier runs.
+        shown: Its view, with its pictures; built without pictures if None.
+        history: The trends of its figures over the runs.
 
     Raises:
         RecordError: A number of the record is not finite.
@@ -47,11 +42,11 @@ def render(
 
     embedded = carried(record)
     return template("report.html.j2").render(
-        view=view(record, shown or {}),
+        view=shown or view(record),
         previous=previous_view(record.previous),
         challenge=strength(record),
         repair=repair_view(record.repair),
-        history=trends((*past, past_run(record)), accepted) if past else (),
+        history=history,
         columns=tuple(HEADINGS),
         headings=HEADINGS,
         record_json=Markup(embedded),  # noqa: S704 - escaped for exactly this place

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import edgeq
-from edgeq.history.accepted import Accepted
 from edgeq.history.past import FOLDER, Past, PastRun, of_past
 from edgeq.history.rules import comparison_of
 from edgeq.history.snapshot import CaseFigure
@@ -14,7 +13,7 @@ from edgeq.judge.verdict import Verdict
 from edgeq.record.case_ids import parsed
 from edgeq.report import sentences, words
 from edgeq.report.templating import template
-from edgeq.report.trends import VariantTrends, trends
+from edgeq.report.trends import VariantTrends
 from edgeq.report.words import Mark
 from edgeq.words import duration, plural, utc
 
@@ -93,20 +92,20 @@ class IndexView:
     edgeq: str
 
 
-def render(past: Past, accepted: Sequence[Accepted] = (), *, latest: bool = True) -> str:
+def render(past: Past, history: Sequence[VariantTrends] = (), *, latest: bool = True) -> str:
     """Return the page.
 
     Args:
         past: The runs.
-        accepted: The accepted records.
+        history: The trends of the runs' figures.
         latest: Whether ``latest/report.html`` exists.
     """
     return template("index.html.j2").render(
-        index=index_view(past, accepted, latest=latest), none=words.NONE
+        index=index_view(past, history, latest=latest), none=words.NONE
     )
 
 
-def index_view(past: Past, accepted: Sequence[Accepted], *, latest: bool) -> IndexView:
+def index_view(past: Past, history: Sequence[VariantTrends], *, latest: bool) -> IndexView:
     """Return what the page shows."""
     links = [file and f"{FOLDER}/{file}" for file in past.files or ("",) * len(past.runs)]
     if latest and links:
@@ -118,7 +117,7 @@ def index_view(past: Past, accepted: Sequence[Accepted], *, latest: bool) -> Ind
         runs=tuple(
             _line(run, link) for run, link in reversed(list(zip(past.runs, links, strict=True)))
         ),
-        trends=trends(past.runs, accepted),
+        trends=tuple(history),
         tables=_tables(past.runs[-MOST_COLUMNS:][::-1]),
         edgeq=edgeq.__version__,
     )

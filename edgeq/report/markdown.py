@@ -19,9 +19,14 @@ _LONGEST = 300
 _LONGEST_FINDING = 1200
 
 
-def render(record: RunRecord) -> str:
-    """Return the summary, which stays below GitHub's limit of 65,536 characters per comment."""
-    shown = view(record)
+def render(record: RunRecord, shown: ReportView | None = None) -> str:
+    """Return the summary, which stays below GitHub's limit of 65,536 characters per comment.
+
+    Args:
+        record: The record of the run.
+        shown: Its view, built if None.
+    """
+    shown = shown or view(record)
     counts = " · ".join(f"{mark.symbol} {number} {mark.word}" for mark, number in shown.counts)
     blocks = [
         f"## {shown.mark.symbol} {_text(shown.headline)}",

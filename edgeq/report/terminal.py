@@ -30,7 +30,7 @@ _COLOURS = {"+": 32, "x": 31, "!": 31, "?": 33, "o": 36}
 _VERDICT_COLOURS = {"FAIL": 31, "MISSING": 36, "INCONCLUSIVE": 33}
 
 
-def render(record: RunRecord, width: int = WIDTH) -> str:
+def render(record: RunRecord, shown: ReportView | None = None, *, width: int = WIDTH) -> str:
     """Return a table of gates by variants for every model, what did not pass, and the answer.
 
     An empty line separates these parts; the answer comes last. Bad input is not included: the
@@ -39,9 +39,10 @@ def render(record: RunRecord, width: int = WIDTH) -> str:
 
     Args:
         record: The record of the run.
+        shown: Its view, built if None.
         width: Most columns of a line.
     """
-    shown, problems = view(record), sentences.bad_input(record)
+    shown, problems = shown or view(record), sentences.bad_input(record)
     blocks = [
         "\n".join(f"note: {note}" for note in shown.notes if note not in problems),
         *(
@@ -72,9 +73,14 @@ def coloured(line: str) -> str:
     return _CELL.sub(lambda cell: f"\x1b[{_COLOURS[cell[1]]}m{cell[0]}\x1b[0m", line)
 
 
-def is_stopped(record: RunRecord) -> bool:
-    """Return whether bad input stopped every model, so that there is nothing else to show."""
-    models = view(record).models
+def is_stopped(record: RunRecord, shown: ReportView | None = None) -> bool:
+    """Return whether bad input stopped every model, so that there is nothing else to show.
+
+    Args:
+        record: The record of the run.
+        shown: Its view, built if None.
+    """
+    models = (shown or view(record)).models
     return bool(models) and all(_is_stopped(model, record.errors) for model in models)
 
 

@@ -448,7 +448,8 @@ def _operators(variant: VariantUnderTest) -> RecordedOperators:
     operators = variant.known(VariantUnderTest.operators)
     loaded = variant.known(VariantUnderTest.loaded)
     facts: dict[str, Any] = {} if operators is None else msgspec.structs.asdict(operators)
-    facts.pop("compute", None)
+    for name in ("compute", "unsettled"):  # details of the gates
+        facts.pop(name, None)
     if loaded is not None:
         facts["total"] = loaded.operators
         facts |= {name: getattr(loaded, name) for name in ("delegated", "partitions", "kernels")}

@@ -14,6 +14,7 @@ from edgeq import report
 from edgeq.history.past import Past, PastRun, past_run
 from edgeq.record.ship_decision import answered
 from edgeq.record.structs import RunRecord, from_json
+from edgeq.report.trends import trends
 from edgeq.words import size, typeset
 from tests.end_to_end import browsing, report_records
 from tests.end_to_end.browsing import opened
@@ -47,19 +48,20 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
     def page(kind: str) -> tuple[Path, RunRecord]:
         if kind not in done:
             record = answered(KINDS[kind]())
-            written = report.write(record, tmp_path_factory.mktemp(kind), past=earlier(record))
+            folder = tmp_path_factory.mktemp(kind)
+            written = report.write(record, folder, history=trends(runs_of(record)))
             done[kind] = written.html, record
         return done[kind]
 
     return page
 
 
-def earlier(record: RunRecord) -> list[PastRun]:
-    """Return the run before, and the one before that."""
-    return [
-        past_run(msgspec.structs.replace(record, started=f"2026-11-{day}T00:00:00+00:00"))
-        for day in (20, 21)
-    ]
+def runs_of(record: RunRecord) -> tuple[PastRun, ...]:
+    """Return the past run of a record, after two earlier ones."""
+    earlier = (
+        msgspec.structs.replace(record, started=f"2026-11-{day}T00:00:00+00:00") for day in (20, 21)
+    )
+    return tuple(past_run(run) for run in (*earlier, record))
 
 
 # The parts of two models are those of one, and take the checker long.
@@ -205,9 +207,10 @@ def test_contact_sheets_are_seen_and_described(
 @pytest.mark.parametrize("text", HOSTILE)
 def test_texts_of_others_run_nothing(browser: Browser, tmp_path: Path, text: str) -> None:
     record = report_records.hostile(text)
-    written = report.write(record, tmp_path, past=earlier(record))
-    runs = Past((*earlier(record), past_run(record)), (text,))
-    for file in (written.html, report.write_index(runs, tmp_path)):
+    runs = Past(runs_of(record), (text,))
+    history = trends(runs.runs)
+    written = report.write(record, tmp_path, history=history)
+    for file in (written.html, report.write_index(runs, tmp_path, history=history)):
         with opened(browser, file) as seen:
             browsing.unfold(seen)
             seen.page.mouse.move(300, 300)
@@ -222,8 +225,8 @@ def test_texts_of_others_run_nothing(browser: Browser, tmp_path: Path, text: str
 
 def test_the_list_of_runs_is_as_good_a_page(browser: Browser, tmp_path: Path) -> None:
     record = report_records.all_pass()
-    runs = Past((*earlier(record), past_run(record)), ("one file is damaged",))
-    file = report.write_index(runs, tmp_path, latest=True)
+    runs = Past(runs_of(record), ("one file is damaged",))
+    file = report.write_index(runs, tmp_path, history=trends(runs.runs), latest=True)
     with opened(browser, file, checked=True) as seen:
         assert browsing.violations(seen) == []
         assert seen.page.get_by_role("row").count() > len(runs.runs)

@@ -18,6 +18,7 @@ from edgeq.pipeline.run import Run
 from edgeq.pipeline.timing import timing_samples
 from edgeq.record.structs import CaseRecord, VariantRecord
 from edgeq.report import html
+from edgeq.report.view import view
 from edgeq.results.judging import judge
 from edgeq.results.recording import describe_models, record_run
 from edgeq.results.thumbnails import illustrated
@@ -231,7 +232,7 @@ def test_a_report_shows_both_sets_with_the_same_scenes(folder: Path) -> None:
     assert own.places == evaluation.places
     assert own.sha256 != evaluation.sha256
     assert {own.sha256, evaluation.sha256} <= found.pictures.keys()
-    page = html.render(found.record, found.pictures)
+    page = html.render(found.record, view(found.record, found.pictures))
     assert f"All {EVALUATION} own samples, as board sees them" in page
     assert (
         f'<p class="small">On samples of its own: {EVALUATION} photographs of camera.</p>' in page

@@ -9,6 +9,7 @@ from edgeq import report
 from edgeq.history.past import Past, past_run
 from edgeq.judge.verdict import Verdict
 from edgeq.report import index
+from edgeq.report.trends import trends
 from tests.unit.history.figures import case, run
 from tests.unit.report.test_html import Page
 
@@ -51,7 +52,9 @@ def test_a_run_links_to_its_report_or_to_what_is_kept_of_it() -> None:
     links = [line.link for line in index.index_view(named, (), latest=True).runs]
     assert links == ["latest/report.html", "history/2.json", "history/1.json"]
     assert index.index_view(named, (), latest=False).runs[0].link == "history/3.json"
-    assert '<a href="history/1.json">2026-01-01 12:00:00 UTC</a>' in index.render(named)
+    assert '<a href="history/1.json">2026-01-01 12:00:00 UTC</a>' in index.render(
+        named, trends(named.runs)
+    )
     assert [line.link for line in index.index_view(three(), (), latest=False).runs] == [""] * 3
 
 
@@ -72,7 +75,7 @@ def test_the_numbers_stand_behind_the_trends() -> None:
 
 
 def test_the_page_is_whole_and_says_what_could_not_be_read() -> None:
-    page = Page(index.render(three()))
+    page = Page(index.render(three(), trends(three().runs)))
     assert "3 runs of the gate" in page.text
     assert "old.json: is damaged" in page.text
     assert "max_bytes" in page.text
@@ -84,7 +87,7 @@ def test_the_page_is_whole_and_says_what_could_not_be_read() -> None:
 def test_hostile_names_are_text() -> None:
     record = run(case("max_bytes", model=HOSTILE, method=HOSTILE), model=HOSTILE, method=HOSTILE)
     runs = [past_run(record), past_run(msgspec.structs.replace(record, started="2027"))]
-    page = Page(index.render(Past(tuple(runs), (HOSTILE,))))
+    page = Page(index.render(Past(tuple(runs), (HOSTILE,)), trends(runs)))
     assert "img" not in page.tags
     assert HOSTILE in page.text
 

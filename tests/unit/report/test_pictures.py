@@ -10,6 +10,7 @@ from edgeq.record.feeding import Feeding, OwnSamples
 from edgeq.record.structs import RunRecord
 from edgeq.record.thumbnails import Picture
 from edgeq.report import HTML_FILE, RECORD_FILE, embedding, html, pictures, write
+from edgeq.report.view import view
 from tests.unit.report import records
 
 WEBP = b"RIFF\x0a\x00\x00\x00WEBPVP8 "
@@ -65,7 +66,8 @@ def test_only_pictures_of_ours_make_room(tmp_path: Path) -> None:
 
 
 def test_a_picture_is_in_the_page_once_and_shown_by_every_variant() -> None:
-    page = html.render(pictured(NAME), {NAME: WEBP})
+    record = pictured(NAME)
+    page = html.render(record, view(record, {NAME: WEBP}))
     assert page.count("data:image/webp;base64,") == 1
     assert page.count(f'<use href="#p-{NAME[:12]}"/>') == 3
     assert "longer beside the record" not in page
@@ -74,7 +76,7 @@ def test_a_picture_is_in_the_page_once_and_shown_by_every_variant() -> None:
 def test_what_is_gone_is_said_to_be_gone() -> None:
     record = pictured(NAME, "ab" * 32)
     assert embedding.note(record.models[0], {NAME: WEBP}).startswith("1 picture is no longer")
-    assert "2 pictures are no longer beside the record" in html.render(record, {})
+    assert "2 pictures are no longer beside the record" in html.render(record)
     assert embedding.anchors(record.models[0], {NAME: WEBP}) == {0: f"p-{NAME[:12]}"}
 
 
@@ -87,12 +89,12 @@ def test_a_record_without_pictures_says_so() -> None:
 def test_pictures_of_a_variant_with_samples_of_its_own_say_whose_they_are() -> None:
     said = "Pictures show the baseline's photographs"
     record = pictured(*[NAME] * 100)
-    assert "Photographs whose answer changed" in html.render(record, {NAME: WEBP})
-    assert said not in html.render(record, {NAME: WEBP})
+    assert "Photographs whose answer changed" in html.render(record, view(record, {NAME: WEBP}))
+    assert said not in html.render(record, view(record, {NAME: WEBP}))
     feeding = Feeding(samples=OwnSamples(source="camera", count=9, sha256="ab"))
     model = record.models[0]
     variants = tuple(msgspec.structs.replace(one, feeding=feeding) for one in model.variants)
     fed = msgspec.structs.replace(
         record, models=(msgspec.structs.replace(model, variants=variants),)
     )
-    assert said in html.render(fed, {NAME: WEBP})
+    assert said in html.render(fed, view(fed, {NAME: WEBP}))

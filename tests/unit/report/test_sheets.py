@@ -9,6 +9,7 @@ from edgeq.io.files import sha256_bytes
 from edgeq.record.structs import RunRecord
 from edgeq.record.thumbnails import Sheet
 from edgeq.report import HTML_FILE, RECORD_FILE, embedding, html, pictures, write
+from edgeq.report.view import view
 from tests.unit.report import records
 from tests.unit.report.test_pictures import NAME, WEBP
 
@@ -51,7 +52,8 @@ def test_a_sheet_says_how_many_of_how_many() -> None:
 
 
 def test_two_models_share_one_picture() -> None:
-    page = html.render(record((sheet(),), (sheet(),)), {NAME: WEBP})
+    two = record((sheet(),), (sheet(),))
+    page = html.render(two, view(two, {NAME: WEBP}))
     assert page.count("data:image/webp;base64,") == 1
     assert f'<symbol id="p-{NAME[:12]}" viewBox="0 0 384 108">' in page
     assert page.count(f'<use href="#p-{NAME[:12]}" width="384" height="108"/>') == 1
@@ -68,10 +70,10 @@ def test_a_sheet_is_kept_beside_the_record_and_in_the_page(tmp_path: Path) -> No
 
 
 def test_a_sheet_that_is_gone_is_said_to_be_gone() -> None:
-    page = html.render(record((sheet(),)), {})
+    page = html.render(record((sheet(),)))
     assert "<dt>contact sheets</dt><dd>1 no longer beside the record</dd>" in page
     assert "evenly spread" not in page
-    assert "contact sheets" not in html.render(record(()), {})
+    assert "contact sheets" not in html.render(record(()))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def test_a_sheet_that_cant_be_is_not_shown(changes: dict[str, object]) -> None:
     odd = record((msgspec.structs.replace(sheet(), **changes),))
     data = {NAME: WEBP, sha256_bytes(b"<svg>"): b"<svg>"}
     assert embedding.sheets(odd.models[0], data) == ()
-    assert 'class="sheet"' not in html.render(odd, data)
+    assert 'class="sheet"' not in html.render(odd, view(odd, data))
 
 
 def test_what_the_run_took_from_edgeq_data_is_said_before_the_commands() -> None:

@@ -101,9 +101,9 @@ def test_bad_input_is_left_to_its_own_section() -> None:
 
 def test_it_is_as_wide_as_it_may_be() -> None:
     for width in (terminal.LEAST_WIDTH, 80, terminal.MOST_WIDTH):
-        lines = terminal.render(records.full_record(), width).splitlines()
+        lines = terminal.render(records.full_record(), width=width).splitlines()
         assert max(map(len, lines)) <= width
-    assert len(lines) < len(terminal.render(records.full_record(), 60).splitlines())
+    assert len(lines) < len(terminal.render(records.full_record(), width=60).splitlines())
 
 
 def test_the_answer_stands_alone_after_an_empty_line() -> None:

@@ -135,7 +135,8 @@ def _simulated(cluster: RayNodes, portions: int, image_s: float) -> tuple[float,
     with tempfile.TemporaryDirectory(prefix="edgeq-cluster-") as folder:
         rows = Ledger(Store(Path(folder)), "answers", {"simulated": True})
         start, used = time.perf_counter(), time.process_time()
-        model = np.zeros(25_000_000, np.uint8)
+        model = Path(folder) / "model"
+        model.write_bytes(bytes(25_000_000))
         done = run_on(cluster, job, model, every, homes=Homes(), progress=lambda _: None)
         ran = (
             RanPortion(each.photos, each.ran.outputs, HeldMemory(load="load", samples=()))

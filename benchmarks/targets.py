@@ -1,10 +1,12 @@
 """What variants answer on other targets, beside this machine and beside the float baseline.
 
 ``EDGEQ_DATA=FOLDER python -m benchmarks.targets [--target NAME ...] [--images N] [--store FOLDER]``
-runs EfficientNet-Lite0 and EfficientNetV2-B0 and four variants of each (float16, dynamic range,
-int8, weight-only int8; ``--method`` and ``--classifier`` choose others) here and there, and writes
-a table. Exit code 1 if a variant is refused there, int8 differs by more than a step, a float file
-by more than ``--rounding``, or dynamic range moves more than ``FLIPS`` photographs.
+judges EfficientNet-Lite0 and EfficientNetV2-B0 and four variants of each (float16, dynamic range,
+int8, weight-only int8; ``--method`` and ``--classifier`` choose others) here and there by
+``same_as_local``, and writes a table for each target. A target is one of the spec in this folder,
+``ssh`` (OpenSSH's server on 127.0.0.1) or ``board`` (an emulated one, with the bundle; see
+``tests/end_to_end/board.py``). With ``--store`` a run that was interrupted goes on where it was.
+Exit code 1 if a variant is refused there or ``same_as_local`` fails.
 """
 
 from __future__ import annotations
@@ -14,34 +16,34 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
+import msgspec
 
+from benchmarks.processes import load_note
 from edgeq.config.load import load_spec, parse
-from edgeq.config.structs import Spec
-from edgeq.errors import WorkerError
+from edgeq.config.structs import DeclaredTarget, Spec, Targets
+from edgeq.config.target_kinds import Ssh
+from edgeq.errors import EdgeqError
+from edgeq.judge.elsewhere import described
+from edgeq.judge.verdict import Verdict
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
-from edgeq.run.session import Session
-from edgeq.run.targets import Target, local_target
-from edgeq.targets.starting import declared, start
+from edgeq.results.judging import judge
+from edgeq.targets import ssh
+from edgeq.targets.parts import Supply
+from edgeq.targets.starting import declared
+from tests.end_to_end import board, sshd
 
 METHODS = ("int8", "dynamic_range", "float16", "weight_only_int8")
 MODELS = {
-    "efficientnet-lite0": ("efficientnet-lite0", "sample:imagenet"),
-    "efficientnetv2-b0": ("keras:EfficientNetV2B0", "data:imagenet"),
+    "efficientnet-lite0": "efficientnet-lite0",
+    "efficientnetv2-b0": "keras:EfficientNetV2B0",
 }
-ROUNDING = 1e-5
-"""Largest difference of float files on two processors; float16 arithmetic needs more."""
-STEP = 1 / 256
-"""Of an int8 softmax. Kernels of two processors may round what lies between two steps apart."""
-FLIPS = 2
-"""Photographs whose class dynamic range may give otherwise on other kernels."""
-
-Floats = npt.NDArray[np.float32]
+TIMEOUT_S = 600.0
+"""Time limit for an inference: an emulator's first one compiles the network's code."""
 
 
 @dataclass(frozen=True)
@@ -50,126 +52,139 @@ class Row:
 
     Attributes:
         name: Of the variant.
-        largest: Largest difference of an output's value.
-        agreement: Share of photographs with the baseline's class, there; the baseline's own is
-            that of this machine.
+        agreement: Share of photographs with the baseline's class there; 1 for a baseline.
         here: The same on this machine.
+        verdict: Of ``same_as_local``; ``-`` for a baseline, which has no cases.
+        differ: How far the outputs differ.
         moved: Photographs whose class is not the same on both.
-        seconds: Wall time there, for all photographs.
+        seconds: Wall time of what the store had not yet, for an image.
         refused: Why it does not run there, else empty.
     """
 
     name: str
-    largest: float
-    agreement: float
-    here: float
-    moved: int
-    seconds: float
+    agreement: float = 0.0
+    here: float = 0.0
+    verdict: str = "-"
+    differ: str = ""
+    moved: int = 0
+    seconds: float = 0.0
     refused: str = ""
 
-    def holds(self, rounding: float) -> bool:
-        """Return whether the target answers as this machine does, as the method allows."""
-        if self.refused:
-            return False
-        if self.name.endswith("/int8"):
-            return self.largest <= STEP and not self.moved
-        if self.name.endswith("/dynamic_range"):
-            return self.moved <= FLIPS
-        return self.largest <= rounding
 
-
-def outputs(target: Target, variant: VariantUnderTest) -> tuple[Floats, float]:
-    """Return what a variant says of its samples, float32 ``(n, classes)``, and the seconds."""
-    pixels = variant.photographs.every(1)
+def row(variant: VariantUnderTest, run: Run) -> Row:
+    """Return what a variant, or a baseline, answers on its target."""
     begin = time.monotonic()
-    with Session(target, timeout_s=600, memory_limit=None) as session:
-        loaded = session.load(variant.path, threads=1, kernels="xnnpack")
-        answer = session.infer(loaded.handle, pixels, variant.preprocessing)
-    return answer.outputs[0], time.monotonic() - begin
+    try:
+        variant.evaluate_all()
+        seconds = time.monotonic() - begin
+        beside = variant.beside_here
+        if variant.is_baseline:
+            return Row(variant.name, 1.0, 1.0, "-", described(beside), beside.moved or 0, seconds)
+        there, here = variant.agreement.top1, variant.here.agreement.top1
+    except EdgeqError as error:
+        return Row(variant.name, refused=str(error))
+    cases = (case for case in run.cases if case.variant is variant)
+    case = next(case for case in cases if case.gate.name == "same_as_local")
+    return Row(
+        variant.name,
+        there,
+        here,
+        judge(case, explain=False)[0].status.value,
+        described(beside),
+        beside.moved or 0,
+        seconds,
+    )
 
 
-def rows(target: Target, run: Run, model: str) -> Iterator[Row]:
-    """Yield a row for the baseline and every variant of a model."""
-    baseline, _ = outputs(local_target(), run.baseline(model))
-    classes = baseline.argmax(1)
-    for variant in (run.baseline(model), *run.variants_of(model)):
-        here = baseline if variant.is_baseline else outputs(local_target(), variant)[0]
-        try:
-            there, seconds = outputs(target, variant)
-        except WorkerError as error:
-            yield Row(variant.name, 0, 0, 0, 0, 0, refused=error.what)
-            continue
-        yield Row(
-            name=variant.name,
-            largest=float(np.abs(here - there).max()),
-            agreement=float((there.argmax(1) == classes).mean()),
-            here=float((here.argmax(1) == classes).mean()),
-            moved=int((there.argmax(1) != here.argmax(1)).sum()),
-            seconds=seconds,
-        )
+def rows(spec: Spec) -> Iterator[Row]:
+    """Yield a row for every baseline of a spec on its target, each followed by its variants'."""
+    run = Run(spec, say=lambda _: None)
+    (there,) = run.elsewhere
+    for model in spec.models:
+        for variant in (there.baseline(model), *there.variants_of(model)):
+            yield row(variant, run)
 
 
-def spec_of(
-    model: str, images: int, store: str, methods: list[str], classifier: str | None
-) -> Spec:
-    """Return a spec with the variants of a model."""
-    source, photographs = MODELS[model]
-    chosen = {} if classifier is None else {"classifier": classifier}
+def spec_of(given: argparse.Namespace) -> Spec:
+    """Return a spec with the variants of the models."""
+    chosen = {} if given.classifier is None else {"classifier": given.classifier}
     table = {
-        "methods": methods,
-        "models": {model: {"source": source, **chosen}},
-        "images": {
-            "calibration": photographs,
-            "evaluation": photographs,
-            "max_evaluation": images,
+        "methods": given.method or list(METHODS),
+        "default_gates": False,
+        "models": {
+            name: {"source": source, **chosen}
+            for name, source in MODELS.items()
+            if name in (given.model or MODELS)
         },
-        "store": store,
+        "images": {
+            "calibration": "data:imagenet",
+            "evaluation": "data:imagenet",
+            "max_evaluation": given.images,
+        },
+        "gates": {"same_as_local": 0.0},
+        "run": {"timeout_s": TIMEOUT_S},
+        "store": given.store,
     }
     return parse(table, root=Path.cwd(), origin=Path("benchmark"))
+
+
+def on(spec: Spec, name: str, stack: ExitStack) -> Spec:
+    """Return a spec that judges on a target, which is started if it is one of the two here."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    if name == "ssh":
+        server = stack.enter_context(sshd.serving(folder, sshd.unpacked(folder)))
+        settings = Ssh(
+            host="board",
+            config=str(server.config),
+            identity=str(server.identity),
+            python=sys.executable,
+        )
+        target = DeclaredTarget(kind="ssh", settings=settings)
+    elif name == "board":
+        booted = stack.enter_context(board.running(folder))
+        settings = Ssh(
+            host="root@127.0.0.1",
+            port=booted.port,
+            identity=str(booted.identity),
+            config=str(booted.config),
+            bundle=True,
+        )
+        for line in ssh.prepare(name, settings, Supply()):
+            print(f"<!-- {line} -->", file=sys.stderr)
+        target = DeclaredTarget(kind="ssh", settings=settings)
+    else:
+        target = declared(name, load_spec(Path()))
+    return msgspec.structs.replace(spec, targets=Targets(use=(name,), declared={name: target}))
 
 
 def main() -> int:
     """Print a table for each target; return 1 if one does not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--target", action="append", help="of the spec here (default: arm64)")
+    parser.add_argument("--target", action="append", help="default: arm64")
     parser.add_argument("--model", choices=tuple(MODELS), action="append")
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--method", action="append", help=f"default: {', '.join(METHODS)}")
     parser.add_argument("--classifier", help="of the models' tables")
-    parser.add_argument("--rounding", type=float, default=ROUNDING)
     parser.add_argument("--store", help="keep what is made here")
     given = parser.parse_args()
-    own = load_spec(Path())
     failed = 0
-    with tempfile.TemporaryDirectory() as scratch:
-        runs = {
-            model: Run(
-                spec_of(
-                    model,
-                    given.images,
-                    given.store or scratch,
-                    given.method or list(METHODS),
-                    given.classifier,
-                )
-            )
-            for model in given.model or MODELS
-        }
+    with ExitStack() as stack:
+        given.store = given.store or stack.enter_context(tempfile.TemporaryDirectory())
+        spec = spec_of(given)
         for name in given.target or ["arm64"]:
-            target = start(name, declared(name, own), own.root)
-            print(f"\n{name}, {given.images} photographs\n")
-            print("| variant | largest difference | agreement there | here | moved | s an image |")
-            print("|---|---|---|---|---|---|")
-            for model, run in runs.items():
-                for row in rows(target, run, model):
-                    failed += not row.holds(given.rounding)
-                    if row.refused:
-                        print(f"| {row.name} | {row.refused} | | | | |", flush=True)
-                        continue
-                    print(
-                        f"| {row.name} | {row.largest:.2g} | {row.agreement:.3f} "
-                        f"| {row.here:.3f} | {row.moved} | {row.seconds / given.images:.2f} |",
-                        flush=True,
+            print(f"\n{name}, {given.images} photographs; {load_note()}\n")
+            print("| variant | agreement there | here | `same_as_local` | outputs | moved | s |")
+            print("|---|---|---|---|---|---|---|")
+            with ExitStack() as running:
+                for each in rows(on(spec, name, running)):
+                    failed += bool(each.refused) or each.verdict == Verdict.FAIL.value
+                    text = (
+                        f"{each.refused} | | | | | "
+                        if each.refused
+                        else f"{each.agreement:.3f} | {each.here:.3f} | {each.verdict} "
+                        f"| {each.differ} | {each.moved} | {each.seconds / given.images:.2f} "
                     )
+                    print(f"| {each.name} | {text}|", flush=True)
     return 1 if failed else 0
 
 

@@ -13,6 +13,7 @@ from edgeq.cli.say import say
 
 if TYPE_CHECKING:
     from edgeq.config.structs import DeclaredTarget, Spec
+    from edgeq.run.results import WorkerFacts
 
 WRONG = 1
 
@@ -84,6 +85,26 @@ def _moved(count: int) -> str:
 
 
 def _check(name: str, entry: DeclaredTarget, spec: Spec, model: Path | None) -> int:
+    from edgeq.run.likeness import differences
+    from edgeq.targets.starting import boards_of
+
+    wrong, first = 0, None
+    for board, own in boards_of(name, entry).items():
+        if entry.helpers:
+            say(f"board {board}")
+        failed, facts = _check_board(name, own, spec, model)
+        wrong |= failed
+        first = first or facts
+        if first is not None and facts is not None:
+            for difference in differences(first.runtime, facts.runtime):
+                say(f"wrong      takes no part in evaluations, unlike the first: {difference}")
+                wrong = WRONG
+    return wrong
+
+
+def _check_board(
+    name: str, entry: DeclaredTarget, spec: Spec, model: Path | None
+) -> tuple[int, WorkerFacts | None]:
     from edgeq.config.target_kinds import function
     from edgeq.errors import EdgeqError
     from edgeq.targets import check as checking
@@ -94,10 +115,11 @@ def _check(name: str, entry: DeclaredTarget, spec: Spec, model: Path | None) -> 
     if kind.start is None and model is None:
         raise EdgeqError("only inspects files", where=name, remedy="Name one with --model FILE")
     wrong: tuple[str, ...] = ()
+    facts = None
     if kind.start is not None:
         started = start(name, entry, spec.root)
         checked = checking.check(kind, started)
-        wrong = checked.problems
+        wrong, facts = checked.problems, checked.facts
         for line in checking.lines(checked):
             say(line)
         for line in checked.warnings:
@@ -112,7 +134,7 @@ def _check(name: str, entry: DeclaredTarget, spec: Spec, model: Path | None) -> 
         wrong += findings.problems
     for line in wrong:
         say(f"wrong      {line}")
-    return WRONG if wrong else 0
+    return (WRONG if wrong else 0), facts
 
 
 @target.command(short_help="Prepare what a target needs on this machine.")
@@ -143,7 +165,7 @@ def add(
     from edgeq.config.load import load_spec
     from edgeq.config.target_kinds import function
     from edgeq.targets.parts import Supply
-    from edgeq.targets.starting import declared, kind_of
+    from edgeq.targets.starting import boards_of, declared, kind_of
 
     spec = load_spec(Path(), file=config)
     entry = declared(name, spec)
@@ -151,8 +173,9 @@ def add(
     if kind.prepare is None:
         say(f"{name}: a target of the kind {kind.name} needs nothing on this machine")
         return 0
-    for line in function(kind.prepare)(name, entry.settings, Supply(file, mirror, save, say)):
-        say(line)
+    for board in boards_of(name, entry).values():
+        for line in function(kind.prepare)(name, board.settings, Supply(file, mirror, save, say)):
+            say(line)
     return _check(name, entry, spec, None) if kind.start is not None else 0
 
 

@@ -7,13 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from edgeq.cluster.driver import LOOK_S, Done, Homes, Photos, run_on
 from edgeq.cluster.node import Node
 from edgeq.cluster.ray_nodes import RayNodes
 from edgeq.cluster.work import Job, NodeFacts
-from edgeq.errors import ModelError
 
 START_S = 60.0
 """Seconds that actors may take to start, before what is there is described."""
@@ -61,11 +58,7 @@ class Cluster:
         Raises:
             ModelError: The model's file can't be read.
         """
-        try:
-            content = np.fromfile(model, np.uint8)
-        except OSError as error:
-            raise ModelError(f"can't be read: {error.strerror or error}", where=model) from error
-        return run_on(self.nodes, job, content, portions, homes=self._homes, progress=progress)
+        return run_on(self.nodes, job, model, portions, homes=self._homes, progress=progress)
 
     def settled(self) -> RayNodes:
         """Return the nodes once every actor has answered, or after ``START_S`` seconds."""

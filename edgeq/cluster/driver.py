@@ -11,9 +11,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from edgeq.cluster.work import Answer, Bytes, Job, Portion, Ran, Unseen
+from edgeq.cluster.work import Answer, Job, Portion, Ran, Unseen
 from edgeq.errors import ClusterError, EdgeqError, ImageError, WorkerCrashedError
 from edgeq.io.files import read_whole
 from edgeq.samples.photo import MOST_BYTES
@@ -35,17 +36,25 @@ Ticket = TypeVar("Ticket", bound=Hashable)
 
 
 class NodeLostError(Exception):
-    """The node that was to run a portion is gone."""
+    """The node that was to run a portion is gone; an ``EdgeqError`` as its cause says why."""
 
 
 class Nodes(Protocol[Ticket]):
     """The nodes of a cluster; safe for several threads."""
 
     def members(self) -> Sequence[str]:
-        """Return the names of the nodes that take portions now."""
+        """Return the names of the nodes that take portions now.
 
-    def share(self, model: Bytes) -> object:
-        """Make a model's bytes available to all nodes, and return what stands for them."""
+        Raises:
+            EdgeqError: There is none, and there will be none.
+        """
+
+    def share(self, model: Path) -> object:
+        """Make a model's file available to all nodes, and return what stands for it.
+
+        Raises:
+            ModelError: The file can't be read.
+        """
 
     def submit(self, member: str, job: Job, model: object, portion: Portion) -> Ticket:
         """Give a portion to a node.
@@ -137,7 +146,7 @@ class Deck:
 def run_on(
     nodes: Nodes[Ticket],
     job: Job,
-    model: Bytes,
+    model: Path,
     portions: Sequence[Photos],
     *,
     homes: Homes,
@@ -149,7 +158,7 @@ def run_on(
     Args:
         nodes: The nodes.
         job: How the model is run.
-        model: Bytes of the model's file.
+        model: The model's file.
         portions: Photographs to run and store together.
         homes: Which node ran which portion before.
         progress: Called often in this thread with the number of photographs done; it may raise.
@@ -157,6 +166,7 @@ def run_on(
 
     Raises:
         ClusterError: There is no node.
+        ModelError: The model's file can't be read.
         WorkerError: The model does not run.
         ImageError: A photograph can't be decoded.
     """
@@ -222,8 +232,8 @@ class _Evaluation(Generic[Ticket]):
         member, photos = self.flying.pop(ticket)
         try:
             answer = self._nodes.answer(ticket)
-        except NodeLostError:
-            self._lose(member, photos)
+        except NodeLostError as error:
+            self._lose(member, photos, error)
             return None
         if isinstance(answer, EdgeqError):
             raise answer
@@ -238,17 +248,19 @@ class _Evaluation(Generic[Ticket]):
         portion = _portion(photos, with_contents=member in self._blind)
         try:
             ticket = self._nodes.submit(member, self._job, self._model, portion)
-        except NodeLostError:
-            self._lose(member, photos)
+        except NodeLostError as error:
+            self._lose(member, photos, error)
         else:
             self.flying[ticket] = (member, photos)
 
-    def _lose(self, member: str, photos: Photos) -> None:
+    def _lose(self, member: str, photos: Photos, error: NodeLostError) -> None:
         self._nodes.lost(member)
         self._deck.put_back(photos)
         first = photos[0].sha256
         self._losses[first] += 1
         if self._losses[first] >= MOST_LOSSES:
+            if isinstance(error.__cause__, EdgeqError):
+                raise error.__cause__
             raise WorkerCrashedError(
                 f"{MOST_LOSSES} nodes of the cluster were lost while they ran it",
                 where=self._job.name,

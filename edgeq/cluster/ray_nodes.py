@@ -8,13 +8,16 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgeq.cluster.driver import NodeLostError
-from edgeq.cluster.likeness import differences
 from edgeq.cluster.node import Node
-from edgeq.cluster.work import Answer, Bytes, Job, NodeFacts, Portion
-from edgeq.errors import ClusterError, MissingExtraError
+from edgeq.cluster.work import Answer, Job, NodeFacts, Portion
+from edgeq.errors import ClusterError, MissingExtraError, ModelError
+from edgeq.run.likeness import differences
 from edgeq.words import plural
 
 AUTOMATIC = "ray"
@@ -83,9 +86,13 @@ class RayNodes:
                     self._join(ref, self._joining.pop(ref))
             return tuple(self._members)
 
-    def share(self, model: Bytes) -> object:
-        """Put a model's bytes into the object store."""
-        return self._asked(lambda: self._ray.put(model))
+    def share(self, model: Path) -> object:
+        """Put a model's bytes into the object store; see ``Nodes``."""
+        try:
+            content = np.fromfile(model, np.uint8)
+        except OSError as error:
+            raise ModelError(f"can't be read: {error.strerror or error}", where=model) from error
+        return self._asked(lambda: self._ray.put(content))
 
     def submit(self, member: str, job: Job, model: object, portion: Portion) -> Any:
         """Give a portion to a node; see ``Nodes``."""
@@ -174,7 +181,7 @@ class RayNodes:
             self._say(f"cluster: a node can't run models: {_first_line(error)}")
             self._end(actor)
             return
-        reasons = differences(self._here, facts)
+        reasons = differences(self._here.deciding, facts.deciding)
         if reasons:
             if facts.host not in self._unlike:
                 self._say(f"cluster: {facts.host} is left out: {'; '.join(reasons)}")

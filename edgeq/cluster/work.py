@@ -94,3 +94,8 @@ class NodeFacts:
     host: str
     runtime: dict[str, str]
     software: dict[str, str]
+
+    @property
+    def deciding(self) -> dict[str, str]:
+        """What must be the same on two machines whose predictions are to be the same."""
+        return self.runtime | self.software

@@ -211,10 +211,12 @@ class DeclaredTarget(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         kind: Name of its kind in ``edgeq.config.target_kinds``.
         settings: The other keys of its table, as that kind's own struct.
+        helpers: The same for further boards, which share its evaluations.
     """
 
     kind: str
     settings: Any
+    helpers: tuple[Any, ...] = ()
 
 
 class Targets(msgspec.Struct, frozen=True, kw_only=True):

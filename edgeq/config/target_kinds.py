@@ -225,6 +225,8 @@ class TargetKind:
         settings: A frozen ``msgspec.Struct`` of the other keys of its table. A ``ValueError`` from
             its ``__post_init__`` becomes the table's error.
         paths: Names of the settings that are paths, which start from the spec's folder.
+        address: Name of the setting that tells boards apart. A list of its values declares several
+            boards, which share evaluations. None if there can be only one.
         measures: What a target of this kind can measure. The rest is not applicable there.
         estimates: Whether it only estimates or checks. Such a target can reject a variant but
             never clears one.
@@ -249,6 +251,7 @@ class TargetKind:
     summary: str
     settings: type[msgspec.Struct] = NoSettings
     paths: tuple[str, ...] = ()
+    address: str | None = None
     measures: frozenset[Measured]
     estimates: bool = False
     kernels: Kernels = "xnnpack"
@@ -290,7 +293,7 @@ class TargetKinds(Extensible[TargetKind]):
         """Refuse a kind that does nothing or measures nothing, or has a setting called ``kind``.
 
         Raises:
-            SpecError: The kind is one of these.
+            SpecError: The kind is one of these, or its address is not one of its settings.
         """
         if row.start is None and row.examine is None:
             raise SpecError(
@@ -304,7 +307,14 @@ class TargetKinds(Extensible[TargetKind]):
                 where=where,
                 remedy='Set measures = frozenset({"predictions", ...})',
             )
-        if "kind" in {field.name for field in msgspec.structs.fields(row.settings)}:
+        settings = {field.name for field in msgspec.structs.fields(row.settings)}
+        if row.address is not None and row.address not in settings:
+            raise SpecError(
+                f"the target kind {row.name!r} has no setting called {row.address}",
+                where=where,
+                remedy="Set address to the setting that tells its boards apart",
+            )
+        if "kind" in settings:
             raise SpecError(
                 f"the target kind {row.name!r} has a setting called kind",
                 where=where,
@@ -328,6 +338,7 @@ KINDS = TargetKinds(
             summary="another machine, over ssh",
             settings=Ssh,
             paths=("identity", "config"),
+            address="host",
             measures=frozenset({"predictions", "time", "memory"}),
             start="edgeq.targets.ssh:start",
             prepare="edgeq.targets.ssh:prepare",
@@ -337,6 +348,7 @@ KINDS = TargetKinds(
             name="adb",
             summary="a phone or board with Android, over adb",
             settings=Adb,
+            address="serial",
             measures=frozenset({"predictions", "time", "memory"}),
             start="edgeq.targets.adb:start",
             prepare="edgeq.targets.adb:prepare",

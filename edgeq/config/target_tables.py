@@ -58,11 +58,23 @@ def _target(name: str, table: Any, where: str) -> DeclaredTarget:
     if kind not in _kinds():
         raise unknown("target kind", kind, _kinds(), where=place)
     keys = {key: setting for key, setting in table.items() if key != "kind"}
+    address = KINDS.get(kind).address
+    if address is None or not isinstance(keys.get(address), list):
+        return DeclaredTarget(kind=kind, settings=_settings(kind, keys, place))
+    boards = keys[address]
+    if not boards or any(board in boards[:at] for at, board in enumerate(boards)):
+        problem = "names a board twice" if boards else "names no board"
+        raise SpecError(f"{address} {problem}", where=place, remedy="List each board once")
+    first, *helpers = (_settings(kind, {**keys, address: board}, place) for board in boards)
+    return DeclaredTarget(kind=kind, settings=first, helpers=tuple(helpers))
+
+
+def _settings(kind: str, keys: Mapping[str, Any], place: str) -> Any:
+    """Return the settings of a kind that a table's other keys say."""
     try:
-        settings = build(KINDS.get(kind).settings, keys, where=place)
+        return build(KINDS.get(kind).settings, keys, where=place)
     except ValueError as error:  # from the struct's own check
         raise SpecError(str(error), where=place, remedy="Correct the value") from error
-    return DeclaredTarget(kind=kind, settings=settings)
 
 
 def _kinds() -> list[str]:

@@ -157,18 +157,32 @@ def _run_all(
 ) -> Iterator[RanPortion]:
     before = 0
     for portion in portions:
-        outputs, memory = _run_portion(model, photographs.pieces(portion), before, progress)
+        outputs, memory = run_portion(model, photographs.pieces(portion), before, progress)
         before += len(portion)
         yield RanPortion(portion, outputs, memory)
 
 
-def _run_portion(
+def run_portion(
     model: Resident,
     pieces: Iterable[Piece],
     before: int,
     progress: Progress,
 ) -> tuple[tuple[Floats, ...], HeldMemory]:
-    """Return raw outputs on a portion, float32 ``(m, ...)`` each, and the worker's memory use."""
+    """Run a model on the pieces of a portion.
+
+    Args:
+        model: The model.
+        pieces: The photographs.
+        before: Number of photographs done before.
+        progress: See ``run_portions``.
+
+    Returns:
+        Raw outputs, float32 ``(m, ...)`` each, and the worker's memory use.
+
+    Raises:
+        WorkerError: The model does not run.
+        ImageError: A photograph can't be decoded.
+    """
     parts = []
     memory: list[Held] = []
     for piece in pieces:

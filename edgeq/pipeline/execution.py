@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +49,9 @@ from edgeq.tflite.edits import Edit
 
 if TYPE_CHECKING:
     from edgeq.cluster.cluster import Cluster
+    from edgeq.cluster.driver import Done
+    from edgeq.cluster.work import Job
+    from edgeq.pipeline.boards import Boards
     from edgeq.pipeline.variant import VariantUnderTest
 
 FORMAT = 4
@@ -67,6 +70,8 @@ class Executor:
         store: The store for the results.
         say: Called with lines of progress.
         greet: Returns what a worker on the target says of itself; None to start one for that.
+        helpers: Returns the target's other boards that are like it, by name; called once, when
+            something is evaluated.
 
     Attributes:
         workers: The target's workers.
@@ -80,12 +85,15 @@ class Executor:
         store: Store,
         say: Say,
         greet: Callable[[], WorkerFacts] | None = None,
+        *,
+        helpers: Callable[[], Mapping[str, Target]] = dict,
     ) -> None:
         self.target = target
         self.run = run
         self._store = store
         self._say = say
         self._greet = greet or self._ask_a_worker
+        self._helpers = helpers
         self._ledgers: dict[str, Ledger] = {}
         self.workers = Workers(
             target,
@@ -105,6 +113,17 @@ class Executor:
         if self.target.name == LOCAL:
             return runtime_facts()
         return self._greet().runtime
+
+    @cached_property
+    def boards(self) -> Boards | None:
+        """The boards that share evaluations, None if the target is a single one."""
+        helpers = self._helpers()
+        if not helpers:
+            return None
+        from edgeq.pipeline.boards import Boards
+
+        others = {name: self.workers.on(target) for name, target in helpers.items()}
+        return Boards(self.target.name, {self.target.name: self.workers, **others})
 
     def _ask_a_worker(self) -> WorkerFacts:
         with self.workers.fresh(self.target.name) as session:
@@ -223,15 +242,35 @@ class Executor:
         if not missing():
             return
         with blaming(variant):
-            if self.cluster is None:
+            boards = self.boards
+            if self.cluster is not None:
+                self._evaluate_on(self.cluster.run, variant, missing())
+            elif boards is not None and len(boards.workers) > 1:
+                self._evaluate_among(boards, variant, missing())
+            else:
                 self.workers.ask(
                     variant.name, lambda session: self._evaluate(session, variant, missing())
                 )
-            else:
-                self._evaluate_on(self.cluster, variant, missing())
+
+    def _evaluate_among(
+        self, boards: Boards, variant: VariantUnderTest, portions: Sequence[Sequence[Photo]]
+    ) -> None:
+        from edgeq.pipeline.boards import Sharing
+
+        def load(session: Session) -> Resident:
+            loaded = self.load_into(variant, session, edits=variant.readout.edits)
+            return Resident(session, loaded.handle, variant.preprocessing)
+
+        with Sharing(boards, variant.photographs, load, self._say) as sharing:
+            self._evaluate_on(sharing.run, variant, boards.portions(portions))
 
     def _evaluate_on(
-        self, cluster: Cluster, variant: VariantUnderTest, portions: Sequence[Sequence[Photo]]
+        self,
+        run: Callable[
+            [Job, Path, Sequence[Sequence[Photo]], Callable[[int], None]], Iterator[Done]
+        ],
+        variant: VariantUnderTest,
+        portions: Sequence[Sequence[Photo]],
     ) -> None:
         from edgeq.cluster.work import Job
 
@@ -253,7 +292,7 @@ class Executor:
             RanPortion(
                 done.photos, done.ran.outputs, HeldMemory(load=done.ran.load, samples=done.ran.held)
             )
-            for done in cluster.run(job, variant.path, portions, progress)
+            for done in run(job, variant.path, portions, progress)
         )
         keep_portions(ran, self.kept_answers(variant), keepers=CLUSTER_KEEPERS)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgeq.run.targets import Target
     from edgeq.store.content import Store
     from edgeq.targets.check import Checked
+    from edgeq.targets.helpers import Helpers
 
 _ANSWERED = (ModelRefusedError, UnlikeOutputsError)
 """Errors after which a worker is known to work."""
@@ -261,6 +262,10 @@ class Run:
         """Return the error that explains another: the target's own, if that is lost."""
         return error
 
+    def idle_boards(self) -> Mapping[str, str]:
+        """Return why boards of the target take no part, as far as that is known."""
+        return {}
+
     def known_check(self) -> Checked | None:
         """Return what a check of the target showed, if it was checked; nothing is checked."""
         return None
@@ -287,6 +292,7 @@ class RunElsewhere(Run):
         self.elsewhere = ()
         self._shared = shared
         self._checks: Memo[object, Checked] = Memo(here.relay.goes_on)
+        self._helpers: Memo[None, Helpers] = Memo(here.relay.goes_on)
         self._lost: TargetError | None = None
         self._prepare()
 
@@ -325,7 +331,8 @@ class RunElsewhere(Run):
 
         place = self.place
         target = start(place.name, place.declared, self.spec.root)
-        return Executor(target, place.run(self.spec.run), self.store, self.say, self._facts)
+        run = place.run(self.spec.run)
+        return Executor(target, run, self.store, self.say, self._facts, helpers=self._alike)
 
     def _facts(self) -> WorkerFacts:
         if self._lost is not None:
@@ -341,6 +348,24 @@ class RunElsewhere(Run):
         if self._lost is not None:
             raise self._lost
         return None if self.place.kind.start is None else self._checks.get(None, self._check)
+
+    def _alike(self) -> Mapping[str, Target]:
+        return self._helpers.get(None, self._look_at_helpers).alike
+
+    def _look_at_helpers(self) -> Helpers:
+        from edgeq.targets.helpers import helpers
+
+        if self.place.declared.helpers:
+            self.say(f"{self.place.name}: checking its other boards")
+        return helpers(self.place.name, self.place.declared, self.spec.root, self._facts())
+
+    def idle_boards(self) -> Mapping[str, str]:
+        """Return why boards of the target take no part, as far as that is known."""
+        helpers, executor = self._helpers.done(None), self._executors.done(None)
+        if helpers is None or executor is None:
+            return {}
+        lost = {} if executor.boards is None else executor.boards.lost
+        return {**helpers.left_out, **lost}
 
     def known_check(self) -> Checked | None:
         """Return what a check of the target showed, if it was checked; nothing is checked."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -215,6 +215,7 @@ def _model(run: Run, name: str) -> ModelRecord:
             *_not_asked_for(run.spec),
             *_read_as(run, name, reading),
             *_odd(inputs),
+            *_idle_boards(run),
         ),
         task="" if reading is None else reading.task,
         task_evidence="" if reading is None else reading.evidence,
@@ -239,6 +240,13 @@ def _targets(run: Run, model: str, baseline: FloatModel | None) -> tuple[TargetR
         return ()
     used = [run] if run.place.used else []
     return tuple(_target(each, model, baseline) for each in (*used, *run.elsewhere))
+
+
+def _idle_boards(run: Run) -> Iterator[str]:
+    """Yield a note for each board of a target that took no part in its evaluations."""
+    for elsewhere in run.elsewhere:
+        for board, reason in elsewhere.idle_boards().items():
+            yield f"target {elsewhere.place.name}: {board} ran no part, or no further one: {reason}"
 
 
 def _target(run: Run, model: str, baseline: FloatModel | None) -> TargetRecord:

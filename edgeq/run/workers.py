@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from copy import copy
 from functools import partial
 from typing import TypeVar
 
@@ -40,6 +41,12 @@ class Workers:
         self._timeout_s = timeout_s
         self._memory_limit = memory_limit
         self._idle: Idle[Session] = Idle(Session.close)
+
+    def on(self, target: Target) -> Workers:
+        """Return workers on another target, with the same limits; they wait in the same pool."""
+        other = copy(self)
+        other.target = target
+        return other
 
     def fresh(self, where: str) -> Session:
         """Start a worker; the caller closes it.

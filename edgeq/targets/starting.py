@@ -64,3 +64,17 @@ def start(name: str, target: DeclaredTarget, root: Path) -> Target:
             remedy="Correct the package that registers the kind",
         )
     return started
+
+
+def boards_of(name: str, target: DeclaredTarget) -> dict[str, DeclaredTarget]:
+    """Return every board of a target as a target of its own, by what tells it from the others.
+
+    The first is the one that measures. A target with a single board is called ``name``.
+    """
+    if not target.helpers:
+        return {name: target}
+    address = kind_of(target).address or ""
+    return {
+        getattr(settings, address): msgspec.structs.replace(target, settings=settings, helpers=())
+        for settings in (target.settings, *target.helpers)
+    }

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from edgeq.cluster.driver import NodeLostError
-from edgeq.cluster.work import Answer, Bytes, Job, Portion, Ran
+from edgeq.cluster.work import Answer, Job, Portion, Ran
 from edgeq.config.structs import Preprocessing
 from edgeq.samples.sets import Photo
 
@@ -67,7 +67,7 @@ class FakeNodes:
     def members(self) -> Sequence[str]:
         return tuple(self.names)
 
-    def share(self, model: Bytes) -> object:
+    def share(self, model: Path) -> object:
         return model
 
     def submit(self, member: str, job: Job, model: object, portion: Portion) -> int:  # noqa: ARG002

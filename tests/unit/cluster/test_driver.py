@@ -14,7 +14,7 @@ from edgeq.cluster.work import Answer, Portion, Unseen
 from edgeq.errors import ClusterError, ImageError, ModelRefusedError, WorkerCrashedError
 from tests.unit.cluster.clusters import JOB, FakeNodes, photos, portions, rows
 
-MODEL = np.zeros(4, np.uint8)
+MODEL = Path("net.tflite")
 
 
 def ran(nodes: FakeNodes, count: int, homes: Homes | None = None) -> list[Done]:

@@ -49,6 +49,7 @@ class Odd(msgspec.Struct, frozen=True):
         ({"start": None}, "neither runs a model nor inspects one"),
         ({"measures": frozenset()}, "measures nothing"),
         ({"settings": Odd}, "has a setting called kind"),
+        ({"address": "host"}, "has no setting called host"),
     ],
 )
 def test_a_row_that_does_nothing_is_refused(changes: dict[str, object], problem: str) -> None:

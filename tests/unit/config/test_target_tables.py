@@ -24,6 +24,13 @@ def test_a_table_becomes_its_kinds_own_settings() -> None:
     assert targets.use == ("local",), "declaring a target uses none"
 
 
+def test_a_list_of_addresses_declares_several_boards_that_are_else_the_same() -> None:
+    declared = spec(targets={"pi": {**PI, "host": ["one", "two"], "port": 2222}}).targets.declared
+    assert declared["pi"] == DeclaredTarget(
+        kind="ssh", settings=Ssh(host="one", port=2222), helpers=(Ssh(host="two", port=2222),)
+    )
+
+
 @pytest.mark.parametrize("value", [["local"], {"use": ["local"]}, {"use": ["local"], "pi": PI}])
 def test_targets_are_used_by_name(value: object) -> None:
     assert spec(targets=value).targets.use == ("local",)
@@ -54,6 +61,10 @@ def test_what_a_target_sets_is_part_of_the_specs_hash() -> None:
         ({"pi": {"host": "a"}}, "targets.pi: kind is missing. Valid: "),
         ({"pi": {"kind": ["ssh"]}}, "targets.pi: kind is not a string"),
         ({"pi": {"kind": "ssh"}}, "targets.pi: host is missing. Add the key"),
+        ({"pi": {**PI, "host": []}}, "targets.pi: host names no board. List each board once"),
+        ({"pi": {**PI, "host": ["a", "a"]}}, "targets.pi: host names a board twice"),
+        ({"pi": {**PI, "host": ["a", "-b"]}}, "targets.pi: host = '-b' is not the name of a host"),
+        ({"pi": {**PI, "python": ["a"]}}, "targets.pi: python: expected a string"),
         ({"pi": {**PI, "hots": "b"}}, "targets.pi: unknown key 'hots'. Did you mean 'host'?"),
         ({"pi": {**PI, "port": "22"}}, "targets.pi: port: expected a whole number"),
         ({"pi": {**PI, "port": 0}}, "targets.pi: port = 0 is outside its range, 1 to 65535"),

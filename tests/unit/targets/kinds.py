@@ -37,7 +37,7 @@ def dead(name: str) -> Target:
 
 def lying(name: str, change: str) -> Target:
     """Return a target whose worker changes its outputs, as an expression of ``values`` says."""
-    return _started(
+    return started(
         name,
         "true = worker.Model.answers\n"
         f"worker.Model.answers = lambda model: [{change} for values in true(model)]",
@@ -55,7 +55,7 @@ def dropping(name: str, mark: Path) -> Target:
 
 def vanishing(name: str, mark: Path) -> Target:
     """Return a target that is gone for good as soon as a model runs on more than four samples."""
-    return _started(
+    return started(
         name,
         f"mark = __import__('pathlib').Path({str(mark)!r})\n"
         "mark.exists() and os._exit(7)\n"
@@ -72,6 +72,7 @@ def install(monkeypatch: pytest.MonkeyPatch, *rows: TargetKind) -> None:
     monkeypatch.setattr(KINDS, "_entries", {**KINDS._entries, **{row.name: row for row in rows}})
 
 
-def _started(name: str, changes: str) -> Target:
+def started(name: str, changes: str) -> Target:
+    """Return a target whose worker is changed by code that sees the module ``worker``."""
     code = f"import os; from edgeq.run import worker\n{changes}\nos._exit(worker.main())"
     return Target(name, (sys.executable, "-c", code), local_files=True)

@@ -7,7 +7,7 @@ from edgeq.config.target_kinds import KINDS, Measured, NoSettings, TargetKind
 from edgeq.errors import EdgeqError, SpecError
 from edgeq.run.targets import local_target
 from edgeq.targets.findings import Findings
-from edgeq.targets.starting import declared, kind_of, start
+from edgeq.targets.starting import boards_of, declared, kind_of, start
 from tests.unit.config.writing import ROOT, spec
 
 
@@ -32,6 +32,14 @@ def test_a_declared_target_starts_under_its_name() -> None:
     board = declared("pi", spec(targets={"pi": {"kind": "ssh", "host": "board"}}))
     assert start("pi", board, ROOT).name == "pi"
     assert not start("pi", board, ROOT).local_files
+
+
+def test_each_board_of_a_target_is_a_target_of_its_own() -> None:
+    keys = {"kind": "ssh", "host": ["pi@one", "pi@two"], "port": 22}
+    boards = boards_of("pi", declared("pi", spec(targets={"pi": keys})))
+    assert list(boards) == ["pi@one", "pi@two"]
+    assert [start("pi", board, ROOT).command[-2] for board in boards.values()] == list(boards)
+    assert list(boards_of("local", declared("local", spec()))) == ["local"]
 
 
 def test_paths_start_from_the_spec(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,9 @@
 engines, MLPerf Tiny's pairs, two detectors, and files that were calibrated on 20 images or by
 another rule. What matters is the share of the outputs' error that is left when suspicious ranges
 are set right: ``LEFT`` and ``LEFT_OF_ONE`` of ``edgeq/measure/ranges.py`` must lie below the
-least of them. A FAIL is a false alarm; exit code 1. The proof looks at 8 samples, and the share
-depends on them: ``--draw SEED`` evaluates 8 photographs that a seed draws.
+least of them. A FAIL is a false alarm; exit code 1. The share depends on the samples: ``--draw
+SEED`` evaluates 32 photographs that a seed draws, 24 that ranges are fitted on and 8 that they are
+judged on.
 
 ``... python -m benchmarks.ranges faults [--model NAME] [--every N]`` changes scales and zero points
 of an int8 file at several depths, with biases that follow and without, and prints what the proofs
@@ -41,7 +42,7 @@ from edgeq.measure.divergence import divergence
 from edgeq.measure.ranges import Ranges, Trial
 from edgeq.measure.scales import fitting
 from edgeq.pipeline import gates
-from edgeq.pipeline.computed import SAMPLES
+from edgeq.pipeline.computed import FITTED, JUDGED
 from edgeq.pipeline.run import Run
 from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.quantize.make import make_variant
@@ -99,7 +100,7 @@ def link_photographs(source: Path, folder: Path, draw: int | None) -> None:
         return
     folder.mkdir()
     photographs = sorted(source.glob("*.png"))
-    for one in random.Random(draw).sample(photographs, SAMPLES):  # noqa: S311 - no secret
+    for one in random.Random(draw).sample(photographs, FITTED + JUDGED):  # noqa: S311 - no secret
         (folder / one.name).symlink_to(one)
 
 

@@ -152,18 +152,17 @@ def _doubt(comparison: Ranges) -> tuple[str, str | None] | None:
 
 
 def _fine(comparison: Ranges) -> str:
-    samples = plural(comparison.samples, "sample")
     if not comparison.trials:
         return (
             f"the ranges of {plural(comparison.activations, 'activation')} hold what the baseline "
-            f"computes on {samples}"
+            f"computes on {plural(comparison.fitted, 'sample')}"
         )
     trial = comparison.trials[0]
     before, after = (_error(errors[trial.output]) for errors in (trial.before, trial.after))
     return (
         f"{len(comparison.suspicious)} of {comparison.activations} ranges of activations clip or "
         f"waste more than they need to, which costs little: with them set right, the output's "
-        f"error is {after} instead of {before} ({samples})"
+        f"error is {after} instead of {before} ({plural(comparison.samples, 'sample')})"
     )
 
 
@@ -174,6 +173,7 @@ def _error(value: float | None) -> str:
 def _evidence(comparison: Ranges) -> dict[str, object]:
     return {
         "samples": comparison.samples,
+        "fitted": comparison.fitted,
         "activations": comparison.activations,
         "unmatched": list(comparison.unmatched),
         "suspicious": len(comparison.suspicious),

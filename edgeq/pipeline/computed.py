@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,13 +18,17 @@ from edgeq.tflite.model_file import read_model
 if TYPE_CHECKING:
     from edgeq.pipeline.variant import VariantUnderTest
 
-SAMPLES = 8
-"""Number of samples to run, which takes 0.5 s for the 271 tensors of EfficientNetV2-B0."""
+FITTED = 24
+"""Number of samples that show what ranges should hold. Running them takes 1.5 s for the 271 tensors
+of EfficientNetV2-B0."""
 
-VALUES = 1024
+JUDGED = 8
+"""Number of other samples that show what ranges cost."""
+
+VALUES = 512
 """Values to read per tensor and sample, in addition to the smallest and the largest."""
 
-_FORMAT = 1
+_FORMAT = 2
 _KIND = "computed"
 _FILE = "values.npz"
 
@@ -32,23 +36,60 @@ Floats = npt.NDArray[np.float32]
 Values = Mapping[int, Floats]
 
 
-def sample_places(variant: VariantUnderTest) -> range:
-    """Return the places of samples spread evenly over the evaluation set.
+class Samples(NamedTuple):
+    """Places in the evaluation set, none of which has both uses.
+
+    Ranges that fit the very samples that they are judged on would always help a little.
+
+    Attributes:
+        step: Distance between places that are used at all.
+        fitted: Samples that show what ranges should hold.
+        judged: Samples that show what ranges cost; empty if there is only one sample.
+    """
+
+    step: int
+    fitted: tuple[int, ...]
+    judged: tuple[int, ...]
+
+
+def sample_places(variant: VariantUnderTest) -> Samples:
+    """Return the places of samples, both kinds spread evenly over the evaluation set.
 
     Raises:
         ImageError: There is no evaluation set.
     """
-    count = variant.baseline.photographs.shape[0]
-    return range(0, count, -(-count // SAMPLES))
+    return samples_of(variant.baseline.photographs.shape[0])
 
 
-def sample_pixels(variant: VariantUnderTest) -> npt.NDArray[np.uint8]:
-    """Return the pixels of these samples as the variant takes them, shape ``(n, h, w, 3)``.
+def samples_of(count: int) -> Samples:
+    """Return the places of samples in a set of so many.
+
+    At most half of the samples are judged, because few samples show ranges badly.
+    """
+    step = max(1, count // (FITTED + JUDGED))
+    places = _spread(range(0, count, step), FITTED + JUDGED)
+    judged = _spread(places, min(JUDGED, len(places) // 2))
+    return Samples(step, tuple(place for place in places if place not in judged), judged)
+
+
+def _spread(places: Sequence[int], most: int) -> tuple[int, ...]:
+    """Return at most so many places, evenly spread."""
+    number = min(most, len(places))
+    return tuple(places[at * len(places) // number] for at in range(number))
+
+
+def sample_pixels(variant: VariantUnderTest, places: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """Return the pixels of some of these samples as the variant takes them, ``(n, h, w, 3)``.
+
+    Args:
+        variant: The variant.
+        places: Places that ``sample_places`` returns.
 
     Raises:
         ImageError: There is no evaluation set, or a variant's own samples can't be used.
     """
-    return variant.photographs.every(sample_places(variant).step)
+    step = sample_places(variant).step
+    return variant.photographs.every(step)[[place // step for place in places]]
 
 
 def computed(baseline: VariantUnderTest) -> Values:
@@ -78,7 +119,7 @@ def computed(baseline: VariantUnderTest) -> Values:
         "model": baseline.sha256,
         "pixels": photographs.source,
         "photographs": [
-            photographs.images.photos[place].sha256 for place in sample_places(baseline)
+            photographs.images.photos[place].sha256 for place in sample_places(baseline).fitted
         ],
         "preprocessing": msgspec.to_builtins(baseline.preprocessing),
         "values": VALUES,
@@ -101,7 +142,7 @@ def _ask(baseline: VariantUnderTest, session: Session) -> Values:
     ]
     edits = outputs_edits(baseline.path, tensors)
     loaded = baseline.run.executor.load_into(baseline, session, edits=edits)
-    pixels = sample_pixels(baseline)
+    pixels = sample_pixels(baseline, sample_places(baseline).fitted)
     outputs = session.infer(loaded.handle, pixels, baseline.preprocessing, most=VALUES).outputs
     return {
         output.index: some.reshape(len(some), -1)

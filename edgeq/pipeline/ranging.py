@@ -29,7 +29,7 @@ from edgeq.measure.ranges import (
     spread_errors,
 )
 from edgeq.measure.scales import Doubles, Scale
-from edgeq.pipeline.computed import SAMPLES, VALUES, sample_pixels, sample_places
+from edgeq.pipeline.computed import VALUES, sample_pixels, sample_places
 from edgeq.pipeline.dependencies import answers_facts, arithmetic
 from edgeq.pipeline.evaluating import KeptRows
 from edgeq.pipeline.readout import as_answers
@@ -55,7 +55,9 @@ MOST_NUMBERS = 100_000
 
 TWO = 2
 
-_FORMAT = 4
+_ONE_SAMPLE = "a single sample can't show both what ranges should hold and what they cost"
+
+_FORMAT = 5
 
 Floats = npt.NDArray[np.float32]
 _Fitting = Mapping[int, tuple[float, int]]
@@ -78,10 +80,11 @@ def ranges_facts(variant: VariantUnderTest) -> Mapping[str, object]:
         "baseline": answers_facts(variant.baseline),
         "variant": answers_facts(variant),
         "samples": [
-            [side.samples.photos[place].sha256 for place in places]
+            [side.samples.photos[place].sha256 for place in some]
             for side in (variant.baseline, variant)
+            for some in (places.fitted, places.judged)
         ],
-        "how": [SAMPLES, VALUES, MOST_NUMBERS, FEW],
+        "how": [VALUES, MOST_NUMBERS, FEW],
         "reader": sources(tflite),
         **arithmetic(),
     }
@@ -106,6 +109,10 @@ class _Ranging:
         self.baseline = variant.baseline
         self.file = read_model(self.variant.path)
         self.wiring = Wiring(self.file)
+        places = sample_places(variant)
+        self.fitted = places.fitted
+        self.judged = places.judged or places.fitted
+        self.judges_others = bool(places.judged)
 
     def measured(self) -> Ranges:
         """Return all findings about the ranges."""
@@ -116,7 +123,8 @@ class _Ranging:
         trials, problems = self._trials(suspicious)
         stale = self._stale()
         return Ranges(
-            samples=len(sample_places(self.variant)),
+            samples=len(self.judged),
+            fitted=len(self.fitted),
             activations=len(every),
             unmatched=tuple(
                 short(fit.tensor.name) for at, fit in every.items() if at not in self.fits
@@ -180,7 +188,7 @@ class _Ranging:
         }
         entry = self.entry
         if any(activation.baseline == entry for activation in self.activations.values()):
-            pixels = sample_pixels(self.variant)
+            pixels = sample_pixels(self.variant, self.fitted)
             values = to_input(pixels, self.variant.preprocessing).reshape(len(pixels), -1)
             ends = np.stack([values.min(axis=1), values.max(axis=1)], axis=1)
             some = np.concatenate([ends, values[:, :: max(1, values.shape[1] // VALUES)]], axis=1)
@@ -212,6 +220,8 @@ class _Ranging:
 
     def _trials(self, suspicious: Sequence[RangeFit]) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
         """Return how the outputs change if suspicious ranges are corrected, all and then a few."""
+        if suspicious and not self.judges_others:
+            return (), (_ONE_SAMPLE,)
         alike = {self.activations[fit.tensor].group: fit for fit in reversed(suspicious)}
         chosen = list(reversed(alike.values()))  # one of each group, worst first
         gross = [fit for fit in chosen if fit.gross]
@@ -270,7 +280,7 @@ class _Ranging:
             loaded = self.variant.run.executor.load_into(
                 self.variant, session, edits=(*edits, *self.variant.readout.edits)
             )
-            pixels = sample_pixels(self.variant)
+            pixels = sample_pixels(self.variant, self.judged)
             return session.infer(loaded.handle, pixels, self.variant.preprocessing).outputs
 
         after = self._said(
@@ -340,14 +350,13 @@ class _Ranging:
         return self._evaluated(self.variant)
 
     def _evaluated(self, model: VariantUnderTest) -> _Said:
-        """Return a model's outputs on the samples, from its evaluation."""
+        """Return a model's outputs on the judged samples, from its evaluation."""
         model.evaluate_all()
         photographs, ledger = model.photographs, model.run.executor.kept_answers(model)
-        places = sample_places(self.variant)
         outputs = []
         for at in range(model.readout.places):
             rows = KeptRows(ledger, photographs, at)
-            some = [rows[place : place + 1, :] for place in places]
+            some = [rows[place : place + 1, :] for place in self.judged]
             outputs.append(np.concatenate(some))
         return self._said(model, outputs)
 

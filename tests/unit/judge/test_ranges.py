@@ -29,6 +29,7 @@ def trial(*names: str, after: float = 0.2, agreeing: tuple[int, int] | None = No
 
 GOOD = Ranges(
     samples=8,
+    fitted=24,
     activations=62,
     unmatched=(),
     suspicious=(),
@@ -50,7 +51,7 @@ def test_ranges_that_fit_pass() -> None:
     found = judged()
     assert found.status is Verdict.PASS
     assert found.reason == (
-        "the ranges of 62 activations hold what the baseline computes on 8 samples"
+        "the ranges of 62 activations hold what the baseline computes on 24 samples"
     )
     assert judged(activations=0).status is Verdict.PASS
 
@@ -117,6 +118,7 @@ REBUILD = "Rebuild the variant from the baseline: its scales were changed after 
 CALIBRATE = "Calibrate on samples like those of the evaluation, with the model's preprocessing"
 EVIDENCE: dict[str, object] = {
     "samples": 8,
+    "fitted": 24,
     "activations": 62,
     "unmatched": [],
     "suspicious": 0,
@@ -137,10 +139,10 @@ WORST = {
 
 
 def test_all_that_is_recorded_of_ranges_that_fit() -> None:
-    assert judged(samples=1, activations=1) == Judgement(
+    assert judged(fitted=1, activations=1) == Judgement(
         status=Verdict.PASS,
         reason="the ranges of 1 activation hold what the baseline computes on 1 sample",
-        evidence={**EVIDENCE, "samples": 1, "activations": 1},
+        evidence={**EVIDENCE, "fitted": 1, "activations": 1},
     )
     assert judged(activations=0, unmatched=("a",)) == Judgement(
         status=Verdict.PASS,

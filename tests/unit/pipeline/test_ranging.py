@@ -14,7 +14,7 @@ from edgeq.diagnosis.ranges import activation_ranges
 from edgeq.faults.graph import Graph
 from edgeq.judge.verdict import Judgement, Verdict
 from edgeq.pipeline import gates
-from edgeq.pipeline.computed import SAMPLES, VALUES, sample_places
+from edgeq.pipeline.computed import FITTED, JUDGED, VALUES, sample_places, samples_of
 from edgeq.pipeline.run import Run
 from tests.unit.faults import project
 
@@ -134,8 +134,7 @@ def test_an_input_zero_point_is_known_to_the_step(root: Path, steps: int, verdic
 def test_the_baseline_is_looked_into_once_on_a_few_samples(root: Path, content: bytes) -> None:
     run = brought(root, content)
     values = run.baseline("net").activations
-    places = sample_places(run.baseline("net"))
-    assert len(places) <= SAMPLES
+    places = sample_places(run.baseline("net")).fitted
     for some in values.values():
         assert len(some) == len(places)
         assert some.shape[1] <= VALUES + 2
@@ -144,3 +143,23 @@ def test_the_baseline_is_looked_into_once_on_a_few_samples(root: Path, content: 
     before = sorted((run.store.root / "computed").iterdir())
     assert brought(root, content).baseline("net").activations.keys() == values.keys()
     assert sorted((run.store.root / "computed").iterdir()) == before
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 16, 20, 31, 32, 33, 63, 500])
+def test_ranges_are_judged_on_other_samples_than_they_fit(count: int) -> None:
+    places = samples_of(count)
+    assert set(places.fitted).isdisjoint(places.judged)
+    assert len(places.fitted) + len(places.judged) == min(count, FITTED + JUDGED)
+    assert len(places.judged) == min(JUDGED, count // 2)
+    assert all(place % places.step == 0 for place in places.fitted + places.judged)
+    assert max(places.fitted + places.judged) >= count - 2 * max(places.step, count // 32)
+
+
+def test_a_single_sample_does_not_settle_what_ranges_cost(root: Path, content: bytes) -> None:
+    graph = Graph(content, root / "good.tflite")
+    scaled(1 / 16, -1)(graph)
+    images = {"calibration": "calibration", "evaluation": "evaluation", "max_evaluation": 1}
+    run = brought(root, graph.patched(), images=images)
+    verdict = proved(run)
+    assert verdict.status is Verdict.INCONCLUSIVE
+    assert "a single sample can't show both" in verdict.reason

@@ -20,6 +20,7 @@ from edgeq.cli.repair import repair
 from edgeq.cli.report import report
 from edgeq.cli.store import store
 from edgeq.cli.target import target
+from edgeq.cli.verify import verify
 from edgeq.errors import EdgeqError
 
 __all__ = ["edgeq", "main"]
@@ -48,6 +49,7 @@ for command in (
     challenge,
     repair,
     report,
+    verify,
     bundle,
     store,
     target,

@@ -111,10 +111,20 @@ def ways(bench: Bench) -> Iterator[Way]:
     """
     own, expected = bench.variant.preprocessing, bench.variant.baseline.preprocessing
     fixed = bench.static and (own.mean, own.std) == (expected.mean, expected.std)
+    for way in other_ways(own, expected):
+        if not (fixed and way.cause == "input_range"):
+            yield way
+
+
+def other_ways(own: Preprocessing, expected: Preprocessing) -> Iterator[Way]:
+    """Yield the ways to feed a model other than its own, each once.
+
+    Args:
+        own: How it is fed.
+        expected: How it may have been meant to be fed, whose parts are tried first.
+    """
     seen = [own]
     for way in _ways(own, expected):
-        if fixed and way.cause == "input_range":
-            continue
         if way.preprocessing not in seen:
             seen.append(way.preprocessing)
             yield way

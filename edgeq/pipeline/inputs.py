@@ -222,6 +222,10 @@ class ModelInputs:
         """Return the baseline if it was loaded before, else None."""
         return self._baseline.done(self.name)
 
+    def use(self, baseline: FloatModel) -> None:
+        """Set the baseline, if it is known beforehand."""
+        self._baseline.get(self.name, lambda: baseline)
+
     def refuse(self, error: EdgeqError) -> None:
         """Set the error that every access to the baseline raises, if it is known beforehand."""
         self._baseline.fail(self.name, error)

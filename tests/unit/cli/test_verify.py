@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edgeq.cli import main
+from tests.unit.results.test_claims import write
+from tests.unit.tiny_model import classifier
+
+NET = ("verify", "net.tflite", "--samples", "photos")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(write(tmp_path))
+    return tmp_path
+
+
+def test_a_false_claim_is_told_with_what_would_make_it_true(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*NET, "--top1", "0.95"]) == 1
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first.startswith("top-1: 95.0 % claimed, ")
+    assert first.endswith("the claim does not hold within 2 points.")
+    assert second.startswith("With red and blue swapped: right on 100 % of 24 images that did")
+    assert third == '  preprocessing = { channels = "bgr" }'
+
+
+def test_a_quantized_file_is_verified_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "net.tflite").write_bytes(classifier(io="int8", classes=7, seed=3))
+    assert main([*NET, "--top1", "0.05"]) == 0
+    assert "5.0 % claimed" in capsys.readouterr().out
+
+
+def test_a_package_claims_its_own_accuracy(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = here / "package" / "net" / "int8"
+    folder.mkdir(parents=True)
+    (here / "net.tflite").rename(folder / "model.tflite")
+    metadata = {
+        "preprocessing": {"channels": "bgr", "height": 4, "width": 4},
+        "accuracy": {"variant_top1": {"value": 0.8, "images": 8}},
+        "labels": None,
+    }
+    (folder / "metadata.json").write_bytes(msgspec.json.encode(metadata))
+    assert main(["verify", "package/net/int8", "--samples", "photos"]) == 0
+    assert capsys.readouterr().out.startswith("top-1: 80.0 % claimed, 100 % measured on 48 images")
+    assert main(["verify", "package/net/int8/metadata.json"]) == 2
+    (folder / "metadata.json").write_text('{"preprocessing": 1}')
+    assert main(["verify", "package/net/int8", "--samples", "photos"]) == 2
+    assert "is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verify", "net.tflite", "--top1", "0.5"], "name labelled images: --samples"),
+        ([*NET], "name the claim: --top1 or --map"),
+        ([*NET, "--top1", "0.5", "--map", "0.5"], "can't be combined"),
+        ([*NET, "--top1", "77"], "77.0 is not in the range"),
+        ([*NET, "--config", "edgeq.toml", "--top1", "0.5"], "--config is for a model of the spec"),
+        (["verify", "net", "--top1", "0.5", "--samples", "x"], "--samples: the spec says that"),
+        (["verify", "away.tflite", "--top1", "0.5", "--samples", "photos"], "no such file"),
+    ],
+)
+def test_bad_input(
+    here: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err

@@ -24,6 +24,7 @@ COMMANDS = [
     "report",
     "store",
     "target",
+    "verify",
 ]
 
 

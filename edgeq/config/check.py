@@ -148,6 +148,7 @@ def _check_model(model: Model, where: str, spec: Spec) -> None:
         _check_methods(spec.methods, f"{spec.origin}: methods", spec.engine, model.classifier)
     if model.images is not None:
         _check_images(model.images, f"{where}.images")
+    _check_arrays(model, where)
     if isinstance(model.preprocessing, str):
         PREPROCESSING.get(model.preprocessing, where=f"{where}.preprocessing")
     require_classifier(
@@ -166,6 +167,22 @@ def _check_model(model: Model, where: str, spec: Spec) -> None:
         )
 
 
+def _check_arrays(model: Model, where: str) -> None:
+    """Check the arrays of a model that takes no photographs."""
+    arrays = model.arrays
+    if arrays is None:
+        return
+    for key in ("calibration", "evaluation", "labels"):
+        _check_path(getattr(arrays, key), f"{where}.samples.{key}")
+    for key in ("images", "preprocessing", "input_size", "detection"):
+        if getattr(model, key) is not None:
+            raise SpecError(
+                f"`{key}` is about photographs, but the model's `samples` are arrays",
+                where=f"{where}.{key}",
+                remedy="Remove one of the two",
+            )
+
+
 def _check_variant(name: str, variant: ReadyVariant, where: str, spec: Spec) -> None:
     if variant.model not in spec.models:
         raise unknown("model", variant.model, spec.models, where=where)
@@ -174,6 +191,14 @@ def _check_variant(name: str, variant: ReadyVariant, where: str, spec: Spec) -> 
         PREPROCESSING.get(variant.preprocessing, where=f"{where}.preprocessing")
     for key in ("file", "labels", "evaluation"):
         _check_path(getattr(variant, key), f"{where}.{key}")
+    arrays = spec.models[variant.model].arrays is not None
+    for key in ("evaluation", "preprocessing", "input_size"):
+        if arrays and getattr(variant, key) is not None:
+            raise SpecError(
+                f"`{key}` is about photographs, but the samples of {variant.model!r} are arrays",
+                where=f"{where}.{key}",
+                remedy="Remove the key: arrays are given to every variant by its own scale",
+            )
     if variant.evaluation is not None and spec.images_of(variant.model, "evaluation") is None:
         raise SpecError(
             f"{variant.model!r} has no evaluation set to pair these samples with",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from edgeq.config.structs import Images, Model, Preprocessing, Spec
+from edgeq.config.structs import Images, Model, Preprocessing, Samples, Spec
 from edgeq.config.tables import key_text
 from edgeq.errors import SpecError
 
@@ -62,13 +62,23 @@ def _check_model(model: Model, key: str, where: str) -> None:
         value = None if model.detection is None else getattr(model.detection, name)
         if value is not None:
             _within(f"{key}.detection.{name}", value, 0, 1, where)
+    arrays = model.arrays
+    if arrays is not None:
+        _check_images(arrays, f"{key}.samples", where)
+        if arrays.scale is not None and not 0 < arrays.scale < math.inf:
+            raise SpecError(
+                f"{key}.samples.scale = {shown(arrays.scale)} is outside its range",
+                where=where,
+                remedy="Valid: a finite number above 0",
+            )
+        _within(f"{key}.samples.zero_point", arrays.zero_point, -(2**15), 2**16 - 1, where)
     if model.images is not None:
         _check_images(model.images, f"{key}.images", where)
     if isinstance(model.preprocessing, Preprocessing):
         _check_preprocessing(model.preprocessing, f"{key}.preprocessing", where)
 
 
-def _check_images(images: Images, key: str, where: str) -> None:
+def _check_images(images: Images | Samples, key: str, where: str) -> None:
     for name in ("max_calibration", "max_evaluation"):
         count = getattr(images, name)
         if count is not None:

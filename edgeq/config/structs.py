@@ -95,6 +95,30 @@ class Images(msgspec.Struct, frozen=True, kw_only=True):
     max_evaluation: int | None = None
 
 
+class Samples(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the samples of a model come from that takes arrays instead of photographs.
+
+    Attributes:
+        calibration: A ``.npy`` or ``.npz`` file with one sample per row, or
+            ``"package.module:function"``, which returns samples.
+        evaluation: The same for the evaluation set.
+        labels: A CSV file with ``row,class_index``. None looks for ``labels.csv`` next to the
+            file.
+        max_calibration: Maximum number of calibration samples, the first ones; None takes all.
+        max_evaluation: The same for the evaluation set.
+        scale: For integers that stand for real values ``(q - zero_point) * scale``: the scale.
+        zero_point: The integer that stands for 0.
+    """
+
+    calibration: str | None = None
+    evaluation: str | None = None
+    labels: str | None = None
+    max_calibration: int | None = None
+    max_evaluation: int | None = None
+    scale: float | None = None
+    zero_point: int = 0
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """One float model, the baseline of its variants.
 
@@ -123,6 +147,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
             position (``"0"``). None lets the file decide.
         images: Overrides the spec's images for this model, key by key. The spec's ``labels``
             apply only to sets that the model also takes from the spec.
+        samples: Arrays that the model takes instead of photographs; a string names the evaluation
+            set.
         methods: Overrides the spec's methods for this model.
         classifier: How the dense layers that give the outputs are quantized, if not like the
             others: ``"int4"`` weights, or ``"dynamic"`` (int8 weights, activations quantized at
@@ -145,10 +171,16 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     signature: str | None = None
     output: str | None = None
     images: Images | None = None
+    samples: str | Samples | None = None
     methods: tuple[str, ...] | None = None
     classifier: Classifier | None = None
     licence: str | None = None
     attribution: str | None = None
+
+    @property
+    def arrays(self) -> Samples | None:
+        """The arrays that it takes, None if it takes photographs."""
+        return Samples(evaluation=self.samples) if isinstance(self.samples, str) else self.samples
 
 
 class ReadyVariant(msgspec.Struct, frozen=True, kw_only=True):
@@ -384,7 +416,11 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     suite: Literal["pytest", "edgeq gate"] = "pytest"
 
     def images_of(self, model: str, role: Literal["calibration", "evaluation"]) -> str | None:
-        """Return a model's photographs for a role: its own, otherwise the shared ones."""
+        """Return a model's samples for a role: its own, otherwise the shared photographs."""
+        arrays = self.models[model].arrays
+        if arrays is not None:
+            own_arrays: str | None = getattr(arrays, role)
+            return own_arrays
         own = self.models[model].images or Images()
         source: str | None = getattr(own, role) or getattr(self.images, role)
         return source

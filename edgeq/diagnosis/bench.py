@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from edgeq.pipeline.variant import VariantUnderTest
 from edgeq.run.session import Session
 from edgeq.samples.decode import decode
 from edgeq.samples.sets import ImageSet
+from edgeq.samples.stream import gathered
 from edgeq.tflite.constants import Constants
 from edgeq.tflite.edits import Edit, outputs_edits
 from edgeq.tflite.model_file import ModelFile, read_model
@@ -74,7 +76,7 @@ class Bench:
         self.known_fact: str | None = None
         """A certain fact about the variant, for people, although it may not be the cause."""
         self._reference: Predictions | None = None
-        self._pixels: dict[object, npt.NDArray[np.uint8]] = {}
+        self._pixels: dict[object, npt.NDArray[Any]] = {}
 
     def close(self) -> None:
         """Close the worker that experiments share; the next experiment starts another."""
@@ -147,8 +149,8 @@ class Bench:
         images: ImageSet | None = None,
         *,
         size: tuple[int, int] | None = None,
-    ) -> npt.NDArray[np.uint8]:
-        """Return chosen photographs, decoded for a preprocessing.
+    ) -> npt.NDArray[Any]:
+        """Return chosen photographs, decoded for a preprocessing, or rows of arrays.
 
         Args:
             preprocessing: The preprocessing, whose resize, filter and crop are used.
@@ -168,8 +170,11 @@ class Bench:
         )
         if key not in self._pixels:
             photos = tuple(images.photos[place] for place in chosen)
-            subset = replace(images, photos=photos)
-            decoded = decode(subset, preprocessing, size, self.variant.run.store)
+            subset, store = replace(images, photos=photos), self.variant.run.store
+            if images.arrays is None:
+                decoded = decode(subset, preprocessing, size, store)
+            else:
+                decoded = gathered(subset, store)
             self._pixels[key] = np.array(decoded.array())
         return self._pixels[key]
 
@@ -294,7 +299,7 @@ class Laid:
     session: Session
     handle: int
 
-    def answers(self, pixels: npt.NDArray[np.uint8], preprocessing: Preprocessing) -> Predictions:
+    def answers(self, pixels: npt.NDArray[Any], preprocessing: Preprocessing) -> Predictions:
         """Return the variant's predictions on pixels."""
         results = self.session.infer(self.handle, pixels, preprocessing)
         return as_answers(self.bench.variant, [np.asarray(output) for output in results.outputs])

@@ -123,7 +123,8 @@ class Good:
         """Return the variant rebuilt with calibration on given photographs and preprocessing."""
         calibration = self.calibration
         images = ImageSet("calibration", calibration.images.source, photos)
-        size = calibration.pixels.shape[1:3]
+        _, height, width, _ = calibration.pixels.shape
+        size = height, width
         return self._rebuilt(
             Calibration(images, decode(images, how, size, self.variant.run.store), how)
         )

@@ -120,9 +120,11 @@ def input_range(fit: InputFit | None) -> Judgement:
             status=Verdict.PASS, reason="takes real values, which no input scale clips"
         )
     evidence: dict[str, object] = msgspec.to_builtins(fit)
-    span = f"{_ends(fit.range)}, the photographs bring {_ends(fit.fed)}"
+    bring = "samples" if fit.arrays else "photographs"
+    span = f"{_ends(fit.range)}, the {bring} bring {_ends(fit.fed)}"
     reason = None
-    if fit.steps < LEAST_STEPS:
+    # How wide the range of arrays' values may be, only the calibration samples show.
+    if fit.steps < LEAST_STEPS and not fit.arrays:
         reason = (
             f"256 levels of a pixel become {plural(fit.steps, 'step')} of the {fit.dtype} "
             f"input: it holds {span}"
@@ -132,7 +134,7 @@ def input_range(fit: InputFit | None) -> Judgement:
             f"{share(fit.clipped)} of the evaluation's values are clipped by the input's scale: "
             f"it holds {span}"
         )
-    elif fit.filled < LEAST_FILLED:
+    elif fit.filled < LEAST_FILLED and not fit.arrays:
         reason = (
             f"the input was made for other values: pixels reach {share(fit.filled)} of the range "
             f"that it holds, {span}"
@@ -142,15 +144,18 @@ def input_range(fit: InputFit | None) -> Judgement:
         return Judgement(
             status=problem[0],
             reason=problem[1],
-            next_step="Calibrate on photographs with this preprocessing, or correct "
-            "`preprocessing`",
+            next_step="Calibrate on samples like these, or correct `scale` and `zero_point`"
+            if fit.arrays
+            else "Calibrate on photographs with this preprocessing, or correct `preprocessing`",
             evidence=evidence,
         )
     if not fit.clipped:
         noted = "clips nothing"
     else:
         noted = f"clips {share(fit.clipped)} of the values by little, on "
-        noted += f"{fit.clipped_images:,} of {plural(fit.images, 'image')}"
+        noted += (
+            f"{fit.clipped_images:,} of {plural(fit.images, 'sample' if fit.arrays else 'image')}"
+        )
     return Judgement(
         status=Verdict.PASS,
         reason=f"the {fit.dtype} input holds {span}: {noted}",

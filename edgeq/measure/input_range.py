@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -59,6 +60,9 @@ class InputFit(msgspec.Struct, frozen=True, kw_only=True):
         spare: Steps by which the range extends beyond 0 and the values that a pixel can become, at
             its lower and upper end; negative if it ends before them.
         calibrated: The same, beyond the values of the calibration images; None if unknown.
+        arrays: Whether the samples are arrays: ``fed`` is then what the examined ones hold,
+            ``steps`` the number of different steps that their values become, and ``spare`` says
+            nothing.
     """
 
     dtype: str
@@ -74,6 +78,7 @@ class InputFit(msgspec.Struct, frozen=True, kw_only=True):
     clipped_images: int
     spare: tuple[float, float] = (0.0, 0.0)
     calibrated: tuple[float, float] | None = None
+    arrays: bool = False
 
 
 def input_scale(model: ModelFile) -> InputScale | None:
@@ -149,16 +154,53 @@ def input_fit(
     )
 
 
-def value_ends(
-    least: npt.NDArray[np.uint8], greatest: npt.NDArray[np.uint8], preprocessing: Preprocessing
-) -> tuple[float, float]:
-    """Return the smallest and the largest value that pixels become.
+def array_fit(
+    scale: InputScale, samples: Stream, calibrated: tuple[float, float] | None = None
+) -> InputFit:
+    """Return how samples that are arrays fit into a quantized input.
 
     Args:
-        least: Smallest pixel of each channel, shape ``(3,)``, RGB.
-        greatest: Largest pixel of each channel, shape ``(3,)``.
-        preprocessing: The preprocessing, of which mean and std are used.
+        scale: Scale of the input.
+        samples: The evaluation set.
+        calibrated: Smallest and largest value of the calibration samples; None if unknown.
     """
+    ends = np.iinfo(scale.dtype)
+    low, high = ((end - scale.zero_point) * scale.scale for end in (ends.min, ends.max))
+    step = -(-samples.shape[0] // MOST_LOOKED_AT)
+    rows = samples.every(step).astype(np.float64)
+    steps = np.rint(rows / scale.scale) + scale.zero_point
+    outside = (steps < ends.min) | (steps > ends.max)
+    fed = (float(rows.min()), float(rows.max()))
+    reach = FAR * (fed[1] - fed[0])
+    return InputFit(
+        dtype=scale.dtype,
+        scale=scale.scale,
+        zero_point=scale.zero_point,
+        range=(float(low), float(high)),
+        fed=fed,
+        filled=_filled(fed, (float(low), float(high)), scale),
+        steps=len(np.unique(np.clip(steps, ends.min, ends.max))),
+        images=len(rows),
+        clipped=float(outside.mean()),
+        far=float(((rows < low - reach) | (rows > high + reach)).mean()),
+        clipped_images=int(outside.any(axis=1).sum()),
+        calibrated=None if calibrated is None else _spare(calibrated, scale),
+        arrays=True,
+    )
+
+
+def value_ends(
+    least: npt.NDArray[Any], greatest: npt.NDArray[Any], preprocessing: Preprocessing
+) -> tuple[float, float]:
+    """Return the smallest and the largest value that pixels, or arrays, become.
+
+    Args:
+        least: Smallest pixel of each channel, shape ``(3,)``, RGB; of arrays, ``(1,)``.
+        greatest: Largest pixel of each channel, shape ``(3,)``; of arrays, ``(1,)``.
+        preprocessing: The preprocessing, of which mean and std are used; nothing for arrays.
+    """
+    if least.dtype == np.float32:
+        return float(least.min()), float(greatest.max())
     mean, std = (
         np.asarray(values, np.float64) for values in (preprocessing.mean, preprocessing.std)
     )

@@ -8,6 +8,9 @@ from edgeq.errors import ModelError
 from edgeq.models.layout import unlike_an_image
 from edgeq.tflite.model_file import ModelFile, Tensor, require_runnable
 
+NO_IMAGE = (0, 0)
+"""The size of the image that a model takes which takes arrays."""
+
 _QUANTIZED = frozenset({"float16", "int16", "int8", "uint8", "int4", "uint4", "int2"})
 _INDICES = frozenset({"int32", "int64", "uint32", "uint64", "bool", "string"})
 _READY = "Add a quantized file as a ready-made variant: [variants.NAME]"
@@ -18,7 +21,11 @@ _WEIGHTS = (
 
 
 def require_float(
-    model: ModelFile, *, halves: Container[int] = (), quantized_weights: bool = False
+    model: ModelFile,
+    *,
+    halves: Container[int] = (),
+    quantized_weights: bool = False,
+    arrays: bool = False,
 ) -> tuple[int, int]:
     """Check that a model is float and takes one RGB image; return the image size.
 
@@ -26,9 +33,10 @@ def require_float(
         model: The file's contents.
         halves: Indices of float16 constants that are treated as float32.
         quantized_weights: Whether its weights may be quantized.
+        arrays: Whether it takes arrays instead, of any number, shape and type.
 
     Returns:
-        Height and width in pixels.
+        Height and width in pixels; ``NO_IMAGE`` for a model that takes arrays.
 
     Raises:
         ModelError: The model can't be run, is quantized, or takes anything but one RGB image of
@@ -36,15 +44,17 @@ def require_float(
     """
     require_runnable(model)
     tensors = model.tensors
-    if len(model.inputs) != 1:
+    if len(model.inputs) != 1 and not arrays:
         raise ModelError(
             f"has {len(model.inputs)} inputs",
             where=model.path,
-            remedy="edgeq validates models that take one image; export one with a single input",
+            remedy="Name arrays as `samples` of the model, or export one that takes one image",
         )
     if not model.outputs:
         raise ModelError("has no output", where=model.path, remedy="Export the model again")
-    size = image_size(model)  # first: float weights would not turn another input into an image
+    size = input_size(
+        model, arrays=arrays
+    )  # first: float weights would not turn another input into an image
     quantized = [
         tensor for tensor in tensors if tensor.index not in halves and _is_quantized(tensor)
     ]
@@ -63,7 +73,7 @@ def require_float(
                 where=model.path,
                 remedy="Export the model with the scores that they are made from as its output",
             )
-    for index in (*model.inputs, *model.outputs):
+    for index in (*(() if arrays else model.inputs), *model.outputs):
         if tensors[index].dtype != "float32":
             raise ModelError(
                 f"takes or gives {tensors[index].dtype} ({tensors[index].name!r}), although it is "
@@ -72,6 +82,27 @@ def require_float(
                 remedy="Export it with a float32 input and float32 outputs",
             )
     return size
+
+
+def input_size(model: ModelFile, *, arrays: bool) -> tuple[int, int]:
+    """Return height and width of a model's image; ``NO_IMAGE`` if it takes arrays.
+
+    Raises:
+        ModelError: The input is not an image, or an array leaves its size open.
+    """
+    if not arrays:
+        return image_size(model)
+    for index in model.inputs:
+        tensor = model.tensors[index]
+        if any(side < 1 for side in tensor.shape_signature[1:]) or 0 in tensor.shape:
+            raise ModelError(
+                f"its input {tensor.name!r} leaves the size open: {list(tensor.shape_signature)}",
+                where=model.path,
+                remedy="Export the model with inputs of a fixed size",
+            )
+    if not model.inputs:
+        raise ModelError("has no input", where=model.path, remedy="Export the model again")
+    return NO_IMAGE
 
 
 def image_size(model: ModelFile) -> tuple[int, int]:

@@ -45,7 +45,7 @@ class FloatModel:
         sha256: Hash of the file.
         trained: Whether the weights are trained.
         notes: What a reader should know, in sentences.
-        input_size: Height and width in pixels.
+        input_size: Height and width in pixels; ``NO_IMAGE`` if it takes arrays.
         preprocessing: How a photograph becomes its input.
         labels: Name of a label set, a file, or None if unknown.
         licence: Licence of the weights, or None if unknown.
@@ -142,7 +142,13 @@ def _from_file(name: str, model: Model, path: Path, store: Store, where: str) ->
     if source is not original:
         contents = read_model(source.copy)
     stored = halves(contents)
-    size = require_float(contents, halves=stored, quantized_weights=model.allow_quantized_weights)
+    arrays = model.arrays is not None
+    size = require_float(
+        contents,
+        halves=stored,
+        quantized_weights=model.allow_quantized_weights,
+        arrays=arrays,
+    )
     if model.input_size not in (None, size):
         raise ModelError(
             f"takes images of {list(size)}, not of {list(model.input_size or ())}",
@@ -193,7 +199,7 @@ def fed(name: str, model: Model, path: Path, *, file: str) -> tuple[Preprocessin
         ModelError: The file is missing or not a model.
     """
     metadata, declared = read_metadata(path, file), _preprocessing(name, model, None)
-    inside = metadata.normalization
+    inside = None if model.arrays is not None else metadata.normalization
     several = None if model.signature is not None else unchosen(path, file)
     notes = (*metadata.notes, *(() if several is None else (several,)))
     if inside is None:
@@ -277,7 +283,7 @@ def _preprocessing(name: str, model: Model, preset: str | None) -> Preprocessing
 
 
 def _preprocessing_notes(model: Model) -> tuple[str, ...]:
-    if model.preprocessing is not None:
+    if model.preprocessing is not None or model.arrays is not None:
         return ()
     return ("The spec sets no preprocessing: pixels from 0 to 255 go in unchanged",)
 

@@ -8,17 +8,17 @@ RANK = 4
 CHANNELS = 3
 
 _NO_IMAGE = (
-    "edgeq validates models that take one RGB image (1, height, width, 3); leave this one out of "
-    "the spec"
+    "If it takes arrays instead of photographs, name them as `samples` of the model (.npy, .npz or "
+    "package.module:function)"
 )
 _CHANNELS_LAST = (
     "Export it with the channels last; with litert-torch: "
     "litert_torch.to_channel_last_io(net, args=[0])"
 )
 _GREY = (
-    "If it takes grey images, put a layer in front that makes them from RGB "
-    "(keras.ops.mean(image, -1, keepdims=True)) and export that; inputs other than images are not "
-    "validated yet"
+    "If it takes arrays such as features, name them as `samples` of the model; if it takes grey "
+    "images, put a layer in front that makes them from RGB (keras.ops.mean(image, -1, "
+    "keepdims=True)) and export that"
 )
 _FROM_RGB = "Put a layer in front that makes them from an RGB image, and export that"
 _BATCH = "Export it with a batch of 1, or with an open batch"

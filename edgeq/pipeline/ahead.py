@@ -14,13 +14,14 @@ from edgeq.config.tables import header, key_text
 from edgeq.errors import ImageError, ModelError
 from edgeq.io.files import sha256_file
 from edgeq.judge.missing import unmeasurable
-from edgeq.models.float_file import image_size
+from edgeq.models.float_file import input_size
 from edgeq.models.sources import FloatFile, parse_source
 from edgeq.pipeline.image_sets import named_images
 from edgeq.pipeline.needs import classes_of, file_of
 from edgeq.pipeline.plan import Case
 from edgeq.pipeline.run import Run
 from edgeq.quantize.make import ready_file
+from edgeq.samples.arrays import require_same_inputs
 from edgeq.samples.folders import SampleFile
 from edgeq.samples.sets import Role, find_set, foreign, require_classes
 from edgeq.tasks.recognition import Reading
@@ -58,11 +59,14 @@ def require_comparable(spec: Spec, name: str) -> None:
     if declared.file is None:
         return
     own = ready_file(name, declared.file, spec)
-    size = image_size(own)
+    arrays = spec.models[declared.model].arrays is not None
+    size = input_size(own, arrays=arrays)
     baseline = _baseline_file(spec, declared.model)
     if baseline is None:
         return
-    expected = declared.input_size or image_size(baseline)
+    if arrays:
+        require_same_inputs(own, baseline)
+    expected = declared.input_size or input_size(baseline, arrays=arrays)
     if size != expected:
         raise ModelError(
             f"takes images of {list(size)}, not of {list(expected)}",
@@ -89,6 +93,8 @@ def require_apart(spec: Spec, name: str) -> None:
         ImageError: The two sets share images.
         EdgeqError: A set can't be used.
     """
+    if spec.models[name].arrays is not None:
+        return  # their content is compared when they are read
     calibration, evaluation = (
         photos_of(spec, name, "calibration"),
         photos_of(spec, name, "evaluation"),
@@ -126,6 +132,7 @@ def photos_of(spec: Spec, name: str, role: Role) -> tuple[SampleFile, ...]:
         labels=named.labels,
         label_set=classes_of(spec, name),
         named_in=named.table,
+        arrays=named.arrays is not None,
     )
     return photos[: named.limit]
 

@@ -78,7 +78,7 @@ def _spread(places: Sequence[int], most: int) -> tuple[int, ...]:
     return tuple(places[at * len(places) // number] for at in range(number))
 
 
-def sample_pixels(variant: VariantUnderTest, places: Sequence[int]) -> npt.NDArray[np.uint8]:
+def sample_pixels(variant: VariantUnderTest, places: Sequence[int]) -> npt.NDArray[Any]:
     """Return the pixels of some of these samples as the variant takes them, ``(n, h, w, 3)``.
 
     Args:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -243,7 +243,7 @@ class Executor:
             return
         with blaming(variant):
             boards = self.boards
-            if self.cluster is not None:
+            if self.cluster is not None and not variant.takes_arrays:  # nodes decode photographs
                 self._evaluate_on(self.cluster.run, variant, missing())
             elif boards is not None and len(boards.workers) > 1:
                 self._evaluate_among(boards, variant, missing())
@@ -361,7 +361,7 @@ class Executor:
         variant: VariantUnderTest,
         shape: tuple[int, ...],
         sampled: Sequence[str],
-        photographs: Callable[[], npt.NDArray[np.uint8]],
+        photographs: Callable[[], npt.NDArray[Any]],
     ) -> MemoryUse:
         """Return a model's memory use, measured in a worker of its own.
 
@@ -390,7 +390,7 @@ class Executor:
         entry = self._store.get_or_make("memory", facts, make)
         return structs.from_json((entry.folder / "memory.json").read_bytes(), MemoryUse)
 
-    def _measure(self, variant: VariantUnderTest, images: npt.NDArray[np.uint8]) -> MemoryUse:
+    def _measure(self, variant: VariantUnderTest, images: npt.NDArray[Any]) -> MemoryUse:
         return measure_memory(
             self.target,
             variant.path,

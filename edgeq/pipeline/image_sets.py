@@ -6,12 +6,12 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeq.config.structs import Images, Preprocessing, Spec
+from edgeq.config.structs import Images, Preprocessing, Samples, Spec
 from edgeq.config.tables import key_text
 from edgeq.errors import ImageError
 from edgeq.models.predicted_input import expected
@@ -19,6 +19,7 @@ from edgeq.pipeline.dependencies import arithmetic
 from edgeq.pipeline.eta import Countdown
 from edgeq.pipeline.memo import Memo
 from edgeq.quantize.calibration import Calibration
+from edgeq.samples.arrays import fields_of, order_like, reordered, store_arrays
 from edgeq.samples.box_labels import (
     BoxLabels,
     are_box_labels,
@@ -27,7 +28,7 @@ from edgeq.samples.box_labels import (
 )
 from edgeq.samples.decode import Pixels, Progress, decode, pixel_facts_of
 from edgeq.samples.labels import LabelSet, label_set
-from edgeq.samples.lint import Lint, PixelFacts, lint, pixel_facts
+from edgeq.samples.lint import Lint, PixelFacts, lint, lint_arrays, pixel_facts
 from edgeq.samples.pairs import load_pairs
 from edgeq.samples.photo_sizes import photo_sizes
 from edgeq.samples.sets import (
@@ -37,13 +38,15 @@ from edgeq.samples.sets import (
     Role,
     find_set,
     folder_of,
+    load_arrays,
     load_set,
     overlap,
 )
 from edgeq.samples.sources import SOURCES
-from edgeq.samples.stream import Stream
+from edgeq.samples.stream import ArrayStream, Stream, gathered
 from edgeq.store.cached import keep
 from edgeq.store.digests import Digests
+from edgeq.tflite.model_file import read_model
 
 if TYPE_CHECKING:
     from edgeq.pipeline.inputs import ModelInputs
@@ -60,8 +63,9 @@ class NamedImages:
         source: The source as written in the spec, None if the spec names none.
         labels: The labels file, None if the spec names none, or boxes.
         boxes: The labelled boxes that the spec names, None if it names none.
-        limit: Maximum number of photographs, None for all.
+        limit: Maximum number of samples, None for all.
         table: The table of the spec that names them.
+        arrays: The model's table of samples if they are arrays, None for photographs.
     """
 
     source: str | None
@@ -69,10 +73,20 @@ class NamedImages:
     limit: int | None
     table: str
     boxes: Path | None = None
+    arrays: Samples | None = None
 
 
 def named_images(spec: Spec, model: str, role: Role) -> NamedImages:
-    """Return the photographs that a spec names for a role; the model's own take precedence."""
+    """Return the samples that a spec names for a role; the model's own take precedence."""
+    arrays = spec.models[model].arrays
+    if arrays is not None:
+        return NamedImages(
+            getattr(arrays, role),
+            arrays.labels,
+            getattr(arrays, f"max_{role}"),
+            f"[{key_text('models', model, 'samples')}]",
+            arrays=arrays,
+        )
     own, shared = spec.models[model].images or Images(), spec.images
     # A labels file belongs to the photographs in the same table.
     labels = own.labels if getattr(own, role) else own.labels or shared.labels
@@ -105,6 +119,11 @@ class ImageSets:
         self._streams: Memo[tuple[Preprocessing, tuple[int, int], str], Stream] = Memo(keeps)
         self._lint: Memo[str, Lint] = Memo(keeps)
         self._boxes: Memo[str, BoxLabels] = Memo(keeps)
+
+    @property
+    def takes_arrays(self) -> bool:
+        """Whether the samples are arrays, not photographs."""
+        return self._model.model.arrays is not None
 
     def classes_of_labels(self) -> int | None:
         """Return the number of classes in the evaluation set's labels, None without labels."""
@@ -164,7 +183,7 @@ class ImageSets:
 
     def _box_labels_path(self) -> Path | None:
         named = named_images(self._spec, self._name, "evaluation")
-        if named.source is None or named.boxes is not None:
+        if named.source is None or named.boxes is not None or self.takes_arrays:
             return named.boxes
         if named.source.partition(":")[0] in SOURCES:
             return None
@@ -208,6 +227,7 @@ class ImageSets:
                 root=self._spec.root,
                 labels=named.labels,
                 label_set=self._model.labels,
+                arrays=self.takes_arrays,
             )
             every = tuple(file.name for file in files)
         digests = Digests(self._store.root)
@@ -260,8 +280,10 @@ class ImageSets:
         return calibration
 
     @property
-    def calibration_ends(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    def calibration_ends(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Smallest and largest pixel per channel of the calibration set, ``(3,)`` each.
+
+        Of arrays, the smallest and largest value, ``(1,)`` each.
 
         Raises:
             ImageError: There is no calibration set, or it can't be decoded.
@@ -270,6 +292,8 @@ class ImageSets:
         if images is None:
             raise ImageError("no calibration set is named", where=self._spec.origin)
         pixels = self._decode(images, self._model.baseline.preprocessing).array()
+        if images.arrays is not None:
+            return pixels.min(keepdims=True)[0], pixels.max(keepdims=True)[0]
         ends = [(pixel.min(axis=(0, 1)), pixel.max(axis=(0, 1))) for pixel in pixels]
         least, greatest = (np.stack(some) for some in zip(*ends, strict=True))
         return least.min(axis=0), greatest.max(axis=0)
@@ -283,6 +307,8 @@ class ImageSets:
 
         def look() -> Lint:
             preprocessing = self._model.baseline.preprocessing
+            if images.arrays is not None:
+                return lint_arrays(self._decode(images, preprocessing).array())
             other = None if self.evaluation is None else self.stream(preprocessing)
 
             def make() -> Lint:
@@ -349,11 +375,33 @@ class ImageSets:
             preprocessing: How the images are preprocessed.
             size: Height and width.
         """
+        if images.arrays is not None:
+            return ArrayStream(images, images.arrays)
         telling = self._telling(images.role)
         return self._streams.get(
             (preprocessing, size, images.content_sha256),
             lambda: Stream(images, preprocessing, size, self._store, telling),
         )
+
+    def array_stream(self, images: ImageSet, path: Path) -> ArrayStream:
+        """Return a set of arrays with the inputs in the order of a model's file.
+
+        Args:
+            images: The set.
+            path: The file of the baseline or of a variant.
+
+        Raises:
+            StoreError: The store can't be written.
+        """
+        if images.arrays is None:
+            raise TypeError(f"the samples of {images.source} are photographs")
+        order = order_like(images.arrays.fields, fields_of(read_model(path)))
+        return ArrayStream(images, reordered(images.arrays, order, self._store))
+
+    @property
+    def array_width(self) -> int:
+        """Number of values of a sample that consists of arrays."""
+        return sum(one.size for one in fields_of(read_model(self._model.baseline.path)))
 
     def decode_ahead(self, roles: Sequence[Role]) -> None:
         """Decode photographs for the input that the baseline is expected to take.
@@ -365,7 +413,7 @@ class ImageSets:
             EdgeqError: A set can't be used. Later accesses raise the same error.
         """
         guess = expected(self._name, self._model.model, self._spec)
-        if guess is None:
+        if guess is None or self.takes_arrays:
             return
         for role in roles:
             images = self._read_set(role, label_set(guess.labels, self._spec.root))
@@ -384,6 +432,8 @@ class ImageSets:
                 Stream(*how).decode_all()
 
     def _decode(self, images: ImageSet, preprocessing: Preprocessing) -> Pixels:
+        if images.arrays is not None:
+            return gathered(images, self._store)
         size = self._model.baseline.input_size
         return decode(images, preprocessing, size, self._store, self._telling(images.role))
 
@@ -404,6 +454,8 @@ class ImageSets:
         named = named_images(self._spec, self._name, role)
         if named.source is None:
             return None
+        if named.arrays is not None:
+            return self._read_arrays(role, named.arrays, labels)
         digests = Digests(self._store.root)
         images = load_set(
             named.source,
@@ -417,6 +469,25 @@ class ImageSets:
         )
         digests.keep()
         return images
+
+    def _read_arrays(self, role: Role, declared: Samples, labels: LabelSet | None) -> ImageSet:
+        named = named_images(self._spec, self._name, role)
+        source = named.source or ""
+        where = f"{self._spec.origin}: {key_text('models', self._name, 'samples', role)}"
+        root, fields = self._spec.root, fields_of(read_model(self._model.baseline.path))
+        stored = store_arrays(
+            source, role, declared, fields, root=root, store=self._store, where=where
+        )
+        return load_arrays(
+            source,
+            role,
+            stored,
+            root=root,
+            where=where,
+            labels=named.labels,
+            label_set=labels,
+            limit=named.limit,
+        )
 
     def _refuse_overlap(self, calibration: ImageSet, evaluation: ImageSet, key: str) -> None:
         shared = overlap(calibration, evaluation)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from edgeq.config.methods import METHODS
 from edgeq.config.structs import Spec
 from edgeq.errors import ModelError
-from edgeq.models.float_file import image_size
+from edgeq.models.float_file import input_size
 from edgeq.quantize.engine import Shared
 from edgeq.quantize.engines import ENGINES
 from edgeq.quantize.make import make_variant, ready_variant
 from edgeq.quantize.variant import Variant
+from edgeq.samples.arrays import require_same_inputs
 from edgeq.store.content import Store
 from edgeq.tflite.model_file import read_model
 
@@ -75,7 +76,10 @@ def starts_of(variants: Iterable[VariantUnderTest], spec: Spec, store: Store) ->
 def _ready(variant: VariantUnderTest) -> Variant:
     declared = variant.spec.variants[variant.short_name]
     ready = ready_variant(variant.short_name, declared, variant.spec, variant.run.store)
-    size, expected = image_size(read_model(ready.path)), variant.input_size
+    file = read_model(ready.path)
+    size, expected = input_size(file, arrays=variant.takes_arrays), variant.input_size
+    if variant.takes_arrays:
+        require_same_inputs(file, read_model(variant.inputs.baseline.path))
     if size != expected:
         raise ModelError(
             f"takes images of {list(size)}, "

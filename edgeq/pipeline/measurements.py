@@ -32,7 +32,7 @@ from edgeq.measure.beside_here import BesideHere
 from edgeq.measure.box_agreement import BoxAgreement
 from edgeq.measure.clusters import find_clusters
 from edgeq.measure.first_values import first_values, same_first_values
-from edgeq.measure.input_range import InputFit, input_fit, input_scale, value_ends
+from edgeq.measure.input_range import InputFit, array_fit, input_fit, input_scale, value_ends
 from edgeq.measure.kernels import KernelNoise, kernel_noise, tensor_noise
 from edgeq.measure.least_size import LeastSize, Narrower, least_size
 from edgeq.measure.operators import Operators, operators
@@ -435,6 +435,8 @@ def _input_range(variant: VariantUnderTest) -> InputRange:
     if _own_calibration(variant) is not None:
         least, greatest = variant.inputs.images.calibration_ends
         ends = value_ends(least, greatest, variant.preprocessing)
+    if variant.takes_arrays:
+        return InputRange(fit=array_fit(scale, variant.photographs, ends))
     return InputRange(fit=input_fit(scale, variant.preprocessing, variant.photographs, ends))
 
 

@@ -43,7 +43,12 @@ def weights_of(spec: Spec, name: str) -> str:
     if isinstance(source, FloatFile):
         file = file_of(spec, name, source)
         stored = halves(file)
-        require_float(file, halves=stored, quantized_weights=model.allow_quantized_weights)
+        require_float(
+            file,
+            halves=stored,
+            quantized_weights=model.allow_quantized_weights,
+            arrays=model.arrays is not None,
+        )
         wide = ", float16 weights taken as float32" if stored else ""
         return f"those of {model.source}, {size(file.bytes)}{wide}"
     if source.application is None:
@@ -81,11 +86,13 @@ def images_of(spec: Spec, name: str, role: Role) -> str:
         labels=named.labels,
         label_set=classes,
         named_in=named.table,
+        arrays=named.arrays is not None,
     )
     count, most = counted.photographs, named.limit
     used = f", the first {most} used" if most is not None and most < count else ""
     kind = ", labelled" if counted.labelled and role == "evaluation" else ""
-    return f"{role}: {named.source}, {count} photographs{kind}{used}"
+    noun = "photographs" if named.arrays is None else "samples"
+    return f"{role}: {named.source}, {count} {noun}{kind}{used}"
 
 
 def reading_of(spec: Spec, name: str) -> Reading | None:
@@ -99,7 +106,12 @@ def reading_of(spec: Spec, name: str) -> Reading | None:
     if not isinstance(source, FloatFile):
         return None
     file, labels = file_of(spec, name, source), classes_of(spec, name)
-    require_float(file, halves=halves(file), quantized_weights=model.allow_quantized_weights)
+    require_float(
+        file,
+        halves=halves(file),
+        quantized_weights=model.allow_quantized_weights,
+        arrays=model.arrays is not None,
+    )
 
     def count() -> int | None:
         counted = _evaluation(spec, name)
@@ -167,6 +179,8 @@ def _evaluation(spec: Spec, name: str) -> Counted | None:
         root=spec.root,
         labels=named.labels,
         label_set=classes_of(spec, name),
+        named_in=named.table,
+        arrays=named.arrays is not None,
     )
 
 
@@ -222,8 +236,15 @@ def lack_of_calibration(variant: VariantUnderTest) -> SpecError | None:
     return SpecError(
         f"the method {choice.method!r} needs a calibration set",
         where=f"{spec.origin}: {key_text('models', variant.model)}",
-        remedy=f"Set `calibration` in {header(spec.origin, 'images')}, or leave the method out",
+        remedy=f"Set `calibration` in {_table_of(spec, variant.model)}, or leave the method out",
     )
+
+
+def _table_of(spec: Spec, model: str) -> str:
+    """Return the table of the spec that names a model's samples."""
+    if spec.models[model].arrays is None:
+        return header(spec.origin, "images")
+    return header(spec.origin, "models", model, "samples")
 
 
 def classes_of(spec: Spec, name: str) -> LabelSet | None:

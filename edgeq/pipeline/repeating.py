@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -42,7 +42,7 @@ _OUTPUTS = "outputs.npz"
 _FACTS = "facts.json"
 
 Rows = npt.NDArray[np.float32]
-Pixels = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[Any]
 
 
 class _Again(msgspec.Struct, frozen=True, kw_only=True):

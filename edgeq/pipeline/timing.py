@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -241,25 +242,27 @@ def memory_of(variant: VariantUnderTest) -> MemoryUse:
     sampled: tuple[str, ...] = ()
     if variant.inputs.images.evaluation is not None:
         sampled = tuple(photo.sha256 for photo in variant.samples.photos[:SEEN_SAMPLES])
-    shape = (*variant.input_size, 3)
+    shape = variant.sample_shape
     return variant.run.executor.memory(variant, shape, sampled, lambda: timing_samples(variant))
 
 
-def timing_samples(variant: VariantUnderTest) -> npt.NDArray[np.uint8]:
-    """Return the images for timing a variant, ``(k, h, w, 3)``; noise if there are none.
+def timing_samples(variant: VariantUnderTest) -> npt.NDArray[Any]:
+    """Return the samples for timing a variant, ``(k, h, w, 3)`` or ``(k, d)``; noise without any.
 
     Including easy and hard images keeps a network with an early exit from looking faster than it
     is. The darkest, the brightest and others in between are chosen from the baseline's first
     photographs, and the same scenes from a variant's own samples.
     """
     if variant.inputs.images.evaluation is None:
-        shape = (LEAST_SAMPLES, *variant.input_size, 3)
+        shape = (LEAST_SAMPLES, *variant.sample_shape)
+        if variant.takes_arrays:
+            return np.random.default_rng(0).normal(size=shape).astype(np.float32)
         noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         noise[0], noise[-1] = 0, 255
         return noise
     first = variant.baseline.photographs.first(SEEN_SAMPLES)
-    by_brightness = np.argsort(first.mean(axis=(1, 2, 3)), kind="stable")
+    by_brightness = np.argsort(first.reshape(len(first), -1).mean(axis=1), kind="stable")
     ends = np.linspace(0, len(first) - 1, min(LEAST_SAMPLES, len(first)))
     chosen = by_brightness[ends.round().astype(int)]
-    samples: npt.NDArray[np.uint8] = variant.photographs.first(SEEN_SAMPLES)[chosen]
+    samples: npt.NDArray[Any] = variant.photographs.first(SEEN_SAMPLES)[chosen]
     return samples

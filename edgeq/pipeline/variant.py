@@ -443,8 +443,22 @@ class VariantUnderTest:
             ImageError: As for ``samples``.
             EdgeqError: The baseline can't be built.
         """
-        preprocessing, size = self.preprocessing, self.input_size
-        return self.inputs.images.stream_of(self.samples, preprocessing, size)
+        images = self.inputs.images
+        if self.takes_arrays:
+            return images.array_stream(self.samples, self.source.path)
+        return images.stream_of(self.samples, self.preprocessing, self.input_size)
+
+    @property
+    def takes_arrays(self) -> bool:
+        """Whether its samples are arrays, not photographs."""
+        return self.inputs.images.takes_arrays
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample: ``(h, w, 3)`` of a photograph, ``(d,)`` of arrays."""
+        if self.takes_arrays:
+            return (self.inputs.images.array_width,)
+        return (*self.input_size, 3)
 
     @property
     def latency(self) -> Latency:

@@ -20,8 +20,8 @@ class Calibration:
 
     Attributes:
         images: The calibration set.
-        pixels: Its photographs, decoded and resized for the model.
-        preprocessing: How pixels become the model's input.
+        pixels: Its photographs, decoded and resized for the model; or its rows of arrays.
+        preprocessing: How pixels become the model's input; arrays are the input.
     """
 
     images: ImageSet
@@ -52,11 +52,13 @@ class Calibration:
         Raises:
             ImageError: The photographs don't fit, or there are none.
         """
-        count, height, width, _ = self.pixels.shape
-        if count == 0:
+        if self.pixels.shape[0] == 0:
             raise ImageError(
                 "the calibration set is empty", where=where, remedy="Add photographs to it"
             )
+        if self.images.arrays is not None:
+            return  # compared with the model's inputs when they were read
+        _, height, width, _ = self.pixels.shape
         if (height, width) != size:
             raise ImageError(
                 f"the calibration photographs are {height}x{width}, "

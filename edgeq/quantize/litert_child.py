@@ -16,7 +16,7 @@ from edgeq.config.structs import Preprocessing
 from edgeq.io import structs
 from edgeq.quantize.finishing import finished
 from edgeq.quantize.statistics import Statistics, extent, ranges
-from edgeq.samples.preprocess import to_input
+from edgeq.samples.preprocess import to_inputs
 from edgeq.tflite.model_file import ModelFile, read_content
 from edgeq.tflite.prepared import prepared
 from edgeq.tflite.wiring import Wiring
@@ -31,7 +31,8 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True, tag="calibrate", tag_
 
     Attributes:
         model: The float ``.tflite`` file.
-        pixels: A ``.npy`` file, uint8, shape ``(n, h, w, 3)``, RGB.
+        pixels: A ``.npy`` file, uint8, shape ``(n, h, w, 3)``, RGB; or float32, ``(n, d)``, with
+            the values of all inputs.
         preprocessing: How pixels become the model's input.
         output: The file that ``Statistics`` are written to.
     """
@@ -81,13 +82,16 @@ def calibrate(request: Calibrate) -> dict[str, object]:
             model_content=content, num_threads=THREADS, experimental_preserve_all_tensors=True
         )
     interpreter.allocate_tensors()
-    (entry,) = interpreter.get_input_details()
+    entries = interpreter.get_input_details()
+    shapes = [entry["shape"].tolist() for entry in entries]
     pixels = np.load(request.pixels, mmap_mode="r")
     model = read_content(path, content)
     activations = _activations(interpreter, model)
     rows = []
     for photo in pixels:
-        interpreter.set_tensor(entry["index"], to_input(photo[np.newaxis], request.preprocessing))
+        inputs = to_inputs(photo, request.preprocessing, shapes)
+        for entry, values in zip(entries, inputs, strict=True):
+            interpreter.set_tensor(entry["index"], values.astype(entry["dtype"], copy=False))
         interpreter.invoke()
         rows.append(
             [extent(interpreter.tensor(index)(), name=name) for name, index in activations.items()]

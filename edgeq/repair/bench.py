@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -132,7 +133,7 @@ class Bench:
         return np.unique(np.linspace(0, count - 1, min(IMAGES, count)).round().astype(np.intp))
 
     @cached_property
-    def pixels(self) -> npt.NDArray[np.uint8]:
+    def pixels(self) -> npt.NDArray[Any]:
         """Pixels of the samples at ``places``, shape ``(n, h, w, 3)``."""
         return np.array(self.calibration.pixels.array()[self.places])
 

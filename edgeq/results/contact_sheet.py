@@ -50,7 +50,7 @@ def sheet_of(inputs: ModelInputs, role: Role) -> Drawn | None:
         EdgeqError: The set or the baseline can't be used, or ``contact_sheet`` fails.
     """
     images = inputs.images.calibration_set if role == "calibration" else inputs.images.evaluation
-    if images is None:
+    if images is None or images.arrays is not None:
         return None
     baseline = inputs.baseline
     return contact_sheet(images, baseline.preprocessing, baseline.input_size, inputs.store)

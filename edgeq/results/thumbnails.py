@@ -164,7 +164,7 @@ def _sheet(run: Run, model: ModelRecord, of: Role | VariantRecord) -> Drawn | No
 def _thumbnails(run: Run, model: str, images: tuple[int, ...]) -> dict[int, bytes]:
     """Return pictures by their index in the evaluation set, made once and kept in the store."""
     inputs = run.inputs(model)
-    if inputs.images.evaluation is None:
+    if inputs.images.evaluation is None or inputs.images.takes_arrays:
         return {}
     photos = {image: inputs.images.evaluation.photos[image] for image in images}
     preprocessing, size, side = inputs.baseline.preprocessing, inputs.baseline.input_size, SIDE

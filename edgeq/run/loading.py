@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -155,18 +156,51 @@ def understand(report: LoadReport, *, kernels: Kernels, threads: int, where: str
     )
 
 
-def require_image_model(loaded: Loaded, size: tuple[int, int], *, where: str) -> None:
+def require_samples(loaded: Loaded, shape: Sequence[int], *, where: str) -> None:
+    """Refuse a model that can't take samples of a given shape, or has unusable outputs.
+
+    Args:
+        loaded: The model.
+        shape: ``(n, h, w, 3)`` of photographs, or ``(n, d)`` of arrays.
+        where: The variant, for errors.
+
+    Raises:
+        ModelRefusedError: It can't.
+    """
+    if len(shape) == IMAGE_AXES:
+        _require_image(loaded, (shape[1], shape[2]), where=where)
+    else:
+        _require_arrays(loaded, shape[1], where=where)
+    _require_outputs(loaded, where=where)
+
+
+def _require_arrays(loaded: Loaded, values: int, *, where: str) -> None:
+    """Refuse a model whose inputs don't hold as many values as a sample has.
+
+    Raises:
+        ModelRefusedError: They don't.
+    """
+    takes = sum(math.prod(tensor.shape) // max(loaded.batch, 1) for tensor in loaded.inputs)
+    if takes != values:
+        raise ModelRefusedError(
+            f"the model takes {', '.join(map(str, loaded.inputs)) or 'nothing'}, {takes} values, "
+            f"but is given samples of {values}",
+            where=where or None,
+        )
+
+
+def _require_image(loaded: Loaded, size: tuple[int, int], *, where: str) -> None:
     """Refuse a model that can't take RGB images of a given height and width, as NHWC or NCHW.
 
     Raises:
-        ModelRefusedError: The model has several inputs, another shape or type, or unusable outputs.
+        ModelRefusedError: The model has several inputs, or another shape or type.
     """
     takes = ", ".join(map(str, loaded.inputs)) or "nothing"
     if len(loaded.inputs) != 1:
         raise ModelRefusedError(
             f"the model takes {len(loaded.inputs)} inputs ({takes}), not one image",
             where=where or None,
-            remedy="Feed its tensors one by one",
+            remedy="Name arrays as `samples` of the model",
         )
     tensor = loaded.inputs[0]
     last, first = (*size, RGB), (RGB, *size)
@@ -177,6 +211,9 @@ def require_image_model(loaded: Loaded, size: tuple[int, int], *, where: str) ->
             where=where or None,
             remedy="Models of one channel can't be fed photographs" if grey else None,
         )
+
+
+def _require_outputs(loaded: Loaded, *, where: str) -> None:
     if not loaded.outputs:
         raise ModelRefusedError("the model has no output", where=where or None)
     for output in loaded.outputs:

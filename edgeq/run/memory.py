@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Kernels, Preprocessing
@@ -24,7 +24,7 @@ def measure_memory(
     *,
     threads: int,
     kernels: Kernels,
-    pixels: Pixels | npt.NDArray[np.uint8],
+    pixels: Pixels | npt.NDArray[Any],
     preprocessing: Preprocessing,
     timeout_s: float,
     memory_limit: int | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -161,7 +162,7 @@ class Feed:
     """
 
     handle: int
-    images: npt.NDArray[np.uint8]
+    images: npt.NDArray[Any]
     preprocessing: Preprocessing
 
 

@@ -14,7 +14,6 @@ from typing import Any, Self
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from edgeq.config.structs import Kernels, Preprocessing
 from edgeq.errors import ModelRefusedError, WorkerError
@@ -24,7 +23,7 @@ from edgeq.run.loading import (
     LoadReport,
     deliver,
     edited,
-    require_image_model,
+    require_samples,
     require_tensors,
     understand,
 )
@@ -171,7 +170,7 @@ class Session:
     def infer(
         self,
         handle: int,
-        pixels: Pixels | npt.NDArray[np.uint8],
+        pixels: Pixels | AnyArray,
         preprocessing: Preprocessing,
         *,
         start: int = 0,
@@ -184,8 +183,9 @@ class Session:
 
         Args:
             handle: Handle from ``load``.
-            pixels: uint8 ``(n, h, w, 3)``, RGB, of the model's input size.
-            preprocessing: Only mean, std and channel order are used.
+            pixels: uint8 ``(n, h, w, 3)``, RGB, of the model's input size; or arrays, float32
+                ``(n, d)``, each row with the values of all inputs.
+            preprocessing: Only mean, std and channel order are used, and nothing for arrays.
             start: Index of the first photograph.
             count: Number of photographs, or None for all that follow.
             most: If not 0, the worker returns of each output only the smallest value, the largest
@@ -202,7 +202,7 @@ class Session:
         loaded = self._model(handle)
         if total == 0:
             raise WorkerError("there are no images to run", where=self._where or None)
-        require_image_model(loaded, (pixels.shape[1], pixels.shape[2]), where=self._where)
+        require_samples(loaded, pixels.shape, where=self._where)
         request = {"handle": handle, "preprocessing": _numbers(preprocessing), "most": most}
         parts: list[tuple[AnyArray, ...]] = []
         memory_facts: list[Held] = []
@@ -234,7 +234,7 @@ class Session:
     def repeat(
         self,
         handle: int,
-        pixels: npt.NDArray[np.uint8],
+        pixels: AnyArray,
         preprocessing: Preprocessing,
         *,
         counts: Sequence[int],
@@ -244,8 +244,8 @@ class Session:
 
         Args:
             handle: Handle from ``load``.
-            pixels: uint8 ``(n, h, w, 3)``, RGB, of the model's input size.
-            preprocessing: Only mean, std and channel order are used.
+            pixels: As for ``infer``.
+            preprocessing: As for ``infer``.
             counts: Numbers of inferences since loading at which it may stop: the first, or the
                 next one after the budget is used up.
             budget_s: Seconds after which it does not continue to a further count.
@@ -254,8 +254,7 @@ class Session:
             ModelRefusedError: The model does not take such images.
             WorkerError: As for ``load``.
         """
-        size = (pixels.shape[1], pixels.shape[2])
-        require_image_model(self._model(handle), size, where=self._where)
+        require_samples(self._model(handle), pixels.shape, where=self._where)
         request = {
             "handle": handle,
             "preprocessing": _numbers(preprocessing),
@@ -297,8 +296,7 @@ class Session:
             WorkerError: As for ``load``.
         """
         for feed in feeds:
-            _, height, width, _ = feed.images.shape
-            require_image_model(self._model(feed.handle), (height, width), where=self._where)
+            require_samples(self._model(feed.handle), feed.images.shape, where=self._where)
         request = {
             "handles": [feed.handle for feed in feeds],
             "preprocessing": [_numbers(feed.preprocessing) for feed in feeds],
@@ -359,7 +357,7 @@ class Session:
         )
 
     def _portions(
-        self, pixels: Pixels | npt.NDArray[np.uint8], start: int, total: int, batch: int
+        self, pixels: Pixels | AnyArray, start: int, total: int, batch: int
     ) -> Iterator[tuple[dict[str, Any], tuple[AnyArray, ...]]]:
         """Yield what each request contains of the images: a range of a file, or arrays."""
         if isinstance(pixels, Pixels) and self._target.local_files:

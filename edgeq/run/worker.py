@@ -182,7 +182,8 @@ class Model:
         self.invoked = 0
         self.inputs = [tensor_facts(detail) for detail in self.interpreter.get_input_details()]
         self.outputs = [tensor_facts(detail) for detail in self.interpreter.get_output_details()]
-        self.batch: int = [*(self.inputs[0]["shape"] if self.inputs else ()), 1][0]
+        batches = [entry["shape"][0] for entry in self.inputs if len(entry["shape"]) > 1]
+        self.batch: int = [*batches, 1][0]  # an input of one dimension has no batch
 
     def invoke(self) -> float:
         """Run the model once and return the time in seconds."""
@@ -193,7 +194,33 @@ class Model:
         self.invoked += 1
         return seconds
 
-    def feeder(self, preprocessing: Json) -> Callable[[Any], int]:
+    def feeder(self, preprocessing: Json, samples: Any) -> Callable[[Any], int]:
+        """Return a function that feeds samples like these and counts clipped values.
+
+        They are pixels (m, h, w, 3), or rows (m, d), each with the values of all inputs.
+        """
+        return self.row_feeder() if samples.ndim == 2 else self.pixel_feeder(preprocessing)  # noqa: PLR2004
+
+    def row_feeder(self) -> Callable[[Any], int]:
+        """Return a function that feeds real values (m, d), quantized as each input is."""
+        sizes = [np.prod(tensor["shape"], dtype=np.int64) // self.batch for tensor in self.inputs]
+        ends = np.cumsum(sizes)[:-1]
+
+        def feed(rows: Any) -> int:
+            clipped = 0
+            rows = np.concatenate([rows, np.repeat(rows[-1:], self.batch - len(rows), axis=0)])
+            for tensor, part in zip(self.inputs, np.split(rows, ends, axis=1)):  # noqa: B905
+                values, outside = part, np.False_
+                if tensor["dtype"] in REAL_TYPES:
+                    values, outside = quantize(part, tensor["dtype"], *tensor["quantization"])
+                clipped += int(np.count_nonzero(outside))
+                values = values.astype(tensor["dtype"]).reshape(tensor["shape"])
+                self.interpreter.set_tensor(tensor["index"], values)
+            return clipped
+
+        return feed
+
+    def pixel_feeder(self, preprocessing: Json) -> Callable[[Any], int]:
         """Return a function that feeds pixels (m, h, w, 3) and counts clipped values."""
         tensor = self.inputs[0]
         mean, std = (np.asarray(preprocessing[key], np.float32) for key in ("mean", "std"))
@@ -297,11 +324,11 @@ class Worker:
         return {}, ()
 
     def op_infer(self, request: Json, blobs: Arrays) -> Frame:
-        """Run a model on pixels (n, h, w, 3); return float32 (n, ...) per output, or samples."""
+        """Run a model on samples (n, ...); return float32 (n, ...) per output, or samples."""
         pixels = np.load(request["path"], mmap_mode="r") if request["path"] else blobs[0]
         pixels = pixels[request["start"] :][: request["count"]]
         model, total = self.models[request["handle"]], len(pixels)
-        feed, clipped, results = model.feeder(request["preprocessing"]), 0, list[Any]()
+        feed, clipped, results = model.feeder(request["preprocessing"], pixels), 0, list[Any]()
         own, outputs = 0 if request["path"] else pixels.nbytes, list[Any]()
         for first in range(0, total, model.batch):
             self.progress(first, total)
@@ -323,13 +350,13 @@ class Worker:
         return {"clipped": clipped, "fed": pixels.size, "held": outputs}, results
 
     def op_repeat(self, request: Json, blobs: Arrays) -> Frame:
-        """Run a model repeatedly on the same pixels (n, h, w, 3); return the memory it holds.
+        """Run a model repeatedly on the same samples (n, ...); return the memory it holds.
 
         It stops at ``counts[0]`` inferences, or later at the last of ``counts`` that time allows.
         """
         model, pixels, outputs = self.models[request["handle"]], blobs[0], list[Any]()
         feed, end = (
-            model.feeder(request["preprocessing"]),
+            model.feeder(request["preprocessing"], pixels),
             time.perf_counter() + request["budget_s"],
         )
         for count in request["counts"]:
@@ -359,11 +386,12 @@ class Worker:
         return {}, model.answers()
 
     def op_time(self, request: Json, blobs: Arrays) -> Frame:
-        """Time models in blocks (A B, B A, ...), each on the next photograph of (k, h, w, 3)."""
+        """Time models in blocks (A B, B A, ...), each on the next sample of (k, ...)."""
         end, load = time.perf_counter() + request["budget_s"], os.getloadavg()[0]
         models, done = [self.models[handle] for handle in request["handles"]], 0
         total = len(models) * (request["warmup"] + 1 + request["rounds"])
-        feeds = [m.feeder(how) for m, how in zip(models, request["preprocessing"])]  # noqa: B905
+        each = zip(models, request["preprocessing"], blobs)  # noqa: B905
+        feeds = [model.feeder(how, images) for model, how, images in each]
         for model, feed, images in zip(models, feeds, blobs):  # noqa: B905
             for turn in range(request["warmup"] + (model.first_s < 0)):
                 feed(images[turn % len(images)][None])

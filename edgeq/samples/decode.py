@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,22 +30,22 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Pixels:
-    """Decoded photographs in a file.
+    """Decoded photographs in a file, or samples that are arrays.
 
     Attributes:
-        path: A ``.npy`` file: uint8, C order, RGB.
-        shape: ``(n, h, w, 3)``.
+        path: A ``.npy`` file in C order: uint8, RGB; for arrays, float32.
+        shape: ``(n, h, w, 3)``; for arrays ``(n, d)``, a row for all inputs of a sample.
         sha256: Address in the store, which covers photographs, geometry and decoder.
     """
 
     path: Path
-    shape: tuple[int, int, int, int]
+    shape: tuple[int, ...]
     sha256: str
 
-    def array(self) -> npt.NDArray[np.uint8]:
-        """Return the pixels, memory-mapped and read-only."""
-        pixels: npt.NDArray[np.uint8] = np.load(self.path, mmap_mode="r")
-        return pixels
+    def array(self) -> npt.NDArray[Any]:
+        """Return the samples, memory-mapped and read-only."""
+        samples: npt.NDArray[Any] = np.load(self.path, mmap_mode="r")
+        return samples
 
 
 def decode(

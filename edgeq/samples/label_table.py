@@ -3,6 +3,7 @@
 Columns are identified by their names in the first line, in any order; others are ignored.
 
 ``file``          path relative to the photographs' folder or to the CSV file's own, with ``/``
+``row``           in place of ``file``, for arrays: the sample's row, from 0
 ``class_index``   from 0, in the data set's own numbering (takes precedence over ``wordnet_id``)
 ``wordnet_id``    for example ``n01440764``
 ``split``         optional: rows of other splits are skipped
@@ -17,11 +18,13 @@ import io
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from edgeq.errors import ImageError
 from edgeq.io.files import read_text
 from edgeq.samples.labels import LabelSet, label_set
 
+Key = Literal["file", "row"]
 _REMEDY = "A labels file has the columns file,class_index or file,wordnet_id"
 
 
@@ -32,8 +35,8 @@ class LabelTable:
     Attributes:
         path: The CSV file.
         has_split: Whether it has a ``split`` column, so that every remaining row is about this set.
-        labels: Class index by file as written; None if the file has no classes.
-        groups: Group by file as written, for files that have one.
+        labels: Class index by file as written, or by row; None if the file has no classes.
+        groups: Group by the same, for those that have one.
     """
 
     path: Path
@@ -42,8 +45,10 @@ class LabelTable:
     groups: Mapping[str, str]
 
 
-def read_table(path: Path, splits: Collection[str], classes: LabelSet | None) -> LabelTable:
-    """Read a labels file.
+def read_table(
+    path: Path, splits: Collection[str], classes: LabelSet | None, *, key: Key = "file"
+) -> LabelTable:
+    """Read a labels file; see ``parse_table``.
 
     Raises:
         ImageError: The file can't be read, or a row is wrong.
@@ -60,11 +65,16 @@ def read_table(path: Path, splits: Collection[str], classes: LabelSet | None) ->
             where=path,
             remedy="Provide a CSV file in UTF-8",
         ) from error
-    return parse_table(text, path, splits, classes)
+    return parse_table(text, path, splits, classes, key=key)
 
 
 def parse_table(
-    text: str, path: Path, splits: Collection[str], classes: LabelSet | None
+    text: str,
+    path: Path,
+    splits: Collection[str],
+    classes: LabelSet | None,
+    *,
+    key: Key = "file",
 ) -> LabelTable:
     """Parse the text of a labels file.
 
@@ -74,6 +84,7 @@ def parse_table(
         splits: Values of the ``split`` column whose rows are used.
         classes: Gives the range of class indices, and the WordNet ids. Without it an index has no
             upper bound, and WordNet ids are ImageNet's.
+        key: The column that names the sample: a photograph's file, or a row of an array.
 
     Raises:
         ImageError: The text is not a CSV file with these columns, or a row is wrong, in which case
@@ -85,11 +96,11 @@ def parse_table(
     _, header = next(rows, (1, []))
     columns = [cell.strip().lower() for cell in header]
     label_column = next((c for c in ("class_index", "wordnet_id") if c in columns), None)
-    if "file" not in columns or (label_column is None and "group" not in columns):
+    if key not in columns or (label_column is None and "group" not in columns):
         raise ImageError(
             f"the first line names the columns {', '.join(columns) or '(none)'}",
             where=path,
-            remedy=_REMEDY,
+            remedy=_REMEDY.replace("file,", f"{key},"),
         )
     labels: dict[str, int | None] = {}
     groups: dict[str, str] = {}
@@ -103,7 +114,7 @@ def parse_table(
         row = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
         if "split" in row and row["split"] not in splits:
             continue
-        file = _file(row["file"], path, line)
+        file = _row(row["row"], path, line) if key == "row" else _file(row["file"], path, line)
         if file in labels:
             raise ImageError(
                 f"line {line}: {file!r} appears twice", where=path, remedy="Remove one"
@@ -132,6 +143,16 @@ def _file(text: str, path: Path, line: int) -> str:
     if not text:
         raise ImageError(f"line {line} names no file", where=path, remedy=_REMEDY)
     return PurePosixPath(text.replace("\\", "/")).as_posix()
+
+
+def _row(text: str, path: Path, line: int) -> str:
+    if not (text.isascii() and text.isdecimal()):
+        raise ImageError(
+            f"line {line}: {text!r} is not a row",
+            where=path,
+            remedy="Rows are whole numbers from 0",
+        )
+    return str(int(text))
 
 
 def _class_index(column: str, text: str, classes: LabelSet | None, path: Path, line: int) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeq.samples.sets import ImageSet
+from edgeq.words import plural
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
@@ -103,6 +104,32 @@ def pixel_facts(pixels: Bytes) -> PixelFacts:
         neighbours=np.array([row[3] for row in rows]),
         grid=np.array([row[4] for row in rows], np.float32),
     )
+
+
+def lint_arrays(rows: npt.NDArray[np.float32]) -> Lint:
+    """Find what is odd about a calibration set of arrays.
+
+    Nothing is known about what their values mean, so only what no data set has is a problem: the
+    same sample throughout, or samples of a single value.
+
+    Args:
+        rows: Real values, shape ``(n, d)``, n at least 1.
+    """
+    n = len(rows)
+    flat = int(np.count_nonzero(rows.max(axis=1) == rows.min(axis=1))) if rows.shape[1] > 1 else 0
+    distinct = len({row.tobytes() for row in rows})
+    problems, notes = list[str](), list[str]()
+    if n > 1 and distinct == 1:
+        problems.append(f"all {n} samples are the same")
+    if flat == n:
+        problems.append("every sample consists of a single value")
+    elif flat:
+        notes.append(f"{plural(flat, 'sample')} of {n} consist of a single value")
+    if not problems and distinct < n:
+        notes.append(f"{n - distinct} of {n} samples repeat others")
+    if n < FEW:
+        notes.append(f"only {plural(n, 'calibration sample')}; 100 to 500 are usual")
+    return Lint(n, tuple(problems), tuple(notes), {"distinct": distinct, "flat": flat})
 
 
 def lint(calibration: ImageSet, pixels: PixelFacts, evaluation: PixelFacts | None = None) -> Lint:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from edgeq.errors import ImageError
 from edgeq.io.files import sha256_bytes, sha256_file
+from edgeq.samples.arrays import ArrayFile, StoredArrays, find_arrays, row_of
 from edgeq.samples.folders import IMAGES_TABLE, Photographs, SampleFile, find_photos
 from edgeq.samples.labels import LabelSet
 from edgeq.samples.packaged import ROLES, Role
@@ -38,6 +39,7 @@ __all__ = [
     "folder_of",
     "foreign",
     "hashed",
+    "load_arrays",
     "load_set",
     "overlap",
     "read_keys",
@@ -55,12 +57,12 @@ KEY_BYTES = 6
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One photograph of a set. Sets can be large, so this is small.
+    """One sample of a set, a photograph or a row of an array. Sets can be large, so this is small.
 
     Attributes:
         file: The file, as text: a ``Path`` takes ten times the memory.
-        name: Path relative to the set's folder, with ``/``.
-        sha256: Hash of the file's content when the set was loaded.
+        name: Path relative to the set's folder, with ``/``; ``row 7`` of an array.
+        sha256: Hash of the file's content when the set was loaded; of an array, of the row.
         label: Class index from 0 in the data set's own numbering, or None if unlabelled.
         group: Shared with other crops of the same photograph, or None if not given.
     """
@@ -86,12 +88,14 @@ class ImageSet:
         source: Source as the spec names it.
         photos: The photographs, at least one.
         notes: Assumptions about their labels, in sentences.
+        arrays: Where the samples lie if they are arrays; None for photographs.
     """
 
     role: Role
     source: str
     photos: tuple[Photo, ...]
     notes: tuple[str, ...] = ()
+    arrays: ArrayFile | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -271,6 +275,45 @@ def load_set(
     return images
 
 
+def load_arrays(
+    source: str,
+    role: Role,
+    stored: StoredArrays,
+    *,
+    root: Path,
+    where: str,
+    labels: str | None = None,
+    label_set: LabelSet | None = None,
+    limit: int | None = None,
+) -> ImageSet:
+    """Return a set of arrays.
+
+    Args:
+        source: As for ``store_arrays``.
+        role: What the set is for.
+        stored: The samples.
+        root: Folder that relative paths start from.
+        where: The key that names the source, for errors.
+        labels: The labels file that the spec names.
+        label_set: The classes that labels are checked against.
+        limit: Maximum number of samples; the first are used.
+
+    Raises:
+        ImageError: A label can't be used.
+    """
+    files = find_arrays(
+        source, role, root=root, labels=labels, classes=label_set, where=where, stored=stored
+    )
+    photos = tuple(
+        Photo(str(item.path), item.name, stored.digests[row_of(item.name)], item.label, item.group)
+        for item in files.photos[:limit]
+    )
+    images = ImageSet(role, source, photos, stored.notes, stored.file)
+    if label_set is not None:
+        images.require_classes(label_set.classes)
+    return images
+
+
 def hashed(files: Sequence[SampleFile], digest: Callable[[Path], str]) -> tuple[Photo, ...]:
     """Hash photographs, keeping their order.
 
@@ -301,15 +344,21 @@ def find_set(
     labels: str | None = None,
     label_set: LabelSet | None = None,
     named_in: str = IMAGES_TABLE,
+    arrays: bool = False,
 ) -> tuple[SampleFile, ...]:
     """Return all photographs of a set in their order; none is read.
 
-    The arguments are those of ``load_set``.
+    The arguments are those of ``load_set``; ``arrays`` says that the source has arrays instead.
 
     Raises:
         ImageError: The source or a label can't be used.
         MissingExtraError: The sample's package is not installed.
     """
+    if arrays:
+        found = find_arrays(
+            source, role, root=root, labels=labels, classes=label_set, where=named_in
+        )
+        return tuple(found.photos)
     files = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
     return tuple(sorted(files.photos, key=lambda item: item.name))
 
@@ -322,16 +371,24 @@ def count_photos(
     labels: str | None = None,
     label_set: LabelSet | None = None,
     named_in: str = IMAGES_TABLE,
+    arrays: bool = False,
 ) -> Counted:
     """Count the photographs of a set; none is read.
 
-    The arguments are those of ``load_set``.
+    The arguments are those of ``find_set``.
 
     Raises:
         ImageError: The source or a label can't be used.
         MissingExtraError: The sample's package is not installed.
     """
-    files = _find(source, role, root=root, labels=labels, label_set=label_set, named_in=named_in)
+    if arrays:
+        files = find_arrays(
+            source, role, root=root, labels=labels, classes=label_set, where=named_in
+        )
+    else:
+        files = _find(
+            source, role, root=root, labels=labels, label_set=label_set, named_in=named_in
+        )
     labels_ = [item.label for item in files.photos]
     return Counted(
         len(labels_),

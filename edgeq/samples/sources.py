@@ -25,12 +25,16 @@ class SampleSource:
         name: The prefix by which a spec names it.
         summary: What it is, in a few words.
         find: Returns the photographs of an argument (the text after the colon) for a role,
-            ``"calibration"`` or ``"evaluation"``, in any order. They have not been read yet.
+            ``"calibration"`` or ``"evaluation"``, in any order. They have not been read yet. None
+            if it has arrays only.
+        arrays: Returns samples that are arrays, each with a label or without, as a function that
+            the spec names returns them. None if it has photographs only.
     """
 
     name: str
     summary: str
-    find: Callable[[str, Role], Iterable[SampleFile]]
+    find: Callable[[str, Role], Iterable[SampleFile]] | None = None
+    arrays: Callable[[str, Role], Iterable[object]] | None = None
 
 
 SOURCES: Extensible[SampleSource] = Extensible(
@@ -55,8 +59,15 @@ def find_named(source: str, role: Role) -> list[SampleFile] | None:
     prefix, separator, argument = source.partition(":")
     if not separator or prefix not in SOURCES:
         return None
+    find = SOURCES.get(prefix).find
+    if find is None:
+        raise ImageError(
+            f"the sample source {prefix!r} has arrays, not photographs",
+            where=source,
+            remedy="Name it as `samples` of a model that takes arrays",
+        )
     try:
-        files = list(SOURCES.get(prefix).find(argument, role))
+        files = list(find(argument, role))
     except EdgeqError:
         raise
     except Exception as error:  # a row's code may raise anything

@@ -1,18 +1,27 @@
-"""Decodes a set's photographs in portions, so that a set may be of any size."""
+"""Gives a set's samples in portions, so that a set may be of any size.
+
+Photographs are decoded on demand; arrays are read from the store.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from edgeq.config.structs import Preprocessing
+from edgeq.samples.arrays import KIND as ARRAYS
+from edgeq.samples.arrays import ArrayFile, row_of
 from edgeq.samples.decode import FILE, Pixels, Progress, pixel_facts_of, write_pixels
 from edgeq.samples.sets import ImageSet, Photo
-from edgeq.store.content import Store
+from edgeq.store.content import Store, key_of
 from edgeq.store.rows import Ledger
 
 KIND = "pixels"
@@ -45,8 +54,8 @@ class Piece:
     start: int
     count: int
 
-    def array(self) -> npt.NDArray[np.uint8]:
-        """Return their pixels, memory-mapped and read-only."""
+    def array(self) -> npt.NDArray[Any]:
+        """Return their pixels, or their rows of arrays, memory-mapped and read-only."""
         return self.pixels.array()[self.start : self.start + self.count]
 
 
@@ -70,9 +79,9 @@ class Stream:
         progress: Progress | None = None,
     ) -> None:
         self.images = images
-        self.shape = (len(images.photos), *size, 3)
+        self.shape: tuple[int, ...] = (len(images.photos), *size, 3)
         self.portion = portion_size(len(images.photos))
-        self._preprocessing = preprocessing
+        self._preprocessing, self._size = preprocessing, size
         self._progress = progress
         self._places = {photo.sha256: at for at, photo in enumerate(images.photos)}
         self._ledger = Ledger(store, KIND, pixel_facts_of(preprocessing, size))
@@ -109,19 +118,19 @@ class Stream:
         for _ in self.pieces(self.images.photos):
             pass
 
-    def every(self, step: int) -> npt.NDArray[np.uint8]:
+    def every(self, step: int) -> npt.NDArray[Any]:
         """Return the pixels of every ``step``-th photograph, shape ``(m, h, w, 3)``, in memory.
 
         All photographs are decoded along the way, in the order in which they run later.
         """
-        arrays: list[npt.NDArray[np.uint8]] = []
+        arrays: list[npt.NDArray[Any]] = []
         first = 0
         for piece in self.pieces(self.images.photos):
             arrays.append(np.array(piece.array()[-first % step :: step]))
             first += piece.count
         return np.concatenate(arrays)
 
-    def first(self, count: int) -> npt.NDArray[np.uint8]:
+    def first(self, count: int) -> npt.NDArray[Any]:
         """Return the first photographs' pixels, shape ``(count, h, w, 3)``; fewer for a small set.
 
         Whole portions are decoded, because all of their photographs run later.
@@ -140,8 +149,68 @@ class Stream:
             if self._progress is not None:
                 self._progress(min(done + count, self.shape[0]), self.shape[0])
 
-        shape = (len(photos), *self.shape[1:])
+        shape = (len(photos), *self._size, 3)
         self._ledger.add(
             missing,
             lambda folder: write_pixels(folder / FILE, photos, self._preprocessing, shape, report),
         )
+
+
+class ArrayStream(Stream):
+    """A set of arrays, whose samples are rows of a file in the store.
+
+    Args:
+        images: The set.
+        file: Its rows, with the inputs in the order of the model that they are for.
+    """
+
+    def __init__(self, images: ImageSet, file: ArrayFile) -> None:
+        self.images = images
+        self.shape = (len(images.photos), file.shape[1])
+        self.portion = portion_size(len(images.photos))
+        self._file = file
+
+    @property
+    def source(self) -> str:
+        """Hash of everything that determines a sample's input besides its row: the layout."""
+        return key_of(ARRAYS, {"fields": msgspec.to_builtins(self._file.fields)})
+
+    def pieces(self, photos: Sequence[Photo]) -> Iterator[Piece]:
+        """Yield samples of the set in order, each piece from consecutive rows."""
+        pixels = Pixels(self._file.path, self._file.shape, self._file.sha256)
+        rows = [row_of(photo.name) for photo in photos]
+        for _, run in groupby(enumerate(rows), lambda pair: pair[1] - pair[0]):
+            _, several = zip(*run, strict=True)
+            yield Piece(pixels, several[0], len(several))
+
+
+def gathered(images: ImageSet, store: Store) -> Pixels:
+    """Return the rows of a set of arrays as one file that has no others.
+
+    Args:
+        images: The set.
+        store: The store.
+
+    Raises:
+        StoreError: The store can't be written.
+    """
+    file = images.arrays
+    if file is None:
+        raise TypeError(f"the samples of {images.source} are photographs")
+    stream = ArrayStream(images, file)
+    pieces = list(stream.pieces(images.photos))
+    whole = pieces[0].pixels
+    if len(pieces) == 1 and pieces[0].count == whole.shape[0]:
+        return whole
+
+    def make(folder: Path) -> None:
+        rows = np.lib.format.open_memmap(folder / FILE, "w+", np.float32, stream.shape)
+        first = 0
+        for piece in pieces:
+            rows[first : first + piece.count] = piece.array()
+            first += piece.count
+        rows.flush()
+
+    facts = {"rows": whole.sha256, "samples": images.content_sha256}
+    entry = store.get_or_make(ARRAYS, facts, make)
+    return Pixels(entry.folder / FILE, stream.shape, entry.key)

@@ -108,6 +108,8 @@ class ModelFile:
         metadata_bytes: Bytes of metadata buffers and of attached files.
         description: The converter's description.
         signature_keys: Names of the signatures.
+        input_names: Names of the inputs in the first signature of the main subgraph, by the index
+            of the tensor.
         output_names: Names of the outputs in the first signature of the main subgraph, by the index
             of the tensor.
         operator_names: Names of all operators of all subgraphs.
@@ -124,6 +126,7 @@ class ModelFile:
     metadata_bytes: int
     description: str
     signature_keys: tuple[str, ...]
+    input_names: Mapping[int, str]
     output_names: Mapping[int, str]
     operator_names: frozenset[str]
 
@@ -179,7 +182,8 @@ def read_content(path: Path, content: bytes) -> ModelFile:
         + attached_bytes(source.data),
         description=model.text(3),
         signature_keys=tuple(entry.text(2) for entry in model.tables(7)),
-        output_names=_output_names(model),
+        input_names=_signed_names(model, 0),
+        output_names=_signed_names(model, 1),
         operator_names=frozenset(operator.name for some in operators for operator in some),
     )
 
@@ -257,12 +261,13 @@ def read_whole(path: Path) -> bytes:
         raise ModelError(f"can't be read: {error.strerror or error}", where=path) from error
 
 
-def _output_names(model: Table) -> dict[int, str]:
+def _signed_names(model: Table, field: int) -> dict[int, str]:
+    """Return names in the first signature of the main subgraph: field 0 has inputs, 1 outputs."""
     main = (entry for entry in model.tables(7) if entry.integer(4, "I") == 0)
     signature = next(main, None)
     if signature is None:
         return {}
-    return {entry.integer(1, "I"): entry.text(0) for entry in signature.tables(1)}
+    return {entry.integer(1, "I"): entry.text(0) for entry in signature.tables(field)}
 
 
 def code_number(code: Table) -> int:

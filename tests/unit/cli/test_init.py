@@ -12,7 +12,16 @@ from edgeq.config.gates import limits
 from edgeq.config.load import load_spec
 from edgeq.config.methods import METHODS
 from edgeq.config.presets_preprocessing import PREPROCESSING
-from edgeq.config.structs import Images, Latency, Model, Preprocessing, ReadyVariant, Run, Spec
+from edgeq.config.structs import (
+    Images,
+    Latency,
+    Model,
+    Preprocessing,
+    ReadyVariant,
+    Run,
+    Samples,
+    Spec,
+)
 from edgeq.errors import StoreError
 
 _HIDDEN = {"root", "origin"}
@@ -47,7 +56,9 @@ def test_every_example_in_it_is_valid_too(starter: str, here: Path) -> None:
     assert isinstance(spec.models["net"].preprocessing, Preprocessing)
 
 
-@pytest.mark.parametrize("struct", [Spec, Model, Images, Preprocessing, ReadyVariant, Run, Latency])
+@pytest.mark.parametrize(
+    "struct", [Spec, Model, Images, Samples, Preprocessing, ReadyVariant, Run, Latency]
+)
 def test_every_key_is_in_it(struct: type[msgspec.Struct], starter: str) -> None:
     absent = [
         field.name

@@ -218,3 +218,28 @@ def test_random_weights_may_be_declared() -> None:
 
 def test_the_home_folder_may_be_named() -> None:
     assert spec(store="~/store").path("~/store") == Path.home() / "store"
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({"samples": "x.npy", "images": {"evaluation": "photos"}}, "`images` is about photographs"),
+        ({"samples": "x.npy", "preprocessing": "unit"}, "`preprocessing` is about photographs"),
+        ({"samples": "x.npy", "input_size": [4, 4]}, "`input_size` is about photographs"),
+        ({"samples": " "}, "names no file"),
+        ({"samples": {"scale": 0.0}}, "samples.scale = 0.0 is outside its range"),
+        ({"samples": {"zero_point": 2**20}}, "samples.zero_point = 1048576 is outside its range"),
+        ({"samples": {"max_evaluation": 0}}, "samples.max_evaluation = 0 is outside"),
+        ({"samples": {"evaluate": "x.npy"}}, "unknown key 'evaluate'"),
+    ],
+)
+def test_arrays_that_contradict_the_rest_are_refused(keys: dict[str, Any], problem: str) -> None:
+    assert problem in refusal(**net(**keys))
+
+
+def test_arrays_are_the_models_own() -> None:
+    read = spec(images={"evaluation": "photos"}, **net(samples="x.npy"))
+    assert read.images_of("net", "evaluation") == "x.npy"
+    assert read.images_of("net", "calibration") is None
+    ready = {"theirs": {"model": "net", "file": "a.tflite", "preprocessing": "unit"}}
+    assert "`preprocessing` is about photographs" in refusal(**net(samples="x.npy"), variants=ready)

@@ -79,9 +79,9 @@ def spectrum() -> bytes:
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "grey": (
         lambda: one_channel(channels=1),
-        "has 1 channel. If it takes grey images, put",
+        "has 1 channel. If it takes arrays such as features, name",
     ),
-    "keyword spotting": (spectrum, "has 1 channel. If it takes grey images"),
+    "keyword spotting": (spectrum, "has 1 channel. If it takes arrays"),
     "channels first": (lambda: one_channel(nchw=True), "has the channels first. Export it with"),
     "batch": (lambda: one_channel(batch=4), "has a batch of 4. Export it with a batch of 1"),
     "six channels": (lambda: one_channel(channels=6), "has 6 channels. Put a layer in front"),

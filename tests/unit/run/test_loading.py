@@ -14,7 +14,7 @@ from edgeq.run.loading import (
     LoadReport,
     delegation,
     patch,
-    require_image_model,
+    require_samples,
     require_tensors,
     understand,
 )
@@ -100,7 +100,7 @@ def test_an_input_with_several_scales_is_refused() -> None:
 @pytest.mark.parametrize("shape", [(1, 4, 6, 3), (8, 4, 6, 3), (1, 3, 4, 6)])
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "uint8", "int16"])
 def test_images_of_the_right_size_are_taken(shape: tuple[int, ...], dtype: str) -> None:
-    require_image_model(loaded([tensor(shape, dtype)]), (4, 6), where="net")
+    require_samples(loaded([tensor(shape, dtype)]), (1, 4, 6, 3), where="net")
 
 
 @pytest.mark.parametrize(
@@ -117,19 +117,19 @@ def test_images_of_the_right_size_are_taken(shape: tuple[int, ...], dtype: str) 
 )
 def test_models_that_take_something_else_are_refused(inputs: list[TensorSpec], said: str) -> None:
     with pytest.raises(ModelRefusedError, match=said):
-        require_image_model(loaded(inputs), (4, 6), where="net")
+        require_samples(loaded(inputs), (1, 4, 6, 3), where="net")
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 6, 1), (1, 1, 4, 6)])
 def test_a_greyscale_model_is_refused_in_words(shape: tuple[int, ...]) -> None:
     with pytest.raises(ModelRefusedError, match="one channel"):
-        require_image_model(loaded([tensor(shape)]), (4, 6), where="net")
+        require_samples(loaded([tensor(shape)]), (1, 4, 6, 3), where="net")
 
 
 def test_outputs_that_are_no_numbers_of_ours_are_refused() -> None:
     model = loaded([tensor((1, 4, 6, 3))], [tensor((1, 5)), tensor((1,), "int64")])
     with pytest.raises(ModelRefusedError, match="is int64"):
-        require_image_model(model, (4, 6), where="net")
+        require_samples(model, (1, 4, 6, 3), where="net")
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_a_float_input_is_what_the_images_room_makes(
     shape = [2, 3, 4, 4] if nchw else [2, 4, 4, 3]
     model.inputs = [{"index": 0, "shape": shape, "dtype": "float32", "quantization": [0.0, 0]}]
     numbers = {"mean": how.mean, "std": how.std, "channels": how.channels}
-    assert model.feeder(numbers)(photo) == 0
+    assert model.feeder(numbers, photo)(photo) == 0
     given = model.interpreter.values
     assert given.flags.c_contiguous
     images = given.transpose(0, 2, 3, 1) if nchw else given
@@ -243,7 +243,7 @@ class Timed:
     def __init__(self, seconds: float) -> None:
         self.first_s, self._seconds = 1.0, seconds
 
-    def feeder(self, _: object) -> Any:
+    def feeder(self, *_: object) -> Any:
         return lambda _: 0
 
     def invoke(self) -> float:
@@ -276,7 +276,7 @@ def test_blocks_take_the_photographs_in_turns_for_both_models_alike(
             super().__init__(0.0)
             self.name = name
 
-        def feeder(self, _: object) -> Any:
+        def feeder(self, *_: object) -> Any:
             return lambda pixels: fed.append((self.name, int(pixels[0])))
 
     serving.models = {1: Fed("a"), 2: Fed("b")}  # type: ignore[dict-item]
@@ -296,7 +296,7 @@ class Growing:
     def __init__(self) -> None:
         self.kept: list[Any] = []
 
-    def feeder(self, _: object) -> Any:
+    def feeder(self, *_: object) -> Any:
         return lambda _: 0
 
     def invoke(self) -> float:
@@ -334,3 +334,31 @@ def test_the_gauge_tells_bytes() -> None:
     after = gauge.read()
     assert after[1] > ballast.nbytes  # what other tests freed may have been taken for it
     assert before[0] == -1 or after[0] - before[0] == pytest.approx(ballast.nbytes, rel=0.01)
+
+
+def test_rows_are_split_into_the_inputs_and_quantized_as_each_is() -> None:
+    class Sink:
+        def __init__(self) -> None:
+            self.values: dict[int, Any] = {}
+
+        def set_tensor(self, index: int, values: Any) -> None:
+            self.values[index] = values
+
+    model = worker.Model.__new__(worker.Model)
+    model.interpreter, model.batch = Sink(), 2
+    kinds = (
+        ([2, 2, 1], "int8", [0.5, 1]),
+        ([2, 1], "float32", [0.0, 0]),
+        ([2, 2], "int32", [0, 0]),
+    )
+    model.inputs = [
+        {"index": at, "shape": shape, "dtype": dtype, "quantization": scale}
+        for at, (shape, dtype, scale) in enumerate(kinds)
+    ]
+    rows = np.array([[1.0, -100.0, 0.25, 7.0, 8.0]], np.float32)
+    assert model.feeder({}, rows)(rows) == 2  # one value, in a batch filled up with the same row
+    given = model.interpreter.values
+    assert given[0].tolist() == [[[3], [-128]]] * 2
+    assert given[1].tolist() == [[0.25]] * 2
+    assert given[2].tolist() == [[7, 8]] * 2
+    assert [given[at].dtype.name for at in range(3)] == ["int8", "float32", "int32"]

@@ -1,0 +1,689 @@
+"""Arrays as samples: features, sensor windows or tokens, one sample per row.
+
+They come from a ``.npy`` file, from a ``.npz`` file with one array per input, from a user's
+function, or from a registered source. They are copied into the store once, as real values: a row of
+float32 holds all inputs of a sample, in the model's order. Everyone reads that copy as a memory
+map, so what is run is what was hashed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeq.config.functions import load_function
+from edgeq.config.structs import Samples
+from edgeq.errors import EdgeqError, ImageError, ModelError
+from edgeq.io import structs
+from edgeq.io.files import sha256_bytes, sha256_file
+from edgeq.samples.folders import LABELS_FILE, Photographs, SampleFile
+from edgeq.samples.label_table import LabelTable, read_table
+from edgeq.samples.labels import LabelSet
+from edgeq.samples.packaged import Role
+from edgeq.samples.sources import SOURCES
+from edgeq.store.content import Store
+from edgeq.tflite.model_file import ModelFile
+from edgeq.words import plural
+from edgeq.words.escape import printable
+
+KIND = "arrays"
+ROWS, DIGESTS, LAYOUT = "rows.npy", "digests.npy", "layout.json"
+NPY, NPZ = ".npy", ".npz"
+
+_FORMAT = 1
+_AT_ONCE = 4_000_000
+"""Values that are converted at once, which bounds the memory that a set of any size takes."""
+_NARROW = 2
+"""Bytes of the widest integers that may stand for real values."""
+_EXACT = 2**24
+"""Greatest whole number up to which float32 holds every one."""
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_REMEDY = "A file holds one sample per row: shape (samples, ...)"
+
+Floats = npt.NDArray[np.float32]
+AnyArray = npt.NDArray[Any]
+Fields = Mapping[str, AnyArray]
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One input of a model.
+
+    Attributes:
+        name: Its name in the file.
+        shape: Shape of one sample, without the batch.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of values of one sample."""
+        return math.prod(self.shape)
+
+
+class _Layout(msgspec.Struct, frozen=True):
+    samples: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """The samples of a set as rows of a file in the store.
+
+    Attributes:
+        path: A ``.npy`` file: float32, C order, shape ``(n, d)``.
+        shape: ``(n, d)``: rows, which may be more than the set has samples, and values of a sample.
+        sha256: Address in the store.
+        fields: The inputs that a row holds, in this order.
+    """
+
+    path: Path
+    shape: tuple[int, int]
+    sha256: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class StoredArrays:
+    """What a source gives.
+
+    Attributes:
+        file: The samples.
+        digests: The sha256 of each row.
+        labels: Class indices that a function gave, None if it gave none.
+        notes: Assumptions about the values, in sentences.
+    """
+
+    file: ArrayFile
+    digests: tuple[str, ...]
+    labels: tuple[int, ...] | None
+    notes: tuple[str, ...]
+
+
+def row_name(row: int) -> str:
+    """Return the name of the sample in a row, counted from 0."""
+    return f"row {row}"
+
+
+def row_of(name: str) -> int:
+    """Return the row of a sample by its name."""
+    return int(name.removeprefix("row "))
+
+
+def store_arrays(
+    source: str,
+    role: Role,
+    declared: Samples,
+    fields: Sequence[Field],
+    *,
+    root: Path,
+    store: Store,
+    where: str,
+) -> StoredArrays:
+    """Return the samples of a source, copied into the store unless it has them.
+
+    Args:
+        source: A file, ``"package.module:function"``, or ``"PREFIX:ARGUMENT"`` of a registered
+            source.
+        role: What the set is for.
+        declared: The model's table of samples, of which scale and zero point are used.
+        fields: The model's inputs.
+        root: Folder that relative paths start from.
+        store: The store.
+        where: The key that names the source, for errors.
+
+    Raises:
+        ImageError: The source can't be read, or does not fit the inputs.
+        SpecError: The function can't be imported.
+        StoreError: The store can't be written.
+    """
+    with _opened(source, role, root, where) as opened:
+        facts = {
+            "content": opened.sha256,
+            "scale": declared.scale,
+            "zero_point": declared.zero_point,
+            "fields": [[one.name, list(one.shape)] for one in fields],
+            "format": _FORMAT,
+        }
+
+        def make(folder: Path) -> None:
+            with _mapped(opened, folder) as arrays:
+                count, notes = _write(arrays, declared, fields, folder, where=source)
+            if opened.given is None and sha256_file(opened.path) != opened.sha256:
+                raise ImageError("changed while it was read", where=source, remedy="Run again")
+            layout = _Layout(count, notes)
+            (folder / LAYOUT).write_bytes(msgspec.json.encode(layout))
+
+        entry = store.get_or_make(KIND, facts, make)
+    layout = structs.from_json((entry.folder / LAYOUT).read_bytes(), _Layout)
+    digests = np.load(entry.folder / DIGESTS, mmap_mode="r")
+    shape = (layout.samples, sum(one.size for one in fields))
+    return StoredArrays(
+        ArrayFile(entry.folder / ROWS, shape, entry.key, tuple(fields)),
+        tuple(bytes(row).hex() for row in digests),
+        opened.labels,
+        layout.notes,
+    )
+
+
+def reordered(file: ArrayFile, order: Sequence[int], store: Store) -> ArrayFile:
+    """Return samples with their inputs in another order.
+
+    Args:
+        file: The samples.
+        order: Index of each input among the file's.
+        store: The store.
+    """
+    if list(order) == list(range(len(file.fields))):
+        return file
+    starts = np.cumsum([0, *(one.size for one in file.fields)])
+    columns = np.concatenate([np.arange(starts[at], starts[at + 1]) for at in order])
+
+    def make(folder: Path) -> None:
+        rows = np.load(file.path, mmap_mode="r")
+        out = np.lib.format.open_memmap(folder / ROWS, "w+", np.float32, file.shape)
+        for start, stop in _chunks(*file.shape):
+            out[start:stop] = rows[start:stop][:, columns]
+        out.flush()
+
+    entry = store.get_or_make(KIND, {"rows": file.sha256, "order": list(order)}, make)
+    fields = tuple(file.fields[at] for at in order)
+    return ArrayFile(entry.folder / ROWS, file.shape, entry.key, fields)
+
+
+def fields_of(model: ModelFile) -> tuple[Field, ...]:
+    """Return the inputs of a model, by their names in its signature or else in the file."""
+    tensors = [model.tensors[index] for index in model.inputs]
+    batched = any(len(tensor.shape) > 1 for tensor in tensors)
+    return tuple(
+        Field(
+            model.input_names.get(tensor.index) or tensor.name,
+            tensor.shape[1:] if batched else tensor.shape,
+        )
+        for tensor in tensors
+    )
+
+
+def order_like(ours: Sequence[Field], theirs: Sequence[Field]) -> tuple[int, ...]:
+    """Return the place of each of a variant's inputs among its baseline's.
+
+    By name if both have the same names, otherwise in the order of the file.
+
+    Args:
+        ours: The baseline's inputs.
+        theirs: The variant's inputs.
+    """
+    names = [one.name for one in ours]
+    if {one.name for one in theirs} == set(names):
+        return tuple(names.index(one.name) for one in theirs)
+    return tuple(range(len(theirs)))
+
+
+def require_same_inputs(variant: ModelFile, baseline: ModelFile) -> None:
+    """Refuse a variant whose inputs are not shaped like its baseline's.
+
+    Raises:
+        ModelError: They are not.
+    """
+    theirs, ours = fields_of(variant), fields_of(baseline)
+    if len(theirs) == len(ours):
+        order = order_like(ours, theirs)
+        if all(one.shape == ours[at].shape for one, at in zip(theirs, order, strict=True)):
+            return
+    shown = [
+        ", ".join(f"{printable(one.name)!r} {list(one.shape)}" for one in some)
+        for some in (theirs, ours)
+    ]
+    raise ModelError(
+        f"takes {shown[0]}, its baseline {shown[1]}",
+        where=variant.path,
+        remedy="Name the variant of this baseline, or another model as its baseline",
+    )
+
+
+def find_arrays(
+    source: str,
+    role: Role,
+    *,
+    root: Path,
+    labels: str | None,
+    classes: LabelSet | None,
+    where: str,
+    stored: StoredArrays | None = None,
+) -> Photographs:
+    """Return the samples of a source with their labels; of a file, only the header is read.
+
+    Args:
+        source: As for ``store_arrays``.
+        role: What the set is for. Rows of other splits in a labels file are left out.
+        root: Folder that relative paths start from.
+        labels: The labels file that the spec names, None for a ``labels.csv`` next to the file.
+        classes: The label set, if any.
+        where: The key that names the source, for errors.
+        stored: The samples, if they were stored before.
+
+    Raises:
+        ImageError: The source or a label can't be used.
+    """
+    path = root / Path(source).expanduser()
+    given: tuple[int, ...] | None = None
+    if stored is not None:
+        count, given = stored.file.shape[0], stored.labels
+    else:
+        with _opened(source, role, root, where) as opened:
+            given = opened.labels
+            count = (
+                _count(opened.path, source)
+                if opened.given is None
+                else len(next(iter(opened.given.values())))
+            )
+    named = None if labels is None else root / Path(labels).expanduser()
+    table = _labels(path, named, role, classes)
+    if table is None:
+        every = given if given is not None and role == "evaluation" else (None,) * count
+        rows = list(range(count))
+        found = dict(enumerate(every))
+        groups: Mapping[str, str] = {}
+    else:
+        found = {int(row): label for row, label in table.labels.items()}
+        groups = table.groups
+        rows = sorted(found) if table.has_split else list(range(count))
+        beyond = [row for row in found if row >= count]
+        missing = [row for row in rows if row not in found]
+        if beyond or missing or not rows:
+            what = (
+                f"names row {max(beyond)}, but there are {plural(count, 'row')}, counted from 0"
+                if beyond
+                else f"names {len(found)} of {plural(count, 'row')}; row {missing[0]} is missing"
+                if missing
+                else f"has no row of the split {role!r}"
+            )
+            raise ImageError(
+                what, where=table.path, remedy="Write one line per sample: row,class_index"
+            )
+    return Photographs(
+        [SampleFile(path, row_name(row), found[row], groups.get(str(row))) for row in rows]
+    )
+
+
+def _labels(
+    path: Path, labels: Path | None, role: Role, classes: LabelSet | None
+) -> LabelTable | None:
+    """Return the labels of a set, None if there are none.
+
+    The labels of a file without a ``split`` column are the evaluation set's.
+    """
+    file = path.parent / LABELS_FILE if labels is None else labels
+    if labels is None and (path.suffix not in {NPY, NPZ} or not file.is_file()):
+        return None
+    if file.suffix == NPY:
+        return _label_array(file, classes) if role == "evaluation" else None
+    table = read_table(file, {role}, classes, key="row")
+    return table if table.has_split or role == "evaluation" else None
+
+
+def _label_array(path: Path, classes: LabelSet | None) -> LabelTable:
+    """Return the class indices in a ``.npy`` file."""
+    array = _load(path)
+    if array.ndim != 1 or array.dtype.kind not in "iu" or (array < 0).any():
+        raise ImageError(
+            f"is {array.dtype} {list(array.shape)}, not one class index per sample",
+            where=path,
+            remedy="Save whole numbers from 0, shape (samples,)",
+        )
+    if classes is not None and array.size and int(array.max()) >= classes.classes:
+        raise ImageError(
+            f"holds class index {int(array.max())}",
+            where=path,
+            remedy=f"The labels {classes.name!r} count from 0 to {classes.classes - 1}",
+        )
+    by_row = {str(row): int(label) for row, label in enumerate(array)}
+    return LabelTable(path, has_split=False, labels=by_row, groups={})
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Samples before they are stored.
+
+    Attributes:
+        sha256: Hash of their content.
+        path: The file; of a function, the folder of what it gave.
+        given: What a function gave, by input; None for a file.
+        labels: The class indices that a function gave, None if it gave none.
+    """
+
+    sha256: str
+    path: Path
+    given: Fields | None = None
+    labels: tuple[int, ...] | None = None
+
+
+@contextmanager
+def _opened(source: str, role: Role, root: Path, where: str) -> Iterator[_Source]:
+    """Yield the samples of a source; those that a function gives are in a temporary folder."""
+    prefix, separator, argument = source.partition(":")
+    registered = SOURCES.get(prefix).arrays if separator and prefix in SOURCES else None
+    if registered is not None:
+        loader: Callable[[], Any] = partial(registered, argument, role)
+    elif _FUNCTION.fullmatch(source):
+        loader = load_function(source, root, where=where)
+    else:
+        yield _file(root / Path(source).expanduser(), where)
+        return
+    with tempfile.TemporaryDirectory(prefix="edgeq-") as folder:
+        yield _collected(loader, source, Path(folder))
+
+
+def _file(path: Path, where: str) -> _Source:
+    if path.suffix not in {NPY, NPZ}:
+        raise ImageError(
+            "is neither a .npy nor a .npz file, nor package.module:function",
+            where=f"{where}: {path.name}",
+            remedy="Save the samples with numpy.save, or name a function that returns them",
+        )
+    try:
+        return _Source(sha256_file(path), path)
+    except OSError as error:
+        raise ImageError(
+            f"can't be read: {error.strerror or error}", where=path, remedy=f"Correct `{where}`"
+        ) from error
+
+
+def _collected(loader: Callable[[], Any], source: str, folder: Path) -> _Source:
+    """Write what a user's function gives to files, one sample at a time.
+
+    Raises:
+        ImageError: The function fails, or gives something else than samples.
+    """
+    writers: dict[str, _Writer] = {}
+    labels: list[int] = []
+    count = 0
+    try:
+        with ExitStack() as files:
+            for item in loader():
+                values, label = item if _is_labelled(item) else (item, None)
+                inputs = values if isinstance(values, Mapping) else {"": values}
+                for name, value in inputs.items():
+                    if name not in writers and not count:
+                        raw = files.enter_context((folder / str(len(writers))).open("wb"))
+                        writers[name] = _Writer(raw)
+                    writers[name].add(np.asarray(value))
+                if label is not None:
+                    labels.append(int(label))
+                count += 1
+    except EdgeqError:
+        raise
+    except (Exception, SystemExit) as error:  # a user's function may raise anything
+        raise _useless(source, f"failed: {type(error).__name__}: {error}") from error
+    if not writers:
+        raise _useless(source, "gives no sample")
+    if any(writer.count != count for writer in writers.values()):
+        raise _useless(source, "gives samples with different inputs")
+    if labels and len(labels) != count:
+        raise _useless(source, f"gives {len(labels)} labels for {plural(count, 'sample')}")
+    facts = [[name, writer.facts()] for name, writer in writers.items()]
+    given = {name: writer.array() for name, writer in writers.items()}
+    content = sha256_bytes(msgspec.json.encode(facts))
+    return _Source(content, folder, given, tuple(labels) or None)
+
+
+class _Writer:
+    """Writes the arrays of one input to a file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.count = 0
+        self._file = file
+        self._first: AnyArray | None = None
+        self._digest = hashlib.sha256()
+
+    def add(self, value: AnyArray) -> None:
+        """Add one sample's array.
+
+        Raises:
+            ValueError: It is not like the first one, or not of numbers.
+        """
+        first = value if self._first is None else self._first
+        if (
+            value.dtype != first.dtype
+            or value.shape != first.shape
+            or value.dtype.kind not in "fiub"
+        ):
+            raise ValueError(
+                f"sample {self.count} is {value.dtype} {list(value.shape)}, the first one "
+                f"{first.dtype} {list(first.shape)}"
+            )
+        self._first = first
+        content = value.tobytes()
+        self._file.write(content)
+        self._digest.update(content)
+        self.count += 1
+
+    def facts(self) -> list[object]:
+        """Return what the array is, as plain JSON values."""
+        first = self._first
+        return [] if first is None else [str(first.dtype), first.shape, self._digest.hexdigest()]
+
+    def array(self) -> AnyArray:
+        """Return the array of all samples as a memory map, once the file is closed."""
+        first = self._first
+        if first is None:  # pragma: no cover - a writer is made for a first sample
+            return np.zeros(0)
+        shape = (self.count, *first.shape)
+        return np.memmap(self._file.name, first.dtype, "r", shape=shape)
+
+
+def _is_labelled(item: object) -> bool:
+    return isinstance(item, tuple) and len(item) == 2  # noqa: PLR2004 - a sample and its label
+
+
+def _useless(source: str, what: str) -> ImageError:
+    return ImageError(
+        f"the function {what}",
+        where=source,
+        remedy="Return arrays, dictionaries of arrays by input, or tuples of one of these and a "
+        "class index; all samples of the same shape",
+    )
+
+
+def _load(path: Path) -> AnyArray:
+    """Return an array of a ``.npy`` file as a memory map.
+
+    Raises:
+        ImageError: The file is not such an array.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ImageError(
+            f"is not an array that can be read: {error}", where=path, remedy=_REMEDY
+        ) from error
+    if not isinstance(array, np.ndarray):
+        raise ImageError("is not a .npy file", where=path, remedy=_REMEDY)
+    return array
+
+
+@contextmanager
+def _mapped(opened: _Source, folder: Path) -> Iterator[Fields]:
+    """Yield arrays by input as memory maps; those of a ``.npz`` are unpacked for the time."""
+    if opened.given is not None:
+        yield opened.given
+        return
+    path = opened.path
+    if path.suffix == NPY:
+        yield {"": _load(path)}
+        return
+    with tempfile.TemporaryDirectory(dir=folder.parent) as unpacked:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = [info.filename for info in archive.infolist()]
+                for at, name in enumerate(names):
+                    with (
+                        archive.open(name) as member,
+                        (Path(unpacked) / f"{at}{NPY}").open("wb") as out,
+                    ):
+                        shutil.copyfileobj(member, out, 1 << 20)
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+            raise ImageError(f"is not a .npz file: {error}", where=path, remedy=_REMEDY) from error
+        yield {
+            name.removesuffix(NPY): _load(Path(unpacked) / f"{at}{NPY}")
+            for at, name in enumerate(names)
+        }
+
+
+def _count(path: Path, source: str) -> int:
+    """Return the number of samples in a file, from its header."""
+    if path.suffix == NPY:
+        shape = _load(path).shape
+    else:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                first = next(iter(archive.infolist()), None)
+                if first is None:
+                    raise ImageError("holds no array", where=source, remedy=_REMEDY)
+                with archive.open(first) as member:
+                    version = np.lib.format.read_magic(member)
+                    read = (
+                        np.lib.format.read_array_header_1_0
+                        if version == (1, 0)
+                        else np.lib.format.read_array_header_2_0
+                    )
+                    shape = read(member)[0]
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+            raise ImageError(
+                f"is not a .npz file: {error}", where=source, remedy=_REMEDY
+            ) from error
+    return _samples(shape, source)
+
+
+def _samples(shape: Sequence[int], source: str) -> int:
+    if not shape or shape[0] < 1:
+        raise ImageError(f"has the shape {list(shape)}", where=source, remedy=_REMEDY)
+    return shape[0]
+
+
+def _write(
+    arrays: Fields, declared: Samples, fields: Sequence[Field], folder: Path, *, where: str
+) -> tuple[int, tuple[str, ...]]:
+    """Write samples as rows with their digests; return their number and notes about them."""
+    columns = _in_order(arrays, fields, where)
+    counts = {_samples(column.shape, where) for column in columns}
+    if len(counts) > 1:
+        shown = ", ".join(str(len(column)) for column in columns)
+        raise ImageError(
+            f"its arrays have different numbers of samples: {shown}", where=where, remedy=_REMEDY
+        )
+    for column, field in zip(columns, fields, strict=True):
+        _check(column, field, declared, where)
+    notes = tuple(
+        f"{where}: {column.dtype} values are taken as they are; if they are quantized, set `scale` "
+        "and `zero_point`"
+        for column in columns
+        if _may_be_quantized(column) and declared.scale is None
+    )
+    (count,) = counts
+    width = sum(one.size for one in fields)
+    rows = np.lib.format.open_memmap(folder / ROWS, "w+", np.float32, (count, width))
+    digests = np.zeros((count, 32), np.uint8)
+    for start, stop in _chunks(count, width):
+        real = [_real(column[start:stop], declared, start, where) for column in columns]
+        part = np.concatenate([values.reshape(stop - start, -1) for values in real], axis=1)
+        rows[start:stop] = part
+        for at, row in enumerate(part, start):
+            digests[at] = np.frombuffer(hashlib.sha256(row.tobytes()).digest(), np.uint8)
+    rows.flush()
+    np.save(folder / DIGESTS, digests)
+    return count, notes
+
+
+def _in_order(arrays: Fields, fields: Sequence[Field], where: str) -> list[AnyArray]:
+    """Return the arrays in the order of the inputs: by name, or as they come if no name fits."""
+    shown = ", ".join(repr(printable(one.name)) for one in fields)
+    if len(arrays) != len(fields):
+        raise ImageError(
+            f"holds {plural(len(arrays), 'array')}, but the model has "
+            f"{plural(len(fields), 'input')} ({shown})",
+            where=where,
+            remedy="Save one array per input: numpy.savez(file, name=array, ...)",
+        )
+    names = [one.name for one in fields]
+    if set(names) == set(arrays):
+        return [arrays[name] for name in names]
+    known = set(names) & set(arrays)
+    if known:
+        other = min(set(arrays) - set(names))
+        raise ImageError(
+            f"holds an array {other!r}, which is not an input ({shown})",
+            where=where,
+            remedy="Name all arrays by the inputs, or none of them",
+        )
+    return list(arrays.values())
+
+
+def _check(array: AnyArray, field: Field, declared: Samples, where: str) -> None:
+    """Refuse an array that is not made of an input's samples."""
+    own = array.shape[1:]
+    if [side for side in own if side != 1] != [side for side in field.shape if side != 1]:
+        raise ImageError(
+            f"has samples of {list(own)}, but the input {printable(field.name)!r} takes "
+            f"{list(field.shape)}",
+            where=where,
+            remedy="Save an array of shape (samples, ...) with the input's own shape",
+        )
+    if array.dtype.kind not in "fiub":
+        raise ImageError(f"holds {array.dtype}, not numbers", where=where, remedy=_REMEDY)
+    if declared.scale is not None and array.dtype.kind == "f":
+        raise ImageError(
+            f"holds {array.dtype}: real values have no scale",
+            where=where,
+            remedy="Remove `scale` and `zero_point`",
+        )
+
+
+def _may_be_quantized(array: AnyArray) -> bool:
+    return array.dtype.kind in "iu" and array.dtype.itemsize <= _NARROW
+
+
+def _real(array: AnyArray, declared: Samples, start: int, where: str) -> Floats:
+    """Return real values as float32.
+
+    Quantized values are computed as a runtime dequantizes them, ``(q - zero_point) * scale`` in
+    float32.
+    """
+    if declared.scale is not None and _may_be_quantized(array):
+        steps = array.astype(np.float32) - np.float32(declared.zero_point)
+        return steps * np.float32(declared.scale)
+    with np.errstate(over="ignore"):
+        values: Floats = np.asarray(array).astype(np.float32)
+    usable = np.isfinite(values)
+    if array.dtype.kind in "iu" and array.dtype.itemsize > _NARROW:
+        usable &= np.abs(values) <= _EXACT
+    bad = ~usable.reshape(len(values), -1).all(axis=1)
+    if bad.any():
+        raise ImageError(
+            f"row {start + int(np.argmax(bad))} holds a value that is not a finite number, or too "
+            "large for float32",
+            where=where,
+            remedy="Replace or remove the row",
+        )
+    return values
+
+
+def _chunks(count: int, width: int) -> Iterator[tuple[int, int]]:
+    size = max(1, _AT_ONCE // max(width, 1))
+    for start in range(0, count, size):
+        yield start, min(start + size, count)

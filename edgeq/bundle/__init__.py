@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgeq.bundle.check import Checked, check
+from edgeq.bundle.check import Attested, Checked, check
 from edgeq.bundle.pack import BundleResult, pack
 from edgeq.bundle.select import Refusal
 
-__all__ = ["BundleResult", "Checked", "Refusal", "check", "pack"]
+__all__ = ["Attested", "BundleResult", "Checked", "Refusal", "check", "pack"]

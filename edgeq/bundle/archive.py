@@ -17,9 +17,13 @@ import msgspec
 from edgeq.io.files import CHUNK_BYTES, opened, sha256_bytes, sha256_file
 from edgeq.judge.verdict import ShipDecision
 
-SCHEMA = "edgeq.bundle/1"
+SCHEMA = "edgeq.bundle/2"
+READABLE = frozenset({"edgeq.bundle/1", SCHEMA})
+"""Packages of the first schema have no attestation."""
+
 MANIFEST = "manifest.json"
-RESERVED = frozenset({"licenses", "manifest.json", "example.py"})
+ATTESTATION = "attestation.json"
+RESERVED = frozenset({"licenses", MANIFEST, ATTESTATION, "example.py"})
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _REGULAR_644 = 0o100644 << 16
@@ -66,7 +70,7 @@ class RefusedVariant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """The contents of ``manifest.json``: every other file of the package, by relative path."""
+    """The contents of ``manifest.json``: every file but itself and the attestation, by path."""
 
     schema: str = SCHEMA
     edgeq: str
@@ -94,7 +98,7 @@ def folder_name(name: str) -> str:
 
 
 def files_of(folder: Path) -> dict[str, FileEntry]:
-    """Return the sha256 and size of every file in a folder, except for the manifest.
+    """Return the sha256 and size of every file in a folder, except for manifest and attestation.
 
     Raises:
         OSError: Something in it is neither a folder nor a regular file, or can't be read.
@@ -104,7 +108,8 @@ def files_of(folder: Path) -> dict[str, FileEntry]:
         for path in sorted(folder.rglob("*"))
         if not path.is_dir()
     }
-    entries.pop(MANIFEST, None)
+    for name in (MANIFEST, ATTESTATION):
+        entries.pop(name, None)
     return entries
 
 

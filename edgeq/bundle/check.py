@@ -1,7 +1,8 @@
 """Checks that a package contains exactly what its manifest says.
 
 This detects damage and omissions. It does not prove origin: whoever changes a file can change the
-manifest too. For that, compare the zip's own sha256 with one from a source that you trust.
+manifest and an unsigned attestation too. For that, verify the attestation's signature with a key
+that you trust, or compare the zip's own sha256 with one from a source that you trust.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from edgeq.bundle import archive
-from edgeq.bundle.archive import MANIFEST, FileEntry, Manifest
+from edgeq.bundle import archive, attestation, signing
+from edgeq.bundle.archive import ATTESTATION, MANIFEST, FileEntry, Manifest
+from edgeq.bundle.attestation import Envelope, Result
 from edgeq.errors import BundleError
 from edgeq.io import structs
-from edgeq.io.files import opened, read_whole
+from edgeq.io.files import opened, read_whole, sha256_bytes
 from edgeq.judge.verdict import ShipDecision
+from edgeq.words import names
 from edgeq.words.escape import printable
 
 _MANIFEST_MAX_BYTES = 16_000_000
@@ -46,25 +49,58 @@ class Checked:
         path: The folder or zip.
         variants: Answer about each variant in it, by ``model/variant``; None in a package from
             before answers existed.
-        files: Number of files, including the manifest.
+        files: Number of files, including the manifest and the attestation.
         bytes: Size of all files that the manifest lists.
+        attested: What the attestation says; None in a package from before attestations existed.
     """
 
     path: Path
     variants: dict[str, ShipDecision | None]
     files: int
     bytes: int
+    attested: Attested | None = None
 
 
-def check(path: Path) -> Checked:
-    """Verify a package (folder or zip) against its own manifest.
+@dataclass(frozen=True)
+class Attested:
+    """An attestation that is about exactly the files of its package.
+
+    Attributes:
+        result: What the gate said of the packed variants.
+        signed_by: Ids of the keys that it is signed with, by its own account.
+        verified: Id of the key whose signature was verified; empty if no key was given.
+    """
+
+    result: Result
+    signed_by: tuple[str, ...]
+    verified: str = ""
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """What a package holds: two files in full, and the hashes of the others."""
+
+    manifest: bytes
+    attestation: bytes | None
+    files: Mapping[str, FileEntry]
+
+
+def check(path: Path, key: Path | None = None) -> Checked:
+    """Verify a package (folder or zip) against its own manifest and attestation.
+
+    Args:
+        path: The package.
+        key: The public key that its attestation must be signed with; None verifies no signature.
 
     Raises:
         BundleError: The package can't be read or is not one; a file is missing, changed or extra;
-            a name points outside the package; a zip declares more than it can hold.
+            a name points outside the package; a zip declares more than it can hold; the attestation
+            is damaged or about other files, or not signed with the key.
+        MissingExtraError: A signature is to be verified, and cryptography is not installed.
     """
     try:
-        manifest, files = _read_folder(path) if path.is_dir() else _read_zip(path)
+        contents = _read_folder(path) if path.is_dir() else _read_zip(path)
+        manifest, files = _manifest(contents.manifest, path), contents.files
     except FileNotFoundError:
         raise BundleError("no such package", where=path) from None
     except BundleError:
@@ -76,15 +112,45 @@ def check(path: Path) -> Checked:
         reason = str(error) or type(error).__name__
         raise BundleError(f"can't be read: {reason}", where=path, remedy=_REMEDY) from error
     problems = _compare(manifest.files, files)
+    if contents.attestation is None and manifest.schema == archive.SCHEMA:
+        problems.append(f"missing: {ATTESTATION}")
     if problems:
         rest = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise BundleError("; ".join(problems[:_SHOWN]) + rest, where=path, remedy=_REMEDY)
     return Checked(
         path,
         {f"{variant.model}/{variant.variant}": variant.answer for variant in manifest.variants},
-        len(files) + 1,
+        len(files) + 1 + (contents.attestation is not None),
         sum(entry.bytes for entry in files.values()),
+        _attested(contents, key, path),
     )
+
+
+def _attested(contents: _Contents, key: Path | None, path: Path) -> Attested | None:
+    """Return what an attestation says, once it is about the package's files."""
+    if contents.attestation is None:
+        if key is not None:
+            raise BundleError("has no attestation", where=path, remedy=_REMEDY)
+        return None
+    try:
+        envelope, statement = attestation.read_envelope(contents.attestation)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise BundleError(f"{ATTESTATION} can't be read: {error}", where=path) from error
+    manifest = FileEntry(sha256_bytes(contents.manifest), len(contents.manifest))
+    others = attestation.differences(statement, {**contents.files, MANIFEST: manifest})
+    if others:
+        raise BundleError(
+            f"{ATTESTATION} is about other files: {names(others)}", where=path, remedy=_REMEDY
+        )
+    return Attested(statement.predicate.result, _signers(envelope), _verified(envelope, key, path))
+
+
+def _signers(envelope: Envelope) -> tuple[str, ...]:
+    return tuple(printable(signature.keyid) for signature in envelope.signatures)
+
+
+def _verified(envelope: Envelope, key: Path | None, path: Path) -> str:
+    return "" if key is None else signing.verify(envelope, key, path)
 
 
 _REMEDY = "Get the package again, or rebuild it with `edgeq bundle`"
@@ -101,7 +167,7 @@ def _compare(listed: Mapping[str, FileEntry], present: Mapping[str, FileEntry]) 
     return problems + [f"not in the manifest: {name}" for name in present if name not in listed]
 
 
-def _read_folder(path: Path) -> tuple[Manifest, Mapping[str, FileEntry]]:
+def _read_folder(path: Path) -> _Contents:
     file = path / MANIFEST
     if not file.is_file():
         raise _no_package(path)
@@ -113,24 +179,34 @@ def _read_folder(path: Path) -> tuple[Manifest, Mapping[str, FileEntry]]:
             raise BundleError(f"not a regular file: {name}", where=path, remedy=_REMEDY)
     if file.stat().st_size > _MANIFEST_MAX_BYTES:
         raise _no_package(path)
-    return _manifest(read_whole(file, _MANIFEST_MAX_BYTES), path), archive.files_of(path)
+    attested = path / ATTESTATION
+    return _Contents(
+        read_whole(file, _MANIFEST_MAX_BYTES),
+        read_whole(attested, _MANIFEST_MAX_BYTES) if attested.is_file() else None,
+        archive.files_of(path),
+    )
 
 
-def _read_zip(path: Path) -> tuple[Manifest, Mapping[str, FileEntry]]:
+def _read_zip(path: Path) -> _Contents:
     with opened(path) as file, zipfile.ZipFile(file) as packed:
         entries = packed.infolist()
         _require_honest(path, entries)
         _require_gapless(path, file, packed)
-        names = {entry.filename: entry for entry in entries}
-        if MANIFEST not in names or names[MANIFEST].file_size > _MANIFEST_MAX_BYTES:
+        by_name = {entry.filename: entry for entry in entries}
+        if MANIFEST not in by_name or by_name[MANIFEST].file_size > _MANIFEST_MAX_BYTES:
             raise _no_package(path)
-        manifest = _manifest(packed.read(names[MANIFEST]), path)
-        files = {
-            name: FileEntry(archive.digest_stream(packed, entry), entry.file_size)
-            for name, entry in names.items()
-            if name != MANIFEST
-        }
-    return manifest, files
+        attested = by_name.get(ATTESTATION)
+        if attested is not None and attested.file_size > _MANIFEST_MAX_BYTES:
+            raise BundleError(f"{ATTESTATION} is too large", where=path, remedy=_REMEDY)
+        return _Contents(
+            packed.read(by_name[MANIFEST]),
+            None if attested is None else packed.read(attested),
+            {
+                name: FileEntry(archive.digest_stream(packed, entry), entry.file_size)
+                for name, entry in by_name.items()
+                if name not in {MANIFEST, ATTESTATION}
+            },
+        )
 
 
 def _require_honest(path: Path, entries: list[zipfile.ZipInfo]) -> None:
@@ -219,10 +295,10 @@ def _manifest(data: bytes, path: Path) -> Manifest:
         manifest = structs.from_json(data, Manifest)
     except msgspec.MsgspecError as error:
         raise BundleError(f"{MANIFEST} can't be read: {error}", where=path) from error
-    if manifest.schema != archive.SCHEMA:
+    if manifest.schema not in archive.READABLE:
         raise BundleError(
             f"schema {manifest.schema!r} is not one this version of edgeq reads "
-            f"({archive.SCHEMA!r})",
+            f"({names(sorted(archive.READABLE))})",
             where=path,
             remedy="Check it with the version of edgeq that made it",
         )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeq.bundle import archive, metadata, texts
+from edgeq.bundle import archive, attestation, metadata, signing, texts
 from edgeq.bundle.running import UnusableError
 from edgeq.bundle.select import Chosen, Refusal, select
 from edgeq.config.structs import DETECTION
@@ -64,6 +64,7 @@ def pack(
     files: Mapping[str, Path],
     labels: Mapping[str, tuple[str, ...]],
     unproven: bool = False,
+    key: Path | None = None,
 ) -> BundleResult:
     """Write the deployment package of a run.
 
@@ -74,9 +75,11 @@ def pack(
         files: The ``.tflite`` files by ``"model/variant"``.
         labels: Names of the classes by ``"model/variant"``, otherwise by ``"model"``.
         unproven: Whether to also pack unproven variants, marked as such.
+        key: The private key that signs the attestation; None leaves it unsigned.
 
     Raises:
-        BundleError: No variant is packed, or the target holds something else or can't be written.
+        BundleError: No variant is packed, the key can't be used, or the target holds something else
+            or can't be written.
             Earlier content is unchanged in that case.
         StoreError: The zip can't be written.
     """
@@ -104,6 +107,7 @@ def pack(
                 if not packed:
                     raise _nothing(target, refused)
                 _write_common(record, packed, refused, new)
+                _attest(record, packed, new, key)
                 with atomic_path(zip_path) as temporary:
                     archive.write_zip(new, temporary)
                     replace_folder(target, new)
@@ -200,6 +204,17 @@ def _write_common(
         files=archive.files_of(new),
     )
     (new / archive.MANIFEST).write_bytes(archive.to_json(manifest))
+
+
+def _attest(record: RunRecord, packed: list[Chosen], new: Path, key: Path | None) -> None:
+    """Write the attestation, which is about every other file, the manifest included."""
+    manifest = new / archive.MANIFEST
+    entry = archive.FileEntry(sha256_file(manifest), manifest.stat().st_size)
+    files = {**archive.files_of(new), archive.MANIFEST: entry}
+    envelope = attestation.enveloped(attestation.statement(packed, files, record.spec_sha256))
+    if key is not None:
+        envelope = signing.sign(envelope, key)
+    (new / archive.ATTESTATION).write_bytes(archive.to_json(envelope))
 
 
 def _write_decoders(new: Path) -> None:

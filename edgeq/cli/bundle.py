@@ -12,7 +12,7 @@ from edgeq.cli.paths import shown
 from edgeq.cli.say import say
 
 if TYPE_CHECKING:
-    from edgeq.bundle import BundleResult
+    from edgeq.bundle import Attested, BundleResult
 
 
 @click.command(short_help="Pack the cleared variants, or verify a package.")
@@ -40,25 +40,42 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Instead, verify a package (folder or zip).",
 )
+@click.option(
+    "--sign",
+    metavar="KEY.pem",
+    type=click.Path(path_type=Path),
+    help="Sign the package's attestation with this private Ed25519 key.",
+)
+@click.option(
+    "--key",
+    metavar="KEY.pub",
+    type=click.Path(path_type=Path),
+    help="With --check: the attestation must be signed with this public key.",
+)
 @config_option
 def bundle(
+    *,
     record: Path | None,
     output: Path | None,
     package: Path | None,
     config: Path | None,
-    *,
+    sign: Path | None,
+    key: Path | None,
     unproven: bool,
 ) -> int:
     """Pack the cleared variants as a folder and a reproducible zip.
 
     Every variant that is left out is listed with its answer and the reasons; rejected and not
-    judged variants always are. The exit code is 2 if nothing is packed, or if a package does not
-    contain what its manifest says.
+    judged variants always are. attestation.json in the package is an in-toto statement about all
+    of its files; --sign signs it. The exit code is 2 if nothing is packed, if a package does not
+    contain what its manifest and attestation say, or if it is not signed with the --key.
     """
     if package is not None:
-        if record is not None or output is not None or config is not None or unproven:
-            raise click.UsageError("--check can't be combined with other options")
-        return _check(package)
+        if any(option is not None for option in (record, output, config, sign)) or unproven:
+            raise click.UsageError("--check can't be combined with other options, apart from --key")
+        return _check(package, key)
+    if key is not None:
+        raise click.UsageError("--key verifies a package: name it by --check; --sign signs one")
 
     from edgeq.config.load import load_spec
     from edgeq.record import structs as records
@@ -72,7 +89,8 @@ def bundle(
             "Note: the spec has changed since this record; `edgeq gate` judges by the new one.",
             err=True,
         )
-    _show(bundling.pack(run, output or reports / "bundle", spec, unproven=unproven))
+    target = output or reports / "bundle"
+    _show(bundling.pack(run, target, spec, unproven=unproven, key=sign))
     return 0
 
 
@@ -90,15 +108,28 @@ def _show(result: BundleResult) -> None:
     say(f"Zip: {result.zip} (sha256 {result.zip_sha256})")
 
 
-def _check(package: Path) -> int:
+def _check(package: Path, key: Path | None) -> int:
     from edgeq.bundle import check
     from edgeq.words import plural, size
 
-    manifest = check(package)
+    manifest = check(package, key)
     say(
         f"{manifest.path} contains what its manifest says: {plural(manifest.files, 'file')}, "
         f"{size(manifest.bytes)}"
     )
-    for key, answer in manifest.variants.items():
-        say(f"  {key}" if answer is None else f"  {key}: {answer.value}")
+    for name, answer in manifest.variants.items():
+        say(f"  {name}" if answer is None else f"  {name}: {answer.value}")
+    say(_attestation(manifest.attested))
     return 0
+
+
+def _attestation(attested: Attested | None) -> str:
+    if attested is None:
+        return "It has no attestation: a version of edgeq before 0.2 packed it"
+    about = f"Its attestation ({attested.result}) is about these files"
+    if attested.verified:
+        return f"{about} and signed with the key {attested.verified[:12]}"
+    if attested.signed_by:
+        ids = ", ".join(keyid[:12] for keyid in attested.signed_by)
+        return f"{about}; its signature by {ids} is not verified: name the public key by --key"
+    return f"{about}; it is not signed, so it does not prove who packed them"

@@ -15,7 +15,14 @@ from edgeq.samples.labels import LabelSet, label_set
 from edgeq.tasks.inside import read_inside
 
 
-def pack(record: RunRecord, target: Path, spec: Spec, *, unproven: bool = False) -> BundleResult:
+def pack(
+    record: RunRecord,
+    target: Path,
+    spec: Spec,
+    *,
+    unproven: bool = False,
+    key: Path | None = None,
+) -> BundleResult:
     """Write the deployment package of a run.
 
     Args:
@@ -23,6 +30,7 @@ def pack(record: RunRecord, target: Path, spec: Spec, *, unproven: bool = False)
         target: The package's folder.
         spec: The project's spec, which names the files and labels.
         unproven: Whether to pack unproven variants too, marked as such.
+        key: The private key that signs the attestation; None leaves it unsigned.
 
     Raises:
         BundleError: No variant is packed, or the package can't be written.
@@ -36,6 +44,7 @@ def pack(record: RunRecord, target: Path, spec: Spec, *, unproven: bool = False)
         files=variant_files(record, spec),
         labels=class_names(record, spec),
         unproven=unproven,
+        key=key,
     )
 
 

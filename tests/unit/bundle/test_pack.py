@@ -28,6 +28,7 @@ def test_the_layout(tmp_path: Path) -> None:
     assert tree(result.folder) == sorted(
         [
             "LICENSES/NOTICE.md",
+            "attestation.json",
             "example.py",
             "manifest.json",
             *(
@@ -222,7 +223,8 @@ def test_a_package_of_before_there_were_answers_is_checked(tmp_path: Path) -> No
     manifest = json.loads(file.read_text())
     for one in (*manifest["variants"], *manifest["refused"]):
         del one["answer"]
-    file.write_text(json.dumps(manifest))
+    file.write_text(json.dumps(manifest | {"schema": "edgeq.bundle/1"}))
+    (result.folder / "attestation.json").unlink()
     assert check(result.folder).variants == dict.fromkeys(result.packed)
 
 

@@ -1,0 +1,161 @@
+"""The attestation of a package: an in-toto statement in a DSSE envelope. Pure.
+
+The statement names every file of the package with its sha256 and says which cases they passed. Both
+are as https://github.com/in-toto/attestation (the predicate ``test-result``) and
+https://github.com/secure-systems-lab/dsse describe them, so that other tools can read the file.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from edgeq.bundle.archive import FileEntry, to_json
+from edgeq.bundle.select import Chosen
+from edgeq.io import structs
+from edgeq.judge.verdict import ShipDecision, Verdict
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+Result = Literal["PASSED", "WARNED", "FAILED"]
+
+
+class Digest(msgspec.Struct, frozen=True):
+    """The hash of a file or a spec."""
+
+    sha256: str
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """A file that the statement is about, by its path in the package."""
+
+    name: str
+    digest: Digest
+
+
+class Predicate(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the tests of the files gave.
+
+    Attributes:
+        result: ``"PASSED"`` if every packed variant is cleared, ``"WARNED"`` if one is unproven.
+        configuration: The spec that they were judged by.
+        passed_tests: Ids of the cases with the verdict PASS.
+        warned_tests: Ids of the cases that are INCONCLUSIVE, or MISSING as declared.
+        failed_tests: Ids of the others, of which a package has none.
+    """
+
+    result: Result
+    configuration: tuple[Subject, ...]
+    passed_tests: tuple[str, ...] = ()
+    warned_tests: tuple[str, ...] = ()
+    failed_tests: tuple[str, ...] = ()
+
+
+class Statement(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    rename={"type_": "_type", "predicate_type": "predicateType"},
+):
+    """An in-toto statement."""
+
+    type_: str = STATEMENT
+    subject: tuple[Subject, ...]
+    predicate_type: str = TEST_RESULT
+    predicate: Predicate
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """A signature in base64, and the id of the key that it was made with."""
+
+    keyid: str
+    sig: str
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A statement in base64 with its signatures; none if no key was named."""
+
+    payload: str
+    payload_type: str = PAYLOAD_TYPE
+    signatures: tuple[Signature, ...] = ()
+
+
+def statement(
+    chosen: Sequence[Chosen], files: Mapping[str, FileEntry], spec_sha256: str
+) -> Statement:
+    """Return what a package says of its files.
+
+    Args:
+        chosen: The packed variants.
+        files: Every file of the package.
+        spec_sha256: Hash of the spec that they were judged by.
+    """
+    cases = [case for variant in chosen for case in variant.cases]
+    cleared = all(variant.answer is ShipDecision.CLEARED for variant in chosen)
+    open_ = {case.id for case in cases if case.status is Verdict.INCONCLUSIVE}
+    open_ |= {case.id for case in cases if case.declared_missing}
+    passed = {case.id for case in cases if case.status is Verdict.PASS}
+    return Statement(
+        subject=tuple(Subject(name, Digest(files[name].sha256)) for name in sorted(files)),
+        predicate=Predicate(
+            result="PASSED" if cleared else "WARNED",
+            configuration=(Subject("spec", Digest(spec_sha256)),),
+            passed_tests=tuple(sorted(passed)),
+            warned_tests=tuple(sorted(open_)),
+            failed_tests=tuple(sorted({case.id for case in cases} - passed - open_)),
+        ),
+    )
+
+
+def enveloped(of: Statement) -> Envelope:
+    """Return a statement in an envelope without a signature."""
+    return Envelope(payload=base64.b64encode(to_json(of)).decode())
+
+
+def signed_bytes(envelope: Envelope) -> bytes:
+    """Return the bytes that a signature is about, DSSE's pre-authentication encoding.
+
+    Raises:
+        ValueError: The payload is not base64.
+    """
+    kind, payload = envelope.payload_type.encode(), _payload(envelope)
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def read_envelope(data: bytes) -> tuple[Envelope, Statement]:
+    """Read an attestation.
+
+    Raises:
+        ValueError: It is damaged, or of a type that edgeq does not write.
+    """
+    envelope = structs.from_json(data, Envelope)
+    if envelope.payload_type != PAYLOAD_TYPE:
+        raise ValueError(f"its payload is {envelope.payload_type!r}, not {PAYLOAD_TYPE!r}")
+    within = structs.from_json(_payload(envelope), Statement)
+    if (within.type_, within.predicate_type) != (STATEMENT, TEST_RESULT):
+        raise ValueError(f"it is a {within.predicate_type!r}, not {TEST_RESULT!r}")
+    return envelope, within
+
+
+def differences(of: Statement, files: Mapping[str, FileEntry]) -> list[str]:
+    """Return how the files of a package differ from those that its statement is about."""
+    known = {subject.name: subject.digest.sha256 for subject in of.subject}
+    names = sorted(known.keys() | files.keys())
+    return [
+        name
+        for name in names
+        if name not in known or name not in files or known[name] != files[name].sha256
+    ]
+
+
+def _payload(envelope: Envelope) -> bytes:
+    try:
+        return base64.b64decode(envelope.payload, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"its payload is not base64: {error}") from error
